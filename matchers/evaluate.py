@@ -1,0 +1,168 @@
+"""Which matcher takes a cache, in three values: what was not read is never taken for absent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from discovery.model import UNKNOWN, UnknownType
+from matchers.matcher import Matcher
+from matchers.selectors import Selector
+from matchers.subject import LabelSet, Subject
+
+
+class ConditionKind(StrEnum):
+    """What of a cache a condition looks at."""
+
+    ACCOUNT = "account"
+    REGION = "region"
+    NAME = "name"
+    ENGINE = "engine"
+    TAG = "tag"
+    EXCLUDE_TAG = "exclude_tag"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition of a matcher beside what the cache has."""
+
+    kind: ConditionKind
+    key: str
+    """The tag's or label's key; empty for the other kinds."""
+    wanted: tuple[str, ...]
+    found: str | None | UnknownType
+    """None: the cache has no such tag or label."""
+
+
+class VerdictKind(StrEnum):
+    """What one matcher says of one cache."""
+
+    TAKES = "takes"
+    EXCLUDES = "excludes"
+    REFUSES = "refuses"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one matcher says of one cache, and why."""
+
+    matcher: str
+    kind: VerdictKind
+    failed: tuple[Condition, ...] = ()
+    """Every condition that does not hold; an `EXCLUDE_TAG` among them is a tag that excludes."""
+    unknown: tuple[Condition, ...] = ()
+    """Every condition that nobody can tell yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The first matcher that takes the cache; every earlier one surely does not."""
+
+    matcher: Matcher
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """No matcher takes the cache, and one would but for this tag."""
+
+    matcher: str
+    key: str
+    value: str
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NotTaken:
+    """No matcher takes the cache, whatever the unread facts are."""
+
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Nobody can tell before `missing` is read, whatever later matchers say."""
+
+    matcher: str
+    missing: tuple[Condition, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+Outcome = Taken | Excluded | NotTaken | Undecided
+
+
+def decide(matchers: Sequence[Matcher], subject: Subject) -> Outcome:
+    """The first matcher that takes the cache wins; one that cannot tell ends the search."""
+    verdicts: list[Verdict] = []
+    for matcher in matchers:
+        verdict = judge(matcher, subject)
+        verdicts.append(verdict)
+        if verdict.kind is VerdictKind.TAKES:
+            return Taken(matcher, tuple(verdicts))
+        if verdict.kind is VerdictKind.UNDECIDED:
+            return Undecided(matcher.name, verdict.unknown, tuple(verdicts))
+    return _excluded(verdicts) or NotTaken(tuple(verdicts))
+
+
+def _excluded(verdicts: list[Verdict]) -> Excluded | None:
+    for verdict in verdicts:
+        if verdict.kind is VerdictKind.EXCLUDES:
+            tag = verdict.failed[0]
+            return Excluded(verdict.matcher, tag.key, str(tag.found), tuple(verdicts))
+    return None
+
+
+def judge(matcher: Matcher, subject: Subject) -> Verdict:
+    """What one matcher says. A condition that surely fails outweighs any that is unknown.
+
+    `EXCLUDES` needs a tag really on the cache and every other condition known to hold. With an
+    excluding tag and another condition unknown the matcher `REFUSES`: it surely does not take
+    the cache, but nobody can say yet that it is the tag which keeps it out.
+    """
+    wanted = tuple(_wanted(matcher, subject))
+    excluding = tuple(_excluding(matcher, subject.labels))
+    missed = tuple(c for c, holds in wanted if holds is False)
+    hits = tuple(c for c, holds in excluding if holds is True)
+    open_wanted = tuple(c for c, holds in wanted if holds is None)
+    unknown = open_wanted + tuple(c for c, holds in excluding if holds is None)
+    if missed or hits:
+        only_the_tag = not (missed or open_wanted)
+        kind = VerdictKind.EXCLUDES if only_the_tag else VerdictKind.REFUSES
+        return Verdict(matcher.name, kind, missed + hits, unknown)
+    kind = VerdictKind.UNDECIDED if unknown else VerdictKind.TAKES
+    return Verdict(matcher.name, kind, (), unknown)
+
+
+_Judged = tuple[Condition, bool | None]
+
+
+def _wanted(matcher: Matcher, subject: Subject) -> Iterator[_Judged]:
+    yield _fact(ConditionKind.ACCOUNT, matcher.accounts, subject.account_id)
+    yield _fact(ConditionKind.REGION, matcher.regions, subject.region)
+    yield _fact(ConditionKind.NAME, matcher.names, subject.name)
+    yield _fact(ConditionKind.ENGINE, matcher.engines, subject.engine.lower())
+    if matcher.tags.is_everything:
+        return
+    if not matcher.tags.requirements:  # an empty selector matches nothing (reference §2)
+        yield Condition(ConditionKind.TAG, "", (), None), False
+    for key, selector in matcher.tags.requirements:
+        yield _label(ConditionKind.TAG, key, selector, subject.labels)
+
+
+def _excluding(matcher: Matcher, labels: LabelSet) -> Iterator[_Judged]:
+    for key, selector in matcher.exclude_tags.requirements:
+        yield _label(ConditionKind.EXCLUDE_TAG, key, selector, labels)
+
+
+def _fact(kind: ConditionKind, selector: Selector, value: str) -> _Judged:
+    return Condition(kind, "", selector.texts, value), selector.matches(value)
+
+
+def _label(kind: ConditionKind, key: str, selector: Selector, labels: LabelSet) -> _Judged:
+    value = labels.value(key)
+    condition = Condition(kind, key, selector.texts, value)
+    if value is UNKNOWN:
+        return condition, None
+    return condition, value is not None and selector.matches(value)

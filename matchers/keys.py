@@ -1,0 +1,30 @@
+"""Which label keys are whose (design R7)."""
+
+from __future__ import annotations
+
+import re
+
+DISCOVERY_KEYS = frozenset(
+    {"account-id", "region", "engine", "engine-version", "vpc-id", "teleport.dev/cloud"}
+)
+"""The labels that every cache has from discovery itself, whatever its tags say.
+
+Source: reference teleport-discovery §1.3, rows 1–4."""
+
+RESERVED_KEYS = frozenset(
+    {"account-id", "region", "engine", "engine-version", "vpc-id", "managed-by"}
+)
+RESERVED_PREFIXES = ("cachemuster/", "teleport.dev/", "teleport.internal/", "teleport.hidden/")
+
+LABEL_KEY = re.compile(r"[a-zA-Z/.0-9_:*-]+")
+"""What Teleport accepts as the key of a label (reference teleport-discovery §1.3, row 5)."""
+
+
+def is_reserved(key: str) -> bool:
+    """True when only this agent may set the label: neither an AWS tag nor a matcher can."""
+    return key in RESERVED_KEYS or key.startswith(RESERVED_PREFIXES)
+
+
+def is_label_key(key: str) -> bool:
+    """True when Teleport accepts `key` as the key of a label."""
+    return LABEL_KEY.fullmatch(key) is not None
