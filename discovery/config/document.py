@@ -1,0 +1,153 @@
+"""A configuration file as plain data, with the place of everything in it.
+
+What YAML 1.1 reads as something else than its characters (`10:30`, `0123`, dates) becomes a
+`Misread`, which fits nowhere; so the person is told to put it in quotes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from discovery.config.nodes import MAX_DEPTH, Unreadable, child, compose, joined
+from discovery.config.problems import Path, Problem, quoted
+
+MAX_VALUES = 200_000
+"""Values after aliases are followed, so that a few lines cannot stand for billions."""
+
+_YAML = "tag:yaml.org,2002:"
+_TRUE = ("yes", "on", "true")
+_READINGS = {
+    "int": "a number in another notation",
+    "float": "a number in another notation",
+    "timestamp": "a date",
+    "value": "a special sign",
+    "merge": "a merge key",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Misread:
+    """A value without quotes that YAML reads as something else than its characters."""
+
+    text: str
+    reading: str
+
+
+class Document:
+    """One document: `data` in Python's own types, and the `problems` of its form.
+
+    Raises: Unreadable when the text is no YAML, empty, or more than one document.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.problems: list[Problem] = []
+        self._root = compose(text)
+        self._values = 0
+        self.data = self._read(self._root, ())
+
+    def place(self, path: Path, *, of_key: bool = False) -> tuple[int, int]:
+        """Line and column, counted from 1, of the value at `path`, or of its key. Where nothing
+        is, the place of what surrounds it."""
+        node = self._root
+        mark = node.start_mark
+        for part in path:
+            found = child(node, part)
+            if found is None:
+                break
+            key, node = found
+            mark = key.start_mark if of_key and key else node.start_mark
+        return mark.line + 1, mark.column + 1
+
+    def unquoted(self, path: Path) -> str:
+        """The characters of a value that stands without quotes; empty for everything else."""
+        node = self._root
+        for part in path:
+            found = child(node, part)
+            if found is None:
+                return ""
+            node = found[1]
+        return str(node.value) if isinstance(node, ScalarNode) and node.style is None else ""
+
+    def _read(self, node: Node, path: Path) -> Any:
+        self._values += 1
+        if self._values > MAX_VALUES or len(path) > MAX_DEPTH:
+            message = "aliases make this too large, or refer to themselves"
+            raise Unreadable.at(node.start_mark, message)
+        if isinstance(node, MappingNode):
+            self._refuse_tag(node, path, "map")
+            return self._read_mapping(node, path)
+        if isinstance(node, SequenceNode):
+            self._refuse_tag(node, path, "seq")
+            return [self._read(item, (*path, i)) for i, item in enumerate(node.value)]
+        assert isinstance(node, ScalarNode)  # noqa: S101 - there is no fourth kind
+        return self._read_scalar(node, path)
+
+    def _read_mapping(self, node: MappingNode, path: Path) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        lines: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            key = self._read_key(key_node, path)
+            if key is None:
+                continue
+            if key in data:
+                message = f"the key is there twice; first in line {lines[key]}"
+                self._report(key_node, (*path, key), message)
+                continue
+            lines[key] = key_node.start_mark.line + 1
+            data[key] = self._read(value_node, (*path, key))
+        return data
+
+    def _read_key(self, node: Node, path: Path) -> str | None:
+        if not isinstance(node, ScalarNode):
+            self._report(node, path, "a key has to be a text")
+            return None
+        if node.tag == _YAML + "merge":
+            self._report(node, path, "merge keys (<<) are not supported; repeat the keys")
+            return None
+        key = self._read_scalar(node, path)
+        if not isinstance(key, str):
+            message = f"the key {quoted(node.value)} is no text to YAML; put it in quotes"
+            self._report(node, path, message)
+            return None
+        return key
+
+    def _read_scalar(self, node: ScalarNode, path: Path) -> Any:
+        text = joined(node.value)
+        kind = str(node.tag).removeprefix(_YAML)
+        if any("\ud800" <= c <= "\udfff" for c in text):
+            self._report(node, path, "the text holds half of a surrogate pair")
+            return ""
+        if kind == "str":
+            # YAML 1.1 reads 0123 as a number and 0189 as a text: nobody should have to know.
+            is_number = node.style is None and re.fullmatch(r"0[0-9]+", text, re.ASCII)
+            return Misread(text, "a number") if is_number else text
+        if kind == "null":
+            return None
+        if kind == "bool":
+            return text.lower() in _TRUE
+        if kind in _READINGS:
+            return _number(text, _READINGS[kind])
+        self._refuse_tag(node, path, "str")
+        return text
+
+    def _refuse_tag(self, node: Node, path: Path, kind: str) -> None:
+        if node.tag != _YAML + kind:
+            tag = quoted(str(node.tag).replace(_YAML, "!!"))
+            self._report(node, path, f"the YAML tag {tag} is not used here")
+
+    def _report(self, node: Node, path: Path, message: str) -> None:
+        mark = node.start_mark
+        problem = Problem(message, path, line=mark.line + 1, column=mark.column + 1)
+        self.problems.append(problem)
+
+
+def _number(text: str, reading: str) -> int | float | Misread:
+    if re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", text, re.ASCII):
+        return int(text)
+    if re.fullmatch(r"-?[0-9]{1,18}\.[0-9]{1,18}", text, re.ASCII):
+        return float(text)
+    return Misread(text, reading)

@@ -1,0 +1,112 @@
+"""Reading a configuration file: every problem in one go, each at its line and column."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from discovery.config.consistency import contradictions
+from discovery.config.control_plane import Embedded
+from discovery.config.document import Document
+from discovery.config.messages import problems_of
+from discovery.config.model import Config
+from discovery.config.nodes import Unreadable
+from discovery.config.problems import ConfigError, Problem
+
+MAX_BYTES = 1 << 20
+"""A configuration of thousands of accounts fits four times; more is some other file."""
+
+
+def load_config(file: Path) -> Config:
+    """The configuration in `file`; relative paths in it count from its directory, so that cron
+    and a shell agree.
+
+    Raises: ConfigError with every problem.
+    """
+    return parse_config(_text(file), file=str(file), base=file.absolute().parent)
+
+
+def parse_config(text: str, *, file: str, base: Path) -> Config:
+    """The configuration in `text`, which came from `file`; relative paths count from `base`.
+
+    Raises: ConfigError with every problem.
+    """
+    try:
+        document = Document(text)
+    except Unreadable as error:
+        raise _error([error.problem], file) from error
+    if not isinstance(document.data, dict):
+        problem = Problem("a configuration is a mapping, such as `version: 1`", line=1, column=1)
+        raise _error([problem], file)
+    problems = [*document.problems, *_contradictions(document)]
+    try:
+        config = Config.model_validate(document.data)
+    except ValidationError as error:
+        raise _error([*problems, *problems_of(error, document)], file) from error
+    if problems:
+        raise _error(problems, file)
+    return _anchored(config, base)
+
+
+def locate(problems: Iterable[Problem], file: Path) -> ConfigError:
+    """`problems` that were found while running, with their lines in `file` as it is now."""
+    try:
+        document = Document(_text(file))
+    except (ConfigError, Unreadable):
+        return _error(problems, str(file))
+    return _error([_placed(problem, document) for problem in problems], str(file))
+
+
+def _contradictions(document: Document) -> list[Problem]:
+    found = contradictions(document.data)
+    return [_placed(each.problem, document, of_key=each.of_key) for each in found]
+
+
+def _placed(problem: Problem, document: Document, *, of_key: bool = False) -> Problem:
+    line, column = document.place(problem.path, of_key=of_key)
+    return dataclasses.replace(problem, line=line, column=column)
+
+
+def _error(problems: Iterable[Problem], file: str) -> ConfigError:
+    return ConfigError([dataclasses.replace(problem, file=file) for problem in problems], file)
+
+
+def _anchored(config: Config, base: Path) -> Config:
+    plane = config.control_plane
+    field = "path" if isinstance(plane, Embedded) else "identity_file"
+    absolute = {field: base / getattr(plane, field)}
+    state = config.state.model_copy(update={"path": base / config.state.path})
+    return config.model_copy(
+        update={"state": state, "control_plane": plane.model_copy(update=absolute)}
+    )
+
+
+def _text(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        hint = "name another with --config or CACHEMUSTER_CONFIG"
+        raise _error([Problem(f"there is no such file; {hint}")], str(file)) from error
+    except IsADirectoryError as error:
+        raise _error([Problem("this is a directory, not a file")], str(file)) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no usable name for a file"
+        raise _error([Problem(f"the file cannot be read: {reason}")], str(file)) from error
+    if len(content) > MAX_BYTES:
+        message = f"the file is larger than {MAX_BYTES >> 10} KiB: no configuration is"
+        raise _error([Problem(message)], str(file))
+    return _decoded(content, str(file))
+
+
+def _decoded(content: bytes, file: str) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
+        message = "the file is not UTF-8 text; save it as UTF-8"
+        raise _error([Problem(message, line=line, column=column)], file) from error

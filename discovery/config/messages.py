@@ -1,0 +1,153 @@
+"""What pydantic found, said to the person who wrote the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from discovery.config.control_plane import Embedded, Teleport
+from discovery.config.document import Document, Misread
+from discovery.config.draft import mapping_in
+from discovery.config.durations import EXPECTED
+from discovery.config.model import Config
+from discovery.config.problems import Path, Problem, did_you_mean, quoted
+
+_KINDS = ("teleport", "embedded")
+
+
+def problems_of(error: ValidationError, document: Document) -> list[Problem]:
+    """One problem for everything that does not fit the model."""
+    return [_problem(fault, document) for fault in error.errors(include_url=False)]
+
+
+def _problem(fault: Mapping[str, Any], document: Document) -> Problem:
+    path = _path(fault["loc"])
+    about_key = fault["type"] == "extra_forbidden" or "[key]" in fault["loc"]
+    if fault["type"].startswith("union_tag") and "kind" in mapping_in(fault["input"]):
+        path = (*path, "kind")
+    line, column = document.place(path, of_key=about_key)
+    return Problem(_message(fault, path, document), path, line=line, column=column)
+
+
+def _path(loc: tuple[str | int, ...]) -> Path:
+    """The path in the file: pydantic also names the members of unions, which we put in
+    brackets."""
+    return tuple(part for part in loc if not _is_ours(part))
+
+
+def _is_ours(part: str | int) -> bool:
+    return isinstance(part, str) and (part == "[key]" or part in _MEMBERS)
+
+
+_MEMBERS = (
+    "(Account)",
+    "(OrganizationAccounts)",
+    "(accounts)",
+    "(switch)",
+    "(Teleport)",
+    "(Embedded)",
+)
+
+
+def _message(fault: Mapping[str, Any], path: Path, document: Document) -> str:
+    limits = fault.get("ctx", {})
+    match fault["type"]:
+        case "extra_forbidden":
+            return _unknown_key(fault["loc"], str(path[-1]))
+        case "union_tag_not_found" | "union_tag_invalid":
+            return _no_kind(fault["input"])
+        case "value_error":
+            return str(limits["error"])
+        case "enum" | "literal_error":
+            return _not_one_of(fault["input"], re.findall(r"'([^']*)'", limits["expected"]))
+        case kind if kind in _SENTENCES:
+            return _SENTENCES[kind].format(found=fault["input"], **limits)
+        case kind:
+            return _wrong_type(kind, fault["input"], document.unquoted(path))
+
+
+_SENTENCES = {
+    "missing": "the key is missing",
+    "greater_than_equal": "{found} is less than {ge}, the least there may be",
+    "less_than_equal": "{found} is more than {le}, the most there may be",
+    "string_too_short": "the text is empty",
+    "string_too_long": "the text is longer than {max_length} characters",
+}
+
+
+def _wrong_type(kind: str, found: Any, written: str) -> str:
+    wanted = _WANTED.get(kind, "another value")
+    if found is None:
+        return f"the value is missing; wanted: {wanted}"
+    if isinstance(found, Mapping | list | tuple):
+        shape = "a mapping" if isinstance(found, Mapping) else "a list"
+        return f"{shape} cannot stand here; wanted: {wanted}"
+    shown = quoted(written or str(found))
+    if kind != "string_type":
+        return f"{shown} is not {wanted}"
+    return f"{shown} without quotes is {_reading(found)} to YAML; put it in quotes"
+
+
+_WANTED = {
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "duration_type": EXPECTED,
+    "tuple_type": "a list",
+    "mapping_type": "a mapping",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+def _reading(found: Any) -> str:
+    if isinstance(found, Misread):
+        return found.reading
+    return str(found).lower() if isinstance(found, bool) else "a number"
+
+
+def _not_one_of(found: Any, choices: list[str]) -> str:
+    listed = ", ".join(choices)
+    if not isinstance(found, str):
+        return f"the value has to be one of {listed}, as a text"
+    return f"{quoted(found)} is not one of {listed}{did_you_mean(found, choices)}"
+
+
+def _no_kind(control_plane: Any) -> str:
+    if not isinstance(control_plane, Mapping):
+        return "a control plane is a mapping with the key `kind`"
+    if "kind" not in control_plane:
+        return "the key `kind` is missing; it is teleport or embedded"
+    return _not_one_of(control_plane["kind"], list(_KINDS))
+
+
+def _unknown_key(loc: tuple[str | int, ...], key: str) -> str:
+    for mine, other in ((Embedded, Teleport), (Teleport, Embedded)):
+        if f"({mine.__name__})" in loc and key in other.model_fields:
+            kinds = f"{other.__name__.lower()}, not {mine.__name__.lower()}"
+            return f"the key belongs to a control plane of kind {kinds}"
+    return f"there is no such key{did_you_mean(key, _keys_at(loc[:-1]))}"
+
+
+def _keys_at(loc: Iterable[str | int]) -> set[str]:
+    """The keys of the section at `loc`."""
+    sections: set[type[BaseModel]] = {Config}
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        if part in _MEMBERS:
+            sections = {s for s in sections if f"({s.__name__})" == part}
+            continue
+        fields = [s.model_fields[part] for s in sections if part in s.model_fields]
+        sections = {found for field in fields for found in _sections_in(field.annotation)}
+    return {key for section in sections for key in section.model_fields}
+
+
+def _sections_in(annotation: Any) -> set[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {annotation}
+    return {found for inner in get_args(annotation) for found in _sections_in(inner)}

@@ -1,0 +1,99 @@
+"""AWS partitions: one configuration serves one of them, that of the agent's own credentials."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from discovery.config.draft import list_in, mapping_in, texts_in
+from discovery.config.fields import REGION
+from discovery.config.model import Config
+from discovery.config.problems import Path, Problem, dotted, quoted
+from discovery.config.service import queue_region
+
+_BY_PREFIX = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eusc-": "aws-eusc",
+}
+
+
+def partition_of_region(region: str) -> str:
+    """The partition of a region, told by its name (reference aws-elasticache §7)."""
+    return next((p for prefix, p in _BY_PREFIX.items() if region.startswith(prefix)), "aws")
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A value that names a partition."""
+
+    path: Path
+    value: str
+    partition: str
+
+
+def evidence(data: Mapping[str, Any]) -> Iterator[Evidence]:
+    """Every value of a configuration that names a partition, in the order of the sections.
+
+    `data` is the file as it was read: values of the wrong type are passed over.
+    """
+    aws = mapping_in(data.get("aws"))
+    for i, entry in enumerate(list_in(aws.get("accounts"))):
+        yield from _role(("aws", "accounts", i, "role_arn"), mapping_in(entry).get("role_arn"))
+    yield from _regions(("aws", "regions"), aws.get("regions"))
+    for i, entry in texts_in(aws.get("expected_failures")):
+        yield from _region(("aws", "expected_failures", i), entry.partition("/")[2])
+    for i, matcher in enumerate(list_in(data.get("matchers"))):
+        section = mapping_in(matcher)
+        yield from _regions(("matchers", i, "regions"), section.get("regions"))
+        connect = ("matchers", i, "connect", "assume_role_arn")
+        yield from _role(connect, mapping_in(section.get("connect")).get("assume_role_arn"))
+    events = mapping_in(mapping_in(data.get("service")).get("events"))
+    region = queue_region(str(events.get("queue_url")))
+    yield from _region(("service", "events", "queue_url"), region or "")
+
+
+def partition_problems(config: Config, partition: str) -> tuple[Problem, ...]:
+    """What of a configuration belongs to another partition than that of the agent's own
+    credentials. `load.locate` gives the problems their lines."""
+    data = config.model_dump(mode="json")
+    reason = f"the agent's credentials are of partition {partition}"
+    foreign = (found for found in evidence(data) if found.partition != partition)
+    return tuple(_foreign(found, reason) for found in foreign)
+
+
+def mixed_partitions(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """What of a configuration belongs to another partition than its first value that has one."""
+    every = list(evidence(data))
+    for found in every[1:]:
+        if found.partition != every[0].partition:
+            yield _foreign(found, f"{dotted(every[0].path)} is of partition {every[0].partition}")
+
+
+def _foreign(found: Evidence, reason: str) -> Problem:
+    message = f"{quoted(found.value)} is of partition {found.partition}, but {reason}"
+    return Problem(f"{message}; an agent serves one partition", found.path)
+
+
+def _role(path: Path, arn: Any) -> Iterator[Evidence]:
+    found = re.match(r"arn:(aws(?:-[a-z]+)*):iam:", str(arn), re.ASCII)
+    if found:
+        yield Evidence(path, str(arn), found[1])
+
+
+def _regions(path: Path, regions: Any) -> Iterator[Evidence]:
+    for i, region in texts_in(regions):
+        yield from _region((*path, i), region)
+
+
+def _region(path: Path, region: str) -> Iterator[Evidence]:
+    """A glob tells its partition only where it begins like none but one: `cn-*` does."""
+    partition = partition_of_region(region)
+    if re.fullmatch(REGION, region, re.ASCII) or ("*" in region and partition != "aws"):
+        yield Evidence(path, region, partition)

@@ -1,0 +1,83 @@
+"""What is wrong with a configuration, and where."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+Path = tuple[str | int, ...]
+"""Where in the configuration: keys and list positions from the root."""
+
+_SHOWN_LENGTH = 60
+_LONGEST_GUESS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong. Prints as `file:line:column: path: what is wrong`."""
+
+    message: str
+    path: Path = ()
+    file: str = ""
+    line: int = 0
+    """Counted from 1; 0 when the problem belongs to no line."""
+    column: int = 0
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return ": ".join(part for part in (place, dotted(self.path), self.message) if part)
+
+    @property
+    def order(self) -> tuple[int, int, str, str]:
+        """Sorts problems as a reader meets them."""
+        return (self.line, self.column, dotted(self.path), self.message)
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used. It holds every problem, in the order of the file."""
+
+    def __init__(self, problems: Iterable[Problem], file: str) -> None:
+        self.problems = tuple(sorted(set(problems), key=lambda problem: problem.order))
+        self.file = file
+        super().__init__(file)
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        noun = "problem" if count == 1 else "problems"
+        lines = [str(problem) for problem in self.problems]
+        lines.append(
+            f"{count} {noun} in {self.file}. Nothing was started or changed. Correct the file; "
+            "`cachemuster config check` tells when it is right."
+        )
+        return "\n".join(lines)
+
+
+def dotted(path: Path) -> str:
+    """`aws.accounts[0].role_arn`; a key that is no plain word stands in quotes."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif re.fullmatch(r"[\w/-]+", part, re.ASCII):
+            text += f".{part}" if text else part
+        else:
+            text += f"[{quoted(part)}]"
+    return text
+
+
+def quoted(value: str) -> str:
+    """`value` in double quotes, short, and with nothing in it that a terminal obeys."""
+    short = value if len(value) <= _SHOWN_LENGTH else value[:_SHOWN_LENGTH] + "…"
+    plain = short.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in plain) + '"'
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """` (did you mean …?)` with the nearest known word, or nothing."""
+    if len(word) > _LONGEST_GUESS:
+        return ""
+    near = difflib.get_close_matches(word, sorted(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""

@@ -1,0 +1,59 @@
+"""From a configuration to the rules that the plan is made by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from discovery.config.aws import PublicCaches
+from discovery.config.conversion import matching_digest, to_matchers
+from discovery.config.model import Config, OutOfScope
+from discovery.config.secrets import Secret
+from discovery.enrollment.guard import Budget
+from discovery.enrollment.rules import Rules, WritePolicy
+from discovery.model import AccountId
+from matchers.selectors import Pattern
+
+
+def rules_of(config: Config, resolve: Callable[[str], Secret]) -> Rules:
+    """The rules of a sweep under this configuration, with connect external ids looked up.
+
+    Raises: SecretError when an external id is not where its reference says.
+    """
+    matchers = to_matchers(config)
+    references = {each.connect.external_id for each in matchers if each.connect is not None}
+    overrides = config.aws.name_overrides
+    limits = config.deregistration
+    return Rules(
+        group=config.group,
+        matchers=matchers,
+        matching_digest=matching_digest(config),
+        origin=config.control_plane.origin.value,
+        keep_labels=tuple(Pattern(glob) for glob in config.control_plane.keep_labels),
+        named_by_tag=overrides
+        if isinstance(overrides, bool)
+        else frozenset(AccountId(each) for each in overrides),
+        enrolls_public=config.aws.public_caches is PublicCaches.ENROLL,
+        policy=WritePolicy(config.policy.value),
+        removes_out_of_scope=config.out_of_scope is OutOfScope.REMOVE,
+        missed_sweeps=limits.missed_sweeps,
+        grace=limits.grace,
+        budget=Budget(
+            window=limits.window,
+            max_count=limits.max_count,
+            max_percent=limits.max_percent,
+            min_allowed=limits.min_allowed,
+            allow_empty=limits.allow_empty,
+        ),
+        external_ids={ref: resolve(ref).reveal() for ref in sorted(filter(None, references))},
+    )
+
+
+def widened(rules: Rules, *, allow_mass_removal: int | None, prune: bool) -> Rules:
+    """The rules with what the command line allows for one sweep; time and proof stay (R3)."""
+    if prune:
+        rules = replace(rules, removes_out_of_scope=True)
+    if allow_mass_removal is None:
+        return rules
+    budget = replace(rules.budget, max_count=allow_mass_removal, max_percent=100, allow_empty=True)
+    return replace(rules, budget=budget)

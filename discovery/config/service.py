@@ -1,0 +1,59 @@
+"""The `service` section: how the long-running service behaves."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StrictInt
+
+from discovery.config.fields import REGION, HostPort, Section, Span
+from discovery.config.problems import quoted
+
+_QUEUE_PATH = r"/[0-9]{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?"
+_QUEUE_URL = rf"https://[A-Za-z0-9.-]+(:[0-9]{{1,5}})?{_QUEUE_PATH}"
+_LOCAL_QUEUE_URL = rf"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{{1,5}})?{_QUEUE_PATH}"
+
+
+def _queue_url(text: str) -> str:
+    if re.fullmatch(f"{_QUEUE_URL}|{_LOCAL_QUEUE_URL}", text, re.ASCII) is None:
+        example = "https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster"
+        raise ValueError(f"{quoted(text)} is not a queue URL such as {example}")
+    return text
+
+
+def queue_region(queue_url: str) -> str | None:
+    """The region that a queue URL of AWS names; None for an endpoint of one's own."""
+    found = re.match(rf"https://sqs\.({REGION})\.amazonaws\.", queue_url, re.ASCII)
+    return found[1] if found else None
+
+
+class Events(Section):
+    """Change events of AWS, so that a new cache is registered within seconds."""
+
+    queue_url: Annotated[str, AfterValidator(_queue_url)]
+    """The SQS queue that an EventBridge rule fills."""
+    debounce: Annotated[timedelta, Span("0s", "10m")] = timedelta(seconds=5)
+    """How long to gather events of one scope before it is scanned. 0s scans for every event;
+    long values make a burst cheap and a single change slow."""
+
+
+class Service(Section):
+    """How `cachemuster run` behaves."""
+
+    interval: Annotated[timedelta, Span("10s", "7d")] = timedelta(minutes=5)
+    """From the start of one sweep to the start of the next. A sweep that takes longer delays the
+    next one; two never overlap."""
+    jitter: Annotated[timedelta, Span("0s", "1h")] = timedelta(seconds=30)
+    """Up to this much is added to each interval at random, so that many agents do not start at
+    once. 0s: none."""
+    sweep_timeout: Annotated[timedelta, Span("10s", "1d")] = timedelta(minutes=15)
+    """When a sweep stops to begin new scopes. What was not reached is held, never removed."""
+    listen: HostPort = HostPort("127.0.0.1", 9808)
+    """Where health and metrics are served, as host:port. Port 0 takes any free one."""
+    events: Events | None = None
+    """Default: no events, only the interval."""
+    scope_metrics_limit: Annotated[StrictInt, Field(ge=0, le=100_000)] = 500
+    """How many scopes get metrics of their own. Beyond it only totals are kept, because every
+    scope costs a time series per metric. 0: totals only."""
