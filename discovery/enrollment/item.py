@@ -1,0 +1,85 @@
+"""One line of a plan: a cache or a registration, its action, its reason, and what changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from discovery.codes import Action, Reason
+from discovery.model import Arn, Cache, Change, Database, IamJudgement, Note, ResourceName, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """How long the reason to remove a registration has held."""
+
+    scans: int
+    """Complete scans in a row, the present one included."""
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ItemError:
+    """Why a call for this item failed; its action stands as planned."""
+
+    code: str
+    message: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """Every cache found, every registration of ours, every foreign resource in a wanted name
+    is exactly one of these (design R4)."""
+
+    scope: Scope
+    arn: Arn | None
+    cache: str | None
+    """The cache's own name."""
+    name: ResourceName | None
+    """The registered or wanted resource name."""
+    previous_name: ResourceName | None = None
+    matcher: str | None = None
+    action: Action
+    reason: Reason
+    message: str
+    notes: tuple[Note, ...] = ()
+    applied: bool | None = None
+    """None: a dry run, or nothing to apply."""
+    error: ItemError | None = None
+    changes: tuple[Change, ...] = ()
+    missed: Missed | None = None
+    grounds: Reason | None = None
+    """The reason for which it is, or is to be, removed; it stands while the removal is held, so
+    that misses are counted under it. Not part of the document."""
+    iam: IamJudgement | None = None
+    database: Database | None = None
+    """What is registered once the action is carried out; of a removal, what was."""
+    live: Database | None = None
+    """The registration as it was listed, None if there is none. Not part of the document."""
+    found: Cache | None = None
+    """The cache as scanned, None if it was not found. Not part of the document."""
+    replaces: bool = False
+    """True for a change of origin: delete, then create under the same name (R12)."""
+
+    @property
+    def removes(self) -> bool:
+        """True for what the budget of R3 counts: removals, renames, changes of origin."""
+        return self.action is Action.DELETE or (
+            self.action is Action.UPDATE and (self.reason is Reason.RENAMED or self.replaces)
+        )
+
+    @property
+    def sort_key(self) -> tuple[str, str, str, str]:
+        return (
+            self.scope.account_id,
+            self.scope.region or "",
+            self.cache or "",
+            self.name or "",
+        )
+
+
+def in_order(items: Iterable[Item]) -> tuple[Item, ...]:
+    """The items sorted by account, region, cache and name (R4)."""
+    return tuple(sorted(items, key=lambda item: item.sort_key))

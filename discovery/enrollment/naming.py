@@ -1,0 +1,68 @@
+"""What a cache is called in Teleport: its own name with a suffix, or a name given by tag.
+
+Source: reference teleport-discovery §1.4 and §1.5; the worked examples there are tests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from discovery.model import AccountId, Region, ResourceName
+
+OVERRIDE_TAGS = ("TeleportDatabaseName", "teleport.dev/database_name")
+MATCHER_TYPE = "elasticache-serverless"
+
+_LEGAL = re.compile(r"[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?")
+_HYPHENS = re.compile(r"-+")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """The wanted resource name, and where it comes from."""
+
+    value: ResourceName
+    overridden: bool
+    """True when a tag gave it; it is then used verbatim."""
+    discovered: str | None
+    """The name before the suffix, None when no suffix was added."""
+
+
+def is_legal_name(name: str) -> bool:
+    """True for what Teleport accepts as a database name (reference teleport-api §3)."""
+    return _LEGAL.fullmatch(name) is not None
+
+
+def same_name(name: str) -> str:
+    """A key under which names that differ only in case are one (design R7)."""
+    return name.casefold()
+
+
+def name_of(
+    cache_name: str,
+    region: Region,
+    account_id: AccountId,
+    *,
+    tags: Mapping[str, str],
+    override: bool,
+) -> Name:
+    """The name a cache is to be registered under; it may be illegal when a tag gave it."""
+    if override:
+        for key in OVERRIDE_TAGS:
+            if tags.get(key):
+                return Name(ResourceName(tags[key]), overridden=True, discovered=None)
+    suffix = _suffix(cache_name, (MATCHER_TYPE, region, account_id))
+    if not suffix:
+        return Name(ResourceName(cache_name), overridden=False, discovered=None)
+    full = ResourceName(f"{cache_name}-{suffix}")
+    return Name(full, overridden=False, discovered=cache_name)
+
+
+def _suffix(base: str, parts: tuple[str, ...]) -> str:
+    kept = []
+    for part in parts:
+        clean = _HYPHENS.sub("-", part.replace(" ", "-")).strip("-")
+        if clean and clean.lower() not in base.lower() and is_legal_name(f"{base}-{clean}"):
+            kept.append(clean)
+    return "-".join(kept)

@@ -1,0 +1,140 @@
+"""The plan: every cache and registration with one action and one reason (design §3, R4). Pure.
+
+Read top to bottom: found caches, registrations whose cache was not found, registrations that
+cannot be ours; then the guard takes removals back, all or none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from discovery.codes import Action, Reason
+from discovery.enrollment.checksum import checksum_of
+from discovery.enrollment.conflicts import conflict_items
+from discovery.enrollment.contention import Contender, Loss, settle
+from discovery.enrollment.found import item_for, wants_other_name
+from discovery.enrollment.guard import Evidence, GuardVerdict, judge_removals
+from discovery.enrollment.item import Item, in_order
+from discovery.enrollment.missing import item_for_missing
+from discovery.enrollment.ownership import parse_cache_arn
+from discovery.enrollment.rules import Rules
+from discovery.enrollment.survey import Situation, Survey, survey_of
+from discovery.enrollment.wish import Wanted
+from discovery.model import Arn, Complete, ResourceName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a sweep at this moment does, before proof."""
+
+    items: tuple[Item, ...]
+    guard: GuardVerdict
+    checksum: str
+    survey: Survey
+
+
+def make_plan(situation: Situation, rules: Rules) -> Plan:
+    """The total, ordered plan. Same inputs, same plan, same checksum."""
+    survey = survey_of(situation, rules)
+    drafts = tuple(_drafts(survey, rules))
+    verdict = judge_removals(
+        sum(1 for draft in drafts if draft.item.removes),
+        _evidence(survey, rules.budget.window),
+        rules.budget,
+    )
+    items = in_order(_refused(each, verdict) if verdict.refused else each.item for each in drafts)
+    return Plan(items=items, guard=verdict, checksum=checksum_of(items), survey=survey)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An item, and what is done instead when the guard refuses removals."""
+
+    item: Item
+    instead: Item | None = None
+    """An update under the present name, for a rename that carries other changes too."""
+
+
+def _drafts(survey: Survey, rules: Rules) -> Iterator[Draft]:
+    losses = settle(_contenders(survey), survey.registry)
+    for found in survey.found:
+        yield Draft(*item_for(found, losses.get(found.arn), survey, rules))
+    seen = survey.arns_found
+    for arn, owned in survey.registry.ours.items():
+        if arn not in seen:
+            yield Draft(item_for_missing(owned, survey, rules))
+    for item in conflict_items(survey, _shown_by_caches(survey, losses)):
+        yield Draft(item)
+
+
+def _contenders(survey: Survey) -> Iterator[Contender]:
+    for found in survey.found:
+        if isinstance(found.wish, Wanted) and wants_other_name(found, survey.registry):
+            present = found.live.database.name if found.live is not None else None
+            yield Contender(found.arn, found.wish.name, present)
+
+
+def _shown_by_caches(survey: Survey, losses: Mapping[Arn, Loss]) -> frozenset[str]:
+    """Names of resources that a cache's own conflict item already shows."""
+    wishes = {each.arn: each.wish for each in survey.found}
+    names: set[str] = set()
+    for arn, loss in losses.items():
+        wish = wishes[arn]
+        if loss.action is Action.CONFLICT and isinstance(wish, Wanted):
+            names.update(holder.name for holder in survey.registry.holders(wish.name.value))
+    return frozenset(names)
+
+
+def _evidence(survey: Survey, window: timedelta) -> Evidence:
+    situation = survey.situation
+    remembered = _remembered_names(situation)
+    listed = {
+        owned.database.name
+        for owned in (*survey.registry.ours.values(), *survey.registry.duplicates)
+        if situation.targets.part.covers(owned.cache.scope)
+    }
+    lacking = remembered - {database.name for database in situation.listed}
+    return Evidence(
+        population=max(len(listed), len(remembered)),
+        removed_in_window=_removed_in_window(situation, window),
+        caches_seen=sum(
+            len(result.caches) for result in situation.results if isinstance(result, Complete)
+        ),
+        registry_shrank=len(lacking) * 2 > len(remembered),
+    )
+
+
+def _remembered_names(situation: Situation) -> set[ResourceName]:
+    part = situation.targets.part
+    return {
+        name
+        for name, registration in situation.memory.registrations.items()
+        if (parsed := parse_cache_arn(registration.arn)) is None or part.covers(parsed.scope)
+    }
+
+
+def _removed_in_window(situation: Situation, window: timedelta) -> int:
+    """Removals younger than the window; those dated in the future count, whatever the clock did."""
+    return sum(1 for at in situation.memory.removals if at > situation.now - window)
+
+
+def _refused(draft: Draft, verdict: GuardVerdict) -> Item:
+    """A removal taken back; a rename becomes the update it carries, under its present name."""
+    item = draft.item
+    if not item.removes or verdict.code is None:
+        return item
+    if draft.instead is not None and not draft.instead.removes:
+        return draft.instead
+    return replace(
+        item,
+        action=Action.HELD,
+        reason=Reason(verdict.code.value),
+        name=item.live.name if item.live is not None else item.name,
+        previous_name=None,
+        message=f"{item.message}; {verdict.message}",
+        changes=(),
+        database=item.live,
+        replaces=False,
+    )

@@ -1,0 +1,216 @@
+"""What a finished sweep leaves behind in state, from its plan and its applied items. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from discovery.codes import Action, IamVerdict, Reason
+from discovery.enrollment.facts import Facts, facts_of
+from discovery.enrollment.found import is_inherited
+from discovery.enrollment.item import Item
+from discovery.enrollment.ownership import parse_cache_arn
+from discovery.enrollment.removal import RESTARTED_BY_NEW_RULES
+from discovery.enrollment.survey import Found, Survey
+from discovery.enrollment.wish import Blocked, Wanted
+from discovery.model import (
+    UNKNOWN,
+    Arn,
+    Cache,
+    Complete,
+    Failed,
+    ResourceName,
+    Scanned,
+    Scope,
+    Tags,
+)
+from state.records import Memory, Miss, Registration, RememberedCache, ScopeMemory
+
+_SAYS_NOTHING = frozenset(
+    {Reason.SCOPE_FAILED, Reason.NOT_IN_RUN, Reason.TARGETS_UNKNOWN, Reason.TAGS_UNKNOWN}
+)
+"""Reasons to hold that neither confirm nor refute an earlier miss: it stays as it was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recollection:
+    """The parts of a `SweepOutcome` that follow from the plan."""
+
+    scopes: tuple[ScopeMemory, ...]
+    caches_seen: tuple[RememberedCache, ...]
+    caches_gone: tuple[Arn, ...]
+    registrations_forgotten: tuple[ResourceName, ...]
+    registrations_inherited: tuple[Registration, ...]
+    misses: tuple[Miss, ...]
+
+
+def recollect(
+    survey: Survey, items: Iterable[Item], *, started_at: datetime, rules_changed: bool
+) -> Recollection:
+    """What to remember of a sweep whose items have been applied."""
+    applied = tuple(items)
+    memory = survey.situation.memory
+    return Recollection(
+        scopes=scope_memories(survey.situation.results, memory, started_at),
+        caches_seen=tuple(
+            _remembered(found.facts, _verdict(found), memory, started_at) for found in survey.found
+        ),
+        caches_gone=_gone(survey),
+        registrations_forgotten=_forgotten(survey, applied),
+        registrations_inherited=tuple(_inherited(survey, applied, started_at)),
+        misses=tuple(_misses(applied, memory, survey.situation.now, rules_changed=rules_changed)),
+    )
+
+
+def scope_memories(
+    results: Iterable[Scanned], memory: Memory, started_at: datetime
+) -> tuple[ScopeMemory, ...]:
+    """What to remember of the scopes of a scan."""
+    return tuple(_scope(each, memory.scopes.get(each.scope), started_at) for each in results)
+
+
+def _scope(result: Scanned, before: ScopeMemory | None, started_at: datetime) -> ScopeMemory:
+    complete = isinstance(result, Complete)
+    failing = before.failing_since if before is not None else None
+    last = before.last_complete_at if before is not None else None
+    count = before.caches if before is not None else None
+    return ScopeMemory(
+        scope=result.scope,
+        last_attempt_at=started_at,
+        last_complete_at=started_at if complete else last,
+        failing_since=(failing or started_at) if isinstance(result, Failed) else None,
+        status=result.status,
+        reason=None if isinstance(result, Complete) else result.reason,
+        message=result.message,
+        caches=len(result.caches) if isinstance(result, Complete) else count,
+    )
+
+
+def sightings(
+    results: Iterable[Scanned], memory: Memory, started_at: datetime
+) -> tuple[RememberedCache, ...]:
+    """The caches of a scan that no plan was made from, as far as they can be remembered.
+
+    One that was recreated is left out: the next plan has to see that it was.
+    """
+    caches = (cache for each in results if isinstance(each, Complete) for cache in each.caches)
+    facts = (facts_of(cache, memory.caches.get(cache.arn), None) for cache in caches)
+    return tuple(
+        _remembered(each, each.last_verdict, memory, started_at)
+        for each in facts
+        if not each.recreated
+    )
+
+
+def _remembered(
+    facts: Facts, verdict: IamVerdict | None, memory: Memory, started_at: datetime
+) -> RememberedCache:
+    """The facts of one cache; what this scan did not read stays as it was read last."""
+    cache = facts.cache
+    before = None if facts.recreated else memory.caches.get(cache.arn)
+    return RememberedCache(
+        arn=cache.arn,
+        scope=cache.scope,
+        name=cache.name,
+        created_at=cache.created_at or (before.created_at if before is not None else None),
+        first_seen_at=before.first_seen_at if before is not None else started_at,
+        last_seen_at=started_at,
+        status=cache.status,
+        engine=cache.engine,
+        engine_version=cache.engine_version,
+        uri=cache.endpoint.uri if cache.endpoint is not None else "",
+        tags=_tags(cache, before),
+        vpc_id=None if cache.vpc_id is UNKNOWN else cache.vpc_id,
+        vpc_known=cache.vpc_id is not UNKNOWN,
+        iam_verdict=verdict,
+    )
+
+
+def _tags(cache: Cache, before: RememberedCache | None) -> Tags | None:
+    if cache.tags is not UNKNOWN:
+        return Tags(cache.tags.values, cache.tags.read_at, confirmed=False)
+    return before.tags if before is not None else None
+
+
+def _verdict(found: Found) -> IamVerdict | None:
+    wish = found.wish
+    iam = wish.iam if isinstance(wish, Wanted | Blocked) else None
+    if iam is None or iam.verdict is IamVerdict.UNKNOWN:
+        return found.facts.last_verdict
+    return iam.verdict
+
+
+def _complete_scopes(survey: Survey) -> frozenset[Scope]:
+    return frozenset(
+        scope for scope, result in survey.results.items() if isinstance(result, Complete)
+    )
+
+
+def _gone(survey: Survey) -> tuple[Arn, ...]:
+    """Remembered caches that a complete scan no longer shows and nothing is registered for."""
+    complete = _complete_scopes(survey)
+    kept = survey.arns_found | survey.registry.ours.keys()
+    return tuple(
+        arn
+        for arn, cache in survey.situation.memory.caches.items()
+        if cache.scope in complete and arn not in kept
+    )
+
+
+def _forgotten(survey: Survey, items: tuple[Item, ...]) -> tuple[ResourceName, ...]:
+    """Remembered registrations that are not listed, although their scope was read to its end.
+
+    One whose name turned out to be taken unseen stays: the role may merely not show it.
+    """
+    complete = _complete_scopes(survey)
+    ours = {owned.database.name for owned in survey.registry.ours.values()}
+    standing = ours | {item.name for item in items if item.applied}
+    unseen = {item.name for item in items if item.reason is Reason.NAME_TAKEN_UNSEEN}
+    return tuple(
+        name
+        for name, registration in survey.situation.memory.registrations.items()
+        if name not in standing
+        and name not in unseen
+        and (parsed := parse_cache_arn(registration.arn)) is not None
+        and parsed.scope in complete
+    )
+
+
+def _inherited(
+    survey: Survey, items: tuple[Item, ...], started_at: datetime
+) -> Iterator[Registration]:
+    """Registrations of ours that state did not know; from now on it does (R2)."""
+    written = {item.arn for item in items if item.applied}
+    for arn, owned in survey.registry.ours.items():
+        if arn not in written and is_inherited(owned, survey.situation.memory):
+            yield Registration(
+                name=owned.database.name,
+                arn=arn,
+                database=owned.database,
+                registered_at=started_at,
+                updated_at=started_at,
+            )
+
+
+def _misses(
+    items: tuple[Item, ...], memory: Memory, now: datetime, *, rules_changed: bool
+) -> Iterator[Miss]:
+    for item in items:
+        if item.live is None or item.arn is None:
+            continue
+        if item.grounds is not None and item.missed is not None:
+            if not (item.action is Action.DELETE and item.applied):
+                yield Miss(
+                    name=item.live.name,
+                    arn=item.arn,
+                    reason=item.grounds,
+                    scans=item.missed.scans,
+                    since=item.missed.since,
+                    last_at=now,
+                )
+        elif item.action is Action.HELD and item.reason in _SAYS_NOTHING:
+            before = memory.misses.get(item.live.name)
+            restarts = rules_changed and before and before.reason in RESTARTED_BY_NEW_RULES
+            if before is not None and not restarts:
+                yield before

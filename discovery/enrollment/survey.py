@@ -1,0 +1,90 @@
+"""Everything a plan is made from, and the found caches laid beside what is registered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from discovery.enrollment.facts import Facts, facts_of
+from discovery.enrollment.registry import Owned, Registry, read_registry
+from discovery.enrollment.rules import Rules
+from discovery.enrollment.targets import Targets
+from discovery.enrollment.wish import Wish, wanted_name, wish_for
+from discovery.model import Arn, Complete, Database, ResourceName, Scanned, Scope
+from state.records import Memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """One moment: what was scanned, what is listed, what is remembered."""
+
+    results: tuple[Scanned, ...]
+    targets: Targets
+    listed: tuple[Database, ...]
+    memory: Memory
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A cache that a complete scan showed, with what it is to become."""
+
+    facts: Facts
+    wish: Wish
+    live: Owned | None
+    """Its registration, None if it has none."""
+
+    @property
+    def arn(self) -> Arn:
+        return self.facts.cache.arn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """The situation, sorted."""
+
+    situation: Situation
+    registry: Registry
+    found: tuple[Found, ...]
+    results: Mapping[Scope, Scanned]
+
+    @property
+    def arns_found(self) -> frozenset[Arn]:
+        return frozenset(each.arn for each in self.found)
+
+
+def survey_of(situation: Situation, rules: Rules) -> Survey:
+    """Pairs every found cache with its registration and says what it is to become."""
+    memory = situation.memory
+    complete = [result for result in situation.results if isinstance(result, Complete)]
+    caches = [(cache, result.directory) for result in complete for cache in result.caches]
+    registry = read_registry(
+        situation.listed,
+        rules.group,
+        memory,
+        {
+            cache.arn: _likely_name(facts_of(cache, None, None), memory, rules)
+            for cache, _ in caches
+        },
+    )
+    found = []
+    for cache, directory in caches:
+        live = registry.ours.get(cache.arn)
+        database = live.database if live is not None else None
+        facts = facts_of(cache, memory.caches.get(cache.arn), database)
+        found.append(Found(facts, wish_for(facts, directory, rules), live))
+    return Survey(
+        situation=situation,
+        registry=registry,
+        found=tuple(found),
+        results={result.scope: result for result in situation.results},
+    )
+
+
+def _likely_name(facts: Facts, memory: Memory, rules: Rules) -> ResourceName:
+    """The name by the tags just read, else by those remembered; only ranks duplicates."""
+    remembered = memory.caches.get(facts.cache.arn)
+    if not facts.tags_read_now and remembered is not None:
+        facts = facts_of(facts.cache, remembered, None)
+    return wanted_name(facts, rules).value

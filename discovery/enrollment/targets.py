@@ -1,0 +1,106 @@
+"""What a run looks at, and what it means for a registration not to be looked at (design R9).
+
+*Not in this run* and *out of configuration* are never mixed: only an account list and a region
+list that were read to their end can say that something is out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from discovery.enrollment.shard import Shard
+from discovery.model import AccountId, Region, Scanned, Scope
+from matchers.selectors import Pattern
+
+
+class Standing(Enum):
+    """Where a scope stands in a run."""
+
+    IN_RUN = "IN_RUN"
+    """Scanned, or its account could not be entered; either way there is a result for it."""
+    NOT_IN_RUN = "NOT_IN_RUN"
+    """Left out of this run on purpose; nothing removes what is registered there."""
+    OUT_OF_SCOPE = "OUT_OF_SCOPE"
+    """Both lists were read completely and do not hold it."""
+    TARGETS_UNKNOWN = "TARGETS_UNKNOWN"
+    """It hangs on a list that was not read to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of all targets that this run is about: `--only` and `--shard` together."""
+
+    only: tuple[Scope, ...] = ()
+    """Empty: no restriction. A scope without a region stands for its whole account."""
+    shard: Shard | None = None
+
+    def covers(self, scope: Scope) -> bool:
+        """True when the run is about this scope; of a whole account, about any of its regions."""
+        if self.shard is not None and not self.shard.owns(scope.account_id):
+            return False
+        return not self.only or any(_overlap(each, scope) for each in self.only)
+
+
+def _overlap(one: Scope, other: Scope) -> bool:
+    if one.account_id != other.account_id:
+        return False
+    return one.region is None or other.region is None or one.region == other.region
+
+
+@dataclass(frozen=True, slots=True)
+class RegionList:
+    """The regions of one account that are configured, as far as they are known."""
+
+    listed: frozenset[Region]
+    """Named literally, or taken by a glob from the list of enabled regions."""
+    complete: bool
+    """False when a glob waits for a list of enabled regions that was not read."""
+    globs: tuple[str, ...] = ()
+    """Set when the account could not be entered: its failed entry stands for every region that
+    one of these could take."""
+
+    def standing(self, region: Region) -> Standing:
+        """Where a region of this account stands."""
+        if region in self.listed or any(Pattern(glob).matches(region) for glob in self.globs):
+            return Standing.IN_RUN
+        return Standing.OUT_OF_SCOPE if self.complete else Standing.TARGETS_UNKNOWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """The accounts and regions that are configured, and the part of them this run is about."""
+
+    accounts: Mapping[AccountId, RegionList]
+    accounts_complete: bool
+    part: Part = Part()
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """The scopes of this run with a known region, in order."""
+        known = (
+            Scope(account_id, region)
+            for account_id, regions in self.accounts.items()
+            for region in regions.listed
+        )
+        return tuple(
+            sorted((scope for scope in known if self.part.covers(scope)), key=lambda s: s.key)
+        )
+
+    def standing(self, scope: Scope) -> Standing:
+        """Where the scope of a registration stands."""
+        if not self.part.covers(scope):
+            return Standing.NOT_IN_RUN
+        regions = self.accounts.get(scope.account_id)
+        if regions is None:
+            return Standing.OUT_OF_SCOPE if self.accounts_complete else Standing.TARGETS_UNKNOWN
+        if scope.region is None:
+            return Standing.IN_RUN
+        return regions.standing(scope.region)
+
+
+def result_for(scope: Scope, results: Mapping[Scope, Scanned]) -> Scanned | None:
+    """What came of a scope in this run: its own result, else that of its account, which could
+    not be entered."""
+    return results.get(scope) or results.get(Scope(scope.account_id, None))

@@ -1,0 +1,221 @@
+"""What a found cache is to become, before anything registered is looked at (design §3, §4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from discovery.codes import IamVerdict, NoteCode, Reason
+from discovery.enrollment.compatibility import judge
+from discovery.enrollment.facts import Facts
+from discovery.enrollment.labels import (
+    build_labels,
+    discovery_labels,
+    ownership_labels,
+    tag_notes,
+)
+from discovery.enrollment.naming import Name, is_legal_name, name_of
+from discovery.enrollment.resource import Connect, desired_database
+from discovery.enrollment.rules import Rules
+from discovery.model import (
+    UNKNOWN,
+    AccountId,
+    Cache,
+    Database,
+    Directory,
+    IamJudgement,
+    Note,
+    UnknownType,
+)
+from matchers import evaluate
+from matchers.explain import explain
+from matchers.matcher import IamUsers, Matcher
+from matchers.subject import LabelSet, Subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """To be registered, as `database`, unless something registered stands against it."""
+
+    matcher: Matcher
+    name: Name
+    database: Database
+    iam: IamJudgement | None
+    """None: the matcher ignores users."""
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unwanted:
+    """Not to be registered; one that is may be removed, under the rules of R3."""
+
+    reason: Reason
+    """A reason of the action `skipped`."""
+    message: str
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undecided:
+    """Nobody can tell until its tags are read."""
+
+    message: str
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """Wanted, but a person must change something first."""
+
+    reason: Reason
+    message: str
+    matcher: Matcher
+    name: Name
+    iam: IamJudgement | None
+    notes: tuple[Note, ...]
+
+
+Wish = Wanted | Unwanted | Undecided | Blocked
+
+_ENGINES = ("redis", "valkey")
+
+
+def wish_for(facts: Facts, directory: Directory | UnknownType, rules: Rules) -> Wish:
+    """What the cache is to become. Pure: the same facts give the same wish."""
+    unfit = ineligible(facts.cache, rules)
+    if unfit is not None:
+        return unfit
+    outcome = _decide(facts, rules)
+    notes = facts.notes
+    if isinstance(outcome, evaluate.Taken):
+        return _enrol(facts, outcome.matcher, directory, rules)
+    if isinstance(outcome, evaluate.Undecided):
+        missing = ", ".join(sorted({each.key or each.kind.value for each in outcome.missing}))
+        message = f"matcher {outcome.matcher} needs {missing or 'tags'}, which could not be read"
+        return Undecided(message=message, notes=notes)
+    if isinstance(outcome, evaluate.Excluded):
+        message = f"matcher {outcome.matcher} excludes it: tag {outcome.key} is {outcome.value}"
+        return Unwanted(reason=Reason.EXCLUDED, message=message, notes=notes)
+    message = "; ".join(explain(outcome)) or "no matcher takes it"
+    return Unwanted(reason=Reason.NO_MATCHER, message=message, notes=notes)
+
+
+def ineligible(cache: Cache, rules: Rules) -> Unwanted | None:
+    """Why a cache cannot be registered whatever matches, None when it can.
+
+    Source: reference teleport-discovery §1.1; a status that nobody knows counts as available.
+    """
+    if cache.engine.lower() not in _ENGINES:
+        text = f"engine {cache.engine or 'unknown'} is neither redis nor valkey"
+        return Unwanted(reason=Reason.ENGINE, message=text)
+    if cache.status == "deleting":
+        return Unwanted(reason=Reason.DELETING, message="AWS is deleting the cache")
+    if cache.status == "creating":
+        return Unwanted(reason=Reason.CREATING, message="AWS is still creating the cache")
+    if cache.status == "create-failed":
+        return Unwanted(reason=Reason.CREATE_FAILED, message="AWS could not create the cache")
+    if cache.endpoint is None:
+        return Unwanted(reason=Reason.NO_ENDPOINT, message="the cache has no endpoint yet")
+    if cache.endpoint.is_public and not rules.enrolls_public:
+        text = (
+            "the cache has a public endpoint, which Teleport may not recognise; "
+            "aws.public_caches: enroll registers it all the same"
+        )
+        return Unwanted(reason=Reason.PUBLIC, message=text)
+    return None
+
+
+def wanted_name(facts: Facts, rules: Rules) -> Name:
+    """The name a cache is to have."""
+    cache = facts.cache
+    return name_of(
+        cache.name,
+        cache.region,
+        cache.account_id,
+        tags={} if facts.tags is UNKNOWN else facts.tags,
+        override=rules.honours_name_tag(cache.account_id),
+    )
+
+
+def _decide(facts: Facts, rules: Rules) -> evaluate.Outcome:
+    """What the matchers say. Stand-in tags may take a cache, never turn it away (R1)."""
+    cache = facts.cache
+    discovery = discovery_labels(cache)
+
+    def subject(known: LabelSet) -> Subject:
+        return Subject(cache.account_id, cache.region, cache.name, cache.engine, known)
+
+    if facts.tags_read_now:
+        return evaluate.decide(rules.matchers, subject(LabelSet.of(discovery, facts.tags)))
+    certain = evaluate.decide(rules.matchers, subject(LabelSet.of(discovery, UNKNOWN)))
+    if facts.tags is UNKNOWN or isinstance(certain, evaluate.NotTaken):
+        return certain
+    likely = evaluate.decide(rules.matchers, subject(LabelSet.of(discovery, facts.tags)))
+    return likely if isinstance(likely, evaluate.Taken) else certain
+
+
+def _enrol(
+    facts: Facts, matcher: Matcher, directory: Directory | UnknownType, rules: Rules
+) -> Wish:
+    if facts.tags is UNKNOWN:
+        message = "its tags could not be read, and they become its labels"
+        return Undecided(message=message, notes=facts.notes)
+    cache = facts.cache
+    name = wanted_name(facts, rules)
+    iam = None if matcher.iam_users is IamUsers.IGNORE else judge(cache, directory)
+    notes = facts.notes + tag_notes(facts.tags) + _users_note(iam)
+    connect, wrong = _connect(cache, matcher, rules)
+    if wrong is not None or not is_legal_name(name.value):
+        reason = Reason.CONNECT_ROLE_INVALID if wrong is not None else Reason.NAME_INVALID
+        text = wrong or _illegal(name)
+        return Blocked(
+            reason=reason, message=text, matcher=matcher, name=name, iam=iam, notes=notes
+        )
+    labels = build_labels(
+        cache,
+        facts.tags,
+        ours=ownership_labels(cache, rules.group, rules.origin),
+        matcher_labels=matcher.labels,
+        iam=_label_verdict(iam, facts),
+        discovered_name=name.discovered,
+    )
+    database = desired_database(cache, name.value, labels, connect)
+    return Wanted(matcher=matcher, name=name, database=database, iam=iam, notes=notes)
+
+
+def _label_verdict(iam: IamJudgement | None, facts: Facts) -> IamVerdict:
+    """What the label says: it changes on complete evidence only (§5)."""
+    if iam is not None and iam.verdict is not IamVerdict.UNKNOWN:
+        return iam.verdict
+    return (facts.last_verdict if iam is not None else None) or IamVerdict.UNKNOWN
+
+
+def _connect(cache: Cache, matcher: Matcher, rules: Rules) -> tuple[Connect | None, str | None]:
+    """The connect role filled in for a cache, or what is wrong with it (§6)."""
+    if matcher.connect is None:
+        return None, None
+    arn = matcher.connect.role_arn(
+        partition=cache.partition, account_id=cache.account_id, region=cache.region
+    )
+    fields = arn.split(":")
+    if len(fields) < 6 or (fields[1], AccountId(fields[4])) != (cache.partition, cache.account_id):
+        text = (
+            f"matcher {matcher.name}: connect role {arn} is not in the cache's account "
+            f"{cache.account_id} and partition {cache.partition}; write it with {{account_id}}"
+        )
+        return None, text
+    reference = matcher.connect.external_id
+    return Connect(arn, rules.external_ids.get(reference) if reference else None), None
+
+
+def _illegal(name: Name) -> str:
+    return (
+        f"{name.value!r} is no legal database name: a letter first, then letters, digits and "
+        "hyphens, no hyphen last. Change the cache's name tag"
+    )
+
+
+def _users_note(iam: IamJudgement | None) -> tuple[Note, ...]:
+    if iam is None or iam.verdict is not IamVerdict.UNKNOWN:
+        return ()
+    text = "users and user groups could not be read; the IAM label keeps its last value"
+    return (Note(NoteCode.USERS_UNKNOWN, "users", text),)

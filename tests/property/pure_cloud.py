@@ -1,0 +1,312 @@
+"""A cloud and a registry as plain values, and the strategies that make them.
+
+It stands in for the edges only: what is planned here is planned by the real plan, what is
+remembered is remembered by the real recollection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from hypothesis import strategies as st
+
+from discovery.codes import Action, ScopeReason
+from discovery.enrollment.guard import Budget
+from discovery.enrollment.item import Item
+from discovery.enrollment.ownership import CacheArn, owner_of
+from discovery.enrollment.plan import Plan, make_plan
+from discovery.enrollment.recollection import recollect
+from discovery.enrollment.removal import rules_changed
+from discovery.enrollment.rules import Rules
+from discovery.enrollment.survey import Situation
+from discovery.enrollment.targets import Part, RegionList, Targets
+from discovery.model import (
+    UNKNOWN,
+    AccountId,
+    Arn,
+    Cache,
+    CacheUser,
+    Complete,
+    Database,
+    Directory,
+    Endpoint,
+    Failed,
+    Region,
+    ResourceName,
+    Scanned,
+    Scope,
+    Tags,
+    UserGroup,
+)
+from matchers.matcher import IamUsers, Matcher
+from matchers.selectors import TagExclusion, TagSelector
+from state.records import Memory, Registration
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+GROUP = "prod"
+ACCOUNTS = (AccountId("111122223333"), AccountId("222233334444"))
+REGIONS = (Region("eu-central-1"), Region("us-east-1"))
+SCOPES = (
+    Scope(ACCOUNTS[0], REGIONS[0]),
+    Scope(ACCOUNTS[0], REGIONS[1]),
+    Scope(ACCOUNTS[1], REGIONS[0]),
+)
+NAMES = ("orders", "orders-elasticache-serverless")
+OVERRIDES = ("shared", "Shared", "other", "not a legal name")
+STATUSES = ("available", "deleting", "creating", "create-failed", "modifying", "never-heard-of")
+T = TypeVar("T")
+
+
+def rules(**changes: object) -> Rules:
+    """Rules under which a reason to remove acts at once, and the budget never refuses."""
+    plain = Rules(
+        group=GROUP,
+        matchers=(
+            Matcher(
+                name="prod",
+                tags=TagSelector.of({"env": ["prod"]}),
+                exclude_tags=TagExclusion.of({"teleport": ["off"]}),
+            ),
+            Matcher(
+                name="strict",
+                tags=TagSelector.of({"env": ["strict"]}),
+                iam_users=IamUsers.REQUIRE,
+                deregister_unready=True,
+            ),
+        ),
+        matching_digest="one",
+        missed_sweeps=1,
+        grace=timedelta(0),
+        budget=Budget(
+            window=timedelta(0), max_count=1000, max_percent=100, min_allowed=1000, allow_empty=True
+        ),
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def arn_of(scope: Scope, name: str) -> Arn:
+    return Arn(f"arn:aws:elasticache:{scope.region}:{scope.account_id}:serverlesscache:{name}")
+
+
+def mostly(usual: T, *others: T) -> st.SearchStrategy[T]:
+    """The usual value three times out of four, else one of the others."""
+    return st.integers(0, 3).flatmap(
+        lambda n: st.sampled_from(others) if n == 3 else st.just(usual)
+    )
+
+
+@st.composite
+def caches(draw: st.DrawFn, scope: Scope, name: str) -> Cache:
+    """One cache in any state AWS may show it in; most are ordinary, so that names collide."""
+    assert scope.region is not None
+    tags = {"env": draw(mostly("prod", "dev", "strict"))}
+    override = draw(st.sampled_from([None, *OVERRIDES]))
+    if override is not None:
+        tags["TeleportDatabaseName"] = override
+    if draw(mostly(False, True)) and draw(st.booleans()):
+        tags["teleport"] = "off"
+    odd = draw(mostly(False, True))
+    host = f"{name}-abc123.serverless.euc1.cache.amazonaws.com"
+    return Cache(
+        arn=arn_of(scope, name),
+        partition="aws",
+        account_id=scope.account_id,
+        region=scope.region,
+        name=name,
+        status=draw(st.sampled_from(STATUSES)) if odd else "available",
+        engine=draw(st.sampled_from(["valkey", "redis", "memcached"])) if odd else "valkey",
+        engine_version="8.1",
+        endpoint=draw(mostly(Endpoint(host, 6379), None)) if odd else Endpoint(host, 6379),
+        created_at=NOW - timedelta(days=draw(mostly(400, 3))),
+        user_group_id=draw(mostly("people", "nobody", None)),
+        tags=draw(mostly(Tags(tags, NOW, confirmed=True), UNKNOWN))
+        if odd
+        else Tags(tags, NOW, confirmed=True),
+        vpc_id=draw(mostly("vpc-1", None, UNKNOWN)),
+    )
+
+
+DIRECTORY = Directory(
+    groups={
+        "people": UserGroup(group_id="people", status="active", engine="redis", user_ids=("ann",)),
+        "nobody": UserGroup(group_id="nobody", status="active", engine="redis", user_ids=()),
+    },
+    users={
+        "ann": CacheUser(
+            user_id="ann",
+            user_name="ann",
+            status="active",
+            engine="redis",
+            access_string="on ~app:* -@all +@read",
+            authentication="iam",
+        )
+    },
+    read_at=NOW,
+)
+
+
+@st.composite
+def complete_scans(draw: st.DrawFn, scope: Scope) -> Complete:
+    names = draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=2))
+    return Complete(
+        scope=scope,
+        started_at=NOW,
+        caches=tuple(draw(caches(scope, name)) for name in sorted(names)),
+        directory=draw(st.sampled_from([DIRECTORY, DIRECTORY, UNKNOWN])),
+    )
+
+
+@st.composite
+def scans(draw: st.DrawFn, scope: Scope) -> Scanned:
+    if draw(st.integers(0, 3)) == 0:
+        return Failed(scope=scope, started_at=NOW, reason=ScopeReason.DENIED)
+    return draw(complete_scans(scope))
+
+
+def all_complete() -> st.SearchStrategy[tuple[Scanned, ...]]:
+    return st.tuples(*(complete_scans(scope) for scope in SCOPES))
+
+
+def any_results() -> st.SearchStrategy[tuple[Scanned, ...]]:
+    return st.tuples(*(scans(scope) for scope in SCOPES))
+
+
+TARGETS = Targets(
+    accounts={
+        account: RegionList(listed=frozenset(REGIONS), complete=True) for account in ACCOUNTS
+    },
+    accounts_complete=True,
+)
+
+
+@st.composite
+def strangers(draw: st.DrawFn) -> tuple[Database, ...]:
+    """Resources that are not ours, some of them in names that a cache may want."""
+    found = {}
+    for name in draw(
+        st.lists(
+            st.sampled_from(
+                [
+                    "shared",
+                    "SHARED",
+                    "orders-elasticache-serverless-eu-central-1-111122223333",
+                    "someone-elses",
+                ]
+            ),
+            unique=True,
+            max_size=2,
+        )
+    ):
+        labels = draw(
+            st.sampled_from(
+                [
+                    {"team": "x"},
+                    {"managed-by": "cachemuster", "cachemuster/group": "other"},
+                    {"managed-by": "cachemuster", "cachemuster/group": GROUP},
+                    {
+                        "managed-by": "cachemuster",
+                        "cachemuster/group": GROUP,
+                        "cachemuster/arn": arn_of(SCOPES[0], "orders"),
+                    },
+                ]
+            )
+        )
+        spec = {"protocol": "redis", "uri": "elsewhere:6379"}
+        found[name] = Database(ResourceName(name), labels, "by hand", spec)
+    return tuple(found.values())
+
+
+@dataclass(frozen=True)
+class World:
+    """What a sweep meets, and what it leaves."""
+
+    listed: Mapping[str, Database] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
+
+    def situation(
+        self, results: Iterable[Scanned], *, targets: Targets = TARGETS, now: datetime = NOW
+    ) -> Situation:
+        return Situation(
+            results=tuple(results),
+            targets=targets,
+            listed=tuple(self.listed.values()),
+            memory=self.memory,
+            now=now,
+        )
+
+    def swept(
+        self,
+        results: Iterable[Scanned],
+        by: Rules,
+        *,
+        targets: Targets = TARGETS,
+        now: datetime = NOW,
+    ) -> tuple[Plan, World]:
+        """One sweep: the plan, and the world after every call of it succeeded."""
+        situation = self.situation(results, targets=targets, now=now)
+        plan = make_plan(situation, by)
+        items = tuple(
+            replace(item, applied=True if item.action.writes else None) for item in plan.items
+        )
+        listed = dict(self.listed)
+        registrations = dict(self.memory.registrations)
+        for item in items:
+            _apply(item, listed, registrations, now)
+        known = recollect(
+            plan.survey, items, started_at=now, rules_changed=rules_changed(self.memory, by)
+        )
+        for name in known.registrations_forgotten:
+            registrations.pop(name, None)
+        registrations.update({each.name: each for each in known.registrations_inherited})
+        remembered = {
+            arn: cache for arn, cache in self.memory.caches.items() if arn not in known.caches_gone
+        }
+        memory = Memory(
+            caches={**remembered, **{each.arn: each for each in known.caches_seen}},
+            registrations=registrations,
+            misses={miss.name: miss for miss in known.misses},
+            scopes={each.scope: each for each in known.scopes},
+            finished_sweeps=self.memory.finished_sweeps + 1,
+            matching_digest=by.matching_digest,
+        )
+        return plan, World(listed, memory)
+
+    def forgetful(self) -> World:
+        """The same world after the state file was lost."""
+        return replace(self, memory=Memory())
+
+
+def _apply(
+    item: Item,
+    listed: dict[str, Database],
+    registrations: dict[ResourceName, Registration],
+    now: datetime,
+) -> None:
+    if not item.action.writes or item.name is None or item.arn is None:
+        return
+    if item.action is Action.CREATE:
+        assert item.name not in listed, "created over something that stands"
+    for name in (item.previous_name, item.name if item.action is Action.DELETE else None):
+        if name is not None:
+            del listed[name]
+            registrations.pop(name, None)
+    if item.action is not Action.DELETE:
+        assert item.database is not None
+        assert item.database.name == item.name
+        listed[item.name] = item.database
+        registrations[item.name] = Registration(
+            name=item.name, arn=item.arn, database=item.database, registered_at=now, updated_at=now
+        )
+
+
+def ours(listed: Mapping[str, Database]) -> dict[str, Arn]:
+    """The ARN behind every registration of ours, by name."""
+    owners = {name: owner_of(database, GROUP) for name, database in listed.items()}
+    return {name: owner.arn for name, owner in owners.items() if isinstance(owner, CacheArn)}
+
+
+def part(*only: Scope) -> Targets:
+    return replace(TARGETS, part=Part(only=only))

@@ -1,0 +1,195 @@
+"""What holds of every plan, whatever the cloud, the registry and the memory look like (§3)."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import assume, event, given
+from hypothesis import strategies as st
+
+from discovery.codes import REASONS_OF, Action, Reason
+from discovery.enrollment.ownership import CacheArn, owner_of
+from discovery.enrollment.plan import make_plan
+from discovery.enrollment.rules import WritePolicy
+from discovery.model import Complete
+from tests.property.pure_cloud import (
+    GROUP,
+    NOW,
+    SCOPES,
+    World,
+    all_complete,
+    any_results,
+    ours,
+    part,
+    rules,
+    strangers,
+)
+
+
+@st.composite
+def lived_in(draw: st.DrawFn, results=all_complete) -> World:
+    """A world with strangers in it that one or two sweeps have already gone through."""
+    world = World({each.name: each for each in draw(strangers())})
+    for _ in range(draw(st.integers(0, 2))):
+        _, world = world.swept(draw(results()), rules())
+    return world
+
+
+@given(lived_in(any_results), any_results())
+def test_every_cache_and_registration_is_one_item_with_a_reason_of_its_action(world, results):
+    plan = make_plan(world.situation(results), rules())
+    found = [cache.arn for each in results if isinstance(each, Complete) for cache in each.caches]
+    names = [item.live.name for item in plan.items if item.live is not None]
+    assert sorted(item.arn for item in plan.items if item.found is not None) == sorted(found)
+    assert sorted(names) == sorted(set(names))
+    assert set(ours(world.listed)) <= set(names)
+    for item in plan.items:
+        assert item.reason in REASONS_OF[item.action]
+        assert item.message
+    assert [item.sort_key for item in plan.items] == sorted(item.sort_key for item in plan.items)
+
+
+@given(lived_in(), all_complete())
+def test_a_plan_that_was_applied_leaves_nothing_to_do(world, results):
+    first, world = world.swept(results, rules())
+    second, world = world.swept(results, rules())
+    freed = any(item.removes for item in first.items)
+    event("a name was freed" if freed else "no name was freed")
+    if freed:  # somebody may have waited for a name that stood in the list at the start (R12)
+        second, world = world.swept(results, rules())
+        second, world = world.swept(results, rules())
+    assert [item for item in second.items if item.action.writes] == []
+
+
+@given(lived_in(any_results), any_results(), st.randoms(use_true_random=False))
+def test_the_order_of_inputs_is_irrelevant(world, results, chance: random.Random):
+    shuffled = [
+        replace(each, caches=tuple(chance.sample(each.caches, len(each.caches))))
+        if isinstance(each, Complete)
+        else each
+        for each in chance.sample(results, len(results))
+    ]
+    listed = list(world.listed.items())
+    other = replace(world, listed=dict(chance.sample(listed, len(listed))))
+    one = make_plan(world.situation(results), rules())
+    two = make_plan(other.situation(shuffled), rules())
+    assert (one.items, one.guard, one.checksum) == (two.items, two.guard, two.checksum)
+
+
+@given(lived_in(), any_results())
+def test_nothing_in_a_scope_that_was_not_read_is_changed(world, results):
+    unread = {each.scope for each in results if not isinstance(each, Complete)}
+    plan = make_plan(world.situation(results), rules(removes_out_of_scope=True))
+    assert [item for item in plan.items if item.action.writes and item.scope in unread] == []
+
+
+@given(lived_in(any_results), any_results())
+def test_nothing_foreign_is_written(world, results):
+    _, after = world.swept(results, rules())
+    for name, database in world.listed.items():
+        if not isinstance(owner_of(database, GROUP), CacheArn):
+            assert after.listed[name] == database
+
+
+@given(lived_in(), any_results(), st.sets(st.sampled_from(SCOPES), min_size=1, max_size=2))
+def test_with_only_and_pruning_nothing_outside_that_part_is_removed(world, results, only):
+    seen = [each for each in results if each.scope in only]
+    plan = make_plan(world.situation(seen, targets=part(*only)), rules(removes_out_of_scope=True))
+    assert all(item.scope in only for item in plan.items if item.action.writes)
+
+
+@given(
+    lived_in(),
+    all_complete(),
+    st.tuples(st.integers(0, 5), st.integers(0, 100), st.integers(0, 5)),
+    st.tuples(st.integers(0, 5), st.integers(0, 100), st.integers(0, 5)),
+)
+def test_tightening_a_limit_never_lets_more_through(world, results, one, two):
+    def removals(limits):
+        count, percent, allowed = limits
+        budget = replace(rules().budget, max_count=count, max_percent=percent, min_allowed=allowed)
+        plan = make_plan(world.situation(results), rules(budget=budget))
+        return {item.arn for item in plan.items if item.removes}
+
+    population = len(ours(world.listed))
+    event(f"{population} registered")
+    tight = tuple(min(a, b) for a, b in zip(one, two, strict=True))
+    assert removals(tight) <= removals(one)
+    assert len(removals(one)) <= min(one[0], max(one[2], population * one[1] // 100))
+
+
+@given(lived_in(any_results), any_results())
+def test_one_name_one_cache(world, results):
+    _, after = world.swept(results, rules())
+    new = {name: arn for name, arn in ours(after.listed).items() if name not in world.listed}
+    folded = [name.casefold() for name in after.listed]
+    for name, arn in new.items():
+        assert folded.count(name.casefold()) == 1
+        twins = [each for each, other in ours(after.listed).items() if other == arn]
+        before = [each for each, other in ours(world.listed).items() if other == arn]
+        assert len(twins) <= max(1, len(before))
+
+
+@given(lived_in(), all_complete())
+def test_after_a_rename_exactly_one_of_both_names_stands(world, results):
+    plan, after = world.swept(results, rules())
+    renames = [item for item in plan.items if item.reason is Reason.RENAMED]
+    event(f"{len(renames)} renames")
+    for item in renames:
+        assert item.previous_name not in after.listed
+        assert item.name in after.listed
+
+
+@given(lived_in(), all_complete())
+def test_losing_the_state_file_removes_nothing_and_registers_nothing_twice(world, results):
+    plan, after = world.forgetful().swept(results, rules())
+    assert [item for item in plan.items if item.action is Action.DELETE] == []
+    arns_before = set(ours(world.listed).values())
+    assert arns_before <= set(ours(after.listed).values())
+    assert len(ours(after.listed)) == len(ours(world.listed)) + sum(
+        1 for item in plan.items if item.action is Action.CREATE
+    )
+
+
+@given(lived_in(), all_complete())
+def test_an_edit_of_matchers_never_removes_at_once(world, results):
+    assume(world.memory.finished_sweeps)
+    nothing = rules(matchers=(), matching_digest="two")
+    unmatched = {Reason.UNMATCHED, Reason.EXCLUDED}
+    plan, world = world.swept(results, nothing)
+    assert [item for item in plan.items if item.reason in unmatched and item.removes] == []
+    plan, world = world.swept(results, nothing, now=NOW + timedelta(minutes=5))
+    left = set(ours(world.listed).values())
+    seen = {item.arn for item in plan.items if item.found is not None}
+    held = {item.arn for item in plan.items if item.action is Action.HELD}
+    conflicts = {item.arn for item in plan.items if item.action is Action.CONFLICT}
+    assert left & seen <= held | conflicts
+
+
+@given(lived_in(any_results), any_results())
+def test_under_a_policy_without_removals_nothing_goes(world, results):
+    for policy, allowed in (
+        ("upsert-only", {Action.CREATE, Action.UPDATE}),
+        ("create-only", {Action.CREATE}),
+    ):
+        plan, after = world.swept(results, rules(policy=WritePolicy(policy)))
+        assert set(world.listed) <= set(after.listed)
+        assert {item.action for item in plan.items if item.action.writes} <= allowed
+
+
+@given(lived_in(), all_complete(), st.integers(1, 4), st.integers(0, 20))
+def test_a_removal_needs_its_scans_and_its_grace(world, results, scans, minutes):
+    slow = rules(missed_sweeps=scans, grace=timedelta(minutes=minutes))
+    world = replace(world, memory=replace(world.memory, misses={}))
+    for sweep in range(scans + 5):
+        now = NOW + timedelta(minutes=5 * sweep)
+        plan, world = world.swept(results, slow, now=now)
+        for item in plan.items:
+            if item.action is Action.DELETE and item.reason not in (
+                Reason.DELETING,
+                Reason.EXCLUDED,
+            ):
+                assert sweep + 1 >= scans
+                assert timedelta(minutes=5 * sweep) >= timedelta(minutes=minutes)

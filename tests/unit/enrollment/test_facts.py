@@ -1,0 +1,200 @@
+"""What stands in for a fact that was not read, and what is never used of an earlier cache (R1)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from discovery.codes import Action, IamVerdict, NoteCode, Reason
+from discovery.enrollment.facts import Facts, facts_of, is_recreated
+from discovery.enrollment.plan import Plan
+from discovery.enrollment.recollection import recollect
+from discovery.model import UNKNOWN, Cache, Database, Tags
+from state.records import Memory, RememberedCache
+from tests.unit.enrollment.make import (
+    cache,
+    matcher,
+    only,
+    plan_of,
+    registered,
+    rules,
+    situation,
+    tagged,
+)
+from tests.unit.enrollment.past import (
+    CREATED,
+    MINUTE,
+    NOW,
+    journaled,
+    memory,
+    miss,
+    remembered,
+)
+
+LATER = CREATED + MINUTE
+UNREAD = cache(tags=UNKNOWN, vpc_id=UNKNOWN)
+LIVE = registered(cache(tags=tagged(env="live"), vpc_id="vpc-live"))
+BEFORE = remembered(cache(tags=tagged(env="remembered"), vpc_id="vpc-remembered"))
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "recreated"),
+    [
+        (CREATED, CREATED, False),
+        (CREATED, LATER, True),
+        (LATER, CREATED, True),
+        (None, LATER, False),
+        (CREATED, None, False),
+    ],
+)
+def test_another_create_time_is_another_cache_if_both_are_known(
+    then: datetime | None, now: datetime | None, recreated: bool
+) -> None:
+    assert is_recreated(cache(created_at=now), replace(BEFORE, created_at=then)) is recreated
+    assert is_recreated(cache(created_at=now), None) is False
+
+
+@pytest.mark.parametrize(
+    ("of", "before", "live", "env"),
+    [
+        pytest.param(cache(tags=tagged(env="now")), BEFORE, LIVE, "now", id="read-now"),
+        pytest.param(cache(tags=tagged()), BEFORE, LIVE, None, id="read-and-empty-is-empty"),
+        pytest.param(UNREAD, BEFORE, LIVE, "remembered", id="memory-stands-in"),
+        pytest.param(UNREAD, None, LIVE, "live", id="the-registration-stands-in"),
+        pytest.param(UNREAD, replace(BEFORE, tags=None), LIVE, "live", id="never-read-before"),
+    ],
+)
+def test_the_last_tags_that_were_read_stand_in(
+    of: Cache, before: RememberedCache | None, live: Database, env: str | None
+) -> None:
+    facts = facts_of(of, before, live)
+    assert facts.tags is not UNKNOWN
+    assert facts.tags.get("env") == env
+    assert facts.tags_read_now is (of.tags is not UNKNOWN)
+    told = NoteCode.TAGS_UNKNOWN in [note.code for note in facts.notes]
+    assert told is not facts.tags_read_now
+
+
+@pytest.mark.parametrize(
+    ("before", "live"),
+    [
+        pytest.param(None, None, id="nothing-known"),
+        pytest.param(BEFORE, None, id="remembered-but-never-registered"),
+        pytest.param(replace(BEFORE, created_at=LATER), LIVE, id="those-of-an-earlier-cache"),
+    ],
+)
+def test_nothing_stands_in_for_the_tags_of_a_cache_not_registered(
+    before: RememberedCache | None, live: Database | None
+) -> None:
+    assert facts_of(UNREAD, before, live).tags is UNKNOWN
+
+
+def test_labels_that_only_we_write_do_not_stand_in_as_tags() -> None:
+    facts = facts_of(UNREAD, None, LIVE)
+    assert facts.tags == {"env": "live"}
+
+
+@pytest.mark.parametrize(
+    ("of", "before", "live", "vpc"),
+    [
+        pytest.param(cache(vpc_id="vpc-now"), BEFORE, LIVE, "vpc-now", id="read-now"),
+        pytest.param(cache(vpc_id=None), BEFORE, LIVE, None, id="known-to-have-none"),
+        pytest.param(UNREAD, BEFORE, LIVE, "vpc-remembered", id="memory"),
+        pytest.param(UNREAD, replace(BEFORE, vpc_id=None), LIVE, None, id="remembered-as-none"),
+        pytest.param(UNREAD, replace(BEFORE, vpc_known=False), LIVE, "vpc-live", id="the-label"),
+        pytest.param(UNREAD, None, None, UNKNOWN, id="nothing-known"),
+        pytest.param(
+            UNREAD, replace(BEFORE, created_at=LATER), LIVE, UNKNOWN, id="of-an-earlier-cache"
+        ),
+    ],
+)
+def test_the_last_vpc_that_was_read_stands_in(
+    of: Cache, before: RememberedCache | None, live: Database | None, vpc: object
+) -> None:
+    facts = facts_of(of, before, live)
+    assert facts.cache.vpc_id == vpc
+    told = NoteCode.SUBNETS_UNKNOWN in [note.code for note in facts.notes]
+    assert told is (of.vpc_id is UNKNOWN)
+
+
+def verdict(before: RememberedCache | None, live: Database | None) -> IamVerdict | None:
+    facts: Facts = facts_of(cache(), before, live)
+    return facts.last_verdict
+
+
+def test_the_last_verdict_is_the_remembered_one_else_that_of_the_label() -> None:
+    not_ready = replace(BEFORE, iam_verdict=IamVerdict.NOT_READY)
+    unjudged = replace(BEFORE, iam_verdict=None)
+    earlier = replace(not_ready, created_at=LATER)
+    forged = registered(labels={"cachemuster/iam-auth": "sure"})
+    assert verdict(not_ready, LIVE) is IamVerdict.NOT_READY
+    assert verdict(unjudged, LIVE) is IamVerdict.READY
+    assert verdict(None, LIVE) is IamVerdict.READY
+    assert verdict(earlier, LIVE) is None
+    assert verdict(None, forged) is None
+    assert verdict(None, None) is None
+
+
+def test_the_note_says_since_when() -> None:
+    read_at = NOW - 90 * MINUTE
+    before = replace(BEFORE, tags=Tags({}, read_at, confirmed=False))
+    note = facts_of(replace(UNREAD, vpc_id=None), before, LIVE).notes[0]
+    assert note.message == "the tags could not be read; those of 2026-11-23 07:30 UTC stand in"
+
+
+# A cache was deleted and made again under its name; its tags can be read only later.
+
+PROD = rules(matcher(tags={"env": "prod"}))
+OLD = cache(tags=tagged(env="prod"))
+OLD_LIVE = registered(OLD, under=PROD)
+REMADE = cache(created_at=LATER, tags=UNKNOWN)
+
+
+def after(first: Plan) -> Memory:
+    """What the next sweep remembers, ten minutes later."""
+    known = recollect(first.survey, first.items, started_at=NOW, rules_changed=False)
+    return memory(
+        caches=known.caches_seen, registrations=[journaled(OLD_LIVE)], misses=known.misses
+    )
+
+
+def sweep(now: Cache, known: Memory, *, minutes: int = 0) -> Plan:
+    at = NOW + minutes * MINUTE
+    return plan_of(situation(now, listed=[OLD_LIVE], known=known, now=at), PROD)
+
+
+KNOWN = memory(
+    caches=[remembered(OLD)],
+    registrations=[journaled(OLD_LIVE)],
+    misses=[miss(OLD_LIVE, Reason.UNMATCHED, scans=5)],
+)
+
+
+def test_a_remade_cache_with_unread_tags_is_held() -> None:
+    item = only(sweep(REMADE, KNOWN))
+    assert (item.action, item.reason) == (Action.HELD, Reason.TAGS_UNKNOWN)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="from the second sweep on, the labels of the earlier cache stand in as the tags of the "
+    "remade one, and make it match",
+)
+def test_the_tags_of_the_earlier_cache_stay_forgotten_in_the_second_sweep() -> None:
+    item = only(sweep(REMADE, after(sweep(REMADE, KNOWN)), minutes=10))
+    assert (item.action, item.reason) == (Action.HELD, Reason.TAGS_UNKNOWN)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="misses of the earlier cache outlive a sweep in which the tags of the remade one could "
+    "not be read; the remade one is removed on its first miss",
+)
+def test_the_misses_of_the_earlier_cache_stay_forgotten_in_the_second_sweep() -> None:
+    known = after(sweep(REMADE, KNOWN))
+    item = only(sweep(replace(REMADE, tags=tagged(env="dev")), known, minutes=10))
+    assert (item.action, item.reason) == (Action.HELD, Reason.WAITING)

@@ -1,0 +1,179 @@
+"""When a registration whose reason to stand is gone may be removed (design R3, Time)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from discovery.codes import Action, Reason
+from discovery.enrollment.item import Missed
+from discovery.enrollment.removal import Grounds, Ruling, rule_on, rules_changed
+from discovery.enrollment.rules import WritePolicy
+from discovery.model import Arn
+from state.records import Miss
+from tests.unit.enrollment.make import arn_of, registered, rules
+from tests.unit.enrollment.past import MINUTE, NOW, memory, miss
+
+R = Reason
+LIVE, ORDERS = registered(), arn_of("orders")
+ALL = [R.ABSENT, R.DELETING, R.UNMATCHED, R.EXCLUDED, R.INELIGIBLE, R.UNREADY, R.OUT_OF_SCOPE]
+AT_ONCE = [R.DELETING, R.EXCLUDED]
+IN_TIME = [reason for reason in ALL if reason not in AT_ONCE]
+
+
+def ruled(
+    reason: Reason = R.ABSENT,
+    *misses: Miss,
+    arn: Arn = ORDERS,
+    forgets: bool = False,
+    known: dict[str, Any] | None = None,
+    **under: Any,
+) -> Ruling:
+    grounds = Grounds(name=LIVE.name, arn=arn, reason=reason, message="why", forgets=forgets)
+    return rule_on(grounds, memory(misses=misses, **(known or {})), rules(**under), NOW)
+
+
+def outcome(ruling: Ruling) -> tuple[Action, Reason]:
+    return ruling.action, ruling.reason
+
+
+WAITING = (Action.HELD, R.WAITING)
+
+
+@pytest.mark.parametrize("reason", IN_TIME)
+def test_most_reasons_wait_on_first_sight(reason: Reason) -> None:
+    ruling = ruled(reason)
+    assert outcome(ruling) == WAITING
+    assert ruling.missed == Missed(scans=1, since=NOW)
+    assert "seen so in 1 of 2 complete scans; removed not before 2026-11-23 09:10:00 UTC" in (
+        ruling.message
+    )
+
+
+@pytest.mark.parametrize("reason", AT_ONCE)
+def test_what_aws_or_a_tag_on_the_cache_says_needs_no_time(reason: Reason) -> None:
+    assert outcome(ruled(reason)) == (Action.DELETE, reason)
+
+
+@pytest.mark.parametrize("reason", ALL)
+def test_every_reason_removes_once_scans_and_grace_have_gone_by(reason: Reason) -> None:
+    ruling = ruled(reason, miss(LIVE, reason, scans=1, minutes=60))
+    assert outcome(ruling) == (Action.DELETE, reason)
+    assert ruling.missed == Missed(scans=2, since=NOW - 60 * MINUTE)
+    assert ruling.message == "why"
+
+
+@pytest.mark.parametrize(
+    ("scans", "minutes", "limits", "expected"),
+    [
+        pytest.param(1, 10, {}, R.ABSENT, id="both-just-reached"),
+        pytest.param(1, 9, {}, R.WAITING, id="grace-not-yet"),
+        pytest.param(50, 9, {}, R.WAITING, id="many-scans-do-not-shorten-the-grace"),
+        pytest.param(1, 999, {"missed_sweeps": 3}, R.WAITING, id="scans-not-yet"),
+        pytest.param(2, 999, {"missed_sweeps": 3}, R.ABSENT, id="third-scan"),
+        pytest.param(1, 0, {"grace": timedelta(0)}, R.ABSENT, id="no-grace"),
+        pytest.param(1, 30, {"grace": timedelta(hours=1)}, R.WAITING, id="longer-grace"),
+    ],
+)
+def test_scans_and_grace_have_both_to_be_reached(
+    scans: int, minutes: int, limits: dict[str, Any], expected: Reason
+) -> None:
+    before = miss(LIVE, R.ABSENT, scans=scans, minutes=minutes, last=0)
+    assert ruled(R.ABSENT, before, **limits).reason is expected
+
+
+def test_one_missed_sweep_and_no_grace_removes_on_first_sight() -> None:
+    assert outcome(ruled(missed_sweeps=1, grace=timedelta(0))) == (Action.DELETE, R.ABSENT)
+
+
+@pytest.mark.parametrize(
+    ("before", "asked"),
+    [
+        pytest.param(miss(LIVE, R.UNMATCHED, scans=9), {}, id="another-reason"),
+        pytest.param(miss(LIVE, R.ABSENT, scans=9), {"arn": arn_of("another")}, id="another-cache"),
+        pytest.param(miss(LIVE, R.ABSENT, scans=9), {"forgets": True}, id="recreated"),
+        pytest.param(
+            miss(registered(name="other"), R.ABSENT, scans=9), {}, id="another-registration"
+        ),
+    ],
+)
+def test_a_miss_of_something_else_does_not_count(before: Miss, asked: dict[str, Any]) -> None:
+    ruling = ruled(R.ABSENT, before, **asked)
+    assert outcome(ruling) == WAITING
+    assert ruling.missed == Missed(scans=1, since=NOW)
+
+
+@pytest.mark.parametrize(
+    ("last", "since"),
+    [
+        pytest.param(-1, NOW, id="a-clock-that-stepped-back-starts-the-grace-again"),
+        pytest.param(0, NOW - 60 * MINUTE, id="the-same-instant-does-not"),
+    ],
+)
+def test_a_miss_dated_before_the_last_one(last: int, since: Any) -> None:
+    ruling = ruled(R.ABSENT, miss(LIVE, R.ABSENT, minutes=60, last=last))
+    assert ruling.missed == Missed(scans=2, since=since)
+
+
+CHANGED = {"matching_digest": "of-other-matchers"}
+
+
+@pytest.mark.parametrize("reason", [R.UNMATCHED, R.EXCLUDED])
+def test_new_matchers_start_the_count_again(reason: Reason) -> None:
+    """Design R3 says so of UNMATCHED alone; for EXCLUDED this is one sweep more careful."""
+    ruling = ruled(reason, miss(LIVE, reason, scans=9), known=CHANGED)
+    assert outcome(ruling) == WAITING
+    assert ruling.missed == Missed(scans=1, since=NOW)
+    assert "matchers or name rules have just changed" in ruling.message
+
+
+def test_new_matchers_hold_even_when_one_scan_is_enough() -> None:
+    ruling = ruled(R.UNMATCHED, known=CHANGED, missed_sweeps=1, grace=timedelta(0))
+    assert outcome(ruling) == WAITING
+
+
+@pytest.mark.parametrize("reason", [r for r in ALL if r not in (R.UNMATCHED, R.EXCLUDED)])
+def test_new_matchers_have_no_say_in_other_reasons(reason: Reason) -> None:
+    ruling = ruled(reason, miss(LIVE, reason), known=CHANGED)
+    assert outcome(ruling) == (Action.DELETE, reason)
+
+
+@pytest.mark.parametrize("reason", ALL)
+def test_the_first_sweep_of_a_new_state_file_never_removes(reason: Reason) -> None:
+    """Not even with limits that need neither scans nor grace."""
+    ruling = ruled(
+        reason,
+        miss(LIVE, reason, scans=9),
+        known={"finished_sweeps": 0, "matching_digest": None},
+        missed_sweeps=1,
+        grace=timedelta(0),
+    )
+    assert outcome(ruling) == WAITING
+    assert "the first sweep of a new state file never removes" in ruling.message
+
+
+@pytest.mark.parametrize("policy", [WritePolicy.UPSERT_ONLY, WritePolicy.CREATE_ONLY])
+@pytest.mark.parametrize("reason", ALL)
+def test_no_policy_but_sync_removes_and_misses_are_counted_all_the_same(
+    reason: Reason, policy: WritePolicy
+) -> None:
+    ruling = ruled(reason, miss(LIVE, reason), policy=policy)
+    assert outcome(ruling) == (Action.HELD, R.POLICY)
+    assert ruling.missed.scans == 2
+    assert f"policy {policy.value} never removes" in ruling.message
+
+
+@pytest.mark.parametrize(
+    ("finished", "digest", "changed"),
+    [
+        pytest.param(0, None, False, id="a-new-file-has-no-rules-to-differ-from"),
+        pytest.param(3, "digest-of-the-matchers", False, id="the-same"),
+        pytest.param(3, "of-other-matchers", True, id="others"),
+        pytest.param(3, None, True, id="not-remembered"),
+    ],
+)
+def test_when_rules_have_changed(finished: int, digest: str | None, changed: bool) -> None:
+    known = memory(finished_sweeps=finished, matching_digest=digest)
+    assert rules_changed(known, rules()) is changed
