@@ -1,0 +1,137 @@
+"""The writer lock of a state file: one process sweeps at a time, and a waiter learns who it is.
+
+`flock` on `<state file>.lock`. The system lets go of it when its holder dies, so a file left behind
+blocks nobody; it is never removed, because a waiter may have it open already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from state.errors import Locked, Unwritable
+
+_POLL_S = 0.05
+_MOST_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has the lock, for those who wait."""
+
+    pid: int
+    command: str
+    """`sweep`, `run`, …"""
+    host: str
+    started_at: datetime
+
+    def __str__(self) -> str:
+        since = self.started_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return f"`{self.command}`, process {self.pid} on {self.host}, since {since}"
+
+
+def this_process(command: str, started_at: datetime) -> Holder:
+    """The holder that this process is."""
+    return Holder(os.getpid(), command, socket.gethostname(), started_at)
+
+
+def lock_path(path: Path) -> Path:
+    """The lock beside the state file itself, whatever symbolic link led to it."""
+    real = path.resolve()
+    return real.with_name(real.name + ".lock")
+
+
+@asynccontextmanager
+async def writer_lock(path: Path, *, wait: timedelta, holder: Holder) -> AsyncIterator[None]:
+    """The lock of the state file `path` is ours until the context ends.
+
+    Waits up to `wait` without blocking the loop. Raises: Locked, which names the present
+    holder; Unwritable.
+    """
+    descriptor = _open(lock_path(path))
+    try:
+        await _acquire(descriptor, path, wait)
+        _announce(descriptor, holder)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _open(lock: Path) -> int:
+    try:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        return os.open(lock, flags, 0o600)
+    except OSError as error:
+        raise Unwritable(
+            f"the lock {lock} cannot be opened: {error.strerror}. Nothing was changed; the "
+            "directory of the state file must exist, and this user must be able to write there"
+        ) from error
+
+
+async def _acquire(descriptor: int, path: Path, wait: timedelta) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait.total_seconds()
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if loop.time() >= deadline:
+                raise _locked(descriptor, path, wait) from None
+        except OSError as error:
+            raise Unwritable(
+                f"the lock of the state file {path} cannot be taken: {error.strerror}. Nothing "
+                "was changed; keep the state file on a local file system"
+            ) from error
+        else:
+            return
+        await asyncio.sleep(_POLL_S)
+
+
+def _locked(descriptor: int, path: Path, wait: timedelta) -> Locked:
+    holder = _read_holder(descriptor)
+    who = str(holder) if holder else "another process"
+    return Locked(
+        f"the state file {path} is held by {who}; waited {wait.total_seconds():g} s. "
+        "Nothing was done; wait until it has finished, or give --lock-timeout more time"
+    )
+
+
+def _announce(descriptor: int, holder: Holder) -> None:
+    text = json.dumps(
+        {
+            "pid": holder.pid,
+            "command": holder.command,
+            "host": holder.host,
+            "started_at": holder.started_at.isoformat(),
+        }
+    )
+    # Who holds it is a courtesy; on a full disk the lock is as good without it.
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text.encode(), 0)
+
+
+def _read_holder(descriptor: int) -> Holder | None:
+    try:
+        found = json.loads(os.pread(descriptor, _MOST_BYTES, 0))
+        return Holder(
+            pid=int(found["pid"]),
+            command=str(found["command"]),
+            host=str(found["host"]),
+            started_at=datetime.fromisoformat(found["started_at"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

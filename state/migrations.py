@@ -1,0 +1,139 @@
+"""The tables of the state file, migration by migration; a released migration never changes.
+
+Instants are text, RFC 3339 in UTC with microseconds, so that their order is their order in time.
+Trees (tags, databases, summaries) are JSON; what is asked for by value has a column of its own.
+A scope without a region has the region ''. In columns marked "or =", an equals sign stands for
+the instant that the row shares with others (see `state.rows`), so that an unchanged sweep
+rewrites no cache.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from state.sqlite import FileKind
+
+migrations = Migrations("cachemuster.state")
+
+STATE_FILE = FileKind(
+    what="state file",
+    application_id=0x434D5354,  # "CMST"
+    migrations=migrations,
+    version=1,
+    remedy="Restore it from a backup, or move it away together with its -wal and -shm files: "
+    "the next sweep starts a new one, and the first sweep of a new one removes nothing",
+)
+
+_FIRST = """
+CREATE TABLE about (
+    key TEXT PRIMARY KEY,           -- identity, matching_digest, finished_sweeps, tick
+    value TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE scopes (
+    account_id TEXT NOT NULL,
+    region TEXT NOT NULL,
+    last_attempt_at TEXT NOT NULL,  -- or =: about.tick
+    last_complete_at TEXT,          -- or =: about.tick
+    failing_since TEXT,
+    status TEXT NOT NULL,
+    reason TEXT,
+    message TEXT NOT NULL,
+    caches INTEGER,
+    tags_read_at TEXT,              -- what most of its caches share, or =: about.tick
+    PRIMARY KEY (account_id, region)
+) STRICT;
+
+CREATE TABLE caches (
+    arn TEXT PRIMARY KEY,
+    account_id TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    created_at TEXT,
+    first_seen_at TEXT NOT NULL,
+    last_seen_at TEXT NOT NULL,     -- or =: last_complete_at of its scope
+    status TEXT NOT NULL,
+    engine TEXT NOT NULL,
+    engine_version TEXT NOT NULL,
+    uri TEXT NOT NULL,
+    tags TEXT,                      -- NULL: never read
+    tags_read_at TEXT,              -- or =: tags_read_at of its scope
+    vpc_id TEXT,
+    vpc_known INTEGER NOT NULL,
+    iam_verdict TEXT
+) STRICT;
+CREATE INDEX caches_by_scope ON caches (account_id, region);
+
+CREATE TABLE registrations (
+    name TEXT PRIMARY KEY,
+    arn TEXT NOT NULL,
+    database TEXT NOT NULL,
+    registered_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE misses (
+    name TEXT PRIMARY KEY,
+    arn TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    scans INTEGER NOT NULL,
+    since TEXT NOT NULL,
+    last_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE journal (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    sweep_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    action TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    arn TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    previous_name TEXT,
+    database TEXT,
+    at TEXT NOT NULL,
+    outcome TEXT,                   -- NULL: open
+    finished_at TEXT,
+    error_code TEXT,
+    error_message TEXT,
+    error_retryable INTEGER
+) STRICT;
+CREATE INDEX journal_open ON journal (id) WHERE outcome IS NULL;
+CREATE INDEX journal_by_time ON journal (at);
+
+CREATE TABLE history (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    sweep_id TEXT NOT NULL,
+    arn TEXT,
+    account_id TEXT NOT NULL,
+    region TEXT NOT NULL,
+    name TEXT,
+    previous_name TEXT,
+    action TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    message TEXT NOT NULL
+) STRICT;
+CREATE INDEX history_by_time ON history (at);
+CREATE INDEX history_by_arn ON history (arn, id);
+
+CREATE TABLE sweeps (
+    sweep_id TEXT PRIMARY KEY,
+    started_at TEXT NOT NULL,
+    finished_at TEXT NOT NULL,
+    complete INTEGER NOT NULL,
+    exit_code INTEGER NOT NULL,
+    checksum TEXT NOT NULL,
+    summary TEXT NOT NULL
+) STRICT;
+CREATE INDEX sweeps_by_time ON sweeps (finished_at);
+"""
+
+
+@migrations()
+def m0001_first(database: Database) -> None:
+    """Everything that the first version remembers."""
+    database.executescript(_FIRST)

@@ -1,0 +1,210 @@
+"""What is remembered between sweeps, as values. The store reads and writes them; the plan reads.
+
+State is a memory, never the authority (design R2): losing every record here removes nothing and
+registers nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from discovery.codes import Action, IamVerdict, Reason, ScopeReason, ScopeStatus
+from discovery.model import Arn, Database, ResourceName, Scope, Tags
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RememberedCache:
+    """What was last read of one cache. Facts, never verdicts, but for the IAM label's value."""
+
+    arn: Arn
+    scope: Scope
+    name: str
+    created_at: datetime | None
+    """AWS's create time; with the ARN it identifies the cache (R1)."""
+    first_seen_at: datetime
+    last_seen_at: datetime
+    status: str
+    engine: str
+    engine_version: str
+    uri: str
+    tags: Tags | None
+    """The last tags that were read, None if never. `confirmed` is always False here."""
+    vpc_id: str | None
+    vpc_known: bool
+    iam_verdict: IamVerdict | None
+    """The last verdict that rested on complete evidence; what the label says (§5)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """One database that the journal says this agent registered, as last written."""
+
+    name: ResourceName
+    arn: Arn
+    database: Database
+    registered_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Miss:
+    """How long a reason to remove a registration has held."""
+
+    name: ResourceName
+    arn: Arn
+    reason: Reason
+    scans: int
+    """Complete scans, in a row, in which the reason held."""
+    since: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeMemory:
+    """What is remembered of one scope."""
+
+    scope: Scope
+    last_attempt_at: datetime
+    last_complete_at: datetime | None
+    failing_since: datetime | None
+    status: ScopeStatus
+    reason: ScopeReason | None
+    message: str
+    caches: int | None
+    """Caches in the last complete scan."""
+
+
+class IntentKind(StrEnum):
+    """The kinds of write that are journaled."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    RENAME = "rename"
+    """Create under the new name, then delete the old one; finished forwards (R6, R12)."""
+    REPLACE = "replace"
+    """Delete, then create under the same name: a change of origin (R12)."""
+
+
+class Outcome(StrEnum):
+    """How a journaled write ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    ABANDONED = "abandoned"
+    """The process ended between intent and outcome; the next sweep looked and went on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A write that is about to happen."""
+
+    sweep_id: str
+    kind: IntentKind
+    action: Action
+    reason: Reason
+    arn: Arn
+    scope: Scope
+    name: ResourceName
+    previous_name: ResourceName | None
+    database: Database | None
+    at: datetime
+
+    @property
+    def counts_as_removal(self) -> bool:
+        """True for what the budget of R3 counts: removals, renames, changes of origin."""
+        return self.kind in (IntentKind.DELETE, IntentKind.RENAME, IntentKind.REPLACE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenIntent:
+    """An intent without an outcome: the process ended in between."""
+
+    intent_id: int
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One acknowledged change or remark, for `history` and `explain`."""
+
+    at: datetime
+    sweep_id: str
+    arn: Arn | None
+    scope: Scope
+    name: ResourceName | None
+    previous_name: ResourceName | None
+    action: Action
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRecord:
+    """One finished sweep."""
+
+    sweep_id: str
+    started_at: datetime
+    finished_at: datetime
+    complete: bool
+    exit_code: int
+    checksum: str
+    summary: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateIdentity:
+    """What a state file belongs to (R10). Any difference to the configuration: exit 78."""
+
+    control_plane: str
+    """`embedded` or `teleport`."""
+    cluster: str
+    """Teleport's cluster name; for embedded, the registry's absolute path."""
+    group: str
+    endpoint_override: bool
+    """True when an AWS endpoint override was in force: a simulated cloud."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Everything the plan needs from state, read in one consistent snapshot.
+
+    Of a new or absent state file: all empty, `finished_sweeps` 0.
+    """
+
+    caches: Mapping[Arn, RememberedCache] = field(default_factory=dict)
+    registrations: Mapping[ResourceName, Registration] = field(default_factory=dict)
+    misses: Mapping[ResourceName, Miss] = field(default_factory=dict)
+    scopes: Mapping[Scope, ScopeMemory] = field(default_factory=dict)
+    open_intents: tuple[OpenIntent, ...] = ()
+    finished_sweeps: int = 0
+    matching_digest: str | None = None
+    """Digest of matchers and name rules of the last finished sweep."""
+    removals: tuple[datetime, ...] = ()
+    """When the removals in the journal that the budget counts were intended, any age."""
+    identity: StateIdentity | None = None
+    last_sweep: SweepRecord | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepOutcome:
+    """Everything one sweep leaves behind; recorded in one transaction."""
+
+    record: SweepRecord
+    identity: StateIdentity
+    finished: bool = True
+    """False: it never came to a plan. Its scopes are remembered, and nothing else is touched."""
+    matching_digest: str = ""
+    scopes: tuple[ScopeMemory, ...]
+    caches_seen: tuple[RememberedCache, ...] = ()
+    caches_gone: tuple[Arn, ...] = ()
+    """Caches that a complete scan of their scope no longer shows and nothing is registered for."""
+    registrations_forgotten: tuple[ResourceName, ...] = ()
+    registrations_inherited: tuple[Registration, ...] = ()
+    """Ours, listed, unknown to the journal until now (R2); remembered from now on."""
+    misses: tuple[Miss, ...] = ()
+    """All misses that stand after this sweep; those not named here are dropped."""
+    history: tuple[HistoryEntry, ...] = ()

@@ -1,0 +1,342 @@
+"""Records to rows and back. What is decoded equals what was encoded, but for secrets.
+
+External ids never get here in the clear: `spec.aws.external_id` is stored as its fingerprint, and
+what a control plane needs back on a write (`revision`, `opaque`) is not stored at all.
+
+Instants that many rows share are stored once. A cache that the last complete scan of its scope saw
+has `=` for `last_seen_at`, and `=` for `tags_read_at` when most caches of its scope had their tags
+read at that instant; a scope has `=` for the instant that scopes share most, the tick.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from discovery.codes import Action, IamVerdict, Reason, ScopeReason, ScopeStatus
+from discovery.enrollment.fingerprint import redacted
+from discovery.model import AccountId, Arn, Database, Region, ResourceName, Scope, Tags
+from state.records import (
+    HistoryEntry,
+    Intent,
+    IntentKind,
+    Miss,
+    Registration,
+    RememberedCache,
+    ScopeMemory,
+    StateIdentity,
+    SweepRecord,
+)
+
+Row = dict[str, Any]
+
+SHARED = "="
+
+
+def instant(at: datetime) -> str:
+    """An aware datetime as text that sorts by time."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def moment(text: str) -> datetime:
+    """The aware UTC datetime of `instant`."""
+    return datetime.fromisoformat(text)
+
+
+def commonest(instants: Iterable[datetime | None]) -> datetime | None:
+    """The instant that occurs most often, the earliest of several; None when there is none."""
+    counts = Counter(at for at in instants if at is not None)
+    return min(counts, key=lambda at: (-counts[at], at), default=None)
+
+
+def tree(value: object) -> str:
+    """JSON with sorted keys: equal trees, equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=dict)
+
+
+def scope_columns(scope: Scope) -> Row:
+    return {"account_id": scope.account_id, "region": scope.region or ""}
+
+
+def scope_of(row: Row) -> Scope:
+    return Scope(AccountId(row["account_id"]), Region(row["region"]) if row["region"] else None)
+
+
+def database_text(database: Database) -> str:
+    """The resource as JSON, redacted."""
+    return tree(
+        {
+            "name": database.name,
+            "labels": database.labels,
+            "description": database.description,
+            "spec": redacted(database.spec),
+            "metadata": database.metadata,
+        }
+    )
+
+
+def database_of(text: str) -> Database:
+    return Database(**json.loads(text))
+
+
+def scope_row(memory: ScopeMemory, tick: datetime | None, tags_read_at: datetime | None) -> Row:
+    return {
+        **scope_columns(memory.scope),
+        "last_attempt_at": _or_shared(memory.last_attempt_at, tick),
+        "last_complete_at": _or_shared(memory.last_complete_at, tick),
+        "failing_since": _text(memory.failing_since),
+        "status": memory.status,
+        "reason": memory.reason,
+        "message": memory.message,
+        "caches": memory.caches,
+        "tags_read_at": _or_shared(tags_read_at, tick),
+    }
+
+
+def scope_memory(row: Row, tick: datetime | None) -> ScopeMemory:
+    attempt = _or_from(row["last_attempt_at"], tick)
+    if attempt is None:
+        raise ValueError("a scope without a last attempt")
+    return ScopeMemory(
+        scope=scope_of(row),
+        last_attempt_at=attempt,
+        last_complete_at=_or_from(row["last_complete_at"], tick),
+        failing_since=_moment(row["failing_since"]),
+        status=ScopeStatus(row["status"]),
+        reason=ScopeReason(row["reason"]) if row["reason"] is not None else None,
+        message=row["message"],
+        caches=row["caches"],
+    )
+
+
+def scope_tags_read_at(row: Row, tick: datetime | None) -> datetime | None:
+    return _or_from(row["tags_read_at"], tick)
+
+
+def cache_row(
+    cache: RememberedCache, scope_seen_at: datetime | None, scope_tags_at: datetime | None
+) -> Row:
+    tags = cache.tags
+    return {
+        "arn": cache.arn,
+        **scope_columns(cache.scope),
+        "name": cache.name,
+        "created_at": _text(cache.created_at),
+        "first_seen_at": instant(cache.first_seen_at),
+        "last_seen_at": _or_shared(cache.last_seen_at, scope_seen_at),
+        "status": cache.status,
+        "engine": cache.engine,
+        "engine_version": cache.engine_version,
+        "uri": cache.uri,
+        "tags": tree(tags.values) if tags else None,
+        "tags_read_at": _or_shared(tags.read_at, scope_tags_at) if tags else None,
+        "vpc_id": cache.vpc_id,
+        "vpc_known": int(cache.vpc_known),
+        "iam_verdict": cache.iam_verdict,
+    }
+
+
+def remembered_cache(
+    row: Row, scope_seen_at: datetime | None, scope_tags_at: datetime | None
+) -> RememberedCache:
+    seen = _or_from(row["last_seen_at"], scope_seen_at)
+    if seen is None:
+        raise ValueError("a cache that was never seen")
+    verdict = row["iam_verdict"]
+    return RememberedCache(
+        arn=Arn(row["arn"]),
+        scope=scope_of(row),
+        name=row["name"],
+        created_at=_moment(row["created_at"]),
+        first_seen_at=moment(row["first_seen_at"]),
+        last_seen_at=seen,
+        status=row["status"],
+        engine=row["engine"],
+        engine_version=row["engine_version"],
+        uri=row["uri"],
+        tags=_tags(row["tags"], _or_from(row["tags_read_at"], scope_tags_at)),
+        vpc_id=row["vpc_id"],
+        vpc_known=bool(row["vpc_known"]),
+        iam_verdict=IamVerdict(verdict) if verdict is not None else None,
+    )
+
+
+def _tags(text: str | None, read_at: datetime | None) -> Tags | None:
+    if text is None:
+        return None
+    if read_at is None:
+        raise ValueError("tags without the time they were read")
+    return Tags(json.loads(text), read_at, confirmed=False)
+
+
+def registration_row(registration: Registration) -> Row:
+    return {
+        "name": registration.name,
+        "arn": registration.arn,
+        "database": database_text(registration.database),
+        "registered_at": instant(registration.registered_at),
+        "updated_at": instant(registration.updated_at),
+    }
+
+
+def registration_of(row: Row) -> Registration:
+    return Registration(
+        name=ResourceName(row["name"]),
+        arn=Arn(row["arn"]),
+        database=database_of(row["database"]),
+        registered_at=moment(row["registered_at"]),
+        updated_at=moment(row["updated_at"]),
+    )
+
+
+def miss_row(miss: Miss) -> Row:
+    return {
+        "name": miss.name,
+        "arn": miss.arn,
+        "reason": miss.reason,
+        "scans": miss.scans,
+        "since": instant(miss.since),
+        "last_at": instant(miss.last_at),
+    }
+
+
+def miss_of(row: Row) -> Miss:
+    return Miss(
+        name=ResourceName(row["name"]),
+        arn=Arn(row["arn"]),
+        reason=Reason(row["reason"]),
+        scans=row["scans"],
+        since=moment(row["since"]),
+        last_at=moment(row["last_at"]),
+    )
+
+
+def intent_row(intent: Intent) -> Row:
+    return {
+        "sweep_id": intent.sweep_id,
+        "kind": intent.kind,
+        "action": intent.action,
+        "reason": intent.reason,
+        "arn": intent.arn,
+        **scope_columns(intent.scope),
+        "name": intent.name,
+        "previous_name": intent.previous_name,
+        "database": database_text(intent.database) if intent.database else None,
+        "at": instant(intent.at),
+    }
+
+
+def intent_of(row: Row) -> Intent:
+    return Intent(
+        sweep_id=row["sweep_id"],
+        kind=IntentKind(row["kind"]),
+        action=Action(row["action"]),
+        reason=Reason(row["reason"]),
+        arn=Arn(row["arn"]),
+        scope=scope_of(row),
+        name=ResourceName(row["name"]),
+        previous_name=_name(row["previous_name"]),
+        database=database_of(row["database"]) if row["database"] is not None else None,
+        at=moment(row["at"]),
+    )
+
+
+def history_row(entry: HistoryEntry) -> Row:
+    return {
+        "at": instant(entry.at),
+        "sweep_id": entry.sweep_id,
+        "arn": entry.arn,
+        **scope_columns(entry.scope),
+        "name": entry.name,
+        "previous_name": entry.previous_name,
+        "action": entry.action,
+        "reason": entry.reason,
+        "message": entry.message,
+    }
+
+
+def history_entry(row: Row) -> HistoryEntry:
+    return HistoryEntry(
+        at=moment(row["at"]),
+        sweep_id=row["sweep_id"],
+        arn=Arn(row["arn"]) if row["arn"] is not None else None,
+        scope=scope_of(row),
+        name=_name(row["name"]),
+        previous_name=_name(row["previous_name"]),
+        action=Action(row["action"]),
+        reason=Reason(row["reason"]),
+        message=row["message"],
+    )
+
+
+def sweep_row(record: SweepRecord) -> Row:
+    return {
+        "sweep_id": record.sweep_id,
+        "started_at": instant(record.started_at),
+        "finished_at": instant(record.finished_at),
+        "complete": int(record.complete),
+        "exit_code": record.exit_code,
+        "checksum": record.checksum,
+        "summary": tree(record.summary),
+    }
+
+
+def sweep_record(row: Row) -> SweepRecord:
+    return SweepRecord(
+        sweep_id=row["sweep_id"],
+        started_at=moment(row["started_at"]),
+        finished_at=moment(row["finished_at"]),
+        complete=bool(row["complete"]),
+        exit_code=row["exit_code"],
+        checksum=row["checksum"],
+        summary=json.loads(row["summary"]),
+    )
+
+
+def identity_text(identity: StateIdentity) -> str:
+    return tree(
+        {
+            "control_plane": identity.control_plane,
+            "cluster": identity.cluster,
+            "group": identity.group,
+            "endpoint_override": identity.endpoint_override,
+        }
+    )
+
+
+def identity_of(text: str) -> StateIdentity:
+    return StateIdentity(**json.loads(text))
+
+
+def changed(rows: Iterable[Row], stored: Mapping[Any, Row], key: str) -> list[Row]:
+    """The rows that differ from the stored one with the same key."""
+    return [row for row in rows if stored.get(row[key]) != row]
+
+
+def _text(at: datetime | None) -> str | None:
+    return instant(at) if at is not None else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return moment(text) if text is not None else None
+
+
+def _name(text: str | None) -> ResourceName | None:
+    return ResourceName(text) if text is not None else None
+
+
+def _or_shared(at: datetime | None, shared: datetime | None) -> str | None:
+    if at is None:
+        return None
+    return SHARED if at == shared else instant(at)
+
+
+def _or_from(text: str | None, shared: datetime | None) -> datetime | None:
+    if text == SHARED:
+        if shared is None:
+            raise ValueError("a shared instant that is not there")
+        return shared
+    return _moment(text)

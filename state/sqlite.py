@@ -1,0 +1,217 @@
+"""Opening an SQLite file of ours: private from its first byte, durable, and never somebody else's.
+
+State and the embedded registry are both such files. A file is ours when its `application_id` says
+so; `PRAGMA user_version` counts the migrations that it has seen and alone decides whether it is
+newer than this program. The table of sqlite-utils' `Migrations` says which of them were applied;
+both change in one transaction, so a killed process leaves a file that is wholly old or wholly new.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from state.errors import Corrupt, NewerSchema, Unwritable
+from state.faults import damaged, translated
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_S = 5.0
+_QUIET_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """What sort of file it is."""
+
+    what: str
+    """Its role in a sentence: `state file`."""
+    application_id: int
+    """SQLite's mark of whose file it is."""
+    migrations: Migrations
+    version: int
+    """How many migrations there are."""
+    remedy: str
+    """What to do when it is damaged, as a sentence."""
+
+
+def open_writer(path: Path, kind: FileKind) -> Database:
+    """The file is open for writing, made if it was not there, and at this program's schema.
+
+    Mode 0600, its -wal and -shm companions too (SQLite gives them the mode of the file). WAL, and
+    `synchronous=FULL`: what is committed survives a power cut. The connection may change threads;
+    its owner sees to it that one thread at a time uses it.
+
+    Raises: NewerSchema, Corrupt, Unwritable, Locked.
+    """
+    real = _located(path, kind)
+    with translated(real, kind.what, kind.remedy):
+        _make_private(real)
+        _refuse_orphaned_log(real, kind)
+        connection = _connect(real, "mode=rw")
+        try:
+            return _prepared(connection, real, kind)
+        except BaseException:
+            connection.close()
+            raise
+
+
+def read(path: Path, kind: FileKind, query: Callable[[Database], T]) -> T | None:
+    """What `query` finds in one consistent snapshot; None when there is no file yet.
+
+    Nothing is created beside the file when nobody writes to it: then it is read as immutable, and
+    read again should a writer have come in between. While a writer is there its log is used.
+
+    Raises: NewerSchema, Corrupt, Unwritable, Locked.
+    """
+    real = _located(path, kind)
+    if not real.exists():
+        return None
+    with translated(real, kind.what, kind.remedy):
+        for _ in range(_QUIET_ATTEMPTS):
+            before = _quiet(real)
+            if before is None:
+                break
+            try:
+                result = _queried(real, "mode=ro&immutable=1", kind, query)
+            except Exception:
+                if _quiet(real) == before:
+                    raise
+            else:
+                if _quiet(real) == before:
+                    return result
+        return _queried(real, "mode=ro", kind, query)
+
+
+def _located(path: Path, kind: FileKind) -> Path:
+    """The file behind all symbolic links: its companions lie beside it."""
+    try:
+        real = path.resolve()
+        if real.is_dir():
+            raise Unwritable(
+                f"the {kind.what} {path} is a directory; nothing was changed. "
+                "Name a file in the configuration"
+            )
+        if not real.parent.is_dir():
+            raise Unwritable(
+                f"the {kind.what} {path} cannot be used: there is no directory {real.parent}. "
+                "Nothing was changed; create the directory, or name another file"
+            )
+    except (OSError, RuntimeError, ValueError) as error:
+        raise Unwritable(
+            f"the {kind.what} {path} cannot be used: {error}. Nothing was changed; "
+            "check the path and this user's permissions"
+        ) from error
+    return real
+
+
+def _make_private(real: Path) -> None:
+    # An existing file is never opened and closed here: closing any descriptor of it would drop
+    # the locks that SQLite holds on it elsewhere in this process.
+    try:
+        os.close(os.open(real, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if real.stat().st_mode & 0o077:
+            with contextlib.suppress(PermissionError):
+                real.chmod(0o600)
+
+
+def _refuse_orphaned_log(real: Path, kind: FileKind) -> None:
+    # SQLite deletes the log of an empty file, and with it what the log alone still holds.
+    log = _log_of(real)
+    if real.stat().st_size == 0 and log.exists() and log.stat().st_size > 0:
+        raise damaged(real, kind.what, f"it is empty, but its log {log} is not", kind.remedy)
+
+
+def _log_of(real: Path) -> Path:
+    return real.with_name(real.name + "-wal")
+
+
+def _quiet(real: Path) -> tuple[int, int, int] | None:
+    """The file's identity while nobody has it open for writing; None when somebody may."""
+    if _log_of(real).exists():
+        return None
+    stat = real.stat()
+    return (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+
+
+def _connect(real: Path, options: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{quote(str(real))}?{options}",
+        uri=True,
+        timeout=BUSY_TIMEOUT_S,
+        isolation_level=None,  # transactions are begun by `Database.atomic`, and by nothing else
+        check_same_thread=False,
+    )
+
+
+def _prepared(connection: sqlite3.Connection, real: Path, kind: FileKind) -> Database:
+    # Plug-ins that happen to be installed have no business in this file.
+    database = Database(connection, execute_plugins=False)
+    _examine(database, real, kind)
+    database.enable_wal()
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute("PRAGMA trusted_schema = OFF")
+    _migrate(database, kind)
+    return database
+
+
+def _examine(database: Database, real: Path, kind: FileKind) -> int:
+    """The schema version of a file of ours, 0 of an empty one. Raises: Corrupt, NewerSchema."""
+    owner, version = _pragma(database, "application_id"), _pragma(database, "user_version")
+    tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if (owner, version, tables) == (0, 0, 0):
+        return 0
+    if owner != kind.application_id:
+        raise Corrupt(
+            f"{real} is an SQLite file of another program, not a {kind.what}. "
+            "It was left as it is; name another file in the configuration"
+        )
+    if version > kind.version:
+        raise NewerSchema(
+            f"the {kind.what} {real} was written by a newer version (schema {version}, "
+            f"this program knows {kind.version}). It was left as it is; "
+            "upgrade this program, or name another file"
+        )
+    finding = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if finding != "ok":
+        raise damaged(real, kind.what, str(finding), kind.remedy)
+    return version
+
+
+def _pragma(database: Database, name: str) -> int:
+    return int(database.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _migrate(database: Database, kind: FileKind) -> None:
+    if _pragma(database, "user_version") == kind.version:
+        return
+    with database.atomic():
+        kind.migrations.apply(database)
+        database.execute(f"PRAGMA application_id = {kind.application_id}")
+        database.execute(f"PRAGMA user_version = {kind.version}")
+
+
+def _queried(real: Path, options: str, kind: FileKind, query: Callable[[Database], T]) -> T | None:
+    with contextlib.closing(_connect(real, options)) as connection:
+        database = Database(connection, execute_plugins=False)
+        version = _examine(database, real, kind)
+        if version == 0:
+            return None
+        if version == kind.version:
+            with database.atomic():
+                return query(database)
+        with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
+            connection.backup(copy)  # an older file is brought up to date in memory only
+            current = Database(copy, execute_plugins=False)
+            _migrate(current, kind)
+            return query(current)

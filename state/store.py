@@ -1,0 +1,195 @@
+"""State in SQLite: one writer that journals and records, and a reader that needs no lock.
+
+What `begin`, `finish`, `abandon` and `record` have returned from survives a killed process and a
+power cut. Every call is one transaction; none leaves half of its work behind.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from sqlite_utils import Database
+
+from discovery.enrollment.item import ItemError
+from discovery.model import Arn, ResourceName
+from state import queries, recording, rows
+from state.errors import StateError
+from state.faults import damaged, translated
+from state.migrations import STATE_FILE
+from state.queries import Undecodable
+from state.records import (
+    HistoryEntry,
+    Intent,
+    Memory,
+    Outcome,
+    StateIdentity,
+    SweepOutcome,
+    SweepRecord,
+)
+from state.sqlite import open_writer, read
+
+T = TypeVar("T")
+
+
+class Store:
+    """The writer. Hold `state.lock.writer_lock` while it is open.
+
+    Its methods block; call them from any thread, one at a time gets in. All raise: StateError.
+    """
+
+    def __init__(self, path: Path, database: Database) -> None:
+        self._path = path
+        self._database = database
+        self._turn = threading.Lock()
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The state file is open, made or brought up to date if need be.
+
+        Raises: NewerSchema, Corrupt, Unwritable, Locked.
+        """
+        return cls(path, open_writer(path, STATE_FILE))
+
+    def close(self) -> None:
+        """The file is closed and its log merged into it."""
+        with self._turn, translated(self._path, STATE_FILE.what, STATE_FILE.remedy):
+            self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def memory(self) -> Memory:
+        """Everything the plan needs, as of one moment."""
+        with self._transaction() as database:
+            return queries.memory(database)
+
+    def history(
+        self,
+        *,
+        arn: Arn | None = None,
+        name: ResourceName | None = None,
+        since: datetime | None = None,
+        limit: int | None = None,
+    ) -> tuple[HistoryEntry, ...]:
+        """Entries that fit all that is given, the newest first."""
+        with self._transaction() as database:
+            return queries.history(database, arn=arn, name=name, since=since, limit=limit)
+
+    def sweeps(self, *, limit: int | None = None) -> tuple[SweepRecord, ...]:
+        """Finished sweeps, the newest first."""
+        with self._transaction() as database:
+            return queries.sweeps(database, limit=limit)
+
+    def bind(self, identity: StateIdentity) -> None:
+        """The file belongs to this control plane, group and cloud (R10)."""
+        with self._transaction() as database:
+            recording.put_fact(database, queries.IDENTITY, rows.identity_text(identity))
+
+    def begin(self, intent: Intent) -> int:
+        """The intent is on disk before this returns; the number is what `finish` wants."""
+        with self._transaction() as database:
+            return recording.add_intent(database, intent)
+
+    def finish(
+        self, intent_id: int, outcome: Outcome, error: ItemError | None, at: datetime
+    ) -> None:
+        """The outcome is on disk. When it is `DONE`, so are the registration and its history."""
+        with self._transaction() as database:
+            if not recording.close_intent(database, intent_id, outcome, error, at):
+                raise StateError(
+                    f"intent {intent_id} in the state file {self._path} is not open; nothing was "
+                    "changed. Another process may have written there: stop it and sweep again"
+                )
+
+    def abandon(self, intent_ids: Iterable[int], at: datetime) -> None:
+        """Open intents among these are closed as abandoned: somebody looked and went on."""
+        with self._transaction() as database:
+            for intent_id in intent_ids:
+                recording.close_intent(database, intent_id, Outcome.ABANDONED, None, at)
+
+    def record(self, outcome: SweepOutcome) -> None:
+        """All that the sweep leaves behind is on disk; open intents stay open."""
+        with self._transaction() as database:
+            recording.record(database, outcome)
+
+    def prune(self, before: datetime) -> int:
+        """History, sweeps and closed intents older than this are gone; returns how many rows.
+
+        The last sweep and open intents stay whatever their age.
+        """
+        with self._transaction() as database:
+            return recording.prune(database, before)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Database]:
+        with (
+            self._turn,
+            translated(self._path, STATE_FILE.what, STATE_FILE.remedy),
+            _trusted(self._path),
+            self._database.atomic() as database,
+        ):
+            yield database
+
+
+class ReadOnlyStore:
+    """The reader: no lock, no writing method (R5), nothing kept open between two calls.
+
+    Each call sees one consistent moment. Without a file everything is empty. All raise: StateError.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def memory(self) -> Memory:
+        """Everything the plan needs."""
+        return self._read(queries.memory) or Memory()
+
+    def history(
+        self,
+        *,
+        arn: Arn | None = None,
+        name: ResourceName | None = None,
+        since: datetime | None = None,
+        limit: int | None = None,
+    ) -> tuple[HistoryEntry, ...]:
+        """Entries that fit all that is given, the newest first."""
+
+        def query(database: Database) -> tuple[HistoryEntry, ...]:
+            return queries.history(database, arn=arn, name=name, since=since, limit=limit)
+
+        return self._read(query) or ()
+
+    def sweeps(self, *, limit: int | None = None) -> tuple[SweepRecord, ...]:
+        """Finished sweeps, the newest first."""
+        return self._read(lambda database: queries.sweeps(database, limit=limit)) or ()
+
+    def _read(self, query: Callable[[Database], T]) -> T | None:
+        with _trusted(self._path):
+            return read(self._path, STATE_FILE, query)
+
+
+def read_memory(path: Path) -> Memory:
+    """What is remembered now; all empty when there is no file yet. Raises: StateError."""
+    return ReadOnlyStore(path).memory()
+
+
+@contextmanager
+def _trusted(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Undecodable as error:
+        raise damaged(path, STATE_FILE.what, str(error), STATE_FILE.remedy) from error
