@@ -1,0 +1,98 @@
+"""The port: what the rest of the agent asks of a control plane, and how it fails.
+
+A dry run is handed a `Reader`, which has no writing method at all (design R5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from discovery.model import Database, ResourceName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterInfo:
+    """Who answered."""
+
+    kind: str
+    """`embedded` or `teleport`."""
+    cluster: str
+    """The cluster's name; for embedded, the registry's absolute path."""
+    version: str = ""
+
+
+class ControlPlaneError(Exception):
+    """A call to the control plane failed. `str()` says what, where and what to do next."""
+
+    code: str = "ERROR"
+    retryable: bool = False
+
+
+class AlreadyExists(ControlPlaneError):
+    """Create found the name taken."""
+
+    code = "ALREADY_EXISTS"
+
+
+class NotFound(ControlPlaneError):
+    """Update or delete found no such resource."""
+
+    code = "NOT_FOUND"
+
+
+class Rejected(ControlPlaneError):
+    """The control plane does not accept the resource as written."""
+
+    code = "REJECTED"
+
+
+class Denied(ControlPlaneError):
+    """The identity may not do this."""
+
+    code = "DENIED"
+
+
+class Unavailable(ControlPlaneError):
+    """It did not answer, or asked to come back later; worth another try."""
+
+    code = "UNAVAILABLE"
+    retryable = True
+
+
+class Malformed(ControlPlaneError):
+    """It answered something that makes no sense; nothing may rest on it."""
+
+    code = "MALFORMED"
+
+
+class Reader(Protocol):
+    """The reading half."""
+
+    async def ping(self) -> ClusterInfo:
+        """Say who answers. Raises: ControlPlaneError."""
+        ...
+
+    async def list_databases(self) -> tuple[Database, ...]:
+        """All visible `db` resources, to the last page. Raises: ControlPlaneError."""
+        ...
+
+    async def get(self, name: ResourceName) -> Database | None:
+        """One resource as it is now, None if there is none. Raises: ControlPlaneError."""
+        ...
+
+
+class ControlPlane(Reader, Protocol):
+    """Reading and writing."""
+
+    async def create(self, database: Database) -> None:
+        """The resource exists. Raises: AlreadyExists, Rejected, Denied, Unavailable."""
+        ...
+
+    async def update(self, database: Database) -> None:
+        """The resource is replaced as a whole. Raises: NotFound, Rejected, Denied, Unavailable."""
+        ...
+
+    async def delete(self, name: ResourceName) -> None:
+        """The resource is gone. Raises: NotFound, Denied, Unavailable."""
+        ...

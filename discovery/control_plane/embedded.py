@@ -1,0 +1,136 @@
+"""A control plane in a file: a local registry that keeps Teleport's rules for a `db`.
+
+For trying, for tests, and for whoever feeds Teleport from `export`. Every call runs in a thread,
+one at a time, so that the disk never holds up the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from sqlite_utils import Database as Sqlite
+
+from discovery.control_plane import registry
+from discovery.control_plane.base import ClusterInfo
+from discovery.control_plane.faults import registry_faults
+from discovery.control_plane.registry import REGISTRY_FILE
+from discovery.control_plane.rules import accepted
+from discovery.model import Database, ResourceName
+from state.faults import translated
+from state.sqlite import open_writer, read
+
+T = TypeVar("T")
+
+KIND = "embedded"
+
+
+class EmbeddedReader:
+    """The reading half: no lock, nothing created; without a file the list is empty."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def ping(self) -> ClusterInfo:
+        """The registry's absolute path. Raises: ControlPlaneError, when it cannot be read."""
+        await self._read(lambda _: True)
+        return cluster_info(self._path)
+
+    async def list_databases(self) -> tuple[Database, ...]:
+        """All resources, by name. Raises: ControlPlaneError."""
+        return await self._read(registry.all_databases) or ()
+
+    async def get(self, name: ResourceName) -> Database | None:
+        """The resource of this name as it is now. Raises: ControlPlaneError."""
+        return await self._read(lambda file: registry.one_database(file, name))
+
+    async def _read(self, query: Callable[[Sqlite], T]) -> T | None:
+        def work() -> T | None:
+            with registry_faults():
+                return read(self._path, REGISTRY_FILE, query)
+
+        return await asyncio.to_thread(work)
+
+
+class Embedded:
+    """Reading and writing. The file is made at the first call and open until `close`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._turn = threading.Lock()
+        self._file: Sqlite | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """The file is closed; the next call opens it again. Raises: ControlPlaneError."""
+
+        await asyncio.to_thread(self._close)
+
+    async def ping(self) -> ClusterInfo:
+        """The registry's absolute path. Raises: ControlPlaneError, when it cannot be written."""
+        await self._call(lambda _: None)
+        return cluster_info(self._path)
+
+    async def list_databases(self) -> tuple[Database, ...]:
+        """All resources, by name. Raises: ControlPlaneError."""
+        return await self._call(registry.all_databases)
+
+    async def get(self, name: ResourceName) -> Database | None:
+        """The resource of this name as it is now. Raises: ControlPlaneError."""
+        return await self._call(lambda file: registry.one_database(file, name))
+
+    async def create(self, database: Database) -> None:
+        """The resource exists. Raises: AlreadyExists, Rejected, ControlPlaneError."""
+        checked = accepted(database)
+        await self._call(lambda file: registry.insert(file, checked))
+
+    async def update(self, database: Database) -> None:
+        """The resource is replaced as a whole. Raises: NotFound, Rejected, ControlPlaneError."""
+        checked = accepted(database)
+        await self._call(lambda file: registry.replace_whole(file, checked))
+
+    async def delete(self, name: ResourceName) -> None:
+        """The resource is gone. Raises: NotFound, ControlPlaneError."""
+        await self._call(lambda file: registry.remove(file, name))
+
+    async def _call(self, statement: Callable[[Sqlite], T]) -> T:
+        return await asyncio.to_thread(self._in_turn, statement)
+
+    def _close(self) -> None:
+        with (
+            self._turn,
+            registry_faults(),
+            translated(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
+        ):
+            file, self._file = self._file, None
+            if file is not None:
+                file.close()
+
+    def _in_turn(self, statement: Callable[[Sqlite], T]) -> T:
+        with (
+            self._turn,
+            registry_faults(),
+            translated(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
+        ):
+            if self._file is None:
+                self._file = open_writer(self._path, REGISTRY_FILE)
+            return statement(self._file)
+
+
+def cluster_info(path: Path) -> ClusterInfo:
+    """Who answers: the registry file itself."""
+    return ClusterInfo(kind=KIND, cluster=str(path.resolve()))

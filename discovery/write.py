@@ -1,0 +1,252 @@
+"""One item of a plan, written: ownership read again, retries, and what each answer means.
+
+Every attempt begins with a fresh look, so a retry after a call whose answer was lost finds what
+that call did: a create that had landed is there, a delete that had landed is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+from tenacity.wait import wait_random_exponential
+
+from discovery.codes import Action, Reason
+from discovery.control_plane.base import AlreadyExists, ControlPlane, ControlPlaneError, NotFound
+from discovery.enrollment.item import Item
+from discovery.enrollment.ownership import CacheArn, owner_of
+from discovery.enrollment.rebase import rebased
+from discovery.enrollment.resource import changes_between
+from discovery.model import Database, ResourceName
+from discovery.written import (
+    CALL_DEADLINE_S,
+    Ended,
+    Written,
+    conflict,
+    half_done,
+    refused,
+    undone,
+    vanished,
+)
+from state.records import IntentKind, Outcome
+
+T = TypeVar("T")
+
+ATTEMPTS = 4
+_READS_AFTER_TAKEN = 3
+_READ_PAUSE_S = 0.5
+
+
+def kind_of(item: Item) -> IntentKind:
+    """The kind of write that carries out an item that writes."""
+    if item.action is Action.CREATE:
+        return IntentKind.CREATE
+    if item.action is Action.DELETE:
+        return IntentKind.DELETE
+    if item.reason is Reason.RENAMED:
+        return IntentKind.RENAME
+    return IntentKind.REPLACE if item.replaces else IntentKind.UPDATE
+
+
+class Writer:
+    """Writes the items of one sweep; set `stopping`, and nothing is tried again."""
+
+    def __init__(
+        self, control_plane: ControlPlane, group: str, sleep: Callable[[float], Awaitable[Any]]
+    ) -> None:
+        self._control_plane = control_plane
+        self._group = group
+        self._sleep = sleep
+        self.stopping = False
+
+    async def write(self, item: Item) -> Written:
+        """The item is carried out, or the result says what stands in the way."""
+        steps = {
+            IntentKind.CREATE: self._create,
+            IntentKind.UPDATE: self._update,
+            IntentKind.DELETE: self._delete,
+            IntentKind.RENAME: self._rename,
+            IntentKind.REPLACE: self._replace,
+        }
+        try:
+            database = await steps[kind_of(item)](item)
+        except Ended as end:
+            return end.written
+        except (ControlPlaneError, TimeoutError) as error:
+            return refused(item, error)
+        return Written(replace(item, applied=True, database=database), Outcome.DONE)
+
+    async def _create(self, item: Item) -> Database:
+        database = _database(item)
+        await self._retried(lambda: self._create_once(item, database, exactly=True))
+        return database
+
+    async def _update(self, item: Item) -> Database:
+        return await self._retried(lambda: self._update_once(item))
+
+    async def _delete(self, item: Item) -> Database | None:
+        await self._retried(lambda: self._delete_once(item, _name(item)))
+        return item.database
+
+    async def _rename(self, item: Item) -> Database:
+        """Forwards: a new one that is there already is gone on from."""
+        database, old = _database(item), item.previous_name
+        if old is None:
+            raise ValueError("a rename has a previous name")
+        await self._retried(lambda: self._create_once(item, database, exactly=False))
+        try:
+            await self._retried(lambda: self._delete_once(item, old))
+        except (ControlPlaneError, TimeoutError, Ended) as error:
+            raise half_done(
+                item,
+                error,
+                f"{database.name} is registered, but {old} could not be removed and stands "
+                "beside it until the next sweep",
+            ) from error
+        return database
+
+    async def _replace(self, item: Item) -> Database:
+        name, removed = _name(item), _Removed()
+        await self._retried(lambda: self._delete_once(item, name, removed))
+        database = _without_revision(_onto(item, removed.database))
+        try:
+            await self._retried(lambda: self._create_once(item, database, exactly=True))
+        except (ControlPlaneError, TimeoutError, Ended) as error:
+            if removed.database is not None and await self._put_back(removed.database):
+                raise undone(
+                    item, error, f"{name} could not be registered anew and is back as it was"
+                ) from error
+            raise half_done(
+                item,
+                error,
+                f"{name} was removed to be registered anew, and that failed; the next sweep "
+                "registers it",
+            ) from error
+        return database
+
+    async def _put_back(self, database: Database) -> bool:
+        try:
+            await self._retried(lambda: self._control_plane.create(_without_revision(database)))
+        except (ControlPlaneError, TimeoutError):
+            return False
+        return True
+
+    async def _create_once(self, item: Item, database: Database, *, exactly: bool) -> None:
+        try:
+            await self._control_plane.create(database)
+        except AlreadyExists as error:
+            found = await self._read_taken(database.name)
+            ours = found is not None and self._is_of(found, item)
+            if found is None or not ours or (exactly and changes_between(found, database)):
+                raise conflict(
+                    item,
+                    Reason.NAME_TAKEN_UNSEEN,
+                    f"the name {database.name} is taken by a resource that the list did not show; "
+                    "it was left alone. Remove or rename it, or let the agent's role see it",
+                ) from error
+
+    async def _update_once(self, item: Item) -> Database:
+        found = await self._control_plane.get(_name(item))
+        if found is None:
+            raise vanished(item)
+        self._require_ours(found, item)
+        target = _onto(item, found)
+        if not changes_between(found, target):
+            return target
+        try:
+            await self._control_plane.update(target)
+        except NotFound as error:
+            raise vanished(item) from error
+        return target
+
+    async def _delete_once(
+        self, item: Item, name: ResourceName, removed: _Removed | None = None
+    ) -> None:
+        found = await self._control_plane.get(name)
+        if found is None:
+            return
+        self._require_ours(found, item)
+        if removed is not None:
+            removed.database = found
+        try:
+            await self._control_plane.delete(name)
+        except NotFound:
+            return
+
+    async def _read_taken(self, name: ResourceName) -> Database | None:
+        # A read may lag behind the create that took the name (reference teleport-api §6).
+        for attempt in range(_READS_AFTER_TAKEN):
+            if attempt:
+                await self._sleep(_READ_PAUSE_S)
+            found = await self._control_plane.get(name)
+            if found is not None:
+                return found
+        return None
+
+    def _is_of(self, found: Database, item: Item) -> bool:
+        owner = owner_of(found, self._group)
+        return isinstance(owner, CacheArn) and owner.arn == item.arn
+
+    def _require_ours(self, found: Database, item: Item) -> None:
+        if not self._is_of(found, item):
+            raise conflict(
+                item,
+                Reason.OWNER_CHANGED,
+                f"{found.name} got another owner after it was listed; it was left alone. "
+                "The next sweep says whose it is",
+            )
+
+    async def _retried(self, step: Callable[[], Awaitable[T]]) -> T:
+        async def attempt() -> T:
+            return await step()
+
+        retrying = AsyncRetrying(
+            stop=self._is_over,
+            wait=wait_random_exponential(multiplier=0.25, max=5),
+            retry=retry_if_exception(_is_retryable),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        async with asyncio.timeout(CALL_DEADLINE_S):
+            return await retrying(attempt)
+
+    def _is_over(self, call: RetryCallState) -> bool:
+        return self.stopping or call.attempt_number >= ATTEMPTS
+
+
+@dataclass(slots=True)
+class _Removed:
+    """What a delete has found and removed, kept over its retries."""
+
+    database: Database | None = None
+
+
+def _is_retryable(error: BaseException) -> bool:
+    return isinstance(error, ControlPlaneError) and error.retryable
+
+
+def _onto(item: Item, found: Database | None) -> Database:
+    """The planned resource on top of what was just read."""
+    planned = _database(item)
+    if found is None:
+        return planned
+    return rebased(planned, item.live if item.live is not None else found, found)
+
+
+def _without_revision(database: Database) -> Database:
+    return replace(database, revision="", opaque=b"")
+
+
+def _database(item: Item) -> Database:
+    if item.database is None:
+        raise ValueError("an item that registers has a database")
+    return item.database
+
+
+def _name(item: Item) -> ResourceName:
+    if item.name is None:
+        raise ValueError("an item that writes has a name")
+    return item.name

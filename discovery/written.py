@@ -1,0 +1,110 @@
+"""How the write of one item ended, and how that is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from discovery.codes import Action, Reason
+from discovery.control_plane.base import (
+    AlreadyExists,
+    ControlPlaneError,
+    Denied,
+    NotFound,
+    Rejected,
+)
+from discovery.enrollment.fingerprint import fingerprint
+from discovery.enrollment.item import Item, ItemError
+from state.records import Outcome
+
+CALL_DEADLINE_S = 20.0
+"""For one step, all attempts and the pauses between them included."""
+
+_ANSWERS = (Denied, Rejected, AlreadyExists, NotFound)
+"""Refusals after which it is certain that nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How the write of one item ended."""
+
+    item: Item
+    outcome: Outcome | None
+    """None: not known, or half done; the intent stays open."""
+    error: ItemError | None = None
+    """For the journal; a conflict has one here and none on its item."""
+
+
+class Ended(Exception):
+    """The write of this item is over, other than by success."""
+
+    def __init__(self, written: Written) -> None:
+        super().__init__()
+        self.written = written
+
+
+def refused(item: Item, error: ControlPlaneError | TimeoutError) -> Written:
+    """The control plane did not do it, or did not say; a resource it rejects blocks the item."""
+    found = _error_of(item, error)
+    if isinstance(error, Rejected) and item.action is not Action.DELETE:
+        blocked = replace(
+            item, action=Action.BLOCKED, reason=Reason.REJECTED, message=found.message
+        )
+        return Written(blocked, Outcome.FAILED, found)
+    outcome = Outcome.FAILED if isinstance(error, _ANSWERS) else None
+    return Written(replace(item, applied=False, error=found), outcome, found)
+
+
+def _error_of(item: Item, error: BaseException) -> ItemError:
+    if isinstance(error, Ended) and error.written.error is not None:
+        return error.written.error
+    if isinstance(error, ControlPlaneError):
+        return ItemError(error.code, _discreet(str(error), item), error.retryable)
+    return ItemError(
+        "TIMEOUT",
+        f"the control plane did not answer within {CALL_DEADLINE_S:g} s; whether it was written "
+        "is not known. The next sweep looks and goes on",
+        retryable=True,
+    )
+
+
+def conflict(item: Item, reason: Reason, message: str) -> Ended:
+    """The resource turned out not to be ours; nothing was written."""
+    found = replace(item, action=Action.CONFLICT, reason=reason, message=message)
+    error = ItemError(reason.value, message, retryable=False)
+    return Ended(Written(found, Outcome.FAILED, error))
+
+
+def vanished(item: Item) -> Ended:
+    """An update found nothing to update."""
+    # Not created anew here: whoever removed it may have meant it, and only a plan knows.
+    error = ItemError(
+        NotFound.code,
+        f"{item.name} vanished after it was listed; nothing was written. "
+        "The next sweep registers it anew if it is still wanted",
+        retryable=True,
+    )
+    return Ended(Written(replace(item, applied=False, error=error), Outcome.FAILED, error))
+
+
+def half_done(item: Item, cause: BaseException, message: str) -> Ended:
+    """The first half stands and the second failed; the next sweep finishes it."""
+    why = _error_of(item, cause)
+    error = ItemError(why.code, f"{message} ({why.message})", retryable=True)
+    return Ended(Written(replace(item, applied=False, error=error), None, error))
+
+
+def undone(item: Item, cause: BaseException, message: str) -> Ended:
+    """The second half failed and the first was taken back."""
+    why = _error_of(item, cause)
+    error = ItemError(why.code, f"{message} ({why.message})", why.retryable)
+    return Ended(Written(replace(item, applied=False, error=error), Outcome.FAILED, error))
+
+
+def _discreet(message: str, item: Item) -> str:
+    """The server's sentence without the external id, should it repeat it."""
+    for database in (item.database, item.live):
+        aws = database.spec.get("aws") if database is not None else None
+        external_id = aws.get("external_id") if isinstance(aws, dict) else None
+        if isinstance(external_id, str) and len(external_id) > 1:
+            message = message.replace(external_id, fingerprint(external_id))
+    return message
