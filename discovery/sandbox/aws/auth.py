@@ -1,0 +1,168 @@
+"""Who signed a request: Signature Version 4, checked with botocore's own signer.
+
+Source: reference aws-elasticache.md §1.1 for the codes; the 5 minutes are AWS's.
+"""
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.compat import HTTPHeaders
+from botocore.credentials import Credentials
+
+from discovery.sandbox.aws.errors import Refusal, Refused
+from discovery.sandbox.aws.keys import Key, KeyRing
+from discovery.sandbox.aws.wire.message import Request
+
+TOLERANCE = timedelta(minutes=5)
+"""How far a request's date may be off the sandbox's clock."""
+
+_AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256 +Credential=(?P<key>[^/,\s]+)/(?P<day>\d{8})/(?P<region>[^/,\s]+)"
+    r"/(?P<service>[^/,\s]+)/aws4_request, *SignedHeaders=(?P<headers>[^,\s]+),"
+    r" *Signature=(?P<signature>[0-9a-f]{64})"
+)
+_FORMAT = "%Y%m%dT%H%M%SZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the Authorization header says, before anything of it is proved."""
+
+    access_key_id: str
+    day: str
+    region: str
+    service: str
+    """The name that was signed for: `tagging`, not `resourcegroupstaggingapi`."""
+    signed_headers: tuple[str, ...]
+    signature: str
+
+
+def claim_of(request: Request) -> Claim | None:
+    """What the request claims of itself; None when it is not signed, or not readably."""
+    found = _AUTHORIZATION.fullmatch(request.headers.get("authorization", "").strip())
+    if found is None:
+        return None
+    return Claim(
+        access_key_id=found["key"],
+        day=found["day"],
+        region=found["region"],
+        service=found["service"],
+        signed_headers=tuple(found["headers"].split(";")),
+        signature=found["signature"],
+    )
+
+
+def authenticate(claim: Claim, request: Request, keys: KeyRing, now: datetime) -> Key:
+    """The key that signed the request, proved. Raises Refused with the reason it is not."""
+    _check_date(claim, request, now)
+    key = keys.find(claim.access_key_id)
+    if key is None:
+        raise Refused(Refusal.UNKNOWN_KEY)
+    _check_token(key, request)
+    if not hmac.compare_digest(_signature(claim, request, key), claim.signature):
+        raise Refused(Refusal.BAD_SIGNATURE)
+    if key.expires_at is not None and key.expires_at <= now:
+        raise Refused(Refusal.EXPIRED)
+    return key
+
+
+def _check_token(key: Key, request: Request) -> None:
+    sent = request.headers.get("x-amz-security-token")
+    if key.token is None and sent is None:
+        return
+    # compare_digest takes bytes: a header may hold anything.
+    if not hmac.compare_digest((sent or "").encode(), (key.token or "").encode()):
+        raise Refused(Refusal.UNKNOWN_KEY)
+
+
+def _check_date(claim: Claim, request: Request, now: datetime) -> None:
+    sent = request.headers.get("x-amz-date", "")
+    try:
+        signed_at = datetime.strptime(sent, _FORMAT).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise Refused(
+            Refusal.UNSIGNED,
+            f"Date must be in ISO-8601 'basic format'. Got '{sent}'. See "
+            "http://en.wikipedia.org/wiki/ISO_8601",
+        ) from error
+    if not sent.startswith(claim.day):
+        raise Refused(
+            Refusal.BAD_SIGNATURE,
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
+            f"HTTP: '{claim.day}' != '{sent[:8]}', from '{sent}'.",
+        )
+    clock = f"{now:{_FORMAT}}"
+    if signed_at < now - TOLERANCE:
+        limit = f"{now - TOLERANCE:{_FORMAT}}"
+        message = f"Signature expired: {sent} is now earlier than {limit} ({clock} - 5 min.)"
+        raise Refused(Refusal.CLOCK_SKEW, message)
+    if signed_at > now + TOLERANCE:
+        limit = f"{now + TOLERANCE:{_FORMAT}}"
+        message = (
+            f"Signature not yet current: {sent} is still later than {limit} ({clock} + 5 min.)"
+        )
+        raise Refused(Refusal.CLOCK_SKEW, message)
+
+
+def _signature(claim: Claim, request: Request, key: Key) -> str:
+    must = {"host", "x-amz-date"} | {"x-amz-security-token"} & request.headers.keys()
+    unsigned = must.difference(claim.signed_headers)
+    if unsigned:
+        raise Refused(
+            Refusal.BAD_SIGNATURE, f"'{min(unsigned)}' must be a 'SignedHeader' in the request."
+        )
+    signer = _Verifier(claim, request, key)
+    return signer.expected()
+
+
+class _Verifier(SigV4Auth):
+    """botocore's signer, made to sign again exactly what the client says it signed."""
+
+    def __init__(self, claim: Claim, request: Request, key: Key) -> None:
+        super().__init__(Credentials(key.access_key_id, key.secret), claim.service, claim.region)
+        self._claim = claim
+        self._sent = request
+
+    def expected(self) -> str:
+        """The signature that the right secret gives."""
+        host = self._sent.headers.get("host", "")
+        request = AWSRequest(method=self._sent.method, url=f"http://{host}{self._sent.path}")
+        request.context["timestamp"] = self._sent.headers["x-amz-date"]
+        return str(self.signature(self.string_to_sign(request, self._canonical(request)), request))
+
+    def _canonical(self, request: AWSRequest) -> str:
+        return str(self.canonical_request(request))
+
+    def headers_to_sign(self, request: AWSRequest) -> HTTPHeaders:
+        """The headers that the client lists."""
+        del request
+        headers = HTTPHeaders()
+        for name in self._claim.signed_headers:
+            headers[name] = self._sent.headers.get(name, "")
+        return headers
+
+    def payload(self, request: AWSRequest) -> str:
+        """The hash of the body that really came."""
+        del request
+        return hashlib.sha256(self._sent.body).hexdigest()
+
+    def signature(self, string_to_sign: str, request: AWSRequest) -> str:
+        """As botocore's, with the signing key remembered for the day."""
+        del request
+        claim = self._claim
+        key = _signing_key(self.credentials.secret_key, claim.day, claim.region, claim.service)
+        return hmac.new(key, string_to_sign.encode(), hashlib.sha256).hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def _signing_key(secret: str, day: str, region: str, service: str) -> bytes:
+    key = f"AWS4{secret}".encode()
+    for part in (day, region, service, "aws4_request"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    return key

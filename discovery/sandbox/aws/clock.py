@@ -1,0 +1,32 @@
+"""The sandbox's time."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+Clock = Callable[[], datetime]
+"""Answers the present moment as an aware datetime."""
+
+
+def wall_clock() -> datetime:
+    """The machine's own time, in UTC."""
+    return datetime.now(UTC)
+
+
+class SteppableClock:
+    """A clock that goes along with another one, moved by what it was advanced."""
+
+    def __init__(self, base: Clock = wall_clock) -> None:
+        self._base = base
+        self._ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return self._base() + self._ahead
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far this clock is before its base; negative when behind."""
+        return self._ahead
+
+    def advance(self, by: timedelta) -> None:
+        """Every later reading is `by` later; a negative `by` sets the clock back."""
+        self._ahead += by

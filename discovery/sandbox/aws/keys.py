@@ -1,0 +1,77 @@
+"""Access keys: long-lived ones of users, and the ones that AssumeRole hands out."""
+
+import secrets
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An access key and whose it is."""
+
+    access_key_id: str
+    secret: str
+    account_id: str
+    principal_arn: str
+    """ARN of the user, or of the assumed role's session."""
+    user_id: str
+    token: str | None = None
+    expires_at: datetime | None = None
+    role_arn: str | None = None
+    """For a session: the role behind it."""
+
+    @property
+    def is_session(self) -> bool:
+        """Whether AssumeRole made it."""
+        return self.token is not None
+
+    def __repr__(self) -> str:
+        return f"Key({self.access_key_id} of {self.principal_arn})"
+
+
+class KeyRing:
+    """Every access key of the simulated cloud."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, Key] = {}
+
+    def add(self, key: Key) -> Key:
+        """`key` is known from now on."""
+        self._keys[key.access_key_id] = key
+        return key
+
+    def find(self, access_key_id: str) -> Key | None:
+        """The key with that id; None when nobody has it."""
+        return self._keys.get(access_key_id)
+
+    def revoke(self, access_key_id: str) -> None:
+        """Nobody has the key any more."""
+        self._keys.pop(access_key_id, None)
+
+    def expire_sessions(self, now: datetime) -> int:
+        """Every session ended at `now` at the latest; answers how many ended early."""
+        running = [
+            key
+            for key in self._keys.values()
+            if key.expires_at is not None and key.expires_at > now
+        ]
+        for key in running:
+            self.add(replace(key, expires_at=now))
+        return len(running)
+
+
+def new_id(prefix: str) -> str:
+    """A fresh identifier of AWS's form: the prefix and 16 characters."""
+    return prefix + "".join(secrets.choice(_BASE32) for _ in range(16))
+
+
+def new_secret() -> str:
+    """A fresh secret key of 40 characters."""
+    return secrets.token_urlsafe(30)
+
+
+def new_token() -> str:
+    """A fresh session token."""
+    return secrets.token_urlsafe(96)

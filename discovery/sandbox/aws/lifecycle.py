@@ -1,0 +1,92 @@
+"""Things that pass through statuses while the clock runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long things take, by the sandbox's clock; zero means at once."""
+
+    creating: timedelta = timedelta(0)
+    modifying: timedelta = timedelta(0)
+    deleting: timedelta = timedelta(0)
+    retagging: timedelta = timedelta(0)
+    """How long a cache is `modifying` after its tags changed (terraform-provider-aws #48930)."""
+    tag_index_lag: timedelta = timedelta(0)
+    """After this, new resources and changed tags are seen by the tagging API."""
+    tag_index_memory: timedelta = timedelta(0)
+    """For so long the tagging API still returns what is deleted (boto3 #3341: hours)."""
+
+
+LIKE_AWS = Pace(
+    creating=timedelta(seconds=8),
+    modifying=timedelta(seconds=4),
+    deleting=timedelta(seconds=6),
+    tag_index_lag=timedelta(seconds=10),
+    tag_index_memory=timedelta(seconds=60),
+)
+"""AWS's order of events at a pace that a person can wait for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[T]):
+    """What becomes of a stored value at a moment; None: it is gone."""
+
+    due_at: datetime
+    settle: Callable[[T], T | None]
+
+
+class Shelf(Generic[T]):
+    """Stored values by id, some of them on their way to another value."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, T] = {}
+        self._changes: dict[str, Change[T]] = {}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, key: str) -> T | None:
+        """The value as it stands; None when there is none."""
+        return self._values.get(key)
+
+    def values(self) -> tuple[T, ...]:
+        """All values in the order of their ids."""
+        return tuple(value for _, value in sorted(self._values.copy().items()))
+
+    def put(self, key: str, value: T, change: Change[T] | None = None) -> None:
+        """`value` stands under `key` now, and what was under way for it is replaced by `change`."""
+        self._values[key] = value
+        self._changes.pop(key, None)
+        if change is not None:
+            self._changes[key] = change
+
+    def edit(self, key: str, value: T) -> None:
+        """`value` stands under `key` now; what was under way for it still is."""
+        self._values[key] = value
+
+    def drop(self, key: str) -> None:
+        """Nothing stands under `key`."""
+        self._values.pop(key, None)
+        self._changes.pop(key, None)
+
+    def settle(self, now: datetime) -> None:
+        """Every change that is due at `now` has happened."""
+        if not self._changes:
+            return
+        for key, change in tuple(self._changes.items()):
+            if change.due_at > now:
+                continue
+            value = change.settle(self._values[key])
+            if value is None:
+                self.drop(key)
+            else:
+                self.put(key, value)

@@ -1,0 +1,31 @@
+"""botocore's own service models: where every name on the wire comes from."""
+
+from functools import cache
+
+from botocore.loaders import Loader
+from botocore.model import OperationModel, ServiceModel, Shape
+
+
+@cache
+def service_model(name: str) -> ServiceModel:
+    """The model of a service, by the name that boto3 gives it."""
+    return ServiceModel(Loader().load_service_model(name, "service-2"), service_name=name)
+
+
+@cache
+def operation_names(service: str) -> frozenset[str]:
+    """Every operation of a service's model."""
+    return frozenset(service_model(service).operation_names)
+
+
+@cache
+def operation_model(service: str, operation: str) -> OperationModel:
+    """The model of one operation. Its input and output shapes are resolved once."""
+    return service_model(service).operation_model(operation)
+
+
+def error_shape(service: str, shape: str) -> tuple[str, int]:
+    """Wire code and HTTP status of a modelled error (mind that some codes end in `Fault`)."""
+    found: Shape = service_model(service).shape_for(shape)
+    error = found.metadata.get("error", {})
+    return error.get("code", found.name), error.get("httpStatusCode", 400)

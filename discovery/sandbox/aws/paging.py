@@ -1,0 +1,102 @@
+"""Pages and the opaque tokens between them."""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+START = ""
+"""The place before the first item."""
+
+
+class InvalidToken(Exception):
+    """The token is not one of ours, or of another operation, account or region."""
+
+
+class ExpiredToken(Exception):
+    """The token was ours once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some items, and the token that asks for those after them."""
+
+    items: tuple[T, ...]
+    token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PagingFault:
+    """How pages go wrong."""
+
+    limit: int | None = None
+    """No page has more items than this."""
+    always_more: bool = False
+    """The first page has a token even when nothing is left."""
+    repeat_token: bool = False
+    """Every page has the token that it was asked with."""
+
+
+class TokenMint:
+    """Makes and reads page tokens. A token says after which item to go on, and is signed."""
+
+    def __init__(self, *, life: timedelta = timedelta(minutes=15)) -> None:
+        self._key = secrets.token_bytes(32)
+        self._life = life
+
+    def issue(self, listing: str, after: str, now: datetime) -> str:
+        """A token for what comes after `after` in `listing`."""
+        content = json.dumps([listing, after, now.timestamp()]).encode()
+        return base64.urlsafe_b64encode(self._seal(content) + content).decode()
+
+    def read(self, listing: str, token: str, now: datetime) -> str:
+        """After which item `token` goes on. Raises InvalidToken or ExpiredToken."""
+        try:
+            sealed = base64.b64decode(token, altchars=b"-_", validate=True)
+        except ValueError as error:
+            raise InvalidToken from error
+        seal, content = sealed[:32], sealed[32:]
+        if not hmac.compare_digest(seal, self._seal(content)):
+            raise InvalidToken
+        issued_for, after, issued_at = json.loads(content)
+        if issued_for != listing:
+            raise InvalidToken
+        if now.timestamp() - issued_at > self._life.total_seconds():
+            raise ExpiredToken
+        return str(after)
+
+    def _seal(self, content: bytes) -> bytes:
+        return hmac.new(self._key, content, hashlib.sha256).digest()
+
+
+def cut(
+    items: Sequence[T],
+    *,
+    key: Callable[[T], str],
+    size: int,
+    after: str,
+    token: str | None,
+    fault: PagingFault,
+    issue: Callable[[str], str],
+) -> Page[T]:
+    """The page of `items` (in order of `key`) that follows `after`.
+
+    `token` is the one that was sent, if any; `issue` makes a token for what follows an item.
+    """
+    rest = [item for item in items if key(item) > after]
+    most = size if fault.limit is None else min(size, fault.limit)
+    page = tuple(rest[:most])
+    last = key(page[-1]) if page else after
+    next_token = issue(last) if len(rest) > len(page) else None
+    if fault.repeat_token:
+        return Page(page, token or next_token or issue(START))
+    if fault.always_more and token is None:
+        return Page(page, next_token or issue(last))
+    return Page(page, next_token)

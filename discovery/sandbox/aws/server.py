@@ -1,0 +1,127 @@
+"""The HTTP server of the simulated AWS, on loopback only."""
+
+import asyncio
+import socket
+import struct
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+
+from aiohttp import web
+
+from discovery.sandbox.aws.calls import CallLog
+from discovery.sandbox.aws.control import PREFIX, Controls
+from discovery.sandbox.aws.faults import FaultBoard
+from discovery.sandbox.aws.frontdoor import FrontDoor, Outcome
+from discovery.sandbox.aws.wire.message import Request
+from discovery.sandbox.aws.world import World
+
+_LARGEST_BODY = 1024 * 1024
+_RESET_AT_CLOSE = struct.pack("ii", 1, 0)
+
+
+class SimulatedAws:
+    """A world behind AWS's wire formats, with its faults and the log of what was asked."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.faults = FaultBoard()
+        self.calls = CallLog()
+        self._front_door = FrontDoor(world, self.faults, self.calls)
+        self._controls = Controls(world, self.faults, self.calls)
+
+    @asynccontextmanager
+    async def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+        """Serves inside the `async with`, and answers the endpoint's URL; port 0 takes a free one.
+
+        Raises OSError when the port is taken.
+        """
+        runner = web.ServerRunner(web.Server(self._handle), shutdown_timeout=0.1)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, host, port)
+            await site.start()
+            bound = runner.addresses[0]
+            yield f"http://{bound[0]}:{bound[1]}"
+        finally:
+            await runner.cleanup()
+
+    @contextmanager
+    def serve_in_thread(self, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+        """As `serve`, from a thread with a loop of its own, for code that does not use asyncio."""
+        started: Future[str] = Future()
+        loop = asyncio.new_event_loop()
+        stop = asyncio.Event()
+
+        async def run() -> None:
+            async with self.serve(host=host, port=port) as url:
+                started.set_result(url)
+                await stop.wait()
+
+        def work() -> None:
+            try:
+                loop.run_until_complete(run())
+            except BaseException as error:
+                started.set_exception(error)
+            finally:
+                loop.close()
+
+        thread = threading.Thread(target=work, name="simulated-aws", daemon=True)
+        thread.start()
+        try:
+            yield started.result()
+        finally:
+            if not started.exception():
+                loop.call_soon_threadsafe(stop.set)
+            thread.join()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        body = await _body(request)
+        received = Request(
+            method=request.method,
+            path=request.raw_path,
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=body,
+        )
+        if request.path.startswith(PREFIX):
+            return self._controls.answer(received)
+        outcome = self._front_door.open(received)
+        if outcome.delay_s:
+            await asyncio.sleep(outcome.delay_s)
+        return await _send(request, outcome)
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    body = await request.content.read(_LARGEST_BODY + 1)
+    while chunk := await request.content.read(_LARGEST_BODY + 1 - len(body)):
+        body += chunk
+    if len(body) > _LARGEST_BODY:
+        raise web.HTTPRequestEntityTooLarge(_LARGEST_BODY, len(body))
+    return body
+
+
+async def _send(request: web.BaseRequest, outcome: Outcome) -> web.StreamResponse:
+    answer = outcome.answer
+    headers = {"Content-Type": answer.content_type, **dict(answer.headers)}
+    if not (outcome.reset or outcome.cut_off):
+        return web.Response(status=answer.status, body=answer.body, headers=headers)
+    response = web.StreamResponse(status=answer.status, headers=headers)
+    if outcome.cut_off:
+        response.content_length = len(answer.body)
+        await response.prepare(request)
+        await response.write(answer.body[: len(answer.body) // 2])
+    _hang_up(request, reset=outcome.reset)
+    return response
+
+
+def _hang_up(request: web.BaseRequest, *, reset: bool) -> None:
+    transport = request.transport
+    if transport is None:
+        return
+    if reset:
+        raw: socket.socket = transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
+        transport.abort()
+    else:
+        transport.close()

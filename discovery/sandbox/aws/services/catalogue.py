@@ -1,0 +1,24 @@
+"""Every service of the simulated AWS. A new one is imported and named here."""
+
+from collections.abc import Mapping
+
+from discovery.sandbox.aws.services import (
+    ec2,
+    elasticache,
+    elasticache_caches,
+    elasticache_groups,
+    elasticache_tags,
+    elasticache_users,
+    sts,
+    tagging,
+)
+from discovery.sandbox.aws.services.service import Service
+
+_OPERATIONS = (elasticache_caches, elasticache_groups, elasticache_tags, elasticache_users)
+"""Modules that fill `elasticache.service` by being imported."""
+
+SERVICES: Mapping[str, Service] = {
+    service.signing_name: service
+    for service in (ec2.service, elasticache.service, sts.service, tagging.service)
+}
+"""Services by the name in a signature's credential scope."""

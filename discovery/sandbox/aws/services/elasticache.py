@@ -1,0 +1,108 @@
+"""Amazon ElastiCache: the service, and what its operations share.
+
+The operations stand in `elasticache_caches`, `elasticache_users`, `elasticache_groups` and
+`elasticache_tags`.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from discovery.sandbox.aws.errors import AwsError, Modelled
+from discovery.sandbox.aws.services.service import Ask, Given, Service
+
+service = Service(
+    name="elasticache",
+    signing_name="elasticache",
+    # Service-owned ids such as `default.iam-user` have a dot, which the pattern of the model lacks.
+    # The authentication type is refused in words of the service's own.
+    unchecked={
+        "DescribeUsers": frozenset({"UserId"}),
+        "CreateUser": frozenset({"AuthenticationMode"}),
+        "ModifyUser": frozenset({"AuthenticationMode", "UserId"}),
+        "DeleteUser": frozenset({"UserId"}),
+    },
+)
+
+RBAC_ENGINES = ("redis", "valkey")
+"""Engines that have users and groups."""
+
+MOST_TAGS = 50
+"""Tags of one resource; those of AWS itself are not counted."""
+
+IDENTIFIER = re.compile(r"[a-z](?:-?[a-z0-9])*")
+"""Lower-case letters, digits and single hyphens; starts with a letter, ends without a hyphen."""
+
+
+def invalid_value(message: str) -> Modelled:
+    """InvalidParameterValue."""
+    return Modelled("InvalidParameterValueException", message)
+
+
+def invalid_combination(message: str) -> Modelled:
+    """InvalidParameterCombination."""
+    return Modelled("InvalidParameterCombinationException", message)
+
+
+def page_size(ask: Ask, member: str, default: int) -> int:
+    """The page size that was asked for. Raises InvalidParameterValue outside 20–100."""
+    size = ask.given.number(member, default)
+    if not 20 <= size <= 100:
+        raise invalid_value("Invalid value for max records. Must be between 20 and 100")
+    return size
+
+
+def invalid_marker(member: str) -> AwsError | Modelled:
+    """The error for a page token that is not one."""
+    return invalid_value(f"The parameter {member} is not valid.")
+
+
+def check_identifier(text: str, what: str, longest: int) -> str:
+    """`text` as it is stored: in lower case. Raises InvalidParameterValue for a bad name."""
+    name = text.lower()
+    if not IDENTIFIER.fullmatch(name) or len(name) > longest:
+        raise invalid_value(
+            f"The parameter {what} is not a valid identifier. Identifiers must begin with a "
+            "letter; must contain only ASCII letters, digits, and hyphens; must not end with a "
+            f"hyphen or contain two consecutive hyphens; and have at most {longest} characters."
+        )
+    return name
+
+
+def overlaid(members: Mapping[str, Any], wire: Mapping[str, object]) -> Mapping[str, Any]:
+    """`members` as answered: those of `wire` in place of the true ones."""
+    return {**members, **wire} if wire else members
+
+
+def checked_tags(tags: Sequence[Given]) -> Mapping[str, str]:
+    """Tags that a request sets. Raises InvalidParameterValue or TagQuotaPerResourceExceeded."""
+    checked: dict[str, str] = {}
+    for tag in tags:
+        key, value = tag.text("Key"), tag.text("Value")
+        if key in checked:
+            raise invalid_value(f"Duplicate tag key: {key}")
+        check_tag(key, value)
+        checked[key] = value
+    check_tag_count(checked)
+    return checked
+
+
+def check_tag(key: str, value: str) -> None:
+    """Raises InvalidParameterValue for a tag that nobody may set."""
+    if key.lower().startswith("aws:"):
+        raise invalid_value(f"Tag keys beginning with aws: are reserved: {key}")
+    if not 1 <= len(key) <= 128 or len(value) > 256:
+        raise invalid_value("Tag keys have 1 to 128 characters, tag values 0 to 256")
+
+
+def check_tag_count(tags: Mapping[str, str]) -> None:
+    """Raises TagQuotaPerResourceExceeded for more tags than a resource may have."""
+    if sum(1 for key in tags if not key.startswith("aws:")) > MOST_TAGS:
+        raise Modelled(
+            "TagQuotaPerResourceExceeded", f"A resource can have at most {MOST_TAGS} tags."
+        )
+
+
+def tag_list(tags: Mapping[str, str]) -> Sequence[Mapping[str, str]]:
+    """Tags in the form of the API."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]

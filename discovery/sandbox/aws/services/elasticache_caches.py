@@ -1,0 +1,251 @@
+"""Serverless caches of ElastiCache."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from discovery.sandbox.aws.errors import Modelled
+from discovery.sandbox.aws.lifecycle import Change
+from discovery.sandbox.aws.region import FULL_VERSIONS
+from discovery.sandbox.aws.services import elasticache_groups as groups
+from discovery.sandbox.aws.services.elasticache import (
+    check_identifier,
+    checked_tags,
+    invalid_combination,
+    invalid_marker,
+    invalid_value,
+    overlaid,
+    page_size,
+    service,
+)
+from discovery.sandbox.aws.services.service import Ask, Given
+from discovery.sandbox.aws.values import Cache
+
+QUOTA = 40
+"""Serverless caches in one region of one account (reference aws-elasticache.md §1.8)."""
+
+_STORED = ("CacheUsageLimits", "KmsKeyId", "SnapshotRetentionLimit", "DailySnapshotTime")
+"""Members that the sandbox keeps and answers, and does nothing with."""
+
+_SNAPSHOTS = ("SnapshotRetentionLimit", "DailySnapshotTime", "SnapshotArnsToRestore")
+
+_MODIFICATIONS: tuple[frozenset[str], ...] = (
+    frozenset({"Description"}),
+    frozenset({"CacheUsageLimits"}),
+    frozenset({"UserGroupId", "RemoveUserGroup"}),
+    frozenset({"SecurityGroupIds"}),
+    frozenset({"SnapshotRetentionLimit"}),
+    frozenset({"DailySnapshotTime"}),
+    frozenset({"Engine", "MajorEngineVersion"}),
+)
+"""What one request may modify: members of one of these."""
+
+
+def described(cache: Cache) -> Mapping[str, Any]:
+    """The cache as answers show it. Tags are not among its members.
+
+    Members that the installed botocore does not know yet (NetworkType, ConnectionType) are left out
+    on the wire.
+    """
+    has_endpoint = cache.status != "create-failed"
+    endpoint = {"Address": cache.host, "Port": cache.port} if has_endpoint else None
+    reader = {"Address": cache.host, "Port": cache.reader_port} if has_endpoint else None
+    members = {
+        "ServerlessCacheName": cache.name,
+        "Description": cache.description,
+        "CreateTime": cache.created_at,
+        "Status": cache.status,
+        "Engine": cache.engine,
+        "MajorEngineVersion": cache.major_version,
+        "FullEngineVersion": cache.full_version,
+        "SecurityGroupIds": cache.security_group_ids,
+        "Endpoint": endpoint,
+        "ReaderEndpoint": reader,
+        "ARN": cache.arn,
+        "UserGroupId": cache.user_group_id,
+        "SubnetIds": cache.subnet_ids,
+        "NetworkType": "ipv4",
+        "ConnectionType": "public" if cache.is_public else "vpc",
+        **cache.settings,
+    }
+    return overlaid(members, cache.wire)
+
+
+def find(ask: Ask, name: str) -> Cache:
+    """The cache of that name, in whatever case. Raises ServerlessCacheNotFoundFault."""
+    cache = ask.region.caches.get(name.lower())
+    if cache is None:
+        raise Modelled("ServerlessCacheNotFoundFault", f"Serverless Cache {name} not found")
+    return cache
+
+
+@service.operation("DescribeServerlessCaches")
+def describe(ask: Ask) -> Mapping[str, Any]:
+    """One named cache, or all of them by pages."""
+    name = ask.given.maybe_text("ServerlessCacheName")
+    size = page_size(ask, "MaxResults", 50)
+    page = ask.page(
+        [find(ask, name)] if name else ask.region.caches.values(),
+        key=lambda cache: cache.name,
+        size=size,
+        token=ask.given.maybe_text("NextToken"),
+        invalid=invalid_marker("NextToken"),
+    )
+    return {"ServerlessCaches": [described(cache) for cache in page.items], "NextToken": page.token}
+
+
+@service.operation("CreateServerlessCache")
+def create(ask: Ask) -> Mapping[str, Any]:
+    """A new cache, `creating` until it is available."""
+    given, region = ask.given, ask.region
+    name = check_identifier(given.text("ServerlessCacheName"), "ServerlessCacheName", 40)
+    if name in region.caches:
+        raise Modelled(
+            "ServerlessCacheAlreadyExistsFault", f"Serverless Cache {name} already exists"
+        )
+    if len(region.caches) >= QUOTA:
+        raise Modelled(
+            "ServerlessCacheQuotaForCustomerExceededFault",
+            f"Quota exceeded: at most {QUOTA} serverless caches in a region",
+        )
+    engine, version = _engine(given.text("Engine"), given.maybe_text("MajorEngineVersion"))
+    _check_snapshots(given, engine)
+    group_id = groups.attachable(ask, given.maybe_text("UserGroupId"), engine)
+    tags = checked_tags(given.structures("Tags"))
+    new = region.new_cache(name, engine=engine, version=version, at=ask.now)
+    cache = replace(
+        new,
+        user_group_id=group_id,
+        subnet_ids=_subnets(ask),
+        security_group_ids=given.texts("SecurityGroupIds") or new.security_group_ids,
+        description=given.text("Description"),
+        settings=_settings(given, {}),
+    )
+    region.caches.put(name, cache, Change(ask.now + region.pace.creating, available))
+    region.tag_new(cache.arn, tags)
+    return {"ServerlessCache": described(cache)}
+
+
+@service.operation("ModifyServerlessCache")
+def modify(ask: Ask) -> Mapping[str, Any]:
+    """The cache with one of its settings changed, `modifying` for a while."""
+    given = ask.given
+    cache = find(ask, given.text("ServerlessCacheName"))
+    check_state(cache, ("available",))
+    _check_one_modification(given)
+    _check_snapshots(given, cache.engine)
+    engine, version, full_version = _new_engine(cache, given)
+    modified = replace(
+        cache,
+        status="modifying",
+        engine=engine,
+        major_version=version,
+        full_version=full_version,
+        user_group_id=_new_group(ask, cache),
+        security_group_ids=given.texts("SecurityGroupIds") or cache.security_group_ids,
+        description=given.text("Description", cache.description),
+        settings=_settings(given, cache.settings),
+    )
+    ask.region.caches.put(
+        cache.name, modified, Change(ask.now + ask.region.pace.modifying, available)
+    )
+    return {"ServerlessCache": described(modified)}
+
+
+@service.operation("DeleteServerlessCache")
+def delete(ask: Ask) -> Mapping[str, Any]:
+    """The cache as it was, now `deleting`; then it is gone."""
+    cache = find(ask, ask.given.text("ServerlessCacheName"))
+    check_state(cache, ("available", "create-failed"))
+    if "FinalSnapshotName" in ask.given and cache.engine == "memcached":
+        raise invalid_combination("Snapshots are not supported for engine memcached")
+    deleting = replace(cache, status="deleting")
+    pace = ask.region.pace
+    ask.region.caches.put(cache.name, deleting, Change(ask.now + pace.deleting, lambda cache: None))
+    ask.region.forget_tags(cache.arn, memory=pace.deleting + pace.tag_index_memory)
+    return {"ServerlessCache": described(deleting)}
+
+
+def available(cache: Cache) -> Cache:
+    """The cache when what was under way is done."""
+    return replace(cache, status="available")
+
+
+def check_state(cache: Cache, allowed: tuple[str, ...]) -> None:
+    """Raises InvalidServerlessCacheStateFault unless the cache's status is one of `allowed`."""
+    if cache.status not in allowed:
+        raise Modelled(
+            "InvalidServerlessCacheStateFault",
+            f"Serverless Cache {cache.name} is not in {allowed[0]} state. Current state: "
+            f"{cache.status}",
+        )
+
+
+def _engine(engine: str, version: str | None) -> tuple[str, str | None]:
+    lowered = engine.lower()
+    if lowered not in FULL_VERSIONS:
+        raise invalid_value(f"Engine {engine} is not one of {', '.join(sorted(FULL_VERSIONS))}")
+    if version is not None and version not in FULL_VERSIONS[lowered]:
+        raise invalid_value(f"MajorEngineVersion {version} is not offered for engine {lowered}")
+    return lowered, version
+
+
+def _new_engine(cache: Cache, given: Given) -> tuple[str, str, str]:
+    if "Engine" not in given and "MajorEngineVersion" not in given:
+        return cache.engine, cache.major_version, cache.full_version
+    asked = given.maybe_text("MajorEngineVersion")
+    engine, version = _engine(given.text("Engine", cache.engine), asked)
+    if engine != cache.engine and (cache.engine, engine) != ("redis", "valkey"):
+        raise invalid_combination(f"Engine {cache.engine} cannot be changed to {engine}")
+    versions = FULL_VERSIONS[engine]
+    if version is None:
+        version = cache.major_version if engine == cache.engine else list(versions)[-1]
+    if engine == cache.engine and float(version) < float(cache.major_version):
+        raise invalid_combination(
+            f"MajorEngineVersion cannot be lowered from {cache.major_version} to {version}"
+        )
+    return engine, version, versions.get(version, version)
+
+
+def _new_group(ask: Ask, cache: Cache) -> str | None:
+    if ask.given.flag("RemoveUserGroup"):
+        if "UserGroupId" in ask.given:
+            raise invalid_combination("UserGroupId and RemoveUserGroup cannot be used together")
+        return None
+    return groups.attachable(ask, ask.given.maybe_text("UserGroupId"), cache.engine) or (
+        cache.user_group_id
+    )
+
+
+def _check_one_modification(given: Given) -> None:
+    """Source: terraform-provider-aws #35897, #37499 (AWS's own message)."""
+    asked = {name for name, value in given.members.items() if value is not False}
+    count = sum(1 for members in _MODIFICATIONS if asked & members)
+    if count == 0:
+        raise invalid_combination("No modifications were requested")
+    if count > 1:
+        raise invalid_combination(
+            "Serverless Cache modifications only support modifying one field per request"
+        )
+
+
+def _check_snapshots(given: Given, engine: str) -> None:
+    clash = [member for member in _SNAPSHOTS if given.members.get(member)]
+    if engine == "memcached" and clash:
+        raise invalid_combination(f"{clash[0]} is not supported for engine memcached")
+
+
+def _settings(given: Given, earlier: Mapping[str, object]) -> Mapping[str, object]:
+    return {**earlier, **{name: given.members[name] for name in _STORED if name in given}}
+
+
+def _subnets(ask: Ask) -> tuple[str, ...]:
+    asked = ask.given.texts("SubnetIds")
+    if not asked:
+        return ask.region.default_subnet_ids
+    unknown = [subnet_id for subnet_id in asked if subnet_id not in ask.region.subnets]
+    if unknown:
+        raise invalid_value(f"Subnet not found: {unknown[0]}")
+    if len({ask.region.subnets[subnet_id].vpc_id for subnet_id in asked}) > 1:
+        raise invalid_value("All subnets must belong to the same VPC")
+    return asked

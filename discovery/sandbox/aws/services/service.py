@@ -1,0 +1,157 @@
+"""What a simulated service is: a botocore model and a function for each operation.
+
+A new service is one file that makes a `Service` and a line in `services/catalogue.py`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from discovery.sandbox.aws.errors import AwsError, Refusal, Spelling
+from discovery.sandbox.aws.keys import Key
+from discovery.sandbox.aws.paging import (
+    START,
+    ExpiredToken,
+    InvalidToken,
+    Page,
+    PagingFault,
+    TokenMint,
+    cut,
+)
+from discovery.sandbox.aws.region import Region
+from discovery.sandbox.aws.world import Account, World
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The input of an operation, checked by the model; each member in the type asked for."""
+
+    members: Mapping[str, Any]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.members
+
+    def text(self, name: str, default: str = "") -> str:
+        """A string."""
+        return str(self.members.get(name, default))
+
+    def maybe_text(self, name: str) -> str | None:
+        """A string; None when it is not there or empty."""
+        return self.members.get(name) or None
+
+    def number(self, name: str, default: int) -> int:
+        """A whole number."""
+        return int(self.members.get(name, default))
+
+    def flag(self, name: str) -> bool:
+        """A truth value, false when it is not there."""
+        return bool(self.members.get(name, False))
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A list of strings, empty when it is not there."""
+        return tuple(self.members.get(name, ()))
+
+    def structure(self, name: str) -> "Given":
+        """A structure, empty when it is not there."""
+        return Given(self.members.get(name, {}))
+
+    def structures(self, name: str) -> "tuple[Given, ...]":
+        """A list of structures, empty when it is not there."""
+        return tuple(Given(each) for each in self.members.get(name, ()))
+
+    def pairs(self, name: str) -> Mapping[str, str]:
+        """A map of strings, empty when it is not there."""
+        return dict(self.members.get(name, {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One authenticated request to an operation."""
+
+    world: World
+    account: Account
+    region: Region
+    key: Key
+    operation: str
+    given: Given
+    now: datetime
+    mint: TokenMint
+    paging: PagingFault
+    acts_as: str | None
+    """For AssumeRole: the account that a fault makes the role answer as."""
+
+    def page(
+        self,
+        items: Sequence[T],
+        *,
+        key: Callable[[T], str],
+        size: int,
+        token: str | None,
+        invalid: Exception,
+        expired: Exception | None = None,
+    ) -> Page[T]:
+        """The asked page of `items`. Raises `invalid` or `expired` for a token that is so."""
+        listing = f"{self.operation} {self.account.id} {self.region.place.name}"
+        try:
+            after = self.mint.read(listing, token, self.now) if token else START
+        except InvalidToken as error:
+            raise invalid from error
+        except ExpiredToken as error:
+            raise expired or invalid from error
+        return cut(
+            sorted(items, key=key),
+            key=key,
+            size=size,
+            after=after,
+            token=token,
+            fault=self.paging,
+            issue=lambda last: self.mint.issue(listing, last, self.now),
+        )
+
+
+Answer = Mapping[str, Any]
+Operation = Callable[[Ask], Answer]
+Subject = Callable[[Given], str | None]
+
+
+@dataclass(slots=True)
+class Service:
+    """A service by the name that boto3 gives it, with the operations it has here."""
+
+    name: str
+    signing_name: str
+    spellings: Mapping[Refusal, Spelling] = field(default_factory=dict)
+    """Where this service's errors are not its protocol's usual ones."""
+    unchecked: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Members whose ranges and patterns the real service does not hold, by operation."""
+    operations: dict[str, Operation] = field(default_factory=dict)
+    subjects: dict[str, Subject] = field(default_factory=dict)
+
+    def operation(
+        self, name: str, *, subject: Subject | None = None
+    ) -> Callable[[Operation], Operation]:
+        """The decorated function answers the operation.
+
+        `subject` names the account that the call is about, for faults, when it is not the caller's.
+        """
+
+        def register(function: Operation) -> Operation:
+            self.operations[name] = function
+            if subject is not None:
+                self.subjects[name] = subject
+            return function
+
+        return register
+
+
+def denied(ask: Ask, action: str, resource: str) -> AwsError:
+    """AWS's words for a missing permission; code and status are the query protocol's."""
+    return AwsError(
+        "AccessDenied",
+        f"User: {ask.key.principal_arn} is not authorized to perform: {action} "
+        f"on resource: {resource}",
+        403,
+    )

@@ -1,0 +1,129 @@
+"""Resource Groups Tagging API: a lagging index of tags (reference aws-elasticache.md §1.2)."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from discovery.sandbox.aws.errors import AwsError, Modelled, Refusal, Spelling
+from discovery.sandbox.aws.services.elasticache_tags import add_tags_to, remove_tags_from
+from discovery.sandbox.aws.services.service import Ask, Given, Service
+
+_INVALID = Spelling("InvalidParameterException", 400, "Invalid parameter")
+
+service = Service(
+    name="resourcegroupstaggingapi",
+    signing_name="tagging",
+    spellings={
+        Refusal.MISSING_MEMBER: _INVALID,
+        Refusal.INVALID_MEMBER: _INVALID,
+        Refusal.THROTTLED: Spelling("ThrottledException", 400, "Rate exceeded"),
+        Refusal.INTERNAL: Spelling("InternalServiceException", 500, "Internal failure"),
+    },
+)
+
+Row = tuple[str, Mapping[str, str]]
+
+
+def _invalid(message: str) -> Modelled:
+    return Modelled("InvalidParameterException", message)
+
+
+@service.operation("GetResources")
+def get_resources(ask: Ask) -> Mapping[str, Any]:
+    """Resources that are or once were tagged, as the index sees them, with all their tags."""
+    seen = sorted(ask.region.tag_index.seen(ask.now).items())
+    named = ask.given.texts("ResourceARNList")
+    if named:
+        _check_alone(ask.given)
+        return _answer([row for row in seen if row[0] in named], "")
+    wanted = [row for row in seen if _is_wanted(row, ask.given)]
+    page = ask.page(
+        wanted,
+        key=lambda row: row[0],
+        size=_page_size(ask.given, wanted),
+        token=ask.given.maybe_text("PaginationToken"),
+        invalid=_invalid("Invalid PaginationToken"),
+        expired=Modelled("PaginationTokenExpiredException", "The PaginationToken has expired"),
+    )
+    return _answer(page.items, page.token or "")
+
+
+def _check_alone(given: Given) -> None:
+    others = ("ResourcesPerPage", "TagsPerPage", "PaginationToken", "TagFilters")
+    clash = [name for name in (*others, "ResourceTypeFilters") if given.members.get(name)]
+    if clash:
+        raise _invalid(f"ResourceARNList can not be used with {', '.join(clash)}")
+
+
+def _page_size(given: Given, rows: Iterable[Row]) -> int:
+    size = given.number("ResourcesPerPage", 50)
+    if not 1 <= size <= 100:
+        raise _invalid("ResourcesPerPage must be between 1 and 100")
+    if "TagsPerPage" not in given:
+        return size
+    if "ResourcesPerPage" in given:
+        raise _invalid("ResourcesPerPage and TagsPerPage can not be used together")
+    most_tags = given.number("TagsPerPage", 100)
+    if not 100 <= most_tags <= 500 or most_tags % 100:
+        raise _invalid("TagsPerPage must be one of 100, 200, 300, 400 and 500")
+    # A page of whole resources that cannot hold too many tags, whichever they are.
+    return max(1, most_tags // max([1, *(len(tags) for _, tags in rows)]))
+
+
+def _is_wanted(row: Row, given: Given) -> bool:
+    arn, tags = row
+    kinds = given.texts("ResourceTypeFilters")
+    if kinds and not any(_is_of_kind(arn, kind) for kind in kinds):
+        return False
+    return all(_has_tag(tags, wanted) for wanted in given.structures("TagFilters"))
+
+
+def _is_of_kind(arn: str, kind: str) -> bool:
+    service_name, _, resource = kind.partition(":")
+    parts = arn.split(":")
+    return parts[2] == service_name and resource in ("", parts[5].partition("/")[0])
+
+
+def _has_tag(tags: Mapping[str, str], wanted: Given) -> bool:
+    key, values = wanted.text("Key"), wanted.texts("Values")
+    return key in tags and (not values or tags[key] in values)
+
+
+def _answer(rows: Iterable[Row], token: str) -> Mapping[str, Any]:
+    mappings = [
+        {
+            "ResourceARN": arn,
+            "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+        }
+        for arn, tags in rows
+    ]
+    return {"PaginationToken": token, "ResourceTagMappingList": mappings}
+
+
+@service.operation("TagResources")
+def tag_resources(ask: Ask) -> Mapping[str, Any]:
+    """The resources have these tags too; those that could not get them are listed."""
+    tags = ask.given.pairs("Tags")
+    return _for_each(ask, lambda arn: add_tags_to(ask, arn, tags, action="AddTagsToResource"))
+
+
+@service.operation("UntagResources")
+def untag_resources(ask: Ask) -> Mapping[str, Any]:
+    """The resources do not have these tags; those that could not be changed are listed."""
+    keys = ask.given.texts("TagKeys")
+    return _for_each(
+        ask, lambda arn: remove_tags_from(ask, arn, keys, action="RemoveTagsFromResource")
+    )
+
+
+def _for_each(ask: Ask, change: Callable[[str], object]) -> Mapping[str, Any]:
+    failed = {}
+    for arn in ask.given.texts("ResourceARNList"):
+        try:
+            change(arn)
+        except (AwsError, Modelled) as error:
+            failed[arn] = {
+                "StatusCode": 400,
+                "ErrorCode": "InvalidParameterException",
+                "ErrorMessage": error.message,
+            }
+    return {"FailedResourcesMap": failed}

@@ -1,0 +1,115 @@
+"""The JSON protocol (1.0 and 1.1): the operation stands in a header, members in a JSON object."""
+
+import base64
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+
+from discovery.sandbox.aws.errors import AwsError, Dialect, Refusal, Refused
+from discovery.sandbox.aws.wire.message import Answer, Members, Request
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "double": (int, float),
+    "boolean": (bool,),
+}
+
+
+class JsonProtocol:
+    """Reads and writes the JSON protocol of one version."""
+
+    dialect = Dialect.JSON
+
+    def __init__(self, version: str = "1.1") -> None:
+        self._content_type = f"application/x-amz-json-{version}"
+
+    def operation(self, request: Request) -> str:
+        """What stands behind the dot of X-Amz-Target."""
+        target, dot, operation = request.headers.get("x-amz-target", "").rpartition(".")
+        if not (target and dot and operation):
+            raise Refused(Refusal.UNKNOWN_ACTION, "X-Amz-Target names no operation")
+        return operation
+
+    def read(self, request: Request, operation: OperationModel) -> dict[str, Any]:
+        """The members of the JSON object."""
+        try:
+            sent = json.loads(request.body or b"{}")
+        except (ValueError, RecursionError) as error:
+            raise Refused(Refusal.MALFORMED, "The body is not JSON") from error
+        if not isinstance(sent, dict):
+            raise Refused(Refusal.MALFORMED, "The body is not a JSON object")
+        if operation.input_shape is None:
+            return {}
+        return cast("dict[str, Any]", _read(operation.input_shape, sent, "body"))
+
+    def write(self, operation: OperationModel, members: Members, request_id: str) -> Answer:
+        """The members as a JSON object."""
+        content: Any = {}
+        if operation.output_shape is not None:
+            content = _write(operation.output_shape, members)
+        return self._answer(200, content, request_id)
+
+    def write_error(self, namespace: str, error: AwsError, request_id: str) -> Answer:
+        """`__type` and `message`."""
+        del namespace
+        return self._answer(
+            error.status, {"__type": error.code, "message": error.message}, request_id
+        )
+
+    def _answer(self, status: int, content: Any, request_id: str) -> Answer:
+        body = json.dumps(content).encode()
+        return Answer(status, self._content_type, body, (("x-amzn-RequestId", request_id),))
+
+
+def _read(shape: Shape, value: Any, name: str) -> Any:
+    if isinstance(shape, StructureShape):
+        sent = _expect(dict, value, name)
+        return {
+            key: _read(member, sent[wire_name], key)
+            for key, member in shape.members.items()
+            if sent.get(wire_name := member.serialization.get("name", key)) is not None
+        }
+    if isinstance(shape, ListShape):
+        return [_read(shape.member, each, name) for each in _expect(list, value, name)]
+    if isinstance(shape, MapShape):
+        return {k: _read(shape.value, v, name) for k, v in _expect(dict, value, name).items()}
+    return _read_scalar(shape, value, name)
+
+
+def _expect(kind: type, value: Any, name: str) -> Any:
+    if not isinstance(value, kind):
+        raise Refused(Refusal.MALFORMED, f"{name} is not a {kind.__name__}")
+    return value
+
+
+def _read_scalar(shape: Shape, value: Any, name: str) -> Any:
+    allowed = _TYPES.get(shape.type_name)
+    if allowed is None:
+        return value
+    if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+        raise Refused(Refusal.MALFORMED, f"{name} is not a {shape.type_name}")
+    return value
+
+
+def _write(shape: Shape, value: Any) -> Any:
+    if isinstance(shape, StructureShape):
+        return {
+            member.serialization.get("name", name): _write(member, value[name])
+            for name, member in shape.members.items()
+            if value.get(name) is not None
+        }
+    if isinstance(shape, ListShape):
+        return [_write(shape.member, each) for each in value]
+    if isinstance(shape, MapShape):
+        return {key: _write(shape.value, each) for key, each in value.items()}
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).timestamp()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value

@@ -1,0 +1,21 @@
+"""Which protocol a service model asks for."""
+
+from botocore.model import ServiceModel
+
+from discovery.sandbox.aws.wire.ec2 import Ec2Protocol
+from discovery.sandbox.aws.wire.json import JsonProtocol
+from discovery.sandbox.aws.wire.message import WireProtocol
+from discovery.sandbox.aws.wire.query import QueryProtocol
+
+
+def protocol_of(model: ServiceModel) -> WireProtocol:
+    """The protocol that botocore's model names. Raises ValueError for one not spoken here."""
+    match model.metadata["protocol"]:
+        case "query":
+            return QueryProtocol()
+        case "ec2":
+            return Ec2Protocol()
+        case "json":
+            return JsonProtocol(model.metadata.get("jsonVersion", "1.1"))
+        case other:
+            raise ValueError(f"the sandbox does not speak {other}")

@@ -1,0 +1,107 @@
+"""A small, credible cloud for `cachemuster sandbox` and `cachemuster quickstart`.
+
+Three accounts, three regions, nine caches: some ready for a person to log in with IAM, some not,
+one of another kind, one without a user group, and one whose tags are out to break a terminal.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from discovery.sandbox.aws.clock import Clock, wall_clock
+from discovery.sandbox.aws.keys import Key
+from discovery.sandbox.aws.lifecycle import Pace
+from discovery.sandbox.aws.region import Region
+from discovery.sandbox.aws.world import Account, World
+
+HUB, SHOP, DATA = "111122223333", "222233334444", "333344445555"
+"""The account whose keys the agent has, and two more that trust it."""
+
+REGIONS = ("eu-central-1", "eu-west-1", "us-east-1")
+HOME = REGIONS[0]
+
+ROLE_NAME = "cachemuster"
+EXTERNAL_ID = "demo-external-id"
+"""What the trust of the roles in the member accounts asks for."""
+
+# The example keys of AWS's own documentation: nobody takes them for real ones.
+_ACCESS_KEY_ID = "AKIAIOSFODNN7EXAMPLE"
+_SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # noqa: S105
+
+_AGE = timedelta(days=90)
+"""How long ago the caches were made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """The demo's world, and the hub's keys to it."""
+
+    world: World
+    key: Key
+
+
+def build_demo(clock: Clock = wall_clock, *, pace: Pace | None = None) -> Demo:
+    """The demo as it is before anything is done with it; `pace` None: everything at once."""
+    world = World(clock, pace=pace)
+    hub, shop, data = (world.account(number, regions=REGIONS) for number in (HUB, SHOP, DATA))
+    key = hub.add_key("cachemuster", access_key_id=_ACCESS_KEY_ID, secret=_SECRET)
+    for member in (shop, data):
+        member.add_role(ROLE_NAME, trusted=(HUB,), external_id=EXTERNAL_ID)
+    _furnish_hub(hub)
+    _furnish_shop(shop)
+    _furnish_data(data)
+    return Demo(world, key)
+
+
+def environment(demo: Demo, url: str) -> Mapping[str, str]:
+    """The variables with which an AWS SDK or the AWS CLI talks to the demo at `url`."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": demo.key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": demo.key.secret,
+        "AWS_REGION": HOME,
+        "AWS_DEFAULT_REGION": HOME,  # what boto3 and the first AWS CLI read instead
+    }
+
+
+def _furnish_hub(hub: Account) -> None:
+    central, west = hub.region("eu-central-1"), hub.region("eu-west-1")
+    central.add_user("teleport-identity", access_string="on ~session:* -@all +@read +@write")
+    central.add_user_group("identity", users=("teleport-identity",))
+    _place(central, "sessions", group="identity", tags={"env": "prod", "team": "identity"})
+    west.add_user("teleport-edge", engine="redis", access_string="on ~* -@all +@read")
+    west.add_user_group("edge", engine="redis", users=("default", "teleport-edge"))
+    _place(west, "rate-limits", "redis", group="edge", tags={"env": "prod", "team": "edge"})
+
+
+def _furnish_shop(shop: Account) -> None:
+    central, east = shop.region("eu-central-1"), shop.region("us-east-1")
+    central.add_user("teleport-checkout", access_string="on ~* -@all +@read +@write")
+    central.add_user_group("checkout", users=("teleport-checkout",))
+    _place(central, "orders", group="checkout", tags={"env": "prod", "team": "checkout"})
+    central.add_user("cart-service", name="cart", authentication="password")
+    central.add_user_group("carts", users=("cart-service",))
+    _place(central, "carts", group="carts", tags={"env": "prod", "team": "checkout"})
+    _place(central, "page-fragments", "memcached", tags={"env": "prod", "team": "web"})
+    _place(east, "recommendations", "redis", tags={"env": "prod", "team": "discovery"})
+
+
+def _furnish_data(data: Account) -> None:
+    west, east = data.region("eu-west-1"), data.region("us-east-1")
+    west.add_user("teleport-features", access_string="off ~* -@all +@read")
+    west.add_user_group("features", users=("teleport-features",))
+    _place(west, "feature-store", group="features", tags={"env": "staging", "team": "ml"})
+    _place(west, "scratch", tags={"env": "staging", "owner": "x[/bold]y \u202egnp.exe\u009b2J"})
+    _place(east, "leaderboard", tags={"env": "dev", "team": "games", "teleport": "off"})
+
+
+def _place(
+    region: Region,
+    name: str,
+    engine: str = "valkey",
+    *,
+    tags: Mapping[str, str],
+    group: str | None = None,
+) -> None:
+    made_at = region.place.clock() - _AGE
+    region.add_cache(name, engine=engine, group=group, tags=tags, created_at=made_at)

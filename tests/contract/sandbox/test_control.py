@@ -1,0 +1,129 @@
+"""The sandbox's own door, as another process uses it."""
+
+import json
+import urllib.request
+from typing import Any
+from urllib.error import HTTPError
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.contract.sandbox.cloud import HUB, REGION, Cloud
+
+JSON = {"Content-Type": "application/json"}
+
+
+def send(
+    cloud: Cloud,
+    method: str,
+    path: str,
+    content: Any = None,
+    headers: dict[str, str] | None = None,
+) -> tuple[int, Any]:
+    request = urllib.request.Request(
+        f"{cloud.url}/_sandbox/{path}",
+        method=method,
+        data=None if content is None else json.dumps(content).encode(),
+        headers=JSON if headers is None else headers,
+    )
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status, json.load(answer)
+    except HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def test_faults_come_and_go(cloud: Cloud) -> None:
+    client = cloud.client("elasticache")
+    status, added = send(cloud, "POST", "faults", {"effect": "denied", "region": REGION})
+    assert status == 200
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client.describe_serverless_caches()
+    _, listed = send(cloud, "GET", "faults")
+    assert listed["faults"][0]["id"] == added["id"]
+    assert listed["faults"][0]["effect"] == "denied"
+    assert send(cloud, "DELETE", f"faults/{added['id']}") == (200, {"removed": True})
+    assert send(cloud, "DELETE", f"faults/{added['id']}") == (200, {"removed": False})
+    client.describe_serverless_caches()
+    send(cloud, "POST", "faults", {"effect": "denied"})
+    assert send(cloud, "DELETE", "faults") == (200, {})
+    client.describe_serverless_caches()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"effect": "nonsense"}, "nonsense"),
+        ({"effect": "error"}, "needs a code"),
+        ({"efect": "denied"}, "unknown: efect; known: account, as_account"),
+        ({}, "effect"),
+        ([], "not a JSON object"),
+        ({"effect": "latency", "delay_s": "soon"}, "'<=' not supported"),
+    ],
+)
+def test_bad_faults(cloud: Cloud, content: Any, words: str) -> None:
+    status, answer = send(cloud, "POST", "faults", content)
+    assert status == 400
+    assert words in answer["error"]
+    assert list(cloud.aws.faults) == []
+
+
+def test_the_clock(slow_cloud: Cloud) -> None:
+    client = slow_cloud.client("elasticache")
+    client.create_serverless_cache(ServerlessCacheName="c", Engine="valkey")
+    assert send(slow_cloud, "POST", "clock", {"advance_s": 60})[0] == 200
+    [cache] = client.describe_serverless_caches()["ServerlessCaches"]
+    assert cache["Status"] == "available"
+    send(slow_cloud, "POST", "clock", {"skew_s": 600})
+    with pytest.raises(ClientError, match="Signature expired"):
+        client.describe_serverless_caches()
+    send(slow_cloud, "POST", "clock", {"skew_s": -600})
+    client.describe_serverless_caches()
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"advance": 1}, {"advance_s": "x"}, {"advance_s": 1e300}, {"advance_s": None}]
+)
+def test_bad_clocks(cloud: Cloud, content: Any) -> None:
+    assert send(cloud, "POST", "clock", content)[0] == 400
+
+
+def test_sessions_expire(cloud: Cloud) -> None:
+    session = cloud.assume()
+    assert send(cloud, "POST", "sessions/expire", {}) == (200, {"expired": 1})
+    with pytest.raises(ClientError, match="ExpiredToken"):
+        cloud.client("elasticache", session).describe_users()
+
+
+def test_state_and_calls(cloud: Cloud) -> None:
+    cloud.region.add_cache("orders")
+    cloud.client("elasticache").describe_users()
+    _, state = send(cloud, "GET", "state")
+    assert state["accounts"][HUB]["regions"][REGION] == {
+        "caches": {"orders": "available"},
+        "users": ["default"],
+        "user_groups": [],
+    }
+    _, calls = send(cloud, "GET", "calls")
+    [call] = calls["calls"]
+    assert (call["operation"], call["access_key_id"]) == (
+        "DescribeUsers",
+        cloud.key.access_key_id,
+    )
+    assert cloud.key.secret not in json.dumps([state, calls])
+    assert send(cloud, "DELETE", "calls") == (200, {})
+    assert len(cloud.aws.calls) == 0
+
+
+def test_a_web_page_cannot_reach_it(cloud: Cloud) -> None:
+    form = {"Content-Type": "text/plain"}
+    status, answer = send(cloud, "POST", "faults", {"effect": "denied"}, headers=form)
+    assert (status, answer) == (415, {"error": "send Content-Type: application/json"})
+    assert list(cloud.aws.faults) == []
+
+
+def test_other_doors(cloud: Cloud) -> None:
+    status, answer = send(cloud, "GET", "nonsense")
+    assert status == 404
+    assert "POST /_sandbox/faults" in answer["error"]

@@ -1,0 +1,49 @@
+"""Values that change when the clock says so."""
+
+from datetime import UTC, datetime, timedelta
+
+from discovery.sandbox.aws.clock import SteppableClock
+from discovery.sandbox.aws.lifecycle import Change, Shelf
+
+NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
+LATER = NOON + timedelta(minutes=1)
+
+
+def test_a_change_happens_when_it_is_due() -> None:
+    shelf: Shelf[str] = Shelf()
+    shelf.put("a", "creating", Change(LATER, lambda value: "available"))
+    shelf.settle(NOON)
+    assert shelf.get("a") == "creating"
+    shelf.settle(LATER)
+    assert shelf.get("a") == "available"
+
+
+def test_what_becomes_nothing_is_gone() -> None:
+    shelf: Shelf[str] = Shelf()
+    shelf.put("a", "deleting", Change(NOON, lambda value: None))
+    shelf.settle(NOON)
+    assert "a" not in shelf
+    assert len(shelf) == 0
+
+
+def test_a_new_value_replaces_what_was_under_way() -> None:
+    shelf: Shelf[str] = Shelf()
+    shelf.put("a", "deleting", Change(NOON, lambda value: None))
+    shelf.put("a", "back")
+    shelf.settle(LATER)
+    assert shelf.values() == ("back",)
+
+
+def test_values_come_in_the_order_of_their_ids() -> None:
+    shelf: Shelf[str] = Shelf()
+    for key in "cab":
+        shelf.put(key, key.upper())
+    assert shelf.values() == ("A", "B", "C")
+
+
+def test_a_clock_that_is_stepped() -> None:
+    clock = SteppableClock(lambda: NOON)
+    clock.advance(timedelta(minutes=2))
+    clock.advance(-timedelta(minutes=1))
+    assert clock() == LATER
+    assert clock.ahead == timedelta(minutes=1)
