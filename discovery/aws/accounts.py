@@ -1,0 +1,244 @@
+"""Who the agent is, and how it enters each account; an account counts only once it is proven.
+
+`AssumeRole` answers with the ARN of the session it made, `GetCallerIdentity` with the caller's:
+that, not the configuration, says which account the credentials belong to (design R11).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import NoCredentialsError
+
+from discovery.aws.clients import Clients, CredentialSource, Signer, session_of
+from discovery.aws.faults import AwsFault, Fault, fault_of, nonsense
+from discovery.aws.refresh import Lease, RoleCredentials
+from discovery.aws.session import Session
+from discovery.codes import ScopeReason
+from discovery.config.aws import Account as AccountEntry
+from discovery.config.aws import Aws, OwnAccount
+from discovery.config.secrets import Secret, SecretError
+from discovery.model import AccountId, Clock, Region
+
+Resolve = Callable[[str], Secret]
+"""Finds the secret behind a reference such as `env:EXTERNAL_ID`."""
+
+NOBODY = AccountId("the agent's own account")
+"""Stands for the account of the ambient credentials until they are asked whose they are."""
+
+_SESSION_NAME = "cachemuster"
+_SESSION_S = 3600
+"""The longest a role may hold that was assumed from a role (reference aws-elasticache §1.3)."""
+
+_STS_ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):(?:sts|iam)::(?P<account>[0-9]{12}):.+")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose the agent's own credentials are."""
+
+    account_id: AccountId
+    partition: str
+    arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account that was entered and proven."""
+
+    account_id: AccountId
+    partition: str
+    clients: Clients
+    credentials: CredentialSource
+
+    def session(self, region: Region) -> Session:
+        """These credentials at work in one region, counting requests from nothing."""
+        return Session(
+            account_id=self.account_id,
+            partition=self.partition,
+            region=region,
+            clients=self.clients,
+            signer=Signer(self.credentials),
+        )
+
+
+async def ambient_credentials(profile: str | None) -> CredentialSource:
+    """The agent's own credentials, from the SDK's default chain.
+
+    Raises: AwsFault when there are none.
+    """
+    try:
+        found: CredentialSource | None = await session_of(profile).get_credentials()
+        if found is None:
+            raise NoCredentialsError
+    except Exception as error:
+        raise AwsFault(fault_of(error, "sts:GetCallerIdentity", NOBODY)) from error
+    return found
+
+
+async def read_identity(session: Session) -> Identity:
+    """Whose the session's credentials are.
+
+    Raises: AwsFault
+    """
+    answer = await session.call("sts:GetCallerIdentity")
+    match = _STS_ARN.fullmatch(_text(answer, "Arn"))
+    if match is None or match["account"] != answer.get("Account"):
+        raise nonsense("no identity", "sts:GetCallerIdentity", str(session.scope))
+    return Identity(AccountId(match["account"]), match["partition"], match.string)
+
+
+class Accounts:
+    """Enters the configured accounts. Roles stay assumed, and are renewed, for its lifetime."""
+
+    def __init__(
+        self, settings: Aws, ambient: Session, identity: Identity, resolve: Resolve, clock: Clock
+    ) -> None:
+        self._settings = settings
+        self._ambient = ambient
+        self._identity = identity
+        self._resolve = resolve
+        self._clock = clock
+        self._entries = _entries(settings, identity)
+        self._roles: dict[AccountId, RoleCredentials] = {}
+
+    @property
+    def entries(self) -> Mapping[AccountId, AccountEntry]:
+        """The configured accounts; of none, the account of the ambient credentials."""
+        return MappingProxyType(self._entries)
+
+    @property
+    def complete(self) -> bool:
+        """False when an account list is configured that was not read."""
+        configured = self._settings.accounts
+        return all(isinstance(entry, AccountEntry) for entry in configured)
+
+    async def enter(self, account_id: AccountId) -> Account:
+        """The account with credentials that are valid now and proven to be its own.
+
+        Raises: AwsFault
+        """
+        entry = self._entries.get(account_id)
+        if entry is None:
+            raise AwsFault(
+                Fault(ScopeReason.WRONG_ACCOUNT, f"account {account_id} is not configured")
+            )
+        if self._is_entered_as_itself(account_id):
+            return self._account(account_id, self._ambient.signer.credentials)
+        if account_id not in self._roles:
+            self._roles[account_id] = RoleCredentials(self._assuming(entry), self._clock)
+        credentials = self._roles[account_id]
+        await credentials.get_frozen_credentials()
+        return self._account(account_id, credentials)
+
+    def _is_entered_as_itself(self, account_id: AccountId) -> bool:
+        if account_id != self._identity.account_id:
+            return False
+        entry = self._entries[account_id]
+        return self._settings.own_account is OwnAccount.AMBIENT or entry.role_arn is None
+
+    def _account(self, account_id: AccountId, credentials: CredentialSource) -> Account:
+        return Account(account_id, self._identity.partition, self._ambient.clients, credentials)
+
+    def _assuming(self, entry: AccountEntry) -> Callable[[], Awaitable[Lease]]:
+        async def assume() -> Lease:
+            return await _assume(self._ambient, self._identity, entry, self._resolve)
+
+        return assume
+
+
+def _entries(settings: Aws, identity: Identity) -> dict[AccountId, AccountEntry]:
+    if not settings.accounts:
+        return {identity.account_id: AccountEntry(id=identity.account_id)}
+    return {
+        AccountId(entry.id): entry for entry in settings.accounts if isinstance(entry, AccountEntry)
+    }
+
+
+async def _assume(
+    ambient: Session, identity: Identity, entry: AccountEntry, resolve: Resolve
+) -> Lease:
+    """Raises: AwsFault"""
+    if entry.role_arn is None:
+        raise AwsFault(
+            Fault(
+                ScopeReason.ASSUME_ROLE_DENIED,
+                f"account {entry.id} is not the agent's own ({identity.account_id}) and has no "
+                "role_arn; set one",
+            )
+        )
+    parameters = {
+        "RoleArn": entry.role_arn,
+        "RoleSessionName": _SESSION_NAME,
+        "DurationSeconds": _SESSION_S,
+        **_external_id(entry, resolve),
+    }
+    try:
+        answer = await ambient.call("sts:AssumeRole", **parameters)
+    except AwsFault as error:
+        raise AwsFault(_about_role(error.fault, entry, identity)) from error
+    _prove(answer, entry, identity)
+    return _lease(answer, str(ambient.scope))
+
+
+def _external_id(entry: AccountEntry, resolve: Resolve) -> dict[str, str]:
+    """Revealed at the last moment; it goes into the request and nowhere else."""
+    if entry.external_id is None:
+        return {}
+    try:
+        return {"ExternalId": resolve(entry.external_id).reveal()}
+    except SecretError as error:
+        raise AwsFault(
+            Fault(
+                ScopeReason.ASSUME_ROLE_DENIED,
+                f"the external id of account {entry.id} cannot be read: {error}",
+            )
+        ) from error
+
+
+def _about_role(fault: Fault, entry: AccountEntry, identity: Identity) -> Fault:
+    if fault.reason is not ScopeReason.DENIED:
+        return Fault(fault.reason, f"role {entry.role_arn}: {fault.message}", fault.code)
+    return Fault(
+        ScopeReason.ASSUME_ROLE_DENIED,
+        f"role {entry.role_arn}: {fault.message}. Its trust policy has to name "
+        f"{identity.arn} or its account, and the external id that is configured",
+        fault.code,
+    )
+
+
+def _prove(answer: Mapping[str, Any], entry: AccountEntry, identity: Identity) -> None:
+    user = answer.get("AssumedRoleUser")
+    arn = _text(user, "Arn") if isinstance(user, Mapping) else ""
+    match = _STS_ARN.fullmatch(arn)
+    if match is None or (match["account"], match["partition"]) != (entry.id, identity.partition):
+        raise AwsFault(
+            Fault(
+                ScopeReason.WRONG_ACCOUNT,
+                f"role {entry.role_arn} answers as {arn or 'nobody'}, which is not account "
+                f"{entry.id}; correct the role, or look at endpoint overrides",
+            )
+        )
+
+
+def _lease(answer: Mapping[str, Any], where: str) -> Lease:
+    made = answer.get("Credentials")
+    given = made if isinstance(made, Mapping) else {}
+    key, secret, token = (
+        _text(given, name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")
+    )
+    expires_at = given.get("Expiration")
+    if not (key and secret and token) or not isinstance(expires_at, datetime):
+        raise nonsense("no credentials", "sts:AssumeRole", where)
+    return Lease(ReadOnlyCredentials(key, secret, token), expires_at)
+
+
+def _text(answer: Mapping[str, Any], name: str) -> str:
+    value = answer.get(name)
+    return value if isinstance(value, str) else ""

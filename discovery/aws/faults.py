@@ -1,0 +1,248 @@
+"""What the SDK's exceptions mean, in this program's words. No exception of its passes this file.
+
+Source: reference aws-elasticache §1.1 for the codes; they differ by protocol, so each meaning
+has a set of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from xml.etree.ElementTree import ParseError
+from xml.parsers.expat import errors as expat
+
+import aiohttp
+from botocore import exceptions as sdk
+from botocore.parsers import ResponseParserError
+
+from discovery.codes import ScopeReason
+
+LONGEST_QUOTE = 300
+"""Characters of AWS's own message that are repeated."""
+
+NO_SUCH_CACHE = "ServerlessCacheNotFoundFault"
+
+STRANGER_CODES = frozenset(
+    {"InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "OptInRequired"}
+)
+"""The credentials mean nothing there: a region that is not enabled, or a deleted key."""
+
+_DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",
+        "NotAuthorized",
+        "UnauthorizedException",
+        "UnauthorizedOperation",
+    }
+)
+_THROTTLED = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "LimitExceededException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+_BAD_SIGNATURE = frozenset(
+    {"InvalidSignatureException", "RequestTimeTooSkewed", "SignatureDoesNotMatch"}
+)
+_SKEW_WORDS = ("expired", "not yet current", "skewed")
+
+_NO_CREDENTIALS = (sdk.NoCredentialsError, sdk.PartialCredentialsError, sdk.ProfileNotFound)
+_STALE_CREDENTIALS = (
+    sdk.CredentialRetrievalError,
+    sdk.MetadataRetrievalError,
+    sdk.RefreshWithMFAUnsupportedError,
+    sdk.SSOError,
+    sdk.TokenRetrievalError,
+)
+_END_TOO_SOON = frozenset(
+    expat.codes[text]
+    for text in (
+        expat.XML_ERROR_NO_ELEMENTS,
+        expat.XML_ERROR_PARTIAL_CHAR,
+        expat.XML_ERROR_UNCLOSED_CDATA_SECTION,
+        expat.XML_ERROR_UNCLOSED_TOKEN,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a call, and what hangs on it, failed."""
+
+    reason: ScopeReason
+    message: str
+    """For a person: what failed where, and what to do next. Holds text from AWS."""
+    code: str = ""
+    """AWS's own error code, empty when there was no answer."""
+
+
+class AwsFault(Exception):
+    """A call failed. The only exception that leaves `discovery.aws` for a failed call."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+def nonsense(what: str, action: str, where: str) -> AwsFault:
+    """The fault of an answer that cannot be an answer of AWS."""
+    return AwsFault(Fault(ScopeReason.MALFORMED, _malformed(what, action, where)))
+
+
+def fault_of(error: Exception, action: str, where: str) -> Fault:
+    """What an exception of the SDK means; `action` is the IAM action that was attempted."""
+    if isinstance(error, AwsFault):
+        return error.fault
+    if isinstance(error, sdk.ClientError):
+        return _refusal(error, action, where)
+    if isinstance(error, ResponseParserError):
+        return _unreadable(error, action, where)
+    if isinstance(error, sdk.BotoCoreError):
+        return _without_answer(error, action, where)
+    # The SDK's parsers stumble over what is well-formed and not AWS's: KeyError, ValueError …
+    return Fault(ScopeReason.MALFORMED, _malformed(quoted(repr(error)), action, where))
+
+
+def unusable_endpoint(error: Exception, action: str, where: str) -> Fault:
+    """The fault of a request that reached nobody, or has nobody to reach."""
+    return Fault(
+        ScopeReason.UNREACHABLE,
+        f"{action} did not reach AWS in {where} ({quoted(str(error))}); check the region's name, "
+        "network, proxy and endpoint overrides",
+    )
+
+
+def quoted(text: str) -> str:
+    """Foreign text on one line and of bounded length."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_QUOTE else f"{line[: LONGEST_QUOTE - 1]}…"
+
+
+def _refusal(error: sdk.ClientError, action: str, where: str) -> Fault:
+    answer = error.response.get("Error", {})
+    code, said = str(answer.get("Code") or ""), str(answer.get("Message") or "")
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    reason, advice = _meaning(code, said, status, action)
+    answered = f"{code}: {quoted(said)}" if said else code or f"HTTP {status}"
+    return Fault(reason, f"{action} failed in {where} ({answered}); {advice}", code)
+
+
+def _meaning(code: str, said: str, status: int, action: str) -> tuple[ScopeReason, str]:
+    if code in _THROTTLED:
+        return (
+            ScopeReason.THROTTLED,
+            "AWS limits the rate; the next sweep asks again. Lower aws.concurrency if it stays",
+        )
+    if code in _EXPIRED:
+        return (
+            ScopeReason.EXPIRED,
+            "the session has expired: renew the agent's credentials, and check this machine's "
+            "clock",
+        )
+    if code in _BAD_SIGNATURE:
+        return _bad_signature(said)
+    if code in STRANGER_CODES:
+        return (
+            ScopeReason.DENIED,
+            "AWS does not know these credentials there: enable the region for the account, or "
+            "renew the key if it was deleted",
+        )
+    if code == "RegionDisabledException":
+        return (
+            ScopeReason.DENIED,
+            "STS is switched off in that region: switch it on, or set AWS_REGION to another one",
+        )
+    if code in _DENIED:
+        return (
+            ScopeReason.DENIED,
+            f"allow {action} to the role or user, and look for a service control policy that "
+            "forbids it",
+        )
+    if status >= 500:
+        return ScopeReason.SERVER_ERROR, "AWS has trouble; the next sweep asks again"
+    return (
+        ScopeReason.SERVER_ERROR,
+        "AWS refused a request that is valid by its documentation; if it stays, report it with "
+        "this message",
+    )
+
+
+def _bad_signature(said: str) -> tuple[ScopeReason, str]:
+    if any(word in said.lower() for word in _SKEW_WORDS):
+        return (
+            ScopeReason.CLOCK_SKEW,
+            "this machine's clock is off by more than five minutes: set it, best by NTP",
+        )
+    return (
+        ScopeReason.DENIED,
+        "the secret key does not belong to the access key: check the agent's credentials",
+    )
+
+
+def _unreadable(error: ResponseParserError, action: str, where: str) -> Fault:
+    cause = error.__context__
+    if isinstance(cause, ParseError) and cause.code in _END_TOO_SOON:
+        return _truncated(action, where)
+    return Fault(
+        ScopeReason.MALFORMED, _malformed(quoted(str(error).split("\n")[0]), action, where)
+    )
+
+
+def _without_answer(error: sdk.BotoCoreError, action: str, where: str) -> Fault:
+    cause = error.kwargs.get("error")
+    if isinstance(cause, aiohttp.ClientPayloadError):
+        return _truncated(action, where)
+    said = quoted(str(error))
+    if isinstance(error, sdk.ReadTimeoutError):
+        return Fault(
+            ScopeReason.TIMEOUT,
+            f"{action} in {where} got no answer in time ({said}); the next sweep asks again",
+        )
+    if isinstance(error, _NO_CREDENTIALS):
+        return Fault(
+            ScopeReason.DENIED,
+            f"{action} could not be signed ({said}); give the agent credentials by environment, "
+            "profile or instance role, as for the AWS CLI",
+        )
+    if isinstance(error, _STALE_CREDENTIALS):
+        return Fault(
+            ScopeReason.EXPIRED,
+            f"{action} could not be signed ({said}); renew the agent's credentials, for instance "
+            "with `aws sso login`",
+        )
+    if isinstance(error, sdk.ParamValidationError):  # its text may repeat a value
+        return Fault(
+            ScopeReason.DENIED,
+            f"{action} in {where} was not sent: a configured value has a form that AWS does not "
+            "take; check role and external id",
+        )
+    return unusable_endpoint(error, action, where)
+
+
+def _truncated(action: str, where: str) -> Fault:
+    return Fault(
+        ScopeReason.TRUNCATED,
+        f"the answer to {action} in {where} was cut short; the next sweep asks again. If it "
+        "stays, look at proxies in between",
+    )
+
+
+def _malformed(what: str, action: str, where: str) -> str:
+    return (
+        f"the answer to {action} in {where} makes no sense ({what}); look at proxies and endpoint "
+        "overrides in between"
+    )

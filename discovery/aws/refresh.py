@@ -1,0 +1,83 @@
+"""Credentials of an assumed role, renewed before they run out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from botocore.credentials import ReadOnlyCredentials
+
+from discovery.aws.faults import AwsFault
+from discovery.model import Clock
+
+ADVISED = timedelta(minutes=15)
+"""With less time left, one caller renews; if that fails the present credentials still serve."""
+FORCED = timedelta(minutes=10)
+"""With less time left, nobody goes on without new ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Credentials and the moment they stop working."""
+
+    credentials: ReadOnlyCredentials = field(repr=False)
+    expires_at: datetime
+
+
+class RoleCredentials:
+    """Signs with a role that is assumed at the first use and again when its time runs out.
+
+    However many callers wait for it, the role is assumed once; when that fails, it fails for all
+    of those who waited. The SDK's own class logs a traceback for every denied role.
+    """
+
+    def __init__(self, assume: Callable[[], Awaitable[Lease]], clock: Clock) -> None:
+        self._assume = assume
+        self._clock = clock
+        self._lease: Lease | None = None
+        self._attempts = 0
+        self._failure: AwsFault | None = None
+        self._renewing = asyncio.Lock()
+
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        """Credentials that are valid now.
+
+        Raises: AwsFault when the role cannot be assumed.
+        """
+        lease = self._usable(FORCED)
+        if lease is None:
+            return (await self._renewed()).credentials
+        if self._usable(ADVISED) is None and not self._renewing.locked():
+            return (await self._renewed_or(lease)).credentials
+        return lease.credentials
+
+    def _usable(self, margin: timedelta) -> Lease | None:
+        if self._lease is None or self._lease.expires_at - self._clock() < margin:
+            return None
+        return self._lease
+
+    async def _renewed_or(self, lease: Lease) -> Lease:
+        try:
+            return await self._renewed()
+        except AwsFault:
+            return lease
+
+    async def _renewed(self) -> Lease:
+        seen = self._attempts
+        async with self._renewing:
+            if self._attempts == seen:
+                await self._attempt()
+        if self._failure is not None:
+            raise AwsFault(self._failure.fault) from self._failure
+        assert self._lease is not None  # noqa: S101 - an attempt leaves one or the other
+        return self._lease
+
+    async def _attempt(self) -> None:
+        try:
+            self._lease = await self._assume()
+            self._failure = None
+        except AwsFault as error:
+            self._failure = error
+        self._attempts += 1

@@ -1,0 +1,106 @@
+"""One account's credentials at work in one region: every call to AWS goes through here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from discovery.aws.clients import Clients, Signer, Unsigned, signing_as
+from discovery.aws.faults import AwsFault, Fault, fault_of, nonsense, unusable_endpoint
+from discovery.codes import ScopeReason
+from discovery.model import AccountId, Region, Scope
+
+Answer = Mapping[str, Any]
+
+_METHODS = {
+    "sts:AssumeRole": ("sts", "assume_role"),
+    "sts:GetCallerIdentity": ("sts", "get_caller_identity"),
+    "elasticache:DescribeServerlessCaches": ("elasticache", "describe_serverless_caches"),
+    "elasticache:DescribeUserGroups": ("elasticache", "describe_user_groups"),
+    "elasticache:DescribeUsers": ("elasticache", "describe_users"),
+    "elasticache:ListTagsForResource": ("elasticache", "list_tags_for_resource"),
+    "tag:GetResources": ("resource-groups-tagging-api", "get_resources"),
+    "ec2:DescribeRegions": ("ec2", "describe_regions"),
+    "ec2:DescribeSubnets": ("ec2", "describe_subnets"),
+}
+"""All that is ever asked, by the name of the IAM action that allows it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """One account in one region. `requests` counts what was sent, retries included."""
+
+    account_id: AccountId
+    partition: str
+    region: Region
+    clients: Clients = field(repr=False)
+    signer: Signer = field(repr=False)
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.account_id, self.region)
+
+    @property
+    def requests(self) -> int:
+        return self.signer.requests
+
+    async def call(self, action: str, **parameters: Any) -> Answer:
+        """AWS's answer.
+
+        Raises: AwsFault for everything else, an answer that no AWS service gives included.
+        """
+        service, method = _METHODS[action]
+        client = await self._client(service, action)
+        try:
+            with signing_as(self.signer):
+                answer: Answer = await getattr(client, method)(**parameters)
+        except Unsigned:
+            raise
+        except Exception as error:
+            raise AwsFault(fault_of(error, action, str(self.scope))) from error
+        # Every service names the request in its answer; a proxy's own page does not. Without
+        # this check EC2's answers, which have no wrapper, parse from any XML as empty.
+        if not answer.get("ResponseMetadata", {}).get("RequestId"):
+            raise nonsense("it names no request id", action, str(self.scope))
+        return answer
+
+    async def _client(self, service: str, action: str) -> Any:
+        try:
+            return await self.clients.get(service, self.region)
+        except Exception as error:
+            raise AwsFault(unusable_endpoint(error, action, str(self.scope))) from error
+
+    async def entries(
+        self, action: str, member: str, token: tuple[str, str], **parameters: Any
+    ) -> list[Answer]:
+        """The `member` lists of every page to the last, as one; there is no cap.
+
+        `token` names the answer's member and the parameter that carry the page token.
+        Raises: AwsFault; a token that came before is REPEATED_TOKEN, because what follows could
+        go round for ever and still lack pages.
+        """
+        given, asked = token
+        found: list[Answer] = []
+        seen: set[str] = set()
+        following: dict[str, str] = {}
+        while True:
+            page = await self.call(action, **parameters, **following)
+            found.extend(page.get(member) or ())
+            value = page.get(given)
+            if not value:
+                return found
+            if not isinstance(value, str):
+                raise nonsense("its page token is no text", action, str(self.scope))
+            if value in seen:
+                raise AwsFault(_repeated(action, self.scope))
+            seen.add(value)
+            following = {asked: value}
+
+
+def _repeated(action: str, scope: Scope) -> Fault:
+    return Fault(
+        ScopeReason.REPEATED_TOKEN,
+        f"{action} in {scope} gave the same page token twice, so the list is not known to be "
+        "whole; the next sweep asks again",
+    )

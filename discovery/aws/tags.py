@@ -1,0 +1,150 @@
+"""The tags of caches: in bulk where that can be trusted, one by one where it cannot.
+
+The tagging API gives a hundred caches a page, but it lags behind new caches, remembers deleted
+ones, and leaves out those that never had a tag (reference aws-elasticache §1.2). So it answers
+only for caches that this program has known for a while, and its silence means nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from discovery.aws.caches import check_place
+from discovery.aws.faults import AwsFault, Fault, nonsense
+from discovery.aws.session import Session
+from discovery.codes import ScopeReason
+from discovery.model import Arn, Cache, Tags
+from state.records import RememberedCache
+
+BULK = "tag:GetResources"
+SINGLE = "elasticache:ListTagsForResource"
+
+SETTLED = timedelta(hours=24)
+"""A cache younger than this may be missing from the tagging API, or shown there with the tags of
+an earlier one of the same name."""
+
+AT_ONCE = 8
+"""Single reads in flight in one scope."""
+
+_RESOURCE_TYPE = "elasticache:serverlesscache"
+_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class TagReading:
+    """What was read of the tags of a scope's caches."""
+
+    tags: Mapping[Arn, Tags]
+    """Of every cache whose tags were read; the others are unknown, not untagged."""
+    faults: tuple[Fault, ...] = ()
+    """Why those are unknown that are."""
+
+
+async def read_tags(
+    session: Session,
+    caches: Iterable[Cache],
+    remembered: Mapping[Arn, RememberedCache],
+    now: datetime,
+) -> TagReading:
+    """The tags of these caches, read in this moment.
+
+    Raises: AwsFault for WRONG_ACCOUNT only.
+    """
+    every = tuple(caches)
+    settled = [cache for cache in every if is_settled(cache, remembered.get(cache.arn), now)]
+    # For a single cache the bulk answer costs as much as the better one.
+    bulk = await _bulk_or_nothing(session) if len(settled) > 1 else {}
+    known = {
+        cache.arn: Tags(bulk[cache.arn], now, confirmed=False)
+        for cache in settled
+        if cache.arn in bulk
+    }
+    singly = await _read_singly(session, (c.arn for c in every if c.arn not in known), now)
+    return TagReading({**known, **singly.tags}, singly.faults)
+
+
+def is_settled(cache: Cache, remembered: RememberedCache | None, now: datetime) -> bool:
+    """True for the very cache that is remembered (R1), and then only a day after its creation."""
+    if remembered is None or cache.created_at is None:
+        return False
+    return remembered.created_at == cache.created_at and now - cache.created_at >= SETTLED
+
+
+async def read_cache_tags(session: Session, arn: Arn, now: datetime) -> Tags:
+    """The tags of one cache, confirmed.
+
+    Raises: AwsFault, also for a cache that is not available just now.
+    """
+    answer = await session.call(SINGLE, ResourceName=arn)
+    values = _values(answer.get("TagList") or ())
+    if values is None:
+        raise nonsense("a tag without a key", SINGLE, str(session.scope))
+    return Tags(values, now, confirmed=True)
+
+
+async def _bulk_or_nothing(session: Session) -> Mapping[Arn, Mapping[str, str]]:
+    """A bulk read that fails says nothing about any cache; every one is then asked singly."""
+    try:
+        return await _read_bulk(session)
+    except AwsFault as error:
+        if error.fault.reason is ScopeReason.WRONG_ACCOUNT:
+            raise
+        return {}
+
+
+async def _read_bulk(session: Session) -> Mapping[Arn, Mapping[str, str]]:
+    entries = await session.entries(
+        BULK,
+        "ResourceTagMappingList",
+        ("PaginationToken", "PaginationToken"),
+        ResourceTypeFilters=[_RESOURCE_TYPE],
+        ResourcesPerPage=_PAGE,
+    )
+    found: dict[Arn, Mapping[str, str]] = {}
+    for entry in entries:
+        arn = entry.get("ResourceARN") if isinstance(entry, Mapping) else None
+        values = _values(entry.get("Tags") or ()) if arn else None
+        if not isinstance(arn, str) or values is None:
+            continue  # asked singly, as if it had not been listed
+        check_place(arn, BULK, session)
+        found[Arn(arn)] = values
+    return found
+
+
+async def _read_singly(session: Session, arns: Iterable[Arn], now: datetime) -> TagReading:
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def read(arn: Arn) -> Tags | Fault:
+        async with slots:
+            try:
+                return await read_cache_tags(session, arn, now)
+            except AwsFault as error:
+                return error.fault
+
+    wanted = tuple(arns)
+    async with asyncio.TaskGroup() as group:
+        reads = [group.create_task(read(arn)) for arn in wanted]
+    results = [task.result() for task in reads]
+    tags = {
+        arn: result for arn, result in zip(wanted, results, strict=True) if isinstance(result, Tags)
+    }
+    return TagReading(tags, tuple(result for result in results if isinstance(result, Fault)))
+
+
+def _values(entries: Iterable[Any]) -> dict[str, str] | None:
+    """Tags as a mapping; None when one of them has no usable key or value.
+
+    A key that comes twice keeps its last value; a value that is missing is empty.
+    """
+    values: dict[str, str] = {}
+    for entry in entries:
+        key = entry.get("Key") if isinstance(entry, Mapping) else None
+        value = entry.get("Value", "") if isinstance(entry, Mapping) else None
+        if not isinstance(key, str) or not key or not isinstance(value, str):
+            return None
+        values[key] = value
+    return values
