@@ -1,0 +1,87 @@
+"""The exit code of a report (design §7). Pure: what a caller may rely on, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from discovery.codes import Severity
+from discovery.model import Scanned, Scope
+from discovery.reports.report import Report
+
+
+class Exit(IntEnum):
+    """Every exit code of this program."""
+
+    DONE = 0
+    """Blocked, conflicting and waiting items are results, not failures."""
+    FAILED = 1
+    """Could not do it."""
+    PENDING = 2
+    """Changes are pending; only with `--detailed-exitcode`."""
+    INCOMPLETE = 3
+    """Some scope or item failed."""
+    REFUSED = 4
+    """A guard refused, or `--checksum` named another plan; of an audit: it would."""
+    FINDINGS = 5
+    """Findings at or above `--fail-on`."""
+    USAGE = 64
+    LOCKED = 75
+    """The state is held by another process."""
+    CONFIG = 78
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strictness:
+    """What a caller asked the exit code to tell, beyond the plain outcome."""
+
+    detailed: bool = False
+    """`--detailed-exitcode`: 2 when a create, update or delete is pending."""
+    fail_on: Severity | None = None
+    """`--fail-on`: 5 when a finding is at least this severe."""
+
+
+_RANK: Final = {Severity.INFO: 0, Severity.WARNING: 1, Severity.BLOCKER: 2}
+
+
+def exit_code(
+    report: Report,
+    strictness: Strictness = Strictness(),
+    *,
+    terminated: bool = False,
+) -> Exit:
+    """The first that holds of 130/143, 1, 4, 3, 5, 2; else 0.
+
+    `terminated`: the interruption was SIGTERM, not SIGINT.
+    """
+    if report.interrupted:
+        return Exit.TERMINATED if terminated else Exit.INTERRUPTED
+    if report.error is not None:
+        return Exit.FAILED
+    if report.guard.refused or report.plan_changed:
+        return Exit.REFUSED
+    if report.failed_items or any(not _is_expected(s, report) for s in report.failed_scopes):
+        return Exit.INCOMPLETE
+    if strictness.fail_on is not None and has_finding(report, strictness.fail_on):
+        return Exit.FINDINGS
+    if strictness.detailed and any(item.action.writes for item in report.items):
+        return Exit.PENDING
+    return Exit.DONE
+
+
+def has_finding(report: Report, least: Severity) -> bool:
+    """True when some cache has a finding at least as severe as `least`."""
+    return any(
+        _RANK[finding.severity] >= _RANK[least]
+        for item in report.items
+        if item.iam is not None
+        for finding in item.iam.findings
+    )
+
+
+def _is_expected(scanned: Scanned, report: Report) -> bool:
+    whole_account = Scope(scanned.scope.account_id, None)
+    return not report.expected_failures.isdisjoint({scanned.scope, whole_account})

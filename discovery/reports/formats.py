@@ -1,0 +1,33 @@
+"""The forms a report can take: one name, one function each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Final, TextIO
+
+from discovery.reports.document import write_document
+from discovery.reports.report import Report
+from discovery.reports.table import write_table
+from discovery.reports.view import View
+
+Renderer = Callable[[Report, TextIO, View], None]
+
+
+class Format(StrEnum):
+    """What `--format` takes."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def _write_json(report: Report, stream: TextIO, view: View) -> None:
+    """The document is the same for every view."""
+    del view
+    write_document(report, stream)
+
+
+RENDERERS: Final[Mapping[Format, Renderer]] = {
+    Format.TABLE: write_table,
+    Format.JSON: _write_json,
+}

@@ -1,0 +1,60 @@
+"""What one sweep or audit found and did, as a value; every renderer starts from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from discovery.codes import Action, ScopeStatus
+from discovery.enrollment.guard import GuardVerdict
+from discovery.enrollment.item import Item
+from discovery.model import Scanned, Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One sweep or audit (design §7)."""
+
+    sweep_id: str
+    started_at: datetime
+    finished_at: datetime
+    dry_run: bool
+    checksum: str
+    endpoints: Mapping[str, str]
+    """AWS endpoint overrides in force, by service; empty against the real AWS."""
+    scopes: tuple[Scanned, ...]
+    items: tuple[Item, ...]
+    guard: GuardVerdict
+    failing_since: Mapping[Scope, datetime] = field(default_factory=dict)
+    """Since when each failed scope has been failing, from state."""
+    expected_failures: frozenset[Scope] = frozenset()
+    """Scopes whose failure is reported but expected (`aws.expected_failures`)."""
+    error: str | None = None
+    """Why the sweep could not be finished, None if it was. Exit 1 when set."""
+    plan_changed: bool = False
+    """True when `--checksum` named another plan than this one: nothing was written, exit 4."""
+    interrupted: bool = False
+    stop_message: str = ""
+    """Why it stopped early, for a person; empty when it did not."""
+
+    @property
+    def complete(self) -> bool:
+        """True when no scope failed."""
+        return not any(scope.status is ScopeStatus.FAILED for scope in self.scopes)
+
+    @property
+    def failed_scopes(self) -> tuple[Scanned, ...]:
+        return tuple(scope for scope in self.scopes if scope.status is ScopeStatus.FAILED)
+
+    @property
+    def failed_items(self) -> int:
+        return sum(1 for item in self.items if item.error is not None)
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many items have each action, and how many calls failed."""
+        counts = {action.value: 0 for action in Action}
+        for item in self.items:
+            counts[item.action.value] += 1
+        return {**counts, "failed": self.failed_items}

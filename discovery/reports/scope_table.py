@@ -1,0 +1,82 @@
+"""Which scopes were read, and why the others were not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from discovery.codes import ScopeStatus
+from discovery.model import Complete, Scanned
+from discovery.reports.report import Report
+from discovery.reports.sentence import clock_time, counted
+from discovery.reports.style import (
+    SCOPE_SIGNS,
+    SCOPE_STYLES,
+    cell,
+    columns,
+    heading,
+)
+
+_LISTED: Final = 10
+"""Skipped scopes listed; more are counted by reason unless all are asked for."""
+
+
+def print_scopes(report: Report, console: Console, *, verbose: bool) -> None:
+    """Scopes that were not, or not wholly, read stand there with the reason; others are counted."""
+    console.print(heading("Scopes", _coverage(report)))
+    listed = _listed(report, verbose=verbose)
+    if listed:
+        table = columns(1, None)
+        for scanned in listed:
+            style = SCOPE_STYLES[scanned.status]
+            sign = cell("?" if _lacks_a_fact(scanned) else SCOPE_SIGNS[scanned.status], style)
+            table.add_row(sign, _about(scanned, report))
+        console.print(table)
+    left_out = Counter(_reason(s) for s in report.scopes) - Counter(_reason(s) for s in listed)
+    for reason, count in sorted(left_out.items()):
+        if reason:
+            console.print(cell(f"and {count} more with {reason}; -v lists them", "dim"))
+    console.print()
+
+
+def _coverage(report: Report) -> str:
+    count = Counter(scanned.status for scanned in report.scopes)
+    parts = [f"{count[ScopeStatus.COMPLETE]} read"]
+    if count[ScopeStatus.FAILED]:
+        parts.append(f"{count[ScopeStatus.FAILED]} unread")
+    if count[ScopeStatus.SKIPPED]:
+        parts.append(f"{count[ScopeStatus.SKIPPED]} not asked")
+    return ", ".join(parts)
+
+
+def _listed(report: Report, *, verbose: bool) -> tuple[Scanned, ...]:
+    if verbose:
+        return report.scopes
+    partly = [scan for scan in report.scopes if _lacks_a_fact(scan)]
+    skipped = [scan for scan in report.scopes if scan.status is ScopeStatus.SKIPPED]
+    return (*report.failed_scopes, *partly, *skipped[:_LISTED])
+
+
+def _lacks_a_fact(scanned: Scanned) -> bool:
+    """Its caches were listed, but tags, subnets or users of them could not be read."""
+    return isinstance(scanned, Complete) and bool(scanned.message)
+
+
+def _about(scanned: Scanned, report: Report) -> Text:
+    """The scope, how it ended and since when; then why."""
+    ended = _reason(scanned)
+    if isinstance(scanned, Complete):
+        ended = counted(len(scanned.caches), "cache")
+    first = [cell(str(scanned.scope), "bold"), cell(ended)]
+    since = report.failing_since.get(scanned.scope)
+    if since is not None:
+        first.append(cell(f"failing since {clock_time(since, report.finished_at)}"))
+    line = Text(" · ").join(first)
+    return Text("\n").join((line, cell(scanned.message))) if scanned.message else line
+
+
+def _reason(scanned: Scanned) -> str:
+    return "" if isinstance(scanned, Complete) else scanned.reason.value

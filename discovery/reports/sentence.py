@@ -1,0 +1,77 @@
+"""The one line that ends every sweep, made to be read aloud (design §7)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from discovery.codes import Reason
+from discovery.model import Complete
+from discovery.reports.attention import Attention, grouped
+from discovery.reports.report import Report
+
+_DONE: Final = {
+    Attention.ADDED: "created",
+    Attention.CHANGED: "updated",
+    Attention.REMOVED: "removed",
+}
+
+
+def sentence(report: Report) -> str:
+    """`312 caches in 41 accounts; 3 created, 1 removed; 2 scopes unread since 09:14`. Times UTC."""
+    parts = [_found(report), _happened(report), _unread(report), _ended(report)]
+    return "; ".join(part for part in parts if part)
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """`1 cache`, `2 caches`, `0 entries`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def _found(report: Report) -> str:
+    complete = [scope for scope in report.scopes if isinstance(scope, Complete)]
+    caches = sum(len(scope.caches) for scope in complete)
+    accounts = len({scope.scope.account_id for scope in complete})
+    return f"{counted(caches, 'cache')} in {counted(accounts, 'account')}"
+
+
+def _happened(report: Report) -> str:
+    count = {group.attention: len(group.items) for group in grouped(report)}
+    would_be = "would be " if report.dry_run else ""
+    parts = [f"{count[kind]} {would_be}{word}" for kind, word in _DONE.items() if kind in count]
+    if Attention.FAILED in count:
+        parts.append(f"{count[Attention.FAILED]} failed")
+    if Attention.UNDONE in count:
+        parts.append(f"{count[Attention.UNDONE]} not done")
+    waiting = count.get(Attention.SOMEONE, 0) + count.get(Attention.GUARDED, 0)
+    if waiting:
+        parts.append(f"{waiting} {'needs' if waiting == 1 else 'need'} someone")
+    going = sum(1 for item in report.items if item.reason is Reason.WAITING)
+    if going:
+        parts.append(f"{going} waiting to be removed")
+    return ", ".join(parts) or "nothing to change"
+
+
+def _unread(report: Report) -> str:
+    failed = report.failed_scopes
+    if not failed:
+        return ""
+    moments = [
+        report.failing_since[scope.scope] for scope in failed if scope.scope in report.failing_since
+    ]
+    since = f" since {clock_time(min(moments), report.finished_at)}" if moments else ""
+    return f"{counted(len(failed), 'scope')} unread{since}"
+
+
+def _ended(report: Report) -> str:
+    if report.error is not None:
+        return "not finished"
+    if report.plan_changed:
+        return "the plan has changed"
+    return "interrupted" if report.interrupted else ""
+
+
+def clock_time(moment: datetime, today: datetime) -> str:
+    """`09:14` of the same UTC day, otherwise with its date."""
+    at, now = moment.astimezone(UTC), today.astimezone(UTC)
+    return at.strftime("%H:%M" if at.date() == now.date() else "%Y-%m-%d %H:%M")

@@ -1,0 +1,128 @@
+"""What state remembers, for `status`: no network, no lock, and no file is fine too."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from discovery.codes import ScopeStatus
+from discovery.reports.document import timestamp
+from state.records import Memory, Miss, OpenIntent, Registration, ScopeMemory, SweepRecord
+
+SCHEMA_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A memory, and when and where it was read."""
+
+    memory: Memory
+    path: Path
+    now: datetime
+
+    @property
+    def scopes(self) -> tuple[ScopeMemory, ...]:
+        """By account and region."""
+        return tuple(sorted(self.memory.scopes.values(), key=lambda one: one.scope.key))
+
+    @property
+    def unread(self) -> tuple[ScopeMemory, ...]:
+        return tuple(one for one in self.scopes if one.status is ScopeStatus.FAILED)
+
+    @property
+    def wanting(self) -> tuple[ScopeMemory, ...]:
+        """Unread, or read without a fact that should have been there."""
+        return tuple(
+            one
+            for one in self.scopes
+            if one.status is ScopeStatus.FAILED
+            or (one.status is ScopeStatus.COMPLETE and one.message)
+        )
+
+
+def write_status_document(status: Status, stream: TextIO) -> None:
+    """One JSON document stands in `stream`; times are RFC 3339 UTC."""
+    stream.write(json.dumps(status_document(status), indent=2) + "\n")
+
+
+def status_document(status: Status) -> dict[str, Any]:
+    """What is remembered, as one value; null and empty where nothing is."""
+    memory, identity = status.memory, status.memory.identity
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "as_of": timestamp(status.now),
+        "state": str(status.path),
+        "belongs_to": identity
+        and {
+            "control_plane": identity.control_plane,
+            "cluster": identity.cluster,
+            "group": identity.group,
+            "endpoint_override": identity.endpoint_override,
+        },
+        "finished_sweeps": memory.finished_sweeps,
+        "last_sweep": memory.last_sweep and _sweep(memory.last_sweep),
+        "scopes": [_scope(scope) for scope in status.scopes],
+        "registrations": [_registration(one) for _, one in sorted(memory.registrations.items())],
+        "waiting": [_miss(miss) for _, miss in sorted(memory.misses.items())],
+        "unfinished": [_unfinished(one) for one in memory.open_intents],
+    }
+
+
+def _sweep(record: SweepRecord) -> dict[str, Any]:
+    return {
+        "sweep_id": record.sweep_id,
+        "started_at": timestamp(record.started_at),
+        "finished_at": timestamp(record.finished_at),
+        "complete": record.complete,
+        "exit_code": record.exit_code,
+        "checksum": record.checksum,
+        "summary": dict(record.summary),
+    }
+
+
+def _scope(scope: ScopeMemory) -> dict[str, Any]:
+    return {
+        "account_id": scope.scope.account_id,
+        "region": scope.scope.region,
+        "status": scope.status.value,
+        "reason": scope.reason and scope.reason.value,
+        "message": scope.message,
+        "caches": scope.caches,
+        "last_attempt_at": timestamp(scope.last_attempt_at),
+        "last_complete_at": scope.last_complete_at and timestamp(scope.last_complete_at),
+        "failing_since": scope.failing_since and timestamp(scope.failing_since),
+    }
+
+
+def _registration(one: Registration) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "arn": one.arn,
+        "registered_at": timestamp(one.registered_at),
+        "updated_at": timestamp(one.updated_at),
+    }
+
+
+def _miss(miss: Miss) -> dict[str, Any]:
+    return {
+        "name": miss.name,
+        "arn": miss.arn,
+        "reason": miss.reason.value,
+        "scans": miss.scans,
+        "since": timestamp(miss.since),
+        "last_at": timestamp(miss.last_at),
+    }
+
+
+def _unfinished(one: OpenIntent) -> dict[str, Any]:
+    intent = one.intent
+    return {
+        "name": intent.name,
+        "arn": intent.arn,
+        "action": intent.action.value,
+        "reason": intent.reason.value,
+        "at": timestamp(intent.at),
+    }

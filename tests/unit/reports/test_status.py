@@ -1,0 +1,155 @@
+"""What `status` tells of a memory."""
+
+import io
+import json
+from datetime import timedelta
+from pathlib import Path
+
+from discovery.codes import Action, Reason, ScopeReason, ScopeStatus
+from discovery.reports.status import Status, status_document, write_status_document
+from discovery.reports.status_table import status_sentence, write_status_table
+from state.records import (
+    Intent,
+    IntentKind,
+    Memory,
+    Miss,
+    OpenIntent,
+    Registration,
+    ScopeMemory,
+    StateIdentity,
+    SweepRecord,
+)
+from tests.unit.reports.sample import EARLIER, NOW, OTHER, SECRET, WEST, arn, database
+
+ORDERS = database("orders")
+LEGACY = database("legacy")
+
+
+def memory() -> Memory:
+    return Memory(
+        registrations={
+            one.name: Registration(
+                name=one.name, arn=arn(name), database=one, registered_at=EARLIER, updated_at=NOW
+            )
+            for name, one in (("orders", ORDERS), ("legacy", LEGACY))
+        },
+        misses={
+            LEGACY.name: Miss(
+                name=LEGACY.name,
+                arn=arn("legacy"),
+                reason=Reason.ABSENT,
+                scans=1,
+                since=EARLIER,
+                last_at=NOW,
+            )
+        },
+        scopes={
+            OTHER: ScopeMemory(
+                scope=OTHER,
+                last_attempt_at=NOW,
+                last_complete_at=EARLIER - timedelta(days=1),
+                failing_since=EARLIER,
+                status=ScopeStatus.FAILED,
+                reason=ScopeReason.DENIED,
+                message="AWS said no\x1b[2J.",
+                caches=3,
+            ),
+            WEST: ScopeMemory(
+                scope=WEST,
+                last_attempt_at=NOW,
+                last_complete_at=NOW,
+                failing_since=None,
+                status=ScopeStatus.COMPLETE,
+                reason=None,
+                message="",
+                caches=2,
+            ),
+        },
+        open_intents=(
+            OpenIntent(
+                intent_id=7,
+                intent=Intent(
+                    sweep_id="s1",
+                    kind=IntentKind.CREATE,
+                    action=Action.CREATE,
+                    reason=Reason.NEW,
+                    arn=arn("orders"),
+                    scope=WEST,
+                    name=ORDERS.name,
+                    previous_name=None,
+                    database=ORDERS,
+                    at=NOW,
+                ),
+            ),
+        ),
+        finished_sweeps=4,
+        identity=StateIdentity(
+            control_plane="embedded", cluster="/r.db", group="prod", endpoint_override=True
+        ),
+        last_sweep=SweepRecord(
+            sweep_id="s1",
+            started_at=EARLIER,
+            finished_at=NOW,
+            complete=False,
+            exit_code=3,
+            checksum="ab" * 32,
+            summary={"create": 1},
+        ),
+    )
+
+
+STATUS = Status(memory=memory(), path=Path("/var/lib/cachemuster.db"), now=NOW)
+NOTHING = Status(memory=Memory(), path=Path("/nowhere.db"), now=NOW)
+
+
+def table(status: Status, *, verbose: bool = False) -> str:
+    stream = io.StringIO()
+    write_status_table(status, stream, verbose=verbose)
+    return stream.getvalue()
+
+
+def test_the_sentence_counts_what_matters() -> None:
+    assert status_sentence(STATUS) == (
+        "2 registrations in 1 account; 1 waiting; 1 scope unread since 09:14"
+    )
+
+
+def test_the_table_lists_unread_scopes_and_waiting_removals() -> None:
+    text = table(STATUS)
+    flat = " ".join(text.split())
+    assert "1 read, 1 unread" in text
+    assert r"DENIED · failing since 09:14 · 3 caches at 2026-11-22 09:14 AWS said no\x1b[2J." in flat
+    assert "ABSENT for 1 scan, since 09:14" in flat
+    assert "! unfinished create of orders-" in text
+    assert "Last sweep 2026-11-23 09:24:07 UTC, exit 3, some scopes unread" in text
+    assert "a simulated AWS" in text
+    assert text.splitlines()[-1] == status_sentence(STATUS)
+
+
+def test_registrations_are_listed_when_asked_for() -> None:
+    assert f"= {ORDERS.name}" not in table(STATUS)
+    assert ORDERS.name in table(STATUS, verbose=True)
+
+
+def test_without_a_file_there_is_nothing_to_tell() -> None:
+    text = table(NOTHING)
+    assert "No sweep has finished with this state yet." in text
+    assert status_sentence(NOTHING) == "0 registrations in 0 accounts"
+
+
+def test_the_document_holds_the_same() -> None:
+    stream = io.StringIO()
+    write_status_document(STATUS, stream)
+    found = json.loads(stream.getvalue())
+    assert found == status_document(STATUS)
+    assert found["last_sweep"]["exit_code"] == 3
+    assert [scope["status"] for scope in found["scopes"]] == ["complete", "failed"]
+    assert [one["reason"] for one in found["waiting"]] == ["ABSENT"]
+    assert found["unfinished"][0]["action"] == "create"
+    assert SECRET not in stream.getvalue()
+
+
+def test_the_document_of_nothing_is_complete() -> None:
+    found = status_document(NOTHING)
+    assert set(found) == set(status_document(STATUS))
+    assert (found["belongs_to"], found["last_sweep"], found["scopes"]) == (None, None, [])

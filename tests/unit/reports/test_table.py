@@ -1,0 +1,190 @@
+"""The report for people: what is listed, what is only counted, and that nothing acts."""
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from discovery.codes import Action, NoteCode, Reason
+from discovery.model import AccountId, Change, Note, Region, ResourceName, Scope, Skipped
+from discovery.reports.formats import RENDERERS, Format
+from discovery.reports.report import Report
+from discovery.reports.sentence import sentence
+from discovery.reports.style import SIGNS
+from discovery.reports.table import write_table
+from discovery.reports.view import View
+from tests.unit.reports.sample import (
+    EARLIER,
+    REFUSED,
+    SECRET,
+    carried_out,
+    full_report,
+    item,
+    report,
+    scopes,
+)
+
+AUDIT = View(title="audit", findings=True)
+SWEEP = View(title="sweep", findings=False)
+HOSTILE = "x[/bold]y\x1b[2J\u202e\nz" + "m" * 300
+
+
+def table(found: Report, view: View = AUDIT) -> str:
+    stream = io.StringIO()
+    write_table(found, stream, view)
+    return stream.getvalue()
+
+
+def test_it_ends_with_the_sentence() -> None:
+    assert table(full_report()).splitlines()[-1] == sentence(full_report())
+
+
+def test_nothing_but_commands_and_the_sentence_is_wider_than_80_columns() -> None:
+    lines = table(full_report(guard=REFUSED)).splitlines()[:-1]
+    assert max(len(line) for line in lines) <= 80
+
+
+def test_no_line_ends_with_spaces() -> None:
+    assert not any(line.endswith(" ") for line in table(full_report()).splitlines())
+
+
+def test_what_needs_attention_comes_first() -> None:
+    text = table(carried_out(full_report(guard=REFUSED), failed="orders"))
+    titles = ["Failed (1)", "Needs someone (2)", "Removed (1)", "Updated (2)", "Waiting (2)"]
+    places = [text.index(title) for title in titles]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("action", list(Action), ids=lambda action: action.value)
+def test_every_action_has_a_sign_and_a_word(action: Action) -> None:
+    assert f"{SIGNS[action]} " in table(full_report())
+    assert action.value in table(full_report())
+
+
+def test_a_dry_run_says_would_be() -> None:
+    text = table(full_report())
+    assert "Would be created (1)" in text
+    assert "nothing was written" in text
+
+
+def test_what_is_kept_is_counted_unless_everything_is_asked_for() -> None:
+    items = [item(Action.KEEP, Reason.UNCHANGED, f"cache-{number}") for number in range(50)]
+    found = report(*items)
+    assert "= 50 keep" in table(found)
+    assert "cache-7" not in table(found)
+    assert "cache-7 " in table(found, replace(AUDIT, verbose=True))
+
+
+def test_many_that_wait_for_one_reason_are_counted() -> None:
+    items = [item(Action.HELD, Reason.SCOPE_FAILED, f"cache-{number:02}") for number in range(30)]
+    text = table(report(*items))
+    assert text.count("cache-") == 20  # ten of them, each with its message
+    assert "and 20 more with SCOPE_FAILED; -v lists them" in text
+
+
+def test_every_removal_is_listed() -> None:
+    items = [item(Action.DELETE, Reason.ABSENT, f"cache-{number:03}") for number in range(300)]
+    text = table(report(*items))
+    assert all(f"cache-{number:03} " in text for number in range(300))
+
+
+def test_an_unread_scope_says_why_and_since_when() -> None:
+    text = table(full_report())
+    assert "1 read, 1 unread, 1 not asked" in text
+    assert "!  444455556666/eu-west-1 · THROTTLED · failing since 09:14" in text
+
+
+def test_skipped_scopes_beyond_ten_are_counted() -> None:
+    skipped = [
+        Skipped(
+            scope=Scope(AccountId(f"{number:012}"), Region("me-south-1")),
+            started_at=EARLIER,
+            reason=Reason.NOT_IN_RUN,  # type: ignore[arg-type]
+        )
+        for number in range(15)
+    ]
+    assert "and 5 more with NOT_IN_RUN" in table(report(scopes=tuple(skipped)))
+
+
+def test_a_read_scope_that_lacks_a_fact_is_listed() -> None:
+    partly = replace(scopes()[0], message="tags could not be read; grant tag:GetResources")
+    assert "grant tag:GetResources" in " ".join(table(report(scopes=(partly,))).split())
+
+
+def test_a_finding_that_caches_share_is_told_once_with_its_repair() -> None:
+    text = table(full_report())
+    assert text.count("NO_IAM_USER") == 1
+    assert "payments, sessions · 111122223333/eu-west-1" in text
+    assert "--authentication-mode Type=iam" in text
+
+
+def test_a_sweep_only_counts_findings() -> None:
+    text = table(carried_out(full_report()), SWEEP)
+    assert "NO_IAM_USER" not in text
+    assert "2 ready, 2 not-ready, 0 unknown; `cachemuster audit` says why" in text
+
+
+def test_a_refusal_of_the_guard_is_told_with_its_way_out() -> None:
+    text = table(full_report(guard=REFUSED))
+    assert "Guard  refused: GUARD_PERCENT" in text
+    assert REFUSED.message in " ".join(text.split())
+
+
+def test_an_unfinished_sweep_says_why() -> None:
+    assert "! the control plane answered nonsense" in table(
+        report(error="the control plane answered nonsense")
+    )
+
+
+def test_an_interrupted_sweep_says_what_it_left() -> None:
+    found = report(
+        item(Action.CREATE, Reason.NEW),
+        dry_run=False,
+        interrupted=True,
+        stop_message="stopped by SIGTERM",
+    )
+    assert "Not done (1)" in table(found)
+    assert "! stopped by SIGTERM" in table(found)
+
+
+def test_a_simulated_cloud_is_named() -> None:
+    text = table(report(endpoints={"sts": "http://127.0.0.1:4566"}))
+    assert "Not the real AWS: http://127.0.0.1:4566 answers for 1 service" in text
+
+
+def test_external_ids_are_digests() -> None:
+    text = table(full_report(), replace(AUDIT, verbose=True))
+    assert SECRET not in text
+    assert "old-secret" not in text
+
+
+def hostile_report() -> Report:
+    """Text of an attacker in every place that prints."""
+    bad: dict[str, Any] = {
+        "message": HOSTILE,
+        "name": ResourceName(HOSTILE),
+        "previous_name": ResourceName(HOSTILE),
+        "notes": (Note(NoteCode.TAG_KEY_DROPPED, HOSTILE, HOSTILE),),
+        "changes": (Change("/metadata/labels/" + HOSTILE, HOSTILE, {HOSTILE: [HOSTILE]}),),
+    }
+    items = (item(Action.UPDATE, Reason.RENAMED, HOSTILE, **bad),)
+    failed = replace(scopes()[1], message=HOSTILE)
+    return report(
+        *items,
+        scopes=(failed,),
+        error=HOSTILE,
+        guard=replace(REFUSED, message=HOSTILE),
+        endpoints={"sts": HOSTILE},
+    )
+
+
+@pytest.mark.parametrize("form", list(Format), ids=lambda form: form.value)
+@pytest.mark.parametrize("verbose", [False, True], ids=["usual", "verbose"])
+def test_a_hostile_tag_is_only_text(form: Format, verbose: bool) -> None:
+    stream = io.StringIO()
+    RENDERERS[form](hostile_report(), stream, replace(AUDIT, verbose=verbose))
+    text = stream.getvalue()
+    assert "x[/bold]y" in text
+    assert not any(ord(character) < 32 for character in text if character != "\n")
+    assert "\u202e" not in text
