@@ -1,0 +1,90 @@
+"""The command line as a whole: commands found by name, every ending turned into an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from discovery.cli.options import with_common
+from discovery.cli.streams import mute_stdout, say, tolerant
+from discovery.reports.exit import Exit
+
+COMMANDS: Final = (
+    "quickstart",
+    "sweep",
+    "audit",
+    "status",
+    "export",
+    "config",
+    "sandbox",
+    "version",
+)
+"""In the order a newcomer meets them. Each is `command` in the module of its name, imported when
+it is needed: `--help` and a typing error need no AWS SDK."""
+
+
+class Commands(click.Group):
+    """The commands of `COMMANDS`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"discovery.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@with_common
+def cachemuster() -> None:
+    """Keeps a Teleport cluster's database list equal to the ElastiCache Serverless caches that
+    exist, and says for each cache whether a person could log in to it with IAM.
+
+    Begin with `cachemuster quickstart`: it needs no account, cluster or configuration.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The exit code of one command; whatever went wrong is said on stderr in plain words."""
+    tolerant()
+    try:
+        code = cachemuster.main(list(arguments), prog_name="cachemuster", standalone_mode=False)
+    except click.UsageError as error:
+        say(_usage(error))
+        return Exit.USAGE
+    except click.ClickException as error:
+        say(error.format_message())
+        return Exit.FAILED
+    except BrokenPipeError:
+        mute_stdout()
+        return Exit.DONE
+    except (KeyboardInterrupt, click.Abort):
+        say("Interrupted.")
+        return Exit.INTERRUPTED
+    except Exception as error:
+        # Only a failing command pays for the vendors' libraries that know the reasons.
+        from discovery.cli.faults import told  # noqa: PLC0415
+
+        fault = told(error)
+        say(fault.text)
+        return fault.exit
+    return code if isinstance(code, int) else Exit.DONE
+
+
+def _usage(error: click.UsageError) -> str:
+    hint = f" Try `{error.ctx.command_path} --help`." if error.ctx is not None else ""
+    return f"{error.format_message()}{hint}"
+
+
+def main() -> None:
+    """The entry point of the script."""
+    sys.exit(run(sys.argv[1:]))

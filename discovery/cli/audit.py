@@ -1,0 +1,80 @@
+"""`cachemuster audit`: what a sweep at this moment does, and who could log in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from discovery.cli.edges import audited
+from discovery.cli.interruption import Interruption, attended
+from discovery.cli.options import common, with_common, with_only, with_report
+from discovery.cli.output import destination
+from discovery.cli.progress import progress
+from discovery.cli.reporting import Publication
+from discovery.cli.settings import configuration_path
+from discovery.codes import Severity
+from discovery.enrollment.targets import Part
+from discovery.model import Scope
+from discovery.reports.exit import Exit, Strictness
+from discovery.reports.formats import Format
+from discovery.reports.report import Report
+from discovery.reports.view import View
+from discovery.sweep import SweepRequest
+
+
+@click.command(name="audit", short_help="Show what a sweep would do, and who could log in.")
+@with_only
+@click.option(
+    "--detailed-exitcode", is_flag=True, help="Exit 2 when a create, update or delete is pending."
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice([Severity.BLOCKER.value, Severity.WARNING.value]),
+    help="Exit 5 when a finding is at least this severe.",
+)
+@with_report
+@with_common
+def command(
+    only: tuple[Scope, ...],
+    detailed_exitcode: bool,
+    fail_on: str | None,
+    form: str,
+    output: Path | None,
+) -> Exit:
+    """Report without writing: the plan, the scopes that were read, and for each cache whether a
+    person could log in to it with IAM, with the commands that repair what is wrong.
+
+    Needs no lock and no state file.
+
+    \b
+    Examples:
+      cachemuster audit
+      cachemuster audit --fail-on blocker --only 111122223333
+      cachemuster audit --format json --detailed-exitcode | jq .summary
+
+    \b
+    Exit: 0 done, 1 could not, 2 changes pending, 3 some scope failed,
+    4 a guard would refuse, 5 findings, 64 usage, 78 configuration, 130/143
+    interrupted.
+    """
+    shared = common()
+    path = configuration_path(shared)
+    request = SweepRequest(part=Part(only=only))
+    with destination(output) as place:
+        with progress() as on_progress:
+
+            async def errand(interruption: Interruption) -> tuple[Report, bool]:
+                report = await audited(path, request, interruption, on_progress)
+                return report, interruption.terminated
+
+            report, terminated = attended(errand)
+        publication = Publication(
+            place=place,
+            form=Format(form),
+            view=View(title="audit", findings=True, verbose=shared.verbose),
+            strictness=Strictness(
+                detailed=detailed_exitcode, fail_on=Severity(fail_on) if fail_on else None
+            ),
+        )
+        return publication.publish(report, terminated=terminated)

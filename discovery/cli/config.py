@@ -1,0 +1,86 @@
+"""`cachemuster config check` and `config schema`: the configuration, offline."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from discovery.cli.options import common, with_common
+from discovery.cli.output import destination
+from discovery.cli.settings import configuration_path
+from discovery.config.load import load_config
+from discovery.config.model import Config, config_schema
+from discovery.reports.hostile import visible
+from discovery.reports.sentence import counted
+
+
+@click.group(name="config", short_help="Check a configuration, or print its JSON Schema.")
+@with_common
+def command() -> None:
+    """Check a configuration, or print the JSON Schema of one. Nothing is asked of any network.
+
+    \b
+    Examples:
+      cachemuster config check
+      cachemuster -c production.yaml config check
+      cachemuster config schema -o cachemuster.schema.json
+    """
+
+
+@command.command(name="check")
+@with_common
+def check() -> None:
+    """Read the configuration and name every mistake at its line and column.
+
+    Exit 0 when it is right, 78 when it is not.
+
+    \b
+    Examples:
+      cachemuster config check
+      cachemuster config check -c production.yaml
+      CACHEMUSTER_CONFIG=production.yaml cachemuster config check
+    """
+    path = configuration_path(common())
+    config = load_config(path)
+    click.echo(visible(f"{path} is right: {_summary(config)}."))
+
+
+@command.command(name="schema")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write to FILE, whole or not at all, instead of stdout.",
+)
+@with_common
+def schema(output: Path | None) -> None:
+    """Print the JSON Schema of the configuration, for editors that complete and check YAML.
+
+    \b
+    Examples:
+      cachemuster config schema
+      cachemuster config schema -o cachemuster.schema.json
+      cachemuster config schema | jq '.properties | keys'
+    """
+    common()
+    with destination(output) as place:
+        place.write(lambda stream: print(json.dumps(config_schema(), indent=2), file=stream))
+
+
+def _summary(config: Config) -> str:
+    """`group prod, 2 accounts, 1 matcher, embedded control plane`"""
+    accounts = len(config.aws.accounts)
+    matchers = len(config.matchers)
+    return ", ".join(
+        (
+            f"group {config.group}",
+            counted(accounts, "account entry", "account entries")
+            if accounts
+            else "the account of the AWS credentials",
+            counted(matchers, "matcher") if matchers else "every cache",
+            f"{config.control_plane.kind} control plane",
+        )
+    )

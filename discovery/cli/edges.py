@@ -1,0 +1,124 @@
+"""The edges of a sweep, built from a configuration: the cloud, the control plane, the state."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+
+from discovery.aws.cloud import open_cloud
+from discovery.cli.clock import utc_now
+from discovery.cli.interruption import Interruption
+from discovery.cli.progress import OnProgress
+from discovery.config.control_plane import Embedded as EmbeddedSettings
+from discovery.config.load import load_config, locate
+from discovery.config.model import Config
+from discovery.config.partitions import partition_problems
+from discovery.config.problems import Problem
+from discovery.config.rules import rules_of
+from discovery.config.secrets import Secret, resolve_external_id
+from discovery.control_plane.embedded import Embedded, EmbeddedReader
+from discovery.enrollment.ownership import CacheArn, owner_of
+from discovery.enrollment.targets import Part
+from discovery.model import Database
+from discovery.reports.report import Report
+from discovery.sweep import Ground, SweepRequest, audit, sweep
+from state.lock import this_process, writer_lock
+from state.store import Store, read_memory
+
+log = structlog.get_logger()
+
+
+async def audited(
+    path: Path,
+    request: SweepRequest,
+    interruption: Interruption,
+    on_progress: OnProgress | None,
+) -> Report:
+    """The report of a dry run: nothing in its hands can write (R5).
+
+    Raises: what opening an edge raises, before anything is asked of an account.
+    """
+    config = load_config(path)
+    registry = EmbeddedReader(registry_path(config, path))
+    async with _ground(config, path, interruption, on_progress) as ground:
+        memory = read_memory(config.state.path)
+        interruption.in_sweep = True
+        return await audit(ground, request, registry=registry, memory=memory)
+
+
+async def swept(
+    path: Path,
+    request: SweepRequest,
+    interruption: Interruption,
+    on_progress: OnProgress | None,
+    *,
+    lock_timeout: timedelta,
+) -> Report:
+    """The report of one sweep, whose state was locked for exactly as long.
+
+    Raises: what opening an edge raises, before anything is asked of an account.
+    """
+    config = load_config(path)
+    registry = registry_path(config, path)
+    state = config.state.path
+    async with (
+        _ground(config, path, interruption, on_progress) as ground,
+        writer_lock(state, wait=lock_timeout, holder=this_process("sweep", utc_now())),
+    ):
+        with Store.open(state) as store:
+            async with Embedded(registry) as control_plane:
+                interruption.in_sweep = True
+                return await sweep(ground, request, control_plane=control_plane, store=store)
+
+
+async def registered(path: Path, part: Part) -> tuple[Database, ...]:
+    """Our registrations of a part, as they are. Raises: ConfigError, ControlPlaneError."""
+    config = load_config(path)
+    listed = await EmbeddedReader(registry_path(config, path)).list_databases()
+    ours = ((owner_of(one, config.group), one) for one in listed)
+    return tuple(
+        one for owner, one in ours if isinstance(owner, CacheArn) and part.covers(owner.scope)
+    )
+
+
+def registry_path(config: Config, path: Path) -> Path:
+    """Where the embedded registry lies. Raises: ConfigError for another kind of control plane."""
+    settings = config.control_plane
+    if isinstance(settings, EmbeddedSettings):
+        return settings.path
+    problem = Problem(
+        "this version keeps an embedded registry only and does not speak to a cluster yet; "
+        "write `kind: embedded`, and hand what `cachemuster export` prints to `tctl create -f`",
+        path=("control_plane", "kind"),
+    )
+    raise locate([problem], path)
+
+
+@asynccontextmanager
+async def _ground(
+    config: Config, path: Path, interruption: Interruption, on_progress: OnProgress | None
+) -> AsyncIterator[Ground]:
+    rules = rules_of(config, _secret)
+    async with open_cloud(config.aws, resolve=_secret, clock=utc_now) as cloud:
+        problems = partition_problems(config, cloud.identity.partition)
+        if problems:
+            raise locate(problems, path)
+        if cloud.endpoints:
+            log.info("aws.endpoints_overridden", endpoints=dict(cloud.endpoints))
+        yield Ground(
+            config=config,
+            rules=rules,
+            cloud=cloud,
+            clock=utc_now,
+            stop=interruption.stop,
+            on_progress=on_progress,
+        )
+
+
+def _secret(reference: str) -> Secret:
+    return resolve_external_id(reference, os.environ)

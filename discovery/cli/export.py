@@ -1,0 +1,95 @@
+"""`cachemuster export`: resources as YAML for `tctl create -f`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from discovery.cli.edges import audited, registered
+from discovery.cli.interruption import Interruption, attended
+from discovery.cli.options import common, with_common, with_only
+from discovery.cli.output import Destination, destination
+from discovery.cli.progress import progress
+from discovery.cli.settings import configuration_path
+from discovery.cli.streams import say
+from discovery.codes import Action
+from discovery.enrollment.targets import Part
+from discovery.model import Database, Scope
+from discovery.reports.exit import Exit, exit_code
+from discovery.reports.report import Report
+from discovery.reports.sentence import counted, sentence
+from discovery.reports.tctl import external_ids, write_resources
+from discovery.sweep import SweepRequest
+
+_STANDS = frozenset({Action.CREATE, Action.UPDATE, Action.KEEP, Action.HELD})
+"""Actions after which the item's database is registered."""
+
+
+@click.command(name="export", short_help="Print resources as YAML for `tctl create -f`.")
+@click.option("--registered", "is_registered", is_flag=True, help="What is registered; no scan.")
+@with_only
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write to FILE, whole or not at all, instead of stdout.",
+)
+@with_common
+def command(is_registered: bool, only: tuple[Scope, ...], output: Path | None) -> Exit:
+    """Print what should be registered, from a fresh scan, as YAML for `tctl create -f`.
+
+    Connect external ids stand in it in clear, because the resources do not work without; stderr
+    says so.
+
+    \b
+    Examples:
+      cachemuster export > databases.yaml
+      cachemuster export --only 111122223333 | tctl create -f
+      cachemuster export --registered -o registered.yaml
+    """
+    path = configuration_path(common())
+    part = Part(only=only)
+    with destination(output) as place:
+        if is_registered:
+            databases = asyncio.run(registered(path, part))
+            _write(databases, place)
+            return Exit.DONE
+        report, terminated = _planned(path, part)
+        code = exit_code(report, terminated=terminated)
+        if code in (Exit.FAILED, Exit.INTERRUPTED, Exit.TERMINATED):
+            say(f"{report.error or report.stop_message}. Nothing was exported.")
+            return code
+        _write(_standing(report), place)
+        say(sentence(report))
+        return code
+
+
+def _planned(path: Path, part: Part) -> tuple[Report, bool]:
+    with progress() as on_progress:
+
+        async def errand(interruption: Interruption) -> tuple[Report, bool]:
+            report = await audited(path, SweepRequest(part=part), interruption, on_progress)
+            return report, interruption.terminated
+
+        return attended(errand)
+
+
+def _standing(report: Report) -> tuple[Database, ...]:
+    """What is registered once the plan is carried out."""
+    return tuple(
+        item.database
+        for item in report.items
+        if item.action in _STANDS and item.database is not None
+    )
+
+
+def _write(databases: tuple[Database, ...], place: Destination) -> None:
+    secrets = external_ids(databases)
+    if secrets:
+        kept = counted(secrets, "resource holds its", "resources hold their")
+        say(f"{kept} connect external id in clear. Keep the output as you keep a password.")
+    place.write(lambda stream: write_resources(databases, stream))
+    say(f"{counted(len(databases), 'database')} exported.")

@@ -1,0 +1,55 @@
+"""What ends a command early, as an exit code and as words a person can act on."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from typing import Final
+
+from discovery.aws.faults import AwsFault
+from discovery.cli.interruption import Interrupted
+from discovery.cli.output import PlaceUnwritable, ReportLost
+from discovery.config.problems import ConfigError
+from discovery.config.secrets import SecretError
+from discovery.control_plane.base import ControlPlaneError
+from discovery.enrollment.identity import WrongState
+from discovery.reports.exit import Exit
+from state.errors import Locked, StateError
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An ending, told."""
+
+    exit: Exit
+    text: str
+
+
+_EXPECTED: Final[tuple[tuple[type[Exception], Exit], ...]] = (
+    (ConfigError, Exit.CONFIG),
+    (SecretError, Exit.CONFIG),
+    (WrongState, Exit.CONFIG),
+    (Locked, Exit.LOCKED),
+    (StateError, Exit.FAILED),
+    (AwsFault, Exit.FAILED),
+    (ControlPlaneError, Exit.FAILED),
+    (PlaceUnwritable, Exit.USAGE),
+    (ReportLost, Exit.FAILED),
+)
+"""The first class that fits; a special one stands before its general one."""
+
+
+def told(error: Exception) -> Told:
+    """How `error` ends the command. Only what nobody expected comes with where it happened."""
+    if isinstance(error, Interrupted):
+        return Told(error.code, str(error))
+    for expected, code in _EXPECTED:
+        if isinstance(error, expected):
+            return Told(code, str(error))
+    where = "".join(traceback.format_exception(error, limit=-6))
+    return Told(
+        Exit.FAILED,
+        f"{where}cachemuster met something it does not know ({type(error).__name__}) and stopped. "
+        "What it wrote before is journaled and the next sweep goes on from there. Please report "
+        "the lines above as a defect.",
+    )

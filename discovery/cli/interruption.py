@@ -1,0 +1,80 @@
+"""What Ctrl-C and a termination do: the first ends the work in good order, the second at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+from discovery.cli.streams import say
+from discovery.reports.exit import Exit
+
+T = TypeVar("T")
+
+_SIGNALS: Final = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINATED}
+
+
+class Interrupted(Exception):
+    """A signal came before the sweep began; there is nothing to report."""
+
+    def __init__(self, code: Exit) -> None:
+        self.code = code
+        super().__init__("Interrupted before the sweep began. Nothing was changed.")
+
+
+class Interruption:
+    """The signals of one command."""
+
+    def __init__(self) -> None:
+        self.stop = asyncio.Event()
+        """Set by the first signal."""
+        self.terminated = False
+        """True when that signal was SIGTERM."""
+        self.in_sweep = False
+        """From here on a signal lets the sweep end by itself; before, it just ends."""
+        self._work: asyncio.Task[Any] | None = None
+
+    async def attend(self, errand: Awaitable[T]) -> T:
+        """What `errand` returns, while signals are heeded.
+
+        Raises: Interrupted, when a signal came before the sweep began.
+        """
+        self._work = asyncio.ensure_future(errand)
+        loop = asyncio.get_running_loop()
+        for number, code in _SIGNALS.items():
+            loop.add_signal_handler(number, self._heed, code)
+        try:
+            found: T = await self._work
+        except asyncio.CancelledError:
+            raise Interrupted(self._code) from None
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+        return found
+
+    @property
+    def _code(self) -> Exit:
+        return Exit.TERMINATED if self.terminated else Exit.INTERRUPTED
+
+    def _heed(self, code: Exit) -> None:
+        if self.stop.is_set():
+            say("Stopped at once. The journal knows what was under way; the next sweep looks.")
+            os._exit(code)
+        self.terminated = code is Exit.TERMINATED
+        self.stop.set()
+        if self.in_sweep:
+            say("Stopping: what is being written is ended first. Once more stops at once.")
+        elif self._work is not None:
+            self._work.cancel()
+
+
+def attended(errand: Callable[[Interruption], Awaitable[T]]) -> T:
+    """What the errand returns, run to its end or to a signal. Raises: Interrupted."""
+
+    async def whole() -> T:
+        interruption = Interruption()
+        return await interruption.attend(errand(interruption))
+
+    return asyncio.run(whole())

@@ -1,0 +1,90 @@
+"""How events become lines on stderr: for a person on a terminal, JSON for everybody else."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping, MutableMapping
+from enum import StrEnum
+from typing import Any, Final
+
+import structlog
+
+from discovery.enrollment.fingerprint import fingerprint
+from discovery.reports.hostile import visible
+
+_SECRET_WORDS: Final = ("external_id", "secret", "token", "password", "credential")
+_VENDORS: Final = ("botocore", "aiobotocore", "aiohttp", "asyncio", "urllib3")
+"""Libraries whose own remarks are for people who look for a defect (`-vv`)."""
+
+
+class LogFormat(StrEnum):
+    """What `--log-format` takes."""
+
+    CONSOLE = "console"
+    JSON = "json"
+
+
+def set_up_logs(chosen: LogFormat | None, verbosity: int) -> None:
+    """Events go to stderr. A person at a terminal reads the report and sees warnings only, a log
+    collector gets every event; each `-v` shows a level more."""
+    form = chosen or (LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON)
+    level = _level(form, verbosity)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            harmless,
+            _renderer(form),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=_StderrFactory(),
+        cache_logger_on_first_use=False,
+    )
+    vendor_level = logging.DEBUG if verbosity > 1 else logging.CRITICAL
+    for vendor in _VENDORS:
+        logging.getLogger(vendor).setLevel(vendor_level)
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+
+
+def harmless(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Every text in the event is safe to print, and nothing that is named a secret stands there."""
+    return {visible(key): _harmless(value, key) for key, value in event.items()}
+
+
+def _harmless(value: Any, key: str) -> Any:
+    if isinstance(value, Mapping):
+        return {visible(str(inner)): _harmless(held, str(inner)) for inner, held in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_harmless(one, key) for one in value]
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    text = str(value)
+    if any(word in key.lower() for word in _SECRET_WORDS):
+        return fingerprint(text)
+    return text if key == "exception" else visible(text)
+
+
+def _level(form: LogFormat, verbosity: int) -> int:
+    usual = logging.WARNING if form is LogFormat.CONSOLE else logging.INFO
+    return max(logging.DEBUG, usual - 10 * verbosity)
+
+
+def _renderer(form: LogFormat) -> structlog.typing.Processor:
+    if form is LogFormat.JSON:
+        return structlog.processors.JSONRenderer(ensure_ascii=True)
+    return structlog.dev.ConsoleRenderer(colors=_colours(), pad_event_to=28)
+
+
+def _colours() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
+class _StderrFactory:
+    """Writes to the stderr of the moment, which a progress display may have replaced."""
+
+    def __call__(self, *_names: Any) -> structlog.PrintLogger:
+        return structlog.PrintLogger(sys.stderr)

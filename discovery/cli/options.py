@@ -1,0 +1,158 @@
+"""The options that commands share, and the forms their values take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from discovery.cli.logs import LogFormat, set_up_logs
+from discovery.config.durations import parse_duration
+from discovery.enrollment.shard import Shard, parse_shard
+from discovery.model import AccountId, Region, Scope
+from discovery.reports.formats import Format
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_META: Final = "cachemuster."
+_SCOPE: Final = re.compile(r"(?P<account>[0-9]{12})(/(?P<region>[a-z]{2}(-[a-z]+)+-[0-9]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What stands before or after every command's name; after wins."""
+
+    config: Path | None
+    verbosity: int
+
+    @property
+    def verbose(self) -> bool:
+        return self.verbosity > 0
+
+
+def with_common(function: _Function) -> _Function:
+    """`-c`, `--log-format` and `-v`, kept for `common()`."""
+    for option in reversed(_COMMON):
+        function = option(function)
+    return function
+
+
+def common() -> Common:
+    """The common options of the running command; from here on, events go where they should."""
+    meta = click.get_current_context().meta
+    verbosity = int(meta.get(f"{_META}verbosity", 0))
+    set_up_logs(meta.get(f"{_META}log_format"), verbosity)
+    return Common(config=meta.get(f"{_META}config"), verbosity=verbosity)
+
+
+def with_report(function: _Function) -> _Function:
+    """`--format` and `-o`, as the parameters `form` and `output`."""
+    return _FORMAT(_OUTPUT(function))
+
+
+def with_only(function: _Function) -> _Function:
+    """`--only`, as a tuple of scopes."""
+    return _ONLY(function)
+
+
+def scope(text: str) -> Scope:
+    """ACCOUNT or ACCOUNT/REGION. Raises: click.BadParameter, as do the others below."""
+    match = _SCOPE.fullmatch(text)
+    if match is None:
+        raise click.BadParameter(
+            f"{text!r} is no scope: write ACCOUNT or ACCOUNT/REGION, such as 111122223333/eu-west-1"
+        )
+    region = match["region"]
+    return Scope(AccountId(match["account"]), Region(region) if region else None)
+
+
+def shard(text: str) -> Shard:
+    """I/N, counted from 0."""
+    try:
+        return parse_shard(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def duration(text: str) -> timedelta:
+    """`30s`, `10m`, `2h`, `7d`."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def checksum(text: str) -> str:
+    """The 64 hex digits of a plan, in lower case."""
+    if re.fullmatch("[0-9a-f]{64}", text.lower()) is None:
+        raise click.BadParameter("a checksum has 64 hex digits; an audit in JSON shows its plan's")
+    return text.lower()
+
+
+def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    if value is not None:
+        ctx.meta[f"{_META}{param.name}"] = value
+
+
+def _add(ctx: click.Context, param: click.Parameter, value: int) -> None:
+    key = f"{_META}{param.name}"
+    ctx.meta[key] = ctx.meta.get(key, 0) + value
+
+
+def _log_format(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    _keep(ctx, param, LogFormat(value) if value else None)
+
+
+_COMMON: Final = (
+    click.option(
+        "-c",
+        "--config",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        expose_value=False,
+        callback=_keep,
+        help="The configuration; else CACHEMUSTER_CONFIG, else ./cachemuster.yaml.",
+    ),
+    click.option(
+        "--log-format",
+        type=click.Choice([form.value for form in LogFormat]),
+        expose_value=False,
+        callback=_log_format,
+        help="Events on stderr: console on a terminal, else json.",
+    ),
+    click.option(
+        "-v",
+        "--verbose",
+        "verbosity",
+        count=True,
+        expose_value=False,
+        callback=_add,
+        help="List everything; log more. Twice for the libraries too.",
+    ),
+)
+_FORMAT: Final = click.option(
+    "--format",
+    "form",
+    type=click.Choice([form.value for form in Format]),
+    default=Format.TABLE.value,
+    show_default=True,
+    help="A table for people, or one JSON document.",
+)
+_OUTPUT: Final = click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write to FILE, whole or not at all, instead of stdout.",
+)
+_ONLY: Final = click.option(
+    "--only",
+    type=scope,
+    metavar="ACCOUNT[/REGION]",
+    multiple=True,
+    help="Only this account or region; may be repeated.",
+)

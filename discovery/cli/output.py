@@ -1,0 +1,117 @@
+"""Where a report goes: stdout, or a file that is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from discovery.cli.streams import mute_stdout
+
+Render = Callable[[TextIO], None]
+"""Writes a report to a stream."""
+
+
+class PlaceUnwritable(Exception):
+    """The file of `-o` cannot be written; found before anything else was begun."""
+
+
+class ReportLost(Exception):
+    """The report could not be written out, after what it reports was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A place that was found writable before the work began."""
+
+    path: Path | None
+    """None: stdout."""
+    draft: Path | None = None
+    """What becomes `path` once it is whole; None for what is no file."""
+
+    def write(self, render: Render) -> None:
+        """The report stands in its place. A reader of stdout that went away is no failure.
+
+        Raises: ReportLost, and then a file of an earlier run is as it was.
+        """
+        try:
+            if self.path is None:
+                _write_stdout(render)
+            elif self.draft is None:
+                with self.path.open("w", encoding="utf-8") as stream:
+                    render(stream)
+            else:
+                _write_whole(render, self.draft, self.path)
+        except OSError as error:
+            raise ReportLost(
+                f"The report could not be written to {self.path or 'standard output'}: "
+                f"{error.strerror}. What it reports was done and is remembered; "
+                "`cachemuster status` and the next run show it."
+            ) from error
+
+
+@contextmanager
+def destination(path: Path | None) -> Iterator[Destination]:
+    """A place for the report, tried out; nothing is left beside it afterwards.
+
+    Raises: PlaceUnwritable.
+    """
+    if path is None or str(path) == "-":
+        yield Destination(None)
+        return
+    try:
+        place = _prepared(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it cannot be the name of a file"
+        raise PlaceUnwritable(
+            f"{path} cannot be written: {reason}. Nothing was started. Name another file with "
+            "-o, or leave -o out to see the report here."
+        ) from error
+    try:
+        yield place
+    finally:
+        if place.draft is not None:
+            with suppress(OSError):
+                place.draft.unlink(missing_ok=True)
+
+
+def _prepared(path: Path) -> Destination:
+    if path.exists() and not path.is_file() and not path.is_dir():
+        path.open("w").close()  # /dev/null, a pipe: written to, never replaced
+        return Destination(path)
+    target = path.resolve()
+    if target.is_dir():
+        raise IsADirectoryError(None, "it is a directory")
+    draft = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
+    # Exclusive, and the mode is the umask's: a report is as public as any file made here.
+    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    return Destination(target, draft)
+
+
+def _write_stdout(render: Render) -> None:
+    try:
+        render(sys.stdout)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        mute_stdout()
+    except OSError:
+        mute_stdout()
+        raise
+
+
+def _write_whole(render: Render, draft: Path, path: Path) -> None:
+    with draft.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+        render(stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

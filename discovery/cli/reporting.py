@@ -1,0 +1,52 @@
+"""A finished report on its way out: to its place, to the log, and as an exit code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from discovery.cli.output import Destination
+from discovery.cli.streams import say
+from discovery.reports.exit import Exit, Strictness, exit_code
+from discovery.reports.formats import RENDERERS, Format
+from discovery.reports.report import Report
+from discovery.reports.sentence import sentence
+from discovery.reports.view import View
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """Where a report goes, in what form, and what its exit code is to tell."""
+
+    place: Destination
+    form: Format
+    view: View
+    strictness: Strictness = field(default_factory=Strictness)
+
+    def publish(self, report: Report, *, terminated: bool) -> Exit:
+        """The report stands in its place. Raises: ReportLost."""
+        code = exit_code(report, self.strictness, terminated=terminated)
+        _log(report, code)
+        self.place.write(lambda stream: RENDERERS[self.form](report, stream, self.view))
+        if self.form is not Format.TABLE or self.place.path is not None:
+            for why in (report.error, report.stop_message):
+                if why:
+                    say(why)
+            say(sentence(report))
+        return code
+
+
+def _log(report: Report, code: Exit) -> None:
+    log.info(
+        "audit.finished" if report.dry_run else "sweep.finished",
+        sweep_id=report.sweep_id,
+        plan_checksum=report.checksum,
+        complete=report.complete,
+        exit_code=int(code),
+        duration_s=round((report.finished_at - report.started_at).total_seconds(), 3),
+        sentence=sentence(report),
+        **report.summary,
+    )

@@ -1,0 +1,42 @@
+"""Which configuration a command works with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from discovery.cli.options import Common
+from discovery.config.load import load_config
+from discovery.config.model import Config
+from discovery.config.problems import ConfigError, Problem
+
+VARIABLE: Final = "CACHEMUSTER_CONFIG"
+USUAL: Final = Path("cachemuster.yaml")
+
+_HOW_TO_MAKE_ONE: Final = (
+    "there is no configuration: -c/--config and CACHEMUSTER_CONFIG name none, and there is no "
+    "./cachemuster.yaml. A first one needs two lines, `version: 1` and `group: trial`: it reads "
+    "the account of your AWS credentials and writes a registry into a local file. "
+    "`cachemuster quickstart --keep DIR` leaves a larger one to look at"
+)
+
+
+def configuration_path(common: Common) -> Path:
+    """The file named by `-c`, else by the environment, else the usual one in this directory.
+
+    Raises: ConfigError that says how to make one.
+    """
+    if common.config is not None:
+        return common.config
+    named = os.environ.get(VARIABLE)
+    if named:
+        return Path(named)
+    if USUAL.exists():
+        return USUAL
+    raise ConfigError([Problem(_HOW_TO_MAKE_ONE)], str(USUAL))
+
+
+def configuration(common: Common) -> Config:
+    """The configuration, read and checked. Raises: ConfigError with every problem."""
+    return load_config(configuration_path(common))

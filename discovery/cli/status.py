@@ -1,0 +1,40 @@
+"""`cachemuster status`: what is remembered, without asking anybody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from discovery.cli.clock import utc_now
+from discovery.cli.options import common, with_common, with_report
+from discovery.cli.output import destination
+from discovery.cli.settings import configuration
+from discovery.reports.formats import Format
+from discovery.reports.status import Status, write_status_document
+from discovery.reports.status_table import write_status_table
+from state.store import read_memory
+
+
+@click.command(name="status", short_help="Show what is remembered; asks no network.")
+@with_report
+@with_common
+def command(form: str, output: Path | None) -> None:
+    """Show what state remembers: scopes, registrations, removals that wait, the last sweep.
+
+    Reads the state file only; asks no network, needs no lock, and works before the first sweep.
+
+    \b
+    Examples:
+      cachemuster status
+      cachemuster status -v                         every scope and registration
+      cachemuster status --format json | jq .last_sweep
+    """
+    shared = common()
+    path = configuration(shared).state.path
+    with destination(output) as place:
+        status = Status(memory=read_memory(path), path=path, now=utc_now())
+        if form == Format.JSON:
+            place.write(lambda stream: write_status_document(status, stream))
+        else:
+            place.write(lambda stream: write_status_table(status, stream, verbose=shared.verbose))

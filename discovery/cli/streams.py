@@ -1,0 +1,34 @@
+"""The two streams: data goes to stdout, what is said about it to stderr."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+
+from discovery.reports.hostile import visible
+
+
+def say(text: str) -> None:
+    """`text` stands on stderr, safe to print, line by line. A closed stderr is nobody's loss."""
+    lines = "".join(f"{visible(line)}\n" for line in text.splitlines())
+    try:
+        sys.stderr.write(lines)
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):
+        return
+
+
+def tolerant() -> None:
+    """Characters that the terminal's encoding lacks are spelled out instead of raising."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def mute_stdout() -> None:
+    """What is still buffered for a reader that went away is dropped without a complaint."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        return

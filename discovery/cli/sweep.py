@@ -1,0 +1,115 @@
+"""`cachemuster sweep`: the control plane made equal to the caches that exist."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from discovery.cli.edges import audited, swept
+from discovery.cli.interruption import Interruption, attended
+from discovery.cli.options import (
+    checksum,
+    common,
+    duration,
+    shard,
+    with_common,
+    with_only,
+    with_report,
+)
+from discovery.cli.output import destination
+from discovery.cli.progress import progress
+from discovery.cli.reporting import Publication
+from discovery.cli.settings import configuration_path
+from discovery.enrollment.shard import Shard
+from discovery.enrollment.targets import Part
+from discovery.model import Scope
+from discovery.reports.exit import Exit
+from discovery.reports.formats import Format
+from discovery.reports.report import Report
+from discovery.reports.view import View
+from discovery.sweep import SweepRequest
+
+
+@click.command(name="sweep", short_help="Make the database list equal to the caches that exist.")
+@click.option("--dry-run", is_flag=True, help="Show the plan; nothing in hand can write.")
+@with_only
+@click.option(
+    "--allow-mass-removal",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="For this sweep, up to N removals pass the guard.",
+)
+@click.option(
+    "--checksum",
+    "wanted",
+    type=checksum,
+    metavar="HEX",
+    help="Apply only the plan with this checksum; else exit 4.",
+)
+@click.option("--prune", is_flag=True, help="Remove what is out of configuration, too.")
+@click.option("--rebind-state", is_flag=True, help="Use state that belongs to another setup.")
+@click.option("--shard", "part", type=shard, metavar="I/N", help="Part I of N, counted from 0.")
+@click.option(
+    "--lock-timeout",
+    type=duration,
+    default="60s",
+    show_default=True,
+    metavar="DURATION",
+    help="How long to wait for another process.",
+)
+@with_report
+@with_common
+def command(
+    dry_run: bool,
+    only: tuple[Scope, ...],
+    allow_mass_removal: int | None,
+    wanted: str | None,
+    prune: bool,
+    rebind_state: bool,
+    part: Shard | None,
+    lock_timeout: timedelta,
+    form: str,
+    output: Path | None,
+) -> Exit:
+    """Scan, plan, apply, remember: one sweep.
+
+    What cannot be read is left as it is. A removal needs time, proof and a budget; a mass removal
+    is refused.
+
+    \b
+    Examples:
+      cachemuster sweep --dry-run
+      cachemuster sweep --only 111122223333/eu-west-1
+      cachemuster sweep --format json -o report.json
+
+    \b
+    Exit: 0 done, 1 could not, 3 some scope or item failed, 4 a guard refused,
+    64 usage, 75 state is locked, 78 configuration, 130/143 interrupted.
+    """
+    shared = common()
+    path = configuration_path(shared)
+    request = SweepRequest(
+        part=Part(only=only, shard=part),
+        allow_mass_removal=allow_mass_removal,
+        prune=prune,
+        checksum=wanted,
+        rebind_state=rebind_state,
+    )
+    with destination(output) as place:
+        with progress() as on_progress:
+
+            async def errand(interruption: Interruption) -> tuple[Report, bool]:
+                if dry_run:
+                    report = await audited(path, request, interruption, on_progress)
+                else:
+                    report = await swept(
+                        path, request, interruption, on_progress, lock_timeout=lock_timeout
+                    )
+                return report, interruption.terminated
+
+            report, terminated = attended(errand)
+        view = View(title="sweep", findings=False, verbose=shared.verbose)
+        publication = Publication(place=place, form=Format(form), view=view)
+        return publication.publish(report, terminated=terminated)

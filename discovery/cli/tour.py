@@ -1,0 +1,234 @@
+"""The story that quickstart tells: steps in order, each one a change to the cloud and a command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from discovery.cli.app import run
+from discovery.reports.exit import Exit
+from discovery.reports.sentence import counted
+from discovery.reports.style import cell, columns, console_for
+from discovery.sandbox.aws.faults import Effect, Fault
+from discovery.sandbox.aws.server import SimulatedAws
+from discovery.sandbox.aws.world import World
+from discovery.sandbox.demo import SHOP
+
+_WIDTH: Final = 80
+_STORE: Final = "eu-central-1"
+_DARK: Final = "eu-west-1"
+
+_ENDINGS: Final = {
+    Exit.DONE: "done",
+    Exit.INCOMPLETE: "done, but something could not be read",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happens, why it is worth seeing, and the command that shows it."""
+
+    title: str
+    why: str
+    command: tuple[str, ...]
+    change: Callable[[SimulatedAws], None]
+    """What happens in the cloud before."""
+    ending: Exit = Exit.DONE
+
+
+def _nothing(aws: SimulatedAws) -> None:
+    del aws
+
+
+def _wishlist_appears(aws: SimulatedAws) -> None:
+    shop = aws.world.account(SHOP).region(_STORE)
+    shop.add_cache("wishlist", group="checkout", tags={"env": "prod", "team": "checkout"})
+
+
+def _region_goes_dark(aws: SimulatedAws) -> None:
+    operation = "DescribeServerlessCaches"
+    denied = Fault(effect=Effect.DENIED, region=_DARK, service="elasticache", operation=operation)
+    aws.faults.add(denied)
+
+
+def _region_is_back_and_orders_is_gone(aws: SimulatedAws) -> None:
+    aws.faults.clear()
+    aws.world.account(SHOP).region(_STORE).remove_cache("orders")
+
+
+STEPS: Final = (
+    Step(
+        "An audit: look first",
+        "It reads every account and region, shows what a sweep would do and why, and says for each "
+        "cache whether a person could log in to it with IAM. Nothing in its hands can write.",
+        ("audit",),
+        _nothing,
+    ),
+    Step(
+        "A first sweep: register",
+        "It does what the audit showed, and remembers what it did.",
+        ("sweep",),
+        _nothing,
+    ),
+    Step(
+        "A second sweep: nothing to do",
+        "The cloud is as it was, so nothing is written. Most sweeps look like this one.",
+        ("sweep",),
+        _nothing,
+    ),
+    Step(
+        "A cache appears",
+        "Somebody creates the cache wishlist and tags it env=prod. The next sweep finds it; nobody "
+        "has to file a ticket.",
+        ("sweep",),
+        _wishlist_appears,
+    ),
+    Step(
+        "A region fails: nothing is removed",
+        f"From now on AWS denies every look into {_DARK}. What cannot be seen is not gone: its "
+        "databases stay as they are, and the exit code says that the picture is incomplete.",
+        ("sweep",),
+        _region_goes_dark,
+        Exit.INCOMPLETE,
+    ),
+    Step(
+        "A cache is deleted: first it waits",
+        f"{_DARK} answers again, and somebody deletes the cache orders. One look is not enough to "
+        "take a database away from people: the removal waits for a second one.",
+        ("sweep",),
+        _region_is_back_and_orders_is_gone,
+    ),
+    Step(
+        "Then it is removed",
+        "The cache is missing for the second time. AWS is asked once more, for this one cache by "
+        "name; it is really gone, and so the database goes.",
+        ("sweep",),
+        _nothing,
+    ),
+)
+
+
+class Tour:
+    """Tells the story on stdout, running the very commands it names."""
+
+    def __init__(self, aws: SimulatedAws, path: Path, *, verbosity: int) -> None:
+        self._aws = aws
+        self._path = path
+        self._options = ("--log-format", "console", *("-v",) * verbosity)
+        self._console = _console()
+        self._step = 0
+
+    def guide(self) -> Exit:
+        """The whole tour. Its exit code is 0 when every step ended as it should."""
+        began = monotonic()
+        self._welcome()
+        self._show_cloud()
+        for step in STEPS:
+            ending = self._take(step)
+            if ending is not step.ending:
+                self._say(f"The tour stops here: this step should have ended with {step.ending}.")
+                return ending if ending in (Exit.INTERRUPTED, Exit.TERMINATED) else Exit.FAILED
+        self._part(monotonic() - began)
+        return Exit.DONE
+
+    def _welcome(self) -> None:
+        self._console.print("cachemuster quickstart\n", style="bold")
+        self._console.print(
+            "cachemuster keeps a Teleport cluster's database list equal to the ElastiCache "
+            "Serverless caches that exist in a company's AWS accounts. Here it works on a "
+            "simulated AWS inside this process: no real account, cluster or credential is touched."
+        )
+
+    def _show_cloud(self) -> None:
+        self._title("The cloud and the configuration")
+        world = self._aws.world
+        caches = sum(
+            len(region.caches) for one in world.accounts.values() for region in one.regions
+        )
+        self._say(
+            f"{counted(len(world.accounts), 'account')}, {counted(caches, 'cache')}. The agent has "
+            "the keys of the first account; the others let it in through a role, as the accounts "
+            "of one company do. The tags say which caches are wanted."
+        )
+        self._console.print(_cloud_table(world))
+        self._console.print()
+        self._say("This is all the configuration there is:")
+        for line in self._path.read_text("utf-8").splitlines():
+            self._console.print(cell(f"    {line}", "cyan"), soft_wrap=True)
+
+    def _take(self, step: Step) -> Exit:
+        self._title(step.title)
+        self._say(step.why)
+        step.change(self._aws)
+        self._console.print(f"$ cachemuster {' '.join(step.command)}\n", style="bold cyan")
+        sys.stdout.flush()
+        ending = Exit(run((*self._options, *step.command)))
+        meaning = _ENDINGS.get(ending, "not as it should be")
+        self._console.print(f"\nexit {ending.value}: {meaning}", style="dim")
+        return ending
+
+    def _part(self, seconds: float) -> None:
+        self._title("Where things lie, and how to go on")
+        directory = self._path.parent
+        for what, file in (
+            ("configuration", self._path),
+            ("state", directory / "cachemuster.db"),
+            ("registry", directory / "registry.db"),
+        ):
+            self._console.print(cell(f"{what:<16}{file}"), soft_wrap=True)
+        for line in _HOW_TO_GO_ON.format(path=self._path).splitlines():
+            style = "bold cyan" if line.startswith("    ") else ""
+            self._console.print(cell(line, style), soft_wrap=True)
+        self._console.print(f"\nThe tour took {seconds:.0f} s.", style="dim")
+
+    def _title(self, title: str) -> None:
+        self._step += 1
+        self._console.print()
+        self._console.rule(f"{self._step}  {title}", align="left", style="dim")
+        self._console.print()
+
+    def _say(self, text: str) -> None:
+        self._console.print(cell(text))
+        self._console.print()
+
+
+_HOW_TO_GO_ON: Final = """
+The state remembers what was seen, done and why; the registry stands in for a
+cluster's database list. Look at both:
+
+    export CACHEMUSTER_CONFIG={path}
+    cachemuster status
+    cachemuster export --registered
+
+To play with the same cloud through the AWS CLI, in another terminal:
+
+    cachemuster sandbox
+
+To look at your own account, in an empty directory and with the credentials
+that the AWS CLI uses. An audit only reads:
+
+    printf 'version: 1\\ngroup: trial\\n' > cachemuster.yaml
+    cachemuster audit"""
+
+
+def _console() -> Console:
+    console = console_for(sys.stdout)
+    console.width = min(console.width, _WIDTH)
+    return console
+
+
+def _cloud_table(world: World) -> Table:
+    table = columns(14, 14, None)
+    for account in world.accounts.values():
+        for region in account.regions:
+            names = ", ".join(cache.name for cache in region.caches.values())
+            if names:
+                table.add_row(cell(account.id), cell(region.place.name), cell(names))
+    return table

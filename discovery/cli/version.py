@@ -1,0 +1,35 @@
+"""`cachemuster version`: what runs here, for a bug report."""
+
+from __future__ import annotations
+
+import platform
+import sqlite3
+from importlib import metadata
+
+import click
+
+from discovery.cli.options import common, with_common
+
+_LIBRARIES = ("aioboto3", "botocore")
+
+
+@click.command(name="version", short_help="Print versions.")
+@with_common
+def command() -> None:
+    """Print the versions of cachemuster and of what it stands on.
+
+    \b
+    Examples:
+      cachemuster version
+      cachemuster version | head -1         the version alone
+      cachemuster version >> report.txt     into a bug report
+    """
+    common()
+    rows = [
+        ("cachemuster", metadata.version("cachemuster")),
+        ("python", platform.python_version()),
+        *((name, metadata.version(name)) for name in _LIBRARIES),
+        ("sqlite", sqlite3.sqlite_version),
+    ]
+    for name, version in rows:
+        click.echo(f"{name} {version}")

@@ -1,0 +1,47 @@
+"""Reports as they were last agreed on, to the character."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from discovery.reports.formats import RENDERERS, Format
+from discovery.reports.report import Report
+from discovery.reports.status import Status
+from discovery.reports.status_table import write_status_table
+from discovery.reports.tctl import write_resources
+from discovery.reports.view import View
+from tests.golden.golden import assert_golden
+from tests.unit.reports.sample import NOW, REFUSED, carried_out, database, full_report
+from tests.unit.reports.test_status import memory
+
+AUDIT = full_report(endpoints={"sts": "http://127.0.0.1:4566"}, guard=REFUSED)
+SWEEP = carried_out(full_report(), failed="orders")
+
+
+@pytest.mark.parametrize(
+    ("name", "report", "form", "view"),
+    [
+        ("audit.txt", AUDIT, Format.TABLE, View(title="audit", findings=True)),
+        ("sweep.txt", SWEEP, Format.TABLE, View(title="sweep", findings=False)),
+        ("sweep-v.txt", SWEEP, Format.TABLE, View(title="sweep", findings=False, verbose=True)),
+        ("audit.json", AUDIT, Format.JSON, View(title="audit", findings=True)),
+    ],
+)
+def test_a_report(name: str, report: Report, form: Format, view: View) -> None:
+    stream = io.StringIO()
+    RENDERERS[form](report, stream, view)
+    assert_golden(name, stream.getvalue())
+
+
+def test_a_status() -> None:
+    stream = io.StringIO()
+    status = Status(memory=memory(), path=Path("/var/lib/cachemuster/cachemuster.db"), now=NOW)
+    write_status_table(status, stream, verbose=True)
+    assert_golden("status.txt", stream.getvalue())
+
+
+def test_an_export() -> None:
+    stream = io.StringIO()
+    write_resources([database("orders"), database("baskets")], stream)
+    assert_golden("export.yaml", stream.getvalue())
