@@ -12,6 +12,7 @@ from discovery.cli.interruption import Interruption, attended
 from discovery.cli.options import common, with_common, with_only
 from discovery.cli.output import Destination, destination
 from discovery.cli.progress import progress
+from discovery.cli.reporting import say_unmatched
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import say
 from discovery.codes import Action
@@ -49,6 +50,10 @@ def command(is_registered: bool, only: tuple[Scope, ...], output: Path | None) -
       cachemuster export > databases.yaml
       cachemuster export --only 111122223333 | tctl create -f
       cachemuster export --registered -o registered.yaml
+
+    \b
+    Exit: 0 done, 1 could not, 3 some scope failed, 4 a guard would refuse,
+    64 usage, 78 configuration, 130/143 interrupted.
     """
     path = configuration_path(common())
     part = Part(only=only)
@@ -59,6 +64,7 @@ def command(is_registered: bool, only: tuple[Scope, ...], output: Path | None) -
             return Exit.DONE
         report, terminated = _planned(path, part)
         code = exit_code(report, terminated=terminated)
+        say_unmatched(only, report)
         if code in (Exit.FAILED, Exit.INTERRUPTED, Exit.TERMINATED):
             say(f"{report.error or report.stop_message}. Nothing was exported.")
             return code

@@ -41,6 +41,8 @@ _EXPECTED: Final[tuple[tuple[type[Exception], Exit], ...]] = (
 
 def told(error: Exception) -> Told:
     """How `error` ends the command. Only what nobody expected comes with where it happened."""
+    if isinstance(error, ExceptionGroup):
+        return told(error.exceptions[0])  # things done at once; the first that broke ended them
     if isinstance(error, Interrupted):
         return Told(error.code, str(error))
     for expected, code in _EXPECTED:

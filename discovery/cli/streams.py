@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 
 from discovery.reports.hostile import visible
 
@@ -15,12 +16,21 @@ def say(text: str) -> None:
     try:
         sys.stderr.write(lines)
         sys.stderr.flush()
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError):
         return
 
 
 def tolerant() -> None:
-    """Characters that the terminal's encoding lacks are spelled out instead of raising."""
+    """Characters that the terminal's encoding lacks are spelled out instead of raising, and what
+    was closed by the caller leads nowhere instead of into the next file that is opened."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
+    nowhere = Path(os.devnull)
+    sys.stdout = sys.stdout or nowhere.open("w", encoding="utf-8")
+    sys.stderr = sys.stderr or nowhere.open("w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

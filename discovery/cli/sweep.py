@@ -111,5 +111,5 @@ def command(
 
             report, terminated = attended(errand)
         view = View(title="sweep", findings=False, verbose=shared.verbose)
-        publication = Publication(place=place, form=Format(form), view=view)
+        publication = Publication(place=place, form=Format(form), view=view, only=only)
         return publication.publish(report, terminated=terminated)

@@ -132,9 +132,11 @@ class Tour:
         self._show_cloud()
         for step in STEPS:
             ending = self._take(step)
+            if ending in (Exit.INTERRUPTED, Exit.TERMINATED):
+                return ending
             if ending is not step.ending:
                 self._say(f"The tour stops here: this step should have ended with {step.ending}.")
-                return ending if ending in (Exit.INTERRUPTED, Exit.TERMINATED) else Exit.FAILED
+                return Exit.FAILED
         self._part(monotonic() - began)
         return Exit.DONE
 

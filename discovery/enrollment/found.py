@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
-from discovery.codes import Action, IamVerdict, NoteCode, Reason
+from discovery.codes import Action, IamVerdict, Reason
 from discovery.enrollment.contention import Loss
 from discovery.enrollment.item import Item
+from discovery.enrollment.registered import finished_rename, registered_item
 from discovery.enrollment.registry import Owned, Registry
+from discovery.enrollment.remarks import registration_notes
 from discovery.enrollment.removal import Grounds, rule_on
-from discovery.enrollment.resource import changes_between, merged
-from discovery.enrollment.rules import Rules, WritePolicy
+from discovery.enrollment.rules import Rules
 from discovery.enrollment.survey import Found, Survey
-from discovery.enrollment.update import changes_origin, reason_for, under_its_present_name
 from discovery.enrollment.wish import Blocked, Undecided, Unwanted, Wanted
-from discovery.model import Change, Database, Note
+from discovery.model import Change
 from matchers.matcher import IamUsers
-from state.records import Memory
 
 _REMOVAL_REASON = {
     Reason.NO_MATCHER: Reason.UNMATCHED,
@@ -68,8 +66,8 @@ def item_for(
     if not isinstance(wish, Wanted):
         return _standing(found, found.live, base), None
     if finishes_rename(found, survey.registry):
-        return _finish_rename(found.live, wish, base, survey, rules), None
-    return _wanted(found, found.live, wish, loss, base, survey, rules)
+        return finished_rename(found.live, wish, base, survey, rules), None
+    return registered_item(found, found.live, wish, loss, base, survey, rules)
 
 
 def _base(found: Found, survey: Survey) -> Item:
@@ -85,7 +83,7 @@ def _base(found: Found, survey: Survey) -> Item:
         action=Action.SKIPPED,
         reason=Reason.NO_MATCHER,
         message="",
-        notes=wish.notes + _live_notes(found, survey),
+        notes=wish.notes + registration_notes(found, survey),
         iam=wish.iam if isinstance(wish, Wanted | Blocked) else None,
         database=live.database if live is not None else None,
         live=live.database if live is not None else None,
@@ -151,99 +149,6 @@ def _removal(
     )
 
 
-def _finish_rename(live: Owned, wish: Wanted, base: Item, survey: Survey, rules: Rules) -> Item:
-    old = survey.registry.half_renamed[live.cache.arn]
-    target = merged(
-        under_its_present_name(wish.database, live.database), live.database, rules.keeps_label
-    )
-    return replace(
-        base,
-        action=Action.UPDATE,
-        reason=Reason.RENAMED,
-        previous_name=old.database.name,
-        message="an interrupted rename is finished: the old name goes",
-        changes=(Change("/metadata/name", old.database.name, live.database.name),),
-        database=target,
-        live=old.database,
-    )
-
-
-def _wanted(
-    found: Found,
-    live: Owned,
-    wish: Wanted,
-    loss: Loss | None,
-    base: Item,
-    survey: Survey,
-    rules: Rules,
-) -> tuple[Item, Item | None]:
-    stays = _in_place(found, live.database, wish, base, survey.situation.memory, rules)
-    if live.database.name == wish.name.value:
-        return stays, None
-    if loss is not None:
-        text = f"it is to be named {wish.name.value}, but {loss.message}"
-        return replace(base, action=Action.BLOCKED, reason=loss.reason, message=text), None
-    target = replace(merged(wish.database, live.database, rules.keeps_label), revision="")
-    renamed = replace(
-        base,
-        action=Action.UPDATE,
-        reason=Reason.RENAMED,
-        name=wish.name.value,
-        previous_name=live.database.name,
-        message=f"its name is now {wish.name.value}",
-        changes=changes_between(live.database, target),
-        database=target,
-    )
-    allowed = _allowed(renamed, rules)
-    return allowed, stays if allowed is renamed and stays.action is Action.UPDATE else None
-
-
-def _in_place(
-    found: Found, live: Database, wish: Wanted, base: Item, memory: Memory, rules: Rules
-) -> Item:
-    """Keep or update under the present name."""
-    target = merged(under_its_present_name(wish.database, live), live, rules.keeps_label)
-    if live.name == wish.name.value:
-        target = merged(wish.database, live, rules.keeps_label)
-    changes = changes_between(live, target)
-    if not changes:
-        return replace(
-            base, action=Action.KEEP, reason=Reason.UNCHANGED, message="registered as it should be"
-        )
-    written = memory.registrations.get(live.name)
-    if written is not None and written.arn != found.arn:
-        written = None
-    item = replace(
-        base,
-        action=Action.UPDATE,
-        reason=reason_for(changes, target, written, recreated=found.facts.recreated),
-        message=_changed_text(changes),
-        changes=changes,
-        database=target,
-        replaces=changes_origin(changes),
-    )
-    return _allowed(item, rules)
-
-
-def _allowed(item: Item, rules: Rules) -> Item:
-    """The item, or held, where the policy has no leave for it."""
-    needs_sync = item.removes
-    policy = rules.policy
-    if policy is WritePolicy.SYNC or (policy is WritePolicy.UPSERT_ONLY and not needs_sync):
-        return item
-    return replace(
-        item,
-        action=Action.HELD,
-        reason=Reason.POLICY,
-        name=item.previous_name or item.name,
-        previous_name=None,
-        message=f"{item.message}; policy {policy.value} does not allow it",
-        changes=(),
-        database=item.live,
-        replaces=False,
-    )
-
-
 def _goes_unready(wish: Wanted) -> bool:
     """True when the matcher requires users, lets go of caches without, and this is surely one."""
     matcher = wish.matcher
@@ -261,41 +166,7 @@ def _iam_block(wish: Wanted) -> Reason | None:
     return Reason.IAM_UNKNOWN if unknown else Reason.IAM_NOT_READY
 
 
-def _live_notes(found: Found, survey: Survey) -> tuple[Note, ...]:
-    notes = []
-    live = found.live
-    if live is not None and is_inherited(live, survey.situation.memory):
-        notes.append(inherited_note(live))
-    endpoint = found.facts.cache.endpoint
-    if endpoint is not None and isinstance(found.wish, Wanted):
-        half = survey.registry.half_renamed.get(found.arn)
-        own = {each.database.name for each in (live, half) if each is not None}
-        others = [name for name in survey.registry.by_uri.get(endpoint.uri, ()) if name not in own]
-        if others:
-            text = f"also registered as {', '.join(others)}"
-            notes.append(Note(NoteCode.SAME_URI_ELSEWHERE, endpoint.uri, text))
-    return tuple(notes)
-
-
-def is_inherited(live: Owned, memory: Memory) -> bool:
-    """True for a registration of ours that the journal does not know (R2)."""
-    known = memory.registrations.get(live.database.name)
-    return known is None or known.arn != live.cache.arn
-
-
-def inherited_note(live: Owned) -> Note:
-    """The note on an inherited registration."""
-    text = "registered by an earlier state file, host or shard; its misses count from now"
-    return Note(NoteCode.INHERITED, live.database.name, text)
-
-
 def _unready_text(found: Found) -> str:
     wish = found.wish
     findings = wish.iam.findings if isinstance(wish, Wanted) and wish.iam is not None else ()
     return findings[0].message if findings else "no user can log in with IAM"
-
-
-def _changed_text(changes: Iterable[Change]) -> str:
-    names = [change.field.rsplit("/", 1)[-1].replace("~1", "/") for change in changes]
-    shown = ", ".join(names[:4])
-    return f"differs in {shown}" + (f" and {len(names) - 4} more" if len(names) > 4 else "")

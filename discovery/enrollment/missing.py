@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from discovery.codes import Action, Reason, ScopeReason
-from discovery.enrollment.found import inherited_note, is_inherited
 from discovery.enrollment.item import Item
 from discovery.enrollment.registry import Owned
+from discovery.enrollment.remarks import inherited_note, is_inherited
 from discovery.enrollment.removal import Grounds, rule_on
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.survey import Survey

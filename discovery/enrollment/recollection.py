@@ -8,9 +8,9 @@ from datetime import datetime
 
 from discovery.codes import Action, IamVerdict, Reason
 from discovery.enrollment.facts import Facts, facts_of
-from discovery.enrollment.found import is_inherited
 from discovery.enrollment.item import Item
 from discovery.enrollment.ownership import parse_cache_arn
+from discovery.enrollment.remarks import is_inherited
 from discovery.enrollment.removal import RESTARTED_BY_NEW_RULES
 from discovery.enrollment.survey import Found, Survey
 from discovery.enrollment.wish import Blocked, Wanted

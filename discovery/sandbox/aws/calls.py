@@ -19,6 +19,7 @@ class Call:
     """As boto3 names it: `elasticache`, `resourcegroupstaggingapi`."""
     operation: str
     access_key_id: str
+    """Empty when the request was not signed; such a call has `?` for what it does not say."""
     error: str | None
     """The error code that was answered, `(reset)` or `(cut off)` for a broken answer, or None."""
     members: Mapping[str, Any]
@@ -28,7 +29,7 @@ class Call:
 class CallLog:
     """The latest calls, oldest first."""
 
-    def __init__(self, capacity: int = 200_000) -> None:
+    def __init__(self, capacity: int = 100_000) -> None:
         self._calls: deque[Call] = deque(maxlen=capacity)
 
     def __iter__(self) -> Iterator[Call]:

@@ -1,6 +1,7 @@
 """Faults on demand: what goes wrong, where, and how often."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -49,7 +50,8 @@ class Effect(StrEnum):
     LATER_PAGE_FAILS = "later-page-fails"
     """The first page is short and has a token; asking with it answers `code`, or INTERNAL."""
     OTHER_ACCOUNT = "other-account"
-    """AssumeRole answers keys and an ARN of `as_account`; those keys act there."""
+    """AssumeRole answers keys and an ARN of `as_account`, and those keys act there;
+    GetCallerIdentity names `as_account`."""
     OTHER_ARNS = "other-arns"
     """Every ARN in the answer names `as_account`."""
     NO_EMPTY_LISTS = "no-empty-lists"
@@ -111,6 +113,8 @@ def _problems(fault: Fault) -> Iterator[str]:
         yield "effect error needs a code"
     if fault.effect in (Effect.OTHER_ACCOUNT, Effect.OTHER_ARNS) and not fault.as_account:
         yield f"effect {fault.effect} needs as_account"
+    if fault.as_account is not None and not re.fullmatch("[0-9]{12}", fault.as_account):
+        yield "as_account has 12 digits"
     if fault.effect is Effect.LATENCY and fault.delay_s <= 0:
         yield "effect latency needs delay_s"
     if fault.page_size < 1:

@@ -85,8 +85,9 @@ class Shelf(Generic[T]):
         for key, change in tuple(self._changes.items()):
             if change.due_at > now:
                 continue
-            value = change.settle(self._values[key])
-            if value is None:
+            value = self._values.get(key)
+            settled = None if value is None else change.settle(value)
+            if settled is None:
                 self.drop(key)
             else:
-                self.put(key, value)
+                self.put(key, settled)

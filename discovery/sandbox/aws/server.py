@@ -1,6 +1,7 @@
 """The HTTP server of the simulated AWS, on loopback only."""
 
 import asyncio
+import ipaddress
 import socket
 import struct
 import threading
@@ -12,11 +13,13 @@ from aiohttp import web
 
 from discovery.sandbox.aws.calls import CallLog
 from discovery.sandbox.aws.control import PREFIX, Controls
+from discovery.sandbox.aws.distortion import Outcome
 from discovery.sandbox.aws.faults import FaultBoard
-from discovery.sandbox.aws.frontdoor import FrontDoor, Outcome
+from discovery.sandbox.aws.frontdoor import FrontDoor
 from discovery.sandbox.aws.wire.message import Request
 from discovery.sandbox.aws.world import World
 
+LOOPBACK = "127.0.0.1"
 _LARGEST_BODY = 1024 * 1024
 _RESET_AT_CLOSE = struct.pack("ii", 1, 0)
 
@@ -32,11 +35,14 @@ class SimulatedAws:
         self._controls = Controls(world, self.faults, self.calls)
 
     @asynccontextmanager
-    async def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+    async def serve(self, *, host: str = LOOPBACK, port: int = 0) -> AsyncIterator[str]:
         """Serves inside the `async with`, and answers the endpoint's URL; port 0 takes a free one.
 
-        Raises OSError when the port is taken.
+        Raises OSError when the port is taken, and ValueError for a host that is not loopback: the
+        keys to this cloud are no secret.
         """
+        if not ipaddress.IPv4Address(host).is_loopback:
+            raise ValueError(f"the sandbox serves on loopback only, not on {host}")
         runner = web.ServerRunner(web.Server(self._handle), shutdown_timeout=0.1)
         await runner.setup()
         try:
@@ -48,7 +54,7 @@ class SimulatedAws:
             await runner.cleanup()
 
     @contextmanager
-    def serve_in_thread(self, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    def serve_in_thread(self, *, host: str = LOOPBACK, port: int = 0) -> Iterator[str]:
         """As `serve`, from a thread with a loop of its own, for code that does not use asyncio."""
         started: Future[str] = Future()
         loop = asyncio.new_event_loop()

@@ -142,6 +142,12 @@ def test_broken_connections_and_bodies(cloud: Cloud) -> None:
     assert [call.error for call in cloud.aws.calls] == ["(reset)", "(cut off)", None]
 
 
+def test_an_error_answer_breaks_like_any_other(cloud: Cloud) -> None:
+    cloud.aws.faults.add(Fault(effect=Effect.RESET))
+    with pytest.raises(ConnectionClosedError):
+        cloud.client("elasticache").describe_serverless_caches(ServerlessCacheName="nobody")
+
+
 def test_html_and_empty_bodies(cloud: Cloud) -> None:
     cloud.aws.faults.add(Fault(effect=Effect.HTML, times=1))
     with pytest.raises(ClientError) as caught:
@@ -281,6 +287,10 @@ def test_a_role_that_answers_as_another_account(cloud: Cloud) -> None:
     client = cloud.client("sts")
     answer = client.assume_role(RoleArn=ROLE, RoleSessionName="test", ExternalId="a-shared-word")
     assert answer["AssumedRoleUser"]["Arn"].startswith(f"arn:aws:sts::{third}:")
+    cloud.aws.faults.add(
+        Fault(effect=Effect.OTHER_ACCOUNT, account=HUB, service="sts", as_account=third)
+    )
+    assert client.get_caller_identity()["Arn"] == f"arn:aws:iam::{third}:user/agent"
     key = cloud.assume()
     assert cloud.client("sts", key).get_caller_identity()["Account"] == third
     [cache] = ask(cloud, key=key)["ServerlessCaches"]
@@ -303,6 +313,7 @@ def test_arns_of_another_account(cloud: Cloud) -> None:
         ({"effect": "error"}, "needs a code"),
         ({"effect": "latency"}, "needs delay_s"),
         ({"effect": "other-arns"}, "needs as_account"),
+        ({"effect": "other-arns", "as_account": "1234"}, "12 digits"),
         ({"effect": "denied", "times": 0}, "times is at least 1"),
         ({"effect": "denied", "operation": "DescribeUsers"}, "needs its service"),
         ({"effect": "denied", "service": "tagging"}, "no service is called 'tagging'"),

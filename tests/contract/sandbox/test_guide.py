@@ -82,7 +82,7 @@ class Cli:
         return json.loads(done.stdout or "null")
 
     def together(self, *lines: str) -> list[Any]:
-        """The answers of commands that do not depend on each other: each takes a second to start."""
+        """The answers of independent commands: each takes a second to start."""
         with ThreadPoolExecutor() as threads:
             return list(threads.map(self, lines))
 

@@ -155,6 +155,8 @@ def test_requests_that_are_not_signed(cloud: Cloud, headers: dict[str, str]) -> 
     with caught.value as answer:
         assert answer.code == 403
         assert b"<Code>MissingAuthenticationToken</Code>" in answer.read()
+    [call] = cloud.aws.calls
+    assert (call.access_key_id, call.error) == ("", "MissingAuthenticationToken")
 
 
 def test_a_service_that_is_not_simulated(cloud: Cloud) -> None:

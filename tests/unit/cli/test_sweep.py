@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from discovery.reports.schema import committed_schema
 from discovery.sandbox.aws.faults import Effect, Fault
-from tests.unit.cli.rig import CONFIGURATION, HUB, MEMBER, VIRGINIA, Rig, Run
+from tests.unit.cli.rig import CONFIGURATION, HUB, MEMBER, SCRIPT, VIRGINIA, Rig, Run
 from tests.unit.cli.rig import rig as make_rig
 
 VALIDATOR = Draft202012Validator(committed_schema())
@@ -91,6 +92,7 @@ def test_another_plan_than_reviewed_is_exit_4(rig: Rig) -> None:
     run = rig.run("sweep", "--checksum", "0" * 64, "--format", "json")
     assert run.code == 4, run
     assert all(one["applied"] is None for one in document(run)["items"])
+    assert document(run)["checksum"] in run.err
     shown = rig.run("sweep", "--checksum", "0" * 64)
     assert "not the plan that --checksum names" in shown.out
     assert document(run)["checksum"] in shown.out
@@ -254,6 +256,23 @@ def test_only_part_of_the_cloud(rig: Rig) -> None:
     assert run.code == 0, run
     assert actions(document(run))["orders"] == "held/NOT_IN_RUN"
     assert actions(document(run))["legacy"] == "keep/UNCHANGED"
+
+
+def test_only_what_is_configured_can_be_named(rig: Rig) -> None:
+    run = rig.run("audit", "--only", f"{HUB}/ap-east-1", "--only", HUB)
+    assert run.code == 0, run
+    assert f"--only {HUB}/ap-east-1 fits no account and region" in run.err
+    assert f"--only {HUB} fits" not in run.err
+
+
+def test_closed_streams_lead_into_no_file(rig: Rig) -> None:
+    command = f"{' '.join(SCRIPT)} sweep --format json <&- >&- 2>&-"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=rig.directory, env=rig.environment, check=False, timeout=60
+    )
+    assert done.returncode == 0
+    status = rig.run("status", "--format", "json")
+    assert len(status.document["registrations"]) == 3
 
 
 def test_events_are_json_lines_when_nobody_watches(rig: Rig) -> None:

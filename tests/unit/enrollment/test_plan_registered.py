@@ -133,12 +133,6 @@ def test_deregister_unready_removes_on_complete_evidence(
     assert (item.action, item.reason) == expected
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="deregister_unready without `require` removes a registered cache, and the next sweep "
-    "registers it again: with `warn` it is never blocked",
-)
 def test_deregister_unready_has_no_effect_without_require() -> None:
     under = rules(matcher(iam_users=IamUsers.WARN, deregister_unready=True))
     assert found(cache(), under, users=UNREADY, live=None).action is A.CREATE

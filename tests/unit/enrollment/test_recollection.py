@@ -8,17 +8,16 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Action, IamVerdict, Reason, ScopeReason, ScopeStatus
+from discovery.codes import Action, IamVerdict, Reason, ScopeReason
 from discovery.enrollment.item import Item
 from discovery.enrollment.recollection import (
     Recollection,
     recollect,
-    scope_memories,
     sightings,
 )
 from discovery.enrollment.rules import Rules
 from discovery.model import UNKNOWN, Arn, Cache, Database, Scanned, Tags
-from state.records import Memory, Miss, Registration, ScopeMemory
+from state.records import Memory, Miss, Registration
 from tests.unit.enrollment.make import (
     EAST,
     UNREADY,
@@ -68,69 +67,13 @@ def after(
     return recollect(plan.survey, items, started_at=STARTED, rules_changed=rules_changed)
 
 
-# Scopes.
-
-FAILING = ScopeMemory(
-    scope=WEST,
-    last_attempt_at=NOW - 20 * MINUTE,
-    last_complete_at=NOW - 30 * MINUTE,
-    failing_since=NOW - 25 * MINUTE,
-    status=ScopeStatus.FAILED,
-    reason=ScopeReason.DENIED,
-    message="denied",
-    caches=7,
-)
-
-
-def scope_after(result: Scanned, before: ScopeMemory | None = FAILING) -> ScopeMemory:
-    known = memory(scopes={WEST: before} if before is not None else {})
-    (found,) = scope_memories([result], known, STARTED)
-    assert found.last_attempt_at == STARTED
-    return found
-
-
-def test_a_complete_scan_ends_a_failure_and_counts_the_caches() -> None:
-    found = scope_after(complete(WEST, cache()))
-    assert (found.status, found.reason) == (ScopeStatus.COMPLETE, None)
-    assert (found.last_complete_at, found.failing_since, found.caches) == (STARTED, None, 1)
-
-
-def test_a_failure_goes_on_since_it_began() -> None:
-    found = scope_after(failed(WEST, ScopeReason.TIMEOUT))
-    assert (found.status, found.reason) == (ScopeStatus.FAILED, ScopeReason.TIMEOUT)
-    assert found.failing_since == FAILING.failing_since
-    assert (found.last_complete_at, found.caches) == (FAILING.last_complete_at, 7)
-
-
-def test_a_first_failure_begins_now() -> None:
-    found = scope_after(failed(WEST), None)
-    assert (found.failing_since, found.last_complete_at, found.caches) == (STARTED, None, None)
-
-
-def test_a_region_that_was_switched_off_does_not_fail() -> None:
-    found = scope_after(skipped(WEST, ScopeReason.REGION_NOT_ENABLED))
-    assert (found.status, found.failing_since) == (ScopeStatus.SKIPPED, None)
-
-
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a scope that is left alone because it failed forgets since when: `unread since 09:14` "
-    "starts again after each BACKING_OFF",
-)
-@pytest.mark.parametrize("reason", [ScopeReason.BACKING_OFF, ScopeReason.NOT_IN_RUN])
-def test_a_failing_scope_that_is_not_asked_goes_on_failing(reason: ScopeReason) -> None:
-    assert scope_after(skipped(WEST, reason)).failing_since == FAILING.failing_since
-
-
 # Caches.
 
 
 def test_a_cache_seen_for_the_first_time() -> None:
     of = cache(tags=tagged(env="prod"))
     (found,) = after(of, listed=[]).caches_seen
-    fresh = remembered(of, first_seen_at=STARTED, last_seen_at=STARTED)
-    assert found == fresh
+    assert found == remembered(of, first_seen_at=STARTED, last_seen_at=STARTED)
     assert found.tags == Tags({"env": "prod"}, NOW, confirmed=False)
 
 
@@ -181,7 +124,10 @@ def test_a_cache_is_forgotten_on_evidence_once_nothing_is_registered(
 def test_a_scan_without_a_plan_is_remembered_but_for_recreated_caches() -> None:
     again = cache("again", created_at=NOW)
     known = memory(caches=[BEFORE, remembered(cache("again", created_at=CREATED))])
-    results = [complete(WEST, cache(tags=UNKNOWN), again, cache("new")), failed(EAST)]
+    results: list[Scanned] = [
+        complete(WEST, cache(tags=UNKNOWN), again, cache("new")),
+        failed(EAST),
+    ]
     found = {each.name: each for each in sightings(results, known, STARTED)}
     assert set(found) == {"orders", "new"}
     assert found["orders"] == replace(BEFORE, last_seen_at=STARTED)
@@ -294,7 +240,9 @@ def test_unread_tags_neither_confirm_nor_refute_a_miss() -> None:
     assert miss_after(cache(tags=UNKNOWN), before=UNMATCHED, under=PROD) == UNMATCHED
 
 
-@pytest.mark.parametrize(("before", "kept"), [(UNMATCHED, False), (GONE, True)], ids=str)
+@pytest.mark.parametrize(
+    ("before", "kept"), [(UNMATCHED, False), (GONE, True)], ids=["UNMATCHED", "ABSENT"]
+)
 def test_new_matchers_drop_what_the_old_ones_counted(before: Miss, kept: bool) -> None:
     found = miss_after(before=before, instead=[failed(WEST)], rules_changed=True)
     assert found == (before if kept else None)

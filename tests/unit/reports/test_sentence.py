@@ -33,14 +33,14 @@ ONE = report(item(Action.CREATE, Reason.NEW))
         ),
         pytest.param(
             carried_out(full_report()),
-            "2 caches in 1 account; 1 created, 2 updated, 1 removed, 2 need someone, 1 waiting to be removed; "
-            "1 scope unread since 09:14",
+            "2 caches in 1 account; 1 created, 2 updated, 1 removed, 2 need someone, "
+            "1 waiting to be removed; 1 scope unread since 09:14",
             id="sweep",
         ),
         pytest.param(
             carried_out(full_report(), failed="orders"),
-            "2 caches in 1 account; 2 updated, 1 removed, 1 failed, 2 need someone, 1 waiting to be removed; "
-            "1 scope unread since 09:14",
+            "2 caches in 1 account; 2 updated, 1 removed, 1 failed, 2 need someone, "
+            "1 waiting to be removed; 1 scope unread since 09:14",
             id="a-call-failed",
         ),
         pytest.param(

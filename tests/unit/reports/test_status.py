@@ -118,7 +118,9 @@ def test_the_table_lists_unread_scopes_and_waiting_removals() -> None:
     text = table(STATUS)
     flat = " ".join(text.split())
     assert "1 read, 1 unread" in text
-    assert r"DENIED · failing since 09:14 · 3 caches at 2026-11-22 09:14 AWS said no\x1b[2J." in flat
+    assert (
+        r"DENIED · failing since 09:14 · 3 caches at 2026-11-22 09:14 AWS said no\x1b[2J." in flat
+    )
     assert "ABSENT for 1 scan, since 09:14" in flat
     assert "! unfinished create of orders-" in text
     assert "Last sweep 2026-11-23 09:24:07 UTC, exit 3, some scopes unread" in text

@@ -100,7 +100,11 @@ def test_answers(service: str, operation: str, data: st.DataObject) -> None:
     members = data.draw(values(model.output_shape, flat=metadata["protocol"] != "json"))
     answer = protocol.write(model, members, "a-request")
     parsed = create_parser(metadata["protocol"]).parse(
-        {"body": answer.body, "headers": dict(answer.headers), "status_code": answer.status},
+        {
+            "body": answer.body,
+            "headers": {name.lower(): value for name, value in answer.headers},
+            "status_code": answer.status,
+        },
         model.output_shape,
     )
     about = parsed.pop("ResponseMetadata")

@@ -204,6 +204,8 @@ def _check_members(ask: Ask, engine: str, user_ids: tuple[str, ...]) -> None:
             "User group needs to contain a user with the user name default.",
         )
     for user in members:
+        if user.status == "deleting":
+            raise Modelled("UserNotFoundFault", f"User {user.id} is being deleted.")
         if engine == "redis" and user.engine != "redis":
             raise invalid_value(
                 f"User {user.id} of engine {user.engine} cannot be in a redis group"

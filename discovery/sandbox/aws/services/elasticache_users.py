@@ -1,11 +1,11 @@
 """Users of ElastiCache.
 
-Source of the rules: reference aws-elasticache.md §4; messages where known: terraform-provider-aws
-#24273, provider-upjet-aws #151, terraform-aws-elasticache #65.
+Source of the rules: reference aws-elasticache.md §4; of the message about IAM users:
+terraform-aws-elasticache #65.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from discovery.sandbox.aws.access_string import expanded
@@ -22,6 +22,10 @@ from discovery.sandbox.aws.services.elasticache import (
     page_size,
     service,
 )
+from discovery.sandbox.aws.services.elasticache_authentication import (
+    Authentication,
+    read_authentication,
+)
 from discovery.sandbox.aws.services.service import Ask, Given
 from discovery.sandbox.aws.values import User, UserGroup
 
@@ -32,21 +36,6 @@ BUILT_IN = "default"
 """The service's own user: it cannot be changed or deleted."""
 
 MINIMUM_VERSIONS: Mapping[str, str] = {"redis": "6.0", "valkey": "7.2"}
-
-_INPUT_TYPES: Mapping[str, str] = {
-    "password": "password",
-    "no-password-required": "no-password",
-    "iam": "iam",
-}
-"""Authentication types as requests spell them, and as answers do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Authentication:
-    """How a user proves to be the one."""
-
-    type: str
-    password_count: int = 0
 
 
 def described(ask: Ask, user: User) -> Mapping[str, Any]:
@@ -116,7 +105,7 @@ def create(ask: Ask) -> Mapping[str, Any]:
         raise Modelled("UserAlreadyExistsFault", f"User {user_id} already exists.")
     if len(region.users) >= QUOTA:
         raise Modelled("UserQuotaExceededFault", f"At most {QUOTA} users are allowed.")
-    authentication = _authentication(given)
+    authentication = read_authentication(given)
     if authentication is None:
         raise invalid_value(
             "No password was provided. If you want to create/update the user without password, "
@@ -145,18 +134,19 @@ def modify(ask: Ask) -> Mapping[str, Any]:
     user = find(ask, given.text("UserId"))
     _check_active(user)
     _check_not_built_in(user)
-    authentication = _authentication(given) or Authentication(
+    authentication = read_authentication(given) or Authentication(
         user.authentication, user.password_count
     )
     modified = replace(
         user,
         status="modifying",
-        engine=_new_engine(ask, user),
+        engine=_new_engine(given, user),
         access_string=_new_access_string(given, user),
         authentication=authentication.type,
         password_count=authentication.password_count,
     )
     _check(modified)
+    _check_groups(modified, _groups_with(ask, user))
     ask.region.users.put(user.id, modified, Change(ask.now + ask.region.pace.modifying, _active))
     return described(ask, modified)
 
@@ -167,11 +157,7 @@ def delete(ask: Ask) -> Mapping[str, Any]:
     user = find(ask, ask.given.text("UserId"))
     _check_not_built_in(user)
     _check_active(user)
-    member_of = [
-        group
-        for group in ask.region.groups.values()
-        if user.id in (*group.user_ids, *group.adding) and group.status != "deleting"
-    ]
+    member_of = _groups_with(ask, user)
     for group in member_of:
         if group.engine == "redis" and user.name == "default":
             raise Modelled(
@@ -197,39 +183,6 @@ def _active(user: User) -> User:
     return replace(user, status="active")
 
 
-def _authentication(given: Given) -> Authentication | None:
-    mode = given.structure("AuthenticationMode")
-    if "AuthenticationMode" in given and ("NoPasswordRequired" in given or "Passwords" in given):
-        raise invalid_combination(
-            "AuthenticationMode cannot be used with Passwords or NoPasswordRequired"
-        )
-    passwords = given.texts("Passwords") + mode.texts("Passwords")
-    if "AuthenticationMode" in given:
-        kind = _INPUT_TYPES.get(mode.text("Type"))
-        if kind is None:
-            raise invalid_value(
-                f"Input Authentication type: {mode.maybe_text('Type') or 'null'} is not in the "
-                f"allowed list: [{','.join(_INPUT_TYPES)}]"
-            )
-    elif given.flag("NoPasswordRequired"):
-        kind = "no-password"
-    elif passwords:
-        kind = "password"
-    else:
-        return None
-    _check_passwords(kind, passwords)
-    return Authentication(kind, len(passwords))
-
-
-def _check_passwords(kind: str, passwords: tuple[str, ...]) -> None:
-    if kind != "password" and passwords:
-        raise invalid_combination(f"Passwords cannot be used with authentication type: {kind}")
-    if kind == "password" and not 1 <= len(passwords) <= 2:
-        raise invalid_value("A user has one or two passwords.")
-    if not all(16 <= len(password) <= 128 for password in passwords):
-        raise invalid_value("Passwords length must be between 16-128 characters.")
-
-
 def _access_string(text: str) -> str:
     try:
         return expanded(text)
@@ -247,16 +200,27 @@ def _new_access_string(given: Given, user: User) -> str:
     return user.access_string
 
 
-def _new_engine(ask: Ask, user: User) -> str:
-    engine = rbac_engine(ask.given.text("Engine", user.engine))
-    if engine == user.engine:
-        return engine
-    if engine == "redis":
+def _new_engine(given: Given, user: User) -> str:
+    engine = rbac_engine(given.text("Engine", user.engine))
+    if (user.engine, engine) == ("valkey", "redis"):
         raise invalid_combination("Engine valkey cannot be changed to redis")
-    for group in ask.region.groups.values():
-        if user.id in group.user_ids and group.engine == "redis":
-            raise invalid_combination(f"User group {group.id} has engine redis")
     return engine
+
+
+def _groups_with(ask: Ask, user: User) -> list[UserGroup]:
+    return [
+        group
+        for group in ask.region.groups.values()
+        if user.id in (*group.user_ids, *group.adding) and group.status != "deleting"
+    ]
+
+
+def _check_groups(user: User, groups: list[UserGroup]) -> None:
+    for group in groups:
+        if (group.engine, user.engine) == ("redis", "valkey"):
+            raise invalid_combination(f"User group {group.id} of the user has engine redis")
+        if (group.engine, user.authentication) == ("valkey", "no-password"):
+            raise invalid_combination(f"User group {group.id} of the user has engine valkey")
 
 
 def _check(user: User) -> None:

@@ -81,7 +81,7 @@ class Ask:
     mint: TokenMint
     paging: PagingFault
     acts_as: str | None
-    """For AssumeRole: the account that a fault makes the role answer as."""
+    """For STS: the account that a fault makes it answer as."""
 
     def page(
         self,

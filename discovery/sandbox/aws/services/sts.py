@@ -43,7 +43,9 @@ def _account_of_role(given: Given) -> str | None:
 @service.operation("GetCallerIdentity")
 def get_caller_identity(ask: Ask) -> Mapping[str, Any]:
     """Account, ARN and id of the key's owner."""
-    return {"Account": ask.account.id, "Arn": ask.key.principal_arn, "UserId": ask.key.user_id}
+    account_id = ask.acts_as or ask.account.id
+    arn = ask.key.principal_arn.replace(f":{ask.account.id}:", f":{account_id}:")
+    return {"Account": account_id, "Arn": arn, "UserId": ask.key.user_id}
 
 
 @service.operation("AssumeRole", subject=_account_of_role)

@@ -1,0 +1,136 @@
+"""How a sweep ends: its report, and what state is to remember of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from discovery.config.model import Config
+from discovery.enrollment.checksum import checksum_of
+from discovery.enrollment.chronicle import chronicle
+from discovery.enrollment.guard import GuardVerdict
+from discovery.enrollment.item import Item
+from discovery.enrollment.plan import Plan
+from discovery.enrollment.recollection import recollect, scope_memories, sightings
+from discovery.enrollment.removal import rules_changed
+from discovery.enrollment.rules import Rules
+from discovery.model import AccountId, Region, Scanned, Scope
+from discovery.reports.exit import exit_code
+from discovery.reports.report import Report
+from state.records import Memory, StateIdentity, SweepOutcome, SweepRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """What a sweep found out and did, as far as it came."""
+
+    sweep_id: str
+    started_at: datetime
+    finished_at: datetime
+    dry_run: bool
+    results: tuple[Scanned, ...]
+    plan: Plan | None
+    """None: it never came to a plan."""
+    items: tuple[Item, ...]
+    memory: Memory
+    """As the plan saw it."""
+    rules: Rules
+    whole: bool
+    """False when it was about a part of the scopes only."""
+    error: str | None = None
+    interrupted: bool = False
+    plan_changed: bool = False
+
+
+def report_of(course: Course, config: Config, endpoints: dict[str, str]) -> Report:
+    """The report of a sweep as far as it came."""
+    failing = scope_memories(course.results, course.memory, course.started_at)
+    text = "interrupted; what was not done yet stays as it was" if course.interrupted else ""
+    return Report(
+        sweep_id=course.sweep_id,
+        started_at=course.started_at,
+        finished_at=course.finished_at,
+        dry_run=course.dry_run,
+        checksum=course.plan.checksum if course.plan is not None else checksum_of(()),
+        endpoints=endpoints,
+        scopes=course.results,
+        items=course.items,
+        guard=course.plan.guard if course.plan is not None else _unasked(course.rules),
+        failing_since={
+            each.scope: each.failing_since for each in failing if each.failing_since is not None
+        },
+        expected_failures=expected_failures(config),
+        error=course.error,
+        plan_changed=course.plan_changed,
+        interrupted=course.interrupted,
+        stop_message=text,
+    )
+
+
+def _unasked(rules: Rules) -> GuardVerdict:
+    return GuardVerdict(
+        refused=False,
+        code=None,
+        removals=0,
+        population=0,
+        limit=0,
+        window=rules.budget.window,
+        message="not asked: there is no plan",
+    )
+
+
+def outcome_of(course: Course, report: Report, identity: StateIdentity) -> SweepOutcome:
+    """What state is to remember of a sweep. One without a plan leaves its scopes and caches."""
+    memory = course.memory
+    record = SweepRecord(
+        sweep_id=course.sweep_id,
+        started_at=course.started_at,
+        finished_at=course.finished_at,
+        complete=report.complete,
+        exit_code=int(exit_code(report)),
+        checksum=report.checksum,
+        summary=report.summary,
+    )
+    if course.plan is None:
+        return SweepOutcome(
+            record=record,
+            identity=identity,
+            finished=False,
+            scopes=scope_memories(course.results, memory, course.started_at),
+            caches_seen=sightings(course.results, memory, course.started_at),
+        )
+    known = recollect(
+        course.plan.survey,
+        course.items,
+        started_at=course.started_at,
+        rules_changed=rules_changed(memory, course.rules),
+    )
+    return SweepOutcome(
+        record=record,
+        identity=identity,
+        matching_digest=_digest(course),
+        scopes=known.scopes,
+        caches_seen=known.caches_seen,
+        caches_gone=known.caches_gone,
+        registrations_forgotten=known.registrations_forgotten,
+        registrations_inherited=known.registrations_inherited,
+        misses=known.misses,
+        history=chronicle(course.items, memory, sweep_id=course.sweep_id, at=course.finished_at),
+    )
+
+
+def _digest(course: Course) -> str:
+    """The digest to remember: a sweep over a part has not judged every registration by the new
+    rules, so they stay new until a whole one has."""
+    if course.whole:
+        return course.rules.matching_digest
+    return course.memory.matching_digest or ""
+
+
+def expected_failures(config: Config) -> frozenset[Scope]:
+    """The scopes of `aws.expected_failures`; one without a region is the whole account."""
+    parts = (entry.partition("/") for entry in config.aws.expected_failures)
+    return frozenset(
+        Scope(AccountId(account), Region(region) if region else None)
+        for account, _, region in parts
+    )

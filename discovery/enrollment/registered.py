@@ -1,0 +1,117 @@
+"""The items of caches that are wanted and registered: kept, updated, renamed (design R7, R12)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from discovery.codes import Action, Reason
+from discovery.enrollment.contention import Loss
+from discovery.enrollment.item import Item
+from discovery.enrollment.registry import Owned
+from discovery.enrollment.resource import changes_between, merged
+from discovery.enrollment.rules import Rules, WritePolicy
+from discovery.enrollment.survey import Found, Survey
+from discovery.enrollment.update import changes_origin, reason_for, under_its_present_name
+from discovery.enrollment.wish import Wanted
+from discovery.model import Change, Database
+from state.records import Memory
+
+
+def registered_item(
+    found: Found,
+    live: Owned,
+    wish: Wanted,
+    loss: Loss | None,
+    base: Item,
+    survey: Survey,
+    rules: Rules,
+) -> tuple[Item, Item | None]:
+    stays = _in_place(found, live.database, wish, base, survey.situation.memory, rules)
+    if live.database.name == wish.name.value:
+        return stays, None
+    if loss is not None:
+        text = f"it is to be named {wish.name.value}, but {loss.message}"
+        return replace(base, action=Action.BLOCKED, reason=loss.reason, message=text), None
+    target = replace(merged(wish.database, live.database, rules.keeps_label), revision="")
+    renamed = replace(
+        base,
+        action=Action.UPDATE,
+        reason=Reason.RENAMED,
+        name=wish.name.value,
+        previous_name=live.database.name,
+        message=f"its name is now {wish.name.value}",
+        changes=changes_between(live.database, target),
+        database=target,
+    )
+    allowed = _allowed(renamed, rules)
+    return allowed, stays if allowed is renamed and stays.action is Action.UPDATE else None
+
+
+def _in_place(
+    found: Found, live: Database, wish: Wanted, base: Item, memory: Memory, rules: Rules
+) -> Item:
+    """Keep or update under the present name."""
+    target = merged(under_its_present_name(wish.database, live), live, rules.keeps_label)
+    if live.name == wish.name.value:
+        target = merged(wish.database, live, rules.keeps_label)
+    changes = changes_between(live, target)
+    if not changes:
+        return replace(
+            base, action=Action.KEEP, reason=Reason.UNCHANGED, message="registered as it should be"
+        )
+    written = memory.registrations.get(live.name)
+    if written is not None and written.arn != found.arn:
+        written = None
+    item = replace(
+        base,
+        action=Action.UPDATE,
+        reason=reason_for(changes, target, written, recreated=found.facts.recreated),
+        message=_changed_text(changes),
+        changes=changes,
+        database=target,
+        replaces=changes_origin(changes),
+    )
+    return _allowed(item, rules)
+
+
+def finished_rename(live: Owned, wish: Wanted, base: Item, survey: Survey, rules: Rules) -> Item:
+    old = survey.registry.half_renamed[live.cache.arn]
+    target = merged(
+        under_its_present_name(wish.database, live.database), live.database, rules.keeps_label
+    )
+    return replace(
+        base,
+        action=Action.UPDATE,
+        reason=Reason.RENAMED,
+        previous_name=old.database.name,
+        message="an interrupted rename is finished: the old name goes",
+        changes=(Change("/metadata/name", old.database.name, live.database.name),),
+        database=target,
+        live=old.database,
+    )
+
+
+def _allowed(item: Item, rules: Rules) -> Item:
+    """The item, or held, where the policy has no leave for it."""
+    needs_sync = item.removes
+    policy = rules.policy
+    if policy is WritePolicy.SYNC or (policy is WritePolicy.UPSERT_ONLY and not needs_sync):
+        return item
+    return replace(
+        item,
+        action=Action.HELD,
+        reason=Reason.POLICY,
+        name=item.previous_name or item.name,
+        previous_name=None,
+        message=f"{item.message}; policy {policy.value} does not allow it",
+        changes=(),
+        database=item.live,
+        replaces=False,
+    )
+
+
+def _changed_text(changes: Iterable[Change]) -> str:
+    names = [change.field.rsplit("/", 1)[-1].replace("~1", "/") for change in changes]
+    shown = ", ".join(names[:4])
+    return f"differs in {shown}" + (f" and {len(names) - 4} more" if len(names) > 4 else "")

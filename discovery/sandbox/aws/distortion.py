@@ -1,0 +1,97 @@
+"""What faults do to a call that is answered: pages, ARNs, lists, bodies, connections."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from discovery.sandbox.aws.faults import Effect, Fault
+from discovery.sandbox.aws.paging import PagingFault
+from discovery.sandbox.aws.wire.message import Answer
+
+_TOKENS = ("NextToken", "Marker", "PaginationToken")
+_HTML = b"<html><head><title>Error</title></head><body><h1>Service unavailable</h1></body></html>"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An answer, and what becomes of it on its way."""
+
+    answer: Answer
+    delay_s: float = 0.0
+    cut_off: bool = False
+    reset: bool = False
+
+    @property
+    def ending(self) -> str | None:
+        """How it ends when not as it should, for the call log."""
+        return "(reset)" if self.reset else "(cut off)" if self.cut_off else None
+
+
+def is_later_page(members: Mapping[str, Any]) -> bool:
+    """Whether the input has a page token."""
+    return any(members.get(token) for token in _TOKENS)
+
+
+def paging_fault(struck: tuple[Fault, ...]) -> PagingFault:
+    """How the faults that struck change the pages."""
+    effects = {fault.effect for fault in struck}
+    limits = [fault.page_size for fault in struck if fault.effect is Effect.SHORT_PAGES]
+    if Effect.LATER_PAGE_FAILS in effects:
+        limits.append(1)
+    if Effect.EMPTY_FIRST_PAGE in effects:
+        limits.append(0)
+    return PagingFault(
+        limit=min(limits, default=None),
+        always_more=bool(effects & {Effect.LATER_PAGE_FAILS, Effect.EMPTY_FIRST_PAGE}),
+        repeat_token=Effect.REPEATED_TOKEN in effects,
+    )
+
+
+def other_account(struck: tuple[Fault, ...]) -> str | None:
+    """The account that STS answers as, when it is not the right one."""
+    return next((f.as_account for f in struck if f.effect is Effect.OTHER_ACCOUNT), None)
+
+
+def twisted(
+    result: Mapping[str, Any], struck: tuple[Fault, ...], account_id: str
+) -> Mapping[str, Any]:
+    """The output, changed by the faults that struck."""
+    for fault in struck:
+        if fault.effect is Effect.OTHER_ARNS:
+            result = _with_arns_of(result, account_id, str(fault.as_account))
+        if fault.effect is Effect.NO_EMPTY_LISTS:
+            result = {k: v for k, v in result.items() if not (isinstance(v, list) and not v)}
+    return result
+
+
+def _with_arns_of(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _with_arns_of(each, old, new) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_arns_of(each, old, new) for each in value]
+    if isinstance(value, str) and value.startswith("arn:"):
+        return value.replace(f":{old}:", f":{new}:")
+    return value
+
+
+def broken(answer: Answer, struck: tuple[Fault, ...]) -> Outcome:
+    """The answer, and what the faults that struck do to it on its way."""
+    outcome = Outcome(answer, delay_s=sum(f.delay_s for f in struck if f.effect is Effect.LATENCY))
+    for fault in struck:
+        match fault.effect:
+            case Effect.HTML:
+                page = Answer(fault.status or 500, "text/html", _HTML)
+                outcome = replace(outcome, answer=page)
+            case Effect.EMPTY_BODY:
+                bare = replace(answer, status=fault.status or 200, body=b"")
+                outcome = replace(outcome, answer=bare)
+            case Effect.TRUNCATED:
+                half = replace(answer, body=answer.body[: len(answer.body) // 2])
+                outcome = replace(outcome, answer=half)
+            case Effect.CUT_OFF:
+                outcome = replace(outcome, cut_off=True)
+            case Effect.RESET:
+                outcome = replace(outcome, reset=True)
+            case _:
+                pass
+    return outcome

@@ -1,0 +1,62 @@
+"""How a user of ElastiCache logs in, as requests say it.
+
+Source of the messages: terraform-provider-aws #24273, provider-upjet-aws #151.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from discovery.sandbox.aws.services.elasticache import invalid_combination, invalid_value
+from discovery.sandbox.aws.services.service import Given
+
+_INPUT_TYPES: Mapping[str, str] = {
+    "password": "password",
+    "no-password-required": "no-password",
+    "iam": "iam",
+}
+"""Authentication types as requests spell them, and as answers do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """How a user proves to be the one."""
+
+    type: str
+    password_count: int = 0
+
+
+def read_authentication(given: Given) -> Authentication | None:
+    """The way to log in that a request names; None when it names none.
+
+    Raises InvalidParameterValue or InvalidParameterCombination.
+    """
+    mode = given.structure("AuthenticationMode")
+    if "AuthenticationMode" in given and ("NoPasswordRequired" in given or "Passwords" in given):
+        raise invalid_combination(
+            "AuthenticationMode cannot be used with Passwords or NoPasswordRequired"
+        )
+    passwords = given.texts("Passwords") + mode.texts("Passwords")
+    if "AuthenticationMode" in given:
+        kind = _INPUT_TYPES.get(mode.text("Type"))
+        if kind is None:
+            raise invalid_value(
+                f"Input Authentication type: {mode.maybe_text('Type') or 'null'} is not in the "
+                f"allowed list: [{','.join(_INPUT_TYPES)}]"
+            )
+    elif given.flag("NoPasswordRequired"):
+        kind = "no-password"
+    elif passwords:
+        kind = "password"
+    else:
+        return None
+    _check_passwords(kind, passwords)
+    return Authentication(kind, len(passwords))
+
+
+def _check_passwords(kind: str, passwords: tuple[str, ...]) -> None:
+    if kind != "password" and passwords:
+        raise invalid_combination(f"Passwords cannot be used with authentication type: {kind}")
+    if kind == "password" and not 1 <= len(passwords) <= 2:
+        raise invalid_value("A user has one or two passwords.")
+    if not all(16 <= len(password) <= 128 for password in passwords):
+        raise invalid_value("Passwords length must be between 16-128 characters.")

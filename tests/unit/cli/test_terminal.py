@@ -1,0 +1,58 @@
+"""On a terminal: colours and progress, unless they are not wanted."""
+
+import os
+import pty
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.rig import SCRIPT, Rig
+from tests.unit.cli.rig import rig as make_rig
+
+COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7]m")
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with make_rig(tmp_path) as made:
+        yield made
+
+
+def on_a_terminal(rig: Rig, *arguments: str, **environment: str) -> str:
+    """What a terminal receives from a command whose stdout and stderr it is."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*SCRIPT, *arguments],
+        cwd=rig.directory,
+        env={**rig.environment, "TERM": "xterm", "COLUMNS": "80", **environment},
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    received = b""
+    while True:
+        try:
+            received += os.read(ours, 65536)
+        except OSError:  # the last writer is gone
+            break
+    os.close(ours)
+    assert process.wait(timeout=30) == 0
+    return received.decode()
+
+
+def test_a_person_sees_progress_and_colours_and_no_events(rig: Rig) -> None:
+    received = on_a_terminal(rig, "audit")
+    assert "Reading AWS" in received
+    assert COLOUR.search(received)
+    assert "audit.finished" not in received
+    assert "3 caches in 1 account; 3 would be created" in received
+
+
+def test_no_color_is_honoured(rig: Rig) -> None:
+    received = on_a_terminal(rig, "audit", "-v", NO_COLOR="1")
+    assert not COLOUR.search(received)
+    assert "audit.finished" in received
+    assert "+ create" in received
