@@ -55,5 +55,4 @@ def widened(rules: Rules, *, allow_mass_removal: int | None, prune: bool) -> Rul
         rules = replace(rules, removes_out_of_scope=True)
     if allow_mass_removal is None:
         return rules
-    budget = replace(rules.budget, max_count=allow_mass_removal, max_percent=100, allow_empty=True)
-    return replace(rules, budget=budget)
+    return replace(rules, budget=rules.budget.widened(allow_mass_removal))

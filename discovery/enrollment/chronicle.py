@@ -11,6 +11,7 @@ from datetime import datetime
 from discovery.codes import IamVerdict
 from discovery.enrollment.facts import is_recreated
 from discovery.enrollment.item import Item
+from discovery.enrollment.recollection import says_nothing
 from discovery.model import Cache
 from state.records import HistoryEntry, Memory, Miss, RememberedCache
 
@@ -53,6 +54,8 @@ def _sighting(found: Cache, before: RememberedCache | None, item: Item) -> Itera
 
 
 def _verdict(item: Item, before: RememberedCache | None) -> Iterator[str]:
+    if item.found is None or is_recreated(item.found, before):
+        return
     now = item.iam.verdict if item.iam is not None else IamVerdict.UNKNOWN
     then = before.iam_verdict if before is not None else None
     if then is not None and now is not IamVerdict.UNKNOWN and now is not then:
@@ -63,5 +66,5 @@ def _missing(item: Item, before: Miss | None) -> Iterator[str]:
     same = before is not None and before.reason is item.grounds
     if item.grounds is not None and not same:
         yield f"missed for the first time: {item.message}"
-    elif item.grounds is None and before is not None and item.found is not None:
+    elif before is not None and item.found is not None and not same and not says_nothing(item):
         yield f"came back after {before.scans} scans as {before.reason.value}"

@@ -105,13 +105,13 @@ def _user_finding(user_id: str, user: CacheUser | None, group: UserGroup) -> Fin
     if user is None:
         text = f"user {user_id} is in group {group.group_id}, but AWS does not list it"
         return Finding(FindingCode.USER_MISSING, Severity.WARNING, user_id, text)
+    if user.status not in _WORKING:
+        text = f"user {user_id} is {user.status or 'in no known state'}, not active"
+        return Finding(FindingCode.USER_NOT_ACTIVE, Severity.WARNING, user_id, text)
     if user.authentication != "iam":
         kind = user.authentication or "an unknown way"
         text = f"user {user_id} authenticates by {kind}, not by IAM"
         return Finding(FindingCode.USER_NOT_IAM, Severity.INFO, user_id, text)
-    if user.status not in _WORKING:
-        text = f"user {user_id} is {user.status or 'in no known state'}, not active"
-        return Finding(FindingCode.USER_NOT_ACTIVE, Severity.WARNING, user_id, text)
     if user.user_id != user.user_name:
         text = f"user {user_id} has another name than id; IAM needs them equal"
         return Finding(FindingCode.USER_ID_NAME_MISMATCH, Severity.WARNING, user_id, text)

@@ -30,6 +30,8 @@ class Loss:
     action: Action
     reason: Reason
     message: str
+    holder: ResourceName | None = None
+    """What stands in the name; the item of the cache shows it."""
 
 
 def settle(contenders: Iterable[Contender], registry: Registry) -> Mapping[Arn, Loss]:
@@ -55,7 +57,8 @@ def _held_by_another(contender: Contender, registry: Registry) -> Loss | None:
     owner = registry.owner_of(others[0])
     if contender.registered_as is not None or isinstance(owner, CacheArn):
         return Loss(Action.BLOCKED, Reason.NAME_COLLISION, _taken(others[0], owner))
-    return Loss(Action.CONFLICT, Reason(owner.value), _taken(others[0], owner))
+    text = _taken(others[0], owner)
+    return Loss(Action.CONFLICT, Reason(owner.value), text, holder=others[0].name)
 
 
 def _between(several: list[Contender]) -> dict[Arn, Loss]:

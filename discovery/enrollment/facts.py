@@ -9,7 +9,7 @@ from discovery.codes import IamVerdict, NoteCode
 from discovery.enrollment.ownership import IAM_LABEL
 from discovery.model import UNKNOWN, Cache, Database, Note, Tags, UnknownType
 from matchers.keys import is_reserved
-from state.records import RememberedCache
+from state.records import Registration, RememberedCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +17,11 @@ class Facts:
     """One cache as judged: what this scan read, else what was read last."""
 
     cache: Cache
-    """Its tags and VPC are filled in from memory where the scan did not read them."""
+    """Its VPC is filled in where the scan did not read it."""
     tags: Mapping[str, str] | UnknownType
     tags_read_now: bool
+    vpc_by_label: bool
+    """True when only a label of the registration, which anybody may edit, tells the VPC."""
     last_verdict: IamVerdict | None
     """The last verdict that rested on complete evidence."""
     recreated: bool
@@ -34,47 +36,74 @@ def is_recreated(cache: Cache, remembered: RememberedCache | None) -> bool:
     return remembered.created_at != cache.created_at
 
 
-def facts_of(cache: Cache, remembered: RememberedCache | None, live: Database | None) -> Facts:
-    """Fills in what was not read; nothing of an earlier cache under the same ARN is used."""
+def facts_of(
+    cache: Cache,
+    remembered: RememberedCache | None,
+    live: Database | None,
+    written: Registration | None = None,
+) -> Facts:
+    """Fills in what was not read; nothing of an earlier cache under the same ARN is used.
+
+    `written` is what the journal knows of `live`, None if it does not know it.
+    """
     recreated = is_recreated(cache, remembered)
     before = None if recreated else remembered
-    registered = None if recreated else live
-    tags, notes = _tags(cache, before, registered)
-    vpc_id, vpc_notes = _vpc(cache, before, registered)
+    registered = None if recreated or _is_of_an_earlier_cache(cache, written) else live
+    tags, tag_notes = _tags(cache, before, live, registered)
+    vpc_id, vpc_by_label, vpc_notes = _vpc(cache, before, registered)
     return Facts(
         cache=replace(cache, vpc_id=vpc_id),
         tags=tags,
         tags_read_now=cache.tags is not UNKNOWN,
+        vpc_by_label=vpc_by_label,
         last_verdict=_last_verdict(before, registered),
         recreated=recreated,
-        notes=notes + vpc_notes,
+        notes=tag_notes + vpc_notes,
     )
 
 
+def likely_tags(cache: Cache, remembered: RememberedCache | None) -> Mapping[str, str]:
+    """The tags just read, else those remembered of this very cache, else none."""
+    if cache.tags is not UNKNOWN:
+        return cache.tags.values
+    if remembered is None or remembered.tags is None or is_recreated(cache, remembered):
+        return {}
+    return remembered.tags.values
+
+
+def _is_of_an_earlier_cache(cache: Cache, written: Registration | None) -> bool:
+    """True when the registration was last written before this cache was made."""
+    if written is None or cache.created_at is None or written.arn != cache.arn:
+        return False
+    return written.updated_at < cache.created_at
+
+
 def _tags(
-    cache: Cache, before: RememberedCache | None, live: Database | None
+    cache: Cache, before: RememberedCache | None, live: Database | None, usable: Database | None
 ) -> tuple[Mapping[str, str] | UnknownType, tuple[Note, ...]]:
+    """Of a cache that was never registered nothing stands in: it waits until tags are read."""
     if cache.tags is not UNKNOWN:
         return cache.tags.values, ()
-    if live is None:
-        return UNKNOWN, (_tags_note("nothing is decided about it until they are read"),)
-    if before is not None and before.tags is not None:
+    if live is not None and before is not None and before.tags is not None:
         return before.tags.values, (_tags_note(f"those of {_when(before.tags)} stand in"),)
-    theirs = {key: value for key, value in live.labels.items() if not is_reserved(key)}
+    if usable is None:
+        return UNKNOWN, (_tags_note("nothing is decided about it until they are read"),)
+    theirs = {key: value for key, value in usable.labels.items() if not is_reserved(key)}
     return theirs, (_tags_note("the labels of the registration stand in"),)
 
 
 def _vpc(
     cache: Cache, before: RememberedCache | None, live: Database | None
-) -> tuple[str | None | UnknownType, tuple[Note, ...]]:
+) -> tuple[str | None | UnknownType, bool, tuple[Note, ...]]:
     if cache.vpc_id is not UNKNOWN:
-        return cache.vpc_id, ()
+        return cache.vpc_id, False, ()
     text = "the cache's subnets could not be read; {}. Allow ec2:DescribeSubnets"
+    last = (_subnets_note(text.format("the last VPC stands in")),)
     if before is not None and before.vpc_known:
-        return before.vpc_id, (_subnets_note(text.format("the last VPC stands in")),)
+        return before.vpc_id, False, last
     if live is not None and "vpc-id" in live.labels:
-        return live.labels["vpc-id"], (_subnets_note(text.format("the last VPC stands in")),)
-    return UNKNOWN, (_subnets_note(text.format("it has no vpc-id label for now")),)
+        return live.labels["vpc-id"], True, last
+    return UNKNOWN, False, (_subnets_note(text.format("it has no vpc-id label for now")),)
 
 
 def _last_verdict(before: RememberedCache | None, live: Database | None) -> IamVerdict | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from discovery.codes import Action, IamVerdict, Reason
 from discovery.enrollment.contention import Loss
 from discovery.enrollment.item import Item
-from discovery.enrollment.registered import finished_rename, registered_item
+from discovery.enrollment.registered import asks_for_rename, finished_rename, registered_item
 from discovery.enrollment.registry import Owned, Registry
 from discovery.enrollment.remarks import registration_notes
 from discovery.enrollment.removal import Grounds, rule_on
@@ -40,7 +40,8 @@ def removal_reason(found: Found) -> Reason | None:
 
 def finishes_rename(found: Found, registry: Registry) -> bool:
     """True when a crash left this cache's rename half done, and it is to be finished (R6)."""
-    return isinstance(found.wish, Wanted) and found.arn in registry.half_renamed
+    wanted = isinstance(found.wish, Wanted) and removal_reason(found) is None
+    return wanted and found.arn in registry.half_renamed
 
 
 def wants_other_name(found: Found, registry: Registry) -> bool:
@@ -49,7 +50,7 @@ def wants_other_name(found: Found, registry: Registry) -> bool:
         return False
     if found.live is None:
         return _iam_block(found.wish) is None
-    return found.live.database.name != found.wish.name.value and removal_reason(found) is None
+    return asks_for_rename(found, found.live) and removal_reason(found) is None
 
 
 def item_for(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from discovery.codes import GuardCode
@@ -24,6 +24,10 @@ class Budget:
         """How many removals a population bears within the window."""
         share = population * self.max_percent // 100
         return min(self.max_count, max(self.min_allowed, share))
+
+    def widened(self, count: int) -> Budget:
+        """The budget with leave for `count` removals, of whatever share, for one sweep."""
+        return replace(self, max_count=count, max_percent=100, min_allowed=count, allow_empty=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +108,7 @@ def _message(
         return (
             f"all complete scopes together hold no cache, but {evidence.population} are "
             f"registered; none of the {planned} removals was made. If the caches are really gone, "
-            f"run a sweep with --allow-mass-removal {planned}"
+            f"run a sweep with --allow-mass-removal {count}"
         )
     spent = f" ({evidence.removed_in_window} of them done already)" if count > planned else ""
     bound = (

@@ -6,15 +6,15 @@ cannot be ours; then the guard takes removals back, all or none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from discovery.codes import Action, Reason
 from discovery.enrollment.checksum import checksum_of
 from discovery.enrollment.conflicts import conflict_items
-from discovery.enrollment.contention import Contender, Loss, settle
-from discovery.enrollment.found import item_for, wants_other_name
+from discovery.enrollment.contention import Contender, settle
+from discovery.enrollment.found import finishes_rename, item_for, wants_other_name
 from discovery.enrollment.guard import Evidence, GuardVerdict, judge_removals
 from discovery.enrollment.item import Item, in_order
 from discovery.enrollment.missing import item_for_missing
@@ -22,7 +22,8 @@ from discovery.enrollment.ownership import parse_cache_arn
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.survey import Situation, Survey, survey_of
 from discovery.enrollment.wish import Wanted
-from discovery.model import Arn, Complete, ResourceName
+from discovery.model import Complete, ResourceName
+from state.records import IntentKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +40,9 @@ def make_plan(situation: Situation, rules: Rules) -> Plan:
     """The total, ordered plan. Same inputs, same plan, same checksum."""
     survey = survey_of(situation, rules)
     drafts = tuple(_drafts(survey, rules))
-    verdict = judge_removals(
-        sum(1 for draft in drafts if draft.item.removes),
-        _evidence(survey, rules.budget.window),
-        rules.budget,
-    )
+    evidence = _evidence(survey, rules.budget.window)
+    planned = sum(1 for draft in drafts if draft.item.removes)
+    verdict = judge_removals(planned, evidence, rules.budget)
     items = in_order(_refused(each, verdict) if verdict.refused else each.item for each in drafts)
     return Plan(items=items, guard=verdict, checksum=checksum_of(items), survey=survey)
 
@@ -55,17 +54,21 @@ class Draft:
     item: Item
     instead: Item | None = None
     """An update under the present name, for a rename that carries other changes too."""
+    finishes: bool = False
+    """True for the second half of a rename: both names stand, and its intent is open."""
 
 
 def _drafts(survey: Survey, rules: Rules) -> Iterator[Draft]:
     losses = settle(_contenders(survey), survey.registry)
     for found in survey.found:
-        yield Draft(*item_for(found, losses.get(found.arn), survey, rules))
+        item, instead = item_for(found, losses.get(found.arn), survey, rules)
+        yield Draft(item, instead, finishes=finishes_rename(found, survey.registry))
     seen = survey.arns_found
     for arn, owned in survey.registry.ours.items():
         if arn not in seen:
             yield Draft(item_for_missing(owned, survey, rules))
-    for item in conflict_items(survey, _shown_by_caches(survey, losses)):
+    shown = frozenset(loss.holder for loss in losses.values() if loss.holder is not None)
+    for item in conflict_items(survey, shown):
         yield Draft(item)
 
 
@@ -74,17 +77,6 @@ def _contenders(survey: Survey) -> Iterator[Contender]:
         if isinstance(found.wish, Wanted) and wants_other_name(found, survey.registry):
             present = found.live.database.name if found.live is not None else None
             yield Contender(found.arn, found.wish.name, present)
-
-
-def _shown_by_caches(survey: Survey, losses: Mapping[Arn, Loss]) -> frozenset[str]:
-    """Names of resources that a cache's own conflict item already shows."""
-    wishes = {each.arn: each.wish for each in survey.found}
-    names: set[str] = set()
-    for arn, loss in losses.items():
-        wish = wishes[arn]
-        if loss.action is Action.CONFLICT and isinstance(wish, Wanted):
-            names.update(holder.name for holder in survey.registry.holders(wish.name.value))
-    return frozenset(names)
 
 
 def _evidence(survey: Survey, window: timedelta) -> Evidence:
@@ -98,7 +90,7 @@ def _evidence(survey: Survey, window: timedelta) -> Evidence:
     lacking = remembered - {database.name for database in situation.listed}
     return Evidence(
         population=max(len(listed), len(remembered)),
-        removed_in_window=_removed_in_window(situation, window),
+        removed_in_window=_removed_in_window(survey, window),
         caches_seen=sum(
             len(result.caches) for result in situation.results if isinstance(result, Complete)
         ),
@@ -115,9 +107,19 @@ def _remembered_names(situation: Situation) -> set[ResourceName]:
     }
 
 
-def _removed_in_window(situation: Situation, window: timedelta) -> int:
-    """Removals younger than the window; those dated in the future count, whatever the clock did."""
-    return sum(1 for at in situation.memory.removals if at > situation.now - window)
+def _removed_in_window(survey: Survey, window: timedelta) -> int:
+    """Removals younger than the window; those dated in the future count, whatever the clock did.
+
+    A rename that is half done is counted as planned, so its open intent is left out here.
+    """
+    situation = survey.situation
+    half_done = {
+        each.intent.at
+        for each in situation.memory.open_intents
+        if each.intent.kind is IntentKind.RENAME and each.intent.arn in survey.registry.half_renamed
+    }
+    recent = [at for at in situation.memory.removals if at > situation.now - window]
+    return len(recent) - sum(1 for at in half_done if at in recent)
 
 
 def _refused(draft: Draft, verdict: GuardVerdict) -> Item:
@@ -127,12 +129,13 @@ def _refused(draft: Draft, verdict: GuardVerdict) -> Item:
         return item
     if draft.instead is not None and not draft.instead.removes:
         return draft.instead
+    stands = item.live.name if item.live is not None and not draft.finishes else item.name
     return replace(
         item,
         action=Action.HELD,
         reason=Reason(verdict.code.value),
-        name=item.live.name if item.live is not None else item.name,
-        previous_name=None,
+        name=stands,
+        previous_name=item.previous_name if draft.finishes else None,
         message=f"{item.message}; {verdict.message}",
         changes=(),
         database=item.live,

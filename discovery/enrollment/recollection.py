@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from discovery.codes import Action, IamVerdict, Reason
+from discovery.codes import Action, IamVerdict, Reason, ScopeReason
 from discovery.enrollment.facts import Facts, facts_of
 from discovery.enrollment.item import Item
 from discovery.enrollment.ownership import parse_cache_arn
@@ -23,14 +23,22 @@ from discovery.model import (
     ResourceName,
     Scanned,
     Scope,
+    Skipped,
     Tags,
 )
 from state.records import Memory, Miss, Registration, RememberedCache, ScopeMemory
 
-_SAYS_NOTHING = frozenset(
+_UNKNOWING = frozenset(
     {Reason.SCOPE_FAILED, Reason.NOT_IN_RUN, Reason.TARGETS_UNKNOWN, Reason.TAGS_UNKNOWN}
 )
-"""Reasons to hold that neither confirm nor refute an earlier miss: it stays as it was."""
+
+
+def says_nothing(item: Item) -> bool:
+    """True when an item neither confirms nor refutes an earlier miss: it stays as it was."""
+    return item.action is Action.HELD and item.reason in _UNKNOWING
+
+
+_LEFT_ALONE = frozenset({ScopeReason.BACKING_OFF, ScopeReason.NOT_IN_RUN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +67,7 @@ def recollect(
         caches_gone=_gone(survey),
         registrations_forgotten=_forgotten(survey, applied),
         registrations_inherited=tuple(_inherited(survey, applied, started_at)),
-        misses=tuple(_misses(applied, memory, survey.situation.now, rules_changed=rules_changed)),
+        misses=tuple(_misses(applied, survey, rules_changed=rules_changed)),
     )
 
 
@@ -79,12 +87,22 @@ def _scope(result: Scanned, before: ScopeMemory | None, started_at: datetime) ->
         scope=result.scope,
         last_attempt_at=started_at,
         last_complete_at=started_at if complete else last,
-        failing_since=(failing or started_at) if isinstance(result, Failed) else None,
+        failing_since=_failing_since(result, failing, started_at),
         status=result.status,
         reason=None if isinstance(result, Complete) else result.reason,
         message=result.message,
         caches=len(result.caches) if isinstance(result, Complete) else count,
     )
+
+
+def _failing_since(
+    result: Scanned, before: datetime | None, started_at: datetime
+) -> datetime | None:
+    """A scope that is left alone for now goes on failing; one that was read does not."""
+    if isinstance(result, Failed):
+        return before or started_at
+    left_alone = isinstance(result, Skipped) and result.reason in _LEFT_ALONE
+    return before if left_alone else None
 
 
 def sightings(
@@ -193,9 +211,9 @@ def _inherited(
             )
 
 
-def _misses(
-    items: tuple[Item, ...], memory: Memory, now: datetime, *, rules_changed: bool
-) -> Iterator[Miss]:
+def _misses(items: tuple[Item, ...], survey: Survey, *, rules_changed: bool) -> Iterator[Miss]:
+    memory = survey.situation.memory
+    recreated = {found.arn for found in survey.found if found.facts.recreated}
     for item in items:
         if item.live is None or item.arn is None:
             continue
@@ -207,9 +225,9 @@ def _misses(
                     reason=item.grounds,
                     scans=item.missed.scans,
                     since=item.missed.since,
-                    last_at=now,
+                    last_at=survey.situation.now,
                 )
-        elif item.action is Action.HELD and item.reason in _SAYS_NOTHING:
+        elif says_nothing(item) and item.arn not in recreated:
             before = memory.misses.get(item.live.name)
             restarts = rules_changed and before and before.reason in RESTARTED_BY_NEW_RULES
             if before is not None and not restarts:

@@ -18,6 +18,14 @@ from discovery.model import Change, Database
 from state.records import Memory
 
 
+def asks_for_rename(found: Found, live: Owned) -> bool:
+    """True when a registered cache is to have another name; tags that were not read say nothing
+    of names (R12)."""
+    wish = found.wish
+    named = isinstance(wish, Wanted) and live.database.name != wish.name.value
+    return named and found.facts.tags_read_now
+
+
 def registered_item(
     found: Found,
     live: Owned,
@@ -27,8 +35,9 @@ def registered_item(
     survey: Survey,
     rules: Rules,
 ) -> tuple[Item, Item | None]:
+    """The item, and the update under the present name that takes a refused rename's place."""
     stays = _in_place(found, live.database, wish, base, survey.situation.memory, rules)
-    if live.database.name == wish.name.value:
+    if not asks_for_rename(found, live):
         return stays, None
     if loss is not None:
         text = f"it is to be named {wish.name.value}, but {loss.message}"
@@ -76,11 +85,12 @@ def _in_place(
 
 
 def finished_rename(live: Owned, wish: Wanted, base: Item, survey: Survey, rules: Rules) -> Item:
+    """The second half of a rename that a crash cut in two: the old name goes (R6)."""
     old = survey.registry.half_renamed[live.cache.arn]
     target = merged(
         under_its_present_name(wish.database, live.database), live.database, rules.keeps_label
     )
-    return replace(
+    item = replace(
         base,
         action=Action.UPDATE,
         reason=Reason.RENAMED,
@@ -90,6 +100,10 @@ def finished_rename(live: Owned, wish: Wanted, base: Item, survey: Survey, rules
         database=target,
         live=old.database,
     )
+    if rules.policy is WritePolicy.SYNC:
+        return item
+    text = f"an interrupted rename left both names; policy {rules.policy.value} removes neither"
+    return replace(item, action=Action.HELD, reason=Reason.POLICY, message=text, changes=())
 
 
 def _allowed(item: Item, rules: Rules) -> Item:

@@ -47,4 +47,7 @@ def rename_check(plan: Plan, rules: Rules) -> RenameHolds:
 def _facts(plan: Plan, cache: Cache) -> Facts:
     live = plan.survey.registry.ours.get(cache.arn)
     remembered = plan.survey.situation.memory.caches.get(cache.arn)
-    return facts_of(cache, remembered, live.database if live is not None else None)
+    database = live.database if live is not None else None
+    registrations = plan.survey.situation.memory.registrations
+    written = registrations.get(database.name) if database is not None else None
+    return facts_of(cache, remembered, database, written)

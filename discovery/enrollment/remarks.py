@@ -29,8 +29,12 @@ def registration_notes(found: Found, survey: Survey) -> tuple[Note, ...]:
 
 def is_inherited(live: Owned, memory: Memory) -> bool:
     """True for a registration of ours that the journal does not know (R2)."""
-    known = memory.registrations.get(live.database.name)
-    return known is None or known.arn != live.cache.arn
+    name, arn = live.database.name, live.cache.arn
+    known = memory.registrations.get(name)
+    under_way = any(
+        (each.intent.name, each.intent.arn) == (name, arn) for each in memory.open_intents
+    )
+    return not under_way and (known is None or known.arn != arn)
 
 
 def inherited_note(live: Owned) -> Note:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from discovery.enrollment.facts import Facts, facts_of
+from discovery.enrollment.facts import Facts, facts_of, likely_tags
 from discovery.enrollment.registry import Owned, Registry, read_registry
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.targets import Targets
-from discovery.enrollment.wish import Wish, wanted_name, wish_for
-from discovery.model import Arn, Complete, Database, ResourceName, Scanned, Scope
+from discovery.enrollment.wish import Wish, name_by, wish_for
+from discovery.model import Arn, Cache, Complete, Database, ResourceName, Scanned, Scope
 from state.records import Memory
 
 
@@ -59,20 +59,14 @@ def survey_of(situation: Situation, rules: Rules) -> Survey:
     memory = situation.memory
     complete = [result for result in situation.results if isinstance(result, Complete)]
     caches = [(cache, result.directory) for result in complete for cache in result.caches]
-    registry = read_registry(
-        situation.listed,
-        rules.group,
-        memory,
-        {
-            cache.arn: _likely_name(facts_of(cache, None, None), memory, rules)
-            for cache, _ in caches
-        },
-    )
+    likely = {cache.arn: _likely_name(cache, memory, rules) for cache, _ in caches}
+    registry = read_registry(situation.listed, rules.group, memory, likely)
     found = []
     for cache, directory in caches:
         live = registry.ours.get(cache.arn)
         database = live.database if live is not None else None
-        facts = facts_of(cache, memory.caches.get(cache.arn), database)
+        written = memory.registrations.get(database.name) if database is not None else None
+        facts = facts_of(cache, memory.caches.get(cache.arn), database, written)
         found.append(Found(facts, wish_for(facts, directory, rules), live))
     return Survey(
         situation=situation,
@@ -82,9 +76,7 @@ def survey_of(situation: Situation, rules: Rules) -> Survey:
     )
 
 
-def _likely_name(facts: Facts, memory: Memory, rules: Rules) -> ResourceName:
-    """The name by the tags just read, else by those remembered; only ranks duplicates."""
-    remembered = memory.caches.get(facts.cache.arn)
-    if not facts.tags_read_now and remembered is not None:
-        facts = facts_of(facts.cache, remembered, None)
-    return wanted_name(facts, rules).value
+def _likely_name(cache: Cache, memory: Memory, rules: Rules) -> ResourceName:
+    """The name by the tags just read, else by those remembered; it only ranks duplicates."""
+    tags = likely_tags(cache, memory.caches.get(cache.arn))
+    return name_by(cache, tags, rules).value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from discovery.codes import IamVerdict, NoteCode, Reason
@@ -126,31 +127,38 @@ def ineligible(cache: Cache, rules: Rules) -> Unwanted | None:
 
 def wanted_name(facts: Facts, rules: Rules) -> Name:
     """The name a cache is to have."""
-    cache = facts.cache
+    return name_by(facts.cache, {} if facts.tags is UNKNOWN else facts.tags, rules)
+
+
+def name_by(cache: Cache, tags: Mapping[str, str], rules: Rules) -> Name:
+    """The name a cache is to have if these are its tags."""
     return name_of(
         cache.name,
         cache.region,
         cache.account_id,
-        tags={} if facts.tags is UNKNOWN else facts.tags,
+        tags=tags,
         override=rules.honours_name_tag(cache.account_id),
     )
 
 
 def _decide(facts: Facts, rules: Rules) -> evaluate.Outcome:
-    """What the matchers say. Stand-in tags may take a cache, never turn it away (R1)."""
-    cache = facts.cache
-    discovery = discovery_labels(cache)
-
-    def subject(known: LabelSet) -> Subject:
-        return Subject(cache.account_id, cache.region, cache.name, cache.engine, known)
-
-    if facts.tags_read_now:
-        return evaluate.decide(rules.matchers, subject(LabelSet.of(discovery, facts.tags)))
-    certain = evaluate.decide(rules.matchers, subject(LabelSet.of(discovery, UNKNOWN)))
-    if facts.tags is UNKNOWN or isinstance(certain, evaluate.NotTaken):
-        return certain
-    likely = evaluate.decide(rules.matchers, subject(LabelSet.of(discovery, facts.tags)))
+    """What the matchers say. What merely stands in may take a cache, never turn it away (R1)."""
+    discovery = discovery_labels(facts.cache)
+    likely = _by(facts, LabelSet.of(discovery, facts.tags), rules)
+    if facts.tags_read_now and not facts.vpc_by_label:
+        return likely
+    if facts.vpc_by_label:
+        discovery["vpc-id"] = UNKNOWN
+    certain = _by(
+        facts, LabelSet.of(discovery, facts.tags if facts.tags_read_now else UNKNOWN), rules
+    )
     return likely if isinstance(likely, evaluate.Taken) else certain
+
+
+def _by(facts: Facts, labels: LabelSet, rules: Rules) -> evaluate.Outcome:
+    cache = facts.cache
+    subject = Subject(cache.account_id, cache.region, cache.name, cache.engine, labels)
+    return evaluate.decide(rules.matchers, subject)
 
 
 def _enrol(

@@ -71,12 +71,6 @@ def test_a_recreated_cache_is_told() -> None:
     ]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the verdict of a recreated cache is told as a change of the earlier one's, in the "
-    "same breath as that one's being forgotten",
-)
 def test_the_verdict_of_a_recreated_cache_is_no_change() -> None:
     earlier = remembered(cache(created_at=CREATED - MINUTE))
     before = known(caches=[earlier, remembered(OTHER, iam_verdict=None)])
@@ -123,11 +117,6 @@ def test_a_scope_that_could_not_be_read_tells_nothing() -> None:
     assert told(before=before, instead=[failed(WEST)]) == []
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a cache whose tags could not be read is told as come back, although its miss stands",
-)
 def test_unread_tags_bring_nothing_back() -> None:
     before = known(misses=[miss(LIVE, R.UNMATCHED)])
     assert told(cache(tags=UNKNOWN), before=before, under=PROD) == []

@@ -77,12 +77,6 @@ def test_a_member_on_its_way_out_of_aws_is_not_active() -> None:
     assert codes(found) == (F.NO_IAM_USER, F.USER_NOT_ACTIVE)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a deleting user who is not of IAM is told as USER_NOT_IAM; the order of reference "
-    "aws-elasticache §4 asks for the status first",
-)
 def test_the_status_of_a_member_is_asked_before_its_authentication() -> None:
     found = directory([group("alice")], user(status="deleting", authentication="password"))
     assert codes(found) == (F.NO_IAM_USER, F.USER_NOT_ACTIVE)

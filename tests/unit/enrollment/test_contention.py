@@ -196,12 +196,6 @@ def test_a_resource_in_a_wanted_name_is_shown_once_with_the_cache() -> None:
     assert (name, item.cache, item.reason) == ("shared", "thief", R.IDENTITY_MISMATCH)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a mismatched resource is in no item when a foreign one holds the same name in other "
-    "case: the plan is not total",
-)
 def test_a_mismatch_beside_a_foreign_holder_in_other_case_is_shown_too() -> None:
     found = items_of(named("thief", "shared"), listed=[foreign("SHARED"), MISMATCH])
     reasons = {item.reason for _, item in found}

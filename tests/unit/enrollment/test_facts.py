@@ -177,23 +177,11 @@ def test_a_remade_cache_with_unread_tags_is_held() -> None:
     assert (item.action, item.reason) == (Action.HELD, Reason.TAGS_UNKNOWN)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="from the second sweep on, the labels of the earlier cache stand in as the tags of the "
-    "remade one, and make it match",
-)
 def test_the_tags_of_the_earlier_cache_stay_forgotten_in_the_second_sweep() -> None:
     item = only(sweep(REMADE, after(sweep(REMADE, KNOWN)), minutes=10))
     assert (item.action, item.reason) == (Action.HELD, Reason.TAGS_UNKNOWN)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="misses of the earlier cache outlive a sweep in which the tags of the remade one could "
-    "not be read; the remade one is removed on its first miss",
-)
 def test_the_misses_of_the_earlier_cache_stay_forgotten_in_the_second_sweep() -> None:
     known = after(sweep(REMADE, KNOWN))
     item = only(sweep(replace(REMADE, tags=tagged(env="dev")), known, minutes=10))

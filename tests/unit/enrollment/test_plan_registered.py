@@ -178,13 +178,6 @@ def test_a_name_by_tag_stays_while_tags_are_unread() -> None:
     assert (item.action, item.reason) == (A.KEEP, R.UNCHANGED)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="with state lost and tags unread, a name by the legacy tag is renamed to the generated "
-    "one: that tag is no label, so nothing stands in for it. The proof holds it, but it has spent "
-    "the budget of other removals by then",
-)
 def test_a_name_by_the_legacy_tag_stays_while_tags_are_unread() -> None:
     of = cache(tags=tagged({"teleport.dev/database_name": "shared"}))
     item = found(replace(of, tags=UNKNOWN), live=registered(of), state_lost=True)

@@ -105,12 +105,6 @@ def test_the_computed_name_is_the_one_by_the_tags_that_were_read() -> None:
     assert duplicate(COMPUTED.name) in [outcome(item) for item in plan.items]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="with unread tags the generated name counts instead of the one by the remembered tags: "
-    "they are asked for as if the cache were not registered, and then none stand in",
-)
 def test_the_computed_name_is_the_one_by_the_remembered_tags_else() -> None:
     known = memory(caches=[remembered(SHARED)])
     listed = [registered(SHARED), COMPUTED]
@@ -181,48 +175,24 @@ def test_a_half_that_cannot_be_finished_now_is_shown_as_a_duplicate(found: list[
 STRICT = matcher(iam_users=IamUsers.REQUIRE, deregister_unready=True)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the old name of a half-done rename is in no item when the cache is to be removed as "
-    "UNREADY: the plan is not total",
-)
 def test_the_old_half_is_in_the_plan_when_the_cache_is_unready() -> None:
     moment = situation(SHARED, listed=[OLD, NEW], known=memory(**HALVES), users=UNREADY)
     items = plan_of(moment, rules(STRICT)).items
     assert OLD.name in {name for item in items for name in (item.name, item.previous_name)}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="an open rename counts as done within the window and once more as planned, so that "
-    "with a limit of one it is refused until the window has gone by",
-)
 def test_finishing_a_rename_counts_one_removal_with_its_beginning() -> None:
     at = {"removals": (NOW - 10 * MINUTE,)}  # what the journal says of the open intent
     (item,) = half_renamed(SHARED, at=at, budget=budget(max_count=1))
     assert (item.action, item.reason) == (Action.UPDATE, R.RENAMED)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a half-done rename is finished, and so its old name removed, under policies that "
-    "never remove",
-)
 @pytest.mark.parametrize("policy", [WritePolicy.UPSERT_ONLY, WritePolicy.CREATE_ONLY])
 def test_no_policy_but_sync_lets_the_old_half_go(policy: WritePolicy) -> None:
     (item,) = half_renamed(SHARED, policy=policy)
     assert (item.action, item.reason) == (Action.HELD, R.POLICY)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the new half of our own open rename is noted as registered by an earlier state file, "
-    "host or shard",
-)
 def test_the_new_half_of_our_own_rename_is_not_inherited() -> None:
     (item,) = half_renamed(SHARED)
     assert NoteCode.INHERITED not in [note.code for note in item.notes]

@@ -54,12 +54,6 @@ def test_a_region_that_was_switched_off_does_not_fail() -> None:
     assert (found.status, found.failing_since) == (ScopeStatus.SKIPPED, None)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a scope that is left alone because it failed forgets since when: `unread since 09:14` "
-    "starts again after each BACKING_OFF",
-)
 @pytest.mark.parametrize("reason", [ScopeReason.BACKING_OFF, ScopeReason.NOT_IN_RUN])
 def test_a_failing_scope_that_is_not_asked_goes_on_failing(reason: ScopeReason) -> None:
     assert scope_after(skipped(WEST, reason)).failing_since == FAILING.failing_since

@@ -265,12 +265,6 @@ def test_the_iam_label_changes_on_complete_evidence_only(
     assert told is (verdict is V.UNKNOWN)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a vpc-id label that somebody changed in Teleport stands in for unread subnets and "
-    "turns the cache away; the proof of the removal does not ask for subnets either",
-)
 def test_a_vpc_that_stands_in_from_the_label_turns_nothing_away() -> None:
     live = registered(labels={"vpc-id": "vpc-forged"})
     found = wish(cache(vpc_id=UNKNOWN), rules(matcher(tags={"vpc-id": "vpc-1"})), live=live)
