@@ -18,9 +18,12 @@ COMMANDS: Final = (
     "sweep",
     "audit",
     "status",
+    "history",
     "export",
     "config",
+    "token",
     "sandbox",
+    "completion",
     "version",
 )
 """In the order a newcomer meets them. Each is `command` in the module of its name, imported when

@@ -1,0 +1,45 @@
+"""`cachemuster history`: what appeared, changed, was missed and came back, and why."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from discovery.cli.clock import utc_now
+from discovery.cli.options import common, duration, with_common, with_report
+from discovery.cli.output import destination
+from discovery.cli.settings import configuration
+from discovery.reports.formats import Format
+from discovery.reports.history import is_about, write_history_document, write_history_table
+from state.store import ReadOnlyStore
+
+
+@click.command(name="history", short_help="Show what changed, and why.")
+@click.option("--cache", metavar="CACHE", help="Only this one: its name, registered name or ARN.")
+@click.option(
+    "--since", type=duration, metavar="DURATION", help="Only the last 30m, 12h, 7d …; else all."
+)
+@with_report
+@with_common
+def command(cache: str | None, since: timedelta | None, form: str, output: Path | None) -> None:
+    """Show the changes that state remembers, newest first: what was registered, updated and
+    removed, what appeared, was missed and came back, and why.
+
+    Reads the state file only; asks no network and needs no lock.
+
+    \b
+    Examples:
+      cachemuster history --since 7d
+      cachemuster history --cache orders
+      cachemuster history --format json | jq '.entries[] | select(.action == "delete")'
+    """
+    path = configuration(common()).state.path
+    with destination(output) as place:
+        found = ReadOnlyStore(path).history(since=utc_now() - since if since else None)
+        entries = [entry for entry in found if cache is None or is_about(entry, cache)]
+        if form == Format.JSON:
+            place.write(lambda stream: write_history_document(entries, stream))
+        else:
+            place.write(lambda stream: write_history_table(entries, stream))

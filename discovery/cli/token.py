@@ -1,0 +1,64 @@
+"""`cachemuster token`: an IAM auth token, made on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import click
+
+from discovery.cli.options import common, with_common
+from discovery.cli.streams import say
+from discovery.enrollment.ownership import parse_cache_arn
+
+_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*")
+_USER = re.compile(r"[a-zA-Z][a-zA-Z0-9.-]*")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+")
+
+
+@click.command(name="token", short_help="Print an IAM auth token for a cache.")
+@click.argument("cache")
+@click.argument("user")
+@click.option("--region", metavar="REGION", help="The cache's region; not needed with an ARN.")
+@click.option("--profile", metavar="NAME", help="A profile of the AWS CLI's configuration.")
+@with_common
+def command(cache: str, user: str, region: str | None, profile: str | None) -> None:
+    """Print the password with which USER, a user id, logs in to CACHE, a name or an ARN.
+
+    It is signed with the credentials that the AWS CLI uses, on this machine: nothing is asked
+    of AWS, and no state or configuration is needed. It is good for 15 minutes, or until the
+    credentials end. Who signs needs elasticache:Connect on the cache and on the user.
+
+    \b
+    Examples:
+      cachemuster token orders teleport-app --region eu-central-1
+      cachemuster token arn:aws:elasticache:eu-west-1:111122223333:serverlesscache:orders app
+      REDISCLI_AUTH="$(cachemuster token orders app --region eu-west-1)"
+    """
+    common()
+    name, place = _named(cache, region)
+    if _USER.fullmatch(user) is None:
+        raise click.BadParameter(f"{user!r} is no user id", param_hint="USER")
+    # The SDK is loaded only by whoever needs it.
+    from discovery.aws.accounts import frozen_credentials  # noqa: PLC0415
+    from discovery.aws.iam_token import LIFETIME_S, iam_token  # noqa: PLC0415
+
+    token = iam_token(name, user.lower(), place, asyncio.run(frozen_credentials(profile)))
+    say(f"Good for {LIFETIME_S // 60} minutes as the password of user {user.lower()}.")
+    click.echo(token)
+
+
+def _named(cache: str, region: str | None) -> tuple[str, str]:
+    """The cache's name and region. Raises: click.UsageError."""
+    arn = parse_cache_arn(cache)
+    if arn is not None:
+        if region not in (None, arn.region):
+            raise click.UsageError(f"the ARN is of {arn.region}, not of {region}")
+        return arn.name, arn.region
+    if _NAME.fullmatch(cache) is None:
+        raise click.BadParameter(
+            f"{cache!r} is neither a cache name nor a serverless cache's ARN", param_hint="CACHE"
+        )
+    if region is None or _REGION.fullmatch(region) is None:
+        raise click.UsageError("a cache by name needs --region, such as --region eu-central-1")
+    return cache, region
