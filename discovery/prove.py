@@ -17,7 +17,7 @@ from discovery.aws.session import Session
 from discovery.aws.tags import read_cache_tags
 from discovery.aws.users import read_directory
 from discovery.codes import Action, Reason
-from discovery.enrollment.item import Item
+from discovery.enrollment.item import Item, taken_back
 from discovery.enrollment.ownership import CacheArn, parse_cache_arn
 from discovery.model import UNKNOWN, Cache, Directory, Scope, UnknownType
 
@@ -161,18 +161,9 @@ def _with_scanned_facts(cache: Cache, found: Cache | None) -> Cache:
 def _held(item: Item, doubt: _Doubt) -> Item:
     """The item with its registration left as it is."""
     planned = f"{item.action.value}/{item.reason.value}"
-    live = item.live
-    return replace(
+    return taken_back(
         item,
-        action=Action.HELD,
-        reason=Reason.PROOF_FAILED,
-        message=(
-            f"{planned} was asked about once more and not confirmed: {doubt.message}. The "
-            "registration stays as it is; the next sweep decides anew"
-        ),
-        name=live.name if live is not None else item.previous_name or item.name,
-        previous_name=None,
-        changes=(),
-        replaces=False,
-        database=live if live is not None else item.database,
+        Reason.PROOF_FAILED,
+        f"{planned} was asked about once more and not confirmed: {doubt.message}. The "
+        "registration stays as it is; the next sweep decides anew",
     )

@@ -15,14 +15,7 @@ from discovery.config.control_plane import ControlPlane, Embedded
 from discovery.config.fields import Count, FilePath, Form, OneOrMany, Section, Span
 from discovery.config.matching import MatcherSection
 from discovery.config.service import Service
-
-
-class Policy(StrEnum):
-    """Which changes are made at all."""
-
-    SYNC = "sync"
-    UPSERT_ONLY = "upsert-only"
-    CREATE_ONLY = "create-only"
+from discovery.enrollment.rules import WritePolicy
 
 
 class OutOfScope(StrEnum):
@@ -90,7 +83,7 @@ class Config(Section):
     matchers: Annotated[tuple[MatcherSection, ...], OneOrMany()] = ()
     """Which caches are wanted; the first matcher that takes a cache decides. Left out: all
     caches. An empty list is refused."""
-    policy: Policy = Policy.SYNC
+    policy: WritePolicy = WritePolicy.SYNC
     """`sync` makes every change, `upsert-only` never removes, `create-only` never changes what is
     registered either."""
     out_of_scope: OutOfScope = OutOfScope.HOLD

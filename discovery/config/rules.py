@@ -10,7 +10,7 @@ from discovery.config.conversion import matching_digest, to_matchers
 from discovery.config.model import Config, OutOfScope
 from discovery.config.secrets import Secret
 from discovery.enrollment.guard import Budget
-from discovery.enrollment.rules import Rules, WritePolicy
+from discovery.enrollment.rules import Rules
 from discovery.model import AccountId
 from matchers.selectors import Pattern
 
@@ -34,7 +34,7 @@ def rules_of(config: Config, resolve: Callable[[str], Secret]) -> Rules:
         if isinstance(overrides, bool)
         else frozenset(AccountId(each) for each in overrides),
         enrolls_public=config.aws.public_caches is PublicCaches.ENROLL,
-        policy=WritePolicy(config.policy.value),
+        policy=config.policy,
         removes_out_of_scope=config.out_of_scope is OutOfScope.REMOVE,
         missed_sweeps=limits.missed_sweeps,
         grace=limits.grace,

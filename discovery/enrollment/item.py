@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from discovery.codes import Action, Reason
@@ -60,6 +60,8 @@ class Item:
     """The registration as it was listed, None if there is none. Not part of the document."""
     found: Cache | None = None
     """The cache as scanned, None if it was not found. Not part of the document."""
+    finishes: bool = False
+    """True for the second half of a rename: both names stand, and its intent is open (R6)."""
     replaces: bool = False
     """True for a change of origin: delete, then create under the same name (R12)."""
 
@@ -78,6 +80,24 @@ class Item:
             self.cache or "",
             self.name or "",
         )
+
+
+def taken_back(item: Item, reason: Reason, message: str) -> Item:
+    """A removal, rename or change of origin that is not made after all: what stands, stays."""
+    stays = item if item.finishes else replace(item, name=_standing_name(item), database=item.live)
+    return replace(
+        stays,
+        action=Action.HELD,
+        reason=reason,
+        message=message,
+        previous_name=item.previous_name if item.finishes else None,
+        changes=(),
+        replaces=False,
+    )
+
+
+def _standing_name(item: Item) -> ResourceName | None:
+    return item.live.name if item.live is not None else item.previous_name or item.name
 
 
 def in_order(items: Iterable[Item]) -> tuple[Item, ...]:

@@ -7,16 +7,16 @@ cannot be ours; then the guard takes removals back, all or none.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
-from discovery.codes import Action, Reason
+from discovery.codes import Reason
 from discovery.enrollment.checksum import checksum_of
 from discovery.enrollment.conflicts import conflict_items
 from discovery.enrollment.contention import Contender, settle
-from discovery.enrollment.found import finishes_rename, item_for, wants_other_name
+from discovery.enrollment.found import item_for, wants_other_name
 from discovery.enrollment.guard import Evidence, GuardVerdict, judge_removals
-from discovery.enrollment.item import Item, in_order
+from discovery.enrollment.item import Item, in_order, taken_back
 from discovery.enrollment.missing import item_for_missing
 from discovery.enrollment.ownership import parse_cache_arn
 from discovery.enrollment.rules import Rules
@@ -54,15 +54,13 @@ class Draft:
     item: Item
     instead: Item | None = None
     """An update under the present name, for a rename that carries other changes too."""
-    finishes: bool = False
-    """True for the second half of a rename: both names stand, and its intent is open."""
 
 
 def _drafts(survey: Survey, rules: Rules) -> Iterator[Draft]:
     losses = settle(_contenders(survey), survey.registry)
     for found in survey.found:
         item, instead = item_for(found, losses.get(found.arn), survey, rules)
-        yield Draft(item, instead, finishes=finishes_rename(found, survey.registry))
+        yield Draft(item, instead)
     seen = survey.arns_found
     for arn, owned in survey.registry.ours.items():
         if arn not in seen:
@@ -113,13 +111,16 @@ def _removed_in_window(survey: Survey, window: timedelta) -> int:
     A rename that is half done is counted as planned, so its open intent is left out here.
     """
     situation = survey.situation
-    half_done = {
-        each.intent.at
+    oldest = situation.now - window
+    recent = sum(1 for at in situation.memory.removals if at > oldest)
+    half_done = sum(
+        1
         for each in situation.memory.open_intents
-        if each.intent.kind is IntentKind.RENAME and each.intent.arn in survey.registry.half_renamed
-    }
-    recent = [at for at in situation.memory.removals if at > situation.now - window]
-    return len(recent) - sum(1 for at in half_done if at in recent)
+        if each.intent.kind is IntentKind.RENAME
+        and each.intent.arn in survey.registry.half_renamed
+        and each.intent.at > oldest
+    )
+    return max(0, recent - half_done)
 
 
 def _refused(draft: Draft, verdict: GuardVerdict) -> Item:
@@ -129,15 +130,5 @@ def _refused(draft: Draft, verdict: GuardVerdict) -> Item:
         return item
     if draft.instead is not None and not draft.instead.removes:
         return draft.instead
-    stands = item.live.name if item.live is not None and not draft.finishes else item.name
-    return replace(
-        item,
-        action=Action.HELD,
-        reason=Reason(verdict.code.value),
-        name=stands,
-        previous_name=item.previous_name if draft.finishes else None,
-        message=f"{item.message}; {verdict.message}",
-        changes=(),
-        database=item.live,
-        replaces=False,
-    )
+    reason = Reason(verdict.code.value)
+    return taken_back(item, reason, f"{item.message}; {verdict.message}")

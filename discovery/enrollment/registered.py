@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from discovery.codes import Action, Reason
 from discovery.enrollment.contention import Loss
-from discovery.enrollment.item import Item
+from discovery.enrollment.item import Item, taken_back
 from discovery.enrollment.registry import Owned
 from discovery.enrollment.resource import changes_between, merged
 from discovery.enrollment.rules import Rules, WritePolicy
@@ -99,6 +99,7 @@ def finished_rename(live: Owned, wish: Wanted, base: Item, survey: Survey, rules
         changes=(Change("/metadata/name", old.database.name, live.database.name),),
         database=target,
         live=old.database,
+        finishes=True,
     )
     if rules.policy is WritePolicy.SYNC:
         return item
@@ -112,17 +113,8 @@ def _allowed(item: Item, rules: Rules) -> Item:
     policy = rules.policy
     if policy is WritePolicy.SYNC or (policy is WritePolicy.UPSERT_ONLY and not needs_sync):
         return item
-    return replace(
-        item,
-        action=Action.HELD,
-        reason=Reason.POLICY,
-        name=item.previous_name or item.name,
-        previous_name=None,
-        message=f"{item.message}; policy {policy.value} does not allow it",
-        changes=(),
-        database=item.live,
-        replaces=False,
-    )
+    text = f"{item.message}; policy {policy.value} does not allow it"
+    return taken_back(item, Reason.POLICY, text)
 
 
 def _changed_text(changes: Iterable[Change]) -> str:

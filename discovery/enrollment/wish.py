@@ -216,9 +216,10 @@ def _connect(cache: Cache, matcher: Matcher, rules: Rules) -> tuple[Connect | No
 
 
 def _illegal(name: Name) -> str:
+    remedy = "Change the cache's name tag" if name.overridden else "Give the cache a name tag"
     return (
         f"{name.value!r} is no legal database name: a letter first, then letters, digits and "
-        "hyphens, no hyphen last. Change the cache's name tag"
+        f"hyphens, no hyphen last. {remedy}"
     )
 
 

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 from discovery.config.aws import Account, OrganizationAccounts, OwnAccount, PublicCaches
 from discovery.config.control_plane import Embedded, Origin, Route, Teleport
 from discovery.config.fields import HostPort
-from discovery.config.model import Config, OutOfScope, Policy, config_schema
+from discovery.config.model import Config, OutOfScope, config_schema
+from discovery.enrollment.rules import WritePolicy
 from matchers.matcher import IamUsers
 from tests.unit.config.marked import BASE, HEAD, read
 
@@ -98,7 +99,7 @@ def test_the_defaults_of_the_design() -> None:
     assert (aws.scope_timeout, aws.iam_refresh) == (timedelta(minutes=1), timedelta(minutes=15))
     assert (aws.read_tags, aws.name_overrides) == (True, True)
     assert (aws.public_caches, aws.expected_failures) == (PublicCaches.SKIP, ())
-    assert (config.policy, config.out_of_scope) == (Policy.SYNC, OutOfScope.HOLD)
+    assert (config.policy, config.out_of_scope) == (WritePolicy.SYNC, OutOfScope.HOLD)
     limits = config.deregistration
     assert (limits.missed_sweeps, limits.grace) == (2, timedelta(minutes=10))
     assert limits.window == timedelta(hours=1)

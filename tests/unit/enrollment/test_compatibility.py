@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 
 from discovery.codes import FindingCode, IamVerdict, Severity
-from discovery.enrollment.compatibility import engines_fit, is_on, judge
-from discovery.model import UNKNOWN, Directory, UnknownType
+from discovery.enrollment.access_string import is_on
+from discovery.enrollment.compatibility import judge
+from discovery.enrollment.members import engines_fit
+from discovery.model import UNKNOWN, CacheUser, Directory, Endpoint, UnknownType
 from tests.unit.enrollment.make import READY, cache, directory, group, user
 from tests.unit.enrollment.past import NOW
 
 F, V = FindingCode, IamVerdict
+NO_PASSWORD = "no-password"
+PUBLIC = Endpoint("orders-abc123.public.serverless.euw1.cache.amazonaws.com", 6379)
 
 
 def codes(found: Directory | UnknownType, **of_cache: Any) -> tuple[FindingCode, ...]:
@@ -181,23 +185,65 @@ def test_one_good_member_is_enough_and_the_others_are_told() -> None:
     assert [(each.code, each.subject) for each in judged.findings] == [(F.USER_NOT_ACTIVE, "bob")]
 
 
-@pytest.mark.parametrize(
-    ("of_user", "open_door"),
-    [
-        pytest.param({"user_name": "default"}, (F.DEFAULT_USER_OPEN,), id="default"),
-        pytest.param({}, (F.PASSWORDLESS_USER,), id="another"),
-        pytest.param({"access_string": "off"}, (), id="off"),
-    ],
-)
-def test_a_member_who_needs_no_password_is_warned_of_and_changes_no_verdict(
-    of_user: dict[str, Any], open_door: tuple[FindingCode, ...]
-) -> None:
-    guest = user("guest", **{"authentication": "no-password", **of_user})
-    found = directory([group("alice", "guest")], user(), guest)
+def test_a_member_who_needs_no_password_is_warned_of_and_changes_no_verdict() -> None:
+    found = directory([group("alice", "guest")], user(), user("guest", authentication=NO_PASSWORD))
     judged = judge(cache(), found)
     assert judged.verdict is V.READY
-    assert codes(found) == (F.USER_NOT_IAM, *open_door)
-    assert Severity.BLOCKER not in [each.severity for each in judged.findings]
+    assert [(each.code, each.severity) for each in judged.findings] == [
+        (F.PASSWORDLESS_USER, Severity.WARNING)
+    ]
+
+
+@pytest.mark.parametrize("authentication", ["password", NO_PASSWORD, "", "smoke signals"])
+def test_a_member_who_is_no_iam_user_is_in_order_where_another_can_log_in(
+    authentication: str,
+) -> None:
+    other = user("job", authentication=authentication, access_string="off")
+    assert codes(directory([group("alice", "job")], user(), other)) == ()
+    assert codes(directory([group("job")], other)) == (F.NO_IAM_USER, F.USER_NOT_IAM)
+
+
+def test_on_a_public_cache_every_user_must_be_iam() -> None:
+    found = directory([group("alice", "job")], user(), user("job", authentication="password"))
+    judged = judge(cache(endpoint=PUBLIC), found)
+    assert judged.verdict is V.READY
+    [told] = judged.findings
+    assert (told.code, told.severity, told.subject) == (F.USER_NOT_IAM, Severity.WARNING, "job")
+    assert "every user of a public cache must be IAM" in told.message
+
+
+@pytest.mark.parametrize(
+    ("users", "by_hand"),
+    [
+        pytest.param([user("job", authentication="password")], True, id="one"),
+        pytest.param(
+            [user("job", authentication="password"), user("b", authentication="password")],
+            True,
+            id="two",
+        ),
+        pytest.param(
+            [
+                user("job", authentication="password"),
+                user("d", user_name="default", authentication=NO_PASSWORD, access_string="off"),
+            ],
+            True,
+            id="beside-the-default-user",
+        ),
+        pytest.param(
+            [user("job", authentication="password"), user(status="deleting")], False, id="not-all"
+        ),
+        pytest.param([user("job", authentication="password", access_string="")], False, id="off"),
+        pytest.param([], False, id="nobody"),
+    ],
+)
+def test_a_group_of_passwords_lets_a_person_in_by_hand_but_not_iam(
+    users: list[CacheUser], by_hand: bool
+) -> None:
+    found = directory([group(*(each.user_id for each in users))], *users)
+    judged = judge(cache(), found)
+    assert judged.verdict is V.NOT_READY
+    assert judged.findings[0].code is F.NO_IAM_USER
+    assert ("AUTH by hand" in judged.findings[0].message) is by_hand
 
 
 def test_unreadable_users_make_the_verdict_unknown() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
 from discovery.codes import Action, NoteCode, Reason
 from discovery.enrollment.item import Item
-from discovery.model import Cache, Database
+from discovery.model import AccountId, Cache, Database, Region, Scope
 from matchers.matcher import IamUsers
 from tests.unit.enrollment.make import (
     EAST,
@@ -202,8 +203,28 @@ def test_a_mismatch_beside_a_foreign_holder_in_other_case_is_shown_too() -> None
     assert reasons == {R.FOREIGN, R.IDENTITY_MISMATCH}
 
 
-def test_the_same_uri_elsewhere_is_noted() -> None:
+@pytest.mark.parametrize(
+    ("aws", "scope"),
+    [
+        pytest.param(
+            {"account_id": "9", "region": "mars"},
+            Scope(AccountId("9"), Region("mars")),
+            id="where-it-says-it-is",
+        ),
+        pytest.param({}, Scope(AccountId(""), None), id="it-does-not-say"),
+        pytest.param(None, Scope(AccountId(""), None), id="no-aws-at-all"),
+    ],
+)
+def test_a_mismatch_is_shown_where_it_says_it_is(aws: Any, scope: Scope) -> None:
+    ((_, item),) = items_of(listed=[registered(name="forged", spec={"aws": aws})])
+    assert (item.reason, item.scope) == (R.IDENTITY_MISMATCH, scope)
+    assert (item.arn, item.cache, item.action) == (None, None, A.CONFLICT)
+
+
+def test_the_same_uri_elsewhere_is_noted_on_wanted_caches_alone() -> None:
     other = registered(name="by-hand", without=("managed-by",))
     ((_, item),) = items_of(cache(), listed=[other])
     (note,) = [each for each in item.notes if each.code is NoteCode.SAME_URI_ELSEWHERE]
     assert (note.subject, note.message) == (other.uri, "also registered as by-hand")
+    ((_, item),) = items_of(cache(engine="memcached"), listed=[other])
+    assert item.notes == ()

@@ -12,8 +12,9 @@ from discovery.enrollment.facts import Facts, facts_of, is_recreated
 from discovery.enrollment.plan import Plan
 from discovery.enrollment.recollection import recollect
 from discovery.model import UNKNOWN, Cache, Database, Tags
-from state.records import Memory, RememberedCache
+from state.records import Memory, Registration, RememberedCache
 from tests.unit.enrollment.make import (
+    arn_of,
     cache,
     matcher,
     only,
@@ -36,6 +37,7 @@ from tests.unit.enrollment.past import (
 LATER = CREATED + MINUTE
 UNREAD = cache(tags=UNKNOWN, vpc_id=UNKNOWN)
 LIVE = registered(cache(tags=tagged(env="live"), vpc_id="vpc-live"))
+UNLABELLED = registered(without=("vpc-id",))
 BEFORE = remembered(cache(tags=tagged(env="remembered"), vpc_id="vpc-remembered"))
 
 
@@ -91,6 +93,31 @@ def test_nothing_stands_in_for_the_tags_of_a_cache_not_registered(
     assert facts_of(UNREAD, before, live).tags is UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("written", "stands_in"),
+    [
+        pytest.param(None, True, id="the-journal-does-not-know-it"),
+        pytest.param(journaled(LIVE), True, id="written-when-the-cache-was-made"),
+        pytest.param(
+            replace(journaled(LIVE), updated_at=CREATED - MINUTE), False, id="written-before-that"
+        ),
+        pytest.param(
+            replace(journaled(LIVE, arn_of("another")), updated_at=CREATED - MINUTE),
+            True,
+            id="the-journal-means-another-cache",
+        ),
+    ],
+)
+def test_labels_written_before_the_cache_was_made_are_of_an_earlier_one(
+    written: Registration | None, stands_in: bool
+) -> None:
+    facts = facts_of(UNREAD, None, LIVE, written)
+    assert (facts.tags == {"env": "live"}) is stands_in
+    assert (facts.tags is UNKNOWN) is not stands_in
+    assert (facts.cache.vpc_id is UNKNOWN) is not stands_in
+    assert (facts.last_verdict is None) is not stands_in
+
+
 def test_labels_that_only_we_write_do_not_stand_in_as_tags() -> None:
     facts = facts_of(UNREAD, None, LIVE)
     assert facts.tags == {"env": "live"}
@@ -105,6 +132,7 @@ def test_labels_that_only_we_write_do_not_stand_in_as_tags() -> None:
         pytest.param(UNREAD, replace(BEFORE, vpc_id=None), LIVE, None, id="remembered-as-none"),
         pytest.param(UNREAD, replace(BEFORE, vpc_known=False), LIVE, "vpc-live", id="the-label"),
         pytest.param(UNREAD, None, None, UNKNOWN, id="nothing-known"),
+        pytest.param(UNREAD, None, UNLABELLED, UNKNOWN, id="no-label-either"),
         pytest.param(
             UNREAD, replace(BEFORE, created_at=LATER), LIVE, UNKNOWN, id="of-an-earlier-cache"
         ),
@@ -186,3 +214,16 @@ def test_the_misses_of_the_earlier_cache_stay_forgotten_in_the_second_sweep() ->
     known = after(sweep(REMADE, KNOWN))
     item = only(sweep(replace(REMADE, tags=tagged(env="dev")), known, minutes=10))
     assert (item.action, item.reason) == (Action.HELD, Reason.WAITING)
+
+
+# Somebody changed the label in Teleport; state is new, and subnets cannot be read.
+
+
+def test_a_vpc_by_label_is_not_remembered_as_one_that_was_read() -> None:
+    live = registered(labels={"vpc-id": "vpc-forged"})
+    under = rules(matcher(tags={"vpc-id": "vpc-1"}))
+    of = cache(vpc_id=UNKNOWN)
+    first = plan_of(situation(of, listed=[live]), under)
+    known = recollect(first.survey, first.items, started_at=NOW, rules_changed=False)
+    second = plan_of(situation(of, listed=[live], known=memory(caches=known.caches_seen)), under)
+    assert [only(plan).reason for plan in (first, second)] == [Reason.TAGS_UNKNOWN] * 2

@@ -74,7 +74,14 @@ def test_a_change_shows_no_external_id_wherever_it_begins(field: str, value: Any
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("/spec/uri", SECRET), ("/metadata/labels/external_id", SECRET), ("", None)],
+    [
+        ("/spec/uri", SECRET),
+        ("/metadata/labels/external_id", SECRET),
+        ("/metadata", {"spec": {"aws": AWS}}),
+        ("", {"kind": "db"}),
+        ("", {"spec": "text"}),
+        ("", None),
+    ],
 )
 def test_other_changes_are_shown_as_they_are(field: str, value: Any) -> None:
     assert redacted_change(Change(field, value, value)) == Change(field, value, value)

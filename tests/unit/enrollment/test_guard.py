@@ -103,8 +103,8 @@ def test_what_is_refused(
             3,
             evidence(8, removed=1),
             {},
-            "4 removals within 60 min (1 of them done already), but 30 % of 8 registrations "
-            "allow 2; none of the 3 planned was made",
+            "4 removals within 60 min (1 of them done already), but of 8 registrations "
+            "only 2 may go (deregistration.max_percent 30, min_allowed 2); none of the 3 planned",
         ),
         (3, evidence(3, caches_seen=0), {}, "hold no cache, but 3 are registered"),
         (0, evidence(registry_shrank=True), {}, "nothing was removed or renamed"),

@@ -160,6 +160,14 @@ def test_a_half_done_rename_is_finished_though_the_tag_has_changed_again() -> No
     assert (item.reason, item.name, item.previous_name) == (R.RENAMED, "shared", OLD.name)
 
 
+def test_a_half_done_rename_takes_no_other_name_from_others() -> None:
+    """Its tag asks for a third name by now; that is for the next sweep to contend for."""
+    third = tagged(TeleportDatabaseName="third")
+    rename, new = half_renamed(cache(tags=third), cache("users", tags=third))
+    assert (rename.reason, rename.name) == (R.RENAMED, "shared")
+    assert (new.action, new.reason, new.name) == (Action.CREATE, R.NEW, "third")
+
+
 @pytest.mark.parametrize(
     "found",
     [
@@ -187,10 +195,26 @@ def test_finishing_a_rename_counts_one_removal_with_its_beginning() -> None:
     assert (item.action, item.reason) == (Action.UPDATE, R.RENAMED)
 
 
+def test_a_refused_finish_shows_the_document_of_the_name_it_shows() -> None:
+    (item,) = half_renamed(SHARED, budget=budget(max_count=0))
+    assert (item.action, item.reason) == (Action.HELD, R.GUARD_COUNT)
+    assert item.database is not None
+    assert item.database.name == item.name
+
+
 @pytest.mark.parametrize("policy", [WritePolicy.UPSERT_ONLY, WritePolicy.CREATE_ONLY])
 def test_no_policy_but_sync_lets_the_old_half_go(policy: WritePolicy) -> None:
     (item,) = half_renamed(SHARED, policy=policy)
     assert (item.action, item.reason) == (Action.HELD, R.POLICY)
+
+
+def test_two_renames_begun_at_one_instant_count_two() -> None:
+    users = cache("users", tags=tagged(TeleportDatabaseName="people"))
+    begun = (RENAME, open_intent(IntentKind.RENAME, users, "people", name_in("users")))
+    listed = [OLD, NEW, registered(cache("users")), registered(users)]
+    known = memory(open_intents=begun, removals=tuple(each.intent.at for each in begun))
+    plan = plan_of(situation(SHARED, users, listed=listed, known=known))
+    assert plan.guard.removals == 2
 
 
 def test_the_new_half_of_our_own_rename_is_not_inherited() -> None:

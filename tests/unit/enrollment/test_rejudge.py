@@ -17,6 +17,7 @@ from tests.unit.enrollment.make import (
     EAST,
     READY,
     UNREADY,
+    budget,
     cache,
     matcher,
     name_in,
@@ -147,6 +148,13 @@ def test_a_rename_rests_on_the_tags_that_name_it(tags: dict[str, str], holds: bo
 def test_a_cache_without_a_planned_rename_has_none_to_hold() -> None:
     check = rename_check(renaming(), rules())
     assert check(cache("another", EAST)) is False
+
+
+def test_a_rename_that_is_not_made_has_none_to_hold_either() -> None:
+    under = rules(budget=budget(max_count=0))
+    made = renaming(under=under)
+    assert only(made).name == name_in("orders")
+    assert rename_check(made, under)(SHARED) is False
 
 
 def test_a_change_of_origin_rests_on_the_present_name() -> None:

@@ -171,6 +171,7 @@ def test_no_policy_but_sync_removes_and_misses_are_counted_all_the_same(
         pytest.param(0, None, False, id="a-new-file-has-no-rules-to-differ-from"),
         pytest.param(3, "digest-of-the-matchers", False, id="the-same"),
         pytest.param(3, "of-other-matchers", True, id="others"),
+        pytest.param(1, "of-other-matchers", True, id="others-in-the-second-sweep"),
         pytest.param(3, None, True, id="not-remembered"),
     ],
 )

@@ -93,6 +93,9 @@ def test_a_change_in_aws_or_in_the_configuration_has_its_reason(
         pytest.param(
             registered(spec={"protocol": "mysql"}), R.DRIFT, R.SPEC_CHANGED, id="the-protocol"
         ),
+        pytest.param(
+            registered(under=WITH_ROLE), R.DRIFT, R.SPEC_CHANGED, id="a-role-that-we-do-not-want"
+        ),
         pytest.param(registered(description="mine"), R.DRIFT, R.SPEC_CHANGED, id="the-description"),
     ],
 )
@@ -186,5 +189,6 @@ def test_a_change_of_origin_replaces_the_resource_under_its_name() -> None:
 
 
 def test_the_message_names_at_most_four_fields() -> None:
-    live = registered(labels=dict.fromkeys("abcdef", "1"))
-    assert updated(live, written=LIVE).message == "differs in a, b, c, d and 2 more"
+    for keys, named in (("abcd", "a, b, c, d"), ("abcdef", "a, b, c, d and 2 more")):
+        live = registered(labels=dict.fromkeys(keys, "1"))
+        assert updated(live, written=LIVE).message == f"differs in {named}"

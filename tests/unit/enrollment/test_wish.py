@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,6 +124,12 @@ def test_matchers_decide(
     found = wish(cache(tags=tagged(tags)), rules(*matchers))
     assert (found.reason if isinstance(found, Unwanted) else None) is reason
     assert isinstance(found, Wanted) is (reason is None)
+
+
+def test_without_a_matcher_no_cache_is_wanted() -> None:
+    found = wish(cache(), replace(rules(), matchers=()))
+    assert isinstance(found, Unwanted)
+    assert (found.reason, found.message) == (R.NO_MATCHER, "no matcher takes it")
 
 
 def test_the_first_matcher_that_takes_a_cache_wins() -> None:
