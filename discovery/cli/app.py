@@ -19,6 +19,7 @@ COMMANDS: Final = (
     "audit",
     "status",
     "history",
+    "explain",
     "export",
     "config",
     "token",

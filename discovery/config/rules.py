@@ -49,6 +49,11 @@ def rules_of(config: Config, resolve: Callable[[str], Secret]) -> Rules:
     )
 
 
+def offline_rules_of(config: Config) -> Rules:
+    """The rules with no secret looked up: external ids are left out of what they make."""
+    return replace(rules_of(config, Secret), external_ids={})
+
+
 def widened(rules: Rules, *, allow_mass_removal: int | None, prune: bool) -> Rules:
     """The rules with what the command line allows for one sweep; time and proof stay (R3)."""
     if prune:

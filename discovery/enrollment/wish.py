@@ -85,7 +85,7 @@ def wish_for(facts: Facts, directory: Directory | UnknownType, rules: Rules) -> 
     unfit = ineligible(facts.cache, rules)
     if unfit is not None:
         return unfit
-    outcome = _decide(facts, rules)
+    outcome = outcome_for(facts, rules)
     notes = facts.notes
     if isinstance(outcome, evaluate.Taken):
         return _enrol(facts, outcome.matcher, directory, rules)
@@ -141,7 +141,7 @@ def name_by(cache: Cache, tags: Mapping[str, str], rules: Rules) -> Name:
     )
 
 
-def _decide(facts: Facts, rules: Rules) -> evaluate.Outcome:
+def outcome_for(facts: Facts, rules: Rules) -> evaluate.Outcome:
     """What the matchers say. What merely stands in may take a cache, never turn it away (R1)."""
     discovery = discovery_labels(facts.cache)
     likely = _by(facts, LabelSet.of(discovery, facts.tags), rules)

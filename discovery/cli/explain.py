@@ -1,0 +1,56 @@
+"""`cachemuster explain`: why one cache is where it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from discovery.cli.clock import utc_now
+from discovery.cli.options import common, with_common, with_report
+from discovery.cli.output import destination
+from discovery.cli.settings import configuration
+from discovery.cli.streams import say
+from discovery.config.rules import offline_rules_of
+from discovery.explaining import explanations
+from discovery.reports.exit import Exit
+from discovery.reports.explanation import write_explanation_document, write_explanations
+from discovery.reports.formats import Format
+from state.store import ReadOnlyStore
+
+
+@click.command(name="explain", short_help="Say why one cache is where it is.")
+@click.argument("cache")
+@with_report
+@with_common
+def command(cache: str, form: str, output: Path | None) -> Exit:
+    """Say why CACHE is where it is: its name, its registered name or its ARN.
+
+    Where and when it was found, what each matcher says of it, whether IAM could log in, what it
+    is registered as, what was done last and why, what the next sweep does if nothing has changed,
+    and what a role needs to connect. From state alone: nothing is asked of any network.
+
+    \b
+    Examples:
+      cachemuster explain orders
+      cachemuster explain orders-elasticache-serverless-eu-west-1-111122223333
+      cachemuster explain orders --format json | jq '.caches[].next'
+
+    \b
+    Exit: 0 explained, 1 nothing by that name is remembered.
+    """
+    config = configuration(common())
+    with destination(output) as place:
+        store = ReadOnlyStore(config.state.path)
+        found = explanations(cache, store, offline_rules_of(config), utc_now())
+        if not found:
+            say(
+                f"Nothing named {cache!r} is remembered in {config.state.path}. "
+                "`cachemuster audit -v` shows what AWS lists now."
+            )
+            return Exit.FAILED
+        if form == Format.JSON:
+            place.write(lambda stream: write_explanation_document(found, stream))
+        else:
+            place.write(lambda stream: write_explanations(found, stream))
+        return Exit.DONE

@@ -1,0 +1,55 @@
+"""Why one cache is where it is: what state remembers of it, and what the rules make of that."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from discovery.enrollment.facts import facts_of
+from discovery.enrollment.ownership import parse_cache_arn
+from discovery.enrollment.plan import make_plan
+from discovery.enrollment.recall import situation_from
+from discovery.enrollment.rules import Rules
+from discovery.enrollment.wish import outcome_for
+from discovery.model import Arn, Complete
+from discovery.reports.explanation import Explanation
+from matchers.explain import explain
+from state.records import Memory
+from state.store import ReadOnlyStore
+
+
+def explanations(
+    name: str, store: ReadOnlyStore, rules: Rules, now: datetime
+) -> tuple[Explanation, ...]:
+    """All caches that go by `name`: their own, a registered one, or an ARN. Empty: none does."""
+    memory = store.memory()
+    situation = situation_from(memory, now)
+    items = {item.arn: item for item in make_plan(situation, rules).items if item.arn is not None}
+    sentences = {
+        cache.arn: explain(outcome_for(facts_of(cache, memory.caches.get(cache.arn), None), rules))
+        for result in situation.results
+        if isinstance(result, Complete)
+        for cache in result.caches
+    }
+    registrations = {each.arn: each for each in memory.registrations.values()}
+    return tuple(
+        Explanation(
+            arn=arn,
+            cache=memory.caches.get(arn),
+            registration=registrations.get(arn),
+            miss=next((each for each in memory.misses.values() if each.arn == arn), None),
+            matchers=sentences.get(arn, ()),
+            last=next(iter(store.history(arn=arn, limit=1)), None),
+            next=items.get(arn),
+        )
+        for arn in sorted(_arns(name, memory))
+    )
+
+
+def _arns(name: str, memory: Memory) -> set[Arn]:
+    found = {arn for arn, cache in memory.caches.items() if name in (arn, cache.name)}
+    for registration in memory.registrations.values():
+        parsed = parse_cache_arn(registration.arn)
+        own = parsed.name if parsed is not None else None
+        if name in (registration.arn, registration.name, own):
+            found.add(registration.arn)
+    return found

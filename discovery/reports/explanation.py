@@ -1,0 +1,171 @@
+"""Why one cache is where it is, from what state remembers: a value, a table, a document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TextIO
+
+from rich.text import Text
+
+from discovery.enrollment.item import Item
+from discovery.enrollment.ownership import CacheArn, parse_cache_arn
+from discovery.model import Arn
+from discovery.reports.document import timestamp
+from discovery.reports.style import cell, columns, console_for, heading
+from state.records import HistoryEntry, Miss, Registration, RememberedCache
+
+SCHEMA_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Everything state knows of one cache."""
+
+    arn: Arn
+    cache: RememberedCache | None
+    """None: only its registration is remembered."""
+    registration: Registration | None
+    miss: Miss | None
+    matchers: tuple[str, ...]
+    """One sentence for each matcher that was asked."""
+    last: HistoryEntry | None
+    next: Item | None
+    """What a sweep does if nothing has changed since the last one."""
+
+    @property
+    def connect_resources(self) -> tuple[str, ...]:
+        """What `elasticache:Connect` has to be allowed on; the user's id is for the reader to
+        fill in (reference aws-elasticache §6)."""
+        parsed = parse_cache_arn(self.arn)
+        if parsed is None:
+            return ()
+        return (str(self.arn), user_arn(parsed, "USER_ID"))
+
+
+def user_arn(cache: CacheArn, user_id: str) -> str:
+    """The ARN of a user in the account and region of a cache."""
+    return f"arn:{cache.partition}:elasticache:{cache.region}:{cache.account_id}:user:{user_id}"
+
+
+def write_explanations(found: Iterable[Explanation], stream: TextIO) -> None:
+    """Each explanation stands in `stream`, for a person."""
+    console = console_for(stream)
+    for each in found:
+        console.print(heading(str(each.arn)))
+        table = columns(12, None)
+        for title, lines in _rows(each):
+            table.add_row(cell(title, "dim"), Text("\n").join(cell(line) for line in lines))
+        console.print(table)
+        console.print()
+
+
+def _rows(each: Explanation) -> Iterator[tuple[str, list[str]]]:
+    yield "found", _found(each.cache)
+    if each.matchers:
+        yield "matchers", list(each.matchers)
+    if each.cache is not None:
+        verdict = each.cache.iam_verdict
+        yield "IAM login", [verdict.value if verdict is not None else "never judged"]
+    yield "registered", _registered(each.registration)
+    if each.miss is not None:
+        miss = each.miss
+        yield "missed", [f"{miss.reason.value} in {miss.scans} scans since {_when(miss.since)}"]
+    if each.last is not None:
+        last = each.last
+        yield "last", [f"{_when(last.at)} {last.action.value}/{last.reason.value}: {last.message}"]
+    if each.next is not None:
+        item = each.next
+        yield (
+            "next sweep",
+            [
+                f"{item.action.value}/{item.reason.value}: {item.message}",
+                "if nothing has changed since the last scan; `cachemuster audit` asks AWS",
+            ],
+        )
+    if each.connect_resources:
+        yield "connecting", ["needs elasticache:Connect on both", *each.connect_resources]
+
+
+def _found(cache: RememberedCache | None) -> list[str]:
+    if cache is None:
+        return ["not by the last complete scan of its scope"]
+    tags = cache.tags
+    told = (
+        "tags never read"
+        if tags is None
+        else f"tags of {_when(tags.read_at)}: "
+        + (", ".join(f"{key}={value}" for key, value in sorted(tags.values.items())) or "none")
+    )
+    return [
+        f"in {cache.scope}, {cache.status}, {cache.engine} {cache.engine_version}".rstrip(),
+        f"first seen {_when(cache.first_seen_at)}, last seen {_when(cache.last_seen_at)}",
+        told,
+    ]
+
+
+def _registered(registration: Registration | None) -> list[str]:
+    if registration is None:
+        return ["no"]
+    return [
+        f"as {registration.name} since {_when(registration.registered_at)}",
+        f"last written {_when(registration.updated_at)}",
+    ]
+
+
+def _when(moment: datetime) -> str:
+    return timestamp(moment)[:19] + "Z"
+
+
+def write_explanation_document(found: Iterable[Explanation], stream: TextIO) -> None:
+    """One JSON document stands in `stream`; times are RFC 3339 UTC."""
+    document = {"schema_version": SCHEMA_VERSION, "caches": [_entry(each) for each in found]}
+    stream.write(json.dumps(document, indent=2) + "\n")
+
+
+def _entry(each: Explanation) -> dict[str, Any]:
+    cache, registration, miss = each.cache, each.registration, each.miss
+    return {
+        "arn": each.arn,
+        "found": cache
+        and {
+            "account_id": cache.scope.account_id,
+            "region": cache.scope.region,
+            "name": cache.name,
+            "status": cache.status,
+            "engine": cache.engine,
+            "first_seen_at": timestamp(cache.first_seen_at),
+            "last_seen_at": timestamp(cache.last_seen_at),
+            "tags": cache.tags and dict(cache.tags.values),
+            "iam": cache.iam_verdict and cache.iam_verdict.value,
+        },
+        "matchers": list(each.matchers),
+        "registered": registration
+        and {
+            "name": registration.name,
+            "registered_at": timestamp(registration.registered_at),
+            "updated_at": timestamp(registration.updated_at),
+        },
+        "missed": miss
+        and {
+            "reason": miss.reason.value,
+            "scans": miss.scans,
+            "since": timestamp(miss.since),
+        },
+        "last": each.last
+        and {
+            "at": timestamp(each.last.at),
+            "action": each.last.action.value,
+            "reason": each.last.reason.value,
+            "message": each.last.message,
+        },
+        "next": each.next
+        and {
+            "action": each.next.action.value,
+            "reason": each.next.reason.value,
+            "message": each.next.message,
+        },
+        "connect_resources": list(each.connect_resources),
+    }
