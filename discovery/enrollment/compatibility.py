@@ -1,19 +1,35 @@
-"""Whether a person could log in to a cache with IAM (design §5). Pure.
+"""Whether a person could log in to a cache with IAM, and what keeps them (design §5). Pure.
 
-The order of checks and the rules are those of reference aws-elasticache §4. This is the first
-version: it gives the verdict, the users that can log in, and why others cannot; what repairs a
-finding, and who could be added to a group, is not judged here yet.
+The rules and the order of the checks are those of reference aws-elasticache §4. What keeps
+everybody out (an old engine, no group, a group that does not work) is told alone. Otherwise every
+member of the group is judged as it works now, and told by the first thing in its way.
 """
 
 from __future__ import annotations
 
+import heapq
 import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
 
-from discovery.codes import FindingCode, IamVerdict, Severity
+from discovery.codes import FindingCode, IamVerdict
+from discovery.enrollment.findings import Findings, in_order
+from discovery.enrollment.members import (
+    candidates,
+    coming_members,
+    current_members,
+    engines_fit,
+    is_default,
+    is_open,
+    is_service_owned,
+    obstacle,
+    takes_password,
+    works,
+)
 from discovery.model import (
     UNKNOWN,
     Cache,
-    CacheUser,
     Directory,
     Finding,
     IamJudgement,
@@ -21,59 +37,106 @@ from discovery.model import (
     UserGroup,
 )
 
-_OLDEST = {"redis": (7, 0), "valkey": (7, 2)}
-_WORKING = ("active", "modifying")
-_VERSION = re.compile(r"(\d+)(?:\.(\d+))?")
+MOST_NAMED: Final = 5
+"""Users named for a group that they are not in, or not yet."""
+
+_OLDEST: Final = {"redis": (7, 0), "valkey": (7, 2)}
+_VERSION: Final = re.compile(r"(\d+)(?:\.(\d+))?")
 
 
 def judge(cache: Cache, directory: Directory | UnknownType) -> IamJudgement:
-    """The verdict on a cache, from its group and users as they work right now."""
-    if _is_too_old(cache):
-        return _not_ready(cache, directory, _too_old(cache))
-    if cache.user_group_id is None:
-        return _not_ready(cache, directory, _no_group(cache))
-    if directory is UNKNOWN:
-        return IamJudgement(IamVerdict.UNKNOWN, None, (), (_unreadable(cache),))
-    group = directory.groups.get(cache.user_group_id)
-    broken = _group_finding(cache, group)
-    if group is None or broken is not None:
-        return _not_ready(cache, directory, broken)
-    return _judge_members(cache, group, directory)
+    """The verdict on a cache, from its group and users as they work right now.
 
-
-def _judge_members(cache: Cache, group: UserGroup, directory: Directory) -> IamJudgement:
-    members = [uid for uid in group.user_ids if uid not in group.pending_remove]
-    findings = []
-    ready = []
-    for user_id in sorted(set(members)):
-        user = directory.users.get(user_id)
-        finding = _user_finding(user_id, user, group)
-        if finding is None:
-            ready.append(user_id)
-        else:
-            findings.append(finding)
-        findings.extend(_open_door(user))
-    if not ready:
-        findings.insert(0, _no_iam_user(cache, group))
-        return IamJudgement(IamVerdict.NOT_READY, directory.read_at, (), tuple(findings))
-    return IamJudgement(IamVerdict.READY, directory.read_at, tuple(ready), tuple(findings))
-
-
-def is_on(access_string: str) -> bool:
-    """True when the user may log in: the last of `on` and `off` wins, neither means off."""
-    state = False
-    for rule in access_string.split():
-        if rule.lower() in ("on", "off"):
-            state = rule.lower() == "on"
-    return state
-
-
-def engines_fit(group_engine: str, engine: str) -> bool:
-    """True when a user or group of `engine` may be in, or on, what has `group_engine`.
-
-    A redis member fits anything; a valkey member only valkey (reference aws-elasticache §4).
+    Ready: some member passes every check. Unknown: what would decide could not be read.
     """
-    return engine.lower() != "valkey" or group_engine.lower() == "valkey"
+    tell = Findings(cache, directory)
+    read_at = None if directory is UNKNOWN else directory.read_at
+    if _is_too_old(cache):
+        return IamJudgement(IamVerdict.NOT_READY, read_at, (), (tell.too_old(),))
+    if cache.user_group_id is None:
+        return IamJudgement(IamVerdict.NOT_READY, read_at, (), (tell.no_group(),))
+    if directory is UNKNOWN:
+        return IamJudgement(IamVerdict.UNKNOWN, None, (), (tell.unreadable(),))
+    group = directory.groups.get(cache.user_group_id)
+    if group is None:
+        return _without_group(cache.user_group_id, read_at, tell)
+    broken = _group_finding(cache, group, tell)
+    if broken is not None:
+        return IamJudgement(IamVerdict.NOT_READY, read_at, (), (broken,))
+    return _Members(group, directory, tell).judgement()
+
+
+class _Members:
+    """The judgement on the members of one group that works."""
+
+    def __init__(self, group: UserGroup, directory: Directory, tell: Findings) -> None:
+        self._group = group
+        self._users = directory.users
+        self._directory = directory
+        self._tell = tell
+        self._current = current_members(group)
+        self._coming = coming_members(group)
+
+    def judgement(self) -> IamJudgement:
+        """Who can log in, and what is told about the others."""
+        ready = tuple(filter(self._passes, self._current))
+        unlisted = tuple(filter(self._is_unlisted, self._current))
+        found = [*self._doors(), *self._obstructed(told_all=not ready)]
+        verdict = IamVerdict.READY
+        if not ready and unlisted:
+            verdict = IamVerdict.UNKNOWN
+            found.append(self._tell.unlisted(unlisted[0]))
+        elif not ready:
+            verdict = IamVerdict.NOT_READY
+            found.append(self._tell.no_iam_user(self._group, only_passwords=self._have_passwords()))
+        found += self._named(also_outside=verdict is IamVerdict.NOT_READY)
+        return IamJudgement(verdict, self._directory.read_at, ready, in_order(found))
+
+    def _passes(self, user_id: str) -> bool:
+        user = self._users.get(user_id)
+        return not is_default(user_id, user) and obstacle(user, self._group) is None
+
+    def _is_unlisted(self, user_id: str) -> bool:
+        """AWS's own users may exist unlisted; of its default user it is known what it is."""
+        return (
+            user_id not in self._users
+            and is_service_owned(user_id)
+            and not is_default(user_id, None)
+        )
+
+    def _doors(self) -> Iterator[Finding]:
+        """The default user of the group, where whoever reaches the cache may be it."""
+        for user_id in self._current:
+            user = self._users.get(user_id)
+            if is_default(user_id, user) and is_open(user):
+                yield self._tell.default(user_id, user, self._group)
+                return
+
+    def _obstructed(self, *, told_all: bool) -> Iterator[Finding]:
+        """Members that do not pass. One with a password is in order where another can log in."""
+        for user_id in (*self._current, *self._coming):
+            user = self._users.get(user_id)
+            if is_default(user_id, user) or self._is_unlisted(user_id):
+                continue
+            code = obstacle(user, self._group)
+            in_order_here = code is FindingCode.USER_NOT_IAM and not told_all
+            if code is not None and (not in_order_here or self._tell.is_public):
+                yield self._tell.member(code, user_id, user, self._group)
+
+    def _have_passwords(self) -> bool:
+        """True when a person who knows a password can log in as any member but the default."""
+        members = {each: self._users.get(each) for each in self._current}
+        others = [user for each, user in members.items() if not is_default(each, user)]
+        return bool(others) and all(user is not None and takes_password(user) for user in others)
+
+    def _named(self, *, also_outside: bool) -> Iterator[Finding]:
+        """IAM users who could log in but are not in the group, or not yet; the first few."""
+        soon = tuple(filter(self._passes, self._coming))[:MOST_NAMED]
+        yield from (self._tell.coming(user_id, self._group) for user_id in soon)
+        if also_outside and not is_service_owned(self._group.group_id):
+            others = candidates(self._group, self._directory)
+            for user_id in heapq.nsmallest(MOST_NAMED - len(soon), others):
+                yield self._tell.outside(user_id, self._group)
 
 
 def _is_too_old(cache: Cache) -> bool:
@@ -86,84 +149,16 @@ def _is_too_old(cache: Cache) -> bool:
     return (int(version[1]), int(version[2])) < oldest
 
 
-def _group_finding(cache: Cache, group: UserGroup | None) -> Finding | None:
-    name = str(cache.user_group_id)
-    if group is None:
-        text = f"user group {name} is attached to the cache, but AWS does not list it"
-        return Finding(FindingCode.GROUP_MISSING, Severity.BLOCKER, name, text)
-    if group.status not in _WORKING:
-        text = f"user group {name} is {group.status or 'in no known state'}, not active"
-        return Finding(FindingCode.GROUP_NOT_ACTIVE, Severity.BLOCKER, name, text)
+def _without_group(group_id: str, read_at: datetime | None, tell: Findings) -> IamJudgement:
+    """AWS may have groups of its own that it does not list; of those nothing is known."""
+    if is_service_owned(group_id):
+        return IamJudgement(IamVerdict.UNKNOWN, read_at, (), (tell.unlisted(group_id),))
+    return IamJudgement(IamVerdict.NOT_READY, read_at, (), (tell.group_missing(group_id),))
+
+
+def _group_finding(cache: Cache, group: UserGroup, tell: Findings) -> Finding | None:
+    if not works(group.status):
+        return tell.group_not_active(group)
     if not engines_fit(cache.engine, group.engine):
-        text = f"user group {name} is for {group.engine}, the cache runs {cache.engine}"
-        return Finding(FindingCode.GROUP_ENGINE_MISMATCH, Severity.BLOCKER, name, text)
+        return tell.group_engine_mismatch(group)
     return None
-
-
-def _user_finding(user_id: str, user: CacheUser | None, group: UserGroup) -> Finding | None:
-    """Why a member cannot log in with IAM, None when it can."""
-    if user is None:
-        text = f"user {user_id} is in group {group.group_id}, but AWS does not list it"
-        return Finding(FindingCode.USER_MISSING, Severity.WARNING, user_id, text)
-    if user.status not in _WORKING:
-        text = f"user {user_id} is {user.status or 'in no known state'}, not active"
-        return Finding(FindingCode.USER_NOT_ACTIVE, Severity.WARNING, user_id, text)
-    if user.authentication != "iam":
-        kind = user.authentication or "an unknown way"
-        text = f"user {user_id} authenticates by {kind}, not by IAM"
-        return Finding(FindingCode.USER_NOT_IAM, Severity.INFO, user_id, text)
-    if user.user_id != user.user_name:
-        text = f"user {user_id} has another name than id; IAM needs them equal"
-        return Finding(FindingCode.USER_ID_NAME_MISMATCH, Severity.WARNING, user_id, text)
-    if not is_on(user.access_string):
-        text = f"user {user_id} has an access string that is off"
-        return Finding(FindingCode.USER_DISABLED, Severity.WARNING, user_id, text)
-    if not engines_fit(group.engine, user.engine):
-        text = f"user {user_id} is for {user.engine}, its group for {group.engine}"
-        return Finding(FindingCode.ENGINE_MISMATCH, Severity.WARNING, user_id, text)
-    return None
-
-
-def _open_door(user: CacheUser | None) -> tuple[Finding, ...]:
-    """A member who needs no password and may log in."""
-    if user is None or user.authentication != "no-password" or not is_on(user.access_string):
-        return ()
-    if user.user_name == "default":
-        text = "the default user is on and needs no password: whoever reaches the cache is in"
-        return (Finding(FindingCode.DEFAULT_USER_OPEN, Severity.WARNING, user.user_id, text),)
-    text = f"user {user.user_id} is on and needs no password"
-    return (Finding(FindingCode.PASSWORDLESS_USER, Severity.WARNING, user.user_id, text),)
-
-
-def _not_ready(
-    cache: Cache, directory: Directory | UnknownType, finding: Finding | None
-) -> IamJudgement:
-    read_at = None if directory is UNKNOWN else directory.read_at
-    findings = () if finding is None else (finding,)
-    return IamJudgement(IamVerdict.NOT_READY, read_at, (), findings)
-
-
-def _too_old(cache: Cache) -> Finding:
-    text = (
-        f"IAM needs Redis OSS 7.0 or Valkey 7.2; the cache runs {cache.engine} "
-        f"{cache.engine_version or cache.major_engine_version}"
-    )
-    return Finding(FindingCode.ENGINE_TOO_OLD, Severity.BLOCKER, cache.name, text)
-
-
-def _no_group(cache: Cache) -> Finding:
-    text = "no user group is attached: the cache has no access control, and IAM cannot log in"
-    return Finding(FindingCode.NO_USER_GROUP, Severity.BLOCKER, cache.name, text)
-
-
-def _no_iam_user(cache: Cache, group: UserGroup) -> Finding:
-    text = f"no member of user group {group.group_id} can log in with IAM"
-    return Finding(FindingCode.NO_IAM_USER, Severity.BLOCKER, group.group_id, text)
-
-
-def _unreadable(cache: Cache) -> Finding:
-    text = (
-        "users and user groups of the region could not be read; the label keeps its last value. "
-        "Allow elasticache:DescribeUsers and elasticache:DescribeUserGroups"
-    )
-    return Finding(FindingCode.USERS_UNREADABLE, Severity.WARNING, cache.name, text)

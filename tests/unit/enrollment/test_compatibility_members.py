@@ -70,6 +70,11 @@ def test_the_finding_on_the_default_user_says_where_tsh_lands() -> None:
         assert told.severity is Severity.WARNING
 
 
+def test_an_iam_user_is_one_whatever_its_name() -> None:
+    found = directory([group("default", engine="redis")], replace(BUILT_IN, authentication="iam"))
+    assert judge(cache(), found).users == ("default",)
+
+
 def test_aws_own_default_user_is_what_it_is_even_unlisted() -> None:
     found = directory([group("default", "alice", engine="redis")], user(engine="redis"))
     assert codes(found) == (F.DEFAULT_USER_UNREPLACED,)
@@ -192,6 +197,9 @@ def test_those_being_added_count_among_the_five() -> None:
     people = [user(f"u{n}") for n in range(9)]
     found = directory([group(pending_add=("u7", "u8"), status="modifying")], *people)
     assert outsiders(found) == ["u0", "u1", "u2", "u7", "u8"]
+    names = tuple(each.user_id for each in people)
+    coming = directory([group("alice", pending_add=names, status="modifying")], user(), *people)
+    assert outsiders(coming) == ["u0", "u1", "u2", "u3", "u4"]
 
 
 # -- all of them ---------------------------------------------------------------------------------
