@@ -1,0 +1,227 @@
+"""The simulated cluster: its databases, roles, authorities and agents, before any wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from discovery.control_plane.rules import ORIGIN_LABEL
+from discovery.model import Database
+from discovery.sandbox.aws.clock import Clock, SteppableClock, wall_clock
+from discovery.sandbox.teleport.authorities import Authority, Key, Leaf
+from discovery.sandbox.teleport.identity import Identity, issue_identity
+from discovery.sandbox.teleport.messages import Message, fill, from_document
+from discovery.sandbox.teleport.resources import KIND, NAMESPACE, VERSION
+from discovery.sandbox.teleport.roles import EDITOR, Role, RoleSet, Texts
+from discovery.sandbox.teleport.store import Store, Stored
+from discovery.sandbox.teleport.versions import Release
+
+LATEST = "18.4.0"
+AUTH_NAMES = ("*.teleport.cluster.local", "teleport.cluster.local")
+"""The names in Auth's certificate (reference teleport-api §5.2)."""
+
+
+class Rotating:
+    """The authorities of one purpose: one, and during a rotation the old one and the new one."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.trusted: tuple[Authority, ...] = (Authority(name, wall_clock()),)
+        """Whom the cluster trusts and identities name; the oldest first."""
+
+    @property
+    def oldest(self) -> Authority:
+        """Who vouches for servers: they change over last."""
+        return self.trusted[0]
+
+    @property
+    def newest(self) -> Authority:
+        """Who vouches for clients: they change over first."""
+        return self.trusted[-1]
+
+    def begin(self) -> None:
+        """There is a new authority beside the old one."""
+        self.trusted = (self.newest, Authority(self._name, wall_clock()))
+
+    def finish(self) -> None:
+        """Only the newest is left."""
+        self.trusted = (self.newest,)
+
+
+@dataclass(slots=True)
+class Habits:
+    """What is set by those who run a cluster, or differs between them; may change any time."""
+
+    page_size: int = 1000
+    """No page is larger; asked for 0, this many."""
+    tls_routing: bool = True
+    """What the Proxy says of itself. Its one port routes by ALPN either way."""
+    behind_load_balancer: bool = False
+    """A load balancer ends TLS before the Proxy: no ALPN arrives, everything is the web."""
+    disconnects_expired: bool = False
+    """`disconnect_expired_cert`: connections end when the client's certificate does."""
+    auth_names: tuple[str, ...] = AUTH_NAMES
+    shortest_ping_interval: timedelta = timedelta(minutes=1)
+    """HTTP/2 pings that come faster end the connection (reference teleport-api §5.5)."""
+
+
+class Cluster:
+    """A Teleport cluster. `clock` times the lag of reads; certificates go by the machine's."""
+
+    def __init__(
+        self,
+        name: str = "teleport.example.com",
+        *,
+        version: str = LATEST,
+        lists_in_pages: bool | None = None,
+        knows_serverless: bool | None = None,
+        clock: Clock = wall_clock,
+    ) -> None:
+        """`lists_in_pages`, `knows_serverless`: what servers can do, whatever `version` says."""
+        self.name = name
+        self.release = Release.of(
+            version, lists_in_pages=lists_in_pages, knows_serverless=knows_serverless
+        )
+        self.clock = SteppableClock(clock)
+        self.habits = Habits()
+        self.store = Store(self.clock)
+        self.roles: dict[str, Role] = {EDITOR.name: EDITOR}
+        self.services: dict[str, Message] = {}
+        self.servers: dict[str, Message] = {}
+        self.host_ca = Rotating(name)
+        self.user_ca = Rotating(name)
+        self.web_ca = Authority(f"web of {name}", wall_clock())
+        self.generation = 0
+        """Changes with every change of an authority."""
+
+    def set_role(self, role: Role) -> None:
+        """The role is this one, for everybody who has it, from now on."""
+        self.roles[role.name] = role
+
+    def remove_role(self, name: str) -> None:
+        """There is no such role; who has it gains nothing from it."""
+        self.roles.pop(name, None)
+
+    def rights(self, roles: Iterable[str]) -> RoleSet:
+        """What the named roles, as they are now, give together."""
+        return RoleSet(tuple(self.roles[name] for name in roles if name in self.roles))
+
+    def issue(
+        self,
+        user: str = "bot-cachemuster",
+        *roles: str | Role,
+        lifetime: timedelta = timedelta(hours=1),
+        key: Key | None = None,
+    ) -> Identity:
+        """A fresh identity with these roles (a `Role` is set in the cluster, too).
+
+        A negative lifetime makes one that has expired. `key` None: a new ECDSA key.
+        """
+        for role in roles:
+            if isinstance(role, Role):
+                self.set_role(role)
+        return issue_identity(
+            user,
+            tuple(role.name if isinstance(role, Role) else role for role in roles),
+            cluster=self.name,
+            user_ca=self.user_ca.newest,
+            host_cas=self.host_ca.trusted,
+            now=wall_clock(),
+            lifetime=lifetime,
+            key=key,
+        )
+
+    def write_web_ca(self, path: Path) -> Path:
+        """The file holds the authority that web clients must trust (`SSL_CERT_FILE`)."""
+        path.write_text(self.web_ca.pem, "utf-8")
+        return path
+
+    def auth_certificate(self) -> Leaf:
+        """What Auth shows for itself."""
+        return self.host_ca.oldest.issue_server(self.habits.auth_names, wall_clock())
+
+    def begin_rotation(self) -> None:
+        """New identities name and come from new authorities; Auth still shows the old one."""
+        self.host_ca.begin()
+        self.user_ca.begin()
+        self.generation += 1
+
+    def finish_rotation(self) -> None:
+        """Auth shows the new authority, and identities from before the rotation are refused."""
+        self.host_ca.finish()
+        self.user_ca.finish()
+        self.generation += 1
+
+    def rotate(self) -> None:
+        """Both authorities are new at once; no identity from before is good any more."""
+        self.begin_rotation()
+        self.finish_rotation()
+
+    def place(self, database: Database | Mapping[str, Any]) -> Stored:
+        """The `db` is in the backend, put there by somebody who needs no leave.
+
+        Raises: messages.Unfit for a document that is no `db`.
+        """
+        document = database.document() if isinstance(database, Database) else database
+        message = from_document("DatabaseV3", document)
+        message.kind, message.version, message.metadata.namespace = KIND, VERSION, NAMESPACE
+        if ORIGIN_LABEL not in message.metadata.labels:
+            message.metadata.labels[ORIGIN_LABEL] = "dynamic"
+        if not self.release.knows_serverless:
+            message.spec.aws.ClearField("elasticache_serverless")
+        self.store.put(fill(message))
+        placed = self.store.now(message.metadata.name)
+        assert placed is not None  # noqa: S101 - it was put there a line ago
+        return placed
+
+    def place_service(
+        self, name: str, *matchers: Mapping[str, Texts], hostname: str = "db-agent"
+    ) -> None:
+        """A Database Service runs that proxies what any of these label matchers takes."""
+        labels = [
+            {"labels": {"values": {key: {"values": _texts(value)} for key, value in m.items()}}}
+            for m in matchers
+        ]
+        header = {
+            "kind": "db_service",
+            "version": "v1",
+            "metadata": {"name": name, "namespace": NAMESPACE},
+        }
+        document = {"header": header, "spec": {"resource_matchers": labels, "hostname": hostname}}
+        self.services[name] = fill(from_document("DatabaseServiceV1", document))
+
+    def place_server(
+        self,
+        database: Database | Mapping[str, Any],
+        *,
+        host_id: str = "00000000-0000-4000-8000-000000000001",
+        hostname: str = "db-agent",
+        health: str = "healthy",
+    ) -> None:
+        """An agent proxies the database; `health` is Teleport's `target_health.status`."""
+        document = database.document() if isinstance(database, Database) else dict(database)
+        name = document["metadata"]["name"]
+        spec = {"version": self.release.version, "hostname": hostname, "host_id": host_id}
+        message = from_document(
+            "DatabaseServerV3",
+            {
+                "kind": "db_server",
+                "version": "v3",
+                "metadata": {"name": name, "namespace": NAMESPACE},
+                "spec": {**spec, "database": document},
+                "status": {"target_health": {"status": health, "protocol": "TCP"}},
+            },
+        )
+        self.servers[f"{host_id}/{name}"] = fill(message)
+
+    @property
+    def databases(self) -> Mapping[str, dict[str, Any]]:
+        """Every `db` in the backend, as JSON, by name."""
+        return {stored.name: stored.document for stored in self.store.present}
+
+
+def _texts(values: Texts) -> list[str]:
+    return [values] if isinstance(values, str) else list(values)

@@ -1,0 +1,84 @@
+"""What the faults that a call meets do to it: before the server acts, after, to the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from grpclib.const import Status
+
+from discovery.sandbox.teleport.cluster import Cluster
+from discovery.sandbox.teleport.faults import Effect, Fault
+from discovery.sandbox.teleport.service import Refused
+
+GARBAGE = b"\xff<html>not a message</html>"
+
+
+class Dropped(Exception):
+    """The connection is reset here and now."""
+
+
+class Leaving(Exception):
+    """The server ends the connection in an orderly way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """How the pages of a listing go wrong."""
+
+    limit: int | None
+    repeat_token: bool
+
+
+async def befall(struck: Iterable[Fault], cluster: Cluster, subject: str, *, after: bool) -> None:
+    """What happens on this side of the server's acting has happened.
+
+    Raises: Refused, Dropped, Leaving.
+    """
+    for fault in struck:
+        if fault.after == after:
+            await _befall(fault, cluster, subject)
+
+
+async def _befall(fault: Fault, cluster: Cluster, subject: str) -> None:
+    match fault.effect:
+        case Effect.UNAVAILABLE:
+            raise Refused(Status.UNAVAILABLE, fault.message)
+        case Effect.EXHAUSTED:
+            raise Refused(Status.RESOURCE_EXHAUSTED, fault.message)
+        case Effect.ERROR:
+            raise Refused(Status[fault.status], fault.message)
+        case Effect.SLOW:
+            await asyncio.sleep(fault.delay_s)
+        case Effect.DROP:
+            raise Dropped
+        case Effect.GOODBYE:
+            raise Leaving
+        case Effect.MEANWHILE:
+            assert fault.deed is not None  # noqa: S101 - a fault is checked when it is made
+            fault.deed.do(cluster, subject)
+        case _:
+            pass
+
+
+def paging(struck: Iterable[Fault]) -> Paging:
+    """How the faults change the pages."""
+    sizes = [fault.page_size for fault in struck if fault.effect is Effect.SHORT_PAGES]
+    repeats = any(fault.effect is Effect.REPEATED_TOKEN for fault in struck)
+    return Paging(min(sizes, default=None), repeats)
+
+
+def distorted(answer: bytes, struck: Iterable[Fault]) -> bytes:
+    """The answer's message, as the faults leave it."""
+    for fault in struck:
+        if fault.effect is Effect.GARBAGE:
+            answer = GARBAGE
+        if fault.effect is Effect.EMPTY:
+            answer = b""
+    return answer
+
+
+def is_cut_off(struck: Iterable[Fault]) -> bool:
+    """Whether only half of the answer is sent."""
+    return any(fault.effect is Effect.CUT_OFF for fault in struck)

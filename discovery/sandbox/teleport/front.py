@@ -1,0 +1,196 @@
+"""The two ports: the Proxy's, told apart by ALPN, and Auth's own. Loopback only."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import ipaddress
+import itertools
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from discovery.sandbox.aws.clock import wall_clock
+from discovery.sandbox.teleport.calls import CallLog, Handshake
+from discovery.sandbox.teleport.cluster import Cluster
+from discovery.sandbox.teleport.connection import Connection
+from discovery.sandbox.teleport.desk import Auth
+from discovery.sandbox.teleport.faults import CONNECT, Effect, FaultBoard
+from discovery.sandbox.teleport.hangup import reset_at_close
+from discovery.sandbox.teleport.hello import Hello, NotTls, read_hello
+from discovery.sandbox.teleport.tls import auth_context, told, web_context
+
+LOOPBACK = "127.0.0.1"
+PROXY, AUTH = "proxy", "auth"
+_LARGEST_HELLO = 65536
+_PATIENCE_S = 10.0
+"""How long a client may take to say hello and finish the handshake."""
+_GLANCE_S = 0.005
+"""How often a hello that came in part is looked at again."""
+
+
+def auth_protocol(cluster: str) -> str:
+    """The ALPN protocol that leads through the Proxy to the Auth of that cluster."""
+    return f"teleport-auth@{cluster.encode().hex()}.teleport.cluster.local"
+
+
+class Front:
+    """Takes connections, reads where they want to go, and hands them over."""
+
+    def __init__(self, auth: Auth, web: Callable[[], asyncio.Protocol], calls: CallLog) -> None:
+        self._auth = auth
+        self._web = web
+        self._calls = calls
+        self._cluster: Cluster = auth.cluster
+        self._faults: FaultBoard = auth.faults
+        self._numbers = itertools.count(1)
+        self._contexts: dict[str, tuple[Any, ssl.SSLContext]] = {}
+        self._listening: dict[str, socket.socket] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections: set[Connection] = set()
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """`host:port` of each port that listens."""
+        names = {port: at.getsockname() for port, at in self._listening.items()}
+        return {port: f"{name[0]}:{name[1]}" for port, name in names.items()}
+
+    def listen(self, port: str, host: str, number: int) -> None:
+        """The port takes connections. Raises: OSError when it is taken, ValueError off loopback."""
+        if not ipaddress.IPv4Address(host).is_loopback:
+            raise ValueError(f"the sandbox serves on loopback only, not on {host}")
+        listening = socket.create_server((host, number), backlog=128)
+        listening.settimeout(0)
+        self._listening[port] = listening
+        self._spawn(self._accept(port, listening))
+
+    def disconnect(self) -> None:
+        """Every connection to Auth is reset."""
+        for connection in tuple(self._connections):
+            connection.reset()
+
+    def say_goodbye(self) -> None:
+        """Every connection to Auth is ended with GOAWAY."""
+        for connection in tuple(self._connections):
+            connection.say_goodbye()
+
+    async def close(self) -> None:
+        """Nothing listens, nobody is connected, nothing is under way."""
+        for listening in self._listening.values():
+            listening.close()
+        self._listening.clear()
+        calls = [task for connection in self._connections for task in connection.tasks]
+        self.disconnect()
+        ending = [*self._tasks, *calls]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _accept(self, port: str, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            arrived, _ = await loop.sock_accept(listening)
+            arrived.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._spawn(self._receive(port, arrived))
+
+    async def _receive(self, port: str, arrived: socket.socket) -> None:
+        handshake = Handshake(next(self._numbers), wall_clock(), port)
+        self._calls.handshakes.append(handshake)
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._direct(port, arrived, handshake)
+        except (OSError, NotTls, TimeoutError) as error:
+            arrived.close()
+            handshake.refusal = str(error) or type(error).__name__
+            return
+        except asyncio.CancelledError:
+            arrived.close()
+            raise
+        await self._shake_hands(arrived, handshake)
+
+    async def _direct(self, port: str, arrived: socket.socket, handshake: Handshake) -> None:
+        """It is known where the connection leads. Raises: OSError, NotTls."""
+        for fault in self._faults.strike(CONNECT, port):
+            if fault.effect is Effect.DROP:
+                reset_at_close(arrived)
+                raise ConnectionResetError("dropped by a test")
+            await asyncio.sleep(fault.delay_s)
+        hello = await _hello(arrived)
+        handshake.server_name, handshake.alpn = hello.server_name, hello.alpn
+        handshake.led_to = self._destination(port, hello)
+        if not handshake.led_to:
+            raise NotTls(f"no cluster is called as {hello.alpn[0]} says")
+
+    async def _shake_hands(self, arrived: socket.socket, handshake: Handshake) -> None:
+        """TLS stands, and the side that it leads to has the connection; or it is noted why not."""
+
+        def refuse(reason: str) -> None:
+            handshake.refusal = handshake.refusal or reason
+
+        told.set(refuse)  # in this task's own context, which the handshake runs in
+        factory = self._web
+        if handshake.led_to == AUTH:
+            factory = functools.partial(self._connection, handshake)
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                factory,
+                arrived,
+                ssl=self._context(handshake.led_to),
+                ssl_handshake_timeout=_PATIENCE_S,
+            )
+        except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
+            refuse(str(error) or type(error).__name__)
+
+    def _destination(self, port: str, hello: Hello) -> str:
+        if port == AUTH:
+            return AUTH
+        first = hello.alpn[0] if hello.alpn else ""
+        if self._cluster.habits.behind_load_balancer or not first.startswith("teleport-auth@"):
+            return "web"
+        return AUTH if first == auth_protocol(self._cluster.name) else ""
+
+    def _connection(self, handshake: Handshake) -> Connection:
+        connection = Connection(self._auth, handshake, self._connections.discard)
+        self._connections.add(connection)
+        return connection
+
+    def _context(self, side: str) -> ssl.SSLContext:
+        habits = self._cluster.habits
+        state = (self._cluster.generation, habits.auth_names, habits.behind_load_balancer)
+        kept = self._contexts.get(side)
+        if kept is None or kept[0] != state:
+            make = auth_context if side == AUTH else web_context
+            kept = self._contexts[side] = (state, make(self._cluster))
+        return kept[1]
+
+
+async def _hello(arrived: socket.socket) -> Hello:
+    """What the client says first; it stays unread, for TLS to read. Raises: NotTls."""
+    seen = -1
+    while True:
+        data = await _peeked(arrived)
+        hello = read_hello(data)
+        if hello is not None:
+            return hello
+        if not data or len(data) >= _LARGEST_HELLO:
+            raise NotTls("the client said no hello")
+        if len(data) == seen:
+            await asyncio.sleep(_GLANCE_S)
+        seen = len(data)
+
+
+async def _peeked(arrived: socket.socket) -> bytes:
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(arrived, readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(arrived)
+    return arrived.recv(_LARGEST_HELLO, socket.MSG_PEEK)

@@ -1,0 +1,161 @@
+"""Messages of the schema: made, filled as Teleport fills them, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
+from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+
+from discovery.sandbox.teleport.schema import MESSAGES
+
+_PACKAGE = "simulated"
+_FIELD = descriptor_pb2.FieldDescriptorProto
+_SCALARS = {
+    "string": _FIELD.TYPE_STRING,
+    "bytes": _FIELD.TYPE_BYTES,
+    "bool": _FIELD.TYPE_BOOL,
+    "int32": _FIELD.TYPE_INT32,
+    "int64": _FIELD.TYPE_INT64,
+}
+
+Message = Any
+"""A protobuf message of the schema; its fields are the schema's JSON names."""
+
+
+class Unfit(ValueError):
+    """A JSON document that is no message of its kind."""
+
+
+class _Line(NamedTuple):
+    number: int
+    type: str
+    name: str
+    is_map: bool
+    is_repeated: bool
+    is_always_sent: bool
+
+
+def _lines(message: str) -> Iterator[_Line]:
+    for line in MESSAGES[message].strip().splitlines():
+        number, spelled, name = line.split()
+        kind = spelled.strip("{}!*")
+        yield _Line(
+            int(number), kind, name, "{" in spelled, spelled.endswith("*"), spelled.endswith("!")
+        )
+
+
+def _described() -> descriptor_pb2.FileDescriptorProto:
+    file = descriptor_pb2.FileDescriptorProto(
+        name="simulated.proto",
+        package=_PACKAGE,
+        syntax="proto3",
+        dependency=["google/protobuf/timestamp.proto"],
+    )
+    for name in MESSAGES:
+        message = file.message_type.add(name=name)
+        for line in _lines(name):
+            _describe(message, line)
+    return file
+
+
+def _describe(message: descriptor_pb2.DescriptorProto, line: _Line) -> None:
+    field = message.field.add(name=line.name, number=line.number, json_name=line.name)
+    repeated = line.is_repeated or line.is_map
+    field.label = _FIELD.LABEL_REPEATED if repeated else _FIELD.LABEL_OPTIONAL
+    if line.is_map:
+        entry = message.nested_type.add(name=f"{line.name.title().replace('_', '')}Entry")
+        entry.options.map_entry = True
+        _set_type(entry.field.add(name="key", number=1, label=_FIELD.LABEL_OPTIONAL), "string")
+        _set_type(entry.field.add(name="value", number=2, label=_FIELD.LABEL_OPTIONAL), line.type)
+        field.type = _FIELD.TYPE_MESSAGE
+        field.type_name = f".{_PACKAGE}.{message.name}.{entry.name}"
+    elif line.type == "opaque":
+        # Bytes look like a message on the wire; with presence, an empty one is sent too.
+        field.type = _FIELD.TYPE_BYTES
+        field.proto3_optional = True
+        field.oneof_index = len(message.oneof_decl)
+        message.oneof_decl.add(name=f"_{line.name}")
+    else:
+        _set_type(field, line.type)
+
+
+def _set_type(field: descriptor_pb2.FieldDescriptorProto, kind: str) -> None:
+    if kind in _SCALARS:
+        field.type = _SCALARS[kind]
+        return
+    field.type = _FIELD.TYPE_MESSAGE
+    field.type_name = ".google.protobuf.Timestamp" if kind == "Timestamp" else f".{_PACKAGE}.{kind}"
+
+
+def _classes() -> Mapping[str, type[Message]]:
+    pool = descriptor_pool.DescriptorPool()
+    known = descriptor_pb2.FileDescriptorProto()
+    timestamp_pb2.DESCRIPTOR.CopyToProto(known)
+    pool.Add(known)
+    pool.Add(_described())
+    return {
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
+        for name in MESSAGES
+    }
+
+
+_CLASSES = _classes()
+_ALWAYS_SENT = {
+    name: tuple((line.name, line.type) for line in _lines(name) if line.is_always_sent)
+    for name in MESSAGES
+}
+
+
+def new(kind: str, **fields: Any) -> Message:
+    """A message of that kind."""
+    return _CLASSES[kind](**fields)
+
+
+def decoded(kind: str, data: bytes) -> Message:
+    """What the bytes say, without the fields that the server does not know.
+
+    Raises: google.protobuf.message.DecodeError.
+    """
+    message = _CLASSES[kind].FromString(data)
+    message.DiscardUnknownFields()
+    return message
+
+
+def from_document(kind: str, document: Mapping[str, Any]) -> Message:
+    """The message that a JSON document describes. Raises: Unfit."""
+    try:
+        return ParseDict(dict(document), _CLASSES[kind]())
+    except (ParseError, TypeError, ValueError) as error:
+        raise Unfit(f"no {kind}: {error}") from error
+
+
+def to_document(message: Message) -> dict[str, Any]:
+    """The message as JSON, without its empty parts; labels with an empty value stay."""
+    lean = type(message)()
+    lean.CopyFrom(message)
+    _strip(lean)
+    return MessageToDict(lean, preserving_proto_field_name=True)
+
+
+def fill(message: Message) -> Message:
+    """What Teleport always sends is there, down to the last empty message."""
+    for name, kind in _ALWAYS_SENT[message.DESCRIPTOR.name]:
+        if kind != "opaque":
+            part = getattr(message, name)
+            part.SetInParent()
+            fill(part)
+        elif not message.HasField(name):
+            setattr(message, name, b"")
+    return message
+
+
+def _strip(message: Message) -> None:
+    """What `fill` added is gone."""
+    for name, kind in _ALWAYS_SENT[message.DESCRIPTOR.name]:
+        part = getattr(message, name)
+        if kind != "opaque":
+            _strip(part)
+        if not (part if kind == "opaque" else part.ListFields()):
+            message.ClearField(name)

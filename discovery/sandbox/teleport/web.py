@@ -1,0 +1,115 @@
+"""The Proxy's web side: `/webapi/find`, `/webapi/ping`, and the sandbox's own door beside them.
+
+Source: reference teleport-api §8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+from grpclib.const import Status
+
+from discovery.sandbox.teleport import hangup
+from discovery.sandbox.teleport.calls import Call, CallLog
+from discovery.sandbox.teleport.cluster import Cluster
+from discovery.sandbox.teleport.control import PREFIX, Controls
+from discovery.sandbox.teleport.effects import Dropped, Leaving, befall
+from discovery.sandbox.teleport.faults import FIND, WEB_PING, Effect, FaultBoard
+from discovery.sandbox.teleport.service import Refused
+
+_METHODS = {"/webapi/find": FIND, "/webapi/ping": WEB_PING}
+_STATUSES = {Status.UNAVAILABLE: 503, Status.RESOURCE_EXHAUSTED: 429}
+_HTML = "<html><head><title>Sign in</title></head><body>Not what was asked for.</body></html>"
+
+
+class Web:
+    """Answers HTTP requests."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        faults: FaultBoard,
+        calls: CallLog,
+        controls: Controls,
+        address: Callable[[], str],
+    ) -> None:
+        self._cluster = cluster
+        self._faults = faults
+        self._calls = calls
+        self._controls = controls
+        self._address = address
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The answer; the call is logged, but for those to the sandbox's own door."""
+        if request.path.startswith(PREFIX):
+            return await self._controls.answer(request)
+        call = Call(
+            at=self._cluster.clock(),
+            connection=0,
+            port="web",
+            user="",
+            method=request.path,
+            headers={name.lower(): value for name, value in request.headers.items()},
+        )
+        self._calls.begin(call)
+        outcome = "(cancelled)"
+        try:
+            response = await self._answer(request)
+            outcome = str(response.status)
+        except (Dropped, Leaving):
+            outcome = "(dropped)"
+            hangup.reset(request.transport)
+            return web.Response()
+        finally:
+            self._calls.end(call, outcome)
+        return response
+
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        method = _METHODS.get(request.path.removeprefix("/v1"))
+        if method is None:
+            return _failure(404, "path not found")
+        if request.method != "GET":
+            return _failure(405, "method not allowed")
+        struck = self._faults.strike(method, "")
+        try:
+            await befall(struck, self._cluster, "", after=False)
+            await befall(struck, self._cluster, "", after=True)
+        except Refused as refused:
+            return _failure(_STATUSES.get(refused.status, 500), refused.message)
+        effects = {fault.effect for fault in struck}
+        if effects & {Effect.GARBAGE, Effect.CUT_OFF}:
+            return web.Response(text=_HTML, content_type="text/html")
+        if Effect.EMPTY in effects:
+            return web.json_response({})
+        return web.json_response(self.found())
+
+    def found(self) -> Mapping[str, Any]:
+        """What the Proxy says of itself to anybody."""
+        version = self._cluster.release.version
+        address = self._address()
+        return {
+            "auth": {"signature_algorithm_suite": "SIGNATURE_ALGORITHM_SUITE_BALANCED_V1"},
+            "proxy": {
+                "kube": {"enabled": False},
+                "ssh": {
+                    "listen_addr": "0.0.0.0:3023",
+                    "tunnel_listen_addr": "0.0.0.0:3024",
+                    "web_listen_addr": address,
+                    "public_addr": address,
+                },
+                "db": {},
+                "tls_routing_enabled": self._cluster.habits.tls_routing,
+            },
+            "server_version": version,
+            "min_client_version": f"{int(version.split('.')[0]) - 1}.0.0-aa",
+            "cluster_name": self._cluster.name,
+            "automatic_upgrades": False,
+            "edition": "oss",
+            "fips": False,
+        }
+
+
+def _failure(status: int, message: str) -> web.Response:
+    return web.json_response({"error": {"message": message}}, status=status)
