@@ -8,7 +8,7 @@ import click
 
 from discovery.cli.edges import audited
 from discovery.cli.interruption import Interruption, attended
-from discovery.cli.options import common, with_common, with_only, with_report
+from discovery.cli.options import common, with_common, with_every_form, with_only
 from discovery.cli.output import destination
 from discovery.cli.progress import progress
 from discovery.cli.reporting import Publication
@@ -33,7 +33,7 @@ from discovery.sweep import SweepRequest
     type=click.Choice([Severity.BLOCKER.value, Severity.WARNING.value]),
     help="Exit 5 when a finding is at least this severe.",
 )
-@with_report
+@with_every_form
 @with_common
 def command(
     only: tuple[Scope, ...],
@@ -49,9 +49,9 @@ def command(
 
     \b
     Examples:
-      cachemuster audit
       cachemuster audit --fail-on blocker --only 111122223333
       cachemuster audit --format json --detailed-exitcode | jq .summary
+      cachemuster audit --format html -o caches.html
 
     \b
     Exit: 0 done, 1 could not, 2 changes pending, 3 some scope failed,

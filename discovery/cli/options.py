@@ -54,9 +54,26 @@ def with_report(function: _Function) -> _Function:
     return _FORMAT(_OUTPUT(function))
 
 
+def with_every_form(function: _Function) -> _Function:
+    """The same of a report that is sent around: in every form there is."""
+    return _ANY_FORMAT(_OUTPUT(function))
+
+
 def with_only(function: _Function) -> _Function:
     """`--only`, as a tuple of scopes."""
     return _ONLY(function)
+
+
+def with_lock_timeout(function: _Function) -> _Function:
+    """`--lock-timeout`, as a timedelta."""
+    return click.option(
+        "--lock-timeout",
+        type=duration,
+        default="60s",
+        show_default=True,
+        metavar="DURATION",
+        help="How long to wait for another process.",
+    )(function)
 
 
 def scope(text: str) -> Scope:
@@ -137,10 +154,18 @@ _COMMON: Final = (
 _FORMAT: Final = click.option(
     "--format",
     "form",
-    type=click.Choice([form.value for form in Format]),
+    type=click.Choice([Format.TABLE.value, Format.JSON.value]),
     default=Format.TABLE.value,
     show_default=True,
     help="A table for people, or one JSON document.",
+)
+_ANY_FORMAT: Final = click.option(
+    "--format",
+    "form",
+    type=click.Choice([form.value for form in Format]),
+    default=Format.TABLE.value,
+    show_default=True,
+    help="A table for people, one JSON document, a comment for a pull request, or a page.",
 )
 _OUTPUT: Final = click.option(
     "-o",

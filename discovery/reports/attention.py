@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from discovery.codes import Action, Reason
 from discovery.enrollment.item import Item
 from discovery.reports.report import Report
+from discovery.reports.style import SIGNS
 
 GUARDED = frozenset(
     {Reason.GUARD_COUNT, Reason.GUARD_PERCENT, Reason.GUARD_EMPTY, Reason.REGISTRY_SHRANK}
@@ -20,7 +23,7 @@ class Attention(Enum):
 
     FAILED = "failed"
     UNDONE = "not done"
-    """Planned, but the sweep ended before it."""
+    """Planned, but the sweep ended before it, or was paused."""
     SOMEONE = "needs someone"
     GUARDED = "refused by the guard"
     REMOVED = "removals"
@@ -45,6 +48,22 @@ _OF_ACTION = {
     Action.SKIPPED: Attention.QUIET,
 }
 
+_TITLES: Final = {
+    Attention.FAILED: ("Failed", "the next sweep tries again"),
+    Attention.UNDONE: ("Not done", "planned, and not written"),
+    Attention.SOMEONE: ("Needs someone", "stays like this until a person changes something"),
+    Attention.GUARDED: ("Refused", "removals that the guard held back"),
+    Attention.REMOVED: ("Removed", ""),
+    Attention.CHANGED: ("Updated", ""),
+    Attention.ADDED: ("Created", ""),
+    Attention.WAITING: ("Waiting", "for evidence, time or leave"),
+    Attention.QUIET: ("Nothing to do", ""),
+}
+_WOULD_BE: Final = frozenset({Attention.REMOVED, Attention.CHANGED, Attention.ADDED})
+
+PRESSING: Final = (Attention.FAILED, Attention.UNDONE, Attention.SOMEONE, Attention.GUARDED)
+"""What does not pass by itself, or did not go as planned."""
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -65,9 +84,28 @@ def attention_of(item: Item, *, dry_run: bool) -> Attention:
     return _OF_ACTION[item.action]
 
 
+def title_of(attention: Attention, *, dry_run: bool) -> tuple[str, str]:
+    """What stands above items of one kind, and a quiet remark, which may be empty."""
+    title, remark = _TITLES[attention]
+    return (f"Would be {title.lower()}" if dry_run and attention in _WOULD_BE else title, remark)
+
+
 def grouped(report: Report) -> tuple[Group, ...]:
     """The items by attention, most pressing first; kinds without an item are left out."""
     found: dict[Attention, list[Item]] = {attention: [] for attention in Attention}
     for item in report.items:
         found[attention_of(item, dry_run=report.dry_run)].append(item)
     return tuple(Group(attention, tuple(group)) for attention, group in found.items() if group)
+
+
+def quiet_line(items: tuple[Item, ...]) -> str:
+    """`= 300 keep   . 12 skipped (ENGINE 2, NO_MATCHER 10)`"""
+    parts = []
+    for action in (Action.KEEP, Action.SKIPPED):
+        reasons = Counter(item.reason for item in items if item.action is action)
+        if not reasons:
+            continue
+        detail = ", ".join(f"{reason.value} {count}" for reason, count in sorted(reasons.items()))
+        shown = f" ({detail})" if action is Action.SKIPPED else ""
+        parts.append(f"{SIGNS[action]} {reasons.total()} {action.value}{shown}")
+    return "   ".join(parts)

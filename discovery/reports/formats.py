@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Final, TextIO
 
 from discovery.reports.document import write_document
+from discovery.reports.html.page import write_page
+from discovery.reports.markdown import write_markdown
 from discovery.reports.report import Report
 from discovery.reports.table import write_table
 from discovery.reports.view import View
@@ -19,6 +21,8 @@ class Format(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
 
 
 def _write_json(report: Report, stream: TextIO, view: View) -> None:
@@ -30,4 +34,6 @@ def _write_json(report: Report, stream: TextIO, view: View) -> None:
 RENDERERS: Final[Mapping[Format, Renderer]] = {
     Format.TABLE: write_table,
     Format.JSON: _write_json,
+    Format.MARKDOWN: write_markdown,
+    Format.HTML: write_page,
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -13,8 +12,8 @@ from rich.text import Text
 from discovery.codes import Action, Reason
 from discovery.enrollment.item import Item
 from discovery.model import Change
-from discovery.reports.attention import Attention, Group, grouped
-from discovery.reports.document import change_entry
+from discovery.reports.attention import Attention, Group, grouped, quiet_line, title_of
+from discovery.reports.changes import differences, value_text
 from discovery.reports.report import Report
 from discovery.reports.sentence import clock_time, counted
 from discovery.reports.style import NAME_LIMIT, SIGNS, STYLES, cell, columns, heading
@@ -26,34 +25,19 @@ _VALUE_LIMIT: Final = 40
 _ROWS_AT_ONCE: Final = 200
 """Columns have fixed widths, so a long plan is printed in slices instead of held in memory."""
 
-_TITLES: Final = {
-    Attention.FAILED: ("Failed", "the next sweep tries again"),
-    Attention.UNDONE: ("Not done", "the sweep ended before these"),
-    Attention.SOMEONE: ("Needs someone", "stays like this until a person changes something"),
-    Attention.GUARDED: ("Refused", "removals that the guard held back"),
-    Attention.REMOVED: ("Removed", ""),
-    Attention.CHANGED: ("Updated", ""),
-    Attention.ADDED: ("Created", ""),
-    Attention.WAITING: ("Waiting", "for evidence, time or leave"),
-    Attention.QUIET: ("Nothing to do", ""),
-}
-_WOULD_BE: Final = frozenset({Attention.REMOVED, Attention.CHANGED, Attention.ADDED})
-
 
 def print_plan(report: Report, console: Console, *, verbose: bool) -> None:
     """Every item stands in the console, most pressing first, or is counted there."""
     for group in grouped(report):
         if group.attention is Attention.QUIET and not verbose:
-            console.print(_quiet_line(group.items))
+            console.print(Text(quiet_line(group.items), style="dim"))
         else:
             _print_group(group, report, console, verbose=verbose)
         console.print()
 
 
 def _print_group(group: Group, report: Report, console: Console, *, verbose: bool) -> None:
-    title, remark = _TITLES[group.attention]
-    if report.dry_run and group.attention in _WOULD_BE:
-        title = f"Would be {title.lower()}"
+    title, remark = title_of(group.attention, dry_run=report.dry_run)
     console.print(heading(f"{title} ({len(group.items)})", remark))
     few = group.attention is Attention.WAITING and not verbose
     listed = tuple(_first_of_each_reason(group.items)) if few else group.items
@@ -84,7 +68,7 @@ def _about(item: Item, report: Report) -> Text:
     if item.missed and item.reason is not Reason.WAITING:  # whose message says it
         since = clock_time(item.missed.since, report.finished_at)
         lines.append(cell(f"for {counted(item.missed.scans, 'scan')}, since {since}", "dim"))
-    changes = [change for change in item.changes if change.field]  # "" is the whole resource
+    changes = differences(item)
     lines += [_change_line(change) for change in changes[:_CHANGES]]
     if len(changes) > _CHANGES:
         lines.append(cell(f"and {counted(len(changes) - _CHANGES, 'more change')}", "dim"))
@@ -95,16 +79,12 @@ def _about(item: Item, report: Report) -> Text:
 
 
 def _change_line(change: Change) -> Text:
-    entry = change_entry(change)
-    old, new = _short(entry["old"]), _short(entry["new"])
-    return Text.assemble(cell(f"{change.field}: "), old, " → ", new)
+    return Text.assemble(cell(f"{change.field}: "), _short(change.old), " → ", _short(change.new))
 
 
 def _short(value: Any) -> Text:
-    if value is None:
-        return Text("none", style="dim")
-    text = value if isinstance(value, str) else json.dumps(value, default=dict)
-    return cell(text, limit=_VALUE_LIMIT)
+    style = "dim" if value is None else ""
+    return cell(value_text(value), style, limit=_VALUE_LIMIT)
 
 
 def _first_of_each_reason(items: Iterable[Item]) -> Iterator[Item]:
@@ -120,16 +100,3 @@ def _left_out(items: tuple[Item, ...], listed: tuple[Item, ...]) -> Iterator[Tex
     rest = Counter(item.reason for item in items) - Counter(item.reason for item in listed)
     for reason, count in sorted(rest.items()):
         yield cell(f"and {count} more with {reason.value}; -v lists them", "dim")
-
-
-def _quiet_line(items: tuple[Item, ...]) -> Text:
-    """`= 300 keep   . 12 skipped (NO_MATCHER 10, ENGINE 2)`"""
-    parts = []
-    for action in (Action.KEEP, Action.SKIPPED):
-        reasons = Counter(item.reason for item in items if item.action is action)
-        if not reasons:
-            continue
-        detail = ", ".join(f"{reason.value} {count}" for reason, count in sorted(reasons.items()))
-        shown = f" ({detail})" if action is Action.SKIPPED else ""
-        parts.append(f"{SIGNS[action]} {reasons.total()} {action.value}{shown}")
-    return Text("   ".join(parts), style="dim")

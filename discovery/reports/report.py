@@ -35,8 +35,10 @@ class Report:
     plan_changed: bool = False
     """True when `--checksum` named another plan than this one: nothing was written, exit 4."""
     interrupted: bool = False
+    paused_until: datetime | None = None
+    """Writes were paused (`cachemuster pause`) until then: nothing was written."""
     stop_message: str = ""
-    """Why it stopped early, for a person; empty when it did not."""
+    """Why it stopped early or wrote nothing, for a person; empty when neither holds."""
 
     @property
     def complete(self) -> bool:

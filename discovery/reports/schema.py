@@ -112,7 +112,7 @@ def _item() -> Schema:
     return {
         **_object(
             arn=_TEXT_OR_NULL,
-            account_id=_ACCOUNT,
+            account_id=_TEXT,
             region=_TEXT,
             cache=_TEXT_OR_NULL,
             name=_TEXT_OR_NULL,
@@ -139,6 +139,9 @@ def _item() -> Schema:
             _when({"action": action.value}, reason=_enum(reasons))
             for action, reasons in REASONS_OF.items()
         ],
+        # A resource that disagrees with itself may say any account, or none.
+        "if": {"properties": {"reason": {"const": Reason.IDENTITY_MISMATCH.value}}},
+        "else": {"properties": {"account_id": _ACCOUNT}},
     }
 
 

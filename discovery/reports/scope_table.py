@@ -10,6 +10,7 @@ from rich.text import Text
 
 from discovery.codes import ScopeStatus
 from discovery.model import Complete, Scanned
+from discovery.reports.coverage import coverage, lacks_a_fact, reason_of
 from discovery.reports.report import Report
 from discovery.reports.sentence import clock_time, counted
 from discovery.reports.style import (
@@ -26,48 +27,33 @@ _LISTED: Final = 10
 
 def print_scopes(report: Report, console: Console, *, verbose: bool) -> None:
     """Scopes that were not, or not wholly, read stand there with the reason; others are counted."""
-    console.print(heading("Scopes", _coverage(report)))
+    console.print(heading("Scopes", coverage(report)))
     listed = _listed(report, verbose=verbose)
     if listed:
         table = columns(1, None)
         for scanned in listed:
             style = SCOPE_STYLES[scanned.status]
-            sign = cell("?" if _lacks_a_fact(scanned) else SCOPE_SIGNS[scanned.status], style)
+            sign = cell("?" if lacks_a_fact(scanned) else SCOPE_SIGNS[scanned.status], style)
             table.add_row(sign, _about(scanned, report))
         console.print(table)
-    left_out = Counter(_reason(s) for s in report.scopes) - Counter(_reason(s) for s in listed)
+    left_out = Counter(reason_of(s) for s in report.scopes) - Counter(reason_of(s) for s in listed)
     for reason, count in sorted(left_out.items()):
         if reason:
             console.print(cell(f"and {count} more with {reason}; -v lists them", "dim"))
     console.print()
 
 
-def _coverage(report: Report) -> str:
-    count = Counter(scanned.status for scanned in report.scopes)
-    parts = [f"{count[ScopeStatus.COMPLETE]} read"]
-    if count[ScopeStatus.FAILED]:
-        parts.append(f"{count[ScopeStatus.FAILED]} unread")
-    if count[ScopeStatus.SKIPPED]:
-        parts.append(f"{count[ScopeStatus.SKIPPED]} not asked")
-    return ", ".join(parts)
-
-
 def _listed(report: Report, *, verbose: bool) -> tuple[Scanned, ...]:
     if verbose:
         return report.scopes
-    partly = [scan for scan in report.scopes if _lacks_a_fact(scan)]
+    partly = [scan for scan in report.scopes if lacks_a_fact(scan)]
     skipped = [scan for scan in report.scopes if scan.status is ScopeStatus.SKIPPED]
     return (*report.failed_scopes, *partly, *skipped[:_LISTED])
 
 
-def _lacks_a_fact(scanned: Scanned) -> bool:
-    """Its caches were listed, but tags, subnets or users of them could not be read."""
-    return isinstance(scanned, Complete) and bool(scanned.message)
-
-
 def _about(scanned: Scanned, report: Report) -> Text:
     """The scope, how it ended and since when; then why."""
-    ended = _reason(scanned)
+    ended = reason_of(scanned)
     if isinstance(scanned, Complete):
         ended = counted(len(scanned.caches), "cache")
     first = [cell(str(scanned.scope), "bold"), cell(ended)]
@@ -76,7 +62,3 @@ def _about(scanned: Scanned, report: Report) -> Text:
         first.append(cell(f"failing since {clock_time(since, report.finished_at)}"))
     line = Text(" · ").join(first)
     return Text("\n").join((line, cell(scanned.message))) if scanned.message else line
-
-
-def _reason(scanned: Scanned) -> str:
-    return "" if isinstance(scanned, Complete) else scanned.reason.value

@@ -19,7 +19,7 @@ _DONE: Final = {
 
 def sentence(report: Report) -> str:
     """`312 caches in 41 accounts; 3 created, 1 removed; 2 scopes unread since 09:14`. Times UTC."""
-    parts = [_found(report), _happened(report), _unread(report), _ended(report)]
+    parts = [_found(report), _happened(report), _unread(report), _ended(report), _paused(report)]
     return "; ".join(part for part in parts if part)
 
 
@@ -69,6 +69,12 @@ def _ended(report: Report) -> str:
     if report.plan_changed:
         return "the plan has changed"
     return "interrupted" if report.interrupted else ""
+
+
+def _paused(report: Report) -> str:
+    if report.paused_until is None:
+        return ""
+    return f"paused until {clock_time(report.paused_until, report.finished_at)}"
 
 
 def clock_time(moment: datetime, today: datetime) -> str:

@@ -14,10 +14,10 @@ def continued(command: str, width: int) -> tuple[str, ...]:
     """The command's lines, broken between words with a backslash, at most `width` where possible.
 
     A word, quoted text included, is never broken, and an option stays beside its value; a command
-    that does not parse stays one line.
+    that does not parse stays one line, and a comment too: nothing continues it.
     """
     words = _words(command)
-    if len(command) <= width or words is None:
+    if len(command) <= width or words is None or command.startswith("#"):
         return (command,)
     lines: list[str] = []
     line = ""

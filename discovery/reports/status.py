@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -22,6 +22,9 @@ class Status:
     memory: Memory
     path: Path
     now: datetime
+    missed_sweeps: int = 2
+    grace: timedelta = timedelta(minutes=10)
+    """How long a reason has to hold before a removal, as configured (design R3)."""
 
     @property
     def scopes(self) -> tuple[ScopeMemory, ...]:
@@ -43,6 +46,26 @@ class Status:
         )
 
 
+    @property
+    def oldest(self) -> ScopeMemory | None:
+        """The scope whose last complete scan is the longest ago; None when there was none."""
+        read = [one for one in self.scopes if one.scope.region and one.last_complete_at]
+        return min(read, key=lambda one: one.last_complete_at or self.now, default=None)
+
+    @property
+    def paused_until(self) -> datetime | None:
+        """None: nothing is paused now."""
+        return self.memory.pause_at(self.now)
+
+    def scans_left(self, miss: Miss) -> int:
+        """In how many more complete scans the reason has to hold."""
+        return max(0, self.missed_sweeps - miss.scans)
+
+    def not_before(self, miss: Miss) -> datetime:
+        """When the grace ends."""
+        return miss.since + self.grace
+
+
 def write_status_document(status: Status, stream: TextIO) -> None:
     """One JSON document stands in `stream`; times are RFC 3339 UTC."""
     stream.write(json.dumps(status_document(status), indent=2) + "\n")
@@ -62,11 +85,13 @@ def status_document(status: Status) -> dict[str, Any]:
             "group": identity.group,
             "endpoint_override": identity.endpoint_override,
         },
+        "paused_until": status.paused_until and timestamp(status.paused_until),
         "finished_sweeps": memory.finished_sweeps,
         "last_sweep": memory.last_sweep and _sweep(memory.last_sweep),
+        "oldest_complete_scan": status.oldest and _scope(status.oldest),
         "scopes": [_scope(scope) for scope in status.scopes],
         "registrations": [_registration(one) for _, one in sorted(memory.registrations.items())],
-        "waiting": [_miss(miss) for _, miss in sorted(memory.misses.items())],
+        "waiting": [_miss(miss, status) for _, miss in sorted(memory.misses.items())],
         "unfinished": [_unfinished(one) for one in memory.open_intents],
     }
 
@@ -94,6 +119,7 @@ def _scope(scope: ScopeMemory) -> dict[str, Any]:
         "last_attempt_at": timestamp(scope.last_attempt_at),
         "last_complete_at": scope.last_complete_at and timestamp(scope.last_complete_at),
         "failing_since": scope.failing_since and timestamp(scope.failing_since),
+        "failures": scope.failures,
     }
 
 
@@ -106,7 +132,7 @@ def _registration(one: Registration) -> dict[str, Any]:
     }
 
 
-def _miss(miss: Miss) -> dict[str, Any]:
+def _miss(miss: Miss, status: Status) -> dict[str, Any]:
     return {
         "name": miss.name,
         "arn": miss.arn,
@@ -114,6 +140,8 @@ def _miss(miss: Miss) -> dict[str, Any]:
         "scans": miss.scans,
         "since": timestamp(miss.since),
         "last_at": timestamp(miss.last_at),
+        "scans_left": status.scans_left(miss),
+        "not_before": timestamp(status.not_before(miss)),
     }
 
 

@@ -24,7 +24,7 @@ from discovery.reports.style import (
     console_for,
     heading,
 )
-from state.records import ScopeMemory
+from state.records import Miss, ScopeMemory
 
 
 def write_status_table(status: Status, stream: TextIO, *, verbose: bool) -> None:
@@ -41,6 +41,8 @@ def status_sentence(status: Status) -> str:
     """`312 registrations in 41 accounts; 2 waiting; 2 scopes unread since 09:14`"""
     registered = counted(len(status.memory.registrations), "registration")
     parts = [f"{registered} in {counted(_accounts(status), 'account')}"]
+    if status.paused_until is not None:
+        parts.append(f"paused until {clock_time(status.paused_until, status.now)}")
     if status.memory.misses:
         parts.append(f"{len(status.memory.misses)} waiting")
     since = [scope.failing_since for scope in status.unread if scope.failing_since]
@@ -73,6 +75,10 @@ def _print_head(status: Status, console: Console) -> None:
         finished = last.finished_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         ended = "every scope read" if last.complete else "some scopes unread"
         console.print(cell(f"Last sweep {finished}, exit {last.exit_code}, {ended}"))
+    if status.paused_until is not None:
+        until = status.paused_until.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        text = f"? Paused until {until}: sweeps scan and remember, and write nothing"
+        console.print(cell(text, "yellow"))
     for open_intent in status.memory.open_intents:
         intent = open_intent.intent
         console.print(cell(f"! unfinished {intent.action.value} of {intent.name}", "bold red"))
@@ -96,6 +102,9 @@ def _print_scopes(status: Status, console: Console, *, verbose: bool) -> None:
         table.add_row(sign, _about(scope, status.now))
     if table.row_count:
         console.print(table)
+    if status.oldest is not None and status.oldest.last_complete_at is not None:
+        when = clock_time(status.oldest.last_complete_at, status.now)
+        console.print(cell(f"Oldest complete scan: {when}, {status.oldest.scope}", "dim"))
     console.print()
 
 
@@ -105,7 +114,8 @@ def _about(scope: ScopeMemory, now: datetime) -> Text:
     if scope.reason:
         parts.append(cell(scope.reason.value))
     if scope.failing_since:
-        parts.append(cell(f"failing since {clock_time(scope.failing_since, now)}"))
+        often = f", {scope.failures} times in a row" if scope.failures > 1 else ""
+        parts.append(cell(f"failing since {clock_time(scope.failing_since, now)}{often}"))
     line = Text(" · ").join((*parts, cell(_last_read(scope, now))))
     return Text("\n").join((line, cell(scope.message))) if scope.message else line
 
@@ -136,8 +146,18 @@ def _print_waiting(status: Status, console: Console) -> None:
     console.print(heading(f"Waiting ({len(misses)})", "removed once the reason has held"))
     for name, miss in misses:
         since = clock_time(miss.since, status.now)
-        held = f"{miss.reason.value} for {counted(miss.scans, 'scan')}, since {since}"
+        held = f"{miss.reason.value} for {counted(miss.scans, 'scan')}, since {since}; "
+        held += _countdown(status, miss)
         table = columns(1, None)
         table.add_row("?", cell(f"{name}: {held}"))
         console.print(table)
     console.print()
+
+
+def _countdown(status: Status, miss: Miss) -> str:
+    """What is still to come before the removal: scans, time, and then proof and budget."""
+    left, at = status.scans_left(miss), status.not_before(miss)
+    parts = [f"{counted(left, 'scan')} to go"] if left else []
+    if at > status.now:
+        parts.append(f"not before {clock_time(at, status.now)}")
+    return ", ".join(parts) or "its time is up: proof, budget and policy decide"

@@ -73,3 +73,6 @@ def _print_end(report: Report, console: Console) -> None:
         if why:
             console.print(cell(f"! {why}", "bold red"))
             console.print()
+    if report.paused_until is not None and not report.interrupted:
+        console.print(cell(f"? {report.stop_message}", "yellow"))
+        console.print()

@@ -1,6 +1,7 @@
 """Reports as they were last agreed on, to the character."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -26,12 +27,21 @@ SWEEP = carried_out(full_report(), failed="orders")
         ("sweep.txt", SWEEP, Format.TABLE, View(title="sweep", findings=False)),
         ("sweep-v.txt", SWEEP, Format.TABLE, View(title="sweep", findings=False, verbose=True)),
         ("audit.json", AUDIT, Format.JSON, View(title="audit", findings=True)),
+        ("audit.md", AUDIT, Format.MARKDOWN, View(title="audit", findings=True)),
     ],
 )
 def test_a_report(name: str, report: Report, form: Format, view: View) -> None:
     stream = io.StringIO()
     RENDERERS[form](report, stream, view)
     assert_golden(name, stream.getvalue())
+
+
+def test_a_page() -> None:
+    """Without its style sheet and script, and the hashes of both."""
+    stream = io.StringIO()
+    RENDERERS[Format.HTML](AUDIT, stream, View(title="audit", findings=True))
+    page = re.sub(r"(?s)(<(?P<kind>style|script)>).*?</(?P=kind)>", r"\1</\2>", stream.getvalue())
+    assert_golden("audit.html", re.sub(r"sha256-[A-Za-z0-9+/=]+", "sha256-", page))
 
 
 def test_a_status() -> None:

@@ -2,25 +2,57 @@
 
 import io
 import json
+import re
 import unicodedata
 from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from discovery.codes import Action, NoteCode, Reason
-from discovery.model import Change, Note, ResourceName
+from discovery.codes import Action, FindingCode, IamVerdict, NoteCode, Reason, Severity
+from discovery.enrollment.item import ItemError
+from discovery.model import Change, Finding, IamJudgement, Note, ResourceName
 from discovery.reports.document import write_document
+from discovery.reports.formats import Format
 from discovery.reports.hostile import shortened, visible
+from discovery.reports.markdown_room import COMMENT_LIMIT
 from discovery.reports.report import Report
 from discovery.reports.table import write_table
 from discovery.reports.tctl import write_resources
 from discovery.reports.view import View
-from tests.unit.reports.sample import REFUSED, database, item, report, scopes
+from tests.unit.reports.rendered import Read, read, read_markdown, rendered
+from tests.unit.reports.sample import NOW, REFUSED, database, item, report, scopes
 
 ANYTHING = st.text(alphabet=st.characters(), max_size=300)
 ACTING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 EVERYTHING = View(title="audit", findings=True, verbose=True)
+
+INJECTIONS = (
+    "<script>alert(1)</script>",
+    "</style></script></title><img src=x onerror=alert(1)>",
+    "\" onmouseover=alert(1) x='",
+    "javascript:alert(1)",
+    "<a href=//x.example>",
+    "<!-- -->",
+    "&lt;script&gt;&#x3c;",
+    "[text](https://x.example) ![picture](//x.example/p.png) <https://x.example>",
+    "https://x.example www.x.example a@x.example",
+    "@octocat #1 GH-1 org/repo#1 deadbeef1 deadbeef",
+    "`` ` ``` ```` ~~~",
+    "```\n# x\n```",
+    "| a |\n|---|\n| b |",
+    "\\| \\` \\\\|",
+    "- [ ] x\n1. y\n> z\n***",
+    "\x1b[2J\x1b]8;;https://x.example\x07x\x1b]8;;\x07",
+    "a\u202eb\u2066c\u200bd",
+    ":tada: $x$ [^1] %1 ~x !1 &1",
+)
+HOSTILE = st.one_of(
+    ANYTHING,
+    st.lists(st.sampled_from(INJECTIONS), min_size=1, max_size=4).map(" ".join),
+    st.tuples(ANYTHING, st.sampled_from(INJECTIONS), ANYTHING).map("".join),
+)
+"""Arbitrary text, and text made to be taken for something else."""
 
 
 def acts(text: str) -> list[str]:
@@ -32,6 +64,7 @@ def saying(text: str) -> Report:
     resource = replace(
         database("orders"), name=ResourceName(text), labels={text: text}, description=text
     )
+    wrong = Finding(FindingCode.NO_IAM_USER, Severity.BLOCKER, text, text, (text, f"aws {text}"))
     one = item(
         Action.UPDATE,
         Reason.RENAMED,
@@ -40,11 +73,15 @@ def saying(text: str) -> Report:
         previous_name=ResourceName(text),
         message=text,
         notes=(Note(NoteCode.TAG_KEY_DROPPED, text, text),),
+        matcher=text,
         changes=(Change("/metadata/labels/x", text, {text: text}),),
+        iam=IamJudgement(IamVerdict.NOT_READY, NOW, (text,), (wrong,)),
         database=resource,
     )
     return report(
         one,
+        replace(one, cache="b", action=Action.BLOCKED, reason=Reason.REJECTED),
+        replace(one, cache="c", error=ItemError(text, text, retryable=False)),
         scopes=(replace(scopes()[1], message=text),),
         guard=replace(REFUSED, message=text),
         error=text,
@@ -65,7 +102,7 @@ def test_shortened_text_keeps_its_limit(text: str, limit: int) -> None:
     assert len(shortened(text, limit)) <= limit
 
 
-@given(ANYTHING)
+@given(HOSTILE)
 @settings(max_examples=60, deadline=None)
 def test_a_table_never_acts(text: str) -> None:
     stream = io.StringIO()
@@ -73,7 +110,7 @@ def test_a_table_never_acts(text: str) -> None:
     assert not acts(stream.getvalue())
 
 
-@given(ANYTHING)
+@given(HOSTILE)
 @settings(max_examples=60, deadline=None)
 def test_the_document_is_ascii_and_gives_the_text_back(text: str) -> None:
     stream = io.StringIO()
@@ -92,3 +129,46 @@ def test_exported_yaml_is_ascii(text: str) -> None:
     write_resources([replace(database("orders"), labels={"text": text})], stream)
     assert stream.getvalue().isascii()
     assert not acts(stream.getvalue())
+
+
+def shape(page: Read) -> list[tuple[str, list[str]]]:
+    """What a page is made of: its elements and their attributes, without a word of text. Backticks
+    in a message make code of what they hold."""
+    return [(tag.name, sorted(tag.attributes)) for tag in page.tags if tag.name != "code"]
+
+
+PLAIN = shape(read(rendered(Format.HTML, saying("plain"), EVERYTHING)))
+
+
+@given(HOSTILE.filter(bool))
+@settings(max_examples=100, deadline=None)
+def test_a_page_is_made_of_the_same_whatever_is_said(text: str) -> None:
+    markup = rendered(Format.HTML, saying(text), EVERYTHING)
+    assert markup.isascii()
+    assert not acts(markup)
+    page = read(markup)
+    assert shape(page) == PLAIN
+    assert not page.unbalanced
+    assert all(str(tag.attributes["href"]).startswith("#") for tag in page.named("a"))
+    assert not acts(page.said())
+
+
+MADE_OF = frozenset(
+    ["p", "strong", "code", "pre", "ul", "li", "h3", "table", "thead", "tbody", "tr", "th", "td"]
+)
+LINKED = re.compile(r"[@#]|://|www\.|:[a-z_]+:|\b[0-9a-fA-F]{7,}\b|[A-Za-z]-[0-9]|[\]\[<>|$~]")
+"""What sites that show Markdown make something of when it does not stand in code."""
+
+
+@given(HOSTILE)
+@settings(max_examples=150, deadline=None)
+def test_a_comment_says_hostile_text_as_code(text: str) -> None:
+    markdown = rendered(Format.MARKDOWN, saying(text), EVERYTHING)
+    assert not acts(markdown)
+    assert len(markdown) <= COMMENT_LIMIT
+    seen = read_markdown(markdown)
+    assert {tag.name for tag in seen.tags} <= MADE_OF
+    assert not LINKED.search(seen.said(outside=frozenset({"code"})))
+    assert len(seen.named("td")) == 5 * (len(seen.named("tr")) - len(seen.named("table")))
+    assert len(seen.named("h3")) == 5
+    assert len(seen.named("pre")) == 1

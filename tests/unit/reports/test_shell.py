@@ -32,6 +32,7 @@ def test_the_shell_reads_the_same_words(width: int) -> None:
         pytest.param("aws sts get-caller-identity", id="short"),
         pytest.param("aws " + "x" * 30 + " 'not closed " + "y" * 50, id="open-quote"),
         pytest.param("y" * 200, id="one-long-word"),
+        pytest.param("# what it may do is your choice: +@read reads", id="comment"),
         pytest.param("", id="empty"),
     ],
 )

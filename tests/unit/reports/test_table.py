@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Action, NoteCode, Reason
+from discovery.codes import Action, NoteCode, Reason, ScopeReason
 from discovery.model import AccountId, Change, Note, Region, ResourceName, Scope, Skipped
 from discovery.reports.formats import RENDERERS, Format
 from discovery.reports.report import Report
@@ -100,7 +100,7 @@ def test_skipped_scopes_beyond_ten_are_counted() -> None:
         Skipped(
             scope=Scope(AccountId(f"{number:012}"), Region("me-south-1")),
             started_at=EARLIER,
-            reason=Reason.NOT_IN_RUN,  # type: ignore[arg-type]
+            reason=ScopeReason.NOT_IN_RUN,
         )
         for number in range(15)
     ]

@@ -1,0 +1,55 @@
+"""The findings of a report, each told once for all the caches of a scope that share it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+from discovery.codes import IamVerdict, Severity
+from discovery.model import Finding, Scope
+from discovery.reports.report import Report
+from discovery.reports.sentence import counted
+
+SEVERITIES: Final = (Severity.BLOCKER, Severity.WARNING, Severity.INFO)
+"""The most pressing first."""
+
+NAMED: Final = 3
+"""Caches named for a finding that several of them share."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedFinding:
+    """One finding and all the caches of a scope that have it: caches share users and groups."""
+
+    scope: Scope
+    finding: Finding
+    caches: tuple[str, ...]
+
+
+def shared_findings(report: Report) -> tuple[SharedFinding, ...]:
+    """The findings of all items, each told once for each scope, blockers first."""
+    caches: dict[tuple[Scope, Finding], list[str]] = {}
+    for item in report.items:
+        for finding in item.iam.findings if item.iam else ():
+            caches.setdefault((item.scope, finding), []).append(item.cache or item.name or "?")
+    shared = (SharedFinding(scope, found, tuple(names)) for (scope, found), names in caches.items())
+    return tuple(sorted(shared, key=lambda one: SEVERITIES.index(one.finding.severity)))
+
+
+def affected(shared: SharedFinding) -> str:
+    """`orders, payments and 3 more caches · 111122223333/eu-west-1`"""
+    named = ", ".join(shared.caches[:NAMED])
+    rest = len(shared.caches) - NAMED
+    more = f" and {counted(rest, 'more cache')}" if rest > 0 else ""
+    return f"{named}{more} · {shared.scope}"
+
+
+def judgements(report: Report) -> Counter[IamVerdict]:
+    """How many items have each verdict; those that were not judged are not counted."""
+    return Counter(item.iam.verdict for item in report.items if item.iam)
+
+
+def verdicts(judged: Counter[IamVerdict]) -> str:
+    """`2 ready, 1 not-ready, 0 unknown`"""
+    return ", ".join(f"{judged[verdict]} {verdict.value}" for verdict in IamVerdict)

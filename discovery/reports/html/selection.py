@@ -1,0 +1,89 @@
+"""Which caches get a part of the page of their own, and under which anchor."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from discovery.codes import Action, IamVerdict
+from discovery.enrollment.item import Item
+from discovery.reports.attention import Attention, grouped, title_of
+from discovery.reports.report import Report
+
+_PARTS: Final = 500
+"""Parts of the page for each kind of attention: a browser still likes to show that many."""
+_NOT_IN_A_SLUG: Final = re.compile("[^a-z0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """Items that have a part of the page, and how many more of their kind have none."""
+
+    title: str
+    remark: str
+    items: tuple[Item, ...]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The chapters of a report, and the anchors that stand in the page."""
+
+    chapters: tuple[Chapter, ...]
+    anchors: frozenset[str]
+
+    def anchor(self, item: Item) -> str | None:
+        """Where the item's part begins; None when it has none."""
+        anchor = anchor_of(item)
+        return anchor if anchor in self.anchors else None
+
+
+def selected(report: Report, *, verbose: bool) -> Selection:
+    """Every cache that is not simply kept and ready, most pressing first; if there are too many
+    of a kind, those with findings. Verbose: all of them."""
+    chapters = tuple(_chapters(report, None if verbose else _PARTS))
+    anchors = frozenset(anchor_of(item) for chapter in chapters for item in chapter.items)
+    return Selection(chapters, anchors)
+
+
+def is_simple(item: Item) -> bool:
+    """Kept as it is, a person can log in, and there is nothing to say about it."""
+    return item.action is Action.KEEP and not _is_remarkable(item) and not item.notes
+
+
+def anchor_of(item: Item) -> str:
+    """The same in every report: a link to a cache's part stays good."""
+    slug = _NOT_IN_A_SLUG.sub("-", (item.cache or item.name or "").lower()).strip("-")[:60]
+    key = "\0".join(item.sort_key).encode(errors="surrogatepass")
+    return f"cache-{slug}-{hashlib.sha256(key).hexdigest()[:8]}"
+
+
+def _chapters(report: Report, most: int | None) -> Iterator[Chapter]:
+    for group in grouped(report):
+        title, remark = title_of(group.attention, dry_run=report.dry_run)
+        if group.attention is not Attention.QUIET:
+            yield _chapter(title, remark, group.items, most)
+            continue
+        kept = [item for item in group.items if item.action is Action.KEEP]
+        remarkable = tuple(item for item in kept if not is_simple(item))
+        unwanted = tuple(item for item in group.items if item.action is not Action.KEEP)
+        if remarkable:
+            yield _chapter("Kept", "with something to say about them", remarkable, most)
+        if unwanted:
+            yield _chapter("Not wanted", "and not registered", unwanted, most)
+
+
+def _chapter(title: str, remark: str, items: tuple[Item, ...], most: int | None) -> Chapter:
+    if most is None or len(items) <= most:
+        return Chapter(title, remark, items, 0)
+    shown = sorted(items, key=lambda item: not _is_remarkable(item))[:most]
+    return Chapter(title, remark, tuple(shown), len(items) - most)
+
+
+def _is_remarkable(item: Item) -> bool:
+    """Somebody looked at who can log in, and found something."""
+    iam = item.iam
+    return iam is not None and (iam.verdict is not IamVerdict.READY or bool(iam.findings))
