@@ -15,7 +15,13 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 from tenacity.wait import wait_random_exponential
 
 from discovery.codes import Action, Reason
-from discovery.control_plane.base import AlreadyExists, ControlPlane, ControlPlaneError, NotFound
+from discovery.control_plane.base import (
+    AlreadyExists,
+    ControlPlane,
+    ControlPlaneError,
+    Denied,
+    NotFound,
+)
 from discovery.enrollment.item import Item
 from discovery.enrollment.ownership import CacheArn, owner_of
 from discovery.enrollment.rebase import rebased
@@ -109,7 +115,7 @@ class Writer:
         return database
 
     async def _replace(self, item: Item) -> Database:
-        name, removed = _name(item), _Removed()
+        name, removed = _name(item), Removed()
         await self._retried(lambda: self._delete_once(item, name, removed))
         database = _without_revision(_onto(item, removed.database))
         try:
@@ -163,7 +169,7 @@ class Writer:
         return target
 
     async def _delete_once(
-        self, item: Item, name: ResourceName, removed: _Removed | None = None
+        self, item: Item, name: ResourceName, removed: Removed | None = None
     ) -> None:
         found = await self._control_plane.get(name)
         if found is None:
@@ -181,7 +187,10 @@ class Writer:
         for attempt in range(_READS_AFTER_TAKEN):
             if attempt:
                 await self._sleep(_READ_PAUSE_S)
-            found = await self._control_plane.get(name)
+            try:
+                found = await self._control_plane.get(name)
+            except Denied:  # it is there, and the agent's role may not see it
+                return None
             if found is not None:
                 return found
         return None
@@ -218,7 +227,7 @@ class Writer:
 
 
 @dataclass(slots=True)
-class _Removed:
+class Removed:
     """What a delete has found and removed, kept over its retries."""
 
     database: Database | None = None
@@ -237,7 +246,7 @@ def _onto(item: Item, found: Database | None) -> Database:
 
 
 def _without_revision(database: Database) -> Database:
-    return replace(database, revision="", opaque=b"")
+    return replace(database, revision="")
 
 
 def _database(item: Item) -> Database:

@@ -14,14 +14,18 @@ from discovery.aws.cloud import open_cloud
 from discovery.cli.clock import utc_now
 from discovery.cli.interruption import Interruption
 from discovery.cli.progress import OnProgress
+from discovery.cli.streams import say
 from discovery.config.control_plane import Embedded as EmbeddedSettings
 from discovery.config.load import load_config, locate
 from discovery.config.model import Config
 from discovery.config.partitions import partition_problems
-from discovery.config.problems import Problem
 from discovery.config.rules import rules_of
 from discovery.config.secrets import Secret, resolve_external_id
+from discovery.control_plane.base import ControlPlane, Reader
 from discovery.control_plane.embedded import Embedded, EmbeddedReader
+from discovery.control_plane.teleport.client import Teleport
+from discovery.control_plane.teleport.preflight import preflight
+from discovery.control_plane.teleport.reader import TeleportReader
 from discovery.enrollment.ownership import CacheArn, owner_of
 from discovery.enrollment.targets import Part
 from discovery.model import Database
@@ -44,8 +48,11 @@ async def audited(
     Raises: what opening an edge raises, before anything is asked of an account.
     """
     config = load_config(path)
-    registry = EmbeddedReader(registry_path(config, path))
-    async with _ground(config, path, interruption, on_progress) as ground:
+    async with (
+        grounded(config, path, interruption, on_progress) as ground,
+        reading(config) as registry,
+    ):
+        await _announced(registry, config)
         memory = read_memory(config.state.path)
         interruption.in_sweep = True
         return await audit(ground, request, registry=registry, memory=memory)
@@ -64,14 +71,14 @@ async def swept(
     Raises: what opening an edge raises, before anything is asked of an account.
     """
     config = load_config(path)
-    registry = registry_path(config, path)
     state = config.state.path
     async with (
-        _ground(config, path, interruption, on_progress) as ground,
+        grounded(config, path, interruption, on_progress) as ground,
         writer_lock(state, wait=lock_timeout, holder=this_process("sweep", utc_now())),
     ):
         with Store.open(state) as store:
-            async with Embedded(registry) as control_plane:
+            async with writing(config) as control_plane:
+                await _announced(control_plane, config)
                 interruption.in_sweep = True
                 return await sweep(ground, request, control_plane=control_plane, store=store)
 
@@ -79,30 +86,50 @@ async def swept(
 async def registered(path: Path, part: Part) -> tuple[Database, ...]:
     """Our registrations of a part, as they are. Raises: ConfigError, ControlPlaneError."""
     config = load_config(path)
-    listed = await EmbeddedReader(registry_path(config, path)).list_databases()
+    async with reading(config) as registry:
+        listed = await registry.list_databases()
     ours = ((owner_of(one, config.group), one) for one in listed)
     return tuple(
         one for owner, one in ours if isinstance(owner, CacheArn) and part.covers(owner.scope)
     )
 
 
-def registry_path(config: Config, path: Path) -> Path:
-    """Where the embedded registry lies. Raises: ConfigError for another kind of control plane."""
+@asynccontextmanager
+async def reading(config: Config) -> AsyncIterator[Reader]:
+    """The control plane, with nothing that could write to it."""
     settings = config.control_plane
     if isinstance(settings, EmbeddedSettings):
-        return settings.path
-    problem = Problem(
-        "this version keeps an embedded registry only and does not speak to a cluster yet; "
-        "write `kind: embedded`, and hand what `cachemuster export` prints to `tctl create -f`",
-        path=("control_plane", "kind"),
-    )
-    raise locate([problem], path)
+        yield EmbeddedReader(settings.path)
+        return
+    async with TeleportReader(settings, clock=utc_now) as reader:
+        yield reader
 
 
 @asynccontextmanager
-async def _ground(
+async def writing(config: Config) -> AsyncIterator[ControlPlane]:
+    """The control plane, both halves."""
+    settings = config.control_plane
+    if isinstance(settings, EmbeddedSettings):
+        async with Embedded(settings.path) as embedded:
+            yield embedded
+        return
+    async with Teleport(settings, clock=utc_now) as teleport:
+        yield teleport
+
+
+async def _announced(control_plane: Reader, config: Config) -> None:
+    """What is worth knowing of a cluster stands on stderr. Nothing of it stops a sweep."""
+    if isinstance(control_plane, TeleportReader):
+        found = await preflight(control_plane, config.group)
+        for line in found.lines(config.group, utc_now()):
+            say(line)
+
+
+@asynccontextmanager
+async def grounded(
     config: Config, path: Path, interruption: Interruption, on_progress: OnProgress | None
 ) -> AsyncIterator[Ground]:
+    """The rules, the cloud and the clock. Raises: SecretError, ConfigError, AwsFault."""
     rules = rules_of(config, _secret)
     async with open_cloud(config.aws, resolve=_secret, clock=utc_now) as cloud:
         problems = partition_problems(config, cloud.identity.partition)

@@ -24,8 +24,8 @@ from discovery.reports.sentence import counted, sentence
 from discovery.reports.tctl import external_ids, write_resources
 from discovery.sweep import SweepRequest
 
-_STANDS = frozenset({Action.CREATE, Action.UPDATE, Action.KEEP, Action.HELD})
-"""Actions after which the item's database is registered."""
+_STANDS = frozenset({Action.CREATE, Action.UPDATE, Action.KEEP, Action.HELD, Action.BLOCKED})
+"""Actions after which the item's database, if it has one, is registered."""
 
 
 @click.command(name="export", short_help="Print resources as YAML for `tctl create -f`.")

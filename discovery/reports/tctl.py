@@ -34,9 +34,14 @@ _Dumper.add_representer(str, _text)
 def write_resources(databases: Iterable[Database], stream: TextIO) -> None:
     """One YAML document for each resource, by name. Connect external ids stand there in clear:
     the resource does not work without."""
-    for database in sorted(databases, key=lambda one: one.name):
+    write_documents((one.document() for one in sorted(databases, key=lambda one: one.name)), stream)
+
+
+def write_documents(documents: Iterable[Mapping[str, Any]], stream: TextIO) -> None:
+    """One YAML document for each of these, in their order."""
+    for document in documents:
         yaml.dump(
-            {key: _plain(value) for key, value in database.document().items()},
+            {key: _plain(value) for key, value in document.items()},
             stream,
             Dumper=_Dumper,
             explicit_start=True,

@@ -1,0 +1,92 @@
+"""The few facts of an X.509 certificate that the agent shows: its end, its issuer, its subject.
+
+A reader of its own, because Teleport's subjects carry attributes that strict parsers refuse
+(reference teleport-api §5.1) and the standard library shows certificates of peers only. Nothing is
+verified here: that is OpenSSL's part, in the handshake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+_SEQUENCE: Final = 0x30
+_OID: Final = 0x06
+_UTC_TIME: Final = 0x17
+_VERSION: Final = 0xA0
+_ORGANISATION: Final = bytes((0x55, 0x04, 0x0A))
+_COMMON_NAME: Final = bytes((0x55, 0x04, 0x03))
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What one certificate says."""
+
+    expires_at: datetime
+    issuer: str
+    """The issuer's first organisation: a Teleport certificate's cluster."""
+    subject: str
+    """The subject's common name: the Teleport user."""
+
+
+def read_certificate(der: bytes) -> Certificate:
+    """The certificate's facts. Raises: ValueError, when it is none."""
+    try:
+        to_be_signed = _children(_only(der, _SEQUENCE))[0]
+        fields = _children(to_be_signed[1])
+        if fields[0][0] == _VERSION:
+            fields = fields[1:]
+        _serial, _algorithm, issuer, validity, subject = fields[:5]
+        return Certificate(
+            expires_at=_time(*_children(validity[1])[1]),
+            issuer=_attribute(issuer[1], _ORGANISATION),
+            subject=_attribute(subject[1], _COMMON_NAME),
+        )
+    except (IndexError, ValueError) as error:
+        raise ValueError("it is no X.509 certificate") from error
+
+
+def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Tag and content of each element that stands in `data`, one after another."""
+    at = 0
+    while at < len(data):
+        tag, length, at = data[at], data[at + 1], at + 2
+        if length & 0x80:
+            width = length & 0x7F
+            if not 1 <= width <= 4:
+                raise ValueError("a length of an unknown form")
+            length, at = int.from_bytes(data[at : at + width], "big"), at + width
+        if at + length > len(data):
+            raise ValueError("an element that is longer than what holds it")
+        yield tag, data[at : at + length]
+        at += length
+
+
+def _children(data: bytes) -> list[tuple[int, bytes]]:
+    return list(_elements(data))
+
+
+def _only(data: bytes, tag: int) -> bytes:
+    [(found, content)] = _children(data)
+    if found != tag:
+        raise ValueError("another element than expected")
+    return content
+
+
+def _attribute(name: bytes, oid: bytes) -> str:
+    """The first value of an attribute in a distinguished name; empty when there is none."""
+    for _set, relative in _elements(name):
+        for _sequence, pair in _elements(relative):
+            (kind, key), (_text, value) = _children(pair)[:2]
+            if (kind, key) == (_OID, oid):
+                return value.decode("utf-8", "replace")
+    return ""
+
+
+def _time(tag: int, content: bytes) -> datetime:
+    text = content.decode("ascii")
+    if tag == _UTC_TIME:  # two digits of the year: 50 to 99 are of the last century (RFC 5280)
+        text = ("19" if text[:2] >= "50" else "20") + text
+    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)

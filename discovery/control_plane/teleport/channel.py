@@ -1,0 +1,171 @@
+"""One HTTP/2 connection to an Auth Service, with its calls counted. All of grpclib is here."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from grpclib.client import Channel, Handler
+from grpclib.config import Configuration
+from grpclib.const import Cardinality
+from grpclib.encoding.proto import ProtoCodec
+from grpclib.protocol import H2Protocol
+
+from discovery.config.fields import HostPort
+from discovery.control_plane.base import Unavailable
+from discovery.control_plane.teleport.faults import SERVER_NAME, Attempt, fault_of_call
+from discovery.control_plane.teleport.rpc import Method, Request, Response
+
+OpenSocket = Callable[[], Awaitable[socket.socket]]
+"""Makes a socket that leads to the address, where a plain connection does not."""
+
+_CONFIGURATION: Final = Configuration(
+    # Auth takes no more than a ping a minute and ends connections that ping faster (§5.5).
+    _keepalive_time=75.0,
+    _keepalive_timeout=20.0,
+    _keepalive_permit_without_calls=True,
+    _http2_max_pings_without_data=0,
+    _http2_min_sent_ping_interval_without_data=74.0,
+    ssl_target_name_override=SERVER_NAME,
+)
+
+
+class _Protocol(H2Protocol):
+    """HTTP/2 that remembers why the connection ended: a refused certificate shows only there."""
+
+    lost: BaseException | None = None
+    agreed: str | None = None
+    """What the handshake agreed to speak."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.agreed = transport.get_extra_info("ssl_object").selected_alpn_protocol()
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.lost = exc
+        super().connection_lost(exc)
+
+
+class _Channel(Channel):
+    """A channel that connects once, and never again by itself: a new connection has to be looked
+    at before it carries calls."""
+
+    def __init__(
+        self, address: HostPort, context: ssl.SSLContext, open_socket: OpenSocket | None
+    ) -> None:
+        super().__init__(
+            address.host, address.port, ssl=context, codec=ProtoCodec(), config=_CONFIGURATION
+        )
+        self._open_socket = open_socket
+        self.protocol: _Protocol | None = None
+
+    async def _create_connection(self) -> H2Protocol:
+        if self.protocol is not None:
+            raise ConnectionResetError("the connection ended")
+        if self._open_socket is None:
+            self.protocol = await self._connected_to(host=self._host, port=self._port)
+        else:
+            plain = await self._open_socket()
+            try:
+                self.protocol = await self._connected_to(sock=plain)
+            except BaseException:
+                plain.close()
+                raise
+        return self.protocol
+
+    async def _connected_to(self, **where: Any) -> _Protocol:
+        _, protocol = await asyncio.get_running_loop().create_connection(
+            lambda: _Protocol(Handler(), self._config, self._h2_config),
+            **where,
+            ssl=self._ssl,
+            server_hostname=SERVER_NAME,
+        )
+        return protocol
+
+
+class Connection:
+    """A connection that carries calls. Closed once it is retired and its last call has ended."""
+
+    def __init__(self, channel: _Channel, protocol: _Protocol) -> None:
+        self._channel = channel
+        self._protocol = protocol
+        self._calls = 0
+        self._is_retired = False
+
+    @classmethod
+    async def open(
+        cls, address: HostPort, context: ssl.SSLContext, open_socket: OpenSocket | None = None
+    ) -> Connection:
+        """A connection whose handshake is done. Raises: ssl.SSLError, OSError."""
+        channel = _Channel(address, context, open_socket)
+        try:
+            await channel.__connect__()
+        except BaseException:
+            channel.close()
+            raise
+        assert channel.protocol is not None  # noqa: S101 - set by connecting
+        return cls(channel, channel.protocol)
+
+    @property
+    def spoken(self) -> str | None:
+        """The protocol that the handshake agreed on."""
+        return self._protocol.agreed
+
+    @property
+    def is_usable(self) -> bool:
+        """False when it is retired or the other side ended it: no new call is to begin on it."""
+        return not (self._is_retired or self._protocol.connection.is_closing())
+
+    async def call(
+        self,
+        method: Method[Request, Response],
+        request: Request,
+        attempt: Attempt,
+        *,
+        deadline_s: float,
+    ) -> Response:
+        """The response. Raises: ControlPlaneError."""
+        self._calls += 1
+        began = time.monotonic()
+        try:
+            async with self._channel.request(
+                method.path,
+                Cardinality.UNARY_UNARY,
+                method.request,
+                method.response,
+                timeout=deadline_s,
+            ) as stream:
+                await stream.send_message(request, end=True)
+                response = await stream.recv_message()
+        except Exception as error:
+            if isinstance(error, TimeoutError) and self._is_silent_since(began):
+                self._is_retired = True  # most likely it is dead; the next call dials anew
+            raise fault_of_call(error, attempt, self._protocol.lost) from error
+        finally:
+            self._calls -= 1
+            self._close_if_done()
+        if response is None:
+            raise Unavailable(f"{attempt.doing}: {attempt.place} broke off its answer")
+        return response
+
+    def retire(self) -> None:
+        """No new call begins; those under way end as they would."""
+        self._is_retired = True
+        self._close_if_done()
+
+    def close(self) -> None:
+        """It is closed, whatever is under way."""
+        self._is_retired = True
+        self._channel.close()
+
+    def _close_if_done(self) -> None:
+        if self._is_retired and self._calls == 0:
+            self._channel.close()
+
+    def _is_silent_since(self, moment: float) -> bool:
+        heard = self._protocol.connection.last_data_received
+        return heard is None or heard < moment

@@ -1,0 +1,112 @@
+"""Reaching the Auth Service of an identity's cluster, or saying precisely why not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from discovery.config.control_plane import Route
+from discovery.control_plane.base import ControlPlaneError, Unavailable
+from discovery.control_plane.teleport.channel import Connection
+from discovery.control_plane.teleport.egress import ForwardProxy, tunnel
+from discovery.control_plane.teleport.faults import SERVER_NAME, NoRoute, Untrusted, reason_of
+from discovery.control_plane.teleport.identity import Identity
+from discovery.control_plane.teleport.routes import ALPN_H2, Way
+
+DIAL_DEADLINE_S: Final = 10.0
+_PROBE_ALPN: Final = "teleport-reversetunnel"
+_HOSTNAME_MISMATCH: Final = 62  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH
+
+
+@dataclass(frozen=True, slots=True)
+class Dialler:
+    """Dials one way, by a forward proxy or none."""
+
+    way: Way
+    proxy: ForwardProxy | None = None
+
+    async def connect(self, identity: Identity) -> Connection:
+        """A connection whose other end is an Auth Service of the identity's cluster.
+
+        Raises: Untrusted, NoRoute, IdentityUnusable, Unavailable.
+        """
+        context = identity.context(self.way.alpn(identity.cluster))
+        try:
+            async with asyncio.timeout(DIAL_DEADLINE_S):
+                connection = await Connection.open(self.way.address, context, self._open_socket)
+        except TimeoutError as error:
+            raise Unavailable(f"{self} did not answer within {DIAL_DEADLINE_S:g} s") from error
+        except ssl.SSLError as error:
+            raise await self._explained(error, identity) from error
+        except OSError as error:
+            raise Unavailable(f"{self} cannot be reached ({error.strerror or error})") from error
+        if connection.spoken != ALPN_H2:
+            connection.close()
+            raise NoRoute(f"{self} does not speak gRPC: no HTTP/2 was agreed on")
+        return connection
+
+    def __str__(self) -> str:
+        return f"{self.way}, by the proxy {self.proxy}," if self.proxy else str(self.way)
+
+    @property
+    def _open_socket(self) -> Any:
+        if self.proxy is None:
+            return None
+        return partial(tunnel, self.proxy, self.way.address.host, self.way.address.port)
+
+    async def _explained(self, error: ssl.SSLError, identity: Identity) -> ControlPlaneError:
+        """What a failed handshake means."""
+        if self.way.route is Route.PROXY and await self._ends_tls():
+            return NoRoute(
+                f"{self.way.address} is behind a load balancer that ends TLS, so the Proxy "
+                "Service never sees the agent's own connection. Use one that passes TCP on (on "
+                "AWS a Network Load Balancer with a TCP listener), or reach the Auth Service "
+                "itself: `route: auth` and its address, with port 3025"
+            )
+        remark = f". {self.way.remark}" if self.way.remark else ""
+        if not isinstance(error, ssl.SSLCertVerificationError):
+            return Unavailable(f"{self} broke off the handshake ({reason_of(error)}){remark}")
+        if error.verify_code == _HOSTNAME_MISMATCH:
+            return Untrusted(
+                f"{self} shows a certificate of cluster {identity.cluster} that does not name "
+                f"{SERVER_NAME}: it is another service of that cluster{remark}"
+            )
+        return Untrusted(
+            f"{self} shows a certificate that no authority in the identity file has signed "
+            f"({reason_of(error)}): either the address leads to another cluster than "
+            f"{identity.cluster}, or the cluster's CA was rotated and tbot has yet to write the "
+            f"new one{remark}"
+        )
+
+    async def _ends_tls(self) -> bool:
+        """True when a load balancer in front of the Proxy Service ends TLS.
+
+        As Teleport's own clients find out: where TLS is passed on, a protocol is agreed on that
+        only the Proxy Service knows (reference §5.4).
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE  # nothing is said or shown on this connection
+        context.set_alpn_protocols([_PROBE_ALPN])
+        address = self.way.address
+        where: dict[str, Any] = {"host": address.host, "port": address.port}
+        try:
+            async with asyncio.timeout(DIAL_DEADLINE_S):
+                if self._open_socket is not None:
+                    where = {"sock": await self._open_socket()}
+                _, writer = await asyncio.open_connection(
+                    **where, ssl=context, server_hostname=address.host
+                )
+        except ssl.SSLError as error:
+            return "no application protocol" in reason_of(error)
+        except (OSError, TimeoutError, ControlPlaneError):
+            return False
+        spoken = writer.get_extra_info("ssl_object").selected_alpn_protocol()
+        writer.close()
+        with contextlib.suppress(OSError, TimeoutError):
+            await writer.wait_closed()
+        return bool(spoken != _PROBE_ALPN)

@@ -1,0 +1,136 @@
+"""The way out through a forward proxy, as `HTTPS_PROXY` and `NO_PROXY` say and as Go reads them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ipaddress
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from discovery.control_plane.base import Unavailable
+from discovery.control_plane.teleport.faults import NoRoute
+
+_ANSWER_LIMIT_BYTES: Final = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardProxy:
+    """An HTTP proxy that opens tunnels."""
+
+    host: str
+    port: int
+    authorization: str = field(default="", repr=False)
+    """The value of `Proxy-Authorization`, empty for none."""
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def forward_proxy(environ: Mapping[str, str], host: str, port: int) -> ForwardProxy | None:
+    """The proxy for a host, None to go straight. Raises: NoRoute, for one that cannot be used."""
+    text = environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""
+    if not text or _is_exempt(environ.get("NO_PROXY") or environ.get("no_proxy") or "", host, port):
+        return None
+    try:
+        url = urlsplit(text if "://" in text else f"http://{text}")
+        proxy_host, proxy_port = url.hostname, url.port
+    except ValueError:
+        proxy_host, proxy_port, url = None, None, urlsplit("")
+    if url.scheme != "http" or not proxy_host:
+        raise NoRoute(
+            "HTTPS_PROXY must be http://host:port; a proxy that itself is spoken to with TLS or "
+            f"SOCKS cannot be used. To go straight to {host}, name it in NO_PROXY"
+        )
+    credentials = f"{unquote(url.username or '')}:{unquote(url.password or '')}"
+    encoded = base64.b64encode(credentials.encode()).decode() if url.username else ""
+    return ForwardProxy(proxy_host, proxy_port or 80, f"Basic {encoded}" if encoded else "")
+
+
+def _is_exempt(exceptions: str, host: str, port: int) -> bool:
+    address = _address(host)
+    if host == "localhost" or (address is not None and address.is_loopback):
+        return True  # as in Go: never through a proxy
+    return any(
+        _covers(entry, host.lower().rstrip("."), port, address)
+        for entry in (one.strip().lower() for one in exceptions.split(","))
+        if entry
+    )
+
+
+def _covers(
+    entry: str, host: str, port: int, address: ipaddress.IPv4Address | ipaddress.IPv6Address | None
+) -> bool:
+    if entry == "*":
+        return True
+    if address is not None:
+        try:
+            return address in ipaddress.ip_network(entry.strip("[]"), strict=False)
+        except ValueError:
+            pass
+    name, colon, wanted_port = entry.rpartition(":")
+    if colon and wanted_port.isdigit():
+        if int(wanted_port) != port:
+            return False
+        entry = name.strip("[]")
+    if address is not None:
+        return entry == str(address)
+    entry = entry.removeprefix("*")
+    return host.endswith(entry) if entry.startswith(".") else f".{host}".endswith(f".{entry}")
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+async def tunnel(proxy: ForwardProxy, host: str, port: int) -> socket.socket:
+    """A socket that reads and writes as if connected to host and port. The caller closes it.
+
+    Raises: OSError, when the proxy cannot be reached; Unavailable, when it refuses.
+    """
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(proxy.host, proxy.port, type=socket.SOCK_STREAM)
+    family, kind, number, _, address = found[0]
+    plain = socket.socket(family, kind, number)
+    try:
+        plain.setblocking(False)  # noqa: FBT003 - its only parameter
+        await loop.sock_connect(plain, address)
+        await loop.sock_sendall(plain, _request(proxy, host, port))
+        status = await _status(loop, plain)
+        if not status.startswith("200"):
+            raise Unavailable(
+                f"the proxy {proxy} of HTTPS_PROXY opens no way to {host}:{port} ({status!r}); "
+                "let it pass, or name the host in NO_PROXY"
+            )
+    except BaseException:
+        plain.close()
+        raise
+    return plain
+
+
+def _request(proxy: ForwardProxy, host: str, port: int) -> bytes:
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    lines = [f"CONNECT {place} HTTP/1.1", f"Host: {place}"]
+    if proxy.authorization:
+        lines.append(f"Proxy-Authorization: {proxy.authorization}")
+    return "\r\n".join((*lines, "", "")).encode("ascii")
+
+
+async def _status(loop: asyncio.AbstractEventLoop, plain: socket.socket) -> str:
+    """The answer's status and reason. The far end is silent until spoken to, so nothing of the
+    tunnel is read here."""
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        more = await loop.sock_recv(plain, 1024)
+        answer += more
+        if not more or len(answer) > _ANSWER_LIMIT_BYTES:
+            break
+    first = answer.split(b"\r\n", 1)[0].decode("latin-1")
+    version, _, rest = first.partition(" ")
+    return rest[:80] if version.startswith("HTTP/1.") else "no HTTP answer"

@@ -1,0 +1,188 @@
+"""Where the errors of the wire stop: every status, TLS and network failure with its sentence.
+
+Source: reference teleport-api §6 (statuses), §7 (verbs and labels).
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from dataclasses import dataclass, replace
+from typing import Final
+
+from google.protobuf.message import DecodeError
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
+
+from discovery.control_plane.base import (
+    AlreadyExists,
+    ControlPlaneError,
+    Denied,
+    Malformed,
+    NotFound,
+    Rejected,
+    Unavailable,
+)
+
+SERVER_NAME: Final = "teleport.cluster.local"
+"""What every Auth Service's certificate names, whatever the address (reference §5.2)."""
+
+
+class IdentityUnusable(ControlPlaneError):
+    """The identity file cannot be read, is incomplete, or has expired."""
+
+    code = "IDENTITY_UNUSABLE"
+
+
+class Untrusted(ControlPlaneError):
+    """What answered is not the Auth Service of the identity's cluster."""
+
+    code = "UNTRUSTED"
+
+
+class NoRoute(ControlPlaneError):
+    """The address leads to something that does not pass the agent on to an Auth Service."""
+
+    code = "NO_ROUTE"
+
+
+class TooOld(ControlPlaneError):
+    """The cluster's version lacks ElastiCache Serverless."""
+
+    code = "TOO_OLD"
+
+
+class Unsupported(ControlPlaneError):
+    """The server does not know this call."""
+
+    code = "UNSUPPORTED"
+
+
+class ChangedMeanwhile(ControlPlaneError):
+    """Somebody else wrote the resource at the same moment; a fresh look is worth it."""
+
+    code = "CHANGED_MEANWHILE"
+    retryable = True
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What was asked, of whom, as whom; for the sentence of an error."""
+
+    doing: str
+    """Such as `creating database orders`."""
+    verb: str
+    kind: str = "db"
+    name: str = ""
+    place: str = ""
+    user: str = ""
+
+    def by(self, user: str, place: str) -> Attempt:
+        """The same, with who asks whom."""
+        return replace(self, user=user, place=place)
+
+
+_MESSAGE_LIMIT: Final = 400
+_LACKS_VERB: Final = re.compile(r"""perform action ["'`]?(\w+)["'`]? on ["'`]?(\w+)""")
+_BUSY: Final = (Unavailable, "the cluster could not answer just now")
+_FAILED: Final = (
+    ControlPlaneError,
+    "the cluster failed ({status}); the log of its Auth Service says why",
+)
+_MEANING: Final[dict[Status, tuple[type[ControlPlaneError], str]]] = {
+    Status.ALREADY_EXISTS: (AlreadyExists, "it already exists"),
+    Status.NOT_FOUND: (NotFound, "it doesn't exist"),
+    Status.INVALID_ARGUMENT: (Rejected, "the cluster does not accept it"),
+    Status.FAILED_PRECONDITION: (ChangedMeanwhile, "somebody else changed it at the same moment"),
+    Status.UNIMPLEMENTED: (Unsupported, "this version of Teleport does not know the call"),
+    Status.RESOURCE_EXHAUSTED: (Unavailable, "the cluster asks for fewer calls"),
+    Status.UNAVAILABLE: _BUSY,
+    Status.DEADLINE_EXCEEDED: _BUSY,
+    Status.CANCELLED: _BUSY,
+    Status.ABORTED: _BUSY,
+}
+
+
+def fault_of_status(error: GRPCError, attempt: Attempt) -> ControlPlaneError:
+    """The fault that a gRPC status stands for."""
+    message = error.message or ""
+    if error.status in (Status.PERMISSION_DENIED, Status.UNAUTHENTICATED):
+        return Denied(_denied(message, attempt) + quoted(message))
+    fault, text = _MEANING.get(error.status, _FAILED)
+    meaning = text.format(status=error.status.name)
+    return fault(f"{attempt.doing}: {meaning}{quoted(message)}")
+
+
+def fault_of_call(error: Exception, attempt: Attempt, lost: BaseException | None) -> Exception:
+    """The fault of a call that ended without a status; `lost` is why the connection ended."""
+    if isinstance(error, GRPCError):
+        return fault_of_status(error, attempt)
+    if isinstance(error, TimeoutError):
+        return Unavailable(f"{attempt.doing}: no answer in time from {attempt.place}")
+    if isinstance(lost, ssl.SSLError):
+        return fault_of_alert(lost, attempt)
+    if isinstance(error, (StreamTerminatedError, OSError)):
+        return Unavailable(
+            f"{attempt.doing}: the connection to {attempt.place} ended before an answer"
+        )
+    if isinstance(error, (ProtocolError, DecodeError, NotImplementedError)):
+        return Malformed(f"{attempt.doing}: {attempt.place} answered something that is no answer")
+    return error
+
+
+def fault_of_alert(error: ssl.SSLError, attempt: Attempt) -> ControlPlaneError:
+    """The server did not take our certificate; with TLS 1.3 it says so after the handshake."""
+    return Denied(
+        f"{attempt.place} does not accept the certificate of {attempt.user} "
+        f"({reason_of(error)}): the identity is of another cluster, has been locked, or was made "
+        "before the cluster's CA was rotated. Let tbot write a new one"
+    )
+
+
+def reason_of(error: ssl.SSLError) -> str:
+    """OpenSSL's own short reason."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    return (getattr(error, "reason", None) or "TLS failed").replace("_", " ").lower()
+
+
+def quoted(message: str) -> str:
+    """The server's sentence, to stand at the end of ours."""
+    text = " ".join(message.split())
+    if not text:
+        return ""
+    return f'. It says: "{text[:_MESSAGE_LIMIT]}{"…" if len(text) > _MESSAGE_LIMIT else ""}"'
+
+
+def _denied(message: str, attempt: Attempt) -> str:
+    if "intermediaries" in message:
+        return (
+            f"{attempt.place} got more than one client certificate. Either the identity file holds "
+            "the cluster's user CA among its authorities, or the cluster's CA is so old that it "
+            "has no key identifiers; `tctl auth rotate` makes a new one"
+        )
+    if attempt.kind == "cluster":
+        return (
+            f"{attempt.place} refuses {attempt.user}: the user may be locked (`tctl get locks`), "
+            "gone, or without any role"
+        )
+    lacking = _LACKS_VERB.search(message)
+    if lacking:
+        verb, kind = lacking.groups()
+        return (
+            f"{attempt.doing}: no role of {attempt.user} allows the verb `{verb}` on `{kind}`; "
+            f"add it to the role's rules ({_rule(kind)})"
+        )
+    if attempt.kind == "db" and attempt.name:
+        return (
+            f"{attempt.doing}: no role of {attempt.user} allows it; either the role's rules lack "
+            f"`{attempt.verb}` on `db`, or its db_labels do not match the labels of "
+            f"{attempt.name} (they have to match `managed-by: cachemuster` and "
+            "`cachemuster/group`)"
+        )
+    return f"{attempt.doing}: no role of {attempt.user} allows it ({_rule(attempt.kind)} is needed)"
+
+
+def _rule(kind: str) -> str:
+    verbs = "list, read, create, update, delete" if kind == "db" else "list, read"
+    return f"{{resources: [{kind}], verbs: [{verbs}]}}"

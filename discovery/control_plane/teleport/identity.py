@@ -1,0 +1,144 @@
+"""An identity file: key, client certificate and the cluster's authorities, parsed strictly.
+
+tbot does not write the file in one go, so a reader can meet an empty or a partial one: anything
+that is not whole is refused (reference teleport-api §5.1, §7).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import ssl
+import tempfile
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from discovery.control_plane.teleport.certificate import Certificate, read_certificate
+from discovery.control_plane.teleport.faults import IdentityUnusable, reason_of
+
+SIZE_LIMIT_BYTES: Final = 1 << 20
+
+_BEGIN: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
+_CERTIFICATE: Final = "CERTIFICATE"
+_KEYS: Final = ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY")
+_REMEDY: Final = "let tbot write it, or make one with `tctl auth sign --format=file`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """One state of an identity file."""
+
+    digest: str
+    """Of the file's bytes: another one is another identity."""
+    user: str
+    cluster: str
+    expires_at: datetime
+    is_exposed: bool = False
+    """True when others than the file's owner may read it."""
+    key_and_leaf: str = field(repr=False)
+    authorities: str = field(repr=False)
+
+    def context(self, alpn: tuple[str, ...]) -> ssl.SSLContext:
+        """A TLS context that shows this identity and trusts its cluster alone.
+
+        Raises: IdentityUnusable, when key and certificate do not belong together.
+        """
+        # PROTOCOL_TLS_CLIENT rather than the default context: no system roots, and no checks that
+        # an old cluster's CA fails (reference §5.2).
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(list(alpn))
+        try:
+            context.load_verify_locations(cadata=self.authorities)
+            _load_pair(context, self.key_and_leaf)
+        except ssl.SSLError as error:
+            raise IdentityUnusable(
+                f"the identity file holds no usable key and certificate ({reason_of(error)}); "
+                f"{_REMEDY}"
+            ) from error
+        return context
+
+
+def parse_identity(content: bytes, *, now: datetime, is_exposed: bool = False) -> Identity:
+    """The identity that the file's content is.
+
+    Raises: IdentityUnusable, when it is incomplete, inconsistent or expired.
+    """
+    blocks = _blocks(content)
+    if not blocks:
+        raise IdentityUnusable(f"it is empty or no identity file; {_REMEDY}")
+    (kind, key, _), *certificates = blocks
+    if kind not in _KEYS:
+        raise IdentityUnusable(f"its first PEM block is {kind}, not a private key; {_REMEDY}")
+    if len(certificates) < 2 or any(each[0] != _CERTIFICATE for each in certificates):
+        raise IdentityUnusable(
+            "it must hold a private key, one client certificate and at least one authority; "
+            f"what is there is incomplete, or another format; {_REMEDY}"
+        )
+    facts = [_facts(der) for _, _, der in certificates]
+    leaf = facts[0]
+    if leaf.expires_at <= now:
+        raise IdentityUnusable(
+            f"the identity of {leaf.subject} expired at {leaf.expires_at:%Y-%m-%dT%H:%M:%SZ}; "
+            "see whether tbot runs, or renew it"
+        )
+    found = Identity(
+        digest=hashlib.sha256(content).hexdigest(),
+        user=leaf.subject,
+        cluster=leaf.issuer,
+        expires_at=leaf.expires_at,
+        is_exposed=is_exposed,
+        key_and_leaf=key + certificates[0][1],
+        authorities="".join(pem for _, pem, _ in certificates[1:]),
+    )
+    found.context(())
+    return found
+
+
+def _blocks(content: bytes) -> list[tuple[str, str, bytes]]:
+    """Label, text and bytes of every PEM block, in order. Lines between them are not ours."""
+    found = []
+    lines = iter(content.decode("utf-8", "replace").splitlines())
+    for line in lines:
+        begin = _BEGIN.fullmatch(line.strip())
+        if begin is None:
+            continue
+        label, body, ended = begin[1], [], False
+        for inner in lines:
+            if inner.strip() == f"-----END {label}-----":
+                ended = True
+                break
+            body.append(inner.strip())
+        if not ended:
+            raise IdentityUnusable(f"it breaks off within {label}; it may be half written")
+        found.append((label, _pem(label, body), _decoded(label, body)))
+    return found
+
+
+def _pem(label: str, body: list[str]) -> str:
+    return "\n".join((f"-----BEGIN {label}-----", *body, f"-----END {label}-----", ""))
+
+
+def _decoded(label: str, body: list[str]) -> bytes:
+    try:
+        return base64.b64decode("".join(body), validate=True)
+    except ValueError as error:
+        raise IdentityUnusable(f"its {label} is damaged; {_REMEDY}") from error
+
+
+def _facts(der: bytes) -> Certificate:
+    try:
+        return read_certificate(der)
+    except ValueError as error:
+        raise IdentityUnusable(f"one of its certificates is damaged: {error}") from error
+
+
+def _load_pair(context: ssl.SSLContext, key_and_leaf: str) -> None:
+    """The context shows exactly one certificate: with a second one, Auth refuses (§5.2)."""
+    # OpenSSL takes a path only. The file is the owner's alone and gone right after.
+    with tempfile.NamedTemporaryFile("w", encoding="ascii", suffix=".pem") as file:
+        file.write(key_and_leaf)
+        file.flush()
+        context.load_cert_chain(file.name, password="")  # none, and no question is asked

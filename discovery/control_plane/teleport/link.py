@@ -1,0 +1,229 @@
+"""The one long-lived connection: opened when needed, looked at, renewed with the identity."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+
+from discovery.config.control_plane import Route, Teleport
+from discovery.control_plane.base import ControlPlaneError, Unavailable
+from discovery.control_plane.teleport.channel import Connection
+from discovery.control_plane.teleport.dial import Dialler
+from discovery.control_plane.teleport.egress import forward_proxy
+from discovery.control_plane.teleport.faults import Attempt, NoRoute, TooOld, Untrusted
+from discovery.control_plane.teleport.following import IdentityFile
+from discovery.control_plane.teleport.identity import Identity
+from discovery.control_plane.teleport.routes import Found, NoProxyService, Way, find
+from discovery.control_plane.teleport.rpc import PING, Method, Request, Response
+from discovery.control_plane.teleport.teleport_pb2 import PingRequest, PingResponse
+from discovery.model import Clock
+
+log = structlog.get_logger()
+
+OLDEST: Final = (18, 2, 2)
+"""The first release that knows ElastiCache Serverless (reference §0)."""
+CALL_DEADLINE_S: Final = 10.0
+RENEW_AGAIN_S: Final = 30.0
+"""After a connection as a new identity failed and the old one goes on."""
+_VERSION: Final = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})\.([0-9]{1,6})([-+].*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end, and as whom we speak."""
+
+    identity: Identity
+    way: Way
+    cluster: str
+    version: str
+
+
+@dataclass(slots=True)
+class _Session:
+    connection: Connection
+    peer: Peer
+
+
+@dataclass(slots=True)
+class Link:
+    """Calls to the Auth Service of one configuration."""
+
+    settings: Teleport
+    clock: Clock
+    sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    _identities: IdentityFile = field(init=False)
+    _session: _Session | None = field(default=None, init=False)
+    _dialler: Dialler | None = field(default=None, init=False)
+    _next_try_at: float = field(default=0.0, init=False)
+    _opening: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+
+    def __post_init__(self) -> None:
+        self._identities = IdentityFile(
+            self.settings.identity_file, clock=self.clock, sleep=self.sleep
+        )
+
+    async def peer(self) -> Peer:
+        """Who answers, from the moment the connection was opened. Raises: ControlPlaneError."""
+        return (await self._open_session()).peer
+
+    async def call(
+        self,
+        method: Method[Request, Response],
+        request: Request,
+        attempt: Attempt,
+        *,
+        deadline_s: float = CALL_DEADLINE_S,
+    ) -> Response:
+        """The response. Never tried again here: only the caller knows whether it may be.
+
+        Raises: ControlPlaneError.
+        """
+        session = await self._open_session()
+        return await _called(session, method, request, attempt, deadline_s)
+
+    async def close(self) -> None:
+        """The connection is closed; the next call opens another."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.connection.close()
+
+    async def _open_session(self) -> _Session:
+        """A session as the identity of the moment. One that is replaced ends its calls first."""
+        async with self._opening:
+            before = self._session
+            if before is not None and not before.connection.is_usable:
+                before.connection.retire()
+                before = None
+            identity = await self._identities.current(afresh=before is None)
+            if before is not None and (
+                before.peer.identity.digest == identity.digest or self._waits(before)
+            ):
+                return before
+            try:
+                self._session = await self._opened(identity)
+            except ControlPlaneError as error:
+                if before is None or before.peer.identity.expires_at <= self.clock():
+                    raise
+                # The old identity is still good, and nothing is gained by losing calls now.
+                log.warning("teleport.connection_kept", why=str(error))
+                self._next_try_at = time.monotonic() + RENEW_AGAIN_S
+                return before
+            if before is not None:
+                before.connection.retire()
+            return self._session
+
+    def _waits(self, before: _Session) -> bool:
+        """True while it is too early to try again what failed, and what there is still serves."""
+        is_good = before.peer.identity.expires_at > self.clock()
+        return is_good and time.monotonic() < self._next_try_at
+
+    async def _opened(self, identity: Identity) -> _Session:
+        dialler, connection = await self._dialled(identity)
+        self._dialler = dialler
+        unknown = Peer(identity, dialler.way, identity.cluster, "")
+        attempt = Attempt("asking who answers", "", kind="cluster")
+        try:
+            pong = await _called(
+                _Session(connection, unknown), PING, PingRequest(), attempt, CALL_DEADLINE_S
+            )
+            peer = _judged(pong, unknown, allow_older=self.settings.allow_older)
+        except BaseException:
+            connection.close()
+            raise
+        log.info(
+            "teleport.connected",
+            cluster=peer.cluster,
+            version=peer.version,
+            way=str(peer.way),
+            user=identity.user,
+            expires_at=identity.expires_at,
+        )
+        return _Session(connection, peer)
+
+    async def _dialled(self, identity: Identity) -> tuple[Dialler, Connection]:
+        """The way that works, found out once, and a connection."""
+        if self._dialler is not None:
+            return self._dialler, await self._dialler.connect(identity)
+        address, route = self.settings.address, self.settings.route
+        proxy = forward_proxy(self.environ, address.host, address.port)
+        if route is not Route.AUTO:
+            dialler = Dialler(Way(address, route), proxy)
+            return dialler, await dialler.connect(identity)
+        try:
+            found = await find(address, proxy, sleep=self.sleep)
+        except NoProxyService as reason:
+            dialler = Dialler(Way(address, Route.AUTH), proxy)
+            try:
+                return dialler, await dialler.connect(identity)
+            except (Untrusted, NoRoute, Unavailable) as error:
+                raise NoRoute(
+                    f"{address} is neither a Proxy Service ({reason}) nor an Auth Service "
+                    f"({error}). If it is a Proxy Service, `route: proxy` asks no more"
+                ) from error
+        dialler = Dialler(_through(address, found, identity), proxy)
+        return dialler, await dialler.connect(identity)
+
+
+def _through(address: Any, found: Found, identity: Identity) -> Way:
+    """The way through a Proxy Service that said who it is. Raises: Untrusted."""
+    if found.cluster and found.cluster != identity.cluster:
+        raise Untrusted(
+            f"the Proxy Service at {address} is of cluster {found.cluster}, and the identity file "
+            f"of {identity.cluster}: name the address or the file of the other"
+        )
+    remark = (
+        ""
+        if found.has_tls_routing
+        else "The Proxy Service says that TLS routing is off; if so, use `route: auth` with the "
+        "address of the Auth Service"
+    )
+    return Way(address, Route.PROXY, remark)
+
+
+def _judged(pong: PingResponse, unknown: Peer, *, allow_older: bool) -> Peer:
+    """Who answered. Raises: Untrusted, TooOld."""
+    identity, way = unknown.identity, unknown.way
+    if pong.cluster_name != identity.cluster:
+        raise Untrusted(
+            f"{way} is of cluster {pong.cluster_name!r}, and the identity file of "
+            f"{identity.cluster!r}: name the address or the file of the other"
+        )
+    if is_too_old(pong.server_version) and not allow_older:
+        raise TooOld(
+            f"cluster {identity.cluster} runs Teleport {pong.server_version or 'unknown'}, and "
+            "ElastiCache Serverless needs 18.2.2 or later: an older one accepts the databases "
+            "and takes them for RDS. Upgrade the Auth Service and the Database Services, or set "
+            "`allow_older: true` to register all the same"
+        )
+    return Peer(identity, way, pong.cluster_name, pong.server_version)
+
+
+def is_too_old(version: str) -> bool:
+    """True when a version is, or may be, older than the first that knows the field. A version
+    before a release, such as 18.2.2-rc.1, is older than that release."""
+    match = _VERSION.fullmatch(version)
+    if match is None:
+        return True
+    numbers = (int(match[1]), int(match[2]), int(match[3]))
+    is_before_release = bool(match[4] and match[4].startswith("-"))
+    return numbers < OLDEST or (numbers == OLDEST and is_before_release)
+
+
+async def _called(
+    session: _Session,
+    method: Method[Request, Response],
+    request: Request,
+    attempt: Attempt,
+    deadline_s: float,
+) -> Response:
+    peer = session.peer
+    told = attempt.by(peer.identity.user, str(peer.way))
+    return await session.connection.call(method, request, told, deadline_s=deadline_s)

@@ -1,0 +1,142 @@
+"""What is worth knowing before a sweep: who answers, as whom, and who would serve what is
+registered. Read only; whatever cannot be read is said and stops nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from discovery.control_plane.base import ControlPlaneError
+from discovery.control_plane.teleport.link import Peer, is_too_old
+from discovery.control_plane.teleport.reader import TeleportReader
+from discovery.control_plane.teleport.services import (
+    Served,
+    ServiceMatcher,
+    served_databases,
+    service_matchers,
+)
+from discovery.enrollment.ownership import GROUP_LABEL, MANAGED_BY, MANAGED_BY_LABEL
+from discovery.model import ResourceName
+
+_NAMED: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preflight:
+    """What was found out. None stands for what could not be read; `problems` says why."""
+
+    peer: Peer | None = None
+    ours: tuple[ResourceName, ...] | None = None
+    """The names of our registrations among those looked at: a page at most."""
+    unserved: tuple[ResourceName, ...] = ()
+    """Those of them that no Database Service takes."""
+    services: int | None = None
+    """How many Database Services there are."""
+    served: tuple[Served, ...] | None = None
+    problems: tuple[str, ...] = ()
+
+    def lines(self, group: str, now: datetime) -> tuple[str, ...]:
+        """It all, as lines for a person."""
+        found: list[str] = []
+        if self.peer is not None:
+            found += _peer_lines(self.peer, now)
+        found += self.problems
+        if self.services is not None:
+            found += self._service_lines(group)
+        return tuple(found)
+
+    def _service_lines(self, group: str) -> list[str]:
+        advice = (
+            f'resources: [{{labels: {{{MANAGED_BY_LABEL}: {MANAGED_BY}, {GROUP_LABEL}: "{group}"}}'
+            "}]"
+        )
+        if self.services == 0:
+            return [
+                f"No Database Service runs, so nothing that is registered can be reached. Start "
+                f"one with {advice}"
+            ]
+        if not self.unserved:
+            return []
+        names = ", ".join(self.unserved[:_NAMED])
+        more = f" and {len(self.unserved) - _NAMED} more" if len(self.unserved) > _NAMED else ""
+        what = f"{names}{more}" if self.ours else "what will be registered"
+        return [f"No Database Service would serve {what}: give one {advice}"]
+
+
+async def preflight(reader: TeleportReader, group: str) -> Preflight:
+    """What can be found out. Raises nothing: what fails is one of its `problems`."""
+    problems: list[str] = []
+    try:
+        peer = await reader.peer()
+    except ControlPlaneError as error:
+        return Preflight(problems=(str(error),))
+    ours = unserved = None
+    try:
+        labels = {
+            each.name: each.labels
+            for each in await reader.first_page()
+            if each.labels.get(MANAGED_BY_LABEL) == MANAGED_BY
+            and each.labels.get(GROUP_LABEL) == group
+        }
+        ours = tuple(labels)
+    except ControlPlaneError as error:
+        labels = {}
+        problems.append(f"Databases cannot be listed: {error}")
+    services = served = None
+    try:
+        matchers = await service_matchers(reader)
+        services = len(matchers)
+        unserved = unserved_of(labels, [each for one in matchers for each in one], group)
+    except ControlPlaneError as error:
+        problems.append(f"Whether a Database Service serves them cannot be seen: {error}")
+    try:
+        served = await served_databases(reader)
+    except ControlPlaneError as error:
+        problems.append(f"What Database Services serve cannot be seen: {error}")
+    return Preflight(
+        peer=peer,
+        ours=ours,
+        unserved=unserved or (),
+        services=services,
+        served=served,
+        problems=tuple(problems),
+    )
+
+
+def unserved_of(
+    labels: Mapping[ResourceName, Mapping[str, str]],
+    matchers: Sequence[ServiceMatcher],
+    group: str,
+) -> tuple[ResourceName, ...]:
+    """The names that no matcher takes. When there are none yet, one that stands for what will be
+    registered: it carries the labels that all of ours have."""
+    marks = {MANAGED_BY_LABEL: MANAGED_BY, GROUP_LABEL: group}
+    judged = labels or {ResourceName(""): marks}
+    return tuple(
+        name for name, each in judged.items() if not any(one.takes(each) for one in matchers)
+    )
+
+
+def _peer_lines(peer: Peer, now: datetime) -> Iterable[str]:
+    identity = peer.identity
+    left = _span((identity.expires_at - now).total_seconds())
+    yield (
+        f"Cluster {peer.cluster}, Teleport {peer.version}, {peer.way}; as {identity.user} until "
+        f"{identity.expires_at:%Y-%m-%dT%H:%M:%SZ} ({left} left)"
+    )
+    if identity.is_exposed:
+        yield "The identity file can be read by others than its owner: `chmod 600` it"
+    if is_too_old(peer.version):
+        yield (
+            f"Teleport {peer.version} is older than 18.2.2 and takes these databases for RDS: "
+            "they are registered, and nobody can connect to them before an upgrade"
+        )
+
+
+def _span(seconds: float) -> str:
+    minutes = max(0, int(seconds // 60))
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"

@@ -1,0 +1,190 @@
+"""Teleport as a control plane, the reading half; there is no way to write from here (R5).
+
+Reads that a sweep rests on are tried again here, page by page. Reading one resource is not: its
+caller does that, and looks again before each attempt (`discovery.write`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from types import TracebackType
+from typing import Any, Final, Self
+
+from google.protobuf.empty_pb2 import Empty
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from discovery.config.control_plane import Teleport as Settings
+from discovery.control_plane.base import (
+    ClusterInfo,
+    ControlPlaneError,
+    Malformed,
+    NotFound,
+)
+from discovery.control_plane.teleport.convert import database_of
+from discovery.control_plane.teleport.faults import Attempt, Unsupported
+from discovery.control_plane.teleport.keeping import Keeping
+from discovery.control_plane.teleport.link import Link, Peer
+from discovery.control_plane.teleport.recent import Recent
+from discovery.control_plane.teleport.rpc import (
+    GET_DATABASE,
+    GET_DATABASES,
+    LIST_DATABASES,
+    PING,
+    Method,
+    Request,
+    Response,
+)
+from discovery.control_plane.teleport.teleport_pb2 import (
+    ListDatabasesRequest,
+    PingRequest,
+    ResourceRequest,
+)
+from discovery.model import Clock, Database, ResourceName
+
+KIND: Final = "teleport"
+PAGE_SIZE: Final = 500
+PAGE_DEADLINE_S: Final = 30.0
+_ATTEMPTS: Final = 4
+_PAGES_LIMIT: Final = 100_000
+LAG_READS: Final = 8
+LAG_PAUSE_S: Final = 0.4
+"""Between two reads of what lags behind a write of ours."""
+
+Sleep = Callable[[float], Awaitable[Any]]
+
+
+class TeleportReader:
+    """The reading half."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock,
+        sleep: Sleep = asyncio.sleep,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._link = Link(settings, clock, sleep, environ)
+        self._sleep = sleep
+        self._recent = Recent(time.monotonic)
+        self._keeping = Keeping()
+        self._has_pages = True
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._link.close()
+
+    async def peer(self) -> Peer:
+        """Who answers, by what way, and as whom we speak. Asked once. Raises: ControlPlaneError."""
+        return await self._link.peer()
+
+    async def ping(self) -> ClusterInfo:
+        """The cluster's name and its Auth Service's version. Raises: ControlPlaneError."""
+        pong = await self.ask(PING, PingRequest(), Attempt("asking who answers", "", "cluster"))
+        return ClusterInfo(kind=KIND, cluster=pong.cluster_name, version=pong.server_version)
+
+    async def list_databases(self) -> tuple[Database, ...]:
+        """All visible resources, by name, to the last page. Raises: ControlPlaneError."""
+        found: dict[ResourceName, Database] = {}
+        async with aclosing(self._pages()) as pages:
+            async for page in pages:
+                found.update({each.name: each for each in page})
+        return self._recent.overlaid(self._keeping.listed(found.values()))
+
+    async def first_page(self) -> tuple[Database, ...]:
+        """Some visible resources, as they are. Raises: ControlPlaneError."""
+        async with aclosing(self._pages()) as pages:
+            async for page in pages:
+                return page
+        return ()
+
+    async def get(self, name: ResourceName) -> Database | None:
+        """The resource as it is now; a read that lags behind a write of ours is made again.
+
+        Raises: ControlPlaneError.
+        """
+        found = await self.get_once(name)
+        for _ in range(LAG_READS):
+            if not self._recent.is_stale(name, found):
+                break
+            await self._sleep(LAG_PAUSE_S)
+            found = await self.get_once(name)
+        if found is None or self._recent.is_gone(found):
+            return None
+        self._recent.saw(found)
+        return self._keeping.restored(found)
+
+    async def _pages(self) -> AsyncGenerator[tuple[Database, ...], None]:
+        attempt = Attempt("listing databases", "list")
+        if self._has_pages:
+            try:
+                async with aclosing(self._listed_by_page(attempt)) as pages:
+                    async for page in pages:
+                        yield page
+                return
+            except Unsupported:  # before 18.1.7
+                self._has_pages = False
+        response = await self.ask(GET_DATABASES, Empty(), attempt)
+        yield tuple(database_of(each) for each in response.databases)
+
+    async def _listed_by_page(self, attempt: Attempt) -> AsyncGenerator[tuple[Database, ...], None]:
+        seen: set[str] = set()
+        token = ""
+        while True:
+            request = ListDatabasesRequest(page_size=PAGE_SIZE, page_token=token)
+            response = await self.ask(LIST_DATABASES, request, attempt)
+            yield tuple(database_of(each) for each in response.databases)
+            token = response.next_page_token
+            if not token:  # the only sign of the end: a page may be short, or empty (§11)
+                return
+            if token in seen or len(seen) >= _PAGES_LIMIT:
+                raise Malformed(
+                    "listing databases: the cluster gave the same page twice, so the list has no "
+                    "end and nothing can rest on it"
+                )
+            seen.add(token)
+
+    async def ask(
+        self, method: Method[Request, Response], request: Request, attempt: Attempt
+    ) -> Response:
+        """The response to a question, asked again while that is worth it.
+
+        Raises: ControlPlaneError.
+        """
+
+        async def once() -> Response:
+            return await self._link.call(method, request, attempt, deadline_s=PAGE_DEADLINE_S)
+
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=wait_random_exponential(multiplier=0.25, max=5),
+            retry=retry_if_exception(_is_retryable),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return await retrying(once)
+
+    async def get_once(self, name: ResourceName) -> Database | None:
+        """What one read shows, as it is. Raises: ControlPlaneError."""
+        attempt = Attempt(f"reading database {name}", "read", name=name)
+        try:
+            message = await self._link.call(GET_DATABASE, ResourceRequest(name=name), attempt)
+        except NotFound:
+            return None
+        return database_of(message)
+
+
+def _is_retryable(error: BaseException) -> bool:
+    return isinstance(error, ControlPlaneError) and error.retryable

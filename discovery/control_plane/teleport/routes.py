@@ -1,0 +1,146 @@
+"""The ways to an Auth Service, and which one an address is (reference teleport-api §5.3, §8)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from discovery.config.control_plane import Route
+from discovery.config.fields import HostPort
+from discovery.control_plane.base import Unavailable
+from discovery.control_plane.teleport.egress import ForwardProxy
+from discovery.control_plane.teleport.faults import SERVER_NAME
+
+ALPN_H2: Final = "h2"
+FIND_DEADLINE_S: Final = 15.0
+_ATTEMPTS: Final = 4
+_ANSWER_LIMIT_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How an Auth Service is dialled: the address, and straight or through the Proxy Service."""
+
+    address: HostPort
+    route: Route
+    """`auth` or `proxy`."""
+    remark: str = ""
+    """What is known to make it unlikely to work; for the sentence of a failure."""
+
+    def alpn(self, cluster: str) -> tuple[str, ...]:
+        """What the TLS handshake offers. The Proxy routes on the first entry, so the order
+        counts."""
+        if self.route is Route.PROXY:
+            return (f"teleport-auth@{cluster.encode().hex()}.{SERVER_NAME}", ALPN_H2)
+        return (ALPN_H2,)
+
+    def __str__(self) -> str:
+        if self.route is Route.PROXY:
+            return f"the Auth Service through the Proxy Service at {self.address}"
+        return f"the Auth Service at {self.address}"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a Proxy Service says of itself."""
+
+    cluster: str
+    has_tls_routing: bool
+
+
+class NoProxyService(Exception):
+    """What answers is not a Proxy Service's web port; it may be an Auth Service."""
+
+
+async def find(
+    address: HostPort,
+    proxy: ForwardProxy | None,
+    *,
+    sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
+) -> Found:
+    """What `GET /webapi/find` answers. Verified against the system's roots: it is a web port.
+
+    Raises: NoProxyService; Unavailable, when nothing answers.
+    """
+    retrying = AsyncRetrying(
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.25, max=2),
+        retry=retry_if_exception_type(Unavailable),
+        sleep=sleep,
+        reraise=True,
+    )
+    try:
+        async with asyncio.timeout(FIND_DEADLINE_S):
+            return await retrying(_find_once, address, proxy)
+    except TimeoutError as error:
+        raise Unavailable(f"{address} did not answer within {FIND_DEADLINE_S:g} s") from error
+
+
+async def _find_once(address: HostPort, proxy: ForwardProxy | None) -> Found:
+    url = f"https://{address}/webapi/find"
+    through = None
+    if proxy is not None:
+        authorization = {"Proxy-Authorization": proxy.authorization}
+        through = httpx.Proxy(
+            f"http://{proxy}", headers=authorization if proxy.authorization else None
+        )
+    try:
+        async with (
+            httpx.AsyncClient(
+                verify=ssl.create_default_context(), proxy=through, trust_env=False, timeout=5.0
+            ) as client,
+            client.stream("GET", url) as response,
+        ):
+            if response.status_code in (429, 502, 503, 504):
+                raise Unavailable(f"{url} answers {response.status_code}")
+            if response.status_code != 200:
+                raise NoProxyService(f"GET /webapi/find answers {response.status_code}")
+            return _said(await _body(response))
+    except httpx.TransportError as error:
+        raise _why(error, address) from error
+
+
+def _why(error: httpx.TransportError, address: HostPort) -> Exception:
+    tls = _tls_error(error)
+    if isinstance(tls, ssl.SSLCertVerificationError):
+        return NoProxyService(
+            f"its web certificate is not trusted here ({tls.verify_message}); SSL_CERT_FILE names "
+            "a file of roots"
+        )
+    if tls is not None or isinstance(error, httpx.ProtocolError):
+        return NoProxyService("it does not speak HTTPS")
+    return Unavailable(f"{address} cannot be reached ({error or type(error).__name__})")
+
+
+def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+async def _body(response: httpx.Response) -> bytes:
+    body = b""
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > _ANSWER_LIMIT_BYTES:
+            raise NoProxyService("GET /webapi/find answers far too much")
+    return body
+
+
+def _said(body: bytes) -> Found:
+    try:
+        answer = json.loads(body)
+        proxy, cluster = answer["proxy"], answer.get("cluster_name", "")
+        return Found(str(cluster), proxy.get("tls_routing_enabled") is True)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise NoProxyService("GET /webapi/find does not answer as a Proxy Service does") from error

@@ -1,0 +1,105 @@
+"""Teleport's Database Services: which databases they would serve, and which they do serve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from discovery.control_plane.base import Malformed
+from discovery.control_plane.teleport.faults import Attempt
+from discovery.control_plane.teleport.reader import TeleportReader
+from discovery.control_plane.teleport.rpc import LIST_RESOURCES
+from discovery.control_plane.teleport.teleport_pb2 import (
+    DatabaseResourceMatcher,
+    ListResourcesRequest,
+    PaginatedResource,
+)
+from matchers.selectors import InvalidPattern, Selector
+
+_PAGE: Final = 200
+_PAGES_LIMIT: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One database that one Database Service serves."""
+
+    name: str
+    uri: str
+    host: str
+    health: str = ""
+    """`healthy`, `unhealthy`, `unknown`, or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceMatcher:
+    """One entry of `resources` of one Database Service."""
+
+    labels: Mapping[str, tuple[str, ...]]
+
+    def takes(self, labels: Mapping[str, str]) -> bool:
+        """True when a database with these labels is served by it (reference §9)."""
+        if not self.labels:
+            return False
+        if self.labels.get("*") == ("*",):
+            return True
+        return all(
+            key in labels and _selects(values, labels[key]) for key, values in self.labels.items()
+        )
+
+
+def _selects(values: tuple[str, ...], value: str) -> bool:
+    try:
+        return Selector.of(values).matches(value)
+    except InvalidPattern:
+        return False  # Teleport takes nothing by it either
+
+
+async def service_matchers(reader: TeleportReader) -> tuple[tuple[ServiceMatcher, ...], ...]:
+    """The matchers of every Database Service. Raises: ControlPlaneError."""
+    found = await _resources(reader, "db_service", "listing Database Services")
+    return tuple(
+        tuple(
+            ServiceMatcher(_labels(matcher))
+            for matcher in each.database_service.spec.resource_matchers
+        )
+        for each in found
+        if each.HasField("database_service")
+    )
+
+
+async def served_databases(reader: TeleportReader) -> tuple[Served, ...]:
+    """Every database that some Database Service serves, registered ones and those of its own
+    configuration. Raises: ControlPlaneError."""
+    found = await _resources(reader, "db_server", "listing what Database Services serve")
+    servers = (each.database_server for each in found if each.HasField("database_server"))
+    return tuple(
+        Served(
+            name=each.spec.database.metadata.name,
+            uri=each.spec.database.spec.uri,
+            host=each.spec.hostname,
+            health=each.status.target_health.status,
+        )
+        for each in servers
+    )
+
+
+def _labels(matcher: DatabaseResourceMatcher) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(each.values) for key, each in matcher.labels.values.items()}
+
+
+async def _resources(reader: TeleportReader, kind: str, doing: str) -> list[PaginatedResource]:
+    found: list[PaginatedResource] = []
+    seen: set[str] = set()
+    key = ""
+    while True:
+        request = ListResourcesRequest(resource_type=kind, limit=_PAGE, start_key=key)
+        response = await reader.ask(LIST_RESOURCES, request, Attempt(doing, "list", kind))
+        found += response.resources
+        key = response.next_key
+        if not key:
+            return found
+        if key in seen or len(seen) >= _PAGES_LIMIT:
+            raise Malformed(f"{doing}: the cluster gave the same page twice")
+        seen.add(key)

@@ -1,0 +1,41 @@
+"""An idle connection is kept, and never pinged faster than Auth allows (reference §5.5)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from discovery.control_plane.teleport import channel
+from tests.contract.control_plane.ground import Ground
+
+
+def test_pings_are_more_than_a_minute_apart() -> None:
+    chosen = channel._CONFIGURATION
+    assert chosen._keepalive_time is not None
+    assert chosen._keepalive_time >= 75
+    assert chosen._http2_min_sent_ping_interval_without_data > 60
+
+
+PATIENCE = [(timedelta(seconds=0.1), 1), (timedelta(seconds=60), 2)]
+
+
+@pytest.mark.parametrize(("shortest", "connections"), PATIENCE, ids=["kept", "too fast for it"])
+async def test_an_idle_connection_is_pinged(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, shortest: timedelta, connections: int
+) -> None:
+    """The same settings with a clock that runs 500 times as fast."""
+    quick = replace(
+        channel._CONFIGURATION,
+        _keepalive_time=0.15,
+        _http2_min_sent_ping_interval_without_data=0.148,
+    )
+    monkeypatch.setattr(channel, "_CONFIGURATION", quick)
+    ground.cluster.habits.shortest_ping_interval = shortest
+    async with ground.client() as client:
+        await client.ping()
+        await asyncio.sleep(1)
+        await client.ping()
+    assert len({call.connection for call in ground.teleport.calls.of("Ping")}) == connections

@@ -1,0 +1,99 @@
+"""What is said before a sweep."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from discovery.control_plane.teleport.preflight import preflight
+from discovery.sandbox.teleport.cluster import Cluster
+from discovery.sandbox.teleport.roles import Role
+from discovery.sandbox.teleport.server import SimulatedTeleport
+from tests.contract.control_plane.ground import GROUP, Ground, registration
+
+FENCE = {"managed-by": "cachemuster", "cachemuster/group": GROUP}
+
+
+async def lines(ground: Ground, route: str = "auth", **changes: object) -> tuple[str, ...]:
+    async with ground.reader(route, **changes) as reader:
+        return (await preflight(reader, GROUP)).lines(GROUP, ground.now())
+
+
+async def test_all_is_well_in_one_line(ground: Ground) -> None:
+    ground.cluster.place(registration())
+    ground.cluster.place_service("agent", {"managed-by": "cachemuster"})
+    [line] = await lines(ground, "proxy")
+    assert re.fullmatch(
+        r"Cluster teleport\.example\.com, Teleport 18\.4\.0, the Auth Service through the Proxy "
+        r"Service at 127\.0\.0\.1:\d+; as bot-cachemuster until [0-9TZ:-]+ \(59 min left\)",
+        line,
+    )
+
+
+async def test_without_a_service_nothing_can_be_reached(ground: Ground) -> None:
+    *_, line = await lines(ground)
+    assert line.startswith("No Database Service runs")
+    assert 'labels: {managed-by: cachemuster, cachemuster/group: "prod"}' in line
+
+
+async def test_what_no_service_would_serve_is_named(ground: Ground) -> None:
+    for name in ("a", "b", "c", "d", "e"):
+        ground.cluster.place(registration(name, env="test"))
+    ground.cluster.place(registration("served", env="prod"))
+    ground.cluster.place_service("agent", {"env": ["prod", "st*"]}, {"managed-by": "another"})
+    *_, line = await lines(ground)
+    assert line.startswith("No Database Service would serve a, b, c and 2 more: give one ")
+
+
+async def test_before_the_first_registration_the_common_labels_are_judged(ground: Ground) -> None:
+    ground.cluster.place_service("agent", {"managed-by": "another"})
+    *_, line = await lines(ground)
+    assert line.startswith("No Database Service would serve what will be registered")
+
+
+async def test_what_cannot_be_read_is_said_and_stops_nothing(ground: Ground) -> None:
+    ground.write_identity(Role.of("bot", db_labels=FENCE, rules={"db": ["read"]}))
+    _, *problems = await lines(ground)
+    assert [each.split(":")[0] for each in problems] == [
+        "Databases cannot be listed",
+        "Whether a Database Service serves them cannot be seen",
+        "What Database Services serve cannot be seen",
+    ]
+    assert "{resources: [db_service], verbs: [list, read]}" in problems[1]
+
+
+async def test_a_cluster_that_cannot_be_reached_is_one_line(ground: Ground) -> None:
+    [line] = await lines(ground, address="127.0.0.1:1")
+    assert "127.0.0.1:1 cannot be reached" in line
+
+
+async def test_an_exposed_identity_is_warned_of(ground: Ground) -> None:
+    ground.cluster.place_service("agent", {"*": "*"})
+    ground.write_identity().chmod(0o644)
+    assert (await lines(ground))[1] == (
+        "The identity file can be read by others than its owner: `chmod 600` it"
+    )
+
+
+async def test_what_is_served_is_listed_with_its_health(ground: Ground) -> None:
+    ground.cluster.place_server(registration(), health="unhealthy")
+    async with ground.reader() as reader:
+        found = await preflight(reader, GROUP)
+    assert found.served is not None
+    [served] = found.served
+    assert (served.name, served.uri, served.health) == ("orders", registration().uri, "unhealthy")
+
+
+class TestAnOlderCluster:
+    @pytest.fixture
+    def teleport(self) -> SimulatedTeleport:
+        return SimulatedTeleport(Cluster(version="18.2.1"))
+
+    async def test_is_warned_of_when_it_is_allowed(self, ground: Ground) -> None:
+        ground.cluster.place_service("agent", {"*": "*"})
+        assert "takes these databases for RDS" in (await lines(ground, allow_older=True))[1]
+
+    async def test_is_refused_otherwise(self, ground: Ground) -> None:
+        [line] = await lines(ground)
+        assert "allow_older" in line

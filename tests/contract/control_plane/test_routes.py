@@ -1,0 +1,274 @@
+"""Reaching Auth: straight, through the Proxy, through a forward proxy; and saying why not."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discovery.config.control_plane import Route
+from discovery.config.fields import HostPort
+from discovery.control_plane.base import Unavailable
+from discovery.control_plane.teleport.dial import Dialler
+from discovery.control_plane.teleport.egress import ForwardProxy
+from discovery.control_plane.teleport.faults import (
+    IdentityUnusable,
+    NoRoute,
+    TooOld,
+    Untrusted,
+)
+from discovery.control_plane.teleport.identity import parse_identity
+from discovery.control_plane.teleport.routes import NoProxyService, Way, find
+from discovery.sandbox.teleport.cluster import Cluster
+from discovery.sandbox.teleport.faults import Effect, Fault
+from discovery.sandbox.teleport.front import auth_protocol
+from discovery.sandbox.teleport.server import SimulatedTeleport
+from tests.contract.control_plane.ground import Ground, registration
+
+WAYS = [("auth", "auth"), ("proxy", "proxy"), ("auto", "proxy")]
+
+
+@pytest.mark.parametrize(("route", "taken"), WAYS, ids=[each[0] for each in WAYS])
+async def test_each_route_leads_to_auth(ground: Ground, route: str, taken: str) -> None:
+    async with ground.client(route) as client:
+        info = await client.ping()
+        await client.create(registration())
+        assert (await client.peer()).way.route == taken
+    assert (info.kind, info.cluster, info.version) == ("teleport", ground.cluster.name, "18.4.0")
+    assert list(ground.cluster.databases) == ["orders"]
+
+
+async def test_auto_finds_an_auth_service_at_its_own_port(ground: Ground) -> None:
+    async with ground.client("auto", address=ground.at.auth) as client:
+        assert (await client.peer()).way.route == "auth"
+
+
+async def test_the_handshake_is_as_auth_and_the_proxy_want_it(ground: Ground) -> None:
+    """One certificate, SNI for the API, and the protocol the Proxy routes on comes first."""
+    for route in ("auth", "proxy"):
+        async with ground.client(route) as client:
+            await client.ping()
+    seen = [each for each in ground.teleport.calls.handshakes if each.certificates]
+    assert [each.certificates for each in seen] == [1, 1]
+    assert {each.server_name for each in seen} == {"teleport.cluster.local"}
+    assert [each.alpn for each in seen] == [("h2",), (auth_protocol(ground.cluster.name), "h2")]
+
+
+async def test_the_route_is_found_out_once(ground: Ground) -> None:
+    async with ground.client("auto") as client:
+        await client.ping()
+        ground.teleport.faults.add(Fault(effect=Effect.UNAVAILABLE, method="find"))
+        ground.teleport.disconnect()
+        assert (await client.ping()).cluster == ground.cluster.name
+
+
+async def test_a_proxy_that_hiccups_is_asked_again(ground: Ground) -> None:
+    ground.teleport.faults.add(Fault(effect=Effect.UNAVAILABLE, method="find", times=2))
+    async with ground.client("auto") as client:
+        assert (await client.peer()).way.route == "proxy"
+
+
+async def test_a_load_balancer_that_ends_tls_is_named(ground: Ground) -> None:
+    ground.cluster.habits.behind_load_balancer = True
+    for route in ("auto", "proxy"):
+        async with ground.client(route) as client:
+            with pytest.raises(NoRoute, match=r"load balancer that ends TLS.*Network Load"):
+                await client.ping()
+
+
+async def test_a_proxy_without_tls_routing_is_tried_all_the_same(ground: Ground) -> None:
+    ground.cluster.habits.tls_routing = False
+    async with ground.client("auto") as client:
+        assert "TLS routing is off" in (await client.peer()).way.remark
+
+
+async def test_an_identity_of_another_cluster_is_told_apart(ground: Ground) -> None:
+    ground.write_identity("editor", of=Cluster("elsewhere.example.com"))
+    async with ground.client("auto") as client:
+        with pytest.raises(Untrusted, match=r"elsewhere.example.com"):
+            await client.ping()
+    async with ground.client("auth") as client:
+        with pytest.raises(Untrusted, match="no authority in the identity file"):
+            await client.ping()
+    async with ground.client("proxy") as client:
+        with pytest.raises((Untrusted, Unavailable)):
+            await client.ping()
+
+
+async def test_a_cluster_of_the_same_name_is_not_trusted(ground: Ground) -> None:
+    ground.write_identity("editor", of=Cluster(ground.cluster.name))
+    for route in ("auth", "proxy", "auto"):
+        async with ground.client(route) as client:
+            with pytest.raises(Untrusted, match="no authority in the identity file has signed"):
+                await client.ping()
+    assert not ground.teleport.calls.of("Ping")
+
+
+async def test_a_certificate_for_another_name_is_not_taken(ground: Ground) -> None:
+    ground.cluster.habits.auth_names = ("proxy.example.com",)
+    async with ground.client("auth") as client:
+        with pytest.raises(Untrusted, match=r"does not name teleport.cluster.local"):
+            await client.ping()
+
+
+async def test_an_expired_identity_is_named_before_anything_is_dialled(ground: Ground) -> None:
+    ground.write_identity("editor", lifetime=timedelta(minutes=-5))
+    async with ground.client("auth") as client:
+        with pytest.raises(IdentityUnusable, match=r"expired at .*tbot"):
+            await client.ping()
+    assert not ground.teleport.calls.handshakes
+
+
+async def test_nobody_there_is_unavailable(ground: Ground) -> None:
+    for route in ("auth", "proxy", "auto"):
+        async with ground.client(route, address="127.0.0.1:1") as client:
+            with pytest.raises(Unavailable, match=r"127.0.0.1:1"):
+                await client.peer()
+
+
+@asynccontextmanager
+async def website(context: ssl.SSLContext | None, answer: bytes) -> AsyncIterator[int]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1024)
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def test_something_else_at_the_address_is_named(ground: Ground) -> None:
+    async with (
+        website(None, b"SSH-2.0-OpenSSH_9.6\r\n") as port,
+        ground.client("auto", address=f"127.0.0.1:{port}") as client,
+    ):
+        with pytest.raises(NoRoute, match=r"neither a Proxy Service .* nor an Auth Service"):
+            await client.peer()
+
+
+class TestVersions:
+    @pytest.fixture
+    def teleport(self) -> SimulatedTeleport:
+        return SimulatedTeleport(Cluster(version="18.2.1"))
+
+    async def test_one_too_old_is_refused_with_the_reason(self, ground: Ground) -> None:
+        async with ground.client() as client:
+            with pytest.raises(TooOld, match=r"18\.2\.1.*18\.2\.2.*RDS.*allow_older"):
+                await client.ping()
+            with pytest.raises(TooOld):
+                await client.create(registration())
+        assert not ground.cluster.databases
+
+    async def test_allow_older_goes_on(self, ground: Ground) -> None:
+        async with ground.client(allow_older=True) as client:
+            await client.create(registration())
+            [found] = await client.list_databases()
+        assert found.spec["aws"]["elasticache_serverless"] == {"cache_name": "orders"}
+
+
+class TunnelMaker:
+    """A forward proxy: CONNECT, and bytes both ways."""
+
+    def __init__(self, status: bytes = b"200 Connection established") -> None:
+        self.status = status
+        self.asked: list[bytes] = []
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[ForwardProxy]:
+        server = await asyncio.start_server(self._tunnel, "127.0.0.1", 0)
+        try:
+            port = server.sockets[0].getsockname()[1]
+            yield ForwardProxy("127.0.0.1", port, "Basic dXNlcjpwdw==")
+        finally:
+            server.close()
+
+    async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.asked.append(head)
+        writer.write(b"HTTP/1.1 " + self.status + b"\r\n\r\n")
+        if not self.status.startswith(b"200"):
+            writer.close()
+            return
+        host, _, port = head.split()[1].decode().rpartition(":")
+        far_reader, far_writer = await asyncio.open_connection(host, int(port))
+        await asyncio.gather(_pumped(reader, far_writer), _pumped(far_reader, writer))
+
+
+async def _pumped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except ConnectionError:
+        pass
+    finally:
+        writer.close()
+
+
+def _way(ground: Ground, route: Route) -> Way:
+    at = ground.at.auth if route is Route.AUTH else ground.at.proxy
+    return Way(HostPort.parse(at), route)
+
+
+@pytest.mark.parametrize("route", [Route.AUTH, Route.PROXY])
+async def test_both_routes_go_by_a_forward_proxy(ground: Ground, route: Route) -> None:
+    tunnels = TunnelMaker()
+    identity = parse_identity(ground.write_identity().read_bytes(), now=ground.now())
+    async with tunnels.serve() as proxy:
+        connection = await Dialler(_way(ground, route), proxy).connect(identity)
+        connection.close()
+        await asyncio.sleep(0.05)
+    [head] = tunnels.asked
+    address = ground.at.auth if route is Route.AUTH else ground.at.proxy
+    assert head.startswith(f"CONNECT {address} HTTP/1.1\r\nHost: {address}\r\n".encode())
+    assert b"Proxy-Authorization: Basic dXNlcjpwdw==" in head
+
+
+async def test_find_goes_by_a_forward_proxy(ground: Ground) -> None:
+    tunnels = TunnelMaker()
+    async with tunnels.serve() as proxy:
+        found = await find(HostPort.parse(ground.at.proxy), proxy)
+        await asyncio.sleep(0.05)
+    assert found.cluster == ground.cluster.name
+    assert b"Proxy-Authorization: Basic dXNlcjpwdw==" in tunnels.asked[0]
+
+
+async def test_a_forward_proxy_that_refuses_is_named(ground: Ground) -> None:
+    identity = parse_identity(ground.write_identity().read_bytes(), now=ground.now())
+    async with TunnelMaker(b"403 Forbidden").serve() as proxy:
+        with pytest.raises(Unavailable, match=r"opens no way to .*403 Forbidden.*NO_PROXY"):
+            await Dialler(_way(ground, Route.AUTH), proxy).connect(identity)
+
+
+ANSWERS: list[tuple[str, bytes, Any]] = [
+    ("not json", b"<html>", "does not answer as a Proxy"),
+    ("another json", b"[1]", "does not answer as a Proxy"),
+    ("another object", b'{"proxy": 1}', "does not answer as a Proxy"),
+    ("deep", b"[" * 100_000, "does not answer as a Proxy"),
+]
+
+
+@pytest.mark.parametrize(("_", "body", "says"), ANSWERS, ids=[each[0] for each in ANSWERS])
+async def test_find_believes_only_a_proxy_service(
+    ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _: str, body: bytes, says: str
+) -> None:
+    leaf = ground.cluster.web_ca.issue_server(("127.0.0.1", "localhost"), ground.now())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    pem = tmp_path / "leaf.pem"
+    pem.write_text(leaf.pem)
+    context.load_cert_chain(pem)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body)
+    async with website(context, answer + body) as port:
+        with pytest.raises(NoProxyService, match=says):
+            await find(HostPort("127.0.0.1", port), None)

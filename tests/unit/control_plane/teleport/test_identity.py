@@ -1,0 +1,120 @@
+"""Identity files, whole and broken."""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from hypothesis import given
+from hypothesis import strategies as st
+
+from discovery.control_plane.teleport.certificate import read_certificate
+from discovery.control_plane.teleport.faults import IdentityUnusable
+from discovery.control_plane.teleport.identity import Identity, parse_identity
+from discovery.sandbox.teleport.authorities import new_legacy_key
+from discovery.sandbox.teleport.cluster import Cluster
+
+NOW = datetime.now(UTC)
+CLUSTER = Cluster("c.example.com")
+TEXT = CLUSTER.issue("bot-x", "editor").text
+OTHER = CLUSTER.issue("bot-y", "editor").text
+BLOCKS = TEXT.split("-----BEGIN ")
+KEY, LEAF = (f"-----BEGIN {part.partition('@cert')[0]}" for part in BLOCKS[1:3])
+AUTHORITIES = "".join(f"-----BEGIN {part}" for part in BLOCKS[3:])
+
+
+def parsed(text: str, now: datetime = NOW) -> Identity:
+    return parse_identity(text.encode(), now=now)
+
+
+def test_an_identity_says_who_and_until_when() -> None:
+    found = parsed(TEXT)
+    assert (found.user, found.cluster) == ("bot-x", "c.example.com")
+    assert timedelta(minutes=59) < found.expires_at - NOW <= timedelta(minutes=61)
+    assert "PRIVATE" not in repr(found)
+
+
+def test_a_legacy_key_and_several_authorities_are_taken() -> None:
+    cluster = Cluster("c.example.com")
+    cluster.begin_rotation()
+    found = parsed(cluster.issue("bot-x", "editor", key=new_legacy_key()).text)
+    assert found.authorities.count("BEGIN CERTIFICATE") == 2
+    assert len(found.context(("h2",)).get_ca_certs()) == 2
+
+
+def test_lines_that_nobody_knows_are_tolerated() -> None:
+    assert parsed(f"# by tbot\r\n{TEXT}\n@something new\n").user == "bot-x"
+
+
+BROKEN = [
+    ("empty", "", "empty"),
+    ("no PEM", "hello\n", "empty or no identity file"),
+    ("key alone", KEY, "incomplete"),
+    ("no authority", KEY + LEAF, "incomplete"),
+    ("certificate first", LEAF + KEY + AUTHORITIES, "not a private key"),
+    ("two keys", KEY + KEY + LEAF + AUTHORITIES, "incomplete"),
+    ("another's key", OTHER.partition("-----END")[0] + TEXT[TEXT.index("-----END") :], "usable"),
+    ("a hole in the base64", TEXT.replace("\nM", "\n!", 1), "damaged"),
+    ("no certificate inside", KEY + LEAF + LEAF.replace("MII", "AAA", 1), "damaged"),
+]
+
+
+@pytest.mark.parametrize(("_", "text", "says"), BROKEN, ids=[each[0] for each in BROKEN])
+def test_anything_else_is_refused(_: str, text: str, says: str) -> None:
+    with pytest.raises(IdentityUnusable, match=says):
+        parsed(text)
+
+
+def test_an_expired_one_is_refused() -> None:
+    with pytest.raises(IdentityUnusable, match="bot-x expired at"):
+        parsed(TEXT, NOW + timedelta(hours=2))
+
+
+WHOLE_FROM = TEXT.rindex("-----END CERTIFICATE-----") + len("-----END CERTIFICATE-----")
+
+
+@given(st.integers(0, WHOLE_FROM - 1))
+def test_no_beginning_of_a_file_is_taken_for_a_whole_one(length: int) -> None:
+    with pytest.raises(IdentityUnusable):
+        parsed(TEXT[:length])
+
+
+@given(st.integers(0, len(TEXT) - 1), st.binary(min_size=1, max_size=3))
+def test_damage_is_refused_or_does_not_matter(at: int, damage: bytes) -> None:
+    content = TEXT.encode()[:at] + damage + TEXT.encode()[at + len(damage) :]
+    with suppress(IdentityUnusable):
+        assert parse_identity(content, now=NOW).authorities
+
+
+def test_the_context_trusts_the_cluster_alone_and_checks_the_name() -> None:
+    context = parsed(TEXT).context(("h2",))
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    [authority] = context.get_ca_certs()
+    assert (("commonName", "c.example.com"),) in authority["subject"]
+
+
+class TestCertificates:
+    def test_facts_are_those_that_another_parser_finds(self) -> None:
+        pem = LEAF.encode()
+        theirs = x509.load_pem_x509_certificate(pem)
+        ours = read_certificate(ssl.PEM_cert_to_DER_cert(LEAF.strip()))
+        assert ours.expires_at == theirs.not_valid_after_utc
+        assert (ours.issuer, ours.subject) == ("c.example.com", "bot-x")
+
+    @given(st.binary(max_size=80))
+    def test_bytes_are_read_or_refused(self, content: bytes) -> None:
+        with pytest.raises(ValueError, match=r"no X.509 certificate"):
+            read_certificate(content)
+
+    @given(st.integers(0, 400), st.integers(0, 255))
+    def test_one_changed_byte_never_breaks_the_reader(self, at: int, byte: int) -> None:
+        content = bytearray(ssl.PEM_cert_to_DER_cert(LEAF.strip()))
+        content[at] = byte
+        try:
+            read_certificate(bytes(content))
+        except ValueError as error:
+            assert str(error) == "it is no X.509 certificate"  # noqa: PT017 - both ends are fine

@@ -1,0 +1,76 @@
+"""Reads that lag behind our own writes are known as such, for a while."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from discovery.control_plane.teleport.recent import WINDOW_S, Recent
+from discovery.model import Database, ResourceName
+
+A = Database(ResourceName("a"), {"v": "1"}, "", {}, revision="r1")
+NEW = replace(A, revision="")
+LATER = replace(A, labels={"v": "2"}, revision="r2")
+
+
+class Watch:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_was_created_is_there() -> None:
+    recent = Recent(Watch())
+    recent.wrote(NEW)
+    assert recent.is_stale(A.name, None)
+    assert not recent.is_stale(A.name, A)
+    assert recent.overlaid(()) == (NEW,)
+    assert recent.overlaid((A,)) == (A,)
+
+
+def test_what_was_updated_is_not_what_it_was() -> None:
+    recent = Recent(Watch())
+    recent.saw(A)
+    recent.wrote(replace(A, labels={"v": "2"}))
+    assert recent.is_stale(A.name, A)
+    assert not recent.is_stale(A.name, LATER)
+    assert recent.overlaid((A,))[0].labels == {"v": "2"}
+    assert recent.overlaid((LATER,)) == (LATER,)
+
+
+def test_what_was_removed_is_gone_but_not_what_came_after_it() -> None:
+    recent = Recent(Watch())
+    recent.saw(A)
+    recent.removed(A.name)
+    assert recent.is_stale(A.name, A)
+    assert recent.is_gone(A)
+    assert recent.overlaid((A,)) == ()
+    assert not recent.is_stale(A.name, None)
+    assert recent.overlaid((LATER,)) == (LATER,)
+
+
+def test_what_was_removed_and_made_anew_is_there() -> None:
+    recent = Recent(Watch())
+    recent.saw(A)
+    recent.removed(A.name)
+    recent.wrote(NEW)
+    assert recent.is_stale(A.name, A)
+    assert not recent.is_gone(A)
+    assert recent.overlaid((A,)) == (NEW,)
+
+
+def test_a_taken_name_is_there_though_nobody_knows_as_what() -> None:
+    recent = Recent(Watch())
+    recent.is_taken(A.name)
+    assert recent.is_stale(A.name, None)
+    assert not recent.is_stale(A.name, A)
+    assert recent.overlaid(()) == ()
+
+
+def test_after_the_window_reads_are_believed() -> None:
+    watch = Watch()
+    recent = Recent(watch)
+    recent.wrote(NEW)
+    watch.now += WINDOW_S + 1
+    assert not recent.is_stale(A.name, None)
+    assert recent.overlaid(()) == ()
