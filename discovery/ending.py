@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from discovery.config.model import Config
 from discovery.enrollment.checksum import checksum_of
@@ -17,7 +17,13 @@ from discovery.enrollment.rules import Rules
 from discovery.model import AccountId, Region, Scanned, Scope
 from discovery.reports.exit import exit_code
 from discovery.reports.report import Report
-from state.records import Memory, StateIdentity, SweepOutcome, SweepRecord
+from state.records import (
+    Memory,
+    RememberedRegions,
+    StateIdentity,
+    SweepOutcome,
+    SweepRecord,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +35,7 @@ class Course:
     finished_at: datetime
     dry_run: bool
     results: tuple[Scanned, ...]
+    regions_read: tuple[RememberedRegions, ...]
     plan: Plan | None
     """None: it never came to a plan."""
     items: tuple[Item, ...]
@@ -40,12 +47,14 @@ class Course:
     error: str | None = None
     interrupted: bool = False
     plan_changed: bool = False
+    paused_until: datetime | None = None
+    """Until when `cachemuster pause` keeps this sweep, or the one that an audit foretells, from
+    writing; None when it does not."""
 
 
 def report_of(course: Course, config: Config, endpoints: dict[str, str]) -> Report:
     """The report of a sweep as far as it came."""
     failing = scope_memories(course.results, course.memory, course.started_at)
-    text = "interrupted; what was not done yet stays as it was" if course.interrupted else ""
     return Report(
         sweep_id=course.sweep_id,
         started_at=course.started_at,
@@ -63,8 +72,23 @@ def report_of(course: Course, config: Config, endpoints: dict[str, str]) -> Repo
         error=course.error,
         plan_changed=course.plan_changed,
         interrupted=course.interrupted,
-        stop_message=text,
+        paused_until=course.paused_until,
+        stop_message=_stop_message(course),
     )
+
+
+def _stop_message(course: Course) -> str:
+    if course.interrupted:
+        return "interrupted; what was not done yet stays as it was"
+    if course.paused_until is None:
+        return ""
+    until = f"paused until {course.paused_until.astimezone(UTC):%Y-%m-%d %H:%M:%S UTC}"
+    what = (
+        "before that a sweep scans and remembers, but writes nothing"
+        if course.dry_run
+        else "nothing was written; what was scanned is remembered, and misses go on counting"
+    )
+    return f"{until}: {what}. `cachemuster resume` ends the pause"
 
 
 def _unasked(rules: Rules) -> GuardVerdict:
@@ -97,6 +121,7 @@ def outcome_of(course: Course, report: Report, identity: StateIdentity) -> Sweep
             identity=identity,
             finished=False,
             scopes=scope_memories(course.results, memory, course.started_at),
+            regions_read=course.regions_read,
             caches_seen=sightings(course.results, memory, course.started_at),
         )
     known = recollect(
@@ -110,6 +135,8 @@ def outcome_of(course: Course, report: Report, identity: StateIdentity) -> Sweep
         identity=identity,
         matching_digest=_digest(course),
         scopes=known.scopes,
+        scopes_forgotten=known.scopes_forgotten,
+        regions_read=course.regions_read,
         caches_seen=known.caches_seen,
         caches_gone=known.caches_gone,
         registrations_forgotten=known.registrations_forgotten,

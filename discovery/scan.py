@@ -1,35 +1,32 @@
 """Scans all accounts and regions at once. One that hangs, fails or lies ends only itself.
 
-Accounts are entered and their regions scanned in one pipeline: an account that takes its time is
-one more scope that does, and holds up nobody.
+Accounts are listed, entered and their regions scanned in one pipeline: an account that takes its
+time is one more scope that does, and holds up nobody.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TypeVar
 
 from discovery.aws.accounts import Account
 from discovery.aws.cloud import Cloud
 from discovery.aws.faults import STRANGER_CODES, AwsFault, Fault
+from discovery.aws.organizations import list_members
 from discovery.aws.reading import Question, Reading, read_scope
-from discovery.aws.regions import EnabledRegions
+from discovery.aws.regions import AccountRegions, EnabledRegions
+from discovery.aws.session import Session
 from discovery.codes import ScopeReason
-from discovery.enrollment.targets import Part, RegionList, Targets
-from discovery.model import (
-    AccountId,
-    Arn,
-    Clock,
-    Complete,
-    Failed,
-    Region,
-    Scanned,
-    Scope,
-    Skipped,
-)
-from state.records import RememberedCache
+from discovery.config.aws import Organization
+from discovery.enrollment.backoff import Pause, pauses
+from discovery.enrollment.targets import Part, Targets, registered_regions
+from discovery.model import AccountId, Failed, Region, Scanned, Scope
+from discovery.watch import Watch
+from state.records import Memory, RememberedRegions
 
 OnProgress = Callable[[int, int, int], None]
 """Called with how many scopes are done, how many of those failed, and how many are known of."""
@@ -43,29 +40,48 @@ class Scan:
 
     targets: Targets
     results: tuple[Scanned, ...]
-    """Sorted by `Scope.key`, each scope of the run once."""
+    """Sorted by `Scope.key`, each scope of the run once. Where an organization was not listed to
+    its end, the agent's own account has a failed entry that says so."""
+    regions_read: tuple[RememberedRegions, ...] = ()
+    """Lists of enabled regions that were read anew and are worth remembering."""
 
 
 async def scan(
     cloud: Cloud,
     *,
     part: Part,
-    remembered: Mapping[Arn, RememberedCache],
+    memory: Memory,
     users: bool = True,
+    fresh_users: bool = False,
+    backs_off: bool = False,
+    at: datetime | None = None,
     on_progress: OnProgress | None = None,
 ) -> Scan:
     """Every scope of this part, scanned; a scope that could not be read says why.
 
+    `fresh_users`: what earlier scans of this process know of users and groups does not serve.
+    `backs_off`: scopes that keep failing are left alone for a while, unless the part names them.
+    `at`: the instant that tags and users count as read; None: now. One for all, not the moment of
+    each answer, so that a sweep without news writes next to nothing to state.
     Raises: nothing that AWS can cause.
     """
-    scanning = _Scanning(cloud, part, remembered, users=users, on_progress=on_progress)
-    async with asyncio.TaskGroup() as group:
-        for account_id in cloud.accounts.entries:
-            group.create_task(scanning.account(account_id, group))
-    targets = Targets(
-        accounts=scanning.regions, accounts_complete=cloud.accounts.complete, part=part
+    resting = pauses(memory.scopes.values(), cloud.clock()) if backs_off and not part.only else {}
+    scanning = _Scanning(
+        cloud,
+        part,
+        memory,
+        resting,
+        users=users,
+        fresh_users=fresh_users,
+        at=at or cloud.clock(),
+        on_progress=on_progress,
     )
-    return Scan(targets, tuple(sorted(scanning.results, key=lambda result: result.scope.key)))
+    await scanning.run()
+    return Scan(
+        scanning.targets,
+        tuple(sorted(scanning.results.values(), key=lambda result: result.scope.key)),
+        scanning.regions_read,
+    )
 
 
 class _Scanning:
@@ -75,86 +91,187 @@ class _Scanning:
         self,
         cloud: Cloud,
         part: Part,
-        remembered: Mapping[Arn, RememberedCache],
+        memory: Memory,
+        resting: Mapping[Scope, Pause],
         *,
         users: bool,
+        fresh_users: bool,
+        at: datetime,
         on_progress: OnProgress | None,
     ) -> None:
-        self.regions: dict[AccountId, RegionList] = {}
-        self.results: list[Scanned] = []
+        self.results: dict[Scope, Scanned] = {}
         self._cloud = cloud
         self._part = part
-        self._remembered = remembered
+        self._memory = memory
+        self._registered = registered_regions(memory)
+        self._resting = resting
         self._users = users
+        self._fresh_users = fresh_users
+        self._at = at
         self._on_progress = on_progress
-        self._known = 0
-        self._failed = 0
+        self._accounts: dict[AccountId, AccountRegions] = {}
+        self._accounts_complete = True
+        self._known: set[Scope] = set()
+        self._failed: set[Scope] = set()
         self._slots = asyncio.Semaphore(cloud.settings.concurrency)
+        self._group = asyncio.TaskGroup()
 
-    async def account(self, account_id: AccountId, group: asyncio.TaskGroup) -> None:
+    @property
+    def targets(self) -> Targets:
+        return Targets(
+            accounts={account_id: each.known for account_id, each in self._accounts.items()},
+            accounts_complete=self._accounts_complete,
+            part=self._part,
+        )
+
+    @property
+    def regions_read(self) -> tuple[RememberedRegions, ...]:
+        lists = (each.read_anew for each in self._accounts.values())
+        return tuple(each for each in lists if each is not None)
+
+    async def run(self) -> None:
+        """Everything is scanned."""
+        async with self._group:
+            for account_id in self._cloud.accounts.entries:
+                self._begin(account_id)
+            listing = self._group.create_task(self._organizations())
+        for failed in listing.result():
+            own = self.results.get(failed.scope)
+            also = f". {own.message}" if own is not None else ""
+            self._finish(replace(failed, message=failed.message + also))
+
+    # -- accounts --------------------------------------------------------------------------------
+
+    async def _organizations(self) -> list[Failed]:
+        """Begins the accounts of every organization; says which lists ended early.
+
+        One after another: of two that have an account in common, the first one's role is used.
+        """
+        unlisted = []
+        for organization in self._cloud.accounts.organizations:
+            watch = Watch(self._cloud.clock)
+            session = self._cloud.accounts.organization_reader(self._cloud.pacing)
+            before = len(self._accounts)
+            fault = await self._members(session, organization)
+            if fault is not None:
+                entrance = Scope(self._cloud.identity.account_id, None)
+                read = len(self._accounts) - before
+                unlisted.append(watch.unlisted(entrance, fault, read, session.requests))
+        return unlisted
+
+    async def _members(self, session: Session, organization: Organization) -> Fault | None:
+        """Begins the accounts of one organization; the fault with which its list ended early."""
+        async with aclosing(list_members(session, organization)) as pages:
+            while not self._has_all_named():
+                page = await self._within(anext(pages, None))
+                if page is None:
+                    return None
+                if isinstance(page, Fault):
+                    self._accounts_complete = False
+                    return page
+                for account_id in page:
+                    if account_id not in self._accounts:
+                        self._cloud.accounts.admit(account_id, organization)
+                        self._begin(account_id)
+        self._accounts_complete = False  # and nothing in this run hangs on the rest of it
+        return None
+
+    def _has_all_named(self) -> bool:
+        """True when every account that `--only` names has been found."""
+        named = {scope.account_id for scope in self._part.only}
+        return bool(named) and named <= self._accounts.keys()
+
+    def _begin(self, account_id: AccountId) -> None:
+        regions = AccountRegions(
+            account_id,
+            self._cloud.regions,
+            self._memory.regions.get(account_id),
+            self._registered.get(account_id, frozenset()),
+        )
+        self._accounts[account_id] = regions
+        if self._part.covers(Scope(account_id, None)):
+            self._group.create_task(self._account(account_id, regions))
+
+    async def _account(self, account_id: AccountId, regions: AccountRegions) -> None:
         """Enters one account and starts the scan of its regions."""
         entrance = Scope(account_id, None)
-        choice = self._cloud.regions
-        globs = tuple(glob.text for glob in choice.globs)
-        self.regions[account_id] = RegionList(choice.literals, complete=not globs, globs=globs)
-        if not self._part.covers(entrance):
-            return
+        pause = self._pause_of(entrance)
+        watch = Watch(self._cloud.clock)
+        if pause is not None:
+            self._finish(watch.backing_off(entrance, pause))
+            if pause.reason is not ScopeReason.REGIONS_UNREADABLE:
+                return
         async with self._slots:
-            watch = _Watch(self._cloud.clock)
             account = await self._within(self._cloud.accounts.enter(account_id))
             if isinstance(account, Fault):
                 self._finish(watch.failed(entrance, account, 0))
                 return
             enabled = EnabledRegions(account.session(self._cloud.home_region))
-            if globs:
-                await self._resolve(entrance, enabled, watch)
-        listed = (Scope(account_id, region) for region in self.regions[account_id].listed)
-        for scope in sorted(filter(self._part.covers, listed), key=lambda scope: scope.key):
-            self._known += 1
-            group.create_task(self._scope(account, scope, enabled))
+            if pause is not None:
+                regions.stand_in(watch.started_at)
+            else:
+                await self._resolve(entrance, regions, enabled, watch)
+        for scope in self._covered(account_id, regions.not_enabled):
+            self._finish(watch.not_enabled(scope, 0))
+        self._start(account, regions, enabled)
 
-    async def _resolve(self, entrance: Scope, enabled: EnabledRegions, watch: _Watch) -> None:
-        """Settles which regions the globs take in this account."""
-        choice = self._cloud.regions
-        regions = await self._within(enabled.read())
-        if isinstance(regions, Fault):
-            self.regions[entrance.account_id] = RegionList(choice.literals, complete=False)
-            unreadable = Fault(ScopeReason.REGIONS_UNREADABLE, regions.message)
+    def _pause_of(self, entrance: Scope) -> Pause | None:
+        """None for the agent's own account: what failed there may have been its organization."""
+        if entrance.account_id == self._cloud.identity.account_id:
+            return None
+        return self._resting.get(entrance)
+
+    async def _resolve(
+        self, entrance: Scope, regions: AccountRegions, enabled: EnabledRegions, watch: Watch
+    ) -> None:
+        fault = await self._within(regions.resolve(enabled, watch.started_at))
+        if fault is not None:
+            unreadable = Fault(ScopeReason.REGIONS_UNREADABLE, fault.message)
             self._finish(watch.failed(entrance, unreadable, enabled.requests))
-            return
-        self.regions[entrance.account_id] = RegionList(choice.among(regions), complete=True)
-        for region in choice.literals - regions:
-            scope = Scope(entrance.account_id, region)
-            if self._part.covers(scope):
-                self._finish(watch.not_enabled(scope, 0))
 
-    async def _scope(self, account: Account, scope: Scope, enabled: EnabledRegions) -> None:
+    # -- scopes ----------------------------------------------------------------------------------
+
+    def _covered(self, account_id: AccountId, regions: Iterable[Region]) -> list[Scope]:
+        scopes = (Scope(account_id, region) for region in regions)
+        return sorted(filter(self._part.covers, scopes), key=lambda scope: scope.key)
+
+    def _start(self, account: Account, regions: AccountRegions, enabled: EnabledRegions) -> None:
+        """Scans the regions of the account that nobody scans yet."""
+        for scope in self._covered(account.account_id, regions.known.listed):
+            if scope not in self._known:
+                self._known.add(scope)
+                self._group.create_task(self._scope(account, scope, regions, enabled))
+
+    async def _scope(
+        self, account: Account, scope: Scope, regions: AccountRegions, enabled: EnabledRegions
+    ) -> None:
         assert scope.region is not None  # noqa: S101 - it is one of the account's regions
+        pause = self._resting.get(scope)
+        if pause is not None:
+            self._finish(Watch(self._cloud.clock).backing_off(scope, pause))
+            return
         async with self._slots:
-            watch = _Watch(self._cloud.clock)
+            watch = Watch(self._cloud.clock)
             session = account.session(scope.region)
             question = Question(
                 tags=self._cloud.settings.read_tags,
                 users=self._users,
-                remembered=self._remembered,
-                now=watch.started_at,
+                fresh_users=self._fresh_users,
+                remembered=self._memory.caches,
+                now=self._at,
             )
-            reading = await self._within(read_scope(session, question, self._cloud.vpcs))
+            reading = await self._within(read_scope(session, question, self._cloud.knowledge))
             if isinstance(reading, Reading):
-                self._finish(watch.complete(scope, reading, session.requests), known=True)
-            elif reading.code in STRANGER_CODES and await self._is_off(scope.region, enabled):
-                self._leave_out(account.account_id, scope.region)
-                self._finish(watch.not_enabled(scope, session.requests), known=True)
-            else:
-                self._finish(watch.failed(scope, reading, session.requests), known=True)
-
-    async def _is_off(self, region: Region, enabled: EnabledRegions) -> bool:
-        regions = await self._within(enabled.read())
-        return not isinstance(regions, Fault) and region not in regions
-
-    def _leave_out(self, account_id: AccountId, region: Region) -> None:
-        before = self.regions[account_id]
-        self.regions[account_id] = RegionList(before.listed - {region}, before.complete)
+                self._finish(watch.complete(scope, reading, session.requests))
+                return
+            is_off = reading.code in STRANGER_CODES and await self._within(
+                regions.is_off(scope.region, enabled, watch.started_at)
+            )
+        if is_off is True:
+            self._finish(watch.not_enabled(scope, session.requests))
+            self._start(account, regions, enabled)
+        else:
+            self._finish(watch.failed(scope, reading, session.requests))
 
     async def _within(self, work: Awaitable[Result]) -> Result | Fault:
         """What the work gives, or why it gave nothing, within the time of one scope."""
@@ -173,51 +290,10 @@ class _Scanning:
                 "merely slow",
             )
 
-    def _finish(self, result: Scanned, *, known: bool = False) -> None:
-        self.results.append(result)
-        self._known += not known
-        self._failed += isinstance(result, Failed)
+    def _finish(self, result: Scanned) -> None:
+        self.results[result.scope] = result
+        self._known.add(result.scope)
+        if isinstance(result, Failed):
+            self._failed.add(result.scope)
         if self._on_progress is not None:
-            self._on_progress(len(self.results), self._failed, self._known)
-
-
-class _Watch:
-    """Takes the time of one scope and words its result."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.started_at = clock()
-        self._started_s = asyncio.get_running_loop().time()
-
-    def _took_s(self) -> float:
-        return round(asyncio.get_running_loop().time() - self._started_s, 3)
-
-    def complete(self, scope: Scope, reading: Reading, calls: int) -> Complete:
-        return Complete(
-            scope=scope,
-            started_at=self.started_at,
-            duration_s=self._took_s(),
-            calls=calls,
-            message="; ".join(reading.remarks),
-            caches=reading.caches,
-            directory=reading.directory,
-        )
-
-    def failed(self, scope: Scope, fault: Fault, calls: int) -> Failed:
-        return Failed(
-            scope=scope,
-            started_at=self.started_at,
-            duration_s=self._took_s(),
-            calls=calls,
-            message=f"{fault.message}. Nothing registered there is removed or changed",
-            reason=fault.reason,
-        )
-
-    def not_enabled(self, scope: Scope, calls: int) -> Skipped:
-        return Skipped(
-            scope=scope,
-            started_at=self.started_at,
-            duration_s=self._took_s(),
-            calls=calls,
-            message=f"region {scope.region} is not enabled in account {scope.account_id}",
-            reason=ScopeReason.REGION_NOT_ENABLED,
-        )
+            self._on_progress(len(self.results), len(self._failed), len(self._known))

@@ -24,7 +24,7 @@ from discovery.enrollment.rejudge import rejudging, rename_check
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.survey import Situation
 from discovery.enrollment.targets import Part
-from discovery.enrollment.unfinished import settle
+from discovery.enrollment.unfinished import settle, settled_memory
 from discovery.model import Clock, Database
 from discovery.prove import prove
 from discovery.reports.report import Report
@@ -46,6 +46,9 @@ class SweepRequest:
     checksum: str | None = None
     """Apply only if the plan still has this checksum."""
     rebind_state: bool = False
+    backs_off: bool = False
+    """Scopes that keep failing are left alone for a while. For the service; whoever starts a
+    sweep by hand wants to see."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +75,11 @@ async def audit(
     await run.meet(registry)
     try:
         run.scanned = await run.scan()
-        run.plan = run.planned(await run.listed(registry))
-        run.items = await unless_stopped(ground.stop, run.proved(run.plan))
+        listed = await run.listed(registry)
+        run.memory = run.as_if_settled(listed)
+        run.plan = run.planned(listed)
+        if run.goes_ahead(run.plan):
+            run.items = await unless_stopped(ground.stop, run.proved(run.plan))
     except (Stopped, ControlPlaneError) as reason:
         run.cut_short(reason)
     return report_of(run.course(), ground.config, dict(ground.cloud.endpoints))
@@ -95,7 +101,7 @@ async def sweep(
         await asyncio.to_thread(store.bind, identity)
         run.memory = await run.settled(store, listed)
         run.plan = run.planned(listed)
-        if run.goes_ahead(run.plan):
+        if run.goes_ahead(run.plan) and run.pause is None:
             run.items = await unless_stopped(ground.stop, run.proved(run.plan))
             run.items = await run.applied(control_plane, store)
     except (Stopped, ControlPlaneError, StateError) as reason:
@@ -135,6 +141,8 @@ class _Run:
     error: str | None = None
     interrupted: bool = False
     plan_changed: bool = False
+    rebound: bool = False
+    """True when the state belonged to something else until now (`--rebind-state`)."""
     silence: ControlPlaneError | None = None
     """Why the control plane did not say who it is."""
 
@@ -158,18 +166,28 @@ class _Run:
         )
         if not self.request.rebind_state:
             refuse_other_identity(before, identity)
+        self.rebound = before not in (None, identity)
+        self.memory = self._recalled(self.memory)
         return identity
+
+    def _recalled(self, memory: Memory) -> Memory:
+        """The memory, or what a rebound one is worth: what was missed elsewhere was not missed
+        here, and like a new state file it removes nothing at first (R2, R3)."""
+        return replace(memory, misses={}, finished_sweeps=0) if self.rebound else memory
 
     async def scan(self) -> Scan:
         """Every scope of this run, read or not. Raises: Stopped."""
-        wants_users = any(each.iam_users is not IamUsers.IGNORE for each in self.rules.matchers)
+        wishes = {matcher.iam_users for matcher in self.rules.matchers}
         return await unless_stopped(
             self.ground.stop,
             scan(
                 self.ground.cloud,
                 part=self.request.part,
-                remembered=self.memory.caches,
-                users=wants_users,
+                memory=self.memory,
+                users=bool(wishes - {IamUsers.IGNORE}),
+                fresh_users=IamUsers.REQUIRE in wishes,
+                backs_off=self.request.backs_off,
+                at=self.started_at,
                 on_progress=self.ground.on_progress,
             ),
         )
@@ -190,7 +208,12 @@ class _Run:
             await asyncio.to_thread(store.finish, each.intent_id, Outcome.DONE, None, now)
         ids = [each.intent_id for each in known.abandoned]
         await asyncio.to_thread(store.abandon, ids, now)
-        return await asyncio.to_thread(store.memory)
+        return self._recalled(await asyncio.to_thread(store.memory))
+
+    def as_if_settled(self, listed: tuple[Database, ...]) -> Memory:
+        """What `settled` gives a sweep, with nothing written (R5)."""
+        known = settle(self.memory.open_intents, listed, self.rules.group)
+        return settled_memory(self.memory, known, self.ground.clock())
 
     def planned(self, listed: tuple[Database, ...]) -> Plan:
         """The plan of this moment; until it is proved, its items are this run's items."""
@@ -205,6 +228,12 @@ class _Run:
         plan = make_plan(situation, self.rules)
         self.items = plan.items
         return plan
+
+    @property
+    def pause(self) -> datetime | None:
+        """Until when nothing is written; None when nothing is paused. Decided once, as of the
+        beginning: a sweep is paused as a whole or not at all."""
+        return self.memory.pause_at(self.started_at)
 
     def goes_ahead(self, plan: Plan) -> bool:
         """False when `--checksum` names another plan: then nothing is applied."""
@@ -251,6 +280,7 @@ class _Run:
             finished_at=self.ground.clock(),
             dry_run=self.dry_run,
             results=self.scanned.results if self.scanned is not None else (),
+            regions_read=self.scanned.regions_read if self.scanned is not None else (),
             plan=self.plan,
             items=self.items,
             memory=self.memory,
@@ -259,4 +289,5 @@ class _Run:
             error=self.error,
             interrupted=self.interrupted,
             plan_changed=self.plan_changed,
+            paused_until=self.pause,
         )

@@ -20,7 +20,7 @@ STATE_FILE = FileKind(
     what="state file",
     application_id=0x434D5354,  # "CMST"
     migrations=migrations,
-    version=1,
+    version=2,
     remedy="Restore it from a backup, or move it away together with its -wal and -shm files: "
     "the next sweep starts a new one, and the first sweep of a new one removes nothing",
 )
@@ -133,7 +133,25 @@ CREATE INDEX sweeps_by_time ON sweeps (finished_at);
 """
 
 
+_FLEET = """
+ALTER TABLE scopes ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+UPDATE scopes SET failures = 1 WHERE failing_since IS NOT NULL;
+
+CREATE TABLE regions (
+    account_id TEXT PRIMARY KEY,
+    regions TEXT NOT NULL,          -- the enabled ones, in order, a space between two
+    read_at TEXT NOT NULL
+) STRICT;
+"""
+
+
 @migrations()
 def m0001_first(database: Database) -> None:
     """Everything that the first version remembers."""
     database.executescript(_FIRST)
+
+
+@migrations()
+def m0002_fleet(database: Database) -> None:
+    """How often in a row a scope has failed, and the regions of each account."""
+    database.executescript(_FLEET)

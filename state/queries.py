@@ -29,6 +29,7 @@ IDENTITY = "identity"
 MATCHING_DIGEST = "matching_digest"
 FINISHED_SWEEPS = "finished_sweeps"
 TICK = "tick"
+PAUSED_UNTIL = "paused_until"
 
 _REMOVALS = """
     SELECT at FROM journal
@@ -74,12 +75,17 @@ def memory(database: Database) -> Memory:
             for miss in decoded(database.query("SELECT * FROM misses"), rows.miss_of)
         },
         scopes={scope: stored.memory for scope, stored in scopes.items()},
+        regions={
+            regions.account_id: regions
+            for regions in decoded(database.query("SELECT * FROM regions"), rows.remembered_regions)
+        },
         open_intents=open_intents(database),
         finished_sweeps=finished_sweeps(database),
         matching_digest=about.get(MATCHING_DIGEST),
         removals=_removals(database),
         identity=fact(about, IDENTITY, rows.identity_of),
         last_sweep=next(iter(sweeps(database, limit=1)), None),
+        paused_until=fact(about, PAUSED_UNTIL, rows.moment),
     )
 
 

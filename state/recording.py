@@ -9,143 +9,42 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from sqlite_utils import Database
 
-from discovery.enrollment.item import ItemError
 from discovery.model import Scope
 from state import queries, rows
 from state.queries import StoredScope
 from state.records import (
     HistoryEntry,
-    Intent,
-    IntentKind,
-    Outcome,
-    Registration,
     RememberedCache,
     SweepOutcome,
 )
 from state.rows import Row
 
-_DONE_SENTENCES = {
-    IntentKind.CREATE: "registered",
-    IntentKind.UPDATE: "updated",
-    IntentKind.DELETE: "removed",
-    IntentKind.RENAME: "renamed from {previous_name}",
-    IntentKind.REPLACE: "removed and registered again with another origin",
-}
-
 
 def put_fact(database: Database, key: str, value: str) -> None:
-    """The file's value for the key is this one."""
-    put(database, "about", [{"key": key, "value": value}])
+    """The file's value for the key is this one; a value that is there already costs no page."""
+    database.execute(
+        "INSERT INTO about (key, value) VALUES (?, ?) ON CONFLICT (key)"
+        " DO UPDATE SET value = excluded.value WHERE value <> excluded.value",
+        [key, value],
+    )
 
 
 def put(database: Database, table: str, found: Iterable[Row]) -> None:
     """These rows stand in the table, in place of those with the same primary key."""
     # Not `upsert_all`: it first tries out upserts on a table of its own, and when that fails
     # (a full disk) takes a way round on which rows are lost without an error.
-    database.table(table).insert_all([_storable(row) for row in found], replace=True)
-
-
-def add_intent(database: Database, intent: Intent) -> int:
-    """The intent is in the journal, open; returns its number."""
-    table = database.table("journal").insert(_storable(rows.intent_row(intent)), pk="id")
-    return cast(int, table.last_pk)
-
-
-def close_intent(
-    database: Database, intent_id: int, outcome: Outcome, error: ItemError | None, at: datetime
-) -> bool:
-    """The intent has its outcome, and registrations and history follow a `DONE` one.
-
-    False, and nothing changed, when it is not open.
-    """
-    found = list(
-        database.query("SELECT * FROM journal WHERE id = ? AND outcome IS NULL", [intent_id])
-    )
-    if not found:
-        return False
-    closing = {
-        "outcome": outcome,
-        "finished_at": rows.instant(at),
-        "error_code": error.code if error else None,
-        "error_message": error.message if error else None,
-        "error_retryable": int(error.retryable) if error else None,
-    }
-    database.table("journal").update(intent_id, _storable(closing))
-    if outcome is Outcome.DONE:
-        intent = queries.decoded(found, rows.intent_of)[0]
-        _supersede(database, intent_id, intent, at)
-        _register(database, intent, at)
-        _append_history(database, [_done_entry(intent, at)])
-    return True
-
-
-def _supersede(database: Database, intent_id: int, intent: Intent, at: datetime) -> None:
-    """The same write, left open by earlier sweeps, is abandoned: one write, one count."""
-    database.execute(
-        """
-        UPDATE journal SET outcome = ?, finished_at = ?
-        WHERE outcome IS NULL AND sweep_id <> ? AND id < ? AND kind = ? AND arn = ? AND name = ?
-          AND previous_name IS ?
-        """,
-        [
-            Outcome.ABANDONED,
-            rows.instant(at),
-            intent.sweep_id,
-            intent_id,
-            intent.kind,
-            intent.arn,
-            intent.name,
-            intent.previous_name,
-        ],
-    )
-
-
-def _register(database: Database, intent: Intent, at: datetime) -> None:
-    """Registrations are as the intent, carried out, has left them."""
-    names = [name for name in (intent.previous_name, intent.name) if name is not None]
-    marks = ",".join("?" * len(names))
-    before = database.query(
-        f"SELECT registered_at FROM registrations WHERE name IN ({marks})",  # noqa: S608 - marks
-        names,
-    )
-    first_at = min((rows.moment(row["registered_at"]) for row in before), default=at)
-    gone = [intent.name] if intent.kind is IntentKind.DELETE else names[:-1]
-    _delete(database, "registrations", "name", gone)
-    _delete(database, "misses", "name", gone)
-    if intent.kind is IntentKind.DELETE or intent.database is None:
-        return
-    registration = Registration(
-        name=intent.name,
-        arn=intent.arn,
-        database=intent.database,
-        registered_at=at if intent.kind is IntentKind.CREATE else first_at,
-        updated_at=at,
-    )
-    put(database, "registrations", [rows.registration_row(registration)])
-
-
-def _done_entry(intent: Intent, at: datetime) -> HistoryEntry:
-    return HistoryEntry(
-        at=at,
-        sweep_id=intent.sweep_id,
-        arn=intent.arn,
-        scope=intent.scope,
-        name=intent.name,
-        previous_name=intent.previous_name,
-        action=intent.action,
-        reason=intent.reason,
-        message=_DONE_SENTENCES[intent.kind].format(previous_name=intent.previous_name),
-    )
+    database.table(table).insert_all([storable(row) for row in found], replace=True)
 
 
 def record(database: Database, outcome: SweepOutcome) -> None:
     """Everything the sweep leaves behind is remembered; of one without a plan, only its scopes."""
     _record_sightings(database, outcome)
-    _append_history(database, outcome.history)
+    put(database, "regions", [rows.regions_row(each) for each in outcome.regions_read])
+    append_history(database, outcome.history)
     put(database, "sweeps", [rows.sweep_row(outcome.record)])
     if outcome.finished:
         _record_registrations(database, outcome)
@@ -153,13 +52,13 @@ def record(database: Database, outcome: SweepOutcome) -> None:
 
 
 def _record_registrations(database: Database, outcome: SweepOutcome) -> None:
-    _delete(database, "registrations", "name", outcome.registrations_forgotten)
+    delete(database, "registrations", "name", outcome.registrations_forgotten)
     inherited = [rows.registration_row(each) for each in outcome.registrations_inherited]
     put(database, "registrations", inherited)
     stored = {row["name"]: row for row in database.query("SELECT * FROM misses")}
     found = [rows.miss_row(miss) for miss in outcome.misses]
     put(database, "misses", rows.changed(found, stored, "name"))
-    _delete(database, "misses", "name", stored.keys() - {miss.name for miss in outcome.misses})
+    delete(database, "misses", "name", stored.keys() - {miss.name for miss in outcome.misses})
 
 
 def _record_facts(database: Database, outcome: SweepOutcome) -> None:
@@ -175,6 +74,7 @@ def _record_sightings(database: Database, outcome: SweepOutcome) -> None:
     touched = {memory.scope for memory in outcome.scopes} | {
         cache.scope for cache in outcome.caches_seen
     }
+    touched.update(outcome.scopes_forgotten)
     stored = _stored_caches(database, touched)
     caches = {
         arn: queries.decoded([row], lambda row: queries.cache_of(row, before))[0]
@@ -183,10 +83,10 @@ def _record_sightings(database: Database, outcome: SweepOutcome) -> None:
     for arn in outcome.caches_gone:
         caches.pop(arn, None)
     after = _scopes_after(before, outcome, caches.values())
-    _write_scopes(database, after)
+    _write_scopes(database, before, after)
     found = [_cache_row(cache, after) for cache in caches.values()]
     put(database, "caches", rows.changed(found, stored, "arn"))
-    _delete(database, "caches", "arn", outcome.caches_gone)
+    delete(database, "caches", "arn", outcome.caches_gone)
 
 
 def _stored_caches(database: Database, touched: set[Scope]) -> dict[str, Row]:
@@ -215,13 +115,17 @@ def _scopes_after(
         else StoredScope(memory, None)
         for memory in outcome.scopes
     }
+    for scope in outcome.scopes_forgotten:
+        after.pop(scope, None)
     for scope, instants in tags_read_at.items():
         if scope in after:
             after[scope] = replace(after[scope], tags_read_at=rows.commonest(instants))
     return after
 
 
-def _write_scopes(database: Database, after: dict[Scope, StoredScope]) -> None:
+def _write_scopes(
+    database: Database, before: dict[Scope, StoredScope], after: dict[Scope, StoredScope]
+) -> None:
     tick = rows.commonest(
         at
         for scope in after.values()
@@ -239,6 +143,9 @@ def _write_scopes(database: Database, after: dict[Scope, StoredScope]) -> None:
     found = [rows.scope_row(scope.memory, tick, scope.tags_read_at) for scope in after.values()]
     changed = [row for row in found if stored.get((row["account_id"], row["region"])) != row]
     put(database, "scopes", changed)
+    for scope in set(before) - set(after):
+        columns = rows.scope_columns(scope)
+        database.table("scopes").delete((columns["account_id"], columns["region"]))
 
 
 def _cache_row(cache: RememberedCache, scopes: dict[Scope, StoredScope]) -> Row:
@@ -255,6 +162,7 @@ def prune(database: Database, before: datetime) -> int:
     for statement in (
         "DELETE FROM history WHERE at < ?",
         "DELETE FROM journal WHERE at < ? AND outcome IS NOT NULL",
+        "DELETE FROM regions WHERE read_at < ?",
         "DELETE FROM sweeps WHERE finished_at < ?"
         " AND finished_at < (SELECT max(finished_at) FROM sweeps)",
     ):
@@ -262,16 +170,16 @@ def prune(database: Database, before: datetime) -> int:
     return removed
 
 
-def _append_history(database: Database, entries: Iterable[HistoryEntry]) -> None:
-    database.table("history").insert_all([_storable(rows.history_row(entry)) for entry in entries])
+def append_history(database: Database, entries: Iterable[HistoryEntry]) -> None:
+    database.table("history").insert_all([storable(rows.history_row(entry)) for entry in entries])
 
 
-def _delete(database: Database, table: str, key: str, values: Iterable[Any]) -> None:
+def delete(database: Database, table: str, key: str, values: Iterable[Any]) -> None:
     for value in values:
         database.table(table).delete_where(f"{key} = ?", [value])
 
 
-def _storable(row: Row) -> Row:
+def storable(row: Row) -> Row:
     """The row with half surrogate pairs escaped: JSON from outside may hold them, UTF-8 cannot."""
     return {
         key: value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value

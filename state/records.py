@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from discovery.codes import Action, IamVerdict, Reason, ScopeReason, ScopeStatus
-from discovery.model import Arn, Database, ResourceName, Scope, Tags
+from discovery.model import AccountId, Arn, Database, Region, ResourceName, Scope, Tags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,10 @@ class Miss:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeMemory:
-    """What is remembered of one scope."""
+    """What came of the last time that one scope was asked.
+
+    An account's own entry, without a region, is remembered only while it fails.
+    """
 
     scope: Scope
     last_attempt_at: datetime
@@ -75,6 +78,17 @@ class ScopeMemory:
     message: str
     caches: int | None
     """Caches in the last complete scan."""
+    failures: int = 0
+    """Attempts in a row that failed, the last one included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RememberedRegions:
+    """The enabled regions of one account, as AWS last listed them."""
+
+    account_id: AccountId
+    regions: frozenset[Region]
+    read_at: datetime
 
 
 class IntentKind(StrEnum):
@@ -87,6 +101,10 @@ class IntentKind(StrEnum):
     """Create under the new name, then delete the old one; finished forwards (R6, R12)."""
     REPLACE = "replace"
     """Delete, then create under the same name: a change of origin (R12)."""
+    ADOPT = "adopt"
+    """Somebody else's becomes ours, on a person's word; no removal, whatever it takes (R2)."""
+    RELEASE = "release"
+    """Ours becomes nobody's: the labels that say so go, the resource stays (R2)."""
 
 
 class Outcome(StrEnum):
@@ -179,6 +197,7 @@ class Memory:
     registrations: Mapping[ResourceName, Registration] = field(default_factory=dict)
     misses: Mapping[ResourceName, Miss] = field(default_factory=dict)
     scopes: Mapping[Scope, ScopeMemory] = field(default_factory=dict)
+    regions: Mapping[AccountId, RememberedRegions] = field(default_factory=dict)
     open_intents: tuple[OpenIntent, ...] = ()
     finished_sweeps: int = 0
     matching_digest: str | None = None
@@ -187,6 +206,13 @@ class Memory:
     """When the removals in the journal that the budget counts were intended, any age."""
     identity: StateIdentity | None = None
     last_sweep: SweepRecord | None = None
+    paused_until: datetime | None = None
+    """Before this moment a sweep writes nothing to the control plane; it may have passed."""
+
+    def pause_at(self, now: datetime) -> datetime | None:
+        """When the pause that is in force at `now` ends; None when there is none."""
+        is_in_force = self.paused_until is not None and now < self.paused_until
+        return self.paused_until if is_in_force else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +225,9 @@ class SweepOutcome:
     """False: it never came to a plan. Its scopes are remembered, and nothing else is touched."""
     matching_digest: str = ""
     scopes: tuple[ScopeMemory, ...]
+    scopes_forgotten: tuple[Scope, ...] = ()
+    """Scopes that are configured no more, and accounts that can be entered again."""
+    regions_read: tuple[RememberedRegions, ...] = ()
     caches_seen: tuple[RememberedCache, ...] = ()
     caches_gone: tuple[Arn, ...] = ()
     """Caches that a complete scan of their scope no longer shows and nothing is registered for."""

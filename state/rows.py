@@ -26,6 +26,7 @@ from state.records import (
     Miss,
     Registration,
     RememberedCache,
+    RememberedRegions,
     ScopeMemory,
     StateIdentity,
     SweepRecord,
@@ -93,6 +94,7 @@ def scope_row(memory: ScopeMemory, tick: datetime | None, tags_read_at: datetime
         "message": memory.message,
         "caches": memory.caches,
         "tags_read_at": _or_shared(tags_read_at, tick),
+        "failures": memory.failures,
     }
 
 
@@ -109,11 +111,28 @@ def scope_memory(row: Row, tick: datetime | None) -> ScopeMemory:
         reason=ScopeReason(row["reason"]) if row["reason"] is not None else None,
         message=row["message"],
         caches=row["caches"],
+        failures=row["failures"],
     )
 
 
 def scope_tags_read_at(row: Row, tick: datetime | None) -> datetime | None:
     return _or_from(row["tags_read_at"], tick)
+
+
+def regions_row(remembered: RememberedRegions) -> Row:
+    return {
+        "account_id": remembered.account_id,
+        "regions": " ".join(sorted(remembered.regions)),
+        "read_at": instant(remembered.read_at),
+    }
+
+
+def remembered_regions(row: Row) -> RememberedRegions:
+    return RememberedRegions(
+        account_id=AccountId(row["account_id"]),
+        regions=frozenset(Region(name) for name in row["regions"].split()),
+        read_at=moment(row["read_at"]),
+    )
 
 
 def cache_row(

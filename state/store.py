@@ -7,7 +7,7 @@ power cut. Every call is one transaction; none leaves half of its work behind.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,9 +18,10 @@ from sqlite_utils import Database
 
 from discovery.enrollment.item import ItemError
 from discovery.model import Arn, ResourceName
-from state import queries, recording, rows
+from state import journal, queries, recording, rows
 from state.errors import StateError
 from state.faults import damaged, translated
+from state.journal import Closing
 from state.migrations import STATE_FILE
 from state.queries import Undecodable
 from state.records import (
@@ -99,27 +100,50 @@ class Store:
         with self._transaction() as database:
             recording.put_fact(database, queries.IDENTITY, rows.identity_text(identity))
 
+    def pause(self, until: datetime) -> None:
+        """Sweeps write nothing to the control plane before this moment."""
+        with self._transaction() as database:
+            recording.put_fact(database, queries.PAUSED_UNTIL, rows.instant(until))
+
+    def resume(self) -> None:
+        """Nothing is paused."""
+        with self._transaction() as database:
+            recording.delete(database, "about", "key", [queries.PAUSED_UNTIL])
+
     def begin(self, intent: Intent) -> int:
         """The intent is on disk before this returns; the number is what `finish` wants."""
-        with self._transaction() as database:
-            return recording.add_intent(database, intent)
+        return self.write([intent])[0]
 
     def finish(
         self, intent_id: int, outcome: Outcome, error: ItemError | None, at: datetime
     ) -> None:
         """The outcome is on disk. When it is `DONE`, so are the registration and its history."""
+        self.write([Closing(intent_id, outcome, error, at)])
+
+    def write(self, entries: Sequence[Intent | Closing]) -> Sequence[int]:
+        """All these entries of the journal are on disk, as by `begin` and `finish`, or none is;
+        the numbers of the intents that they are about, in their order."""
         with self._transaction() as database:
-            if not recording.close_intent(database, intent_id, outcome, error, at):
+            numbers = [
+                journal.add_intent(database, entry)
+                if isinstance(entry, Intent)
+                else entry.intent_id
+                for entry in entries
+            ]
+            closings = [entry for entry in entries if isinstance(entry, Closing)]
+            closed = journal.close_intents(database, closings)
+            if unknown := {closing.intent_id for closing in closings} - closed:
                 raise StateError(
-                    f"intent {intent_id} in the state file {self._path} is not open; nothing was "
-                    "changed. Another process may have written there: stop it and sweep again"
+                    f"intent {min(unknown)} in the state file {self._path} is not open; nothing "
+                    "was changed. Another process may have written there: stop it and sweep again"
                 )
+            return numbers
 
     def abandon(self, intent_ids: Iterable[int], at: datetime) -> None:
         """Open intents among these are closed as abandoned: somebody looked and went on."""
         with self._transaction() as database:
-            for intent_id in intent_ids:
-                recording.close_intent(database, intent_id, Outcome.ABANDONED, None, at)
+            closings = [Closing(number, Outcome.ABANDONED, None, at) for number in intent_ids]
+            journal.close_intents(database, closings)
 
     def record(self, outcome: SweepOutcome) -> None:
         """All that the sweep leaves behind is on disk; open intents stay open."""

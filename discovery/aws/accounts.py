@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -18,11 +18,12 @@ from botocore.exceptions import NoCredentialsError
 
 from discovery.aws.clients import Clients, CredentialSource, Signer, session_of
 from discovery.aws.faults import AwsFault, Fault, fault_of, nonsense
+from discovery.aws.pacing import Pacing
 from discovery.aws.refresh import Lease, RoleCredentials
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
 from discovery.config.aws import Account as AccountEntry
-from discovery.config.aws import Aws, OwnAccount
+from discovery.config.aws import Aws, Organization, OrganizationAccounts, OwnAccount
 from discovery.config.secrets import Secret, SecretError
 from discovery.model import AccountId, Clock, Region
 
@@ -82,6 +83,18 @@ async def ambient_credentials(profile: str | None) -> CredentialSource:
     return found
 
 
+async def frozen_credentials(profile: str | None) -> ReadOnlyCredentials:
+    """The agent's own credentials as they are now, for signing on this machine.
+
+    Raises: AwsFault when there are none, or they cannot be renewed.
+    """
+    source = await ambient_credentials(profile)
+    try:
+        return await source.get_frozen_credentials()
+    except Exception as error:
+        raise AwsFault(fault_of(error, "the AWS credentials", NOBODY)) from error
+
+
 async def read_identity(session: Session) -> Identity:
     """Whose the session's credentials are.
 
@@ -106,41 +119,59 @@ class Accounts:
         self._resolve = resolve
         self._clock = clock
         self._entries = _entries(settings, identity)
-        self._roles: dict[AccountId, RoleCredentials] = {}
+        self._members: dict[AccountId, AccountEntry] = {}
+        self._roles: dict[AccountEntry, RoleCredentials] = {}
 
     @property
     def entries(self) -> Mapping[AccountId, AccountEntry]:
-        """The configured accounts; of none, the account of the ambient credentials."""
+        """The accounts configured one by one; of none at all, that of the ambient credentials."""
         return MappingProxyType(self._entries)
 
     @property
-    def complete(self) -> bool:
-        """False when an account list is configured that was not read."""
-        configured = self._settings.accounts
-        return all(isinstance(entry, AccountEntry) for entry in configured)
+    def organizations(self) -> tuple[Organization, ...]:
+        """The entries that stand for accounts which a list of AWS's own names."""
+        return tuple(
+            entry.organization
+            for entry in self._settings.accounts
+            if isinstance(entry, OrganizationAccounts)
+        )
+
+    def organization_reader(self, pacing: Pacing) -> Session:
+        """The agent's own credentials at work on its organization, counting from nothing."""
+        return replace(
+            self._ambient, signer=Signer(self._ambient.signer.credentials), pacing=pacing
+        )
+
+    def admit(self, account_id: AccountId, organization: Organization) -> None:
+        """The account is entered by the organization's role, unless it has an entry of its own."""
+        partition = self._identity.partition
+        self._members[account_id] = AccountEntry(
+            id=account_id,
+            role_arn=f"arn:{partition}:iam::{account_id}:role/{organization.role_name}",
+            external_id=organization.external_id,
+        )
 
     async def enter(self, account_id: AccountId) -> Account:
         """The account with credentials that are valid now and proven to be its own.
 
         Raises: AwsFault
         """
-        entry = self._entries.get(account_id)
+        entry = self._entries.get(account_id) or self._members.get(account_id)
         if entry is None:
             raise AwsFault(
                 Fault(ScopeReason.WRONG_ACCOUNT, f"account {account_id} is not configured")
             )
-        if self._is_entered_as_itself(account_id):
+        if self._is_entered_as_itself(entry):
             return self._account(account_id, self._ambient.signer.credentials)
-        if account_id not in self._roles:
-            self._roles[account_id] = RoleCredentials(self._assuming(entry), self._clock)
-        credentials = self._roles[account_id]
+        if entry not in self._roles:
+            self._roles[entry] = RoleCredentials(self._assuming(entry), self._clock)
+        credentials = self._roles[entry]
         await credentials.get_frozen_credentials()
         return self._account(account_id, credentials)
 
-    def _is_entered_as_itself(self, account_id: AccountId) -> bool:
-        if account_id != self._identity.account_id:
+    def _is_entered_as_itself(self, entry: AccountEntry) -> bool:
+        if entry.id != self._identity.account_id:
             return False
-        entry = self._entries[account_id]
         return self._settings.own_account is OwnAccount.AMBIENT or entry.role_arn is None
 
     def _account(self, account_id: AccountId, credentials: CredentialSource) -> Account:

@@ -17,9 +17,10 @@ from discovery.aws.accounts import (
 )
 from discovery.aws.clients import Signer, endpoint_overrides, open_clients, session_of
 from discovery.aws.faults import AwsFault, Fault, fault_of
+from discovery.aws.knowledge import Directories, Knowledge
+from discovery.aws.pacing import Pacing
 from discovery.aws.regions import RegionChoice
 from discovery.aws.session import Session
-from discovery.aws.subnets import Vpcs
 from discovery.codes import ScopeReason
 from discovery.config.aws import Account, Aws
 from discovery.config.partitions import partition_of_region
@@ -46,11 +47,14 @@ class Cloud:
     """Where roles are assumed and lists of regions are asked for."""
     regions: RegionChoice
     accounts: Accounts
-    vpcs: Vpcs
+    knowledge: Knowledge
+    pacing: Pacing
 
 
 @asynccontextmanager
-async def open_cloud(settings: Aws, *, resolve: Resolve, clock: Clock) -> AsyncIterator[Cloud]:
+async def open_cloud(
+    settings: Aws, *, resolve: Resolve, clock: Clock, pacing: Pacing | None = None
+) -> AsyncIterator[Cloud]:
     """AWS with every connection closed at the end.
 
     Raises: AwsFault when the agent's own credentials cannot be used, or no region is configured.
@@ -77,8 +81,14 @@ async def open_cloud(settings: Aws, *, resolve: Resolve, clock: Clock) -> AsyncI
             home_region=home,
             regions=regions,
             accounts=Accounts(settings, ambient, identity, resolve, clock),
-            vpcs=Vpcs(),
+            knowledge=Knowledge(Directories(settings.iam_refresh)),
+            pacing=pacing or Pacing(),
         )
+
+
+def default_region(profile: str | None) -> Region | None:
+    """The region that the SDK's own configuration names. Raises: AwsFault."""
+    return _from_the_sdk(profile)[1]
 
 
 def _from_the_sdk(profile: str | None) -> tuple[Mapping[str, str], Region | None]:

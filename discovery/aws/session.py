@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from discovery.aws.clients import Clients, Signer, Unsigned, signing_as
 from discovery.aws.faults import AwsFault, Fault, fault_of, nonsense, unusable_endpoint
+from discovery.aws.pacing import Pacing
 from discovery.codes import ScopeReason
 from discovery.model import AccountId, Region, Scope
 
 Answer = Mapping[str, Any]
+Read = TypeVar("Read")
 
 _METHODS = {
     "sts:AssumeRole": ("sts", "assume_role"),
@@ -23,8 +26,19 @@ _METHODS = {
     "tag:GetResources": ("resource-groups-tagging-api", "get_resources"),
     "ec2:DescribeRegions": ("ec2", "describe_regions"),
     "ec2:DescribeSubnets": ("ec2", "describe_subnets"),
+    "organizations:ListAccounts": ("organizations", "list_accounts"),
+    "organizations:ListAccountsForParent": ("organizations", "list_accounts_for_parent"),
+    "organizations:ListOrganizationalUnitsForParent": (
+        "organizations",
+        "list_organizational_units_for_parent",
+    ),
+    "organizations:ListRoots": ("organizations", "list_roots"),
 }
 """All that is ever asked, by the name of the IAM action that allows it."""
+
+_LISTS_ALWAYS = "organizations:"
+"""An answer of this service has its list even when that is empty. The SDK takes JSON that breaks
+off for an answer without members, which would be an organization without accounts."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +50,8 @@ class Session:
     region: Region
     clients: Clients = field(repr=False)
     signer: Signer = field(repr=False)
+    pacing: Pacing | None = field(default=None, repr=False)
+    """Set where actions with a published rate are called."""
 
     @property
     def scope(self) -> Scope:
@@ -52,6 +68,8 @@ class Session:
         """
         service, method = _METHODS[action]
         client = await self._client(service, action)
+        if self.pacing is not None:
+            await self.pacing.turn(action)
         try:
             with signing_as(self.signer):
                 answer: Answer = await getattr(client, method)(**parameters)
@@ -76,20 +94,33 @@ class Session:
     ) -> list[Answer]:
         """The `member` lists of every page to the last, as one; there is no cap.
 
+        Raises: AwsFault, as `pages`; then no page counts.
+        """
+        found: list[Answer] = []
+        async for page in self.pages(action, member, token, **parameters):
+            found.extend(page)
+        return found
+
+    async def pages(
+        self, action: str, member: str, token: tuple[str, str], **parameters: Any
+    ) -> AsyncIterator[Sequence[Answer]]:
+        """The `member` list of each page, to the last; one without entries is empty.
+
         `token` names the answer's member and the parameter that carry the page token.
         Raises: AwsFault; a token that came before is REPEATED_TOKEN, because what follows could
         go round for ever and still lack pages.
         """
         given, asked = token
-        found: list[Answer] = []
         seen: set[str] = set()
         following: dict[str, str] = {}
         while True:
             page = await self.call(action, **parameters, **following)
-            found.extend(page.get(member) or ())
+            if member not in page and action.startswith(_LISTS_ALWAYS):
+                raise nonsense(f"it holds no {member}", action, str(self.scope))
+            yield page.get(member) or ()
             value = page.get(given)
             if not value:
-                return found
+                return
             if not isinstance(value, str):
                 raise nonsense("its page token is no text", action, str(self.scope))
             if value in seen:
@@ -104,3 +135,16 @@ def _repeated(action: str, scope: Scope) -> Fault:
         f"{action} in {scope} gave the same page token twice, so the list is not known to be "
         "whole; the next sweep asks again",
     )
+
+
+async def together(*readings: Coroutine[Any, Any, Read]) -> tuple[Read, ...]:
+    """What each of them reads, all at once and in their order.
+
+    Raises: the first one's error; the others are stopped then.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(reading) for reading in readings]
+    except ExceptionGroup as several:
+        raise several.exceptions[0] from several
+    return tuple(task.result() for task in tasks)

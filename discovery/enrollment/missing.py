@@ -70,7 +70,7 @@ def _why(owned: Owned, survey: Survey) -> _Why:
             Reason.TARGETS_UNKNOWN,
             f"whether scope {scope} is configured hangs on a list that could not be read",
         )
-    if standing is Standing.OUT_OF_SCOPE:
+    if standing is Standing.OUT_OF_SCOPE and scope not in survey.results:
         text = f"scope {scope} is no longer among the configured accounts and regions"
         return _Why(Reason.OUT_OF_SCOPE, text, evidence=True)
     return _by_result(owned, result_for(scope, survey.results))

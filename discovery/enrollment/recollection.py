@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from discovery.enrollment.ownership import parse_cache_arn
 from discovery.enrollment.remarks import is_inherited
 from discovery.enrollment.removal import RESTARTED_BY_NEW_RULES
 from discovery.enrollment.survey import Found, Survey
+from discovery.enrollment.targets import Standing, Targets
 from discovery.enrollment.wish import Blocked, Wanted
 from discovery.model import (
     UNKNOWN,
@@ -46,6 +47,7 @@ class Recollection:
     """The parts of a `SweepOutcome` that follow from the plan."""
 
     scopes: tuple[ScopeMemory, ...]
+    scopes_forgotten: tuple[Scope, ...]
     caches_seen: tuple[RememberedCache, ...]
     caches_gone: tuple[Arn, ...]
     registrations_forgotten: tuple[ResourceName, ...]
@@ -61,6 +63,7 @@ def recollect(
     memory = survey.situation.memory
     return Recollection(
         scopes=scope_memories(survey.situation.results, memory, started_at),
+        scopes_forgotten=scopes_forgotten(survey.situation.targets, survey.results, memory),
         caches_seen=tuple(
             _remembered(found.facts, _verdict(found), memory, started_at) for found in survey.found
         ),
@@ -74,11 +77,34 @@ def recollect(
 def scope_memories(
     results: Iterable[Scanned], memory: Memory, started_at: datetime
 ) -> tuple[ScopeMemory, ...]:
-    """What to remember of the scopes of a scan."""
+    """What to remember of the scopes of a scan. Of one that was left alone for now nothing is
+    known anew, so what is remembered of it stays."""
     return tuple(_scope(each, memory.scopes.get(each.scope), started_at) for each in results)
 
 
+def scopes_forgotten(
+    targets: Targets, results: Mapping[Scope, Scanned], memory: Memory
+) -> tuple[Scope, ...]:
+    """Remembered scopes that are configured no more, and the own entries of accounts that let the
+    agent in again. One with remembered caches stays: it says when they were last seen."""
+    occupied = {cache.scope for cache in memory.caches.values()}
+    return tuple(
+        scope
+        for scope in memory.scopes
+        if scope not in results and scope not in occupied and _is_over(scope, targets)
+    )
+
+
+def _is_over(scope: Scope, targets: Targets) -> bool:
+    standing = targets.standing(scope)
+    if standing is Standing.IN_RUN:  # an account that stayed shut has a result of its own
+        return scope.region is None
+    return standing is Standing.OUT_OF_SCOPE
+
+
 def _scope(result: Scanned, before: ScopeMemory | None, started_at: datetime) -> ScopeMemory:
+    if before is not None and isinstance(result, Skipped) and result.reason in _LEFT_ALONE:
+        return before
     complete = isinstance(result, Complete)
     failing = before.failing_since if before is not None else None
     last = before.last_complete_at if before is not None else None
@@ -87,22 +113,17 @@ def _scope(result: Scanned, before: ScopeMemory | None, started_at: datetime) ->
         scope=result.scope,
         last_attempt_at=started_at,
         last_complete_at=started_at if complete else last,
-        failing_since=_failing_since(result, failing, started_at),
+        failing_since=(failing or started_at) if isinstance(result, Failed) else None,
         status=result.status,
         reason=None if isinstance(result, Complete) else result.reason,
         message=result.message,
         caches=len(result.caches) if isinstance(result, Complete) else count,
+        failures=_failures(before) + 1 if isinstance(result, Failed) else 0,
     )
 
 
-def _failing_since(
-    result: Scanned, before: datetime | None, started_at: datetime
-) -> datetime | None:
-    """A scope that is left alone for now goes on failing; one that was read does not."""
-    if isinstance(result, Failed):
-        return before or started_at
-    left_alone = isinstance(result, Skipped) and result.reason in _LEFT_ALONE
-    return before if left_alone else None
+def _failures(before: ScopeMemory | None) -> int:
+    return before.failures if before is not None else 0
 
 
 def sightings(
@@ -115,9 +136,7 @@ def sightings(
     caches = (cache for each in results if isinstance(each, Complete) for cache in each.caches)
     facts = (facts_of(cache, memory.caches.get(cache.arn), None) for cache in caches)
     return tuple(
-        _remembered(each, each.last_verdict, memory, started_at)
-        for each in facts
-        if not each.recreated
+        _remembered(each, None, memory, started_at) for each in facts if not each.recreated
     )
 
 
@@ -127,6 +146,9 @@ def _remembered(
     """The facts of one cache; what this scan did not read stays as it was read last."""
     cache = facts.cache
     before = None if facts.recreated else memory.caches.get(cache.arn)
+    # What only a label of the registration says, which anybody may edit, was not read.
+    vpc_known = cache.vpc_id is not UNKNOWN and not facts.vpc_by_label
+    vpc_id = cache.vpc_id if cache.vpc_id is not UNKNOWN and vpc_known else None
     return RememberedCache(
         arn=cache.arn,
         scope=cache.scope,
@@ -139,9 +161,9 @@ def _remembered(
         engine_version=cache.engine_version,
         uri=cache.endpoint.uri if cache.endpoint is not None else "",
         tags=_tags(cache, before),
-        vpc_id=None if cache.vpc_id is UNKNOWN else cache.vpc_id,
-        vpc_known=cache.vpc_id is not UNKNOWN,
-        iam_verdict=verdict,
+        vpc_id=vpc_id,
+        vpc_known=vpc_known,
+        iam_verdict=verdict or (before.iam_verdict if before is not None else None),
     )
 
 
@@ -152,11 +174,10 @@ def _tags(cache: Cache, before: RememberedCache | None) -> Tags | None:
 
 
 def _verdict(found: Found) -> IamVerdict | None:
+    """The verdict of this sweep, None when it rests on incomplete evidence or was not asked."""
     wish = found.wish
     iam = wish.iam if isinstance(wish, Wanted | Blocked) else None
-    if iam is None or iam.verdict is IamVerdict.UNKNOWN:
-        return found.facts.last_verdict
-    return iam.verdict
+    return None if iam is None or iam.verdict is IamVerdict.UNKNOWN else iam.verdict
 
 
 def _complete_scopes(survey: Survey) -> frozenset[Scope]:
@@ -166,22 +187,26 @@ def _complete_scopes(survey: Survey) -> frozenset[Scope]:
 
 
 def _gone(survey: Survey) -> tuple[Arn, ...]:
-    """Remembered caches that a complete scan no longer shows and nothing is registered for."""
+    """Remembered caches that a complete scan no longer shows, or that are configured no more, and
+    nothing is registered for."""
     complete = _complete_scopes(survey)
+    targets = survey.situation.targets
     kept = survey.arns_found | survey.registry.ours.keys()
     return tuple(
         arn
         for arn, cache in survey.situation.memory.caches.items()
-        if cache.scope in complete and arn not in kept
+        if arn not in kept
+        and (cache.scope in complete or targets.standing(cache.scope) is Standing.OUT_OF_SCOPE)
     )
 
 
 def _forgotten(survey: Survey, items: tuple[Item, ...]) -> tuple[ResourceName, ...]:
-    """Remembered registrations that are not listed, although their scope was read to its end.
+    """Remembered registrations that are not listed, although their scope was read to its end, or
+    is configured no more: nothing will make them anew.
 
     One whose name turned out to be taken unseen stays: the role may merely not show it.
     """
-    complete = _complete_scopes(survey)
+    complete, targets = _complete_scopes(survey), survey.situation.targets
     ours = {owned.database.name for owned in survey.registry.ours.values()}
     standing = ours | {item.name for item in items if item.applied}
     unseen = {item.name for item in items if item.reason is Reason.NAME_TAKEN_UNSEEN}
@@ -191,7 +216,7 @@ def _forgotten(survey: Survey, items: tuple[Item, ...]) -> tuple[ResourceName, .
         if name not in standing
         and name not in unseen
         and (parsed := parse_cache_arn(registration.arn)) is not None
-        and parsed.scope in complete
+        and (parsed.scope in complete or targets.standing(parsed.scope) is Standing.OUT_OF_SCOPE)
     )
 
 

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from discovery.enrollment.ownership import parse_cache_arn
 from discovery.enrollment.shard import Shard
 from discovery.model import AccountId, Region, Scanned, Scope
 from matchers.selectors import Pattern
+from state.records import Memory
 
 
 class Standing(Enum):
@@ -56,7 +58,7 @@ class RegionList:
     listed: frozenset[Region]
     """Named literally, or taken by a glob from the list of enabled regions."""
     complete: bool
-    """False when a glob waits for a list of enabled regions that was not read."""
+    """False when a glob waits for a list of enabled regions that was not read in this run."""
     globs: tuple[str, ...] = ()
     """Set when the account could not be entered: its failed entry stands for every region that
     one of these could take."""
@@ -104,3 +106,13 @@ def result_for(scope: Scope, results: Mapping[Scope, Scanned]) -> Scanned | None
     """What came of a scope in this run: its own result, else that of its account, which could
     not be entered."""
     return results.get(scope) or results.get(Scope(scope.account_id, None))
+
+
+def registered_regions(memory: Memory) -> Mapping[AccountId, frozenset[Region]]:
+    """The regions of each account in which something of ours is remembered as registered."""
+    arns = (parse_cache_arn(registration.arn) for registration in memory.registrations.values())
+    found: dict[AccountId, set[Region]] = {}
+    for arn in arns:
+        if arn is not None:
+            found.setdefault(arn.account_id, set()).add(arn.region)
+    return {account_id: frozenset(regions) for account_id, regions in found.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from discovery.codes import IamVerdict
 from discovery.model import AccountId, Arn, Region, Scope, Tags
-from state.records import RememberedCache, ScopeMemory
+from state.records import RememberedCache, RememberedRegions, ScopeMemory, SweepOutcome
 from state.store import Store, read_memory
 from tests.unit.state.values import START, cache_of, outcome_of, scope_of
 
@@ -60,14 +60,45 @@ def scopes(draw: st.DrawFn) -> ScopeMemory:
         last_complete_at=draw(st.none() | instants),
         failing_since=draw(st.none() | instants),
         message=draw(texts),
+        failures=draw(st.integers(0, 9)),
     )
 
 
+regions = st.builds(
+    RememberedRegions,
+    account_id=st.sampled_from([scope.account_id for scope in SCOPES]),
+    regions=st.frozensets(st.sampled_from(["eu-central-1", "us-east-1", "sa-east-1"])),
+    read_at=instants,
+)
+
+
+@dataclass
+class Found:
+    """What one sweep of a course leaves behind."""
+
+    scopes: list[ScopeMemory]
+    caches: list[RememberedCache]
+    gone: list[int]
+    """Picks among the caches that are known by then."""
+    forgotten: list[Scope]
+    regions: list[RememberedRegions]
+
+    def outcome(self, number: int, gone: tuple[Arn, ...] = ()) -> SweepOutcome:
+        outcome = outcome_of(
+            number, caches=tuple(self.caches), scopes=tuple(self.scopes), gone=gone
+        )
+        forgotten = {*self.forgotten} - {scope.scope for scope in self.scopes}
+        return replace(outcome, scopes_forgotten=tuple(forgotten), regions_read=tuple(self.regions))
+
+
 sweeps = st.lists(
-    st.tuples(
-        st.lists(scopes(), max_size=5, unique_by=lambda scope: scope.scope),
-        st.lists(caches(), max_size=8, unique_by=lambda cache: cache.arn),
-        st.lists(st.integers(0, 19), max_size=3),
+    st.builds(
+        Found,
+        scopes=st.lists(scopes(), max_size=5, unique_by=lambda scope: scope.scope),
+        caches=st.lists(caches(), max_size=8, unique_by=lambda cache: cache.arn),
+        gone=st.lists(st.integers(0, 19), max_size=3),
+        forgotten=st.lists(st.sampled_from(SCOPES), max_size=2),
+        regions=st.lists(regions, max_size=2, unique_by=lambda each: each.account_id),
     ),
     max_size=6,
 )
@@ -83,37 +114,34 @@ def empty_store() -> Iterator[tuple[Path, Store]]:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sweeps)
-def test_memory_is_what_was_recorded(
-    course: list[tuple[list[ScopeMemory], list[RememberedCache], list[int]]],
-) -> None:
+def test_memory_is_what_was_recorded(course: list[Found]) -> None:
     known: dict[Arn, RememberedCache] = {}
     where: dict[Scope, ScopeMemory] = {}
+    lists: dict[AccountId, RememberedRegions] = {}
     with empty_store() as (path, store):
-        for number, (found_scopes, found_caches, picks) in enumerate(course):
+        for number, found in enumerate(course):
             arns = sorted(known)
-            gone = tuple({arns[pick % len(arns)] for pick in picks} if arns else ())
-            store.record(
-                outcome_of(
-                    number, caches=tuple(found_caches), scopes=tuple(found_scopes), gone=gone
-                )
-            )
-            known |= {cache.arn: cache for cache in found_caches}
+            gone = tuple({arns[pick % len(arns)] for pick in found.gone} if arns else ())
+            outcome = found.outcome(number, gone)
+            store.record(outcome)
+            known |= {cache.arn: cache for cache in found.caches}
             known = {arn: cache for arn, cache in known.items() if arn not in gone}
-            where |= {scope.scope: scope for scope in found_scopes}
+            where |= {scope.scope: scope for scope in found.scopes}
+            where = {at: scope for at, scope in where.items() if at not in outcome.scopes_forgotten}
+            lists |= {each.account_id: each for each in found.regions}
             memory = store.memory()
             assert memory.caches == known
             assert memory.scopes == where
+            assert memory.regions == lists
         assert read_memory(path) == store.memory()
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sweeps)
-def test_recording_the_same_sweep_again_changes_only_its_count(
-    course: list[tuple[list[ScopeMemory], list[RememberedCache], list[int]]],
-) -> None:
+def test_recording_the_same_sweep_again_changes_only_its_count(course: list[Found]) -> None:
     with empty_store() as (_, store):
-        for number, (found_scopes, found_caches, _gone) in enumerate(course):
-            outcome = outcome_of(number, caches=tuple(found_caches), scopes=tuple(found_scopes))
+        for number, found in enumerate(course):
+            outcome = found.outcome(number)
             store.record(outcome)
             once = store.memory()
             store.record(outcome)

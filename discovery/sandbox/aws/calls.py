@@ -1,6 +1,6 @@
 """What was asked of the sandbox, for tests to read."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +31,7 @@ class CallLog:
 
     def __init__(self, capacity: int = 100_000) -> None:
         self._calls: deque[Call] = deque(maxlen=capacity)
+        self._tally: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[Call]:
         return iter(tuple(self._calls))
@@ -41,10 +42,17 @@ class CallLog:
     def add(self, call: Call) -> None:
         """`call` is the latest."""
         self._calls.append(call)
+        self._tally[f"{call.service}:{call.operation}"] += 1
 
     def clear(self) -> None:
         """No call was made."""
         self._calls.clear()
+        self._tally.clear()
+
+    @property
+    def tally(self) -> Mapping[str, int]:
+        """How many calls there were of each `service:Operation`, those forgotten included."""
+        return dict(self._tally)
 
     def of(
         self,

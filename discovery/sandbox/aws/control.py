@@ -35,6 +35,7 @@ class Controls:
         self._routes: Mapping[tuple[str, str], Reply] = {
             ("GET", "state"): lambda _: self.state(),
             ("GET", "calls"): lambda _: self._recent_calls(),
+            ("GET", "tally"): lambda _: {"tally": self._calls.tally},
             ("DELETE", "calls"): lambda _: self._forget_calls(),
             ("GET", "faults"): lambda _: {"faults": self._listed_faults()},
             ("POST", "faults"): self._add_fault,

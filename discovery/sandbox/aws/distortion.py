@@ -74,9 +74,10 @@ def _with_arns_of(value: Any, old: str, new: str) -> Any:
     return value
 
 
-def broken(answer: Answer, struck: tuple[Fault, ...]) -> Outcome:
-    """The answer, and what the faults that struck do to it on its way."""
-    outcome = Outcome(answer, delay_s=sum(f.delay_s for f in struck if f.effect is Effect.LATENCY))
+def broken(answer: Answer, struck: tuple[Fault, ...], *, away_s: float) -> Outcome:
+    """The answer, and what the faults that struck do to it on its way of `away_s` seconds."""
+    slowed_s = sum(fault.delay_s for fault in struck if fault.effect is Effect.LATENCY)
+    outcome = Outcome(answer, delay_s=away_s + slowed_s)
     for fault in struck:
         match fault.effect:
             case Effect.HTML:

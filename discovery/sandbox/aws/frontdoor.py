@@ -7,6 +7,7 @@ import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from discovery.sandbox.aws.auth import Claim, authenticate, claim_of
@@ -29,6 +30,7 @@ from discovery.sandbox.aws.models import (
     service_model,
 )
 from discovery.sandbox.aws.paging import TokenMint
+from discovery.sandbox.aws.permissions import check_permission
 from discovery.sandbox.aws.services.catalogue import SERVICES
 from discovery.sandbox.aws.services.service import Ask, Given, Service
 from discovery.sandbox.aws.validation import check
@@ -59,10 +61,17 @@ class _Progress:
 class FrontDoor:
     """Answers requests on behalf of a world."""
 
-    def __init__(self, world: World, faults: FaultBoard, calls: CallLog) -> None:
+    def __init__(
+        self,
+        world: World,
+        faults: FaultBoard,
+        calls: CallLog,
+        latencies: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
         self._world = world
         self._faults = faults
         self._calls = calls
+        self._latencies = latencies
         self._mint = TokenMint()
 
     def open(self, request: Request) -> Outcome:
@@ -83,7 +92,8 @@ class FrontDoor:
             _LOG.exception("the sandbox failed on %s %s", service.name, progress.operation)
             error = spelled(Refused(Refusal.INTERNAL), service, protocol)
             answer = _error_answer(service, protocol, error, request_id)
-        outcome = broken(answer, progress.struck)
+        away_s = self._latencies.get(claim.region, 0.0)
+        outcome = broken(answer, progress.struck, away_s=away_s)
         self._log(progress, error.code if error else outcome.ending)
         return outcome
 
@@ -117,6 +127,14 @@ class FrontDoor:
         struck = progress.struck = self._strike(service, key, progress)
         _raise_faults(struck, members)
         self._check_region(key, claim.region)
+        check_permission(
+            self._world.account(key.account_id),
+            key,
+            service=service.name,
+            operation=name,
+            region=claim.region,
+            members=members,
+        )
         if name not in service.operations:
             raise Refused(Refusal.UNKNOWN_ACTION, f"the sandbox does not have operation {name}")
         unchecked = service.unchecked.get(name, frozenset())

@@ -5,9 +5,10 @@ import ipaddress
 import socket
 import struct
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
+from types import MappingProxyType
 
 from aiohttp import web
 
@@ -27,11 +28,18 @@ _RESET_AT_CLOSE = struct.pack("ii", 1, 0)
 class SimulatedAws:
     """A world behind AWS's wire formats, with its faults and the log of what was asked."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(
+        self,
+        world: World,
+        *,
+        latencies: Mapping[str, float] = MappingProxyType({}),
+        calls: CallLog | None = None,
+    ) -> None:
+        """`latencies`: how long a call to a region takes at least, in seconds."""
         self.world = world
         self.faults = FaultBoard()
-        self.calls = CallLog()
-        self._front_door = FrontDoor(world, self.faults, self.calls)
+        self.calls = calls or CallLog()
+        self._front_door = FrontDoor(world, self.faults, self.calls, latencies)
         self._controls = Controls(world, self.faults, self.calls)
 
     @asynccontextmanager

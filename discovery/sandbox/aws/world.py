@@ -1,12 +1,16 @@
 """The simulated cloud: accounts with their regions, roles and keys."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from typing import Any
 
 from discovery.sandbox.aws.clock import Clock, SteppableClock, wall_clock
 from discovery.sandbox.aws.geography import PARTITIONS, Partition
+from discovery.sandbox.aws.iam import Statement, statements_of
 from discovery.sandbox.aws.keys import Key, KeyRing, new_id, new_secret
 from discovery.sandbox.aws.lifecycle import Pace
+from discovery.sandbox.aws.organization import Organization
+from discovery.sandbox.aws.rates import TokenBuckets
 from discovery.sandbox.aws.region import Place, Region
 from discovery.sandbox.aws.values import Role
 
@@ -21,6 +25,8 @@ class Account:
         self.partition = partition
         self.enabled: set[str] = set()
         self.roles: dict[str, Role] = {}
+        self.policies: dict[str, tuple[Statement, ...]] = {}
+        """What users and roles may do, by ARN. One that is not here may do everything."""
         self._regions: dict[str, Region] = {}
         self._world = world
         for region in regions:
@@ -32,7 +38,8 @@ class Account:
             raise KeyError(f"region {name} is not enabled for account {self.id}")
         if name not in self._regions:
             place = Place(self.partition, self.id, name, self._world.clock, self._world.pace)
-            self._regions[name] = Region(place)
+            region = self._regions[name] = Region(place)
+            self._world.furnish(region)
         return self._regions[name]
 
     @property
@@ -63,6 +70,15 @@ class Account:
         self.roles[name] = role
         return role
 
+    def allow(self, principal_arn: str, *documents: Mapping[str, Any]) -> None:
+        """The user or role may do what these policies say, and nothing else from now on.
+
+        Raises: ValueError for a policy that cannot be judged here.
+        """
+        self.policies[principal_arn] = tuple(
+            statement for document in documents for statement in statements_of(document)
+        )
+
     def add_key(
         self,
         user: str = "agent",
@@ -88,15 +104,27 @@ class Account:
 class World:
     """Every account, key and session; time passes for all of them together."""
 
-    def __init__(self, clock: Clock = wall_clock, *, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock = wall_clock,
+        *,
+        pace: Pace | None = None,
+        furnish: Callable[[Region], None] = lambda _: None,
+    ) -> None:
         self.clock = SteppableClock(clock)
         """What resources live by: statuses, the tag index's lag, page tokens' lives."""
         self.front_door = SteppableClock()
         """What signatures and sessions are judged by. It follows the machine's clock, as clients
         do, so that `clock` can be stepped or stand still without every request being refused."""
         self.pace = pace or Pace()
+        self.furnish = furnish
+        """Called with every region when somebody first asks there or places something."""
         self.keys = KeyRing()
         self.accounts: dict[str, Account] = {}
+        self.organization: Organization | None = None
+        """The organization that accounts may be in; None: there is none."""
+        self.rates = TokenBuckets()
+        """How much of each published rate is left, by `clock`."""
 
     def account(
         self, account_id: str, *, regions: Iterable[str] | None = None, partition: str = "aws"
@@ -113,6 +141,12 @@ class World:
                 world=self,
             )
         return self.accounts[account_id]
+
+    def organize(self, management: str) -> Organization:
+        """There is an organization, and so far only its management account is in it."""
+        partition = self.account(management).partition.name
+        self.organization = Organization(management, partition=partition, clock=self.clock)
+        return self.organization
 
     def expire_sessions(self) -> int:
         """Every session that AssumeRole handed out has expired; answers how many."""

@@ -14,6 +14,7 @@ from botocore.loaders import create_loader
 from botocore.retries.standard import ExponentialBackoff
 
 from discovery.aws.cloud import Cloud, open_cloud
+from discovery.aws.pacing import Pacing
 from discovery.config.aws import Aws
 from discovery.config.secrets import Secret, resolve_external_id
 from discovery.enrollment.targets import Part
@@ -23,7 +24,7 @@ from discovery.sandbox.aws.region import Region as SandboxRegion
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World
 from discovery.scan import OnProgress, Scan, scan
-from state.records import RememberedCache
+from state.records import Memory, RememberedCache
 
 HUB = "111111111111"
 MEMBER = "222222222222"
@@ -43,8 +44,9 @@ class Site:
         self.aws = aws
         self.url = url
         self.hub = aws.world.account(HUB)
-        self.entries: list[dict[str, str]] = [{"id": HUB}]
+        self.entries: list[dict[str, object]] = [{"id": HUB}]
         self.environ: dict[str, str] = {}
+        self.pacing = Pacing()
 
     def member(self, account_id: str = MEMBER, *, external_id: str | None = None) -> None:
         """An account whose role trusts the agent's, and its entry in the configuration."""
@@ -69,7 +71,10 @@ class Site:
 
     @asynccontextmanager
     async def cloud(self, **changes: object) -> AsyncIterator[Cloud]:
-        async with open_cloud(self.settings(**changes), resolve=self._resolve, clock=now) as cloud:
+        settings = self.settings(**changes)
+        async with open_cloud(
+            settings, resolve=self._resolve, clock=now, pacing=self.pacing
+        ) as cloud:
             yield cloud
 
     async def scan(
@@ -77,7 +82,9 @@ class Site:
         *,
         part: Part = Part(),
         remembered: Mapping[Arn, RememberedCache] | None = None,
+        memory: Memory | None = None,
         users: bool = True,
+        backs_off: bool = False,
         on_progress: OnProgress | None = None,
         **changes: object,
     ) -> Scan:
@@ -85,8 +92,9 @@ class Site:
             return await scan(
                 cloud,
                 part=part,
-                remembered=remembered or {},
+                memory=memory or Memory(caches=remembered or {}),
                 users=users,
+                backs_off=backs_off,
                 on_progress=on_progress,
             )
 

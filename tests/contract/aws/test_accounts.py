@@ -39,7 +39,7 @@ async def test_no_accounts_configured_is_the_agents_own(site: Site) -> None:
     site.place().add_cache("mine")
     async with open_cloud(Aws(), resolve=_never, clock=now) as cloud:
         assert list(cloud.accounts.entries) == [HUB]
-        assert cloud.accounts.complete
+        assert cloud.accounts.organizations == ()
 
 
 async def test_no_credentials(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,11 +214,3 @@ async def test_an_external_id_is_in_no_value_that_prints(site: Site) -> None:
         account = await cloud.accounts.enter(AccountId(MEMBER))
         assert "sesame" not in repr((cloud, account, account.session(Region(HOME))))
     gc.collect()
-
-
-async def test_an_organization_that_is_not_listed_leaves_the_account_list_open(site: Site) -> None:
-    accounts = [*site.entries, {"organization": {"role_name": "cachemuster"}}]
-    found = await site.scan(accounts=accounts)
-    assert isinstance(result_of(found), Complete)
-    elsewhere = found.targets.standing(Scope(AccountId(MEMBER), Region(HOME)))
-    assert elsewhere is Standing.TARGETS_UNKNOWN

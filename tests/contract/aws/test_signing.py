@@ -98,7 +98,7 @@ async def test_one_assumed_role_for_fifty_at_once(site: Site) -> None:
 async def test_requests_name_the_program_and_wait_no_longer_than_said(site: Site) -> None:
     async with open_clients(None, pool=7) as clients:
         config = (await clients.get("sts", HOME)).meta.config
-    assert f"cachemuster/{metadata.version('cachemuster')}" in config.user_agent_extra
+    assert f"cachemuster/{metadata.version('cachemuster')}" in config.user_agent
     assert (config.connect_timeout, config.read_timeout) == (5, 20)
     assert config.max_pool_connections == 7
     assert config.retries == {"mode": "standard", "total_max_attempts": 3}

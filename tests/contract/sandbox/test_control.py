@@ -127,3 +127,14 @@ def test_other_doors(cloud: Cloud) -> None:
     status, answer = send(cloud, "GET", "nonsense")
     assert status == 404
     assert "POST /_sandbox/faults" in answer["error"]
+
+
+def test_the_tally_counts_what_was_asked_until_it_is_cleared(cloud: Cloud) -> None:
+    for _ in range(3):
+        cloud.client("elasticache").describe_users()
+    cloud.client("sts").get_caller_identity()
+    assert send(cloud, "GET", "tally")[1] == {
+        "tally": {"elasticache:DescribeUsers": 3, "sts:GetCallerIdentity": 1}
+    }
+    send(cloud, "DELETE", "calls")
+    assert send(cloud, "GET", "tally")[1] == {"tally": {}}

@@ -7,13 +7,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 
 from discovery.sandbox.aws.faults import Effect, Fault
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World
-from tests.contract.sandbox.cloud import REGION, Cloud, running
+from tests.contract.sandbox.cloud import HUB, REGION, Cloud, running
 
 
 def test_a_port_that_is_taken() -> None:
@@ -83,3 +84,25 @@ def test_many_accounts_at_once_get_their_own_answers(cloud: Cloud) -> None:
     with ThreadPoolExecutor(8) as threads:
         for number, found in zip(accounts * 5, threads.map(names, accounts * 5), strict=True):
             assert found == [f"cache-{number}"]
+
+
+def test_a_call_takes_as_long_as_its_region_is_away() -> None:
+    world = World()
+    key = world.account(HUB).add_key("agent")
+    aws = SimulatedAws(world, latencies={"eu-west-1": 0.3})
+    taken = {}
+    with aws.serve_in_thread() as url:
+        for region in ("eu-west-1", "us-east-1"):
+            client = boto3.client(
+                "sts",
+                region_name=region,
+                endpoint_url=url,
+                aws_access_key_id=key.access_key_id,
+                aws_secret_access_key=key.secret,
+            )
+            client.get_caller_identity()
+            started_s = time.perf_counter()
+            client.get_caller_identity()
+            taken[region] = time.perf_counter() - started_s
+            client.close()
+    assert taken["eu-west-1"] >= 0.3 > taken["us-east-1"]

@@ -13,8 +13,11 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from state.errors import Corrupt, Locked, NewerSchema, StateError, Unwritable
-from state.migrations import STATE_FILE, migrations
+from state.migrations import STATE_FILE, m0001_first, migrations
+from state.queries import TICK
+from state.recording import put_fact
 from state.records import Outcome
+from state.rows import instant
 from state.sqlite import FileKind, open_writer, read
 from state.store import Store, read_memory
 from tests.contract.state.conftest import ROOT
@@ -101,7 +104,7 @@ def test_a_newer_file_is_refused(path: Path, opener: Opener) -> None:
     connection.execute("PRAGMA user_version = 9")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(NewerSchema, match=r"schema 9, this program knows 1.*upgrade"):
+    with pytest.raises(NewerSchema, match=r"schema 9, this program knows 2.*upgrade"):
         opener(path)
     assert path.read_bytes() == before
 
@@ -281,10 +284,29 @@ def test_the_version_is_the_number_of_migrations(path: Path) -> None:
     Store.open(path).close()
     connection = sqlite3.connect(path)
     database = Database(connection)
-    assert [each.name for each in migrations.applied(database)] == ["m0001_first"]
+    assert [each.name for each in migrations.applied(database)] == ["m0001_first", "m0002_fleet"]
     assert migrations.pending(database) == []
     assert len(migrations.applied(database)) == STATE_FILE.version
     connection.close()
+
+
+def test_a_file_of_the_first_version_keeps_its_scopes(path: Path) -> None:
+    first = Migrations("cachemuster.state")
+    first(name="m0001_first")(m0001_first)
+    old = FileKind("state file", STATE_FILE.application_id, first, 1, "Restore.")
+    database = open_writer(path, old)
+    put_fact(database, TICK, instant(START))
+    for number, failing_since in ((1, None), (2, instant(START))):
+        database.execute(
+            "INSERT INTO scopes VALUES (?, '', '=', '=', ?, 'failed', 'DENIED', '', 1, '=')",
+            [f"{number:012d}", failing_since],
+        )
+    database.close()
+    assert [scope.failures for scope in read_memory(path).scopes.values()] == [0, 1]
+    Store.open(path).close()
+    memory = read_memory(path)
+    assert [scope.failures for scope in memory.scopes.values()] == [0, 1]
+    assert memory.regions == {}
 
 
 def two_versions() -> tuple[FileKind, FileKind]:

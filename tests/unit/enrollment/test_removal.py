@@ -126,7 +126,7 @@ def test_new_matchers_start_the_count_again(reason: Reason) -> None:
     ruling = ruled(reason, miss(LIVE, reason, scans=9), known=CHANGED)
     assert outcome(ruling) == WAITING
     assert ruling.missed == Missed(scans=1, since=NOW)
-    assert "matchers or name rules have just changed" in ruling.message
+    assert "matchers or name rules have changed since the last sweep" in ruling.message
 
 
 def test_new_matchers_hold_even_when_one_scan_is_enough() -> None:

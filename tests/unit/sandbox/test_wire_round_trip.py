@@ -79,7 +79,7 @@ def test_requests(service: str, operation: str, data: st.DataObject) -> None:
     if isinstance(body, dict):
         body = encoded(body)
     headers = {name.lower(): value for name, value in sent["headers"].items()}
-    request = Request("POST", "/", headers, body)
+    request = Request(sent["method"], sent["url_path"], headers, body)
     assert protocol.operation(request) == operation
     assert protocol.read(request, model) == given_members
 

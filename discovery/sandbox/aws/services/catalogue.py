@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 
 from discovery.sandbox.aws.services import (
+    account,
     ec2,
     elasticache,
     elasticache_caches,
     elasticache_groups,
     elasticache_tags,
     elasticache_users,
+    organizations,
     sts,
     tagging,
 )
@@ -19,6 +21,13 @@ _OPERATIONS = (elasticache_caches, elasticache_groups, elasticache_tags, elastic
 
 SERVICES: Mapping[str, Service] = {
     service.signing_name: service
-    for service in (ec2.service, elasticache.service, sts.service, tagging.service)
+    for service in (
+        account.service,
+        ec2.service,
+        elasticache.service,
+        organizations.service,
+        sts.service,
+        tagging.service,
+    )
 }
 """Services by the name in a signature's credential scope."""

@@ -6,6 +6,7 @@ from discovery.sandbox.aws.wire.ec2 import Ec2Protocol
 from discovery.sandbox.aws.wire.json import JsonProtocol
 from discovery.sandbox.aws.wire.message import WireProtocol
 from discovery.sandbox.aws.wire.query import QueryProtocol
+from discovery.sandbox.aws.wire.rest_json import RestJsonProtocol
 
 
 def protocol_of(model: ServiceModel) -> WireProtocol:
@@ -17,5 +18,7 @@ def protocol_of(model: ServiceModel) -> WireProtocol:
             return Ec2Protocol()
         case "json":
             return JsonProtocol(model.metadata.get("jsonVersion", "1.1"))
+        case "rest-json":
+            return RestJsonProtocol(model)
         case other:
             raise ValueError(f"the sandbox does not speak {other}")

@@ -1,0 +1,134 @@
+"""The accounts of an AWS Organization, read page by page.
+
+An account is given only on positive evidence: it was listed, active, in a unit that is taken, and
+nothing that is left out lies on its path. So what was read before a failure can be scanned.
+Source: reference aws-elasticache §1.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from dataclasses import replace
+
+from discovery.aws.faults import AwsFault, Fault, nonsense
+from discovery.aws.session import Answer, Session
+from discovery.codes import ScopeReason
+from discovery.config.aws import Organization
+from discovery.model import AccountId
+
+ACCOUNTS = "organizations:ListAccounts"
+ACCOUNTS_IN = "organizations:ListAccountsForParent"
+UNITS_IN = "organizations:ListOrganizationalUnitsForParent"
+ROOTS = "organizations:ListRoots"
+
+_TOKEN = ("NextToken", "NextToken")
+_ACTIVE = "ACTIVE"
+_NO_SUCH_PARENT = "ParentNotFoundException"
+
+_Page = Sequence[Answer]
+
+_ADVICE = {
+    "AccessDeniedException": "only the management account of an organization and its delegated "
+    "administrators may list it: run the agent with credentials of one of them",
+    "AWSOrganizationsNotInUseException": "the agent's account is in no organization: run it with "
+    "credentials of the management account, or list the accounts one by one",
+    _NO_SUCH_PARENT: "correct include_ous: the organization has no such unit",
+}
+
+
+async def list_members(
+    session: Session, organization: Organization
+) -> AsyncGenerator[tuple[AccountId, ...], None]:
+    """The active accounts that the entry stands for, as they are read; some pages are empty.
+
+    Raises: AwsFault when the list ends early; the accounts given until then belong to it.
+    """
+    left_out = frozenset(organization.exclude_accounts)
+    try:
+        async for page in _pages(session, organization):
+            active = (_account_id(entry, session) for entry in page if _is_active(entry, session))
+            yield tuple(account_id for account_id in active if account_id not in left_out)
+    except AwsFault as error:
+        raise AwsFault(_explained(error.fault)) from error
+
+
+def _pages(session: Session, organization: Organization) -> AsyncIterator[_Page]:
+    if organization.include_ous is None and not organization.exclude_ous:
+        return session.pages(ACCOUNTS, "Accounts", _TOKEN)
+    return _walk(session, organization)
+
+
+async def _walk(session: Session, organization: Organization) -> AsyncIterator[_Page]:
+    """The accounts of the taken units and of all below them, unit by unit."""
+    shut = set(organization.exclude_ous)
+    below: list[str] = []
+    if organization.include_ous is None:
+        async for page in session.pages(ROOTS, "Roots", _TOKEN):
+            below.extend(_ids(page, ROOTS, session))
+            yield ()
+    else:
+        # A taken unit may lie below one that is left out; from itself that cannot be seen.
+        async for unit in _below(session, organization.exclude_ous):
+            shut.update(unit)
+            yield ()
+        below.extend(reversed(organization.include_ous))
+    seen: set[str] = set()
+    while below:
+        unit_id = below.pop()
+        if unit_id in shut or unit_id in seen:
+            continue
+        seen.add(unit_id)
+        async for page in session.pages(ACCOUNTS_IN, "Accounts", _TOKEN, ParentId=unit_id):
+            yield page
+        async for page in session.pages(UNITS_IN, "OrganizationalUnits", _TOKEN, ParentId=unit_id):
+            below.extend(_ids(page, UNITS_IN, session))
+            yield ()
+
+
+async def _below(session: Session, units: Iterable[str]) -> AsyncIterator[tuple[str, ...]]:
+    """The units below these, all the way down. One that is not there has nothing below it."""
+    todo, seen = list(units), set[str]()
+    while todo:
+        unit_id = todo.pop()
+        if unit_id in seen:
+            continue
+        seen.add(unit_id)
+        try:
+            pages = session.pages(UNITS_IN, "OrganizationalUnits", _TOKEN, ParentId=unit_id)
+            async for page in pages:
+                found = _ids(page, UNITS_IN, session)
+                todo.extend(found)
+                yield found
+        except AwsFault as error:
+            if error.fault.code != _NO_SUCH_PARENT:
+                raise
+
+
+def _ids(page: _Page, action: str, session: Session) -> tuple[str, ...]:
+    ids = tuple(entry.get("Id") for entry in page)
+    if not all(isinstance(each, str) and each for each in ids):
+        raise nonsense("an entry without an id", action, str(session.scope))
+    return tuple(str(each) for each in ids)
+
+
+def _account_id(entry: Answer, session: Session) -> AccountId:
+    account_id = entry.get("Id")
+    if not (isinstance(account_id, str) and len(account_id) == 12 and account_id.isdecimal()):
+        raise nonsense("an account without an id", ACCOUNTS, str(session.scope))
+    return AccountId(account_id)
+
+
+def _is_active(entry: Answer, session: Session) -> bool:
+    """`State` says it; AWS was to drop the older `Status` in September 2026."""
+    state = entry.get("State") or entry.get("Status")
+    if not isinstance(state, str):
+        raise nonsense("an account without a state", ACCOUNTS, str(session.scope))
+    return state == _ACTIVE
+
+
+def _explained(fault: Fault) -> Fault:
+    advice = _ADVICE.get(fault.code)
+    if advice is None:
+        return fault
+    said = fault.message.rpartition("; ")[0]
+    return replace(fault, reason=ScopeReason.DENIED, message=f"{said}; {advice}")

@@ -1,0 +1,66 @@
+"""Keeps within AWS's published rates by waiting, not by being turned away.
+
+Source: reference aws-elasticache §1.4. They are token buckets of the calling account, which others
+may draw from too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many calls a second, and so many at once when there was none for a while."""
+
+    per_s: float
+    burst: int
+
+
+RATES: Mapping[str, Rate] = {
+    "organizations:ListAccounts": Rate(8, 12),
+    "organizations:ListAccountsForParent": Rate(5, 8),
+    "organizations:ListOrganizationalUnitsForParent": Rate(5, 8),
+    "organizations:ListRoots": Rate(1, 2),
+}
+"""What AWS allows one account, by IAM action."""
+
+_SHARE = 0.9
+_SPARE_CALLS = 1
+"""A tenth of a rate and one call of a burst are left alone: calls arrive less evenly than they
+leave."""
+
+
+class Pacing:
+    """Turns to call, each operation's own. One for a process: AWS counts them together."""
+
+    def __init__(
+        self,
+        *,
+        now_s: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._now_s = now_s
+        self._sleep = sleep
+        self._buckets: dict[str, tuple[float, float]] = {}
+
+    async def turn(self, action: str) -> None:
+        """It is time for one call of this action; at once for one that has no published rate."""
+        rate = RATES.get(action)
+        if rate is None:
+            return
+        wait_s = self._take(action, rate)
+        if wait_s > 0:
+            await self._sleep(wait_s)
+
+    def _take(self, action: str, rate: Rate) -> float:
+        """Takes a token, perhaps one that is still to come, and says in how many seconds."""
+        now_s = self._now_s()
+        burst, per_s = rate.burst - _SPARE_CALLS, rate.per_s * _SHARE
+        level, at_s = self._buckets.get(action, (float(burst), now_s))
+        level = min(float(burst), level + (now_s - at_s) * per_s) - 1.0
+        self._buckets[action] = (level, now_s)
+        return -level / per_s if level < 0 else 0.0

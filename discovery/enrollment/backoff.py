@@ -1,0 +1,66 @@
+"""How long a scope that keeps failing is left alone.
+
+For the service, which comes round every few minutes: a role that nobody has made yet need not be
+tried, and counted by AWS, two hundred times a day. One success, and nothing of it is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from discovery.codes import ScopeReason, ScopeStatus
+from discovery.model import Scope
+from state.records import ScopeMemory
+
+PATIENCE = 3
+"""Failures in a row before the first pause: most troubles are over by then."""
+FIRST_PAUSE = timedelta(minutes=8)
+"""More than one interval of the service, so that the first pause leaves out one sweep."""
+LONGEST_PAUSE = timedelta(minutes=30)
+"""A scope that works again is seen to do so within half an hour, whatever came before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A scope is not asked before `until`."""
+
+    until: datetime
+    since: datetime
+    """When it began to fail."""
+    failures: int
+    reason: ScopeReason
+    """Why it failed last."""
+
+
+def pause_after(failures: int) -> timedelta:
+    """How long nothing is asked after so many failures in a row: none, 8, 16, 30 minutes."""
+    if failures < PATIENCE:
+        return timedelta(0)
+    doublings = min(failures - PATIENCE, 8)  # a scope may fail for years
+    return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
+
+
+def pauses(scopes: Iterable[ScopeMemory], now: datetime) -> Mapping[Scope, Pause]:
+    """The scopes that are not to be asked now. A clock that was set back starts none anew."""
+    found = {each.scope: pause for each in scopes if (pause := _pause(each)) is not None}
+    return {
+        scope: pause
+        for scope, pause in found.items()
+        if pause.until > now >= pause.until - LONGEST_PAUSE
+    }
+
+
+def _pause(memory: ScopeMemory) -> Pause | None:
+    if memory.status is not ScopeStatus.FAILED or memory.reason is None:
+        return None
+    span = pause_after(memory.failures)
+    if not span:
+        return None
+    return Pause(
+        until=memory.last_attempt_at + span,
+        since=memory.failing_since or memory.last_attempt_at,
+        failures=memory.failures,
+        reason=memory.reason,
+    )

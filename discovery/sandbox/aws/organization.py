@@ -1,0 +1,141 @@
+"""An AWS Organization: a tree of units with accounts in it.
+
+Source: reference aws-elasticache.md §1.4 for states, limits and who may read it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from discovery.sandbox.aws.clock import Clock
+from discovery.sandbox.aws.values import NO_MEMBERS
+
+ROOT = "r-ab12"
+
+STATUSES: Mapping[str, str] = {
+    "PENDING_ACTIVATION": "SUSPENDED",
+    "ACTIVE": "ACTIVE",
+    "SUSPENDED": "SUSPENDED",
+    "PENDING_CLOSURE": "PENDING_CLOSURE",
+    "CLOSED": "SUSPENDED",
+}
+"""The older `Status` of an account for each `State`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """An organizational unit; `parent_id` is another one's or the root's."""
+
+    id: str
+    name: str
+    parent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An account's place in the organization."""
+
+    account_id: str
+    parent_id: str
+    name: str
+    state: str
+    joined_at: datetime
+    wire: Mapping[str, object] = field(default_factory=dict)
+    """Members answered in place of the true ones; None leaves a member out."""
+
+
+class Organization:
+    """One organization. Raises KeyError for units and accounts that it does not have."""
+
+    def __init__(self, management: str, *, partition: str, clock: Clock) -> None:
+        self.id = "o-exampleorg1"
+        self.management = management
+        self.partition = partition
+        self.root = ROOT
+        self.units: dict[str, Unit] = {}
+        self.members: dict[str, Member] = {}
+        self.administrators: set[str] = set()
+        """Member accounts that may read the organization as the management account does."""
+        self._clock = clock
+        self._made = 0
+        self.join(management)
+
+    def add_unit(self, name: str, *, parent: str = ROOT) -> str:
+        """A new unit is there; answers its id."""
+        self._check_parent(parent)
+        self._made += 1
+        unit = Unit(f"ou-{ROOT.removeprefix('r-')}-{self._made:08d}", name, parent)
+        self.units[unit.id] = unit
+        return unit.id
+
+    def remove_unit(self, unit_id: str) -> None:
+        """The unit is gone. Raises ValueError while something is in it."""
+        if self.units_in(unit_id) or self.members_in(unit_id):
+            raise ValueError(f"{unit_id} is not empty")
+        del self.units[unit_id]
+
+    def move_unit(self, unit_id: str, parent: str) -> None:
+        """The unit, with all that is below it, is in another place."""
+        self._check_parent(parent)
+        self.units[unit_id] = replace(self.units[unit_id], parent_id=parent)
+
+    def join(
+        self,
+        account_id: str,
+        *,
+        parent: str = ROOT,
+        state: str = "ACTIVE",
+        wire: Mapping[str, object] = NO_MEMBERS,
+    ) -> None:
+        """The account is in the organization."""
+        self._check_parent(parent)
+        name = f"account {account_id}"
+        self.members[account_id] = Member(account_id, parent, name, state, self._clock(), wire)
+
+    def leave(self, account_id: str) -> None:
+        """The account is in the organization no more."""
+        del self.members[account_id]
+        self.administrators.discard(account_id)
+
+    def move(self, account_id: str, parent: str) -> None:
+        """The account is in that unit, or in the root."""
+        self._check_parent(parent)
+        self.members[account_id] = replace(self.members[account_id], parent_id=parent)
+
+    def set_state(self, account_id: str, state: str) -> None:
+        """The account's state is this one of `STATUSES`."""
+        STATUSES[state]
+        self.members[account_id] = replace(self.members[account_id], state=state)
+
+    def delegate(self, account_id: str) -> None:
+        """The member may read the organization."""
+        self.administrators.add(self.members[account_id].account_id)
+
+    def may_read(self, account_id: str) -> bool:
+        """Whether an account may list what is in the organization."""
+        return account_id == self.management or account_id in self.administrators
+
+    def has_parent(self, parent_id: str) -> bool:
+        """Whether that is the root or one of the units."""
+        return parent_id == self.root or parent_id in self.units
+
+    def units_in(self, parent_id: str) -> tuple[Unit, ...]:
+        """The units directly in a unit or in the root."""
+        return tuple(unit for unit in self.units.values() if unit.parent_id == parent_id)
+
+    def members_in(self, parent_id: str) -> tuple[Member, ...]:
+        """The accounts directly in a unit or in the root."""
+        return tuple(each for each in self.members.values() if each.parent_id == parent_id)
+
+    def path(self, parent_id: str) -> tuple[str, ...]:
+        """A unit and everything above it, up to the root."""
+        unit = self.units.get(parent_id)
+        return (parent_id, *self.path(unit.parent_id)) if unit is not None else (parent_id,)
+
+    def arn(self, resource: str) -> str:
+        """The ARN of something in the organization."""
+        return f"arn:{self.partition}:organizations::{self.management}:{resource}"
+
+    def _check_parent(self, parent_id: str) -> None:
+        if not self.has_parent(parent_id):
+            raise KeyError(f"the organization has no unit {parent_id}")

@@ -1,0 +1,67 @@
+"""Which IAM action an operation is, and which resource it is about.
+
+Source: reference aws-elasticache.md §6.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from discovery.sandbox.aws.errors import Refusal, Refused
+from discovery.sandbox.aws.iam import is_allowed
+from discovery.sandbox.aws.keys import Key
+from discovery.sandbox.aws.world import Account
+
+_PREFIXES = {"resourcegroupstaggingapi": "tag"}
+"""IAM's names of services, where they are not the SDK's."""
+
+_NEEDS_NOTHING = frozenset({"sts:GetCallerIdentity"})
+
+_KINDS = (
+    ("ServerlessCache", "serverlesscache", "ServerlessCacheName"),
+    ("UserGroup", "usergroup", "UserGroupId"),
+    ("User", "user", "UserId"),
+)
+"""What an ElastiCache operation is about: a part of its name, the resource type, the member that
+names one. The first that fits."""
+
+
+def check_permission(
+    account: Account,
+    key: Key,
+    *,
+    service: str,
+    operation: str,
+    region: str,
+    members: Mapping[str, Any],
+) -> None:
+    """Nothing happens when the caller may do this; one without any policy may do everything.
+
+    Raises: Refused(DENIED), in AWS's words.
+    """
+    statements = account.policies.get(key.role_arn or key.principal_arn)
+    action = f"{_PREFIXES.get(service, service)}:{operation}"
+    if statements is None or action in _NEEDS_NOTHING:
+        return
+    resource = _resource(account, service, operation, region, members)
+    if not is_allowed(statements, action=action, resource=resource, region=region):
+        raise Refused(
+            Refusal.DENIED,
+            f"User: {key.principal_arn} is not authorized to perform: {action} on resource: "
+            f"{resource} because no identity-based policy allows the {action} action",
+        )
+
+
+def _resource(
+    account: Account, service: str, operation: str, region: str, members: Mapping[str, Any]
+) -> str:
+    if service == "sts":
+        return str(members.get("RoleArn", "*"))
+    if service != "elasticache":
+        return "*"
+    if "ResourceName" in members:
+        return str(members["ResourceName"])
+    for part, kind, member in _KINDS:
+        if part in operation:
+            name = str(members.get(member) or "*").lower()
+            return f"arn:{account.partition.name}:{service}:{region}:{account.id}:{kind}:{name}"
+    return "*"

@@ -1,0 +1,76 @@
+"""Takes the time of one scope and words its result."""
+
+from __future__ import annotations
+
+import asyncio
+
+from discovery.aws.faults import Fault
+from discovery.aws.reading import Reading
+from discovery.codes import ScopeReason
+from discovery.enrollment.backoff import Pause
+from discovery.model import Clock, Complete, Failed, Scope, Skipped
+
+
+class Watch:
+    """Starts when it is made."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.started_at = clock()
+        self._started_s = asyncio.get_running_loop().time()
+
+    def _took_s(self) -> float:
+        return round(asyncio.get_running_loop().time() - self._started_s, 3)
+
+    def complete(self, scope: Scope, reading: Reading, calls: int) -> Complete:
+        return Complete(
+            scope=scope,
+            started_at=self.started_at,
+            duration_s=self._took_s(),
+            calls=calls,
+            message="; ".join(reading.remarks),
+            caches=reading.caches,
+            directory=reading.directory,
+        )
+
+    def failed(self, scope: Scope, fault: Fault, calls: int) -> Failed:
+        return Failed(
+            scope=scope,
+            started_at=self.started_at,
+            duration_s=self._took_s(),
+            calls=calls,
+            message=f"{fault.message}. Nothing registered there is removed or changed",
+            reason=fault.reason,
+        )
+
+    def unlisted(self, scope: Scope, fault: Fault, read: int, calls: int) -> Failed:
+        """The list of an organization's accounts ended early."""
+        return Failed(
+            scope=scope,
+            started_at=self.started_at,
+            duration_s=self._took_s(),
+            calls=calls,
+            message=f"the organization's accounts are not all known: {fault.message}. The {read} "
+            "that were listed are scanned; registrations of all others stay as they are",
+            reason=fault.reason,
+        )
+
+    def not_enabled(self, scope: Scope, calls: int) -> Skipped:
+        return Skipped(
+            scope=scope,
+            started_at=self.started_at,
+            duration_s=self._took_s(),
+            calls=calls,
+            message=f"region {scope.region} is not enabled in account {scope.account_id}",
+            reason=ScopeReason.REGION_NOT_ENABLED,
+        )
+
+    def backing_off(self, scope: Scope, pause: Pause) -> Skipped:
+        return Skipped(
+            scope=scope,
+            started_at=self.started_at,
+            message=f"not asked: it has failed {pause.failures} times in a row since "
+            f"{pause.since:%Y-%m-%d %H:%M} UTC, last with {pause.reason}. It is asked again after "
+            f"{pause.until:%H:%M} UTC, and by a sweep started by hand at once. Nothing registered "
+            "there is removed or changed",
+            reason=ScopeReason.BACKING_OFF,
+        )

@@ -1,0 +1,152 @@
+"""A list of enabled regions serves for a day, but only one read in this run is evidence (R9)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from discovery.codes import ScopeReason
+from discovery.enrollment.targets import Standing
+from discovery.model import (
+    AccountId,
+    Arn,
+    Complete,
+    Database,
+    Failed,
+    Region,
+    ResourceName,
+    Skipped,
+)
+from discovery.sandbox.aws.faults import Effect
+from state.records import Memory, Registration, RememberedRegions
+from tests.contract.aws.conftest import HOME, HUB, Site, now, result_of
+from tests.contract.aws.fleet import standing
+
+EU = ("eu-west-1", "eu-west-2")
+OFF = "eu-south-1"
+"""An opt-in region that the account has not opted in to."""
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+
+
+def remembered(*regions: str, age: timedelta = MINUTE, registered: tuple[str, ...] = ()) -> Memory:
+    """The memory of a state that has read this list, and knows registrations in these regions."""
+    known = RememberedRegions(
+        account_id=AccountId(HUB),
+        regions=frozenset(Region(region) for region in regions),
+        read_at=now() - age,
+    )
+    return Memory(
+        regions={known.account_id: known},
+        registrations={name: _registration(name, region) for name, region in _names(registered)},
+    )
+
+
+def _names(regions: tuple[str, ...]) -> list[tuple[ResourceName, str]]:
+    return [(ResourceName(f"db-{region}"), region) for region in regions]
+
+
+def _registration(name: ResourceName, region: str) -> Registration:
+    return Registration(
+        name=name,
+        arn=Arn(f"arn:aws:elasticache:{region}:{HUB}:serverlesscache:one"),
+        database=Database(name, {}, "", {}),
+        registered_at=now(),
+        updated_at=now(),
+    )
+
+
+def scanned(found: object) -> set[str | None]:
+    return {result.scope.region for result in found.results}  # type: ignore[attr-defined]
+
+
+async def test_a_list_is_read_once_and_handed_on_to_be_remembered(site: Site) -> None:
+    site.hub.enabled = set(EU)
+    found = await site.scan(regions="eu-*")
+    [read] = found.regions_read
+    assert (read.account_id, read.regions) == (HUB, frozenset(EU))
+    again = await site.scan(regions="eu-*", memory=Memory(regions={read.account_id: read}))
+    assert scanned(again) == set(EU)
+    assert again.regions_read == ()
+    assert site.asked("DescribeRegions") == 1
+
+
+async def test_regions_named_in_full_leave_nothing_to_remember(site: Site) -> None:
+    assert (await site.scan(regions=[HOME, OFF])).regions_read == ()
+
+
+@pytest.mark.parametrize(
+    ("age", "asked"),
+    [
+        pytest.param(DAY - MINUTE, 0, id="not-yet-a-day"),
+        pytest.param(DAY + MINUTE, 1, id="a-day"),
+        pytest.param(-DAY, 1, id="from-the-future"),
+    ],
+)
+async def test_a_list_serves_for_a_day(site: Site, age: timedelta, asked: int) -> None:
+    await site.scan(regions="eu-west-*", memory=remembered(*EU, age=age))
+    assert site.asked("DescribeRegions") == asked
+
+
+async def test_an_earlier_list_says_of_no_region_that_it_is_out(site: Site) -> None:
+    found = await site.scan(regions="eu-*", memory=remembered(*EU))
+    assert standing(found, HUB, "eu-west-1") is Standing.IN_RUN
+    assert standing(found, HUB, "eu-west-3") is Standing.TARGETS_UNKNOWN
+    assert standing(found, HUB, "us-east-1") is Standing.TARGETS_UNKNOWN
+
+
+@pytest.mark.parametrize("region", ["eu-west-3", "us-east-1", OFF])
+async def test_a_registration_elsewhere_has_the_list_read_anew(site: Site, region: str) -> None:
+    found = await site.scan(regions="eu-*", memory=remembered(*EU, registered=(region,)))
+    assert site.asked("DescribeRegions") == 1
+    taken = region == "eu-west-3"
+    assert standing(found, HUB, region) is (Standing.IN_RUN if taken else Standing.OUT_OF_SCOPE)
+    assert len(found.regions_read) == 1
+
+
+async def test_a_region_that_says_it_is_off_has_the_list_read_anew(site: Site) -> None:
+    site.hub.disable("eu-west-2")
+    site.hub.enable(OFF)
+    found = await site.scan(regions="eu-*", memory=remembered(*EU))
+    off = result_of(found, HUB, "eu-west-2")
+    assert isinstance(off, Skipped)
+    assert off.reason is ScopeReason.REGION_NOT_ENABLED
+    assert standing(found, HUB, "eu-west-2") is Standing.OUT_OF_SCOPE, "on a list of this run"
+    assert isinstance(result_of(found, HUB, OFF), Complete), "a new one is scanned at once"
+    assert isinstance(result_of(found, HUB, "eu-north-1"), Complete)
+    assert site.asked("DescribeRegions") == 1
+    assert site.asked("DescribeServerlessCaches", region="eu-west-1") == 1
+
+
+async def test_a_region_named_in_full_is_known_to_be_off_for_a_day(site: Site) -> None:
+    found = await site.scan(regions=["eu-west-*", OFF], memory=remembered(*EU))
+    assert isinstance(result_of(found, HUB, OFF), Skipped)
+    assert site.asked("DescribeServerlessCaches", region=OFF) == 0
+    assert standing(found, HUB, OFF) is Standing.TARGETS_UNKNOWN
+
+
+async def test_a_list_that_cannot_be_read_anew_serves_on(site: Site) -> None:
+    site.fault(Effect.DENIED, service="ec2", operation="DescribeRegions")
+    memory = remembered(*EU, registered=("eu-west-3",))
+    found = await site.scan(regions=["eu-*", "us-east-1"], memory=memory)
+    failed = result_of(found, HUB, None)
+    assert isinstance(failed, Failed)
+    assert failed.reason is ScopeReason.REGIONS_UNREADABLE
+    assert scanned(found) == {None, *EU, "us-east-1"}
+    assert standing(found, HUB, "eu-west-2") is Standing.IN_RUN
+    assert standing(found, HUB, "eu-west-3") is Standing.TARGETS_UNKNOWN
+
+
+async def test_but_not_for_longer_than_a_day(site: Site) -> None:
+    site.fault(Effect.DENIED, service="ec2", operation="DescribeRegions")
+    memory = remembered(*EU, age=DAY + MINUTE)
+    found = await site.scan(regions=["eu-*", "us-east-1"], memory=memory)
+    assert scanned(found) == {None, "us-east-1"}
+    assert standing(found, HUB, "eu-west-1") is Standing.TARGETS_UNKNOWN
+
+
+async def test_a_list_that_hangs_serves_on_too(site: Site) -> None:
+    site.fault(Effect.LATENCY, service="ec2", operation="DescribeRegions", delay_s=300.0)
+    memory = remembered(*EU, registered=("eu-west-3",))
+    found = await site.scan(regions="eu-*", memory=memory, scope_timeout="2s")
+    assert scanned(found) == {None, *EU}

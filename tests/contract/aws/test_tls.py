@@ -1,0 +1,171 @@
+"""One TLS context for every client, and nobody trusted who has no certificate for his name."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from discovery.aws import tls
+from discovery.aws.clients import Signer, open_clients, session_of
+from discovery.aws.faults import AwsFault
+from discovery.aws.session import Session
+from discovery.codes import ScopeReason
+from discovery.model import AccountId, Region
+from tests.contract.aws.conftest import HOME, HUB, Site
+
+LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A certificate for 127.0.0.1 that vouches for itself, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "simulated")])
+    at = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(at - timedelta(hours=1))
+        .not_valid_after(at + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(LOOPBACK)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = tmp_path / "server.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    file.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+@pytest.fixture(autouse=True)
+def _contexts_of_this_test() -> Iterator[None]:
+    tls.context.cache_clear()
+    yield
+    tls.context.cache_clear()
+
+
+async def _pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    while data := await source.read(65536):
+        sink.write(data)
+        await sink.drain()
+    sink.close()
+
+
+async def _joined(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str | None, port: int | None
+) -> None:
+    try:
+        there, back = await asyncio.open_connection(host, port)
+        await asyncio.gather(_pipe(reader, back), _pipe(there, writer))
+        back.close()
+    except (ConnectionError, ssl.SSLError):
+        pass
+    finally:
+        writer.close()
+
+
+@asynccontextmanager
+async def encrypted(url: str, bundle: Path) -> AsyncIterator[str]:
+    """What is at `url`, behind TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(bundle)
+    behind = urlsplit(url)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _joined(reader, writer, behind.hostname, behind.port)
+
+    server = await asyncio.start_server(serve, str(LOOPBACK), 0, ssl=context)
+    async with server:
+        yield f"https://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+
+
+@asynccontextmanager
+async def proxy() -> AsyncIterator[str]:
+    """An HTTP proxy that connects whoever asks to whatever he names."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        host, _, port = asked.rpartition(":")
+        await _joined(reader, writer, host, int(port))
+
+    server = await asyncio.start_server(serve, str(LOOPBACK), 0)
+    async with server:
+        yield f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+
+
+@asynccontextmanager
+async def sessions(*regions: str) -> AsyncIterator[list[Session]]:
+    async with open_clients(None, pool=5) as clients:
+        signer = Signer(await session_of(None).get_credentials())
+        yield [
+            Session(
+                account_id=AccountId(HUB),
+                partition="aws",
+                region=Region(region),
+                clients=clients,
+                signer=signer,
+            )
+            for region in regions
+        ]
+
+
+async def test_every_client_shares_the_one_context(
+    site: Site, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[ssl.SSLContext] = []
+    make = tls.create_urllib3_context
+    monkeypatch.setattr(tls, "create_urllib3_context", lambda: made.append(make()) or made[-1])
+    async with encrypted(site.url, bundle) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
+        async with sessions(HOME, "us-east-1", "eu-central-1") as three:
+            for session in three:
+                await session.call("elasticache:DescribeServerlessCaches")
+                await session.call("ec2:DescribeSubnets")
+    assert len(made) == 1
+    assert len(site.aws.calls) == 6
+
+
+@pytest.mark.parametrize("through_proxy", [False, True], ids=["direct", "through-a-proxy"])
+@pytest.mark.parametrize("trusted", [False, True], ids=["unknown", "trusted"])
+async def test_only_a_trusted_certificate_is_talked_to(
+    site: Site,
+    bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    trusted: bool,
+    through_proxy: bool,
+) -> None:
+    if trusted:
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
+    async with encrypted(site.url, bundle) as url, proxy() as between:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        if through_proxy:
+            monkeypatch.setenv("HTTPS_PROXY", between)
+        async with sessions(HOME) as [session]:
+            if trusted:
+                await session.call("sts:GetCallerIdentity")
+            else:
+                with pytest.raises(AwsFault) as raised:
+                    await session.call("sts:GetCallerIdentity")
+                assert raised.value.fault.reason is ScopeReason.UNREACHABLE
+    assert len(site.aws.calls) == (1 if trusted else 0)

@@ -1,0 +1,235 @@
+"""Whatever an organization looks like and wherever its list ends, targets are never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from discovery.aws.clients import Signer
+from discovery.aws.faults import AwsFault
+from discovery.aws.organizations import list_members
+from discovery.aws.session import Session
+from discovery.config.aws import Organization as Entry
+from discovery.enrollment.shard import Shard
+from discovery.enrollment.targets import Part, RegionList, Standing, Targets
+from discovery.model import AccountId, Region, Scope
+from discovery.sandbox.aws.errors import AwsError, Modelled
+from discovery.sandbox.aws.organization import ROOT, STATUSES, Organization
+from discovery.sandbox.aws.paging import PagingFault, TokenMint
+from discovery.sandbox.aws.rates import TokenBuckets
+from discovery.sandbox.aws.services.organizations import service
+from discovery.sandbox.aws.services.service import Ask, Given
+from discovery.sandbox.aws.world import World
+
+HUB = "000000000000"
+HOME = "eu-west-1"
+EPOCH = datetime(2026, 11, 23, tzinfo=UTC)
+_OPERATIONS = {
+    "list_accounts": "ListAccounts",
+    "list_accounts_for_parent": "ListAccountsForParent",
+    "list_organizational_units_for_parent": "ListOrganizationalUnitsForParent",
+    "list_roots": "ListRoots",
+}
+
+
+class Directly:
+    """The sandbox's Organizations as the SDK's client shows it, without a wire in between."""
+
+    def __init__(self, world: World, page_size: int, fails_at: int | None) -> None:
+        self._world = world
+        self._key = world.account(HUB).add_key()
+        self._mint = TokenMint()
+        self._page_size = page_size
+        self._fails_at = fails_at
+        self.calls = 0
+
+    async def get(self, _service: str, _region: str) -> Directly:
+        return self
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        operation = _OPERATIONS[method]
+
+        async def call(**members: Any) -> Any:
+            self.calls += 1
+            if self.calls - 1 == self._fails_at:
+                raise _refusal("ServiceException", "trouble", operation)
+            self._world.rates = TokenBuckets()  # how fast is not what this is about
+            try:
+                answer = service.operations[operation](self._ask(operation, members))
+            except (AwsError, Modelled) as error:
+                code = error.code if isinstance(error, AwsError) else error.shape
+                raise _refusal(code, error.message, operation) from error
+            return {**answer, "ResponseMetadata": {"RequestId": "1"}}
+
+        return call
+
+    def _ask(self, operation: str, members: dict[str, Any]) -> Ask:
+        account = self._world.account(HUB)
+        return Ask(
+            world=self._world,
+            account=account,
+            region=account.region(HOME),
+            key=self._key,
+            operation=operation,
+            given=Given({"MaxResults": self._page_size, **members}),
+            now=EPOCH,
+            mint=self._mint,
+            paging=PagingFault(),
+            acts_as=None,
+        )
+
+
+def _refusal(code: str, message: str, operation: str) -> ClientError:
+    return ClientError(
+        {
+            "Error": {"Code": code, "Message": message},
+            "ResponseMetadata": {"HTTPStatusCode": 400},  # type: ignore[typeddict-item]
+        },
+        operation,
+    )
+
+
+@dataclass
+class Case:
+    """An organization and an entry about it."""
+
+    world: World
+    organization: Organization
+    entry: Entry
+
+    @property
+    def wanted(self) -> set[str]:
+        """By looking at the tree from each account upwards, which is not how it is read."""
+        entry = self.entry
+        return {
+            member.account_id
+            for member in self.organization.members.values()
+            if member.state == "ACTIVE"
+            and member.account_id not in entry.exclude_accounts
+            and not set(self.organization.path(member.parent_id)) & set(entry.exclude_ous)
+            and (
+                entry.include_ous is None
+                or set(self.organization.path(member.parent_id)) & set(entry.include_ous)
+            )
+        }
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    world = World(lambda: EPOCH)
+    organization = world.organize(HUB)
+    places = [ROOT]
+    for number in range(draw(st.integers(0, 8))):
+        places.append(organization.add_unit(f"unit {number}", parent=draw(st.sampled_from(places))))
+    for number in range(1, draw(st.integers(1, 20))):
+        organization.join(
+            f"{number:012d}",
+            parent=draw(st.sampled_from(places)),
+            state=draw(st.sampled_from(["ACTIVE", "ACTIVE", *STATUSES])),
+        )
+    some = st.lists(st.sampled_from(places), min_size=1, max_size=3)
+    accounts = st.lists(st.sampled_from(sorted(organization.members)), max_size=3)
+    entry = Entry.model_validate(
+        {
+            "role_name": "cachemuster",
+            "include_ous": draw(st.none() | some),
+            "exclude_ous": draw(st.just([]) | some),
+            "exclude_accounts": draw(accounts),
+        }
+    )
+    return Case(world, organization, entry)
+
+
+async def listed(
+    case: Case, page_size: int, fails_at: int | None = None
+) -> tuple[list[str], AwsFault | None, int]:
+    """The accounts that the agent reads, what ended the list early, and how often it asked."""
+    client = Directly(case.world, page_size, fails_at)
+    session = Session(
+        account_id=AccountId(HUB),
+        partition="aws",
+        region=Region(HOME),
+        clients=client,  # type: ignore[arg-type]
+        signer=Signer(None),  # type: ignore[arg-type]
+    )
+    found: list[str] = []
+    try:
+        async with aclosing(list_members(session, case.entry)) as pages:
+            async for page in pages:
+                found.extend(page)
+    except AwsFault as fault:
+        return found, fault, client.calls
+    return found, None, client.calls
+
+
+@given(cases(), st.integers(1, 5))
+async def test_the_list_is_what_the_tree_says(case: Case, page_size: int) -> None:
+    found, fault, _ = await listed(case, page_size)
+    assert fault is None
+    assert set(found) == case.wanted
+    assert len(found) == len(set(found)), "no account comes twice"
+
+
+@given(cases(), st.integers(1, 5), st.integers(0, 40))
+async def test_wherever_it_breaks_off_nothing_is_guessed(
+    case: Case, page_size: int, fails_at: int
+) -> None:
+    found, fault, calls = await listed(case, page_size, fails_at)
+    assert set(found) <= case.wanted, "what is left out stays left out"
+    assert (fault is not None) is (calls > fails_at), "a list that was cut short says so"
+    if fault is None:
+        assert set(found) == case.wanted
+
+
+# -- where a scope stands (R9) --------------------------------------------------------------------
+
+ACCOUNTS = [AccountId(f"{number:012d}") for number in range(4)]
+REGIONS = [Region(name) for name in ("eu-west-1", "eu-west-2", "us-east-1")]
+scopes = st.builds(Scope, st.sampled_from(ACCOUNTS), st.none() | st.sampled_from(REGIONS))
+region_lists = st.builds(
+    RegionList,
+    listed=st.frozensets(st.sampled_from(REGIONS)),
+    complete=st.booleans(),
+    globs=st.sampled_from([(), ("eu-*",), ("*",)]),
+)
+parts = st.builds(
+    Part,
+    only=st.lists(scopes, max_size=2).map(tuple),
+    shard=st.none() | st.integers(0, 2).map(lambda index: Shard(index, 3)),
+)
+everything = st.builds(
+    Targets,
+    accounts=st.dictionaries(st.sampled_from(ACCOUNTS), region_lists),
+    accounts_complete=st.booleans(),
+    part=parts,
+)
+
+
+@given(everything, scopes)
+def test_out_of_scope_needs_lists_read_to_their_end(targets: Targets, scope: Scope) -> None:
+    standing = targets.standing(scope)
+    regions = targets.accounts.get(scope.account_id)
+    if standing is Standing.OUT_OF_SCOPE:
+        assert targets.part.covers(scope)
+        assert regions.complete if regions is not None else targets.accounts_complete
+        assert scope not in targets.scopes
+    assert (standing is Standing.NOT_IN_RUN) is (not targets.part.covers(scope))
+    if standing is Standing.TARGETS_UNKNOWN:
+        assert not (regions.complete if regions is not None else targets.accounts_complete)
+    if scope in targets.scopes:
+        assert standing is Standing.IN_RUN
+
+
+@given(everything, scopes)
+def test_a_list_that_was_cut_short_only_ever_holds_back(targets: Targets, scope: Scope) -> None:
+    """Knowing less never makes a removal of what was none."""
+    cut = Targets(accounts=targets.accounts, accounts_complete=False, part=targets.part)
+    before, after = targets.standing(scope), cut.standing(scope)
+    assert after is before or (before, after) == (Standing.OUT_OF_SCOPE, Standing.TARGETS_UNKNOWN)

@@ -1,0 +1,140 @@
+"""A scope that keeps failing backs off under the service, and is back at once when it works."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from datetime import timedelta
+from pathlib import Path
+from unittest.mock import patch
+
+from discovery.cli.edges import swept
+from discovery.cli.interruption import Interruption
+from discovery.codes import ScopeReason, ScopeStatus
+from discovery.model import Skipped
+from discovery.reports.report import Report
+from discovery.sandbox.aws.faults import Effect
+from discovery.sweep import SweepRequest
+from tests.scenarios.tale import FRANKFURT, HUB, LISTING, MEMBER, Tale
+
+TICK_MIN = 5
+REQUEST = SweepRequest(backs_off=True)
+
+
+def tick(tale: Tale, request: SweepRequest = REQUEST) -> Report:
+    """What the service does every few minutes."""
+
+    async def errand() -> Report:
+        path = Path("cachemuster.yaml")
+        return await swept(path, request, Interruption(), None, lock_timeout=timedelta(0))
+
+    tale.later(minutes=TICK_MIN)
+    with (
+        contextlib.chdir(tale.directory),
+        patch.dict(os.environ, {**tale.rig.environment, **tale.environment}, clear=True),
+    ):
+        return asyncio.run(errand())
+
+
+def verdict(report: Report, cache: str) -> str:
+    [item] = [item for item in report.items if item.cache == cache]
+    return f"{item.action.value}/{item.reason.value}"
+
+
+def status(report: Report, account: str, region: str | None) -> str:
+    [one] = [
+        one
+        for one in report.scopes
+        if (one.scope.account_id, one.scope.region) == (account, region)
+    ]
+    return one.status.value
+
+
+def begun(tale: Tale) -> None:
+    """Two accounts with a cache each, registered."""
+    tale.member()
+    tale.cache("orders")
+    tale.cache("ledger", account=MEMBER)
+    report = tick(tale)
+    assert verdict(report, "ledger") == "create/NEW"
+
+
+def test_it_is_left_out_and_shown_with_since_when(tale: Tale) -> None:
+    begun(tale)
+    tale.fault(Effect.DENIED, account=MEMBER, **LISTING)
+    first = tick(tale)
+    assert verdict(first, "ledger") == "held/SCOPE_FAILED"
+    seen = [status(tick(tale), MEMBER, FRANKFURT) for _ in range(8)]
+    assert seen == ["failed"] * 2 + ["skipped", "failed"] + ["skipped"] * 3 + ["failed"]
+    calls = len(tale.aws.calls)
+    resting = tick(tale)
+    [scope] = [one for one in resting.scopes if one.scope.account_id == MEMBER]
+    assert isinstance(scope, Skipped)
+    assert scope.reason is ScopeReason.BACKING_OFF
+    assert resting.failing_since[scope.scope] == first.started_at
+    assert f"since {first.started_at:%Y-%m-%d %H:%M}" in scope.message
+    assert verdict(resting, "ledger") == "held/NOT_IN_RUN"
+    assert verdict(resting, "orders") == "keep/UNCHANGED"
+    asked = [call for call in list(tale.aws.calls)[calls:] if call.account_id == MEMBER]
+    assert asked == [], "nothing was asked there"
+    known = tale.memory.scopes[scope.scope]
+    assert (known.status, known.reason) == (ScopeStatus.FAILED, ScopeReason.DENIED)
+    assert (known.failures, known.failing_since) == (5, first.started_at)
+
+
+def test_a_success_ends_it(tale: Tale) -> None:
+    begun(tale)
+    tale.fault(Effect.DENIED, account=MEMBER, **LISTING)
+    for _ in range(4):
+        tick(tale)
+    tale.healed()
+    assert verdict(tick(tale), "ledger") == "keep/UNCHANGED"
+    tale.fault(Effect.DENIED, account=MEMBER, **LISTING)
+    seen = [status(tick(tale), MEMBER, FRANKFURT) for _ in range(4)]
+    assert seen == ["failed", "failed", "failed", "skipped"], "it counts from nothing"
+
+
+def test_a_sweep_by_hand_sees_it_and_ends_the_pause(tale: Tale) -> None:
+    begun(tale)
+    tale.fault(Effect.DENIED, account=MEMBER, **LISTING)
+    for _ in range(5):
+        tick(tale)
+    assert tale.audit(exits=3).failed_scopes == {f"{MEMBER}/{FRANKFURT}": "DENIED"}
+    tale.healed()
+    assert status(tick(tale), MEMBER, FRANKFURT) == "skipped"
+    assert tale.sweep().verdicts["ledger"] == "keep/UNCHANGED"
+    assert status(tick(tale), MEMBER, FRANKFURT) == "complete"
+
+
+def test_an_account_whose_role_is_gone_is_not_tried_either(tale: Tale) -> None:
+    begun(tale)
+    roles = tale.aws.world.account(MEMBER).roles
+    role = roles.pop("cachemuster")
+    seen = [status(tick(tale), MEMBER, None) for _ in range(4)]
+    assert seen == ["failed"] * 3 + ["skipped"]
+    before = len(tale.aws.calls.of("AssumeRole"))
+    roles["cachemuster"] = role
+    known = set(tale.memory.scopes)
+    tick(tale)
+    assert len(tale.aws.calls.of("AssumeRole")) == before + 1
+    left = known - set(tale.memory.scopes)
+    assert {str(scope) for scope in left} == {MEMBER}, "its own entry is remembered no more"
+    roles.pop("cachemuster")
+    assert status(tick(tale), MEMBER, None) == "failed"
+    assert tale.memory.scopes[next(iter(left))].failures == 1
+
+
+def test_an_organization_that_cannot_be_listed_is_tried_every_time(tale: Tale) -> None:
+    tale.cache("orders")
+    tale.aws.world.organize(HUB)
+    organization = {"organization": {"role_name": "cachemuster"}}
+    tale.configure(aws={**tale.settings["aws"], "accounts": [organization]})
+    tick(tale)
+    tale.fault(Effect.DENIED, service="organizations")
+    for _ in range(5):
+        report = tick(tale)
+        assert status(report, HUB, None) == "failed"
+        assert verdict(report, "orders") == "held/TARGETS_UNKNOWN"
+    tale.healed()
+    assert verdict(tick(tale), "orders") == "keep/UNCHANGED"
