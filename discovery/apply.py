@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, Protocol
 
 import structlog
@@ -21,7 +20,9 @@ from discovery.model import Clock
 from discovery.write import Writer, kind_of
 from discovery.written import Written
 from state.errors import StateError
-from state.records import Intent, IntentKind, Outcome
+from state.journal import Closing
+from state.records import Intent, IntentKind
+from state.sharing import Shared
 
 log = structlog.get_logger()
 
@@ -43,14 +44,8 @@ _ORDER = {
 class Journal(Protocol):
     """Where intents and outcomes are kept; `state.store.Store` is one. Raises: StateError."""
 
-    def begin(self, intent: Intent) -> int:
-        """The intent is durable; returns its number."""
-        ...
-
-    def finish(
-        self, intent_id: int, outcome: Outcome, error: ItemError | None, at: datetime
-    ) -> None:
-        """The outcome is durable."""
+    def write(self, entries: Sequence[Intent | Closing]) -> Sequence[int]:
+        """All entries are durable, or none; the numbers of the intents meant, in their order."""
         ...
 
 
@@ -62,7 +57,7 @@ async def apply(
     group: str,
     sweep_id: str,
     clock: Clock,
-    concurrency: int = 4,
+    concurrency: int = 16,
     sleep: Sleep = asyncio.sleep,
 ) -> tuple[Item, ...]:
     """Every item in the order given, those that write with their outcome.
@@ -79,7 +74,7 @@ async def apply(
     writing = [(place, item) for place, item in enumerate(items) if item.action.writes]
     writing.sort(key=lambda pair: (_ORDER[kind_of(pair[1])], pair[1].sort_key))
     writer = Writer(control_plane, group, sleep)
-    run = _Run(journal, writer, sweep_id, clock, deque(writing))
+    run = _Run(_scribe(journal), writer, sweep_id, clock, deque(writing))
     await run.work(concurrency)
     return tuple(run.outcome(place, item) for place, item in enumerate(items))
 
@@ -88,7 +83,7 @@ async def apply(
 class _Run:
     """The writes of one sweep under way."""
 
-    journal: Journal
+    scribe: Shared[Intent | Closing, int]
     writer: Writer
     sweep_id: str
     clock: Clock
@@ -113,6 +108,7 @@ class _Run:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
+            await self.scribe.close()
 
     def outcome(self, place: int, item: Item) -> Item:
         """The item as it came out; one that writes and did not come to its end has an error."""
@@ -143,7 +139,7 @@ class _Run:
 
     async def _carry_out(self, item: Item) -> Item:
         try:
-            intent_id = await asyncio.to_thread(self.journal.begin, self._intent(item))
+            intent_id = await self.scribe.write(self._intent(item))
         except StateError as error:
             self.journal_trouble = str(error)
             return _failed(item, "STATE", f"not attempted: {error}")
@@ -152,10 +148,9 @@ class _Run:
     async def _acknowledge(self, intent_id: int, written: Written) -> Item:
         if written.outcome is None:
             return written.item
+        closing = Closing(intent_id, written.outcome, written.error, self.clock())
         try:
-            await asyncio.to_thread(
-                self.journal.finish, intent_id, written.outcome, written.error, self.clock()
-            )
+            await self.scribe.write(closing)
         except StateError as error:
             self.journal_trouble = str(error)
             message = f"it was written, but state does not know: {error}"
@@ -179,6 +174,11 @@ class _Run:
             database=item.database,
             at=self.clock(),
         )
+
+
+def _scribe(journal: Journal) -> Shared[Intent | Closing, int]:
+    """The journal's one writer; it writes for all workers that wait for it together."""
+    return Shared(journal.write, is_common=lambda error: isinstance(error, StateError))
 
 
 def _failed(item: Item, code: str, message: str) -> Item:

@@ -214,7 +214,7 @@ class Finding:
     subject: str
     message: str
     repair: tuple[str, ...] = ()
-    """AWS CLI lines in the order to run them."""
+    """AWS CLI lines in the order to run them, with `#` lines that name the account or a choice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from discovery.aws.users import read_directory
 from discovery.codes import Action, Reason
 from discovery.enrollment.item import Item, taken_back
 from discovery.enrollment.ownership import CacheArn, parse_cache_arn
-from discovery.model import UNKNOWN, Cache, Directory, Scope, UnknownType
+from discovery.model import UNKNOWN, Cache, Directory, Scope, Tags, UnknownType
 
 Rejudge = Callable[[Cache, Directory | UnknownType], Reason | None]
 """The reason of a removal that holds for a cache as it is now, None when there is none."""
@@ -108,8 +108,7 @@ class _Proving:
         directory: Directory | UnknownType = UNKNOWN
         cache = _with_scanned_facts(cache, item.found)
         if item.reason in _ON_TAGS:
-            tags = await read_cache_tags(session, cache.arn, self._cloud.clock())
-            cache = replace(cache, tags=tags)
+            cache = replace(cache, tags=await self._tags(session, cache))
         if item.reason is Reason.UNREADY:
             directory = await self._directory(session)
         now = self._rejudge(cache, directory)
@@ -124,10 +123,19 @@ class _Proving:
     async def _ask_rename(self, item: Item, session: Session) -> _Doubt | None:
         if item.found is None:
             return _Doubt("the cache that gives the new name was not found in this scan")
-        tags = await read_cache_tags(session, item.found.arn, self._cloud.clock())
+        if not self._cloud.settings.read_tags:
+            return None  # then names rest on configuration alone, and there is nothing to ask
+        tags = await self._tags(session, item.found)
         if self._rename_holds(replace(item.found, tags=tags)):
             return None
         return _Doubt("its tags have changed since they were scanned")
+
+    async def _tags(self, session: Session, cache: Cache) -> Tags:
+        """Raises: AwsFault. With tags switched off, none: nobody may be allowed to read them."""
+        now = self._cloud.clock()
+        if not self._cloud.settings.read_tags:
+            return Tags({}, now, confirmed=True)
+        return await read_cache_tags(session, cache.arn, now)
 
     async def _directory(self, session: Session) -> Directory:
         """Users and groups of a scope, read anew once however many items rest on them."""

@@ -50,6 +50,27 @@ def lock_path(path: Path) -> Path:
     return real.with_name(real.name + ".lock")
 
 
+def holder_of(path: Path) -> str | None:
+    """Who has the lock at this moment; None when nobody has. Makes no file. Raises: Unwritable."""
+    lock = lock_path(path)
+    try:
+        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Unwritable(
+            f"the lock {lock} cannot be opened: {error.strerror}. This user must be able to"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = _read_holder(descriptor)
+        return str(holder) if holder else "another process"
+    finally:
+        os.close(descriptor)
+    return None
+
+
 @asynccontextmanager
 async def writer_lock(path: Path, *, wait: timedelta, holder: Holder) -> AsyncIterator[None]:
     """The lock of the state file `path` is ours until the context ends.

@@ -15,6 +15,7 @@ from typing import Any
 
 from discovery.aws.caches import check_place
 from discovery.aws.faults import AwsFault, Fault, nonsense
+from discovery.aws.knowledge import Untagged
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
 from discovery.model import Arn, Cache, Tags
@@ -48,9 +49,10 @@ async def read_tags(
     session: Session,
     caches: Iterable[Cache],
     remembered: Mapping[Arn, RememberedCache],
+    untagged: Untagged,
     now: datetime,
 ) -> TagReading:
-    """The tags of these caches, read in this moment.
+    """The tags of these caches, read in this moment; `untagged` ones may have been asked before.
 
     Raises: AwsFault for WRONG_ACCOUNT only.
     """
@@ -63,7 +65,14 @@ async def read_tags(
         for cache in settled
         if cache.arn in bulk
     }
-    singly = await _read_singly(session, (c.arn for c in every if c.arn not in known), now)
+    for cache in settled:
+        if cache.arn not in known and (none := untagged.tags_of(cache, now)) is not None:
+            known[cache.arn] = none
+    rest = tuple(cache for cache in every if cache.arn not in known)
+    singly = await _read_singly(session, (cache.arn for cache in rest), now)
+    for cache in rest:
+        if cache.arn in singly.tags:
+            untagged.note(cache, singly.tags[cache.arn])
     return TagReading({**known, **singly.tags}, singly.faults)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from discovery.aws.caches import check_place
 from discovery.aws.faults import nonsense
-from discovery.aws.session import Session
+from discovery.aws.session import Session, together
 from discovery.model import CacheUser, Directory, UserGroup
 
 GROUPS = "elasticache:DescribeUserGroups"
@@ -22,8 +22,10 @@ async def read_directory(session: Session, now: datetime) -> Directory:
     Raises: AwsFault; half a directory is none.
     """
     token = ("Marker", "Marker")
-    groups = await session.entries(GROUPS, "UserGroups", token, MaxRecords=_PAGE)
-    users = await session.entries(USERS, "Users", token, MaxRecords=_PAGE)
+    groups, users = await together(
+        session.entries(GROUPS, "UserGroups", token, MaxRecords=_PAGE),
+        session.entries(USERS, "Users", token, MaxRecords=_PAGE),
+    )
     return Directory(
         groups={group.group_id: group for group in (_group(entry, session) for entry in groups)},
         users={user.user_id: user for user in (_user(entry, session) for entry in users)},

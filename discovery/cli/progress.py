@@ -1,13 +1,14 @@
-"""How far a scan has come, for a person who waits at a terminal."""
+"""How far a scan has come, for a person who waits at a terminal, or for a log."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
-from rich.console import Console
-
+from discovery.cli.streams import say
 from discovery.reports.sentence import counted
 
 OnProgress = Callable[[int, int, int], None]
@@ -15,16 +16,37 @@ OnProgress = Callable[[int, int, int], None]
 
 
 @contextmanager
-def progress() -> Iterator[OnProgress | None]:
-    """A line on stderr that is gone afterwards; None when nobody watches."""
-    if not sys.stderr.isatty():
-        yield None
-        return
+def progress(every: timedelta | None = None) -> Iterator[OnProgress | None]:
+    """A line on stderr that is gone afterwards; where nobody watches, a line of its own each
+    `every`, or None without one."""
+    if sys.stderr.isatty():
+        with _at_a_terminal() as show:
+            yield show
+    else:
+        yield None if every is None else _now_and_then(every)
+
+
+@contextmanager
+def _at_a_terminal() -> Iterator[OnProgress]:
+    from rich.console import Console  # noqa: PLC0415 - nobody else needs it this early
+
     console = Console(stderr=True, markup=False, highlight=False)
     with console.status("Reading AWS …") as status:
+        yield lambda done, failed, total: status.update(_line(done, failed, total))
 
-        def show(done: int, failed: int, total: int) -> None:
-            unread = f", {failed} unread" if failed else ""
-            status.update(f"Reading AWS: {done} of {counted(total, 'scope')}{unread}")
 
-        yield show
+def _now_and_then(every: timedelta) -> OnProgress:
+    due_s = time.monotonic() + every.total_seconds()
+
+    def show(done: int, failed: int, total: int) -> None:
+        nonlocal due_s
+        now_s = time.monotonic()
+        if now_s >= due_s:
+            due_s = now_s + every.total_seconds()
+            say(_line(done, failed, total))
+
+    return show
+
+
+def _line(done: int, failed: int, total: int) -> str:
+    return f"Reading AWS: {counted(done, 'scope')} done, {failed} failed, {total - done} left"

@@ -51,10 +51,11 @@ def _other_plan(report: Report) -> str:
 
 
 def say_unmatched(only: tuple[Scope, ...], report: Report) -> None:
-    """Every scope of `--only` that the configuration does not lead to is said on stderr."""
+    """Every scope of `--only` that the configuration does not lead to, and that nothing is
+    registered in, is said on stderr."""
     for named in only:
         part = Part(only=(named,))
-        if not any(part.covers(scanned.scope) for scanned in report.scopes):
+        if not any(part.covers(each.scope) for each in (*report.scopes, *report.items)):
             say(f"--only {named} fits no account and region of the configuration.")
 
 

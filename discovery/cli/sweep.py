@@ -15,6 +15,7 @@ from discovery.cli.options import (
     duration,
     shard,
     with_common,
+    with_lock_timeout,
     with_only,
     with_report,
 )
@@ -51,13 +52,13 @@ from discovery.sweep import SweepRequest
 @click.option("--prune", is_flag=True, help="Remove what is out of configuration, too.")
 @click.option("--rebind-state", is_flag=True, help="Use state that belongs to another setup.")
 @click.option("--shard", "part", type=shard, metavar="I/N", help="Part I of N, counted from 0.")
+@with_lock_timeout
 @click.option(
-    "--lock-timeout",
+    "--progress",
+    "every",
     type=duration,
-    default="60s",
-    show_default=True,
     metavar="DURATION",
-    help="How long to wait for another process.",
+    help="Without a terminal, say on stderr how far the scan is, each DURATION.",
 )
 @with_report
 @with_common
@@ -70,6 +71,7 @@ def command(
     rebind_state: bool,
     part: Shard | None,
     lock_timeout: timedelta,
+    every: timedelta | None,
     form: str,
     output: Path | None,
 ) -> Exit:
@@ -98,7 +100,7 @@ def command(
         rebind_state=rebind_state,
     )
     with destination(output) as place:
-        with progress() as on_progress:
+        with progress(every) as on_progress:
 
             async def errand(interruption: Interruption) -> tuple[Report, bool]:
                 if dry_run:

@@ -18,18 +18,20 @@ from discovery.config.problems import Path, Problem, did_you_mean, quoted
 _KINDS = ("teleport", "embedded")
 
 
-def problems_of(error: ValidationError, document: Document) -> list[Problem]:
+def problems_of(
+    error: ValidationError, document: Document, model: type[BaseModel] = Config
+) -> list[Problem]:
     """One problem for everything that does not fit the model."""
-    return [_problem(fault, document) for fault in error.errors(include_url=False)]
+    return [_problem(fault, document, model) for fault in error.errors(include_url=False)]
 
 
-def _problem(fault: Mapping[str, Any], document: Document) -> Problem:
+def _problem(fault: Mapping[str, Any], document: Document, model: type[BaseModel]) -> Problem:
     path = _path(fault["loc"])
     about_key = fault["type"] == "extra_forbidden" or "[key]" in fault["loc"]
     if fault["type"].startswith("union_tag") and "kind" in mapping_in(fault["input"]):
         path = (*path, "kind")
     line, column = document.place(path, of_key=about_key)
-    return Problem(_message(fault, path, document), path, line=line, column=column)
+    return Problem(_message(fault, path, document, model), path, line=line, column=column)
 
 
 def _path(loc: tuple[str | int, ...]) -> Path:
@@ -52,11 +54,13 @@ _MEMBERS = (
 )
 
 
-def _message(fault: Mapping[str, Any], path: Path, document: Document) -> str:
+def _message(
+    fault: Mapping[str, Any], path: Path, document: Document, model: type[BaseModel]
+) -> str:
     limits = fault.get("ctx", {})
     match fault["type"]:
         case "extra_forbidden":
-            return _unknown_key(fault["loc"], str(path[-1]))
+            return _unknown_key(fault["loc"], str(path[-1]), model)
         case "union_tag_not_found" | "union_tag_invalid":
             return _no_kind(fault["input"])
         case "value_error":
@@ -125,17 +129,17 @@ def _no_kind(control_plane: Any) -> str:
     return _not_one_of(control_plane["kind"], list(_KINDS))
 
 
-def _unknown_key(loc: tuple[str | int, ...], key: str) -> str:
+def _unknown_key(loc: tuple[str | int, ...], key: str, model: type[BaseModel]) -> str:
     for mine, other in ((Embedded, Teleport), (Teleport, Embedded)):
         if f"({mine.__name__})" in loc and key in other.model_fields:
             kinds = f"{other.__name__.lower()}, not {mine.__name__.lower()}"
             return f"the key belongs to a control plane of kind {kinds}"
-    return f"there is no such key{did_you_mean(key, _keys_at(loc[:-1]))}"
+    return f"there is no such key{did_you_mean(key, _keys_at(loc[:-1], model))}"
 
 
-def _keys_at(loc: Iterable[str | int]) -> set[str]:
+def _keys_at(loc: Iterable[str | int], model: type[BaseModel]) -> set[str]:
     """The keys of the section at `loc`."""
-    sections: set[type[BaseModel]] = {Config}
+    sections: set[type[BaseModel]] = {model}
     for part in loc:
         if isinstance(part, int):
             continue

@@ -1,14 +1,14 @@
 """A control plane in a file: a local registry that keeps Teleport's rules for a `db`.
 
 For trying, for tests, and for whoever feeds Teleport from `export`. Every call runs in a thread,
-one at a time, so that the disk never holds up the loop.
+one at a time, so that the disk never holds up the loop; writes that wait share a transaction.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -16,15 +16,17 @@ from typing import Self, TypeVar
 from sqlite_utils import Database as Sqlite
 
 from discovery.control_plane import registry
-from discovery.control_plane.base import ClusterInfo
+from discovery.control_plane.base import AlreadyExists, ClusterInfo, ControlPlaneError, NotFound
 from discovery.control_plane.faults import registry_faults
 from discovery.control_plane.registry import REGISTRY_FILE
 from discovery.control_plane.rules import accepted
 from discovery.model import Database, ResourceName
 from state.faults import translated
+from state.sharing import Shared
 from state.sqlite import open_writer, read
 
 T = TypeVar("T")
+Write = Callable[[Sqlite], None]
 
 KIND = "embedded"
 
@@ -63,6 +65,7 @@ class Embedded:
         self._path = path
         self._turn = threading.Lock()
         self._file: Sqlite | None = None
+        self._writes: Shared[Write, None] = Shared(self._write_all, is_common=_is_about_the_file)
 
     async def __aenter__(self) -> Self:
         return self
@@ -77,13 +80,12 @@ class Embedded:
 
     async def close(self) -> None:
         """The file is closed; the next call opens it again. Raises: ControlPlaneError."""
-
+        await self._writes.close()
         await asyncio.to_thread(self._close)
 
     async def ping(self) -> ClusterInfo:
-        """The registry's absolute path. Raises: ControlPlaneError, when it cannot be written."""
-        await self._call(lambda _: None)
-        return cluster_info(self._path)
+        """The registry's absolute path; asking makes no file. Raises: ControlPlaneError."""
+        return await EmbeddedReader(self._path).ping()
 
     async def list_databases(self) -> tuple[Database, ...]:
         """All resources, by name. Raises: ControlPlaneError."""
@@ -96,19 +98,26 @@ class Embedded:
     async def create(self, database: Database) -> None:
         """The resource exists. Raises: AlreadyExists, Rejected, ControlPlaneError."""
         checked = accepted(database)
-        await self._call(lambda file: registry.insert(file, checked))
+        await self._writes.write(lambda file: registry.insert(file, checked))
 
     async def update(self, database: Database) -> None:
         """The resource is replaced as a whole. Raises: NotFound, Rejected, ControlPlaneError."""
         checked = accepted(database)
-        await self._call(lambda file: registry.replace_whole(file, checked))
+        await self._writes.write(lambda file: registry.replace_whole(file, checked))
 
     async def delete(self, name: ResourceName) -> None:
         """The resource is gone. Raises: NotFound, ControlPlaneError."""
-        await self._call(lambda file: registry.remove(file, name))
+        await self._writes.write(lambda file: registry.remove(file, name))
 
     async def _call(self, statement: Callable[[Sqlite], T]) -> T:
         return await asyncio.to_thread(self._in_turn, statement)
+
+    def _write_all(self, writes: Sequence[Write]) -> Sequence[None]:
+        def together(file: Sqlite) -> Sequence[None]:
+            with file.atomic():
+                return [write(file) for write in writes]
+
+        return self._in_turn(together)
 
     def _close(self) -> None:
         with (
@@ -129,6 +138,11 @@ class Embedded:
             if self._file is None:
                 self._file = open_writer(self._path, REGISTRY_FILE)
             return statement(self._file)
+
+
+def _is_about_the_file(error: Exception) -> bool:
+    """True for what fails every write alike, not the one resource that it is about."""
+    return isinstance(error, ControlPlaneError) and not isinstance(error, AlreadyExists | NotFound)
 
 
 def cluster_info(path: Path) -> ClusterInfo:

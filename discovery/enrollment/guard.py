@@ -114,7 +114,8 @@ def _message(
     bound = (
         f"deregistration.max_count is {budget.max_count}"
         if code is GuardCode.GUARD_COUNT
-        else f"{budget.max_percent} % of {evidence.population} registrations allow {limit}"
+        else f"of {evidence.population} registrations only {limit} may go "
+        f"(deregistration.max_percent {budget.max_percent}, min_allowed {budget.min_allowed})"
     )
     return (
         f"{count} removals within {minutes}{spent}, but {bound}; none of the {planned} planned "

@@ -20,6 +20,7 @@ def registration_notes(found: Found, survey: Survey) -> tuple[Note, ...]:
     if endpoint is not None and isinstance(found.wish, Wanted):
         half = survey.registry.half_renamed.get(found.arn)
         own = {each.database.name for each in (live, half) if each is not None}
+        own.update(each.name for each in survey.registry.holders(found.wish.name.value))
         others = [name for name in survey.registry.by_uri.get(endpoint.uri, ()) if name not in own]
         if others:
             text = f"also registered as {', '.join(others)}"

@@ -78,7 +78,10 @@ def _why_wait(
     if memory.finished_sweeps == 0:
         return "the first sweep of a new state file never removes"
     if grounds.reason in RESTARTED_BY_NEW_RULES and rules_changed(memory, rules):
-        return "matchers or name rules have just changed, so the count starts again"
+        return (
+            "matchers or name rules have changed since the last sweep of all scopes, so the count "
+            "starts again"
+        )
     if grounds.reason in NEEDS_NO_TIME:
         return None
     due = missed.since + rules.grace

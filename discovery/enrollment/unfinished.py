@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from discovery.enrollment.ownership import CacheArn, owner_of
 from discovery.model import Database, ResourceName
-from state.records import IntentKind, OpenIntent
+from state.records import IntentKind, Memory, OpenIntent, Registration
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,36 @@ def settle(intents: Iterable[OpenIntent], listed: Iterable[Database], group: str
             IntentKind.RENAME: new_stands,
             IntentKind.UPDATE: False,
             IntentKind.REPLACE: False,
+            IntentKind.ADOPT: new_stands,
+            IntentKind.RELEASE: not new_stands,
         }
         (landed if done[intent.kind] else abandoned).append(each)
     return Settled(tuple(landed), tuple(abandoned))
+
+
+def settled_memory(memory: Memory, known: Settled, now: datetime) -> Memory:
+    """The memory once these intents have their outcome, for those who may not write it (R5)."""
+    registrations = dict(memory.registrations)
+    for intent in (each.intent for each in known.landed):
+        registrations.pop(intent.previous_name or intent.name, None)
+        registrations.pop(intent.name, None)
+        forgets = intent.kind in (IntentKind.DELETE, IntentKind.RELEASE)
+        if not forgets and intent.database is not None:
+            registrations[intent.name] = Registration(
+                name=intent.name,
+                arn=intent.arn,
+                database=intent.database,
+                registered_at=now,
+                updated_at=now,
+            )
+    removals = list(memory.removals)
+    for intent in (each.intent for each in known.abandoned):
+        if intent.kind in (IntentKind.DELETE, IntentKind.RENAME) and intent.at in removals:
+            removals.remove(intent.at)  # it was looked for, and had not happened
+    closed = {each.intent_id for each in (*known.landed, *known.abandoned)}
+    return replace(
+        memory,
+        registrations=registrations,
+        removals=tuple(removals),
+        open_intents=tuple(each for each in memory.open_intents if each.intent_id not in closed),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from discovery.enrollment.fingerprint import fingerprint
 from discovery.enrollment.item import Item, ItemError
 from discovery.model import Database, ResourceName
 from state.errors import Unwritable
+from state.journal import Closing
 from state.records import Intent, IntentKind, Memory, Outcome
 from state.store import Store
 from tests.unit.control_plane.simulated import Fault, SimulatedControlPlane
@@ -104,6 +105,15 @@ class Journal:
         self.writes_before: list[int] = []
         self.fail_begin_at: int | None = None
         self.fail_finish_at: int | None = None
+
+    def write(self, entries: Sequence[Intent | Closing]) -> list[int]:
+        return [self._write(entry) for entry in entries]
+
+    def _write(self, entry: Intent | Closing) -> int:
+        if isinstance(entry, Intent):
+            return self.begin(entry)
+        self.finish(entry.intent_id, entry.outcome, entry.error, entry.at)
+        return entry.intent_id
 
     def begin(self, intent: Intent) -> int:
         if self.fail_begin_at == len(self.intents):

@@ -1,0 +1,175 @@
+"""The journal of writes: intents before they happen, outcomes after (design R6).
+
+Inside a transaction that the store has opened; several entries share one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlite_utils import Database
+
+from discovery.enrollment.item import ItemError
+from state import queries, rows
+from state.recording import append_history, delete, put, storable
+from state.records import HistoryEntry, Intent, IntentKind, Outcome, Registration
+
+_DONE_SENTENCES = {
+    IntentKind.CREATE: "registered",
+    IntentKind.UPDATE: "updated",
+    IntentKind.DELETE: "removed",
+    IntentKind.RENAME: "renamed from {previous_name}",
+    IntentKind.REPLACE: "removed and registered again with another origin",
+    IntentKind.ADOPT: "adopted: it was another's and is ours from now on",
+    IntentKind.RELEASE: "released: it stays registered and is not ours any more",
+}
+_FORGETTING = frozenset({IntentKind.DELETE, IntentKind.RELEASE})
+"""After these, state knows of no registration under the name."""
+
+_CLOSE = """
+    UPDATE journal SET outcome = ?, finished_at = ?, error_code = ?, error_message = ?,
+        error_retryable = ?
+    WHERE id = ?
+"""
+
+_SUPERSEDE = """
+    UPDATE journal SET outcome = ?, finished_at = ?
+    WHERE outcome IS NULL AND sweep_id <> ? AND id < ? AND kind = ? AND arn = ? AND name = ?
+      AND previous_name IS ?
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How an intent ended."""
+
+    intent_id: int
+    outcome: Outcome
+    error: ItemError | None
+    at: datetime
+
+
+def add_intent(database: Database, intent: Intent) -> int:
+    """The intent is in the journal, open; returns its number."""
+    row = storable(rows.intent_row(intent))
+    marks = ", ".join("?" * len(row))
+    # Not sqlite-utils' own insert, which looks up the table's columns and keys for every row.
+    cursor = database.execute(
+        f"INSERT INTO journal ({', '.join(row)}) VALUES ({marks})",  # noqa: S608 - our own columns
+        list(row.values()),
+    )
+    assert cursor.lastrowid is not None  # noqa: S101 - an insert has one
+    return int(cursor.lastrowid)
+
+
+def close_intents(database: Database, closings: Sequence[Closing]) -> set[int]:
+    """Intents that were open have their outcome, and registrations and history follow the `DONE`
+    ones; the numbers of these intents."""
+    intents = _open(database, [closing.intent_id for closing in closings])
+    done: list[tuple[Closing, Intent]] = []
+    for closing in closings:
+        intent = intents.get(closing.intent_id)
+        if intent is None:
+            continue
+        _close(database, closing)
+        if closing.outcome is Outcome.DONE:
+            _supersede(database, closing, intent)
+            done.append((closing, intent))
+    _register(database, done)
+    append_history(database, [_done_entry(intent, closing.at) for closing, intent in done])
+    return set(intents)
+
+
+def _open(database: Database, numbers: Sequence[int]) -> dict[int, Intent]:
+    marks = ", ".join("?" * len(numbers))
+    found = database.query(
+        f"SELECT * FROM journal WHERE outcome IS NULL AND id IN ({marks})",  # noqa: S608 - marks
+        list(numbers),
+    )
+    return dict(queries.decoded(found, lambda row: (row["id"], rows.intent_of(row))))
+
+
+def _close(database: Database, closing: Closing) -> None:
+    error = closing.error
+    row = storable(
+        {
+            "outcome": closing.outcome,
+            "finished_at": rows.instant(closing.at),
+            "error_code": error.code if error else None,
+            "error_message": error.message if error else None,
+            "error_retryable": int(error.retryable) if error else None,
+        }
+    )
+    database.execute(_CLOSE, [*row.values(), closing.intent_id])
+
+
+def _supersede(database: Database, closing: Closing, intent: Intent) -> None:
+    """The same write, left open by earlier sweeps, is abandoned: one write, one count."""
+    database.execute(
+        _SUPERSEDE,
+        [
+            Outcome.ABANDONED,
+            rows.instant(closing.at),
+            intent.sweep_id,
+            closing.intent_id,
+            intent.kind,
+            intent.arn,
+            intent.name,
+            intent.previous_name,
+        ],
+    )
+
+
+def _register(database: Database, done: Iterable[tuple[Closing, Intent]]) -> None:
+    """Registrations are as the intents, carried out in this order, have left them."""
+    made: list[Registration] = []
+    for closing, intent in done:
+        if intent.kind is not IntentKind.CREATE:
+            # What the same transaction has made may be changed or removed by what comes next.
+            put(database, "registrations", [rows.registration_row(each) for each in made])
+            made.clear()
+        first_at = _unregister(database, closing, intent)
+        if intent.kind not in _FORGETTING and intent.database is not None:
+            made.append(
+                Registration(
+                    name=intent.name,
+                    arn=intent.arn,
+                    database=intent.database,
+                    registered_at=first_at,
+                    updated_at=closing.at,
+                )
+            )
+    put(database, "registrations", [rows.registration_row(each) for each in made])
+
+
+def _unregister(database: Database, closing: Closing, intent: Intent) -> datetime:
+    """What the intent removed is forgotten; returns since when its resource is registered."""
+    if intent.kind is IntentKind.CREATE:
+        return closing.at
+    names = [name for name in (intent.previous_name, intent.name) if name is not None]
+    marks = ",".join("?" * len(names))
+    before = database.query(
+        f"SELECT registered_at FROM registrations WHERE name IN ({marks})",  # noqa: S608 - marks
+        names,
+    )
+    first_at = min((rows.moment(row["registered_at"]) for row in before), default=closing.at)
+    gone = [intent.name] if intent.kind in _FORGETTING else names[:-1]
+    delete(database, "registrations", "name", gone)
+    delete(database, "misses", "name", gone)
+    return first_at
+
+
+def _done_entry(intent: Intent, at: datetime) -> HistoryEntry:
+    return HistoryEntry(
+        at=at,
+        sweep_id=intent.sweep_id,
+        arn=intent.arn,
+        scope=intent.scope,
+        name=intent.name,
+        previous_name=intent.previous_name,
+        action=intent.action,
+        reason=intent.reason,
+        message=_DONE_SENTENCES[intent.kind].format(previous_name=intent.previous_name),
+    )

@@ -1,0 +1,50 @@
+"""One cloud for each story; the SDK without its pauses; a clock that the story moves."""
+
+from __future__ import annotations
+
+import functools
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiobotocore.httpsession
+import botocore.hooks
+import botocore.session
+import pytest
+from botocore.loaders import create_loader
+from botocore.retries.standard import ExponentialBackoff
+
+from tests.scenarios.tale import Tale, tale_in
+
+_LOADER = create_loader()
+
+
+class _NoCertificates(ssl.SSLContext):
+    """Nothing here speaks TLS, so nobody's certificates need reading."""
+
+    def load_verify_locations(self, *_: object) -> None:
+        return
+
+
+_TRUST = _NoCertificates(ssl.PROTOCOL_TLS_CLIENT)
+_ACCEPTS = functools.cache(botocore.hooks.accepts_kwargs)
+_ALIASED = functools.cache(
+    botocore.hooks.EventAliaser(botocore.hooks.HierarchicalEmitter())._alias_event_name
+)
+
+
+@pytest.fixture
+def tale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tale]:
+    # The SDK reads its models and the machine's certificates and sorts its own hooks anew for
+    # every command, and waits before it tries again. No story is about this, and it takes time.
+    monkeypatch.setattr(botocore.session, "create_loader", lambda _: _LOADER)
+    monkeypatch.setattr(aiobotocore.httpsession, "create_urllib3_context", lambda **_: _TRUST)
+    monkeypatch.setattr(botocore.hooks, "accepts_kwargs", _ACCEPTS)
+    monkeypatch.setattr(
+        botocore.hooks.EventAliaser, "_alias_event_name", lambda _, name: _ALIASED(name)
+    )
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda _self, _context: 0)
+    with tale_in(tmp_path) as made:
+        for command in ("edges", "status"):
+            monkeypatch.setattr(f"discovery.cli.{command}.utc_now", made.now)
+        yield made

@@ -1,0 +1,126 @@
+"""Ctrl-C, a termination, two sweeps at once: a document, an exit code, and state that is fine."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from discovery.sandbox.aws.faults import Effect
+from tests.scenarios.tale import LISTING, VALIDATOR, Tale
+from tests.unit.cli.rig import Run
+
+ROOT = Path(__file__).parents[2]
+SLOW_WRITES = """
+import time
+import discovery.control_plane.registry as registry
+real = registry.insert
+def slow(*arguments):
+    real(*arguments)
+    time.sleep(0.3)
+registry.insert = slow
+from discovery.cli.app import main
+main()
+"""
+
+
+def until(true: Callable[[], object]) -> None:
+    for _ in range(400):
+        if true():
+            return
+        threading.Event().wait(0.05)
+    pytest.fail("it did not come to that")
+
+
+def interrupted(process: subprocess.Popen[str], number: signal.Signals) -> Run:
+    process.send_signal(number)
+    out, err = process.communicate(timeout=40)
+    run = Run(process.returncode, out, err)
+    assert "Traceback" not in err, run
+    VALIDATOR.validate(run.document)
+    return run
+
+
+def test_stopped_in_the_scan_nothing_is_lost(tale: Tale) -> None:
+    tale.cache("orders")
+    tale.sweep()
+    before, memory = tale.registry, tale.memory
+    tale.gone("orders")
+    tale.aws.calls.clear()
+    tale.fault(Effect.LATENCY, delay_s=20, **LISTING)
+    with tale.rig.start("sweep", "--format", "json") as process:
+        until(lambda: tale.aws.calls.of("DescribeServerlessCaches"))
+        run = interrupted(process, signal.SIGINT)
+    assert run.code == 130, run
+    assert run.document["items"] == []
+    assert "interrupted" in run.err
+    tale.healed()
+    assert tale.registry == before
+    after = tale.memory
+    assert after.registrations == memory.registrations
+    assert after.finished_sweeps == memory.finished_sweeps
+    assert after.last_sweep is not None
+    assert after.last_sweep.exit_code == 130
+    assert tale.sweep().item("orders")["missed"]["scans"] == 1
+
+
+def test_stopped_while_writing_the_next_sweep_goes_on(tale: Tale) -> None:
+    names = {f"c{count:02}" for count in range(30)}
+    for name in names:
+        tale.cache(name, tags={"TeleportDatabaseName": name})
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_WRITES, "sweep", "--format", "json"],
+        cwd=tale.directory,
+        env={**tale.rig.environment, "PYTHONPATH": str(ROOT)},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        until(lambda: tale.registry_file.exists() and len(tale.registry) > 1)
+        run = interrupted(process, signal.SIGTERM)
+    assert run.code == 143, run
+    done = {item["name"] for item in run.document["items"] if item["applied"]}
+    undone = [item for item in run.document["items"] if item["applied"] is not True]
+    assert 0 < len(done) < 30
+    assert set(tale.registry) == done
+    assert {item["error"]["code"] for item in undone} == {"INTERRUPTED"}
+    assert set(tale.memory.registrations) == done
+    told = tale.sweep()
+    assert told.document["summary"]["create"] == 30 - len(done)
+    assert set(tale.registry) == names
+    assert tale.sweep().writes == 0
+
+
+def test_two_sweeps_at_once_take_turns(tale: Tale) -> None:
+    tale.cache("orders")
+    tale.fault(Effect.LATENCY, delay_s=20, **LISTING)
+    with tale.rig.start("sweep", "--format", "json") as holder:
+        until(lambda: tale.aws.calls.of("DescribeServerlessCaches"))
+        late = tale.run("sweep", "--lock-timeout", "0s", "--format", "json")
+        assert (late.code, late.out) == (75, ""), late
+        assert f"process {holder.pid}" in late.err
+        # Looking needs no lock.
+        tale.healed()
+        assert tale.run("status").code == 0
+        assert tale.audit().verdicts == {"orders": "create/NEW"}
+        holder.kill()
+        holder.communicate()
+    # A holder that died holds nothing.
+    assert tale.sweep("--lock-timeout", "0s").verdicts == {"orders": "create/NEW"}
+
+
+def test_a_signal_before_the_sweep_began_has_no_document(tale: Tale) -> None:
+    tale.fault(Effect.LATENCY, delay_s=20, service="sts", operation="GetCallerIdentity")
+    with tale.rig.start("sweep", "--format", "json") as process:
+        until(lambda: tale.aws.calls.of("GetCallerIdentity"))
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=40)
+    assert (process.returncode, out) == (143, ""), err
+    assert "Nothing was changed" in err
+    assert not tale.registry_file.exists()

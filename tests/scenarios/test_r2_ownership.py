@@ -1,0 +1,212 @@
+"""R2: only what is ours is written to, and it is ours only when it agrees with itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from discovery.model import Database, ResourceName
+from tests.scenarios.tale import FRANKFURT, HUB, MEMBER, Tale
+
+FOREIGN = Database(
+    name=ResourceName("orders-db"),
+    labels={"env": "prod", "teleport.dev/origin": "dynamic"},
+    description="somebody else's",
+    spec={"protocol": "postgres", "uri": "db.example.com:5432"},
+)
+
+
+def with_aws(**aws: Any) -> Callable[[Database], Database]:
+    """An edit of `spec.aws`."""
+
+    def change(database: Database) -> Database:
+        return replace(database, spec={**database.spec, "aws": {**database.spec["aws"], **aws}})
+
+    return change
+
+
+def without_aws(database: Database) -> Database:
+    return replace(database, spec={k: v for k, v in database.spec.items() if k != "aws"})
+
+
+def named(tale: Tale, name: str = "orders", **tags: str) -> None:
+    tale.cache(name, tags={"TeleportDatabaseName": f"{name}-db", **tags})
+
+
+def test_a_foreign_resource_keeps_its_name_and_its_face(tale: Tale) -> None:
+    named(tale)
+    tale.put(FOREIGN)
+    for _ in range(2):
+        told = tale.sweep()
+        assert told.verdicts == {"orders": "conflict/FOREIGN"}
+        assert told.item("orders")["name"] == "orders-db"
+    assert tale.registry == {"orders-db": FOREIGN}
+
+
+def test_another_groups_resource_is_never_written_to(tale: Tale) -> None:
+    named(tale)
+    tale.sweep()
+    tale.relabel("orders-db", cachemuster__group="staging")
+    before = tale.registry
+    tale.forget()
+    assert tale.sweep().verdicts == {"orders": "conflict/OTHER_GROUP"}
+    tale.gone("orders")
+    for _ in range(3):
+        tale.later(hours=1)
+        assert tale.sweep().document["items"] == []
+    assert tale.registry == before
+
+
+def test_our_registration_taken_over_by_hand_is_theirs(tale: Tale) -> None:
+    """Somebody takes our mark away: from now on it is foreign, even where state remembers it."""
+    named(tale)
+    tale.cache("carts")
+    tale.cache("books")
+    tale.sweep()
+    tale.relabel("orders-db", managed_by=None)
+    before = tale.registry["orders-db"]
+    assert tale.sweep().verdicts["orders"] == "conflict/FOREIGN"
+    tale.gone("orders")
+    for _ in range(3):
+        tale.later(hours=1)
+        tale.sweep()
+    assert tale.registry["orders-db"] == before
+
+
+DISAGREEMENTS: list[Any] = [
+    pytest.param(with_aws(account_id=MEMBER), id="account"),
+    pytest.param(with_aws(region="us-east-1"), id="region"),
+    pytest.param(with_aws(elasticache_serverless={"cache_name": "carts"}), id="cache"),
+    pytest.param(with_aws(elasticache_serverless={}), id="no-cache"),
+    pytest.param(without_aws, id="no-aws-at-all"),
+    pytest.param(with_aws(account_id=""), id="an-empty-account"),
+    pytest.param(with_aws(account_id="", region=""), id="neither-account-nor-region"),
+]
+
+
+@pytest.mark.parametrize("edit", DISAGREEMENTS)
+def test_one_that_disagrees_with_itself_is_shown_and_left_alone(
+    tale: Tale, edit: Callable[[Database], Database]
+) -> None:
+    named(tale)
+    tale.cache("carts")
+    tale.sweep()
+    tale.edit("orders-db", edit)
+    before = tale.registry["orders-db"]
+    tale.gone("orders")
+    for _ in range(3):
+        tale.later(hours=1)
+        told = tale.sweep()
+        assert told.by_name["orders-db"] == "conflict/IDENTITY_MISMATCH"
+    assert tale.registry["orders-db"] == before
+
+
+def test_a_forged_arn_label_points_at_nobodys_cache(tale: Tale) -> None:
+    """The label is edited to name a cache of another account: neither of them suffers."""
+    tale.member()
+    named(tale)
+    tale.cache("orders", account=MEMBER)
+    tale.sweep()
+    forged = f"arn:aws:elasticache:{FRANKFURT}:{MEMBER}:serverlesscache:orders"
+    tale.relabel("orders-db", cachemuster__arn=forged)
+    before = tale.registry
+    told = tale.sweep()
+    # The cache that wants the name shows what stands there; the other is as it was.
+    items = {(one["account_id"], one["reason"]) for one in told.document["items"]}
+    assert items == {(HUB, "IDENTITY_MISMATCH"), (MEMBER, "UNCHANGED")}
+    assert tale.registry == before
+
+
+def test_our_resource_copied_under_another_name_is_a_duplicate(tale: Tale) -> None:
+    named(tale)
+    tale.sweep()
+    tale.put(tale.registry["orders-db"], "copy")
+    for _ in range(2):
+        told = tale.sweep()
+        assert told.by_name == {
+            "orders-db": "keep/UNCHANGED",
+            "copy": "conflict/DUPLICATE_REGISTRATION",
+        }
+    # Without state the computed name tells which one counts.
+    tale.forget()
+    told = tale.sweep()
+    assert told.by_name["copy"] == "conflict/DUPLICATE_REGISTRATION"
+    assert set(tale.registry) == {"orders-db", "copy"}
+
+
+def test_a_copy_counts_once_the_original_is_gone(tale: Tale) -> None:
+    named(tale)
+    for name in ("carts", "books"):
+        tale.cache(name)
+    tale.sweep()
+    tale.put(tale.registry["orders-db"], "copy")
+    tale.unregister("orders-db")
+    told = tale.sweep()
+    # It is ours, under a wrong name: renamed to where it belongs, and nothing stands twice.
+    assert told.item("orders")["reason"] == "RENAMED", told.verdicts
+    assert {"orders-db", "copy"} & set(tale.registry) == {"orders-db"}
+
+
+def test_what_state_does_not_know_is_inherited_and_kept(tale: Tale) -> None:
+    named(tale)
+    tale.cache("carts")
+    tale.sweep()
+    before = tale.registry
+    tale.forget()
+    told = tale.sweep()
+    assert told.verdicts == {"orders": "keep/UNCHANGED", "carts": "keep/UNCHANGED"}
+    assert "INHERITED" in told.notes("orders")
+    assert tale.registry == before
+    assert "INHERITED" not in tale.sweep().notes("orders")
+
+
+def test_losing_the_state_never_removes_at_once(tale: Tale) -> None:
+    tale.configure(deregistration={"missed_sweeps": 1, "grace": "0s", "max_percent": 100})
+    named(tale)
+    tale.cache("carts", tags={"teleport": "off"})
+    tale.cache("books", status="available")
+    tale.sweep()
+    tale.forget()
+    tale.gone("orders")
+    tale.region().change_cache("books", status="deleting")
+    tale.configure(matchers=[{"name": "all", "exclude_tags": {"teleport": "off"}}])
+    told = tale.sweep()
+    assert set(told.verdicts.values()) == {"held/WAITING"}
+    assert len(tale.registry) == 3
+    assert tale.sweep().document["summary"]["delete"] == 3
+
+
+def test_an_owner_that_changes_between_list_and_write_is_left_alone(
+    tale: Tale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named(tale, env="prod")
+    tale.cache("carts", tags={"env": "prod"})
+    tale.sweep()
+    tale.gone("orders")
+    tale.sweep()
+    tale.tag("carts", {"env": "dev"})
+    tale.later(hours=1)
+    before = {
+        name: replace(database, labels={**database.labels, "managed-by": "terraform"})
+        for name, database in tale.registry.items()
+    }
+
+    async def just_then(items: Any, *_: Any, **__: Any) -> Any:
+        # Everything is planned and proven; now somebody else takes both over.
+        for database in before.values():
+            await put(database)
+        return items
+
+    async def put(database: Database) -> None:
+        from discovery.control_plane.embedded import Embedded  # noqa: PLC0415
+
+        async with Embedded(tale.registry_file) as plane:
+            await plane.update(database)
+
+    monkeypatch.setattr("discovery.sweep.prove", just_then)
+    told = tale.sweep()
+    assert set(told.verdicts.values()) == {"conflict/OWNER_CHANGED"}
+    assert tale.registry == before

@@ -1,0 +1,195 @@
+"""R6: killed anywhere, started again, it comes to where an uninterrupted run would have come."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.tale import Tale
+
+ROOT = Path(__file__).parents[2]
+
+DOOMED = """
+import os, signal, sys
+import discovery.control_plane.registry as registry
+from state.store import Store
+
+moment, step = sys.argv.pop(1).split("-", 1)
+
+def die(real):
+    def doomed(*arguments, **more):
+        if moment == "after":
+            real(*arguments, **more)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return doomed
+
+place = Store if step == "record" else registry
+setattr(place, step, die(getattr(place, step)))
+
+from discovery.cli.app import main
+main()
+"""
+
+
+def killed(tale: Tale, moment: str) -> None:
+    """One sweep in a process that is killed before or after its first write of a kind."""
+    done = subprocess.run(
+        [sys.executable, "-c", DOOMED, moment, "sweep"],
+        cwd=tale.directory,
+        env={**tale.rig.environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def busy(tale: Tale) -> None:
+    """The next sweep makes one of every kind of write."""
+    tale.configure(
+        matchers=[{"name": "all", "exclude_tags": {"teleport": "off"}}],
+        deregistration={"missed_sweeps": 1, "grace": "0s", "max_percent": 100, "min_allowed": 9},
+    )
+    for name in ("renamed", "changed", "excluded"):
+        tale.cache(name, tags={"TeleportDatabaseName": f"{name}-db"})
+    tale.sweep()
+    tale.tag("renamed", {"TeleportDatabaseName": "other-db"})
+    tale.tag("changed", {"TeleportDatabaseName": "changed-db", "team": "a"})
+    tale.tag("excluded", {"TeleportDatabaseName": "excluded-db", "teleport": "off"})
+    tale.cache("fresh", tags={"TeleportDatabaseName": "fresh-db"})
+
+
+GOAL = {"other-db", "changed-db", "fresh-db"}
+
+
+@pytest.mark.parametrize("moment", ["after-replace_whole", "after-remove", "before-record"])
+def test_a_killed_sweep_is_made_good_by_the_next(tale: Tale, moment: str) -> None:
+    busy(tale)
+    killed(tale, moment)
+    # Nobody is served by a name that is neither old nor new.
+    assert {"renamed-db", "other-db"} & set(tale.registry)
+    seen = tale.audit()
+    told = tale.sweep("--checksum", seen.document["checksum"])
+    assert told.by_name == seen.by_name
+    assert set(tale.registry) == GOAL
+    assert tale.registry["changed-db"].labels["team"] == "a"
+    again = tale.sweep()
+    assert again.writes == 0, again.verdicts
+    assert set(tale.memory.registrations) == GOAL
+    assert tale.memory.open_intents == ()
+    assert not any(again.notes(item["cache"]) for item in again.document["items"])
+
+
+def between_create_and_delete(tale: Tale, **sections: object) -> None:
+    """A rename is cut in two: both names stand."""
+    tale.configure(**sections)
+    for name in ("orders", "carts"):
+        tale.cache(name, tags={"TeleportDatabaseName": f"{name}-db"})
+    tale.sweep()
+    tale.tag("orders", {"TeleportDatabaseName": "sales-db"})
+    killed(tale, "after-insert")
+    assert set(tale.registry) == {"orders-db", "sales-db", "carts-db"}
+
+
+def test_a_rename_cut_in_two_is_finished_forwards(tale: Tale) -> None:
+    between_create_and_delete(tale)
+    told = tale.sweep()
+    assert told.verdicts == {"orders": "update/RENAMED", "carts": "keep/UNCHANGED"}
+    assert set(tale.registry) == {"sales-db", "carts-db"}
+    assert set(tale.memory.registrations) == {"sales-db", "carts-db"}
+    assert told.document["guard"]["removals"] == 1  # the two halves are one
+
+
+def test_cut_in_two_and_state_lost_nothing_is_removed(tale: Tale) -> None:
+    between_create_and_delete(tale)
+    tale.forget()
+    told = tale.sweep()
+    assert told.by_name["sales-db"] == "keep/UNCHANGED"
+    assert told.by_name["orders-db"] == "conflict/DUPLICATE_REGISTRATION"
+    assert len(tale.registry) == 3
+
+
+def test_cut_in_two_and_the_cache_deleted_leaves_nothing_behind(tale: Tale) -> None:
+    between_create_and_delete(
+        tale, deregistration={"missed_sweeps": 1, "grace": "0s", "max_percent": 100}
+    )
+    tale.gone("orders")
+    for _ in range(4):
+        tale.sweep()
+    assert set(tale.registry) == {"carts-db"}
+
+
+def test_cut_in_two_and_named_back_leaves_one(tale: Tale) -> None:
+    between_create_and_delete(tale)
+    tale.tag("orders", {"TeleportDatabaseName": "orders-db"})
+    for _ in range(3):
+        tale.sweep()
+    assert set(tale.registry) == {"orders-db", "carts-db"}
+
+
+def test_cut_in_two_and_renamed_again_leaves_one(tale: Tale) -> None:
+    between_create_and_delete(tale)
+    tale.tag("orders", {"TeleportDatabaseName": "third-db"})
+    for _ in range(3):
+        tale.sweep()
+    assert set(tale.registry) == {"third-db", "carts-db"}
+
+
+def test_cut_in_two_while_the_scope_is_unread_waits(tale: Tale) -> None:
+    between_create_and_delete(tale)
+    from discovery.sandbox.aws.faults import Effect  # noqa: PLC0415
+
+    number = tale.fault(Effect.DENIED, service="elasticache", operation="DescribeServerlessCaches")
+    told = tale.sweep(exits=3)
+    assert {"orders-db", "sales-db"} <= set(tale.registry)
+    assert told.writes == 0
+    tale.aws.faults.remove(number)
+    tale.sweep()
+    assert set(tale.registry) == {"sales-db", "carts-db"}
+
+
+def test_cut_in_two_and_removals_forbidden_stays(tale: Tale) -> None:
+    between_create_and_delete(tale)
+    tale.configure(deregistration={"max_count": 0})
+    assert tale.sweep(exits=4).verdicts["orders"] == "held/GUARD_COUNT"
+    assert len(tale.registry) == 3
+    tale.configure(deregistration={"max_count": 5}, policy="upsert-only")
+    assert tale.sweep().verdicts["orders"] == "held/POLICY"
+    assert len(tale.registry) == 3
+
+
+@pytest.mark.parametrize(
+    ("tags", "moment"),
+    [
+        pytest.param({"TeleportDatabaseName": "sales-db"}, "after-remove", id="rename-landed"),
+        pytest.param({"TeleportDatabaseName": "sales-db"}, "before-remove", id="rename-half-done"),
+        pytest.param(
+            {"TeleportDatabaseName": "orders-db", "off": "1"}, "after-remove", id="removal-landed"
+        ),
+        pytest.param(
+            {"TeleportDatabaseName": "orders-db", "off": "1"},
+            "before-remove",
+            id="removal-not-made",
+        ),
+    ],
+)
+def test_after_a_kill_the_audit_shows_what_the_next_sweep_does(
+    tale: Tale, tags: dict[str, str], moment: str
+) -> None:
+    """The only registration there is: a removal that landed must not look like a list cut short."""
+    tale.configure(
+        matchers=[{"name": "all", "exclude_tags": {"off": "1"}}],
+        deregistration={"missed_sweeps": 1, "grace": "0s", "allow_empty": True},
+    )
+    tale.cache("orders", tags={"TeleportDatabaseName": "orders-db"})
+    tale.sweep()
+    tale.tag("orders", tags)
+    killed(tale, moment)
+    audit, sweep = tale.audit().document, tale.sweep().document
+    assert audit["checksum"] == sweep["checksum"]
+    assert audit["guard"] == sweep["guard"]
