@@ -33,7 +33,7 @@ def command(cache: str | None, since: timedelta | None, form: str, output: Path 
     Examples:
       cachemuster history --since 7d
       cachemuster history --cache orders
-      cachemuster history --format json | jq '.entries[] | select(.action == "delete")'
+      cachemuster history --format json | jq '.entries[] | .message'
     """
     path = configuration(common()).state.path
     with destination(output) as place:

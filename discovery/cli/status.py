@@ -20,7 +20,8 @@ from state.store import read_memory
 @with_report
 @with_common
 def command(form: str, output: Path | None) -> None:
-    """Show what state remembers: scopes, registrations, removals that wait, the last sweep.
+    """Show what state remembers: scopes and how old the oldest complete scan is, registrations,
+    removals and how long they wait, a pause, the last sweep.
 
     Reads the state file only; asks no network, needs no lock, and works before the first sweep.
 
@@ -31,9 +32,15 @@ def command(form: str, output: Path | None) -> None:
       cachemuster status --format json | jq .last_sweep
     """
     shared = common()
-    path = configuration(shared).state.path
+    config = configuration(shared)
     with destination(output) as place:
-        status = Status(memory=read_memory(path), path=path, now=utc_now())
+        status = Status(
+            memory=read_memory(config.state.path),
+            path=config.state.path,
+            now=utc_now(),
+            missed_sweeps=config.deregistration.missed_sweeps,
+            grace=config.deregistration.grace,
+        )
         if form == Format.JSON:
             place.write(lambda stream: write_status_document(status, stream))
         else:

@@ -32,7 +32,7 @@ def command(cache: str, user: str, region: str | None, profile: str | None) -> N
     \b
     Examples:
       cachemuster token orders teleport-app --region eu-central-1
-      cachemuster token arn:aws:elasticache:eu-west-1:111122223333:serverlesscache:orders app
+      cachemuster token "$CACHE_ARN" app
       REDISCLI_AUTH="$(cachemuster token orders app --region eu-west-1)"
     """
     common()

@@ -45,7 +45,6 @@ class Status:
             or (one.status is ScopeStatus.COMPLETE and one.message)
         )
 
-
     @property
     def oldest(self) -> ScopeMemory | None:
         """The scope whose last complete scan is the longest ago; None when there was none."""

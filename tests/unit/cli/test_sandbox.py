@@ -73,3 +73,68 @@ def test_a_port_in_use_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert said.out == ""
     assert f"cannot listen on 127.0.0.1:{port}" in said.err
     assert "Name another --port" in said.err
+
+
+WORLD = """\
+accounts:
+  - id: "111122223333"
+    regions: [{name: eu-west-1, caches: [{name: orders}, {name: carts}]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "home", "count"),
+    [
+        pytest.param(
+            ["--accounts=2", "--regions=2", "--caches=12", "--spread=even"],
+            "eu-central-1",
+            3,
+            id="generated",
+        ),
+        pytest.param(["--world=world.yaml"], "eu-west-1", 2, id="file"),
+    ],
+)
+def test_other_clouds_than_the_demonstration(
+    arguments: list[str], home: str, count: int, tmp_path: Path
+) -> None:
+    (tmp_path / "world.yaml").write_text(WORLD)
+    with subprocess.Popen(
+        [*SCRIPT, "sandbox", "--latency-ms=1", *arguments],
+        cwd=tmp_path,
+        env=bare_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            said = variables(process)
+            assert said["AWS_REGION"] == home
+            client = boto3.client(
+                "elasticache",
+                endpoint_url=said["AWS_ENDPOINT_URL"],
+                aws_access_key_id=said["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=said["AWS_SECRET_ACCESS_KEY"],
+                region_name=home,
+            )
+            found = client.describe_serverless_caches()["ServerlessCaches"]
+            client.close()
+            assert len(found) == count
+        finally:
+            process.kill()
+            process.communicate(timeout=10)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--caches", "5"], 64, "--caches belongs to --accounts"),
+        (["--accounts", "1", "--world", "x"], 64, "give one of them"),
+        (["--accounts", "0"], 64, "0 is not in the range"),
+        (["--world", "none.yaml"], 78, "the file cannot be read"),
+    ],
+)
+def test_clouds_that_cannot_be(
+    arguments: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["sandbox", *arguments]) == code
+    assert said in capsys.readouterr().err

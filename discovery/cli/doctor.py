@@ -1,0 +1,138 @@
+"""`cachemuster doctor`: what the agent may do, and what is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from discovery.aws.accounts import Identity
+from discovery.aws.cloud import default_region, open_cloud
+from discovery.aws.faults import AwsFault
+from discovery.cli.clock import utc_now
+from discovery.cli.options import common, with_common, with_only, with_report
+from discovery.cli.output import destination
+from discovery.cli.settings import configuration_path
+from discovery.cli.streams import say
+from discovery.config.control_plane import Embedded
+from discovery.config.load import load_config
+from discovery.config.model import Config
+from discovery.config.partitions import partition_problems
+from discovery.config.secrets import Secret, SecretError, resolve_external_id
+from discovery.doctor.aws import examine_aws
+from discovery.doctor.control_plane import examine_registry, examine_teleport
+from discovery.doctor.state import examine_state, remembered
+from discovery.enrollment.targets import Part
+from discovery.model import Scope
+from discovery.policies.usage import Hub, Usage
+from discovery.reports.checkup import (
+    Area,
+    Check,
+    Outcome,
+    checkup_sentence,
+    write_checkup,
+    write_checkup_document,
+)
+from discovery.reports.exit import Exit
+from discovery.reports.formats import Format
+
+
+@click.command(name="doctor", short_help="Find out what is missing, and how to grant it.")
+@with_only
+@with_report
+@with_common
+def command(only: tuple[Scope, ...], form: str, output: Path | None) -> Exit:
+    """Try everything that a sweep needs, and say what is missing and how to grant it.
+
+    Credentials, every role, every permission in every region by a call that only reads, the
+    organization, this machine's clock, the control plane by writes to a name that nobody has, the
+    state file. Nothing is made, changed or removed, and no lock is needed.
+
+    \b
+    Examples:
+      cachemuster doctor
+      cachemuster doctor --only 111122223333/eu-west-1 -v
+      cachemuster doctor --format json | jq '.checks[] | .statement'
+
+    \b
+    Exit: 0 nothing fails, 1 something does, 64 usage, 78 configuration.
+    """
+    shared = common()
+    path = configuration_path(shared)
+    config = load_config(path)
+    with destination(output) as place:
+        checks = asyncio.run(_checks(config, path, Part(only=only)))
+        if form == Format.JSON:
+            place.write(lambda stream: write_checkup_document(checks, stream))
+            say(checkup_sentence(checks))
+        else:
+            place.write(lambda stream: write_checkup(checks, stream, verbose=shared.verbose))
+    return Exit.FAILED if any(each.outcome is Outcome.FAIL for each in checks) else Exit.DONE
+
+
+async def _checks(config: Config, path: Path, part: Part) -> tuple[Check, ...]:
+    settings = config.control_plane
+    memory = await asyncio.to_thread(remembered, config.state.path)
+    registering = (
+        examine_registry(settings, config.group)
+        if isinstance(settings, Embedded)
+        else examine_teleport(config, settings, memory, utc_now)
+    )
+    aws, control_plane, state = await asyncio.gather(
+        _aws(config, path, part),
+        registering,
+        asyncio.to_thread(examine_state, config, utc_now()),
+    )
+    return (*_configuration(config, path), *aws, *_queue(config), *control_plane, *state)
+
+
+def _configuration(config: Config, path: Path) -> Iterator[Check]:
+    yield _check(Area.CONFIGURATION, path, Outcome.OK, f"group {config.group}")
+    connects = (each.connect for each in config.matchers if each.connect is not None)
+    for reference in sorted({each.external_id for each in connects if each.external_id}):
+        try:
+            _secret(reference)
+        except SecretError as error:
+            yield _check(Area.CONFIGURATION, reference, Outcome.FAIL, f"{error}; put it there")
+
+
+async def _aws(config: Config, path: Path, part: Part) -> tuple[Check, ...]:
+    try:
+        async with open_cloud(config.aws, resolve=_secret, clock=utc_now) as cloud:
+            foreign = partition_problems(config, cloud.identity.partition)
+            if foreign:
+                return tuple(
+                    _check(Area.CONFIGURATION, path, Outcome.FAIL, str(each)) for each in foreign
+                )
+            default = default_region(config.aws.profile)
+            usage = Usage.of(config, _hub(cloud.identity), default)
+            return await examine_aws(cloud, usage, part)
+    except AwsFault as error:
+        text = f"{error}. Nothing else of AWS was tried"
+        return (_check(Area.CREDENTIALS, "the agent's own", Outcome.FAIL, text),)
+
+
+def _hub(identity: Identity) -> Hub:
+    """The identity to write policies for; of a federated user or an account's root, as it is."""
+    try:
+        return Hub.of(identity.arn)
+    except ValueError:
+        return Hub(identity.arn, identity.partition, identity.account_id)
+
+
+def _queue(config: Config) -> Iterator[Check]:
+    events = config.service.events
+    if events is not None:
+        text = "configured, but this version does not read it: changes are seen by sweeps"
+        yield _check(Area.QUEUE, events.queue_url, Outcome.WARN, text)
+
+
+def _secret(reference: str) -> Secret:
+    return resolve_external_id(reference, os.environ)
+
+
+def _check(area: Area, subject: object, outcome: Outcome, message: str) -> Check:
+    return Check(area=area, subject=str(subject), outcome=outcome, message=message)

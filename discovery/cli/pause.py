@@ -1,0 +1,73 @@
+"""`cachemuster pause`: scans and reports go on, writes do not."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import click
+
+from discovery.cli.clock import utc_now
+from discovery.cli.options import common, duration, with_common, with_lock_timeout
+from discovery.cli.settings import configuration
+from discovery.reports.hostile import visible
+from state.lock import this_process, writer_lock
+from state.store import Store
+
+LONGEST: Final = timedelta(days=365)
+
+
+def _span(ctx: click.Context, param: click.Parameter, value: timedelta) -> timedelta:
+    """Raises: click.BadParameter."""
+    del ctx, param
+    if not timedelta(0) < value <= LONGEST:
+        raise click.BadParameter("a pause lasts longer than 0s and at most 365d")
+    return value
+
+
+@click.command(name="pause", short_help="Keep sweeps from writing for a while.")
+@click.option(
+    "--for",
+    "span",
+    type=duration,
+    callback=_span,
+    required=True,
+    metavar="DURATION",
+    help="How long from now on: 30m, 2h, 7d …",
+)
+@with_lock_timeout
+@with_common
+def command(span: timedelta, lock_timeout: timedelta) -> None:
+    """Keep every sweep with this state from writing to the control plane for a while.
+
+    Sweeps go on: they scan, plan, report and remember, and misses are counted, so that what is due
+    is done by the first sweep after the pause. A sweep that runs ends first. Another pause takes
+    the place of the one in force.
+
+    \b
+    Examples:
+      cachemuster pause --for 2h
+      cachemuster pause --for 7d -c production.yaml
+      cachemuster pause --for 30m --lock-timeout 15m    while a long sweep runs
+
+    \b
+    Exit: 0 paused, 1 could not, 64 usage, 75 state is locked, 78 configuration.
+    """
+    path = configuration(common()).state.path
+    until = asyncio.run(_pause(path, span, lock_timeout))
+    click.echo(
+        f"Paused until {until.astimezone(UTC):%Y-%m-%d %H:%M:%S UTC}: sweeps with "
+        f"{visible(str(path))} scan and remember, and write nothing. "
+        "`cachemuster resume` ends it sooner."
+    )
+
+
+async def _pause(path: Path, span: timedelta, lock_timeout: timedelta) -> datetime:
+    holder = this_process("pause", utc_now())
+    async with writer_lock(path, wait=lock_timeout, holder=holder):
+        until = utc_now() + span
+        with Store.open(path) as store:
+            store.pause(until)
+    return until

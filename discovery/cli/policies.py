@@ -1,0 +1,174 @@
+"""`cachemuster policies`: least-privilege documents for the configuration at hand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from discovery.cli.clock import utc_now
+from discovery.cli.options import common, with_common
+from discovery.cli.output import destination
+from discovery.cli.settings import configuration_path
+from discovery.cli.streams import say
+from discovery.config.load import load_config, locate
+from discovery.config.model import Config
+from discovery.config.partitions import partition_problems
+from discovery.config.secrets import Secret, resolve_external_id
+from discovery.policies.kinds import KINDS, Asked, Kind, Made, references
+from discovery.policies.usage import Hub, NotInUse, Usage
+from discovery.reports.exit import Exit
+from discovery.reports.tctl import write_documents
+
+
+class Form(StrEnum):
+    """How a document is written."""
+
+    JSON = "json"
+    YAML = "yaml"
+    CLOUDFORMATION = "cloudformation"
+
+
+def _hub(ctx: click.Context, param: click.Parameter, value: str | None) -> Hub | None:
+    del ctx, param
+    try:
+        return Hub.of(value) if value is not None else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command(name="policies", short_help="Print least-privilege roles and policies.")
+@click.argument("kind", type=click.Choice(list(KINDS)), metavar="KIND")
+@click.option(
+    "--hub",
+    callback=_hub,
+    metavar="ARN",
+    help="The user or role that cachemuster runs as; else AWS is asked whose credentials these "
+    "are.",
+)
+@click.option(
+    "--account",
+    metavar="ID",
+    help="For the role of this account; else for all accounts.",
+)
+@click.option("--matcher", metavar="NAME", help="Whose role to connect with, if there are several.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([form.value for form in Form]),
+    help="JSON, YAML for tctl, or a CloudFormation template, for a StackSet too.  [default: json; "
+    "yaml for Teleport's]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write to FILE, whole or not at all, instead of stdout.",
+)
+@with_common
+def command(
+    kind: str,
+    hub: Hub | None,
+    account: str | None,
+    matcher: str | None,
+    form: str | None,
+    output: Path | None,
+) -> Exit:
+    """Print a document that allows what this configuration uses, and nothing else: only its
+    accounts, regions and features.
+
+    \b
+    hub                   policy of the role or user that cachemuster runs as
+    member                policy of the role that it takes on in other accounts
+    trust                 trust policy of that role
+    connect               policy of the role with which Teleport connects
+    event-rule            event pattern; as CloudFormation, the rule with its way
+    teleport-bot-role     role of the bot that registers databases
+    teleport-access-role  role of people who connect to them
+    teleport-bot          the bot, and the token by which it joins
+    tbot                  tbot's own configuration
+
+    \b
+    Examples:
+      cachemuster policies hub
+      cachemuster policies member --format cloudformation -o member.json
+      cachemuster policies teleport-bot-role | tctl create -f
+
+    \b
+    Exit: 0 printed, 1 could not, 64 the configuration has no use for it,
+    78 configuration.
+    """
+    path = configuration_path(common())
+    chosen = KINDS[kind]
+    with destination(output) as place:
+        usage = _usage(path, chosen, hub)
+        asked = Asked(usage, account, matcher)
+        try:
+            made = _made(chosen, asked, Form(form) if form else None)
+        except NotInUse as reason:
+            raise click.UsageError(f"{reason}.") from reason
+        for reference in references(made):
+            say(f"Put the value of {reference} where its name stands: secrets are not printed.")
+        written = Form(form) if form else Form.YAML if chosen.is_for_teleport else Form.JSON
+        place.write(lambda stream: _write(made, written, stream))
+        return Exit.DONE
+
+
+def _made(kind: Kind, asked: Asked, form: Form | None) -> Made:
+    """Raises: NotInUse."""
+    if form is not Form.CLOUDFORMATION:
+        return kind.make(asked)
+    if kind.stack is None:
+        raise NotInUse(
+            "It is nothing that CloudFormation makes"
+            if kind.is_for_teleport
+            else "The template of `member` has it already"
+        )
+    return kind.stack(asked)
+
+
+def _usage(path: Path, kind: Kind, named: Hub | None) -> Usage:
+    """The configuration, and the identity that runs it. Raises: ConfigError, AwsFault."""
+    config = load_config(path)
+    if not kind.names_agent:
+        return Usage.of(config, named or Hub.unnamed(), None)
+    # The SDK is loaded only by whoever needs it.
+    from discovery.aws.cloud import default_region  # noqa: PLC0415
+
+    hub = named or asyncio.run(_asked(config))
+    problems = partition_problems(config, hub.partition)
+    if problems:
+        raise locate(problems, path)
+    default = default_region(config.aws.profile)
+    if config.aws.regions is None and default is None:
+        raise click.UsageError("No region is configured: set aws.regions or AWS_REGION.")
+    return Usage.of(config, hub, default)
+
+
+async def _asked(config: Config) -> Hub:
+    """Whose the credentials at hand are. Raises: AwsFault."""
+    from discovery.aws.cloud import open_cloud  # noqa: PLC0415
+
+    def resolve(reference: str) -> Secret:
+        return resolve_external_id(reference, os.environ)
+
+    async with open_cloud(config.aws, resolve=resolve, clock=utc_now) as cloud:
+        try:
+            hub = Hub.of(cloud.identity.arn)
+        except ValueError as error:
+            raise click.UsageError(f"{error}; name the agent's own with --hub.") from error
+    say(f"For {hub.arn}, whose credentials these are; --hub names another.")
+    return hub
+
+
+def _write(made: Made, form: Form, stream: TextIO) -> None:
+    if form is Form.YAML:
+        write_documents(made if isinstance(made, tuple) else (made,), stream)
+    else:
+        stream.write(json.dumps(made, indent=2) + "\n")

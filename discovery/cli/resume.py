@@ -1,0 +1,55 @@
+"""`cachemuster resume`: a pause ends before its time."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import click
+
+from discovery.cli.clock import utc_now
+from discovery.cli.options import common, with_common, with_lock_timeout
+from discovery.cli.settings import configuration
+from state.lock import this_process, writer_lock
+from state.store import Store, read_memory
+
+
+@click.command(name="resume", short_help="End a pause: sweeps write again.")
+@with_lock_timeout
+@with_common
+def command(lock_timeout: timedelta) -> None:
+    """End the pause in force. The next sweep writes what is due.
+
+    Nothing is swept by this command; `cachemuster audit` shows what the next sweep does.
+
+    \b
+    Examples:
+      cachemuster resume
+      cachemuster resume -c production.yaml
+      cachemuster resume && cachemuster sweep
+
+    \b
+    Exit: 0 nothing is paused any more, 1 could not, 64 usage, 75 state is
+    locked, 78 configuration.
+    """
+    path = configuration(common()).state.path
+    if read_memory(path).paused_until is None:  # nor is a state file made to say so
+        click.echo("Nothing was paused.")
+        return
+    paused = asyncio.run(_resume(path, lock_timeout))
+    click.echo(
+        "Resumed: the next sweep writes what is due."
+        if paused is not None
+        else "Nothing was paused any more."
+    )
+
+
+async def _resume(path: Path, lock_timeout: timedelta) -> datetime | None:
+    """The end of the pause that was in force, None when it was over by itself."""
+    holder = this_process("resume", utc_now())
+    async with writer_lock(path, wait=lock_timeout, holder=holder):
+        with Store.open(path) as store:
+            paused = store.memory().pause_at(utc_now())
+            store.resume()
+    return paused

@@ -1,0 +1,254 @@
+"""What AWS lets the agent do, found out by doing it: every call here only reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from discovery.aws.accounts import Account
+from discovery.aws.cloud import Cloud
+from discovery.aws.faults import Fault
+from discovery.aws.organizations import list_members
+from discovery.aws.regions import read_enabled
+from discovery.codes import ScopeReason
+from discovery.config.aws import Organization
+from discovery.doctor.permissions import Found, try_permissions, within
+from discovery.enrollment.targets import Part
+from discovery.model import AccountId, Region, Scope
+from discovery.policies.kinds import statement_allowing
+from discovery.policies.usage import Usage
+from discovery.reports.checkup import Area, Check, Outcome
+from discovery.reports.sentence import counted
+
+WORTH_SAYING: Final = timedelta(seconds=60)
+"""AWS refuses requests whose clock is five minutes off; a drift is told before."""
+
+_ASSUME: Final = "sts:AssumeRole"
+_IDENTITY: Final = "sts:GetCallerIdentity"
+_REGIONS: Final = "ec2:DescribeRegions"
+_UNDECIDED: Final = frozenset(
+    {ScopeReason.THROTTLED, ScopeReason.TIMEOUT, ScopeReason.SERVER_ERROR}
+)
+"""Faults that say nothing about what is allowed."""
+_NAMED: Final = 5
+
+
+async def examine_aws(cloud: Cloud, usage: Usage, part: Part) -> tuple[Check, ...]:
+    """Every role, region and permission of a part. Raises: nothing that AWS can cause."""
+    examination = _Examination(cloud, usage, part)
+    checks = [*_credentials(cloud), await examination.clock()]
+    accounts = list(cloud.accounts.entries)
+    for organization in cloud.accounts.organizations:
+        checks += [await examination.organization(organization, accounts)]
+    wanted = [each for each in dict.fromkeys(accounts) if part.covers(Scope(each, None))]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(examination.account(each)) for each in sorted(wanted)]
+    return (*checks, *(check for task in tasks for check in task.result()))
+
+
+def _credentials(cloud: Cloud) -> Iterator[Check]:
+    identity = cloud.identity
+    yield Check(
+        area=Area.CREDENTIALS,
+        subject=identity.arn,
+        outcome=Outcome.OK,
+        message=f"account {identity.account_id}, partition {identity.partition}",
+    )
+    if cloud.endpoints:
+        places = ", ".join(sorted(set(cloud.endpoints.values())))
+        yield Check(
+            area=Area.CREDENTIALS,
+            subject=places,
+            outcome=Outcome.WARN,
+            message="not the real AWS: an endpoint override is in force",
+        )
+
+
+@dataclass(slots=True)
+class _Examination:
+    """One examination under way."""
+
+    cloud: Cloud
+    usage: Usage
+    part: Part
+    slots: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.slots = asyncio.Semaphore(self.cloud.settings.concurrency)
+
+    @property
+    def limit(self) -> timedelta:
+        return self.cloud.settings.scope_timeout
+
+    async def clock(self) -> Check:
+        """How far this machine's clock is from AWS's, by the date of an answer."""
+        session = self.cloud.accounts.organization_reader(self.cloud.pacing)
+        answer = await within(session.call(_IDENTITY), self.limit)
+        now = self.cloud.clock()
+        if isinstance(answer, Fault):
+            return self._failed(Area.CLOCK, "this machine", answer)
+        try:
+            there = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+            off = abs(now - there)
+        except (KeyError, ValueError, TypeError):
+            text = "AWS's answer has no date to compare with"
+            return _check(Area.CLOCK, "this machine", Outcome.WARN, text)
+        if off <= WORTH_SAYING:
+            text = f"within {WORTH_SAYING.total_seconds():g} s of AWS's clock"
+            return _check(Area.CLOCK, "this machine", Outcome.OK, text)
+        text = (
+            f"{off.total_seconds():.0f} s off AWS's clock, which refuses requests from 300 s on: "
+            "set it, best by NTP"
+        )
+        return _check(Area.CLOCK, "this machine", Outcome.WARN, text)
+
+    async def organization(self, organization: Organization, accounts: list[AccountId]) -> Check:
+        """The members are among the accounts, as far as they are listed."""
+        session = self.cloud.accounts.organization_reader(self.cloud.pacing)
+        subject = f"organization, role {organization.role_name}"
+        members = list_members(session, organization)
+        read = 0
+        while (page := await within(anext(members, None), self.limit)) is not None:
+            if isinstance(page, Fault):
+                return self._failed(Area.ORGANIZATION, subject, page, _action_of(page))
+            read += len(page)
+            for account_id in page:
+                self.cloud.accounts.admit(account_id, organization)
+                accounts.append(account_id)
+        return _check(Area.ORGANIZATION, subject, Outcome.OK, f"{counted(read, 'active account')}")
+
+    async def account(self, account_id: AccountId) -> tuple[Check, ...]:
+        """The role, the regions and the permissions of one account."""
+        async with self.slots:
+            account = await within(self.cloud.accounts.enter(account_id), self.limit)
+        if isinstance(account, Fault):
+            fault = account
+            return (self._failed(Area.ROLE, account_id, fault, _ASSUME, scope=account_id),)
+        role = _check(Area.ROLE, account_id, Outcome.OK, self._way_in(account_id))
+        listing, regions = await self._regions(account)
+        wanted = [each for each in regions if self.part.covers(Scope(account_id, each))]
+        async with asyncio.TaskGroup() as group:
+            tasks = {each: group.create_task(self._scope(account, each)) for each in wanted}
+        found = {region: task.result() for region, task in tasks.items()}
+        return (role, *listing, *self._permissions(account_id, found))
+
+    def _way_in(self, account_id: AccountId) -> str:
+        own = account_id == self.usage.hub.account_id and self.usage.scans_own_account
+        return "the agent's own credentials" if own else "its role lets the agent in"
+
+    async def _scope(self, account: Account, region: Region) -> Found:
+        async with self.slots:
+            return await try_permissions(account.session(region), self.usage, self.limit)
+
+    async def _regions(self, account: Account) -> tuple[list[Check], list[Region]]:
+        """What is to be said of the account's regions, and those to try."""
+        choice, subject = self.cloud.regions, account.account_id
+        if not self.usage.lists_regions:
+            return [], sorted(choice.literals)
+        async with self.slots:
+            session = account.session(self.cloud.home_region)
+            enabled = await within(read_enabled(session), self.limit)
+        if isinstance(enabled, Fault):
+            failed = self._failed(Area.REGIONS, subject, enabled, _REGIONS, scope=subject)
+            return [failed], sorted(choice.literals)
+        chosen = choice.among(enabled)
+        text = f"{len(chosen)} to scan, of {counted(len(enabled), 'enabled region')}"
+        outcome = Outcome.OK if chosen else Outcome.WARN
+        checks = [_check(Area.REGIONS, subject, outcome, text, _REGIONS)]
+        if off := sorted(choice.literals - enabled):
+            text = f"not enabled in the account, so skipped: {', '.join(off)}"
+            checks.append(_check(Area.REGIONS, subject, Outcome.WARN, text))
+        return checks, sorted(chosen)
+
+    def _permissions(self, account_id: AccountId, found: Mapping[Region, Found]) -> Iterator[Check]:
+        """A line for each permission, and one more for each way in which it fails."""
+        places: dict[str, dict[Fault | None, list[Region]]] = defaultdict(dict)
+        for region, tried in found.items():
+            for action, fault in tried.items():
+                same = next((each for each in places[action] if _alike(each, fault)), fault)
+                places[action].setdefault(same, []).append(region)
+        for action, outcomes in sorted(places.items()):
+            for fault, regions in outcomes.items():
+                if fault is None:
+                    text = f"allowed in {_named(regions)}"
+                    yield _check(Area.PERMISSION, account_id, Outcome.OK, text, action)
+                    continue
+                subject = str(Scope(account_id, regions[0] if len(regions) == 1 else None))
+                where = f"; in {_named(regions)}" if len(regions) > 1 else ""
+                yield self._failed(
+                    Area.PERMISSION,
+                    subject,
+                    Fault(fault.reason, fault.message + where, fault.code),
+                    action,
+                    scope=account_id,
+                    regions=regions,
+                )
+
+    def _failed(
+        self,
+        area: Area,
+        subject: str,
+        fault: Fault,
+        action: str | None = None,
+        *,
+        scope: str | None = None,
+        regions: list[Region] | None = None,
+    ) -> Check:
+        """`scope`: the account whose policies lack the action; None: the agent's own."""
+        is_denial = fault.reason in (ScopeReason.DENIED, ScopeReason.ASSUME_ROLE_DENIED)
+        statement = None
+        message = fault.message
+        if action is not None and is_denial:
+            lacking = statement_allowing(action, self.usage, None if action == _ASSUME else scope)
+            if lacking is not None:
+                statement = lacking.document()
+                message = f"{message}. Without it: {lacking.without}"
+        return Check(
+            area=area,
+            subject=subject,
+            outcome=self._outcome(fault, scope, regions),
+            message=message,
+            action=action,
+            statement=statement,
+        )
+
+    def _outcome(
+        self, fault: Fault, account_id: str | None, regions: list[Region] | None
+    ) -> Outcome:
+        """A scope that is configured to be expected to fail is no reason for exit 1."""
+        if fault.reason in _UNDECIDED:
+            return Outcome.WARN
+        expects = self.cloud.settings.expects_failure
+        places: list[Region | None] = [*regions] if regions else [None]
+        if account_id is not None and all(expects(account_id, each) for each in places):
+            return Outcome.WARN
+        return Outcome.FAIL
+
+
+def _check(
+    area: Area, subject: str, outcome: Outcome, message: str, action: str | None = None
+) -> Check:
+    return Check(area=area, subject=subject, outcome=outcome, message=message, action=action)
+
+
+def _alike(one: Fault | None, other: Fault | None) -> bool:
+    """Faults that a person repairs in the same way."""
+    if one is None or other is None:
+        return one is other
+    return (one.reason, one.code) == (other.reason, other.code)
+
+
+def _action_of(fault: Fault) -> str:
+    """The action that a fault of the SDK is about begins its sentence."""
+    return fault.message.partition(" ")[0]
+
+
+def _named(regions: list[Region]) -> str:
+    if len(regions) <= _NAMED:
+        return ", ".join(regions)
+    return f"{', '.join(regions[:_NAMED])} and {len(regions) - _NAMED} more"

@@ -1,0 +1,183 @@
+"""What the control plane lets the agent do. Nothing is made, changed or removed: writes are tried
+on a name that nobody has, where "it does not exist" is told only to those who may write."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Awaitable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from discovery.config.control_plane import Embedded as EmbeddedSettings
+from discovery.config.control_plane import Teleport as TeleportSettings
+from discovery.config.model import Config
+from discovery.control_plane.base import ControlPlaneError, Denied, NotFound
+from discovery.control_plane.embedded import Embedded, EmbeddedReader
+from discovery.control_plane.teleport.client import Teleport
+from discovery.control_plane.teleport.link import is_too_old
+from discovery.control_plane.teleport.preflight import Preflight, preflight
+from discovery.enrollment.ownership import (
+    ARN_LABEL,
+    GROUP_LABEL,
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+    CacheArn,
+    owner_of,
+)
+from discovery.model import Clock, Database, ResourceName
+from discovery.policies.teleport import DB_VERBS
+from discovery.reports.checkup import Area, Check, Outcome
+from discovery.reports.sentence import counted
+from state.records import Memory
+
+_RULE: Final = {"resources": ["db"], "verbs": list(DB_VERBS)}
+
+
+async def examine_registry(settings: EmbeddedSettings, group: str) -> tuple[Check, ...]:
+    """The registry in a file: it can be read, and it can be written."""
+    reader = EmbeddedReader(settings.path)
+    try:
+        listed = await reader.list_databases()
+    except ControlPlaneError as error:
+        return (_check(settings.path, Outcome.FAIL, str(error)),)
+    ours = sum(1 for each in listed if isinstance(owner_of(each, group), CacheArn))
+    listing = _check(
+        settings.path,
+        Outcome.OK,
+        f"{counted(len(listed), 'database')}, {ours} of group {group}",
+        "list",
+    )
+    absent = await asyncio.to_thread(_absent, settings.path)
+    if absent is not None:
+        return (listing, absent)
+    async with Embedded(settings.path) as registry:
+        return (listing, await _tried(settings.path, "write", registry.delete(_nobody())))
+
+
+def _absent(path: Path) -> Check | None:
+    """A file that is not there yet is not made: its directory has to be writable. None when it
+    is there."""
+    if path.exists():
+        return None
+    if os.access(path.parent, os.W_OK | os.X_OK):
+        return _check(path, Outcome.OK, "not there yet; the first sweep makes it", "write")
+    text = f"there is no such file, and {path.parent} cannot be written to"
+    return _check(path, Outcome.FAIL, f"{text}: create it, or name another file", "write")
+
+
+async def examine_teleport(
+    config: Config, settings: TeleportSettings, memory: Memory | None, clock: Clock
+) -> tuple[Check, ...]:
+    """The cluster, the verbs of our role, and who would serve what is registered."""
+    async with Teleport(settings, clock=clock) as teleport:
+        found = await preflight(teleport, config.group)
+        if found.peer is None:
+            return tuple(_check(settings.address, Outcome.FAIL, each) for each in found.problems)
+        cluster = found.peer.cluster
+        checks = [*_peer(found, config.group, clock), *_listing(found)]
+        name = _nobody()
+        checks.append(await _tried(cluster, "read", teleport.get(name)))
+        database = _database(name, config.group)
+        checks.append(await _tried(cluster, "update", teleport.update(database)))
+        checks.append(await _tried(cluster, "delete", teleport.delete(name)))
+    checks.append(_creating(cluster, memory))
+    return tuple(checks)
+
+
+def _peer(found: Preflight, group: str, clock: Clock) -> Iterator[Check]:
+    """What is worth knowing of the cluster; the first line is who answers, the rest warns."""
+    assert found.peer is not None  # noqa: S101 - the caller has looked
+    cluster = found.peer.cluster
+    about, *remarks = found.lines(group, clock())
+    outcome = Outcome.WARN if is_too_old(found.peer.version) else Outcome.OK
+    yield _check(cluster, outcome, about)
+    for each in remarks:
+        if not each.startswith("Databases cannot be listed"):
+            yield _check(cluster, Outcome.WARN, each)
+    if found.services and not found.unserved:
+        services = counted(found.services, "Database Service")
+        yield _check(cluster, Outcome.OK, f"of {services} some would serve what is registered")
+
+
+def _listing(found: Preflight) -> Iterator[Check]:
+    assert found.peer is not None  # noqa: S101 - the caller has looked
+    cluster = found.peer.cluster
+    if found.ours is not None:
+        yield _check(cluster, Outcome.OK, "allowed", "list")
+    for each in found.problems:
+        if each.startswith("Databases cannot be listed"):
+            yield _check(cluster, Outcome.FAIL, each, "list", _RULE)
+
+
+async def _tried(subject: object, verb: str, call: Awaitable[Any]) -> Check:
+    """The verb is allowed when the control plane says that there is no such thing."""
+    try:
+        await call
+    except NotFound:
+        return _check(subject, Outcome.OK, "allowed", verb)
+    except Denied as error:
+        return _check(subject, Outcome.FAIL, str(error), verb, _RULE)
+    except ControlPlaneError as error:
+        outcome = Outcome.WARN if error.retryable else Outcome.FAIL
+        return _check(subject, outcome, str(error), verb)
+    return _check(subject, Outcome.OK, "allowed", verb)
+
+
+def _creating(cluster: str, memory: Memory | None) -> Check:
+    """Creating cannot be tried without creating; what was registered is evidence."""
+    identity = memory.identity if memory is not None else None
+    known = memory is not None and identity is not None and identity.cluster == cluster
+    if known and memory is not None and memory.registrations:
+        count = counted(len(memory.registrations), "registration")
+        return _check(cluster, Outcome.OK, f"state remembers {count} in this cluster", "create")
+    text = (
+        "not tried, because it would register something: see that the role has the verb. "
+        "`cachemuster policies teleport-bot-role` prints one that does"
+    )
+    return _check(cluster, Outcome.WARN, text, "create", _RULE)
+
+
+def _nobody() -> ResourceName:
+    return ResourceName(f"cachemuster-doctor-{secrets.token_hex(8)}")
+
+
+def _database(name: ResourceName, group: str) -> Database:
+    """What an update of ours looks like; it is for a name that nobody has."""
+    region, account_id = "us-east-1", "000000000000"
+    return Database(
+        name=name,
+        labels={
+            MANAGED_BY_LABEL: MANAGED_BY,
+            GROUP_LABEL: group,
+            ARN_LABEL: f"arn:aws:elasticache:{region}:{account_id}:serverlesscache:{name}",
+        },
+        description="tried by cachemuster doctor",
+        spec={
+            "protocol": "redis",
+            "uri": f"{name}.invalid:6379",
+            "aws": {
+                "region": region,
+                "account_id": account_id,
+                "elasticache_serverless": {"cache_name": str(name)},
+            },
+        },
+    )
+
+
+def _check(
+    subject: object,
+    outcome: Outcome,
+    message: str,
+    verb: str | None = None,
+    rule: Any = None,
+) -> Check:
+    return Check(
+        area=Area.CONTROL_PLANE,
+        subject=str(subject),
+        outcome=outcome,
+        message=message,
+        action=verb and f"db:{verb}",
+        statement=rule,
+    )

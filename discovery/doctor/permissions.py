@@ -1,0 +1,70 @@
+"""Permissions, each proved by a call that only reads. An answer that is no refusal is a proof."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Iterator, Mapping
+from datetime import timedelta
+from typing import Final, TypeVar
+
+from discovery.aws.caches import LIST
+from discovery.aws.faults import NO_SUCH_CACHE, AwsFault, Fault
+from discovery.aws.session import Answer, Session
+from discovery.aws.subnets import SUBNETS
+from discovery.aws.tags import BULK, SINGLE
+from discovery.aws.users import GROUPS, USERS
+from discovery.codes import ScopeReason
+from discovery.policies.usage import Usage
+
+ALLOWED_ALL_THE_SAME: Final = frozenset({NO_SUCH_CACHE, "InvalidServerlessCacheStateFault"})
+"""Refusals that come after the permission was found to be there."""
+
+Read = TypeVar("Read")
+Found = Mapping[str, Fault | None]
+"""By action, why it failed; None when it is allowed."""
+
+
+async def within(work: Awaitable[Read], limit: timedelta) -> Read | Fault:
+    """What the work gives, or why it gave nothing, within the time of one scope."""
+    try:
+        async with asyncio.timeout(limit.total_seconds()):
+            return await work
+    except AwsFault as error:
+        return error.fault
+    except TimeoutError:
+        message = f"no answer within {limit.total_seconds():g} s; raise aws.scope_timeout"
+        return Fault(ScopeReason.TIMEOUT, message)
+
+
+async def try_permissions(session: Session, usage: Usage, limit: timedelta) -> Found:
+    """Every permission that a scan of one scope uses."""
+    listed = await within(session.call(LIST, MaxResults=20), limit)
+    found: dict[str, Fault | None] = {LIST: listed if isinstance(listed, Fault) else None}
+    tried = dict(_calls(session, usage, _some_cache(session, listed)))
+    answers = await asyncio.gather(*(within(call, limit) for call in tried.values()))
+    for action, answer in zip(tried, answers, strict=True):
+        failed = isinstance(answer, Fault) and answer.code not in ALLOWED_ALL_THE_SAME
+        found[action] = answer if isinstance(answer, Fault) and failed else None
+    return found
+
+
+def _calls(session: Session, usage: Usage, arn: str) -> Iterator[tuple[str, Awaitable[Answer]]]:
+    if usage.reads_tags:
+        yield SINGLE, session.call(SINGLE, ResourceName=arn)
+        filters = ["elasticache:serverlesscache"]
+        yield BULK, session.call(BULK, ResourceTypeFilters=filters, ResourcesPerPage=1)
+    if usage.reads_users:
+        yield USERS, session.call(USERS, MaxRecords=20)
+        yield GROUPS, session.call(GROUPS, MaxRecords=20)
+    yield SUBNETS, session.call(SUBNETS, MaxResults=5)
+
+
+def _some_cache(session: Session, listed: Answer | Fault) -> str:
+    """A cache that exists, or one that does not: that it is not found is told only to those who
+    may ask."""
+    caches = () if isinstance(listed, Fault) else listed.get("ServerlessCaches") or ()
+    arns = (each.get("ARN") for each in caches if each.get("Status") == "available")
+    nobody = f"cachemuster-doctor-{secrets.token_hex(4)}"
+    place = f"arn:{session.partition}:elasticache:{session.region}:{session.account_id}"
+    return next((arn for arn in arns if arn), f"{place}:serverlesscache:{nobody}")

@@ -1,0 +1,87 @@
+"""The state file: it can be read and written, is of a schema that is known, and is not held."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from discovery.config.model import Config
+from discovery.reports.checkup import Area, Check, Outcome
+from discovery.reports.sentence import counted
+from state.errors import StateError
+from state.lock import holder_of
+from state.records import Memory
+from state.store import read_memory
+
+
+def remembered(path: Path) -> Memory | None:
+    """What state holds; None when it cannot be read, which `examine_state` tells."""
+    try:
+        return read_memory(path)
+    except StateError:
+        return None
+
+
+def examine_state(config: Config, now: datetime) -> tuple[Check, ...]:
+    """Everything about the state file. Nothing is made or changed."""
+    return tuple(_examined(config, now))
+
+
+def _examined(config: Config, now: datetime) -> Iterator[Check]:
+    path = config.state.path
+    try:
+        memory = read_memory(path)
+    except StateError as error:
+        yield _check(path, Outcome.FAIL, str(error))
+        return
+    if not path.exists():
+        yield _check(path, Outcome.OK, "not there yet; the first sweep makes it")
+    else:
+        sweeps = counted(memory.finished_sweeps, "finished sweep")
+        registered = counted(len(memory.registrations), "registration")
+        yield _check(path, Outcome.OK, f"readable, its schema known: {sweeps}, {registered}")
+    yield _writable(path)
+    try:
+        holder = holder_of(path)
+    except StateError as error:
+        yield _check(path, Outcome.FAIL, str(error))
+    else:
+        if holder is not None:
+            yield _check(path, Outcome.WARN, f"held by {holder}; a sweep waits for it")
+    yield from _belonging(path, memory, config)
+    pause = memory.pause_at(now)
+    if pause is not None:
+        until = f"{pause.astimezone(UTC):%Y-%m-%d %H:%M:%S UTC}"
+        text = f"paused until {until}: sweeps write nothing. `cachemuster resume` ends it"
+        yield _check(path, Outcome.WARN, text)
+
+
+def _writable(path: Path) -> Check:
+    """SQLite keeps a log beside the file, so the directory has to be writable too."""
+    real = path.resolve()
+    places = [real, real.parent] if real.exists() else [real.parent]
+    shut = [str(each) for each in places if not os.access(each, os.W_OK)]
+    if shut:
+        text = f"{' and '.join(shut)} cannot be written to: sweeps need to; correct the permissions"
+        return _check(path, Outcome.FAIL, text)
+    return _check(path, Outcome.OK, "writable")
+
+
+def _belonging(path: Path, memory: Memory, config: Config) -> Iterator[Check]:
+    identity = memory.identity
+    if identity is None:
+        return
+    wanted = (config.control_plane.kind, config.group)
+    if (identity.control_plane, identity.group) != wanted:
+        text = (
+            f"it belongs to group {identity.group} on {identity.control_plane}, and the "
+            f"configuration is of group {config.group} on {config.control_plane.kind}: name "
+            "another state.path, or sweep once with --rebind-state"
+        )
+        yield _check(path, Outcome.FAIL, text)
+
+
+def _check(path: Path, outcome: Outcome, message: str) -> Check:
+    return Check(area=Area.STATE, subject=str(path), outcome=outcome, message=message)

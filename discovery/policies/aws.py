@@ -1,0 +1,187 @@
+"""What the identities on AWS's side have to be allowed, and nothing else.
+
+Source: reference aws-elasticache §6 for actions and their resources, teleport-discovery §5 for
+what a Database Service needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from discovery.config.aws import Organization
+from discovery.config.matching import MatcherSection
+from discovery.policies.document import Statement
+from discovery.policies.usage import Usage
+from matchers.selectors import Pattern, PatternKind
+
+ANYTHING: Final = ("*",)
+"""The resource of actions that take none."""
+
+
+def reading(usage: Usage, account_id: str) -> tuple[Statement, ...]:
+    """What is read in an account that is scanned."""
+    return tuple(_reading(usage, account_id))
+
+
+def _reading(usage: Usage, account_id: str) -> Iterator[Statement]:
+    regions = () if usage.regions == ANYTHING else usage.regions
+    yield Statement(
+        sid="ListCaches",
+        actions=("elasticache:DescribeServerlessCaches",),
+        resources=resources(usage, account_id, "serverlesscache"),
+        without="the scope is unread, and nothing in it is registered or removed",
+    )
+    if usage.reads_tags:
+        yield Statement(
+            sid="ReadTags",
+            actions=("elasticache:ListTagsForResource",),
+            resources=resources(usage, account_id, "serverlesscache"),
+            without="tags of new caches are unknown, and those caches are held",
+        )
+        yield Statement(
+            sid="ReadTagsInBulk",
+            actions=("tag:GetResources",),
+            resources=ANYTHING,
+            regions=regions,
+            without="tags are asked for one cache at a time, which takes longer",
+        )
+    if usage.reads_users:
+        yield Statement(
+            sid="ReadUsers",
+            actions=("elasticache:DescribeUsers",),
+            resources=resources(usage, account_id, "user"),
+            without="whether a person could log in is unknown",
+        )
+        yield Statement(
+            sid="ReadUserGroups",
+            actions=("elasticache:DescribeUserGroups",),
+            resources=resources(usage, account_id, "usergroup"),
+            without="whether a person could log in is unknown",
+        )
+    yield Statement(
+        sid="ReadSubnets",
+        actions=("ec2:DescribeSubnets",),
+        resources=ANYTHING,
+        regions=regions,
+        without="the label vpc-id is unknown",
+    )
+    if usage.lists_regions:
+        yield Statement(
+            sid="ListRegions",
+            actions=("ec2:DescribeRegions",),
+            resources=ANYTHING,
+            without="which regions are enabled is unknown, and those of globs are not scanned",
+        )
+
+
+def hub(usage: Usage) -> tuple[Statement, ...]:
+    """What the agent's own identity needs."""
+    return tuple(_hub(usage))
+
+
+def _hub(usage: Usage) -> Iterator[Statement]:
+    partition = usage.hub.partition
+    if usage.members:
+        yield Statement(
+            sid="AssumeDiscoveryRoles",
+            actions=("sts:AssumeRole",),
+            resources=tuple(sorted({each.arn(partition) for each in usage.members})),
+            without="the account is unread",
+        )
+    if usage.organizations:
+        yield Statement(
+            sid="ReadOrganization",
+            actions=_organization_actions(usage.organizations),
+            resources=ANYTHING,
+            without="the accounts of the organization are not known",
+        )
+    events = usage.config.service.events
+    if events is not None:
+        yield Statement(
+            sid="ReceiveEvents",
+            actions=(
+                "sqs:ChangeMessageVisibility",
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ReceiveMessage",
+            ),
+            resources=(queue_arn(events.queue_url, partition),),
+            without="changes are seen by the next sweep only",
+        )
+    if usage.scans_own_account:
+        yield from _reading(usage, usage.hub.account_id)
+
+
+def _organization_actions(organizations: Iterable[Organization]) -> tuple[str, ...]:
+    """Those that `discovery.aws.organizations` calls for these entries."""
+    actions: set[str] = set()
+    for each in organizations:
+        if each.include_ous is None and not each.exclude_ous:
+            actions.add("ListAccounts")
+            continue
+        actions |= {"ListAccountsForParent", "ListOrganizationalUnitsForParent"}
+        if each.include_ous is None:
+            actions.add("ListRoots")
+    return tuple(f"organizations:{action}" for action in sorted(actions))
+
+
+def queue_arn(queue_url: str, partition: str) -> str:
+    """The ARN of a queue; of an endpoint of one's own the region is not known."""
+    host, account_id, name = queue_url.split("/")[2:5]
+    parts = host.split(".")
+    region = parts[1] if parts[0] == "sqs" and len(parts) > 2 else "*"
+    return f"arn:{partition}:sqs:{region}:{account_id}:{name}"
+
+
+def connecting(
+    usage: Usage, account_id: str, matchers: Iterable[MatcherSection]
+) -> tuple[Statement, ...]:
+    """What a Database Service needs to connect to the caches that these matchers take."""
+    caches = tuple(
+        f"{arn}:{name}"
+        for arn in _places(usage, account_id, "serverlesscache")
+        for name in _names(matchers)
+    )
+    users = resources(usage, account_id, "user")
+    return (
+        Statement(
+            sid="Connect",
+            actions=("elasticache:Connect",),
+            resources=(*caches, *users),
+            without="nobody can connect",
+        ),
+        Statement(
+            sid="CheckCaches",
+            actions=("elasticache:DescribeServerlessCaches",),
+            resources=caches,
+            without="the Database Service cannot check the address of a cache",
+        ),
+        Statement(
+            sid="CheckUsers",
+            actions=("elasticache:DescribeUsers",),
+            resources=users,
+            without="the Database Service cannot tell users with IAM from others",
+        ),
+    )
+
+
+def _names(matchers: Iterable[MatcherSection]) -> tuple[str, ...]:
+    """Globs over the names of the caches that are taken; names in ARNs are in lower case."""
+    patterns = [Pattern(text) for each in matchers for text in each.names]
+    if not patterns or any(each.kind is PatternKind.EXPRESSION for each in patterns):
+        return ANYTHING
+    names = {each.text.lower() for each in patterns}
+    return ANYTHING if "*" in names else tuple(sorted(names))
+
+
+def resources(usage: Usage, account_id: str, kind: str) -> tuple[str, ...]:
+    """All things of a kind, in every region that is used."""
+    return tuple(f"{place}:*" for place in _places(usage, account_id, kind))
+
+
+def _places(usage: Usage, account_id: str, kind: str) -> tuple[str, ...]:
+    partition = usage.hub.partition
+    return tuple(
+        f"arn:{partition}:elasticache:{region}:{account_id}:{kind}" for region in usage.regions
+    )

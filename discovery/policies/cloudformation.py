@@ -1,0 +1,129 @@
+"""The same documents as CloudFormation templates: one for all accounts of a StackSet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from discovery.policies.aws import connecting, hub, reading
+from discovery.policies.connection import Connection
+from discovery.policies.document import Json, Statement, policy_document, trust_document
+from discovery.policies.usage import Usage
+
+ACCOUNT: Final = "${AWS::AccountId}"
+"""In an ARN: the account that the stack is made in."""
+
+_EXTERNAL_ID: Final = {
+    "Type": "String",
+    "NoEcho": True,
+    "MinLength": 2,
+    "MaxLength": 1224,
+}
+
+
+def hub_template(usage: Usage) -> Json:
+    """A managed policy, attached to the agent's own role or user."""
+    kind = "Roles" if usage.hub.is_role else "Users"
+    return template(
+        "What cachemuster may do itself. Make one stack, in the account that it runs in.",
+        parameters={
+            "Agent": {
+                "Type": "String",
+                "Default": usage.hub.name,
+                "Description": "Name of the role or user that cachemuster runs as",
+            }
+        },
+        resources={
+            "HubPolicy": {
+                "Type": "AWS::IAM::ManagedPolicy",
+                "Properties": {
+                    "Description": "cachemuster: scan ElastiCache Serverless",
+                    "PolicyDocument": substituted(policy_document(hub(usage))),
+                    kind: [{"Ref": "Agent"}],
+                },
+            }
+        },
+    )
+
+
+def member_template(usage: Usage, account_id: str | None) -> Json:
+    """The role that the agent takes on, with its trust. Raises: NotInUse."""
+    member = usage.member(account_id)
+    has_word = member.external_id is not None
+    word = {"Ref": "ExternalId"} if has_word else None
+    return template(
+        "The role that cachemuster takes on to read caches. Roles are global: deploy to one "
+        "region of each account.",
+        parameters={"ExternalId": _external_id(member.external_id)} if has_word else {},
+        resources={
+            "DiscoveryRole": role(
+                member.role,
+                trust_document(usage.hub.arn, word),
+                reading(usage, ACCOUNT),
+                "cachemuster",
+            )
+        },
+    )
+
+
+def connect_template(usage: Usage, connection: Connection) -> Json:
+    """The role that Teleport's Database Service takes on to connect."""
+    has_word = connection.external_id is not None
+    word = {"Ref": "ExternalId"} if has_word else None
+    parameters: Json = {
+        "DatabaseServiceArn": {
+            "Type": "String",
+            "Description": "ARN of the role that Teleport's Database Service runs as",
+            "AllowedPattern": "arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/.+",
+        }
+    }
+    if has_word:
+        parameters["ExternalId"] = _external_id(connection.external_id)
+    return template(
+        "The role that Teleport's Database Service takes on to connect to caches.",
+        parameters=parameters,
+        resources={
+            "ConnectRole": role(
+                connection.role_in_stack,
+                trust_document({"Ref": "DatabaseServiceArn"}, word),
+                connecting(usage, ACCOUNT, connection.matchers),
+                "connect",
+            )
+        },
+    )
+
+
+def _external_id(reference: str | None) -> Json:
+    return {**_EXTERNAL_ID, "Description": f"The external id, as cachemuster has it in {reference}"}
+
+
+def template(description: str, *, parameters: Json, resources: Json, **more: Json) -> Json:
+    """A template; an empty section is left out."""
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": description,
+        **({"Parameters": parameters} if parameters else {}),
+        **more,
+        "Resources": resources,
+    }
+
+
+def role(path_and_name: str, trust: Json, statements: Iterable[Statement], policy: str) -> Json:
+    """A role with one policy of its own."""
+    path, _, name = path_and_name.rpartition("/")
+    properties = {
+        "RoleName": name,
+        **({"Path": f"/{path}/"} if path else {}),
+        "AssumeRolePolicyDocument": trust,
+        "Policies": [{"PolicyName": policy, "PolicyDocument": policy_document(statements)}],
+    }
+    return {"Type": "AWS::IAM::Role", "Properties": substituted(properties)}
+
+
+def substituted(value: Any) -> Any:
+    """The tree with every text that names a pseudo parameter made a substitution."""
+    if isinstance(value, str):
+        return {"Fn::Sub": value} if "${" in value else value
+    if isinstance(value, Mapping):
+        return {key: substituted(each) for key, each in value.items()}
+    return [substituted(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,127 @@
+"""What Teleport has to know: roles, a bot with its token, and the configuration of tbot.
+
+Source: reference teleport-api §7. A bot whose role has `db_labels` that only its own resources
+carry can neither see nor change anybody else's.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from discovery.config.control_plane import Route
+from discovery.config.control_plane import Teleport as Settings
+from discovery.enrollment.ownership import GROUP_LABEL, IAM_LABEL, MANAGED_BY, MANAGED_BY_LABEL
+from discovery.policies.document import Json
+from discovery.policies.usage import NotInUse, Usage
+from matchers.matcher import IamUsers
+
+DB_VERBS: Final = ("list", "read", "create", "update", "delete")
+_READ: Final = ("list", "read")
+
+
+def name_of(usage: Usage) -> str:
+    """The name of the bot, its role and its token: groups do not share them."""
+    return f"cachemuster-{usage.config.group}"
+
+
+def bot_role(usage: Usage) -> Json:
+    """What the agent may do, and to which databases."""
+    return {
+        "kind": "role",
+        "version": "v7",
+        "metadata": {
+            "name": name_of(usage),
+            "description": f"cachemuster registers the databases of group {usage.config.group}",
+        },
+        "spec": {
+            "allow": {
+                "db_labels": _fence(usage),
+                "rules": [
+                    {"resources": ["db"], "verbs": list(DB_VERBS)},
+                    # Read by `sweep` and `doctor` to say what nobody would serve.
+                    {"resources": ["db_server", "db_service"], "verbs": list(_READ)},
+                ],
+            }
+        },
+    }
+
+
+def access_role(usage: Usage) -> Json:
+    """What lets people connect: caches to which IAM lets somebody in, as the users that their
+    own traits name."""
+    verdicts = ["ready"]
+    if any(each.iam_users is IamUsers.IGNORE for each in usage.config.matchers):
+        verdicts.append("unknown")  # nobody judged those
+    return {
+        "kind": "role",
+        "version": "v7",
+        "metadata": {
+            "name": f"{name_of(usage)}-access",
+            "description": f"Connect to the caches of cachemuster's group {usage.config.group}",
+        },
+        "spec": {
+            "allow": {
+                "db_labels": {**_fence(usage), IAM_LABEL: verdicts},
+                "db_users": ["{{internal.db_users}}"],
+            }
+        },
+    }
+
+
+def bot(usage: Usage) -> tuple[Json, ...]:
+    """The bot, and the token by which the agent's AWS identity joins as it."""
+    name = name_of(usage)
+    return (
+        {
+            "kind": "bot",
+            "version": "v1",
+            "metadata": {"name": name},
+            "spec": {"roles": [name]},
+        },
+        {
+            "kind": "token",
+            "version": "v2",
+            "metadata": {"name": name},
+            "spec": {
+                "roles": ["Bot"],
+                "bot_name": name,
+                "join_method": "iam",
+                "allow": [{"aws_account": usage.hub.account_id, "aws_arn": _caller(usage)}],
+            },
+        },
+    )
+
+
+def tbot(usage: Usage) -> Json:
+    """The configuration of tbot, which keeps the identity file fresh. Raises: NotInUse."""
+    settings = usage.config.control_plane
+    if not isinstance(settings, Settings):
+        raise NotInUse("Databases are registered in a local file, not in a Teleport cluster")
+    server = "auth_server" if settings.route is Route.AUTH else "proxy_server"
+    return {
+        "version": "v2",
+        server: str(settings.address),
+        "onboarding": {"join_method": "iam", "token": name_of(usage)},
+        "storage": {"type": "directory", "path": "/var/lib/teleport/bot"},
+        "credential_ttl": "1h",
+        "renewal_interval": "20m",
+        "outputs": [
+            {
+                "type": "identity",
+                "destination": {"type": "directory", "path": str(settings.identity_file.parent)},
+                "ssh_config": "off",
+            }
+        ],
+    }
+
+
+def _fence(usage: Usage) -> Json:
+    return {MANAGED_BY_LABEL: MANAGED_BY, GROUP_LABEL: usage.config.group}
+
+
+def _caller(usage: Usage) -> str:
+    """The ARN by which AWS names the agent: a role's by any of its sessions."""
+    hub = usage.hub
+    if not hub.is_role:
+        return hub.arn
+    return f"arn:{hub.partition}:sts::{hub.account_id}:assumed-role/{hub.name}/*"

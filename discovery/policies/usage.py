@@ -1,0 +1,218 @@
+"""What of AWS a configuration uses: whose roles, which regions, which reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Self
+
+from discovery.config.aws import Account, Organization, OrganizationAccounts, OwnAccount
+from discovery.config.model import Config
+from matchers.matcher import IamUsers
+
+ALWAYS_ENABLED: Final = frozenset(
+    {
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-northeast-3",
+        "ap-south-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ca-central-1",
+        "eu-central-1",
+        "eu-north-1",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "sa-east-1",
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+    }
+)
+"""Regions that no account can disable (reference aws-elasticache §7)."""
+
+ANY_ACCOUNT: Final = "*"
+"""In the ARNs of a document that fits every account. It is attached within one account, and
+ElastiCache gives nothing to another one, so it allows no more than the account's own id."""
+
+_PRINCIPAL = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):(?:(?P<service>iam)|sts)::(?P<account>[0-9]{12}):"
+    r"(?P<kind>user|role|assumed-role)/(?P<name>.+)"
+)
+
+
+class NotInUse(Exception):
+    """The configuration has no use for the document that was asked for; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """The identity that the agent runs as: an IAM user or role."""
+
+    arn: str
+    partition: str
+    account_id: str
+
+    @classmethod
+    def of(cls, arn: str) -> Self:
+        """From the ARN of a user, a role, or a role's session. Raises: ValueError."""
+        match = _PRINCIPAL.fullmatch(arn)
+        if match is None or (match["service"] is None) != (match["kind"] == "assumed-role"):
+            raise ValueError(f"{arn!r} is not the ARN of an IAM user or role")
+        name = match["name"]
+        if match["kind"] == "assumed-role":
+            role = name.partition("/")[0]
+            arn = f"arn:{match['partition']}:iam::{match['account']}:role/{role}"
+        return cls(arn, match["partition"], match["account"])
+
+    @classmethod
+    def unnamed(cls) -> Self:
+        """For documents in which the agent's identity does not occur."""
+        return cls("", "aws", "")
+
+    @property
+    def is_role(self) -> bool:
+        return ":role/" in self.arn
+
+    @property
+    def name(self) -> str:
+        """Without its path."""
+        return self.arn.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A role in one account, or in every account of an organization, that the agent takes on."""
+
+    account_id: str
+    """`*` for an organization."""
+    role: str
+    """Path and name, as they end the ARN."""
+    external_id: str | None
+    """The reference to it, never itself."""
+
+    def arn(self, partition: str) -> str:
+        return f"arn:{partition}:iam::{self.account_id}:role/{self.role}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """A configuration, and who runs it."""
+
+    config: Config
+    hub: Hub
+    regions: tuple[str, ...]
+    """Names and globs; a single `*` for every region."""
+
+    @classmethod
+    def of(cls, config: Config, hub: Hub, default_region: str | None) -> Self:
+        """`default_region`: the SDK's, for a configuration that names none."""
+        named = config.aws.regions or ((default_region,) if default_region else ("*",))
+        return cls(
+            config=config,
+            hub=hub,
+            regions=("*",) if "*" in named else tuple(sorted(set(named))),
+        )
+
+    @property
+    def reads_tags(self) -> bool:
+        return self.config.aws.read_tags
+
+    @property
+    def reads_users(self) -> bool:
+        """False when every matcher ignores users. Without matchers there is one that warns."""
+        matchers = self.config.matchers
+        return not matchers or any(each.iam_users is not IamUsers.IGNORE for each in matchers)
+
+    @property
+    def lists_regions(self) -> bool:
+        """For globs always; for a region named in full when it may be disabled: only the list
+        tells that from a refusal (`discovery.scan`)."""
+        if self.hub.partition != "aws":
+            return any("*" in region for region in self.regions)
+        return not ALWAYS_ENABLED.issuperset(self.regions)
+
+    @property
+    def organizations(self) -> tuple[Organization, ...]:
+        accounts = self.config.aws.accounts
+        return tuple(
+            each.organization for each in accounts if isinstance(each, OrganizationAccounts)
+        )
+
+    @property
+    def scans_own_account(self) -> bool:
+        """True when the agent's own account is read with the agent's own credentials."""
+        aws, own = self.config.aws, self.hub.account_id
+        if not aws.accounts:
+            return True
+        named = {each.id: each for each in aws.accounts if isinstance(each, Account)}
+        if own in named:
+            return aws.own_account is OwnAccount.AMBIENT or named[own].role_arn is None
+        in_organization = any(own not in each.exclude_accounts for each in self.organizations)
+        return in_organization and aws.own_account is OwnAccount.AMBIENT
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Every role that the agent takes on, without repetition."""
+        return tuple(dict.fromkeys(self._members()))
+
+    def account(self, account_id: str | None) -> str:
+        """The account of an ARN: the one that is named, the only one, or any.
+
+        Raises: NotInUse when no role is taken on there.
+        """
+        if account_id is not None:
+            return self._member_of(account_id).account_id
+        accounts = {each.account_id for each in self._taken_on()}
+        return accounts.pop() if len(accounts) == 1 else ANY_ACCOUNT
+
+    def member(self, account_id: str | None) -> Member:
+        """The role of one account; without one named, that of all accounts.
+
+        Raises: NotInUse when there is none, or they differ in more than their account.
+        """
+        if account_id is not None:
+            return self._member_of(account_id)
+        members = self._taken_on()
+        if len(members) == 1:
+            return members[0]
+        if len({(each.role, each.external_id) for each in members}) > 1:
+            raise NotInUse(
+                "The configured roles differ in name or external id. Name one of their accounts "
+                "with --account"
+            )
+        return Member(ANY_ACCOUNT, members[0].role, members[0].external_id)
+
+    def _taken_on(self) -> tuple[Member, ...]:
+        """The members, at least one. Raises: NotInUse."""
+        if members := self.members:
+            return members
+        raise NotInUse(
+            "No role is taken on: the only account is read with the agent's own credentials. "
+            "`cachemuster policies hub` is all it needs"
+        )
+
+    def _member_of(self, account_id: str) -> Member:
+        for each in self.members:
+            if each.account_id == account_id:
+                return each
+        named = {each.id for each in self.config.aws.accounts if isinstance(each, Account)}
+        for organization in self.organizations:
+            if account_id not in named and account_id not in organization.exclude_accounts:
+                return Member(account_id, organization.role_name, organization.external_id)
+        raise NotInUse(f"No role is taken on in account {account_id}: aws.accounts has none")
+
+    def _members(self) -> Iterator[Member]:
+        for entry in self.config.aws.accounts:
+            if isinstance(entry, OrganizationAccounts):
+                organization = entry.organization
+                yield Member(ANY_ACCOUNT, organization.role_name, organization.external_id)
+            elif entry.role_arn is not None and not self._is_entered_as_itself(entry):
+                role = entry.role_arn.partition(":role/")[2]
+                yield Member(entry.id, role, entry.external_id)
+
+    def _is_entered_as_itself(self, entry: Account) -> bool:
+        return entry.id == self.hub.account_id and self.scans_own_account

@@ -1,0 +1,87 @@
+"""Writers who share transactions: who comes while one is being written is part of the next.
+
+A transaction that survives a power cut costs the same for one entry as for sixteen. Nobody is
+answered before the transaction with his entry is on disk, so nothing else changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+Entry = TypeVar("Entry")
+Answer = TypeVar("Answer")
+
+
+class Shared(Generic[Entry, Answer]):
+    """Hands entries to `write`, in a thread, as many at once as wait; `close` it.
+
+    `write` writes all of them or raises; what it raises is everybody's when `is_common` says so.
+    Otherwise it is one entry's, and each is then written alone, so that only this one fails.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Sequence[Entry]], Sequence[Answer]],
+        *,
+        is_common: Callable[[Exception], bool],
+    ) -> None:
+        self._write = write
+        self._is_common = is_common
+        self._waiting: list[tuple[Entry, asyncio.Future[Answer]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def write(self, entry: Entry) -> Answer:
+        """The entry is durable. Raises: what writing it raises."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((entry, answer))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._work())
+        return await answer
+
+    async def close(self) -> None:
+        """Nothing of it is running any more, but for what a thread has in hand."""
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
+        _dismiss(self._waiting)
+
+    async def _work(self) -> None:
+        while self._waiting:
+            await asyncio.sleep(0)  # whoever is about to come may still come
+            page, self._waiting = self._waiting, []
+            try:
+                await self._write_page(page)
+            except asyncio.CancelledError:
+                _dismiss(page)
+                raise
+            except Exception as error:
+                if len(page) == 1 or self._is_common(error):
+                    _refuse(page, error)
+                else:
+                    await self._write_singly(page)
+
+    async def _write_singly(self, page: Sequence[tuple[Entry, asyncio.Future[Answer]]]) -> None:
+        for line in page:
+            try:
+                await self._write_page([line])
+            except Exception as error:
+                _refuse([line], error)
+
+    async def _write_page(self, page: Sequence[tuple[Entry, asyncio.Future[Answer]]]) -> None:
+        answers = await asyncio.to_thread(self._write, [entry for entry, _ in page])
+        for (_, waiting), answer in zip(page, answers, strict=True):
+            if not waiting.done():
+                waiting.set_result(answer)
+
+
+def _refuse(page: Sequence[tuple[Entry, asyncio.Future[Answer]]], error: Exception) -> None:
+    for _, waiting in page:
+        if not waiting.done():
+            waiting.set_exception(error)
+
+
+def _dismiss(page: Sequence[tuple[Entry, asyncio.Future[Answer]]]) -> None:
+    for _, waiting in page:
+        waiting.cancel()

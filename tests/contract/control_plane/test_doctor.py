@@ -1,0 +1,170 @@
+"""What doctor finds out of a cluster, and the bot role that `policies` prints held by one."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discovery.config.load import parse_config
+from discovery.config.model import Config
+from discovery.control_plane.base import ControlPlaneError
+from discovery.doctor.control_plane import examine_teleport
+from discovery.policies.teleport import DB_VERBS, bot_role
+from discovery.policies.usage import Hub, Usage
+from discovery.reports.checkup import Check, Outcome
+from discovery.sandbox.teleport.cluster import Cluster
+from discovery.sandbox.teleport.roles import Role
+from discovery.sandbox.teleport.server import SimulatedTeleport
+from state.records import Memory, Registration, StateIdentity
+from tests.contract.control_plane.ground import GROUP, Ground, registration, with_labels
+
+
+def config() -> Config:
+    return parse_config(f"version: 1\ngroup: {GROUP}\n", file="c.yaml", base=Path("/etc"))
+
+
+def printed_role() -> dict[str, Any]:
+    """The bot's role as `cachemuster policies teleport-bot-role` prints it."""
+    return bot_role(Usage.of(config(), Hub.unnamed(), None))
+
+
+def lacking(verb: str, kind: str = "db") -> Role:
+    document = copy.deepcopy(printed_role())
+    for rule in document["spec"]["allow"]["rules"]:
+        if kind in rule["resources"]:
+            rule["verbs"].remove(verb)
+    return Role.from_document(document)
+
+
+async def examined(ground: Ground, memory: Memory | None = None) -> dict[str, Check]:
+    """The checks by their verb; those without one under their message."""
+    if not ground.identity_file.exists():
+        ground.write_identity(Role.from_document(printed_role()))
+    found = await examine_teleport(config(), ground.settings(), memory, ground.now)
+    return {check.action or check.message: check for check in found}
+
+
+def outcomes(found: dict[str, Check]) -> dict[str, Outcome]:
+    return {key: check.outcome for key, check in found.items() if key.startswith("db:")}
+
+
+GOOD = {
+    "db:list": Outcome.OK,
+    "db:read": Outcome.OK,
+    "db:update": Outcome.OK,
+    "db:delete": Outcome.OK,
+    "db:create": Outcome.WARN,
+}
+
+
+async def test_the_printed_role_does_for_a_sweep(ground: Ground) -> None:
+    ground.write_identity(Role.from_document(printed_role()))
+    async with ground.client() as client:
+        await client.create(registration())
+        [listed] = await client.list_databases()
+        await client.update(with_labels(listed, env="prod"))
+        await client.delete(listed.name)
+        assert await client.list_databases() == ()
+
+
+async def test_the_printed_role_is_a_fence(ground: Ground) -> None:
+    ground.write_identity(Role.from_document(printed_role()))
+    ground.cluster.place(with_labels(registration("other"), **{"cachemuster/group": "other"}))
+    async with ground.client() as client:
+        assert await client.list_databases() == ()
+
+
+@pytest.mark.parametrize("verb", DB_VERBS)
+async def test_without_any_one_verb_something_fails(ground: Ground, verb: str) -> None:
+    ground.write_identity(lacking(verb))
+    ground.cluster.place(registration("there"))
+
+    async def sweep_like() -> None:
+        async with ground.client() as client:
+            await client.create(registration())
+            await client.list_databases()
+            await client.get(registration().name)
+            await client.update(registration())
+            await client.delete(registration("there").name)
+
+    with pytest.raises(ControlPlaneError):
+        await sweep_like()
+
+
+async def test_with_the_printed_role_doctor_has_no_complaint(ground: Ground) -> None:
+    ground.write_identity(Role.from_document(printed_role()))
+    ground.cluster.place_service("agent", {"managed-by": "cachemuster"})
+    found = await examined(ground)
+    assert outcomes(found) == GOOD
+    assert [each.outcome for each in found.values()].count(Outcome.WARN) == 1
+    assert any("some would serve" in message for message in found)
+
+
+@pytest.mark.parametrize("verb", ["list", "read", "update", "delete"])
+async def test_a_missing_verb_is_named_with_the_rule(ground: Ground, verb: str) -> None:
+    ground.write_identity(lacking(verb))
+    found = await examined(ground)
+    check = found[f"db:{verb}"]
+    assert check.outcome is Outcome.FAIL
+    assert check.statement == {"resources": ["db"], "verbs": list(DB_VERBS)}
+
+
+async def test_nothing_is_written(ground: Ground) -> None:
+    ground.cluster.place(registration())
+    before = copy.deepcopy(ground.cluster.databases)
+    assert outcomes(await examined(ground)) == GOOD
+    assert ground.cluster.databases == before
+
+
+async def test_what_state_remembers_is_evidence_of_create(ground: Ground) -> None:
+    cluster = "teleport.example.com"
+    one = Registration(
+        name=registration().name,
+        arn=registration().labels["cachemuster/arn"],  # type: ignore[arg-type]
+        database=registration(),
+        registered_at=ground.now(),
+        updated_at=ground.now(),
+    )
+    memory = Memory(
+        registrations={one.name: one},
+        identity=StateIdentity(
+            control_plane="teleport", cluster=cluster, group=GROUP, endpoint_override=False
+        ),
+    )
+    assert (await examined(ground, memory))["db:create"].outcome is Outcome.OK
+
+
+async def test_without_a_service_a_warning(ground: Ground) -> None:
+    found = await examined(ground)
+    [message] = [each for each in found if each.startswith("No Database Service runs")]
+    assert found[message].outcome is Outcome.WARN
+
+
+async def test_without_the_right_to_see_services_a_warning(ground: Ground) -> None:
+    ground.write_identity(lacking("list", "db_service"))
+    found = await examined(ground)
+    warned = [key for key, check in found.items() if check.outcome is Outcome.WARN]
+    assert any(each.startswith("Whether a Database Service serves") for each in warned)
+    assert outcomes(found) == GOOD
+
+
+async def test_a_cluster_that_cannot_be_reached(ground: Ground) -> None:
+    ground.write_identity()
+    settings = ground.settings(address="127.0.0.1:1")
+    [check] = await examine_teleport(config(), settings, None, ground.now)
+    assert check.outcome is Outcome.FAIL
+
+
+class TestAnOlderCluster:
+    @pytest.fixture
+    def teleport(self) -> SimulatedTeleport:
+        return SimulatedTeleport(Cluster(version="18.2.1"))
+
+    async def test_is_refused(self, ground: Ground) -> None:
+        ground.write_identity()
+        [check] = await examine_teleport(config(), ground.settings(), None, ground.now)
+        assert check.outcome is Outcome.FAIL
+        assert "allow_older" in check.message
