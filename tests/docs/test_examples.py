@@ -51,7 +51,10 @@ def test_there_are_examples() -> None:
 def test_an_example_is_a_command_line(source: str, line: str) -> None:
     words = shlex.split(line)[1:]
     command: click.Command = cachemuster
-    context = click.Context(cachemuster, info_name="cachemuster")
+    # Commands keep the first form of --help that they are asked for, for whoever comes after.
+    context = click.Context(
+        cachemuster, info_name="cachemuster", help_option_names=["-h", "--help"]
+    )
     while isinstance(command, click.Group):
         with context:
             rest = command.parse_args(context, words)

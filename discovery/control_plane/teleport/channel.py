@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from grpclib.client import Channel, Handler
 from grpclib.config import Configuration
@@ -34,6 +35,10 @@ _CONFIGURATION: Final = Configuration(
 )
 
 
+_FAREWELL_S: Final = 1.0
+"""How long the other side has to take leave; then the connection is cut."""
+
+
 class _Protocol(H2Protocol):
     """HTTP/2 that remembers why the connection ended: a refused certificate shows only there."""
 
@@ -42,12 +47,15 @@ class _Protocol(H2Protocol):
     """What the handshake agreed to speak."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.ended = asyncio.Event()
         self.agreed = transport.get_extra_info("ssl_object").selected_alpn_protocol()
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.lost = exc
         super().connection_lost(exc)
+        self.ended.set()
 
 
 class _Channel(Channel):
@@ -161,6 +169,15 @@ class Connection:
         """It is closed, whatever is under way."""
         self._is_retired = True
         self._channel.close()
+
+    async def ended(self) -> None:
+        """Nothing of a closed connection is left, its socket included."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FAREWELL_S):
+                await self._protocol.ended.wait()
+                return
+        self._protocol.transport.abort()
+        await self._protocol.ended.wait()
 
     def _close_if_done(self) -> None:
         if self._is_retired and self._calls == 0:

@@ -94,6 +94,7 @@ class Link:
         session, self._session = self._session, None
         if session is not None:
             session.connection.close()
+            await session.connection.ended()
 
     async def _open_session(self) -> _Session:
         """A session as the identity of the moment. One that is replaced ends its calls first."""

@@ -1,0 +1,109 @@
+"""One transaction for many entries; nobody is answered before it is written."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from state.errors import StateError, Unwritable
+from state.journal import Closing
+from state.records import Intent, Outcome
+from state.sharing import Shared
+from state.store import Store, read_memory
+from tests.unit.state.values import START, intent_of
+
+
+class Journal:
+    """Keeps pages; the first one takes until `go` is set."""
+
+    def __init__(self) -> None:
+        self.pages: list[list[Intent | Closing]] = []
+        self.go = threading.Event()
+        self.begun = threading.Event()
+        self.poison: Intent | None = None
+        self.trouble: Exception | None = None
+
+    def write(self, entries: Sequence[Intent | Closing]) -> list[int]:
+        self.begun.set()
+        assert self.go.wait(10)
+        if self.trouble is not None:
+            raise self.trouble
+        if self.poison in entries:
+            raise KeyError("a bug")
+        self.pages.append(list(entries))
+        return list(range(len(entries)))
+
+
+def shared(journal: Journal) -> Shared[Intent | Closing, int]:
+    return Shared(journal.write, is_common=lambda error: isinstance(error, StateError))
+
+
+@pytest.fixture
+def journal() -> Journal:
+    return Journal()
+
+
+def intents(count: int) -> list[Intent]:
+    return [intent_of(name=f"n{number}") for number in range(count)]
+
+
+async def test_who_comes_while_a_page_is_written_shares_the_next(journal: Journal) -> None:
+    writer, (first, *others) = shared(journal), intents(5)
+    one = asyncio.create_task(writer.write(first))
+    await asyncio.to_thread(journal.begun.wait)
+    more = [asyncio.create_task(writer.write(intent)) for intent in others]
+    await asyncio.sleep(0.01)
+    assert not one.done(), "it is not on disk yet"
+    journal.go.set()
+    assert await one == 0
+    assert await asyncio.gather(*more) == [0, 1, 2, 3]
+    assert journal.pages == [[first], others]
+    await writer.close()
+
+
+async def test_a_journal_in_trouble_answers_everybody(journal: Journal) -> None:
+    writer = shared(journal)
+    journal.go.set()
+    journal.trouble = Unwritable("the disk is full")
+    found = await asyncio.gather(*map(writer.write, intents(3)), return_exceptions=True)
+    assert found == [journal.trouble] * 3
+    assert journal.pages == []
+
+
+async def test_one_entry_that_cannot_be_written_takes_no_other_with_it(journal: Journal) -> None:
+    writer, given = shared(journal), intents(3)
+    journal.go.set()
+    journal.poison = given[1]
+    found = await asyncio.gather(*map(writer.write, given), return_exceptions=True)
+    assert [type(each) for each in found] == [int, KeyError, int]
+    assert journal.pages == [[given[0]], [given[2]]]
+
+
+async def test_closed_it_leaves_nothing_running(journal: Journal) -> None:
+    writer = shared(journal)
+    waiting = asyncio.create_task(writer.write(intents(1)[0]))
+    await asyncio.to_thread(journal.begun.wait)
+    await writer.close()
+    journal.go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def test_a_page_of_the_real_journal_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    given = intents(4)
+    with Store.open(tmp_path / "state.db") as store:
+        numbers = store.write(given)
+        done = [Closing(number, Outcome.DONE, None, START) for number in numbers]
+        unknown = Closing(99, Outcome.DONE, None, START)
+        with pytest.raises(Exception, match=r"intent 99 .* is not open"):
+            store.write([done[0], unknown, intents(5)[4]])
+        assert len(store.memory().open_intents) == 4
+        assert store.write([done[1], *intents(1), done[0]]) == [numbers[1], 5, numbers[0]]
+    memory = read_memory(tmp_path / "state.db")
+    assert set(memory.registrations) == {"n0", "n1"}
+    assert {each.intent_id for each in memory.open_intents} == {numbers[2], numbers[3], 5}
