@@ -5,17 +5,28 @@ from __future__ import annotations
 import asyncio
 import shlex
 import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import click
 
 from discovery.cli.options import common, with_common
 from discovery.cli.streams import say
 from discovery.reports.exit import Exit
+from discovery.sandbox.aws.calls import CallLog
 from discovery.sandbox.aws.server import SimulatedAws
-from discovery.sandbox.demo import build_demo, environment
+from discovery.sandbox.demo import Demo, build_demo, environment
+from discovery.sandbox.distance import latencies
+from discovery.sandbox.world_file import read_world
+from discovery.sandbox.worlds import MOST_ACCOUNTS, REGIONS, Size, Spread, generate
 
 HOST = "127.0.0.1"
 """Loopback only: whoever reaches it can change everything in it."""
+
+
+_CALLS_KEPT = 1000
+"""As many as `/_sandbox/calls` shows; a fleet's sweep makes a hundred thousand."""
 
 
 class PortTaken(click.ClickException):
@@ -30,31 +41,100 @@ class PortTaken(click.ClickException):
     metavar="PORT",
     help="Listen there instead of on a free port.",
 )
+@click.option(
+    "--world",
+    "file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The cloud that this YAML file describes.",
+)
+@click.option(
+    "--accounts",
+    type=click.IntRange(1, MOST_ACCOUNTS),
+    metavar="N",
+    help="A generated cloud of N accounts.",
+)
+@click.option(
+    "--regions",
+    type=click.IntRange(1, len(REGIONS)),
+    metavar="N",
+    help="Regions of every account of it.  [default: 5]",
+)
+@click.option(
+    "--caches",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Caches in all of it.  [default: 1000]",
+)
+@click.option(
+    "--spread",
+    type=click.Choice([spread.value for spread in Spread]),
+    help="Caches in every scope, or in one of five.  [default: typical]",
+)
+@click.option("--seed", type=int, metavar="N", help="Another seed, another cloud.  [default: 0]")
+@click.option(
+    "--latency-ms",
+    type=click.FloatRange(0, 60_000),
+    default=0.0,
+    metavar="MS",
+    help="Time a call takes, on average: half in the nearest region, half as much again in the "
+    "farthest.",
+)
 @with_common
-def command(port: int) -> Exit:
+def command(
+    port: int,
+    file: Path | None,
+    accounts: int | None,
+    regions: int | None,
+    caches: int | None,
+    spread: str | None,
+    seed: int | None,
+    latency_ms: float,
+) -> Exit:
     """Run a simulated AWS on 127.0.0.1 until Ctrl-C, and print the variables that lead to it.
 
     It speaks the wire formats of STS, ElastiCache Serverless, the tagging API and parts of EC2;
-    an unmodified AWS CLI or SDK can create, tag and delete caches in it.
+    an unmodified AWS CLI or SDK can create, tag and delete caches in it. What is in it: a small
+    demonstration, a generated fleet, or what a file says.
 
     \b
     Examples:
       cachemuster sandbox
       cachemuster sandbox --port 4566 > sandbox.env
       . ./sandbox.env && aws elasticache describe-serverless-caches
+      cachemuster sandbox --accounts 100 --regions 5 --caches 1000 --latency-ms 100
     """
     common()
-    asyncio.run(_serve(port))
+    numbers = {"regions": regions, "caches": caches, "spread": spread, "seed": seed}
+    demo = _cloud(file, accounts, {name: n for name, n in numbers.items() if n is not None})
+    asyncio.run(_serve(demo, port, latency_ms / 1000))
     return Exit.DONE
 
 
-async def _serve(port: int) -> None:
-    demo = build_demo()
+def _cloud(file: Path | None, accounts: int | None, numbers: Mapping[str, Any]) -> Demo:
+    if file is not None and accounts is not None:
+        raise click.UsageError("--world and --accounts are two clouds: give one of them.")
+    if numbers and accounts is None:
+        raise click.UsageError(f"--{next(iter(numbers))} belongs to --accounts, which is missing.")
+    if file is not None:
+        return read_world(file)
+    if accounts is not None:
+        size = {"regions": 5, "caches": 1000, **numbers}
+        return generate(
+            Size(accounts=accounts, **size | {"spread": Spread(size.get("spread", "typical"))})
+        )
+    return build_demo()
+
+
+async def _serve(demo: Demo, port: int, latency_s: float) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     try:
-        async with SimulatedAws(demo.world).serve(host=HOST, port=port) as url:
+        aws = SimulatedAws(
+            demo.world, latencies=latencies(demo, latency_s), calls=CallLog(_CALLS_KEPT)
+        )
+        async with aws.serve(host=HOST, port=port) as url:
             for name, value in environment(demo, url).items():
                 click.echo(f"export {name}={shlex.quote(value)}")
             say(f"The simulated AWS listens on {url}. Ctrl-C ends it, and all that is in it.")

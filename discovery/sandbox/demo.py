@@ -34,10 +34,12 @@ _AGE = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """The demo's world, and the hub's keys to it."""
+    """A world, and the hub's keys to it."""
 
     world: World
     key: Key
+    home: str = HOME
+    """The region that the agent calls its own."""
 
 
 def build_demo(clock: Clock = wall_clock, *, pace: Pace | None = None) -> Demo:
@@ -59,8 +61,8 @@ def environment(demo: Demo, url: str) -> Mapping[str, str]:
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": demo.key.access_key_id,
         "AWS_SECRET_ACCESS_KEY": demo.key.secret,
-        "AWS_REGION": HOME,
-        "AWS_DEFAULT_REGION": HOME,  # what boto3 and the first AWS CLI read instead
+        "AWS_REGION": demo.home,
+        "AWS_DEFAULT_REGION": demo.home,  # what boto3 and the first AWS CLI read instead
     }
 
 
