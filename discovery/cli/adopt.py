@@ -1,0 +1,84 @@
+"""`cachemuster adopt`: takes over what somebody else has registered for a cache."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from discovery.adopt import Wish
+from discovery.cli.handover import (
+    Errand,
+    configuration_as,
+    require_somebody,
+    settle,
+    with_consent,
+)
+from discovery.cli.options import common, with_common, with_report
+from discovery.cli.output import destination
+from discovery.cli.settings import configuration_path
+from discovery.cli.streams import say
+from discovery.config.control_plane import Teleport
+from discovery.model import ResourceName
+from discovery.reports.exit import Exit
+from discovery.reports.formats import Format
+
+
+@click.command(name="adopt", short_help="Take over what somebody else registered for a cache.")
+@click.argument("name", required=False)
+@click.option("--all", "takes_all", is_flag=True, help="All that stand in the name of a cache.")
+@click.option("--from-group", metavar="GROUP", help="Take from this group, not from nobody's.")
+@with_consent
+@with_report
+@with_common
+def command(
+    name: str | None,
+    takes_all: bool,
+    from_group: str | None,
+    identity_file: Path | None,
+    yes: bool,
+    lock_timeout: timedelta,
+    form: str,
+    output: Path | None,
+) -> Exit:
+    """Take over database NAME for the cache it stands for; from then on sweeps keep it.
+
+    The cache is looked for in a fresh scan. What does not fit is refused: the URI of another
+    cache, a name that the next sweep would change, a cache that no matcher takes. You see what
+    changes before anything does. Where the origin label changes, the database is deleted and
+    created again. Nothing else is removed; settings that cachemuster has none for are kept.
+
+    In a cluster this needs an operator's identity (`tsh login --out=FILE`): the agent's bot, fenced
+    in by labels, cannot see what is not its own. Where the identity may not write, the document
+    for `tctl create -f` is printed.
+
+    \b
+    Examples:
+      cachemuster adopt orders --identity-file operator.identity
+      cachemuster adopt --all --identity-file operator.identity
+      cachemuster adopt --all --from-group staging --yes --format json
+
+    \b
+    Exit: 0 done, 1 refused, declined or could not, 3 some of --all could not,
+    64 usage, 75 state is locked, 78 configuration, 130/143 interrupted.
+    """
+    path = configuration_path(common())
+    if (name is None) is not takes_all:
+        raise click.UsageError("name one database, or say --all")
+    require_somebody(yes)
+    config = configuration_as(path, identity_file)
+    if from_group == config.group:
+        raise click.UsageError(f"--from-group {from_group} is the group of this configuration")
+    wish = Wish(name=ResourceName(name) if name else None, from_group=from_group)
+    errand = Errand(verb="adopt", config=config, path=path, lock_timeout=lock_timeout, yes=yes)
+    with destination(output) as place:
+        prospect, setting = errand.adoption(wish)
+        handover = prospect.handover
+        fenced = identity_file is None and isinstance(config.control_plane, Teleport)
+        if fenced and not handover.items:
+            say(
+                "Only what the agent's own identity sees was looked at, and a fenced bot sees "
+                "nothing foreign. Name an operator's with --identity-file."
+            )
+        return settle(errand, prospect, setting, place=place, form=Format(form), single=bool(name))

@@ -1,0 +1,212 @@
+"""What `adopt` and `release` share: as whom they act, how they ask, where the answer goes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from discovery.adopt import (
+    Prospect,
+    Setting,
+    Wish,
+    hand_over,
+    prospect_of_adoption,
+    prospect_of_release,
+)
+from discovery.cli.clock import utc_now
+from discovery.cli.edges import grounded, reading, writing
+from discovery.cli.interruption import Interruption, attended
+from discovery.cli.options import with_lock_timeout
+from discovery.cli.output import Destination
+from discovery.cli.progress import progress
+from discovery.cli.streams import say
+from discovery.config.control_plane import Teleport
+from discovery.config.load import load_config
+from discovery.config.model import Config
+from discovery.config.rules import offline_rules_of
+from discovery.ending import expected_failures
+from discovery.enrollment.handover import Handover
+from discovery.model import Failed, ResourceName, Scope
+from discovery.reports.exit import Exit
+from discovery.reports.formats import Format
+from discovery.reports.handover import (
+    HandoverReport,
+    handover_exit,
+    handover_sentence,
+    write_handover,
+    write_handover_document,
+    write_plan,
+)
+from state.lock import this_process, writer_lock
+from state.store import Store, read_memory
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def with_consent(function: _Function) -> _Function:
+    """`--identity-file`, `--yes` and `--lock-timeout`."""
+    return _IDENTITY(_YES(with_lock_timeout(function)))
+
+
+_IDENTITY = click.option(
+    "--identity-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="An operator's identity for the cluster, instead of the agent's.",
+)
+_YES = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
+
+
+def require_somebody(yes: bool) -> None:
+    """Somebody is there to agree, or has agreed. Raises: click.UsageError."""
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError(
+            "nobody is at a terminal to agree to the plan; look at it there, or give --yes"
+        )
+
+
+def configuration_as(path: Path, identity_file: Path | None) -> Config:
+    """The configuration, with the operator's identity in place of the agent's.
+
+    Raises: ConfigError; click.UsageError, when the control plane knows no identities.
+    """
+    config = load_config(path)
+    if identity_file is None:
+        return config
+    settings = config.control_plane
+    if not isinstance(settings, Teleport):
+        raise click.UsageError("--identity-file is for a cluster; an embedded registry needs none")
+    named = settings.model_copy(update={"identity_file": identity_file.absolute()})
+    return config.model_copy(update={"control_plane": named})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """One change of owner as it was asked for."""
+
+    verb: str
+    config: Config
+    path: Path
+    lock_timeout: timedelta
+    yes: bool
+
+    def adoption(self, wish: Wish) -> tuple[Prospect, Setting]:
+        """The plan of taking over, from a fresh scan."""
+        with progress() as on_progress:
+
+            async def look(interruption: Interruption) -> tuple[Prospect, Setting]:
+                async with (
+                    grounded(self.config, self.path, interruption, on_progress) as ground,
+                    reading(self.config) as registry,
+                ):
+                    setting = Setting(
+                        rules=ground.rules,
+                        kind=self.config.control_plane.kind,
+                        simulated_aws=bool(ground.cloud.endpoints),
+                    )
+                    prospect = await prospect_of_adoption(
+                        wish,
+                        setting,
+                        cloud=ground.cloud,
+                        registry=registry,
+                        memory=read_memory(self.config.state.path),
+                        clock=utc_now,
+                        on_progress=on_progress,
+                    )
+                    return prospect, setting
+
+            return attended(look)
+
+    def release(self, name: ResourceName) -> tuple[Prospect, Setting]:
+        """The plan of letting go."""
+        rules = offline_rules_of(self.config)
+        setting = Setting(rules=rules, kind=self.config.control_plane.kind)
+
+        async def look(_: Interruption) -> Prospect:
+            memory = read_memory(self.config.state.path)
+            async with reading(self.config) as registry:
+                return await prospect_of_release(name, setting, registry=registry, memory=memory)
+
+        return attended(look), setting
+
+    def report(self, prospect: Prospect, *, advice: tuple[str, ...] = ()) -> HandoverReport:
+        """The plan, to be shown."""
+        expected = expected_failures(self.config)
+        unread = (each for each in prospect.scopes if isinstance(each, Failed))
+        return HandoverReport(
+            verb=self.verb,
+            control_plane=f"{self.config.control_plane.kind} {prospect.identity.cluster}",
+            group=self.config.group,
+            handover=prospect.handover,
+            unread=tuple(
+                each
+                for each in unread
+                if expected.isdisjoint({each.scope, Scope(each.scope.account_id, None)})
+            ),
+            advice=advice,
+        )
+
+    def is_agreed(self, report: HandoverReport) -> bool:
+        """True once a person has seen the plan and said yes. Raises: click.Abort."""
+        write_plan(report, sys.stderr)
+        return self.yes or click.confirm(f"Shall cachemuster {self.verb} this?", err=True)
+
+    def carried_out(self, prospect: Prospect, setting: Setting) -> tuple[Handover, Exit | None]:
+        """What was agreed to, done; and the exit code when a signal came meanwhile."""
+        state = self.config.state.path
+
+        async def work(interruption: Interruption) -> tuple[Handover, Exit | None]:
+            holder = this_process(self.verb, utc_now())
+            async with writer_lock(state, wait=self.lock_timeout, holder=holder):
+                with Store.open(state) as store:
+                    async with writing(self.config) as control_plane:
+                        interruption.in_sweep = True
+                        found = await hand_over(
+                            prospect,
+                            setting,
+                            control_plane=control_plane,
+                            store=store,
+                            clock=utc_now,
+                            stop=interruption.stop,
+                        )
+            if not interruption.stop.is_set():
+                return found, None
+            return found, Exit.TERMINATED if interruption.terminated else Exit.INTERRUPTED
+
+        return attended(work)
+
+
+def settle(
+    errand: Errand,
+    prospect: Prospect,
+    setting: Setting,
+    *,
+    place: Destination,
+    form: Format,
+    single: bool,
+    advice: tuple[str, ...] = (),
+) -> Exit:
+    """Asked, done and reported. Raises: click.Abort, ReportLost, and what the work raises."""
+    report = errand.report(prospect, advice=advice)
+    if single and report.unread:
+        report = replace(report, unread=())  # what was refused says so itself
+    interrupted = None
+    if report.handover.items:
+        if not errand.is_agreed(report):
+            say("Nothing was changed.")
+            return Exit.FAILED
+        found, interrupted = errand.carried_out(prospect, setting)
+        report = replace(report, handover=found)
+    if form is Format.JSON:
+        place.write(lambda stream: write_handover_document(report, stream))
+    else:
+        place.write(lambda stream: write_handover(report, stream))
+    if form is Format.JSON or place.path is not None:
+        say(handover_sentence(report))
+    return interrupted or handover_exit(report, single=single)
