@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 Sleep = Callable[[float], Awaitable[Any]]
 
-LAST_WRITES_S = 30.0
+LAST_WRITES_S = 8.0
 """How long the writes in hand may take once the sweep is told to stop."""
 
 _ORDER = {
@@ -59,22 +59,23 @@ async def apply(
     clock: Clock,
     concurrency: int = 16,
     sleep: Sleep = asyncio.sleep,
+    on_write: Callable[[], None] = lambda: None,
 ) -> tuple[Item, ...]:
     """Every item in the order given, those that write with their outcome.
 
     `applied` is True when the control plane is as planned, False with an `error` when a call
     failed; an item that turned out to be a conflict or blocked has that action, and `applied` None.
 
-    Cancelled, it ends the writes in hand (within `LAST_WRITES_S`), marks the others `INTERRUPTED`
-    and returns, so that the sweep can record and report; `Task.cancelling()` tells the caller.
-    Cancelled once more, it stops at once. Raises: nothing that an item, the control plane or the
-    journal can cause.
+    `on_write` is called after each write. Cancelled, it ends the writes in hand (within
+    `LAST_WRITES_S`), marks the others `INTERRUPTED` and returns, so that the sweep can record and
+    report; `Task.cancelling()` tells the caller. Cancelled once more, it stops at once. Raises:
+    nothing that an item, the control plane or the journal can cause.
     """
     items = tuple(items)
     writing = [(place, item) for place, item in enumerate(items) if item.action.writes]
     writing.sort(key=lambda pair: (_ORDER[kind_of(pair[1])], pair[1].sort_key))
     writer = Writer(control_plane, group, sleep)
-    run = _Run(_scribe(journal), writer, sweep_id, clock, deque(writing))
+    run = _Run(_scribe(journal), writer, sweep_id, clock, deque(writing), on_write)
     await run.work(concurrency)
     return tuple(run.outcome(place, item) for place, item in enumerate(items))
 
@@ -88,6 +89,7 @@ class _Run:
     sweep_id: str
     clock: Clock
     waiting: deque[tuple[int, Item]]
+    on_write: Callable[[], None]
     begun: set[int] = field(default_factory=set)
     ended: dict[int, Item] = field(default_factory=dict)
     journal_trouble: str | None = None
@@ -136,6 +138,7 @@ class _Run:
             except Exception as error:
                 self.ended[place] = _unexpected(item, error)
             _log(self.ended[place], self.sweep_id)
+            self.on_write()
 
     async def _carry_out(self, item: Item) -> Item:
         try:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from discovery.aws.accounts import Account
@@ -24,7 +24,7 @@ from discovery.codes import ScopeReason
 from discovery.config.aws import Organization
 from discovery.enrollment.backoff import Pause, pauses
 from discovery.enrollment.targets import Part, Targets, registered_regions
-from discovery.model import AccountId, Failed, Region, Scanned, Scope
+from discovery.model import AccountId, Arn, Failed, Region, Scanned, Scope
 from discovery.watch import Watch
 from state.records import Memory, RememberedRegions
 
@@ -51,18 +51,22 @@ async def scan(
     *,
     part: Part,
     memory: Memory,
+    named: frozenset[Arn] = frozenset(),
     users: bool = True,
     fresh_users: bool = False,
     backs_off: bool = False,
     at: datetime | None = None,
+    deadline: timedelta | None = None,
     on_progress: OnProgress | None = None,
 ) -> Scan:
     """Every scope of this part, scanned; a scope that could not be read says why.
 
+    `named`: caches whose tags are read one by one, because an event told of a change.
     `fresh_users`: what earlier scans of this process know of users and groups does not serve.
     `backs_off`: scopes that keep failing are left alone for a while, unless the part names them.
     `at`: the instant that tags and users count as read; None: now. One for all, not the moment of
     each answer, so that a sweep without news writes next to nothing to state.
+    `deadline`: what was not read so long after the beginning is not in this run.
     Raises: nothing that AWS can cause.
     """
     resting = pauses(memory.scopes.values(), cloud.clock()) if backs_off and not part.only else {}
@@ -71,12 +75,13 @@ async def scan(
         part,
         memory,
         resting,
+        named=named,
         users=users,
         fresh_users=fresh_users,
         at=at or cloud.clock(),
         on_progress=on_progress,
     )
-    await scanning.run()
+    await scanning.run(deadline)
     return Scan(
         scanning.targets,
         tuple(sorted(scanning.results.values(), key=lambda result: result.scope.key)),
@@ -94,6 +99,7 @@ class _Scanning:
         memory: Memory,
         resting: Mapping[Scope, Pause],
         *,
+        named: frozenset[Arn],
         users: bool,
         fresh_users: bool,
         at: datetime,
@@ -105,12 +111,14 @@ class _Scanning:
         self._memory = memory
         self._registered = registered_regions(memory)
         self._resting = resting
+        self._named = named
         self._users = users
         self._fresh_users = fresh_users
         self._at = at
         self._on_progress = on_progress
         self._accounts: dict[AccountId, AccountRegions] = {}
         self._accounts_complete = True
+        self._entered: set[AccountId] = set()
         self._known: set[Scope] = set()
         self._failed: set[Scope] = set()
         self._slots = asyncio.Semaphore(cloud.settings.concurrency)
@@ -129,10 +137,32 @@ class _Scanning:
         lists = (each.read_anew for each in self._accounts.values())
         return tuple(each for each in lists if each is not None)
 
-    async def run(self) -> None:
-        """Everything is scanned."""
+    async def run(self, limit: timedelta | None) -> None:
+        """Everything is scanned, or its time was over."""
+        watch = Watch(self._cloud.clock)
+        try:
+            async with asyncio.timeout(limit.total_seconds() if limit else None) as deadline:
+                await self._everything()
+        except TimeoutError:
+            if limit is None or not deadline.expired():
+                raise
+            self._give_up(watch, limit)
+
+    def _give_up(self, watch: Watch, limit: timedelta) -> None:
+        """What has no result yet is not in this run; nor are accounts that were not listed yet."""
+        self._accounts_complete = False
+        entrances = {
+            Scope(account_id, None) for account_id in self._accounts.keys() - self._entered
+        }
+        for scope in sorted(entrances | self._known, key=lambda scope: scope.key):
+            if scope not in self.results and self._part.covers(scope):
+                self._finish(watch.not_reached(scope, limit))
+
+    async def _everything(self) -> None:
         async with self._group:
             for account_id in self._cloud.accounts.entries:
+                self._begin(account_id)
+            for account_id in self._named_accounts & self._cloud.accounts.admitted:
                 self._begin(account_id)
             listing = self._group.create_task(self._organizations())
         for failed in listing.result():
@@ -178,10 +208,16 @@ class _Scanning:
 
     def _has_all_named(self) -> bool:
         """True when every account that `--only` names has been found."""
-        named = {scope.account_id for scope in self._part.only}
+        named = self._named_accounts
         return bool(named) and named <= self._accounts.keys()
 
+    @property
+    def _named_accounts(self) -> frozenset[AccountId]:
+        return frozenset(scope.account_id for scope in self._part.only)
+
     def _begin(self, account_id: AccountId) -> None:
+        if account_id in self._accounts:
+            return
         regions = AccountRegions(
             account_id,
             self._cloud.regions,
@@ -237,6 +273,7 @@ class _Scanning:
 
     def _start(self, account: Account, regions: AccountRegions, enabled: EnabledRegions) -> None:
         """Scans the regions of the account that nobody scans yet."""
+        self._entered.add(account.account_id)
         for scope in self._covered(account.account_id, regions.known.listed):
             if scope not in self._known:
                 self._known.add(scope)
@@ -257,6 +294,7 @@ class _Scanning:
                 tags=self._cloud.settings.read_tags,
                 users=self._users,
                 fresh_users=self._fresh_users,
+                named=self._named,
                 remembered=self._memory.caches,
                 now=self._at,
             )

@@ -1,19 +1,17 @@
 """One sweep, told top to bottom: scan, list, plan, prove, apply, record (design §3).
 
-`audit` is the same up to the proof, with nothing in its hands that could write (R5).
+`audit` is the same up to the proof, with nothing in its hands that could write (R5). The service
+scans first, beside others, and concludes when it has the turn: `begin`, `scan`, `conclude`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from discovery.apply import apply
-from discovery.aws.cloud import Cloud
-from discovery.config.model import Config
 from discovery.config.rules import widened
 from discovery.control_plane.base import ControlPlane, ControlPlaneError, Reader
 from discovery.ending import Course, outcome_of, report_of
@@ -23,9 +21,9 @@ from discovery.enrollment.plan import Plan, make_plan
 from discovery.enrollment.rejudge import rejudging, rename_check
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.survey import Situation
-from discovery.enrollment.targets import Part
 from discovery.enrollment.unfinished import settle, settled_memory
-from discovery.model import Clock, Database
+from discovery.ground import Ground, SweepRequest
+from discovery.model import Database
 from discovery.prove import prove
 from discovery.reports.report import Report
 from discovery.scan import Scan, scan
@@ -36,34 +34,6 @@ from state.records import Memory, Outcome, StateIdentity
 from state.store import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SweepRequest:
-    """What is asked of one sweep, beyond the configuration."""
-
-    part: Part = Part()
-    allow_mass_removal: int | None = None
-    prune: bool = False
-    checksum: str | None = None
-    """Apply only if the plan still has this checksum."""
-    rebind_state: bool = False
-    backs_off: bool = False
-    """Scopes that keep failing are left alone for a while. For the service; whoever starts a
-    sweep by hand wants to see."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
-    """What a sweep stands on: the configuration, the cloud, the clock."""
-
-    config: Config
-    rules: Rules
-    cloud: Cloud
-    clock: Clock
-    stop: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set: no new scope is begun, the write in hand ends, the report says interrupted."""
-    on_progress: Callable[[int, int, int], None] | None = None
-
-
 async def audit(
     ground: Ground, request: SweepRequest, *, registry: Reader, memory: Memory
 ) -> Report:
@@ -71,18 +41,10 @@ async def audit(
 
     Raises: WrongState, before anything is read from AWS.
     """
-    run = _begin(ground, request, memory, dry_run=True)
+    run = begin(ground, request, memory, dry_run=True)
     await run.meet(registry)
-    try:
-        run.scanned = await run.scan()
-        listed = await run.listed(registry)
-        run.memory = run.as_if_settled(listed)
-        run.plan = run.planned(listed)
-        if run.goes_ahead(run.plan):
-            run.items = await unless_stopped(ground.stop, run.proved(run.plan))
-    except (Stopped, ControlPlaneError) as reason:
-        run.cut_short(reason)
-    return report_of(run.course(), ground.config, dict(ground.cloud.endpoints))
+    await run.scan()
+    return await run.foretell(registry)
 
 
 async def sweep(
@@ -92,40 +54,22 @@ async def sweep(
 
     Raises: WrongState or StateError before anything is done.
     """
-    memory = await asyncio.to_thread(store.memory)
-    run = _begin(ground, request, memory, dry_run=False)
-    identity = await run.meet(control_plane)
-    try:
-        run.scanned = await run.scan()
-        listed = await run.listed(control_plane)
-        await asyncio.to_thread(store.bind, identity)
-        run.memory = await run.settled(store, listed)
-        run.plan = run.planned(listed)
-        if run.goes_ahead(run.plan) and run.pause is None:
-            run.items = await unless_stopped(ground.stop, run.proved(run.plan))
-            run.items = await run.applied(control_plane, store)
-    except (Stopped, ControlPlaneError, StateError) as reason:
-        run.cut_short(reason)
-    course = run.course()
-    report = report_of(course, ground.config, dict(ground.cloud.endpoints))
-    try:
-        await asyncio.to_thread(store.record, outcome_of(course, report, identity))
-        await asyncio.to_thread(store.prune, course.finished_at - ground.config.state.history)
-    except StateError as error:
-        # What was written is in the journal; the document is owed all the same.
-        return replace(report, error=report.error or str(error))
-    return report
+    run = begin(ground, request, await asyncio.to_thread(store.memory))
+    await run.meet(control_plane)
+    await run.scan()
+    return await run.conclude(control_plane, store)
 
 
-def _begin(ground: Ground, request: SweepRequest, memory: Memory, *, dry_run: bool) -> _Run:
+def begin(ground: Ground, request: SweepRequest, memory: Memory, *, dry_run: bool = False) -> Sweep:
+    """A sweep that has found out nothing yet."""
     rules = widened(
         ground.rules, allow_mass_removal=request.allow_mass_removal, prune=request.prune
     )
-    return _Run(ground, request, rules, memory, dry_run, started_at=ground.clock())
+    return Sweep(ground, request, rules, memory, dry_run, started_at=ground.clock())
 
 
 @dataclass(slots=True)
-class _Run:
+class Sweep:
     """One sweep or audit under way: what it was asked, and what it has found out so far."""
 
     ground: Ground
@@ -145,6 +89,8 @@ class _Run:
     """True when the state belonged to something else until now (`--rebind-state`)."""
     silence: ControlPlaneError | None = None
     """Why the control plane did not say who it is."""
+    identity: StateIdentity | None = None
+    """What the state belongs to, once the control plane was met."""
 
     async def meet(self, registry: Reader) -> StateIdentity:
         """What the state belongs to. A control plane that does not answer stops nothing yet: the
@@ -168,6 +114,7 @@ class _Run:
             refuse_other_identity(before, identity)
         self.rebound = before not in (None, identity)
         self.memory = self._recalled(self.memory)
+        self.identity = identity
         return identity
 
     def _recalled(self, memory: Memory) -> Memory:
@@ -175,22 +122,74 @@ class _Run:
         here, and like a new state file it removes nothing at first (R2, R3)."""
         return replace(memory, misses={}, finished_sweeps=0) if self.rebound else memory
 
-    async def scan(self) -> Scan:
-        """Every scope of this run, read or not. Raises: Stopped."""
+    async def scan(self) -> None:
+        """Every scope of this run was asked, unless the run was told to stop; `scanned` has it."""
+        try:
+            self.scanned = await unless_stopped(self.ground.stop, self._scan())
+        except Stopped as reason:
+            self.cut_short(reason)
+
+    async def _scan(self) -> Scan:
         wishes = {matcher.iam_users for matcher in self.rules.matchers}
-        return await unless_stopped(
-            self.ground.stop,
-            scan(
-                self.ground.cloud,
-                part=self.request.part,
-                memory=self.memory,
-                users=bool(wishes - {IamUsers.IGNORE}),
-                fresh_users=IamUsers.REQUIRE in wishes,
-                backs_off=self.request.backs_off,
-                at=self.started_at,
-                on_progress=self.ground.on_progress,
-            ),
+        return await scan(
+            self.ground.cloud,
+            part=self.request.part,
+            memory=self.memory,
+            named=self.request.named,
+            users=bool(wishes - {IamUsers.IGNORE}),
+            fresh_users=self.request.fresh_users or IamUsers.REQUIRE in wishes,
+            backs_off=self.request.backs_off,
+            at=self.started_at,
+            deadline=self.request.scan_deadline,
+            on_progress=self.ground.on_progress,
         )
+
+    async def foretell(self, registry: Reader) -> Report:
+        """The report of what a sweep with this scan does now. Nothing is written anywhere."""
+        try:
+            if not self.interrupted:
+                listed = await self.listed(registry)
+                self.memory = self.as_if_settled(listed)
+                self.plan = self.planned(listed)
+                if self.goes_ahead(self.plan):
+                    self.items = await unless_stopped(self.ground.stop, self.proved(self.plan))
+        except (Stopped, ControlPlaneError) as reason:
+            self.cut_short(reason)
+        return self._report_of(self.course())
+
+    async def conclude(self, control_plane: ControlPlane, store: Store) -> Report:
+        """What was scanned is acted upon and remembered, and so is how the sweep ended.
+
+        Raises: WrongState or StateError before anything is done.
+        """
+        identity = self.identity or await self.meet(control_plane)
+        try:
+            if not self.interrupted:
+                await self._act(control_plane, store, identity)
+        except (Stopped, ControlPlaneError, StateError) as reason:
+            self.cut_short(reason)
+        course = self.course()
+        report = self._report_of(course)
+        try:
+            await asyncio.to_thread(store.record, outcome_of(course, report, identity))
+            oldest = course.finished_at - self.ground.config.state.history
+            await asyncio.to_thread(store.prune, oldest)
+        except StateError as error:
+            # What was written is in the journal; the document is owed all the same.
+            return replace(report, error=report.error or str(error))
+        return report
+
+    async def _act(
+        self, control_plane: ControlPlane, store: Store, identity: StateIdentity
+    ) -> None:
+        """List, plan, prove, apply. Raises: Stopped, ControlPlaneError, StateError."""
+        listed = await self.listed(control_plane)
+        await asyncio.to_thread(store.bind, identity)
+        self.memory = await self.settled(store, listed)
+        self.plan = self.planned(listed)
+        if self.goes_ahead(self.plan) and self.pause is None:
+            self.items = await unless_stopped(self.ground.stop, self.proved(self.plan))
+            self.items = await self.applied(control_plane, store)
 
     async def listed(self, registry: Reader) -> tuple[Database, ...]:
         """All that the control plane lists. Raises: ControlPlaneError, Stopped."""
@@ -259,6 +258,7 @@ class _Run:
             group=self.rules.group,
             sweep_id=self.sweep_id,
             clock=self.ground.clock,
+            on_write=self.ground.on_write,
         )
         items, self.interrupted = await wound_down(self.ground.stop, writing)
         return items
@@ -271,6 +271,9 @@ class _Run:
             self.error = f"{reason}. Nothing was written there; what was scanned is remembered"
         else:
             self.error = str(reason)
+
+    def _report_of(self, course: Course) -> Report:
+        return report_of(course, self.ground.config, dict(self.ground.cloud.endpoints))
 
     def course(self) -> Course:
         """How this run went."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 from discovery.aws.faults import Fault
 from discovery.aws.reading import Reading
@@ -73,4 +74,15 @@ class Watch:
             f"{pause.until:%H:%M} UTC, and by a sweep started by hand at once. Nothing registered "
             "there is removed or changed",
             reason=ScopeReason.BACKING_OFF,
+        )
+
+    def not_reached(self, scope: Scope, limit: timedelta) -> Skipped:
+        """The time of the whole scan was over first."""
+        return Skipped(
+            scope=scope,
+            started_at=self.started_at,
+            message=f"not read within the {limit.total_seconds():g} s that a sweep may take. "
+            "Nothing registered there is removed or changed; raise service.sweep_timeout, or "
+            "divide the accounts among shards",
+            reason=ScopeReason.NOT_IN_RUN,
         )

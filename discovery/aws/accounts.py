@@ -128,6 +128,11 @@ class Accounts:
         return MappingProxyType(self._entries)
 
     @property
+    def admitted(self) -> frozenset[AccountId]:
+        """The accounts that lists of organizations have named so far."""
+        return frozenset(self._members)
+
+    @property
     def organizations(self) -> tuple[Organization, ...]:
         """The entries that stand for accounts which a list of AWS's own names."""
         return tuple(

@@ -36,6 +36,8 @@ class Question:
     users: bool
     fresh_users: bool = False
     """True: a decision hangs on users and groups as they are now, whatever is known of them."""
+    named: frozenset[Arn] = frozenset()
+    """Caches that somebody has just changed: each is asked for its tags itself."""
     remembered: Mapping[Arn, RememberedCache]
     now: datetime
 
@@ -101,7 +103,12 @@ class _Facts:
             self.tags = {cache.arn: Tags({}, now, confirmed=True) for cache in self.caches}
             return
         reading = await read_tags(
-            self.session, self.caches, self.question.remembered, self.knowledge.untagged, now
+            self.session,
+            self.caches,
+            self.question.remembered,
+            self.knowledge.untagged,
+            now,
+            self.question.named,
         )
         self.tags = reading.tags
         if reading.faults:

@@ -51,13 +51,19 @@ async def read_tags(
     remembered: Mapping[Arn, RememberedCache],
     untagged: Untagged,
     now: datetime,
+    named: frozenset[Arn] = frozenset(),
 ) -> TagReading:
     """The tags of these caches, read in this moment; `untagged` ones may have been asked before.
 
-    Raises: AwsFault for WRONG_ACCOUNT only.
+    The bulk answer may be of before the change that an event told of, so `named` caches are asked
+    themselves. Raises: AwsFault for WRONG_ACCOUNT only.
     """
     every = tuple(caches)
-    settled = [cache for cache in every if is_settled(cache, remembered.get(cache.arn), now)]
+    settled = [
+        cache
+        for cache in every
+        if cache.arn not in named and is_settled(cache, remembered.get(cache.arn), now)
+    ]
     # For a single cache the bulk answer costs as much as the better one.
     bulk = await _bulk_or_nothing(session) if len(settled) > 1 else {}
     known = {

@@ -15,12 +15,12 @@ from discovery.cli.reporting import Publication
 from discovery.cli.settings import configuration_path
 from discovery.codes import Severity
 from discovery.enrollment.targets import Part
+from discovery.ground import SweepRequest
 from discovery.model import Scope
 from discovery.reports.exit import Exit, Strictness
 from discovery.reports.formats import Format
 from discovery.reports.report import Report
 from discovery.reports.view import View
-from discovery.sweep import SweepRequest
 
 
 @click.command(name="audit", short_help="Show what a sweep would do, and who could log in.")

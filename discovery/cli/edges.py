@@ -28,9 +28,10 @@ from discovery.control_plane.teleport.preflight import preflight
 from discovery.control_plane.teleport.reader import TeleportReader
 from discovery.enrollment.ownership import CacheArn, owner_of
 from discovery.enrollment.targets import Part
+from discovery.ground import Ground, SweepRequest
 from discovery.model import Database
 from discovery.reports.report import Report
-from discovery.sweep import Ground, SweepRequest, audit, sweep
+from discovery.sweep import audit, sweep
 from state.lock import this_process, writer_lock
 from state.store import Store, read_memory
 

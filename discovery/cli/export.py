@@ -17,12 +17,12 @@ from discovery.cli.settings import configuration_path
 from discovery.cli.streams import say
 from discovery.codes import Action
 from discovery.enrollment.targets import Part
+from discovery.ground import SweepRequest
 from discovery.model import Database, Scope
 from discovery.reports.exit import Exit, exit_code
 from discovery.reports.report import Report
 from discovery.reports.sentence import counted, sentence
 from discovery.reports.tctl import external_ids, write_resources
-from discovery.sweep import SweepRequest
 
 _STANDS = frozenset({Action.CREATE, Action.UPDATE, Action.KEEP, Action.HELD, Action.BLOCKED})
 """Actions after which the item's database, if it has one, is registered."""

@@ -25,12 +25,12 @@ from discovery.cli.reporting import Publication
 from discovery.cli.settings import configuration_path
 from discovery.enrollment.shard import Shard
 from discovery.enrollment.targets import Part
+from discovery.ground import SweepRequest
 from discovery.model import Scope
 from discovery.reports.exit import Exit
 from discovery.reports.formats import Format
 from discovery.reports.report import Report
 from discovery.reports.view import View
-from discovery.sweep import SweepRequest
 
 
 @click.command(name="sweep", short_help="Make the database list equal to the caches that exist.")

@@ -83,21 +83,31 @@ def _evidence(survey: Survey, window: timedelta) -> Evidence:
     listed = {
         owned.database.name
         for owned in (*survey.registry.ours.values(), *survey.registry.duplicates)
-        if situation.targets.part.covers(owned.cache.scope)
+        if situation.targets.part.weighed.covers(owned.cache.scope)
     }
     lacking = remembered - {database.name for database in situation.listed}
     return Evidence(
         population=max(len(listed), len(remembered)),
         removed_in_window=_removed_in_window(survey, window),
-        caches_seen=sum(
-            len(result.caches) for result in situation.results if isinstance(result, Complete)
-        ),
+        caches_seen=_caches_seen(situation),
         registry_shrank=len(lacking) * 2 > len(remembered),
     )
 
 
+def _caches_seen(situation: Situation) -> int:
+    """Caches in all complete scopes together. After an event only its own scope was scanned; what
+    earlier scans saw of the others stands in, since one scope becoming empty is ordinary."""
+    complete = [result for result in situation.results if isinstance(result, Complete)]
+    seen = sum(len(result.caches) for result in complete)
+    if not situation.targets.part.by_event:
+        return seen
+    scanned = {result.scope for result in complete}
+    remembered = situation.memory.caches.values()
+    return seen + sum(1 for cache in remembered if cache.scope not in scanned)
+
+
 def _remembered_names(situation: Situation) -> set[ResourceName]:
-    part = situation.targets.part
+    part = situation.targets.part.weighed
     return {
         name
         for name, registration in situation.memory.registrations.items()

@@ -78,8 +78,13 @@ def scope_memories(
     results: Iterable[Scanned], memory: Memory, started_at: datetime
 ) -> tuple[ScopeMemory, ...]:
     """What to remember of the scopes of a scan. Of one that was left alone for now nothing is
-    known anew, so what is remembered of it stays."""
-    return tuple(_scope(each, memory.scopes.get(each.scope), started_at) for each in results)
+    known anew, so what is remembered of it stays, be it nothing."""
+    found = ((each, memory.scopes.get(each.scope)) for each in results)
+    return tuple(
+        _scope(each, before, started_at)
+        for each, before in found
+        if before is not None or not _is_left_alone(each)
+    )
 
 
 def scopes_forgotten(
@@ -102,8 +107,12 @@ def _is_over(scope: Scope, targets: Targets) -> bool:
     return standing is Standing.OUT_OF_SCOPE
 
 
+def _is_left_alone(result: Scanned) -> bool:
+    return isinstance(result, Skipped) and result.reason in _LEFT_ALONE
+
+
 def _scope(result: Scanned, before: ScopeMemory | None, started_at: datetime) -> ScopeMemory:
-    if before is not None and isinstance(result, Skipped) and result.reason in _LEFT_ALONE:
+    if before is not None and _is_left_alone(result):
         return before
     complete = isinstance(result, Complete)
     failing = before.failing_since if before is not None else None

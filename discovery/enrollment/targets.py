@@ -37,6 +37,14 @@ class Part:
     only: tuple[Scope, ...] = ()
     """Empty: no restriction. A scope without a region stands for its whole account."""
     shard: Shard | None = None
+    by_event: bool = False
+    """True when events named the scopes of `only`: the process looks after its whole part all the
+    same, and removals are weighed against that (R3)."""
+
+    @property
+    def weighed(self) -> Part:
+        """The part whose registrations are the population of the guard."""
+        return Part(shard=self.shard) if self.by_event else self
 
     def covers(self, scope: Scope) -> bool:
         """True when the run is about this scope; of a whole account, about any of its regions."""

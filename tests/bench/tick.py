@@ -21,8 +21,9 @@ from discovery.config.load import load_config
 from discovery.config.rules import rules_of
 from discovery.config.secrets import Secret, resolve_external_id
 from discovery.control_plane.embedded import Embedded
+from discovery.ground import Ground, SweepRequest
 from discovery.reports.report import Report
-from discovery.sweep import Ground, SweepRequest, sweep
+from discovery.sweep import sweep
 from state.lock import this_process, writer_lock
 from state.store import Store
 from tests.bench.cloud import counted

@@ -12,10 +12,10 @@ from unittest.mock import patch
 from discovery.cli.edges import swept
 from discovery.cli.interruption import Interruption
 from discovery.codes import ScopeReason, ScopeStatus
+from discovery.ground import SweepRequest
 from discovery.model import Skipped
 from discovery.reports.report import Report
 from discovery.sandbox.aws.faults import Effect
-from discovery.sweep import SweepRequest
 from tests.scenarios.tale import FRANKFURT, HUB, LISTING, MEMBER, Tale
 
 TICK_MIN = 5

@@ -1,0 +1,50 @@
+"""What a sweep stands on, and what is asked of it beyond the configuration."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from discovery.aws.cloud import Cloud
+from discovery.config.model import Config
+from discovery.enrollment.rules import Rules
+from discovery.enrollment.targets import Part
+from discovery.model import Arn, Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRequest:
+    """What is asked of one sweep, beyond the configuration."""
+
+    part: Part = Part()
+    allow_mass_removal: int | None = None
+    prune: bool = False
+    checksum: str | None = None
+    """Apply only if the plan still has this checksum."""
+    rebind_state: bool = False
+    backs_off: bool = False
+    """Scopes that keep failing are left alone for a while. For the service; whoever starts a
+    sweep by hand wants to see."""
+    named: frozenset[Arn] = frozenset()
+    """Caches that events named: their tags are read one by one."""
+    fresh_users: bool = False
+    """Users and groups are read anew, whatever earlier scans of this process know of them."""
+    scan_deadline: timedelta | None = None
+    """So long a scan may take; what it did not reach by then is not in this run (R9)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What a sweep stands on: the configuration, the cloud, the clock."""
+
+    config: Config
+    rules: Rules
+    cloud: Cloud
+    clock: Clock
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set: no new scope is begun, the write in hand ends, the report says interrupted."""
+    on_progress: Callable[[int, int, int], None] | None = None
+    on_write: Callable[[], None] = lambda: None
+    """Called with every write that has come to its end."""
