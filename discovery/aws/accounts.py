@@ -141,6 +141,11 @@ class Accounts:
             if isinstance(entry, OrganizationAccounts)
         )
 
+    def own(self, region: Region) -> Session:
+        """The agent's own credentials at work in a region, counting requests from nothing."""
+        credentials = self._ambient.signer.credentials
+        return replace(self._ambient, region=region, signer=Signer(credentials))
+
     def organization_reader(self, pacing: Pacing) -> Session:
         """The agent's own credentials at work on its organization, counting from nothing."""
         return replace(

@@ -29,12 +29,14 @@ from botocore.utils import parse_timestamp
 
 from discovery.aws.tls import SharedTls
 
-SERVICES = ("sts", "elasticache", "resource-groups-tagging-api", "ec2", "organizations")
+SERVICES = ("sts", "elasticache", "resource-groups-tagging-api", "ec2", "organizations", "sqs")
 """Every AWS service that is asked, as `AWS_ENDPOINT_URL_…` spells it."""
 
 _SDK_NAMES = {"resource-groups-tagging-api": "resourcegroupstaggingapi"}
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 20
+_LONG_POLL_S = 20
+"""SQS may say nothing for so long and is well; that comes on top of the time to answer."""
 _ATTEMPTS = 3
 
 
@@ -98,14 +100,7 @@ class Clients:
         self._stack = stack
         self._made: dict[tuple[str, str], Any] = {}
         self._making: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._config = AioConfig(
-            connect_timeout=_CONNECT_TIMEOUT_S,
-            read_timeout=_READ_TIMEOUT_S,
-            max_pool_connections=pool,
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-            user_agent=_user_agent(),
-            http_session_cls=SharedTls,
-        )
+        self._pool = pool
 
     async def get(self, service: str, region: str) -> Any:
         """The client of one service in one region; `service` is one of `SERVICES`."""
@@ -118,7 +113,9 @@ class Clients:
 
     async def _make(self, service: str, region: str) -> Any:
         name = _SDK_NAMES.get(service, service)
-        making = self._session.client(name, region_name=region, config=self._config)
+        patience_s = _READ_TIMEOUT_S + (_LONG_POLL_S if service == "sqs" else 0)
+        config = _config(self._pool, patience_s)
+        making = self._session.client(name, region_name=region, config=config)
         client = await self._stack.enter_async_context(making)
         # On the shorter `request-created` it ran after the signer and did nothing.
         event = f"request-created.{client.meta.service_model.service_id.hyphenize()}"
@@ -131,6 +128,17 @@ async def open_clients(profile: str | None, *, pool: int) -> AsyncIterator[Clien
     """Clients that share connections, at most `pool` of them to one service in one region."""
     async with AsyncExitStack() as stack:
         yield Clients(profile, pool, stack)
+
+
+def _config(pool: int, read_timeout_s: int) -> AioConfig:
+    return AioConfig(
+        connect_timeout=_CONNECT_TIMEOUT_S,
+        read_timeout=read_timeout_s,
+        max_pool_connections=pool,
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        user_agent=_user_agent(),
+        http_session_cls=SharedTls,
+    )
 
 
 def _user_agent() -> str:

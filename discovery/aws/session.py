@@ -33,6 +33,10 @@ _METHODS = {
         "list_organizational_units_for_parent",
     ),
     "organizations:ListRoots": ("organizations", "list_roots"),
+    "sqs:ChangeMessageVisibility": ("sqs", "change_message_visibility_batch"),
+    "sqs:DeleteMessage": ("sqs", "delete_message_batch"),
+    "sqs:GetQueueAttributes": ("sqs", "get_queue_attributes"),
+    "sqs:ReceiveMessage": ("sqs", "receive_message"),
 }
 """All that is ever asked, by the name of the IAM action that allows it."""
 
