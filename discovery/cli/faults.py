@@ -14,6 +14,7 @@ from discovery.config.secrets import SecretError
 from discovery.control_plane.base import ControlPlaneError
 from discovery.enrollment.identity import WrongState
 from discovery.reports.exit import Exit
+from discovery.service.faults import CannotListen
 from state.errors import Locked, StateError
 
 
@@ -35,6 +36,7 @@ _EXPECTED: Final[tuple[tuple[type[Exception], Exit], ...]] = (
     (ControlPlaneError, Exit.FAILED),
     (PlaceUnwritable, Exit.USAGE),
     (ReportLost, Exit.FAILED),
+    (CannotListen, Exit.FAILED),
 )
 """The first class that fits; a special one stands before its general one."""
 

@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Final
 
 from discovery.codes import Severity
-from discovery.model import Scanned, Scope
+from discovery.model import Scope
 from discovery.reports.report import Report
 
 
@@ -63,7 +63,7 @@ def exit_code(
         return Exit.FAILED
     if report.guard.refused or report.plan_changed:
         return Exit.REFUSED
-    if report.failed_items or any(not _is_expected(s, report) for s in report.failed_scopes):
+    if report.failed_items or any(not is_expected(s.scope, report) for s in report.failed_scopes):
         return Exit.INCOMPLETE
     if strictness.fail_on is not None and has_finding(report, strictness.fail_on):
         return Exit.FINDINGS
@@ -82,6 +82,7 @@ def has_finding(report: Report, least: Severity) -> bool:
     )
 
 
-def _is_expected(scanned: Scanned, report: Report) -> bool:
-    whole_account = Scope(scanned.scope.account_id, None)
-    return not report.expected_failures.isdisjoint({scanned.scope, whole_account})
+def is_expected(scope: Scope, report: Report) -> bool:
+    """True when `aws.expected_failures` names the scope, or its whole account."""
+    whole_account = Scope(scope.account_id, None)
+    return not report.expected_failures.isdisjoint({scope, whole_account})

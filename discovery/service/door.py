@@ -1,0 +1,109 @@
+"""An HTTP server for a few small pages that may only be read, and that strangers may knock at.
+
+aiohttp's own server has no bound on connections or on how long one takes, and names itself with its
+versions; these two classes add that and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+log = structlog.get_logger()
+
+MOST_CONNECTIONS: Final = 64
+LONGEST_VISIT_S: Final = 10.0
+"""From the first packet to the last one of the answer."""
+
+_HEADERS: Final = {
+    "Server": "cachemuster",  # aiohttp's own names its version, and Python's
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
+
+Page = Callable[[], web.Response]
+
+
+class Door(web.Server):
+    """Serves these pages to GET and HEAD, one request a connection; other paths are 404."""
+
+    def __init__(
+        self,
+        pages: Mapping[str, Page],
+        *,
+        most_connections: int = MOST_CONNECTIONS,
+        longest_visit_s: float = LONGEST_VISIT_S,
+    ) -> None:
+        super().__init__(self._answer)
+        self._pages = pages
+        self._most_connections = most_connections
+        self._longest_visit_s = longest_visit_s
+
+    def __call__(self) -> web.RequestHandler:
+        """The protocol for a new connection."""
+        return _Visit(self, self._most_connections, self._longest_visit_s)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        page = self._pages.get(request.path)
+        if page is None:
+            return text_page(404, "nothing here; the pages are " + " ".join(sorted(self._pages)))
+        if request.method not in ("GET", "HEAD"):
+            refusal = text_page(405, "this page can only be read")
+            refusal.headers["Allow"] = "GET, HEAD"
+            return refusal
+        return page()
+
+
+class _Visit(web.RequestHandler):
+    """One connection."""
+
+    def __init__(self, door: Door, most_connections: int, longest_visit_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        super().__init__(door, loop=loop, access_log=None)  # type: ignore[arg-type]
+        self._door = door
+        self._most_connections = most_connections
+        self._longest_visit_s = longest_visit_s
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a TCP connection has one
+        if len(self._door.connections) > self._most_connections:
+            transport.abort()
+            return
+        loop = asyncio.get_running_loop()
+        self._deadline = loop.call_later(self._longest_visit_s, transport.abort)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """An answer that tells nothing: neither what was asked nor what broke."""
+        if status >= 500:
+            log.error("page.broke", path=request.path, exc_info=exc)
+        return text_page(status, "this cannot be answered")
+
+
+def text_page(status: int, text: str) -> web.Response:
+    """One line of plain text."""
+    return page(status, f"{text}\n".encode(), "text/plain; charset=utf-8")
+
+
+def page(status: int, body: bytes, content_type: str) -> web.Response:
+    """An answer after which the connection ends."""
+    headers = {**_HEADERS, "Content-Type": content_type}
+    response = web.Response(status=status, body=body, headers=headers)
+    response.force_close()
+    return response

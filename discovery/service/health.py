@@ -1,0 +1,107 @@
+"""What a probe and Prometheus see: `/healthz`, `/readyz` and `/metrics` on `service.listen`.
+
+Whoever can reach the port may read the pages, so none names a cache or quotes AWS or Teleport, and
+a visitor costs little: one request a connection, a few connections, a few seconds for each.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from aiohttp import web
+
+from discovery.config.fields import HostPort
+from discovery.service.door import Door, page, text_page
+from discovery.service.faults import CannotListen
+from discovery.service.metrics import Metrics
+from discovery.service.pulse import Pulse
+
+_FAREWELL_S: Final = 1.0
+"""How long answers under way may take when the service stops."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Vitals:
+    """How the service is, kept current by the loop and its identity checks."""
+
+    pulse: Pulse
+    limit: timedelta
+    """How old the pulse may be (`pulse_limit`)."""
+    first_sweep_done: bool = False
+    """True once a whole sweep came to its end."""
+    state_trouble: str | None = None
+    """A code for why the state file cannot be used, such as `LOCKED`; None: it can."""
+    control_plane_trouble: str | None = None
+    """The code of the error with which the control plane last answered; None: it answers."""
+
+    def is_alive(self) -> tuple[bool, str]:
+        """Whether the loop moved recently, and a line that says so."""
+        age_s = self.pulse.age_s
+        alive = age_s <= self.limit.total_seconds()
+        told = f"the loop moved {age_s:.0f} s ago; red after {self.limit.total_seconds():.0f} s"
+        return alive, told
+
+    def is_ready(self) -> tuple[bool, str]:
+        """Whether a whole sweep came to its end, state is open and the control plane answers; a
+        line with what is missing."""
+        missing = []
+        if not self.first_sweep_done:
+            missing.append("the first sweep has not come to its end")
+        if self.state_trouble is not None:
+            missing.append(f"state: {_code(self.state_trouble)}")
+        if self.control_plane_trouble is not None:
+            missing.append(f"control plane: {_code(self.control_plane_trouble)}")
+        return not missing, "; ".join(missing) or "ready"
+
+
+def _code(trouble: str) -> str:
+    """The trouble if it is a code, else no more than that there is one: a message may quote text
+    that is not for everybody."""
+    is_code = trouble.isascii() and trouble.replace("_", "").isalnum() and trouble.isupper()
+    return trouble if is_code and len(trouble) <= 40 else "TROUBLE"
+
+
+@asynccontextmanager
+async def served(listen: HostPort, vitals: Vitals, metrics: Metrics) -> AsyncIterator[HostPort]:
+    """The pages are served inside the `async with`, at the address it answers: port 0 took a free
+    one. Raises: CannotListen."""
+    pages = {
+        "/healthz": lambda: _probe(*vitals.is_alive()),
+        "/readyz": lambda: _probe(*vitals.is_ready()),
+        "/metrics": lambda: page(200, *metrics.render()),
+    }
+    runner = web.ServerRunner(Door(pages), shutdown_timeout=_FAREWELL_S)
+    await runner.setup()
+    try:
+        await _listen(runner, listen)
+        host, port = runner.addresses[0][:2]
+        yield HostPort(host, port)
+    finally:
+        await runner.cleanup()
+
+
+def _probe(is_well: bool, told: str) -> web.Response:  # noqa: FBT001 - as the vitals give it
+    return text_page(200 if is_well else 503, told)
+
+
+async def _listen(runner: web.ServerRunner, listen: HostPort) -> None:
+    try:
+        await web.TCPSite(runner, listen.host, listen.port).start()
+    except OSError as error:
+        raise CannotListen(
+            f"health and metrics cannot be served on {listen}: {_why(error)}. Nothing was started "
+            "or changed. Free that address, or name another in service.listen; port 0 takes any "
+            "free one"
+        ) from error
+
+
+def _why(error: OSError) -> str:
+    """The system's words, without what asyncio writes around them."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or type(error).__name__  # of a name that does not resolve

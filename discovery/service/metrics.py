@@ -1,0 +1,179 @@
+"""What the service counts and states about itself, for Prometheus.
+
+State (items, scopes, findings, the guard) is that of the last whole sweep that came to its end:
+a re-scan knows a part only, and one that was cut short knows nothing. Counters count both kinds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+
+from discovery.codes import REASONS_OF, Action, GuardCode, IamVerdict
+from discovery.enrollment.item import Item
+from discovery.model import Clock, Complete, Scanned
+from discovery.reports.exit import Exit, exit_code, is_expected
+from discovery.reports.report import Report
+from discovery.service import metric_table as table
+from discovery.service.instruments import Instruments
+from discovery.service.scope_series import ScopeSeries
+
+SWEEP: Final = "sweep"
+RESCAN: Final = "rescan"
+KINDS: Final = (SWEEP, RESCAN)
+
+BROKE: Final = "broke"
+_ENDINGS: Final = (Exit.DONE, Exit.INCOMPLETE, Exit.REFUSED, Exit.FAILED, Exit.INTERRUPTED)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Metrics:
+    """All metrics of one service, in a registry of their own. Safe to read from any thread."""
+
+    def __init__(self, *, scope_metrics_limit: int, version: str, clock: Clock = _utc_now) -> None:
+        self._clock = clock
+        self._all = Instruments()
+        self._scopes = ScopeSeries(
+            self._all.gauge(table.SCOPE_LAST_COMPLETE),
+            self._all.gauge(table.SCOPE_CACHES),
+            limit=scope_metrics_limit,
+        )
+        self._all.gauge(table.BUILD_INFO).put(1, version)
+        self._all.gauge(table.WAITING).put(0)
+        self._start_at_zero()
+
+    def swept(self, report: Report, *, kind: str) -> None:
+        """A sweep or re-scan (`kind`) ended with this report."""
+        ending = exit_code(report)
+        self._ended(kind, ending.name.lower(), report.finished_at)
+        duration = report.finished_at - report.started_at
+        self._all.histogram(table.DURATION).labels(kind).observe(duration.total_seconds())
+        self._count(report, kind)
+        self._scopes.read(report, whole=kind == SWEEP)
+        self.paused(report.paused_until)
+        if report.interrupted:
+            return
+        if ending is Exit.FAILED:
+            self._failed(kind)
+            return
+        self._all.gauge(table.LAST_SUCCESS).put(report.finished_at.timestamp(), kind)
+        self._all.gauge(table.CONSECUTIVE_FAILURES).put(0, kind)
+        if kind == SWEEP:
+            self._state(report)
+
+    def broke(self, kind: str) -> None:
+        """A sweep or re-scan ended without a report."""
+        self._ended(kind, BROKE, self._clock())
+        self._failed(kind)
+
+    def event(self, outcome: str, count: int = 1) -> None:
+        """Messages of the queue came to this outcome, one of a few that the code names."""
+        self._all.counter(table.EVENTS).labels(outcome).inc(count)
+
+    def waiting(self, scopes: int, *, since: datetime | None = None) -> None:
+        """So many scopes wait for a re-scan, the first of them since then."""
+        self._all.gauge(table.WAITING).put(scopes)
+        oldest = since.timestamp() if since is not None and scopes else None
+        self._all.gauge(table.OLDEST_WAITING).put(oldest)
+
+    def next_due(self, at: datetime | None) -> None:
+        """When the next sweep is due; None: one is under way."""
+        self._moment(table.NEXT_DUE, at)
+
+    def identity(self, expires_at: datetime | None) -> None:
+        """When the certificate for the control plane expires; None: there is none."""
+        self._moment(table.IDENTITY_EXPIRY, expires_at)
+
+    def paused(self, until: datetime | None) -> None:
+        """Until when nothing is written; None: writes go on."""
+        self._moment(table.PAUSED_UNTIL, until)
+
+    def render(self) -> tuple[bytes, str]:
+        """The exposition in Prometheus's text format, and its content type."""
+        return self._all.render()
+
+    # -- counters --------------------------------------------------------------------------------
+
+    def _start_at_zero(self) -> None:
+        """Counters whose labels are few exist from the start, so that their first step shows."""
+        for kind in KINDS:
+            self._all.gauge(table.CONSECUTIVE_FAILURES).put(0, kind)
+            self._all.counter(table.AWS_CALLS).labels(kind)
+            for outcome in (*(ending.name.lower() for ending in _ENDINGS), BROKE):
+                self._all.counter(table.SWEEPS).labels(kind, outcome)
+        for code in GuardCode:
+            self._all.counter(table.GUARD_REFUSALS).labels(code.value)
+        for action, reasons in REASONS_OF.items():
+            if action.writes:
+                for reason in reasons:
+                    self._all.counter(table.CHANGES).labels(action.value, reason.value)
+
+    def _ended(self, kind: str, outcome: str, at: datetime) -> None:
+        self._all.counter(table.SWEEPS).labels(kind, outcome).inc()
+        self._all.gauge(table.LAST_ATTEMPT).put(at.timestamp(), kind)
+
+    def _failed(self, kind: str) -> None:
+        failures = self._all.gauge(table.CONSECUTIVE_FAILURES)
+        failures.put((failures.get(kind) or 0) + 1, kind)
+
+    def _count(self, report: Report, kind: str) -> None:
+        for scope in report.scopes:
+            self._all.counter(table.SCANS).labels(*_scope_labels(scope)).inc()
+        self._all.counter(table.AWS_CALLS).labels(kind).inc(sum(s.calls for s in report.scopes))
+        for item in report.items:
+            self._count_write(item)
+        if report.guard.code is not None:
+            self._all.counter(table.GUARD_REFUSALS).labels(report.guard.code.value).inc()
+
+    def _count_write(self, item: Item) -> None:
+        if item.applied and item.action.writes:
+            self._all.counter(table.CHANGES).labels(item.action.value, item.reason.value).inc()
+        elif item.error is not None:
+            self._all.counter(table.CHANGE_FAILURES).labels(
+                item.action.value, item.error.code
+            ).inc()
+
+    # -- state of the last finished sweep --------------------------------------------------------
+
+    def _state(self, report: Report) -> None:
+        items = Counter((item.action.value, item.reason.value) for item in report.items)
+        known = {(a.value, r.value): 0 for a in Action for r in REASONS_OF[a]}
+        self._all.gauge(table.ITEMS).state({**known, **items})
+        self._all.gauge(table.SCOPES).state(Counter(map(_scope_labels, report.scopes)))
+        caches = sum(len(scope.caches) for scope in report.scopes if isinstance(scope, Complete))
+        self._all.gauge(table.CACHES).put(caches)
+        self._state_iam(report.items)
+        self._moment(table.FAILING_SINCE, _failing_since(report))
+        self._all.gauge(table.GUARD_REFUSED).put(int(report.guard.refused))
+        self._all.gauge(table.REGISTRATIONS).put(report.guard.population)
+        self._all.gauge(table.REMOVALS).put(report.guard.removals)
+        self._all.gauge(table.REMOVAL_LIMIT).put(report.guard.limit)
+
+    def _state_iam(self, items: Iterable[Item]) -> None:
+        judged = [item.iam for item in items if item.iam is not None]
+        verdicts = {(verdict.value,): 0 for verdict in IamVerdict}
+        found = Counter((judgement.verdict.value,) for judgement in judged)
+        self._all.gauge(table.VERDICTS).state({**verdicts, **found})
+        findings = (finding for judgement in judged for finding in judgement.findings)
+        codes = Counter((finding.code.value, finding.severity.value) for finding in findings)
+        self._all.gauge(table.FINDINGS).state(codes)
+
+    def _moment(self, kind: table.Kind, at: datetime | None) -> None:
+        self._all.gauge(kind).put(at.timestamp() if at is not None else None)
+
+
+def _scope_labels(scope: Scanned) -> tuple[str, str]:
+    return (scope.status.value, "" if isinstance(scope, Complete) else scope.reason.value)
+
+
+def _failing_since(report: Report) -> datetime | None:
+    """Since when the scope that has failed longest has been failing, expected failures aside."""
+    moments = (
+        moment for scope, moment in report.failing_since.items() if not is_expected(scope, report)
+    )
+    return min(moments, default=None)

@@ -1,0 +1,76 @@
+"""What the service tells systemd, and what it is told about the watchdog (sd_notify(3)).
+
+The protocol is one datagram of `NAME=value` lines to a socket, kept stable by systemd, whose manual
+advises to speak it directly rather than to link libsystemd. The libraries are no better off:
+`sdnotify` was last released in 2017 and knows no watchdog, `systemd-python` and `cysystemd` link
+libsystemd, which a container image has no other use for.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+from discovery.reports.hostile import shortened
+
+_LONGEST_STATUS: Final = 200
+
+
+class Notifier:
+    """Says nothing when nobody listens: no `NOTIFY_SOCKET`, or one that is gone or full."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._address = _address(environ.get("NOTIFY_SOCKET", ""))
+        self.watchdog_every = _watchdog_every(environ) if self._address else None
+        """How often `watchdog` is to be called: half of what systemd waits. None: never."""
+
+    def ready(self) -> None:
+        """The service has started, or has read its configuration anew."""
+        self._tell("READY=1")
+
+    def status(self, text: str) -> None:
+        """`systemctl status` shows this line; what would not show in it is spelled out."""
+        self._tell(f"STATUS={shortened(text, _LONGEST_STATUS)}")
+
+    def reloading(self) -> None:
+        """The configuration is being read anew; `ready` says when that is over."""
+        self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
+    def stopping(self) -> None:
+        """The service is coming to its end."""
+        self._tell("STOPPING=1")
+
+    def watchdog(self) -> None:
+        """The service is alive: systemd waits anew."""
+        self._tell("WATCHDOG=1")
+
+    def _tell(self, message: str) -> None:
+        if self._address is None:
+            return
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaker:
+                speaker.settimeout(0)
+                speaker.sendto(message.encode(), self._address)
+        except OSError:
+            return  # gone or full: whoever listened will notice, and the service goes on
+
+
+def _address(place: str) -> str | None:
+    """The address of a socket in the file system, or of one in the abstract namespace (`@…`)."""
+    if place.startswith("/"):
+        return place
+    return f"\0{place[1:]}" if place.startswith("@") and len(place) > 1 else None
+
+
+def _watchdog_every(environ: Mapping[str, str]) -> timedelta | None:
+    if environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None  # it is somebody else's; we have inherited the variable
+    try:
+        wait_us = int(environ["WATCHDOG_USEC"])
+    except (KeyError, ValueError):
+        return None
+    return timedelta(microseconds=wait_us) / 2 if wait_us > 0 else None
