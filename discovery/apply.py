@@ -189,7 +189,7 @@ def _failed(item: Item, code: str, message: str) -> Item:
 
 
 def _unexpected(item: Item, error: Exception) -> Item:
-    log.error("item.broke", name=item.name, action=item.action.value, exc_info=error)
+    log.error("item.broke", **item.log_fields, exc_info=error)
     return _failed(
         item,
         "INTERNAL",
@@ -199,9 +199,7 @@ def _unexpected(item: Item, error: Exception) -> Item:
 
 
 def _log(item: Item, sweep_id: str) -> None:
-    event = log.bind(
-        sweep_id=sweep_id, name=item.name, action=item.action.value, reason=item.reason.value
-    )
+    event = log.bind(sweep_id=sweep_id, **item.log_fields)
     if item.error is not None:
         event.warning("item.failed", error_code=item.error.code)
     elif item.applied:

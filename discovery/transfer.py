@@ -98,7 +98,7 @@ class Transfers:
         try:
             return await self.writer.write(item)
         except Exception as error:
-            log.error("transfer.broke", name=item.name, exc_info=error)
+            log.error("transfer.broke", **item.log_fields, exc_info=error)
             text = (
                 f"an unexpected {type(error).__name__} stopped it; whether it was written is not "
                 "known. The next sweep looks; please report it with the log"
@@ -107,7 +107,7 @@ class Transfers:
 
     async def _acknowledged(self, intent_id: int, written: Written) -> Item:
         item = written.item
-        log.info("transfer.ended", kind=self.kind.value, name=item.name, applied=item.applied)
+        log.info("transfer.ended", kind=self.kind.value, applied=item.applied, **item.log_fields)
         if written.outcome is None:
             return item
         outcome = (intent_id, written.outcome, written.error, self.clock())

@@ -15,6 +15,7 @@ from discovery.reports.formats import RENDERERS, Format
 from discovery.reports.report import Report
 from discovery.reports.sentence import sentence
 from discovery.reports.view import View
+from discovery.service.sweep_log import finished_fields
 
 log = structlog.get_logger()
 
@@ -60,13 +61,5 @@ def say_unmatched(only: tuple[Scope, ...], report: Report) -> None:
 
 
 def _log(report: Report, code: Exit) -> None:
-    log.info(
-        "audit.finished" if report.dry_run else "sweep.finished",
-        sweep_id=report.sweep_id,
-        plan_checksum=report.checksum,
-        complete=report.complete,
-        exit_code=int(code),
-        duration_s=round((report.finished_at - report.started_at).total_seconds(), 3),
-        sentence=sentence(report),
-        **report.summary,
-    )
+    event, kind = ("audit.finished", "audit") if report.dry_run else ("sweep.finished", "sweep")
+    log.info(event, kind=kind, **finished_fields(report, code))

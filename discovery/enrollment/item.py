@@ -73,6 +73,18 @@ class Item:
         )
 
     @property
+    def log_fields(self) -> dict[str, str | None]:
+        """Which item, and what is done with it, as every event in the log names it."""
+        return {
+            "account_id": self.scope.account_id,
+            "region": self.scope.region,
+            "arn": self.arn,
+            "name": self.name,
+            "action": self.action.value,
+            "reason": self.reason.value,
+        }
+
+    @property
     def sort_key(self) -> tuple[str, str, str, str]:
         return (
             self.scope.account_id,

@@ -1,0 +1,79 @@
+"""What rounds say to the log: one event that tells the whole of each, and scopes that change.
+
+Items are told of when they are written (`item.applied` and its like, in `discovery.apply`). A
+scope that fails is told of when it begins to, when its reason changes, and when it can be read
+again: a thousand that are denied all week are a thousand lines, not a thousand every five minutes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import Any, Final
+
+import structlog
+
+from discovery.codes import ScopeReason
+from discovery.model import Complete, Failed, Scanned, Scope
+from discovery.reports.exit import Exit, exit_code, is_expected
+from discovery.reports.report import Report
+from discovery.reports.sentence import sentence
+
+log = structlog.get_logger()
+
+_LEVELS: Final = {
+    Exit.FAILED: logging.ERROR,
+    Exit.REFUSED: logging.WARNING,
+    Exit.INCOMPLETE: logging.WARNING,
+}
+
+
+class SweepLog:
+    """The log of the rounds of one process."""
+
+    def __init__(self) -> None:
+        self._failing: dict[Scope, ScopeReason] = {}
+
+    def finished(self, report: Report, *, kind: str) -> None:
+        """One `sweep.finished` stands in the log, after one event for each scope that changed.
+
+        It is an error when the round could not be done, a warning when a guard refused or
+        something failed. `kind`: `sweep` or `rescan`.
+        """
+        for scanned in report.scopes:
+            self._tell(scanned, report)
+        ending = exit_code(report)
+        level = _LEVELS.get(ending, logging.INFO)
+        log.log(level, "sweep.finished", kind=kind, **finished_fields(report, ending))
+
+    def _tell(self, scanned: Scanned, report: Report) -> None:
+        scope = scanned.scope
+        event = log.bind(sweep_id=report.sweep_id, account_id=scope.account_id, region=scope.region)
+        if isinstance(scanned, Failed):
+            if self._failing.get(scope) is not scanned.reason:
+                self._failing[scope] = scanned.reason
+                level = logging.INFO if is_expected(scope, report) else logging.WARNING
+                reason = scanned.reason.value
+                event.log(level, "scope.failed", reason=reason, message=scanned.message)
+        elif isinstance(scanned, Complete) and self._failing.pop(scope, None) is not None:
+            event.info("scope.recovered", caches=len(scanned.caches))
+
+
+def finished_fields(report: Report, ending: Exit) -> dict[str, Any]:
+    """What `sweep.finished` says: counts of items by action and of scopes by status, and how it
+    ended."""
+    return {
+        "sweep_id": report.sweep_id,
+        "plan_checksum": report.checksum,
+        "duration_s": round((report.finished_at - report.started_at).total_seconds(), 3),
+        "exit_code": int(ending),
+        "outcome": ending.name.lower(),
+        "complete": report.complete,
+        **report.summary,
+        "scopes": dict(Counter(scope.status.value for scope in report.scopes)),
+        "guard_refused": report.guard.refused,
+        "guard_code": report.guard.code and report.guard.code.value,
+        "paused_until": report.paused_until and report.paused_until.isoformat(),
+        "error": report.error,
+        "sentence": sentence(report),
+    }
