@@ -58,6 +58,74 @@ _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _BAD_SIGNATURE = frozenset(
     {"InvalidSignatureException", "RequestTimeTooSkewed", "SignatureDoesNotMatch"}
 )
+_MEANINGS = {
+    **dict.fromkeys(
+        _THROTTLED,
+        (
+            ScopeReason.THROTTLED,
+            "AWS limits the rate; the next sweep asks again. Lower aws.concurrency if it stays",
+        ),
+    ),
+    **dict.fromkeys(
+        _EXPIRED,
+        (
+            ScopeReason.EXPIRED,
+            "the session has expired: renew the agent's credentials, and check this machine's "
+            "clock",
+        ),
+    ),
+    **dict.fromkeys(
+        STRANGER_CODES,
+        (
+            ScopeReason.DENIED,
+            "AWS does not know these credentials there: enable the region for the account, or "
+            "renew the key if it was deleted",
+        ),
+    ),
+    "RegionDisabledException": (
+        ScopeReason.DENIED,
+        "STS is switched off in that region: switch it on, or set AWS_REGION to another one",
+    ),
+    **dict.fromkeys(
+        ("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", "InvalidAddress"),
+        (
+            ScopeReason.UNREACHABLE,
+            "there is no such queue in that region: correct service.events.queue_url, or make the "
+            "queue. Sweeps go on without events",
+        ),
+    ),
+    "OverLimit": (
+        ScopeReason.THROTTLED,
+        "120,000 messages were received and not deleted, and SQS gives no more: see that nobody "
+        "else reads the queue, and lower its visibility timeout",
+    ),
+    **dict.fromkeys(
+        ("KmsThrottled", "KMS.ThrottlingException"),
+        (ScopeReason.THROTTLED, "KMS limits the rate of the queue's key; it is tried again"),
+    ),
+    **dict.fromkeys(
+        ("KmsAccessDenied", "KMS.AccessDeniedException"),
+        (
+            ScopeReason.DENIED,
+            "allow kms:Decrypt on the queue's key to the agent's own role, in its policy and in "
+            "that of the key",
+        ),
+    ),
+    **dict.fromkeys(
+        ("KmsDisabled", "KMS.DisabledException", "KmsInvalidState", "KMS.InvalidStateException"),
+        (ScopeReason.DENIED, "the queue's key is disabled or about to be deleted: enable it"),
+    ),
+    **dict.fromkeys(
+        (
+            *("KmsNotFound", "KMS.NotFoundException"),
+            *("KmsInvalidKeyUsage", "KMS.InvalidKeyUsageException"),
+            *("KmsOptInRequired", "KMS.OptInRequired"),
+        ),
+        (ScopeReason.DENIED, "KMS cannot use the queue's key: give the queue another one"),
+    ),
+}
+"""What a code means whatever was asked, and what to do. SQS has each in two spellings: its own, and
+that of the query protocol, which the SDK prefers when it is sent along."""
 _SKEW_WORDS = ("expired", "not yet current", "skewed")
 
 _NO_CREDENTIALS = (sdk.NoCredentialsError, sdk.PartialCredentialsError, sdk.ProfileNotFound)
@@ -142,30 +210,10 @@ def _refusal(error: sdk.ClientError, action: str, where: str) -> Fault:
 
 
 def _meaning(code: str, said: str, status: int, action: str) -> tuple[ScopeReason, str]:
-    if code in _THROTTLED:
-        return (
-            ScopeReason.THROTTLED,
-            "AWS limits the rate; the next sweep asks again. Lower aws.concurrency if it stays",
-        )
-    if code in _EXPIRED:
-        return (
-            ScopeReason.EXPIRED,
-            "the session has expired: renew the agent's credentials, and check this machine's "
-            "clock",
-        )
+    if code in _MEANINGS:
+        return _MEANINGS[code]
     if code in _BAD_SIGNATURE:
         return _bad_signature(said)
-    if code in STRANGER_CODES:
-        return (
-            ScopeReason.DENIED,
-            "AWS does not know these credentials there: enable the region for the account, or "
-            "renew the key if it was deleted",
-        )
-    if code == "RegionDisabledException":
-        return (
-            ScopeReason.DENIED,
-            "STS is switched off in that region: switch it on, or set AWS_REGION to another one",
-        )
     if code in _DENIED:
         return (
             ScopeReason.DENIED,

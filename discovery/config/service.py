@@ -4,36 +4,74 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, StrictInt
 
 from discovery.config.fields import REGION, HostPort, Section, Span
 from discovery.config.problems import quoted
+from discovery.enrollment.shard import Shard
+
+SHARD: Final = "{shard}"
+"""In the name of a queue: the number of the process whose queue it is."""
 
 _QUEUE_PATH = r"/[0-9]{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?"
 _QUEUE_URL = rf"https://[A-Za-z0-9.-]+(:[0-9]{{1,5}})?{_QUEUE_PATH}"
 _LOCAL_QUEUE_URL = rf"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{{1,5}})?{_QUEUE_PATH}"
 
+_REGION_IN_HOST = (
+    rf"https://(?:(?:[a-z0-9-]+\.)?sqs(?:-fips)?\.(?P<region>{REGION})\.(?:vpce\.)?amazonaws\."
+    rf"|(?P<old>{REGION})\.queue\.amazonaws\.)"
+)
+
 
 def _queue_url(text: str) -> str:
-    if re.fullmatch(f"{_QUEUE_URL}|{_LOCAL_QUEUE_URL}", text, re.ASCII) is None:
+    place, _, name = text.rpartition("/")
+    one = f"{place}/{name.replace(SHARD, '0', 1)}"
+    if re.fullmatch(f"{_QUEUE_URL}|{_LOCAL_QUEUE_URL}", one, re.ASCII) is None:
         example = "https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster"
-        raise ValueError(f"{quoted(text)} is not a queue URL such as {example}")
+        hint = f"; {SHARD} may stand in it once, in the name" if "{" in text else ""
+        raise ValueError(f"{quoted(text)} is not a queue URL such as {example}{hint}")
     return text
 
 
+def queue_for(queue_url: str, shard: Shard | None) -> str:
+    """The URL of the queue that a process listens to: its own where there are several.
+
+    Raises: ValueError when one queue would be shared, or `{shard}` has no number to stand for.
+    """
+    if shard is None:
+        if SHARD in queue_url:
+            raise ValueError(
+                f"service.events.queue_url has {SHARD} in it, which stands for the number of one "
+                "of several processes: start this one with --shard I/N, or name a single queue"
+            )
+        return queue_url
+    if SHARD not in queue_url:
+        raise ValueError(
+            "several processes cannot share one queue, because a change that the wrong one takes "
+            f"is lost to the others: make a queue for each, and write {SHARD} for the number into "
+            f"service.events.queue_url, such as {queue_url.removesuffix('.fifo')}-{SHARD}"
+        )
+    return queue_url.replace(SHARD, str(shard.index))
+
+
 def queue_region(queue_url: str) -> str | None:
-    """The region that a queue URL of AWS names; None for an endpoint of one's own."""
-    found = re.match(rf"https://sqs\.({REGION})\.amazonaws\.", queue_url, re.ASCII)
-    return found[1] if found else None
+    """The region that a queue URL of AWS names; None for an endpoint of one's own.
+
+    Source: Amazon SQS endpoints (general reference): `sqs.REGION.…`, `REGION.queue.…` of old, and
+    `….sqs.REGION.vpce.…` in a VPC.
+    """
+    found = re.match(_REGION_IN_HOST, queue_url, re.ASCII)
+    return (found["region"] or found["old"]) if found else None
 
 
 class Events(Section):
     """Change events of AWS, so that a new cache is registered within seconds."""
 
     queue_url: Annotated[str, AfterValidator(_queue_url)]
-    """The SQS queue that an EventBridge rule fills."""
+    """The SQS queue that an EventBridge rule fills. With `--shard I/N` each process needs its
+    own: `{shard}` in the name of the queue stands for I."""
     debounce: Annotated[timedelta, Span("0s", "10m")] = timedelta(seconds=5)
     """How long to gather events of one scope before it is scanned. 0s scans for every event;
     long values make a burst cheap and a single change slow."""

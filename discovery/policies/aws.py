@@ -11,6 +11,7 @@ from typing import Final
 
 from discovery.config.aws import Organization
 from discovery.config.matching import MatcherSection
+from discovery.config.service import SHARD, queue_region
 from discovery.policies.document import Statement
 from discovery.policies.usage import Usage
 from matchers.selectors import Pattern, PatternKind
@@ -127,11 +128,12 @@ def _organization_actions(organizations: Iterable[Organization]) -> tuple[str, .
 
 
 def queue_arn(queue_url: str, partition: str) -> str:
-    """The ARN of a queue; of an endpoint of one's own the region is not known."""
-    host, account_id, name = queue_url.split("/")[2:5]
-    parts = host.split(".")
-    region = parts[1] if parts[0] == "sqs" and len(parts) > 2 else "*"
-    return f"arn:{partition}:sqs:{region}:{account_id}:{name}"
+    """The ARN of a queue; of an endpoint of one's own the region is not known.
+
+    Where each shard has its own, a `*` stands for their numbers.
+    """
+    account_id, name = queue_url.replace(SHARD, "*").split("/")[3:5]
+    return f"arn:{partition}:sqs:{queue_region(queue_url) or '*'}:{account_id}:{name}"
 
 
 def connecting(

@@ -47,6 +47,14 @@ REASONS = [
     (refusal("InternalFailure", status=500), ScopeReason.SERVER_ERROR),
     (refusal("502", status=502), ScopeReason.SERVER_ERROR),
     (refusal("InvalidParameterValue"), ScopeReason.SERVER_ERROR),
+    (refusal("QueueDoesNotExist"), ScopeReason.UNREACHABLE),
+    (refusal("AWS.SimpleQueueService.NonExistentQueue"), ScopeReason.UNREACHABLE),
+    (refusal("OverLimit", status=403), ScopeReason.THROTTLED),
+    (refusal("RequestThrottled"), ScopeReason.THROTTLED),
+    (refusal("KMS.ThrottlingException"), ScopeReason.THROTTLED),
+    (refusal("KMS.AccessDeniedException"), ScopeReason.DENIED),
+    (refusal("KmsDisabled"), ScopeReason.DENIED),
+    (refusal("KMS.NotFoundException"), ScopeReason.DENIED),
     (sdk.ReadTimeoutError(endpoint_url="https://x"), ScopeReason.TIMEOUT),
     (sdk.ConnectTimeoutError(endpoint_url="https://x"), ScopeReason.UNREACHABLE),
     (sdk.EndpointConnectionError(endpoint_url="https://x"), ScopeReason.UNREACHABLE),
@@ -112,3 +120,15 @@ def test_foreign_text_is_one_bounded_line() -> None:
     text = quoted("a\n\n b\tc" + "x" * 10_000)
     assert text.startswith("a b cx")
     assert len(text) == LONGEST_QUOTE
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("QueueDoesNotExist", "service.events.queue_url"),
+        ("KMS.AccessDeniedException", "kms:Decrypt"),
+        ("OverLimit", "nobody else reads the queue"),
+    ],
+)
+def test_trouble_with_the_queue_says_what_to_do(code: str, advice: str) -> None:
+    assert advice in fault_of(refusal(code), "sqs:ReceiveMessage", WHERE).message

@@ -16,7 +16,9 @@ from discovery.config.aws import Account, OrganizationAccounts, OwnAccount, Publ
 from discovery.config.control_plane import Embedded, Origin, Route, Teleport
 from discovery.config.fields import HostPort
 from discovery.config.model import Config, OutOfScope, config_schema
+from discovery.config.service import queue_for, queue_region
 from discovery.enrollment.rules import WritePolicy
+from discovery.enrollment.shard import Shard
 from matchers.matcher import IamUsers
 from tests.unit.config.marked import BASE, HEAD, read
 
@@ -210,6 +212,9 @@ QUEUES = [
     "https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com/111122223333/q",
     "http://127.0.0.1:4566/111122223333/q",
     "http://localhost:4566/111122223333/q",
+    "https://sqs.eu-west-1.amazonaws.com/111122223333/q-{shard}",
+    "https://sqs.eu-west-1.amazonaws.com/111122223333/q-{shard}-of-3.fifo",
+    "http://127.0.0.1:4566/111122223333/{shard}",
 ]
 
 
@@ -218,6 +223,47 @@ def test_queues(url: str) -> None:
     events = read(f'{HEAD}service: {{events: {{queue_url: "{url}"}}}}').service.events
     assert events is not None
     assert events.queue_url == url
+
+
+def test_each_of_several_processes_has_its_queue() -> None:
+    url = "https://sqs.eu-west-1.amazonaws.com/111122223333/q-{shard}.fifo"
+    assert queue_for(url, Shard(11, 12)).endswith("/q-11.fifo")
+    single = url.replace("-{shard}", "")
+    assert queue_for(single, None) == single
+
+
+@pytest.mark.parametrize(
+    ("name", "shard", "advice"),
+    [
+        ("q", Shard(0, 1), "write {shard} for the number"),
+        ("q", Shard(1, 2), "/111122223333/q-{shard}"),
+        ("q-{shard}", None, "--shard I/N"),
+    ],
+)
+def test_processes_and_queues_that_do_not_go_together(
+    name: str, shard: Shard | None, advice: str
+) -> None:
+    with pytest.raises(ValueError) as refused:
+        queue_for(f"https://sqs.eu-west-1.amazonaws.com/111122223333/{name}", shard)
+    assert advice in str(refused.value)
+
+
+REGIONS_OF_QUEUES = [
+    ("https://sqs.eu-west-1.amazonaws.com/111122223333/q", "eu-west-1"),
+    ("https://sqs.cn-north-1.amazonaws.com.cn/111122223333/q", "cn-north-1"),
+    ("https://sqs.eusc-de-east-1.amazonaws.eu/111122223333/q", "eusc-de-east-1"),
+    ("https://sqs-fips.us-east-1.amazonaws.com/111122223333/q", "us-east-1"),
+    ("https://eu-west-1.queue.amazonaws.com/111122223333/q", "eu-west-1"),
+    ("https://vpce-0a-1b.sqs.us-gov-west-1.vpce.amazonaws.com/111122223333/q", "us-gov-west-1"),
+    ("https://queue.amazonaws.com/111122223333/q", None),
+    ("https://sqs.example.com/111122223333/q", None),
+    ("http://127.0.0.1:4566/111122223333/q", None),
+]
+
+
+@pytest.mark.parametrize(("url", "region"), REGIONS_OF_QUEUES)
+def test_the_region_of_a_queue(url: str, region: str | None) -> None:
+    assert queue_region(url) == region
 
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "config_schema.json"
