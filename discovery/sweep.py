@@ -144,6 +144,10 @@ class Sweep:
             on_progress=self.ground.on_progress,
         )
 
+    def go_on_from(self, memory: Memory, scanned: Scan) -> None:
+        """What was scanned is judged by what is remembered now: time has passed since."""
+        self.memory, self.scanned = memory, scanned
+
     async def foretell(self, registry: Reader) -> Report:
         """The report of what a sweep with this scan does now. Nothing is written anywhere."""
         try:

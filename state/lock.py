@@ -12,7 +12,7 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -78,9 +78,40 @@ async def writer_lock(path: Path, *, wait: timedelta, holder: Holder) -> AsyncIt
     Waits up to `wait` without blocking the loop. Raises: Locked, which names the present
     holder; Unwritable.
     """
-    descriptor = _open(lock_path(path))
+
+    def refusal(who: str) -> str:
+        return (
+            f"the state file {path} is held by {who}; waited {wait.total_seconds():g} s. "
+            "Nothing was done; wait until it has finished, or give --lock-timeout more time"
+        )
+
+    async with _held(lock_path(path), wait, holder, refusal):
+        yield
+
+
+@asynccontextmanager
+async def service_lock(path: Path, *, holder: Holder) -> AsyncIterator[None]:
+    """No other service lives on the state file `path` until the context ends; single sweeps may
+    still take their turns. Raises: Locked, which names the service that does; Unwritable."""
+
+    def refusal(who: str) -> str:
+        return (
+            f"the state file {path} has a service already: {who}. Nothing was done; stop that one, "
+            "or give this one a state.path, a group or a shard of its own"
+        )
+
+    lock = lock_path(path.with_name(path.name + ".run"))
+    async with _held(lock, timedelta(0), holder, refusal):
+        yield
+
+
+@asynccontextmanager
+async def _held(
+    lock: Path, wait: timedelta, holder: Holder, refusal: Callable[[str], str]
+) -> AsyncIterator[None]:
+    descriptor = _open(lock)
     try:
-        await _acquire(descriptor, path, wait)
+        await _acquire(descriptor, lock, wait, refusal)
         _announce(descriptor, holder)
         try:
             yield
@@ -102,7 +133,9 @@ def _open(lock: Path) -> int:
         ) from error
 
 
-async def _acquire(descriptor: int, path: Path, wait: timedelta) -> None:
+async def _acquire(
+    descriptor: int, lock: Path, wait: timedelta, refusal: Callable[[str], str]
+) -> None:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait.total_seconds()
     while True:
@@ -110,24 +143,16 @@ async def _acquire(descriptor: int, path: Path, wait: timedelta) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if loop.time() >= deadline:
-                raise _locked(descriptor, path, wait) from None
+                present = _read_holder(descriptor)
+                raise Locked(refusal(str(present) if present else "another process")) from None
         except OSError as error:
             raise Unwritable(
-                f"the lock of the state file {path} cannot be taken: {error.strerror}. Nothing "
-                "was changed; keep the state file on a local file system"
+                f"the lock {lock} cannot be taken: {error.strerror}. Nothing was changed; keep the "
+                "state file on a local file system"
             ) from error
         else:
             return
         await asyncio.sleep(_POLL_S)
-
-
-def _locked(descriptor: int, path: Path, wait: timedelta) -> Locked:
-    holder = _read_holder(descriptor)
-    who = str(holder) if holder else "another process"
-    return Locked(
-        f"the state file {path} is held by {who}; waited {wait.total_seconds():g} s. "
-        "Nothing was done; wait until it has finished, or give --lock-timeout more time"
-    )
 
 
 def _announce(descriptor: int, holder: Holder) -> None:

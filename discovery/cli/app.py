@@ -18,6 +18,7 @@ COMMANDS: Final = (
     "quickstart",
     "sweep",
     "audit",
+    "run",
     "status",
     "history",
     "explain",

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import structlog
 
-from discovery.aws.cloud import open_cloud
+from discovery.aws.cloud import Cloud, open_cloud
+from discovery.aws.queue import Queue, open_queue
 from discovery.cli.clock import utc_now
 from discovery.cli.interruption import Interruption
 from discovery.cli.progress import OnProgress
@@ -19,18 +20,22 @@ from discovery.config.control_plane import Embedded as EmbeddedSettings
 from discovery.config.load import load_config, locate
 from discovery.config.model import Config
 from discovery.config.partitions import partition_problems
+from discovery.config.problems import ConfigError, Problem
 from discovery.config.rules import rules_of
 from discovery.config.secrets import Secret, resolve_external_id
+from discovery.config.service import queue_for
 from discovery.control_plane.base import ControlPlane, Reader
 from discovery.control_plane.embedded import Embedded, EmbeddedReader
 from discovery.control_plane.teleport.client import Teleport
 from discovery.control_plane.teleport.preflight import preflight
 from discovery.control_plane.teleport.reader import TeleportReader
 from discovery.enrollment.ownership import CacheArn, owner_of
+from discovery.enrollment.shard import Shard
 from discovery.enrollment.targets import Part
 from discovery.ground import Ground, SweepRequest
 from discovery.model import Database
 from discovery.reports.report import Report
+from discovery.service.foundation import Edges
 from discovery.sweep import audit, sweep
 from state.lock import this_process, writer_lock
 from state.store import Store, read_memory
@@ -82,6 +87,34 @@ async def swept(
                 await _announced(control_plane, config)
                 interruption.in_sweep = True
                 return await sweep(ground, request, control_plane=control_plane, store=store)
+
+
+@asynccontextmanager
+async def serving(
+    path: Path, interruption: Interruption, shard: Shard | None
+) -> AsyncIterator[Edges]:
+    """What the service stands on, from the configuration as it is now.
+
+    Raises: what opening an edge raises.
+    """
+    config = load_config(path)
+    async with (
+        grounded(config, path, interruption, None) as ground,
+        writing(config) as control_plane,
+    ):
+        await _announced(control_plane, config)
+        yield Edges(ground, control_plane, _queue(ground.cloud, config, path, shard))
+
+
+def _queue(cloud: Cloud, config: Config, path: Path, shard: Shard | None) -> Queue | None:
+    """Where change events of this process arrive. Raises: ConfigError."""
+    if config.service.events is None:
+        return None
+    try:
+        url = queue_for(config.service.events.queue_url, shard)
+    except ValueError as error:
+        raise ConfigError([Problem(str(error))], str(path)) from error
+    return open_queue(cloud, url)
 
 
 async def registered(path: Path, part: Part) -> tuple[Database, ...]:

@@ -15,7 +15,7 @@ from discovery.enrollment.fingerprint import fingerprint
 from discovery.reports.hostile import visible
 
 _SECRET_WORDS: Final = ("external_id", "secret", "token", "password", "credential")
-_VENDORS: Final = ("botocore", "aiobotocore", "aiohttp", "asyncio", "urllib3")
+_VENDORS: Final = ("botocore", "aiobotocore", "aiohttp", "apscheduler", "asyncio", "urllib3")
 """Libraries whose own remarks are for people who look for a defect (`-vv`)."""
 
 

@@ -6,6 +6,7 @@ A dry run is handed a `Reader`, which has no writing method at all (design R5).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from discovery.model import Database, ResourceName
@@ -20,6 +21,8 @@ class ClusterInfo:
     cluster: str
     """The cluster's name; for embedded, the registry's absolute path."""
     version: str = ""
+    identity_expires_at: datetime | None = None
+    """When it no longer knows this agent; None: never."""
 
 
 class ControlPlaneError(Exception):

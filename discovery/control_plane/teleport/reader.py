@@ -93,7 +93,12 @@ class TeleportReader:
     async def ping(self) -> ClusterInfo:
         """The cluster's name and its Auth Service's version. Raises: ControlPlaneError."""
         pong = await self.ask(PING, PingRequest(), Attempt("asking who answers", "", "cluster"))
-        return ClusterInfo(kind=KIND, cluster=pong.cluster_name, version=pong.server_version)
+        return ClusterInfo(
+            kind=KIND,
+            cluster=pong.cluster_name,
+            version=pong.server_version,
+            identity_expires_at=(await self.peer()).identity.expires_at,
+        )
 
     async def list_databases(self) -> tuple[Database, ...]:
         """All visible resources, by name, to the last page. Raises: ControlPlaneError."""

@@ -1,0 +1,88 @@
+"""`cachemuster run`: the long-running service."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from importlib import metadata
+from pathlib import Path
+
+import click
+
+from discovery.cli.clock import utc_now
+from discovery.cli.edges import serving
+from discovery.cli.interruption import Interruption, attended
+from discovery.cli.options import common, shard, with_common
+from discovery.cli.settings import configuration_path
+from discovery.cli.streams import say
+from discovery.config.load import load_config
+from discovery.enrollment.shard import Shard
+from discovery.reports.exit import Exit
+from discovery.service.agent import Agent
+from discovery.service.foundation import Foundation
+from discovery.service.health import Vitals, served
+from discovery.service.metrics import Metrics
+from discovery.service.pulse import Pulse, pulse_limit
+from discovery.service.rounds import Rounds
+from discovery.service.systemd import Notifier
+from state.lock import service_lock, this_process
+
+
+@click.command(name="run", short_help="Keep the list equal, for as long as it runs.")
+@click.option("--shard", "part", type=shard, metavar="I/N", help="Part I of N, counted from 0.")
+@with_common
+def command(part: Shard | None) -> Exit:
+    """The long-running service: a sweep at each interval, re-scans within seconds of change events,
+    health and metrics over HTTP.
+
+    SIGTERM and Ctrl-C let the write in hand end, within 10 seconds; a second one stops at once.
+    SIGHUP reads the configuration anew, and keeps the old one if the new one is bad. Between two
+    sweeps the state file is free for `sweep`, `adopt` and `release`.
+
+    \b
+    Examples:
+      cachemuster run -c /etc/cachemuster/cachemuster.yaml
+      cachemuster run --shard 0/3
+      cachemuster run --log-format json 2>> cachemuster.log
+
+    \b
+    Exit: 0 stopped by a signal, 1 could not start or go on, 64 usage,
+    75 another service has this state, 78 configuration.
+    """
+    path = configuration_path(common())
+
+    async def errand(interruption: Interruption) -> None:
+        interruption.in_sweep = True
+        await _serve(path, part, interruption)
+
+    attended(errand)
+    return Exit.DONE
+
+
+async def _serve(path: Path, part: Shard | None, interruption: Interruption) -> None:
+    """Raises: what opening an edge raises; Locked; CannotListen; WrongState."""
+    config = load_config(path)
+    reload = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.set)
+    vitals = Vitals(pulse=Pulse(), limit=pulse_limit(config))
+    metrics = Metrics(
+        scope_metrics_limit=config.service.scope_metrics_limit,
+        version=metadata.version("cachemuster"),
+    )
+    async with (
+        service_lock(config.state.path, holder=this_process("run", utc_now())),
+        served(config.service.listen, vitals, metrics) as address,
+        Foundation.laid(lambda: serving(path, interruption, part)) as foundation,
+    ):
+        say(f"Health and metrics are served on http://{address}. Ctrl-C stops the service.")
+        agent = Agent(
+            foundation=foundation,
+            rounds=Rounds(foundation, part),
+            metrics=metrics,
+            vitals=vitals,
+            notifier=Notifier(os.environ),
+            stop=interruption.stop,
+            reload=reload,
+        )
+        await agent.run()

@@ -1,0 +1,53 @@
+"""Scopes in which something is on its way are looked at again soon. Pure.
+
+A cache is `creating` for minutes, and no event is promised when that ends; so its scope is asked
+again after 15, 30, 60 and 120 seconds. Nothing new by then is the business of the next sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from discovery.model import Arn, Complete, Scanned, Scope
+
+LADDER: Final = tuple(timedelta(seconds=span) for span in (15, 30, 60, 120))
+_PASSING: Final = frozenset({"creating", "modifying", "deleting"})
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """A scope to look at again."""
+
+    scope: Scope
+    named: frozenset[Arn]
+    after: timedelta
+
+
+class FollowUps:
+    """How far up the ladder each scope is."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Scope, tuple[frozenset[tuple[Arn, str]], int]] = {}
+
+    def after(self, results: Iterable[Scanned]) -> tuple[FollowUp, ...]:
+        """What to look at again, and when. A scope that was not read stays where it is; one where
+        something else is on its way than before begins anew."""
+        found = (self._next(each) for each in results if isinstance(each, Complete))
+        return tuple(each for each in found if each is not None)
+
+    def _next(self, result: Complete) -> FollowUp | None:
+        passing = frozenset(
+            (cache.arn, cache.status) for cache in result.caches if cache.status in _PASSING
+        )
+        before, step = self._seen.pop(result.scope, (None, 0))
+        if not passing:
+            return None
+        step = step if passing == before else 0
+        if step >= len(LADDER):
+            self._seen[result.scope] = (passing, step)
+            return None
+        self._seen[result.scope] = (passing, step + 1)
+        return FollowUp(result.scope, frozenset(arn for arn, _ in passing), LADDER[step])

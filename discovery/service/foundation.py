@@ -1,0 +1,102 @@
+"""What rounds stand on: a configuration and the edges opened from it.
+
+A new configuration takes the place of the old one between two rounds. It is opened first; one that
+cannot be opened leaves everything as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from discovery.aws.queue import Queue
+from discovery.config.model import Config
+from discovery.control_plane.base import ControlPlane
+from discovery.ground import Ground
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """The cloud and the control plane of one configuration, open."""
+
+    ground: Ground
+    control_plane: ControlPlane
+    queue: Queue | None = None
+    """Where change events arrive; None: nowhere."""
+
+    @property
+    def config(self) -> Config:
+        return self.ground.config
+
+    @property
+    def state(self) -> Path:
+        """The state file."""
+        return self.config.state.path
+
+
+OpenEdges = Callable[[], AbstractAsyncContextManager[Edges]]
+"""Reads the configuration anew and opens what it says."""
+
+
+class Foundation:
+    """Edges that are replaced only while nobody stands on them."""
+
+    def __init__(self, open_edges: OpenEdges, edges: Edges, closing: AsyncExitStack) -> None:
+        self._open_edges = open_edges
+        self._edges = edges
+        self._closing = closing
+        self._standing = 0
+        self._changed = asyncio.Condition()
+        self._is_renewing = False
+
+    @classmethod
+    @asynccontextmanager
+    async def laid(cls, open_edges: OpenEdges) -> AsyncIterator[Self]:
+        """Edges are open within the context. Raises: what opening them raises."""
+        closing = AsyncExitStack()
+        foundation = cls(open_edges, await closing.enter_async_context(open_edges()), closing)
+        try:
+            yield foundation
+        finally:
+            await foundation._closing.aclose()
+
+    @property
+    def edges(self) -> Edges:
+        """Those of the moment, to look at."""
+        return self._edges
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[Edges]:
+        """They stay as they are until the context ends; waits while they are replaced."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._is_renewing)
+            self._standing += 1
+        try:
+            yield self._edges
+        finally:
+            async with self._changed:
+                self._standing -= 1
+                self._changed.notify_all()
+
+    async def renew(self) -> None:
+        """The configuration as it is now is in force, and what was open before is closed.
+
+        Waits until nobody stands on the old one; meanwhile nobody new gets on. Raises: what
+        opening raises, and then nothing has changed.
+        """
+        async with AsyncExitStack() as stack:
+            edges = await stack.enter_async_context(self._open_edges())
+            async with self._changed:
+                self._is_renewing = True
+                try:
+                    await self._changed.wait_for(lambda: not self._standing)
+                    before, self._closing = self._closing, stack.pop_all()
+                    self._edges = edges
+                finally:
+                    self._is_renewing = False
+                    self._changed.notify_all()
+        await before.aclose()

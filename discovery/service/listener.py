@@ -1,0 +1,51 @@
+"""Listens to the queue, for as long as the service runs. Trouble with it delays and stops nothing:
+the interval stays the authority."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NoReturn
+
+import structlog
+
+from discovery.aws.events import Queue
+from discovery.aws.faults import AwsFault
+from discovery.service.rescans import Rescans
+
+log = structlog.get_logger()
+
+FIRST_PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 60.0
+
+
+async def listen(
+    queue: Queue, rescans: Rescans, *, sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
+) -> NoReturn:
+    """Every message that arrives is heard, until cancelled.
+
+    A queue that cannot be read is tried again after 1 to 60 seconds, and logged when that begins
+    and when it is over.
+    """
+    failures = 0
+    while True:
+        try:
+            messages = await queue.receive()
+        except AwsFault as error:
+            failures += 1
+            if failures == 1:
+                log.warning("events.unreadable", why=error.fault.message)
+            await sleep(_pause_s(failures))
+            continue
+        if failures:
+            log.info("events.readable_again", failures=failures)
+            failures = 0
+        if messages:
+            await rescans.hear(messages)
+
+
+def _pause_s(failures: int) -> float:
+    """Twice as long each time, spread so that many agents do not come back at once."""
+    longest_s = min(FIRST_PAUSE_S * (1 << min(failures - 1, 10)), LONGEST_PAUSE_S)
+    return longest_s * (0.5 + random.random() / 2)  # noqa: S311 - no secret

@@ -1,0 +1,199 @@
+"""Re-scans: from a message of the queue to a scope that was looked at again.
+
+A message is deleted when the scope that it names was read to its end and acted upon. Until then it
+stays in the queue and comes again by itself, so a service that is killed forgets nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from functools import partial
+from typing import Final, Protocol
+
+import structlog
+
+from discovery.aws.events import Change, Ignored, Message, read_message
+from discovery.aws.faults import AwsFault
+from discovery.codes import ScopeReason
+from discovery.enrollment.targets import Standing, Targets
+from discovery.model import Clock, Complete, Scanned, Scope, Skipped
+from discovery.service.attempts import Attempts
+from discovery.service.backlog import Backlog, Entry
+from discovery.service.followups import FollowUps
+from discovery.service.metrics import Metrics
+from discovery.service.rounds import Kind
+from discovery.service.schedule import Schedule
+
+log = structlog.get_logger()
+
+MOST_DELIVERIES: Final = 5
+"""After so many, a message whose scope still cannot be read is given up: the next sweeps look."""
+AGAIN: Final = timedelta(seconds=30)
+"""After a round that came to nothing, such as one that found the state file held too long."""
+
+
+class Outcome(StrEnum):
+    """What became of a message, besides `Ignored`."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    """Acted upon already."""
+    FOREIGN = "foreign"
+    """About a scope that this process does not look after."""
+    ACTED = "acted"
+    """Its scope was read to its end, and what follows was done."""
+    RETRIED = "retried"
+    """Its scope could not be read; it comes again."""
+    GIVEN_UP = "given_up"
+
+
+class Mailbox(Protocol):
+    """Where messages are deleted; `discovery.aws.queue.Queue` is one."""
+
+    async def delete(self, messages: Iterable[Message]) -> tuple[Message, ...]:
+        """They do not come again; answers those that do all the same. Raises: AwsFault."""
+        ...
+
+
+@dataclass(slots=True)
+class Rescans:
+    """Everything between a message and the round that it causes."""
+
+    attempts: Attempts
+    schedule: Schedule
+    metrics: Metrics
+    clock: Clock
+    debounce: timedelta
+    mailbox: Mailbox | None = None
+    targets: Targets | None = None
+    """Of the last whole sweep; before the first, every scope may be ours."""
+    _backlog: Backlog = field(default_factory=Backlog)
+    _follow_ups: FollowUps = field(default_factory=FollowUps)
+
+    async def hear(self, messages: Iterable[Message]) -> None:
+        """Each message waits with its scope, or is deleted because it changes nothing."""
+        dealt_with = []
+        for message in messages:
+            change = read_message(message.body)
+            outcome = self._heard(change, message)
+            self.metrics.event(outcome.value)
+            if outcome is not Outcome.ACCEPTED:
+                dealt_with.append(message)
+                log.debug("event.ignored", message_id=message.message_id, why=outcome.value)
+        self._show()
+        await self._delete(dealt_with)
+
+    def _heard(self, change: Change | Ignored, message: Message) -> Outcome | Ignored:
+        if isinstance(change, Ignored):
+            return change
+        if self._backlog.is_repeated(change):
+            return Outcome.DUPLICATE
+        if not self._is_ours(change.scope):
+            return Outcome.FOREIGN
+        if self._backlog.mark(change, message, self.clock()) and self.targets is not None:
+            self._wait(change.scope, self.debounce)
+        return Outcome.ACCEPTED
+
+    def _is_ours(self, scope: Scope) -> bool:
+        return self.targets is None or self.targets.standing(scope) is Standing.IN_RUN
+
+    async def swept(self, targets: Targets, results: Iterable[Scanned]) -> None:
+        """A whole sweep told which scopes are ours; what waited for that may go on, or goes."""
+        waited = self._backlog.scopes if self.targets is None else ()
+        self.targets = targets
+        self.follow(results)
+        for scope in waited:
+            if self._is_ours(scope):
+                self._wait(scope, self.debounce)
+            else:
+                entry = self._backlog.drop(scope)
+                self.metrics.event(Outcome.FOREIGN.value, len(entry.messages))
+                await self._delete(entry.messages.values())
+        self._show()
+
+    def follow(self, results: Iterable[Scanned]) -> None:
+        """Scopes in which something is on its way are looked at again soon."""
+        for each in self._follow_ups.after(results):
+            work = partial(self._follow, each.scope, each.named)
+            self.schedule.once(f"follow {each.scope}", work, after=each.after)
+
+    async def _follow(self, scope: Scope, named: frozenset[str]) -> None:
+        self._backlog.wait(scope, named, self.clock())  # type: ignore[arg-type]
+        await self._due(scope)
+
+    def _wait(self, scope: Scope, span: timedelta) -> None:
+        self.schedule.once(f"rescan {scope}", partial(self._due, scope), after=span)
+
+    async def _due(self, scope: Scope) -> None:
+        """Everything that has waited long enough is scanned, in one round."""
+        self._backlog.due(scope)
+        taken = self._backlog.take()
+        if not taken:
+            return
+        self._show()
+        named = frozenset(arn for entry in taken.values() for arn in entry.named)
+        done = await self.attempts.attempt(
+            Kind.RESCAN, lambda rounds: rounds.rescan(tuple(taken), named)
+        )
+        if done is None:
+            for each in taken:
+                self._backlog.hand_back(each)
+                self._wait(each, AGAIN)
+        else:
+            results = {result.scope: result for result in done.report.scopes}
+            for each in taken:
+                acted = done.report.error is None and _is_read(results.get(each))
+                await self._ended(each, acted=acted)
+            self.follow(done.report.scopes)
+        self._show()
+
+    async def _ended(self, scope: Scope, *, acted: bool) -> None:
+        entry = self._backlog.settle(scope) if acted else self._backlog.fail(scope)
+        if scope in self._backlog.scopes:
+            self._wait(scope, self.debounce)  # it was touched again, or due, meanwhile
+        if acted:
+            self.metrics.event(Outcome.ACTED.value, len(entry.messages))
+            await self._delete(entry.messages.values())
+        else:
+            await self._give_up(scope, entry)
+
+    async def _give_up(self, scope: Scope, entry: Entry) -> None:
+        messages = entry.messages.values()
+        hopeless = [each for each in messages if each.received_count >= MOST_DELIVERIES]
+        self.metrics.event(Outcome.RETRIED.value, len(entry.messages) - len(hopeless))
+        self.metrics.event(Outcome.GIVEN_UP.value, len(hopeless))
+        for each in hopeless:
+            log.warning(
+                "event.given_up",
+                account_id=scope.account_id,
+                region=scope.region,
+                message_id=each.message_id,
+                deliveries=each.received_count,
+                next="its scope could not be read; the next whole sweep looks at it",
+            )
+        await self._delete(hopeless)
+
+    async def _delete(self, messages: Iterable[Message]) -> None:
+        every = tuple(messages)
+        if not every or self.mailbox is None:
+            return
+        try:
+            left = await self.mailbox.delete(every)
+        except AwsFault as error:
+            log.warning("events.not_deleted", count=len(every), why=error.fault.message)
+            return
+        if left:
+            log.info("events.not_deleted", count=len(left), why="they come again, to no effect")
+
+    def _show(self) -> None:
+        self.metrics.waiting(len(self._backlog), since=self._backlog.since)
+
+
+def _is_read(result: Scanned | None) -> bool:
+    """True when the scope was read to its end, or is known not to be there."""
+    if isinstance(result, Skipped):
+        return result.reason is ScopeReason.REGION_NOT_ENABLED
+    return isinstance(result, Complete)

@@ -1,0 +1,145 @@
+"""One round of the service: scan beside other rounds, take the turn, act, remember.
+
+The turn is the state file's writer lock, so `sweep`, `adopt` and `release` of other processes take
+turns with the rounds of this one (design §7).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from discovery.enrollment.shard import Shard
+from discovery.enrollment.targets import Part, Targets
+from discovery.ground import Ground, SweepRequest
+from discovery.model import Arn, Scope
+from discovery.reports.report import Report
+from discovery.service.foundation import Edges, Foundation
+from discovery.service.ledger import Ledger
+from discovery.stopping import Stopped, unless_stopped
+from discovery.sweep import Sweep, begin
+from state.lock import this_process, writer_lock
+from state.records import Memory
+from state.store import Store, read_memory
+
+TURN_WAIT: Final = timedelta(minutes=1)
+"""How long another process may sweep before a round is given up; the next one comes soon."""
+
+
+class Kind(StrEnum):
+    """What a round is about."""
+
+    SWEEP = "sweep"
+    """Every scope of this process."""
+    RESCAN = "rescan"
+    """The scopes that events named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """A round that came to its end."""
+
+    kind: Kind
+    report: Report
+    targets: Targets
+
+
+@dataclass(slots=True)
+class Rounds:
+    """The rounds of one service. They scan side by side and act one after another."""
+
+    foundation: Foundation
+    shard: Shard | None = None
+    on_scan: Callable[[int, int, int], None] = lambda done, failed, known: None
+    """Called as a sweep's scan moves: scopes done, failed, known."""
+    on_move: Callable[[], None] = lambda: None
+    """Called with everything in a sweep that comes to its end: a scope, a write, the turn."""
+    _ledger: Ledger = field(default_factory=Ledger)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def meet(self) -> None:
+        """The state file belongs to what is configured, or to nothing yet. A control plane that
+        does not answer says nothing about that. Raises: WrongState, StateError."""
+        async with self.foundation.held() as edges:
+            memory = await asyncio.to_thread(read_memory, edges.state)
+            await begin(edges.ground, SweepRequest(), memory).meet(edges.control_plane)
+
+    async def sweep(self) -> Round | None:
+        """Every scope of this process was looked at and acted upon; None when told to stop first.
+
+        Raises: StateError, Locked among them; WrongState.
+        """
+        async with self.foundation.held() as edges:
+            request = SweepRequest(
+                part=Part(shard=self.shard),
+                backs_off=True,
+                scan_deadline=edges.config.service.sweep_timeout,
+            )
+            ground = replace(edges.ground, on_progress=self._progress, on_write=self.on_move)
+            return await self._round(Kind.SWEEP, edges, ground, request)
+
+    async def rescan(self, scopes: Iterable[Scope], named: frozenset[Arn]) -> Round | None:
+        """These scopes were looked at anew and acted upon; None when told to stop first.
+
+        The tags of the named caches are read one by one, users and groups anew. Raises: as `sweep`.
+        """
+        async with self.foundation.held() as edges:
+            request = SweepRequest(
+                part=Part(only=tuple(scopes), shard=self.shard, by_event=True),
+                named=named,
+                fresh_users=True,
+                scan_deadline=edges.config.service.sweep_timeout,
+            )
+            return await self._round(Kind.RESCAN, edges, edges.ground, request)
+
+    async def _round(
+        self, kind: Kind, edges: Edges, ground: Ground, request: SweepRequest
+    ) -> Round | None:
+        ticket = self._ledger.draw()
+        then = await asyncio.to_thread(read_memory, edges.state)
+        run = begin(ground, request, then)
+        await run.scan()
+        if run.scanned is None:
+            return None
+        try:
+            async with self._taken(edges):
+                self.on_move()
+                report = await self._conclude(run, ticket, then, edges)
+        except Stopped:
+            return None
+        return Round(kind, report, run.scanned.targets)
+
+    async def _conclude(self, run: Sweep, ticket: int, then: Memory, edges: Edges) -> Report:
+        """What is still current of the scan was acted upon and recorded."""
+        with Store.open(edges.state) as store:
+            now = await asyncio.to_thread(store.memory)
+            assert run.scanned is not None  # noqa: S101 - a run without a scan ended before
+            results = self._ledger.current(ticket, run.scanned.results, then=then, now=now)
+            run.go_on_from(now, replace(run.scanned, results=results))
+            report = await run.conclude(edges.control_plane, store)
+            self._ledger.acted(ticket, results, now, run.started_at)
+            return report
+
+    @asynccontextmanager
+    async def _taken(self, edges: Edges) -> AsyncIterator[None]:
+        """The turn is ours. Raises: Stopped, Locked, Unwritable."""
+        await unless_stopped(edges.ground.stop, self._turn.acquire())
+        try:
+            holder = this_process("run", edges.ground.clock())
+            lock = writer_lock(edges.state, wait=TURN_WAIT, holder=holder)
+            await unless_stopped(edges.ground.stop, lock.__aenter__())
+            try:
+                yield
+            finally:
+                await lock.__aexit__(None, None, None)
+        finally:
+            self._turn.release()
+
+    def _progress(self, done: int, failed: int, known: int) -> None:
+        self.on_move()
+        self.on_scan(done, failed, known)
