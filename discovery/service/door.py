@@ -63,7 +63,12 @@ class _Visit(web.RequestHandler):
 
     def __init__(self, door: Door, most_connections: int, longest_visit_s: float) -> None:
         loop = asyncio.get_running_loop()
-        super().__init__(door, loop=loop, access_log=None)  # type: ignore[arg-type]
+        super().__init__(  # a request's body is not waited for
+            door,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # there is none
+            lingering_time=0,
+        )
         self._door = door
         self._most_connections = most_connections
         self._longest_visit_s = longest_visit_s
