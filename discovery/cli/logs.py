@@ -26,11 +26,12 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-def set_up_logs(chosen: LogFormat | None, verbosity: int) -> None:
-    """Events go to stderr. A person at a terminal reads the report and sees warnings only, a log
-    collector gets every event; each `-v` shows a level more."""
+def set_up_logs(chosen: LogFormat | None, verbosity: int, *, shows_events: bool = False) -> None:
+    """Events go to stderr. A person at a terminal reads the report and sees warnings only, unless
+    the command has no report (`shows_events`); a log collector gets every event. Each `-v` shows a
+    level more."""
     form = chosen or (LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON)
-    level = _level(form, verbosity)
+    level = _level(form, verbosity, shows_events=shows_events)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -68,8 +69,9 @@ def _harmless(value: Any, key: str) -> Any:
     return text if key == "exception" else visible(text)
 
 
-def _level(form: LogFormat, verbosity: int) -> int:
-    usual = logging.WARNING if form is LogFormat.CONSOLE else logging.INFO
+def _level(form: LogFormat, verbosity: int, *, shows_events: bool) -> int:
+    is_quiet = form is LogFormat.CONSOLE and not shows_events
+    usual = logging.WARNING if is_quiet else logging.INFO
     return max(logging.DEBUG, usual - 10 * verbosity)
 
 

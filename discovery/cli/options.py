@@ -41,11 +41,14 @@ def with_common(function: _Function) -> _Function:
     return function
 
 
-def common() -> Common:
-    """The common options of the running command; from here on, events go where they should."""
+def common(*, shows_events: bool = False) -> Common:
+    """The common options of the running command; from here on, events go where they should.
+
+    `shows_events`: at a terminal, too, events are what the command has to say.
+    """
     meta = click.get_current_context().meta
     verbosity = int(meta.get(f"{_META}verbosity", 0))
-    set_up_logs(meta.get(f"{_META}log_format"), verbosity)
+    set_up_logs(meta.get(f"{_META}log_format"), verbosity, shows_events=shows_events)
     return Common(config=meta.get(f"{_META}config"), verbosity=verbosity)
 
 

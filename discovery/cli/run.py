@@ -50,7 +50,7 @@ def command(part: Shard | None) -> Exit:
     Exit: 0 stopped by a signal, 1 could not start or go on, 64 usage,
     75 another service has this state, 78 configuration.
     """
-    path = configuration_path(common())
+    path = configuration_path(common(shows_events=True))
 
     async def errand(interruption: Interruption) -> None:
         interruption.in_sweep = True

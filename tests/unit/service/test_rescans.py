@@ -1,0 +1,330 @@
+"""From a message of the queue to a scope that was looked at again, by the loop's own time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import count, pairwise
+from typing import Any, cast
+
+import pytest
+from structlog.testing import capture_logs
+
+from discovery.aws.events import Message
+from discovery.aws.faults import AwsFault, Fault
+from discovery.codes import ScopeReason
+from discovery.enrollment.targets import RegionList, Targets
+from discovery.model import Arn, Complete, Failed, Scanned, Scope, Skipped
+from discovery.reports.report import Report
+from discovery.service.attempts import Attempts
+from discovery.service.metrics import Metrics
+from discovery.service.rescans import AGAIN, MOST_DELIVERIES, Rescans
+from discovery.service.rounds import Kind, Round, Rounds
+from discovery.service.schedule import Schedule
+from tests.unit.enrollment.make import ABROAD, ACCOUNT, EAST, WEST, arn_of, cache
+from tests.unit.enrollment.past import NOW
+from tests.unit.reports.sample import report
+from tests.unit.service.clocks import WallClock, wall
+
+__all__ = ["wall"]
+
+pytestmark = pytest.mark.looptime
+
+DEBOUNCE = timedelta(seconds=5)
+TARGETS = Targets(
+    accounts={
+        ACCOUNT: RegionList(
+            listed=frozenset(scope.region for scope in (WEST, EAST) if scope.region), complete=True
+        )
+    },
+    accounts_complete=True,
+)
+_numbers = count()
+
+
+def message(
+    scope: Scope = WEST, name: str = "orders", *, event: str | None = None, deliveries: int = 1
+) -> Message:
+    number = next(_numbers)
+    body = {
+        "version": "0",
+        "id": event or f"event-{number}",
+        "detail-type": "Cache Updated",
+        "source": "aws.elasticache",
+        "account": scope.account_id,
+        "region": scope.region,
+        "resources": [arn_of(name, scope)],
+        "detail": {"SourceType": "serverless-cache", "SourceArn": arn_of(name, scope)},
+    }
+    return Message(f"m{number}", f"r{number}", json.dumps(body), deliveries)
+
+
+@dataclass
+class Desk:
+    """Rounds as they come: what each is about, when, and how it ends."""
+
+    wall: WallClock
+    asked: list[tuple[float, set[Scope], frozenset[Arn]]] = field(default_factory=list)
+    takes_s: float = 0.0
+    comes_to_nothing: int = 0
+    endings: dict[Scope, Scanned] = field(default_factory=dict)
+    error: str | None = None
+
+    async def attempt(
+        self, kind: Kind, work: Callable[[Rounds], Awaitable[Round | None]]
+    ) -> Round | None:
+        assert kind is Kind.RESCAN
+        return await work(cast("Rounds", self))
+
+    async def rescan(self, scopes: Iterable[Scope], named: frozenset[Arn]) -> Round | None:
+        every = set(scopes)
+        self.asked.append((round(self.wall.passed_s), every, named))
+        await asyncio.sleep(self.takes_s)
+        if self.comes_to_nothing:
+            self.comes_to_nothing -= 1
+            return None
+        results = tuple(self.endings.get(scope, read(scope)) for scope in every)
+        return Round(Kind.RESCAN, self._report(results), TARGETS)
+
+    def _report(self, results: tuple[Scanned, ...]) -> Report:
+        return replace(report(), scopes=results, error=self.error)
+
+    @property
+    def moments(self) -> list[float]:
+        return [moment for moment, _, _ in self.asked]
+
+
+@dataclass
+class Mailbox:
+    """Remembers what was deleted."""
+
+    deleted: list[str] = field(default_factory=list)
+    is_broken: bool = False
+
+    async def delete(self, messages: Iterable[Message]) -> tuple[Message, ...]:
+        if self.is_broken:
+            raise AwsFault(Fault(ScopeReason.UNREACHABLE, "no way there"))
+        self.deleted += [each.message_id for each in messages]
+        return ()
+
+
+def read(scope: Scope, **statuses: str) -> Complete:
+    caches = tuple(cache(name, scope, status=status) for name, status in statuses.items())
+    return Complete(scope=scope, started_at=NOW, caches=caches)
+
+
+def unread(scope: Scope) -> Failed:
+    return Failed(scope=scope, started_at=NOW, reason=ScopeReason.THROTTLED)
+
+
+@dataclass
+class Bench:
+    rescans: Rescans
+    desk: Desk
+    mailbox: Mailbox
+    metrics: Metrics
+
+    async def hear(self, *messages: Message) -> None:
+        await self.rescans.hear(messages)
+
+    def counted(self, outcome: str) -> float:
+        line = f'cachemuster_events_total{{outcome="{outcome}"}} '
+        text = self.metrics.render()[0].decode()
+        found = [each for each in text.splitlines() if each.startswith(line)]
+        return float(found[0].split()[-1]) if found else 0.0
+
+
+@pytest.fixture
+async def bench(wall: WallClock) -> AsyncIterator[Bench]:
+    desk, mailbox, schedule = Desk(wall), Mailbox(), Schedule()
+    metrics = Metrics(scope_metrics_limit=10, version="1")
+    rescans = Rescans(
+        cast("Attempts", desk), schedule, metrics, wall.now, DEBOUNCE, mailbox, TARGETS
+    )
+    schedule.start()
+    yield Bench(rescans, desk, mailbox, metrics)
+    await schedule.stop()
+
+
+async def test_one_event_one_rescan_and_the_message_is_deleted(bench: Bench) -> None:
+    told = message()
+    await bench.hear(told)
+    assert bench.mailbox.deleted == []
+    await asyncio.sleep(60)
+    assert bench.desk.asked == [(5, {WEST}, {arn_of("orders")})]
+    assert bench.mailbox.deleted == [told.message_id]
+    assert (bench.counted("accepted"), bench.counted("acted")) == (1, 1)
+
+
+async def test_later_events_do_not_restart_the_wait(bench: Bench) -> None:
+    for number in range(20):
+        await bench.hear(message(name=f"c{number}"))
+        await asyncio.sleep(1)
+    await asyncio.sleep(60)
+    assert bench.desk.moments[0] == 5
+    spans = [b - a for a, b in pairwise(bench.desk.moments)]
+    assert min(spans) >= 5
+    assert len(bench.desk.moments) in (4, 5)
+    assert {arn for _, _, named in bench.desk.asked for arn in named} == {
+        arn_of(f"c{number}") for number in range(20)
+    }
+
+
+async def test_a_flood_costs_one_rescan_a_wait(bench: Bench) -> None:
+    for _ in range(60):
+        await bench.hear(*(message() for _ in range(170)))
+        await asyncio.sleep(1)
+    await asyncio.sleep(60)
+    assert len(bench.desk.asked) <= 13
+    assert len(bench.mailbox.deleted) == 60 * 170
+
+
+async def test_scopes_that_are_due_together_share_a_round(bench: Bench) -> None:
+    await bench.hear(message(WEST), message(EAST))
+    await asyncio.sleep(60)
+    assert [scopes for _, scopes, _ in bench.desk.asked] in ([{WEST, EAST}], [{WEST}, {EAST}])
+    assert len(bench.mailbox.deleted) == 2
+
+
+async def test_touched_while_it_is_scanned_it_is_scanned_again(bench: Bench) -> None:
+    bench.desk.takes_s = 30
+    await bench.hear(message())
+    await asyncio.sleep(10)
+    late = message(name="carts")
+    await bench.hear(late)
+    await asyncio.sleep(20)
+    assert len(bench.desk.asked) == 1  # never two of one scope side by side
+    await asyncio.sleep(60)
+    assert [named for _, _, named in bench.desk.asked] == [{arn_of("orders")}, {arn_of("carts")}]
+    assert late.message_id in bench.mailbox.deleted
+
+
+async def test_an_event_that_comes_twice_is_acted_upon_once(bench: Bench) -> None:
+    await bench.hear(message(event="same"), message(event="same"))
+    await asyncio.sleep(30)
+    again = message(event="same")
+    await bench.hear(again)
+    await asyncio.sleep(60)
+    assert len(bench.desk.asked) == 1
+    assert again.message_id in bench.mailbox.deleted
+    assert bench.counted("duplicate") == 1
+
+
+async def test_delivered_again_while_it_waits_both_receipts_are_no_two_messages(
+    bench: Bench,
+) -> None:
+    first = message()
+    await bench.hear(first)
+    await bench.hear(replace(first, receipt="newer", received_count=2))
+    await asyncio.sleep(60)
+    assert bench.mailbox.deleted == [first.message_id]
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        ("", "malformed"),
+        ("[" * 5000, "malformed"),
+        ('{"Type": "SubscriptionConfirmation"}', "other"),
+        (message(ABROAD).body, "foreign"),
+        (message(Scope(ACCOUNT, None)).body, "malformed"),
+    ],
+)
+async def test_what_changes_nothing_is_counted_and_deleted(
+    bench: Bench, body: str, outcome: str
+) -> None:
+    await bench.hear(Message("m", "r", body, 1))
+    await asyncio.sleep(60)
+    assert bench.desk.asked == []
+    assert bench.mailbox.deleted == ["m"]
+    assert bench.counted(outcome) == 1
+
+
+async def test_before_the_first_sweep_events_wait_for_it(bench: Bench) -> None:
+    bench.rescans.targets = None
+    ours, foreign = message(WEST), message(ABROAD)
+    await bench.hear(ours, foreign)
+    await asyncio.sleep(600)
+    assert bench.desk.asked == []
+    await bench.rescans.swept(TARGETS, ())
+    assert bench.mailbox.deleted == [foreign.message_id]
+    await asyncio.sleep(60)
+    assert [scopes for _, scopes, _ in bench.desk.asked] == [{WEST}]
+    assert ours.message_id in bench.mailbox.deleted
+
+
+async def test_a_scope_that_cannot_be_read_leaves_its_message_in_the_queue(bench: Bench) -> None:
+    bench.desk.endings[WEST] = unread(WEST)
+    told = message()
+    await bench.hear(told)
+    await asyncio.sleep(60)
+    assert bench.mailbox.deleted == []
+    del bench.desk.endings[WEST]
+    await bench.hear(replace(told, received_count=2))
+    await asyncio.sleep(60)
+    assert len(bench.desk.asked) == 2
+    assert bench.mailbox.deleted == [told.message_id]
+    assert bench.counted("duplicate") == 0
+
+
+async def test_a_poison_message_ends_after_its_retries(bench: Bench) -> None:
+    bench.desk.endings[WEST] = unread(WEST)
+    told = message()
+    with capture_logs() as logs:
+        for deliveries in range(1, MOST_DELIVERIES + 1):
+            assert bench.mailbox.deleted == []
+            await bench.hear(replace(told, received_count=deliveries))
+            await asyncio.sleep(60)
+    assert bench.mailbox.deleted == [told.message_id]
+    assert [each["event"] for each in logs].count("event.given_up") == 1
+    assert (bench.counted("given_up"), bench.counted("retried")) == (1, MOST_DELIVERIES - 1)
+
+
+async def test_a_control_plane_that_is_down_loses_no_message(bench: Bench) -> None:
+    bench.desk.error = "the control plane does not answer"
+    await bench.hear(message())
+    await asyncio.sleep(60)
+    assert bench.mailbox.deleted == []
+
+
+async def test_a_round_that_came_to_nothing_is_made_again(bench: Bench) -> None:
+    bench.desk.comes_to_nothing = 2
+    told = message()
+    await bench.hear(told)
+    await asyncio.sleep(3 * AGAIN.total_seconds())
+    assert bench.desk.moments == [5, 35, 65]
+    assert bench.mailbox.deleted == [told.message_id]
+
+
+async def test_a_region_that_is_not_enabled_is_done_with(bench: Bench) -> None:
+    off = Skipped(scope=WEST, started_at=NOW, reason=ScopeReason.REGION_NOT_ENABLED)
+    bench.desk.endings[WEST] = off
+    await bench.hear(message())
+    await asyncio.sleep(60)
+    assert len(bench.mailbox.deleted) == 1
+
+
+async def test_a_queue_that_does_not_delete_costs_nothing_but_a_line(bench: Bench) -> None:
+    bench.mailbox.is_broken = True
+    with capture_logs() as logs:
+        await bench.hear(message())
+        await asyncio.sleep(60)
+    assert "events.not_deleted" in {each["event"] for each in logs}
+    bench.mailbox.is_broken = False
+    await bench.hear(message())
+    await asyncio.sleep(60)
+    assert len(bench.mailbox.deleted) == 1
+
+
+async def test_what_is_on_its_way_is_looked_at_again(bench: Bench) -> None:
+    bench.desk.endings[WEST] = read(WEST, orders="creating")
+    await bench.rescans.swept(TARGETS, [read(WEST, orders="creating")])
+    await asyncio.sleep(100)
+    bench.desk.endings[WEST] = read(WEST, orders="available")
+    await asyncio.sleep(1000)
+    assert bench.desk.moments == [15, 45, 105]
+    named: list[Any] = [arns for _, _, arns in bench.desk.asked]
+    assert named == [{arn_of("orders")}] * 3
