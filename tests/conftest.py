@@ -1,10 +1,16 @@
-"""What holds for every test: Hypothesis profiles, and nothing left running."""
+"""What holds for every test: Hypothesis profiles, and the rules of the house."""
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
 
+import pytest
+import pytest_asyncio
 from hypothesis import HealthCheck, settings
+
+from tests.house import HOUSE, rules_kept
 
 settings.register_profile(
     "default",
@@ -15,3 +21,19 @@ settings.register_profile(
 )
 settings.register_profile("long", parent=settings.get_profile("default"), max_examples=3000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+HOUSE.keep_watch()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What was imported stays; a collection after a test looks at what the test has made."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _rules_of_the_house(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The first fixture to be set up, so the last one to look. See `tests/house.py`."""
+    with rules_kept(closely=pytest_asyncio.is_async_test(request.node)):
+        yield

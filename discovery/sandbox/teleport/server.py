@@ -59,7 +59,8 @@ class SimulatedTeleport:
         auth = Auth(self.cluster, self.faults, self.calls, lambda: front.addresses[PROXY])
         controls = Controls(self.cluster, self.faults, self.calls, self.disconnect)
         pages = Web(self.cluster, self.faults, self.calls, controls, lambda: front.addresses[PROXY])
-        http = web.Server(pages.handle)
+        # Whoever hangs up ends his request: one that is late by minutes does not outlive us.
+        http = web.Server(pages.handle, handler_cancellation=True)
         front = Front(auth, http, self.calls)
         try:
             front.listen(PROXY, host, port)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +26,8 @@ from discovery.model import AccountId, Region
 from tests.contract.aws.conftest import HOME, HUB, Site
 
 LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @pytest.fixture
@@ -92,9 +94,23 @@ async def encrypted(url: str, bundle: Path) -> AsyncIterator[str]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await _joined(reader, writer, behind.hostname, behind.port)
 
-    server = await asyncio.start_server(serve, str(LOOPBACK), 0, ssl=context)
+    async with _served(serve, context) as port:
+        yield f"https://{LOOPBACK}:{port}"
+
+
+@asynccontextmanager
+async def _served(serve: Serve, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """The port at which `serve` answers; every answer has ended when the context has."""
+    answering = set()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answering.add(asyncio.current_task())
+        await serve(reader, writer)
+
+    server = await asyncio.start_server(answer, str(LOOPBACK), 0, ssl=context)
     async with server:
-        yield f"https://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+        yield server.sockets[0].getsockname()[1]
+    await asyncio.gather(*answering)
 
 
 @asynccontextmanager
@@ -107,9 +123,8 @@ async def proxy() -> AsyncIterator[str]:
         host, _, port = asked.rpartition(":")
         await _joined(reader, writer, host, int(port))
 
-    server = await asyncio.start_server(serve, str(LOOPBACK), 0)
-    async with server:
-        yield f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+    async with _served(serve) as port:
+        yield f"http://{LOOPBACK}:{port}"
 
 
 @asynccontextmanager
