@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -16,15 +15,13 @@ from typing import TypeVar
 from discovery.aws.accounts import Account
 from discovery.aws.cloud import Cloud
 from discovery.aws.faults import STRANGER_CODES, AwsFault, Fault
-from discovery.aws.organizations import list_members
 from discovery.aws.reading import Question, Reading, read_scope
 from discovery.aws.regions import AccountRegions, EnabledRegions
-from discovery.aws.session import Session
 from discovery.codes import ScopeReason
-from discovery.config.aws import Organization
 from discovery.enrollment.backoff import Pause, pauses
 from discovery.enrollment.targets import Part, Targets, registered_regions
 from discovery.model import AccountId, Arn, Failed, Region, Scanned, Scope
+from discovery.roster import Roster
 from discovery.watch import Watch
 from state.records import Memory, RememberedRegions
 
@@ -70,17 +67,15 @@ async def scan(
     Raises: nothing that AWS can cause.
     """
     resting = pauses(memory.scopes.values(), cloud.clock()) if backs_off and not part.only else {}
-    scanning = _Scanning(
-        cloud,
-        part,
-        memory,
-        resting,
-        named=named,
+    question = Question(
+        tags=cloud.settings.read_tags,
         users=users,
         fresh_users=fresh_users,
-        at=at or cloud.clock(),
-        on_progress=on_progress,
+        named=named,
+        remembered=memory.caches,
+        now=at or cloud.clock(),
     )
+    scanning = _Scanning(cloud, part, memory, resting, question, on_progress)
     await scanning.run(deadline)
     return Scan(
         scanning.targets,
@@ -98,11 +93,7 @@ class _Scanning:
         part: Part,
         memory: Memory,
         resting: Mapping[Scope, Pause],
-        *,
-        named: frozenset[Arn],
-        users: bool,
-        fresh_users: bool,
-        at: datetime,
+        question: Question,
         on_progress: OnProgress | None,
     ) -> None:
         self.results: dict[Scope, Scanned] = {}
@@ -111,13 +102,11 @@ class _Scanning:
         self._memory = memory
         self._registered = registered_regions(memory)
         self._resting = resting
-        self._named = named
-        self._users = users
-        self._fresh_users = fresh_users
-        self._at = at
+        self._question = question
         self._on_progress = on_progress
+        named = frozenset(scope.account_id for scope in part.only)
+        self._roster = Roster(cloud, named, within=self._within, begin=self._begin)
         self._accounts: dict[AccountId, AccountRegions] = {}
-        self._accounts_complete = True
         self._entered: set[AccountId] = set()
         self._known: set[Scope] = set()
         self._failed: set[Scope] = set()
@@ -128,7 +117,7 @@ class _Scanning:
     def targets(self) -> Targets:
         return Targets(
             accounts={account_id: each.known for account_id, each in self._accounts.items()},
-            accounts_complete=self._accounts_complete,
+            accounts_complete=self._roster.complete,
             part=self._part,
         )
 
@@ -150,7 +139,7 @@ class _Scanning:
 
     def _give_up(self, watch: Watch, limit: timedelta) -> None:
         """What has no result yet is not in this run; nor are accounts that were not listed yet."""
-        self._accounts_complete = False
+        self._roster.complete = False
         entrances = {
             Scope(account_id, None) for account_id in self._accounts.keys() - self._entered
         }
@@ -160,11 +149,8 @@ class _Scanning:
 
     async def _everything(self) -> None:
         async with self._group:
-            for account_id in self._cloud.accounts.entries:
-                self._begin(account_id)
-            for account_id in self._named_accounts & self._cloud.accounts.admitted:
-                self._begin(account_id)
-            listing = self._group.create_task(self._organizations())
+            self._roster.call_known()
+            listing = self._group.create_task(self._roster.call_listed())
         for failed in listing.result():
             own = self.results.get(failed.scope)
             also = f". {own.message}" if own is not None else ""
@@ -172,52 +158,7 @@ class _Scanning:
 
     # -- accounts --------------------------------------------------------------------------------
 
-    async def _organizations(self) -> list[Failed]:
-        """Begins the accounts of every organization; says which lists ended early.
-
-        One after another: of two that have an account in common, the first one's role is used.
-        """
-        unlisted = []
-        for organization in self._cloud.accounts.organizations:
-            watch = Watch(self._cloud.clock)
-            session = self._cloud.accounts.organization_reader(self._cloud.pacing)
-            before = len(self._accounts)
-            fault = await self._members(session, organization)
-            if fault is not None:
-                entrance = Scope(self._cloud.identity.account_id, None)
-                read = len(self._accounts) - before
-                unlisted.append(watch.unlisted(entrance, fault, read, session.requests))
-        return unlisted
-
-    async def _members(self, session: Session, organization: Organization) -> Fault | None:
-        """Begins the accounts of one organization; the fault with which its list ended early."""
-        async with aclosing(list_members(session, organization)) as pages:
-            while not self._has_all_named():
-                page = await self._within(anext(pages, None))
-                if page is None:
-                    return None
-                if isinstance(page, Fault):
-                    self._accounts_complete = False
-                    return page
-                for account_id in page:
-                    if account_id not in self._accounts:
-                        self._cloud.accounts.admit(account_id, organization)
-                        self._begin(account_id)
-        self._accounts_complete = False  # and nothing in this run hangs on the rest of it
-        return None
-
-    def _has_all_named(self) -> bool:
-        """True when every account that `--only` names has been found."""
-        named = self._named_accounts
-        return bool(named) and named <= self._accounts.keys()
-
-    @property
-    def _named_accounts(self) -> frozenset[AccountId]:
-        return frozenset(scope.account_id for scope in self._part.only)
-
     def _begin(self, account_id: AccountId) -> None:
-        if account_id in self._accounts:
-            return
         regions = AccountRegions(
             account_id,
             self._cloud.regions,
@@ -290,15 +231,7 @@ class _Scanning:
         async with self._slots:
             watch = Watch(self._cloud.clock)
             session = account.session(scope.region)
-            question = Question(
-                tags=self._cloud.settings.read_tags,
-                users=self._users,
-                fresh_users=self._fresh_users,
-                named=self._named,
-                remembered=self._memory.caches,
-                now=self._at,
-            )
-            reading = await self._within(read_scope(session, question, self._cloud.knowledge))
+            reading = await self._within(read_scope(session, self._question, self._cloud.knowledge))
             if isinstance(reading, Reading):
                 self._finish(watch.complete(scope, reading, session.requests))
                 return

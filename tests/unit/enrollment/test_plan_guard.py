@@ -30,6 +30,7 @@ from tests.unit.enrollment.make import (
     tagged,
 )
 from tests.unit.enrollment.past import MINUTE, NOW, journaled, memory, miss
+from tests.unit.enrollment.past import remembered as past_of
 
 A, R, G = Action, Reason, GuardCode
 NEVER = budget(max_count=0)
@@ -172,6 +173,39 @@ def test_registrations_of_other_parts_say_nothing_about_this_list() -> None:
         NEW, listed=everything[3:], remembered=everything, world={"targets": part}
     )  # fmt: skip
     assert kept.guard.code is None
+
+
+# After an event one scope alone is scanned, and the whole part of the process is weighed.
+
+BY_EVENT = replace(TARGETS, part=Part(only=(WEST,), by_event=True))
+ELSEWHERE = [past_of(cache("far", EAST))]
+
+
+def test_after_an_event_the_population_is_that_of_the_whole_process() -> None:
+    listed = [*gone(2), *gone(3, EAST), *gone(4, ABROAD)]
+    plan = planned(NEW, listed=listed, world={"targets": BY_EVENT})
+    assert plan.guard.population == 9
+    assert plan.guard.removals == 2
+
+
+def test_after_an_event_one_scope_becoming_empty_is_ordinary() -> None:
+    listed = [*gone(1), *gone(9, EAST)]
+    plan = planned(listed=listed, world={"targets": BY_EVENT}, caches=ELSEWHERE)
+    assert plan.guard.code is None
+    assert (A.DELETE, R.ABSENT) in {(item.action, item.reason) for item in plan.items}
+
+
+def test_after_an_event_the_only_scope_that_held_anything_is_not_believed_empty() -> None:
+    plan = planned(listed=gone(2), world={"targets": BY_EVENT}, caches=[past_of(cache("gone-0"))])
+    assert plan.guard.code is G.GUARD_EMPTY
+
+
+def test_after_an_event_the_removals_of_others_within_the_window_count() -> None:
+    before = tuple(NOW - MINUTE for _ in range(20))
+    plan = planned(
+        NEW, listed=gone(1), world={"targets": BY_EVENT}, caches=ELSEWHERE, removals=before
+    )  # fmt: skip
+    assert plan.guard.code is G.GUARD_PERCENT
 
 
 # Renames and changes of origin count as removals.
