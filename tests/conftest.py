@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ settings.register_profile("long", parent=settings.get_profile("default"), max_ex
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 HOUSE.keep_watch()
+
+asyncio.set_event_loop(None)  # else pytest-asyncio has one made to put it aside, and leaves it
 
 
 @pytest.hookimpl(trylast=True)
