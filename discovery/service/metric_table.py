@@ -150,7 +150,11 @@ REMOVALS: Final = _gauge(
 REMOVAL_LIMIT: Final = _gauge("removal_limit", "how many removals the guard allowed then")
 
 EVENTS: Final = _counter(
-    "events_total", "messages of the queue of change events, by what became of them", "outcome"
+    "events_total",
+    "messages of the queue of change events: `accepted`, and later `acted` upon, `retried` or "
+    "`given_up`; or left aside at once: `duplicate`, `foreign` (not a scope of ours), `elsewhere` "
+    "(disagrees with itself), `failed_call`, `read_only`, `other`, `malformed`",
+    "outcome",
 )
 WAITING: Final = _gauge("rescan_waiting_scopes", "scopes that wait for a re-scan")
 OLDEST_WAITING: Final = _gauge(

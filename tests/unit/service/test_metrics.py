@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from discovery.aws.events import Ignored
 from discovery.codes import Action, FindingCode, Reason, ScopeReason, Severity
 from discovery.model import Failed, Scope
+from discovery.service.metric_table import EVENTS
 from discovery.service.metrics import Metrics
+from discovery.service.rescans import Outcome
 from tests.unit.reports.sample import (
     EARLIER,
     NOW,
@@ -234,3 +238,8 @@ def test_no_name_and_no_text_of_others_is_ever_shown(name: str, message: str) ->
         )
         plain.swept(told, kind="sweep")
     assert samples(metrics) == samples(plain)
+
+
+def test_every_outcome_of_an_event_is_told_of_in_the_table() -> None:
+    told = set(re.findall(r"`(\w+)`", EVENTS.meaning))
+    assert told == {outcome.value for outcome in (*Outcome, *Ignored)}
