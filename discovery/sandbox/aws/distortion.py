@@ -1,6 +1,6 @@
 """What faults do to a call that is answered: pages, ARNs, lists, bodies, connections."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,8 @@ class Outcome:
     delay_s: float = 0.0
     cut_off: bool = False
     reset: bool = False
+    later: "Callable[[], Awaitable[Outcome]] | None" = None
+    """What gives the true answer in its own time, when this one is only that there was none."""
 
     @property
     def ending(self) -> str | None:

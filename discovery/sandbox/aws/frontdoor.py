@@ -5,8 +5,8 @@ No sockets here: what must happen to the connection is said by the `Outcome`.
 
 import logging
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -20,6 +20,7 @@ from discovery.sandbox.aws.distortion import (
     paging_fault,
     twisted,
 )
+from discovery.sandbox.aws.emission import within_a_call
 from discovery.sandbox.aws.errors import SPELLINGS, AwsError, Modelled, Refusal, Refused
 from discovery.sandbox.aws.faults import REFUSALS, Effect, Fault, FaultBoard
 from discovery.sandbox.aws.keys import Key
@@ -31,10 +32,12 @@ from discovery.sandbox.aws.models import (
 )
 from discovery.sandbox.aws.paging import TokenMint
 from discovery.sandbox.aws.permissions import check_permission
+from discovery.sandbox.aws.polling import Poll
+from discovery.sandbox.aws.recorder import record
 from discovery.sandbox.aws.services.catalogue import SERVICES
 from discovery.sandbox.aws.services.service import Ask, Given, Service
 from discovery.sandbox.aws.validation import check
-from discovery.sandbox.aws.wire.message import Answer, Request, WireProtocol
+from discovery.sandbox.aws.wire.message import Answer, Members, Request, WireProtocol
 from discovery.sandbox.aws.wire.protocols import protocol_of
 from discovery.sandbox.aws.wire.query import QueryProtocol
 from discovery.sandbox.aws.world import World
@@ -48,14 +51,18 @@ _PROTOCOLS: Mapping[str, WireProtocol] = {
 
 @dataclass(slots=True)
 class _Progress:
-    """How far a request has come, for the call log."""
+    """How far a request has come."""
 
     claim: Claim
-    service: str
-    account_id: str | None = None
+    service: Service
+    protocol: WireProtocol
+    request_id: str
+    key: Key | None = None
+    """Whose it is; None until that is proved."""
     operation: str = "?"
     members: Mapping[str, Any] = field(default_factory=dict)
     struck: tuple[Fault, ...] = ()
+    result: Mapping[str, Any] = field(default_factory=dict)
 
 
 class FrontDoor:
@@ -81,21 +88,21 @@ class FrontDoor:
         if claim is None or claim.service not in SERVICES:
             return self._turned_away(claim, request_id)
         service, protocol = SERVICES[claim.service], _PROTOCOLS[claim.service]
-        progress = _Progress(claim, service.name)
+        progress = _Progress(claim, service, protocol, request_id)
         error: AwsError | None = None
+        poll: Poll | None = None
         try:
-            answer = self._serve(request, service, protocol, progress, request_id)
-        except (AwsError, Modelled, Refused) as raised:
-            error = spelled(raised, service, protocol)
-            answer = _error_answer(service, protocol, error, request_id)
-        except Exception:
-            _LOG.exception("the sandbox failed on %s %s", service.name, progress.operation)
-            error = spelled(Refused(Refusal.INTERNAL), service, protocol)
-            answer = _error_answer(service, protocol, error, request_id)
-        away_s = self._latencies.get(claim.region, 0.0)
-        outcome = broken(answer, progress.struck, away_s=away_s)
+            found = self._serve(request, progress)
+            if isinstance(found, Poll):
+                poll, found = found, found.nothing
+            answer = self._written(found, progress)
+        except Exception as raised:
+            error = _error_of(raised, progress)
+            answer = _error_answer(error, progress)
+        outcome = self._sent_off(answer, progress)
         self._log(progress, error.code if error else outcome.ending)
-        return outcome
+        self._record(progress, error)
+        return outcome if poll is None else replace(outcome, later=self._later(poll, progress))
 
     def _turned_away(self, claim: Claim | None, request_id: str) -> Outcome:
         protocol = QueryProtocol()
@@ -105,25 +112,18 @@ class FrontDoor:
         else:
             error = AwsError("InvalidAction", f"the sandbox has no service {claim.service!r}", 400)
         unproved = claim or Claim("", "", "?", "?", (), "")
-        self._log(_Progress(unproved, unproved.service), error.code)
+        self._log_call(unproved, unproved.service, error=error.code)
         return Outcome(protocol.write_error("", error, request_id))
 
-    def _serve(
-        self,
-        request: Request,
-        service: Service,
-        protocol: WireProtocol,
-        progress: _Progress,
-        request_id: str,
-    ) -> Answer:
-        claim = progress.claim
+    def _serve(self, request: Request, progress: _Progress) -> Members | Poll:
+        claim, service = progress.claim, progress.service
         key = authenticate(claim, request, self._world.keys, self._world.front_door())
-        progress.account_id = key.account_id
-        progress.operation = name = protocol.operation(request)
+        progress.key = key
+        progress.operation = name = progress.protocol.operation(request)
         if name not in operation_names(service.name):
             raise Refused(Refusal.UNKNOWN_ACTION, f"Could not find operation {name}")
         model = operation_model(service.name, name)
-        members = progress.members = protocol.read(request, model)
+        members = progress.members = progress.protocol.read(request, model)
         struck = progress.struck = self._strike(service, key, progress)
         _raise_faults(struck, members)
         self._check_region(key, claim.region)
@@ -139,8 +139,31 @@ class FrontDoor:
             raise Refused(Refusal.UNKNOWN_ACTION, f"the sandbox does not have operation {name}")
         unchecked = service.unchecked.get(name, frozenset())
         check(model.input_shape, members, unchecked=unchecked)
-        result = service.operations[name](self._ask(key, progress))
-        return protocol.write(model, twisted(result, struck, key.account_id), request_id)
+        with within_a_call():
+            found = service.operations[name](self._ask(key, progress, request))
+        if not isinstance(found, Poll):
+            progress.result = found
+        return found
+
+    def _written(self, members: Members, progress: _Progress) -> Answer:
+        account_id = progress.key.account_id if progress.key else ""
+        model = operation_model(progress.service.name, progress.operation)
+        shown = twisted(members, progress.struck, account_id)
+        return progress.protocol.write(model, shown, progress.request_id)
+
+    def _sent_off(self, answer: Answer, progress: _Progress) -> Outcome:
+        away_s = self._latencies.get(progress.claim.region, 0.0)
+        return broken(answer, progress.struck, away_s=away_s)
+
+    def _later(self, poll: Poll, progress: _Progress) -> Callable[[], Awaitable[Outcome]]:
+        async def wait() -> Outcome:
+            try:
+                answer = self._written(await poll.answer(), progress)
+            except (AwsError, Modelled, Refused) as raised:
+                answer = _error_answer(_error_of(raised, progress), progress)
+            return self._sent_off(answer, progress)
+
+        return wait
 
     def _strike(self, service: Service, key: Key, progress: _Progress) -> tuple[Fault, ...]:
         subject = service.subjects.get(progress.operation)
@@ -158,7 +181,7 @@ class FrontDoor:
         if region not in account.enabled:
             raise Refused(Refusal.REGION_OFF)
 
-    def _ask(self, key: Key, progress: _Progress) -> Ask:
+    def _ask(self, key: Key, progress: _Progress, request: Request) -> Ask:
         account = self._world.account(key.account_id)
         region = account.region(progress.claim.region)
         now = self._world.clock()
@@ -174,19 +197,52 @@ class FrontDoor:
             mint=self._mint,
             paging=paging_fault(progress.struck),
             acts_as=other_account(progress.struck),
+            origin=f"http://{request.headers.get('host', '')}",
         )
 
+    def _record(self, progress: _Progress, error: AwsError | None) -> None:
+        if progress.key is not None:
+            record(
+                self._world,
+                progress.key,
+                region=progress.claim.region,
+                service=progress.service.name,
+                operation=progress.operation,
+                members=progress.members,
+                result=progress.result,
+                error=error,
+            )
+
     def _log(self, progress: _Progress, error: str | None) -> None:
+        self._log_call(
+            progress.claim,
+            progress.service.name,
+            account_id=progress.key.account_id if progress.key else None,
+            operation=progress.operation,
+            error=error,
+            members=progress.members,
+        )
+
+    def _log_call(
+        self,
+        claim: Claim,
+        service: str,
+        *,
+        account_id: str | None = None,
+        operation: str = "?",
+        error: str | None,
+        members: Members = MappingProxyType({}),
+    ) -> None:
         self._calls.add(
             Call(
                 at=self._world.clock(),
-                account_id=progress.account_id,
-                region=progress.claim.region,
-                service=progress.service,
-                operation=progress.operation,
-                access_key_id=progress.claim.access_key_id,
+                account_id=account_id,
+                region=claim.region,
+                service=service,
+                operation=operation,
+                access_key_id=claim.access_key_id,
                 error=error,
-                members=progress.members,
+                members=members,
             )
         )
 
@@ -204,11 +260,18 @@ def _raise_faults(struck: tuple[Fault, ...], members: Mapping[str, Any]) -> None
             raise AwsError(str(fault.code), fault.message, fault.status or 400)
 
 
-def _error_answer(
-    service: Service, protocol: WireProtocol, error: AwsError, request_id: str
-) -> Answer:
-    namespace = str(service_model(service.name).metadata.get("xmlNamespace", ""))
-    return protocol.write_error(namespace, error, request_id)
+def _error_of(raised: Exception, progress: _Progress) -> AwsError:
+    """What is answered for it; that the sandbox itself failed is logged."""
+    if not isinstance(raised, AwsError | Modelled | Refused):
+        where = (progress.service.name, progress.operation)
+        _LOG.error("the sandbox failed on %s %s", *where, exc_info=raised)
+        raised = Refused(Refusal.INTERNAL)
+    return spelled(raised, progress.service, progress.protocol)
+
+
+def _error_answer(error: AwsError, progress: _Progress) -> Answer:
+    namespace = str(service_model(progress.service.name).metadata.get("xmlNamespace", ""))
+    return progress.protocol.write_error(namespace, error, progress.request_id)
 
 
 def spelled(

@@ -41,12 +41,26 @@ class Change(Generic[T]):
     settle: Callable[[T], T | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Step(Generic[T]):
+    """What became of one stored value. None before: it is new; None after: it is gone."""
+
+    before: T | None
+    after: T | None
+    due_at: datetime | None = None
+    """When the next change is due that is under way now."""
+    is_settling: bool = False
+    """Whether time brought it about."""
+
+
 class Shelf(Generic[T]):
     """Stored values by id, some of them on their way to another value."""
 
     def __init__(self) -> None:
         self._values: dict[str, T] = {}
         self._changes: dict[str, Change[T]] = {}
+        self.watch: Callable[[Step[T]], None] | None = None
+        """Told of every change, after it."""
 
     def __contains__(self, key: str) -> bool:
         return key in self._values
@@ -64,19 +78,33 @@ class Shelf(Generic[T]):
 
     def put(self, key: str, value: T, change: Change[T] | None = None) -> None:
         """`value` stands under `key` now, and what was under way for it is replaced by `change`."""
+        self._put(key, value, change, is_settling=False)
+
+    def edit(self, key: str, value: T) -> None:
+        """`value` stands under `key` now; what was under way for it still is."""
+        before = self._values.get(key)
+        self._values[key] = value
+        if self.watch is not None:
+            self.watch(Step(before, value))
+
+    def drop(self, key: str) -> None:
+        """Nothing stands under `key`."""
+        self._drop(key, is_settling=False)
+
+    def _put(self, key: str, value: T, change: Change[T] | None, *, is_settling: bool) -> None:
+        before = self._values.get(key)
         self._values[key] = value
         self._changes.pop(key, None)
         if change is not None:
             self._changes[key] = change
+        if self.watch is not None:
+            self.watch(Step(before, value, change.due_at if change else None, is_settling))
 
-    def edit(self, key: str, value: T) -> None:
-        """`value` stands under `key` now; what was under way for it still is."""
-        self._values[key] = value
-
-    def drop(self, key: str) -> None:
-        """Nothing stands under `key`."""
-        self._values.pop(key, None)
+    def _drop(self, key: str, *, is_settling: bool) -> None:
+        before = self._values.pop(key, None)
         self._changes.pop(key, None)
+        if self.watch is not None and before is not None:
+            self.watch(Step(before, None, is_settling=is_settling))
 
     def settle(self, now: datetime) -> None:
         """Every change that is due at `now` has happened."""
@@ -88,6 +116,6 @@ class Shelf(Generic[T]):
             value = self._values.get(key)
             settled = None if value is None else change.settle(value)
             if settled is None:
-                self.drop(key)
+                self._drop(key, is_settling=True)
             else:
-                self.put(key, settled)
+                self._put(key, settled, None, is_settling=True)

@@ -9,6 +9,7 @@ from typing import Any
 from discovery.sandbox.aws.errors import Refusal, Refused
 from discovery.sandbox.aws.iam import is_allowed
 from discovery.sandbox.aws.keys import Key
+from discovery.sandbox.aws.queue_attributes import place_of
 from discovery.sandbox.aws.world import Account
 
 _PREFIXES = {"resourcegroupstaggingapi": "tag"}
@@ -40,6 +41,8 @@ def check_permission(
     """
     statements = account.policies.get(key.role_arn or key.principal_arn)
     action = f"{_PREFIXES.get(service, service)}:{operation}"
+    if service == "sqs":
+        action = action.removesuffix("Batch")  # IAM knows one action for one and for ten
     if statements is None or action in _NEEDS_NOTHING:
         return
     resource = _resource(account, service, operation, region, members)
@@ -56,6 +59,8 @@ def _resource(
 ) -> str:
     if service == "sts":
         return str(members.get("RoleArn", "*"))
+    if service == "sqs":
+        return _queue(account, region, members)
     if service != "elasticache":
         return "*"
     if "ResourceName" in members:
@@ -65,3 +70,9 @@ def _resource(
             name = str(members.get(member) or "*").lower()
             return f"arn:{account.partition.name}:{service}:{region}:{account.id}:{kind}:{name}"
     return "*"
+
+
+def _queue(account: Account, region: str, members: Mapping[str, Any]) -> str:
+    _, owner, name = place_of(str(members.get("QueueUrl", "")))
+    named = name or members.get("QueueName", "*")
+    return f"arn:{account.partition.name}:sqs:{region}:{owner or account.id}:{named}"

@@ -4,17 +4,19 @@
 can build what AWS itself once allowed. The rules stand in `services/`.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from discovery.sandbox.aws.clock import Clock
-from discovery.sandbox.aws.geography import Partition, short_code
+from discovery.sandbox.aws.emission import Events
+from discovery.sandbox.aws.geography import short_code
 from discovery.sandbox.aws.lifecycle import Pace, Shelf
+from discovery.sandbox.aws.place import Place, digest
+from discovery.sandbox.aws.queues import Queue
 from discovery.sandbox.aws.tag_index import TagIndex
 from discovery.sandbox.aws.values import NO_MEMBERS, NO_TAGS, Cache, Subnet, User, UserGroup
+from discovery.sandbox.aws.witness import Witness
 
 FULL_VERSIONS: Mapping[str, Mapping[str, str]] = {
     "redis": {"7": "7.1"},
@@ -31,28 +33,8 @@ PORTS: Mapping[str, tuple[int, int]] = {
 """Primary and reader port by engine (reference aws-elasticache.md §3)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a region is: its partition, account, name, clock and pace."""
-
-    partition: Partition
-    account_id: str
-    name: str
-    clock: Clock
-    pace: Pace
-
-    def arn(self, service: str, resource: str) -> str:
-        """The ARN of something here."""
-        return f"arn:{self.partition.name}:{service}:{self.name}:{self.account_id}:{resource}"
-
-
-def digest(*parts: str) -> str:
-    """A stable identifier's worth of hexadecimal digits for what `parts` name."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
 class Region:
-    """Caches, users, groups, subnets and tags of one account in one region."""
+    """Caches, users, groups, subnets, tags and queues of one account in one region."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -62,6 +44,8 @@ class Region:
         self.subnets: dict[str, Subnet] = {}
         self.tags: dict[str, dict[str, str]] = {}
         self.tag_index = TagIndex()
+        self.queues: dict[str, Queue] = {}
+        self._witness: Witness | None = None
         self._births: Counter[str] = Counter()
         self._add_default_vpc()
         self.add_user("default", engine="redis", authentication="no-password")
@@ -76,6 +60,11 @@ class Region:
         self.caches.settle(now)
         self.users.settle(now)
         self.groups.settle(now)
+
+    def tell(self, events: Events) -> None:
+        """Every change from now on is told to those who subscribed."""
+        self._witness = Witness(events, self.place, self.settle)
+        self._witness.watch(self.caches, self.users, self.groups)
 
     # -- placing ---------------------------------------------------------------------------------
 
@@ -110,10 +99,10 @@ class Region:
             description=description,
             wire=dict(wire),
         )
-        self.caches.put(cache.name, cache)
         self.tags[cache.arn] = dict(tags)
         if indexed and tags:
             self.tag_index.record(cache.arn, tags, visible_at=self.place.clock())
+        self.caches.put(cache.name, cache)
         return cache
 
     def new_cache(
@@ -228,6 +217,16 @@ class Region:
         """The subnet exists in that VPC."""
         return self._put_subnet(subnet_id, vpc=vpc, zone=zone, is_default=False)
 
+    def add_queue(self, name: str, attributes: Mapping[str, str] = NO_TAGS) -> Queue:
+        """The queue exists, and nothing is in it. Raises: BadAttribute."""
+        arn = self.place.arn("sqs", name)
+        queue = Queue(name, arn, self.place.clock, self._queue_of, attributes)
+        self.queues[name] = queue
+        return queue
+
+    def _queue_of(self, arn: str) -> Queue | None:
+        return next((queue for queue in self.queues.values() if queue.arn == arn), None)
+
     # -- tags ------------------------------------------------------------------------------------
 
     def set_tags(
@@ -238,15 +237,21 @@ class Region:
         `lag` None: as the pace says.
         """
         self.tags[arn] = dict(tags)
-        late = self.pace.tag_index_lag if lag is None else lag
-        self.tag_index.record(arn, tags, visible_at=self.place.clock() + late)
+        self._index(arn, tags, lag)
+        if self._witness is not None:
+            cache = self.caches.get(arn.rpartition(":")[2])
+            self._witness.see_tags(arn, cache if cache and cache.arn == arn else None)
         return self.tags[arn]
 
     def tag_new(self, arn: str, tags: Mapping[str, str]) -> None:
         """A new resource has these tags; one without tags stays unknown to the tagging API."""
         self.tags[arn] = dict(tags)
         if tags:
-            self.set_tags(arn, tags)
+            self._index(arn, tags, None)
+
+    def _index(self, arn: str, tags: Mapping[str, str], lag: timedelta | None) -> None:
+        late = self.pace.tag_index_lag if lag is None else lag
+        self.tag_index.record(arn, tags, visible_at=self.place.clock() + late)
 
     def forget_tags(self, arn: str, *, memory: timedelta | None = None) -> None:
         """The resource has no tags any more; the tagging API shows it for `memory` longer.

@@ -51,7 +51,9 @@ class SimulatedAws:
         """
         if not ipaddress.IPv4Address(host).is_loopback:
             raise ValueError(f"the sandbox serves on loopback only, not on {host}")
-        runner = web.ServerRunner(web.Server(self._handle), shutdown_timeout=0.1)
+        # Whoever hangs up ends his request: one that is late by minutes does not outlive us.
+        served = web.Server(self._handle, handler_cancellation=True)
+        runner = web.ServerRunner(served, shutdown_timeout=0.1)
         await runner.setup()
         try:
             site = web.TCPSite(runner, host, port)
@@ -101,6 +103,8 @@ class SimulatedAws:
         if request.path.startswith(PREFIX):
             return self._controls.answer(received)
         outcome = self._front_door.open(received)
+        if outcome.later is not None and not outcome.reset:
+            outcome = await outcome.later()
         if outcome.delay_s:
             await asyncio.sleep(outcome.delay_s)
         return await _send(request, outcome)

@@ -5,13 +5,15 @@ from datetime import timedelta
 from typing import Any
 
 from discovery.sandbox.aws.clock import Clock, SteppableClock, wall_clock
+from discovery.sandbox.aws.emission import Events
 from discovery.sandbox.aws.geography import PARTITIONS, Partition
 from discovery.sandbox.aws.iam import Statement, statements_of
 from discovery.sandbox.aws.keys import Key, KeyRing, new_id, new_secret
 from discovery.sandbox.aws.lifecycle import Pace
 from discovery.sandbox.aws.organization import Organization
+from discovery.sandbox.aws.place import Place
 from discovery.sandbox.aws.rates import TokenBuckets
-from discovery.sandbox.aws.region import Place, Region
+from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.values import Role
 
 
@@ -40,6 +42,7 @@ class Account:
             place = Place(self.partition, self.id, name, self._world.clock, self._world.pace)
             region = self._regions[name] = Region(place)
             self._world.furnish(region)
+            region.tell(self._world.events)  # what it was furnished with has long been there
         return self._regions[name]
 
     @property
@@ -119,6 +122,8 @@ class World:
         self.pace = pace or Pace()
         self.furnish = furnish
         """Called with every region when somebody first asks there or places something."""
+        self.events = Events(self.clock)
+        """What changes, on its way to the queues that are subscribed; there are none at first."""
         self.keys = KeyRing()
         self.accounts: dict[str, Account] = {}
         self.organization: Organization | None = None

@@ -11,13 +11,21 @@ from discovery.sandbox.aws.services import (
     elasticache_tags,
     elasticache_users,
     organizations,
+    sqs,
+    sqs_messages,
     sts,
     tagging,
 )
 from discovery.sandbox.aws.services.service import Service
 
-_OPERATIONS = (elasticache_caches, elasticache_groups, elasticache_tags, elasticache_users)
-"""Modules that fill `elasticache.service` by being imported."""
+_OPERATIONS = (
+    elasticache_caches,
+    elasticache_groups,
+    elasticache_tags,
+    elasticache_users,
+    sqs_messages,
+)
+"""Modules that fill `elasticache.service` and `sqs.service` by being imported."""
 
 SERVICES: Mapping[str, Service] = {
     service.signing_name: service
@@ -26,6 +34,7 @@ SERVICES: Mapping[str, Service] = {
         ec2.service,
         elasticache.service,
         organizations.service,
+        sqs.service,
         sts.service,
         tagging.service,
     )

@@ -19,6 +19,7 @@ from discovery.sandbox.aws.paging import (
     TokenMint,
     cut,
 )
+from discovery.sandbox.aws.polling import Poll
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.world import Account, World
 
@@ -82,6 +83,8 @@ class Ask:
     paging: PagingFault
     acts_as: str | None
     """For STS: the account that a fault makes it answer as."""
+    origin: str
+    """The URL that the request came to, without a path."""
 
     def page(
         self,
@@ -113,7 +116,7 @@ class Ask:
 
 
 Answer = Mapping[str, Any]
-Operation = Callable[[Ask], Answer]
+Operation = Callable[[Ask], Answer | Poll]
 Subject = Callable[[Given], str | None]
 
 

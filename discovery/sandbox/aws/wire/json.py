@@ -89,12 +89,21 @@ def _expect(kind: type, value: Any, name: str) -> Any:
 
 
 def _read_scalar(shape: Shape, value: Any, name: str) -> Any:
+    if shape.type_name == "blob":
+        return _read_blob(value, name)
     allowed = _TYPES.get(shape.type_name)
     if allowed is None:
         return value
     if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
         raise Refused(Refusal.MALFORMED, f"{name} is not a {shape.type_name}")
     return value
+
+
+def _read_blob(value: Any, name: str) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except (TypeError, ValueError) as error:
+        raise Refused(Refusal.MALFORMED, f"{name} is not Base64") from error
 
 
 def _write(shape: Shape, value: Any) -> Any:

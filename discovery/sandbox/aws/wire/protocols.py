@@ -6,6 +6,7 @@ from discovery.sandbox.aws.wire.ec2 import Ec2Protocol
 from discovery.sandbox.aws.wire.json import JsonProtocol
 from discovery.sandbox.aws.wire.message import WireProtocol
 from discovery.sandbox.aws.wire.query import QueryProtocol
+from discovery.sandbox.aws.wire.query_compatible import QueryCompatibleJson
 from discovery.sandbox.aws.wire.rest_json import RestJsonProtocol
 
 
@@ -17,7 +18,9 @@ def protocol_of(model: ServiceModel) -> WireProtocol:
         case "ec2":
             return Ec2Protocol()
         case "json":
-            return JsonProtocol(model.metadata.get("jsonVersion", "1.1"))
+            version = model.metadata.get("jsonVersion", "1.1")
+            is_younger = "awsQueryCompatible" in model.metadata
+            return QueryCompatibleJson(version) if is_younger else JsonProtocol(version)
         case "rest-json":
             return RestJsonProtocol(model)
         case other:

@@ -1,0 +1,175 @@
+"""Change events on their way into queues, as EventBridge rules and targets lead them.
+
+Nothing is made while no queue is subscribed. What only the passing of time brings about (a cache
+that becomes available) is told when somebody looks: a queue that is asked for messages is one.
+"""
+
+import heapq
+import itertools
+import json
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from discovery.sandbox.aws.clock import Clock
+from discovery.sandbox.aws.event_documents import (
+    Call,
+    Event,
+    in_sns,
+    told_by_cloudtrail,
+    told_by_service,
+)
+from discovery.sandbox.aws.place import Place
+from discovery.sandbox.aws.queues import Queue
+from discovery.sandbox.aws.values import Cache
+
+Settle = Callable[[datetime], None]
+
+_LONG_BEFORE = timedelta(days=1)
+
+
+class Kind(StrEnum):
+    """Who tells of a change."""
+
+    NATIVE = "native"
+    """The service itself: caches and their tags, once a change is finished."""
+    CALL = "call"
+    """CloudTrail: every call, when it is made; also of one that fails."""
+
+
+class Envelope(StrEnum):
+    """What is around an event in a message."""
+
+    DIRECT = "direct"
+    SNS = "sns"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """How events reach a queue; as it stands, each one once, at once and in order."""
+
+    envelope: Envelope = Envelope.DIRECT
+    kinds: frozenset[Kind] = frozenset(Kind)
+    reads: bool = False
+    """Whether calls that only read are told too."""
+    delay: timedelta = timedelta(0)
+    """By the sandbox's clock, 15 minutes at most."""
+    jitter: timedelta = timedelta(0)
+    """Up to so much longer, by chance, so that events overtake each other."""
+    shuffled: bool = False
+    """Whether what waits in the queue is received in any order."""
+    drop: float = 0.0
+    """The share of events that are lost."""
+    duplicate: float = 0.0
+    """The share of events that come twice."""
+    seed: int = 0
+
+
+class _Subscription:
+    """One queue with the way to it."""
+
+    def __init__(self, queue: Queue, delivery: Delivery) -> None:
+        self.queue = queue
+        self.delivery = delivery
+        self._chance = random.Random(delivery.seed)  # noqa: S311 - reproducible on purpose
+
+    def hand_over(self, event: Event, kind: Kind, place: Place) -> None:
+        delivery, chance = self.delivery, self._chance
+        if kind not in delivery.kinds or chance.random() < delivery.drop:
+            return
+        text = json.dumps(event, default=str)
+        if delivery.envelope is Envelope.SNS:
+            text = in_sns(text, place, self.queue.name)
+        for _ in range(2 if chance.random() < delivery.duplicate else 1):
+            delay = delivery.delay + delivery.jitter * chance.random()
+            ahead = _LONG_BEFORE * chance.random() if delivery.shuffled and not delay else None
+            self.queue.send(text, delay=delay, ahead=ahead or timedelta(0), sender="events")
+
+
+class Events:
+    """Every change event of a world, and the queues that get them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._subscriptions: list[_Subscription] = []
+        self._lock = threading.Lock()
+        self._numbers = itertools.count()
+        self._expected: list[tuple[datetime, int, Settle]] = []
+
+    @property
+    def is_on(self) -> bool:
+        """Whether any queue is subscribed."""
+        return bool(self._subscriptions)
+
+    def deliver_to(self, queue: Queue, delivery: Delivery = Delivery()) -> None:
+        """The queue gets the events of all accounts and regions from now on."""
+        self._subscriptions.append(_Subscription(queue, delivery))
+
+    def stop_delivering_to(self, queue: Queue) -> None:
+        """The queue gets no more events."""
+        self._subscriptions = [each for each in self._subscriptions if each.queue is not queue]
+
+    def tell(self, place: Place, what: str, message: str, cache: Cache) -> None:
+        """The service's own event `what` about a cache is on its way."""
+        if self.is_on:
+            self._publish(told_by_service(place, what, message, cache), Kind.NATIVE, place)
+
+    def record(self, place: Place, call: Call) -> None:
+        """CloudTrail's event of a call is on its way."""
+        if self.is_on:
+            event = told_by_cloudtrail(place, call)
+            self._publish(event, Kind.CALL, place, reads_only=call.reads_only)
+
+    def _publish(self, event: Event, kind: Kind, place: Place, *, reads_only: bool = False) -> None:
+        for each in tuple(self._subscriptions):
+            if each.delivery.reads or not reads_only:
+                each.hand_over(event, kind, place)
+
+    # -- what time brings ------------------------------------------------------------------------
+
+    def expect(self, due_at: datetime, settle: Settle) -> None:
+        """`settle` is called with the time once it is `due_at`, when somebody looks."""
+        with self._lock:
+            heapq.heappush(self._expected, (due_at, next(self._numbers), settle))
+        for each in tuple(self._subscriptions):
+            each.queue.bell.ring()  # who waits has a reason now to look at the clock
+
+    @property
+    def is_expecting(self) -> bool:
+        """Whether time alone will bring something to tell."""
+        return bool(self._expected)
+
+    def settle(self) -> None:
+        """Everything that is due by now has happened, and is on its way."""
+        if not self._expected:
+            return
+        now = self._clock()
+        with self._lock:
+            due = []
+            while self._expected and self._expected[0][0] <= now:
+                due.append(heapq.heappop(self._expected)[2])
+        for settle in due:
+            settle(now)
+
+
+_calling: ContextVar[bool] = ContextVar("sandbox_calling", default=False)
+
+
+@contextmanager
+def within_a_call() -> Iterator[None]:
+    """What changes inside is the work of a call, which is recorded as such by whoever answers."""
+    token = _calling.set(True)
+    try:
+        yield
+    finally:
+        _calling.reset(token)
+
+
+def is_within_a_call() -> bool:
+    """Whether a call is at work."""
+    return _calling.get()

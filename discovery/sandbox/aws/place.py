@@ -1,0 +1,28 @@
+"""Where something is: a partition, an account and a region, with the time and pace of things."""
+
+import hashlib
+from dataclasses import dataclass
+
+from discovery.sandbox.aws.clock import Clock
+from discovery.sandbox.aws.geography import Partition
+from discovery.sandbox.aws.lifecycle import Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a region is: its partition, account, name, clock and pace."""
+
+    partition: Partition
+    account_id: str
+    name: str
+    clock: Clock
+    pace: Pace
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of something here."""
+        return f"arn:{self.partition.name}:{service}:{self.name}:{self.account_id}:{resource}"
+
+
+def digest(*parts: str) -> str:
+    """A stable identifier's worth of hexadecimal digits for what `parts` name."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,0 +1,87 @@
+"""Answers that wait: a request is answered when there is something to say, or time is up."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from discovery.sandbox.aws.wire.message import Members
+
+_BETWEEN_LOOKS_S = 0.05
+"""The sandbox's clock has no alarm, so what hangs on it is looked at so often."""
+
+
+class Bell:
+    """Wakes whoever waits for it, from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rings = 0
+        self._waiting: dict[asyncio.Future[None], asyncio.AbstractEventLoop] = {}
+
+    @property
+    def rings(self) -> int:
+        """How often it has rung. To hand to `wait` before looking at what it announces."""
+        return self._rings
+
+    def ring(self) -> None:
+        """Everybody who waits is woken."""
+        with self._lock:
+            self._rings += 1
+            waiting, self._waiting = self._waiting, {}
+        for future, loop in waiting.items():
+            loop.call_soon_threadsafe(_wake, future)
+
+    async def wait(self, rings: int, *, at_most_s: float) -> None:
+        """Until it has rung more often than `rings`, or that time has passed."""
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        with self._lock:
+            if self._rings > rings:
+                return
+            self._waiting[future] = loop
+        try:
+            await asyncio.wait_for(future, at_most_s)
+        except TimeoutError:
+            pass
+        finally:
+            with self._lock:
+                self._waiting.pop(future, None)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait now."""
+        return len(self._waiting)
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """An answer that may take its time."""
+
+    bell: Bell
+    patience_s: float
+    """How long it waits, by the machine's time: that is what clients count by."""
+    look: Callable[[], Members | None]
+    """The answer; None while there is nothing to say."""
+    nothing: Members
+    """The answer when time is up."""
+    hangs_on_clock: Callable[[], bool]
+    """Whether the passing of the sandbox's time alone may give something to say."""
+
+    async def answer(self) -> Members:
+        """What `look` gives as soon as it gives something, else `nothing`."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.patience_s
+        while True:
+            rings = self.bell.rings
+            found = self.look()
+            left_s = end - loop.time()
+            if found is not None or left_s <= 0:
+                return self.nothing if found is None else found
+            nap_s = min(left_s, _BETWEEN_LOOKS_S) if self.hangs_on_clock() else left_s
+            await self.bell.wait(rings, at_most_s=nap_s)

@@ -1,0 +1,262 @@
+"""Queues of SQS: what waits in one, what was received and not deleted, and where it ends.
+
+Source: Amazon SQS developer guide (visibility timeout, dead-letter queues, quotas) and API
+reference. Left out: FIFO queues, message attributes, the policies of queues, and the sixty seconds
+that AWS wants between two purges.
+"""
+
+import heapq
+import itertools
+import re
+import secrets
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from discovery.sandbox.aws.clock import Clock
+from discovery.sandbox.aws.polling import Bell
+from discovery.sandbox.aws.queue_attributes import DEFAULTS, check_attribute, read_redrive
+from discovery.sandbox.aws.values import NO_TAGS
+
+MOST_IN_FLIGHT = 120_000
+"""Messages of one queue that were received and not deleted."""
+
+_RECEIPT = re.compile(r"[0-9a-f-]{36}\.[A-Za-z0-9_-]{16}")
+
+
+class NoReceipt(ValueError):
+    """A text that no receipt handle is."""
+
+
+class NotInFlight(ValueError):
+    """A message that nobody has received just now."""
+
+
+class TooMuchInFlight(Exception):
+    """More messages than `MOST_IN_FLIGHT` would be received and not deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One message in a queue."""
+
+    id: str
+    body: str
+    sent_at: datetime
+    visible_at: datetime
+    sender: str
+    received: int = 0
+    first_received_at: datetime | None = None
+    receipt: str = ""
+    """That of the latest time it was received; earlier ones have no effect."""
+    source_arn: str = ""
+    """Of a dead letter: the queue that it comes from."""
+
+
+class Queue:
+    """One standard queue. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        name: str,
+        arn: str,
+        clock: Clock,
+        find: "Callable[[str], Queue | None]" = lambda _: None,
+        attributes: Mapping[str, str] = NO_TAGS,
+    ) -> None:
+        """`find` gives the queue of an ARN, for dead letters.
+
+        Raises: BadAttribute
+        """
+        self.name = name
+        self.arn = arn
+        self.bell = Bell()
+        self.most_in_flight = MOST_IN_FLIGHT
+        self.created_at = clock()
+        self.attributes: dict[str, str] = dict(DEFAULTS)
+        self.tags: dict[str, str] = {}
+        self._clock = clock
+        self._find = find
+        self._lock = threading.Lock()
+        self._messages: dict[str, Held] = {}
+        self._line: list[tuple[datetime, int, str]] = []
+        """When which message may be received next; entries of gone and moved ones are stale."""
+        self._numbers = itertools.count()
+        self.set_attributes(attributes)
+
+    # -- how it is set up ------------------------------------------------------------------------
+
+    def set_attributes(self, attributes: Mapping[str, str]) -> None:
+        """The queue has these attributes too; an empty text takes one away.
+
+        Raises: BadAttribute, and then nothing has changed.
+        """
+        for name, value in attributes.items():
+            check_attribute(name, value)
+        merged = {**self.attributes, **attributes}
+        self.attributes = {name: value for name, value in merged.items() if value != ""}
+
+    def seconds(self, attribute: str) -> timedelta:
+        """The value of an attribute that is a time."""
+        return timedelta(seconds=int(self.attributes[attribute]))
+
+    @property
+    def redrive(self) -> tuple[str, int] | None:
+        """ARN of the dead-letter queue, and how often a message is received before it goes there;
+        None: it stays."""
+        policy = self.attributes.get("RedrivePolicy")
+        return read_redrive(policy) if policy else None
+
+    # -- sending ---------------------------------------------------------------------------------
+
+    def send(
+        self,
+        body: str,
+        *,
+        delay: timedelta | None = None,
+        ahead: timedelta = timedelta(0),
+        sender: str = "AIDAEXAMPLE",
+    ) -> Held:
+        """The message is in the queue, and may be received after `delay` (None: the queue's own).
+
+        `ahead`: it is received before messages that came up to so much earlier.
+        """
+        now = self._clock()
+        late = self.seconds("DelaySeconds") if delay is None else delay
+        visible_at = now + late - ahead
+        message = Held(str(uuid.uuid4()), body, now, visible_at, sender)
+        self.take_in(message)
+        return message
+
+    def take_in(self, message: Held) -> None:
+        """The message is in the queue, and who waits for one is woken."""
+        with self._lock:
+            self._put(message)
+        self.bell.ring()
+
+    def _put(self, message: Held) -> None:
+        self._messages[message.id] = message
+        heapq.heappush(self._line, (message.visible_at, next(self._numbers), message.id))
+
+    # -- receiving -------------------------------------------------------------------------------
+
+    def receive(self, most: int, hidden_for: timedelta | None = None) -> tuple[Held, ...]:
+        """Up to `most` messages, hidden for so long (None: the queue's own visibility timeout).
+
+        Those that were received too often go to the dead-letter queue instead.
+        Raises: TooMuchInFlight
+        """
+        now = self._clock()
+        hidden = self.seconds("VisibilityTimeout") if hidden_for is None else hidden_for
+        given: list[Held] = []
+        dead: list[Held] = []
+        with self._lock:
+            most_flying = self.most_in_flight
+            if len(self._messages) >= most_flying and self._flying(now) >= most_flying:
+                raise TooMuchInFlight
+            while len(given) < most and (message := self._next(now)) is not None:
+                if self._is_dead(message):
+                    del self._messages[message.id]
+                    dead.append(message)
+                else:
+                    given.append(self._handed_out(message, now, hidden))
+            for message in given:
+                self._put(message)
+        for message in dead:
+            self._bury(message)
+        return tuple(given)
+
+    def _next(self, now: datetime) -> Held | None:
+        """The message that is next in line now, out of the line; those too old are gone."""
+        kept = self.seconds("MessageRetentionPeriod")
+        while self._line and self._line[0][0] <= now:
+            visible_at, _, message_id = heapq.heappop(self._line)
+            message = self._messages.get(message_id)
+            if message is None or message.visible_at != visible_at:
+                continue
+            if message.sent_at + kept > now:
+                return message
+            del self._messages[message_id]
+        return None
+
+    def _handed_out(self, message: Held, now: datetime, hidden: timedelta) -> Held:
+        return replace(
+            message,
+            visible_at=now + hidden,
+            received=message.received + 1,
+            first_received_at=message.first_received_at or now,
+            receipt=f"{message.id}.{secrets.token_urlsafe(12)}",
+        )
+
+    def _is_dead(self, message: Held) -> bool:
+        redrive = self.redrive
+        if redrive is None or message.received < redrive[1]:
+            return False
+        return self._find(redrive[0]) is not None
+
+    def _bury(self, message: Held) -> None:
+        redrive = self.redrive
+        grave = self._find(redrive[0]) if redrive else None
+        if grave is not None:
+            letter = replace(message, received=0, first_received_at=None, receipt="")
+            grave.take_in(replace(letter, visible_at=self._clock(), source_arn=self.arn))
+
+    # -- afterwards ------------------------------------------------------------------------------
+
+    def delete(self, receipt: str) -> None:
+        """The message is gone if this is its latest receipt; of another one nothing happens.
+
+        Raises: NoReceipt
+        """
+        with self._lock:
+            message = self._received(receipt)
+            if message is not None and message.receipt == receipt:
+                del self._messages[message.id]
+
+    def hide(self, receipt: str, span: timedelta) -> None:
+        """The message may be received again after `span`. Raises: NoReceipt, NotInFlight."""
+        now = self._clock()
+        with self._lock:
+            message = self._received(receipt)
+            if message is None or message.receipt != receipt or message.visible_at <= now:
+                raise NotInFlight
+            self._put(replace(message, visible_at=now + span))
+        self.bell.ring()
+
+    def _received(self, receipt: str) -> Held | None:
+        if not _RECEIPT.fullmatch(receipt):
+            raise NoReceipt
+        return self._messages.get(receipt.partition(".")[0])
+
+    def purge(self) -> None:
+        """Nothing is in the queue."""
+        with self._lock:
+            self._messages.clear()
+            self._line.clear()
+
+    # -- looking ---------------------------------------------------------------------------------
+
+    @property
+    def bodies(self) -> tuple[str, ...]:
+        """The bodies of all messages, in the order in which they may be received."""
+        with self._lock:
+            messages = sorted(self._messages.values(), key=lambda each: each.visible_at)
+        return tuple(each.body for each in messages)
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """How many messages wait, were received and not deleted, and are delayed."""
+        now = self._clock()
+        with self._lock:
+            total = len(self._messages)
+            flying = self._flying(now)
+            hidden = sum(1 for each in self._messages.values() if each.visible_at > now)
+        return total - hidden, flying, hidden - flying
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def _flying(self, now: datetime) -> int:
+        return sum(1 for each in self._messages.values() if each.received and each.visible_at > now)

@@ -1,0 +1,46 @@
+"""Calls as CloudTrail records them: those that change caches, users, groups and tags, and those
+that only read them."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from discovery.sandbox.aws.errors import AwsError
+from discovery.sandbox.aws.event_documents import Call, as_cloudtrail_writes
+from discovery.sandbox.aws.keys import Key
+from discovery.sandbox.aws.models import operation_model, operation_names
+from discovery.sandbox.aws.world import World
+
+RECORDED: Final[Mapping[str, str]] = {
+    "elasticache": "elasticache",
+    "resourcegroupstaggingapi": "tagging",
+}
+"""Services whose calls are recorded, with CloudTrail's name of each."""
+
+
+def record(
+    world: World,
+    key: Key,
+    *,
+    region: str,
+    service: str,
+    operation: str,
+    members: Mapping[str, Any],
+    result: Mapping[str, Any],
+    error: AwsError | None,
+) -> None:
+    """The event of a call is on its way, when somebody wants to know and it is one to record."""
+    account = world.account(key.account_id)
+    if service not in RECORDED or operation not in operation_names(service):
+        return
+    if not world.events.is_on or region not in account.enabled:
+        return
+    model = operation_model(service, operation)
+    call = Call(
+        service=RECORDED[service],
+        operation=operation,
+        caller_arn=key.principal_arn,
+        parameters=as_cloudtrail_writes(model.input_shape, members),
+        response=as_cloudtrail_writes(model.output_shape, result),
+        error=(error.code, error.message) if error else None,
+    )
+    world.events.record(account.region(region).place, call)

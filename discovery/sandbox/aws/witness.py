@@ -1,0 +1,88 @@
+"""Sees what changes in a region, and tells it: by hand as well as by calls and by time."""
+
+from typing import Final
+
+from discovery.sandbox.aws.emission import Events, Settle, is_within_a_call
+from discovery.sandbox.aws.event_documents import Call
+from discovery.sandbox.aws.lifecycle import Shelf, Step
+from discovery.sandbox.aws.place import Place
+from discovery.sandbox.aws.values import Cache, User, UserGroup
+
+SOMEBODY: Final = "user/somebody"
+"""Who is said to have made the calls behind changes that a test makes directly."""
+
+
+class Witness:
+    """Tells the changes of one region to those who subscribed."""
+
+    def __init__(self, events: Events, place: Place, settle: Settle) -> None:
+        self._events = events
+        self._place = place
+        self._settle = settle
+
+    def watch(self, caches: Shelf[Cache], users: Shelf[User], groups: Shelf[UserGroup]) -> None:
+        """Every change of these is told from now on."""
+        caches.watch = self._see_cache
+        users.watch = self._see_user
+        groups.watch = self._see_group
+
+    def see_tags(self, arn: str, cache: Cache | None) -> None:
+        """The tags of a resource have changed; `cache` is it, if it is one."""
+        if not self._events.is_on:
+            return
+        self._record("AddTagsToResource", {"resourceName": arn})
+        if cache is not None:
+            message = f"Tags updated for the cache {cache.name}"
+            self._events.tell(self._place, "Cache Updated", message, cache)
+
+    def _see_cache(self, step: Step[Cache]) -> None:
+        before, after = step.before, step.after
+        told = after or before
+        if told is None or not self._events.is_on:
+            return
+        if not step.is_settling:
+            self._record(f"{_verb(step)}ServerlessCache", {"serverlessCacheName": told.name})
+        if step.due_at is not None:
+            self._events.expect(step.due_at, self._settle)
+        what = _told_by_service(before, after)
+        if what is not None:
+            self._events.tell(self._place, what, f"{what}: {told.name}", told)
+
+    def _see_user(self, step: Step[User]) -> None:
+        self._see(step, "User", "userId")
+
+    def _see_group(self, step: Step[UserGroup]) -> None:
+        self._see(step, "UserGroup", "userGroupId")
+
+    def _see(self, step: Step[User] | Step[UserGroup], kind: str, member: str) -> None:
+        told = step.after or step.before
+        if self._events.is_on and told is not None and not step.is_settling:
+            self._record(f"{_verb(step)}{kind}", {member: told.id})
+
+    def _record(self, operation: str, parameters: dict[str, object]) -> None:
+        if is_within_a_call():
+            return
+        place = self._place
+        caller = f"arn:{place.partition.name}:iam::{place.account_id}:{SOMEBODY}"
+        call = Call(
+            service="elasticache", operation=operation, caller_arn=caller, parameters=parameters
+        )
+        self._events.record(place, call)
+
+
+def _verb(step: Step[Cache] | Step[User] | Step[UserGroup]) -> str:
+    if step.before is None:
+        return "Create"
+    return "Delete" if step.after is None else "Modify"
+
+
+def _told_by_service(before: Cache | None, after: Cache | None) -> str | None:
+    """What ElastiCache itself says of a cache that was so and is so now, if anything."""
+    if after is None:
+        return "Cache Deleted"
+    earlier = before.status if before is not None else "creating"
+    if after.status == "create-failed":
+        return "Cache Creation Failed" if earlier != "create-failed" else None
+    if after.status != "available" or before == after:
+        return None
+    return "Cache Created" if earlier == "creating" else "Cache Updated"
