@@ -10,6 +10,8 @@ from discovery.codes import ScopeReason
 from discovery.enrollment.shard import Shard
 from discovery.enrollment.targets import Part, Standing
 from discovery.model import AccountId, Failed, Region, Scope
+from discovery.scan import scan
+from state.records import Memory
 from tests.contract.aws.conftest import HOME, HUB, Site, result_of
 from tests.contract.aws.fleet import ROLE, Fleet, number, read, standing
 
@@ -167,3 +169,17 @@ async def test_shards_share_the_accounts_out(fleet: Fleet) -> None:
     fleet.join(*(number(n) for n in range(1, 12)))
     parts = [read(await fleet.scan(more={"part": Part(shard=Shard(n, 3))})) for n in range(3)]
     assert sorted(chain.from_iterable(parts)) == sorted(fleet.organization.members)
+
+
+async def test_an_account_that_was_listed_before_is_gone_to_straight(fleet: Fleet) -> None:
+    """After an event, the members of a large organization are not listed for one of them."""
+    fleet.join(*(number(n) for n in range(1, 60)))
+    organization = {"organization": {"role_name": ROLE}}
+    async with fleet.site.cloud(accounts=[organization]) as cloud:
+        await scan(cloud, part=Part(), memory=Memory())
+        pages = fleet.site.asked("ListAccounts")
+        only = Part((Scope(AccountId(number(55)), Region(HOME)),), by_event=True)
+        found = await scan(cloud, part=only, memory=Memory())
+    assert read(found) == {number(55)}
+    assert fleet.site.asked("ListAccounts") == pages
+    assert standing(found, number(50)) is Standing.NOT_IN_RUN
