@@ -84,7 +84,7 @@ def _cache(entry: Mapping[str, Any], session: Session) -> Cache:
         major_engine_version=_text(entry, "MajorEngineVersion"),
         endpoint=_endpoint(entry.get("Endpoint")),
         created_at=_time(entry.get("CreateTime")),
-        user_group_id=_text(entry, "UserGroupId") or None,
+        user_group_id=_text(entry, "UserGroupId").lower() or None,
         subnet_ids=tuple(subnet for subnet in entry.get("SubnetIds") or () if subnet),
     )
 

@@ -39,9 +39,9 @@ def _group(entry: Mapping[str, Any], session: Session) -> UserGroup:
         group_id=_id(entry, "UserGroupId", GROUPS, session),
         status=_text(entry, "Status").lower(),
         engine=_text(entry, "Engine").lower(),
-        user_ids=_texts(entry.get("UserIds")),
-        pending_add=_texts(pending.get("UserIdsToAdd")),
-        pending_remove=_texts(pending.get("UserIdsToRemove")),
+        user_ids=_ids(entry.get("UserIds")),
+        pending_add=_ids(pending.get("UserIdsToAdd")),
+        pending_remove=_ids(pending.get("UserIdsToRemove")),
         arn=_text(entry, "ARN"),
         minimum_engine_version=_text(entry, "MinimumEngineVersion"),
     )
@@ -56,19 +56,20 @@ def _user(entry: Mapping[str, Any], session: Session) -> CacheUser:
         engine=_text(entry, "Engine").lower(),
         access_string=_text(entry, "AccessString"),
         authentication=_text(authentication, "Type").lower(),
-        group_ids=_texts(entry.get("UserGroupIds")),
+        group_ids=_ids(entry.get("UserGroupIds")),
         arn=_text(entry, "ARN"),
         minimum_engine_version=_text(entry, "MinimumEngineVersion"),
     )
 
 
 def _id(entry: Mapping[str, Any], name: str, action: str, session: Session) -> str:
-    """The id as given: those of the service's own users hold a dot."""
+    """The id, in lower case as AWS keeps it: it takes ids in any, and who names one may spell it
+    otherwise. Those of the service's own users hold a dot."""
     if arn := _text(entry, "ARN"):
         check_place(arn, action, session)
     if not (value := _text(entry, name)):
         raise nonsense(f"an entry without {name}", action, str(session.scope))
-    return value
+    return value.lower()
 
 
 def _text(entry: Mapping[str, Any], name: str) -> str:
@@ -76,5 +77,5 @@ def _text(entry: Mapping[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _texts(values: Iterable[Any] | None) -> tuple[str, ...]:
-    return tuple(value for value in values or () if isinstance(value, str) and value)
+def _ids(values: Iterable[Any] | None) -> tuple[str, ...]:
+    return tuple(value.lower() for value in values or () if isinstance(value, str) and value)

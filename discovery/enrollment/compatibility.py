@@ -116,7 +116,11 @@ class _Members:
         """Members that do not pass. One with a password is in order where another can log in."""
         for user_id in (*self._current, *self._coming):
             user = self._users.get(user_id)
-            if is_default(user_id, user) or self._is_unlisted(user_id):
+            if is_default(user_id, user):
+                if self._tell.is_public and not is_open(user):
+                    yield self._tell.closed_default(user_id, user, self._group)
+                continue
+            if self._is_unlisted(user_id):
                 continue
             code = obstacle(user, self._group)
             in_order_here = code is FindingCode.USER_NOT_IAM and not told_all

@@ -117,6 +117,16 @@ class Findings:
         repair = self._repairs.close_default(user_id, user, group)
         return self._tell(code, user_id, text, repair)
 
+    def closed_default(self, user_id: str, user: CacheUser | None, group: UserGroup) -> Finding:
+        """The default user lets nobody in by itself, and has no place on a public cache."""
+        kind = user.authentication if user is not None else ""
+        text = (
+            f"the default user {user_id} authenticates by {kind or 'an unknown way'}, not by IAM, "
+            "and every user of a public cache must be IAM; take it out of the group"
+        )
+        repair = self._repairs.drop_default(user_id, group)
+        return self._tell(_F.USER_NOT_IAM, user_id, text, repair)
+
     def coming(self, user_id: str, group: UserGroup) -> Finding:
         """Who is being added does not work yet."""
         text = (

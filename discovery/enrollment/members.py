@@ -40,13 +40,14 @@ def is_service_owned(identifier: str) -> bool:
 
 
 def current_members(group: UserGroup) -> tuple[str, ...]:
-    """Ids of the members who work now, sorted: who is being taken out works no longer."""
-    return tuple(sorted(set(group.user_ids) - set(group.pending_remove)))
+    """Ids of the members who work now, sorted: who is being added works not yet, also if listed
+    already, and who is being taken out no longer."""
+    return tuple(sorted(set(group.user_ids) - {*group.pending_add, *group.pending_remove}))
 
 
 def coming_members(group: UserGroup) -> tuple[str, ...]:
     """Ids of those who are being added and do not work yet, sorted."""
-    return tuple(sorted(set(group.pending_add) - set(current_members(group))))
+    return tuple(sorted(set(group.pending_add) - set(group.pending_remove)))
 
 
 def is_default(user_id: str, user: CacheUser | None) -> bool:

@@ -7,12 +7,13 @@ with `#` hold words of ours and the account id only.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from discovery.enrollment.access_string import NOTHING, READING, is_on
 from discovery.enrollment.aws_cli import Value, command
+from discovery.enrollment.free_ids import free_id
 from discovery.enrollment.members import (
     DEFAULT,
     current_members,
@@ -28,7 +29,6 @@ CUTS_OFF_CLIENTS: Final = "# the last line cuts off clients that name no user"
 AS_AGENT: Final = "# with the role of the agent both must answer"
 
 _IAM: Final = {"Type": "iam"}
-_LONGEST_ID: Final = 40
 _NEWEST: Final = {"redis": "7", "valkey": "8"}
 """A major version by engine that every region offers and IAM works with."""
 
@@ -50,14 +50,15 @@ class Repairs:
             return ()
         return self._lines(*self._available(), self._modify_cache(MajorEngineVersion=version))
 
-    def new_group(self, *, cuts_off: bool = False) -> Lines:
+    def new_group(self, *, keep: Lines = (), cuts_off: bool = False) -> Lines:
         """A new group with a new IAM user in it is attached to the cache.
 
-        A redis group must have a default user; it gets one who is off. `cuts_off`: the cache has no
-        access control yet, so clients that name no user will be refused.
+        A redis group must have a default user; it gets one who is off. `keep`: users who are in it
+        too. `cuts_off`: the cache has no access control yet, so clients that name no user will be
+        refused.
         """
         name, engine = self._cache.name, _engine(self._cache.engine)
-        group_id = _free(name, self._is_group)
+        group_id = free_id(name, self._is_group)
         person = self._free_user(f"teleport-{name}")
         members: Lines = (person,)
         first: Lines = ()
@@ -68,7 +69,9 @@ class Repairs:
             *((CUTS_OFF_CLIENTS,) if cuts_off else ()),
             *first,
             *self._create_person(person, engine),
-            self._run("create-user-group", UserGroupId=group_id, Engine=engine, UserIds=members),
+            self._run(
+                "create-user-group", UserGroupId=group_id, Engine=engine, UserIds=(*members, *keep)
+            ),
             *self._until_group_active(group_id),
             *self._available(),
             self._modify_cache(UserGroupId=group_id),
@@ -85,7 +88,7 @@ class Repairs:
     def new_member(self, group: UserGroup) -> Lines:
         """A new IAM user is in the group."""
         if is_service_owned(group.group_id):
-            return self.new_group()
+            return self._other_group(group)
         person = self._free_user(f"teleport-{group.group_id}")
         return self._lines(
             *self._create_person(person, _engine(group.engine)),
@@ -99,7 +102,7 @@ class Repairs:
     def take_out(self, user_id: str, group: UserGroup) -> Lines:
         """A member is in the group no longer."""
         if _is_out_of_reach(user_id, group):
-            return self.new_group()
+            return self._other_group(group, without=user_id)
         return self._lines(*self._change(group, remove=(user_id,)))
 
     def mend(self, user: CacheUser, group: UserGroup) -> Lines:
@@ -108,7 +111,7 @@ class Repairs:
         The name of a user cannot be changed, nor its engine from valkey to redis.
         """
         if _is_out_of_reach(user.user_id, group):
-            return self.new_group()
+            return self._other_group(group, without=user.user_id)
         warning: Lines = () if user.authentication == "iam" else (CUTS_OFF_USERS,)
         if user.user_id != user.user_name or not engines_fit(group.engine, user.engine):
             person = self._free_user(f"{user.user_id}-iam")
@@ -131,7 +134,7 @@ class Repairs:
         Only a redis group must have one; AWS's own cannot be changed.
         """
         if _is_out_of_reach(user_id, group):
-            return self.new_group()
+            return self._other_group(group, without=user_id)
         if _engine(group.engine) == "valkey":
             return self._lines(*self._change(group, remove=(user_id,)))
         if user is not None and user_id != DEFAULT:
@@ -142,6 +145,13 @@ class Repairs:
             *self._change(group, add=(default,), remove=(user_id,)),
         )
 
+    def drop_default(self, user_id: str, group: UserGroup) -> Lines:
+        """The group has no default user; a redis group cannot be without, so another takes its
+        place."""
+        if _engine(group.engine) == "valkey":
+            return self.take_out(user_id, group)
+        return self._other_group(group, without=user_id)
+
     def reads(self) -> Lines:
         """Users and groups can be counted, so they can be read."""
         return self._lines(
@@ -149,6 +159,18 @@ class Repairs:
             self._ask("describe-user-groups", "length(UserGroups)"),
             self._ask("describe-users", "length(Users)"),
         )
+
+    def _other_group(self, group: UserGroup, *, without: str = "") -> Lines:
+        """A new group in the place of one that cannot be changed as needed: with those of its
+        members whom AWS lets in, but for its default user and one more."""
+        users = self._directory.users if self._directory is not None else {}
+        target = replace(group, engine=_engine(self._cache.engine))
+        keep = (
+            each
+            for each in current_members(group)
+            if each != without and not is_service_owned(each) and _may_stay(users.get(each), target)
+        )
+        return self.new_group(keep=tuple(keep))
 
     # -- steps -----------------------------------------------------------------------------------
 
@@ -226,7 +248,7 @@ class Repairs:
     # -- ids -------------------------------------------------------------------------------------
 
     def _free_user(self, wish: str) -> str:
-        return _free(wish, self._is_user)
+        return free_id(wish, self._is_user)
 
     def _is_user(self, user_id: str) -> bool:
         if self._directory is None:
@@ -258,19 +280,9 @@ def _is_out_of_reach(user_id: str, group: UserGroup) -> bool:
     return is_service_owned(group.group_id) or (user_id != DEFAULT and is_service_owned(user_id))
 
 
+def _may_stay(user: CacheUser | None, group: UserGroup) -> bool:
+    return user is not None and user.user_name != DEFAULT and not is_refused(user, group)
+
+
 def _engine(text: str) -> str:
     return "valkey" if text.lower() == "valkey" else "redis"
-
-
-def _free(wish: str, is_taken: Callable[[str], bool]) -> str:
-    """An id like `wish` that AWS takes and that is not taken.
-
-    Lower-case letters, digits and single hyphens, a letter first, at most 40 characters.
-    """
-    words = re.findall("[a-z0-9]+", wish.lower())
-    legal = "-".join(words if words and words[0][0].isalpha() else ["x", *words])
-    number, tail = 1, ""
-    while is_taken(made := legal[: _LONGEST_ID - len(tail)].rstrip("-") + tail):
-        number += 1
-        tail = f"-{number}"
-    return made

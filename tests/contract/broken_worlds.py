@@ -125,6 +125,14 @@ def disabled(region: Region) -> None:
     group(region, "alice")
 
 
+def misnamed_of_aws(region: Region) -> None:
+    """A group that nobody can change, with somebody in it who can log in."""
+    region.add_user("alice")
+    region.add_user("bob", name="Bob")
+    region.add_user_group("default.people", users=("alice", "bob"))
+    region.add_cache("orders", group="default.people")
+
+
 def disabled_of_aws(region: Region) -> None:
     region.add_user("default.alice", access_string="off")
     group(region, "default.alice")
@@ -157,6 +165,18 @@ def public_password(region: Region) -> None:
     group(region, "alice", "job", public=True)
 
 
+def public_default(region: Region) -> None:
+    region.add_user("alice")
+    region.add_user("app-d", name="default", engine="redis", authentication="password")
+    group(region, "alice", "app-d", public=True)
+
+
+def public_default_in_redis(region: Region) -> None:
+    region.add_user("alice", engine="redis")
+    region.add_user("app-d", name="default", engine="redis", authentication="password")
+    group(region, "alice", "app-d", engine="redis", public=True)
+
+
 BROKEN: list[tuple[FindingCode, Callable[[Region], None]]] = [
     (F.ENGINE_TOO_OLD, old_cache),
     (F.ENGINE_TOO_OLD, old_valkey),
@@ -176,9 +196,12 @@ BROKEN: list[tuple[FindingCode, Callable[[Region], None]]] = [
     (F.USER_NOT_IAM, named_password),
     (F.USER_NOT_IAM, people_of_aws),
     (F.USER_NOT_IAM, public_password),
+    (F.USER_NOT_IAM, public_default),
+    (F.USER_NOT_IAM, public_default_in_redis),
     (F.PASSWORDLESS_USER, passwordless),
     (F.PASSWORDLESS_USER, named_passwordless),
     (F.USER_ID_NAME_MISMATCH, misnamed),
+    (F.USER_ID_NAME_MISMATCH, misnamed_of_aws),
     (F.USER_DISABLED, disabled),
     (F.USER_DISABLED, disabled_of_aws),
     (F.ENGINE_MISMATCH, wrong_engine),

@@ -104,7 +104,7 @@ def may_log_in(user: CacheUser, group: UserGroup) -> bool:
     says = [rule for rule in user.access_string.split() if rule in ("on", "off")]
     return (
         user.user_id in group.user_ids
-        and user.user_id not in group.pending_remove
+        and user.user_id not in (*group.pending_add, *group.pending_remove)
         and user.status in ("active", "modifying")
         and user.authentication == "iam"
         and user.user_name == user.user_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from discovery.codes import ScopeReason
+from discovery.enrollment.compatibility import judge
 from discovery.model import UNKNOWN, CacheUser, Complete, Directory, Failed, UserGroup
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import Scan
@@ -46,6 +47,19 @@ async def test_ids_of_the_services_own_users_hold_a_dot(site: Site) -> None:
     directory = directory_of(await site.scan())
     assert directory.groups["default.iam-user-group"].user_ids == ("default.iam-user",)
     assert "default.iam-user" in directory.users
+
+
+async def test_an_id_is_the_same_however_it_is_spelled(site: Site) -> None:
+    site.place().add_user("ann")
+    members = {"UserIds": ["Ann"], "PendingChanges": {"UserIdsToAdd": ["Bob"]}}
+    site.place().add_user_group("people", wire={"UserGroupId": "People", **members})
+    site.place().add_cache("one", wire={"UserGroupId": "peoPle"})
+    found = await site.scan()
+    one = caches_of(found)["one"]
+    assert one.user_group_id is not None
+    group = directory_of(found).groups[one.user_group_id]
+    assert (group.user_ids, group.pending_add) == (("ann",), ("bob",))
+    assert judge(one, directory_of(found)).users == ("ann",)
 
 
 async def test_they_fill_pages(site: Site) -> None:

@@ -159,6 +159,9 @@ def test_a_valkey_cache_takes_a_redis_group() -> None:
     [
         pytest.param({"pending_add": ("alice",)}, V.NOT_READY, id="not-a-member-yet"),
         pytest.param({"user_ids": ("alice",), "pending_remove": ("alice",)}, V.NOT_READY, id="out"),
+        pytest.param(
+            {"user_ids": ("alice",), "pending_add": ("alice",)}, V.NOT_READY, id="listed-too-early"
+        ),
         pytest.param({"user_ids": ("alice",), "status": "modifying"}, V.READY, id="group-modifies"),
         pytest.param({"user_ids": ("alice",), "status": "deleting"}, V.NOT_READY, id="group-goes"),
         pytest.param({"user_ids": ("alice",), "status": ""}, V.NOT_READY, id="no-known-state"),
@@ -210,6 +213,18 @@ def test_on_a_public_cache_every_user_must_be_iam() -> None:
     [told] = judged.findings
     assert (told.code, told.severity, told.subject) == (F.USER_NOT_IAM, Severity.WARNING, "job")
     assert "every user of a public cache must be IAM" in told.message
+
+
+@pytest.mark.parametrize("access", ["on ~* +@all", "off ~* -@all"])
+def test_on_a_public_cache_the_default_user_must_not_be_either(access: str) -> None:
+    default = user(
+        "d", user_name="default", engine="redis", authentication="password", access_string=access
+    )
+    found = directory([group("alice", "d")], user(), default)
+    judged = judge(cache(endpoint=PUBLIC), found)
+    assert (judged.verdict, judged.users) == (V.READY, ("alice",))
+    assert [(each.code, each.subject) for each in judged.findings] == [(F.USER_NOT_IAM, "d")]
+    assert codes(found) == ()
 
 
 @pytest.mark.parametrize(
