@@ -20,7 +20,7 @@ STATE_FILE = FileKind(
     what="state file",
     application_id=0x434D5354,  # "CMST"
     migrations=migrations,
-    version=2,
+    version=3,
     remedy="Restore it from a backup, or move it away together with its -wal and -shm files: "
     "the next sweep starts a new one, and the first sweep of a new one removes nothing",
 )
@@ -145,6 +145,12 @@ CREATE TABLE regions (
 """
 
 
+_JUDGED = """
+ALTER TABLE caches ADD COLUMN iam_users TEXT NOT NULL DEFAULT '[]';  -- JSON
+ALTER TABLE caches ADD COLUMN iam_codes TEXT NOT NULL DEFAULT '';    -- a space between two
+"""
+
+
 @migrations()
 def m0001_first(database: Database) -> None:
     """Everything that the first version remembers."""
@@ -155,3 +161,9 @@ def m0001_first(database: Database) -> None:
 def m0002_fleet(database: Database) -> None:
     """How often in a row a scope has failed, and the regions of each account."""
     database.executescript(_FLEET)
+
+
+@migrations()
+def m0003_judged(database: Database) -> None:
+    """Who could log in to a cache by its last verdict, and what was found."""
+    database.executescript(_JUDGED)

@@ -11,13 +11,31 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from discovery.codes import Action, IamVerdict, Reason, ScopeReason, ScopeStatus
+from discovery.codes import (
+    Action,
+    FindingCode,
+    IamVerdict,
+    Reason,
+    ScopeReason,
+    ScopeStatus,
+)
 from discovery.model import AccountId, Arn, Database, Region, ResourceName, Scope, Tags
+
+
+@dataclass(frozen=True, slots=True)
+class LastVerdict:
+    """The last verdict on a cache that rested on complete evidence; what the label says (§5)."""
+
+    verdict: IamVerdict
+    users: tuple[str, ...] = ()
+    """Who could log in."""
+    codes: tuple[FindingCode, ...] = ()
+    """What was found, each kind once, what matters most first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RememberedCache:
-    """What was last read of one cache. Facts, never verdicts, but for the IAM label's value."""
+    """What was last read of one cache. Facts, never verdicts, but for what the IAM label says."""
 
     arn: Arn
     scope: Scope
@@ -34,8 +52,8 @@ class RememberedCache:
     """The last tags that were read, None if never. `confirmed` is always False here."""
     vpc_id: str | None
     vpc_known: bool
-    iam_verdict: IamVerdict | None
-    """The last verdict that rested on complete evidence; what the label says (§5)."""
+    iam: LastVerdict | None
+    """None: never judged on complete evidence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,13 +16,21 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from discovery.codes import Action, IamVerdict, Reason, ScopeReason, ScopeStatus
+from discovery.codes import (
+    Action,
+    FindingCode,
+    IamVerdict,
+    Reason,
+    ScopeReason,
+    ScopeStatus,
+)
 from discovery.enrollment.fingerprint import redacted
 from discovery.model import AccountId, Arn, Database, Region, ResourceName, Scope, Tags
 from state.records import (
     HistoryEntry,
     Intent,
     IntentKind,
+    LastVerdict,
     Miss,
     Registration,
     RememberedCache,
@@ -154,7 +162,9 @@ def cache_row(
         "tags_read_at": _or_shared(tags.read_at, scope_tags_at) if tags else None,
         "vpc_id": cache.vpc_id,
         "vpc_known": int(cache.vpc_known),
-        "iam_verdict": cache.iam_verdict,
+        "iam_verdict": cache.iam.verdict if cache.iam else None,
+        "iam_users": tree(cache.iam.users if cache.iam else ()),
+        "iam_codes": " ".join(cache.iam.codes if cache.iam else ()),
     }
 
 
@@ -164,7 +174,6 @@ def remembered_cache(
     seen = _or_from(row["last_seen_at"], scope_seen_at)
     if seen is None:
         raise ValueError("a cache that was never seen")
-    verdict = row["iam_verdict"]
     return RememberedCache(
         arn=Arn(row["arn"]),
         scope=scope_of(row),
@@ -179,8 +188,15 @@ def remembered_cache(
         tags=_tags(row["tags"], _or_from(row["tags_read_at"], scope_tags_at)),
         vpc_id=row["vpc_id"],
         vpc_known=bool(row["vpc_known"]),
-        iam_verdict=IamVerdict(verdict) if verdict is not None else None,
+        iam=_last_verdict(row),
     )
+
+
+def _last_verdict(row: Row) -> LastVerdict | None:
+    if row["iam_verdict"] is None:
+        return None
+    codes = tuple(FindingCode(code) for code in row["iam_codes"].split())
+    return LastVerdict(IamVerdict(row["iam_verdict"]), tuple(json.loads(row["iam_users"])), codes)
 
 
 def _tags(text: str | None, read_at: datetime | None) -> Tags | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from discovery.codes import IamVerdict
+from discovery.codes import IamVerdict, Severity
 from discovery.enrollment.facts import is_recreated
 from discovery.enrollment.item import Item
 from discovery.enrollment.recollection import says_nothing
@@ -57,9 +57,16 @@ def _verdict(item: Item, before: RememberedCache | None) -> Iterator[str]:
     if item.found is None or is_recreated(item.found, before):
         return
     now = item.iam.verdict if item.iam is not None else IamVerdict.UNKNOWN
-    then = before.iam_verdict if before is not None else None
+    then = before.iam.verdict if before is not None and before.iam is not None else None
     if then is not None and now is not IamVerdict.UNKNOWN and now is not then:
-        yield f"IAM login was {then.value} and is {now.value}"
+        yield f"IAM login was {then.value} and is {now.value}{_why(item)}"
+
+
+def _why(item: Item) -> str:
+    """What keeps everybody out, if something does."""
+    findings = item.iam.findings if item.iam is not None else ()
+    blocker = next((each for each in findings if each.severity is Severity.BLOCKER), None)
+    return f": {blocker.message}" if blocker is not None else ""
 
 
 def _missing(item: Item, before: Miss | None) -> Iterator[str]:

@@ -107,8 +107,8 @@ def _vpc(
 
 
 def _last_verdict(before: RememberedCache | None, live: Database | None) -> IamVerdict | None:
-    if before is not None and before.iam_verdict is not None:
-        return before.iam_verdict
+    if before is not None and before.iam is not None:
+        return before.iam.verdict
     label = live.labels.get(IAM_LABEL) if live is not None else None
     return IamVerdict(label) if label in list(IamVerdict) else None
 

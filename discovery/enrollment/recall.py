@@ -1,12 +1,12 @@
 """The situation as state remembers it: what a sweep meets if nothing has changed since. Pure.
 
 `explain` plans from it without asking anybody. What was not remembered, users above all, is
-unknown there, never empty.
+unknown there, never empty; the last verdicts on caches stand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,11 +17,13 @@ from discovery.enrollment.targets import RegionList, Targets
 from discovery.model import (
     UNKNOWN,
     AccountId,
+    Arn,
     Cache,
     Complete,
     Database,
     Endpoint,
     Failed,
+    IamJudgement,
     Region,
     Scanned,
     Scope,
@@ -39,7 +41,15 @@ def situation_from(memory: Memory, now: datetime) -> Situation:
         listed=tuple(_listed(each.database) for each in memory.registrations.values()),
         memory=memory,
         now=now,
+        verdicts=dict(_verdicts(memory)),
     )
+
+
+def _verdicts(memory: Memory) -> Iterator[tuple[Arn, IamJudgement]]:
+    """Those that stand; of findings only the kinds are remembered, and no message is made up."""
+    for arn, cache in memory.caches.items():
+        if cache.iam is not None:
+            yield arn, IamJudgement(cache.iam.verdict, None, cache.iam.users, ())
 
 
 def _listed(database: Database) -> Database:

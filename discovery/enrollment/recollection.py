@@ -27,7 +27,14 @@ from discovery.model import (
     Skipped,
     Tags,
 )
-from state.records import Memory, Miss, Registration, RememberedCache, ScopeMemory
+from state.records import (
+    LastVerdict,
+    Memory,
+    Miss,
+    Registration,
+    RememberedCache,
+    ScopeMemory,
+)
 
 _UNKNOWING = frozenset(
     {Reason.SCOPE_FAILED, Reason.NOT_IN_RUN, Reason.TARGETS_UNKNOWN, Reason.TAGS_UNKNOWN}
@@ -150,7 +157,7 @@ def sightings(
 
 
 def _remembered(
-    facts: Facts, verdict: IamVerdict | None, memory: Memory, started_at: datetime
+    facts: Facts, verdict: LastVerdict | None, memory: Memory, started_at: datetime
 ) -> RememberedCache:
     """The facts of one cache; what this scan did not read stays as it was read last."""
     cache = facts.cache
@@ -172,7 +179,7 @@ def _remembered(
         tags=_tags(cache, before),
         vpc_id=vpc_id,
         vpc_known=vpc_known,
-        iam_verdict=verdict or (before.iam_verdict if before is not None else None),
+        iam=verdict or (before.iam if before is not None else None),
     )
 
 
@@ -182,11 +189,14 @@ def _tags(cache: Cache, before: RememberedCache | None) -> Tags | None:
     return before.tags if before is not None else None
 
 
-def _verdict(found: Found) -> IamVerdict | None:
+def _verdict(found: Found) -> LastVerdict | None:
     """The verdict of this sweep, None when it rests on incomplete evidence or was not asked."""
     wish = found.wish
     iam = wish.iam if isinstance(wish, Wanted | Blocked) else None
-    return None if iam is None or iam.verdict is IamVerdict.UNKNOWN else iam.verdict
+    if iam is None or iam.verdict is IamVerdict.UNKNOWN:
+        return None
+    codes = dict.fromkeys(finding.code for finding in iam.findings)
+    return LastVerdict(iam.verdict, iam.users, tuple(codes))
 
 
 def _complete_scopes(survey: Survey) -> frozenset[Scope]:

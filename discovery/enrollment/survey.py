@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from discovery.enrollment.facts import Facts, facts_of, likely_tags
@@ -11,7 +11,16 @@ from discovery.enrollment.registry import Owned, Registry, read_registry
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.targets import Targets
 from discovery.enrollment.wish import Wish, name_by, wish_for
-from discovery.model import Arn, Cache, Complete, Database, ResourceName, Scanned, Scope
+from discovery.model import (
+    Arn,
+    Cache,
+    Complete,
+    Database,
+    IamJudgement,
+    ResourceName,
+    Scanned,
+    Scope,
+)
 from state.records import Memory
 
 
@@ -24,6 +33,8 @@ class Situation:
     listed: tuple[Database, ...]
     memory: Memory
     now: datetime
+    verdicts: Mapping[Arn, IamJudgement] = field(default_factory=dict)
+    """Of caches whose users nobody is asked about: what stands for a judgement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,8 @@ def survey_of(situation: Situation, rules: Rules) -> Survey:
         database = live.database if live is not None else None
         written = memory.registrations.get(database.name) if database is not None else None
         facts = facts_of(cache, memory.caches.get(cache.arn), database, written)
-        found.append(Found(facts, wish_for(facts, directory, rules), live))
+        verdict = situation.verdicts.get(cache.arn)
+        found.append(Found(facts, wish_for(facts, directory, rules, verdict), live))
     return Survey(
         situation=situation,
         registry=registry,

@@ -80,15 +80,23 @@ Wish = Wanted | Unwanted | Undecided | Blocked
 _ENGINES = ("redis", "valkey")
 
 
-def wish_for(facts: Facts, directory: Directory | UnknownType, rules: Rules) -> Wish:
-    """What the cache is to become. Pure: the same facts give the same wish."""
+def wish_for(
+    facts: Facts,
+    directory: Directory | UnknownType,
+    rules: Rules,
+    verdict: IamJudgement | None = None,
+) -> Wish:
+    """What the cache is to become. Pure: the same facts give the same wish.
+
+    `verdict` stands for a judgement where the users are not there to be judged.
+    """
     unfit = ineligible(facts.cache, rules)
     if unfit is not None:
         return unfit
     outcome = outcome_for(facts, rules)
     notes = facts.notes
     if isinstance(outcome, evaluate.Taken):
-        return _enrol(facts, outcome.matcher, directory, rules)
+        return _enrol(facts, outcome.matcher, directory, rules, verdict)
     if isinstance(outcome, evaluate.Undecided):
         missing = ", ".join(sorted({each.key or each.kind.value for each in outcome.missing}))
         message = f"matcher {outcome.matcher} needs {missing or 'tags'}, which could not be read"
@@ -162,14 +170,19 @@ def _by(facts: Facts, labels: LabelSet, rules: Rules) -> evaluate.Outcome:
 
 
 def _enrol(
-    facts: Facts, matcher: Matcher, directory: Directory | UnknownType, rules: Rules
+    facts: Facts,
+    matcher: Matcher,
+    directory: Directory | UnknownType,
+    rules: Rules,
+    verdict: IamJudgement | None,
 ) -> Wish:
     if facts.tags is UNKNOWN:
         message = "its tags could not be read, and they become its labels"
         return Undecided(message=message, notes=facts.notes)
     cache = facts.cache
     name = wanted_name(facts, rules)
-    iam = None if matcher.iam_users is IamUsers.IGNORE else judge(cache, directory)
+    ignored = matcher.iam_users is IamUsers.IGNORE
+    iam = None if ignored else verdict or judge(cache, directory)
     notes = facts.notes + tag_notes(facts.tags) + _users_note(iam)
     connect, wrong = _connect(cache, matcher, rules)
     if wrong is not None or not is_legal_name(name.value):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TextIO
 
+from rich.console import Console
 from rich.text import Text
 
 from discovery.enrollment.item import Item
@@ -37,12 +38,15 @@ class Explanation:
 
     @property
     def connect_resources(self) -> tuple[str, ...]:
-        """What `elasticache:Connect` has to be allowed on; the user's id is for the reader to
-        fill in (reference aws-elasticache §6)."""
+        """What `elasticache:Connect` has to be allowed on: the cache, and the users who could log
+        in when they were last read (reference aws-elasticache §6); none when nobody could. Of a
+        cache that was never judged the user's id is for the reader to fill in."""
         parsed = parse_cache_arn(self.arn)
-        if parsed is None:
+        iam = self.cache.iam if self.cache is not None else None
+        users = iam.users if iam is not None else ("USER_ID",)
+        if parsed is None or not users:
             return ()
-        return (str(self.arn), user_arn(parsed, "USER_ID"))
+        return (str(self.arn), *(user_arn(parsed, user_id) for user_id in users))
 
 
 def user_arn(cache: CacheArn, user_id: str) -> str:
@@ -59,7 +63,17 @@ def write_explanations(found: Iterable[Explanation], stream: TextIO) -> None:
         for title, lines in _rows(each):
             table.add_row(cell(title, "dim"), Text("\n").join(cell(line) for line in lines))
         console.print(table)
+        _print_connecting(each, console)
         console.print()
+
+
+def _print_connecting(each: Explanation, console: Console) -> None:
+    """ARNs stand unbroken on lines of their own, to be copied."""
+    if not each.connect_resources:
+        return
+    console.print(cell("connecting: allow elasticache:Connect on the cache and the user", "dim"))
+    for arn in each.connect_resources:
+        console.print(cell(f"  {arn}"), soft_wrap=True)
 
 
 def _rows(each: Explanation) -> Iterator[tuple[str, list[str]]]:
@@ -67,8 +81,7 @@ def _rows(each: Explanation) -> Iterator[tuple[str, list[str]]]:
     if each.matchers:
         yield "matchers", list(each.matchers)
     if each.cache is not None:
-        verdict = each.cache.iam_verdict
-        yield "IAM login", [verdict.value if verdict is not None else "never judged"]
+        yield "IAM login", list(_login(each.cache))
     yield "registered", _registered(each.registration)
     if each.miss is not None:
         miss = each.miss
@@ -85,8 +98,19 @@ def _rows(each: Explanation) -> Iterator[tuple[str, list[str]]]:
                 "if nothing has changed since the last scan; `cachemuster audit` asks AWS",
             ],
         )
-    if each.connect_resources:
-        yield "connecting", ["needs elasticache:Connect on both", *each.connect_resources]
+
+
+def _login(cache: RememberedCache) -> Iterator[str]:
+    iam = cache.iam
+    if iam is None:
+        yield "never judged: no matcher took it, or its users could not be read"
+        return
+    yield f"{iam.verdict.value}: {', '.join(iam.users)}" if iam.users else iam.verdict.value
+    if iam.codes:
+        yield (
+            f"found {', '.join(iam.codes)}: `cachemuster audit --only {cache.scope}` "
+            "says more and prints the repairs"
+        )
 
 
 def _found(cache: RememberedCache | None) -> list[str]:
@@ -139,7 +163,9 @@ def _entry(each: Explanation) -> dict[str, Any]:
             "first_seen_at": timestamp(cache.first_seen_at),
             "last_seen_at": timestamp(cache.last_seen_at),
             "tags": cache.tags and dict(cache.tags.values),
-            "iam": cache.iam_verdict and cache.iam_verdict.value,
+            "iam": cache.iam and cache.iam.verdict.value,
+            "iam_users": list(cache.iam.users) if cache.iam else [],
+            "iam_findings": list(cache.iam.codes) if cache.iam else [],
         },
         "matchers": list(each.matchers),
         "registered": registration

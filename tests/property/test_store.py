@@ -12,9 +12,15 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from discovery.codes import IamVerdict
+from discovery.codes import FindingCode, IamVerdict
 from discovery.model import AccountId, Arn, Region, Scope, Tags
-from state.records import RememberedCache, RememberedRegions, ScopeMemory, SweepOutcome
+from state.records import (
+    LastVerdict,
+    RememberedCache,
+    RememberedRegions,
+    ScopeMemory,
+    SweepOutcome,
+)
 from state.store import Store, read_memory
 from tests.unit.state.values import START, cache_of, outcome_of, scope_of
 
@@ -33,6 +39,13 @@ tags = st.none() | st.builds(
     Tags, st.dictionaries(texts, texts, max_size=3), instants, st.just(value=False)
 )
 
+verdicts = st.builds(
+    LastVerdict,
+    st.sampled_from(IamVerdict),
+    st.lists(texts, max_size=3).map(tuple),
+    st.lists(st.sampled_from(FindingCode), max_size=3).map(tuple),
+)
+
 
 @st.composite
 def caches(draw: st.DrawFn) -> RememberedCache:
@@ -48,7 +61,7 @@ def caches(draw: st.DrawFn) -> RememberedCache:
         tags=draw(tags),
         vpc_id=draw(st.none() | texts),
         vpc_known=draw(st.booleans()),
-        iam_verdict=draw(st.none() | st.sampled_from(IamVerdict)),
+        iam=draw(st.none() | verdicts),
     )
 
 

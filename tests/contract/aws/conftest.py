@@ -138,7 +138,7 @@ def _remembered(cache: object) -> RememberedCache:
         tags=None,
         vpc_id=None,
         vpc_known=False,
-        iam_verdict=None,
+        iam=None,
     )
 
 

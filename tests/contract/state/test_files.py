@@ -104,7 +104,7 @@ def test_a_newer_file_is_refused(path: Path, opener: Opener) -> None:
     connection.execute("PRAGMA user_version = 9")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(NewerSchema, match=r"schema 9, this program knows 2.*upgrade"):
+    with pytest.raises(NewerSchema, match=r"schema 9, this program knows 3.*upgrade"):
         opener(path)
     assert path.read_bytes() == before
 
@@ -130,6 +130,8 @@ def test_an_emptied_file_whose_log_is_still_there_is_damaged(path: Path) -> None
         "UPDATE caches SET tags = '{'",
         "UPDATE caches SET first_seen_at = 'yesterday'",
         "UPDATE caches SET iam_verdict = 'perhaps'",
+        "UPDATE caches SET iam_users = 'alice'",
+        "UPDATE caches SET iam_codes = 'NO_LUCK'",
         "UPDATE scopes SET status = 'dreaming'",
         "UPDATE about SET value = '[]' WHERE key = 'identity'",
         "UPDATE about SET value = 'many' WHERE key = 'finished_sweeps'",
@@ -284,7 +286,11 @@ def test_the_version_is_the_number_of_migrations(path: Path) -> None:
     Store.open(path).close()
     connection = sqlite3.connect(path)
     database = Database(connection)
-    assert [each.name for each in migrations.applied(database)] == ["m0001_first", "m0002_fleet"]
+    assert [each.name for each in migrations.applied(database)] == [
+        "m0001_first",
+        "m0002_fleet",
+        "m0003_judged",
+    ]
     assert migrations.pending(database) == []
     assert len(migrations.applied(database)) == STATE_FILE.version
     connection.close()

@@ -74,7 +74,7 @@ def test_commits_are_flushed_to_disk_and_the_log_is_a_wal(store: Store) -> None:
 
 
 def test_a_recorded_sweep_comes_back_as_it_was(store: Store, path: Path) -> None:
-    unread = replace(cache_of("fresh"), tags=None, created_at=None, iam_verdict=None, vpc_id=None)
+    unread = replace(cache_of("fresh"), tags=None, created_at=None, iam=None, vpc_id=None)
     elsewhere = cache_of("orders", scope=OTHER_SCOPE, at=START - STEP)
     untagged = replace(cache_of("plain"), tags=Tags({}, START, confirmed=False))
     failed = replace(

@@ -54,7 +54,44 @@ def test_a_registered_cache_goes_by_three_names(rig: Rig, name: str) -> None:
     assert found["found"]["iam"] == "ready"
     assert found["matchers"] == ["matcher production takes it"]
     assert next_of(found) == "keep/UNCHANGED"
-    assert found["connect_resources"][0] == ARN
+    assert found["connect_resources"] == [ARN, ARN.replace("serverlesscache:orders", "user:app")]
+
+
+def broken(rig: Rig, iam_users: str, more: str = "") -> None:
+    """Nobody can log in to `orders`, and one sweep has seen it."""
+    rig.configure(f"{CONFIGURATION}matchers:\n  - {{name: all, iam_users: {iam_users}{more}}}\n")
+    rig.run("sweep")
+    rig.region().add_user("app", access_string="off")
+    rig.run("sweep")
+
+
+def test_what_was_found_with_the_verdict_is_told_with_the_way_to_the_repairs(rig: Rig) -> None:
+    broken(rig, "warn")
+    found = one(rig, "orders")
+    assert (found["found"]["iam"], found["found"]["iam_users"]) == ("not-ready", [])
+    assert found["found"]["iam_findings"] == ["NO_IAM_USER", "USER_DISABLED"]
+    assert found["connect_resources"] == [], "there is nobody to connect as"
+    assert found["last"]["message"].startswith("IAM login was ready and is not-ready: no member")
+    table = " ".join(rig.run("explain", "orders").out.split())
+    assert "`cachemuster audit --only 111122223333/eu-central-1` says more" in table
+
+
+def test_the_last_verdict_stands_for_what_the_next_sweep_does(rig: Rig) -> None:
+    broken(rig, "require", ", deregister_unready: true")
+    assert next_of(one(rig, "orders")) == "delete/UNREADY"
+    rig.region().add_cache("late", group="people")
+    rig.run("sweep")
+    assert next_of(one(rig, "late")) == "blocked/IAM_NOT_READY"
+    assert one(rig, "late")["last"]["reason"] == "IAM_NOT_READY"
+
+
+def test_an_arn_is_never_broken(rig: Rig) -> None:
+    rig.region().add_cache("a-cache-with-a-name-of-forty-characters0", group="people")
+    rig.configure(f"{CONFIGURATION}matchers: [{{name: all}}]\n")
+    rig.run("sweep")
+    lines = rig.run("explain", "a-cache-with-a-name-of-forty-characters0").out.splitlines()
+    arn = ARN.replace("orders", "a-cache-with-a-name-of-forty-characters0")
+    assert f"  {arn}" in lines
 
 
 def test_a_cache_that_no_matcher_takes_says_which_condition_failed(rig: Rig) -> None:

@@ -12,6 +12,7 @@ from discovery.model import UNKNOWN, Arn, Cache, Database, ResourceName
 from state.records import (
     Intent,
     IntentKind,
+    LastVerdict,
     Memory,
     Miss,
     OpenIntent,
@@ -41,7 +42,7 @@ def remembered(of: Cache, **more: Any) -> RememberedCache:
         "tags": None if of.tags is UNKNOWN else replace(of.tags, confirmed=False),
         "vpc_id": None if of.vpc_id is UNKNOWN else of.vpc_id,
         "vpc_known": of.vpc_id is not UNKNOWN,
-        "iam_verdict": IamVerdict.READY,
+        "iam": LastVerdict(IamVerdict.READY, ("alice",)),
     }
     return RememberedCache(**{**fields, **more})
 

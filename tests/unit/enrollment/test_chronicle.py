@@ -73,24 +73,30 @@ def test_a_recreated_cache_is_told() -> None:
 
 def test_the_verdict_of_a_recreated_cache_is_no_change() -> None:
     earlier = remembered(cache(created_at=CREATED - MINUTE))
-    before = known(caches=[earlier, remembered(OTHER, iam_verdict=None)])
+    before = known(caches=[earlier, remembered(OTHER, iam=None)])
     assert len(told(cache(), before=before, users=UNREADY)) == 1
+
+
+NOBODY = (
+    "no member of user group app can log in with IAM: all of them have passwords, with which a "
+    "person can AUTH by hand but not with IAM; mend a member, or add an IAM user"
+)
 
 
 @pytest.mark.parametrize(
     ("users", "sentences"),
     [
-        pytest.param(UNREADY, ["IAM login was ready and is not-ready"], id="changed"),
+        pytest.param(UNREADY, [f"IAM login was ready and is not-ready: {NOBODY}"], id="changed"),
         pytest.param(UNKNOWN, [], id="unread-is-no-change"),
     ],
 )
 def test_a_changed_verdict_is_told(users: Any, sentences: list[str]) -> None:
-    before = known(caches=[remembered(cache()), remembered(OTHER, iam_verdict=None)])
+    before = known(caches=[remembered(cache()), remembered(OTHER, iam=None)])
     assert told(cache(), before=before, users=users) == sentences
 
 
 def test_a_first_verdict_is_no_change() -> None:
-    unjudged = [remembered(each, iam_verdict=None) for each in (cache(), OTHER)]
+    unjudged = [remembered(each, iam=None) for each in (cache(), OTHER)]
     assert told(cache(), before=known(caches=unjudged)) == []
 
 

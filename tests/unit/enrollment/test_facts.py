@@ -12,7 +12,7 @@ from discovery.enrollment.facts import Facts, facts_of, is_recreated
 from discovery.enrollment.plan import Plan
 from discovery.enrollment.recollection import recollect
 from discovery.model import UNKNOWN, Cache, Database, Tags
-from state.records import Memory, Registration, RememberedCache
+from state.records import LastVerdict, Memory, Registration, RememberedCache
 from tests.unit.enrollment.make import (
     arn_of,
     cache,
@@ -153,8 +153,8 @@ def verdict(before: RememberedCache | None, live: Database | None) -> IamVerdict
 
 
 def test_the_last_verdict_is_the_remembered_one_else_that_of_the_label() -> None:
-    not_ready = replace(BEFORE, iam_verdict=IamVerdict.NOT_READY)
-    unjudged = replace(BEFORE, iam_verdict=None)
+    not_ready = replace(BEFORE, iam=LastVerdict(IamVerdict.NOT_READY))
+    unjudged = replace(BEFORE, iam=None)
     earlier = replace(not_ready, created_at=LATER)
     forged = registered(labels={"cachemuster/iam-auth": "sure"})
     assert verdict(not_ready, LIVE) is IamVerdict.NOT_READY

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Action, IamVerdict, Reason, ScopeReason
+from discovery.codes import Action, FindingCode, IamVerdict, Reason, ScopeReason
 from discovery.enrollment.item import Item
 from discovery.enrollment.recollection import (
     Recollection,
@@ -17,7 +17,7 @@ from discovery.enrollment.recollection import (
 )
 from discovery.enrollment.rules import Rules
 from discovery.model import UNKNOWN, Arn, Cache, Database, Scanned, Tags
-from state.records import Memory, Miss, Registration
+from state.records import LastVerdict, Memory, Miss, Registration
 from tests.unit.enrollment.make import (
     EAST,
     UNREADY,
@@ -93,18 +93,20 @@ def test_what_was_not_read_stays_as_it_was_read_last() -> None:
 def test_what_was_read_replaces_it_even_by_nothing() -> None:
     found = seen(cache(tags=tagged(), vpc_id=None, status="modifying"), users=UNREADY)
     assert (found.tags.values, found.vpc_id, found.vpc_known) == ({}, None, True)
-    assert (found.status, found.iam_verdict) == ("modifying", IamVerdict.NOT_READY)
+    assert found.status == "modifying"
+    codes = (FindingCode.NO_IAM_USER, FindingCode.USER_NOT_IAM)
+    assert found.iam == LastVerdict(IamVerdict.NOT_READY, (), codes)
 
 
 def test_an_unjudged_cache_keeps_its_last_verdict() -> None:
-    assert seen(cache(engine="memcached")).iam_verdict is IamVerdict.READY
+    assert seen(cache(engine="memcached")).iam == BEFORE.iam
 
 
 def test_nothing_of_an_earlier_cache_is_remembered_of_a_recreated_one() -> None:
     of = cache(created_at=NOW, tags=UNKNOWN, vpc_id=UNKNOWN)
     found = seen(of, users=UNKNOWN)
     assert (found.created_at, found.first_seen_at) == (NOW, STARTED)
-    assert (found.tags, found.vpc_known, found.iam_verdict) == (None, False, None)
+    assert (found.tags, found.vpc_known, found.iam) == (None, False, None)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from discovery.enrollment.rules import Rules
 from discovery.enrollment.wish import Blocked, Undecided, Unwanted, Wanted, Wish, wish_for
 from discovery.model import UNKNOWN, Cache, Database, Directory, Endpoint, UnknownType
 from matchers.matcher import Connect, IamUsers, Matcher
-from state.records import RememberedCache
+from state.records import LastVerdict, RememberedCache
 from tests.unit.enrollment.make import (
     READY,
     UNREADY,
@@ -263,7 +263,7 @@ def test_the_iam_label_changes_on_complete_evidence_only(
     label: str,
     verdict: IamVerdict | None,
 ) -> None:
-    before = remembered(cache(), iam_verdict=last)
+    before = remembered(cache(), iam=last and LastVerdict(last))
     found = wish(cache(), rules(matcher(iam_users=iam_users)), before=before, users=users)
     assert isinstance(found, Wanted)
     assert found.database.labels["cachemuster/iam-auth"] == label

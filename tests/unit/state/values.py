@@ -11,6 +11,7 @@ from state.records import (
     HistoryEntry,
     Intent,
     IntentKind,
+    LastVerdict,
     Miss,
     Registration,
     RememberedCache,
@@ -79,7 +80,7 @@ def cache_of(name: str, *, scope: Scope = SCOPE, at: datetime = START) -> Rememb
         tags=Tags({"env": "prod", "ключ": "знач"}, at, confirmed=False),
         vpc_id="vpc-1",
         vpc_known=True,
-        iam_verdict=IamVerdict.READY,
+        iam=LastVerdict(IamVerdict.READY),
     )
 
 
