@@ -97,8 +97,10 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _usage(error: click.UsageError) -> str:
-    hint = f" Try `{error.ctx.command_path} --help`." if error.ctx is not None else ""
-    return f"{error.format_message()}{hint}"
+    said = error.format_message()
+    if error.ctx is None:
+        return said
+    return f"{said}{'' if said.endswith('.') else '.'} Try `{error.ctx.command_path} --help`."
 
 
 def main() -> None:

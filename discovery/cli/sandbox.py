@@ -16,7 +16,7 @@ from discovery.cli.streams import say
 from discovery.reports.exit import Exit
 from discovery.sandbox.aws.calls import CallLog
 from discovery.sandbox.aws.server import SimulatedAws
-from discovery.sandbox.demo import Demo, build_demo, environment
+from discovery.sandbox.demo import Demo, build_demo, environment, tell_changes
 from discovery.sandbox.distance import latencies
 from discovery.sandbox.world_file import read_world
 from discovery.sandbox.worlds import MOST_ACCOUNTS, REGIONS, Size, Spread, generate
@@ -93,16 +93,16 @@ def command(
 ) -> Exit:
     """Run a simulated AWS on 127.0.0.1 until Ctrl-C, and print the variables that lead to it.
 
-    It speaks the wire formats of STS, ElastiCache Serverless, the tagging API and parts of EC2;
-    an unmodified AWS CLI or SDK can create, tag and delete caches in it. What is in it: a small
-    demonstration, a generated fleet, or what a file says.
+    It speaks the wire formats of STS, ElastiCache Serverless, the tagging API, SQS and parts of
+    EC2; an unmodified AWS CLI or SDK can create, tag and delete caches in it, and a queue tells of
+    every change. What is in it: a small demonstration, a generated fleet, or what a file says.
 
     \b
     Examples:
       cachemuster sandbox
       cachemuster sandbox --port 4566 > sandbox.env
       . ./sandbox.env && aws elasticache describe-serverless-caches
-      cachemuster sandbox --accounts 100 --regions 5 --caches 1000 --latency-ms 100
+      cachemuster sandbox --accounts 100 --caches 1000 --latency-ms 100
     """
     common()
     numbers = {"regions": regions, "caches": caches, "spread": spread, "seed": seed}
@@ -138,6 +138,8 @@ async def _serve(demo: Demo, port: int, latency_s: float) -> None:
             for name, value in environment(demo, url).items():
                 click.echo(f"export {name}={shlex.quote(value)}")
             say(f"The simulated AWS listens on {url}. Ctrl-C ends it, and all that is in it.")
+            say(f"It tells of changes in the queue {tell_changes(demo, url)}: put that into")
+            say("service.events.queue_url, and `cachemuster run` sees them within seconds.")
             await stopped.wait()
     except OSError as error:
         raise PortTaken(

@@ -47,7 +47,8 @@ class Embedded(Section):
     origin: Origin = Origin.DYNAMIC
     """What registered resources say in `teleport.dev/origin`, as with Teleport."""
     keep_labels: KeyGlobs = ()
-    """Globs of label keys that others set on our resources and that stay. Default: none."""
+    """Globs of label keys that others set on our resources and that stay; reserved labels never
+    do. Default: none."""
 
 
 def _service_port(address: HostPort) -> HostPort:
@@ -69,7 +70,8 @@ class Teleport(Section):
     """What registered resources say in `teleport.dev/origin`. `cloud` makes them look like those
     of Teleport's own Discovery Service: then no Discovery Service may use our group's name."""
     keep_labels: KeyGlobs = ()
-    """Globs of label keys that others set on our resources and that stay. Default: none."""
+    """Globs of label keys that others set on our resources and that stay; reserved labels never
+    do. Default: none."""
     route: Route = Route.AUTO
     """`auth` speaks to the Auth Service directly, `proxy` through the Proxy Service, `auto` finds
     out at each start."""

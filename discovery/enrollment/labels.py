@@ -86,9 +86,9 @@ def tag_notes(tags: Mapping[str, str]) -> tuple[Note, ...]:
     for key in sorted(tags):
         if is_reserved(key):
             if key not in OVERRIDE_TAGS:
-                message = "the tag poses as a label that only cachemuster writes; it was dropped"
+                message = f"tag {key} poses as a label that only cachemuster writes; it was dropped"
                 notes.append(Note(NoteCode.TAG_SHADOWS_LABEL, key, message))
         elif not is_label_key(key):
-            message = "the tag's key is no legal label key; matchers see it, labels do not"
+            message = f"the key of tag {key} is no legal label key; matchers see it, labels do not"
             notes.append(Note(NoteCode.TAG_KEY_DROPPED, key, message))
     return tuple(notes)

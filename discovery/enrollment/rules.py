@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from discovery.enrollment.guard import Budget
 from discovery.model import AccountId
+from matchers.keys import is_reserved
 from matchers.matcher import Matcher
 from matchers.selectors import Pattern
 
@@ -43,8 +44,9 @@ class Rules:
     """The values behind the references in `connect.external_id`."""
 
     def keeps_label(self, key: str) -> bool:
-        """True for labels that stay on a registration although we do not write them."""
-        return any(pattern.matches(key) for pattern in self.keep_labels)
+        """True for labels that stay on a registration although we do not write them. Never for a
+        reserved one, not even where we have no value ourselves (R7)."""
+        return not is_reserved(key) and any(pattern.matches(key) for pattern in self.keep_labels)
 
     def honours_name_tag(self, account_id: AccountId) -> bool:
         """True when a tag may name the caches of this account."""

@@ -105,10 +105,15 @@ def test_keep_labels_leaves_no_way_to_forge_ours(tale: Tale) -> None:
     tale.configure(control_plane=plane)
     tale.cache("orders", tags={"TeleportDatabaseName": "orders-db"})
     tale.sweep()
-    tale.relabel("orders-db", account_id=MEMBER, cachemuster__iam_auth="ready")
+    written = only(tale).labels
+    forged = {"account-id": MEMBER, "cachemuster/iam-auth": "ready"}
+    unset = {"cachemuster/tier": "gold", "teleport.internal/discovery-group-name": "theirs"}
+    tale.edit(
+        "orders-db",
+        lambda database: replace(database, labels={**database.labels, **forged, **unset}),
+    )
     tale.sweep()
-    labels = only(tale).labels
-    assert (labels["account-id"], labels["cachemuster/iam-auth"]) == (HUB, "not-ready")
+    assert only(tale).labels == written
 
 
 def test_what_others_set_in_spec_is_kept(tale: Tale) -> None:
