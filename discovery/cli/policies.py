@@ -58,6 +58,12 @@ def _hub(ctx: click.Context, param: click.Parameter, value: str | None) -> Hub |
 )
 @click.option("--matcher", metavar="NAME", help="Whose role to connect with, if there are several.")
 @click.option(
+    "--shards",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="For event-rule: how many processes share the accounts, each with its own queue.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice([form.value for form in Form]),
@@ -77,6 +83,7 @@ def command(
     hub: Hub | None,
     account: str | None,
     matcher: str | None,
+    shards: int | None,
     form: str | None,
     output: Path | None,
 ) -> Exit:
@@ -88,7 +95,7 @@ def command(
     member                policy of the role that it takes on in other accounts
     trust                 trust policy of that role
     connect               policy of the role with which Teleport connects
-    event-rule            event pattern; as CloudFormation, the rule with its way
+    event-rule            event pattern; as CloudFormation, queue and rule
     teleport-bot-role     role of the bot that registers databases
     teleport-access-role  role of people who connect to them
     teleport-bot          the bot, and the token by which it joins
@@ -108,7 +115,7 @@ def command(
     chosen = KINDS[kind]
     with destination(output) as place:
         usage = _usage(path, chosen, hub)
-        asked = Asked(usage, account, matcher)
+        asked = Asked(usage, account, matcher, shards)
         try:
             made = _made(chosen, asked, Form(form) if form else None)
         except NotInUse as reason:

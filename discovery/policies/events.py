@@ -1,17 +1,19 @@
 """The EventBridge rule that passes changes on to the agent's queue.
 
 Source: reference aws-elasticache §1.7. A rule reaches a queue of its own region only, so the
-rules of other accounts and regions pass events on to the event bus beside the queue.
+rules of other accounts and regions pass events on to the event bus beside the queue. It has five
+targets at most, so many queues need several rules (Amazon EventBridge quotas).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from discovery.policies.aws import queue_arn
 from discovery.policies.cloudformation import template
 from discovery.policies.document import VERSION, Json
-from discovery.policies.usage import ANY_ACCOUNT, NotInUse, Usage
+from discovery.policies.queues import AT_QUEUE, queue_resources, queues_of
+from discovery.policies.usage import ANY_ACCOUNT, Usage
 
 _NATIVE: Final = (
     "Cache Created",
@@ -30,6 +32,9 @@ _ON_USERS: Final = (
     "ModifyUser",
     "ModifyUserGroup",
 )
+
+_MOST_TARGETS: Final = 5
+"""Of one rule."""
 
 _ORGANIZATION_ID: Final = {
     "Type": "String",
@@ -60,47 +65,66 @@ def event_pattern(usage: Usage) -> Json:
     }
 
 
-def event_template(usage: Usage) -> Json:
-    """The rule, for every region of every account that is scanned. Raises: NotInUse."""
-    events = usage.config.service.events
-    if events is None:
-        raise NotInUse("No queue is configured to pass events on to: set service.events.queue_url")
-    queue = queue_arn(events.queue_url, usage.hub.partition)
-    region, account_id = queue.split(":")[3:5]
-    if region == "*":
-        raise NotInUse("The queue's URL names no region of AWS, so no rule can lead to it")
+def event_template(usage: Usage, shards: int | None) -> Json:
+    """The queue of each process, or the only one; and the rule, for every region of every account
+    that is scanned. Raises: NotInUse."""
+    queues = queues_of(usage, shards)
+    region, account_id = next(iter(queues.values())).split(":")[3:5]
     bus = f"arn:{usage.hub.partition}:events:{region}:{account_id}:event-bus/default"
+    rules = _rules_of(queues)
     return template(
         "Changes of ElastiCache on their way to cachemuster. Deploy to every scanned region of "
-        "every scanned account, and to the region of the queue.",
+        "every scanned account, and to the region of the queue, which is made there.",
         parameters={"OrganizationId": _ORGANIZATION_ID} if usage.organizations else {},
-        Conditions={
-            "AtQueue": {
-                "Fn::And": [
-                    {"Fn::Equals": [{"Ref": "AWS::AccountId"}, account_id]},
-                    {"Fn::Equals": [{"Ref": "AWS::Region"}, region]},
-                ]
-            },
-            "Elsewhere": {"Fn::Not": [{"Condition": "AtQueue"}]},
-        },
+        Conditions=_conditions(account_id, region),
         resources={
             "Forwarding": _forwarding(usage, bus),
-            "Delivery": {**_rule(usage, {"Id": "queue", "Arn": queue}), "Condition": "AtQueue"},
             "ForwardingRole": _forwarding_role(bus),
-            "QueuePolicy": _queue_policy(queue, events.queue_url),
+            **_deliveries(usage, queues, rules),
+            **queue_resources(usage, queues, rules),
             "BusPolicy": _bus_policy(usage, bus),
         },
     )
 
 
-def _rule(usage: Usage, target: Json) -> Json:
+def _conditions(account_id: str, region: str) -> Json:
+    return {
+        AT_QUEUE: {
+            "Fn::And": [
+                {"Fn::Equals": [{"Ref": "AWS::AccountId"}, account_id]},
+                {"Fn::Equals": [{"Ref": "AWS::Region"}, region]},
+            ]
+        },
+        "Elsewhere": {"Fn::Not": [{"Condition": AT_QUEUE}]},
+    }
+
+
+def _rules_of(queues: Iterable[str]) -> Mapping[str, str]:
+    """The rule that leads to each queue, by the queue's number. More queues keep the names of the
+    rules that are there."""
+    turns = ((number, place // _MOST_TARGETS) for place, number in enumerate(queues))
+    return {number: f"Delivery{turn + 1 if turn else ''}" for number, turn in turns}
+
+
+def _deliveries(usage: Usage, queues: Mapping[str, str], rules: Mapping[str, str]) -> Json:
+    """The rules that lead to the queues: each process hears of everything, and passes over what is
+    not its own."""
+    targets: dict[str, list[Json]] = {}
+    for number, arn in queues.items():
+        targets.setdefault(rules[number], []).append({"Id": f"queue{number}", "Arn": arn})
+    return {
+        name: {**_rule(usage, *of_rule), "Condition": AT_QUEUE} for name, of_rule in targets.items()
+    }
+
+
+def _rule(usage: Usage, *targets: Json) -> Json:
     return {
         "Type": "AWS::Events::Rule",
         "Properties": {
             "Description": "Changes of ElastiCache, for cachemuster",
             "EventPattern": event_pattern(usage),
             "State": "ENABLED",
-            "Targets": [target],
+            "Targets": list(targets),
         },
     }
 
@@ -133,25 +157,6 @@ def _forwarding_role(bus: str) -> Json:
     }
 
 
-def _queue_policy(queue: str, queue_url: str) -> Json:
-    statement = {
-        "Sid": "cachemuster",
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": queue,
-        "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["Delivery", "Arn"]}}},
-    }
-    return {
-        "Type": "AWS::SQS::QueuePolicy",
-        "Condition": "AtQueue",
-        "Properties": {
-            "Queues": [queue_url],
-            "PolicyDocument": {"Version": VERSION, "Statement": [statement]},
-        },
-    }
-
-
 def _bus_policy(usage: Usage, bus: str) -> Json:
     """Who may pass events on. Of an organization the accounts are not known here, so its role
     names them."""
@@ -170,6 +175,6 @@ def _bus_policy(usage: Usage, bus: str) -> Json:
         }
     return {
         "Type": "AWS::Events::EventBusPolicy",
-        "Condition": "AtQueue",
+        "Condition": AT_QUEUE,
         "Properties": {"StatementId": "cachemuster", "Statement": statement},
     }

@@ -24,6 +24,8 @@ class Asked:
     """None: for all accounts."""
     matcher: str | None = None
     """Whose connect role; None: the only one."""
+    shards: int | None = None
+    """How many processes there are, each with its queue; None: one queue."""
 
 
 Made = Json | tuple[Json, ...]
@@ -79,9 +81,9 @@ KINDS: Final[Mapping[str, Kind]] = {
         lambda asked: connect_template(asked.usage, connection_of(asked.usage, asked.matcher)),
     ),
     "event-rule": Kind(
-        "event pattern; as CloudFormation, the rule with its way",
+        "event pattern; as CloudFormation, queue and rule",
         lambda asked: event_pattern(asked.usage),
-        lambda asked: event_template(asked.usage),
+        lambda asked: event_template(asked.usage, asked.shards),
     ),
     "teleport-bot-role": Kind(
         "role of the bot that registers databases",

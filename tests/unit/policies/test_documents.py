@@ -292,6 +292,10 @@ def test_templates_pass_cfn_lint(tmp_path: Path) -> None:
         if each.stack is not None
     }
     assert len(templates) == 8
+    stack = KINDS["event-rule"].stack
+    assert stack is not None
+    sharded = usage(aws=aws(), service={"events": {"queue_url": f"{QUEUE}-{{shard}}"}})
+    templates["seven-queues"] = stack(Asked(sharded, shards=7))
     run = cfn_lint(tmp_path, **templates)
     assert run.returncode == 0, run.stdout + run.stderr
 

@@ -1,0 +1,135 @@
+"""The queues that change events arrive in, as CloudFormation makes them.
+
+Source: Amazon SQS developer guide on visibility timeout and dead-letter queues; reference
+aws-elasticache §1.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+from discovery.config.service import SHARD, Events, queue_for
+from discovery.enrollment.shard import Shard
+from discovery.policies.aws import queue_arn
+from discovery.policies.document import VERSION, Json
+from discovery.policies.usage import NotInUse, Usage
+
+AT_QUEUE: Final = "AtQueue"
+"""The condition that holds where the queues are."""
+
+_SHORTEST_HIDING: Final = timedelta(minutes=5)
+"""A message that is in hand stays hidden while a sweep is ahead of its scan."""
+_KEPT: Final = timedelta(hours=4)
+"""An older one tells nothing that a sweep has not seen."""
+_KEPT_DEAD: Final = timedelta(days=14)
+"""The longest that SQS keeps anything."""
+_COUNT_IS_MISSING: Final = (
+    f"Each process has its own queue, because of {SHARD} in service.events.queue_url: say with "
+    "--shards how many there are"
+)
+_NUMBER_IS_MISSING: Final = (
+    f"There is one queue for all: write {SHARD} into service.events.queue_url, where the number of "
+    "a process is to stand"
+)
+
+_LONGEST_NAME: Final = 80
+_MOST_RECEIVED: Final = 20
+"""The service gives up sooner and says so; what comes this far, it died of."""
+
+
+def queues_of(usage: Usage, shards: int | None) -> Mapping[str, str]:
+    """The ARN of the queue by the number of its process; the number of the only one, when `shards`
+    is None, is empty. Raises: NotInUse."""
+    url = events_of(usage).queue_url
+    if url.endswith(".fifo"):
+        raise NotInUse("The queue's name ends in .fifo: order is of no use here, and costs speed")
+    if (SHARD in url) != (shards is not None):
+        raise NotInUse(_COUNT_IS_MISSING if shards is None else _NUMBER_IS_MISSING)
+    parts = [None] if shards is None else [Shard(index, shards) for index in range(shards)]
+    queues = {
+        "" if part is None else str(part.index): queue_arn(
+            queue_for(url, part), usage.hub.partition
+        )
+        for part in parts
+    }
+    if any(arn.split(":")[3] == "*" for arn in queues.values()):
+        raise NotInUse("The queue's URL names no region of AWS, so no rule can lead to it")
+    return queues
+
+
+def events_of(usage: Usage) -> Events:
+    """The configured events. Raises: NotInUse."""
+    events = usage.config.service.events
+    if events is None:
+        raise NotInUse("No queue is configured to pass events on to: set service.events.queue_url")
+    return events
+
+
+def queue_resources(usage: Usage, queues: Mapping[str, str], rules: Mapping[str, str]) -> Json:
+    """The queues, where their poison ends up, and who may send to each: its rule, by the name that
+    `rules` has for its number."""
+    resources: Json = {"DeadLetters": _dead_letters(usage)}
+    for number, arn in queues.items():
+        resources[f"Queue{number}"] = _queue(usage, arn)
+        resources[f"QueuePolicy{number}"] = _policy(f"Queue{number}", arn, rules[number])
+    return resources
+
+
+def _queue(usage: Usage, arn: str) -> Json:
+    dead_letters = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+    return {
+        "Type": "AWS::SQS::Queue",
+        "Condition": AT_QUEUE,
+        "Properties": {
+            "QueueName": arn.rpartition(":")[2],
+            "SqsManagedSseEnabled": True,
+            "ReceiveMessageWaitTimeSeconds": 20,
+            "VisibilityTimeout": int(hiding(usage).total_seconds()),
+            "MessageRetentionPeriod": int(_KEPT.total_seconds()),
+            "RedrivePolicy": {
+                "deadLetterTargetArn": dead_letters,
+                "maxReceiveCount": _MOST_RECEIVED,
+            },
+        },
+    }
+
+
+def hiding(usage: Usage) -> timedelta:
+    """How long a received message stays hidden: while it waits for others and its scope is
+    scanned, twice over, because another scan may be ahead."""
+    return max(2 * (events_of(usage).debounce + usage.config.aws.scope_timeout), _SHORTEST_HIDING)
+
+
+def _dead_letters(usage: Usage) -> Json:
+    name = events_of(usage).queue_url.rpartition("/")[2]
+    dead = name.replace(SHARD, "dead") if SHARD in name else f"{name[: _LONGEST_NAME - 5]}-dead"
+    return {
+        "Type": "AWS::SQS::Queue",
+        "Condition": AT_QUEUE,
+        "Properties": {
+            "QueueName": dead[:_LONGEST_NAME],
+            "SqsManagedSseEnabled": True,
+            "MessageRetentionPeriod": int(_KEPT_DEAD.total_seconds()),
+        },
+    }
+
+
+def _policy(queue: str, arn: str, rule: str) -> Json:
+    statement = {
+        "Sid": "cachemuster",
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [rule, "Arn"]}}},
+    }
+    return {
+        "Type": "AWS::SQS::QueuePolicy",
+        "Condition": AT_QUEUE,
+        "Properties": {
+            "Queues": [{"Ref": queue}],
+            "PolicyDocument": {"Version": VERSION, "Statement": [statement]},
+        },
+    }
