@@ -28,6 +28,9 @@ EXTERNAL_ID = "demo-external-id"
 _ACCESS_KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 _SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # noqa: S105
 
+QUEUE = "cachemuster"
+"""The queue in which the hub is told of changes, in the agent's own region."""
+
 _AGE = timedelta(days=90)
 """How long ago the caches were made."""
 
@@ -64,6 +67,14 @@ def environment(demo: Demo, url: str) -> Mapping[str, str]:
         "AWS_REGION": demo.home,
         "AWS_DEFAULT_REGION": demo.home,  # what boto3 and the first AWS CLI read instead
     }
+
+
+def tell_changes(demo: Demo, url: str) -> str:
+    """The URL of the hub's queue, which gets every change event from now on."""
+    hub = demo.key.account_id
+    queue = demo.world.account(hub).region(demo.home).add_queue(QUEUE)
+    demo.world.events.deliver_to(queue)
+    return f"{url}/{hub}/{queue.name}"
 
 
 def _furnish_hub(hub: Account) -> None:

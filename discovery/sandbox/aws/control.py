@@ -72,6 +72,7 @@ class Controls:
                     "caches": {cache.name: cache.status for cache in region.caches.values()},
                     "users": [user.id for user in region.users.values()],
                     "user_groups": [group.id for group in region.groups.values()],
+                    "queues": {name: len(queue) for name, queue in region.queues.items()},
                 }
             accounts[account.id] = {
                 "enabled_regions": sorted(account.enabled),

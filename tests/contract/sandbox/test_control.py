@@ -104,6 +104,7 @@ def test_state_and_calls(cloud: Cloud) -> None:
         "caches": {"orders": "available"},
         "users": ["default"],
         "user_groups": [],
+        "queues": {},
     }
     _, calls = send(cloud, "GET", "calls")
     [call] = calls["calls"]

@@ -1,6 +1,7 @@
 """The sandbox alone: variables on stdout, a cloud behind them."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -10,7 +11,9 @@ from pathlib import Path
 import boto3
 import pytest
 
+from discovery.aws.events import Change, read_message
 from discovery.cli.app import run
+from discovery.config.service import Events
 from tests.unit.cli.rig import SCRIPT, bare_environment
 
 
@@ -52,6 +55,29 @@ def test_an_unmodified_sdk_talks_to_it(
     ]
     client.close()
     assert names == ["sessions"]
+
+
+def test_a_queue_tells_of_what_changes(
+    sandbox: "subprocess.Popen[str]", monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in variables(sandbox).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    assert sandbox.stderr is not None
+    url = re.search(r"in the queue (\S+):", sandbox.stderr.readline())
+    assert url is not None
+    Events(queue_url=url[1])  # a configuration takes it
+    elasticache, sqs = (
+        boto3.Session(region_name="eu-central-1").client(each) for each in ("elasticache", "sqs")
+    )
+    elasticache.delete_serverless_cache(ServerlessCacheName="sessions")
+    asked = {"QueueUrl": url[1], "MaxNumberOfMessages": 10, "WaitTimeSeconds": 5}
+    found = [read_message(each["Body"]) for each in sqs.receive_message(**asked)["Messages"]]
+    elasticache.close()
+    sqs.close()
+    assert [each.what for each in found if isinstance(each, Change)] == ["cache"] * len(found)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
