@@ -180,8 +180,7 @@ def _item_by_hand(item: Item, report: HandoverReport) -> str | None:
 
 
 def _title(report: HandoverReport) -> Any:
-    place = visible(f"group {report.group}, {report.control_plane}")
-    return heading(f"cachemuster {report.verb}", place)
+    return heading(f"cachemuster {report.verb}", f"group {report.group}, {report.control_plane}")
 
 
 def _print_planned(item: Item, console: Console, *, limit: int | None) -> None:

@@ -12,7 +12,6 @@ from rich.text import Text
 from discovery.codes import ScopeStatus
 from discovery.enrollment.ownership import parse_cache_arn
 from discovery.model import Arn
-from discovery.reports.hostile import visible
 from discovery.reports.sentence import clock_time, counted
 from discovery.reports.status import Status
 from discovery.reports.style import (
@@ -62,7 +61,7 @@ def _owner(arn: Arn) -> str:
 
 
 def _print_head(status: Status, console: Console) -> None:
-    console.print(heading("cachemuster status", visible(str(status.path))))
+    console.print(heading("cachemuster status", str(status.path)))
     identity, last = status.memory.identity, status.memory.last_sweep
     if identity is not None:
         simulated = ", a simulated AWS" if identity.endpoint_override else ""

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from discovery.codes import Action, ScopeStatus, Severity
-from discovery.reports.hostile import shortened
+from discovery.reports.hostile import shortened, visible
 
 SIGNS: Final = {
     Action.CREATE: "+",
@@ -106,5 +106,6 @@ def columns(*widths: int | None) -> Table:
 
 
 def heading(text: str, remark: str = "") -> Text:
-    """The title of a section, with a quiet remark behind it."""
-    return Text.assemble((text, "bold"), (f"  {remark}" if remark else "", "dim"))
+    """The title of a section, with a quiet remark behind it, both made safe to print."""
+    quiet = f"  {visible(remark)}" if remark else ""
+    return Text.assemble((visible(text), "bold"), (quiet, "dim"))
