@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -67,6 +68,17 @@ def with_only(function: _Function) -> _Function:
     return _ONLY(function)
 
 
+def with_shard(function: _Function) -> _Function:
+    """`--shard`, as the parameter `part`."""
+    return click.option(
+        "--shard",
+        "part",
+        type=shard,
+        metavar="I/N",
+        help="Part I of N, counted from 0; ordinal/N takes I from the host's name.",
+    )(function)
+
+
 def with_lock_timeout(function: _Function) -> _Function:
     """`--lock-timeout`, as a timedelta."""
     return click.option(
@@ -91,9 +103,9 @@ def scope(text: str) -> Scope:
 
 
 def shard(text: str) -> Shard:
-    """I/N, counted from 0."""
+    """I/N, counted from 0; `ordinal/N` takes I from the end of this host's name."""
     try:
-        return parse_shard(text)
+        return parse_shard(text, socket.gethostname())
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 

@@ -13,7 +13,7 @@ import click
 from discovery.cli.clock import utc_now
 from discovery.cli.edges import serving
 from discovery.cli.interruption import Interruption, attended
-from discovery.cli.options import common, shard, with_common
+from discovery.cli.options import common, with_common, with_shard
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import say
 from discovery.config.load import load_config
@@ -30,7 +30,7 @@ from state.lock import service_lock, this_process
 
 
 @click.command(name="run", short_help="Keep the list equal, for as long as it runs.")
-@click.option("--shard", "part", type=shard, metavar="I/N", help="Part I of N, counted from 0.")
+@with_shard
 @with_common
 def command(part: Shard | None) -> Exit:
     """The long-running service: a sweep at each interval, re-scans within seconds of change events,

@@ -13,11 +13,11 @@ from discovery.cli.options import (
     checksum,
     common,
     duration,
-    shard,
     with_common,
     with_lock_timeout,
     with_only,
     with_report,
+    with_shard,
 )
 from discovery.cli.output import destination
 from discovery.cli.progress import progress
@@ -51,7 +51,7 @@ from discovery.reports.view import View
 )
 @click.option("--prune", is_flag=True, help="Remove what is out of configuration, too.")
 @click.option("--rebind-state", is_flag=True, help="Use state that belongs to another setup.")
-@click.option("--shard", "part", type=shard, metavar="I/N", help="Part I of N, counted from 0.")
+@with_shard
 @with_lock_timeout
 @click.option(
     "--progress",

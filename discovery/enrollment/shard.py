@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from discovery.model import AccountId
 
-_SHARD = re.compile(r"(?P<index>[0-9]{1,6})/(?P<count>[0-9]{1,6})")
+_SHARD = re.compile(r"(?P<index>[0-9]{1,3}|ordinal)/(?P<count>[0-9]{1,3})")
+_ORDINAL = re.compile(r".*-(?P<ordinal>[0-9]{1,6})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +40,47 @@ class Shard:
 
     def owns(self, account_id: AccountId) -> bool:
         """True when this part looks after the account."""
-        highest = max(range(self.count), key=lambda index: _weight(index, account_id))
-        return highest == self.index
+        return _owner(account_id, self.count) == self.index
 
 
-def parse_shard(text: str) -> Shard:
-    """The shard written as `I/N`.
+def parse_shard(text: str, host: str) -> Shard:
+    """The shard written as `I/N`, or as `ordinal/N`: then `host`, the name of this machine, ends
+    in I, as those of the pods of a Kubernetes StatefulSet do (cachemuster-0, cachemuster-1 …).
 
     Raises: ValueError with a sentence for the person who wrote it.
     """
     match = _SHARD.fullmatch(text)
     if match is None:
-        raise ValueError("a shard is written I/N, such as 0/3, 1/3 and 2/3 for three parts")
-    return Shard(int(match["index"]), int(match["count"]))
+        raise ValueError(
+            "a shard is written I/N, such as 0/3, 1/3 and 2/3 for three parts, or ordinal/N in a "
+            "StatefulSet"
+        )
+    count = int(match["count"])
+    if match["index"] != "ordinal":
+        return Shard(int(match["index"]), count)
+    index = _ordinal_of(host)
+    try:
+        return Shard(index, count)
+    except ValueError as error:
+        raise ValueError(
+            f"host {host} has number {index}, and {error}; N is the number of replicas"
+        ) from error
+
+
+def _ordinal_of(host: str) -> int:
+    match = _ORDINAL.fullmatch(host.partition(".")[0])
+    if match is None:
+        raise ValueError(
+            f"the name of host {host} does not end in a hyphen and a number, so ordinal/N is no "
+            "shard here: it is for the pods of a StatefulSet. Write I/N"
+        )
+    return int(match["ordinal"])
+
+
+@lru_cache(maxsize=65536)
+def _owner(account_id: AccountId, count: int) -> int:
+    """Asked for every scope and registration, of which an account has many."""
+    return max(range(count), key=lambda index: _weight(index, account_id))
 
 
 def _weight(index: int, account_id: AccountId) -> bytes:

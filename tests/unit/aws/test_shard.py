@@ -36,11 +36,42 @@ def test_shards_are_of_similar_size() -> None:
     assert min(sizes) > 900
 
 
-@pytest.mark.parametrize("text", ["", "1", "a/b", "1/0", "3/3", "-1/3", "1/3/5", " 1/3", "1/3\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "1", "a/b", "1/0", "3/3", "-1/3", "1/3/5", " 1/3", "1/3\n", "1/1000", "ordinal/0"],
+)
 def test_what_is_no_shard_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="shard"):
-        parse_shard(text)
+        parse_shard(text, "cachemuster-0")
 
 
 def test_a_shard_reads_as_it_is_written() -> None:
-    assert str(parse_shard("2/5")) == "2/5"
+    assert str(parse_shard("2/5", "anywhere")) == "2/5"
+
+
+@pytest.mark.parametrize(
+    ("host", "index"),
+    [
+        ("cachemuster-0", 0),
+        ("cachemuster-2", 2),
+        ("cache-muster-7-2", 2),
+        ("cachemuster-2.cachemuster.default.svc.cluster.local", 2),
+    ],
+)
+def test_a_pod_of_a_stateful_set_knows_its_shard(host: str, index: int) -> None:
+    assert parse_shard("ordinal/3", host) == Shard(index, 3)
+
+
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("laptop", "the name of host laptop does not end in a hyphen and a number"),
+        ("node7", "does not end in a hyphen and a number"),
+        ("", "does not end in a hyphen and a number"),
+        ("laptop.example-1", "does not end in a hyphen and a number"),
+        ("cachemuster-3", "host cachemuster-3 has number 3, and 3/3 is no shard: .* from 0 to 2"),
+    ],
+)
+def test_a_host_whose_name_gives_no_shard_is_told_why(host: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        parse_shard("ordinal/3", host)
