@@ -11,12 +11,11 @@ from typing import Any, Final
 
 import structlog
 
+from discovery.cli.vendor_logs import set_up_vendor_logs
 from discovery.enrollment.fingerprint import fingerprint
 from discovery.reports.hostile import visible
 
 _SECRET_WORDS: Final = ("external_id", "secret", "token", "password", "credential")
-_VENDORS: Final = ("botocore", "aiobotocore", "aiohttp", "apscheduler", "asyncio", "urllib3")
-"""Libraries whose own remarks are for people who look for a defect (`-vv`)."""
 
 
 class LogFormat(StrEnum):
@@ -45,10 +44,7 @@ def set_up_logs(chosen: LogFormat | None, verbosity: int, *, shows_events: bool 
         logger_factory=_StderrFactory(),
         cache_logger_on_first_use=False,
     )
-    vendor_level = logging.DEBUG if verbosity > 1 else logging.CRITICAL
-    for vendor in _VENDORS:
-        logging.getLogger(vendor).setLevel(vendor_level)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+    set_up_vendor_logs(shows_remarks=verbosity > 1)
 
 
 def harmless(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
@@ -66,7 +62,9 @@ def _harmless(value: Any, key: str) -> Any:
     text = str(value)
     if any(word in key.lower() for word in _SECRET_WORDS):
         return fingerprint(text)
-    return text if key == "exception" else visible(text)
+    if key == "exception":
+        return "\n".join(visible(line) for line in text.split("\n"))
+    return visible(text)
 
 
 def _level(form: LogFormat, verbosity: int, *, shows_events: bool) -> int:

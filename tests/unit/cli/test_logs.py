@@ -1,18 +1,25 @@
 """Log lines are harmless, whatever an event holds."""
 
 import json
+import logging
 from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from discovery.cli.logs import LogFormat, set_up_logs
+from discovery.cli.vendor_logs import Retelling, set_up_vendor_logs
 
 
 @pytest.fixture(autouse=True)
 def _own_logs() -> Iterator[None]:
+    """Libraries are retold, as in a process of its own; afterwards everything is as it was."""
+    root, retelling = logging.getLogger(), Retelling()
+    root.addHandler(retelling)
     yield
+    root.removeHandler(retelling)
     structlog.reset_defaults()
+    set_up_vendor_logs(shows_remarks=False)
 
 
 Captured = pytest.CaptureFixture[str]
@@ -59,3 +66,65 @@ def test_secrets_and_escapes_never_stand_in_a_line(capsys: Captured, form: LogFo
     assert "sha256:" in text
     assert "\x1b[31m" not in text
     assert "\u202e" not in text
+
+
+def test_an_exception_keeps_its_lines_and_none_of_its_escapes(capsys: Captured) -> None:
+    set_up_logs(LogFormat.CONSOLE, 0)
+    try:
+        raise ValueError("\x1b[2Jgone\nand\u202e more")
+    except ValueError as error:
+        structlog.get_logger().error("item.broke", exc_info=error)
+    text = capsys.readouterr().err
+    assert "\x1b[2J" not in text
+    assert "ValueError: \\x1b[2Jgone\nand\\u202e more" in text
+
+
+class TestLibraries:
+    def said(self, capsys: Captured, verbosity: int, library: str, level: int) -> list[str]:
+        """The events that came of one remark of a library."""
+        set_up_logs(LogFormat.JSON, verbosity)
+        logging.getLogger(library).log(level, "Body: %s\x1b", "<SecretAccessKey>open sesame")
+        return capsys.readouterr().err.splitlines()
+
+    def test_a_warning_is_an_event_like_ours(self, capsys: Captured) -> None:
+        (line,) = self.said(capsys, 0, "grpclib", logging.WARNING)
+        event = json.loads(line)
+        assert (event["event"], event["level"]) == ("library.said", "warning")
+        assert event["library"] == "grpclib"
+        assert event["message"].endswith("sesame\\x1b")
+
+    def test_a_job_or_task_that_died_is_told(self, capsys: Captured) -> None:
+        assert self.said(capsys, 0, "apscheduler.executors.default", logging.ERROR)
+        assert not self.said(capsys, 0, "apscheduler.executors.default", logging.WARNING)
+        assert logging.getLogger("asyncio").getEffectiveLevel() == logging.ERROR
+
+    @pytest.mark.parametrize("library", ["botocore.retries.standard", "aiobotocore.credentials"])
+    def test_who_looks_for_a_defect_sees_more(self, capsys: Captured, library: str) -> None:
+        assert not self.said(capsys, 1, library, logging.WARNING)
+        assert self.said(capsys, 2, library, logging.DEBUG)
+
+    @pytest.mark.parametrize(
+        "library",
+        [
+            "botocore.endpoint",
+            "botocore.parsers",
+            "botocore.auth",
+            "botocore.hooks",
+            "botocore.utils",
+            "botocore.anything.new",
+            "aiobotocore.httpsession",
+            "urllib3.connectionpool",
+            "hpack.hpack",
+        ],
+    )
+    @pytest.mark.parametrize("verbosity", [0, 1, 2, 9])
+    def test_requests_and_answers_are_never_told(
+        self, capsys: Captured, library: str, verbosity: int
+    ) -> None:
+        assert self.said(capsys, verbosity, library, logging.DEBUG) == []
+
+    def test_a_record_that_cannot_be_told_stops_nothing(self, capsys: Captured) -> None:
+        set_up_logs(LogFormat.JSON, 0)
+        bad = logging.LogRecord("grpclib", logging.WARNING, "", 0, "%d", ("no number",), None)
+        Retelling().handle(bad)
+        assert "Logging error" in capsys.readouterr().err

@@ -1,0 +1,67 @@
+"""What libraries log, as events like our own: one line each, harmless, JSON where ours are.
+
+The AWS SDK's remarks at debug level hold whole requests and answers, with external ids, session
+keys and session tokens in them (`botocore.endpoint`, `.parsers`, `.auth`, and more with every
+release). So `-vv` shows what is named here, and nothing else of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+import structlog
+
+log = structlog.get_logger()
+
+_QUIET: Final = {
+    "aiobotocore": logging.CRITICAL,
+    "aiohttp": logging.CRITICAL,
+    "apscheduler": logging.ERROR,
+    "asyncio": logging.ERROR,
+    "botocore": logging.CRITICAL,
+    "urllib3": logging.CRITICAL,
+}
+"""Libraries whose remarks are for people who look for a defect (`-vv`), and from which level on
+they are told all the same: an error that ends a task or a job is told nowhere else."""
+
+_TOLD: Final = (
+    "aiobotocore.credentials",
+    "aiobotocore.regions",
+    "apscheduler",
+    "asyncio",
+    "botocore.configprovider",
+    "botocore.credentials",
+    "botocore.regions",
+    "botocore.retries",
+    "botocore.retryhandler",
+)
+"""What `-vv` shows: where credentials, regions and endpoints come from, what is tried again."""
+
+
+def set_up_vendor_logs(*, shows_remarks: bool) -> None:
+    """Warnings of libraries are events, but for those that are quiet; with `shows_remarks` also
+    what is told of the quiet ones."""
+    levels = {**dict.fromkeys(_TOLD, logging.NOTSET), **_QUIET}
+    if shows_remarks:
+        levels |= dict.fromkeys(_TOLD, logging.DEBUG)
+    for library, level in levels.items():
+        logging.getLogger(library).setLevel(level)
+    logging.basicConfig(handlers=[Retelling()], level=logging.WARNING)
+
+
+class Retelling(logging.Handler):
+    """Tells a library's record as an event."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            level = min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)
+            log.log(
+                level,
+                "library.said",
+                library=record.name,
+                message=record.getMessage(),
+                exc_info=record.exc_info or None,
+            )
+        except Exception:
+            self.handleError(record)
