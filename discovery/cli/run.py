@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from importlib import metadata
@@ -12,7 +13,7 @@ import click
 
 from discovery.cli.clock import utc_now
 from discovery.cli.edges import serving
-from discovery.cli.interruption import Interruption, attended
+from discovery.cli.interruption import Interrupted, Interruption, attended
 from discovery.cli.options import common, with_common, with_shard
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import say
@@ -53,10 +54,10 @@ def command(part: Shard | None) -> Exit:
     path = configuration_path(common(shows_events=True))
 
     async def errand(interruption: Interruption) -> None:
-        interruption.in_sweep = True
         await _serve(path, part, interruption)
 
-    attended(errand)
+    with contextlib.suppress(Interrupted):  # told to stop before it had started
+        attended(errand)
     return Exit.DONE
 
 
@@ -85,4 +86,5 @@ async def _serve(path: Path, part: Shard | None, interruption: Interruption) -> 
             stop=interruption.stop,
             reload=reload,
         )
+        interruption.in_sweep = True
         await agent.run()

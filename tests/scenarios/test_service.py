@@ -88,6 +88,13 @@ def test_stopped_in_the_scan_it_ends_soon_and_forgets_nothing(served: Tale) -> N
     assert served.sweep().document["summary"]["create"] == 1
 
 
+def test_stopped_before_it_has_started_it_ends_with_0(served: Tale) -> None:
+    served.fault(Effect.LATENCY, service="sts", delay_s=60)
+    with living(served) as service:
+        until(lambda: served.aws.calls.of("GetCallerIdentity"))
+        assert service.ended() == 0
+
+
 def test_a_second_signal_ends_it_at_once(served: Tale) -> None:
     with living(served) as service:
         swept(service)
