@@ -1,0 +1,249 @@
+"""No secret stands in a document, a page, the log, or state, whatever a command is asked to show.
+
+Everything is run at `-vv`. The exceptions are two and deliberate: `export` prints the external id
+of a connect role, because `tctl` has to be given it, and the control plane holds it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import re
+import secrets
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+from urllib.parse import quote
+
+import pytest
+
+from discovery.config.secrets import Secret
+from discovery.policies.kinds import KINDS
+from discovery.sandbox.teleport.cluster import Cluster
+from discovery.sandbox.teleport.deeds import Edit
+from discovery.sandbox.teleport.identity import Identity
+from discovery.sandbox.teleport.roles import EDITOR, Role, fenced_bot
+from discovery.sandbox.teleport.server import SimulatedTeleport
+from tests.scenarios.living import living
+from tests.scenarios.tale import FRANKFURT, HUB, MEMBER, Tale
+from tests.unit.cli.rig import Run
+
+GIVEN = {"identity", "operator", "connect-external-id", "web-ca.pem"}
+"""Files that hold secrets because somebody put them there."""
+EVERYTHING = Role.of("everything", db_labels={"*": "*"}, rules={"db": ["*"]})
+
+
+def new_external_id() -> str:
+    """One with characters that every encoding treats in its own way."""
+    return f"eid+{secrets.token_hex(12)}/=,.@:-"
+
+
+@dataclass
+class Hunt:
+    """What is looked for, in all the ways in which it may be written."""
+
+    secrets: dict[str, str]
+
+    def within(self, text: str | bytes) -> set[str]:
+        """The names of those secrets that stand in the text."""
+        found = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+        return {
+            name
+            for name, secret in self.secrets.items()
+            if any(form in found for form in _forms(secret))
+        }
+
+
+def _forms(secret: str) -> Iterator[bytes]:
+    yield secret.encode()
+    yield quote(secret, safe="").encode()
+    yield base64.b64encode(secret.encode()).rstrip(b"=")
+    yield secret.encode().hex().encode()
+
+
+def private_key(identity: Identity) -> Iterator[str]:
+    """The lines of the private key in an identity file."""
+    (body,) = re.findall(r"BEGIN [A-Z ]*PRIVATE KEY-----\n(.*?)-----END", identity.text, re.DOTALL)
+    yield from (line for line in body.splitlines() if len(line) >= 32)
+
+
+@dataclass
+class Stage:
+    """A fleet whose every part has a secret."""
+
+    tale: Tale
+    cluster: Cluster
+    member_id: str
+    connect_id: str
+    identities: list[Identity]
+
+    def issued(self, file: str, user: str, *roles: str | Role) -> None:
+        identity = self.cluster.issue(user, *roles)
+        identity.write(self.tale.directory / file)
+        self.identities.append(identity)
+
+    @property
+    def hunt(self) -> Hunt:
+        """Every secret there has been until now."""
+        world = self.tale.aws.world
+        wanted = {"external id of the member": self.member_id, "connect": self.connect_id}
+        for key in world.keys._keys.values():
+            wanted[f"secret key of {key.access_key_id}"] = key.secret
+            if key.token is not None:
+                wanted[f"session token of {key.access_key_id}"] = key.token
+        for number, identity in enumerate(self.identities):
+            lines = enumerate(private_key(identity))
+            wanted |= {f"private key {number}, line {at}": line for at, line in lines}
+        return Hunt(wanted)
+
+    def run(self, *arguments: str, **environment: str) -> Run:
+        """One command at `-vv`, with logs as in a process of its own."""
+        with patch.object(logging.getLogger(), "handlers", []):
+            run = self.tale.rig.run("-vv", *arguments, **self.tale.environment | environment)
+        assert "Traceback" not in run.err, run
+        return run
+
+    def left_behind(self) -> Mapping[str, bytes]:
+        """Every file that is there now and was not put there."""
+        return {
+            name: content
+            for name, content in self.tale.files().items()
+            if Path(name).name not in GIVEN
+        }
+
+
+@contextmanager
+def stage(tale: Tale, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    member = tale.aws.world.account(MEMBER, regions=(FRANKFURT,))
+    made = Stage(tale, Cluster(), new_external_id(), new_external_id(), [])
+    role = member.add_role("cachemuster", trusted=[HUB], external_id=made.member_id)
+    tale.environment["MEMBER_EXTERNAL_ID"] = made.member_id
+    file = tale.directory / "connect-external-id"
+    file.write_text(made.connect_id, "utf-8")
+    tale.cache("orders", tags={"env": "prod"}, group="people")
+    tale.cache("far", account=MEMBER)
+    made.issued("identity", "bot-cachemuster", fenced_bot("prod"))
+    made.issued("operator", "alice", EDITOR.name, EVERYTHING)
+    with SimulatedTeleport(made.cluster).serve_in_thread() as at:
+        web_ca = made.cluster.write_web_ca(tale.directory / "web-ca.pem")
+        tale.rig.environment["SSL_CERT_FILE"] = str(web_ca)
+        tale.configure(
+            aws={
+                "regions": [FRANKFURT],
+                "accounts": [
+                    {"id": HUB},
+                    {"id": MEMBER, "role_arn": role.arn, "external_id": "env:MEMBER_EXTERNAL_ID"},
+                ],
+            },
+            matchers=[
+                {
+                    "name": "all",
+                    "connect": {
+                        "assume_role_arn": "arn:{partition}:iam::{account_id}:role/connect",
+                        "external_id": f"file:{file}",
+                    },
+                }
+            ],
+            control_plane={
+                "kind": "teleport",
+                "address": at.proxy,
+                "identity_file": "./identity",
+            },
+            service={"interval": "1h", "jitter": "0s", "listen": "127.0.0.1:0"},
+        )
+        yield made
+
+
+def name_of(cache: str, account: str = HUB) -> str:
+    return f"{cache}-elasticache-serverless-{FRANKFURT}-{account}"
+
+
+def test_the_hunt_finds_what_it_is_after(tale: Tale, monkeypatch: pytest.MonkeyPatch) -> None:
+    with stage(tale, monkeypatch) as told:
+        told.run("sweep")
+        hunt = told.hunt
+    assert len([name for name in hunt.secrets if name.startswith("session token")]) == 1
+    assert hunt.within((tale.directory / "identity").read_bytes()) == {
+        name for name in hunt.secrets if name.startswith("private key 0")
+    }
+    for secret in (told.member_id, told.connect_id):
+        shown = (secret, quote(secret, safe=""), json.dumps({"id": secret}), secret.encode().hex())
+        assert all(hunt.within(text) for text in shown)
+        assert not hunt.within(str(Secret(secret)))
+
+
+def test_no_command_shows_a_secret(tale: Tale, monkeypatch: pytest.MonkeyPatch) -> None:
+    with stage(tale, monkeypatch) as told:
+        runs = {" ".join(words): told.run(*words) for words in commands()}
+        runs |= troubles(told)
+        hunt = told.hunt
+    assert {words for words, run in runs.items() if run.code not in (0, 1, 3, 5, 64, 78)} == set()
+    for words, run in runs.items():
+        shown = hunt.within(run.out) | hunt.within(run.err)
+        assert not shown or (words.startswith("export") and hunt.within(run.err) == set()), words
+    assert hunt.within(runs["export"].out) == {"connect"}
+    assert "sha256:" in runs["sweep --format json"].out
+    assert runs["sweep --format json"].document["summary"]["create"] == 2
+    assert {name for name, content in told.left_behind().items() if hunt.within(content)} == set()
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    yield from (("config", "check"), ("config", "schema"))
+    for form in ("table", "json", "markdown", "html"):
+        yield ("audit", "--format", form, "-o", f"audit.{form}")
+    yield ("sweep", "--format", "json")
+    yield ("--log-format", "console", "sweep")
+    for form in ("table", "json"):
+        yield from ((each, "--format", form) for each in ("status", "history", "doctor"))
+        yield ("explain", "orders", "--format", form)
+    for kind in KINDS:
+        yield ("policies", kind)
+    yield from (("export",), ("export", "--registered"))
+    yield ("token", "orders", "app", "--region", FRANKFURT)
+    yield ("release", name_of("orders"), "--yes", "--identity-file", "operator")
+    yield ("adopt", name_of("orders"), "--yes", "--identity-file", "operator", "--format", "json")
+    yield from (("pause", "--for", "1h"), ("resume",))
+
+
+def troubles(told: Stage) -> dict[str, Run]:
+    """What commands say when secrets are wrong, missing, exchanged or half written."""
+    directory = told.tale.directory
+    runs = {"wrong id": told.run("sweep", MEMBER_EXTERNAL_ID=new_external_id())}
+    assert "ASSUME_ROLE_DENIED" in runs["wrong id"].out
+    runs["no id"] = told.run("audit", MEMBER_EXTERNAL_ID="")
+    runs["an id that is none"] = told.run("audit", MEMBER_EXTERNAL_ID=f"{told.member_id} \n")
+    (directory / "connect-external-id").write_text(new_external_id(), "utf-8")
+    runs["another id"] = told.run("sweep", "--format", "json")
+    assert "/spec/aws/external_id" in runs["another id"].out
+    (directory / "connect-external-id").write_text(told.connect_id, "utf-8")
+    Edit(labels={"by": "hand"}).do(told.cluster, name_of("orders"))
+    runs["drift"] = told.run("sweep", "--format", "json")
+    whole = (directory / "identity").read_text("utf-8")
+    for share in (2, 10):
+        (directory / "identity").write_text(whole[: len(whole) // share], "utf-8")
+        runs[f"identity cut at 1/{share}"] = told.run("audit")
+    (directory / "identity").write_text(whole.replace("-----END", "---END", 1), "utf-8")
+    runs["identity broken"] = told.run("doctor")
+    (directory / "identity").write_text(whole, "utf-8")
+    return runs
+
+
+def test_the_service_shows_no_secret(tale: Tale, monkeypatch: pytest.MonkeyPatch) -> None:
+    with stage(tale, monkeypatch) as told:
+        with living(tale, "-vv") as service:
+            service.until("sweep.finished", kind="sweep")
+            assert service.named("item.applied", account_id=MEMBER, region=FRANKFURT, reason="NEW")
+            pages = [service.get(page)[1] for page in ("/metrics", "/healthz", "/readyz", "/")]
+            told.issued("identity", "bot-cachemuster", fenced_bot("prod"))
+            service.send(signal.SIGHUP)
+            service.until("configuration.reloaded")
+            assert service.ended() == 0
+        hunt = told.hunt
+    assert "cachemuster_changes_total" in pages[0]
+    assert service.named("library.said"), "-vv tells what the libraries say"
+    assert {page for page in pages if hunt.within(page)} == set()
+    assert {name for name, content in told.left_behind().items() if hunt.within(content)} == set()
