@@ -65,6 +65,14 @@ class Queue:
         found = (_message(entry) for entry in answer.get("Messages") or ())
         return tuple(message for message in found if message is not None)
 
+    async def peek(self) -> None:
+        """It may be received from. A message that is there was received once more, and is left
+        for others to receive.
+
+        Raises: AwsFault
+        """
+        await self._call(RECEIVE, MaxNumberOfMessages=1, VisibilityTimeout=0, WaitTimeSeconds=0)
+
     async def delete(self, messages: Iterable[Message]) -> tuple[Message, ...]:
         """The messages are gone from the queue, but for those returned.
 

@@ -13,7 +13,7 @@ from discovery.aws.accounts import Identity
 from discovery.aws.cloud import default_region, open_cloud
 from discovery.aws.faults import AwsFault
 from discovery.cli.clock import utc_now
-from discovery.cli.options import common, with_common, with_only, with_report
+from discovery.cli.options import common, with_common, with_only, with_report, with_shard
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import say
@@ -24,7 +24,9 @@ from discovery.config.partitions import partition_problems
 from discovery.config.secrets import Secret, SecretError, resolve_external_id
 from discovery.doctor.aws import examine_aws
 from discovery.doctor.control_plane import examine_registry, examine_teleport
+from discovery.doctor.queue import examine_queue
 from discovery.doctor.state import examine_state, remembered
+from discovery.enrollment.shard import Shard
 from discovery.enrollment.targets import Part
 from discovery.model import Scope
 from discovery.policies.usage import Hub, Usage
@@ -42,14 +44,16 @@ from discovery.reports.formats import Format
 
 @click.command(name="doctor", short_help="Find out what is missing, and how to grant it.")
 @with_only
+@with_shard
 @with_report
 @with_common
-def command(only: tuple[Scope, ...], form: str, output: Path | None) -> Exit:
+def command(only: tuple[Scope, ...], part: Shard | None, form: str, output: Path | None) -> Exit:
     """Try everything that a sweep needs, and say what is missing and how to grant it.
 
     Credentials, every role, every permission in every region by a call that only reads, the
-    organization, this machine's clock, the control plane by writes to a name that nobody has, the
-    state file. Nothing is made, changed or removed, and no lock is needed.
+    organization, this machine's clock, the queue of change events, the control plane by writes to
+    a name that nobody has, the state file. Nothing is made, changed or removed, and no lock is
+    needed.
 
     \b
     Examples:
@@ -64,7 +68,7 @@ def command(only: tuple[Scope, ...], form: str, output: Path | None) -> Exit:
     path = configuration_path(shared)
     config = load_config(path)
     with destination(output) as place:
-        checks = asyncio.run(_checks(config, path, Part(only=only)))
+        checks = asyncio.run(_checks(config, path, Part(only=only, shard=part)))
         if form == Format.JSON:
             place.write(lambda stream: write_checkup_document(checks, stream))
             say(checkup_sentence(checks))
@@ -86,7 +90,7 @@ async def _checks(config: Config, path: Path, part: Part) -> tuple[Check, ...]:
         registering,
         asyncio.to_thread(examine_state, config, utc_now()),
     )
-    return (*_configuration(config, path), *aws, *_queue(config), *control_plane, *state)
+    return (*_configuration(config, path), *aws, *control_plane, *state)
 
 
 def _configuration(config: Config, path: Path) -> Iterator[Check]:
@@ -109,7 +113,8 @@ async def _aws(config: Config, path: Path, part: Part) -> tuple[Check, ...]:
                 )
             default = default_region(config.aws.profile)
             usage = Usage.of(config, _hub(cloud.identity), default)
-            return await examine_aws(cloud, usage, part)
+            checks = await examine_aws(cloud, usage, part)
+            return (*checks, *await examine_queue(cloud, usage, part.shard))
     except AwsFault as error:
         text = f"{error}. Nothing else of AWS was tried"
         return (_check(Area.CREDENTIALS, "the agent's own", Outcome.FAIL, text),)
@@ -121,13 +126,6 @@ def _hub(identity: Identity) -> Hub:
         return Hub.of(identity.arn)
     except ValueError:
         return Hub(identity.arn, identity.partition, identity.account_id)
-
-
-def _queue(config: Config) -> Iterator[Check]:
-    events = config.service.events
-    if events is not None:
-        text = "configured, but this version does not read it: changes are seen by sweeps"
-        yield _check(Area.QUEUE, events.queue_url, Outcome.WARN, text)
 
 
 def _secret(reference: str) -> Secret:

@@ -17,7 +17,7 @@ from discovery.aws.organizations import list_members
 from discovery.aws.regions import read_enabled
 from discovery.codes import ScopeReason
 from discovery.config.aws import Organization
-from discovery.doctor.permissions import Found, try_permissions, within
+from discovery.doctor.permissions import UNDECIDED, Found, try_permissions, within
 from discovery.enrollment.targets import Part
 from discovery.model import AccountId, Region, Scope
 from discovery.policies.kinds import statement_allowing
@@ -31,10 +31,6 @@ WORTH_SAYING: Final = timedelta(seconds=60)
 _ASSUME: Final = "sts:AssumeRole"
 _IDENTITY: Final = "sts:GetCallerIdentity"
 _REGIONS: Final = "ec2:DescribeRegions"
-_UNDECIDED: Final = frozenset(
-    {ScopeReason.THROTTLED, ScopeReason.TIMEOUT, ScopeReason.SERVER_ERROR}
-)
-"""Faults that say nothing about what is allowed."""
 _NAMED: Final = 5
 
 
@@ -221,7 +217,7 @@ class _Examination:
         self, fault: Fault, account_id: str | None, regions: list[Region] | None
     ) -> Outcome:
         """A scope that is configured to be expected to fail is no reason for exit 1."""
-        if fault.reason in _UNDECIDED:
+        if fault.reason in UNDECIDED:
             return Outcome.WARN
         expects = self.cloud.settings.expects_failure
         places: list[Region | None] = [*regions] if regions else [None]

@@ -20,6 +20,9 @@ from discovery.policies.usage import Usage
 ALLOWED_ALL_THE_SAME: Final = frozenset({NO_SUCH_CACHE, "InvalidServerlessCacheStateFault"})
 """Refusals that come after the permission was found to be there."""
 
+UNDECIDED: Final = frozenset({ScopeReason.THROTTLED, ScopeReason.TIMEOUT, ScopeReason.SERVER_ERROR})
+"""Faults that say nothing about what is allowed."""
+
 Read = TypeVar("Read")
 Found = Mapping[str, Fault | None]
 """By action, why it failed; None when it is allowed."""

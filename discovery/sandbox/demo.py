@@ -4,6 +4,7 @@ Three accounts, three regions, nine caches: some ready for a person to log in wi
 one of another kind, one without a user group, and one whose tags are out to break a terminal.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -73,8 +74,20 @@ def tell_changes(demo: Demo, url: str) -> str:
     """The URL of the hub's queue, which gets every change event from now on."""
     hub = demo.key.account_id
     queue = demo.world.account(hub).region(demo.home).add_queue(QUEUE)
+    queue.set_attributes({"VisibilityTimeout": "300", "Policy": json.dumps(_policy(queue.arn))})
     demo.world.events.deliver_to(queue)
     return f"{url}/{hub}/{queue.name}"
+
+
+def _policy(queue_arn: str) -> Mapping[str, object]:
+    """What lets the rules of EventBridge in; nobody judges it here, and `doctor` reads it."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue_arn,
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 def _furnish_hub(hub: Account) -> None:

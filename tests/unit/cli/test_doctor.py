@@ -233,12 +233,15 @@ def test_a_missing_directory(rig: Rig) -> None:
     assert {each["area"] for each in failed(examined(rig, exits=1))} == {"state", "control plane"}
 
 
-def test_a_queue_that_nobody_reads_yet(rig: Rig) -> None:
-    queue = f"https://sqs.{FRANKFURT}.amazonaws.com/{HUB}/cachemuster"
-    service = {"events": {"queue_url": queue}}
+def test_the_queue_of_change_events(rig: Rig) -> None:
+    url = f"{rig.environment['AWS_ENDPOINT_URL']}/{HUB}/changes"
+    service = {"events": {"queue_url": url}}
     aws = {"regions": [FRANKFURT]}
     rig.configure(json.dumps({"version": 1, "group": "trial", "aws": aws, "service": service}))
-    assert outcomes(examined(rig), "queue") == ["warn"]
+    [check] = checks(examined(rig, exits=1), "queue")
+    assert "correct service.events.queue_url" in check["message"]
+    rig.region(FRANKFURT).add_queue("changes")
+    assert outcomes(examined(rig), "queue") == ["ok"] * 5 + ["warn"] * 2, "as SQS makes a queue"
 
 
 def test_a_secret_that_is_not_there(rig: Rig) -> None:

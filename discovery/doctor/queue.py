@@ -1,0 +1,149 @@
+"""The queue of change events: it is there, may be read, and is set up so that no change is lost.
+
+Nothing in it is deleted or hidden. A message that is there is received once more, and left visible.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from discovery.aws.cloud import Cloud
+from discovery.aws.faults import Fault
+from discovery.aws.queue import ATTRIBUTES, DELETE, POSTPONE, RECEIVE, Message, Queue, open_queue
+from discovery.codes import ScopeReason
+from discovery.config.service import SHARD, queue_for
+from discovery.doctor.permissions import UNDECIDED, within
+from discovery.enrollment.shard import Shard
+from discovery.policies.kinds import statement_allowing
+from discovery.policies.queues import hiding
+from discovery.policies.usage import Usage
+from discovery.reports.checkup import Area, Check, Outcome
+from discovery.reports.sentence import counted
+
+_NOBODY: Final = Message("", "cachemuster-doctor", "", 1)
+"""A receipt that SQS gave nobody: to delete or hide it changes nothing, and is denied or not."""
+_SENDERS: Final = ("events.amazonaws.com", "sns.amazonaws.com")
+_SENDS: Final = ("*", "sqs:*", "sqs:sendmessage")
+_KEY_OF_AWS: Final = "alias/aws/sqs"
+_TEMPLATE: Final = "`cachemuster policies event-rule --format cloudformation` prints a queue"
+
+
+async def examine_queue(cloud: Cloud, usage: Usage, shard: Shard | None) -> tuple[Check, ...]:
+    """Everything about the queue of a process; nothing when no events are configured.
+
+    Raises: nothing that AWS can cause.
+    """
+    events = usage.config.service.events
+    if events is None:
+        return ()
+    if shard is None and SHARD in events.queue_url:
+        text = "each process has its own queue: examine one with --shard I/N"
+        return (_check(events.queue_url, Outcome.WARN, text),)
+    try:
+        url = queue_for(events.queue_url, shard)
+    except ValueError as error:
+        return (_check(events.queue_url, Outcome.FAIL, str(error)),)
+    queue, limit = open_queue(cloud, url), cloud.settings.scope_timeout
+    found = await within(queue.attributes(), limit)
+    if isinstance(found, Fault) and found.reason is ScopeReason.UNREACHABLE:
+        return (_failed(url, ATTRIBUTES, found, usage),)
+    setup = () if isinstance(found, Fault) else _setup(url, found, usage)
+    return (*await _permissions(queue, url, found, usage, limit), *setup)
+
+
+async def _permissions(
+    queue: Queue, url: str, attributes: Mapping[str, str] | Fault, usage: Usage, limit: timedelta
+) -> tuple[Check, ...]:
+    """A line for each permission, proved by using it on nothing."""
+    answers = await asyncio.gather(
+        within(queue.peek(), limit),
+        within(queue.delete((_NOBODY,)), limit),
+        within(queue.postpone((_NOBODY,), timedelta(0)), limit),
+    )
+    tried = dict(zip((ATTRIBUTES, RECEIVE, DELETE, POSTPONE), (attributes, *answers), strict=True))
+    return tuple(
+        _failed(url, action, answer, usage)
+        if isinstance(answer, Fault)
+        else _check(url, Outcome.OK, "allowed", action)
+        for action, answer in tried.items()
+    )
+
+
+def _setup(url: str, attributes: Mapping[str, str], usage: Usage) -> Iterator[Check]:
+    waiting = _number(attributes, "ApproximateNumberOfMessages") or 0
+    yield _check(url, Outcome.OK, f"{counted(waiting, 'message')} to receive")
+    for wrong in _wrong(attributes, usage):
+        yield _check(url, Outcome.WARN, wrong)
+
+
+def _wrong(attributes: Mapping[str, str], usage: Usage) -> Iterator[str]:
+    hidden, needed = _number(attributes, "VisibilityTimeout"), int(hiding(usage).total_seconds())
+    if hidden is not None and hidden < needed:
+        yield (
+            f"messages come again after {hidden} s, and a change may be in hand for {needed} s: "
+            f"set the queue's VisibilityTimeout to {needed}"
+        )
+    if not _lets_events_in(attributes.get("Policy", "")):
+        yield (
+            "its policy lets neither EventBridge nor SNS send to it, so no change may arrive: "
+            f"{_TEMPLATE} with its policy"
+        )
+    if attributes.get("KmsMasterKeyId", "").endswith(_KEY_OF_AWS):
+        yield (
+            "it is encrypted with AWS's own key, which EventBridge cannot use: encrypt it by "
+            "SSE-SQS, or with a key of yours that events.amazonaws.com may use"
+        )
+
+
+def _number(attributes: Mapping[str, str], name: str) -> int | None:
+    text = attributes.get(name, "")
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
+
+
+def _lets_events_in(policy: str) -> bool:
+    """Whether a statement lets a service that passes events on send, or everybody."""
+    try:
+        statements = json.loads(policy)["Statement"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+    listed = statements if isinstance(statements, list) else [statements]
+    return any(_lets_in(each) for each in listed if isinstance(each, dict))
+
+
+def _lets_in(statement: Mapping[str, Any]) -> bool:
+    actions = {text.lower() for text in _texts(statement.get("Action"))}
+    named = statement.get("Principal")
+    parts = named.values() if isinstance(named, dict) else [named]
+    principals = {text for part in parts for text in _texts(part)}
+    return (
+        statement.get("Effect") == "Allow"
+        and not actions.isdisjoint(_SENDS)
+        and not principals.isdisjoint(("*", *_SENDERS))
+    )
+
+
+def _texts(value: Any) -> list[str]:
+    listed = value if isinstance(value, list) else [value]
+    return [text for text in listed if isinstance(text, str)]
+
+
+def _failed(url: str, action: str, fault: Fault, usage: Usage) -> Check:
+    is_denial = fault.reason is ScopeReason.DENIED
+    lacking = statement_allowing(action, usage, None) if is_denial else None
+    return Check(
+        area=Area.QUEUE,
+        subject=url,
+        outcome=Outcome.WARN if fault.reason in UNDECIDED else Outcome.FAIL,
+        message=f"{fault.message}. Without it: {lacking.without}" if lacking else fault.message,
+        action=action,
+        statement=lacking.document() if lacking else None,
+    )
+
+
+def _check(url: str, outcome: Outcome, message: str, action: str | None = None) -> Check:
+    return Check(area=Area.QUEUE, subject=url, outcome=outcome, message=message, action=action)
