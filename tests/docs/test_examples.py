@@ -29,7 +29,7 @@ def help_pages() -> Iterator[tuple[str, str]]:
 def shown(text: str) -> list[str]:
     """The command lines in a text: without what follows a pipe, a redirection or a remark."""
     lines = (match.group(1) for match in LINE.finditer(text))
-    return [re.split(r"\s(?:\||>>?|&&|#)\s|\s{3,}", line)[0].strip() for line in lines]
+    return [re.split(r"\s(?:\||2?>>?|&&|#)\s|\s{3,}", line)[0].strip() for line in lines]
 
 
 EXAMPLES = [(name, line) for name, text in help_pages() for line in shown(text)]
