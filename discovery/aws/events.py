@@ -1,13 +1,16 @@
-"""Change events: what a message of the queue says, and what it does not get to say. Pure.
+"""Change events: what a message of the queue says, and what it does not get to say.
 
 Every spelling of reference aws-elasticache §1.7 is understood: the service's own events and those
-of CloudTrail, each as EventBridge puts it into a queue, or inside an envelope of SNS.
+of CloudTrail, each as EventBridge puts it into a queue, or inside an envelope of SNS. Reading one
+is pure; the queue is `discovery.aws.queue`, handed on from here.
 
 A message only ever says where to look again; what is there is read from AWS. Whom to believe about
 the place: EventBridge itself writes `account` and `region` of the envelope, and nobody but an AWS
 service can send from a source `aws.…`; an account that forwards its events cannot write another's
 id. What stands inside (`recipientAccountId`, `awsRegion`, ARNs) has to agree with that. So an
-account can make the agent look at that account, and at no other.
+account can make the agent look at that account, and at no other. Somebody else whom the queue's
+policy lets send could name any account, and bring about a scan of it, which removes nothing that
+exists.
 """
 
 from __future__ import annotations

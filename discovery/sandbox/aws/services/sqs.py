@@ -64,7 +64,9 @@ def no_queue() -> Modelled:
 
 
 def find(ask: Ask) -> Queue:
-    """The queue that the request's URL names. Its host matters only where it names a region.
+    """The queue that the request's URL names, with all that is to be told by now.
+
+    The URL's host matters only where it names a region.
 
     Raises: QueueDoesNotExist, InvalidAddress; AccessDenied for another account's queue.
     """
@@ -82,6 +84,7 @@ def find(ask: Ask) -> Queue:
     queue = ask.region.queues.get(name)
     if queue is None:
         raise no_queue()
+    ask.world.events.settle()
     return queue
 
 
