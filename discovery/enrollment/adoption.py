@@ -104,7 +104,10 @@ def _refused_cache(live: Database, found: Found) -> Refused | None:
     """Why a sweep would not leave this resource to its cache as it is, None when it does."""
     refuse, wish, cache = refusing(live.name), found.wish, found.facts.cache
     if found.live is not None:
-        text = f"cache {cache.name} is registered as {found.live.database.name} already"
+        text = (
+            f"cache {cache.name} is registered as {found.live.database.name} already; remove this "
+            "one by hand if nothing needs it"
+        )
         return refuse(Obstacle.ALREADY_REGISTERED, text)
     if isinstance(wish, Undecided):
         return refuse(Obstacle.TAGS_UNKNOWN, wish.message)
@@ -119,7 +122,10 @@ def _refused_cache(live: Database, found: Found) -> Refused | None:
         return refuse(Obstacle.OTHER_NAME, text)
     requires = wish.matcher.iam_users is IamUsers.REQUIRE and wish.iam is not None
     if requires and wish.iam is not None and wish.iam.verdict is not IamVerdict.READY:
-        text = f"matcher {wish.matcher.name} requires a user that can log in with IAM"
+        text = (
+            f"matcher {wish.matcher.name} requires a user that can log in with IAM; mend what the "
+            "IAM findings of `cachemuster audit` say"
+        )
         return refuse(Obstacle.IAM_NOT_READY, text)
     return None
 

@@ -94,7 +94,10 @@ def cache_of(database: Database, survey: Survey) -> Found | NoCache:
     if listening is not None and not _contradicts(claim, listening):
         return listening
     if listening is not None:
-        text = f"its URI is that of {listening.arn}, and what it says of its cache is not"
+        text = (
+            f"its URI is that of {listening.arn}, and what it says of its cache is not; correct it "
+            "by hand"
+        )
         return NoCache(Unclear.URI_DISAGREES, text)
     if len(named) == 1:
         endpoint = named[0].facts.cache.endpoint
@@ -131,20 +134,26 @@ def _nowhere(claim: Claim, database: Database, survey: Survey) -> NoCache:
         unread = [each for each in survey.results.values() if isinstance(each, Failed)]
         if unread:
             scopes = ", ".join(str(each.scope) for each in unread[:3])
-            text = f"no cache that was read listens at {database.uri}; not read: {scopes}"
+            text = (
+                f"no cache that was read listens at {database.uri}; not read: {scopes}; see there "
+                "with `cachemuster doctor`"
+            )
             return NoCache(Unclear.SCOPE_UNREAD, text)
-        text = f"no cache that was found listens at {database.uri}"
+        text = f"no cache that was found listens at {database.uri}; correct its URI, or remove it"
         return NoCache(Unclear.NO_SUCH_CACHE, text)
     result = result_for(claim.scope, survey.results)
     if isinstance(result, Failed):
         text = f"scope {claim.scope} could not be read: {result.reason.value}, {result.message}"
         return NoCache(Unclear.SCOPE_UNREAD, text)
     if not isinstance(result, Complete):
-        text = f"scope {claim.scope} is not among the configured accounts and regions"
+        text = (
+            f"scope {claim.scope} is not among the configured accounts and regions; add it to "
+            "aws.accounts and aws.regions"
+        )
         return NoCache(Unclear.OUT_OF_SCOPE, text)
     text = (
         f"a complete scan of {claim.scope} shows no cache {claim.cache or 'that listens there'} "
-        f"at {database.uri}"
+        f"at {database.uri}; correct the resource, or remove it"
     )
     return NoCache(Unclear.NO_SUCH_CACHE, text)
 

@@ -80,12 +80,15 @@ def _wanted_too(contender: Contender, several: list[Contender]) -> str:
     )
 
 
+_RENAME = "give this cache another name with the tag TeleportDatabaseName"
+
+
 def _taken(holder: Database, owner: CacheArn | NotOurs) -> str:
     if isinstance(owner, CacheArn):
-        return f"the name {holder.name} is registered for {owner.arn}; it keeps it"
+        return f"the name {holder.name} is registered for {owner.arn}, which keeps it; {_RENAME}"
     whose = {
         NotOurs.FOREIGN: "not cachemuster's; `cachemuster adopt` takes it over",
-        NotOurs.OTHER_GROUP: "another cachemuster group's; it is never written to",
+        NotOurs.OTHER_GROUP: f"another cachemuster group's, never to be written to; {_RENAME}",
         NotOurs.IDENTITY_MISMATCH: "marked as ours but disagrees with itself; remove it by hand",
     }
     return f"a database named {holder.name} exists and is {whose[owner]}"

@@ -11,6 +11,9 @@ from discovery.enrollment.members import engines_fit, is_service_owned
 from discovery.enrollment.repairs import Lines, Repairs
 from discovery.model import Cache, CacheUser, Directory, Finding, UnknownType, UserGroup
 
+USERS_ADVICE: Final = "allow elasticache:DescribeUsers and elasticache:DescribeUserGroups"
+"""What to do where users were to be judged and could not be read."""
+
 _F = FindingCode
 _SEVERITIES: Final = tuple(Severity)
 _CODES: Final = tuple(FINDINGS)
@@ -150,7 +153,7 @@ class Findings:
         """Nothing is known about users."""
         text = (
             "users and user groups of the region could not be read, so the label keeps its last "
-            "value; allow elasticache:DescribeUsers and elasticache:DescribeUserGroups"
+            f"value; {USERS_ADVICE}"
         )
         scope = str(self._cache.scope)
         return self._tell(_F.USERS_UNREADABLE, scope, text, self._repairs.reads())

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from discovery.codes import Action, IamVerdict, Reason
 from discovery.enrollment.contention import Loss
+from discovery.enrollment.findings import USERS_ADVICE
 from discovery.enrollment.item import Item
 from discovery.enrollment.registered import asks_for_rename, finished_rename, registered_item
 from discovery.enrollment.registry import Owned, Registry
@@ -102,8 +103,7 @@ def _new(found: Found, loss: Loss | None, base: Item) -> Item:
         return replace(base, action=Action.BLOCKED, reason=wish.reason, message=wish.message)
     block = _iam_block(wish)
     if block is not None:
-        text = f"matcher {wish.matcher.name} requires a user that can log in with IAM"
-        return replace(base, action=Action.BLOCKED, reason=block, message=text)
+        return replace(base, action=Action.BLOCKED, reason=block, message=_iam_text(wish, block))
     if loss is not None:
         return replace(base, action=loss.action, reason=loss.reason, message=loss.message)
     return replace(
@@ -165,6 +165,13 @@ def _iam_block(wish: Wanted) -> Reason | None:
         return None
     unknown = wish.iam.verdict is IamVerdict.UNKNOWN
     return Reason.IAM_UNKNOWN if unknown else Reason.IAM_NOT_READY
+
+
+def _iam_text(wish: Wanted, block: Reason) -> str:
+    requires = f"matcher {wish.matcher.name} requires a user that can log in with IAM"
+    if block is Reason.IAM_NOT_READY:
+        return f"{requires}; mend what the IAM findings say, which `cachemuster audit` shows"
+    return f"{requires}, and nobody can tell; {USERS_ADVICE}"
 
 
 def _unready_text(found: Found) -> str:

@@ -66,12 +66,16 @@ def _why(owned: Owned, survey: Survey) -> _Why:
     if standing is Standing.NOT_IN_RUN:
         return _Why(Reason.NOT_IN_RUN, f"scope {scope} is not part of this run")
     if standing is Standing.TARGETS_UNKNOWN:
-        return _Why(
-            Reason.TARGETS_UNKNOWN,
-            f"whether scope {scope} is configured hangs on a list that could not be read",
+        text = (
+            f"whether scope {scope} is configured hangs on a list that could not be read; see what "
+            "the unread scopes say"
         )
+        return _Why(Reason.TARGETS_UNKNOWN, text)
     if standing is Standing.OUT_OF_SCOPE and scope not in survey.results:
-        text = f"scope {scope} is no longer among the configured accounts and regions"
+        text = (
+            f"scope {scope} is no longer among the configured accounts and regions; configure it "
+            "again, or let go of it with `cachemuster sweep --prune`"
+        )
         return _Why(Reason.OUT_OF_SCOPE, text, evidence=True)
     return _by_result(owned, result_for(scope, survey.results))
 
@@ -84,7 +88,9 @@ def _by_result(owned: Owned, result: Scanned | None) -> _Why:
     if isinstance(result, Failed):
         unread = result.reason is ScopeReason.REGIONS_UNREADABLE
         reason = Reason.TARGETS_UNKNOWN if unread else Reason.SCOPE_FAILED
-        return _Why(reason, f"scope {scope} could not be read: {result.reason.value}")
+        text = f"scope {scope} could not be read: {result.reason.value}; see what the scope says"
+        return _Why(reason, text)
     if isinstance(result, Skipped) and result.reason is ScopeReason.REGION_NOT_ENABLED:
-        return _Why(Reason.SCOPE_FAILED, f"region {scope.region} is not enabled in the account")
+        text = f"region {scope.region} is not enabled in the account; enable it to have it read"
+        return _Why(Reason.SCOPE_FAILED, text)
     return _Why(Reason.NOT_IN_RUN, f"scope {scope} was not scanned in this run")

@@ -103,7 +103,8 @@ def finished_rename(live: Owned, wish: Wanted, base: Item, survey: Survey, rules
     )
     if rules.policy is WritePolicy.SYNC:
         return item
-    text = f"an interrupted rename left both names; policy {rules.policy.value} removes neither"
+    policy = f"policy {rules.policy.value} removes neither; set policy: sync to finish it"
+    text = f"an interrupted rename left both names; {policy}"
     return replace(item, action=Action.HELD, reason=Reason.POLICY, message=text, changes=())
 
 
@@ -113,7 +114,8 @@ def _allowed(item: Item, rules: Rules) -> Item:
     policy = rules.policy
     if policy is WritePolicy.SYNC or (policy is WritePolicy.UPSERT_ONLY and not needs_sync):
         return item
-    text = f"{item.message}; policy {policy.value} does not allow it"
+    leave = "sync" if needs_sync else "sync or upsert-only"
+    text = f"{item.message}; policy {policy.value} does not allow it; set policy: {leave}"
     return taken_back(item, Reason.POLICY, text)
 
 

@@ -45,7 +45,8 @@ def rule_on(grounds: Grounds, memory: Memory, rules: Rules, now: datetime) -> Ru
     missed = _missed(grounds, memory, rules, now)
     waiting = _why_wait(grounds, missed, memory, rules, now)
     if rules.policy is not WritePolicy.SYNC:
-        text = f"{grounds.message}; policy {rules.policy.value} never removes"
+        policy = f"policy {rules.policy.value} never removes; set policy: sync to remove it"
+        text = f"{grounds.message}; {policy}"
         return Ruling(Action.HELD, Reason.POLICY, text, missed)
     if waiting is not None:
         return Ruling(Action.HELD, Reason.WAITING, f"{grounds.message}; {waiting}", missed)

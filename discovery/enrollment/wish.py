@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from discovery.codes import IamVerdict, NoteCode, Reason
+from discovery.codes import FindingCode, IamVerdict, NoteCode, Reason
 from discovery.enrollment.compatibility import judge
 from discovery.enrollment.facts import Facts
 from discovery.enrollment.labels import (
@@ -78,6 +78,7 @@ class Blocked:
 Wish = Wanted | Unwanted | Undecided | Blocked
 
 _ENGINES = ("redis", "valkey")
+_TAGS_ADVICE = "allow elasticache:ListTagsForResource"
 
 
 def wish_for(
@@ -99,7 +100,8 @@ def wish_for(
         return _enrol(facts, outcome.matcher, directory, rules, verdict)
     if isinstance(outcome, evaluate.Undecided):
         missing = ", ".join(sorted({each.key or each.kind.value for each in outcome.missing}))
-        message = f"matcher {outcome.matcher} needs {missing or 'tags'}, which could not be read"
+        lacking = f"matcher {outcome.matcher} needs {missing or 'tags'}, which could not be read"
+        message = f"{lacking}; {_TAGS_ADVICE}"
         return Undecided(message=message, notes=notes)
     if isinstance(outcome, evaluate.Excluded):
         message = f"matcher {outcome.matcher} excludes it: tag {outcome.key} is {outcome.value}"
@@ -177,7 +179,7 @@ def _enrol(
     verdict: IamJudgement | None,
 ) -> Wish:
     if facts.tags is UNKNOWN:
-        message = "its tags could not be read, and they become its labels"
+        message = f"its tags could not be read, and they become its labels; {_TAGS_ADVICE}"
         return Undecided(message=message, notes=facts.notes)
     cache = facts.cache
     name = wanted_name(facts, rules)
@@ -239,5 +241,5 @@ def _illegal(name: Name) -> str:
 def _users_note(iam: IamJudgement | None) -> tuple[Note, ...]:
     if iam is None or iam.verdict is not IamVerdict.UNKNOWN:
         return ()
-    text = "users and user groups could not be read; the IAM label keeps its last value"
-    return (Note(NoteCode.USERS_UNKNOWN, "users", text),)
+    told = (each.message for each in iam.findings if each.code is FindingCode.USERS_UNREADABLE)
+    return (Note(NoteCode.USERS_UNKNOWN, "users", next(told, "the users could not be read")),)

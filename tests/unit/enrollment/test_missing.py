@@ -204,5 +204,5 @@ def test_a_cache_of_the_same_name_elsewhere_is_another_cache() -> None:
 
 def test_the_message_names_scope_and_reason() -> None:
     assert missing(LIVE, failed(WEST)).message == (
-        "scope 111122223333/eu-west-1 could not be read: DENIED"
+        "scope 111122223333/eu-west-1 could not be read: DENIED; see what the scope says"
     )

@@ -180,7 +180,8 @@ def test_stand_in_tags_may_take_a_cache_and_never_turn_it_away(
 def test_an_undecided_cache_says_which_tags_it_waits_for() -> None:
     found = wish(UNREAD, rules(matcher("m", tags={"env": "prod", "team": "*"})))
     assert isinstance(found, Undecided)
-    assert found.message == "matcher m needs env, team, which could not be read"
+    lacking = "matcher m needs env, team, which could not be read"
+    assert found.message == f"{lacking}; allow elasticache:ListTagsForResource"
 
 
 # How to connect, names, users.
