@@ -39,7 +39,7 @@ class Watch:
             started_at=self.started_at,
             duration_s=self._took_s(),
             calls=calls,
-            message=f"{fault.message}. Nothing registered there is removed or changed",
+            message=_reassuring(fault.message),
             reason=fault.reason,
         )
 
@@ -50,8 +50,8 @@ class Watch:
             started_at=self.started_at,
             duration_s=self._took_s(),
             calls=calls,
-            message=f"the organization's accounts are not all known: {fault.message}. The {read} "
-            "that were listed are scanned; registrations of all others stay as they are",
+            message=f"the organization's accounts are not all known; the {read} that were listed "
+            f"are scanned, registrations of all others stay as they are: {fault.message}",
             reason=fault.reason,
         )
 
@@ -86,3 +86,11 @@ class Watch:
             "divide the accounts among shards",
             reason=ScopeReason.NOT_IN_RUN,
         )
+
+
+def _reassuring(message: str) -> str:
+    """What happened, what stays unchanged, and last what to do, which faults say behind their
+    last semicolon."""
+    happened, semicolon, advice = message.rpartition("; ")
+    unchanged = "Nothing registered there is removed or changed"
+    return f"{happened}. {unchanged}; {advice}" if semicolon else f"{message}. {unchanged}"

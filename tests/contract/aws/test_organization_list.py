@@ -70,7 +70,7 @@ async def test_what_was_read_before_the_second_page_failed_is_scanned(fleet: Fle
         assert standing(found, account_id) is Standing.TARGETS_UNKNOWN
     said = result_of(found, HUB, None)
     assert isinstance(said, Failed)
-    assert "The 1 that were listed are scanned" in said.message
+    assert "the 1 that were listed are scanned" in said.message
 
 
 async def test_a_token_that_comes_again(fleet: Fleet) -> None:
