@@ -155,7 +155,7 @@ class Errand:
     def is_agreed(self, report: HandoverReport) -> bool:
         """True once a person has seen the plan and said yes. Raises: click.Abort."""
         write_plan(report, sys.stderr)
-        return self.yes or click.confirm(f"Shall cachemuster {self.verb} this?", err=True)
+        return self.yes or _is_yes(f"Shall cachemuster {self.verb} this?")
 
     def carried_out(self, prospect: Prospect, setting: Setting) -> tuple[Handover, Exit | None]:
         """What was agreed to, done; and the exit code when a signal came meanwhile."""
@@ -180,6 +180,17 @@ class Errand:
             return found, Exit.TERMINATED if interruption.terminated else Exit.INTERRUPTED
 
         return attended(work)
+
+
+def _is_yes(question: str) -> bool:
+    """What a person answers; anything unclear is a no. Raises: click.Abort, when nothing comes."""
+    # Not click.confirm: it asks by input(), which loses a Ctrl-C that comes while it flushes the
+    # question, and then takes the next line for the answer.
+    click.echo(f"{question} [y/N]: ", nl=False, err=True)
+    answer = sys.stdin.readline()
+    if not answer:
+        raise click.Abort
+    return answer.strip().lower() in {"y", "yes"}
 
 
 def settle(
