@@ -101,6 +101,7 @@ def _new(found: Found, loss: Loss | None, base: Item) -> Item:
         return replace(base, action=Action.HELD, reason=Reason.TAGS_UNKNOWN, message=wish.message)
     if isinstance(wish, Blocked):
         return replace(base, action=Action.BLOCKED, reason=wish.reason, message=wish.message)
+    base = replace(base, wanted=wish.database)
     block = _iam_block(wish)
     if block is not None:
         return replace(base, action=Action.BLOCKED, reason=block, message=_iam_text(wish, block))

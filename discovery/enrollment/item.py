@@ -56,6 +56,9 @@ class Item:
     iam: IamJudgement | None = None
     database: Database | None = None
     """What is registered once the action is carried out; of a removal, what was."""
+    wanted: Database | None = None
+    """What a new cache is to become, also while something stands in its way. Not part of the
+    document."""
     live: Database | None = None
     """The registration as it was listed, None if there is none. Not part of the document."""
     found: Cache | None = None

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from discovery.codes import IamVerdict, Severity
+from discovery.codes import FindingCode, IamVerdict, Severity
 from discovery.model import Finding, Scope
 from discovery.reports.report import Report
 from discovery.reports.sentence import counted
@@ -43,6 +43,18 @@ def affected(shared: SharedFinding) -> str:
     rest = len(shared.caches) - NAMED
     more = f" and {counted(rest, 'more cache')}" if rest > 0 else ""
     return f"{named}{more} · {shared.scope}"
+
+
+def kinds(report: Report) -> dict[tuple[Severity, FindingCode], int]:
+    """How many caches have a finding of each kind, blockers first, then the most frequent."""
+    found = Counter(
+        kind
+        for item in report.items
+        if item.iam
+        for kind in {(finding.severity, finding.code) for finding in item.iam.findings}
+    )
+    order = sorted(found, key=lambda kind: (SEVERITIES.index(kind[0]), -found[kind], kind[1]))
+    return {kind: found[kind] for kind in order}
 
 
 def judgements(report: Report) -> Counter[IamVerdict]:

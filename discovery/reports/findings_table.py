@@ -14,6 +14,7 @@ from discovery.reports.findings import (
     SharedFinding,
     affected,
     judgements,
+    kinds,
     shared_findings,
     verdicts,
 )
@@ -37,6 +38,9 @@ def print_findings(report: Report, console: Console) -> None:
     if not judged:
         return
     console.print(heading("IAM login", verdicts(judged)))
+    if len(found := kinds(report)) > 1:
+        told = ", ".join(f"{code.value} {count}" for (_, code), count in found.items())
+        console.print(cell(f"caches by finding: {told}", "dim"))
     for shared in shared_findings(report):
         _print_finding(shared, console)
     console.print()

@@ -20,6 +20,7 @@ from discovery.reports.findings import (
     NAMED,
     SharedFinding,
     judgements,
+    kinds,
     shared_findings,
     verdicts,
 )
@@ -35,6 +36,8 @@ from discovery.reports.view import View
 _CHANGES: Final = 4
 _VALUE_LIMIT: Final = 40
 _COMMAND_WIDTH: Final = 100
+_MANY: Final = 10
+"""Items that need attention, from which on their reasons are counted first."""
 _PLAN_HEAD: Final = (
     "| Action | Cache | Account and region | Reason | What it means |\n|---|---|---|---|---|\n"
 )
@@ -79,11 +82,19 @@ def _attention(groups: Iterable[Group], report: Report) -> Iterator[Section]:
     if items:
         yield Section(
             title=f"Needs attention ({len(items)})",
+            opening=f"{_by_reason(items)}\n\n" if len(items) > _MANY else "",
             entries=(_pressing(item, report) for item in items),
             total=len(items),
             noun="items",
             share=3,
         )
+
+
+def _by_reason(items: Iterable[Item]) -> str:
+    """Of so many the first may be all that fits; how many there are of each kind always does."""
+    counts = Counter(item.reason for item in items).most_common()
+    told = (f"{code(reason.value)} {count}" for reason, count in counts)
+    return f"Items by reason: {', '.join(told)}"
 
 
 def _pressing(item: Item, report: Report) -> str:
@@ -190,8 +201,11 @@ def _findings(report: Report) -> Iterator[Section]:
     judged = judgements(report)
     if judged:
         findings = shared_findings(report)
+        found = kinds(report)
+        told = ", ".join(f"{code(kind.value)} {count}" for (_, kind), count in found.items())
         yield Section(
             title=f"IAM login: {verdicts(judged)}",
+            opening=f"Caches by finding: {told}\n\n" if len(found) > 1 else "",
             entries=(_finding(shared) for shared in findings),
             total=len(findings),
             noun="findings",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from discovery.codes import Reason
+from discovery.codes import IamVerdict, Reason
+from discovery.enrollment.ownership import IAM_LABEL
 from discovery.model import Complete
 from discovery.reports.attention import Attention, grouped
 from discovery.reports.report import Report
@@ -19,8 +20,8 @@ _DONE: Final = {
 
 def sentence(report: Report) -> str:
     """`312 caches in 41 accounts; 3 created, 1 removed; 2 scopes unread since 09:14`. Times UTC."""
-    parts = [_found(report), _happened(report), _unread(report), _ended(report), _paused(report)]
-    return "; ".join(part for part in parts if part)
+    parts = (_found, _happened, _turned, _unread, _ended, _paused)
+    return "; ".join(said for part in parts if (said := part(report)))
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
@@ -50,6 +51,19 @@ def _happened(report: Report) -> str:
     if going:
         parts.append(f"{going} waiting to be removed")
     return ", ".join(parts) or "nothing to change"
+
+
+def _turned(report: Report) -> str:
+    """How many registrations say that a person can log in with IAM, and it is so no longer."""
+    turned = sum(
+        1
+        for item in report.items
+        if item.iam is not None
+        and item.iam.verdict is IamVerdict.NOT_READY
+        and item.live is not None
+        and item.live.labels.get(IAM_LABEL) == IamVerdict.READY
+    )
+    return f"{turned} no longer ready for IAM login" if turned else ""
 
 
 def _unread(report: Report) -> str:

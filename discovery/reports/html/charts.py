@@ -5,12 +5,11 @@ Widths are percentages and texts have their own size, so that a chart is as read
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
 from discovery.codes import FindingCode, IamVerdict, Severity
-from discovery.reports.findings import SEVERITIES, judgements
+from discovery.reports.findings import judgements, kinds
 from discovery.reports.html.markup import Html, element, joined
 from discovery.reports.html.words import UNJUDGED, VERDICT_SIGNS, VERDICT_WORDS
 from discovery.reports.report import Report
@@ -72,30 +71,18 @@ def _percent(count: int, total: int) -> str:
 
 
 def _findings(report: Report) -> Html:
-    kinds = _kinds(report)
+    found = kinds(report)
     title = "What was found, by kind"
-    if not kinds:
+    if not found:
         return _figure(title, element("p", "Nothing was found.", class_="quiet"))
-    most = max(kinds.values())
-    told = "; ".join(f"{code.value}, {level.value}: {n}" for (level, code), n in kinds.items())
-    rows = (_row(place, *one, most) for place, one in enumerate(kinds.items()))
-    height = _ROW_PX * len(kinds)
+    most = max(found.values())
+    told = "; ".join(f"{code.value}, {level.value}: {n}" for (level, code), n in found.items())
+    rows = (_row(place, *one, most) for place, one in enumerate(found.items()))
+    height = _ROW_PX * len(found)
     bars = element(
         "svg", *rows, class_="bars", height=height, role="img", aria_label=f"Caches with {told}"
     )
     return _figure(title, bars)
-
-
-def _kinds(report: Report) -> dict[tuple[Severity, FindingCode], int]:
-    """How many caches have a finding of each kind, blockers first, then the most frequent."""
-    found = Counter(
-        kind
-        for item in report.items
-        if item.iam
-        for kind in {(finding.severity, finding.code) for finding in item.iam.findings}
-    )
-    order = sorted(found, key=lambda kind: (SEVERITIES.index(kind[0]), -found[kind], kind[1]))
-    return {kind: found[kind] for kind in order}
 
 
 def _row(place: int, kind: tuple[Severity, FindingCode], count: int, most: int) -> Html:

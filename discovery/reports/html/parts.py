@@ -41,7 +41,7 @@ def parts_section(report: Report, selection: Selection) -> Iterator[Html]:
 
 def _chapter(chapter: Chapter, report: Report) -> Iterator[Html]:
     count = len(chapter.items) + chapter.left_out
-    remark = element("small", f"{count} {chapter.remark}")
+    remark = element("small", " · ".join(filter(None, (str(count), chapter.remark))))
     yield element("h3", chapter.title, " ", remark, class_="chapter")
     for item in chapter.items:
         yield _part(item, report)
@@ -69,7 +69,7 @@ def _part(item: Item, report: Report) -> Html:
         _plan(item, report),
         _changes(item),
         _notes(item),
-        _labels(item.database) if item.database else None,
+        _labels(item),
         _login(item, report),
         id=anchor,
         class_=f"part edge-{item.action.value}",
@@ -139,16 +139,19 @@ def _notes(item: Item) -> Html | None:
     return joined((element("h5", "Notes"), element("ul", *notes)))
 
 
-def _labels(database: Database) -> Html | None:
-    if not database.labels:
+def _labels(item: Item) -> Html | None:
+    """Those of the resource; of what is not to be registered yet, those it is to have."""
+    database = item.database or item.wanted
+    if database is None or not database.labels:
         return None
+    title = "Labels" if item.database else "Labels that it is to have"
     pairs = (
         element(
             "li", code(key, limit=300), element("span", "=", class_="is"), code(value, limit=300)
         )
         for key, value in sorted(database.labels.items())
     )
-    return joined((element("h5", "Labels"), element("ul", *pairs, class_="labels")))
+    return joined((element("h5", title), element("ul", *pairs, class_="labels")))
 
 
 def _login(item: Item, report: Report) -> Html | None:

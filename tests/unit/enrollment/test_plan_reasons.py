@@ -211,6 +211,18 @@ def test_the_table_is_covered_but_for_what_is_told_after_the_plan() -> None:
     assert pairs - {case.pair for case in CASES} == set(BEYOND_THE_PLAN)
 
 
+@pytest.mark.parametrize("reason", [R.NAME_COLLISION, R.IAM_NOT_READY, R.IAM_UNKNOWN, R.FOREIGN])
+def test_what_stands_in_the_way_of_a_new_cache_hides_not_what_it_is_to_become(
+    reason: Reason,
+) -> None:
+    case = next(case for case in CASES if case.pair[1] is reason)
+    items = plan_of(case.situation, case.under).items
+    item = next(item for item in items if item.reason is reason and item.cache == "orders")
+    assert item.wanted is not None
+    assert item.wanted.labels["region"] == "eu-west-1"
+    assert (item.changes, item.live, item.database) == ((), None, None)
+
+
 REGISTERED = [case for case in CASES if case.listed and case.pair[0] is not A.CONFLICT]
 
 

@@ -29,6 +29,7 @@ from tests.unit.reports.sample import (
     WEST,
     cache,
     carried_out,
+    database,
     finding,
     full_report,
     item,
@@ -278,6 +279,14 @@ def test_the_charts_add_up() -> None:
         if tag.attributes["height"] == "100%"
     ]
     assert sum(widths) == pytest.approx(100, abs=0.01)
+
+
+def test_of_a_cache_that_is_kept_out_the_labels_it_is_to_have_are_shown() -> None:
+    wanted = database("orders", env="prod")
+    one = item(Action.BLOCKED, Reason.IAM_NOT_READY, database=None, wanted=wanted, iam=judged())
+    said = text(report(one))
+    assert "Labels that it is to have" in said
+    assert "env=prod" in "".join(said.split())
 
 
 def test_a_share_is_never_rounded_to_none_or_all() -> None:

@@ -90,6 +90,15 @@ def test_a_finding_that_caches_share_is_told_once() -> None:
     assert "`c-0`, `c-1`, `c-2` and 6 more caches in" in text
 
 
+def test_of_many_items_the_reasons_are_counted_first() -> None:
+    found = [item(Action.BLOCKED, Reason.REJECTED, f"c-{n}") for n in range(3_000)]
+    found.append(item(Action.CONFLICT, Reason.FOREIGN, "mine"))
+    text = markdown(report(*found))
+    assert "Items by reason: `REJECTED` 3000, `FOREIGN` 1" in text
+    assert "items left out** for want of room" in text
+    assert "Items by reason" not in markdown(report(*found[:3]))
+
+
 def test_external_ids_are_fingerprints() -> None:
     assert SECRET not in markdown(full_report())
     assert "`sha256:fe2bc74c`" in markdown(full_report())

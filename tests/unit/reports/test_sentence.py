@@ -13,13 +13,23 @@ from tests.unit.reports.sample import (
     OTHER,
     REFUSED,
     carried_out,
+    database,
+    finding,
     full_report,
     item,
+    judged,
     report,
     scopes,
 )
 
 ONE = report(item(Action.CREATE, Reason.NEW))
+NOT_READY = database("orders", **{"cachemuster/iam-auth": "not-ready"})
+TURNED = item(
+    Action.UPDATE,
+    Reason.LABELS_CHANGED,
+    iam=judged(finding()),
+    live=database("orders", **{"cachemuster/iam-auth": "ready"}),
+)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +84,11 @@ ONE = report(item(Action.CREATE, Reason.NEW))
             ),
             "0 caches in 0 accounts; nothing to change; 2 scopes unread",
             id="unread-since-nobody-knows",
+        ),
+        pytest.param(
+            report(TURNED, replace(TURNED, cache="b"), replace(TURNED, live=NOT_READY, cache="c")),
+            "2 caches in 1 account; 3 would be updated; 2 no longer ready for IAM login",
+            id="turned-not-ready",
         ),
     ],
 )

@@ -114,7 +114,8 @@ def test_a_read_scope_that_lacks_a_fact_is_listed() -> None:
 
 def test_a_finding_that_caches_share_is_told_once_with_its_repair() -> None:
     text = table(full_report())
-    assert text.count("NO_IAM_USER") == 1
+    assert text.count("· NO_IAM_USER") == 1
+    assert "caches by finding: NO_IAM_USER 2, DEFAULT_USER_OPEN 2" in text
     assert "payments, sessions · 111122223333/eu-west-1" in text
     assert "--authentication-mode Type=iam" in text
 
