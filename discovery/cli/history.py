@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -11,6 +11,7 @@ from discovery.cli.clock import utc_now
 from discovery.cli.options import common, duration, with_common, with_report
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration
+from discovery.cli.streams import say
 from discovery.reports.formats import Format
 from discovery.reports.history import is_about, write_history_document, write_history_table
 from state.store import ReadOnlyStore
@@ -37,9 +38,20 @@ def command(cache: str | None, since: timedelta | None, form: str, output: Path 
     """
     path = configuration(common()).state.path
     with destination(output) as place:
-        found = ReadOnlyStore(path).history(since=utc_now() - since if since else None)
+        found = ReadOnlyStore(path).history(since=_start(since))
         entries = [entry for entry in found if cache is None or is_about(entry, cache)]
         if form == Format.JSON:
             place.write(lambda stream: write_history_document(entries, stream))
         else:
             place.write(lambda stream: write_history_table(entries, stream))
+        if cache is not None and not entries:
+            nothing = "Nothing" if since is None else "Nothing so recent"
+            say(
+                f"{nothing} is remembered of {cache!r} in {path}. "
+                "`cachemuster history` without --cache shows all; `cachemuster audit -v` shows "
+                "what AWS lists now."
+            )
+
+
+def _start(since: timedelta | None) -> datetime | None:
+    return None if since is None else utc_now() - since

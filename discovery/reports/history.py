@@ -29,7 +29,7 @@ def write_history_table(entries: Iterable[HistoryEntry], stream: TextIO) -> None
     """The entries stand in `stream`, newest first, then how many there are."""
     console = console_for(stream)
     count = 0
-    table = columns(20, 8, None)
+    table = columns(20, 10, None)
     for entry in entries:
         count += 1
         action = Text(f"{SIGNS[entry.action]} {entry.action.value}", style=STYLES[entry.action])

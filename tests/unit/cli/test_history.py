@@ -33,6 +33,22 @@ def test_without_a_state_file_there_is_no_history(rig: Rig) -> None:
     assert rig.run("history").out == "0 entries\n"
 
 
+def test_nothing_about_a_cache_says_where_to_look(rig: Rig) -> None:
+    rig.run("sweep")
+    run = rig.run("history", "--cache", "nobody")
+    assert (run.code, run.out) == (0, "0 entries\n")
+    assert "Nothing is remembered of 'nobody'" in run.err
+    assert "Nothing so recent" in rig.run("history", "--cache", "orders", "--since", "0s").err
+
+
+def test_an_action_stands_on_one_line(rig: Rig) -> None:
+    rig.region().add_cache("pages", engine="memcached")
+    rig.run("sweep")
+    out = rig.run("history").out
+    assert ". skipped" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
 def test_the_life_of_a_cache(rig: Rig) -> None:
     rig.run("sweep")
     region = rig.region()
