@@ -96,7 +96,10 @@ def tbot(usage: Usage) -> Json:
     """The configuration of tbot, which keeps the identity file fresh. Raises: NotInUse."""
     settings = usage.config.control_plane
     if not isinstance(settings, Settings):
-        raise NotInUse("Databases are registered in a local file, not in a Teleport cluster")
+        raise NotInUse(
+            "Databases are registered in a local file, not in a Teleport cluster. Set "
+            "control_plane: {kind: teleport} with its address first"
+        )
     server = "auth_server" if settings.route is Route.AUTH else "proxy_server"
     return {
         "version": "v2",

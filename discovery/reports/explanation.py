@@ -11,6 +11,7 @@ from typing import Any, Final, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from discovery.codes import Action
 from discovery.enrollment.item import Item
 from discovery.enrollment.ownership import CacheArn, parse_cache_arn
 from discovery.model import Arn
@@ -39,12 +40,14 @@ class Explanation:
     @property
     def connect_resources(self) -> tuple[str, ...]:
         """What `elasticache:Connect` has to be allowed on: the cache, and the users who could log
-        in when they were last read (reference aws-elasticache §6); none when nobody could. Of a
-        cache that was never judged the user's id is for the reader to fill in."""
+        in when they were last read (reference aws-elasticache §6); none when nobody could, or it
+        is not wanted. Of a cache that was never judged the user's id is for the reader to fill
+        in."""
         parsed = parse_cache_arn(self.arn)
         iam = self.cache.iam if self.cache is not None else None
         users = iam.users if iam is not None else ("USER_ID",)
-        if parsed is None or not users:
+        is_wanted = self.next is None or self.next.action is not Action.SKIPPED
+        if parsed is None or not users or not is_wanted:
             return ()
         return (str(self.arn), *(user_arn(parsed, user_id) for user_id in users))
 

@@ -102,6 +102,7 @@ def test_a_cache_that_no_matcher_takes_says_which_condition_failed(rig: Rig) -> 
         'matcher production does not take it: its tag env is "dev" (wanted: "prod")'
     ]
     assert next_of(found) == "skipped/NO_MATCHER"
+    assert found["connect_resources"] == []
 
 
 def test_a_missed_cache_says_for_how_long_and_what_comes_next(rig: Rig) -> None:
