@@ -1,4 +1,4 @@
-"""`cachemuster quickstart`: the whole tool at work, in seconds, on a simulated cloud."""
+"""`cachemuster quickstart`: the whole tool at work, in seconds, on simulated ones of everything."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from discovery.cli.tour import Tour
 from discovery.reports.exit import Exit
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.demo import DATA, EXTERNAL_ID, HUB, ROLE_NAME, SHOP, build_demo, environment
+from discovery.sandbox.teleport.demo import build_cluster, hand_out, section
+from discovery.sandbox.teleport.server import SimulatedTeleport
 
 CONFIGURATION = f"""\
 version: 1
@@ -38,9 +40,6 @@ matchers:                        # which caches are wanted
 deregistration:
   missed_sweeps: 2               # how often a cache must be missing
   grace: 0s                      # and for how long; usually 10m
-control_plane:
-  kind: embedded                 # a local file in the place of a cluster
-  path: registry.db
 """
 
 
@@ -55,7 +54,8 @@ control_plane:
 )
 @with_common
 def command(keep: Path | None) -> Exit:
-    """Show it all in seconds: a simulated cloud, an audit, sweeps, a failing region, a removal.
+    """Show it all in seconds: a simulated AWS and Teleport, an audit, sweeps, a failing region, a
+    removal.
 
     Needs no account, no cluster and no configuration, touches none, and runs the same commands
     that you would. The files it makes stay to be looked at.
@@ -72,11 +72,14 @@ def command(keep: Path | None) -> Exit:
     secret = directory / "external-id"
     secret.touch(mode=0o600)
     secret.write_text(EXTERNAL_ID, "utf-8")
-    path.write_text(CONFIGURATION % {"secret": secret}, "utf-8")
     demo = build_demo()
-    aws = SimulatedAws(demo.world)
-    with aws.serve_in_thread() as url, _only({**environment(demo, url), VARIABLE: str(path)}):
-        return Tour(aws, path, verbosity=shared.verbosity).guide()
+    aws, teleport = SimulatedAws(demo.world), SimulatedTeleport(build_cluster())
+    with aws.serve_in_thread() as url, teleport.serve_in_thread() as at:
+        badges = hand_out(teleport.cluster, directory)
+        cluster = section(at.proxy, badges.bot)
+        path.write_text(CONFIGURATION % {"secret": secret} + cluster, "utf-8")
+        with _only({**environment(demo, url), VARIABLE: str(path)}):
+            return Tour(aws, path, verbosity=shared.verbosity).guide()
 
 
 def _directory(keep: Path | None) -> Path:

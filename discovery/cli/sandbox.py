@@ -1,13 +1,15 @@
-"""`cachemuster sandbox`: the simulated cloud alone, for the AWS CLI to play with."""
+"""`cachemuster sandbox`: the simulated AWS and Teleport alone, to play with."""
 
 from __future__ import annotations
 
 import asyncio
 import shlex
 import signal
-from collections.abc import Mapping
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -18,8 +20,13 @@ from discovery.sandbox.aws.calls import CallLog
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.demo import Demo, build_demo, environment, tell_changes
 from discovery.sandbox.distance import latencies
+from discovery.sandbox.teleport.calls import CallLog as TeleportCallLog
+from discovery.sandbox.teleport.demo import Badges, build_cluster, hand_out, keep_fresh, section
+from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
 from discovery.sandbox.world_file import read_world
 from discovery.sandbox.worlds import MOST_ACCOUNTS, REGIONS, Size, Spread, generate
+
+T = TypeVar("T")
 
 HOST = "127.0.0.1"
 """Loopback only: whoever reaches it can change everything in it."""
@@ -33,13 +40,20 @@ class PortTaken(click.ClickException):
     """Nothing can listen where the sandbox was told to."""
 
 
-@click.command(name="sandbox", short_help="Run the simulated AWS alone, for the AWS CLI.")
+@click.command(name="sandbox", short_help="Run the simulated AWS and Teleport alone.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=0,
     metavar="PORT",
-    help="Listen there instead of on a free port.",
+    help="The simulated AWS listens there instead of on a free port.",
+)
+@click.option(
+    "--teleport-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="PORT",
+    help="The simulated Teleport's Proxy Service listens there instead of on a free port.",
 )
 @click.option(
     "--world",
@@ -83,6 +97,7 @@ class PortTaken(click.ClickException):
 @with_common
 def command(
     port: int,
+    teleport_port: int,
     file: Path | None,
     accounts: int | None,
     regions: int | None,
@@ -91,11 +106,15 @@ def command(
     seed: int | None,
     latency_ms: float,
 ) -> Exit:
-    """Run a simulated AWS on 127.0.0.1 until Ctrl-C, and print the variables that lead to it.
+    """Run a simulated AWS and a simulated Teleport on 127.0.0.1 until Ctrl-C, and print what leads
+    to them: variables for AWS, and the part of a configuration for Teleport.
 
-    It speaks the wire formats of STS, ElastiCache Serverless, the tagging API, SQS and parts of
+    AWS speaks the wire formats of STS, ElastiCache Serverless, the tagging API, SQS and parts of
     EC2; an unmodified AWS CLI or SDK can create, tag and delete caches in it, and a queue tells of
     every change. What is in it: a small demonstration, a generated fleet, or what a file says.
+
+    Teleport is a cluster behind one TLS port, as its Proxy Service has it, and a port of its Auth
+    Service, with a bot's identity file that is kept fresh, and a person's for adopt and release.
 
     \b
     Examples:
@@ -107,7 +126,7 @@ def command(
     common()
     numbers = {"regions": regions, "caches": caches, "spread": spread, "seed": seed}
     demo = _cloud(file, accounts, {name: n for name, n in numbers.items() if n is not None})
-    asyncio.run(_serve(demo, port, latency_ms / 1000))
+    asyncio.run(_serve(demo, port, teleport_port, latency_ms / 1000))
     return Exit.DONE
 
 
@@ -126,23 +145,53 @@ def _cloud(file: Path | None, accounts: int | None, numbers: Mapping[str, Any]) 
     return build_demo()
 
 
-async def _serve(demo: Demo, port: int, latency_s: float) -> None:
+async def _serve(demo: Demo, port: int, teleport_port: int, latency_s: float) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    try:
-        aws = SimulatedAws(
-            demo.world, latencies=latencies(demo, latency_s), calls=CallLog(_CALLS_KEPT)
-        )
-        async with aws.serve(host=HOST, port=port) as url:
-            for name, value in environment(demo, url).items():
-                click.echo(f"export {name}={shlex.quote(value)}")
-            say(f"The simulated AWS listens on {url}. Ctrl-C ends it, and all that is in it.")
-            say(f"It tells of changes in the queue {tell_changes(demo, url)}: put that into")
-            say("service.events.queue_url, and `cachemuster run` sees them within seconds.")
+    aws = SimulatedAws(demo.world, latencies=latencies(demo, latency_s), calls=CallLog(_CALLS_KEPT))
+    teleport = SimulatedTeleport(build_cluster(), calls=TeleportCallLog(_CALLS_KEPT))
+    async with (
+        _listening(aws.serve(host=HOST, port=port), port, "--port") as url,
+        _listening(
+            teleport.serve(host=HOST, port=teleport_port), teleport_port, "--teleport-port"
+        ) as at,
+    ):
+        _tell_of_aws(demo, url)
+        with tempfile.TemporaryDirectory(prefix="cachemuster-sandbox-") as directory:
+            badges = hand_out(teleport.cluster, Path(directory))
+            _tell_of_teleport(at, badges)
+            fresh = asyncio.create_task(keep_fresh(teleport.cluster, badges))
             await stopped.wait()
-    except OSError as error:
-        raise PortTaken(
-            f"The sandbox cannot listen on {HOST}:{port}: {error.strerror}. Nothing was started. "
-            "Name another --port, or leave it out to take a free one."
-        ) from error
+            fresh.cancel()
+
+
+def _tell_of_aws(demo: Demo, url: str) -> None:
+    for name, value in environment(demo, url).items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+    say(f"The simulated AWS listens on {url}. Ctrl-C ends it, and all that is in it.")
+    say(f"It tells of changes in the queue {tell_changes(demo, url)}: put that into")
+    say("service.events.queue_url, and `cachemuster run` sees them within seconds.")
+
+
+def _tell_of_teleport(at: Addresses, badges: Badges) -> None:
+    say(f"\nThe simulated Teleport listens on {at.proxy} (its Auth Service on {at.auth}).")
+    say(f"Put this into a configuration:\n\n{section(at.proxy, badges.bot)}")
+    say(f"\nA person's identity, for adopt and release: {badges.person}")
+    say(f"What the cluster holds: curl --cacert {badges.web_ca} {at.control}state")
+
+
+@asynccontextmanager
+async def _listening(
+    served: AbstractAsyncContextManager[T], port: int, option: str
+) -> AsyncIterator[T]:
+    """Where it listens. Raises: PortTaken."""
+    async with AsyncExitStack() as stack:
+        try:
+            at = await stack.enter_async_context(served)
+        except OSError as error:
+            raise PortTaken(
+                f"The sandbox cannot listen on {HOST}:{port}: {error.strerror}. Nothing was "
+                f"started. Name another {option}, or leave it out to take a free one."
+            ) from error
+        yield at

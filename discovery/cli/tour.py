@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -145,11 +146,12 @@ class Tour:
         self._console.print(
             "cachemuster keeps a Teleport cluster's database list equal to the ElastiCache "
             "Serverless caches that exist in a company's AWS accounts. Here it works on a "
-            "simulated AWS inside this process: no real account, cluster or credential is touched."
+            "simulated AWS and with a simulated Teleport, both inside this process: no real "
+            "account, cluster or credential is touched."
         )
 
     def _show_cloud(self) -> None:
-        self._title("The cloud and the configuration")
+        self._title("The cloud, the cluster and the configuration")
         world = self._aws.world
         caches = sum(
             len(region.caches) for one in world.accounts.values() for region in one.regions
@@ -161,6 +163,10 @@ class Tour:
         )
         self._console.print(_cloud_table(world))
         self._console.print()
+        self._say(
+            "The cluster is reached as in real life: through the one port of its Proxy Service, by "
+            "the identity file of a bot, whose role hides everybody else's databases from it."
+        )
         self._say("This is all the configuration there is:")
         for line in self._path.read_text("utf-8").splitlines():
             self._console.print(cell(f"    {line}", "cyan"), soft_wrap=True)
@@ -171,7 +177,8 @@ class Tour:
         step.change(self._aws)
         self._console.print(f"$ cachemuster {' '.join(step.command)}\n", style="bold cyan")
         sys.stdout.flush()
-        ending = Exit(run((*self._options, *step.command)))
+        with contextlib.redirect_stderr(sys.stdout):  # it is all one story, also in a pager
+            ending = Exit(run((*self._options, *step.command)))
         meaning = _ENDINGS.get(ending, "not as it should be")
         self._console.print(f"\nexit {ending.value}: {meaning}", style="dim")
         return ending
@@ -181,8 +188,8 @@ class Tour:
         directory = self._path.parent
         for what, file in (
             ("configuration", self._path),
+            ("identity", directory / "identity"),
             ("state", directory / "cachemuster.db"),
-            ("registry", directory / "registry.db"),
         ):
             self._console.print(cell(f"{what:<16}{file}"), soft_wrap=True)
         for line in _HOW_TO_GO_ON.format(path=self._path).splitlines():
@@ -202,14 +209,15 @@ class Tour:
 
 
 _HOW_TO_GO_ON: Final = """
-The state remembers what was seen, done and why; the registry stands in for a
-cluster's database list. Look at both:
+The cloud and the cluster are gone. The state remembers what was seen, done
+and why:
 
     export CACHEMUSTER_CONFIG={path}
     cachemuster status
-    cachemuster export --registered
+    cachemuster history
+    cachemuster explain wishlist
 
-To play with the same cloud through the AWS CLI, in another terminal:
+To play with such a cloud and cluster yourself, in another terminal:
 
     cachemuster sandbox
 

@@ -41,10 +41,10 @@ class Addresses:
 class SimulatedTeleport:
     """A cluster behind Teleport's ports, with its faults and the log of what was asked."""
 
-    def __init__(self, cluster: Cluster | None = None) -> None:
+    def __init__(self, cluster: Cluster | None = None, *, calls: CallLog | None = None) -> None:
         self.cluster = cluster or Cluster()
         self.faults = FaultBoard()
-        self.calls = CallLog()
+        self.calls = CallLog() if calls is None else calls  # an empty one is false
         self._served: tuple[asyncio.AbstractEventLoop, Front] | None = None
 
     @asynccontextmanager

@@ -57,7 +57,10 @@ def every_step_is_shown_with_its_reason(out: str) -> None:
 
 
 def the_story_is_true(out: str) -> None:
-    assert "7 would be created" in part(out, "An audit")
+    audit = part(out, "An audit")
+    assert "7 would be created" in audit
+    assert "through the Proxy Service at 127.0.0.1:" in audit
+    assert "No Database Service" not in out
     assert "7 created" in part(out, "A first sweep")
     assert "nothing to change" in part(out, "A second sweep")
     assert "+ create    wishlist" in part(out, "A cache appears")
@@ -70,20 +73,27 @@ def the_story_is_true(out: str) -> None:
 
 
 def it_fits_80_columns(out: str, directory: Path) -> None:
-    lines = [line for line in out.splitlines() if str(directory) not in line]
+    told = ("Cluster ", str(directory))  # what every sweep says of the cluster, and paths
+    lines = [line for line in out.splitlines() if not any(each in line for each in told)]
     assert max(len(line) for line in lines) <= 80
 
 
 def the_files_it_names_are_there(out: str, directory: Path) -> None:
-    for name in ("cachemuster.yaml", "cachemuster.db", "registry.db"):
+    for name in ("cachemuster.yaml", "cachemuster.db", "identity"):
         assert (directory / name).exists()
         assert str(directory / name) in out
-    assert (directory / "external-id").stat().st_mode & 0o777 == 0o600
+    for name in ("external-id", "identity", "operator.identity"):
+        assert (directory / name).stat().st_mode & 0o777 == 0o600
 
 
 def what_it_proposes_works(directory: Path) -> None:
     environment = {**bare_environment(), "CACHEMUSTER_CONFIG": str(directory / "cachemuster.yaml")}
-    for command, shown in ((("status",), "7 registrations"), (("export", "--registered"), "kind")):
+    proposed = (
+        (("status",), "7 registrations"),
+        (("history",), "orders"),
+        (("explain", "wishlist"), "keep"),
+    )
+    for command, shown in proposed:
         done = subprocess.run(
             [*SCRIPT, *command], env=environment, capture_output=True, text=True, check=True
         )

@@ -1,19 +1,25 @@
-"""The sandbox alone: variables on stdout, a cloud behind them."""
+"""The sandbox alone: variables on stdout, a cloud behind them; and a cluster beside it."""
 
+import asyncio
 import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
+import httpx
 import pytest
 
 from discovery.aws.events import Change, read_message
 from discovery.cli.app import run
 from discovery.config.service import Events
+from discovery.control_plane.teleport.identity import parse_identity
+from discovery.sandbox.teleport.demo import BOT, PERSON, build_cluster, hand_out, keep_fresh
 from tests.unit.cli.rig import SCRIPT, bare_environment
 
 
@@ -89,16 +95,75 @@ def test_a_signal_ends_it_well(sandbox: "subprocess.Popen[str]", number: signal.
     assert "Traceback" not in err
 
 
-def test_a_port_in_use_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def narration(process: "subprocess.Popen[str]") -> str:
+    """All that it says on stderr before it waits."""
+    assert process.stderr is not None
+    lines = []
+    while not lines or not lines[-1].startswith("What the cluster holds"):
+        lines.append(process.stderr.readline())
+        assert lines[-1], lines
+    return "".join(lines)
+
+
+def test_what_it_says_leads_to_a_cluster(
+    sandbox: "subprocess.Popen[str]", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person pastes what is printed, registers, lets go, and takes over again."""
+    assert sandbox.stdout is not None
+    told = narration(sandbox)
+    section = told[told.index("control_plane:") : told.index("\nA person's identity")]
+    (person,) = re.findall(r"A person's identity, for adopt and release: (\S+)", told)
+    (web_ca, url) = re.findall(r"curl --cacert (\S+) (\S+)", told)[0]
+    for _ in range(5):
+        name, value = sandbox.stdout.readline().split()[1].split("=", 1)
+        monkeypatch.setenv(name, value)
+    (tmp_path / "cachemuster.yaml").write_text(f"version: 1\ngroup: trial\n{section}")
+    monkeypatch.chdir(tmp_path)
+    name = "sessions-elasticache-serverless-eu-central-1-111122223333"
+    assert run(["sweep"]) == 0
+    assert owners(web_ca, url) == {name: "trial"}
+    assert run(["release", name, "--yes", "--identity-file", person]) == 0
+    assert owners(web_ca, url) == {name: None}
+    assert run(["adopt", "--all", "--yes", "--identity-file", person]) == 0
+    assert owners(web_ca, url) == {name: "trial"}
+    sandbox.send_signal(signal.SIGINT)
+    sandbox.communicate(timeout=10)
+    assert not Path(person).parent.exists()
+
+
+def owners(web_ca: str, url: str) -> dict[str, str | None]:
+    """The group of every database, as the sandbox's own door shows them."""
+    state = httpx.get(url, verify=ssl.create_default_context(cafile=web_ca)).json()
+    return {
+        name: each["metadata"]["labels"].get("cachemuster/group")
+        for name, each in state["databases"].items()
+    }
+
+
+async def test_its_identities_are_renewed_and_never_wider_than_their_owners(tmp_path: Path) -> None:
+    cluster = build_cluster()
+    badges = hand_out(cluster, tmp_path)
+    before = badges.bot.read_text()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await keep_fresh(cluster, badges, timedelta(0))
+    assert badges.bot.read_text() != before
+    for path, user in ((badges.bot, BOT), (badges.person, PERSON)):
+        assert parse_identity(path.read_bytes(), now=datetime.now(UTC)).user == user
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("option", ["--port", "--teleport-port"])
+def test_a_port_in_use_is_said(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert run(["sandbox", "--port", str(port)]) == 1
+        assert run(["sandbox", option, str(port)]) == 1
     said = capsys.readouterr()
     assert said.out == ""
     assert f"cannot listen on 127.0.0.1:{port}" in said.err
-    assert "Name another --port" in said.err
+    assert f"Name another {option}" in said.err
 
 
 WORLD = """\

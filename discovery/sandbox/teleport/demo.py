@@ -1,0 +1,77 @@
+"""A small cluster for `cachemuster sandbox` and `cachemuster quickstart`, and who may enter it.
+
+One Database Service serves whatever cachemuster registers; nothing is registered yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from discovery.sandbox.teleport.cluster import Cluster
+from discovery.sandbox.teleport.roles import ALL, EDITOR, Role, fenced_bot
+
+BOT, PERSON = "bot-cachemuster", "alice"
+ROLE: Final[Role] = fenced_bot(ALL)
+"""A bot's fence, for whatever group a configuration names."""
+
+LIFETIME, RENEWED_EVERY = timedelta(hours=1), timedelta(minutes=20)
+"""As tbot does it unless told otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Badges:
+    """The files with which one enters."""
+
+    bot: Path
+    """The agent's identity."""
+    person: Path
+    """The identity of somebody who may do everything."""
+    web_ca: Path
+    """Who vouches for the Proxy's web side (`SSL_CERT_FILE`)."""
+
+
+def build_cluster() -> Cluster:
+    """The cluster as it is before anything is registered."""
+    cluster = Cluster()
+    cluster.place_service("database-service", {"managed-by": "cachemuster"})
+    return cluster
+
+
+def hand_out(cluster: Cluster, directory: Path) -> Badges:
+    """The files stand in the directory, the identities fresh."""
+    badges = Badges(
+        bot=directory / "identity",
+        person=directory / "operator.identity",
+        web_ca=cluster.write_web_ca(directory / "web-ca.pem"),
+    )
+    _renew(cluster, badges)
+    return badges
+
+
+async def keep_fresh(cluster: Cluster, badges: Badges, every: timedelta = RENEWED_EVERY) -> None:
+    """The identities are renewed now and then, in the way that tbot writes them, for ever."""
+    while True:
+        await asyncio.sleep(every.total_seconds())
+        _renew(cluster, badges)
+
+
+def section(address: str, identity_file: Path) -> str:
+    """The part of a configuration that leads to the cluster, through TLS routing."""
+    return (
+        "control_plane:\n"
+        "  kind: teleport\n"
+        f"  address: {address}\n"
+        f"  identity_file: {json.dumps(str(identity_file), ensure_ascii=False)}\n"
+        "  route: proxy\n"
+    )
+
+
+def _renew(cluster: Cluster, badges: Badges) -> None:
+    for path, user, role in ((badges.bot, BOT, ROLE), (badges.person, PERSON, EDITOR)):
+        for _ in cluster.issue(user, role, lifetime=LIFETIME).write_as_tbot(path):
+            pass
