@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from rich.console import Console
-from rich.text import Text
 
 from discovery.codes import IamVerdict
 from discovery.model import Finding
@@ -18,22 +17,25 @@ from discovery.reports.findings import (
     shared_findings,
     verdicts,
 )
+from discovery.reports.hanging import Entry, print_entries, run
 from discovery.reports.hostile import visible
 from discovery.reports.report import Report
+from discovery.reports.sentence import counted
 from discovery.reports.shell import continued
 from discovery.reports.style import (
     SEVERITY_SIGNS,
     SEVERITY_STYLES,
     cell,
-    columns,
     heading,
 )
 
 _INDENT: Final = 14
+_LISTED: Final = 500
+"""Findings told at a terminal, blockers first; more are counted unless all are asked for."""
 
 
-def print_findings(report: Report, console: Console) -> None:
-    """Every finding stands in the console with its repair; nothing when nobody was judged."""
+def print_findings(report: Report, console: Console, *, verbose: bool) -> None:
+    """Findings stand in the console with their repairs; nothing when nobody was judged."""
     judged = judgements(report)
     if not judged:
         return
@@ -41,8 +43,13 @@ def print_findings(report: Report, console: Console) -> None:
     if len(found := kinds(report)) > 1:
         told = ", ".join(f"{code.value} {count}" for (_, code), count in found.items())
         console.print(cell(f"caches by finding: {told}", "dim"))
-    for shared in shared_findings(report):
-        _print_finding(shared, console)
+    shared = shared_findings(report)
+    listed = shared if verbose else shared[:_LISTED]
+    width = console.width - _INDENT
+    print_entries((_entry(each, width) for each in listed), console, indent=_INDENT)
+    if left_out := len(shared) - len(listed):
+        text = f"and {counted(left_out, 'more finding')}; -v lists them, --format html by cache"
+        console.print(cell(text, "dim"))
     console.print()
 
 
@@ -54,17 +61,14 @@ def print_findings_count(report: Report, console: Console) -> None:
         console.print()
 
 
-def _print_finding(shared: SharedFinding, console: Console) -> None:
-    finding, width = shared.finding, console.width - _INDENT
+def _entry(shared: SharedFinding, width: int) -> Entry:
+    """A sign before the caches and the message, and the repair, whose lines stand as they are."""
+    finding = shared.finding
     style = SEVERITY_STYLES[finding.severity]
-    table = columns(_INDENT - 2, None)
-    sign = Text(f"{SEVERITY_SIGNS[finding.severity]} {finding.severity.value}", style=style)
-    first = Text(" · ").join((cell(affected(shared), "bold"), cell(finding.code.value)))
-    table.add_row(sign, Text("\n").join((first, cell(finding.message))))
-    console.print(table)
-    repair = "\n".join(" " * _INDENT + line for line in _repair_lines(finding, width))
-    if repair:
-        console.print(Text(repair, style="cyan"), soft_wrap=True)
+    sign = (f"{SEVERITY_SIGNS[finding.severity]} {finding.severity.value}", style)
+    first = (run(affected(shared), "bold"), (" · ", ""), run(finding.code.value))
+    repair = tuple((line, "cyan") for line in _repair_lines(finding, width))
+    return Entry(sign, (first, (run(finding.message),)), repair)
 
 
 def _repair_lines(finding: Finding, width: int) -> Iterator[str]:

@@ -14,16 +14,17 @@ from discovery.enrollment.item import Item
 from discovery.model import Change
 from discovery.reports.attention import Attention, Group, grouped, quiet_line, title_of
 from discovery.reports.changes import differences, value_text
+from discovery.reports.hanging import Entry, Run, print_entries, run
 from discovery.reports.report import Report
 from discovery.reports.sentence import clock_time, counted
-from discovery.reports.style import NAME_LIMIT, SIGNS, STYLES, cell, columns, heading
+from discovery.reports.style import NAME_LIMIT, SIGNS, STYLES, cell, heading
 
 _LISTED: Final = 10
 """Waiting items listed for each reason; more are counted unless all are asked for."""
 _CHANGES: Final = 4
 _VALUE_LIMIT: Final = 40
-_ROWS_AT_ONCE: Final = 200
-"""Columns have fixed widths, so a long plan is printed in slices instead of held in memory."""
+_BETWEEN: Final = (" · ", "")
+_INDENT: Final = 12
 
 
 def print_plan(report: Report, console: Console, *, verbose: bool) -> None:
@@ -41,50 +42,45 @@ def _print_group(group: Group, report: Report, console: Console, *, verbose: boo
     console.print(heading(f"{title} ({len(group.items)})", remark))
     few = group.attention is Attention.WAITING and not verbose
     listed = tuple(_first_of_each_reason(group.items)) if few else group.items
-    for start in range(0, len(listed), _ROWS_AT_ONCE):
-        table = columns(10, None)
-        for item in listed[start : start + _ROWS_AT_ONCE]:
-            table.add_row(_what(item), _about(item, report))
-        console.print(table)
+    print_entries((_entry(item, report) for item in listed), console, indent=_INDENT)
     for line in _left_out(group.items, listed):
         console.print(line)
 
 
-def _what(item: Item) -> Text:
-    return Text(f"{SIGNS[item.action]} {item.action.value}", style=STYLES[item.action])
+def _entry(item: Item, report: Report) -> Entry:
+    sign = (f"{SIGNS[item.action]} {item.action.value}", STYLES[item.action])
+    return Entry(sign, tuple(_about(item, report)))
 
 
-def _about(item: Item, report: Report) -> Text:
+def _about(item: Item, report: Report) -> Iterator[tuple[Run, ...]]:
     """The cache, or the resource where there is none, its scope and reason; then what it means."""
-    name = cell(item.cache or item.name or item.arn or "?", "bold", limit=NAME_LIMIT)
-    first = Text(" · ").join((name, cell(str(item.scope), "dim"), cell(item.reason.value)))
-    lines = [first]
+    name = run(item.cache or item.name or item.arn or "?", "bold", limit=NAME_LIMIT)
+    yield name, _BETWEEN, run(str(item.scope), "dim"), _BETWEEN, run(item.reason.value)
     if item.message:
-        lines.append(cell(item.message))
+        yield (run(item.message),)
     if item.previous_name:
-        lines.append(cell(f"was {item.previous_name}", "dim", limit=NAME_LIMIT))
+        yield (run(f"was {item.previous_name}", "dim", limit=NAME_LIMIT),)
     if item.action in (Action.CREATE, Action.UPDATE) and item.name:
-        lines.append(cell(f"as {item.name}", "dim", limit=NAME_LIMIT))
+        yield (run(f"as {item.name}", "dim", limit=NAME_LIMIT),)
     if item.missed and item.reason is not Reason.WAITING:  # whose message says it
         since = clock_time(item.missed.since, report.finished_at)
-        lines.append(cell(f"for {counted(item.missed.scans, 'scan')}, since {since}", "dim"))
+        yield (run(f"for {counted(item.missed.scans, 'scan')}, since {since}", "dim"),)
     changes = differences(item)
-    lines += [_change_line(change) for change in changes[:_CHANGES]]
+    yield from map(_change_line, changes[:_CHANGES])
     if len(changes) > _CHANGES:
-        lines.append(cell(f"and {counted(len(changes) - _CHANGES, 'more change')}", "dim"))
-    lines += [cell(f"note {note.code.value}: {note.message}", "dim") for note in item.notes]
+        yield (run(f"and {counted(len(changes) - _CHANGES, 'more change')}", "dim"),)
+    for note in item.notes:
+        yield (run(f"note {note.code.value}: {note.message}", "dim"),)
     if item.error:
-        lines.append(cell(f"{item.error.code}: {item.error.message}", "red"))
-    return Text("\n").join(lines)
+        yield (run(f"{item.error.code}: {item.error.message}", "red"),)
 
 
-def _change_line(change: Change) -> Text:
-    return Text.assemble(cell(f"{change.field}: "), _short(change.old), " → ", _short(change.new))
+def _change_line(change: Change) -> tuple[Run, ...]:
+    return (run(f"{change.field}: "), _short(change.old), (" → ", ""), _short(change.new))
 
 
-def _short(value: Any) -> Text:
-    style = "dim" if value is None else ""
-    return cell(value_text(value), style, limit=_VALUE_LIMIT)
+def _short(value: Any) -> Run:
+    return run(value_text(value), "dim" if value is None else "", limit=_VALUE_LIMIT)
 
 
 def _first_of_each_reason(items: Iterable[Item]) -> Iterator[Item]:

@@ -28,7 +28,7 @@ def write_table(report: Report, stream: TextIO, view: View) -> None:
     print_plan(report, console, verbose=view.verbose)
     print_scopes(report, console, verbose=view.verbose)
     if view.findings:
-        print_findings(report, console)
+        print_findings(report, console, verbose=view.verbose)
     else:
         print_findings_count(report, console)
     _print_guard(report, console)

@@ -12,7 +12,7 @@ import pytest
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.demo import EXTERNAL_ID, environment
 from discovery.sandbox.worlds import Size, Spread, generate
-from tests.bench import pattern
+from tests.bench import pattern, reports
 from tests.bench.cloud import write_configuration
 from tests.bench.figures import AGAIN, FIRST, PATTERN, TICK, Figures, Run
 from tests.bench.measure import Cost
@@ -107,3 +107,12 @@ def test_what_is_too_slow_is_named() -> None:
 def test_of_several_rounds_the_median() -> None:
     rounds = [figures_of(30, 5, 1, 1), figures_of(20, 9, 2, 1), figures_of(40, 6, 9, 1)]
     assert [run.cost.wall_s for run in median(rounds).runs] == [30, 6, 2, 1]
+
+
+def test_every_form_of_a_report_is_measured() -> None:
+    told = list(reports.lines(40))
+    forms = [
+        line.rpartition(" s (")[0].rstrip(" .0123456789").strip() for line in told if "CPU" in line
+    ]
+    assert forms == ["table", "table -v", "json", "markdown", "html"] * 2
+    assert all(line.endswith("MiB written") for line in told if "CPU" in line)

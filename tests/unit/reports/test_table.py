@@ -19,8 +19,10 @@ from tests.unit.reports.sample import (
     REFUSED,
     SECRET,
     carried_out,
+    finding,
     full_report,
     item,
+    judged,
     report,
     scopes,
 )
@@ -118,6 +120,20 @@ def test_a_finding_that_caches_share_is_told_once_with_its_repair() -> None:
     assert "caches by finding: NO_IAM_USER 2, DEFAULT_USER_OPEN 2" in text
     assert "payments, sessions · 111122223333/eu-west-1" in text
     assert "--authentication-mode Type=iam" in text
+
+
+def test_more_findings_than_anybody_reads_are_counted() -> None:
+    found = [
+        item(
+            Action.KEEP, Reason.UNCHANGED, f"c-{n}", iam=judged(replace(finding(), subject=f"{n}"))
+        )
+        for n in range(503)
+    ]
+    text = table(report(*found))
+    assert text.count("NO_IAM_USER") == 500
+    assert "and 3 more findings; -v lists them" in text
+    everything = table(report(*found), replace(AUDIT, verbose=True))
+    assert everything.count("NO_IAM_USER") == 503
 
 
 def test_a_sweep_only_counts_findings() -> None:

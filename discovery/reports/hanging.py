@@ -1,0 +1,117 @@
+"""Long lists for a terminal: a sign in the margin, and lines wrapped beside it.
+
+They look like the rows of a table; a table for each of thousands of entries takes ten times as
+long.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.segment import Segment, Segments
+
+from discovery.reports.hostile import shortened
+from discovery.reports.style import MESSAGE_LIMIT
+
+_AT_ONCE: Final = 4_000
+"""Segments handed over together: enough to be quick, too few to be felt in memory."""
+_WORD: Final = re.compile(" *[^ ]+ *")
+
+Run = tuple[str, str]
+"""Text that is safe to print, and its style."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing in a list."""
+
+    sign: Run
+    lines: Sequence[Sequence[Run]]
+    """Wrapped to the width of the console."""
+    whole: Sequence[Run] = ()
+    """Lines that stand as they are behind them, to be copied."""
+
+
+def run(text: str, style: str = "", *, limit: int = MESSAGE_LIMIT) -> Run:
+    """Text made safe to print; monsters are cut in the middle."""
+    return shortened(text, limit), style
+
+
+def print_entries(entries: Iterable[Entry], console: Console, *, indent: int) -> None:
+    """Every entry stands in the console, its lines `indent` columns from the left."""
+    waiting: list[Segment] = []
+    for entry in entries:
+        waiting += _segments(entry, console, indent)
+        if len(waiting) > _AT_ONCE:
+            console.print(Segments(waiting), end="", soft_wrap=True)
+            waiting.clear()
+    if waiting:
+        console.print(Segments(waiting), end="", soft_wrap=True)
+
+
+def wrapped(text: str, width: int) -> Iterator[tuple[int, int]]:
+    """Where each line of the text begins and ends: broken at spaces, a word that is longer than a
+    line within."""
+    for start, end in pairwise((0, *_breaks(text, width), len(text))):
+        yield start, start + len(text[start:end].rstrip(" "))
+
+
+def _breaks(text: str, width: int) -> Iterator[int]:
+    used = 0
+    for match in _WORD.finditer(text):
+        word, start = match.group(), match.start()
+        needed = cell_len(word.rstrip(" "))
+        if needed > width:
+            if start:
+                yield start
+            used = yield from _within(word, start, width)
+        elif used + needed > width:
+            yield start
+            used = cell_len(word)
+        else:
+            used += cell_len(word)
+
+
+def _within(word: str, start: int, width: int) -> Generator[int, None, int]:
+    """The breaks within a word that begins a line; returns how much of the last line it takes."""
+    used = 0
+    for place, character in enumerate(word, start):
+        size = cell_len(character)
+        if used + size > width and character != " ":
+            yield place
+            used = 0
+        used += size
+    return used
+
+
+def _segments(entry: Entry, console: Console, indent: int) -> Iterator[Segment]:
+    margin, style = entry.sign
+    yield Segment(margin.ljust(indent), console.get_style(style))
+    before = ""
+    for line in entry.lines:
+        text = "".join(words for words, _ in line)
+        for start, end in wrapped(text, console.width - indent):
+            yield Segment(before)
+            yield from _cut(line, start, end, console)
+            before = f"\n{' ' * indent}"
+    for words, style in entry.whole:
+        yield Segment(before)
+        yield Segment(words, console.get_style(style))
+        before = f"\n{' ' * indent}"
+    yield Segment("\n")
+
+
+def _cut(line: Sequence[Run], start: int, end: int, console: Console) -> Iterator[Segment]:
+    """What of a line's runs lies between two places."""
+    place = 0
+    for words, style in line:
+        part = words[max(start - place, 0) : max(end - place, 0)]
+        if part:
+            yield Segment(part, console.get_style(style))
+        place += len(words)
