@@ -27,7 +27,6 @@ class _Why:
 def item_for_missing(owned: Owned, survey: Survey, rules: Rules) -> Item:
     """Held, unless a complete scan shows that the cache is gone or the configuration lets go."""
     why = _why(owned, survey)
-    memory = survey.situation.memory
     held = Item(
         scope=owned.cache.scope,
         arn=owned.cache.arn,
@@ -36,7 +35,7 @@ def item_for_missing(owned: Owned, survey: Survey, rules: Rules) -> Item:
         action=Action.HELD,
         reason=why.reason,
         message=why.message,
-        notes=(inherited_note(owned),) if is_inherited(owned, memory) else (),
+        notes=(inherited_note(owned),) if is_inherited(owned, survey.situation) else (),
         database=owned.database,
         live=owned.database,
     )

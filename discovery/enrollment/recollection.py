@@ -97,13 +97,17 @@ def scope_memories(
 def scopes_forgotten(
     targets: Targets, results: Mapping[Scope, Scanned], memory: Memory
 ) -> tuple[Scope, ...]:
-    """Remembered scopes that are configured no more, and the own entries of accounts that let the
-    agent in again. One with remembered caches stays: it says when they were last seen."""
-    occupied = {cache.scope for cache in memory.caches.values()}
+    """Remembered scopes that are configured no more, the own entries of accounts that let the
+    agent in again, and what another shard has taken over. One with remembered caches stays: it
+    says when they were last seen."""
+    part = targets.part
+    occupied = {each.scope for each in memory.caches.values() if not part.is_anothers(each.scope)}
     return tuple(
         scope
         for scope in memory.scopes
-        if scope not in results and scope not in occupied and _is_over(scope, targets)
+        if scope not in results
+        and scope not in occupied
+        and (part.is_anothers(scope) or _is_over(scope, targets))
     )
 
 
@@ -199,43 +203,50 @@ def _verdict(found: Found) -> LastVerdict | None:
     return LastVerdict(iam.verdict, iam.users, tuple(codes))
 
 
-def _complete_scopes(survey: Survey) -> frozenset[Scope]:
-    return frozenset(
-        scope for scope, result in survey.results.items() if isinstance(result, Complete)
-    )
+def _is_decided(scope: Scope, survey: Survey) -> bool:
+    """True when the scope was read to its end, or is configured no more."""
+    if isinstance(survey.results.get(scope), Complete):
+        return True
+    return survey.situation.targets.standing(scope) is Standing.OUT_OF_SCOPE
 
 
 def _gone(survey: Survey) -> tuple[Arn, ...]:
     """Remembered caches that a complete scan no longer shows, or that are configured no more, and
-    nothing is registered for."""
-    complete = _complete_scopes(survey)
-    targets = survey.situation.targets
+    nothing is registered for; and those of another shard.
+
+    What a shard knew of an account is stale when the account comes back: the registration itself
+    then says more.
+    """
+    part = survey.situation.targets.part
     kept = survey.arns_found | survey.registry.ours.keys()
     return tuple(
         arn
         for arn, cache in survey.situation.memory.caches.items()
-        if arn not in kept
-        and (cache.scope in complete or targets.standing(cache.scope) is Standing.OUT_OF_SCOPE)
+        if part.is_anothers(cache.scope) or (arn not in kept and _is_decided(cache.scope, survey))
     )
 
 
 def _forgotten(survey: Survey, items: tuple[Item, ...]) -> tuple[ResourceName, ...]:
     """Remembered registrations that are not listed, although their scope was read to its end, or
-    is configured no more: nothing will make them anew.
+    is configured no more: nothing will make them anew. And those of another shard.
 
     One whose name turned out to be taken unseen stays: the role may merely not show it.
     """
-    complete, targets = _complete_scopes(survey), survey.situation.targets
-    ours = {owned.database.name for owned in survey.registry.ours.values()}
-    standing = ours | {item.name for item in items if item.applied}
-    unseen = {item.name for item in items if item.reason is Reason.NAME_TAKEN_UNSEEN}
+    part = survey.situation.targets.part
+    kept = {owned.database.name for owned in survey.registry.ours.values()}
+    kept |= {item.name for item in items if item.applied and item.name is not None}
+    kept |= {item.name for item in items if item.reason is Reason.NAME_TAKEN_UNSEEN and item.name}
+    parsed = {
+        name: parse_cache_arn(registration.arn)
+        for name, registration in survey.situation.memory.registrations.items()
+    }
     return tuple(
         name
-        for name, registration in survey.situation.memory.registrations.items()
-        if name not in standing
-        and name not in unseen
-        and (parsed := parse_cache_arn(registration.arn)) is not None
-        and (parsed.scope in complete or targets.standing(parsed.scope) is Standing.OUT_OF_SCOPE)
+        for name, cache in parsed.items()
+        if cache is not None
+        and (
+            part.is_anothers(cache.scope) or (name not in kept and _is_decided(cache.scope, survey))
+        )
     )
 
 
@@ -245,7 +256,7 @@ def _inherited(
     """Registrations of ours that state did not know; from now on it does (R2)."""
     written = {item.arn for item in items if item.applied}
     for arn, owned in survey.registry.ours.items():
-        if arn not in written and is_inherited(owned, survey.situation.memory):
+        if arn not in written and is_inherited(owned, survey.situation):
             yield Registration(
                 name=owned.database.name,
                 arn=arn,
@@ -256,10 +267,10 @@ def _inherited(
 
 
 def _misses(items: tuple[Item, ...], survey: Survey, *, rules_changed: bool) -> Iterator[Miss]:
-    memory = survey.situation.memory
+    memory, part = survey.situation.memory, survey.situation.targets.part
     recreated = {found.arn for found in survey.found if found.facts.recreated}
     for item in items:
-        if item.live is None or item.arn is None:
+        if item.live is None or item.arn is None or part.is_anothers(item.scope):
             continue
         if item.grounds is not None and item.missed is not None:
             if not (item.action is Action.DELETE and item.applied):

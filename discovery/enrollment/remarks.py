@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from discovery.codes import NoteCode
 from discovery.enrollment.registry import Owned
-from discovery.enrollment.survey import Found, Survey
+from discovery.enrollment.survey import Found, Situation, Survey
 from discovery.enrollment.wish import Wanted
 from discovery.model import Note
-from state.records import Memory
 
 
 def registration_notes(found: Found, survey: Survey) -> tuple[Note, ...]:
     """The notes that a cache's registration, or its URI, gives rise to."""
     notes = []
     live = found.live
-    if live is not None and is_inherited(live, survey.situation.memory):
+    if live is not None and is_inherited(live, survey.situation):
         notes.append(inherited_note(live))
     endpoint = found.facts.cache.endpoint
     if endpoint is not None and isinstance(found.wish, Wanted):
@@ -28,9 +27,12 @@ def registration_notes(found: Found, survey: Survey) -> tuple[Note, ...]:
     return tuple(notes)
 
 
-def is_inherited(live: Owned, memory: Memory) -> bool:
-    """True for a registration of ours that the journal does not know (R2)."""
-    name, arn = live.database.name, live.cache.arn
+def is_inherited(live: Owned, situation: Situation) -> bool:
+    """True for a registration of ours that the journal does not know (R2), and that no other
+    shard looks after."""
+    if situation.targets.part.is_anothers(live.cache.scope):
+        return False
+    memory, name, arn = situation.memory, live.database.name, live.cache.arn
     known = memory.registrations.get(name)
     under_way = any(
         (each.intent.name, each.intent.arn) == (name, arn) for each in memory.open_intents

@@ -46,9 +46,13 @@ class Part:
         """The part whose registrations are the population of the guard."""
         return Part(shard=self.shard) if self.by_event else self
 
+    def is_anothers(self, scope: Scope) -> bool:
+        """True when another shard looks after this scope, in every run."""
+        return self.shard is not None and not self.shard.owns(scope.account_id)
+
     def covers(self, scope: Scope) -> bool:
         """True when the run is about this scope; of a whole account, about any of its regions."""
-        if self.shard is not None and not self.shard.owns(scope.account_id):
+        if self.is_anothers(scope):
             return False
         return not self.only or any(_overlap(each, scope) for each in self.only)
 

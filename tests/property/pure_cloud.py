@@ -252,54 +252,64 @@ class World:
             replace(item, applied=True if item.action.writes else None) for item in plan.items
         )
         listed = dict(self.listed)
-        registrations = dict(self.memory.registrations)
         for item in items:
-            _apply(item, listed, registrations, now)
-        known = recollect(
-            plan.survey, items, started_at=now, rules_changed=rules_changed(self.memory, by)
-        )
-        for name in known.registrations_forgotten:
-            registrations.pop(name, None)
-        registrations.update({each.name: each for each in known.registrations_inherited})
-        remembered = {
-            arn: cache for arn, cache in self.memory.caches.items() if arn not in known.caches_gone
-        }
-        memory = Memory(
-            caches={**remembered, **{each.arn: each for each in known.caches_seen}},
-            registrations=registrations,
-            misses={miss.name: miss for miss in known.misses},
-            scopes={each.scope: each for each in known.scopes},
-            finished_sweeps=self.memory.finished_sweeps + 1,
-            matching_digest=by.matching_digest,
-        )
-        return plan, World(listed, memory)
+            _apply(item, listed)
+        return plan, World(listed, remembering(self.memory, plan, items, by, now))
 
     def forgetful(self) -> World:
         """The same world after the state file was lost."""
         return replace(self, memory=Memory())
 
 
-def _apply(
-    item: Item,
-    listed: dict[str, Database],
-    registrations: dict[ResourceName, Registration],
-    now: datetime,
-) -> None:
-    if not item.action.writes or item.name is None or item.arn is None:
+def remembering(
+    before: Memory, plan: Plan, items: Iterable[Item], by: Rules, now: datetime
+) -> Memory:
+    """The memory after a sweep whose items came out like this."""
+    items = tuple(items)
+    known = recollect(plan.survey, items, started_at=now, rules_changed=rules_changed(before, by))
+    registrations = dict(before.registrations)
+    for item in items:
+        _register(item, registrations, now)
+    for name in known.registrations_forgotten:
+        registrations.pop(name, None)
+    registrations.update({each.name: each for each in known.registrations_inherited})
+    gone, over = set(known.caches_gone), set(known.scopes_forgotten)
+    caches = {arn: cache for arn, cache in before.caches.items() if arn not in gone}
+    scopes = {scope: each for scope, each in before.scopes.items() if scope not in over}
+    return Memory(
+        caches={**caches, **{each.arn: each for each in known.caches_seen}},
+        registrations=registrations,
+        misses={miss.name: miss for miss in known.misses},
+        scopes={**scopes, **{each.scope: each for each in known.scopes}},
+        finished_sweeps=before.finished_sweeps + 1,
+        matching_digest=by.matching_digest,
+    )
+
+
+def _register(item: Item, registrations: dict[ResourceName, Registration], now: datetime) -> None:
+    if not item.applied or item.name is None or item.arn is None:
+        return
+    for name in (item.previous_name, item.name):
+        if name is not None:
+            registrations.pop(name, None)
+    if item.action is not Action.DELETE and item.database is not None:
+        registrations[item.name] = Registration(
+            name=item.name, arn=item.arn, database=item.database, registered_at=now, updated_at=now
+        )
+
+
+def _apply(item: Item, listed: dict[str, Database]) -> None:
+    if not item.action.writes or item.name is None:
         return
     if item.action is Action.CREATE:
         assert item.name not in listed, "created over something that stands"
     for name in (item.previous_name, item.name if item.action is Action.DELETE else None):
         if name is not None:
             del listed[name]
-            registrations.pop(name, None)
     if item.action is not Action.DELETE:
         assert item.database is not None
         assert item.database.name == item.name
         listed[item.name] = item.database
-        registrations[item.name] = Registration(
-            name=item.name, arn=item.arn, database=item.database, registered_at=now, updated_at=now
-        )
 
 
 def ours(listed: Mapping[str, Database]) -> dict[str, Arn]:
