@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TextIO
 
-from rich.text import Text
-
+from discovery.reports.hanging import Entry, print_entries, run
 from discovery.reports.sentence import counted
-from discovery.reports.style import cell, columns, console_for, heading
+from discovery.reports.style import cell, console_for, heading
 
 SCHEMA_VERSION: Final = 1
+_INDENT: Final = 6
+_STATEMENT_LIMIT: Final = 4000
 FOLDED: Final = 10
 """More good lines of one sort than this are counted unless everything is asked for."""
 
@@ -72,15 +73,17 @@ def write_checkup(checks: Sequence[Check], stream: TextIO, *, verbose: bool) -> 
         if not told:
             continue
         console.print(heading(area.value.capitalize()))
-        for outcome, text, statement in _lines(told, verbose=verbose):
-            table = columns(4, None)
-            told_text = [cell(text)]
-            if statement is not None:
-                told_text.append(cell(f"add: {json.dumps(statement)}", limit=4000))
-            table.add_row(cell(outcome.value, _STYLES[outcome]), Text("\n").join(told_text))
-            console.print(table)
+        entries = (_told(*line) for line in _lines(told, verbose=verbose))
+        print_entries(entries, console, indent=_INDENT)
         console.print()
     console.print(cell(checkup_sentence(checks), "bold"), soft_wrap=True)
+
+
+def _told(outcome: Outcome, text: str, statement: Mapping[str, Any] | None) -> Entry:
+    lines = [(run(text),)]
+    if statement is not None:
+        lines.append((run(f"add: {json.dumps(statement)}", limit=_STATEMENT_LIMIT),))
+    return Entry(((outcome.value, _STYLES[outcome]),), lines)
 
 
 def checkup_sentence(checks: Iterable[Check]) -> str:

@@ -68,7 +68,7 @@ def _entry(shared: SharedFinding, width: int) -> Entry:
     sign = (f"{SEVERITY_SIGNS[finding.severity]} {finding.severity.value}", style)
     first = (run(affected(shared), "bold"), (" · ", ""), run(finding.code.value))
     repair = tuple((line, "cyan") for line in _repair_lines(finding, width))
-    return Entry(sign, (first, (run(finding.message),)), repair)
+    return Entry((sign,), (first, (run(finding.message),)), repair)
 
 
 def _repair_lines(finding: Finding, width: int) -> Iterator[str]:

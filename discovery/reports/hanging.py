@@ -31,7 +31,8 @@ Run = tuple[str, str]
 class Entry:
     """One thing in a list."""
 
-    sign: Run
+    margin: Sequence[Run]
+    """A sign, and what else stands to the left; shorter than the indent."""
     lines: Sequence[Sequence[Run]]
     """Wrapped to the width of the console."""
     whole: Sequence[Run] = ()
@@ -91,9 +92,9 @@ def _within(word: str, start: int, width: int) -> Generator[int, None, int]:
 
 
 def _segments(entry: Entry, console: Console, indent: int) -> Iterator[Segment]:
-    margin, style = entry.sign
-    yield Segment(margin.ljust(indent), console.get_style(style))
-    before = ""
+    size = sum(len(words) for words, _ in entry.margin)
+    yield from _cut(entry.margin, 0, size, console)
+    before = " " * (indent - size)
     for line in entry.lines:
         text = "".join(words for words, _ in line)
         for start, end in wrapped(text, console.width - indent):

@@ -6,15 +6,16 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final, TextIO
 
-from rich.text import Text
-
 from discovery.enrollment.ownership import parse_cache_arn
 from discovery.reports.document import timestamp
+from discovery.reports.hanging import Entry, print_entries, run
 from discovery.reports.sentence import counted
-from discovery.reports.style import NAME_LIMIT, SIGNS, STYLES, cell, columns, console_for
+from discovery.reports.style import NAME_LIMIT, SIGNS, STYLES, cell, console_for
 from state.records import HistoryEntry
 
 SCHEMA_VERSION: Final = 1
+_INDENT: Final = 34
+_BETWEEN: Final = (" · ", "")
 
 
 def is_about(entry: HistoryEntry, cache: str) -> bool:
@@ -28,29 +29,21 @@ def is_about(entry: HistoryEntry, cache: str) -> bool:
 def write_history_table(entries: Iterable[HistoryEntry], stream: TextIO) -> None:
     """The entries stand in `stream`, newest first, then how many there are."""
     console = console_for(stream)
-    count = 0
-    table = columns(20, 10, None)
-    for entry in entries:
-        count += 1
-        action = Text(f"{SIGNS[entry.action]} {entry.action.value}", style=STYLES[entry.action])
-        table.add_row(cell(timestamp(entry.at)[:19] + "Z"), action, _about(entry))
-    if count:
-        console.print(table)
+    told = tuple(entries)
+    print_entries(map(_told, told), console, indent=_INDENT)
+    if told:
         console.print()
-    console.print(cell(counted(count, "entry", "entries"), "bold"))
+    console.print(cell(counted(len(told), "entry", "entries"), "bold"))
 
 
-def _about(entry: HistoryEntry) -> Text:
+def _told(entry: HistoryEntry) -> Entry:
+    at = (f"{timestamp(entry.at)[:19]}Z  ", "")
+    action = (f"{SIGNS[entry.action]} {entry.action.value}", STYLES[entry.action])
     parsed = parse_cache_arn(entry.arn or "")
     name = parsed.name if parsed is not None else entry.name or "?"
-    first = Text(" · ").join(
-        (
-            cell(name, "bold", limit=NAME_LIMIT),
-            cell(str(entry.scope), "dim"),
-            cell(entry.reason.value),
-        )
-    )
-    return Text("\n").join((first, cell(entry.message)))
+    about = (run(name, "bold", limit=NAME_LIMIT), run(str(entry.scope), "dim"))
+    first = (about[0], _BETWEEN, about[1], _BETWEEN, run(entry.reason.value))
+    return Entry((at, action), (first, (run(entry.message),)))
 
 
 def write_history_document(entries: Iterable[HistoryEntry], stream: TextIO) -> None:

@@ -49,7 +49,7 @@ def _print_group(group: Group, report: Report, console: Console, *, verbose: boo
 
 def _entry(item: Item, report: Report) -> Entry:
     sign = (f"{SIGNS[item.action]} {item.action.value}", STYLES[item.action])
-    return Entry(sign, tuple(_about(item, report)))
+    return Entry((sign,), tuple(_about(item, report)))
 
 
 def _about(item: Item, report: Report) -> Iterator[tuple[Run, ...]]:

@@ -6,21 +6,21 @@ from collections import Counter
 from typing import Final
 
 from rich.console import Console
-from rich.text import Text
 
 from discovery.codes import ScopeStatus
 from discovery.model import Complete, Scanned
 from discovery.reports.coverage import coverage, lacks_a_fact, reason_of
+from discovery.reports.hanging import Entry, print_entries, run
 from discovery.reports.report import Report
 from discovery.reports.sentence import clock_time, counted
 from discovery.reports.style import (
     SCOPE_SIGNS,
     SCOPE_STYLES,
     cell,
-    columns,
     heading,
 )
 
+_INDENT: Final = 3
 _LISTED: Final = 10
 """Skipped scopes listed; more are counted by reason unless all are asked for."""
 
@@ -29,13 +29,7 @@ def print_scopes(report: Report, console: Console, *, verbose: bool) -> None:
     """Scopes that were not, or not wholly, read stand there with the reason; others are counted."""
     console.print(heading("Scopes", coverage(report)))
     listed = _listed(report, verbose=verbose)
-    if listed:
-        table = columns(1, None)
-        for scanned in listed:
-            style = SCOPE_STYLES[scanned.status]
-            sign = cell("?" if lacks_a_fact(scanned) else SCOPE_SIGNS[scanned.status], style)
-            table.add_row(sign, _about(scanned, report))
-        console.print(table)
+    print_entries((_entry(scanned, report) for scanned in listed), console, indent=_INDENT)
     left_out = Counter(reason_of(s) for s in report.scopes) - Counter(reason_of(s) for s in listed)
     for reason, count in sorted(left_out.items()):
         if reason:
@@ -51,14 +45,17 @@ def _listed(report: Report, *, verbose: bool) -> tuple[Scanned, ...]:
     return (*report.failed_scopes, *partly, *skipped[:_LISTED])
 
 
-def _about(scanned: Scanned, report: Report) -> Text:
+def _entry(scanned: Scanned, report: Report) -> Entry:
     """The scope, how it ended and since when; then why."""
+    sign = "?" if lacks_a_fact(scanned) else SCOPE_SIGNS[scanned.status]
     ended = reason_of(scanned)
     if isinstance(scanned, Complete):
         ended = counted(len(scanned.caches), "cache")
-    first = [cell(str(scanned.scope), "bold"), cell(ended)]
+    stands = [ended]
     since = report.failing_since.get(scanned.scope)
     if since is not None:
-        first.append(cell(f"failing since {clock_time(since, report.finished_at)}"))
-    line = Text(" · ").join(first)
-    return Text("\n").join((line, cell(scanned.message))) if scanned.message else line
+        stands.append(f"failing since {clock_time(since, report.finished_at)}")
+    parts = "".join(f" · {part}" for part in stands)
+    first = (run(str(scanned.scope), "bold"), run(parts))
+    lines = (first, (run(scanned.message),)) if scanned.message else (first,)
+    return Entry(((sign, SCOPE_STYLES[scanned.status]),), lines)

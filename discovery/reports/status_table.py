@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Final, TextIO
 
 from rich.console import Console
-from rich.text import Text
 
 from discovery.codes import ScopeStatus
 from discovery.enrollment.ownership import parse_cache_arn
 from discovery.model import Arn
+from discovery.reports.hanging import Entry, print_entries, run
 from discovery.reports.sentence import clock_time, counted
 from discovery.reports.status import Status
 from discovery.reports.style import (
@@ -19,11 +19,12 @@ from discovery.reports.style import (
     SCOPE_SIGNS,
     SCOPE_STYLES,
     cell,
-    columns,
     console_for,
     heading,
 )
-from state.records import Miss, ScopeMemory
+from state.records import Miss, Registration, ScopeMemory
+
+_INDENT: Final = 3
 
 
 def write_status_table(status: Status, stream: TextIO, *, verbose: bool) -> None:
@@ -80,7 +81,8 @@ def _print_head(status: Status, console: Console) -> None:
         console.print(cell(text, "yellow"))
     for open_intent in status.memory.open_intents:
         intent = open_intent.intent
-        console.print(cell(f"! unfinished {intent.action.value} of {intent.name}", "bold red"))
+        text = f"! unfinished {intent.action.value} of {intent.name}; the next sweep takes it up"
+        console.print(cell(text, "bold red"))
     console.print()
 
 
@@ -93,30 +95,25 @@ def _print_scopes(status: Status, console: Console, *, verbose: bool) -> None:
     }
     told = ", ".join(f"{count[kind]} {word}" for kind, word in words.items() if count[kind])
     console.print(heading("Scopes", told or "none yet"))
-    table = columns(1, None)
-    for scope in status.scopes if verbose else status.wanting:
-        style = SCOPE_STYLES[scope.status]
-        partly = scope.status is ScopeStatus.COMPLETE and scope.message
-        sign = cell("?" if partly else SCOPE_SIGNS[scope.status], style)
-        table.add_row(sign, _about(scope, status.now))
-    if table.row_count:
-        console.print(table)
+    listed = status.scopes if verbose else status.wanting
+    print_entries((_scope(each, status.now) for each in listed), console, indent=_INDENT)
     if status.oldest is not None and status.oldest.last_complete_at is not None:
         when = clock_time(status.oldest.last_complete_at, status.now)
         console.print(cell(f"Oldest complete scan: {when}, {status.oldest.scope}", "dim"))
     console.print()
 
 
-def _about(scope: ScopeMemory, now: datetime) -> Text:
+def _scope(scope: ScopeMemory, now: datetime) -> Entry:
     """The scope, how it stands and what was last read of it; then why."""
-    parts = [cell(str(scope.scope), "bold")]
-    if scope.reason:
-        parts.append(cell(scope.reason.value))
+    partly = scope.status is ScopeStatus.COMPLETE and scope.message
+    sign = ("?" if partly else SCOPE_SIGNS[scope.status], SCOPE_STYLES[scope.status])
+    parts = [scope.reason.value] if scope.reason else []
     if scope.failing_since:
         often = f", {scope.failures} times in a row" if scope.failures > 1 else ""
-        parts.append(cell(f"failing since {clock_time(scope.failing_since, now)}{often}"))
-    line = Text(" · ").join((*parts, cell(_last_read(scope, now))))
-    return Text("\n").join((line, cell(scope.message))) if scope.message else line
+        parts.append(f"failing since {clock_time(scope.failing_since, now)}{often}")
+    stands = "".join(f" · {part}" for part in (*parts, _last_read(scope, now)))
+    first = (run(str(scope.scope), "bold"), run(stands))
+    return Entry((sign,), (first, (run(scope.message),)) if scope.message else (first,))
 
 
 def _last_read(scope: ScopeMemory, now: datetime) -> str:
@@ -130,12 +127,14 @@ def _print_registrations(status: Status, console: Console, *, verbose: bool) -> 
     remark = "" if verbose or not registrations else "-v lists them"
     console.print(heading(f"Registered ({len(registrations)})", remark))
     if verbose:
-        table = columns(1, None, 16)
-        for name, one in registrations:
-            written = clock_time(one.updated_at, status.now)
-            table.add_row("=", cell(name, limit=NAME_LIMIT), cell(written, "dim"))
-        console.print(table)
+        told = (_registration(name, one, status.now) for name, one in registrations)
+        print_entries(told, console, indent=_INDENT)
     console.print()
+
+
+def _registration(name: str, one: Registration, now: datetime) -> Entry:
+    written = f" · written {clock_time(one.updated_at, now)}"
+    return Entry((("=", ""),), ((run(name, limit=NAME_LIMIT), run(written, "dim")),))
 
 
 def _print_waiting(status: Status, console: Console) -> None:
@@ -143,14 +142,15 @@ def _print_waiting(status: Status, console: Console) -> None:
     if not misses:
         return
     console.print(heading(f"Waiting ({len(misses)})", "removed once the reason has held"))
-    for name, miss in misses:
-        since = clock_time(miss.since, status.now)
-        held = f"{miss.reason.value} for {counted(miss.scans, 'scan')}, since {since}; "
-        held += _countdown(status, miss)
-        table = columns(1, None)
-        table.add_row("?", cell(f"{name}: {held}"))
-        console.print(table)
+    told = (_missed(name, miss, status) for name, miss in misses)
+    print_entries(told, console, indent=_INDENT)
     console.print()
+
+
+def _missed(name: str, miss: Miss, status: Status) -> Entry:
+    since = clock_time(miss.since, status.now)
+    held = f"{miss.reason.value} for {counted(miss.scans, 'scan')}, since {since}"
+    return Entry((("?", ""),), ((run(f"{name}: {held}; {_countdown(status, miss)}"),),))
 
 
 def _countdown(status: Status, miss: Miss) -> str:

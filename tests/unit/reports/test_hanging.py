@@ -54,7 +54,7 @@ def test_wrapping_loses_only_spaces_and_keeps_the_width(text: str, width: int) -
 
 def test_lines_stand_beside_the_sign_and_whole_ones_as_they_are() -> None:
     long, command = "word " * 30, "aws " + "x" * 100
-    one = Entry(("! x", "bold"), ((run(long),),), ((command, "cyan"),))
+    one = Entry((("! x", "bold"),), ((run(long),),), ((command, "cyan"),))
     first, *rest = printed(one).splitlines()
     assert first.startswith("! x word word")
     assert all(line.startswith("    ") for line in rest)
@@ -66,10 +66,10 @@ def test_every_run_keeps_its_style_over_a_break() -> None:
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=12, color_system="standard")
     line = (run("red red red", "red"), run(" plain"))
-    print_entries([Entry(("!", ""), (line,))], console, indent=4)
+    print_entries([Entry((("!", ""),), (line,))], console, indent=4)
     assert stream.getvalue() == "!   \x1b[31mred red\x1b[0m\n    \x1b[31mred\x1b[0m\n    plain\n"
 
 
 def test_thousands_are_all_there_in_their_order() -> None:
-    found = printed(*(Entry(("=", ""), ((run(f"c-{n}"),),)) for n in range(5_000)))
+    found = printed(*(Entry((("=", ""),), ((run(f"c-{n}"),),)) for n in range(5_000)))
     assert [line.split()[1] for line in found.splitlines()] == [f"c-{n}" for n in range(5_000)]
