@@ -171,6 +171,21 @@ class TestShards:
         assert self.shares(tale, (0, 1), (0, 3), (1, 3), (2, 3), (0, 2), (1, 2)) == [0] * 6
         assert tale.registry == before
 
+    def test_a_pod_takes_its_part_from_its_name(
+        self, tale: Tale, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.fleet(tale)
+        for index in (0, 1):
+            monkeypatch.setattr("socket.gethostname", lambda index=index: f"cachemuster-{index}")
+            told = tale.sweep("--shard", "ordinal/2")
+            scanned = {scope["account_id"] for scope in told.document["scopes"]}
+            owned = {one for one in self.ACCOUNTS if Shard(index, 2).owns(AccountId(one))}
+            assert scanned - {HUB} == owned
+        monkeypatch.setattr("socket.gethostname", lambda: "laptop")
+        refused = tale.run("sweep", "--shard", "ordinal/2")
+        assert refused.code == 64
+        assert "the name of host laptop does not end in a hyphen and a number" in refused.err
+
     def test_another_parts_registrations_are_not_in_the_run(self, tale: Tale) -> None:
         self.fleet(tale)
         tale.sweep()
