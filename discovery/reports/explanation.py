@@ -16,6 +16,7 @@ from discovery.enrollment.item import Item
 from discovery.enrollment.ownership import CacheArn, parse_cache_arn
 from discovery.model import Arn
 from discovery.reports.document import timestamp
+from discovery.reports.sentence import counted
 from discovery.reports.style import cell, columns, console_for, heading
 from state.records import HistoryEntry, Miss, Registration, RememberedCache
 
@@ -88,7 +89,8 @@ def _rows(each: Explanation) -> Iterator[tuple[str, list[str]]]:
     yield "registered", _registered(each.registration)
     if each.miss is not None:
         miss = each.miss
-        yield "missed", [f"{miss.reason.value} in {miss.scans} scans since {_when(miss.since)}"]
+        scans = counted(miss.scans, "scan")
+        yield "missed", [f"{miss.reason.value} in {scans} since {_when(miss.since)}"]
     if each.last is not None:
         last = each.last
         yield "last", [f"{_when(last.at)} {last.action.value}/{last.reason.value}: {last.message}"]

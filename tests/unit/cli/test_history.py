@@ -65,6 +65,19 @@ def test_the_life_of_a_cache(rig: Rig) -> None:
     assert found[2][1].startswith("missed for the first time")
 
 
+def test_a_registered_cache_that_turns_not_ready_is_a_change_and_counted(rig: Rig) -> None:
+    rig.run("sweep")
+    rig.region().add_user("app", access_string="off")
+    turned = rig.run("sweep")
+    assert turned.out.splitlines()[-1].endswith("2 updated; 2 no longer ready for IAM login")
+    messages = [message for _, message in told(rig, "--cache", "orders")]
+    [change] = [message for message in messages if message.startswith("IAM login")]
+    assert change.startswith("IAM login was ready and is not-ready: no member of user group people")
+    again = rig.run("sweep")
+    assert "no longer ready" not in again.out
+    assert len(told(rig, "--cache", "orders")) == len(messages)
+
+
 def test_a_changed_tag_is_told_as_an_update(rig: Rig) -> None:
     rig.run("sweep")
     rig.region().set_tags(ARN, {"env": "prod", "team": "x"})
