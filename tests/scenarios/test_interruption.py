@@ -16,14 +16,19 @@ from tests.scenarios.tale import LISTING, VALIDATOR, Tale
 from tests.unit.cli.rig import Run
 
 ROOT = Path(__file__).parents[2]
-SLOW_WRITES = """
-import time
+STOPPED_WHILE_WRITING = """
+import os, signal
+from itertools import count
 import discovery.control_plane.registry as registry
-real = registry.insert
-def slow(*arguments):
-    real(*arguments)
-    time.sleep(0.3)
-registry.insert = slow
+
+insert, numbers = registry.insert, count(1)
+
+def told_to_stop(*arguments):
+    insert(*arguments)
+    if next(numbers) == 20:  # sixteen at a time: in the second of the transactions that they share
+        os.kill(os.getpid(), signal.SIGTERM)
+
+registry.insert = told_to_stop
 from discovery.cli.app import main
 main()
 """
@@ -39,6 +44,10 @@ def until(true: Callable[[], object]) -> None:
 
 def interrupted(process: subprocess.Popen[str], number: signal.Signals) -> Run:
     process.send_signal(number)
+    return ended(process)
+
+
+def ended(process: subprocess.Popen[str]) -> Run:
     out, err = process.communicate(timeout=40)
     run = Run(process.returncode, out, err)
     assert "Traceback" not in err, run
@@ -70,11 +79,11 @@ def test_stopped_in_the_scan_nothing_is_lost(tale: Tale) -> None:
 
 
 def test_stopped_while_writing_the_next_sweep_goes_on(tale: Tale) -> None:
-    names = {f"c{count:02}" for count in range(30)}
+    names = {f"c{count:02}" for count in range(60)}
     for name in names:
         tale.cache(name, tags={"TeleportDatabaseName": name})
     process = subprocess.Popen(
-        [sys.executable, "-c", SLOW_WRITES, "sweep", "--format", "json"],
+        [sys.executable, "-c", STOPPED_WHILE_WRITING, "sweep", "--format", "json"],
         cwd=tale.directory,
         env={**tale.rig.environment, "PYTHONPATH": str(ROOT)},
         text=True,
@@ -82,17 +91,16 @@ def test_stopped_while_writing_the_next_sweep_goes_on(tale: Tale) -> None:
         stderr=subprocess.PIPE,
     )
     with process:
-        until(lambda: tale.registry_file.exists() and len(tale.registry) > 1)
-        run = interrupted(process, signal.SIGTERM)
+        run = ended(process)
     assert run.code == 143, run
     done = {item["name"] for item in run.document["items"] if item["applied"]}
     undone = [item for item in run.document["items"] if item["applied"] is not True]
-    assert 0 < len(done) < 30
+    assert 20 <= len(done) < 60  # the transaction in hand ended
     assert set(tale.registry) == done
     assert {item["error"]["code"] for item in undone} == {"INTERRUPTED"}
     assert set(tale.memory.registrations) == done
     told = tale.sweep()
-    assert told.document["summary"]["create"] == 30 - len(done)
+    assert told.document["summary"]["create"] == 60 - len(done)
     assert set(tale.registry) == names
     assert tale.sweep().writes == 0
 

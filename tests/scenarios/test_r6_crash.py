@@ -16,19 +16,32 @@ ROOT = Path(__file__).parents[2]
 DOOMED = """
 import os, signal, sys
 import discovery.control_plane.registry as registry
+from discovery.control_plane.embedded import Embedded
 from state.store import Store
 
-moment, step = sys.argv.pop(1).split("-", 1)
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
 
-def die(real):
-    def doomed(*arguments, **more):
+def answered(moment, call):  # with the answer, it and all beside it is on disk
+    async def doomed(*arguments):
         if moment == "after":
-            real(*arguments, **more)
-        os.kill(os.getpid(), signal.SIGKILL)
+            await call(*arguments)
+        die()
     return doomed
 
-place = Store if step == "record" else registry
-setattr(place, step, die(getattr(place, step)))
+def inside(moment, statement):  # statements of one transaction, or of none
+    def doomed(*arguments):
+        if moment == "during":
+            statement(*arguments)
+        die()
+    return doomed
+
+moment, step = sys.argv.pop(1).split("-", 1)
+if hasattr(Embedded, step):
+    setattr(Embedded, step, answered(moment, getattr(Embedded, step)))
+else:
+    place = Store if step == "record" else registry
+    setattr(place, step, inside(moment, getattr(place, step)))
 
 from discovery.cli.app import main
 main()
@@ -36,7 +49,8 @@ main()
 
 
 def killed(tale: Tale, moment: str) -> None:
-    """One sweep in a process that is killed before or after its first write of a kind."""
+    """One sweep in a process that is killed at its first write of a kind: before it, when it is
+    answered, or during the transaction that it shares with others."""
     done = subprocess.run(
         [sys.executable, "-c", DOOMED, moment, "sweep"],
         cwd=tale.directory,
@@ -67,7 +81,18 @@ def busy(tale: Tale) -> None:
 GOAL = {"other-db", "changed-db", "fresh-db"}
 
 
-@pytest.mark.parametrize("moment", ["after-replace_whole", "after-remove", "before-record"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "during-insert",
+        "during-replace_whole",
+        "during-remove",
+        "after-create",
+        "after-update",
+        "after-delete",
+        "before-record",
+    ],
+)
 def test_a_killed_sweep_is_made_good_by_the_next(tale: Tale, moment: str) -> None:
     busy(tale)
     killed(tale, moment)
@@ -92,7 +117,7 @@ def between_create_and_delete(tale: Tale, **sections: object) -> None:
         tale.cache(name, tags={"TeleportDatabaseName": f"{name}-db"})
     tale.sweep()
     tale.tag("orders", {"TeleportDatabaseName": "sales-db"})
-    killed(tale, "after-insert")
+    killed(tale, "after-create")
     assert set(tale.registry) == {"orders-db", "sales-db", "carts-db"}
 
 
@@ -166,14 +191,14 @@ def test_cut_in_two_and_removals_forbidden_stays(tale: Tale) -> None:
 @pytest.mark.parametrize(
     ("tags", "moment"),
     [
-        pytest.param({"TeleportDatabaseName": "sales-db"}, "after-remove", id="rename-landed"),
-        pytest.param({"TeleportDatabaseName": "sales-db"}, "before-remove", id="rename-half-done"),
+        pytest.param({"TeleportDatabaseName": "sales-db"}, "after-delete", id="rename-landed"),
+        pytest.param({"TeleportDatabaseName": "sales-db"}, "before-delete", id="rename-half-done"),
         pytest.param(
-            {"TeleportDatabaseName": "orders-db", "off": "1"}, "after-remove", id="removal-landed"
+            {"TeleportDatabaseName": "orders-db", "off": "1"}, "after-delete", id="removal-landed"
         ),
         pytest.param(
             {"TeleportDatabaseName": "orders-db", "off": "1"},
-            "before-remove",
+            "before-delete",
             id="removal-not-made",
         ),
     ],
