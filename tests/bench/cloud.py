@@ -15,6 +15,7 @@ from pathlib import Path
 
 from discovery.sandbox.demo import EXTERNAL_ID, ROLE_NAME
 from discovery.sandbox.worlds import Size
+from tests.bench.measure import peak_bytes_of
 
 COMMAND = (sys.executable, "-m", "discovery.cli")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -40,9 +41,7 @@ class Cloud:
     @property
     def peak_bytes(self) -> int:
         """The most memory that the cloud's own process has held."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
+        return peak_bytes_of(self.pid)
 
 
 def counted(url: str) -> dict[str, int]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_RSS_UNIT_BYTES = 1024
+_KIB = 1024
 _POLL_S = 0.01
 
 
@@ -39,12 +39,13 @@ def cost_of(command: Sequence[str], environment: Mapping[str, str], log: Path) -
     with log.open("wb") as said:
         started_s = time.perf_counter()
         process = subprocess.Popen(command, env=dict(environment), stdout=said, stderr=said)
-        starved_s = 0.0
+        starved_s, peak_bytes = 0.0, 0
         while True:
             ended, status, usage = os.wait4(process.pid, os.WNOHANG)
             if ended:
                 break
             starved_s = starved_s_of(process.pid, starved_s)
+            peak_bytes = peak_bytes_of(process.pid, peak_bytes)
             time.sleep(_POLL_S)
         wall_s = time.perf_counter() - started_s
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -52,7 +53,7 @@ def cost_of(command: Sequence[str], environment: Mapping[str, str], log: Path) -
         tail = log.read_text(errors="replace")[-2000:]
         raise Failed(f"{' '.join(command)} ended with {process.returncode}:\n{tail}")
     cpu_s = usage.ru_utime + usage.ru_stime
-    return Cost(wall_s, cpu_s, usage.ru_maxrss * _RSS_UNIT_BYTES, starved_s)
+    return Cost(wall_s, cpu_s, peak_bytes, starved_s)
 
 
 def starved_s_of(pid: int | str, otherwise_s: float = 0.0) -> float:
@@ -61,3 +62,16 @@ def starved_s_of(pid: int | str, otherwise_s: float = 0.0) -> float:
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
     except (OSError, IndexError):
         return otherwise_s
+
+
+def peak_bytes_of(pid: int | str, otherwise_bytes: int = 0) -> int:
+    """The most memory that a process has held so far, as Linux tells it.
+
+    Not `ru_maxrss`: that begins with what the parent held when it started the process.
+    """
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return otherwise_bytes
+    told = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
+    return int(told[0]) * _KIB if told else otherwise_bytes
