@@ -261,6 +261,18 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """A database that some Database Service serves, whether registered or of its own file."""
+
+    name: str
+    uri: str
+    host: str = ""
+    """Where that Database Service runs."""
+    health: str = ""
+    """`healthy`, `unhealthy`, `unknown`, or empty."""
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One place where a resource differs: a JSON Pointer into `database`, old and new value."""
 

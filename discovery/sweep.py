@@ -23,7 +23,7 @@ from discovery.enrollment.rules import Rules
 from discovery.enrollment.survey import Situation
 from discovery.enrollment.unfinished import settle, settled_memory
 from discovery.ground import Ground, SweepRequest
-from discovery.model import Database
+from discovery.model import Database, Served
 from discovery.prove import prove
 from discovery.reports.report import Report
 from discovery.scan import Scan, scan
@@ -80,6 +80,8 @@ class Sweep:
     started_at: datetime
     sweep_id: str = field(default_factory=lambda: secrets.token_hex(8))
     scanned: Scan | None = None
+    served: tuple[Served, ...] = ()
+    """What Database Services serve, as far as it could be read."""
     plan: Plan | None = None
     items: tuple[Item, ...] = ()
     error: str | None = None
@@ -199,7 +201,9 @@ class Sweep:
         """All that the control plane lists. Raises: ControlPlaneError, Stopped."""
         if self.silence is not None:
             raise self.silence
-        return await unless_stopped(self.ground.stop, registry.list_databases())
+        found = await unless_stopped(self.ground.stop, registry.list_databases())
+        self.served = await unless_stopped(self.ground.stop, registry.served())
+        return found
 
     async def settled(self, store: Store, listed: tuple[Database, ...]) -> Memory:
         """The memory after the intents of a process that ended have an outcome (R6)."""
@@ -227,6 +231,7 @@ class Sweep:
             listed=listed,
             memory=self.memory,
             now=self.ground.clock(),
+            served=self.served,
         )
         plan = make_plan(situation, self.rules)
         self.items = plan.items

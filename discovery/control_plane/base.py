@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from discovery.model import Database, ResourceName
+from discovery.model import Database, ResourceName, Served
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +82,11 @@ class Reader(Protocol):
 
     async def get(self, name: ResourceName) -> Database | None:
         """One resource as it is now, None if there is none. Raises: ControlPlaneError."""
+        ...
+
+    async def served(self) -> tuple[Served, ...]:
+        """What Database Services serve, as of a few minutes ago; nothing where there are none, or
+        where it cannot be read. Raises nothing: only remarks rest on it."""
         ...
 
 

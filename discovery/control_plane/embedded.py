@@ -20,7 +20,7 @@ from discovery.control_plane.base import AlreadyExists, ClusterInfo, ControlPlan
 from discovery.control_plane.faults import registry_faults
 from discovery.control_plane.registry import REGISTRY_FILE
 from discovery.control_plane.rules import accepted
-from discovery.model import Database, ResourceName
+from discovery.model import Database, ResourceName, Served
 from state.faults import translated
 from state.sharing import Shared
 from state.sqlite import open_writer, read
@@ -49,6 +49,10 @@ class EmbeddedReader:
     async def get(self, name: ResourceName) -> Database | None:
         """The resource of this name as it is now. Raises: ControlPlaneError."""
         return await self._read(lambda file: registry.one_database(file, name))
+
+    async def served(self) -> tuple[Served, ...]:
+        """Nothing: a file has no Database Services."""
+        return ()
 
     async def _read(self, query: Callable[[Sqlite], T]) -> T | None:
         def work() -> T | None:
@@ -94,6 +98,10 @@ class Embedded:
     async def get(self, name: ResourceName) -> Database | None:
         """The resource of this name as it is now. Raises: ControlPlaneError."""
         return await self._call(lambda file: registry.one_database(file, name))
+
+    async def served(self) -> tuple[Served, ...]:
+        """Nothing: a file has no Database Services."""
+        return ()
 
     async def create(self, database: Database) -> None:
         """The resource exists. Raises: AlreadyExists, Rejected, ControlPlaneError."""

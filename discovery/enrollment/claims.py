@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from discovery.enrollment.address import address_of
 from discovery.enrollment.ownership import ARN_LABEL, MANAGED_BY, MANAGED_BY_LABEL
 from discovery.enrollment.survey import Found, Survey
 from discovery.enrollment.targets import Part, result_for
@@ -18,7 +19,6 @@ from discovery.model import AccountId, Complete, Database, Failed, Region, Scope
 from state.records import Memory
 
 _ACCOUNT = re.compile("[0-9]{12}")
-_DEFAULT_PORT = "6379"
 
 
 class Unclear(Enum):
@@ -69,14 +69,6 @@ def claim_of(database: Database) -> Claim:
         arn=database.labels.get(ARN_LABEL, "") if is_marked else "",
         address=address_of(database.uri),
     )
-
-
-def address_of(uri: str) -> str:
-    """Host and port in lower case, of a URI in any form that Teleport takes for `redis`
-    (reference teleport-api §3)."""
-    place = re.split("[/?]", uri.rpartition("://")[2], maxsplit=1)[0].lower()
-    host, colon, port = place.rpartition(":")
-    return place if colon and port.isdigit() and host else f"{place.rstrip(':')}:{_DEFAULT_PORT}"
 
 
 def part_to_scan(database: Database, memory: Memory) -> Part:

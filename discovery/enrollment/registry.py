@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from discovery.enrollment.address import address_of
 from discovery.enrollment.naming import name_of, same_name
 from discovery.enrollment.ownership import CacheArn, NotOurs, owner_of
 from discovery.model import Arn, Database, ResourceName
@@ -33,7 +34,8 @@ class Registry:
     """The old halves of renames that a crash cut in two; the new half is in `ours`."""
     by_name: Mapping[str, tuple[Database, ...]]
     """Everything listed, by name without case."""
-    by_uri: Mapping[str, tuple[ResourceName, ...]]
+    by_address: Mapping[str, tuple[ResourceName, ...]]
+    """Names by the host and port of their URI."""
     group: str
 
     def holders(self, name: ResourceName) -> tuple[Database, ...]:
@@ -50,11 +52,11 @@ def read_registry(
     """Sorts the list. `computed` has the wanted names of the caches that were found."""
     by_arn: dict[Arn, list[Owned]] = defaultdict(list)
     by_name: dict[str, list[Database]] = defaultdict(list)
-    by_uri: dict[str, list[ResourceName]] = defaultdict(list)
+    by_address: dict[str, list[ResourceName]] = defaultdict(list)
     mismatched = []
     for database in sorted(listed, key=lambda each: each.name):
         by_name[same_name(database.name)].append(database)
-        by_uri[database.uri].append(database.name)
+        by_address[address_of(database.uri)].append(database.name)
         owner = owner_of(database, group)
         if isinstance(owner, CacheArn):
             by_arn[owner.arn].append(Owned(database, owner))
@@ -67,7 +69,7 @@ def read_registry(
         mismatched=tuple(mismatched),
         half_renamed=halves,
         by_name={name: tuple(found) for name, found in by_name.items()},
-        by_uri={uri: tuple(names) for uri, names in by_uri.items()},
+        by_address={at: tuple(names) for at, names in by_address.items()},
         group=group,
     )
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from discovery.codes import NoteCode
+from discovery.enrollment.address import address_of
 from discovery.enrollment.registry import Owned
 from discovery.enrollment.survey import Found, Situation, Survey
 from discovery.enrollment.wish import Wanted
@@ -20,11 +23,19 @@ def registration_notes(found: Found, survey: Survey) -> tuple[Note, ...]:
         half = survey.registry.half_renamed.get(found.arn)
         own = {each.database.name for each in (live, half) if each is not None}
         own.update(each.name for each in survey.registry.holders(found.wish.name.value))
-        others = [name for name in survey.registry.by_uri.get(endpoint.uri, ()) if name not in own]
-        if others:
-            text = f"also registered as {', '.join(others)}"
+        text = _elsewhere(endpoint.uri, own, survey)
+        if text:
             notes.append(Note(NoteCode.SAME_URI_ELSEWHERE, endpoint.uri, text))
     return tuple(notes)
+
+
+def _elsewhere(uri: str, own: Set[str], survey: Survey) -> str:
+    """Under which other names the same host and port is registered, or served unregistered."""
+    address = address_of(uri)
+    registered = [name for name in survey.registry.by_address.get(address, ()) if name not in own]
+    served = sorted(survey.served.get(address, frozenset()) - own - set(registered))
+    ways = (("registered", registered), ("served by a Database Service", served))
+    return "; ".join(f"also {how} as {', '.join(names)}" for how, names in ways if names)
 
 
 def is_inherited(live: Owned, situation: Situation) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from discovery.enrollment.address import address_of
 from discovery.enrollment.facts import Facts, facts_of, likely_tags
 from discovery.enrollment.registry import Owned, Registry, read_registry
 from discovery.enrollment.rules import Rules
@@ -20,6 +22,7 @@ from discovery.model import (
     ResourceName,
     Scanned,
     Scope,
+    Served,
 )
 from state.records import Memory
 
@@ -33,6 +36,8 @@ class Situation:
     listed: tuple[Database, ...]
     memory: Memory
     now: datetime
+    served: tuple[Served, ...] = ()
+    """What Database Services serve, as far as it could be read."""
     verdicts: Mapping[Arn, IamJudgement] = field(default_factory=dict)
     """Of caches whose users nobody is asked about: what stands for a judgement."""
 
@@ -59,6 +64,8 @@ class Survey:
     registry: Registry
     found: tuple[Found, ...]
     results: Mapping[Scope, Scanned]
+    served: Mapping[str, frozenset[str]]
+    """Names of what is served, by the host and port of their URI."""
 
     @property
     def arns_found(self) -> frozenset[Arn]:
@@ -85,7 +92,15 @@ def survey_of(situation: Situation, rules: Rules) -> Survey:
         registry=registry,
         found=tuple(found),
         results={result.scope: result for result in situation.results},
+        served=_by_address(situation.served),
     )
+
+
+def _by_address(served: Iterable[Served]) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for each in served:
+        found[address_of(each.uri)].add(each.name)
+    return {address: frozenset(names) for address, names in found.items()}
 
 
 def _likely_name(cache: Cache, memory: Memory, rules: Rules) -> ResourceName:

@@ -70,6 +70,11 @@ class Link:
             self.settings.identity_file, clock=self.clock, sleep=self.sleep
         )
 
+    @property
+    def met(self) -> Peer | None:
+        """Who answered when the latest connection was opened; None: nobody yet."""
+        return self._session.peer if self._session is not None else None
+
     async def peer(self) -> Peer:
         """Who answers, from the moment the connection was opened. Raises: ControlPlaneError."""
         return (await self._open_session()).peer
@@ -145,7 +150,7 @@ class Link:
             version=peer.version,
             way=str(peer.way),
             user=identity.user,
-            expires_at=identity.expires_at,
+            expires_at=identity.expires_at.isoformat(),
         )
         return _Session(connection, peer)
 

@@ -11,14 +11,9 @@ from typing import Final
 from discovery.control_plane.base import ControlPlaneError
 from discovery.control_plane.teleport.link import Peer, is_too_old
 from discovery.control_plane.teleport.reader import TeleportReader
-from discovery.control_plane.teleport.services import (
-    Served,
-    ServiceMatcher,
-    served_databases,
-    service_matchers,
-)
+from discovery.control_plane.teleport.services import ServiceMatcher, service_matchers
 from discovery.enrollment.ownership import GROUP_LABEL, MANAGED_BY, MANAGED_BY_LABEL
-from discovery.model import ResourceName
+from discovery.model import ResourceName, Served
 
 _NAMED: Final = 3
 
@@ -92,7 +87,7 @@ async def preflight(reader: TeleportReader, group: str) -> Preflight:
     except ControlPlaneError as error:
         problems.append(f"Whether a Database Service serves them cannot be seen: {error}")
     try:
-        served = await served_databases(reader)
+        served = await reader.serving()
     except ControlPlaneError as error:
         problems.append(f"What Database Services serve cannot be seen: {error}")
     return Preflight(

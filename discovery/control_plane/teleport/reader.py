@@ -39,18 +39,22 @@ from discovery.control_plane.teleport.rpc import (
     Request,
     Response,
 )
+from discovery.control_plane.teleport.services import served_databases
 from discovery.control_plane.teleport.teleport_pb2 import (
     ListDatabasesRequest,
     PingRequest,
     ResourceRequest,
 )
-from discovery.model import Clock, Database, ResourceName
+from discovery.model import Clock, Database, ResourceName, Served
 
 KIND: Final = "teleport"
 PAGE_SIZE: Final = 500
 PAGE_DEADLINE_S: Final = 30.0
 _ATTEMPTS: Final = 4
 _PAGES_LIMIT: Final = 100_000
+SERVING_KEPT_S: Final = 900.0
+"""How long what Database Services serve is remembered: it is a list as long as the databases, of
+each Database Service, and only remarks rest on it."""
 LAG_READS: Final = 8
 LAG_PAUSE_S: Final = 0.4
 """Between two reads of what lags behind a write of ours."""
@@ -73,7 +77,7 @@ class TeleportReader:
         self._sleep = sleep
         self._recent = Recent(time.monotonic)
         self._keeping = Keeping()
-        self._has_pages = True
+        self._serving: tuple[float, tuple[Served, ...]] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -89,6 +93,11 @@ class TeleportReader:
     async def peer(self) -> Peer:
         """Who answers, by what way, and as whom we speak. Asked once. Raises: ControlPlaneError."""
         return await self._link.peer()
+
+    @property
+    def met(self) -> Peer | None:
+        """Who answered last, by what way, and as whom we spoke; None: nobody yet. Asks nothing."""
+        return self._link.met
 
     async def ping(self) -> ClusterInfo:
         """The cluster's name and its Auth Service's version. Raises: ControlPlaneError."""
@@ -131,18 +140,29 @@ class TeleportReader:
         self._recent.saw(found)
         return self._keeping.restored(found)
 
+    async def served(self) -> tuple[Served, ...]:
+        """What `serving` says; nothing where it cannot be read, which `preflight` tells."""
+        try:
+            return await self.serving()
+        except ControlPlaneError:
+            return ()
+
+    async def serving(self) -> tuple[Served, ...]:
+        """What Database Services serve, as of some minutes ago. Raises: ControlPlaneError."""
+        now = time.monotonic()
+        if self._serving is None or now - self._serving[0] >= SERVING_KEPT_S:
+            self._serving = now, await served_databases(self)
+        return self._serving[1]
+
     async def _pages(self) -> AsyncGenerator[tuple[Database, ...], None]:
         attempt = Attempt("listing databases", "list")
-        if self._has_pages:
-            try:
-                async with aclosing(self._listed_by_page(attempt)) as pages:
-                    async for page in pages:
-                        yield page
-                return
-            except Unsupported:  # before 18.1.7
-                self._has_pages = False
-        response = await self.ask(GET_DATABASES, Empty(), attempt)
-        yield tuple(database_of(each) for each in response.databases)
+        try:
+            async with aclosing(self._listed_by_page(attempt)) as pages:
+                async for page in pages:
+                    yield page
+        except Unsupported:  # before 18.1.7; asked each time, because clusters are upgraded
+            response = await self.ask(GET_DATABASES, Empty(), attempt)
+            yield tuple(database_of(each) for each in response.databases)
 
     async def _listed_by_page(self, attempt: Attempt) -> AsyncGenerator[tuple[Database, ...], None]:
         seen: set[str] = set()

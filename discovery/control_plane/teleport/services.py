@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from discovery.control_plane.base import Malformed
 from discovery.control_plane.teleport.faults import Attempt
-from discovery.control_plane.teleport.reader import TeleportReader
-from discovery.control_plane.teleport.rpc import LIST_RESOURCES
+from discovery.control_plane.teleport.rpc import LIST_RESOURCES, Method, Request, Response
 from discovery.control_plane.teleport.teleport_pb2 import (
     DatabaseResourceMatcher,
     ListResourcesRequest,
     PaginatedResource,
 )
+from discovery.model import Served
 from matchers.selectors import InvalidPattern, Selector
 
 _PAGE: Final = 200
 _PAGES_LIMIT: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """One database that one Database Service serves."""
+class Asks(Protocol):
+    """Whoever puts questions to a cluster."""
 
-    name: str
-    uri: str
-    host: str
-    health: str = ""
-    """`healthy`, `unhealthy`, `unknown`, or empty."""
+    async def ask(
+        self, method: Method[Request, Response], request: Request, attempt: Attempt
+    ) -> Response:
+        """The response. Raises: ControlPlaneError."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def _selects(values: tuple[str, ...], value: str) -> bool:
         return False  # Teleport takes nothing by it either
 
 
-async def service_matchers(reader: TeleportReader) -> tuple[tuple[ServiceMatcher, ...], ...]:
+async def service_matchers(reader: Asks) -> tuple[tuple[ServiceMatcher, ...], ...]:
     """The matchers of every Database Service. Raises: ControlPlaneError."""
     found = await _resources(reader, "db_service", "listing Database Services")
     return tuple(
@@ -69,7 +68,7 @@ async def service_matchers(reader: TeleportReader) -> tuple[tuple[ServiceMatcher
     )
 
 
-async def served_databases(reader: TeleportReader) -> tuple[Served, ...]:
+async def served_databases(reader: Asks) -> tuple[Served, ...]:
     """Every database that some Database Service serves, registered ones and those of its own
     configuration. Raises: ControlPlaneError."""
     found = await _resources(reader, "db_server", "listing what Database Services serve")
@@ -89,7 +88,7 @@ def _labels(matcher: DatabaseResourceMatcher) -> dict[str, tuple[str, ...]]:
     return {key: tuple(each.values) for key, each in matcher.labels.values.items()}
 
 
-async def _resources(reader: TeleportReader, kind: str, doing: str) -> list[PaginatedResource]:
+async def _resources(reader: Asks, kind: str, doing: str) -> list[PaginatedResource]:
     found: list[PaginatedResource] = []
     seen: set[str] = set()
     key = ""

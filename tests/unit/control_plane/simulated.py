@@ -9,7 +9,7 @@ from itertools import count
 
 from discovery.control_plane.base import AlreadyExists, ClusterInfo, NotFound
 from discovery.control_plane.rules import accepted
-from discovery.model import Database, ResourceName
+from discovery.model import Database, ResourceName, Served
 
 
 @dataclass
@@ -62,6 +62,9 @@ class SimulatedControlPlane:
     async def get(self, name: ResourceName) -> Database | None:
         await self._call("get", name, lambda: None)
         return self.resources.get(name)
+
+    async def served(self) -> tuple[Served, ...]:
+        return ()
 
     async def create(self, database: Database) -> None:
         def effect() -> None:

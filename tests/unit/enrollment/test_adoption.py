@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.codes import Action, IamVerdict, Reason, ScopeReason
+from discovery.enrollment.address import address_of
 from discovery.enrollment.adoption import adoption, unseen
-from discovery.enrollment.claims import address_of, part_to_scan
+from discovery.enrollment.claims import part_to_scan
 from discovery.enrollment.handover import Handover, Obstacle, Refused, is_same
 from discovery.enrollment.item import Item
 from discovery.enrollment.ownership import CacheArn, NotOurs, owner_of, parse_cache_arn

@@ -81,7 +81,7 @@ def test_the_list_is_sorted_by_owner_and_found_by_name_without_case() -> None:
     assert registry.mismatched == (mismatch,)
     assert [each.name for each in registry.holders(ResourceName("forged"))] == ["FORGED", "Forged"]
     assert registry.owner_of(theirs) is NotOurs.OTHER_GROUP
-    assert registry.by_uri[COMPUTED.uri] == ("Forged", COMPUTED.name, "theirs")
+    assert registry.by_address[COMPUTED.uri] == ("Forged", COMPUTED.name, "theirs")
     assert registry.holders(ResourceName("nobody")) == ()
 
 
