@@ -155,7 +155,7 @@ class Writer:
                 ) from error
 
     async def _update_once(self, item: Item) -> Database:
-        found = await self._control_plane.get(_name(item))
+        found = await self._read(_name(item), item)
         if found is None:
             raise vanished(item)
         self._require_ours(found, item)
@@ -171,7 +171,7 @@ class Writer:
     async def _delete_once(
         self, item: Item, name: ResourceName, removed: Removed | None = None
     ) -> None:
-        found = await self._control_plane.get(name)
+        found = await self._read(name, item)
         if found is None:
             return
         self._require_ours(found, item)
@@ -181,6 +181,18 @@ class Writer:
             await self._control_plane.delete(name)
         except NotFound:
             return
+
+    async def _read(self, name: ResourceName, item: Item) -> Database | None:
+        """The resource that was listed, as it is now."""
+        try:
+            return await self._control_plane.get(name)
+        except Denied as error:  # a role that is fenced in by labels sees only what is ours
+            raise conflict(
+                item,
+                Reason.OWNER_CHANGED,
+                f"{name} was listed and may not be seen any more: it got another owner, or the "
+                f"agent's role was changed. It was left alone. {error}",
+            ) from error
 
     async def _read_taken(self, name: ResourceName) -> Database | None:
         # A read may lag behind the create that took the name (reference teleport-api §6).

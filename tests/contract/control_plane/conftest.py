@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import botocore.session
 import pytest
+from botocore.loaders import create_loader
 
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from tests.contract.control_plane.ground import Ground
@@ -26,3 +28,10 @@ async def ground(
     monkeypatch.setenv("SSL_CERT_FILE", str(teleport.cluster.write_web_ca(tmp_path / "web-ca.pem")))
     async with teleport.serve() as at:
         yield Ground(teleport, at, tmp_path, now=lambda: datetime.now(UTC))
+
+
+@pytest.fixture
+def one_loader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK reads its models once for all commands; it takes most of their time."""
+    loader = create_loader()
+    monkeypatch.setattr(botocore.session, "create_loader", lambda _: loader)

@@ -2,67 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import botocore.session
 import pytest
-from botocore.loaders import create_loader
 
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
-from discovery.sandbox.teleport.roles import Role, fenced_bot
-from discovery.sandbox.teleport.server import SimulatedTeleport
-from tests.unit.cli.rig import FRANKFURT, VIRGINIA, Rig, Run, rig
+from discovery.sandbox.teleport.roles import Role
+from tests.contract.control_plane.stage import by_name, stage
 
-CONFIGURATION = f"""\
-version: 1
-group: prod
-aws: {{regions: [{FRANKFURT}, {VIRGINIA}]}}
-control_plane: {{kind: teleport, address: "%s", identity_file: ./identity}}
-"""
-NAMES = ["legacy", "orders", "payments"]
-
-
-@pytest.fixture(autouse=True)
-def _one_loader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK reads its models once for all commands; it takes most of their time."""
-    loader = create_loader()
-    monkeypatch.setattr(botocore.session, "create_loader", lambda _: loader)
-
-
-@dataclass
-class Stage:
-    rig: Rig
-    teleport: SimulatedTeleport
-
-    def sweep(self, command: str = "sweep") -> tuple[Run, dict[str, Any]]:
-        run = self.rig.run(command, "--format", "json")
-        assert run.out, run.err
-        return run, json.loads(run.out)
-
-    def writes(self) -> list[str]:
-        found = [method for method, _ in self.teleport.calls.writes]
-        self.teleport.calls.clear()
-        return found
-
-
-@contextmanager
-def stage(directory: Path, cluster: Cluster, *roles: Role) -> Iterator[Stage]:
-    teleport = SimulatedTeleport(cluster)
-    with rig(directory) as made, teleport.serve_in_thread() as at:
-        made.configure(CONFIGURATION % at.proxy)
-        cluster.issue("bot-cachemuster", *(roles or (fenced_bot("prod"),))).write(
-            directory / "identity"
-        )
-        made.environment["SSL_CERT_FILE"] = str(cluster.write_web_ca(directory / "web-ca.pem"))
-        yield Stage(made, teleport)
-
+pytestmark = pytest.mark.usefixtures("one_loader")
 
 CLUSTERS = [
     ("keeps the cache name", Cluster(version="18.4.0")),
@@ -75,17 +25,13 @@ def test_an_unchanged_sweep_writes_nothing(tmp_path: Path, _: str, cluster: Clus
     with stage(tmp_path, cluster) as told:
         run, first = told.sweep()
         assert (run.code, first["summary"]["create"]) == (0, 3)
-        assert sorted(cluster.databases) == [item["name"] for item in _by_name(first)]
+        assert sorted(cluster.databases) == [item["name"] for item in by_name(first)]
         assert told.writes() == ["CreateDatabase"] * 3
         for command in ("sweep", "audit", "sweep"):
             run, again = told.sweep(command)
             assert run.code == 0
             assert {item["action"] for item in again["items"]} == {"keep"}
             assert told.writes() == []
-
-
-def _by_name(document: dict[str, Any]) -> list[dict[str, Any]]:
-    return sorted(document["items"], key=lambda item: str(item["name"]))
 
 
 def test_an_unchanged_sweep_of_an_older_server_that_is_allowed(tmp_path: Path) -> None:
@@ -140,7 +86,7 @@ def test_a_role_without_create_is_told_in_each_item(tmp_path: Path) -> None:
 def test_a_name_taken_by_what_the_role_cannot_see_is_a_conflict(tmp_path: Path) -> None:
     with stage(tmp_path, Cluster()) as told:
         run, document = told.sweep()
-        name = _by_name(document)[1]["name"]
+        name = by_name(document)[1]["name"]
         placed = told.teleport.cluster.databases[name]
         placed["metadata"]["labels"] = {"whose": "theirs"}
         told.teleport.cluster.place(placed)

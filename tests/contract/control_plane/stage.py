@@ -1,0 +1,55 @@
+"""Whole commands before a simulated cloud and a simulated Teleport."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from discovery.sandbox.teleport.cluster import Cluster
+from discovery.sandbox.teleport.roles import Role, fenced_bot
+from discovery.sandbox.teleport.server import SimulatedTeleport
+from tests.unit.cli.rig import FRANKFURT, VIRGINIA, Rig, Run, rig
+
+CONFIGURATION = f"""\
+version: 1
+group: prod
+aws: {{regions: [{FRANKFURT}, {VIRGINIA}]}}
+control_plane: {{kind: teleport, address: "%s", identity_file: ./identity}}
+"""
+
+
+@dataclass
+class Stage:
+    rig: Rig
+    teleport: SimulatedTeleport
+
+    def sweep(self, command: str = "sweep") -> tuple[Run, dict[str, Any]]:
+        run = self.rig.run(command, "--format", "json")
+        assert run.out, run.err
+        return run, json.loads(run.out)
+
+    def writes(self) -> list[str]:
+        found = [method for method, _ in self.teleport.calls.writes]
+        self.teleport.calls.clear()
+        return found
+
+
+@contextmanager
+def stage(directory: Path, cluster: Cluster, *roles: Role) -> Iterator[Stage]:
+    teleport = SimulatedTeleport(cluster)
+    with rig(directory) as made, teleport.serve_in_thread() as at:
+        made.configure(CONFIGURATION % at.proxy)
+        cluster.issue("bot-cachemuster", *(roles or (fenced_bot("prod"),))).write(
+            directory / "identity"
+        )
+        made.environment["SSL_CERT_FILE"] = str(cluster.write_web_ca(directory / "web-ca.pem"))
+        yield Stage(made, teleport)
+
+
+def by_name(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The items, sorted."""
+    return sorted(document["items"], key=lambda item: str(item["name"]))
