@@ -35,6 +35,8 @@ _CONFIGURATION: Final = Configuration(
 )
 
 
+_NEXT_ADDRESS_AFTER_S: Final = 0.25
+"""When the next address of a name is tried beside one that does not answer (RFC 8305)."""
 _FAREWELL_S: Final = 1.0
 """How long the other side has to take leave; then the connection is cut."""
 
@@ -75,7 +77,9 @@ class _Channel(Channel):
         if self.protocol is not None:
             raise ConnectionResetError("the connection ended")
         if self._open_socket is None:
-            self.protocol = await self._connected_to(host=self._host, port=self._port)
+            self.protocol = await self._connected_to(
+                host=self._host, port=self._port, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER_S
+            )
         else:
             plain = await self._open_socket()
             try:

@@ -40,7 +40,7 @@ class Dialler:
                 connection = await Connection.open(self.way.address, context, self._open_socket)
         except TimeoutError as error:
             raise Unavailable(f"{self} did not answer within {DIAL_DEADLINE_S:g} s") from error
-        except ssl.SSLError as error:
+        except (ssl.SSLError, ConnectionResetError, ConnectionAbortedError) as error:
             raise await self._explained(error, identity) from error
         except OSError as error:
             raise Unavailable(f"{self} cannot be reached ({error.strerror or error})") from error
@@ -58,16 +58,18 @@ class Dialler:
             return None
         return partial(tunnel, self.proxy, self.way.address.host, self.way.address.port)
 
-    async def _explained(self, error: ssl.SSLError, identity: Identity) -> ControlPlaneError:
+    async def _explained(self, error: OSError, identity: Identity) -> ControlPlaneError:
         """What a failed handshake means."""
+        remark = f". {self.way.remark}" if self.way.remark else ""
         if self.way.route is Route.PROXY and await self._ends_tls():
             return NoRoute(
                 f"{self.way.address} is behind a load balancer that ends TLS, so the Proxy "
                 "Service never sees the agent's own connection. Use one that passes TCP on (on "
                 "AWS a Network Load Balancer with a TCP listener), or reach the Auth Service "
-                "itself: `route: auth` and its address, with port 3025"
+                f"itself: `route: auth` and its address, with port 3025{remark}"
             )
-        remark = f". {self.way.remark}" if self.way.remark else ""
+        if not isinstance(error, ssl.SSLError):
+            return Unavailable(f"{self} hung up in the handshake{self._stranger(identity)}{remark}")
         if not isinstance(error, ssl.SSLCertVerificationError):
             return Unavailable(f"{self} broke off the handshake ({reason_of(error)}){remark}")
         if error.verify_code == _HOSTNAME_MISMATCH:
@@ -80,6 +82,15 @@ class Dialler:
             f"({reason_of(error)}): either the address leads to another cluster than "
             f"{identity.cluster}, or the cluster's CA was rotated and tbot has yet to write the "
             f"new one{remark}"
+        )
+
+    def _stranger(self, identity: Identity) -> str:
+        """Why a Proxy Service hangs up, besides being restarted."""
+        if self.way.route is not Route.PROXY:
+            return ""
+        return (
+            f": it does so when it knows no cluster {identity.cluster}, of which the identity file "
+            "is"
         )
 
     async def _ends_tls(self) -> bool:

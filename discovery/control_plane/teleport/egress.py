@@ -95,12 +95,8 @@ async def tunnel(proxy: ForwardProxy, host: str, port: int) -> socket.socket:
     Raises: OSError, when the proxy cannot be reached; Unavailable, when it refuses.
     """
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(proxy.host, proxy.port, type=socket.SOCK_STREAM)
-    family, kind, number, _, address = found[0]
-    plain = socket.socket(family, kind, number)
+    plain = await _connected(loop, proxy)
     try:
-        plain.setblocking(False)  # noqa: FBT003 - its only parameter
-        await loop.sock_connect(plain, address)
         await loop.sock_sendall(plain, _request(proxy, host, port))
         status = await _status(loop, plain)
         if not status.startswith("200"):
@@ -112,6 +108,26 @@ async def tunnel(proxy: ForwardProxy, host: str, port: int) -> socket.socket:
         plain.close()
         raise
     return plain
+
+
+async def _connected(loop: asyncio.AbstractEventLoop, proxy: ForwardProxy) -> socket.socket:
+    """A socket to the first of the proxy's addresses that takes one. Raises: OSError."""
+    refused = OSError("it has no address")
+    found = await loop.getaddrinfo(proxy.host, proxy.port, type=socket.SOCK_STREAM)
+    for family, kind, number, _, address in found:
+        plain = socket.socket(family, kind, number)
+        try:
+            plain.setblocking(False)  # noqa: FBT003 - its only parameter
+            await loop.sock_connect(plain, address)
+        except OSError as error:
+            plain.close()
+            refused = error
+        except BaseException:
+            plain.close()
+            raise
+        else:
+            return plain
+    raise refused
 
 
 def _request(proxy: ForwardProxy, host: str, port: int) -> bytes:

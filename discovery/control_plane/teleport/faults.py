@@ -34,6 +34,10 @@ class IdentityUnusable(ControlPlaneError):
     code = "IDENTITY_UNUSABLE"
 
 
+class IdentityExpired(IdentityUnusable):
+    """The identity file is whole, and its time is over."""
+
+
 class Untrusted(ControlPlaneError):
     """What answered is not the Auth Service of the identity's cluster."""
 

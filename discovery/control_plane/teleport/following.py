@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 
-from discovery.control_plane.teleport.faults import IdentityUnusable
+from discovery.control_plane.teleport.faults import IdentityExpired, IdentityUnusable
 from discovery.control_plane.teleport.identity import (
     SIZE_LIMIT_BYTES,
     Identity,
@@ -51,14 +51,14 @@ class IdentityFile:
         A file that is missing, half written or expired leaves the last good identity in use for
         as long as that lasts.
 
-        Raises: IdentityUnusable.
+        Raises: IdentityUnusable; IdentityExpired.
         """
         if self._good is None:
             self._good = await self._first()
         elif afresh or self._monotonic() - self._read_at >= READ_EVERY_S:
             await self._follow(self._good)
         if self._good.expires_at <= self._clock():
-            raise IdentityUnusable(
+            raise IdentityExpired(
                 f"{self._path}: the identity of {self._good.user} expired at "
                 f"{self._good.expires_at:%Y-%m-%dT%H:%M:%SZ}, and the file holds no newer one; "
                 "see whether tbot runs"
@@ -70,6 +70,8 @@ class IdentityFile:
         for _ in range(_FIRST_READS - 1):
             try:
                 return await self._read()
+            except IdentityExpired:
+                raise
             except IdentityUnusable:
                 if not self._path.exists():
                     break
@@ -81,12 +83,18 @@ class IdentityFile:
             found = await self._read()
         except IdentityUnusable as error:
             if str(error) != self._complaint:
-                log.warning("teleport.identity_kept", why=str(error), expires_at=good.expires_at)
+                log.warning(
+                    "teleport.identity_kept", why=str(error), expires_at=good.expires_at.isoformat()
+                )
             self._complaint = str(error)
             return
         self._complaint = ""
         if found.digest != good.digest:
-            log.info("teleport.identity_renewed", user=found.user, expires_at=found.expires_at)
+            log.info(
+                "teleport.identity_renewed",
+                user=found.user,
+                expires_at=found.expires_at.isoformat(),
+            )
             self._good = found
 
     async def _read(self) -> Identity:
@@ -99,7 +107,7 @@ class IdentityFile:
                 f"the identity file {self._path} cannot be read ({error.strerror or error})"
             ) from error
         except IdentityUnusable as error:
-            raise IdentityUnusable(f"{self._path}: {error}") from error
+            raise type(error)(f"{self._path}: {error}") from error
 
 
 def _content(path: Path) -> tuple[bytes, int]:

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Final
 
 from discovery.control_plane.teleport.certificate import Certificate, read_certificate
-from discovery.control_plane.teleport.faults import IdentityUnusable, reason_of
+from discovery.control_plane.teleport.faults import IdentityExpired, IdentityUnusable, reason_of
 
 SIZE_LIMIT_BYTES: Final = 1 << 20
 
@@ -64,7 +64,7 @@ class Identity:
 def parse_identity(content: bytes, *, now: datetime, is_exposed: bool = False) -> Identity:
     """The identity that the file's content is.
 
-    Raises: IdentityUnusable, when it is incomplete, inconsistent or expired.
+    Raises: IdentityUnusable, when it is incomplete or inconsistent; IdentityExpired.
     """
     blocks = _blocks(content)
     if not blocks:
@@ -80,7 +80,7 @@ def parse_identity(content: bytes, *, now: datetime, is_exposed: bool = False) -
     facts = [_facts(der) for _, _, der in certificates]
     leaf = facts[0]
     if leaf.expires_at <= now:
-        raise IdentityUnusable(
+        raise IdentityExpired(
             f"the identity of {leaf.subject} expired at {leaf.expires_at:%Y-%m-%dT%H:%M:%SZ}; "
             "see whether tbot runs, or renew it"
         )

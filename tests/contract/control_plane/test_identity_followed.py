@@ -103,6 +103,16 @@ async def test_an_identity_that_expires_under_way_is_named_and_its_renewal_taken
         await client.ping()
 
 
+async def test_a_file_that_is_whole_and_expired_is_not_waited_for(ground: Ground) -> None:
+    async def never(_: float) -> None:
+        raise AssertionError("it waited")
+
+    ground.write_identity(lifetime=timedelta(minutes=-5))
+    async with Teleport(ground.settings(), clock=ground.now, sleep=never, environ={}) as client:
+        with pytest.raises(IdentityUnusable, match="expired at"):
+            await client.peer()
+
+
 async def test_a_rotated_ca_is_a_clear_failure_until_the_file_is_new(ground: Ground) -> None:
     async with ground.client() as client:
         await client.create(registration("before"))
