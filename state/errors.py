@@ -19,5 +19,9 @@ class Corrupt(StateError):
     """It is damaged, or no file of ours; it was not overwritten."""
 
 
+class OnNetwork(StateError):
+    """It lies on a network file system, where neither locks nor SQLite's log hold (exit 78)."""
+
+
 class Unwritable(StateError):
     """It cannot be opened, created or written: permissions, a full disk, a missing directory."""

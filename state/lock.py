@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from state.errors import Locked, Unwritable
+from state.mounts import require_local
 
 _POLL_S = 0.05
 _MOST_BYTES = 4096
@@ -45,8 +46,16 @@ def this_process(command: str, started_at: datetime) -> Holder:
 
 
 def lock_path(path: Path) -> Path:
-    """The lock beside the state file itself, whatever symbolic link led to it."""
-    real = path.resolve()
+    """The lock beside the state file itself, whatever symbolic link led to it.
+
+    Raises: Unwritable for links that lead nowhere.
+    """
+    try:
+        real = path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise Unwritable(
+            f"the state file {path} cannot be used: {error}. Nothing was changed; check the path"
+        ) from error
     return real.with_name(real.name + ".lock")
 
 
@@ -76,7 +85,7 @@ async def writer_lock(path: Path, *, wait: timedelta, holder: Holder) -> AsyncIt
     """The lock of the state file `path` is ours until the context ends.
 
     Waits up to `wait` without blocking the loop. Raises: Locked, which names the present
-    holder; Unwritable.
+    holder; OnNetwork; Unwritable.
     """
 
     def refusal(who: str) -> str:
@@ -85,6 +94,7 @@ async def writer_lock(path: Path, *, wait: timedelta, holder: Holder) -> AsyncIt
             "Nothing was done; wait until it has finished, or give --lock-timeout more time"
         )
 
+    require_local(path, "state file")
     async with _held(lock_path(path), wait, holder, refusal):
         yield
 
@@ -92,7 +102,8 @@ async def writer_lock(path: Path, *, wait: timedelta, holder: Holder) -> AsyncIt
 @asynccontextmanager
 async def service_lock(path: Path, *, holder: Holder) -> AsyncIterator[None]:
     """No other service lives on the state file `path` until the context ends; single sweeps may
-    still take their turns. Raises: Locked, which names the service that does; Unwritable."""
+    still take their turns. Raises: Locked, which names the service that does; OnNetwork;
+    Unwritable."""
 
     def refusal(who: str) -> str:
         return (
@@ -100,6 +111,7 @@ async def service_lock(path: Path, *, holder: Holder) -> AsyncIterator[None]:
             "or give this one a state.path, a group or a shard of its own"
         )
 
+    require_local(path, "state file")
     lock = lock_path(path.with_name(path.name + ".run"))
     async with _held(lock, timedelta(0), holder, refusal):
         yield

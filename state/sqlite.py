@@ -22,6 +22,7 @@ from sqlite_utils.migrations import Migrations
 
 from state.errors import Corrupt, NewerSchema, Unwritable
 from state.faults import damaged, translated
+from state.mounts import require_local
 
 T = TypeVar("T")
 
@@ -51,9 +52,10 @@ def open_writer(path: Path, kind: FileKind) -> Database:
     `synchronous=FULL`: what is committed survives a power cut. The connection may change threads;
     its owner sees to it that one thread at a time uses it.
 
-    Raises: NewerSchema, Corrupt, Unwritable, Locked.
+    Raises: NewerSchema, Corrupt, OnNetwork, Unwritable, Locked.
     """
     real = _located(path, kind)
+    require_local(real, kind.what)
     with translated(real, kind.what, kind.remedy):
         _make_private(real)
         _refuse_orphaned_log(real, kind)

@@ -53,7 +53,7 @@ class Store:
     def open(cls, path: Path) -> Self:
         """The state file is open, made or brought up to date if need be.
 
-        Raises: NewerSchema, Corrupt, Unwritable, Locked.
+        Raises: NewerSchema, Corrupt, OnNetwork, Unwritable, Locked.
         """
         return cls(path, open_writer(path, STATE_FILE))
 

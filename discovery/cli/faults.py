@@ -15,7 +15,7 @@ from discovery.control_plane.base import ControlPlaneError
 from discovery.enrollment.identity import WrongState
 from discovery.reports.exit import Exit
 from discovery.service.faults import CannotListen
-from state.errors import Locked, StateError
+from state.errors import Locked, OnNetwork, StateError
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ _EXPECTED: Final[tuple[tuple[type[Exception], Exit], ...]] = (
     (ConfigError, Exit.CONFIG),
     (SecretError, Exit.CONFIG),
     (WrongState, Exit.CONFIG),
+    (OnNetwork, Exit.CONFIG),
     (Locked, Exit.LOCKED),
     (StateError, Exit.FAILED),
     (AwsFault, Exit.FAILED),

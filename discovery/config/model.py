@@ -30,7 +30,8 @@ class State(Section):
 
     path: FilePath = Path("cachemuster.db")
     """The state file. It is created when missing, readable for its owner only. One process
-    writes it at a time."""
+    writes it at a time. It belongs on a local disk: a network file system, where locks do not
+    hold, is refused."""
     history: Annotated[timedelta, Span("1d")] = timedelta(days=400)
     """How long finished sweeps and changes are remembered. Short values lose the answer to "since
     when"; the size of the file grows with it."""
@@ -46,7 +47,8 @@ class Deregistration(Section):
     window: Annotated[timedelta, Span("0s", "1d")] = timedelta(hours=1)
     """Removals of this long ago still count against the budget. 0s: each sweep has its own."""
     max_count: Count = 20
-    """At most this many removals within the window. 0: nothing is ever removed."""
+    """At most this many removals within the window. 0: nothing is ever removed. With shards each
+    counts its own: n of them may remove n times as many."""
     max_percent: Annotated[StrictInt, Field(ge=0, le=100)] = 30
     """At most this share of our registrations, in percent, rounded down."""
     min_allowed: Count = 2

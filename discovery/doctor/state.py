@@ -12,6 +12,7 @@ from discovery.reports.checkup import Area, Check, Outcome
 from discovery.reports.sentence import counted
 from state.errors import StateError
 from state.lock import holder_of
+from state.mounts import require_local
 from state.records import Memory
 from state.store import read_memory
 
@@ -44,6 +45,7 @@ def _examined(config: Config, now: datetime) -> Iterator[Check]:
         yield _check(path, Outcome.OK, f"readable, its schema known: {sweeps}, {registered}")
     yield _writable(path)
     try:
+        require_local(path, "state file")
         holder = holder_of(path)
     except StateError as error:
         yield _check(path, Outcome.FAIL, str(error))

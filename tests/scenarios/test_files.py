@@ -45,7 +45,19 @@ def a_directory(path: Path) -> None:
     path.mkdir()
 
 
-BROKEN = [no_state_at_all, half_a_state, somebody_elses, from_the_future, a_directory]
+def a_link_to_itself(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path)
+
+
+BROKEN = [
+    no_state_at_all,
+    half_a_state,
+    somebody_elses,
+    from_the_future,
+    a_directory,
+    a_link_to_itself,
+]
 
 
 @pytest.mark.parametrize("damage", BROKEN, ids=lambda damage: damage.__name__)
@@ -201,3 +213,26 @@ def test_copied_state_and_registry_work_elsewhere_after_a_rebind(tale: Tale) -> 
     assert tale.run("sweep").code == 78
     assert tale.sweep("--rebind-state").verdicts == {"orders": "keep/UNCHANGED"}
     assert tale.sweep().verdicts == {"orders": "keep/UNCHANGED"}
+
+
+def test_state_on_a_network_file_system_is_refused(
+    tale: Tale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tale.cache("orders")
+    mountinfo = tale.directory / "mountinfo"
+    mountinfo.write_text(
+        "1 0 8:1 / / rw - ext4 /dev/sda rw\n"
+        f"2 1 0:9 / {tale.directory} rw - nfs4 fs-1.efs.eu-central-1.amazonaws.com:/ rw\n"
+    )
+    monkeypatch.setattr("state.mounts.MOUNTINFO", mountinfo)
+    before = tale.files()
+    for command in (("sweep",), ("pause", "--for", "1h"), ("run",)):
+        run = tale.run(*command)
+        assert run.code == 78, run
+        assert f"the state file {tale.state_file} lies on a network file system" in run.err
+        assert "nfs4, fs-1.efs.eu-central-1.amazonaws.com:/" in run.err
+    assert tale.files() == before, "nothing was made there"
+    assert tale.audit().verdicts == {"orders": "create/NEW"}, "an audit needs no state"
+    examined = tale.run("doctor")
+    assert examined.code == 1
+    assert "network file" in examined.out
