@@ -1,4 +1,4 @@
-"""The few facts of an X.509 certificate that the agent shows: its end, its issuer, its subject.
+"""The few facts of an X.509 certificate that the agent needs: its end, its issuer, its subject.
 
 A reader of its own, because Teleport's subjects carry attributes that strict parsers refuse
 (reference teleport-api §5.1) and the standard library shows certificates of peers only. Nothing is
@@ -15,7 +15,12 @@ from typing import Final
 _SEQUENCE: Final = 0x30
 _OID: Final = 0x06
 _UTC_TIME: Final = 0x17
+_OCTETS: Final = 0x04
 _VERSION: Final = 0xA0
+_EXTENSIONS: Final = 0xA3
+_KEY_ID_OF_AUTHORITY: Final = 0x80
+_SUBJECT_KEY: Final = bytes((0x55, 0x1D, 0x0E))
+_AUTHORITY_KEY: Final = bytes((0x55, 0x1D, 0x23))
 _ORGANISATION: Final = bytes((0x55, 0x04, 0x0A))
 _COMMON_NAME: Final = bytes((0x55, 0x04, 0x03))
 
@@ -29,6 +34,17 @@ class Certificate:
     """The issuer's first organisation: a Teleport certificate's cluster."""
     subject: str
     """The subject's common name: the Teleport user."""
+    issuer_name: bytes
+    subject_name: bytes
+    """Both as they are encoded, to be compared."""
+    issuer_key: bytes
+    key: bytes
+    """Identifiers of the issuer's key and its own; empty in old certificates."""
+
+    def may_be_of(self, authority: Certificate) -> bool:
+        """True when OpenSSL takes `authority` for its issuer, as it sends certificates along."""
+        is_another = self.issuer_key and authority.key and self.issuer_key != authority.key
+        return self.issuer_name == authority.subject_name and not is_another
 
 
 def read_certificate(der: bytes) -> Certificate:
@@ -39,10 +55,15 @@ def read_certificate(der: bytes) -> Certificate:
         if fields[0][0] == _VERSION:
             fields = fields[1:]
         _serial, _algorithm, issuer, validity, subject = fields[:5]
+        extensions = _extensions(dict(fields[6:]).get(_EXTENSIONS, b""))
         return Certificate(
             expires_at=_time(*_children(validity[1])[1]),
             issuer=_attribute(issuer[1], _ORGANISATION),
             subject=_attribute(subject[1], _COMMON_NAME),
+            issuer_name=issuer[1],
+            subject_name=subject[1],
+            issuer_key=_authority_key(extensions.get(_AUTHORITY_KEY, b"")),
+            key=_only(extensions[_SUBJECT_KEY], _OCTETS) if _SUBJECT_KEY in extensions else b"",
         )
     except (IndexError, ValueError) as error:
         raise ValueError("it is no X.509 certificate") from error
@@ -83,6 +104,20 @@ def _attribute(name: bytes, oid: bytes) -> str:
             if (kind, key) == (_OID, oid):
                 return value.decode("utf-8", "replace")
     return ""
+
+
+def _extensions(wrapped: bytes) -> dict[bytes, bytes]:
+    """The extensions' values by object identifier."""
+    if not wrapped:
+        return {}
+    parts = [_children(content) for _, content in _elements(_only(wrapped, _SEQUENCE))]
+    return {each[0][1]: each[-1][1] for each in parts}
+
+
+def _authority_key(value: bytes) -> bytes:
+    if not value:
+        return b""
+    return dict(_children(_only(value, _SEQUENCE))).get(_KEY_ID_OF_AUTHORITY, b"")
 
 
 def _time(tag: int, content: bytes) -> datetime:

@@ -158,13 +158,18 @@ def quoted(message: str) -> str:
     return f'. It says: "{text[:_MESSAGE_LIMIT]}{"…" if len(text) > _MESSAGE_LIMIT else ""}"'
 
 
+def more_than_one(place: str) -> str:
+    """What it means that Auth got two certificates, of which it takes one only (reference §5.2)."""
+    return (
+        f"{place} got more than one client certificate and takes one only. The authorities of the "
+        "cluster are so old that they have no key identifiers, so that OpenSSL sends one along; "
+        "`tctl auth rotate` makes new ones"
+    )
+
+
 def _denied(message: str, attempt: Attempt) -> str:
     if "intermediaries" in message:
-        return (
-            f"{attempt.place} got more than one client certificate. Either the identity file holds "
-            "the cluster's user CA among its authorities, or the cluster's CA is so old that it "
-            "has no key identifiers; `tctl auth rotate` makes a new one"
-        )
+        return more_than_one(attempt.place)
     if attempt.kind == "cluster":
         return (
             f"{attempt.place} refuses {attempt.user}: the user may be locked (`tctl get locks`), "

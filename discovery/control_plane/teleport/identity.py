@@ -37,6 +37,9 @@ class Identity:
     expires_at: datetime
     is_exposed: bool = False
     """True when others than the file's owner may read it."""
+    is_chained: bool = False
+    """True when OpenSSL sends an authority along with the certificate, which Auth refuses: it does
+    so when it takes one for the issuer, and old authorities cannot be told apart by their keys."""
     key_and_leaf: str = field(repr=False)
     authorities: str = field(repr=False)
 
@@ -77,21 +80,30 @@ def parse_identity(content: bytes, *, now: datetime, is_exposed: bool = False) -
             "it must hold a private key, one client certificate and at least one authority; "
             f"what is there is incomplete, or another format; {_REMEDY}"
         )
-    facts = [_facts(der) for _, _, der in certificates]
-    leaf = facts[0]
+    leaf, *facts = [_facts(der) for _, _, der in certificates]
     if leaf.expires_at <= now:
         raise IdentityExpired(
             f"the identity of {leaf.subject} expired at {leaf.expires_at:%Y-%m-%dT%H:%M:%SZ}; "
             "see whether tbot runs, or renew it"
         )
+    pems = [pem for _, pem, _ in certificates[1:]]
+    # An authority that signed this identity vouches for no server, and would be sent along.
+    theirs = [
+        (pem, authority)
+        for pem, authority in zip(pems, facts, strict=True)
+        if not (leaf.issuer_key and authority.key and leaf.may_be_of(authority))
+    ]
+    if not theirs:
+        raise IdentityUnusable(f"it holds no authority of the cluster's servers; {_REMEDY}")
     found = Identity(
         digest=hashlib.sha256(content).hexdigest(),
         user=leaf.subject,
         cluster=leaf.issuer,
         expires_at=leaf.expires_at,
         is_exposed=is_exposed,
+        is_chained=any(leaf.may_be_of(authority) for _, authority in theirs),
         key_and_leaf=key + certificates[0][1],
-        authorities="".join(pem for _, pem, _ in certificates[1:]),
+        authorities="".join(pem for pem, _ in theirs),
     )
     found.context(())
     return found

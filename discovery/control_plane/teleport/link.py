@@ -13,11 +13,17 @@ from typing import Any, Final
 import structlog
 
 from discovery.config.control_plane import Route, Teleport
-from discovery.control_plane.base import ControlPlaneError, Unavailable
+from discovery.control_plane.base import ControlPlaneError, Denied, Unavailable
 from discovery.control_plane.teleport.channel import Connection
 from discovery.control_plane.teleport.dial import Dialler
 from discovery.control_plane.teleport.egress import forward_proxy
-from discovery.control_plane.teleport.faults import Attempt, NoRoute, TooOld, Untrusted
+from discovery.control_plane.teleport.faults import (
+    Attempt,
+    NoRoute,
+    TooOld,
+    Untrusted,
+    more_than_one,
+)
 from discovery.control_plane.teleport.following import IdentityFile
 from discovery.control_plane.teleport.identity import Identity
 from discovery.control_plane.teleport.routes import Found, NoProxyService, Way, find
@@ -141,8 +147,10 @@ class Link:
                 _Session(connection, unknown), PING, PingRequest(), attempt, CALL_DEADLINE_S
             )
             peer = _judged(pong, unknown, allow_older=self.settings.allow_older)
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if identity.is_chained and isinstance(error, Unavailable | Denied):
+                raise Denied(more_than_one(str(unknown.way))) from error
             raise
         log.info(
             "teleport.connected",

@@ -34,8 +34,10 @@ class Leaf:
 class Authority:
     """One certificate authority."""
 
-    def __init__(self, name: str, now: datetime) -> None:
+    def __init__(self, name: str, now: datetime, *, has_key_ids: bool = True) -> None:
+        """`has_key_ids` False: as those of clusters from before Go wrote key identifiers."""
         self._key = new_key()
+        self._has_key_ids = has_key_ids
         self._name = x509.Name(
             [
                 x509.NameAttribute(NameOID.ORGANIZATION_NAME, name),
@@ -53,15 +55,15 @@ class Authority:
             encipher_only=False,
             decipher_only=False,
         )
-        self.certificate = (
+        builder = (
             _unsigned(self._name, self._name, self._key, now, _YEARS)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(usage, critical=True)
-            .add_extension(
-                x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
-            )
-            .sign(self._key, hashes.SHA256())
         )
+        if has_key_ids:
+            key_id = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+            builder = builder.add_extension(key_id, critical=False)
+        self.certificate = builder.sign(self._key, hashes.SHA256())
 
     @property
     def pem(self) -> str:
@@ -84,11 +86,10 @@ class Authority:
             _unsigned(subject, self._name, key, now, lifetime)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
-                critical=False,
-            )
         )
+        if self._has_key_ids:
+            key_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+            builder = builder.add_extension(key_id, critical=False)
         if names:
             spelled = x509.SubjectAlternativeName([_general_name(name) for name in names])
             builder = builder.add_extension(spelled, critical=False)

@@ -27,9 +27,10 @@ AUTH_NAMES = ("*.teleport.cluster.local", "teleport.cluster.local")
 class Rotating:
     """The authorities of one purpose: one, and during a rotation the old one and the new one."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, has_key_ids: bool = True) -> None:
         self._name = name
-        self.trusted: tuple[Authority, ...] = (Authority(name, wall_clock()),)
+        first = Authority(name, wall_clock(), has_key_ids=has_key_ids)
+        self.trusted: tuple[Authority, ...] = (first,)
         """Whom the cluster trusts and identities name; the oldest first."""
 
     @property
@@ -78,9 +79,11 @@ class Cluster:
         version: str = LATEST,
         lists_in_pages: bool | None = None,
         knows_serverless: bool | None = None,
+        has_key_ids: bool = True,
         clock: Clock = wall_clock,
     ) -> None:
-        """`lists_in_pages`, `knows_serverless`: what servers can do, whatever `version` says."""
+        """`lists_in_pages`, `knows_serverless`: what servers can do, whatever `version` says.
+        `has_key_ids` False: its first authorities are from before 2020 (reference §5.2)."""
         self.name = name
         self.release = Release.of(
             version, lists_in_pages=lists_in_pages, knows_serverless=knows_serverless
@@ -91,8 +94,8 @@ class Cluster:
         self.roles: dict[str, Role] = {EDITOR.name: EDITOR}
         self.services: dict[str, Message] = {}
         self.servers: dict[str, Message] = {}
-        self.host_ca = Rotating(name)
-        self.user_ca = Rotating(name)
+        self.host_ca = Rotating(name, has_key_ids=has_key_ids)
+        self.user_ca = Rotating(name, has_key_ids=has_key_ids)
         self.web_ca = Authority(f"web of {name}", wall_clock())
         self.generation = 0
         """Changes with every change of an authority."""

@@ -14,7 +14,7 @@ import pytest
 
 from discovery.config.control_plane import Route
 from discovery.config.fields import HostPort
-from discovery.control_plane.base import Unavailable
+from discovery.control_plane.base import Denied, Unavailable
 from discovery.control_plane.teleport.dial import Dialler
 from discovery.control_plane.teleport.egress import ForwardProxy
 from discovery.control_plane.teleport.faults import (
@@ -97,7 +97,7 @@ async def test_an_identity_of_another_cluster_is_told_apart(ground: Ground) -> N
         with pytest.raises(Untrusted, match="no authority in the identity file"):
             await client.ping()
     async with ground.client("proxy") as client:
-        with pytest.raises((Untrusted, Unavailable)):
+        with pytest.raises(Unavailable, match=r"hung up .* no cluster elsewhere.example.com"):
             await client.ping()
 
 
@@ -114,6 +114,35 @@ async def test_a_certificate_for_another_name_is_not_taken(ground: Ground) -> No
     ground.cluster.habits.auth_names = ("proxy.example.com",)
     async with ground.client("auth") as client:
         with pytest.raises(Untrusted, match=r"does not name teleport.cluster.local"):
+            await client.ping()
+
+
+async def test_a_user_authority_in_the_file_is_not_sent_along(ground: Ground) -> None:
+    """It would be: OpenSSL sends what it trusts and takes for the issuer (reference §5.2)."""
+    with ground.write_identity().open("a") as file:
+        file.write(ground.cluster.user_ca.newest.pem)
+    for route in ("auth", "proxy"):
+        async with ground.client(route) as client:
+            await client.ping()
+    assert {each.certificates for each in ground.teleport.calls.handshakes} == {1}
+
+
+class TestOldAuthorities:
+    """From before certificates had key identifiers: one authority cannot be told from another."""
+
+    @pytest.fixture
+    def teleport(self) -> SimulatedTeleport:
+        return SimulatedTeleport(Cluster(has_key_ids=False))
+
+    async def test_are_named_and_a_rotation_helps(self, ground: Ground) -> None:
+        for route in ("auth", "proxy"):
+            async with ground.client(route) as client:
+                with pytest.raises(Denied, match=r"no key identifiers.*`tctl auth rotate`"):
+                    await client.ping()
+        assert {each.certificates for each in ground.teleport.calls.handshakes} == {2}
+        ground.cluster.rotate()
+        ground.write_identity()
+        async with ground.client() as client:
             await client.ping()
 
 

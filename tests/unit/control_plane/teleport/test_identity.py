@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ssl
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +70,20 @@ def test_anything_else_is_refused(_: str, text: str, says: str) -> None:
         parsed(text)
 
 
+def test_an_authority_that_signed_it_is_left_out() -> None:
+    """It vouches for no server, and OpenSSL would send it along."""
+    theirs = CLUSTER.user_ca.newest.pem
+    assert parsed(TEXT + theirs) == replace(parsed(TEXT), digest=parsed(TEXT + theirs).digest)
+    assert not parsed(TEXT).is_chained
+    with pytest.raises(IdentityUnusable, match="no authority of the cluster's servers"):
+        parsed(KEY + LEAF + theirs)
+
+
+def test_old_authorities_cannot_be_told_apart() -> None:
+    old = Cluster("c.example.com", has_key_ids=False)
+    assert parsed(old.issue("bot-x", "editor").text).is_chained
+
+
 def test_an_expired_one_is_refused() -> None:
     with pytest.raises(IdentityUnusable, match="bot-x expired at"):
         parsed(TEXT, NOW + timedelta(hours=2))
@@ -104,6 +120,23 @@ class TestCertificates:
         ours = read_certificate(ssl.PEM_cert_to_DER_cert(LEAF.strip()))
         assert ours.expires_at == theirs.not_valid_after_utc
         assert (ours.issuer, ours.subject) == ("c.example.com", "bot-x")
+        assert (
+            ours.issuer_key
+            == theirs.extensions.get_extension_for_class(
+                x509.AuthorityKeyIdentifier
+            ).value.key_identifier
+        )
+
+    def test_an_authority_is_known_by_its_key(self) -> None:
+        newest = CLUSTER.user_ca.newest.certificate
+        ours = read_certificate(newest.public_bytes(serialization.Encoding.DER))
+        assert (
+            ours.key
+            == newest.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+        )
+        leaf = read_certificate(ssl.PEM_cert_to_DER_cert(LEAF.strip()))
+        assert leaf.may_be_of(ours)
+        assert not ours.may_be_of(leaf)
 
     @given(st.binary(max_size=80))
     def test_bytes_are_read_or_refused(self, content: bytes) -> None:
