@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from socket import AF_INET, SOCK_STREAM
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from discovery.config.control_plane import Route
 from discovery.config.fields import HostPort
 from discovery.control_plane.base import Denied, Unavailable
+from discovery.control_plane.teleport.client import Teleport
 from discovery.control_plane.teleport.dial import Dialler
 from discovery.control_plane.teleport.egress import ForwardProxy
 from discovery.control_plane.teleport.faults import (
@@ -209,8 +211,12 @@ class TestVersions:
 class TunnelMaker:
     """A forward proxy: CONNECT, and bytes both ways."""
 
-    def __init__(self, status: bytes = b"200 Connection established") -> None:
+    def __init__(
+        self, status: bytes = b"200 Connection established", leads_to: str | None = None
+    ) -> None:
         self.status = status
+        self.leads_to = leads_to
+        """Where every tunnel ends; None: where it was asked for."""
         self.asked: list[bytes] = []
 
     @asynccontextmanager
@@ -229,7 +235,7 @@ class TunnelMaker:
         if not self.status.startswith(b"200"):
             writer.close()
             return
-        host, _, port = head.split()[1].decode().rpartition(":")
+        host, _, port = (self.leads_to or head.split()[1].decode()).rpartition(":")
         far_reader, far_writer = await asyncio.open_connection(host, int(port))
         await asyncio.gather(_pumped(reader, far_writer), _pumped(far_reader, writer))
 
@@ -271,6 +277,66 @@ async def test_find_goes_by_a_forward_proxy(ground: Ground) -> None:
         await asyncio.sleep(0.05)
     assert found.cluster == ground.cluster.name
     assert b"Proxy-Authorization: Basic dXNlcjpwdw==" in tunnels.asked[0]
+
+
+@pytest.mark.parametrize("route", ["auth", "proxy"])
+async def test_the_environment_names_the_forward_proxy(ground: Ground, route: str) -> None:
+    """A name that only the forward proxy knows, and a restart in between."""
+    inner = ground.at.auth if route == "auth" else ground.at.proxy
+    tunnels = TunnelMaker(leads_to=inner)
+    ground.write_identity()
+    async with tunnels.serve() as proxy:
+        environ = {"HTTPS_PROXY": f"http://{proxy}", "NO_PROXY": "other.test,10.0.0.0/8"}
+        settings = ground.settings(route, address="teleport.corp.test:443")
+        async with Teleport(
+            settings, clock=ground.now, sleep=ground.pause, environ=environ
+        ) as client:
+            await client.create(registration())
+            ground.teleport.disconnect()
+            assert [each.name for each in await client.list_databases()] == ["orders"]
+        assert {each.split(b"\r\n")[0] for each in tunnels.asked} == {
+            b"CONNECT teleport.corp.test:443 HTTP/1.1"
+        }
+        assert len(tunnels.asked) == 2
+
+
+@pytest.mark.parametrize("exempt", ["*.corp.test", "corp.test", "teleport.corp.test:%s", "*"])
+async def test_what_no_proxy_names_is_reached_straight(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, exempt: str
+) -> None:
+    port = ground.at.auth.rpartition(":")[2]
+    ground.write_identity()
+    resolved(monkeypatch, int(port))
+    exempt = exempt.replace("%s", port)
+    environ = {"https_proxy": "http://127.0.0.1:1", "no_proxy": f"x.test, {exempt}"}
+    settings = ground.settings(address=f"teleport.corp.test:{port}")
+    async with Teleport(settings, clock=ground.now, environ=environ) as client:
+        await client.ping()
+
+
+def resolved(monkeypatch: pytest.MonkeyPatch, *ports: int) -> None:
+    """Every name has these places on loopback."""
+    found = [(AF_INET, SOCK_STREAM, 0, "", ("127.0.0.1", port)) for port in ports]
+
+    async def answer(*_: Any, **__: Any) -> Any:
+        return found
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", answer)
+
+
+async def test_every_address_of_a_forward_proxy_is_tried(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`localhost` is ::1 first, and the proxy listens on 127.0.0.1 alone."""
+    tunnels = TunnelMaker()
+    identity = parse_identity(ground.write_identity().read_bytes(), now=ground.now())
+    async with tunnels.serve() as proxy:
+        resolved(monkeypatch, 1, proxy.port)
+        named = ForwardProxy("proxy.test", 3128)
+        connection = await Dialler(_way(ground, Route.AUTH), named).connect(identity)
+        connection.close()
+        await connection.ended()
+    assert len(tunnels.asked) == 1
 
 
 async def test_a_forward_proxy_that_refuses_is_named(ground: Ground) -> None:
