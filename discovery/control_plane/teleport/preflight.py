@@ -40,7 +40,18 @@ class Preflight:
         found += self.problems
         if self.services is not None:
             found += self._service_lines(group)
+        if self.unreached:
+            found.append(
+                f"A Database Service cannot reach {_some(self.unreached)}: on its host, look for "
+                "the route to the cache (`nc -vz HOST 6379`)"
+            )
         return tuple(found)
+
+    @property
+    def unreached(self) -> tuple[str, ...]:
+        """Those of ours that some Database Service serves and finds unhealthy."""
+        names = {each.name for each in self.served or () if each.health == "unhealthy"}
+        return tuple(sorted(names & set(self.ours or ())))
 
     def _service_lines(self, group: str) -> list[str]:
         advice = (
@@ -54,9 +65,7 @@ class Preflight:
             ]
         if not self.unserved:
             return []
-        names = ", ".join(self.unserved[:_NAMED])
-        more = f" and {len(self.unserved) - _NAMED} more" if len(self.unserved) > _NAMED else ""
-        what = f"{names}{more}" if self.ours else "what will be registered"
+        what = _some(self.unserved) if self.ours else "what will be registered"
         return [f"No Database Service would serve {what}: give one {advice}"]
 
 
@@ -128,6 +137,11 @@ def _peer_lines(peer: Peer, now: datetime) -> Iterable[str]:
             f"Teleport {peer.version} is older than 18.2.2 and takes these databases for RDS: "
             "they are registered, and nobody can connect to them before an upgrade"
         )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _span(seconds: float) -> str:

@@ -85,6 +85,30 @@ async def test_what_is_served_is_listed_with_its_health(ground: Ground) -> None:
     assert (served.name, served.uri, served.health) == ("orders", registration().uri, "unhealthy")
 
 
+async def test_what_a_database_service_cannot_reach_is_named(ground: Ground) -> None:
+    ground.cluster.place_service("agent", {"*": "*"})
+    for name, health in (("orders", "unhealthy"), ("carts", "healthy"), ("prices", "")):
+        ground.cluster.place(registration(name))
+        ground.cluster.place_server(registration(name), health=health)
+    *_, line = await lines(ground)
+    assert line.startswith("A Database Service cannot reach orders: ")
+
+
+async def test_what_is_served_is_asked_once_in_a_while(ground: Ground) -> None:
+    ground.cluster.place_server(registration())
+    async with ground.reader() as reader:
+        await preflight(reader, GROUP)
+        assert [each.name for each in await reader.served()] == ["orders"]
+        kinds = [each.name for each in ground.teleport.calls.of("ListResources")]
+    assert kinds == ["db_service", "db_server"]
+
+
+async def test_what_is_served_is_nothing_where_it_may_not_be_read(ground: Ground) -> None:
+    ground.write_identity(Role.of("bot", db_labels=FENCE, rules={"db": ["list", "read"]}))
+    async with ground.reader() as reader:
+        assert await reader.served() == ()
+
+
 class TestAnOlderCluster:
     @pytest.fixture
     def teleport(self) -> SimulatedTeleport:
