@@ -151,7 +151,8 @@ class Writer:
                     item,
                     Reason.NAME_TAKEN_UNSEEN,
                     f"the name {database.name} is taken by a resource that the list did not show; "
-                    "it was left alone. Remove or rename it, or let the agent's role see it",
+                    "it was left alone. Take it over by `cachemuster adopt --identity-file FILE` "
+                    "with an operator's identity, or remove it",
                 ) from error
 
     async def _update_once(self, item: Item) -> Database:

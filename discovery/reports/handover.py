@@ -157,7 +157,7 @@ def by_hand(database: Database, verb: str, *, replaces: bool = False, unseen: bo
 
 
 def _commands(database: Database, *, replaces: bool) -> Iterator[str]:
-    yield "The identity in use may not do this. Somebody who may does it with"
+    yield "The identity in use may not do this; --identity-file names another. By hand:"
     if replaces:
         yield f"  tctl rm {shlex.quote(f'db/{database.name}')}"
     yield "  tctl create -f FILE    # these lines, in a file"
