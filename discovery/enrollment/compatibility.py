@@ -21,11 +21,12 @@ from discovery.enrollment.members import (
     current_members,
     engines_fit,
     is_default,
+    is_idle,
     is_open,
     is_service_owned,
+    might_pass,
     obstacle,
     takes_password,
-    works,
 )
 from discovery.model import (
     UNKNOWN,
@@ -80,12 +81,16 @@ class _Members:
     def judgement(self) -> IamJudgement:
         """Who can log in, and what is told about the others."""
         ready = tuple(filter(self._passes, self._current))
-        unlisted = tuple(filter(self._is_unlisted, self._current))
+        unlisted = next(filter(self._is_unlisted, self._current), None)
+        unclear = next(filter(self._might_pass, self._current), None)
         found = [*self._doors(), *self._obstructed(told_all=not ready)]
         verdict = IamVerdict.READY
-        if not ready and unlisted:
+        if not ready and unlisted is not None:
             verdict = IamVerdict.UNKNOWN
-            found.append(self._tell.unlisted(unlisted[0]))
+            found.append(self._tell.unlisted(unlisted))
+        elif not ready and unclear is not None:
+            verdict = IamVerdict.UNKNOWN
+            found.append(self._tell.unclear(self._users[unclear]))
         elif not ready:
             verdict = IamVerdict.NOT_READY
             found.append(self._tell.no_iam_user(self._group, only_passwords=self._have_passwords()))
@@ -95,6 +100,10 @@ class _Members:
     def _passes(self, user_id: str) -> bool:
         user = self._users.get(user_id)
         return not is_default(user_id, user) and obstacle(user, self._group) is None
+
+    def _might_pass(self, user_id: str) -> bool:
+        user = self._users.get(user_id)
+        return not is_default(user_id, user) and might_pass(user, self._group)
 
     def _is_unlisted(self, user_id: str) -> bool:
         """AWS's own users may exist unlisted; of its default user it is known what it is."""
@@ -161,7 +170,7 @@ def _without_group(group_id: str, read_at: datetime | None, tell: Findings) -> I
 
 
 def _group_finding(cache: Cache, group: UserGroup, tell: Findings) -> Finding | None:
-    if not works(group.status):
+    if is_idle(group.status):
         return tell.group_not_active(group)
     if not engines_fit(cache.engine, group.engine):
         return tell.group_engine_mismatch(group)

@@ -48,7 +48,7 @@ FINDINGS: Final[Mapping[FindingCode, Kind]] = {
     _F.GROUP_MISSING: Kind(_BLOCKER, "AWS does not list the attached user group", _NEW_GROUP),
     _F.GROUP_NOT_ACTIVE: Kind(
         _BLOCKER,
-        "the attached user group is being created or deleted, or in a state nobody knows",
+        "the attached user group is being created or deleted",
         f"wait for one that is being created; else {_NEW_GROUP}",
     ),
     _F.GROUP_ENGINE_MISMATCH: Kind(
@@ -106,10 +106,10 @@ FINDINGS: Final[Mapping[FindingCode, Kind]] = {
     ),
     _F.USERS_UNREADABLE: Kind(
         _WARNING,
-        "users and groups could not be read, or AWS does not list its own; the verdict is unknown "
-        "and the label keeps its last value",
-        "the two reads that must succeed; for groups of AWS's own, "
-        "create an IAM user and a group, attach the group",
+        "users and groups could not be read, AWS does not list its own, or the only user who might "
+        "log in is in a state nobody knows; the verdict is unknown and the label keeps its last "
+        "value",
+        f"the two reads that must succeed; for groups of AWS's own, {_NEW_GROUP}; else wait",
     ),
 }
 """In the order in which findings of one severity are told."""

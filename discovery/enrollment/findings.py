@@ -71,8 +71,7 @@ class Findings:
         if group.status == "creating":
             text = f"user group {name} is being created; wait until it is active"
             return self._tell(_F.GROUP_NOT_ACTIVE, name, text, self._repairs.await_group(group))
-        state = "is being deleted" if group.status == "deleting" else _state(group.status)
-        text = f"user group {name} {state}; attach another one"
+        text = f"user group {name} is being deleted; attach another one"
         return self._tell(_F.GROUP_NOT_ACTIVE, name, text, self._repairs.new_group())
 
     def group_engine_mismatch(self, group: UserGroup) -> Finding:
@@ -165,6 +164,14 @@ class Findings:
             "and the label keeps its last value; attach a group of your own"
         )
         return self._tell(_F.USERS_UNREADABLE, owned_id, text, self._repairs.new_group())
+
+    def unclear(self, user: CacheUser) -> Finding:
+        """Nobody knows what the status of the only candidate means."""
+        text = (
+            f"user {user.user_id} {_state(user.status)}, and nobody else can log in, so the label "
+            "keeps its last value; wait until it is active"
+        )
+        return self._tell(_F.USERS_UNREADABLE, user.user_id, text, self._repairs.await_user(user))
 
     def _member_repair(self, code: FindingCode, user: CacheUser, group: UserGroup) -> Lines:
         if code is not _F.USER_NOT_ACTIVE:

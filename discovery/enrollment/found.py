@@ -121,11 +121,11 @@ def _standing(found: Found, live: Owned, base: Item) -> Item:
     """A registration that stays as it is, because nothing better can be said of its cache."""
     wish = found.wish
     if isinstance(wish, Blocked):
-        text = f"{wish.message}; the registration stays as it is"
+        text = f"the registration stays as it is: {wish.message}"
         return replace(base, action=Action.BLOCKED, reason=wish.reason, message=text)
     reason = Reason.NOT_READY_YET if isinstance(wish, Unwanted) else Reason.TAGS_UNKNOWN
     message = wish.message if isinstance(wish, Unwanted | Undecided) else ""
-    text = f"{message}; {live.database.name} stays registered"
+    text = f"{live.database.name} stays registered: {message}"
     return replace(base, action=Action.HELD, reason=reason, message=text)
 
 

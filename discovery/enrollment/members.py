@@ -6,6 +6,7 @@ Source of the rules and their order: reference aws-elasticache §4.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from discovery.codes import FindingCode
@@ -16,11 +17,25 @@ DEFAULT: Final = "default"
 """The name of the user whom a connection has before it logs in, and the id of AWS's own one."""
 
 _WORKING: Final = ("active", "modifying")
+_IDLE: Final = ("creating", "deleting")
 
 
 def works(status: str) -> bool:
-    """True when a user or group of that status takes part in logins."""
+    """True when a user of that status can log in."""
     return status in _WORKING
+
+
+def is_idle(status: str) -> bool:
+    """True when a user or group of that status surely takes no part in logins. Of a status that is
+    missing, or that nobody has seen before, this is not known."""
+    return status in _IDLE
+
+
+def might_pass(user: CacheUser | None, group: UserGroup) -> bool:
+    """True for a member that only a status keeps out of which nobody knows what it means."""
+    if user is None or works(user.status) or is_idle(user.status):
+        return False
+    return obstacle(replace(user, status="active"), group) is None
 
 
 def engines_fit(group_engine: str, engine: str) -> bool:

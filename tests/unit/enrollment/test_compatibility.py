@@ -164,7 +164,9 @@ def test_a_valkey_cache_takes_a_redis_group() -> None:
         ),
         pytest.param({"user_ids": ("alice",), "status": "modifying"}, V.READY, id="group-modifies"),
         pytest.param({"user_ids": ("alice",), "status": "deleting"}, V.NOT_READY, id="group-goes"),
-        pytest.param({"user_ids": ("alice",), "status": ""}, V.NOT_READY, id="no-known-state"),
+        pytest.param({"user_ids": ("alice",), "status": "creating"}, V.NOT_READY, id="group-comes"),
+        pytest.param({"user_ids": ("alice",), "status": ""}, V.READY, id="no-state-told"),
+        pytest.param({"user_ids": ("alice",), "status": "improving"}, V.READY, id="a-new-state"),
         pytest.param({"user_ids": ()}, V.NOT_READY, id="nobody"),
     ],
 )
@@ -177,6 +179,19 @@ def test_groups_in_motion_are_judged_by_what_works_now(
 def test_a_modifying_user_works() -> None:
     found = directory([group("alice")], user(status="modifying"))
     assert judge(cache(), found).verdict is V.READY
+
+
+@pytest.mark.parametrize("status", ["", "improving"])
+def test_a_status_that_nobody_knows_leaves_the_verdict_open(status: str) -> None:
+    """A word that AWS adds one day must not turn every cache not-ready (R1)."""
+    odd = user(status=status)
+    judged = judge(cache(), directory([group("alice")], odd))
+    assert (judged.verdict, judged.users) == (V.UNKNOWN, ())
+    assert [each.code for each in judged.findings] == [F.USER_NOT_ACTIVE, F.USERS_UNREADABLE]
+    other = directory([group("alice", "zoe")], odd, user("zoe"))
+    assert judge(cache(), other).verdict is V.READY
+    off = directory([group("alice")], user(status=status, access_string="off"))
+    assert judge(cache(), off).verdict is V.NOT_READY, "it could not log in either way"
 
 
 def test_one_good_member_is_enough_and_the_others_are_told() -> None:
