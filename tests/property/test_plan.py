@@ -13,14 +13,17 @@ from discovery.codes import REASONS_OF, Action, Reason
 from discovery.enrollment.ownership import CacheArn, owner_of
 from discovery.enrollment.plan import make_plan
 from discovery.enrollment.rules import WritePolicy
-from discovery.model import Complete
+from discovery.model import Complete, Scope
 from tests.property.pure_cloud import (
+    ACCOUNTS,
     GROUP,
     NOW,
+    NOWHERE,
     SCOPES,
     World,
     all_complete,
     any_results,
+    mostly,
     ours,
     part,
     rules,
@@ -32,7 +35,7 @@ from tests.property.pure_cloud import (
 def lived_in(draw: st.DrawFn, results=all_complete) -> World:
     """A world with strangers in it that one or two sweeps have already gone through."""
     world = World({each.name: each for each in draw(strangers())})
-    for _ in range(draw(st.integers(0, 2))):
+    for _ in range(draw(mostly(1, 2, 0))):
         _, world = world.swept(draw(results()), rules())
     return world
 
@@ -93,11 +96,25 @@ def test_nothing_foreign_is_written(world, results):
             assert after.listed[name] == database
 
 
-@given(lived_in(), any_results(), st.sets(st.sampled_from(SCOPES), min_size=1, max_size=2))
-def test_with_only_and_pruning_nothing_outside_that_part_is_removed(world, results, only):
-    seen = [each for each in results if each.scope in only]
-    plan = make_plan(world.situation(seen, targets=part(*only)), rules(removes_out_of_scope=True))
-    assert all(item.scope in only for item in plan.items if item.action.writes)
+PARTS = (*SCOPES, *(Scope(account, None) for account in ACCOUNTS), NOWHERE)
+"""What `--only` may name: a scope, a whole account, something that is not configured."""
+
+
+@given(
+    lived_in(),
+    any_results(),
+    st.sets(st.sampled_from(PARTS), min_size=1, max_size=2),
+    st.sets(st.sampled_from(SCOPES)),
+)
+def test_with_only_and_pruning_nothing_outside_that_part_is_removed(world, results, only, taken):
+    """`taken`: scopes that the configuration names no more."""
+    targets = part(*only, without=taken)
+    inside = targets.part.covers
+    seen = [each for each in results if inside(each.scope) and each.scope not in taken]
+    plan = make_plan(world.situation(seen, targets=targets), rules(removes_out_of_scope=True))
+    removed = [item for item in plan.items if item.action.writes]
+    event(f"{len([item for item in removed if item.reason is Reason.OUT_OF_SCOPE])} pruned")
+    assert all(inside(item.scope) for item in removed)
 
 
 @given(

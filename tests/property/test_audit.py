@@ -1,0 +1,165 @@
+"""An audit and a sweep of the same moment have one plan, whatever a killed process left open."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from hypothesis import assume, event, given, settings
+from hypothesis import strategies as st
+
+from discovery.codes import Action, Reason
+from discovery.enrollment.ownership import parse_cache_arn
+from discovery.ground import Ground, SweepRequest
+from discovery.model import Database, ResourceName, Scanned
+from discovery.scan import Scan
+from discovery.sweep import Sweep, begin
+from state.records import Intent, IntentKind, Memory, Registration, SweepOutcome
+from state.store import Store, read_memory
+from tests.property.pure_cloud import (
+    NOW,
+    TARGETS,
+    World,
+    all_complete,
+    any_results,
+    mostly,
+    ours,
+    rules,
+    strangers,
+)
+from tests.unit.state.values import IDENTITY, record_of
+
+KINDS = (
+    IntentKind.CREATE,
+    IntentKind.UPDATE,
+    IntentKind.DELETE,
+    IntentKind.RENAME,
+    IntentKind.REPLACE,
+)
+
+
+@dataclass(frozen=True)
+class Wreck:
+    """A world in which a process was killed between its intents and their outcomes."""
+
+    world: World
+    intents: tuple[Intent, ...]
+
+
+@st.composite
+def wrecks(draw: st.DrawFn) -> Wreck:
+    world = World({each.name: each for each in draw(strangers())})
+    for _ in range(draw(st.integers(1, 2))):
+        _, world = world.swept(draw(all_complete()), rules())
+    listed, registrations = dict(world.listed), dict(world.memory.registrations)
+    intents = []
+    assume(ours(listed))
+    for name in sorted(ours(listed)):
+        if draw(mostly(True, False)):
+            kind, landed = draw(st.sampled_from(KINDS)), draw(st.integers(0, 2))
+            intents.append(_intent(kind, listed[name], len(intents)))
+            _leave(intents[-1], landed, listed, registrations)
+    memory = replace(world.memory, registrations=registrations)
+    return Wreck(World(listed, memory), tuple(intents))
+
+
+def _intent(kind: IntentKind, database: Database, number: int) -> Intent:
+    cache = parse_cache_arn(database.labels["cachemuster/arn"])
+    assert cache is not None
+    action = {IntentKind.CREATE: Action.CREATE, IntentKind.DELETE: Action.DELETE}
+    renames = kind is IntentKind.RENAME
+    return Intent(
+        sweep_id="killed",
+        kind=kind,
+        action=action.get(kind, Action.UPDATE),
+        reason=Reason.RENAMED if renames else Reason.DRIFT,
+        arn=cache.arn,
+        scope=cache.scope,
+        name=database.name,
+        previous_name=ResourceName(f"earlier-{number}") if renames else None,
+        database=database,
+        at=NOW - timedelta(minutes=number),
+    )
+
+
+def _leave(
+    intent: Intent,
+    landed: int,
+    listed: dict[str, Database],
+    registrations: dict[ResourceName, Registration],
+) -> None:
+    """The list and the memory as the killed process left them: nothing of its write had happened,
+    half of it, or all."""
+    known = registrations.pop(intent.name, None)
+    if intent.kind is IntentKind.RENAME:
+        assert intent.database is not None
+        assert intent.previous_name is not None
+        earlier = replace(intent.database, name=intent.previous_name)
+        if known is not None:
+            registrations[earlier.name] = replace(known, name=earlier.name, database=earlier)
+        if landed < 2:
+            listed[earlier.name] = earlier
+        if landed == 0:
+            del listed[intent.name]
+        return
+    if known is not None and intent.kind is not IntentKind.CREATE:
+        registrations[intent.name] = known
+    if (intent.kind is IntentKind.CREATE) == (landed == 0):
+        del listed[intent.name]
+
+
+@contextmanager
+def stored(wreck: Wreck) -> Iterator[Path]:
+    """A state file that holds the memory and the open intents."""
+    memory = wreck.world.memory
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "state.db"
+        with Store.open(path) as store:
+            for number in range(memory.finished_sweeps):
+                store.record(_outcome(memory, number))
+            store.write(wreck.intents)
+        yield path
+
+
+def _outcome(memory: Memory, number: int) -> SweepOutcome:
+    return SweepOutcome(
+        record=record_of(number),
+        identity=IDENTITY,
+        matching_digest=memory.matching_digest or "",
+        scopes=tuple(memory.scopes.values()),
+        caches_seen=tuple(memory.caches.values()),
+        registrations_inherited=tuple(memory.registrations.values()),
+        misses=tuple(memory.misses.values()),
+    )
+
+
+def run_of(memory: Memory, results: tuple[Scanned, ...], *, dry_run: bool) -> Sweep:
+    """A sweep or audit that has scanned."""
+    by = rules(budget=replace(rules().budget, window=timedelta(hours=1), max_count=3))
+    ground = Ground(config=None, rules=by, cloud=None, clock=lambda: NOW)  # type: ignore[arg-type]
+    run = begin(ground, SweepRequest(), memory, dry_run=dry_run)
+    run.scanned = Scan(TARGETS, results)
+    return run
+
+
+@settings(max_examples=60)  # each has a file of its own, synced to the disk
+@given(wrecks(), any_results())
+def test_the_audits_checksum_equals_the_sweeps(wreck: Wreck, results: tuple[Scanned, ...]) -> None:
+    listed = tuple(wreck.world.listed.values())
+    with stored(wreck) as path:
+        audit = run_of(read_memory(path), results, dry_run=True)
+        audit.memory = audit.as_if_settled(listed)
+        foretold = audit.planned(listed)
+        with Store.open(path) as store:
+            sweep = run_of(store.memory(), results, dry_run=False)
+            sweep.memory = asyncio.run(sweep.settled(store, listed))
+            plan = sweep.planned(listed)
+    event(f"{len(wreck.intents)} left open")
+    assert foretold.checksum == plan.checksum
+    assert foretold.items == plan.items
+    assert foretold.guard == plan.guard
