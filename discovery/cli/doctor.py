@@ -15,6 +15,7 @@ from discovery.aws.faults import AwsFault
 from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common, with_only, with_report, with_shard
 from discovery.cli.output import destination
+from discovery.cli.progress import OnProgress, progress
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import say
 from discovery.config.control_plane import Embedded
@@ -68,7 +69,8 @@ def command(only: tuple[Scope, ...], part: Shard | None, form: str, output: Path
     path = configuration_path(shared)
     config = load_config(path)
     with destination(output) as place:
-        checks = asyncio.run(_checks(config, path, Part(only=only, shard=part)))
+        with progress() as on_progress:
+            checks = asyncio.run(_checks(config, path, Part(only=only, shard=part), on_progress))
         if form == Format.JSON:
             place.write(lambda stream: write_checkup_document(checks, stream))
             say(checkup_sentence(checks))
@@ -77,7 +79,9 @@ def command(only: tuple[Scope, ...], part: Shard | None, form: str, output: Path
     return Exit.FAILED if any(each.outcome is Outcome.FAIL for each in checks) else Exit.DONE
 
 
-async def _checks(config: Config, path: Path, part: Part) -> tuple[Check, ...]:
+async def _checks(
+    config: Config, path: Path, part: Part, on_progress: OnProgress | None
+) -> tuple[Check, ...]:
     settings = config.control_plane
     memory = await asyncio.to_thread(remembered, config.state.path)
     registering = (
@@ -86,7 +90,7 @@ async def _checks(config: Config, path: Path, part: Part) -> tuple[Check, ...]:
         else examine_teleport(config, settings, memory, utc_now)
     )
     aws, control_plane, state = await asyncio.gather(
-        _aws(config, path, part),
+        _aws(config, path, part, on_progress),
         registering,
         asyncio.to_thread(examine_state, config, utc_now()),
     )
@@ -103,7 +107,9 @@ def _configuration(config: Config, path: Path) -> Iterator[Check]:
             yield _check(Area.CONFIGURATION, reference, Outcome.FAIL, f"{error}; put it there")
 
 
-async def _aws(config: Config, path: Path, part: Part) -> tuple[Check, ...]:
+async def _aws(
+    config: Config, path: Path, part: Part, on_progress: OnProgress | None
+) -> tuple[Check, ...]:
     try:
         async with open_cloud(config.aws, resolve=_secret, clock=utc_now) as cloud:
             foreign = partition_problems(config, cloud.identity.partition)
@@ -113,7 +119,7 @@ async def _aws(config: Config, path: Path, part: Part) -> tuple[Check, ...]:
                 )
             default = default_region(config.aws.profile)
             usage = Usage.of(config, _hub(cloud.identity), default)
-            checks = await examine_aws(cloud, usage, part)
+            checks = await examine_aws(cloud, usage, part, on_progress)
             return (*checks, *await examine_queue(cloud, usage, part.shard))
     except AwsFault as error:
         text = f"{error}. Nothing else of AWS was tried"

@@ -24,6 +24,7 @@ from discovery.policies.kinds import statement_allowing
 from discovery.policies.usage import Usage
 from discovery.reports.checkup import Area, Check, Outcome
 from discovery.reports.sentence import counted
+from discovery.scan import OnProgress
 
 WORTH_SAYING: Final = timedelta(seconds=60)
 """AWS refuses requests whose clock is five minutes off; a drift is told before."""
@@ -34,9 +35,11 @@ _REGIONS: Final = "ec2:DescribeRegions"
 _NAMED: Final = 5
 
 
-async def examine_aws(cloud: Cloud, usage: Usage, part: Part) -> tuple[Check, ...]:
+async def examine_aws(
+    cloud: Cloud, usage: Usage, part: Part, on_progress: OnProgress | None = None
+) -> tuple[Check, ...]:
     """Every role, region and permission of a part. Raises: nothing that AWS can cause."""
-    examination = _Examination(cloud, usage, part)
+    examination = _Examination(cloud, usage, part, on_progress)
     checks = [*_credentials(cloud), await examination.clock()]
     accounts = list(cloud.accounts.entries)
     for organization in cloud.accounts.organizations:
@@ -72,7 +75,12 @@ class _Examination:
     cloud: Cloud
     usage: Usage
     part: Part
+    on_progress: OnProgress | None
     slots: asyncio.Semaphore = field(init=False)
+    done: int = field(default=0, init=False)
+    failed: int = field(default=0, init=False)
+    known: int = field(default=0, init=False)
+    """Scopes that were tried, that lacked something, and that are known of."""
 
     def __post_init__(self) -> None:
         self.slots = asyncio.Semaphore(self.cloud.settings.concurrency)
@@ -128,6 +136,7 @@ class _Examination:
         role = _check(Area.ROLE, account_id, Outcome.OK, self._way_in(account_id))
         listing, regions = await self._regions(account)
         wanted = [each for each in regions if self.part.covers(Scope(account_id, each))]
+        self.known += len(wanted)
         async with asyncio.TaskGroup() as group:
             tasks = {each: group.create_task(self._scope(account, each)) for each in wanted}
         found = {region: task.result() for region, task in tasks.items()}
@@ -139,7 +148,12 @@ class _Examination:
 
     async def _scope(self, account: Account, region: Region) -> Found:
         async with self.slots:
-            return await try_permissions(account.session(region), self.usage, self.limit)
+            found = await try_permissions(account.session(region), self.usage, self.limit)
+        self.done += 1
+        self.failed += any(fault is not None for fault in found.values())
+        if self.on_progress is not None:
+            self.on_progress(self.done, self.failed, self.known)
+        return found
 
     async def _regions(self, account: Account) -> tuple[list[Check], list[Region]]:
         """What is to be said of the account's regions, and those to try."""

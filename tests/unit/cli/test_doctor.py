@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from discovery.cli.progress import OnProgress
 from discovery.sandbox.aws.faults import Effect, Fault
 from tests.unit.cli.rig import FRANKFURT, HUB, MEMBER, VIRGINIA, Rig, Run
 from tests.unit.cli.rig import rig as make_rig
@@ -181,6 +183,23 @@ def test_an_organization_is_read(rig: Rig) -> None:
     rig.aws.faults.add(Fault(effect=Effect.DENIED, service="organizations"))
     [one] = failed(examined(rig, exits=1))
     assert one["statement"]["Action"] == "organizations:ListAccounts"
+
+
+def test_somebody_who_waits_sees_how_far_it_is(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, int, int]] = []
+
+    @contextmanager
+    def watched() -> Iterator[OnProgress]:
+        yield lambda *figures: seen.append(figures)
+
+    monkeypatch.setattr("discovery.cli.doctor.progress", watched)
+    rig.aws.faults.add(
+        Fault(
+            effect=Effect.DENIED, region=VIRGINIA, service="elasticache", operation="DescribeUsers"
+        )
+    )
+    examined(rig, exits=1)
+    assert seen == [(1, seen[0][1], 2), (2, 1, 2)]
 
 
 def test_credentials_that_are_none_end_only_what_needs_them(rig: Rig) -> None:
