@@ -30,8 +30,10 @@ async def ground(
         yield Ground(teleport, at, tmp_path, now=lambda: datetime.now(UTC))
 
 
+_LOADER = create_loader()
+
+
 @pytest.fixture
 def one_loader(monkeypatch: pytest.MonkeyPatch) -> None:
     """The SDK reads its models once for all commands; it takes most of their time."""
-    loader = create_loader()
-    monkeypatch.setattr(botocore.session, "create_loader", lambda _: loader)
+    monkeypatch.setattr(botocore.session, "create_loader", lambda _: _LOADER)

@@ -99,7 +99,7 @@ def test_a_name_taken_by_what_the_role_cannot_see_is_a_conflict(tmp_path: Path) 
 
 def test_a_list_that_lags_registers_and_removes_nothing_twice(tmp_path: Path) -> None:
     with stage(tmp_path, Cluster()) as told:
-        told.teleport.cluster.store.lag = timedelta(seconds=5)
+        told.teleport.cluster.store.lag = timedelta(seconds=1)
         for _ in range(3):
             run, document = told.sweep()
             # 4: another process sees fewer registrations than it remembers, and holds (R10).
