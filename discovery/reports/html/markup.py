@@ -8,8 +8,10 @@ encoding can make it say anything else, and holds no control character.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from discovery.reports.hostile import shortened, visible
@@ -28,6 +30,8 @@ Attribute = str | int | bool | None
 """True stands for the name alone; False and None leave the attribute out."""
 
 NOTHING: Final = Html("")
+_HARMLESS: Final = re.compile(r"[ !#$%(-;=?-~]*")
+"""Printable ASCII without the five characters that markup is made of: most of what is said."""
 _VOID: Final = frozenset({"meta", "input", "br"})
 _ADDRESSES: Final = frozenset({"href", "src", "action", "formaction", "srcset"})
 
@@ -87,6 +91,7 @@ def _markup(child: Child) -> str:
     return child.markup if isinstance(child, Html) else _escaped(str(child))
 
 
+@lru_cache(maxsize=2_048, typed=True)  # 1 is not True here
 def _attribute(key: str, value: Attribute) -> str:
     name = key.rstrip("_").replace("_", "-")
     if name == "style" or name.startswith("on"):
@@ -101,6 +106,8 @@ def _attribute(key: str, value: Attribute) -> str:
 
 
 def _escaped(words: str) -> str:
+    if _HARMLESS.fullmatch(words):
+        return words
     shown = html.escape(visible(words), quote=True)
     if shown.isascii():
         return shown

@@ -13,7 +13,7 @@ from discovery.enrollment.item import Item
 from discovery.reports.attention import Attention, grouped, title_of
 from discovery.reports.report import Report
 
-_PARTS: Final = 500
+_PARTS: Final = 2_000
 """Parts of the page for each kind of attention: a browser still likes to show that many."""
 _NOT_IN_A_SLUG: Final = re.compile("[^a-z0-9]+")
 

@@ -140,3 +140,11 @@ def test_words_stand_out_from_what_is_behind_them(scheme: str) -> None:
             assert _contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
     for kind in ("good", "bad", "warn"):
         assert _contrast(colours[kind], colours[f"{kind}-tint"]) >= 4.5, kind
+
+
+def test_numbers_and_flags_are_told_apart_however_often_they_come() -> None:
+    for _ in range(2):
+        assert element("i", x=0).markup == '<i x="0"></i>'
+        assert element("i", x=False).markup == "<i></i>"
+        assert element("i", x=1).markup == '<i x="1"></i>'
+        assert element("i", x=True).markup == "<i x></i>"

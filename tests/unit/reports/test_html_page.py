@@ -180,14 +180,14 @@ def test_a_part_keeps_its_anchor_from_report_to_report() -> None:
 
 def test_of_too_many_parts_those_with_findings_stay() -> None:
     items = [
-        item(Action.CREATE, Reason.NEW, f"c-{number:04}", iam=judged() if number > 690 else READY)
-        for number in range(700)
+        item(Action.CREATE, Reason.NEW, f"c-{number:04}", iam=judged() if number > 2190 else READY)
+        for number in range(2_200)
     ]
     chapter = selected(report(*items), verbose=False).chapters[0]
-    assert (len(chapter.items), chapter.left_out) == (500, 200)
-    assert {one.cache for one in items[691:]} <= {one.cache for one in chapter.items}
-    assert "200 of 700 are only in the table above" in text(report(*items))
-    assert len(selected(report(*items), verbose=True).chapters[0].items) == 700
+    assert (len(chapter.items), chapter.left_out) == (2000, 200)
+    assert {one.cache for one in items[2191:]} <= {one.cache for one in chapter.items}
+    assert "200 of 2200 are only in the table above" in text(report(*items))
+    assert len(selected(report(*items), verbose=True).chapters[0].items) == 2200
 
 
 def test_every_item_has_a_row_that_says_how_it_can_be_found() -> None:
