@@ -148,9 +148,13 @@ class Link:
             )
             peer = _judged(pong, unknown, allow_older=self.settings.allow_older)
         except BaseException as error:
+            was_cut = not connection.is_usable
             connection.close()
             if identity.is_chained and isinstance(error, Unavailable | Denied):
                 raise Denied(more_than_one(str(unknown.way))) from error
+            if was_cut and isinstance(error, Unavailable):  # Auth closes what it refuses unsaid
+                text = f"{error}. If it does so every time, the log of the Auth Service says why"
+                raise Unavailable(text) from error
             raise
         log.info(
             "teleport.connected",

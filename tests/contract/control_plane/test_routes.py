@@ -129,6 +129,15 @@ async def test_a_user_authority_in_the_file_is_not_sent_along(ground: Ground) ->
     assert {each.certificates for each in ground.teleport.calls.handshakes} == {1}
 
 
+async def test_a_connection_that_is_closed_unsaid_says_where_the_reason_stands(
+    ground: Ground,
+) -> None:
+    ground.teleport.faults.add(Fault(effect=Effect.GOODBYE, method="Ping"))
+    async with ground.client() as client:
+        with pytest.raises(Unavailable, match=r"ended before an answer. If .* log of the Auth"):
+            await client.peer()
+
+
 class TestOldAuthorities:
     """From before certificates had key identifiers: one authority cannot be told from another."""
 
