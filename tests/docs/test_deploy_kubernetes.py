@@ -11,6 +11,7 @@ import functools
 import os
 import re
 import shutil
+import socket
 import subprocess
 import warnings
 from collections.abc import Iterable, Iterator
@@ -320,10 +321,25 @@ class TestBuilt:
             assert f"--config={inside['tbot']}/tbot.yaml" in tbot["args"]
             assert inside["identity"] == mounts["identity"]["mountPath"]
 
-    def test_the_program_takes_its_arguments(self, overlay: str) -> None:
-        agent = pod_of(workload(built(overlay)))["spec"]["containers"][0]
-        words = [word.replace("$(SHARDS)", "3") for word in agent["args"]]
-        assert parse(tuple(words)) == ("sweep" if overlay == "sweep" else "run")
+    def test_the_program_takes_its_arguments(
+        self, overlay: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In each of its pods, whose number a StatefulSet gives."""
+        manifest = workload(built(overlay))
+        environment = {
+            key: value
+            for each in built(overlay)
+            if each["kind"] == "ConfigMap" and "AWS_REGION" in each["data"]
+            for key, value in each["data"].items()
+        }
+        words = [
+            re.sub(r"\$\((\w+)\)", lambda found: environment[found[1]], word)
+            for word in pod_of(manifest)["spec"]["containers"][0]["args"]
+        ]
+        for ordinal in range(manifest["spec"].get("replicas", 1)):
+            host = f"{manifest['metadata']['name']}-{ordinal}"
+            monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
+            assert parse(tuple(words)) == ("sweep" if overlay == "sweep" else "run")
 
     def test_the_image_is_this_version(self, overlay: str) -> None:
         (version,) = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.M)
