@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from grpclib.client import Channel, Handler
 from grpclib.config import Configuration
@@ -49,7 +48,6 @@ class _Protocol(H2Protocol):
     """What the handshake agreed to speak."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
         self.ended = asyncio.Event()
         self.agreed = transport.get_extra_info("ssl_object").selected_alpn_protocol()
         super().connection_made(transport)
@@ -95,6 +93,7 @@ class _Channel(Channel):
             **where,
             ssl=self._ssl,
             server_hostname=SERVER_NAME,
+            ssl_shutdown_timeout=_FAREWELL_S,
         )
         return protocol
 
@@ -176,11 +175,6 @@ class Connection:
 
     async def ended(self) -> None:
         """Nothing of a closed connection is left, its socket included."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_FAREWELL_S):
-                await self._protocol.ended.wait()
-                return
-        self._protocol.transport.abort()
         await self._protocol.ended.wait()
 
     def _close_if_done(self) -> None:
