@@ -166,6 +166,15 @@ def test_a_list_that_lacks_more_than_half_has_shrunk(
     ] * listed
 
 
+def test_a_new_name_under_a_list_that_shrank_is_no_second_registration() -> None:
+    """The list shrank, the tag with the name changed, and the cache was registered twice."""
+    everything = [*gone(3), registered(NEW, name="its-old-name")]
+    plan = planned(NEW, listed=[], remembered=everything)
+    assert outcomes(plan) == [("new", A.HELD, R.REGISTRY_SHRANK)]
+    same = [*gone(3), registered(NEW)]
+    assert outcomes(planned(NEW, listed=[], remembered=same)) == [("new", A.CREATE, R.NEW)]
+
+
 def test_registrations_of_other_parts_say_nothing_about_this_list() -> None:
     everything = [*gone(3), *gone(1, EAST)]
     part = replace(TARGETS, part=Part(only=(EAST,)))
