@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 import ssl
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -149,8 +153,22 @@ def _facts(der: bytes) -> Certificate:
 
 def _load_pair(context: ssl.SSLContext, key_and_leaf: str) -> None:
     """The context shows exactly one certificate: with a second one, Auth refuses (§5.2)."""
-    # OpenSSL takes a path only. The file is the owner's alone and gone right after.
-    with tempfile.NamedTemporaryFile("w", encoding="ascii", suffix=".pem") as file:
-        file.write(key_and_leaf)
-        file.flush()
-        context.load_cert_chain(file.name, password="")  # none, and no question is asked
+    with _placed(key_and_leaf) as path:
+        context.load_cert_chain(path, password="")  # none, and no question is asked
+
+
+@contextmanager
+def _placed(secret: str) -> Iterator[str]:
+    """A path to the text, because OpenSSL takes nothing else: in memory where there is such a
+    thing, so that no key reaches a disk and no disk has to be writable."""
+    if sys.platform == "linux":
+        number = os.memfd_create("identity")
+        with open(number, "w", encoding="ascii") as file:  # noqa: PTH123 - it has no path
+            file.write(secret)
+            file.flush()
+            yield f"/proc/self/fd/{number}"
+    else:
+        with tempfile.NamedTemporaryFile("w", encoding="ascii") as file:  # its owner's alone
+            file.write(secret)
+            file.flush()
+            yield file.name

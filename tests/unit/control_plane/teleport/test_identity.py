@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ssl
+import sys
+import tempfile
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -111,6 +114,13 @@ def test_the_context_trusts_the_cluster_alone_and_checks_the_name() -> None:
     assert context.check_hostname
     [authority] = context.get_ca_certs()
     assert (("commonName", "c.example.com"),) in authority["subject"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere OpenSSL is given a file")
+def test_the_key_touches_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing has to be writable, as in a container whose root file system is not."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "there is none"))
+    assert parsed(TEXT).context(("h2",)).cert_store_stats()["x509_ca"] == 1
 
 
 class TestCertificates:
