@@ -90,7 +90,7 @@ def _condition(statement: Mapping[str, Any], key: str) -> tuple[str, ...]:
         raise ValueError(f"of conditions, {' or '.join(_OPERATORS)} is known here")
     (tests,) = condition.values()
     if tests.keys() != {key}:
-        raise ValueError(f"of condition keys, {key} is known here")
+        raise ValueError(f"of condition keys, {key} is known here, not {', '.join(tests)}")
     return _texts(tests[key])
 
 
