@@ -262,6 +262,7 @@ def test_every_container_of_the_page_is_shut_and_runs_a_command() -> None:
         assert ("--no-healthcheck" in options) == bool(words)
         if "none" not in options:
             assert {"--cap-drop", "ALL", "no-new-privileges"} <= set(options)
+            assert options[options.index("--tmpfs") + 1] == "/tmp"
             assert "/var/lib/cachemuster:/var/lib/cachemuster" in options
 
 

@@ -275,6 +275,8 @@ def check_mounts(manifest: Manifest) -> None:
     }
     assert mounted == set(volumes)
     assert len(volumes) == len(set(volumes))
+    (temporary,) = [each for each in pod["spec"]["volumes"] if each["name"] == "temporary"]
+    assert temporary["emptyDir"]["medium"] == "Memory"  # keys go through it
     for container in containers(pod):
         paths = [mount["mountPath"] for mount in container["volumeMounts"]]
         assert len(paths) == len(set(paths))

@@ -106,7 +106,15 @@ def test_both_services_are_shut_alike() -> None:
     assert one(SERVICE, "RestrictAddressFamilies") == "AF_INET AF_INET6 AF_UNIX"
     assert one(SWEEP, "RestrictAddressFamilies") == "AF_INET AF_INET6"
     assert sweep["ProcSubset"] == ["pid"]
-    for key in ("User", "Group", "UMask", "StateDirectory", "EnvironmentFile"):
+    for key in (
+        "RuntimeDirectory",
+        "Environment",
+        "User",
+        "Group",
+        "UMask",
+        "StateDirectory",
+        "EnvironmentFile",
+    ):
         assert service[key] == sweep[key]
 
 
