@@ -2,7 +2,7 @@
 
 Every spelling of reference aws-elasticache §1.7 is understood: the service's own events and those
 of CloudTrail, each as EventBridge puts it into a queue, or inside an envelope of SNS. Reading one
-is pure; the queue is `discovery.aws.queue`, handed on from here.
+is pure; the queue is `discovery.aws.queue`.
 
 A message only ever says where to look again; what is there is read from AWS. Whom to believe about
 the place: EventBridge itself writes `account` and `region` of the envelope, and nobody but an AWS
@@ -22,13 +22,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NoReturn, Self
 
-from discovery.aws.queue import Message, Queue, open_queue
 from discovery.config.fields import REGION
 from discovery.config.partitions import partition_of_region
 from discovery.enrollment.ownership import CacheArn, parse_cache_arn
 from discovery.model import AccountId, Arn, Region, Scope
-
-__all__ = ["Change", "Ignored", "Message", "Queue", "Subject", "open_queue", "read_message"]
 
 
 class Subject(StrEnum):

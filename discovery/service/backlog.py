@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from discovery.aws.events import Change, Message
+from discovery.aws.events import Change
+from discovery.aws.queue import Message
 from discovery.model import Arn, Scope
 
 REMEMBERED_EVENTS: Final = 20_000

@@ -10,8 +10,8 @@ from typing import Any, Final, NoReturn
 
 import structlog
 
-from discovery.aws.events import Queue
 from discovery.aws.faults import AwsFault
+from discovery.aws.queue import Queue
 from discovery.service.rescans import Rescans
 
 log = structlog.get_logger()

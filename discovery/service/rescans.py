@@ -15,8 +15,9 @@ from typing import Final, Protocol
 
 import structlog
 
-from discovery.aws.events import Change, Ignored, Message, read_message
+from discovery.aws.events import Change, Ignored, read_message
 from discovery.aws.faults import AwsFault
+from discovery.aws.queue import Message
 from discovery.codes import ScopeReason
 from discovery.enrollment.targets import Standing, Targets
 from discovery.model import Clock, Complete, Scanned, Scope, Skipped
@@ -72,6 +73,10 @@ class Rescans:
     """Of the last whole sweep; before the first, every scope may be ours."""
     _backlog: Backlog = field(default_factory=Backlog)
     _follow_ups: FollowUps = field(default_factory=FollowUps)
+
+    def __post_init__(self) -> None:
+        for outcome in (*Outcome, *Ignored):  # counted from nothing, so that the first one shows
+            self.metrics.event(outcome.value, 0)
 
     async def hear(self, messages: Iterable[Message]) -> None:
         """Each message waits with its scope, or is deleted because it changes nothing."""

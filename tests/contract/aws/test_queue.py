@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from discovery.aws import queue as module
-from discovery.aws.events import Change, Message, Queue, open_queue, read_message
+from discovery.aws.events import Change, read_message
 from discovery.aws.faults import AwsFault, Fault
-from discovery.aws.queue import LONGEST_POSTPONEMENT, WAIT
+from discovery.aws.queue import LONGEST_POSTPONEMENT, WAIT, Message, Queue, open_queue
 from discovery.codes import ScopeReason
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.aws.queues import Queue as SandboxQueue

@@ -13,8 +13,8 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
-from discovery.aws.events import Message
 from discovery.aws.faults import AwsFault, Fault
+from discovery.aws.queue import Message
 from discovery.codes import ScopeReason
 from discovery.enrollment.targets import RegionList, Targets
 from discovery.model import Arn, Complete, Failed, Scanned, Scope, Skipped
