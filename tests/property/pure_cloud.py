@@ -189,41 +189,51 @@ TARGETS = Targets(
 )
 
 
+BY_HAND = "by hand"
+"""The description of what is not ours; every registration of ours has another."""
+
+_MARKS = {
+    "managed-by": "cachemuster",
+    "cachemuster/group": GROUP,
+    "cachemuster/arn": arn_of(SCOPES[0], "orders"),
+}
+_PLACE = {
+    "account_id": SCOPES[0].account_id,
+    "region": SCOPES[0].region,
+    "elasticache_serverless": {"cache_name": "orders"},
+}
+STRANGE: tuple[tuple[Mapping[str, str], Mapping[str, object]], ...] = (
+    ({"team": "x"}, {}),
+    ({**_MARKS, "managed-by": "somebody"}, _PLACE),
+    ({**_MARKS, "cachemuster/group": "other"}, _PLACE),
+    ({**_MARKS, "cachemuster/arn": "no ARN"}, _PLACE),
+    (_MARKS, {}),
+    (_MARKS, {**_PLACE, "account_id": ACCOUNTS[1]}),
+    (_MARKS, {**_PLACE, "region": REGIONS[1]}),
+    (_MARKS, {**_PLACE, "elasticache_serverless": {"cache_name": "carts"}}),
+)
+"""Labels and `spec.aws` of resources that are not ours, each by one thing."""
+
+
 @st.composite
 def strangers(draw: st.DrawFn) -> tuple[Database, ...]:
     """Resources that are not ours, some of them in names that a cache may want."""
-    found = {}
-    for name in draw(
-        st.lists(
-            st.sampled_from(
-                [
-                    "shared",
-                    "SHARED",
-                    "orders-elasticache-serverless-eu-central-1-111122223333",
-                    "someone-elses",
-                ]
-            ),
-            unique=True,
-            max_size=2,
-        )
-    ):
-        labels = draw(
-            st.sampled_from(
-                [
-                    {"team": "x"},
-                    {"managed-by": "cachemuster", "cachemuster/group": "other"},
-                    {"managed-by": "cachemuster", "cachemuster/group": GROUP},
-                    {
-                        "managed-by": "cachemuster",
-                        "cachemuster/group": GROUP,
-                        "cachemuster/arn": arn_of(SCOPES[0], "orders"),
-                    },
-                ]
-            )
-        )
-        spec = {"protocol": "redis", "uri": "elsewhere:6379"}
-        found[name] = Database(ResourceName(name), labels, "by hand", spec)
-    return tuple(found.values())
+    names = (
+        "shared",
+        "SHARED",
+        "orders-elasticache-serverless-eu-central-1-111122223333",
+        "someone-elses",
+    )
+    found = []
+    for name in draw(st.lists(st.sampled_from(names), unique=True, max_size=2)):
+        found.append(stranger(name, *draw(st.sampled_from(STRANGE))))
+    return tuple(found)
+
+
+def stranger(name: str, labels: Mapping[str, str], place: Mapping[str, object]) -> Database:
+    """A resource that somebody has made by hand."""
+    spec = {"protocol": "redis", "uri": "elsewhere:6379", "aws": dict(place)}
+    return Database(ResourceName(name), labels, BY_HAND, spec)
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def run_of(memory: Memory, results: tuple[Scanned, ...], *, dry_run: bool) -> Sw
     return run
 
 
-@settings(max_examples=60)  # each has a file of its own, synced to the disk
+@settings(max_examples=40)  # each has a file of its own, synced to the disk
 @given(wrecks(), any_results())
 def test_the_audits_checksum_equals_the_sweeps(wreck: Wreck, results: tuple[Scanned, ...]) -> None:
     listed = tuple(wreck.world.listed.values())
