@@ -224,10 +224,8 @@ def strangers(draw: st.DrawFn) -> tuple[Database, ...]:
         "orders-elasticache-serverless-eu-central-1-111122223333",
         "someone-elses",
     )
-    found = []
-    for name in draw(st.lists(st.sampled_from(names), unique=True, max_size=2)):
-        found.append(stranger(name, *draw(st.sampled_from(STRANGE))))
-    return tuple(found)
+    taken = draw(st.lists(st.sampled_from(names), unique=True, max_size=2))
+    return tuple(stranger(name, *draw(st.sampled_from(STRANGE))) for name in taken)
 
 
 def stranger(name: str, labels: Mapping[str, str], place: Mapping[str, object]) -> Database:
