@@ -12,11 +12,12 @@ import pytest
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from discovery.codes import IamVerdict
 from state.errors import Corrupt, Locked, NewerSchema, StateError, Unwritable
-from state.migrations import STATE_FILE, m0001_first, migrations
+from state.migrations import STATE_FILE, m0001_first, m0002_fleet, migrations
 from state.queries import TICK
 from state.recording import put_fact
-from state.records import Outcome
+from state.records import LastVerdict, Outcome
 from state.rows import instant
 from state.sqlite import FileKind, open_writer, read
 from state.store import Store, read_memory
@@ -313,6 +314,30 @@ def test_a_file_of_the_first_version_keeps_its_scopes(path: Path) -> None:
     memory = read_memory(path)
     assert [scope.failures for scope in memory.scopes.values()] == [0, 1]
     assert memory.regions == {}
+
+
+def test_a_file_of_the_second_version_keeps_its_verdicts(path: Path) -> None:
+    second = Migrations("cachemuster.state")
+    second(name="m0001_first")(m0001_first)
+    second(name="m0002_fleet")(m0002_fleet)
+    old = FileKind("state file", STATE_FILE.application_id, second, 2, "Restore.")
+    database = open_writer(path, old)
+    put_fact(database, TICK, instant(START))
+    database.execute(
+        "INSERT INTO scopes VALUES ('1', 'r', '=', '=', NULL, 'complete', NULL, '', 1, '=', 0)"
+    )
+    at = instant(START)
+    for name, verdict in (("a", "ready"), ("b", None)):
+        database.execute(
+            "INSERT INTO caches VALUES (?, '1', 'r', ?, NULL, ?, '=', 'available', 'valkey', '8.1',"
+            " '', NULL, NULL, NULL, 0, ?)",
+            [name, name, at, verdict],
+        )
+    database.close()
+    verdicts = [LastVerdict(IamVerdict.READY), None]
+    assert [cache.iam for cache in read_memory(path).caches.values()] == verdicts
+    Store.open(path).close()
+    assert [cache.iam for cache in read_memory(path).caches.values()] == verdicts
 
 
 def two_versions() -> tuple[FileKind, FileKind]:
