@@ -83,6 +83,7 @@ class Directly:
             mint=self._mint,
             paging=PagingFault(),
             acts_as=None,
+            origin="http://127.0.0.1",
         )
 
 

@@ -1,0 +1,133 @@
+"""The benchmark of the control plane: listing many databases, and writing some.
+
+    python -m tests.bench.teleport --databases 5000 --created 500
+
+The simulated Teleport runs in a process of its own, behind the Proxy's TLS routing. The client's
+process creates the databases, lists them all, and creates some more; its time and memory are its
+own. Writes go four at once, as in a sweep.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from discovery.config.control_plane import Teleport as Settings
+from discovery.control_plane.teleport.client import WRITES_AT_ONCE, Teleport
+from discovery.sandbox.teleport.roles import fenced_bot
+from discovery.sandbox.teleport.server import SimulatedTeleport
+from tests.contract.control_plane.ground import GROUP, registration
+
+_MIB = 1 << 20
+_LISTINGS = 3
+
+
+def _serve(directory: Path, pipe: Connection) -> None:
+    """A cluster with a bot's identity, until the other side hangs up."""
+    teleport = SimulatedTeleport()
+    teleport.cluster.write_web_ca(directory / "web-ca.pem")
+    bot = teleport.cluster.issue("bot-cachemuster", fenced_bot(GROUP), lifetime=timedelta(hours=1))
+    bot.write(directory / "identity")
+    with teleport.serve_in_thread() as at:
+        pipe.send(at.proxy)
+        pipe.recv()
+
+
+@contextmanager
+def _teleport(directory: Path) -> Iterator[Settings]:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(directory, theirs))
+    process.start()
+    try:
+        identity = str(directory / "identity")
+        values = {"kind": "teleport", "address": ours.recv(), "route": "proxy"}
+        os.environ["SSL_CERT_FILE"] = str(directory / "web-ca.pem")
+        yield Settings.model_validate({**values, "identity_file": identity})
+    finally:
+        ours.send("enough")
+        process.join(timeout=30)
+
+
+async def _measured(settings: Settings, databases: int, created: int) -> Mapping[str, Any]:
+    async with Teleport(settings, clock=lambda: datetime.now(UTC)) as client:
+        names = [f"c{number:05}" for number in range(databases + created)]
+        filled_s = await _created(client, names[:databases])
+        before_mib = _resident_mib()
+        listed_s = []
+        for _ in range(_LISTINGS):
+            began_s = time.perf_counter()
+            found = len(await client.list_databases())
+            listed_s.append(time.perf_counter() - began_s)
+        grown_mib = _resident_mib() - before_mib
+        created_s = await _created(client, names[databases:])
+    return {
+        "databases": found,
+        "list_s": round(min(listed_s), 3),
+        "list_grows_mib": round(grown_mib, 1),
+        "created": created,
+        "writes_per_s": round(created / created_s),
+        "writes_per_s_while_filling": round(databases / filled_s),
+        "peak_mib": round(_resident_mib("VmHWM")),
+    }
+
+
+async def _created(client: Teleport, names: Sequence[str]) -> float:
+    """How long it took until all of them were registered, in seconds."""
+    slots = asyncio.Semaphore(WRITES_AT_ONCE)
+
+    async def create(name: str) -> None:
+        async with slots:
+            await client.create(registration(name))
+
+    began_s = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for name in names:
+            group.create_task(create(name))
+    return time.perf_counter() - began_s
+
+
+def _resident_mib(what: str = "VmRSS") -> float:
+    status = Path("/proc/self/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith(what))
+    return int(line.split()[1]) * 1024 / _MIB
+
+
+def measured(databases: int, created: int) -> Mapping[str, Any]:
+    """One round."""
+    with tempfile.TemporaryDirectory() as directory, _teleport(Path(directory)) as settings:
+        return asyncio.run(_measured(settings, databases, created))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.teleport", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--databases", type=int, default=5000)
+    parser.add_argument("--created", type=int, default=500)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args(arguments)
+    found = measured(asked.databases, asked.created)
+    if asked.json:
+        sys.stdout.write(json.dumps(found, indent=1) + "\n")
+    else:
+        sys.stdout.writelines(
+            f"{name.replace('_', ' ')}: {value}\n" for name, value in found.items()
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
