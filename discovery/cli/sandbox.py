@@ -16,6 +16,7 @@ import click
 from discovery.cli.options import common, with_common
 from discovery.cli.streams import say
 from discovery.reports.exit import Exit
+from discovery.sandbox import access
 from discovery.sandbox.aws.calls import CallLog
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.demo import Demo, build_demo, environment, tell_changes
@@ -107,11 +108,12 @@ def command(
     latency_ms: float,
 ) -> Exit:
     """Run a simulated AWS and a simulated Teleport on 127.0.0.1 until Ctrl-C, and print what leads
-    to them: variables for AWS, and the part of a configuration for Teleport.
+    to them: variables for AWS, and parts of a configuration.
 
     AWS speaks the wire formats of STS, ElastiCache Serverless, the tagging API, SQS and parts of
     EC2; an unmodified AWS CLI or SDK can create, tag and delete caches in it, and a queue tells of
-    every change. What is in it: a small demonstration, a generated fleet, or what a file says.
+    every change. What is in it: a small demonstration, a generated organization, or what a file
+    says.
 
     Teleport is a cluster behind one TLS port, as its Proxy Service has it, and a port of its Auth
     Service, with a bot's identity file that is kept fresh, and a person's for adopt and release.
@@ -167,16 +169,17 @@ async def _serve(demo: Demo, port: int, teleport_port: int, latency_s: float) ->
 
 
 def _tell_of_aws(demo: Demo, url: str) -> None:
-    for name, value in environment(demo, url).items():
+    for name, value in {**environment(demo, url), **access.external_ids(demo)}.items():
         click.echo(f"export {name}={shlex.quote(value)}")
     say(f"The simulated AWS listens on {url}. Ctrl-C ends it, and all that is in it.")
     say(f"It tells of changes in the queue {tell_changes(demo, url)}: put that into")
     say("service.events.queue_url, and `cachemuster run` sees them within seconds.")
+    say(f"Put this into a configuration:\n\n{access.section(demo)}")
 
 
 def _tell_of_teleport(at: Addresses, badges: Badges) -> None:
     say(f"\nThe simulated Teleport listens on {at.proxy} (its Auth Service on {at.auth}).")
-    say(f"Put this into a configuration:\n\n{section(at.proxy, badges.bot)}")
+    say(f"Put this into a configuration, too:\n\n{section(at.proxy, badges.bot)}")
     say(f"\nA person's identity, for adopt and release: {badges.person}")
     say(f"What the cluster holds: curl --cacert {badges.web_ca} {at.control}state")
 

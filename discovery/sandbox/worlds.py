@@ -1,7 +1,8 @@
 """Clouds of any size, generated: what a region holds is made when somebody first asks there.
 
 The same size and seed make the same cloud. Every account but the first trusts the first, whose key
-the agent has; every region with caches has users and groups to go with them.
+the agent has and who manages the organization that all are in; every region with caches has users
+and groups to go with them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
+from itertools import cycle
 
 from discovery.sandbox.aws.clock import Clock, wall_clock
 from discovery.sandbox.aws.geography import PARTITIONS
@@ -28,6 +30,7 @@ _FIRST_ACCOUNT = 100_000_000_001
 _EVERY = 5
 """In a `typical` cloud one scope in so many has caches."""
 
+_UNITS = ("production", "development")
 _NOUNS = ("orders", "sessions", "carts", "prices", "search", "profiles", "limits", "feeds")
 _TEAMS = ("checkout", "identity", "edge", "ml", "games", "web")
 _ENVIRONMENTS = ("prod", "prod", "staging", "dev")
@@ -78,9 +81,12 @@ def generate(size: Size, clock: Clock = wall_clock) -> Demo:
     world = World(clock, furnish=furnishing)
     hub, *members = size.account_ids
     world.account(hub, regions=size.region_names)
+    organization = world.organize(hub)
+    units = cycle([organization.add_unit(name) for name in _UNITS])
     for account_id in members:
         account = world.account(account_id, regions=size.region_names)
         account.add_role(ROLE_NAME, trusted=(hub,), external_id=EXTERNAL_ID)
+        organization.join(account_id, parent=next(units))
     return Demo(world, world.account(hub).add_key("cachemuster"))
 
 

@@ -17,7 +17,7 @@ TO_REACH: Mapping[str, Mapping[str, float]] = {
 """How many times less wall time than the pattern, at 100 accounts × 5 regions, 1,000 caches and
 100 ms; issue "A fleet", section 3."""
 
-_MIB = 1 << 20
+MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ def write_table(figures: Figures, out: TextIO) -> None:
                     f"{run.cost.wall_s:.2f}",
                     f"{run.cost.starved_s:.2f}",
                     f"{run.cost.cpu_s:.2f}",
-                    f"{run.cost.peak_bytes / _MIB:.0f}",
+                    f"{run.cost.peak_bytes / MIB:.0f}",
                     str(sum(run.calls.values())),
                     str(run.writes),
                     f"{run.state_bytes / 1024:.0f}",
@@ -119,7 +119,7 @@ def write_table(figures: Figures, out: TextIO) -> None:
     served = sum(sum(run.calls.values()) for run in figures.runs)
     rate = served / figures.sandbox_cpu_s if figures.sandbox_cpu_s else 0
     out.write(
-        f"sandbox: {rate:.0f} calls per CPU second, peak {figures.sandbox_peak_bytes / _MIB:.0f} "
+        f"sandbox: {rate:.0f} calls per CPU second, peak {figures.sandbox_peak_bytes / MIB:.0f} "
         f"MiB; load average {' → '.join(f'{load:.1f}' for load in figures.load)}\n"
     )
 

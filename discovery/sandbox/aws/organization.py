@@ -60,11 +60,12 @@ class Organization:
         self._made = 0
         self.join(management)
 
-    def add_unit(self, name: str, *, parent: str = ROOT) -> str:
-        """A new unit is there; answers its id."""
+    def add_unit(self, name: str, *, parent: str = ROOT, unit_id: str | None = None) -> str:
+        """A new unit is there, with the id given or one made up; answers its id."""
         self._check_parent(parent)
         self._made += 1
-        unit = Unit(f"ou-{ROOT.removeprefix('r-')}-{self._made:08d}", name, parent)
+        made_up = f"ou-{ROOT.removeprefix('r-')}-{self._made:08d}"
+        unit = Unit(unit_id or made_up, name, parent)
         self.units[unit.id] = unit
         return unit.id
 
