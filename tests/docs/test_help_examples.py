@@ -44,7 +44,8 @@ def invocations(line: str) -> Iterator[list[str]]:
 
 def taken(group: click.Group, arguments: list[str]) -> None:
     """The arguments are parsed as far as a command's own; nothing is run."""
-    parent = click.Context(group)
+    # Commands keep the first form of --help that they are asked for, for whoever comes after.
+    parent = click.Context(group, help_option_names=["-h", "--help"])
     _, rest, _ = group.make_parser(parent).parse_args(list(arguments))
     command = group.get_command(parent, rest[0])
     assert command is not None, f"there is no command {rest[0]}"
