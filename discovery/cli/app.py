@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from discovery.cli.options import with_common
-from discovery.cli.streams import mute_stdout, say, tolerant
+from discovery.cli.streams import let_go_of_stderr, mute_stdout, say, tolerant
 from discovery.reports.exit import Exit
 
 COMMANDS: Final = (
@@ -108,4 +108,6 @@ def main() -> None:
     # The modules alone are a quarter of a million objects, looked over again and again while a
     # sweep makes answers and few cycles: an eighth of its CPU time.
     gc.set_threshold(*_COLLECTED_AFTER)
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    let_go_of_stderr()
+    sys.exit(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -87,4 +88,15 @@ class _StderrFactory:
     """Writes to the stderr of the moment, which a progress display may have replaced."""
 
     def __call__(self, *_names: Any) -> structlog.PrintLogger:
-        return structlog.PrintLogger(sys.stderr)
+        return _Tolerant(sys.stderr)
+
+
+class _Tolerant(structlog.PrintLogger):
+    """A log that cannot be written, on a disk that is full, stops nothing."""
+
+    def msg(self, message: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg

@@ -50,8 +50,8 @@ class Destination:
         except OSError as error:
             raise ReportLost(
                 f"The report could not be written to {self.path or 'standard output'}: "
-                f"{error.strerror}. What it reports was done and is remembered; "
-                "`cachemuster status` and the next run show it."
+                f"{error.strerror}. Whatever was done is remembered; `cachemuster status` and the "
+                "next run show it."
             ) from error
 
 

@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 from discovery.reports.hostile import visible
 
@@ -38,7 +39,20 @@ def tolerant() -> None:
 
 def mute_stdout() -> None:
     """What is still buffered for a reader that went away is dropped without a complaint."""
+    _mute(sys.stdout)
+
+
+def let_go_of_stderr() -> None:
+    """What could not be said, on a disk that is full, is dropped: left in the buffer, it would
+    cost the exit code."""
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        _mute(sys.stderr)
+
+
+def _mute(stream: TextIO) -> None:
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except (OSError, ValueError):
         return

@@ -171,6 +171,24 @@ def test_a_full_disk_loses_nothing_and_says_so(tale: Tale) -> None:
     assert tale.sweep().writes == 0
 
 
+def test_a_log_on_a_full_disk_stops_no_sweep(tale: Tale) -> None:
+    tale.cache("orders")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*SCRIPT, "sweep", "--format", "json"],
+            cwd=tale.directory,
+            env=tale.rig.environment,
+            stdout=subprocess.PIPE,
+            stderr=full,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["summary"]["create"] == 1
+    assert len(tale.registry) == 1
+
+
 def test_a_report_that_cannot_be_written_stops_the_sweep_before_it_begins(tale: Tale) -> None:
     tale.cache("orders")
     run = tale.run("sweep", "-o", "no/such/place.json")
