@@ -11,7 +11,7 @@ from typing import Protocol
 from google.protobuf.message import DecodeError
 from grpclib.const import Status
 from grpclib.protocol import AbstractHandler, Stream
-from h2.exceptions import StreamClosedError
+from h2.exceptions import ProtocolError
 
 from discovery.sandbox.teleport.calls import Call, CallLog, Handshake
 from discovery.sandbox.teleport.cluster import Cluster
@@ -119,7 +119,7 @@ class Desk(AbstractHandler):
         except Leaving:
             outcome = "(goodbye)"
             line.say_goodbye()
-        except (StreamClosedError, ConnectionError):
+        except (ProtocolError, ConnectionError):  # h2's word for what is sent after the end
             outcome = "(gone)"
         except Exception:
             outcome = "(broken)"

@@ -1,0 +1,367 @@
+"""People who change things behind the agent's back: in the cloud, and in the registry.
+
+Everything is done at once and by itself, so that it can come between any two calls of the agent.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from discovery.sandbox.aws.region import Region
+from discovery.sandbox.aws.world import Account, World
+from tests.faults.court import Court
+from tests.faults.registries import Registry, Resource
+from tests.faults.settings import HUB, REGIONS, ROLE, Settings
+from tests.faults.times import Times
+from tests.faults.wanted import ARN, Place, caches, name_of, owner_of
+
+NAMES = ("orders", "carts", "sessions", "prices", "my-eu-central-1")
+CHOSEN = ("shared", "Shared", "orders-db", "carts-db", "not a legal name", "orders")
+READS = (
+    ("elasticache:ListTagsForResource", "tag:GetResources"),
+    ("elasticache:ListTagsForResource",),
+    ("tag:GetResources",),
+    ("elasticache:DescribeUsers", "elasticache:DescribeUserGroups"),
+    ("ec2:DescribeSubnets",),
+    ("ec2:DescribeRegions",),
+    ("elasticache:DescribeServerlessCaches",),
+)
+"""What a role may lose."""
+_LAGS = (0, 0, 2, 45)
+
+
+@dataclass
+class Crowd:
+    """Everybody but the agent."""
+
+    world: World
+    registry: Registry
+    times: Times
+    chance: random.Random
+    court: Court
+    settings: Callable[[], Settings]
+    tell: Callable[[str], None]
+    did: Counter[str] = field(default_factory=Counter)
+    put_there: set[str] = field(default_factory=set)
+    """Names under which people have registered something."""
+
+    def do_something(self) -> None:
+        """Somebody does something."""
+        deeds = {**_IN_THE_CLOUD, **_IN_THE_REGISTRY}
+        [deed] = self.chance.choices(list(deeds), list(deeds.values()))
+        self.do(deed)
+
+    def do_something_in_the_registry(self) -> None:
+        """Somebody does something there."""
+        [deed] = self.chance.choices(list(_IN_THE_REGISTRY), list(_IN_THE_REGISTRY.values()))
+        self.do(deed)
+
+    def do(self, deed: Callable[[Crowd], str | None]) -> None:
+        """It is done, if there is anything to do it to, and the court knows."""
+        self.court.before_deed()
+        told = deed(self)
+        if told is not None:
+            self.did[deed.__name__] += 1
+            self.tell(f"{deed.__name__}: {told}")
+
+    # -- whom it concerns ------------------------------------------------------------------------
+
+    def account(self) -> Account:
+        return self.world.accounts[self.chance.choice(sorted(self.settings().accounts))]
+
+    def region(self) -> Region:
+        account = self.account()
+        return account.region(self.chance.choice(sorted(account.enabled)))
+
+    def place(self) -> Place | None:
+        found = sorted(caches(self.world), key=lambda place: place.cache.arn)
+        return self.chance.choice(found) if found else None
+
+    def resource(self) -> Resource | None:
+        found = self.registry.all()
+        return found[self.chance.choice(sorted(found))] if found else None
+
+    def ours(self) -> Resource | None:
+        """One of the agent's."""
+        found = {
+            name: each
+            for name, each in self.registry.all().items()
+            if owner_of(each.labels, each.spec) is not None
+        }
+        return found[self.chance.choice(sorted(found))] if found else None
+
+    def put(self, resource: Resource) -> None:
+        """It stands there now."""
+        self.registry.put(resource)
+        self.court.people_put(resource.name)
+
+    def lag(self) -> timedelta:
+        return timedelta(minutes=self.chance.choice(_LAGS))
+
+    def finish_what_is_under_way(self) -> None:
+        """Caches are there or gone, and every region is on."""
+        for account in self.world.accounts.values():
+            for region in REGIONS:
+                account.enable(region)
+        for place in list(caches(self.world)):
+            name, status = place.cache.name, place.cache.status
+            if status == "deleting":
+                place.region.remove_cache(name)
+            elif status in ("creating", "modifying"):
+                place.region.change_cache(name, status="available")
+
+    def restore_roles(self) -> bool:
+        """Every role may do again what it could, and lets the agent in; whether one had not."""
+        lessened = False
+        for account in self.world.accounts.values():
+            role = account.roles.get(ROLE)
+            if role is not None and (account.policies or HUB not in role.trusted):
+                account.policies.clear()
+                account.add_role(ROLE, trusted=[HUB])
+                lessened = True
+        return lessened
+
+    def tags(self) -> dict[str, str]:
+        """Tags of a cache, some of which pose as something else."""
+        tags = {"env": self.chance.choice(("prod", "prod", "stage", "dev"))}
+        odd = (
+            (0.2, "teleport", "off"),
+            (0.3, "team", self.chance.choice("ab")),
+            (0.2, "TeleportDatabaseName", self.chance.choice(CHOSEN)),
+            (0.1, "teleport.dev/database_name", self.chance.choice(CHOSEN)),
+            (0.05, "cachemuster/group", "evil"),
+            (0.05, "a key!", "x"),
+        )
+        tags |= {key: value for share, key, value in odd if self.chance.random() < share}
+        return tags if self.chance.random() < 0.85 else {}
+
+
+# -- in the cloud ----------------------------------------------------------------------------------
+
+
+def create_cache(crowd: Crowd) -> str | None:
+    region = crowd.region()
+    free = [name for name in NAMES if region.caches.get(name) is None]
+    if not free:
+        return None
+    days = crowd.chance.choice((0, 0, 30))
+    made = _make(crowd, region, crowd.chance.choice(free), days=days)
+    return f"{made} in {region.place.account_id}/{region.place.name}, {days} days old"
+
+
+def _make(crowd: Crowd, region: Region, name: str, *, days: int = 0) -> str:
+    chance = crowd.chance
+    engine = chance.choice(("valkey", "valkey", "redis"))
+    tags = crowd.tags()
+    cache = region.add_cache(
+        name,
+        engine=engine if chance.random() < 0.95 else "memcached",
+        group=f"people-{engine}" if chance.random() < 0.8 else None,
+        status=chance.choice(("available",) * 8 + ("creating", "create-failed")),
+        public=chance.random() < 0.08,
+        created_at=crowd.times.world() - timedelta(days=days),
+        indexed=False,
+        wire={"Endpoint": None} if chance.random() < 0.03 else {},
+    )
+    region.tags[cache.arn] = tags
+    lag = timedelta(0) if days else crowd.lag()
+    region.tag_index.record(cache.arn, tags, visible_at=crowd.times.world() + lag)
+    return f"{name} {tags} {cache.status} {engine}"
+
+
+def remove_cache(crowd: Crowd) -> str | None:
+    place = crowd.place()
+    if place is None:
+        return None
+    remembered = timedelta(hours=crowd.chance.choice((0, 0, 3)))
+    place.region.remove_cache(place.cache.name, remembered=remembered)
+    return place.cache.arn
+
+
+def recreate_cache(crowd: Crowd) -> str | None:
+    place = crowd.place()
+    if place is None:
+        return None
+    remembered = timedelta(hours=crowd.chance.choice((0, 3)))
+    place.region.remove_cache(place.cache.name, remembered=remembered)
+    return f"{_make(crowd, place.region, place.cache.name)} at {place.key}"
+
+
+def change_status(crowd: Crowd) -> str | None:
+    place = crowd.place()
+    if place is None:
+        return None
+    status = crowd.chance.choice(("available", "available", "modifying", "deleting"))
+    place.region.change_cache(place.cache.name, status=status, wire={})
+    return f"{place.cache.arn} is {status}"
+
+
+def retag(crowd: Crowd) -> str | None:
+    place = crowd.place()
+    if place is None:
+        return None
+    tags = crowd.tags()
+    place.region.set_tags(place.cache.arn, tags, lag=crowd.lag())
+    return f"{place.cache.arn} {tags}"
+
+
+def name_by_tag(crowd: Crowd) -> str | None:
+    place = crowd.place()
+    if place is None:
+        return None
+    tags = {**place.tags, "TeleportDatabaseName": crowd.chance.choice(CHOSEN)}
+    place.region.set_tags(place.cache.arn, tags, lag=crowd.lag())
+    return f"{place.cache.arn} {tags}"
+
+
+def regroup(crowd: Crowd) -> str | None:
+    place = crowd.place()
+    if place is None:
+        return None
+    group = crowd.chance.choice((None, f"people-{place.cache.engine}", "nobody-knows"))
+    place.region.change_cache(place.cache.name, user_group_id=group)
+    return f"{place.cache.arn} has group {group}"
+
+
+def edit_user(crowd: Crowd) -> str | None:
+    region, engine = crowd.region(), crowd.chance.choice(("valkey", "redis"))
+    how: Mapping[str, Any] = crowd.chance.choice(
+        ({}, {}, {"authentication": "password"}, {"access_string": "off"}, {"name": "another"})
+    )
+    region.add_user(f"app-{engine}", engine=engine, **how)
+    return f"app-{engine} {how} in {region.place.account_id}/{region.place.name}"
+
+
+def edit_group(crowd: Crowd) -> str | None:
+    region, engine = crowd.region(), crowd.chance.choice(("valkey", "redis"))
+    members = crowd.chance.choice(((), (f"app-{engine}",), (f"app-{engine}", f"default-{engine}")))
+    region.add_user_group(f"people-{engine}", users=members, engine=engine)
+    return f"people-{engine} {members} in {region.place.account_id}/{region.place.name}"
+
+
+def narrow_role(crowd: Crowd) -> str | None:
+    account = crowd.account()
+    role = account.roles.get(ROLE)
+    if role is None:
+        return None
+    lost = crowd.chance.choice(READS)
+    account.allow(role.arn, _policy("Allow", ["*"]), _policy("Deny", list(lost)))
+    return f"in {account.id} without {', '.join(lost)}"
+
+
+def widen_role(crowd: Crowd) -> str | None:
+    restored = crowd.restore_roles()
+    return "every role" if restored else None
+
+
+def close_account(crowd: Crowd) -> str | None:
+    account = crowd.account()
+    if ROLE not in account.roles:
+        return None
+    account.add_role(ROLE, trusted=["999988887777"])
+    return account.id
+
+
+def switch_region(crowd: Crowd) -> str | None:
+    account, region = crowd.account(), REGIONS[1]
+    if region in account.enabled:
+        account.disable(region)
+        return f"{region} off in {account.id}"
+    account.enable(region)
+    return f"{region} on in {account.id}"
+
+
+def _policy(effect: str, actions: list[str]) -> dict[str, Any]:
+    statement = {"Effect": effect, "Action": actions, "Resource": "*"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+# -- in the registry -------------------------------------------------------------------------------
+
+
+def edit_labels(crowd: Crowd) -> str | None:
+    found = crowd.ours()
+    if found is None:
+        return None
+    edit = crowd.chance.choice(
+        (
+            {"owner-team": "them"},
+            {"env": "forged"},
+            {"cachemuster/iam-auth": "ready"},
+            {"vpc-id": "vpc-0"},
+            {"teleport.internal/x": "y"},
+        )
+    )
+    crowd.put(replace(found, labels={**found.labels, **edit}))
+    return f"{found.name} {edit}"
+
+
+def edit_spec(crowd: Crowd) -> str | None:
+    found = crowd.ours()
+    if found is None:
+        return None
+    spec = {**found.spec, "uri": "elsewhere.example.com:6379"}
+    crowd.put(replace(found, spec=spec, description="edited"))
+    return found.name
+
+
+def take_over(crowd: Crowd) -> str | None:
+    found = crowd.ours()
+    if found is None:
+        return None
+    theirs: Mapping[str, str] = crowd.chance.choice(
+        ({"managed-by": "terraform"}, {"cachemuster/group": "staging"}, {ARN: "arn:of:nothing"})
+    )
+    crowd.put(replace(found, labels={**found.labels, **theirs}))
+    crowd.put_there.add(found.name)
+    return f"{found.name} {theirs}"
+
+
+def copy(crowd: Crowd) -> str | None:
+    found = crowd.ours()
+    if found is None:
+        return None
+    name = f"{found.name}-copy"
+    crowd.put(replace(found, name=name))
+    crowd.put_there.add(name)
+    return name
+
+
+def unregister(crowd: Crowd) -> str | None:
+    found = crowd.resource()
+    if found is None:
+        return None
+    crowd.registry.remove(found.name)
+    crowd.court.people_put(found.name)
+    return found.name
+
+
+def register_foreign(crowd: Crowd) -> str | None:
+    """In a name that some cache wants."""
+    place = crowd.place()
+    if place is None:
+        return None
+    name, _ = name_of(place, crowd.settings())
+    if not name.replace("-", "").isalnum():
+        return None
+    labels: Mapping[str, str] = crowd.chance.choice(
+        ({"team": "x"}, {"managed-by": "cachemuster", "cachemuster/group": "staging"})
+    )
+    crowd.put(Resource(name, labels, "", {"protocol": "redis", "uri": "other.example.com:6379"}))
+    crowd.put_there.add(name)
+    return name
+
+
+_IN_THE_CLOUD: dict[Callable[[Crowd], str | None], int] = {
+    create_cache: 10, remove_cache: 7, recreate_cache: 4, change_status: 4, retag: 7,
+    name_by_tag: 5, regroup: 2, edit_user: 2, edit_group: 2, narrow_role: 2, widen_role: 2,
+    close_account: 1, switch_region: 1,
+}  # fmt: skip
+_IN_THE_REGISTRY: dict[Callable[[Crowd], str | None], int] = {
+    edit_labels: 3, edit_spec: 2, take_over: 3, copy: 2, unregister: 3, register_foreign: 3,
+}  # fmt: skip

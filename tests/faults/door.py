@@ -1,0 +1,141 @@
+"""What a process of a story is given for its control plane: the real one, with people at the door.
+
+In front of an embedded registry it also does what a network does to Teleport: calls that fail
+before anything was done, or after, or that a role does not allow; a list that is not whole. The
+simulated Teleport does all that by itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from discovery.control_plane.base import (
+    ClusterInfo,
+    ControlPlane,
+    ControlPlaneError,
+    Denied,
+    Malformed,
+    Unavailable,
+)
+from discovery.model import Database, ResourceName, Served
+from tests.faults.registries import Registry, Resource
+
+T = TypeVar("T")
+
+PING, LIST, GET = "ping", "list", "get"
+CREATE, UPDATE, DELETE = "create", "update", "delete"
+CALLS = (PING, LIST, GET, CREATE, UPDATE, DELETE)
+
+BREAKS = {"unavailable": Unavailable, "denied": Denied, "malformed": Malformed}
+
+
+@dataclass
+class Break:
+    """Some calls of one kind go wrong."""
+
+    call: str
+    effect: str
+    """One of `BREAKS`; or `shrinks`: the list shows a part of what there is."""
+    after: bool = False
+    """True: the registry has acted, and only the answer is lost."""
+    times: int = 1
+    skip: int = 0
+
+    def strikes(self, call: str) -> bool:
+        """Whether this call is one of those."""
+        if call != self.call or not self.times:
+            return False
+        if self.skip:
+            self.skip -= 1
+            return False
+        self.times -= 1
+        return True
+
+
+class Bystander(Protocol):
+    """Who looks on: people, and the court."""
+
+    def called(self, call: str, name: str) -> None:
+        """A call is about to be made; people may be quicker."""
+        ...
+
+    def listed(self, found: tuple[Database, ...]) -> None:
+        """That is what the list has shown."""
+        ...
+
+    def written(
+        self, what: str, name: str, standing: Resource | None, new: Resource | None
+    ) -> None:
+        """A write happens now."""
+        ...
+
+
+@dataclass
+class Door:
+    """A control plane as one process has it."""
+
+    plane: ControlPlane
+    bystander: Bystander
+    behind: Registry | None = None
+    """Set for an embedded registry: then its writes are told of from here."""
+    breaks: list[Break] = field(default_factory=list)
+    struck: Counter[str] = field(default_factory=Counter)
+
+    async def ping(self) -> ClusterInfo:
+        return await self._through(PING, "", self.plane.ping)
+
+    async def list_databases(self) -> tuple[Database, ...]:
+        found = await self._through(LIST, "", self.plane.list_databases)
+        if any(each.effect == "shrinks" and each.strikes(LIST) for each in self.breaks):
+            self.struck["list: shrinks"] += 1
+            found = found[:: len(found) // 2 + 1] if len(found) > 1 else ()
+        self.bystander.listed(found)
+        return found
+
+    async def get(self, name: ResourceName) -> Database | None:
+        return await self._through(GET, name, lambda: self.plane.get(name))
+
+    async def served(self) -> tuple[Served, ...]:
+        return await self.plane.served()
+
+    async def create(self, database: Database) -> None:
+        name, new = database.name, Resource.of(database)
+        await self._through(CREATE, name, lambda: self.plane.create(database), new)
+
+    async def update(self, database: Database) -> None:
+        name, new = database.name, Resource.of(database)
+        await self._through(UPDATE, name, lambda: self.plane.update(database), new)
+
+    async def delete(self, name: ResourceName) -> None:
+        await self._through(DELETE, name, lambda: self.plane.delete(name))
+
+    async def _through(
+        self,
+        call: str,
+        name: str,
+        act: Callable[[], Awaitable[T]],
+        new: Resource | None = None,
+    ) -> T:
+        self.bystander.called(call, name)
+        broken = next((e for e in self.breaks if e.effect in BREAKS and e.strikes(call)), None)
+        if broken is not None and not broken.after:
+            raise self._error(broken, "before")
+        if self.behind is not None and call in (CREATE, UPDATE, DELETE):
+            self._tell(call, name, new)
+        found = await act()
+        if broken is not None:
+            raise self._error(broken, "after")
+        return found
+
+    def _tell(self, call: str, name: str, new: Resource | None) -> None:
+        assert self.behind is not None
+        standing = self.behind.get(name)
+        if (standing is None) == (call == CREATE):  # else the registry refuses
+            self.bystander.written(call, name, standing, new)
+
+    def _error(self, broken: Break, when: str) -> ControlPlaneError:
+        self.struck[f"{broken.call}: {broken.effect} {when}"] += 1
+        return BREAKS[broken.effect](f"{broken.call}: {broken.effect}, {when} it was done")

@@ -1,0 +1,148 @@
+"""One round of one process as the court sees it, and what a state file knows of earlier ones."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from discovery.model import Complete, Scanned
+from discovery.sandbox.aws.world import World
+from discovery.scan import Scan
+from tests.faults.settings import Settings
+from tests.faults.wanted import caches, find, may_be_registered, reasons, scope_of
+
+Scope = tuple[str, str]
+Reasons = frozenset[str]
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """The world at one moment, as far as removals and creations depend on it."""
+
+    reasons: Mapping[str, Reasons]
+    """By ARN: why a registration of that cache should go."""
+    likely: Mapping[str, Reasons]
+    """The same, or by what the tagging API shows."""
+    welcome: frozenset[str]
+    """Caches that may be registered, by their tags or by those of the tagging API."""
+    born: Mapping[str, datetime | None]
+    there: Mapping[Scope, frozenset[tuple[str, datetime]]]
+    """Names and create times of the caches in each scope."""
+
+    @classmethod
+    def at(cls, world: World, settings: Settings, arns: set[str], now: datetime) -> Glimpse:
+        every = arns | {place.cache.arn for place in caches(world)}
+        places = {arn: find(world, arn) for arn in every}
+        there: dict[Scope, set[tuple[str, datetime]]] = {}
+        for place in caches(world):
+            there.setdefault(place.key, set()).add((place.cache.name, place.cache.created_at))
+        return cls(
+            {arn: reasons(world, settings, arn) for arn in every},
+            {arn: _likely(world, settings, arn, now) for arn in every},
+            frozenset(
+                place.cache.arn
+                for place in caches(world)
+                if may_be_registered(settings, place, place.tags)
+                or may_be_registered(settings, place, place.tags_by_index(now))
+            ),
+            {arn: place.cache.created_at if place else None for arn, place in places.items()},
+            {scope: frozenset(found) for scope, found in there.items()},
+        )
+
+
+def _likely(world: World, settings: Settings, arn: str, now: datetime) -> Reasons:
+    return reasons(world, settings, arn) | reasons(world, settings, arn, indexed_at=now)
+
+
+@dataclass
+class Life:
+    """A state file from its making to its loss: what rounds with it have seen and done."""
+
+    rounds: list[Hearing] = field(default_factory=list)
+    """Those that came to a plan and were recorded, in their order."""
+    removed_at: list[datetime] = field(default_factory=list)
+    """By the agent's clock."""
+
+
+@dataclass
+class Hearing:
+    """One round."""
+
+    life: Life
+    state: Path
+    settings: Settings
+    look: Callable[[Hearing], Glimpse]
+    scanned: Callable[[Hearing, Glimpse, Scan], None]
+    """To be called with the world as it was before the scan, and what the scan found."""
+    only: frozenset[Scope] = frozenset()
+    by_event: bool = False
+    allowed: int | None = None
+    """`--allow-mass-removal`"""
+    prunes: bool = False
+    is_dry: bool = False
+    is_paused: bool = False
+    results: Mapping[Scope, Scanned] = field(default_factory=dict)
+    before: Glimpse | None = None
+    after: Glimpse | None = None
+    """Around the scan."""
+    past: list[Glimpse] = field(default_factory=list)
+    """Since the scan, one before each thing that people did."""
+    planned_at: datetime | None = None
+    """By the agent's clock."""
+    began_at_call: int = 0
+    """How many calls the control plane had had when the list was read."""
+    listed: frozenset[str] = frozenset()
+    remembered: Mapping[str, str] = field(default_factory=dict)
+    """Registrations that state knew when the list was read: ARN by name."""
+    population: int = 0
+    described: dict[str, int] = field(default_factory=dict)
+    tagged: dict[str, int] = field(default_factory=dict)
+    directories: dict[Scope, int] = field(default_factory=dict)
+    """When AWS was last asked about a cache, its tags, the users of a scope, after the scan: how
+    many things people had done by then."""
+    removals: int = 0
+    touched: set[str] = field(default_factory=set)
+    """ARNs of the registrations that were written."""
+
+    def is_complete(self, arn: str) -> bool:
+        """Whether the scope of the cache was read to its end."""
+        return isinstance(self.results.get(scope_of(arn)), Complete)
+
+    def tells(self, arn: str, reason: str) -> bool | None:
+        """Whether the scan can have shown this reason; None when it says nothing of it."""
+        if reason == "OUT_OF_SCOPE":
+            if self.only and scope_of(arn) not in self.only:
+                return None
+        elif not self.is_complete(arn):
+            return None
+        glimpses = (each for each in (self.before, self.after) if each is not None)
+        return any(reason in each.likely.get(arn, ()) for each in glimpses)
+
+    def held_since(self, arn: str, reason: str, asked_at: int, now: Glimpse) -> bool:
+        """Whether the reason was true at some moment from that question until now."""
+        moments = (*self.past[asked_at:], now)
+        return any(reason in each.reasons.get(arn, ()) for each in moments)
+
+    def born(self, arn: str) -> datetime | None:
+        return self.after.born.get(arn) if self.after is not None else None
+
+
+CURRENT: ContextVar[Hearing] = ContextVar("hearing")
+
+
+def rows(state: Path, query: str, *values: object) -> list[tuple[object, ...]]:
+    """What a question to the state file answers; nothing when there is no such file or table."""
+    if not state.exists():
+        return []
+    with closing(sqlite3.connect(f"file:{state}?mode=ro", uri=True)) as file:
+        try:
+            return file.execute(query, values).fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such table" not in str(error):
+                raise
+            return []

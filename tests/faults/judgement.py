@@ -1,0 +1,164 @@
+"""What has to be true of each report, and what the registry has to be once the world is well."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from discovery.reports.document import document
+from discovery.reports.exit import exit_code
+from discovery.reports.report import Report
+from discovery.reports.schema import committed_schema
+from discovery.sandbox.aws.world import World
+from tests.faults.hearing import rows
+from tests.faults.registries import Resource
+from tests.faults.settings import Settings
+from tests.faults.wanted import Expected, expected, find, is_unfinished, owner_of
+
+_VALIDATOR = Draft202012Validator(committed_schema())
+
+
+def told(report: Report) -> Iterator[str]:
+    """What is wrong with a report by itself."""
+    shown = json.loads(json.dumps(document(report)))
+    yield from (f"schema: {error.message}" for error in _VALIDATOR.iter_errors(shown))
+    code = int(exit_code(report))
+    if code != _code(report, shown):
+        yield f"exit code {code} instead of {_code(report, shown)}"
+    names = Counter(
+        item["previous_name"] or item["name"] for item in shown["items"] if item["database"]
+    )
+    held = {item["name"] for item in shown["items"] if item["action"] == "blocked"}
+    yield from (f"{n} is told {k} times" for n, k in names.items() if k > 1 and n not in held)
+    arns = Counter(
+        item["arn"] for item in shown["items"] if item["reason"] != "DUPLICATE_REGISTRATION"
+    )
+    yield from (f"{arn} is told {k} times" for arn, k in arns.items() if arn and k > 1)
+
+
+def _code(report: Report, shown: Mapping[str, Any]) -> int:
+    """Design §7, read once more."""
+    if report.interrupted:
+        return 130
+    if report.error is not None:
+        return 1
+    if shown["guard"]["refused"] or report.plan_changed:
+        return 4
+    failed = any(scope["status"] == "failed" for scope in shown["scopes"])
+    return 3 if failed or any(item["error"] for item in shown["items"]) else 0
+
+
+@dataclass
+class Rows:
+    """History and journal as they were last seen; both only grow."""
+
+    history: tuple[Any, ...] = ()
+    journal: tuple[Any, ...] = ()
+
+    def grown(self, state: Path) -> Iterator[str]:
+        """What was lost or altered since."""
+        history = tuple(rows(state, "SELECT * FROM history ORDER BY id"))
+        journal = tuple(
+            rows(state, "SELECT id, kind, arn, name, previous_name, at, outcome FROM journal")
+        )
+        if history[: len(self.history)] != self.history:
+            yield f"history was altered in {state.name}"
+        for before, now in zip(self.journal, (*journal, *[None] * 99), strict=False):
+            closed = before[-1] is not None
+            if now is None or now[:-1] != before[:-1] or (closed and now != before):
+                yield f"the journal lost {before} in {state.name}"
+        self.history, self.journal = history, journal
+
+
+@dataclass
+class Peace:
+    """The registry once everything is well, held against what is wanted."""
+
+    world: World
+    settings: Settings
+    registry: Mapping[str, Resource]
+    put_there: frozenset[str]
+    """Names under which people have registered something by hand."""
+
+    def problems(self) -> Iterator[str]:
+        """All that is not as it should be."""
+        wanted = expected(self.world, self.settings)
+        ours: dict[str, list[Resource]] = defaultdict(list)
+        for resource in self.registry.values():
+            if (arn := owner_of(resource.labels, resource.spec)) is not None:
+                ours[arn].append(resource)
+        for arn, found in ours.items():
+            if arn not in wanted and not self._may_stay(arn):
+                yield f"left over: {[each.name for each in found]} for {arn}"
+            made = [each.name for each in found if each.name not in self.put_there]
+            if len(made) > 1 and self._removes:
+                yield f"registered twice: {made} for {arn}"
+        for arn, wish in wanted.items():
+            yield from self._missing_or_wrong(wish, ours.get(arn, []), wanted)
+
+    @property
+    def _removes(self) -> bool:
+        """Whether anything is ever removed, the old half of a rename included."""
+        return self.settings.policy == "sync" and self.settings.max_count > 0
+
+    def _may_stay(self, arn: str) -> bool:
+        """Not wanted, and yet no reason to remove it."""
+        settings, place = self.settings, find(self.world, arn)
+        if not self._removes:
+            return True
+        parts = arn.split(":")
+        enabled = self.world.accounts[parts[4]].enabled
+        if not settings.covers(parts[4], parts[3], enabled):
+            return settings.out_of_scope == "hold"
+        return place is not None and is_unfinished(place.cache)
+
+    def _missing_or_wrong(
+        self, wish: Expected, found: list[Resource], wanted: Mapping[str, Expected]
+    ) -> Iterator[str]:
+        named = [each for each in found if each.name == wish.name]
+        if named:
+            yield from self._differing(wish, named[0])
+        elif not self._is_blocked(wish, found, wanted):
+            names = [each.name for each in found]
+            yield f"not registered: {wish.name} for {wish.arn}, but {names or 'nothing'}"
+
+    def _is_blocked(
+        self, wish: Expected, found: list[Resource], wanted: Mapping[str, Expected]
+    ) -> bool:
+        """Whether something a person must change stands in the way."""
+        if not wish.is_legal or (wish.may_be_missing and not found):
+            return True
+        if found and not self._removes:
+            return True  # it is to be renamed
+        taken = {
+            name.casefold()
+            for name, each in self.registry.items()
+            if owner_of(each.labels, each.spec) != wish.arn
+        }
+        rivals = [each for each in wanted.values() if each.name.casefold() == wish.name.casefold()]
+        return wish.name.casefold() in taken or len(rivals) > 1
+
+    def _differing(self, wish: Expected, found: Resource) -> Iterator[str]:
+        origin = found.labels.get("teleport.dev/origin")
+        if self.settings.policy == "create-only" or (
+            self.settings.policy == "upsert-only" and origin != self.settings.origin
+        ):
+            return  # another origin needs a removal
+        kept = {
+            key: value
+            for key, value in found.labels.items()
+            if any(fnmatchcase(key, glob) for glob in self.settings.keep_labels)
+        }
+        labels = {**kept, **wish.labels}
+        if dict(found.labels) != labels:
+            odd = sorted(set(found.labels.items()) ^ set(labels.items()))
+            yield f"{wish.name} has wrong labels: {odd}"
+        if found.spec.get("uri") != wish.uri:
+            yield f"{wish.name} leads to {found.spec.get('uri')} instead of {wish.uri}"

@@ -1,0 +1,364 @@
+"""One seed of real processes that are killed, wherever they happen to be, and started again.
+
+`cachemuster sweep` and `cachemuster run`, against the simulated AWS and an embedded registry or the
+simulated Teleport. Every write that reached the registry has to have its intent on disk, whatever
+came after; what was once in history and journal stays; and in the end all is as it should be.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+from discovery.sandbox.aws.calls import Call
+from discovery.sandbox.teleport.cluster import Cluster
+from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
+from state.store import read_memory
+from tests.faults.court import Court
+from tests.faults.crowd import Crowd, create_cache, name_by_tag, remove_cache, retag
+from tests.faults.doomed import MOMENTS
+from tests.faults.hearing import rows
+from tests.faults.judgement import Peace, Rows
+from tests.faults.registries import ClusterRegistry, FileRegistry, Registry, Resource
+from tests.faults.settings import FRANKFURT, MATCHINGS, Settings
+from tests.faults.theatre import BOT, KEY_ID, SECRET, Calls, Faults, Playhouse, company
+from tests.faults.times import MachineTimes
+from tests.faults.wanted import owner_of, reasons
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 60
+KILLS_A_SEED = 2
+TRIGGERS = """
+    CREATE TABLE IF NOT EXISTS seen (
+        id INTEGER PRIMARY KEY, what TEXT, name TEXT, old TEXT, new TEXT
+    );
+    CREATE TRIGGER IF NOT EXISTS seen_insert AFTER INSERT ON databases BEGIN
+        INSERT INTO seen (what, name, new) VALUES ('create', NEW.name, NEW.resource); END;
+    CREATE TRIGGER IF NOT EXISTS seen_update AFTER UPDATE ON databases BEGIN
+        INSERT INTO seen (what, name, old, new)
+        VALUES ('update', NEW.name, OLD.resource, NEW.resource); END;
+    CREATE TRIGGER IF NOT EXISTS seen_delete AFTER DELETE ON databases BEGIN
+        INSERT INTO seen (what, name, old) VALUES ('delete', OLD.name, OLD.resource); END;
+"""
+"""The registry file writes down itself what happens to it, in the very transaction."""
+KINDS = {
+    "create": ("create", "rename", "replace"),
+    "update": ("update",),
+    "delete": ("delete", "rename", "replace"),
+}
+
+
+@dataclass
+class Killed:
+    """Seeds of this kind in figures."""
+
+    stories: int = 0
+    kills: int = 0
+    in_a_write: int = 0
+    """Kills that left an intent without an outcome."""
+    with_a_log: int = 0
+    """Kills that left SQLite's log behind: the state file was open, and is put right by it."""
+    ends: int = 0
+    """Processes that were quicker."""
+    writes: Counter[str] = field(default_factory=Counter)
+    violations: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, other: Killed) -> None:
+        """These figures are those of both."""
+        for name in ("stories", "kills", "in_a_write", "with_a_log", "ends"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.writes += other.writes
+        self.violations += other.violations
+
+
+@dataclass
+class Morgue:
+    """What such seeds share: servers in threads of their own."""
+
+    aws: Playhouse
+    url: str
+    teleport: SimulatedTeleport
+    at: Addresses
+
+
+@contextmanager
+def opened() -> Iterator[Morgue]:
+    """Servers listen."""
+    times = MachineTimes()
+    aws, teleport = Playhouse(company(times)), SimulatedTeleport(Cluster())
+    with aws.serve_in_thread() as url, teleport.serve_in_thread() as at:
+        yield Morgue(aws, url, teleport, at)
+
+
+class Killing:
+    """One such seed."""
+
+    def __init__(self, morgue: Morgue, directory: Path, seed: int) -> None:
+        self.morgue, self.directory = morgue, directory
+        self.chance = random.Random(seed)
+        self.found = Killed(stories=1)
+        self.lines: list[str] = []
+        self.times = MachineTimes()
+        self.world = company(self.times)
+        self.with_teleport = self.chance.random() < 0.3
+        self.registry = self._registry()
+        court = Court(self.world, self.times, self.registry, self.accuse)
+        self.settings = Settings(
+            control_plane=self._control_plane(), matchers=self.chance.choice(MATCHINGS),
+            missed_sweeps=1, grace=timedelta(0), window=timedelta(0),
+            max_count=99, max_percent=100, min_allowed=99, allow_empty=True,
+        )  # fmt: skip
+        self.crowd = Crowd(
+            self.world, self.registry, self.times, random.Random(~seed), court,
+            lambda: self.settings, self.tell,
+        )  # fmt: skip
+        self.victim: subprocess.Popen[str] | None = None
+        self.left = 0
+        """After how many calls to AWS the victim is killed; 0: never."""
+        self.board = Faults(self._called)
+        morgue.aws.play(self.world, self.board, Calls(_nobody_listens))
+        self.written: list[tuple[str, str, Resource | None]] = []
+        self.reasons: dict[str, set[str]] = {}
+        self.rows = Rows()
+
+    def tell(self, line: str) -> None:
+        self.lines.append(line)
+
+    def accuse(self, invariant: str, what: str) -> None:
+        """A rule was broken."""
+        self.found.violations.append((invariant, what))
+        self.tell(f"!! {invariant}: {what}")
+
+    @property
+    def state(self) -> Path:
+        return self.directory / "state.db"
+
+    def _registry(self) -> Registry:
+        if not self.with_teleport:
+            file = FileRegistry(self.directory / "registry.db")
+            file.watch(TRIGGERS)
+            return file
+        cluster = self.morgue.teleport.cluster
+        found = ClusterRegistry(cluster)
+        found.store.written = self._written
+        cluster.issue("bot-cachemuster", BOT).write(self.directory / "identity")
+        return found
+
+    def _control_plane(self) -> dict[str, str]:
+        if not self.with_teleport:
+            return {"kind": "embedded", "path": str(self.directory / "registry.db")}
+        identity = str(self.directory / "identity")
+        return {
+            "kind": "teleport",
+            "address": self.morgue.at.auth,
+            "route": "auth",
+            "identity_file": identity,
+        }
+
+    # -- the plot --------------------------------------------------------------------------------
+
+    def play(self) -> Killed:
+        """The seed from beginning to end."""
+        try:
+            for _ in range(self.chance.randrange(2, 7)):
+                self.crowd.do(create_cache)
+            if self.chance.random() < 0.6:
+                self._run("sweep", "as it should be")
+            for _ in range(KILLS_A_SEED):
+                self._give_work()
+                self._kill()
+            self._heal()
+        finally:
+            if isinstance(self.registry, FileRegistry):
+                self.registry.close()
+        return self.found
+
+    def _give_work(self) -> None:
+        """Something to register, to update, to rename, to replace, to remove."""
+        for _ in range(self.chance.randrange(2, 7)):
+            self.crowd.do(
+                self.chance.choice((create_cache, create_cache, retag, name_by_tag, remove_cache))
+            )
+        if self.chance.random() < 0.25:
+            origin = self.chance.choice(("dynamic", "cloud"))
+            matchers = self.chance.choice(MATCHINGS)
+            self.settings = replace(self.settings, origin=origin, matchers=matchers)
+            self.tell(f"origin {origin}, matchers {matchers}")
+
+    def _kill(self) -> None:
+        command = self.chance.choice(("sweep", "sweep", "run"))
+        how = self.chance.choice(("hook", "hook", "hook", "call", "time"))
+        if how == "hook":
+            moment = self.chance.choice(MOMENTS)
+            count = self.chance.randrange(1, 120 if moment == "statement" else 3)
+            self._run(command, f"killed by itself, {moment} {count}", doom=(moment, str(count)))
+        elif how == "call":
+            self.left = self.chance.randrange(1, 30)
+            self._run(command, f"killed at call {self.left}")
+        else:
+            self._run(command, "killed after a while", after_s=self.chance.uniform(0.5, 1.5))
+
+    def _heal(self) -> None:
+        self.tell("== nobody is killed any more")
+        self.crowd.finish_what_is_under_way()
+        problems: list[str] = []
+        for _ in range(4):
+            code = self._run("sweep", "as it should be", more=("--allow-mass-removal", "99"))
+            if code != 0:
+                self.accuse("calm", f"exit {code}")
+            names = frozenset(self.crowd.put_there)
+            peace = Peace(self.world, self.settings, self.registry.all(), names)
+            problems = list(peace.problems())
+            if not problems:
+                break
+        for problem in problems:
+            self.accuse("registry", problem)
+        memory = read_memory(self.state)
+        if memory.open_intents:
+            self.accuse("journal", f"still open: {memory.open_intents}")
+        ours = {n for n, e in self.registry.all().items() if owner_of(e.labels, e.spec)}
+        if not problems and set(memory.registrations) != ours:
+            self.accuse("state", f"{set(memory.registrations) ^ ours} differ from the registry")
+
+    # -- a process -------------------------------------------------------------------------------
+
+    def _run(
+        self,
+        command: str,
+        how: str,
+        *,
+        doom: tuple[str, ...] = (),
+        more: tuple[str, ...] = (),
+        after_s: float | None = None,
+    ) -> int:
+        """One process, from its start to its end; its exit code."""
+        self._configure()
+        self.reasons.clear()
+        self._note_reasons()
+        module = "tests.faults.doomed" if doom else "discovery.cli"
+        victim = self.victim = subprocess.Popen(
+            [sys.executable, "-m", module, *doom, command, *more],
+            cwd=self.directory,
+            env=self._environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        said = self._await(victim, command, after_s)
+        self.victim, self.left = None, 0
+        self._note_reasons()
+        self._count(victim.returncode)
+        if "Traceback" in said:
+            self.accuse("escaped", said[-2000:])
+        self._judge(after=f"{command}, {how}: exit {victim.returncode}")
+        return victim.returncode
+
+    def _await(self, victim: subprocess.Popen[str], command: str, after_s: float | None) -> str:
+        """It is over; what it said. A service that nothing has killed is killed after a while."""
+        patience_s = after_s or (self.chance.uniform(2.5, 5.0) if command == "run" else PATIENCE_S)
+        try:
+            _, said = victim.communicate(timeout=patience_s)
+        except subprocess.TimeoutExpired:
+            victim.kill()
+            _, said = victim.communicate(timeout=PATIENCE_S)
+            if patience_s == PATIENCE_S:
+                self.accuse("hangs", f"{command} did not end within {PATIENCE_S} s")
+        return said
+
+    def _count(self, code: int) -> None:
+        if code != -signal.SIGKILL:
+            self.found.ends += 1
+            return
+        self.found.kills += 1
+        self.found.in_a_write += bool(
+            rows(self.state, "SELECT 1 FROM journal WHERE outcome IS NULL")
+        )
+        log = Path(f"{self.state}-wal")
+        self.found.with_a_log += log.exists() and log.stat().st_size > 0
+
+    def _configure(self) -> None:
+        document = self.settings.document(self.state)
+        document["service"] = {"interval": "10s", "jitter": "0s", "listen": "127.0.0.1:0"}
+        (self.directory / "cachemuster.yaml").write_text(json.dumps(document))
+
+    def _environment(self) -> dict[str, str]:
+        own = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        return {
+            **own,
+            "PYTHONPATH": str(ROOT),
+            "AWS_ENDPOINT_URL": self.morgue.url,
+            "AWS_ACCESS_KEY_ID": KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_REGION": FRANKFURT,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def _called(self) -> None:
+        """AWS is asked something, in the thread of its server."""
+        if self.left and self.victim is not None:
+            self.left -= 1
+            if not self.left:
+                self.victim.kill()
+
+    # -- the judgement ---------------------------------------------------------------------------
+
+    def _note_reasons(self) -> None:
+        for each in self.registry.all().values():
+            arn = owner_of(each.labels, each.spec)
+            if arn is not None:
+                true = reasons(self.world, self.settings, arn)
+                self.reasons.setdefault(arn, set()).update(true)
+
+    def _written(
+        self, what: str, name: str, standing: Resource | None, new: Resource | None
+    ) -> None:
+        """The simulated Teleport is about to write: the intent has to be on disk by now."""
+        if not self._intents(what, name):
+            self.accuse("journal", f"{what} of {name} before its intent")
+        self.written.append((what, name, standing))
+
+    def _intents(self, what: str, name: str) -> list[tuple[str, str, str]]:
+        found = rows(
+            self.state,
+            "SELECT kind, reason, arn FROM journal WHERE ?1 IN (name, previous_name) ORDER BY id",
+            name,
+        )
+        return [(str(k), str(r), str(a)) for k, r, a in found if k in KINDS[what]]
+
+    def _judge(self, after: str) -> None:
+        """Everything that was written since, and what state still knows."""
+        if isinstance(self.registry, FileRegistry):
+            self.written += self.registry.seen()
+        for what, name, standing in self.written:
+            self.found.writes[what] += 1
+            self._judge_write(what, name, standing)
+        done = ", ".join(f"{what} {name}" for what, name, _ in self.written)
+        self.tell(f"{after}; {done or 'nothing written'}")
+        self.written.clear()
+        for problem in self.rows.grown(self.state):
+            self.accuse("history", problem)
+
+    def _judge_write(self, what: str, name: str, standing: Resource | None) -> None:
+        intents = self._intents(what, name)
+        if not intents:
+            self.accuse("journal", f"{what} of {name} without an intent")
+            return
+        kind, reason, arn = intents[-1]
+        if standing is not None and owner_of(standing.labels, standing.spec) != arn:
+            self.accuse("R2", f"{what} of {name}, which was not ours: {standing}")
+        if what == "delete" and kind == "delete" and reason not in self.reasons.get(arn, ()):
+            self.accuse("R3", f"{name} was removed as {reason}; true was {self.reasons.get(arn)}")
+
+
+def _nobody_listens(_: Call) -> None:
+    """What AWS answered is no matter here."""

@@ -1,0 +1,200 @@
+"""One agent of a story: a process with a state file, that sweeps by itself or when it is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from discovery.config.model import Config
+from discovery.config.rules import rules_of
+from discovery.config.secrets import Secret
+from discovery.control_plane.embedded import Embedded, EmbeddedReader
+from discovery.enrollment.shard import Shard
+from discovery.enrollment.targets import Part
+from discovery.ground import Ground, SweepRequest
+from discovery.model import AccountId, Arn, Region, Scope
+from discovery.reports.report import Report
+from discovery.service.foundation import Edges, Foundation
+from discovery.service.rounds import Rounds
+from discovery.sweep import audit, sweep
+from state.lock import this_process, writer_lock
+from state.store import Store, read_memory
+from tests.faults.court import Court
+from tests.faults.door import Break, Door
+from tests.faults.hearing import CURRENT, Hearing, Life
+from tests.faults.registries import Registry
+from tests.faults.settings import Settings
+from tests.faults.theatre import Theatre
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a round is to do."""
+
+    kind: str = "sweep"
+    """`sweep`, `round` (the service's own sweep), `rescan`, `audit`."""
+    only: tuple[tuple[str, str], ...] = ()
+    named: frozenset[str] = frozenset()
+    allow: int | None = None
+    prune: bool = False
+
+    def __str__(self) -> str:
+        words = [self.kind, *("/".join(scope) for scope in self.only)]
+        words += [f"--allow-mass-removal {self.allow}"] if self.allow is not None else []
+        return " ".join([*words, "--prune"] if self.prune else words)
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        return tuple(Scope(AccountId(account), Region(region)) for account, region in self.only)
+
+
+@dataclass
+class Process:
+    """One agent."""
+
+    theatre: Theatre
+    court: Court
+    registry: Registry
+    directory: Path
+    settings: Settings
+    shard: Shard | None = None
+    life: Life = field(default_factory=Life)
+    breaks: list[Break] = field(default_factory=list)
+    doors: list[Door] = field(default_factory=list)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _rounds: Rounds | None = None
+    _running: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    @property
+    def state(self) -> Path:
+        return self.directory / f"state-{self.shard.index if self.shard is not None else 0}.db"
+
+    @property
+    def config(self) -> Config:
+        return Config.model_validate(self.settings.document(self.state))
+
+    # -- its life --------------------------------------------------------------------------------
+
+    async def end(self) -> None:
+        """The service has ended; with the next round it starts anew."""
+        self._rounds = None
+        await self._running.aclose()
+        self._running = AsyncExitStack()
+        self.stop = asyncio.Event()
+
+    async def reload(self) -> None:
+        """The service has the settings as they are now."""
+        if self._rounds is not None:
+            await self._rounds.foundation.renew()
+
+    async def lose_state(self) -> None:
+        """Its state file is gone."""
+        await self.end()
+        for file in self.directory.glob(f"{self.state.name}*"):
+            file.unlink()
+        self.life = Life()
+
+    # -- its rounds ------------------------------------------------------------------------------
+
+    async def run(self, ask: Ask) -> Report | None:
+        """One round; None when it was told to stop before it had anything to tell."""
+        hearing = self._hearing(ask)
+        token = CURRENT.set(hearing)
+        self.court.open.append(hearing)
+        report = None
+        try:
+            report = await self._carry_out(ask)
+        finally:
+            CURRENT.reset(token)
+            planned = report is not None and hearing.planned_at is not None
+            self.court.close(hearing, came_to_a_plan=planned and report.error is None)  # type: ignore[union-attr]
+        return report
+
+    def _hearing(self, ask: Ask) -> Hearing:
+        memory = read_memory(self.state)
+        return Hearing(
+            life=self.life,
+            state=self.state,
+            settings=self.settings,
+            look=self.court.glimpse,
+            scanned=self.court.scanned,
+            only=frozenset(ask.only),
+            by_event=ask.kind == "rescan",
+            allowed=ask.allow,
+            prunes=ask.prune,
+            is_dry=ask.kind == "audit",
+            is_paused=memory.pause_at(self.theatre.times.agent()) is not None,
+        )
+
+    async def _carry_out(self, ask: Ask) -> Report | None:
+        if ask.kind == "sweep":
+            return await self._by_hand(ask)
+        if ask.kind == "audit":
+            return await self._audited(ask)
+        rounds = await self._service()
+        named = frozenset(Arn(each) for each in ask.named)
+        done = await (rounds.sweep() if ask.kind == "round" else rounds.rescan(ask.scopes, named))
+        return done.report if done is not None else None
+
+    async def _by_hand(self, ask: Ask) -> Report:
+        """As `cachemuster sweep` does it: a process of its own, beside the service if there is."""
+        ground = self._ground()
+        holder = this_process("sweep", self.theatre.times.agent())
+        async with writer_lock(self.state, wait=timedelta(minutes=1), holder=holder):
+            with Store.open(self.state) as store:
+                async with self._plane() as plane:
+                    return await sweep(ground, self._request(ask), control_plane=plane, store=store)
+
+    async def _audited(self, ask: Ask) -> Report:
+        memory = read_memory(self.state)
+        async with self._plane(reads_only=True) as plane:
+            return await audit(self._ground(), self._request(ask), registry=plane, memory=memory)
+
+    def _request(self, ask: Ask) -> SweepRequest:
+        part = Part(only=ask.scopes, shard=self.shard)
+        return SweepRequest(part=part, allow_mass_removal=ask.allow, prune=ask.prune)
+
+    async def _service(self) -> Rounds:
+        if self._rounds is None:
+            foundation = await self._running.enter_async_context(Foundation.laid(self._edges))
+            self._rounds = Rounds(foundation, self.shard)
+        return self._rounds
+
+    @asynccontextmanager
+    async def _edges(self) -> AsyncIterator[Edges]:
+        async with self._plane() as plane:
+            yield Edges(self._ground(), plane)
+
+    def _ground(self) -> Ground:
+        config = self.config
+        return Ground(
+            config=config,
+            rules=rules_of(config, Secret),
+            cloud=self.theatre.cloud_for(config.aws),
+            clock=self.theatre.times.agent,
+            stop=self.stop,
+        )
+
+    @asynccontextmanager
+    async def _plane(self, *, reads_only: bool = False) -> AsyncIterator[Door]:
+        """The control plane, with people at its door."""
+        if self.settings.control_plane["kind"] == "teleport":
+            async with self.theatre.client() as client:
+                yield self._door(Door(client, self.court))
+            return
+        path = Path(self.settings.control_plane["path"])
+        if reads_only:
+            yield self._door(Door(EmbeddedReader(path), self.court, self.registry))  # type: ignore[arg-type]
+            return
+        async with Embedded(path) as plane:
+            yield self._door(Door(plane, self.court, self.registry))
+
+    def _door(self, door: Door) -> Door:
+        """What breaks, breaks at every door."""
+        door.breaks = self.breaks
+        self.doors.append(door)
+        return door

@@ -1,0 +1,431 @@
+"""One seed: a company, one or several agents that live through bad days, people behind their backs.
+
+Real sweeps, and the rounds of the real service, against the simulated AWS over loopback and the
+simulated Teleport over TLS, or the embedded registry. In the end the world heals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+from discovery.enrollment.shard import Shard
+from discovery.reports.report import Report
+from discovery.sandbox.teleport.faults import Effect as TeleportEffect
+from discovery.sandbox.teleport.faults import Fault as TeleportFault
+from state.store import Store
+from tests.faults.court import Court
+from tests.faults.crowd import Crowd, create_cache
+from tests.faults.door import Break
+from tests.faults.judgement import Peace, Rows, told
+from tests.faults.process import Ask, Process
+from tests.faults.registries import ClusterRegistry, FileRegistry, Registry, Resource
+from tests.faults.settings import HUB, MATCHINGS, MEMBER, REGION_LISTS, REGIONS, THIRD, Settings
+from tests.faults.theatre import Calls, Faults, Theatre, company
+from tests.faults.times import EPOCH
+from tests.faults.wanted import caches, owner_of
+from tests.faults.weather import METHODS, Surprise, Weather
+
+
+@dataclass
+class Tally:
+    """A story in figures."""
+
+    stories: int = 1
+    with_teleport: int = 0
+    rounds: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    deeds: Counter[str] = field(default_factory=Counter)
+    writes: Counter[str] = field(default_factory=Counter)
+    races: int = 0
+    violations: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """These figures are those of both."""
+        self.stories += other.stories
+        self.with_teleport += other.with_teleport
+        self.races += other.races
+        self.violations += other.violations
+        for name in ("rounds", "faults", "deeds", "writes"):
+            getattr(self, name).update(getattr(other, name))
+
+
+class Story:
+    """One seed, from its beginning to its end."""
+
+    def __init__(self, theatre: Theatre, directory: Path, seed: int) -> None:
+        self.theatre, self.directory, self.seed = theatre, directory, seed
+        self.chance = random.Random(seed)
+        random.seed(seed)  # pauses between attempts are drawn from it
+        self.tally = Tally()
+        self.lines: list[str] = []
+        self.times = theatre.times
+        self.times.now, self.times.ahead = EPOCH, timedelta(0)
+        self.world = company(self.times)
+        self.with_teleport = self.chance.random() < 0.3
+        self.registry = self._registry()
+        self.court = Court(self.world, self.times, self.registry, self.accuse, self._between_calls)
+        self.board = Faults(self._between_calls)
+        theatre.aws.play(self.world, self.board, Calls(self.court.asked))
+        self.settings = Settings(control_plane=self._control_plane()).drawn(self.chance)
+        self.is_service = self.chance.random() < 0.5
+        if self.chance.random() < 0.05:
+            self.settings = replace(self.settings, scope_timeout_s=1)
+        self.crowd = Crowd(
+            self.world, self.registry, self.times, random.Random(~seed), self.court,
+            lambda: self.settings, self.tell,
+        )  # fmt: skip
+        self.breaks: list[Break] = []
+        self.weather = Weather(
+            theatre, self.chance, self.tell, self.breaks, self.settings.accounts,
+            self.registry if isinstance(self.registry, ClusterRegistry) else None,
+            is_slow=self.settings.scope_timeout_s == 1,
+        )  # fmt: skip
+        self.processes: dict[str, Process] = {}
+        self.rows: dict[str, Rows] = {}
+        self.is_calm = False
+        """True at the end: nobody does anything any more."""
+        self._surprises: list[int] = []
+        """After how many more calls somebody does something."""
+        self._set_processes(self.chance.choice((1, 1, 1, 1, 2, 3)))
+
+    # -- telling ---------------------------------------------------------------------------------
+
+    def tell(self, line: str) -> None:
+        """One more line of the story."""
+        self.lines.append(line)
+
+    def accuse(self, invariant: str, what: str) -> None:
+        """A rule was broken."""
+        self.tally.violations.append((invariant, what))
+        self.tell(f"!! {invariant}: {what}")
+
+    # -- the stage -------------------------------------------------------------------------------
+
+    def _registry(self) -> Registry:
+        if not self.with_teleport:
+            return FileRegistry(self.directory / "registry.db")
+        self.tally.with_teleport = 1
+        cluster = self.theatre.teleport.cluster
+        found = ClusterRegistry(cluster)
+        found.store.written = self._written
+        found.store.enforces_revisions = self.chance.random() < 0.3
+        return found
+
+    def _written(
+        self, what: str, name: str, standing: Resource | None, new: Resource | None
+    ) -> None:
+        self.court.written(what, name, standing, new)
+
+    def _control_plane(self) -> dict[str, str]:
+        if self.with_teleport:
+            return dict(self.theatre.control_plane)
+        return {"kind": "embedded", "path": str(self.directory / "registry.db")}
+
+    def _set_processes(self, count: int) -> None:
+        """So many agents share the accounts from now on; those of before keep their state files."""
+        shards = [Shard(index, count) for index in range(count)] if count > 1 else [None]
+        self.tell(f"{count} agents")
+        for shard in shards:
+            name = str(shard.index if shard is not None else 0)
+            known = self.processes.get(name)
+            self.processes[name] = Process(
+                self.theatre, self.court, self.registry, self.directory, self.settings,
+                shard, breaks=self.breaks,
+            )  # fmt: skip
+            if known is not None:
+                self.processes[name].life = known.life
+        self.shards = [str(index) for index in range(count)]
+
+    @property
+    def agents(self) -> list[Process]:
+        """Those that look after the accounts now."""
+        return [self.processes[name] for name in self.shards]
+
+    def _between_calls(self) -> None:
+        """The agent asks something; somebody may be quicker."""
+        if self._surprises:
+            self._surprises = [left - 1 for left in self._surprises]
+            while 0 in self._surprises:
+                self._surprises.remove(0)
+                self.crowd.do_something()
+
+    # -- the plot --------------------------------------------------------------------------------
+
+    async def play(self) -> Tally:
+        """The whole story; what it came to."""
+        try:
+            for _ in range(self.chance.randrange(2, 14)):
+                self.crowd.do(create_cache)
+            for _ in range(self.chance.randrange(4, 8)):
+                await self._act()
+            await self._heal()
+        finally:
+            self.weather.clear()
+            for process in self.processes.values():
+                await process.end()
+            if isinstance(self.registry, FileRegistry):
+                self.registry.close()
+        self._count()
+        for left in _open_below(self.directory):
+            self.accuse("leak", f"{left} is still open")
+        return self.tally
+
+    async def _act(self) -> None:
+        """Time passes, people are at work, something breaks, and the agents do their rounds."""
+        self._let_pass()
+        for _ in range(self.chance.randrange(1, 7)):
+            self.crowd.do_something()
+        if self.chance.random() < 0.35:
+            await self._operator()
+        self.weather.worsen()
+        surprises = self.chance.choice((0, 0, 0, 1, 3))
+        self._surprises = [self.chance.randrange(1, 40) for _ in range(surprises)]
+        for process in self.agents:
+            await self._rounds_of(process)
+        self._surprises = []
+        if self.chance.random() < 0.8:
+            self.weather.clear()
+
+    def _let_pass(self) -> None:
+        span = timedelta(seconds=self.chance.choice((20, 300, 300, 700, 700, 1900, 1900, 90_000)))
+        self.times.let_pass(span)
+        if self.chance.random() < 0.12:
+            minutes = self.chance.choice((-1500, -180, -20, -1, 0, 0, 30, 180, 1500))
+            self.times.ahead = timedelta(minutes=minutes)
+            self.tally.faults["clock set"] += 1
+            self.tell(f"the agent's clock is {minutes} minutes ahead")
+        self.tell(f"-- {self.times.now:%d %H:%M:%S}, agent {self.times.agent():%d %H:%M:%S}")
+
+    async def _rounds_of(self, process: Process) -> None:
+        """What one agent does in this act, alone or with several things at once."""
+        asks = self._asks()
+        if len(asks) > 1:
+            self.tell(f"at once: {', '.join(map(str, asks))}")
+        await asyncio.gather(*(self._round(process, ask) for ask in asks))
+        if self.chance.random() < 0.15:
+            await process.end()
+            self.tell("the agent is started anew")
+
+    def _asks(self) -> list[Ask]:
+        chance, kind = self.chance, "round" if self.is_service else "sweep"
+        scopes = tuple(
+            {(chance.choice(self.settings.accounts), chance.choice(REGIONS)) for _ in range(2)}
+        )
+        arns = frozenset(place.cache.arn for place in caches(self.world))
+        asks = [Ask(kind)]
+        drawn = chance.random()
+        if drawn < 0.1:
+            asks = [Ask("sweep", allow=chance.choice((1, 3, 50)))]
+        elif drawn < 0.16:
+            asks = [Ask("sweep", prune=True)]
+        elif drawn < 0.24:
+            asks = [Ask("sweep", only=tuple(sorted(scopes)))]
+        elif drawn < 0.4 and self.is_service:
+            asks = [Ask("rescan", only=tuple(sorted(scopes)), named=arns)]
+        elif drawn < 0.55 and self.is_service:
+            asks = [Ask(kind), Ask("rescan", only=tuple(sorted(scopes)), named=arns)]
+        elif drawn < 0.6 and self.is_service:
+            asks = [Ask(kind), Ask("sweep")]
+        return asks
+
+    async def _round(self, process: Process, ask: Ask) -> Report | None:
+        """One round, and everything that can be said of it by itself."""
+        self.tally.rounds[ask.kind] += 1
+        if self.with_teleport and not self.is_calm and self.chance.random() < 0.3:
+            self._lie_in_wait()
+        try:
+            report = await process.run(ask)
+        except Exception as error:
+            self.accuse("escaped", f"{ask}: {type(error).__name__}: {error}")
+            return None
+        name = process.state.name
+        for problem in self.rows.setdefault(name, Rows()).grown(process.state):
+            self.accuse("history", problem)
+        if report is None:
+            self.tell(f"{name} {ask}: told to stop")
+            return None
+        for problem in told(report):
+            self.accuse("report", problem)
+        self.tell(f"{name} {ask}: {_brief(report)}")
+        return report
+
+    def _lie_in_wait(self) -> None:
+        """Somebody is quicker than the agent at Teleport's very door."""
+        call = self.chance.choice(("get", "update", "delete", "create"))
+        fault = TeleportFault(
+            effect=TeleportEffect.MEANWHILE,
+            method=METHODS[call],
+            deed=Surprise(self.crowd.do_something_in_the_registry),
+            times=1,
+        )
+        self.theatre.teleport.faults.add(fault)
+
+    async def _operator(self) -> None:
+        """Somebody changes how the agents are run."""
+        chance = self.chance
+        deed = chance.choice(
+            ("matchers", "matchers", "accounts", "regions", "limits", "pause", "resume",
+             "lose state", "shards", "names", "scope")
+        )  # fmt: skip
+        self.tally.deeds[f"operator: {deed}"] += 1
+        self.tell(f"operator: {deed}")
+        if deed == "pause":
+            for process in self.agents:
+                with Store.open(process.state) as store:
+                    store.pause(self.times.agent() + timedelta(minutes=chance.choice((4, 90))))
+        elif deed == "resume":
+            self._resume()
+        elif deed == "lose state":
+            process = chance.choice(self.agents)
+            await process.lose_state()
+            self._remember_twins()
+            self.rows.pop(process.state.name, None)
+        elif deed == "shards":
+            for process in self.agents:
+                await process.end()
+            self._set_processes(chance.choice((1, 2, 3)))
+        else:
+            await self._configure(deed)
+
+    def _remember_twins(self) -> None:
+        """Renames that were half done when their state file was lost: nobody can know any more
+        which half counts, and both stay."""
+        halves = Counter(owner_of(e.labels, e.spec) for e in self.registry.all().values())
+        self.crowd.put_there |= {
+            name
+            for name, each in self.registry.all().items()
+            if halves[owner_of(each.labels, each.spec)] > 1
+        }
+
+    async def _configure(self, deed: str) -> None:
+        chance, now = self.chance, self.settings
+        changed = {
+            "matchers": lambda: replace(now, matchers=chance.choice(MATCHINGS)),
+            "accounts": lambda: replace(
+                now, accounts=chance.choice(((HUB,), (HUB, MEMBER), (HUB, MEMBER, THIRD)))
+            ),
+            "regions": lambda: replace(now, regions=chance.choice(REGION_LISTS)),
+            "names": lambda: replace(now, names_by_tag=not now.names_by_tag),
+            "scope": lambda: replace(now, out_of_scope=chance.choice(("hold", "remove"))),
+            "limits": lambda: now.drawn(chance),
+        }
+        await self._apply(changed[deed]())
+
+    async def _apply(self, settings: Settings) -> None:
+        self.settings = settings
+        self.tell(f"settings: {settings}")
+        for process in self.processes.values():
+            process.settings = settings
+            await process.reload()
+
+    def _resume(self) -> None:
+        for process in self.agents:
+            if process.state.exists():
+                with Store.open(process.state) as store:
+                    store.resume()
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    async def _heal(self) -> None:
+        """Everything is well again, and so is the registry within two sweeps that count."""
+        self.tell("== the world heals")
+        self.is_calm = True
+        self.weather.clear()
+        self._resume()
+        self.crowd.restore_roles()
+        if any("*" in each for each in self.settings.regions):
+            # A list of regions is good for a day, perhaps of a day that a wrong clock has seen.
+            self.times.let_pass(timedelta(hours=51))
+        self.crowd.finish_what_is_under_way()
+        if self.chance.random() < 0.7:
+            self.times.ahead = timedelta(0)
+        await self._apply(replace(self.settings, scope_timeout_s=60))
+        problems: list[str] = []
+        allow: int | None = None
+        for number in range(self._sweeps_needed() + 4):
+            self.times.let_pass(max(self.settings.grace, timedelta(minutes=65)))
+            reports = [await self._calm_round(process, allow) for process in self.agents]
+            problems = list(self._peace().problems())
+            if not problems:
+                break
+            allow = _leave_needed(reports)
+            if number >= self._sweeps_needed() and allow is None:
+                break
+        for problem in problems:
+            self.accuse("registry", problem)
+        await self._nothing_more()
+
+    def _sweeps_needed(self) -> int:
+        """Two, or what the configuration asks for; again for each copy of a registration that
+        people have made, since one after another comes to count."""
+        missed = max(2, self.settings.missed_sweeps)
+        return missed * (1 + sum("-copy" in name for name in self.crowd.put_there)) + 1
+
+    async def _calm_round(self, process: Process, allow: int | None) -> Report | None:
+        """A round in which nothing goes wrong; often foretold by an audit (R5)."""
+        kind = "round" if self.is_service and allow is None else "sweep"
+        foretold = None
+        if kind == "sweep" and self.chance.random() < 0.5:
+            foretold = await self._round(process, Ask("audit", allow=allow))
+        report = await self._round(process, Ask(kind, allow=allow))
+        if report is not None and foretold is not None and report.checksum != foretold.checksum:
+            self.accuse("audit", f"foretold {_brief(foretold)}, done {_brief(report)}")
+        if report is not None:
+            failing = list(report.failed_scopes)
+            if report.error or failing or report.failed_items:
+                self.accuse("calm", f"{report.error} {failing} {_brief(report)}")
+        return report
+
+    async def _nothing_more(self) -> None:
+        """Once it is as it should be, nothing is written any more."""
+        if self.tally.violations:
+            return
+        before = Counter(self.court.writes)
+        for process in self.agents:
+            await self._round(process, Ask("sweep"))
+        if self.court.writes != before:
+            self.accuse("registry", f"still writing: {self.court.writes - before}")
+
+    def _peace(self) -> Peace:
+        names = frozenset(self.crowd.put_there)
+        return Peace(self.world, self.settings, self.registry.all(), names)
+
+    def _count(self) -> None:
+        tally = self.tally
+        tally.faults.update(self.board.struck)
+        for process in self.processes.values():
+            for door in process.doors:
+                tally.faults.update(door.struck)
+        tally.deeds.update(self.crowd.did)
+        tally.writes.update(self.court.writes)
+        tally.races += self.court.races
+
+
+def _open_below(directory: Path) -> Iterator[str]:
+    """Files of the directory that this process has open."""
+    for handle in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            target = str(handle.readlink())
+            if target.startswith(f"{directory}/"):
+                yield target
+
+
+def _leave_needed(reports: list[Report | None]) -> int | None:
+    """What somebody who has looked at the refused removals allows; None when none were."""
+    refused = [each.guard.removals for each in reports if each is not None and each.guard.refused]
+    return max(refused, default=0) or None
+
+
+def _brief(report: Report) -> str:
+    counts = {key: value for key, value in report.summary.items() if value}
+    failed = [f"{each.scope}={each.reason.value}" for each in report.failed_scopes]  # type: ignore[union-attr]
+    parts = [str(counts), *failed, report.guard.code.value if report.guard.code else ""]
+    parts += [f"{i.name}:{i.action.value}/{i.reason.value}" for i in report.items]
+    return " ".join([*filter(None, parts), report.error or ""])

@@ -1,0 +1,216 @@
+"""What the stories of one run share: servers that are up, clients that are made, an identity."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest.mock import patch
+
+import botocore.session
+from botocore.loaders import create_loader
+from botocore.retries.quota import RetryQuota
+from botocore.retries.standard import ExponentialBackoff
+
+import discovery.sweep
+from discovery.apply import apply
+from discovery.aws.accounts import Accounts
+from discovery.aws.cloud import Cloud, open_cloud
+from discovery.aws.knowledge import Directories, Knowledge
+from discovery.aws.pacing import Pacing
+from discovery.aws.regions import RegionChoice
+from discovery.config.aws import Aws
+from discovery.config.control_plane import Teleport as TeleportSettings
+from discovery.config.secrets import Secret
+from discovery.control_plane.teleport.client import Teleport
+from discovery.sandbox.aws.calls import Call, CallLog
+from discovery.sandbox.aws.control import Controls
+from discovery.sandbox.aws.faults import Fault, FaultBoard
+from discovery.sandbox.aws.frontdoor import FrontDoor
+from discovery.sandbox.aws.server import SimulatedAws
+from discovery.sandbox.aws.world import World
+from discovery.sandbox.teleport.cluster import Cluster
+from discovery.sandbox.teleport.faults import Fault as TeleportFault
+from discovery.sandbox.teleport.faults import FaultBoard as TeleportBoard
+from discovery.sandbox.teleport.roles import Role, fenced_bot
+from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
+from discovery.scan import Scan, scan
+from tests.faults.hearing import CURRENT
+from tests.faults.settings import FRANKFURT, GROUP, HUB, MEMBER, REGIONS, ROLE, THIRD
+from tests.faults.times import Times
+
+KEY_ID, SECRET = "AKIAEXAMPLEEXAMPLE00", "the-same-in-every-story-0000000000000000"
+BOT = fenced_bot(GROUP)
+_LOADER = create_loader()
+
+
+class Calls(CallLog):
+    """Tells of every call that AWS has answered, and keeps none."""
+
+    def __init__(self, answered: Callable[[Call], None]) -> None:
+        super().__init__(capacity=1)
+        self._answered = answered
+
+    def add(self, call: Call) -> None:
+        self._answered(call)
+
+
+class Faults(FaultBoard):
+    """Counts what strikes, and lets people be quicker than the answer."""
+
+    def __init__(self, asked: Callable[[], None]) -> None:
+        super().__init__()
+        self.struck: Counter[str] = Counter()
+        self._asked = asked
+
+    def strike(self, *where: str, is_later_page: bool) -> tuple[Fault, ...]:
+        self._asked()
+        found = super().strike(*where, is_later_page=is_later_page)
+        self.struck.update(f"AWS {fault.effect.value}" for fault in found)
+        return found
+
+
+class TeleportFaults(TeleportBoard):
+    """Counts what strikes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.struck: Counter[str] = Counter()
+
+    def strike(self, method: str, name: str) -> tuple[TeleportFault, ...]:
+        found = super().strike(method, name)
+        when = {False: "before", True: "after"}
+        self.struck.update(f"Teleport {each.effect.value} {when[each.after]}" for each in found)
+        return found
+
+
+class Playhouse(SimulatedAws):
+    """One server in which world after world is played."""
+
+    def play(self, world: World, faults: FaultBoard, calls: CallLog) -> None:
+        self.world, self.faults, self.calls = world, faults, calls
+        self._front_door = FrontDoor(world, faults, calls)
+        self._controls = Controls(world, faults, calls)
+
+
+@dataclass
+class Theatre:
+    """Everything that outlives a story."""
+
+    times: Times
+    aws: Playhouse
+    teleport: SimulatedTeleport
+    at: Addresses
+    identity_file: Path
+    cloud: Cloud
+
+    def cloud_for(self, settings: Aws) -> Cloud:
+        """The cloud as a new process has it: nothing known, no role assumed. The clients are
+        everybody's; they remember nothing but connections."""
+        base = self.cloud
+        own = base.accounts._ambient
+        return replace(
+            base,
+            settings=settings,
+            accounts=Accounts(settings, own, base.identity, Secret, self.times.agent),
+            regions=RegionChoice.of(settings.regions or ()),
+            knowledge=Knowledge(Directories(settings.iam_refresh)),
+            pacing=Pacing(),
+        )
+
+    def client(self) -> Teleport:
+        """A client of the simulated Teleport, to which pauses are no time."""
+        settings = TeleportSettings.model_validate(self.control_plane)
+        return Teleport(settings, clock=self.times.agent, sleep=self.times.sleep, environ={})
+
+    @property
+    def control_plane(self) -> Mapping[str, str]:
+        """The simulated Teleport in a configuration."""
+        return {
+            "kind": "teleport",
+            "address": self.at.auth,
+            "route": "auth",
+            "identity_file": str(self.identity_file),
+        }
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[Theatre]:
+    """Servers listen and clients are made; nobody waits before trying again."""
+    times = Times()
+    aws = Playhouse(company(times))
+    teleport = SimulatedTeleport(Cluster(clock=times.world))
+    teleport.faults = TeleportFaults()
+    with TemporaryDirectory() as directory:
+        identity_file = Path(directory) / "identity"
+        teleport.cluster.issue("bot-cachemuster", BOT).write(identity_file)
+        async with aws.serve() as url, teleport.serve() as at:
+            with _instead(url, times):
+                settings = Aws.model_validate({"regions": [FRANKFURT]})
+                async with open_cloud(settings, resolve=Secret, clock=times.agent) as cloud:
+                    yield Theatre(times, aws, teleport, at, identity_file, cloud)
+
+
+def company(times: Times) -> World:
+    """Three accounts in two regions, each with users and user groups, and no cache yet."""
+    world = World(times.world)
+    for account_id in (HUB, MEMBER, THIRD):
+        account = world.account(account_id, regions=REGIONS)
+        for region in map(account.region, REGIONS):
+            for engine in ("valkey", "redis"):
+                region.add_user(f"app-{engine}", engine=engine)
+                region.add_user_group(f"people-{engine}", users=(f"app-{engine}",), engine=engine)
+        if account_id != HUB:
+            account.add_role(ROLE, trusted=[HUB])
+    world.account(HUB).add_key("agent", access_key_id=KEY_ID, secret=SECRET)
+    return world
+
+
+def role_of(what: str) -> Role:
+    """What the bot's role may become."""
+    labels = {"managed-by": "cachemuster", "cachemuster/group": GROUP}
+    if what == "seeing everything":
+        return Role.of(BOT.name, db_labels={"*": "*"}, rules={"db": ["*"], "db_server": ["*"]})
+    if what == "half blind":
+        return Role.of(BOT.name, db_labels={**labels, "region": FRANKFURT}, rules={"db": ["*"]})
+    if what == "reading only":
+        return Role.of(BOT.name, db_labels=labels, rules={"db": ["list", "read"]})
+    return BOT
+
+
+@contextmanager
+def _instead(url: str, times: Times) -> Iterator[None]:
+    environment = {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_REGION": FRANKFURT,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    with ExitStack() as stack:
+        stack.enter_context(patch.dict(os.environ, {**own, **environment}, clear=True))
+        for place, name, stand_in in (
+            (botocore.session, "create_loader", lambda _: _LOADER),
+            (ExponentialBackoff, "delay_amount", lambda _self, _context: 0),
+            (RetryQuota, "acquire", lambda _self, _cost: True),  # not used up by stories before
+            (discovery.sweep, "apply", functools.partial(apply, sleep=times.sleep)),
+            (discovery.sweep, "scan", _watched_scan),
+        ):
+            stack.enter_context(patch.object(place, name, stand_in))
+        yield
+
+
+async def _watched_scan(cloud: Cloud, **asked: Any) -> Scan:
+    """A scan, and the court sees the world before and after it."""
+    hearing = CURRENT.get()
+    before = hearing.look(hearing)
+    found = await scan(cloud, **asked)
+    hearing.scanned(hearing, before, found)
+    return found

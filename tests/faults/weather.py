@@ -1,0 +1,165 @@
+"""What goes wrong between the agent and the two clouds, by chance."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from discovery.sandbox.aws.faults import Effect, Fault
+from discovery.sandbox.teleport.cluster import Cluster
+from discovery.sandbox.teleport.faults import Effect as TeleportEffect
+from discovery.sandbox.teleport.faults import Fault as TeleportFault
+from discovery.sandbox.teleport.faults import FaultBoard as TeleportBoard
+from tests.faults.door import CREATE, DELETE, GET, LIST, PING, UPDATE, Break
+from tests.faults.registries import ClusterRegistry
+from tests.faults.settings import REGIONS
+from tests.faults.theatre import Theatre, role_of
+
+QUESTIONS = (
+    ("elasticache", "DescribeServerlessCaches"), ("elasticache", "DescribeServerlessCaches"),
+    ("elasticache", "DescribeServerlessCaches"), ("elasticache", "ListTagsForResource"),
+    ("resourcegroupstaggingapi", "GetResources"), ("elasticache", "DescribeUsers"),
+    ("elasticache", "DescribeUserGroups"), ("ec2", "DescribeSubnets"),
+    ("ec2", "DescribeRegions"), ("sts", "AssumeRole"),
+)  # fmt: skip
+EFFECTS = tuple(
+    each for each in Effect if each not in (Effect.LATENCY, Effect.REGION_OFF, Effect.ERROR)
+)
+STRANGE_CODES = ("InternalFailure", "ServerlessCacheNotFoundFault", "NobodyKnowsFault")
+METHODS = {
+    PING: "Ping",
+    LIST: "ListDatabases",
+    GET: "GetDatabase",
+    CREATE: "CreateDatabase",
+    UPDATE: "UpdateDatabase",
+    DELETE: "DeleteDatabase",
+}
+
+
+@dataclass
+class Weather:
+    """Draws what goes wrong, and takes it back."""
+
+    theatre: Theatre
+    chance: random.Random
+    tell: Callable[[str], None]
+    breaks: list[Break]
+    accounts: tuple[str, ...]
+    cluster: ClusterRegistry | None
+    """Set when the control plane is the simulated Teleport."""
+    is_slow: bool = False
+    """Whether AWS is late at times, which takes real seconds."""
+
+    def worsen(self) -> None:
+        """Some things go wrong from now on."""
+        for _ in range(self.chance.choice((0, 0, 1, 1, 2, 4))):
+            self._aws()
+        for _ in range(self.chance.choice((0, 0, 0, 1, 2))):
+            if self.cluster is None:
+                self._embedded()
+            else:
+                self._teleport(self.cluster.cluster, self.theatre.teleport.faults)
+
+    def clear(self) -> None:
+        """Nothing goes wrong any more."""
+        self.theatre.aws.faults.clear()
+        self.theatre.teleport.faults.clear()
+        self.breaks.clear()
+        if self.cluster is not None:
+            self.cluster.cluster.set_role(role_of("fenced"))
+            self.cluster.store.lag = timedelta(0)
+            self.cluster.store.catch_up()
+
+    def _aws(self) -> None:
+        chance = self.chance
+        service, operation = chance.choice(QUESTIONS)
+        effect = chance.choice(EFFECTS)
+        if chance.random() < 0.1:
+            effect = Effect.ERROR
+        if self.is_slow and chance.random() < 0.3:
+            effect = Effect.LATENCY
+        fault = Fault(
+            effect=effect,
+            service=service,
+            operation=operation,
+            account=chance.choice((*self.accounts, "*")),
+            region=chance.choice((*REGIONS, "*")) if service != "sts" else "*",
+            times=chance.choice((1, 2, 3, 9, None)),
+            skip=chance.choice((0, 0, 0, 1, 2)),
+            code=chance.choice(STRANGE_CODES) if effect is Effect.ERROR else None,
+            as_account=chance.choice(("111122223333", "999999999999")),
+            delay_s=1.2 if effect is Effect.LATENCY else 0.0,
+        )
+        self.theatre.aws.faults.add(fault)
+        where = f"{fault.account}/{fault.region} times {fault.times} after {fault.skip}"
+        self.tell(f"AWS: {effect.value} {fault.code or ''} on {operation} in {where}")
+
+    def _embedded(self) -> None:
+        chance = self.chance
+        if chance.random() < 0.2:
+            broken = Break(LIST, "shrinks")
+        else:
+            call = chance.choice((PING, LIST, GET, GET, CREATE, CREATE, UPDATE, DELETE, DELETE))
+            broken = Break(
+                call,
+                chance.choice(("unavailable", "unavailable", "unavailable", "denied", "malformed")),
+                after=call in (CREATE, UPDATE, DELETE) and chance.random() < 0.5,
+                times=chance.choice((1, 2, 3, 4, 9, 99)),
+                skip=chance.choice((0, 0, 1, 2)),
+            )
+        self.breaks.append(broken)
+        self.tell(f"registry: {broken}")
+
+    def _teleport(self, cluster: Cluster, board: TeleportBoard) -> None:
+        chance = self.chance
+        kind = chance.random()
+        if kind < 0.12:
+            what = chance.choice(("half blind", "reading only", "seeing everything"))
+            cluster.set_role(role_of(what))
+            self.tell(f"Teleport: the bot is {what}")
+        elif kind < 0.24:
+            cluster.store.lag = timedelta(seconds=chance.choice((1, 5, 600)))
+            self.tell(f"Teleport: reads lag by {cluster.store.lag}")
+        else:
+            fault = self._teleport_fault()
+            board.add(fault)
+            self.tell(f"Teleport: {fault}")
+
+    def _teleport_fault(self) -> TeleportFault:
+        chance = self.chance
+        call = chance.choice((PING, LIST, LIST, GET, CREATE, CREATE, UPDATE, DELETE, DELETE))
+        if call == LIST and chance.random() < 0.5:
+            effect = chance.choice((TeleportEffect.SHORT_PAGES, TeleportEffect.REPEATED_TOKEN))
+            return TeleportFault(effect=effect, method=METHODS[call], times=chance.choice((1, 9)))
+        effect = chance.choice(
+            (
+                TeleportEffect.UNAVAILABLE,
+                TeleportEffect.EXHAUSTED,
+                TeleportEffect.ERROR,
+                TeleportEffect.DROP,
+                TeleportEffect.GOODBYE,
+                TeleportEffect.CUT_OFF,
+                TeleportEffect.GARBAGE,
+            )
+        )
+        can_be_late = effect not in (TeleportEffect.CUT_OFF, TeleportEffect.GARBAGE)
+        return TeleportFault(
+            effect=effect,
+            method=METHODS[call],
+            after=can_be_late and chance.random() < 0.5,
+            times=chance.choice((1, 2, 4, 9)),
+            skip=chance.choice((0, 0, 1)),
+        )
+
+
+@dataclass(frozen=True)
+class Surprise:
+    """What somebody does in the middle of a call, once."""
+
+    deed: Callable[[], None]
+
+    def do(self, cluster: Cluster, subject: str) -> None:
+        """It is done, to whatever it is done."""
+        self.deed()
