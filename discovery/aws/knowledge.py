@@ -32,10 +32,11 @@ class Directories:
         """The scope's directory if it may still be used for these caches.
 
         Not when it is older than `aws.iam_refresh`, nor when a cache names a group that is not in
-        it or was about to change: somebody is at work there.
+        it or was about to change: somebody is at work there. Nor when it was read at a time that
+        has yet to come: the clock was set back, and for how long it is true nobody knows.
         """
         directory = self._read.get(scope)
-        if directory is None or now - directory.read_at >= self._lifetime:
+        if directory is None or not _is_younger(directory.read_at, self._lifetime, now):
             return None
         named = {cache.user_group_id for cache in caches if cache.user_group_id is not None}
         groups = [directory.groups.get(group_id) for group_id in named]
@@ -60,9 +61,13 @@ class Untagged:
     def tags_of(self, cache: Cache, now: datetime) -> Tags | None:
         """No tags, with the time they were read; None when the cache has to be asked."""
         read_at = self._said.get((cache.arn, cache.created_at))
-        if read_at is None or now - read_at >= STAYS_UNTAGGED:
+        if read_at is None or not _is_younger(read_at, STAYS_UNTAGGED, now):
             return None
         return Tags({}, read_at, confirmed=False)
+
+
+def _is_younger(read_at: datetime, span: timedelta, now: datetime) -> bool:
+    return timedelta(0) <= now - read_at < span
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,13 +65,13 @@ async def read_tags(
         if cache.arn not in named and is_settled(cache, remembered.get(cache.arn), now)
     ]
     # For a single cache the bulk answer costs as much as the better one.
-    bulk = await _bulk_or_nothing(session) if len(settled) > 1 else {}
+    bulk = await _bulk_or_nothing(session) if len(settled) > 1 else None
     known = {
         cache.arn: Tags(bulk[cache.arn], now, confirmed=False)
         for cache in settled
-        if cache.arn in bulk
+        if bulk is not None and cache.arn in bulk
     }
-    for cache in settled:
+    for cache in settled if bulk is not None else ():  # else nothing tells of their first tags
         if cache.arn not in known and (none := untagged.tags_of(cache, now)) is not None:
             known[cache.arn] = none
     rest = tuple(cache for cache in every if cache.arn not in known)
@@ -101,14 +101,14 @@ async def read_cache_tags(session: Session, arn: Arn, now: datetime) -> Tags:
     return Tags(values, now, confirmed=True)
 
 
-async def _bulk_or_nothing(session: Session) -> Mapping[Arn, Mapping[str, str]]:
+async def _bulk_or_nothing(session: Session) -> Mapping[Arn, Mapping[str, str]] | None:
     """A bulk read that fails says nothing about any cache; every one is then asked singly."""
     try:
         return await _read_bulk(session)
     except AwsFault as error:
         if error.fault.reason is ScopeReason.WRONG_ACCOUNT:
             raise
-        return {}
+        return None
 
 
 async def _read_bulk(session: Session) -> Mapping[Arn, Mapping[str, str]]:

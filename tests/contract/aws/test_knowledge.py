@@ -45,6 +45,13 @@ class TestUsersAndGroups:
         assert later is not first
         assert site.asked("DescribeUsers") == site.asked("DescribeUserGroups") == 2
 
+    async def test_of_a_clock_that_was_set_back_do_not_serve(self, site: Site) -> None:
+        site.place().add_cache("one")
+        async with site.cloud() as cloud:
+            await scanned(cloud, at=now() + timedelta(days=1))
+            site.place().add_user("new")
+            assert "new" in directory_of(await scanned(cloud, at=now())).users
+
     async def test_a_decision_that_hangs_on_them_asks(self, site: Site) -> None:
         site.place().add_cache("one")
         async with site.cloud() as cloud:
@@ -102,6 +109,36 @@ class TestUntagged:
             await scanned(cloud, *known)
             site.place().set_tags(known[0].arn, {"env": "prod"})
             tags = caches_of(await scanned(cloud, *known))["a"].tags
+        assert tags is not UNKNOWN
+        assert tags.values == {"env": "prod"}
+
+    async def test_the_first_tags_of_the_only_cache_are_seen_at_once(self, site: Site) -> None:
+        known = site.place().add_cache("a", created_at=now() - LONG_AGO)
+        async with site.cloud() as cloud:
+            await scanned(cloud, known)
+            site.place().set_tags(known.arn, {"env": "prod"})
+            tags = caches_of(await scanned(cloud, known))["a"].tags
+        assert tags is not UNKNOWN
+        assert tags.values == {"env": "prod"}
+
+    async def test_first_tags_are_seen_at_once_while_the_bulk_answer_is_denied(
+        self, site: Site
+    ) -> None:
+        known = [site.place().add_cache(name, created_at=now() - LONG_AGO) for name in ("a", "b")]
+        site.fault(Effect.DENIED, service="resourcegroupstaggingapi")
+        async with site.cloud() as cloud:
+            await scanned(cloud, *known)
+            site.place().set_tags(known[0].arn, {"env": "prod"})
+            tags = caches_of(await scanned(cloud, *known))["a"].tags
+        assert tags is not UNKNOWN
+        assert tags.values == {"env": "prod"}
+
+    async def test_of_a_clock_that_was_set_back_they_are_asked(self, site: Site) -> None:
+        known = [site.place().add_cache(name, created_at=now() - LONG_AGO) for name in ("a", "b")]
+        async with site.cloud() as cloud:
+            await scanned(cloud, *known, at=now() + timedelta(days=1))
+            site.place().set_tags(known[0].arn, {"env": "prod"}, lag=timedelta(hours=1))
+            tags = caches_of(await scanned(cloud, *known, at=now()))["a"].tags
         assert tags is not UNKNOWN
         assert tags.values == {"env": "prod"}
 
