@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -192,7 +194,8 @@ class Tour:
             ("state", directory / "cachemuster.db"),
         ):
             self._console.print(cell(f"{what:<16}{file}"), soft_wrap=True)
-        for line in _HOW_TO_GO_ON.format(path=self._path).splitlines():
+        told = _HOW_TO_GO_ON.format(path=self._path, first=onto_path(Path(sys.argv[0])))
+        for line in told.splitlines():
             style = "bold cyan" if line.startswith("    ") else ""
             self._console.print(cell(line, style), soft_wrap=True)
         self._console.print(f"\nThe tour took {seconds:.0f} s.", style="dim")
@@ -212,7 +215,7 @@ _HOW_TO_GO_ON: Final = """
 The cloud and the cluster are gone. The state remembers what was seen, done
 and why:
 
-    export CACHEMUSTER_CONFIG={path}
+{first}    export CACHEMUSTER_CONFIG={path}
     cachemuster status
     cachemuster history
     cachemuster explain wishlist
@@ -226,6 +229,13 @@ that the AWS CLI uses. An audit only reads:
 
     printf 'version: 1\\ngroup: trial\\n' > cachemuster.yaml
     cachemuster audit"""
+
+
+def onto_path(called: Path) -> str:
+    """The line after which a shell finds the program, for who called it by its path; else none."""
+    if called.name != "cachemuster" or shutil.which(called.name) is not None:
+        return ""
+    return f"    export PATH={shlex.quote(str(called.absolute().parent))}:$PATH\n"
 
 
 def _console() -> Console:

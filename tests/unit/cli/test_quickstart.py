@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from discovery.cli.app import run
-from discovery.cli.tour import STEPS
+from discovery.cli.tour import STEPS, onto_path
 from tests.unit.cli.rig import SCRIPT, bare_environment
 
 
@@ -98,6 +98,20 @@ def what_it_proposes_works(directory: Path) -> None:
             [*SCRIPT, *command], env=environment, capture_output=True, text=True, check=True
         )
         assert shown in done.stdout
+
+
+def test_who_calls_it_by_its_path_is_told_how_a_shell_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """README's first command: what the tour proposes next was not found."""
+    called = tmp_path / "a b" / "cachemuster"
+    called.parent.mkdir()
+    called.touch(mode=0o755)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert onto_path(called) == f"    export PATH='{tmp_path}/a b':$PATH\n"
+    assert onto_path(tmp_path / "__main__.py") == ""
+    monkeypatch.setenv("PATH", str(called.parent))
+    assert onto_path(called) == ""
 
 
 def test_a_directory_in_use_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
