@@ -11,7 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,6 +44,9 @@ _READ_TIMEOUT_S = 20
 _LONG_POLL_S = 20
 """SQS may say nothing for so long and is well; that comes on top of the time to answer."""
 _ATTEMPTS = 3
+_UNCOUNTED = frozenset({"sts", "sqs"})
+"""Not among the requests that are under way at once: a request may be waiting for its role to be
+assumed anew, and a long poll is no work."""
 
 
 class CredentialSource(Protocol):
@@ -101,6 +110,15 @@ class Clients:
         self._made: dict[tuple[str, str], Any] = {}
         self._making: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._pool = pool
+        self._slots = asyncio.Semaphore(pool)
+
+    def slot(self, service: str) -> AbstractAsyncContextManager[object]:
+        """Within it, a request to the service may be under way.
+
+        More of them at once than a process can send and read in the time of one answer only open
+        connections, each with a handshake and memory of its own.
+        """
+        return nullcontext() if service in _UNCOUNTED else self._slots
 
     async def get(self, service: str, region: str) -> Any:
         """The client of one service in one region; `service` is one of `SERVICES`."""
@@ -125,7 +143,8 @@ class Clients:
 
 @asynccontextmanager
 async def open_clients(profile: str | None, *, pool: int) -> AsyncIterator[Clients]:
-    """Clients that share connections, at most `pool` of them to one service in one region."""
+    """Clients that share connections: at most `pool` of them to one service in one region, and
+    about so many in all, because not more requests are under way at once (`Clients.slot`)."""
     async with AsyncExitStack() as stack:
         yield Clients(profile, pool, stack)
 

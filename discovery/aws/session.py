@@ -75,8 +75,9 @@ class Session:
         if self.pacing is not None:
             await self.pacing.turn(action)
         try:
-            with signing_as(self.signer):
-                answer: Answer = await getattr(client, method)(**parameters)
+            async with self.clients.slot(service):
+                with signing_as(self.signer):
+                    answer: Answer = await getattr(client, method)(**parameters)
         except Unsigned:
             raise
         except Exception as error:

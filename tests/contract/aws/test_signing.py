@@ -8,6 +8,7 @@ from collections import defaultdict
 from importlib import metadata
 
 import pytest
+from aiobotocore.client import AioBaseClient
 
 from discovery.aws import clients as clients_module
 from discovery.aws.clients import Signer, Unsigned, endpoint_overrides, open_clients, signing_as
@@ -102,6 +103,37 @@ async def test_requests_name_the_program_and_wait_no_longer_than_said(site: Site
     assert (config.connect_timeout, config.read_timeout) == (5, 20)
     assert config.max_pool_connections == 7
     assert config.retries == {"mode": "standard", "total_max_attempts": 3}
+
+
+async def test_not_more_requests_at_once_than_scopes(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(10):
+        site.place().add_cache(f"cache-{n}", tags={"a": "b"})
+    real, under_way, seen = AioBaseClient._make_api_call, 0, [0]
+
+    async def counted(self: object, name: str, parameters: object) -> object:
+        nonlocal under_way
+        under_way += 1
+        seen.append(under_way)
+        try:
+            return await real(self, name, parameters)
+        finally:
+            under_way -= 1
+
+    monkeypatch.setattr(AioBaseClient, "_make_api_call", counted)
+    await site.scan(concurrency=3)
+    assert max(seen) == 3
+
+
+@pytest.mark.parametrize("service", ["sts", "sqs"])
+async def test_a_role_is_renewed_and_a_queue_heard_whoever_is_under_way(service: str) -> None:
+    async with open_clients(None, pool=1) as clients, clients.slot("elasticache"):
+        async with asyncio.timeout(1), clients.slot(service):
+            pass
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0), clients.slot("ec2"):
+                pass
 
 
 async def test_nothing_stays_open(site: Site) -> None:
