@@ -71,6 +71,60 @@ def test_everything_a_file_can_say(tmp_path: Path) -> None:
     assert len(member.enabled) == 17, "an account without regions has the default ones"
 
 
+ORGANIZATION = """\
+organization:
+  units:
+    - {id: ou-ab12-00000001}
+    - {id: ou-ab12-00000002, parent: ou-ab12-00000001, accounts: "222233334444"}
+accounts:
+  - id: "111122223333"
+  - id: "222233334444"
+  - {id: "333344445555", state: SUSPENDED}
+"""
+
+
+def test_the_accounts_of_an_organization(tmp_path: Path) -> None:
+    world = read_world(written(tmp_path, ORGANIZATION)).world
+    organization = world.organization
+    assert organization is not None
+    assert organization.management == "111122223333"
+    assert organization.path("ou-ab12-00000002")[1:] == ("ou-ab12-00000001", organization.root)
+    places = {each.account_id: each.parent_id for each in organization.members.values()}
+    assert places == {
+        "111122223333": organization.root,
+        "222233334444": "ou-ab12-00000002",
+        "333344445555": organization.root,
+    }
+    assert organization.members["333344445555"].state == "SUSPENDED"
+    assert read_world(written(tmp_path, WORLD)).world.organization is None
+
+
+def test_an_organization_that_cannot_be(tmp_path: Path) -> None:
+    text = """\
+organization:
+  units:
+    - {id: prod}
+    - {id: ou-ab12-00000001, parent: ou-ab12-00000009}
+"""
+    assert problems(tmp_path, text + 'accounts: {id: "222233334444"}') == [
+        'world.yaml:3:12: organization.units[0].id: "prod" is not a unit\'s id: ou-ab12-cdef3456'
+    ]
+    text = """\
+organization:
+  units:
+    - {id: ou-ab12-00000001, parent: ou-ab12-00000002, accounts: "222233334444"}
+    - {id: ou-ab12-00000001, accounts: ["222233334444", "333344445555"]}
+accounts: {id: "222233334444"}
+"""
+    here = "organization.units"
+    assert problems(tmp_path, text) == [
+        f"world.yaml:3:38: {here}[0].parent: there is no unit ou-ab12-00000002 before this one",
+        f"world.yaml:4:12: {here}[1].id: ou-ab12-00000001 is there twice",
+        f"world.yaml:4:41: {here}[1].accounts[0]: 222233334444 is in a unit already",
+        f"world.yaml:4:57: {here}[1].accounts[1]: 333344445555 is not among the accounts",
+    ]
+
+
 def test_what_does_not_fit_is_said_with_its_place(tmp_path: Path) -> None:
     text = """\
 accounts:

@@ -85,6 +85,17 @@ def test_members_let_the_first_account_in_and_caches_have_their_groups() -> None
             assert all(user in region.users for user in group.user_ids)
 
 
+def test_all_accounts_are_in_an_organization_of_the_first() -> None:
+    size = Size(9, 1, 0)
+    organization = generate(size).world.organization
+    assert organization is not None
+    assert set(organization.members) == set(size.account_ids)
+    assert organization.management == size.account_ids[0]
+    units = organization.units_in(organization.root)
+    assert [unit.name for unit in units] == ["production", "development"]
+    assert [len(organization.members_in(unit.id)) for unit in units] == [4, 4]
+
+
 @pytest.mark.parametrize(
     ("accounts", "regions", "caches"), [(0, 1, 1), (1, 0, 1), (1, 18, 1), (1, 1, -1)]
 )
