@@ -110,13 +110,29 @@ def command(
     """Run a simulated AWS and a simulated Teleport on 127.0.0.1 until Ctrl-C, and print what leads
     to them: variables for AWS, and parts of a configuration.
 
-    AWS speaks the wire formats of STS, ElastiCache Serverless, the tagging API, SQS and parts of
-    EC2; an unmodified AWS CLI or SDK can create, tag and delete caches in it, and a queue tells of
-    every change. What is in it: a small demonstration, a generated organization, or what a file
-    says.
+    AWS speaks the wire formats of STS, ElastiCache Serverless, the tagging API, SQS, Organizations
+    and parts of EC2; an unmodified AWS CLI or SDK can create, tag and delete caches in it, and a
+    queue tells of every change. What is in it: a small demonstration, a generated organization, or
+    what a file says.
 
     Teleport is a cluster behind one TLS port, as its Proxy Service has it, and a port of its Auth
     Service, with a bot's identity file that is kept fresh, and a person's for adopt and release.
+
+    \b
+    A file for --world; only ids and names must be there:
+      organization: {units: [{id: ou-ab12-00000001, accounts: ["222233334444"]}]}
+      accounts:
+        - id: "111122223333"
+          regions:
+            - name: eu-central-1
+              users: [{id: app, access_string: "on ~* +@read"}]
+              groups: [{id: people, users: [app]}]
+              caches:
+                - {name: orders, group: people, tags: {env: prod}, age: 90d}
+                - {name: carts, engine: redis, version: "7", status: modifying}
+        - id: "222233334444"
+          roles:
+            - {name: cachemuster, trusted: ["111122223333"], external_id: demo}
 
     \b
     Examples:

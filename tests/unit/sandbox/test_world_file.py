@@ -1,10 +1,13 @@
 """A cloud from a YAML file, and everything that can be wrong with one."""
 
+import textwrap
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from discovery.cli.sandbox import command
 from discovery.sandbox.world_file import WorldError, read_world
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -97,6 +100,14 @@ def test_the_accounts_of_an_organization(tmp_path: Path) -> None:
     }
     assert organization.members["333344445555"].state == "SUSPENDED"
     assert read_world(written(tmp_path, WORLD)).world.organization is None
+
+
+def test_the_file_that_the_help_shows_is_one(tmp_path: Path) -> None:
+    said = CliRunner().invoke(command, ["--help"]).output
+    shown = said.partition("A file for --world")[2].partition("\n")[2].partition("  Examples:")[0]
+    world = read_world(written(tmp_path, textwrap.dedent(shown))).world
+    assert len(world.account("111122223333").region("eu-central-1").caches) == 2
+    assert world.organization is not None
 
 
 def test_an_organization_that_cannot_be(tmp_path: Path) -> None:
