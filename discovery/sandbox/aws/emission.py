@@ -106,6 +106,11 @@ class Events:
         """Whether any queue is subscribed."""
         return bool(self._subscriptions)
 
+    @property
+    def tell_reads(self) -> bool:
+        """Whether any queue is told of calls that only read."""
+        return any(each.delivery.reads for each in self._subscriptions)
+
     def deliver_to(self, queue: Queue, delivery: Delivery = Delivery()) -> None:
         """The queue gets the events of all accounts and regions from now on."""
         self._subscriptions.append(_Subscription(queue, delivery))

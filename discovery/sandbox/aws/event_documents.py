@@ -53,7 +53,12 @@ class Call:
 
     @property
     def reads_only(self) -> bool:
-        return self.operation.startswith(("Describe", "List", "Get"))
+        return reads_only(self.operation)
+
+
+def reads_only(operation: str) -> bool:
+    """Whether a call of the operation changes nothing."""
+    return operation.startswith(("Describe", "List", "Get"))
 
 
 def told_by_cloudtrail(place: Place, call: Call) -> Event:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from discovery.sandbox.aws.errors import AwsError
-from discovery.sandbox.aws.event_documents import Call, as_cloudtrail_writes
+from discovery.sandbox.aws.event_documents import Call, as_cloudtrail_writes, reads_only
 from discovery.sandbox.aws.keys import Key
 from discovery.sandbox.aws.models import operation_model, operation_names
 from discovery.sandbox.aws.world import World
@@ -33,6 +33,8 @@ def record(
     if service not in RECORDED or operation not in operation_names(service):
         return
     if not world.events.is_on or region not in account.enabled:
+        return
+    if reads_only(operation) and not world.events.tell_reads:
         return
     model = operation_model(service, operation)
     call = Call(
