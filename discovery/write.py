@@ -86,7 +86,9 @@ class Writer:
         return Written(replace(item, applied=True, database=database), Outcome.DONE)
 
     async def _create(self, item: Item) -> Database:
-        database = _database(item)
+        database, other = _database(item), item.unlisted
+        if other is not None:
+            await self._retried(lambda: self._require_absent(item, other))
         await self._retried(lambda: self._create_once(item, database, exactly=True))
         return database
 
@@ -207,6 +209,21 @@ class Writer:
             if found is not None:
                 return found
         return None
+
+    async def _require_absent(self, item: Item, name: ResourceName) -> None:
+        """Nothing of ours stands for this cache under the name that state remembers: the list was
+        right, and nothing is registered twice."""
+        try:
+            found = await self._control_plane.get(name)
+        except Denied:  # it is another's: ours the agent's role may see
+            return
+        if found is not None and self._is_of(found, item):
+            raise conflict(
+                item,
+                Reason.NAME_TAKEN_UNSEEN,
+                f"the cache is registered as {name}, which the list did not show; nothing was "
+                "written. Let the agent's role see it; the next sweep that does goes on from there",
+            )
 
     def _is_of(self, found: Database, item: Item) -> bool:
         owner = owner_of(found, self._group)

@@ -114,6 +114,7 @@ def _new(found: Found, loss: Loss | None, base: Item) -> Item:
         message=f"matcher {wish.matcher.name} takes it",
         changes=(Change("", None, wish.database.document()),),
         database=wish.database,
+        unlisted=found.unlisted if found.unlisted != wish.name.value else None,
     )
 
 

@@ -61,6 +61,9 @@ class Item:
     document."""
     live: Database | None = None
     """The registration as it was listed, None if there is none. Not part of the document."""
+    unlisted: ResourceName | None = None
+    """Of a new cache: another name, under which state remembers it as registered although the list
+    does not show that. Not part of the document."""
     found: Cache | None = None
     """The cache as scanned, None if it was not found. Not part of the document."""
     finishes: bool = False

@@ -230,12 +230,15 @@ def _forgotten(survey: Survey, items: tuple[Item, ...]) -> tuple[ResourceName, .
     """Remembered registrations that are not listed, although their scope was read to its end, or
     is configured no more: nothing will make them anew. And those of another shard.
 
-    One whose name turned out to be taken unseen stays: the role may merely not show it.
+    One whose name turned out to be taken unseen stays: the role may merely not show it. So does
+    one whose cache is to be registered by another name, until that is done: who does it looks for
+    the remembered one first.
     """
     part = survey.situation.targets.part
     kept = {owned.database.name for owned in survey.registry.ours.values()}
     kept |= {item.name for item in items if item.applied and item.name is not None}
     kept |= {item.name for item in items if item.reason is Reason.NAME_TAKEN_UNSEEN and item.name}
+    kept |= {item.unlisted for item in items if item.unlisted is not None and not item.applied}
     parsed = {
         name: parse_cache_arn(registration.arn)
         for name, registration in survey.situation.memory.registrations.items()

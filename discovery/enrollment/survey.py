@@ -50,6 +50,8 @@ class Found:
     wish: Wish
     live: Owned | None
     """Its registration, None if it has none."""
+    unlisted: ResourceName | None = None
+    """Without one: the name under which state remembers it, and nothing is listed."""
 
     @property
     def arn(self) -> Arn:
@@ -79,6 +81,7 @@ def survey_of(situation: Situation, rules: Rules) -> Survey:
     caches = [(cache, result.directory) for result in complete for cache in result.caches]
     likely = {cache.arn: _likely_name(cache, memory, rules) for cache, _ in caches}
     registry = read_registry(situation.listed, rules.group, memory, likely)
+    unlisted = _unlisted(registry, memory)
     found = []
     for cache, directory in caches:
         live = registry.ours.get(cache.arn)
@@ -86,7 +89,8 @@ def survey_of(situation: Situation, rules: Rules) -> Survey:
         written = memory.registrations.get(database.name) if database is not None else None
         facts = facts_of(cache, memory.caches.get(cache.arn), database, written)
         verdict = situation.verdicts.get(cache.arn)
-        found.append(Found(facts, wish_for(facts, directory, rules, verdict), live))
+        wish = wish_for(facts, directory, rules, verdict)
+        found.append(Found(facts, wish, live, None if live else unlisted.get(cache.arn)))
     return Survey(
         situation=situation,
         registry=registry,
@@ -101,6 +105,15 @@ def _by_address(served: Iterable[Served]) -> dict[str, frozenset[str]]:
     for each in served:
         found[address_of(each.uri)].add(each.name)
     return {address: frozenset(names) for address, names in found.items()}
+
+
+def _unlisted(registry: Registry, memory: Memory) -> Mapping[Arn, ResourceName]:
+    """Remembered registrations in whose name nothing is listed, by cache."""
+    return {
+        registration.arn: name
+        for name, registration in memory.registrations.items()
+        if not registry.holders(name)
+    }
 
 
 def _likely_name(cache: Cache, memory: Memory, rules: Rules) -> ResourceName:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from discovery.control_plane.embedded import Embedded
 from discovery.model import Database, ResourceName
 from state.records import Memory
 from tests.scenarios.tale import FRANKFURT, VIRGINIA, Tale
@@ -188,3 +189,33 @@ def test_what_is_out_of_configuration_and_removed_by_hand_is_forgotten(tale: Tal
         tale.unregister(f"{name}-db")
     assert tale.sweep(exits=4).document["guard"]["code"] == "REGISTRY_SHRANK"
     assert tale.sweep().document["guard"]["population"] == 1
+
+
+def test_a_renamed_cache_that_the_list_leaves_out_is_not_registered_twice(
+    tale: Tale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    five(tale)
+    tale.tag("orders", {"TeleportDatabaseName": "sales-db"})
+    real = Embedded.list_databases
+
+    async def all_but_one(plane: Embedded) -> tuple[Database, ...]:
+        return tuple(each for each in await real(plane) if each.name != "orders-db")
+
+    monkeypatch.setattr(Embedded, "list_databases", all_but_one)
+    for _ in range(2):
+        assert tale.sweep().verdicts["orders"] == "conflict/NAME_TAKEN_UNSEEN"
+    assert set(tale.registry) == {f"{name}-db" for name in FIVE}
+    monkeypatch.setattr(Embedded, "list_databases", real)
+    assert tale.sweep().verdicts["orders"] == "update/RENAMED"
+    assert "orders-db" not in tale.registry
+
+
+def test_a_renamed_cache_whose_registration_was_removed_is_registered_by_its_new_name(
+    tale: Tale,
+) -> None:
+    five(tale)
+    tale.tag("orders", {"TeleportDatabaseName": "sales-db"})
+    tale.unregister("orders-db")
+    assert tale.sweep().verdicts["orders"] == "create/NEW"
+    assert set(tale.registry) == {"sales-db", *(f"{name}-db" for name in FIVE[1:])}
+    assert set(tale.memory.registrations) == set(tale.registry)
