@@ -6,11 +6,11 @@ cannot be ours; then the guard takes removals back, all or none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from discovery.codes import Action, GuardCode, Reason
+from discovery.codes import Reason
 from discovery.enrollment.checksum import checksum_of
 from discovery.enrollment.conflicts import conflict_items
 from discovery.enrollment.contention import Contender, settle
@@ -22,7 +22,7 @@ from discovery.enrollment.ownership import parse_cache_arn
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.survey import Situation, Survey, survey_of
 from discovery.enrollment.wish import Wanted
-from discovery.model import Arn, Complete, ResourceName
+from discovery.model import Complete, ResourceName
 from state.records import IntentKind
 
 
@@ -43,10 +43,7 @@ def make_plan(situation: Situation, rules: Rules) -> Plan:
     evidence = _evidence(survey, rules.budget.window)
     planned = sum(1 for draft in drafts if draft.item.removes)
     verdict = judge_removals(planned, evidence, rules.budget)
-    hidden = _hidden(survey) if verdict.code is GuardCode.REGISTRY_SHRANK else {}
-    items = in_order(
-        _refused(each, verdict, hidden) if verdict.refused else each.item for each in drafts
-    )
+    items = in_order(_refused(each, verdict) if verdict.refused else each.item for each in drafts)
     return Plan(items=items, guard=verdict, checksum=checksum_of(items), survey=survey)
 
 
@@ -136,24 +133,10 @@ def _removed_in_window(survey: Survey, window: timedelta) -> int:
     return max(0, recent - half_done)
 
 
-def _hidden(survey: Survey) -> Mapping[Arn, ResourceName]:
-    """The registrations that state remembers and the list does not show, by cache."""
-    situation = survey.situation
-    shown = {database.name for database in situation.listed}
-    registrations = situation.memory.registrations.values()
-    return {each.arn: each.name for each in registrations if each.name not in shown}
-
-
-def _refused(draft: Draft, verdict: GuardVerdict, hidden: Mapping[Arn, ResourceName]) -> Item:
-    """A removal taken back; a rename becomes the update it carries, under its present name.
-
-    From a list that shrank, a cache with a new name looks like a new one. Registered now it has
-    two, so it waits as a rename does, unless it is to have the very name that is hidden.
-    """
+def _refused(draft: Draft, verdict: GuardVerdict) -> Item:
+    """A removal taken back; a rename becomes the update it carries, under its present name."""
     item = draft.item
-    old = hidden.get(item.arn) if item.arn is not None else None
-    is_hidden_rename = item.action is Action.CREATE and old not in (None, item.name)
-    if verdict.code is None or not (item.removes or is_hidden_rename):
+    if not item.removes or verdict.code is None:
         return item
     if draft.instead is not None and not draft.instead.removes:
         return draft.instead

@@ -66,6 +66,9 @@ class Court:
     """Of each resource, how many calls there had been when it was last read."""
     calls: int = 0
     lag: timedelta = timedelta(0)
+    """How long after a write reads may still show what was before."""
+    is_blind: bool = False
+    """True while the agent's role does not let it see all that is its own."""
 
     # -- what it sees ----------------------------------------------------------------------------
 
@@ -212,9 +215,9 @@ class Court:
             for each in self.registry.all().values()
             if owner_of(each.labels, each.spec) == intent.arn
         ]
-        hidden = [name for name in twins if name not in hearing.listed]
-        if twins and not hidden:
-            self.accuse("twice", f"{intent.name} was registered beside {twins}")
+        known = [name for name in twins if name in hearing.listed or name in hearing.remembered]
+        if known and not self.is_blind:
+            self.accuse("twice", f"{intent.name} was registered beside {known}")
 
     # -- a removal -------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ READS = (
     ("elasticache:DescribeServerlessCaches",),
 )
 """What a role may lose."""
-_LAGS = (0, 0, 2, 45)
+LAGS = (0, 0, 2, 45)
 
 
 @dataclass
@@ -101,7 +101,7 @@ class Crowd:
         self.court.people_put(resource.name)
 
     def lag(self) -> timedelta:
-        return timedelta(minutes=self.chance.choice(_LAGS))
+        return timedelta(minutes=self.chance.choice(LAGS))
 
     def finish_what_is_under_way(self) -> None:
         """Caches are there or gone, and every region is on."""

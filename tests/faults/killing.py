@@ -25,7 +25,7 @@ from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
 from state.store import read_memory
 from tests.faults.court import Court
-from tests.faults.crowd import Crowd, create_cache, name_by_tag, remove_cache, retag
+from tests.faults.crowd import LAGS, Crowd, create_cache, name_by_tag, remove_cache, retag
 from tests.faults.doomed import MOMENTS
 from tests.faults.hearing import rows
 from tests.faults.judgement import Peace, Rows
@@ -211,6 +211,7 @@ class Killing:
     def _heal(self) -> None:
         self.tell("== nobody is killed any more")
         self.crowd.finish_what_is_under_way()
+        self.world.clock.advance(timedelta(minutes=max(LAGS)))  # the tagging API has caught up
         problems: list[str] = []
         for _ in range(4):
             code = self._run("sweep", "as it should be", more=("--allow-mass-removal", "99"))

@@ -83,7 +83,7 @@ class Story:
         )  # fmt: skip
         self.breaks: list[Break] = []
         self.weather = Weather(
-            theatre, self.chance, self.tell, self.breaks, self.settings.accounts,
+            theatre, self.court, self.chance, self.tell, self.breaks, self.settings.accounts,
             self.registry if isinstance(self.registry, ClusterRegistry) else None,
             is_slow=self.settings.scope_timeout_s == 1,
         )  # fmt: skip

@@ -12,6 +12,7 @@ from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
 from discovery.sandbox.teleport.faults import Fault as TeleportFault
 from discovery.sandbox.teleport.faults import FaultBoard as TeleportBoard
+from tests.faults.court import Court
 from tests.faults.door import CREATE, DELETE, GET, LIST, PING, UPDATE, Break
 from tests.faults.registries import ClusterRegistry
 from tests.faults.settings import REGIONS
@@ -43,6 +44,7 @@ class Weather:
     """Draws what goes wrong, and takes it back."""
 
     theatre: Theatre
+    court: Court
     chance: random.Random
     tell: Callable[[str], None]
     breaks: list[Break]
@@ -67,6 +69,7 @@ class Weather:
         self.theatre.aws.faults.clear()
         self.theatre.teleport.faults.clear()
         self.breaks.clear()
+        self.court.is_blind, self.court.lag = False, timedelta(0)
         if self.cluster is not None:
             self.cluster.cluster.set_role(role_of("fenced"))
             self.cluster.store.lag = timedelta(0)
@@ -118,9 +121,10 @@ class Weather:
         if kind < 0.12:
             what = chance.choice(("half blind", "reading only", "seeing everything"))
             cluster.set_role(role_of(what))
+            self.court.is_blind |= what == "half blind"
             self.tell(f"Teleport: the bot is {what}")
         elif kind < 0.24:
-            cluster.store.lag = timedelta(seconds=chance.choice((1, 5, 600)))
+            self.court.lag = cluster.store.lag = timedelta(seconds=chance.choice((1, 5, 600)))
             self.tell(f"Teleport: reads lag by {cluster.store.lag}")
         else:
             fault = self._teleport_fault()

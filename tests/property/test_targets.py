@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -52,6 +52,9 @@ class Directly:
 
     async def get(self, _service: str, _region: str) -> Directly:
         return self
+
+    def slot(self, _service: str) -> AbstractAsyncContextManager[object]:
+        return nullcontext()
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
         operation = _OPERATIONS[method]
