@@ -48,7 +48,7 @@ def facts_of(
     """
     recreated = is_recreated(cache, remembered)
     before = None if recreated else remembered
-    registered = None if recreated or _is_of_an_earlier_cache(cache, written) else live
+    registered = None if recreated or _is_of_an_earlier_cache(cache, before, written) else live
     tags, tag_notes = _tags(cache, before, live, registered)
     vpc_id, vpc_by_label, vpc_notes = _vpc(cache, before, registered)
     return Facts(
@@ -71,11 +71,17 @@ def likely_tags(cache: Cache, remembered: RememberedCache | None) -> Mapping[str
     return remembered.tags.values
 
 
-def _is_of_an_earlier_cache(cache: Cache, written: Registration | None) -> bool:
-    """True when the registration was last written before this cache was made."""
-    if written is None or cache.created_at is None or written.arn != cache.arn:
+def _is_of_an_earlier_cache(
+    cache: Cache, before: RememberedCache | None, written: Registration | None
+) -> bool:
+    """True when the registration was last written before this cache was made, or first seen.
+
+    The create time is by the clock of AWS; the first sight is by our own, as the writing is.
+    """
+    if written is None or written.arn != cache.arn:
         return False
-    return written.updated_at < cache.created_at
+    since = (cache.created_at, before.first_seen_at if before is not None else None)
+    return any(each is not None and written.updated_at < each for each in since)
 
 
 def _tags(

@@ -47,6 +47,8 @@ from matchers.selectors import TagExclusion, TagSelector
 from state.records import Memory, Registration
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+INTERVAL = timedelta(minutes=5)
+"""From one sweep to the next."""
 GROUP = "prod"
 ACCOUNTS = (AccountId("111122223333"), AccountId("222233334444"))
 REGIONS = (Region("eu-central-1"), Region("us-east-1"))
@@ -240,16 +242,17 @@ class World:
 
     listed: Mapping[str, Database] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
+    now: datetime = NOW
 
     def situation(
-        self, results: Iterable[Scanned], *, targets: Targets = TARGETS, now: datetime = NOW
+        self, results: Iterable[Scanned], *, targets: Targets = TARGETS, now: datetime | None = None
     ) -> Situation:
         return Situation(
             results=tuple(results),
             targets=targets,
             listed=tuple(self.listed.values()),
             memory=self.memory,
-            now=now,
+            now=now or self.now,
         )
 
     def swept(
@@ -258,9 +261,10 @@ class World:
         by: Rules,
         *,
         targets: Targets = TARGETS,
-        now: datetime = NOW,
+        now: datetime | None = None,
     ) -> tuple[Plan, World]:
-        """One sweep: the plan, and the world after every call of it succeeded."""
+        """One sweep: the plan, and the world an interval after every call of it succeeded."""
+        now = now or self.now
         situation = self.situation(results, targets=targets, now=now)
         plan = make_plan(situation, by)
         items = tuple(
@@ -269,7 +273,7 @@ class World:
         listed = dict(self.listed)
         for item in items:
             _apply(item, listed)
-        return plan, World(listed, remembering(self.memory, plan, items, by, now))
+        return plan, World(listed, remembering(self.memory, plan, items, by, now), now + INTERVAL)
 
     def forgetful(self) -> World:
         """The same world after the state file was lost."""

@@ -118,6 +118,16 @@ def test_labels_written_before_the_cache_was_made_are_of_an_earlier_one(
     assert (facts.last_verdict is None) is not stands_in
 
 
+def test_labels_written_before_the_cache_was_first_seen_never_become_its_own() -> None:
+    """The sweep that saw the new cache held it; the next one took the labels for its own."""
+    written = replace(journaled(LIVE), updated_at=CREATED + MINUTE)
+    seen = replace(BEFORE, tags=None, vpc_known=False, iam=None, first_seen_at=CREATED + 2 * MINUTE)
+    facts = facts_of(UNREAD, seen, LIVE, written)
+    assert facts.tags is UNKNOWN
+    assert facts.cache.vpc_id is UNKNOWN
+    assert facts.last_verdict is None
+
+
 def test_labels_that_only_we_write_do_not_stand_in_as_tags() -> None:
     facts = facts_of(UNREAD, None, LIVE)
     assert facts.tags == {"env": "live"}
