@@ -23,6 +23,7 @@ from discovery.enrollment.rules import Rules
 from discovery.enrollment.survey import Situation
 from discovery.enrollment.unfinished import settle, settled_memory
 from discovery.ground import Ground, SweepRequest
+from discovery.listing import list_all
 from discovery.model import Database, Served
 from discovery.prove import prove
 from discovery.reports.report import Report
@@ -198,10 +199,11 @@ class Sweep:
             self.items = await self.applied(control_plane, store)
 
     async def listed(self, registry: Reader) -> tuple[Database, ...]:
-        """All that the control plane lists. Raises: ControlPlaneError, Stopped."""
+        """All that the control plane shows. Raises: ControlPlaneError, Stopped."""
         if self.silence is not None:
             raise self.silence
-        found = await unless_stopped(self.ground.stop, registry.list_databases())
+        every = list_all(registry, self.memory, self.rules.group)
+        found = await unless_stopped(self.ground.stop, every)
         self.served = await unless_stopped(self.ground.stop, registry.served())
         return found
 

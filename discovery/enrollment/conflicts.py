@@ -18,21 +18,31 @@ def conflict_items(survey: Survey, shown: frozenset[str]) -> Iterator[Item]:
     the item of a cache shows already."""
     registry = survey.registry
     for owned in registry.duplicates:
-        yield _duplicate(owned, registry.ours[owned.cache.arn])
+        yield _duplicate(owned, _surplus(registry.ours[owned.cache.arn]))
     finished = {each.arn for each in survey.found if finishes_rename(each, registry)}
     for arn, owned in registry.half_renamed.items():
         if arn not in finished:
-            yield _duplicate(owned, registry.ours[arn])
+            yield _duplicate(owned, _old_half(registry.ours[arn]))
     for database in registry.mismatched:
         if database.name not in shown:
             yield _mismatched(database)
 
 
-def _duplicate(owned: Owned, counted: Owned) -> Item:
-    text = (
+def _surplus(counted: Owned) -> str:
+    return (
         f"{counted.database.name} is registered for the same cache and counts; "
         "remove this one by hand if nothing needs it"
     )
+
+
+def _old_half(counted: Owned) -> str:
+    return (
+        f"{counted.database.name} is its new name and counts; this one is removed once its cache "
+        "can be judged, or remove it by hand"
+    )
+
+
+def _duplicate(owned: Owned, text: str) -> Item:
     return Item(
         scope=owned.cache.scope,
         arn=owned.cache.arn,

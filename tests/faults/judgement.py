@@ -98,7 +98,9 @@ class Peace:
             if arn not in wanted and not self._may_stay(arn):
                 yield f"left over: {[each.name for each in found]} for {arn}"
             made = [each.name for each in found if each.name not in self.put_there]
-            if len(made) > 1 and self._removes:
+            # A rename that is half done goes on when its cache has a legal name again.
+            waits = arn in wanted and not wanted[arn].is_legal
+            if len(made) > 1 and self._removes and not waits:
                 yield f"registered twice: {made} for {arn}"
         for arn, wish in wanted.items():
             yield from self._missing_or_wrong(wish, ours.get(arn, []), wanted)
