@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TextIO
 
-from tests.bench.measure import Cost
+from tests.bench.measure import MIB, Cost
 
 PATTERN, FIRST, AGAIN, TICK = "pattern", "first sweep", "unchanged, new process", "unchanged, tick"
 
@@ -16,8 +16,6 @@ TO_REACH: Mapping[str, Mapping[str, float]] = {
 }
 """How many times less wall time than the pattern, at 100 accounts × 5 regions, 1,000 caches and
 100 ms; issue "A fleet", section 3."""
-
-MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+MIB = 1 << 20
 _KIB = 1024
 _POLL_S = 0.01
 
@@ -69,9 +70,19 @@ def peak_bytes_of(pid: int | str, otherwise_bytes: int = 0) -> int:
 
     Not `ru_maxrss`: that begins with what the parent held when it started the process.
     """
+    return _memory_bytes(pid, "VmHWM") or otherwise_bytes
+
+
+def resident_bytes_of(pid: int | str) -> int:
+    """The memory that a process holds at this moment."""
+    return _memory_bytes(pid, "VmRSS") or 0
+
+
+def _memory_bytes(pid: int | str, what: str) -> int | None:
+    """None: the process has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
-        return otherwise_bytes
-    told = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
-    return int(told[0]) * _KIB if told else otherwise_bytes
+        return None
+    told = [line.split()[1] for line in status.splitlines() if line.startswith(what)]
+    return int(told[0]) * _KIB if told else None

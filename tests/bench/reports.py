@@ -19,6 +19,7 @@ from discovery.reports.formats import RENDERERS, Format
 from discovery.reports.report import Report
 from discovery.reports.view import View
 from tests.bench.fleet_report import AT, fleet_report
+from tests.bench.measure import MIB, peak_bytes_of, resident_bytes_of
 
 LIMIT_S, LIMIT_MIB = 10, 300
 """What issue "IAM users judged in full", section 2, allows at 20,000 caches."""
@@ -38,7 +39,8 @@ def lines(caches: int) -> Iterator[str]:
     """What is printed, a line at a time."""
     yield f"{caches} caches; at most {LIMIT_S} s and {LIMIT_MIB} MiB each"
     for what, report in (("a fleet", fleet_report(caches)), ("all ill", ill(caches))):
-        yield f"{what}, which itself takes {_resident_mib('VmRSS'):.0f} MiB with the program:"
+        taken_mib = resident_bytes_of("self") / MIB
+        yield f"{what}, which itself takes {taken_mib:.0f} MiB with the program:"
         for form in Format:
             for suffix, verbose in VIEWS if form is Format.TABLE else VIEWS[:1]:
                 yield _measured(form, report, suffix, verbose=verbose)
@@ -67,24 +69,18 @@ def _measured(form: Format, report: Report, suffix: str, *, verbose: bool) -> st
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / form.value
         view = View(title="audit", findings=True, verbose=verbose)
-        before_mib = _resident_mib("VmRSS")
+        before_bytes = resident_bytes_of("self")
         Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
         started_s, cpu_s = time.perf_counter(), time.process_time()
         with file.open("w", encoding="utf-8") as stream:
             RENDERERS[form](report, stream, view)
         took_s, cpu_s = time.perf_counter() - started_s, time.process_time() - cpu_s
-        grown_mib = _resident_mib("VmHWM") - before_mib
-        size_mib = file.stat().st_size / 2**20
+        grown_mib = (peak_bytes_of("self") - before_bytes) / MIB
+        size_mib = file.stat().st_size / MIB
     return (
         f"  {form.value + suffix:10} {took_s:6.2f} s ({cpu_s:.2f} s of CPU) "
         f"{grown_mib:7.1f} MiB more {size_mib:8.2f} MiB written"
     )
-
-
-def _resident_mib(what: str) -> float:
-    status = Path("/proc/self/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith(what))
-    return int(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from discovery.sandbox.worlds import Size, Spread
 from tests.bench.cloud import running, write_configuration
-from tests.bench.figures import FIRST, MIB
-from tests.bench.measure import Failed
+from tests.bench.figures import FIRST
+from tests.bench.measure import MIB, Failed
 from tests.bench.sweep import Bench
 
 LEAST_CALLS_PER_S = 800

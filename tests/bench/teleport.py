@@ -28,9 +28,9 @@ from discovery.config.control_plane import Teleport as Settings
 from discovery.control_plane.teleport.client import WRITES_AT_ONCE, Teleport
 from discovery.sandbox.teleport.roles import fenced_bot
 from discovery.sandbox.teleport.server import SimulatedTeleport
+from tests.bench.measure import MIB, peak_bytes_of, resident_bytes_of
 from tests.contract.control_plane.ground import GROUP, registration
 
-_MIB = 1 << 20
 _LISTINGS = 3
 
 
@@ -65,13 +65,13 @@ async def _measured(settings: Settings, databases: int, created: int) -> Mapping
     async with Teleport(settings, clock=lambda: datetime.now(UTC)) as client:
         names = [f"c{number:05}" for number in range(databases + created)]
         filled_s = await _created(client, names[:databases])
-        before_mib = _resident_mib()
+        before_bytes = resident_bytes_of("self")
         listed_s = []
         for _ in range(_LISTINGS):
             began_s = time.perf_counter()
             found = len(await client.list_databases())
             listed_s.append(time.perf_counter() - began_s)
-        grown_mib = _resident_mib() - before_mib
+        grown_mib = (resident_bytes_of("self") - before_bytes) / MIB
         created_s = await _created(client, names[databases:])
     return {
         "databases": found,
@@ -80,7 +80,7 @@ async def _measured(settings: Settings, databases: int, created: int) -> Mapping
         "created": created,
         "writes_per_s": round(created / created_s),
         "writes_per_s_while_filling": round(databases / filled_s),
-        "peak_mib": round(_resident_mib("VmHWM")),
+        "peak_mib": round(peak_bytes_of("self") / MIB),
     }
 
 
@@ -97,12 +97,6 @@ async def _created(client: Teleport, names: Sequence[str]) -> float:
         for name in names:
             group.create_task(create(name))
     return time.perf_counter() - began_s
-
-
-def _resident_mib(what: str = "VmRSS") -> float:
-    status = Path("/proc/self/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith(what))
-    return int(line.split()[1]) * 1024 / _MIB
 
 
 def measured(databases: int, created: int) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.bench.measure import MIB, resident_bytes_of
 from tests.faults.crowd import create_cache
 from tests.faults.process import Ask
 from tests.faults.settings import Settings
@@ -45,7 +46,7 @@ async def test_a_day_of_sweeps_leaves_nothing_behind(tmp_path: Path) -> None:
     sweeps = SWEEPS - SETTLED - WINDOW
     assert (ended.ours - begun.ours) / sweeps < 0.1
     assert (ended.objects - begun.objects) / sweeps < 0.5
-    assert ended.resident_kib <= begun.resident_kib * 1.05 + 2048
+    assert ended.resident_bytes <= begun.resident_bytes * 1.05 + 2 * MIB
 
 
 class Held(NamedTuple):
@@ -55,19 +56,17 @@ class Held(NamedTuple):
     """As the collector knows them, without dead weak references: SQLite clears its own late."""
     ours: int
     """Those among them whose type is of cachemuster's own packages."""
-    resident_kib: int
+    resident_bytes: int
     handles: int
 
 
 def _measured() -> Held:
     gc.collect()
-    status = Path("/proc/self/status").read_text()
-    resident = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     handles = len(list(Path("/proc/self/fd").iterdir()))
     known = gc.get_objects()
     dead = sum(1 for each in known if type(each) is weakref.ref and each() is None)
     ours = sum(1 for each in known if type(each).__module__.startswith(PACKAGES))
-    return Held(len(known) - dead, ours, int(resident.split()[1]), handles)
+    return Held(len(known) - dead, ours, resident_bytes_of("self"), handles)
 
 
 def _least(measured: list[Held]) -> Held:
