@@ -21,6 +21,7 @@ from contextlib import (
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from typing import Any, NoReturn, Protocol
 from urllib.parse import urlsplit, urlunsplit
@@ -160,6 +161,7 @@ def _config(pool: int, read_timeout_s: int) -> AioConfig:
     )
 
 
+@cache
 def _user_agent() -> str:
     """Given as a whole: the SDK puts its own together anew twice a call, a fifth of the call."""
     programs = ("cachemuster", "aiobotocore", "botocore")

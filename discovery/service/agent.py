@@ -18,11 +18,12 @@ from discovery.reports.sentence import clock_time, counted, sentence
 from discovery.service.attempts import Attempts
 from discovery.service.foundation import Edges, Foundation
 from discovery.service.health import Vitals
+from discovery.service.kind import Kind
 from discovery.service.listener import listen
 from discovery.service.metrics import Metrics
 from discovery.service.pulse import pulse_limit
 from discovery.service.rescans import Rescans
-from discovery.service.rounds import Kind, Rounds
+from discovery.service.rounds import Rounds
 from discovery.service.schedule import Schedule
 from discovery.service.systemd import Notifier
 
@@ -32,7 +33,6 @@ LAST_WORK: Final = timedelta(seconds=9)
 """How long what is under way may take once the service is told to stop. Writes have 8 s of it."""
 LOOK_EVERY: Final = timedelta(minutes=1)
 """How often the control plane is asked who it is, between sweeps."""
-SWEEP: Final = "sweep"
 LOOK: Final = "look"
 
 
@@ -72,7 +72,9 @@ class Agent:
         self._serve(self.foundation.edges)
         self.schedule.start()
         service = self.foundation.edges.config.service
-        self.schedule.every(SWEEP, self.sweep, interval=service.interval, jitter=service.jitter)
+        self.schedule.every(
+            Kind.SWEEP, self.sweep, interval=service.interval, jitter=service.jitter
+        )
         self.schedule.every(LOOK, self.look, interval=LOOK_EVERY, jitter=timedelta(0))
         self.notifier.ready()
         try:
@@ -87,7 +89,7 @@ class Agent:
         self.vitals.pulse.beat()
         if done is not None:
             await self.rescans.swept(done.targets, done.report.scopes)
-        due_at = self.schedule.due_at(SWEEP)
+        due_at = self.schedule.due_at(Kind.SWEEP)
         self.metrics.next_due(due_at)
         if done is not None and due_at is not None:
             again = clock_time(due_at, done.report.finished_at)
@@ -126,15 +128,15 @@ class Agent:
                     next="the configuration in force stays; correct the file and reload again",
                 )
             else:
-                self._adopt(before, self.foundation.edges)
+                self._take_effect(before, self.foundation.edges)
             self.notifier.ready()
 
-    def _adopt(self, before: Edges, edges: Edges) -> None:
+    def _take_effect(self, before: Edges, edges: Edges) -> None:
         """What hangs on the configuration, beyond what rounds take from it, is as it says."""
         old, new = before.config.service, edges.config.service
         if (old.interval, old.jitter) != (new.interval, new.jitter):
-            self.schedule.change(SWEEP, interval=new.interval, jitter=new.jitter)
-            self.metrics.next_due(self.schedule.due_at(SWEEP))
+            self.schedule.change(Kind.SWEEP, interval=new.interval, jitter=new.jitter)
+            self.metrics.next_due(self.schedule.due_at(Kind.SWEEP))
         self._serve(edges)
         fixed = [
             name

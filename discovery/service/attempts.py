@@ -14,8 +14,9 @@ from discovery.enrollment.identity import WrongState
 from discovery.model import Skipped
 from discovery.reports.report import Report
 from discovery.service.health import Vitals
+from discovery.service.kind import Kind
 from discovery.service.metrics import Metrics
-from discovery.service.rounds import Kind, Round, Rounds
+from discovery.service.rounds import Round, Rounds
 from discovery.service.sweep_log import SweepLog
 from state.errors import StateError
 
@@ -57,7 +58,7 @@ class Attempts:
         return None
 
     def _broke(self, kind: Kind, error: Exception, *, is_defect: bool = False) -> None:
-        self.metrics.broke(kind.value)
+        self.metrics.broke(kind)
         log.error(
             "sweep.broke",
             kind=kind.value,
@@ -69,7 +70,7 @@ class Attempts:
 
     def _ended(self, done: Round) -> None:
         self.vitals.state_trouble = None
-        self.metrics.swept(done.report, kind=done.kind.value)
+        self.metrics.swept(done.report, kind=done.kind)
         self._log.finished(done.report, kind=done.kind.value)
         _warn_of_time(done.report)
         if done.kind is Kind.SWEEP and done.report.error is None and not done.report.interrupted:

@@ -12,7 +12,7 @@ from typing import TypeVar
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from discovery.service.metric_table import Kind
+from discovery.service.metric_table import Row
 
 Labels = TypeVar("Labels", bound=tuple[str, ...])
 
@@ -20,8 +20,8 @@ Labels = TypeVar("Labels", bound=tuple[str, ...])
 class Facts(Collector):
     """One gauge; its samples are replaced as a whole or stated one by one."""
 
-    def __init__(self, kind: Kind) -> None:
-        self._kind = kind
+    def __init__(self, row: Row) -> None:
+        self._kind = row
         self._values: Mapping[tuple[str, ...], float] = {}
 
     def state(self, values: Mapping[Labels, float]) -> None:

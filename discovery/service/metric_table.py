@@ -21,7 +21,7 @@ class Type(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class Row:
     """One metric: its name, its type, its labels, and what a person reads in its number."""
 
     name: str
@@ -30,12 +30,12 @@ class Kind:
     meaning: str
 
 
-def _counter(name: str, meaning: str, *labels: str) -> Kind:
-    return Kind(f"cachemuster_{name}", Type.COUNTER, labels, meaning)
+def _counter(name: str, meaning: str, *labels: str) -> Row:
+    return Row(f"cachemuster_{name}", Type.COUNTER, labels, meaning)
 
 
-def _gauge(name: str, meaning: str, *labels: str) -> Kind:
-    return Kind(f"cachemuster_{name}", Type.GAUGE, labels, meaning)
+def _gauge(name: str, meaning: str, *labels: str) -> Row:
+    return Row(f"cachemuster_{name}", Type.GAUGE, labels, meaning)
 
 
 BUILD_INFO: Final = _gauge("build_info", "always 1; the version in its label", "version")
@@ -47,7 +47,7 @@ SWEEPS: Final = _counter(
     "kind",
     "outcome",
 )
-DURATION: Final = Kind(
+DURATION: Final = Row(
     "cachemuster_sweep_duration_seconds",
     Type.HISTOGRAM,
     ("kind",),
@@ -209,6 +209,6 @@ def markdown() -> str:
 def _rows() -> Iterator[str]:
     yield "| metric | type | labels | means |"
     yield "| --- | --- | --- | --- |"
-    for kind in TABLE:
-        labels = " ".join(f"`{label}`" for label in kind.labels)
-        yield f"| `{kind.name}` | {kind.type.value} | {labels} | {kind.meaning} |"
+    for row in TABLE:
+        labels = " ".join(f"`{label}`" for label in row.labels)
+        yield f"| `{row.name}` | {row.type.value} | {labels} | {row.meaning} |"

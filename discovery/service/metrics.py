@@ -18,11 +18,8 @@ from discovery.reports.exit import Exit, exit_code, is_expected
 from discovery.reports.report import Report
 from discovery.service import metric_table as table
 from discovery.service.instruments import Instruments
+from discovery.service.kind import Kind
 from discovery.service.scope_series import ScopeSeries
-
-SWEEP: Final = "sweep"
-RESCAN: Final = "rescan"
-KINDS: Final = (SWEEP, RESCAN)
 
 BROKE: Final = "broke"
 _ENDINGS: Final = (Exit.DONE, Exit.INCOMPLETE, Exit.REFUSED, Exit.FAILED, Exit.INTERRUPTED)
@@ -47,14 +44,14 @@ class Metrics:
         self._all.gauge(table.WAITING).put(0)
         self._start_at_zero()
 
-    def swept(self, report: Report, *, kind: str) -> None:
+    def swept(self, report: Report, *, kind: Kind) -> None:
         """A sweep or re-scan (`kind`) ended with this report."""
         ending = exit_code(report)
         self._ended(kind, ending.name.lower(), report.finished_at)
         duration = report.finished_at - report.started_at
         self._all.histogram(table.DURATION).labels(kind).observe(duration.total_seconds())
         self._count(report, kind)
-        self._scopes.read(report, whole=kind == SWEEP)
+        self._scopes.read(report, whole=kind == Kind.SWEEP)
         self.paused(report.paused_until)
         if report.interrupted:
             return
@@ -63,10 +60,10 @@ class Metrics:
             return
         self._all.gauge(table.LAST_SUCCESS).put(report.finished_at.timestamp(), kind)
         self._all.gauge(table.CONSECUTIVE_FAILURES).put(0, kind)
-        if kind == SWEEP:
+        if kind == Kind.SWEEP:
             self._state(report)
 
-    def broke(self, kind: str) -> None:
+    def broke(self, kind: Kind) -> None:
         """A sweep or re-scan ended without a report."""
         self._ended(kind, BROKE, self._clock())
         self._failed(kind)
@@ -101,7 +98,7 @@ class Metrics:
 
     def _start_at_zero(self) -> None:
         """Counters whose labels are few exist from the start, so that their first step shows."""
-        for kind in KINDS:
+        for kind in Kind:
             self._all.gauge(table.CONSECUTIVE_FAILURES).put(0, kind)
             self._all.counter(table.AWS_CALLS).labels(kind)
             for outcome in (*(ending.name.lower() for ending in _ENDINGS), BROKE):
@@ -113,15 +110,15 @@ class Metrics:
                 for reason in reasons:
                     self._all.counter(table.CHANGES).labels(action.value, reason.value)
 
-    def _ended(self, kind: str, outcome: str, at: datetime) -> None:
+    def _ended(self, kind: Kind, outcome: str, at: datetime) -> None:
         self._all.counter(table.SWEEPS).labels(kind, outcome).inc()
         self._all.gauge(table.LAST_ATTEMPT).put(at.timestamp(), kind)
 
-    def _failed(self, kind: str) -> None:
+    def _failed(self, kind: Kind) -> None:
         failures = self._all.gauge(table.CONSECUTIVE_FAILURES)
         failures.put((failures.get(kind) or 0) + 1, kind)
 
-    def _count(self, report: Report, kind: str) -> None:
+    def _count(self, report: Report, kind: Kind) -> None:
         for scope in report.scopes:
             self._all.counter(table.SCANS).labels(*_scope_labels(scope)).inc()
         self._all.counter(table.AWS_CALLS).labels(kind).inc(sum(s.calls for s in report.scopes))
@@ -163,8 +160,8 @@ class Metrics:
         codes = Counter((finding.code.value, finding.severity.value) for finding in findings)
         self._all.gauge(table.FINDINGS).state(codes)
 
-    def _moment(self, kind: table.Kind, at: datetime | None) -> None:
-        self._all.gauge(kind).put(at.timestamp() if at is not None else None)
+    def _moment(self, row: table.Row, at: datetime | None) -> None:
+        self._all.gauge(row).put(at.timestamp() if at is not None else None)
 
 
 def _scope_labels(scope: Scanned) -> tuple[str, str]:

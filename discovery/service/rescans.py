@@ -20,12 +20,12 @@ from discovery.aws.faults import AwsFault
 from discovery.aws.queue import Message
 from discovery.codes import ScopeReason
 from discovery.enrollment.targets import Standing, Targets
-from discovery.model import Clock, Complete, Scanned, Scope, Skipped
+from discovery.model import Arn, Clock, Complete, Scanned, Scope, Skipped
 from discovery.service.attempts import Attempts
 from discovery.service.backlog import Backlog, Entry
 from discovery.service.followups import FollowUps
+from discovery.service.kind import Kind
 from discovery.service.metrics import Metrics
-from discovery.service.rounds import Kind
 from discovery.service.schedule import Schedule
 
 log = structlog.get_logger()
@@ -125,8 +125,8 @@ class Rescans:
             work = partial(self._follow, each.scope, each.named)
             self.schedule.once(f"follow {each.scope}", work, after=each.after)
 
-    async def _follow(self, scope: Scope, named: frozenset[str]) -> None:
-        self._backlog.wait(scope, named, self.clock())  # type: ignore[arg-type]
+    async def _follow(self, scope: Scope, named: frozenset[Arn]) -> None:
+        self._backlog.wait(scope, named, self.clock())
         await self._due(scope)
 
     def _wait(self, scope: Scope, span: timedelta) -> None:

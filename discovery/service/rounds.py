@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from enum import StrEnum
 from typing import Final
 
 from discovery.enrollment.shard import Shard
@@ -20,6 +19,7 @@ from discovery.ground import Ground, SweepRequest
 from discovery.model import Arn, Scope
 from discovery.reports.report import Report
 from discovery.service.foundation import Edges, Foundation
+from discovery.service.kind import Kind
 from discovery.service.ledger import Ledger
 from discovery.stopping import Stopped, unless_stopped
 from discovery.sweep import Sweep, begin
@@ -29,15 +29,6 @@ from state.store import Store, read_memory
 
 TURN_WAIT: Final = timedelta(minutes=1)
 """How long another process may sweep before a round is given up; the next one comes soon."""
-
-
-class Kind(StrEnum):
-    """What a round is about."""
-
-    SWEEP = "sweep"
-    """Every scope of this process."""
-    RESCAN = "rescan"
-    """The scopes that events named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +119,12 @@ class Rounds:
     @asynccontextmanager
     async def _taken(self, edges: Edges) -> AsyncIterator[None]:
         """The turn is ours. Raises: Stopped, Locked, Unwritable."""
-        await unless_stopped(edges.ground.stop, self._turn.acquire())
-        try:
-            holder = this_process("run", edges.ground.clock())
-            lock = writer_lock(edges.state, wait=TURN_WAIT, holder=holder)
-            await unless_stopped(edges.ground.stop, lock.__aenter__())
-            try:
-                yield
-            finally:
-                await lock.__aexit__(None, None, None)
-        finally:
-            self._turn.release()
+        stop, holder = edges.ground.stop, this_process("run", edges.ground.clock())
+        lock = writer_lock(edges.state, wait=TURN_WAIT, holder=holder)
+        async with AsyncExitStack() as taken:
+            await unless_stopped(stop, taken.enter_async_context(self._turn))
+            await unless_stopped(stop, taken.enter_async_context(lock))
+            yield
 
     def _progress(self, done: int, failed: int, known: int) -> None:
         self.on_move()

@@ -20,9 +20,10 @@ from discovery.enrollment.targets import RegionList, Targets
 from discovery.model import Arn, Complete, Failed, Scanned, Scope, Skipped
 from discovery.reports.report import Report
 from discovery.service.attempts import Attempts
+from discovery.service.kind import Kind
 from discovery.service.metrics import Metrics
 from discovery.service.rescans import AGAIN, MOST_DELIVERIES, Rescans
-from discovery.service.rounds import Kind, Round, Rounds
+from discovery.service.rounds import Round, Rounds
 from discovery.service.schedule import Schedule
 from tests.unit.enrollment.make import ABROAD, ACCOUNT, EAST, WEST, arn_of, cache
 from tests.unit.enrollment.past import NOW
