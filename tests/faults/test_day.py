@@ -65,7 +65,7 @@ def _measured() -> Held:
     handles = len(list(Path("/proc/self/fd").iterdir()))
     known = gc.get_objects()
     dead = sum(1 for each in known if type(each) is weakref.ref and each() is None)
-    ours = sum(1 for each in known if type(each).__module__.startswith(PACKAGES))
+    ours = sum(1 for each in known if str(type(each).__module__).startswith(PACKAGES))
     return Held(len(known) - dead, ours, resident_bytes_of("self"), handles)
 
 
