@@ -1,4 +1,4 @@
-"""The edges of a sweep, built from a configuration: the cloud, the control plane, the state."""
+"""Sweeps and audits of a configuration: cloud, control plane and state are opened and closed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ import structlog
 from discovery.aws.cloud import Cloud, open_cloud
 from discovery.aws.queue import Queue, open_queue
 from discovery.cli.clock import utc_now
+from discovery.cli.control_planes import announced, reading, writing
 from discovery.cli.interruption import Interruption
 from discovery.cli.progress import OnProgress
-from discovery.cli.streams import say
-from discovery.config.control_plane import Embedded as EmbeddedSettings
 from discovery.config.load import load_config, locate
 from discovery.config.model import Config
 from discovery.config.partitions import partition_problems
@@ -24,11 +23,6 @@ from discovery.config.problems import ConfigError, Problem
 from discovery.config.rules import rules_of
 from discovery.config.secrets import Secret, resolve_external_id
 from discovery.config.service import queue_for
-from discovery.control_plane.base import ControlPlane, Reader
-from discovery.control_plane.embedded import Embedded, EmbeddedReader
-from discovery.control_plane.teleport.client import Teleport
-from discovery.control_plane.teleport.preflight import preflight
-from discovery.control_plane.teleport.reader import TeleportReader
 from discovery.enrollment.ownership import CacheArn, owner_of
 from discovery.enrollment.shard import Shard
 from discovery.enrollment.targets import Part
@@ -58,7 +52,7 @@ async def audited(
         grounded(config, path, interruption, on_progress) as ground,
         reading(config) as registry,
     ):
-        await _announced(registry, config)
+        await announced(registry, config)
         memory = read_memory(config.state.path)
         interruption.in_sweep = True
         return await audit(ground, request, registry=registry, memory=memory)
@@ -84,7 +78,7 @@ async def swept(
     ):
         with Store.open(state) as store:
             async with writing(config) as control_plane:
-                await _announced(control_plane, config)
+                await announced(control_plane, config)
                 interruption.in_sweep = True
                 return await sweep(ground, request, control_plane=control_plane, store=store)
 
@@ -102,7 +96,7 @@ async def serving(
         grounded(config, path, interruption, None) as ground,
         writing(config) as control_plane,
     ):
-        await _announced(control_plane, config)
+        await announced(control_plane, config)
         yield Edges(ground, control_plane, _queue(ground.cloud, config, path, shard))
 
 
@@ -126,37 +120,6 @@ async def registered(path: Path, part: Part) -> tuple[Database, ...]:
     return tuple(
         one for owner, one in ours if isinstance(owner, CacheArn) and part.covers(owner.scope)
     )
-
-
-@asynccontextmanager
-async def reading(config: Config) -> AsyncIterator[Reader]:
-    """The control plane, with nothing that could write to it."""
-    settings = config.control_plane
-    if isinstance(settings, EmbeddedSettings):
-        yield EmbeddedReader(settings.path)
-        return
-    async with TeleportReader(settings, clock=utc_now) as reader:
-        yield reader
-
-
-@asynccontextmanager
-async def writing(config: Config) -> AsyncIterator[ControlPlane]:
-    """The control plane, both halves."""
-    settings = config.control_plane
-    if isinstance(settings, EmbeddedSettings):
-        async with Embedded(settings.path) as embedded:
-            yield embedded
-        return
-    async with Teleport(settings, clock=utc_now) as teleport:
-        yield teleport
-
-
-async def _announced(control_plane: Reader, config: Config) -> None:
-    """What is worth knowing of a cluster stands on stderr. Nothing of it stops a sweep."""
-    if isinstance(control_plane, TeleportReader):
-        found = await preflight(control_plane, config.group)
-        for line in found.lines(config.group, utc_now()):
-            say(line)
 
 
 @asynccontextmanager

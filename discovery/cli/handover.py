@@ -20,7 +20,8 @@ from discovery.adopt import (
     prospect_of_release,
 )
 from discovery.cli.clock import utc_now
-from discovery.cli.edges import grounded, reading, writing
+from discovery.cli.control_planes import reading, writing
+from discovery.cli.edges import grounded
 from discovery.cli.interruption import Interruption, attended
 from discovery.cli.options import with_lock_timeout
 from discovery.cli.output import Destination
