@@ -57,7 +57,7 @@ async def apply(
     group: str,
     sweep_id: str,
     clock: Clock,
-    concurrency: int = 16,
+    concurrency: int = 32,
     sleep: Sleep = asyncio.sleep,
     on_write: Callable[[], None] = lambda: None,
 ) -> tuple[Item, ...]:
