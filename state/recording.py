@@ -76,15 +76,15 @@ def _record_sightings(database: Database, outcome: SweepOutcome) -> None:
     }
     touched.update(outcome.scopes_forgotten)
     stored = _stored_caches(database, touched)
-    caches = {
-        arn: queries.decoded([row], lambda row: queries.cache_of(row, before))[0]
-        for arn, row in stored.items()
-    } | {cache.arn: cache for cache in outcome.caches_seen}
+    seen = {cache.arn: cache for cache in outcome.caches_seen}
+    unseen = [row for arn, row in stored.items() if arn not in seen]
+    kept = queries.decoded(unseen, lambda row: queries.cache_of(row, before))
+    caches = {cache.arn: cache for cache in kept} | seen
     for arn in outcome.caches_gone:
         caches.pop(arn, None)
     after = _scopes_after(before, outcome, caches.values())
     _write_scopes(database, before, after)
-    found = [_cache_row(cache, after) for cache in caches.values()]
+    found = (_cache_row(cache, after) for cache in caches.values())
     put(database, "caches", rows.changed(found, stored, "arn"))
     delete(database, "caches", "arn", outcome.caches_gone)
 

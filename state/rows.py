@@ -26,6 +26,7 @@ from discovery.codes import (
 )
 from discovery.enrollment.fingerprint import redacted
 from discovery.model import AccountId, Arn, Database, Region, ResourceName, Scope, Tags
+from discovery.texts import mapping_once, once
 from state.records import (
     HistoryEntry,
     Intent,
@@ -71,7 +72,8 @@ def scope_columns(scope: Scope) -> Row:
 
 
 def scope_of(row: Row) -> Scope:
-    return Scope(AccountId(row["account_id"]), Region(row["region"]) if row["region"] else None)
+    region = Region(once(row["region"])) if row["region"] else None
+    return Scope(AccountId(once(row["account_id"])), region)
 
 
 def database_text(database: Database) -> str:
@@ -88,7 +90,7 @@ def database_text(database: Database) -> str:
 
 
 def database_of(text: str) -> Database:
-    return Database(**json.loads(text))
+    return Database(**json.loads(text, object_pairs_hook=mapping_once))
 
 
 def scope_row(memory: ScopeMemory, tick: datetime | None, tags_read_at: datetime | None) -> Row:
@@ -175,18 +177,18 @@ def remembered_cache(
     if seen is None:
         raise ValueError("a cache that was never seen")
     return RememberedCache(
-        arn=Arn(row["arn"]),
+        arn=Arn(once(row["arn"])),
         scope=scope_of(row),
-        name=row["name"],
+        name=once(row["name"]),
         created_at=_moment(row["created_at"]),
         first_seen_at=moment(row["first_seen_at"]),
         last_seen_at=seen,
-        status=row["status"],
-        engine=row["engine"],
-        engine_version=row["engine_version"],
-        uri=row["uri"],
+        status=once(row["status"]),
+        engine=once(row["engine"]),
+        engine_version=once(row["engine_version"]),
+        uri=once(row["uri"]),
         tags=_tags(row["tags"], _or_from(row["tags_read_at"], scope_tags_at)),
-        vpc_id=row["vpc_id"],
+        vpc_id=once(row["vpc_id"]) if row["vpc_id"] is not None else None,
         vpc_known=bool(row["vpc_known"]),
         iam=_last_verdict(row),
     )
@@ -196,7 +198,9 @@ def _last_verdict(row: Row) -> LastVerdict | None:
     if row["iam_verdict"] is None:
         return None
     codes = tuple(FindingCode(code) for code in row["iam_codes"].split())
-    return LastVerdict(IamVerdict(row["iam_verdict"]), tuple(json.loads(row["iam_users"])), codes)
+    return LastVerdict(
+        IamVerdict(row["iam_verdict"]), tuple(map(once, json.loads(row["iam_users"]))), codes
+    )
 
 
 def _tags(text: str | None, read_at: datetime | None) -> Tags | None:
@@ -204,7 +208,7 @@ def _tags(text: str | None, read_at: datetime | None) -> Tags | None:
         return None
     if read_at is None:
         raise ValueError("tags without the time they were read")
-    return Tags(json.loads(text), read_at, confirmed=False)
+    return Tags(json.loads(text, object_pairs_hook=mapping_once), read_at, confirmed=False)
 
 
 def registration_row(registration: Registration) -> Row:
@@ -219,8 +223,8 @@ def registration_row(registration: Registration) -> Row:
 
 def registration_of(row: Row) -> Registration:
     return Registration(
-        name=ResourceName(row["name"]),
-        arn=Arn(row["arn"]),
+        name=ResourceName(once(row["name"])),
+        arn=Arn(once(row["arn"])),
         database=database_of(row["database"]),
         registered_at=moment(row["registered_at"]),
         updated_at=moment(row["updated_at"]),

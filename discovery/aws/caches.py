@@ -11,6 +11,7 @@ from discovery.aws.session import Session
 from discovery.codes import ScopeReason
 from discovery.enrollment.ownership import CacheArn, parse_cache_arn
 from discovery.model import Arn, Cache, Endpoint
+from discovery.texts import once
 
 LIST = "elasticache:DescribeServerlessCaches"
 _PAGE = 100
@@ -85,19 +86,19 @@ def _cache(entry: Mapping[str, Any], session: Session) -> Cache:
         endpoint=_endpoint(entry.get("Endpoint")),
         created_at=_time(entry.get("CreateTime")),
         user_group_id=_text(entry, "UserGroupId").lower() or None,
-        subnet_ids=tuple(subnet for subnet in entry.get("SubnetIds") or () if subnet),
+        subnet_ids=tuple(once(subnet) for subnet in entry.get("SubnetIds") or () if subnet),
     )
 
 
 def _text(entry: Mapping[str, Any], name: str) -> str:
     value = entry.get(name)
-    return value if isinstance(value, str) else ""
+    return once(value) if isinstance(value, str) else ""
 
 
 def _endpoint(value: Any) -> Endpoint | None:
     if not isinstance(value, Mapping) or not value.get("Address") or not value.get("Port"):
         return None
-    return Endpoint(value["Address"], value["Port"])
+    return Endpoint(once(value["Address"]), value["Port"])
 
 
 def _time(value: Any) -> datetime | None:

@@ -19,6 +19,7 @@ from discovery.aws.knowledge import Untagged
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
 from discovery.model import Arn, Cache, Tags
+from discovery.texts import once
 from state.records import RememberedCache
 
 BULK = "tag:GetResources"
@@ -161,5 +162,5 @@ def _values(entries: Iterable[Any]) -> dict[str, str] | None:
         value = entry.get("Value", "") if isinstance(entry, Mapping) else None
         if not isinstance(key, str) or not key or not isinstance(value, str):
             return None
-        values[key] = value
+        values[once(key)] = once(value)
     return values

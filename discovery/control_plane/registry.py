@@ -17,6 +17,7 @@ from sqlite_utils.migrations import Migrations
 
 from discovery.control_plane.base import AlreadyExists, Malformed, NotFound
 from discovery.model import Database, ResourceName
+from discovery.texts import mapping_once, once
 from state.sqlite import FileKind
 
 migrations = Migrations("cachemuster.registry")
@@ -103,9 +104,9 @@ def _encoded(database: Database) -> str:
 
 def _decoded(row: Mapping[str, Any]) -> Database:
     try:
-        resource = json.loads(row["resource"])
+        resource = json.loads(row["resource"], object_pairs_hook=mapping_once)
         return Database(
-            name=ResourceName(row["name"]),
+            name=ResourceName(once(row["name"])),
             labels=_mapping(resource["labels"]),
             description=str(resource["description"]),
             spec=_mapping(resource["spec"]),

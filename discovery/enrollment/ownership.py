@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from discovery.model import AccountId, Arn, Database, Region, Scope
+from discovery.texts import once
 
 MANAGED_BY_LABEL = "managed-by"
 MANAGED_BY = "cachemuster"
@@ -53,11 +54,11 @@ def parse_cache_arn(text: str) -> CacheArn | None:
     if match is None:
         return None
     return CacheArn(
-        Arn(text),
-        match["partition"],
-        AccountId(match["account"]),
-        Region(match["region"]),
-        match["name"],
+        Arn(once(text)),
+        once(match["partition"]),
+        AccountId(once(match["account"])),
+        Region(once(match["region"])),
+        once(match["name"]),
     )
 
 

@@ -1,0 +1,25 @@
+"""Texts that come again and again are kept once: label keys, regions, owners, ARNs.
+
+Of what a sweep of twenty thousand caches holds, nearly half were copies of texts that it held
+already. Python's own interning would keep some of them for ever (3.12), so what came longest ago
+is let go of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, Final
+
+_MOST: Final = 1 << 17
+
+
+@lru_cache(maxsize=_MOST)
+def once(text: str) -> str:
+    """The same text, as the object that stood for it before."""
+    return text
+
+
+def mapping_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """A mapping whose texts are kept once; made for `json.loads(…, object_pairs_hook=…)`."""
+    return {once(key): once(value) if type(value) is str else value for key, value in pairs}
