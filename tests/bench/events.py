@@ -33,7 +33,19 @@ from discovery.sandbox.aws.lifecycle import Pace
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World
 
-REGIONS = ("eu-central-1", "eu-west-1", "us-east-1", "us-east-2")
+REGIONS = (
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+    "ca-central-1",
+    "ap-south-1",
+)
+"""Enough for 200 caches, of which a region holds 40."""
 ACCOUNT = "111122223333"
 CREATING = timedelta(seconds=1)
 _BETWEEN_S = 0.25
