@@ -80,8 +80,9 @@ def played(what: Sequence[Part], *, jobs: int) -> Played:
     # A process a part: what one leaves behind is not the next one's.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=spawn, max_tasks_per_child=1) as pool:
-        for done in as_completed([pool.submit(play, part) for part in what]):
+        for number, done in enumerate(as_completed([pool.submit(play, part) for part in what]), 1):
             total.add(done.result())
+            sys.stderr.write(f"{number} of {len(what)} parts played\n")
     return total
 
 
