@@ -126,7 +126,7 @@ class Peace:
     ) -> Iterator[str]:
         named = [each for each in found if each.name == wish.name]
         if named:
-            yield from self._differing(wish, named[0])
+            yield from self._differing(wish, named[0], found)
         elif not self._is_blocked(wish, found, wanted):
             names = [each.name for each in found]
             yield f"not registered: {wish.name} for {wish.arn}, but {names or 'nothing'}"
@@ -147,7 +147,17 @@ class Peace:
         rivals = [each for each in wanted.values() if each.name.casefold() == wish.name.casefold()]
         return wish.name.casefold() in taken or len(rivals) > 1
 
-    def _differing(self, wish: Expected, found: Resource) -> Iterator[str]:
+    def _differing(self, wish: Expected, named: Resource, found: list[Resource]) -> Iterator[str]:
+        """What is wrong with the one that has the wanted name. A copy that people have made may
+        count in its place, if the list has ever shown the copy alone; then that one is right."""
+        copies = [each for each in found if each.name in self.put_there and each is not named]
+        if not any(self._is_right(wish, each) for each in copies):
+            yield from self._wrong(wish, named)
+
+    def _is_right(self, wish: Expected, found: Resource) -> bool:
+        return not any(self._wrong(wish, found))
+
+    def _wrong(self, wish: Expected, found: Resource) -> Iterator[str]:
         origin = found.labels.get("teleport.dev/origin")
         if self.settings.policy == "create-only" or (
             self.settings.policy == "upsert-only" and origin != self.settings.origin
