@@ -39,7 +39,7 @@ def set_up_logs(chosen: LogFormat | None, verbosity: int, *, shows_events: bool 
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             harmless,
-            _renderer(form),
+            *_renderers(form),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=_StderrFactory(),
@@ -74,10 +74,19 @@ def _level(form: LogFormat, verbosity: int, *, shows_events: bool) -> int:
     return max(logging.DEBUG, usual - 10 * verbosity)
 
 
-def _renderer(form: LogFormat) -> structlog.typing.Processor:
+def _renderers(form: LogFormat) -> tuple[structlog.typing.Processor, ...]:
     if form is LogFormat.JSON:
-        return structlog.processors.JSONRenderer(ensure_ascii=True)
-    return structlog.dev.ConsoleRenderer(colors=_colours(), pad_event_to=28)
+        return (structlog.processors.JSONRenderer(ensure_ascii=True),)
+    return briefly, structlog.dev.ConsoleRenderer(colors=_colours(), pad_event_to=28)
+
+
+def briefly(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Of an event that says everything in one sentence, a person at a terminal reads that."""
+    told = event.get("sentence")
+    if told is None:
+        return event
+    kept = ("timestamp", "level", "kind", "error")
+    return {**{key: event[key] for key in kept if event.get(key)}, "event": told}
 
 
 def _colours() -> bool:

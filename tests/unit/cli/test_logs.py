@@ -128,3 +128,16 @@ class TestLibraries:
         bad = logging.LogRecord("grpclib", logging.WARNING, "", 0, "%d", ("no number",), None)
         Retelling().handle(bad)
         assert "Logging error" in capsys.readouterr().err
+
+
+def test_a_person_reads_the_sentence_of_a_sweep_a_collector_its_fields(capsys: Captured) -> None:
+    told = {"sentence": "2 registered", "create": 2, "scopes": {"complete": 3}, "error": None}
+    set_up_logs(LogFormat.CONSOLE, 1)
+    structlog.get_logger().info("sweep.finished", kind="rescan", **told)
+    line = capsys.readouterr().err
+    assert "2 registered" in line
+    assert "kind=rescan" in line
+    assert "scopes" not in line
+    set_up_logs(LogFormat.JSON, 0)
+    structlog.get_logger().info("sweep.finished", kind="rescan", **told)
+    assert json.loads(capsys.readouterr().err)["scopes"] == {"complete": 3}
