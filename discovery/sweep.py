@@ -21,17 +21,17 @@ from discovery.enrollment.plan import Plan, make_plan
 from discovery.enrollment.rejudge import rejudging, rename_check
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.survey import Situation
-from discovery.enrollment.unfinished import settle, settled_memory
 from discovery.ground import Ground, SweepRequest
 from discovery.listing import list_all
 from discovery.model import Database, Served
 from discovery.prove import prove
 from discovery.reports.report import Report
 from discovery.scan import Scan, scan
+from discovery.settling import as_if_settled, settled
 from discovery.stopping import Stopped, unless_stopped, wound_down
 from matchers.matcher import IamUsers
 from state.errors import StateError
-from state.records import Memory, Outcome, StateIdentity
+from state.records import Memory, StateIdentity
 from state.store import Store
 
 
@@ -156,7 +156,8 @@ class Sweep:
         try:
             if not self.interrupted:
                 listed = await self.listed(registry)
-                self.memory = self.as_if_settled(listed)
+                now, group = self.ground.clock(), self.rules.group
+                self.memory = as_if_settled(self.memory, listed, group, now)
                 self.plan = self.planned(listed)
                 if self.goes_ahead(self.plan):
                     self.items = await unless_stopped(self.ground.stop, self.proved(self.plan))
@@ -192,7 +193,8 @@ class Sweep:
         """List, plan, prove, apply. Raises: Stopped, ControlPlaneError, StateError."""
         listed = await self.listed(control_plane)
         await asyncio.to_thread(store.bind, identity)
-        self.memory = await self.settled(store, listed)
+        now, group = self.ground.clock(), self.rules.group
+        self.memory = self._recalled(await settled(store, self.memory, listed, group, now))
         self.plan = self.planned(listed)
         if self.goes_ahead(self.plan) and self.pause is None:
             self.items = await unless_stopped(self.ground.stop, self.proved(self.plan))
@@ -206,23 +208,6 @@ class Sweep:
         found = await unless_stopped(self.ground.stop, every)
         self.served = await unless_stopped(self.ground.stop, registry.served())
         return found
-
-    async def settled(self, store: Store, listed: tuple[Database, ...]) -> Memory:
-        """The memory after the intents of a process that ended have an outcome (R6)."""
-        if not self.memory.open_intents:
-            return self.memory
-        known = settle(self.memory.open_intents, listed, self.rules.group)
-        now = self.ground.clock()
-        for each in known.landed:
-            await asyncio.to_thread(store.finish, each.intent_id, Outcome.DONE, None, now)
-        ids = [each.intent_id for each in known.abandoned]
-        await asyncio.to_thread(store.abandon, ids, now)
-        return self._recalled(await asyncio.to_thread(store.memory))
-
-    def as_if_settled(self, listed: tuple[Database, ...]) -> Memory:
-        """What `settled` gives a sweep, with nothing written (R5)."""
-        known = settle(self.memory.open_intents, listed, self.rules.group)
-        return settled_memory(self.memory, known, self.ground.clock())
 
     def planned(self, listed: tuple[Database, ...]) -> Plan:
         """The plan of this moment; until it is proved, its items are this run's items."""

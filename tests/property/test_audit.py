@@ -18,6 +18,7 @@ from discovery.enrollment.ownership import parse_cache_arn
 from discovery.ground import Ground, SweepRequest
 from discovery.model import Database, ResourceName, Scanned
 from discovery.scan import Scan
+from discovery.settling import as_if_settled, settled
 from discovery.sweep import Sweep, begin
 from state.records import Intent, IntentKind, Memory, Registration, SweepOutcome
 from state.store import Store, read_memory
@@ -153,11 +154,12 @@ def test_the_audits_checksum_equals_the_sweeps(wreck: Wreck, results: tuple[Scan
     listed = tuple(wreck.world.listed.values())
     with stored(wreck) as path:
         audit = run_of(read_memory(path), results, dry_run=True)
-        audit.memory = audit.as_if_settled(listed)
+        audit.memory = as_if_settled(audit.memory, listed, audit.rules.group, NOW)
         foretold = audit.planned(listed)
         with Store.open(path) as store:
             sweep = run_of(store.memory(), results, dry_run=False)
-            sweep.memory = asyncio.run(sweep.settled(store, listed))
+            settling = settled(store, sweep.memory, listed, sweep.rules.group, NOW)
+            sweep.memory = asyncio.run(settling)
             plan = sweep.planned(listed)
     event(f"{len(wreck.intents)} left open")
     assert foretold.checksum == plan.checksum

@@ -1,0 +1,32 @@
+"""Intents of a process that ended get their outcome, before a plan is made (R6)."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from discovery.enrollment.unfinished import settle, settled_memory
+from discovery.model import Database
+from state.records import Memory, Outcome
+from state.store import Store
+
+
+async def settled(
+    store: Store, memory: Memory, listed: tuple[Database, ...], group: str, now: datetime
+) -> Memory:
+    """What is remembered once they have it. Raises: StateError."""
+    if not memory.open_intents:
+        return memory
+    known = settle(memory.open_intents, listed, group)
+    for each in known.landed:
+        await asyncio.to_thread(store.finish, each.intent_id, Outcome.DONE, None, now)
+    ids = [each.intent_id for each in known.abandoned]
+    await asyncio.to_thread(store.abandon, ids, now)
+    return await asyncio.to_thread(store.memory)
+
+
+def as_if_settled(
+    memory: Memory, listed: tuple[Database, ...], group: str, now: datetime
+) -> Memory:
+    """What `settled` gives, with nothing written (R5)."""
+    return settled_memory(memory, settle(memory.open_intents, listed, group), now)
