@@ -17,8 +17,8 @@ from discovery.control_plane.base import NotFound
 from discovery.enrollment.item import Item, ItemError
 from discovery.enrollment.resource import changes_between
 from discovery.model import Clock, Database, ResourceName
-from discovery.write import Removed, Writer
-from discovery.written import Written, conflict, vanished
+from discovery.write import Writer
+from discovery.written import Removed, Written, conflict, vanished
 from state.errors import StateError
 from state.records import Intent, IntentKind
 from state.store import Store

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
@@ -29,11 +29,14 @@ from discovery.enrollment.resource import changes_between
 from discovery.model import Database, ResourceName
 from discovery.written import (
     CALL_DEADLINE_S,
+    Calls,
     Ended,
+    Removed,
     Written,
     conflict,
     half_done,
     refused,
+    unclear,
     undone,
     vanished,
 )
@@ -89,7 +92,7 @@ class Writer:
         database, other = _database(item), item.unlisted
         if other is not None:
             await self._retried(lambda: self._require_absent(item, other))
-        await self._retried(lambda: self._create_once(item, database, exactly=True))
+        await self._created(item, database, exactly=True)
         return database
 
     async def _update(self, item: Item) -> Database:
@@ -104,7 +107,7 @@ class Writer:
         database, old = _database(item), item.previous_name
         if old is None:
             raise ValueError("a rename has a previous name")
-        await self._retried(lambda: self._create_once(item, database, exactly=False))
+        await self._created(item, database, exactly=False)
         try:
             await self._retried(lambda: self._delete_once(item, old))
         except (ControlPlaneError, TimeoutError, Ended) as error:
@@ -121,7 +124,7 @@ class Writer:
         await self._retried(lambda: self._delete_once(item, name, removed))
         database = _without_revision(_onto(item, removed.database))
         try:
-            await self._retried(lambda: self._create_once(item, database, exactly=True))
+            await self._created(item, database, exactly=True)
         except (ControlPlaneError, TimeoutError, Ended) as error:
             if removed.database is not None and await self._put_back(removed.database):
                 raise undone(
@@ -142,11 +145,19 @@ class Writer:
             return False
         return True
 
-    async def _create_once(self, item: Item, database: Database, *, exactly: bool) -> None:
+    async def _created(self, item: Item, database: Database, *, exactly: bool) -> None:
+        calls = Calls()
+        await self._retried(lambda: self._create_once(item, database, calls, exactly=exactly))
+
+    async def _create_once(
+        self, item: Item, database: Database, calls: Calls, *, exactly: bool
+    ) -> None:
         try:
             await self._control_plane.create(database)
         except AlreadyExists as error:
             found = await self._read_taken(database.name)
+            if found is None and calls.unanswered:
+                raise unclear(item, error, database.name) from error
             ours = found is not None and self._is_of(found, item)
             if found is None or not ours or (exactly and changes_between(found, database)):
                 raise conflict(
@@ -156,6 +167,9 @@ class Writer:
                     "it was left alone. Take it over by `cachemuster adopt --identity-file FILE` "
                     "with an operator's identity, or remove it",
                 ) from error
+        except ControlPlaneError as error:
+            calls.unanswered = calls.unanswered or error.retryable
+            raise
 
     async def _update_once(self, item: Item) -> Database:
         found = await self._read(_name(item), item)
@@ -254,13 +268,6 @@ class Writer:
 
     def _is_over(self, call: RetryCallState) -> bool:
         return self.stopping or call.attempt_number >= ATTEMPTS
-
-
-@dataclass(slots=True)
-class Removed:
-    """What a delete has found and removed, kept over its retries."""
-
-    database: Database | None = None
 
 
 def _is_retryable(error: BaseException) -> bool:

@@ -1,4 +1,4 @@
-"""How the write of one item ended, and how that is said."""
+"""How the write of one item went and ended, and how that is said."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from discovery.control_plane.base import (
 )
 from discovery.enrollment.fingerprint import fingerprint
 from discovery.enrollment.item import Item, ItemError
+from discovery.model import Database
 from state.records import Outcome
 
 CALL_DEADLINE_S = 20.0
@@ -32,6 +33,21 @@ class Written:
     """None: not known, or half done; the intent stays open."""
     error: ItemError | None = None
     """For the journal; a conflict has one here and none on its item."""
+
+
+@dataclass(slots=True)
+class Calls:
+    """What is known of the calls of one creation, over its retries."""
+
+    unanswered: bool = False
+    """One of them may have done it without saying so."""
+
+
+@dataclass(slots=True)
+class Removed:
+    """What a delete has found and removed, kept over its retries."""
+
+    database: Database | None = None
 
 
 class Ended(Exception):
@@ -84,6 +100,16 @@ def vanished(item: Item) -> Ended:
         retryable=True,
     )
     return Ended(Written(replace(item, applied=False, error=error), Outcome.FAILED, error))
+
+
+def unclear(item: Item, cause: BaseException, name: str) -> Ended:
+    """A creation that was not answered may have taken the name itself, and nobody may look."""
+    message = (
+        f"{name} is taken, perhaps by a call of this item that was not answered, and may not be "
+        "read now. The next sweep looks and goes on"
+    )
+    error = ItemError(_error_of(item, cause).code, message, retryable=True)
+    return Ended(Written(replace(item, applied=False, error=error), None, error))
 
 
 def half_done(item: Item, cause: BaseException, message: str) -> Ended:

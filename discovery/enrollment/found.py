@@ -34,7 +34,7 @@ def removal_reason(found: Found) -> Reason | None:
     wish = found.wish
     if isinstance(wish, Unwanted):
         return _REMOVAL_REASON.get(wish.reason)
-    if isinstance(wish, Wanted) and _goes_unready(wish):
+    if isinstance(wish, Wanted | Blocked) and _goes_unready(wish):
         return Reason.UNREADY
     return None
 
@@ -152,7 +152,7 @@ def _removal(
     )
 
 
-def _goes_unready(wish: Wanted) -> bool:
+def _goes_unready(wish: Wanted | Blocked) -> bool:
     """True when the matcher requires users, lets go of caches without, and this is surely one."""
     matcher = wish.matcher
     requires = matcher.iam_users is IamUsers.REQUIRE and matcher.deregister_unready
@@ -178,5 +178,6 @@ def _iam_text(wish: Wanted, block: Reason) -> str:
 
 def _unready_text(found: Found) -> str:
     wish = found.wish
-    findings = wish.iam.findings if isinstance(wish, Wanted) and wish.iam is not None else ()
+    iam = wish.iam if isinstance(wish, Wanted | Blocked) else None
+    findings = iam.findings if iam is not None else ()
     return findings[0].message if findings else "no user can log in with IAM"

@@ -368,6 +368,22 @@ async def test_a_rename_goes_on_from_a_new_one_that_is_there(
     assert journal.outcomes[1] == (Outcome.DONE, None)
 
 
+async def test_a_name_that_an_unanswered_create_may_have_taken_leaves_the_intent_open(
+    sim: SimulatedControlPlane, journal: Journal
+) -> None:
+    """The journal said that the rename had failed, and both names stood for ever."""
+    sim.put(OLD)
+    sim.faults.append(Fault("create", LOST, landed=True))
+    sim.faults.append(Fault("get", Denied("not for you"), times=9))
+    (failed,) = await run(sim, journal, rename())
+    assert (failed.action, failed.applied) == (Action.UPDATE, False)
+    assert failed.error is not None
+    assert failed.error.retryable
+    assert "not answered" in failed.error.message
+    assert journal.open == [1]
+    assert set(sim.resources) == {"old", "new"}
+
+
 async def test_a_rename_onto_a_foreign_name_removes_nothing(
     sim: SimulatedControlPlane, journal: Journal
 ) -> None:

@@ -130,6 +130,14 @@ CASES = [
     live(
         A.DELETE, R.UNREADY, cache(), under=STRICTER, world={"users": UNREADY}, misses=(R.UNREADY,)
     ),
+    live(  # what is the matter with its name keeps nothing that has to go
+        A.DELETE,
+        R.UNREADY,
+        cache(tags=tagged(TeleportDatabaseName="a_b")),
+        under=STRICTER,
+        world={"users": UNREADY},
+        misses=(R.UNREADY,),
+    ),
     live(
         A.DELETE,
         R.OUT_OF_SCOPE,
