@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 from collections.abc import Iterator
 
@@ -16,23 +15,19 @@ from tests.house import HOUSE, rules_kept
 settings.register_profile(
     "default",
     max_examples=150,
+    derandomize=True,  # what passed here passes there; `long` is for finding what nobody has seen
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("long", parent=settings.get_profile("default"), max_examples=3000)
+settings.register_profile(
+    "long", parent=settings.get_profile("default"), max_examples=3000, derandomize=False
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 HOUSE.keep_watch()
 
 asyncio.set_event_loop(None)  # else pytest-asyncio has one made to put it aside, and leaves it
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_finish() -> None:
-    """What was imported stays; a collection after a test looks at what the test has made."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
