@@ -21,7 +21,7 @@ class Facts(Collector):
     """One gauge; its samples are replaced as a whole or stated one by one."""
 
     def __init__(self, row: Row) -> None:
-        self._kind = row
+        self._row = row
         self._values: Mapping[tuple[str, ...], float] = {}
 
     def state(self, values: Mapping[Labels, float]) -> None:
@@ -39,7 +39,7 @@ class Facts(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Name, type and help, and the samples of the moment."""
-        family = GaugeMetricFamily(self._kind.name, self._kind.meaning, labels=self._kind.labels)
+        family = GaugeMetricFamily(self._row.name, self._row.meaning, labels=self._row.labels)
         for labels, value in sorted(self._values.items()):
             family.add_metric(labels, value)
         yield family
