@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.demo import EXTERNAL_ID, environment
 from discovery.sandbox.worlds import Size, Spread, generate
-from tests.bench import pattern, reports
+from tests.bench import pattern, reports, without
 from tests.bench.cloud import write_configuration
 from tests.bench.figures import AGAIN, FIRST, PATTERN, TICK, Figures, Run
-from tests.bench.measure import Cost
+from tests.bench.measure import MIB, Cost
 from tests.bench.sweep import measured, median
 
 
@@ -116,3 +118,20 @@ def test_every_form_of_a_report_is_measured() -> None:
     ]
     assert forms == ["table", "table -v", "json", "markdown", "html"] * 2
     assert all(line.endswith("MiB written") for line in told if "CPU" in line)
+
+
+@pytest.mark.parametrize("what", [each for each in without.WITHOUT if each != "nothing"])
+def test_what_is_taken_out_is_there(what: str) -> None:
+    """An assignment to a name that nothing reads any more takes nothing out."""
+    undoing = without.WITHOUT[what]
+    namespace: dict[str, Any] = {}
+    exec("".join(re.findall(r"^(?:import|from) .*\n", undoing, re.M)), namespace)
+    targets = re.findall(r"^([A-Za-z]+(?:[.]\w+)+) = ", undoing, re.M)
+    assert targets
+    for target in targets:
+        eval(target, namespace)
+
+
+def test_a_row_for_everything_that_is_taken_out() -> None:
+    rows = list(without.lines({what: [Cost(2, 1, MIB)] for what in without.WITHOUT}))
+    assert [row[:30].strip() for row in rows[1:]] == list(without.WITHOUT)
