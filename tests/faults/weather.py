@@ -105,10 +105,12 @@ class Weather:
             broken = Break(LIST, "shrinks")
         else:
             call = chance.choice((PING, LIST, GET, GET, CREATE, CREATE, UPDATE, DELETE, DELETE))
+            effect = chance.choice(("unavailable",) * 3 + ("denied", "malformed"))
+            late = call in (CREATE, UPDATE, DELETE) and chance.random() < 0.5
             broken = Break(
                 call,
-                chance.choice(("unavailable", "unavailable", "unavailable", "denied", "malformed")),
-                after=call in (CREATE, UPDATE, DELETE) and chance.random() < 0.5,
+                effect,
+                after=late and effect != "denied",  # what a role does not allow is not done first
                 times=chance.choice((1, 2, 3, 4, 9, 99)),
                 skip=chance.choice((0, 0, 1, 2)),
             )
