@@ -7,11 +7,12 @@ before a removal. It asks nothing of the plan (R1, R2, R3, R6, R10, R12).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from discovery.model import Complete, Database
+from discovery.model import Complete, Database, Scanned
+from discovery.reports.report import Report
 from discovery.sandbox.aws.calls import Call
 from discovery.sandbox.aws.world import World
 from discovery.scan import Scan
@@ -64,6 +65,11 @@ class Court:
     """When people last changed a resource: the time, and how many calls there had been."""
     read_at: dict[str, int] = field(default_factory=dict)
     """Of each resource, how many calls there had been when it was last read."""
+    unknowable: set[str] = field(default_factory=set)
+    """Registrations that a short list did not show to an agent whose state never knew them: what is
+    registered beside them is told of as a duplicate, and waits for people."""
+    wrote_at: dict[str, datetime] = field(default_factory=dict)
+    """When the agent last wrote a resource."""
     calls: int = 0
     lag: timedelta = timedelta(0)
     """How long after a write reads may still show what was before."""
@@ -88,11 +94,7 @@ class Court:
         """A scan is over. What counts as whole has to be whole (R1)."""
         hearing.before, hearing.after = before, self.glimpse(hearing)
         hearing.past.clear()
-        hearing.results = {
-            (each.scope.account_id, each.scope.region): each
-            for each in found.results
-            if each.scope.region is not None
-        }
+        hearing.results = _by_scope(found.results)
         for scope, result in hearing.results.items():
             if isinstance(result, Complete):
                 stayed = before.there.get(scope, frozenset()) & hearing.after.there.get(
@@ -154,6 +156,7 @@ class Court:
             self.accuse("R5", f"{what} of {name} by what may only read")
             return
         self.writes[what] += 1
+        self.wrote_at[name] = self.times.world()
         if hearing.is_paused:
             self.accuse("pause", f"{what} of {name} during a pause")
         intent = self._intent(hearing, what, name)
@@ -213,11 +216,18 @@ class Court:
         twins = [
             each.name
             for each in self.registry.all().values()
-            if owner_of(each.labels, each.spec) == intent.arn
+            if owner_of(each.labels, each.spec) == intent.arn and not self._is_unseen(each.name)
         ]
         known = [name for name in twins if name in hearing.listed or name in hearing.remembered]
+        if not known:
+            self.unknowable.update(twins)
         if known and not self.is_blind:
             self.accuse("twice", f"{intent.name} was registered beside {known}")
+
+    def _is_unseen(self, name: str) -> bool:
+        """Whether no read shows yet what the agent has written: it looks, and is told no."""
+        wrote_at = self.wrote_at.get(name)
+        return wrote_at is not None and self.times.world() - wrote_at <= self.lag
 
     # -- a removal -------------------------------------------------------------------------------
 
@@ -313,7 +323,7 @@ class Court:
 
     # -- a round is over -------------------------------------------------------------------------
 
-    def close(self, hearing: Hearing, *, came_to_a_plan: bool) -> None:
+    def close(self, hearing: Hearing, report: Report | None) -> None:
         """Judges a round as a whole: the budget, and whether the list was worth trusting."""
         self.open.remove(hearing)
         if self.current is hearing:
@@ -321,7 +331,10 @@ class Court:
         if hearing.removals:
             self._judge_budget(hearing)
             self._judge_list(hearing)
-        if came_to_a_plan and not hearing.is_dry:
+        came_to_a_plan = report is not None and report.error is None and hearing.planned_at
+        if report is not None and came_to_a_plan and not hearing.is_dry:
+            # What a later scan had overtaken was not acted on, and tells nothing.
+            hearing.results = _by_scope(report.scopes)
             hearing.life.rounds.append(hearing)
 
     def _judge_budget(self, hearing: Hearing) -> None:
@@ -350,3 +363,11 @@ class Court:
         lacking = in_part - hearing.listed
         if len(lacking) * 2 > len(in_part):
             self.accuse("R10", f"removals although the list lacked {lacking} of {in_part}")
+
+
+def _by_scope(results: Iterable[Scanned]) -> dict[tuple[str, str], Scanned]:
+    return {
+        (each.scope.account_id, each.scope.region): each
+        for each in results
+        if each.scope.region is not None
+    }

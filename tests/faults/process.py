@@ -110,8 +110,7 @@ class Process:
             report = await self._carry_out(ask)
         finally:
             CURRENT.reset(token)
-            planned = report is not None and hearing.planned_at is not None
-            self.court.close(hearing, came_to_a_plan=planned and report.error is None)  # type: ignore[union-attr]
+            self.court.close(hearing, report)
         return report
 
     def _hearing(self, ask: Ask) -> Hearing:

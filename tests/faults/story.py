@@ -349,24 +349,26 @@ class Story:
         await self._apply(replace(self.settings, scope_timeout_s=60))
         problems: list[str] = []
         allow: int | None = None
-        for number in range(self._sweeps_needed() + 4):
+        needed = self._sweeps_needed()
+        for number in range(needed + 4):
             self.times.let_pass(max(self.settings.grace, timedelta(minutes=65)))
             reports = [await self._calm_round(process, allow) for process in self.agents]
             problems = list(self._peace().problems())
             if not problems:
                 break
             allow = _leave_needed(reports)
-            if number >= self._sweeps_needed() and allow is None:
+            if number >= needed and allow is None:
                 break
         for problem in problems:
             self.accuse("registry", problem)
         await self._nothing_more()
 
     def _sweeps_needed(self) -> int:
-        """Two, or what the configuration asks for; again for each copy of a registration that
-        people have made, since one after another comes to count."""
-        missed = max(2, self.settings.missed_sweeps)
-        return missed * (1 + sum("-copy" in name for name in self.crowd.put_there)) + 1
+        """Two, or what the configuration asks for; again for each further registration of a cache,
+        such as a copy that people have made, since one after another comes to count."""
+        owners = (owner_of(each.labels, each.spec) for each in self.registry.all().values())
+        further = sum(count - 1 for owner, count in Counter(owners).items() if owner is not None)
+        return max(2, self.settings.missed_sweeps) * (1 + further) + 1
 
     async def _calm_round(self, process: Process, allow: int | None) -> Report | None:
         """A round in which nothing goes wrong; often foretold by an audit (R5)."""
@@ -394,7 +396,7 @@ class Story:
             self.accuse("registry", f"still writing: {self.court.writes - before}")
 
     def _peace(self) -> Peace:
-        names = frozenset(self.crowd.put_there)
+        names = frozenset(self.crowd.put_there | self.court.unknowable)
         return Peace(self.world, self.settings, self.registry.all(), names)
 
     def _count(self) -> None:
