@@ -82,11 +82,10 @@ def _renderers(form: LogFormat) -> tuple[structlog.typing.Processor, ...]:
 
 def briefly(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """Of an event that says everything in one sentence, a person at a terminal reads that."""
-    told = event.get("sentence")
-    if told is None:
+    if "sentence" not in event:
         return event
-    kept = ("timestamp", "level", "kind", "error")
-    return {**{key: event[key] for key in kept if event.get(key)}, "event": told}
+    kept = ("timestamp", "level", "event", "kind", "sentence", "error")
+    return {key: event[key] for key in kept if event.get(key)}
 
 
 def _colours() -> bool:

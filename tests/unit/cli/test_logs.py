@@ -135,6 +135,7 @@ def test_a_person_reads_the_sentence_of_a_sweep_a_collector_its_fields(capsys: C
     set_up_logs(LogFormat.CONSOLE, 1)
     structlog.get_logger().info("sweep.finished", kind="rescan", **told)
     line = capsys.readouterr().err
+    assert "sweep.finished" in line
     assert "2 registered" in line
     assert "kind=rescan" in line
     assert "scopes" not in line
