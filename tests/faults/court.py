@@ -128,6 +128,9 @@ class Court:
         self.calls += 1
         if call == "get":
             self.read_at[name] = self.calls
+            hearing = self.current
+            if hearing is not None and not hearing.touched and self.registry.get(name) is not None:
+                hearing.looked_up.add(name)
 
     def listed(self, found: tuple[Database, ...]) -> None:
         """The agent has read the list; it plans now."""
@@ -360,7 +363,7 @@ class Court:
             for name, arn in hearing.remembered.items()
             if hearing.by_event or not hearing.only or scope_of(arn) in hearing.only
         }
-        lacking = in_part - hearing.listed
+        lacking = in_part - hearing.listed - hearing.looked_up
         if len(lacking) * 2 > len(in_part):
             self.accuse("R10", f"removals although the list lacked {lacking} of {in_part}")
 

@@ -97,6 +97,8 @@ class Hearing:
     began_at_call: int = 0
     """How many calls the control plane had had when the list was read."""
     listed: frozenset[str] = frozenset()
+    looked_up: set[str] = field(default_factory=set)
+    """What was asked for by itself before anything was written, and is there."""
     remembered: Mapping[str, str] = field(default_factory=dict)
     """Registrations that state knew when the list was read: ARN by name."""
     population: int = 0
