@@ -192,7 +192,11 @@ class Court:
 
     def _is_too_late(self, name: str, put: tuple[datetime, int]) -> bool:
         """Whether people were there after the agent had looked, or its look was of before."""
-        return put[1] >= self.read_at.get(name, 0) or self.times.world() - put[0] <= self.lag
+        return put[1] >= self.read_at.get(name, 0) or self._is_hidden(put[0])
+
+    def _is_hidden(self, at: datetime) -> bool:
+        """Whether reads may still show what was before that moment."""
+        return self.times.world() - at <= self.lag
 
     def _judge_policy(self, hearing: Hearing, what: str, intent: Intent) -> None:
         policy = hearing.settings.policy
@@ -230,7 +234,7 @@ class Court:
     def _is_unseen(self, name: str) -> bool:
         """Whether no read shows yet what the agent has written: it looks, and is told no."""
         wrote_at = self.wrote_at.get(name)
-        return wrote_at is not None and self.times.world() - wrote_at <= self.lag
+        return wrote_at is not None and self._is_hidden(wrote_at)
 
     # -- a removal -------------------------------------------------------------------------------
 
@@ -334,8 +338,9 @@ class Court:
         if hearing.removals:
             self._judge_budget(hearing)
             self._judge_list(hearing)
-        came_to_a_plan = report is not None and report.error is None and hearing.planned_at
-        if report is not None and came_to_a_plan and not hearing.is_dry:
+        if report is None or report.error is not None or hearing.planned_at is None:
+            return
+        if not hearing.is_dry:
             # What a later scan had overtaken was not acted on, and tells nothing.
             hearing.results = _by_scope(report.scopes)
             hearing.life.rounds.append(hearing)
