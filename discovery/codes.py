@@ -57,6 +57,9 @@ class Reason(StrEnum):
     POLICY = "POLICY"
     TAGS_UNKNOWN = "TAGS_UNKNOWN"
     NOT_READY_YET = "NOT_READY_YET"
+    INHERITED = "INHERITED"
+    REGISTRY_UNREAD = "REGISTRY_UNREAD"
+    UNREADABLE = "UNREADABLE"
     NAME_COLLISION = "NAME_COLLISION"
     NAME_INVALID = "NAME_INVALID"
     IAM_NOT_READY = "IAM_NOT_READY"
@@ -69,6 +72,7 @@ class Reason(StrEnum):
     IDENTITY_MISMATCH = "IDENTITY_MISMATCH"
     DUPLICATE_REGISTRATION = "DUPLICATE_REGISTRATION"
     OWNER_CHANGED = "OWNER_CHANGED"
+    RESTORED = "RESTORED"
     NO_MATCHER = "NO_MATCHER"
     ENGINE = "ENGINE"
     CREATING = "CREATING"
@@ -118,10 +122,13 @@ REASONS_OF: dict[Action, frozenset[Reason]] = {
             _R.POLICY,
             _R.TAGS_UNKNOWN,
             _R.NOT_READY_YET,
+            _R.INHERITED,
+            _R.REGISTRY_UNREAD,
         }
     ),
     Action.BLOCKED: frozenset(
         {
+            _R.UNREADABLE,
             _R.NAME_COLLISION,
             _R.NAME_INVALID,
             _R.IAM_NOT_READY,
@@ -138,6 +145,7 @@ REASONS_OF: dict[Action, frozenset[Reason]] = {
             _R.IDENTITY_MISMATCH,
             _R.DUPLICATE_REGISTRATION,
             _R.OWNER_CHANGED,
+            _R.RESTORED,
         }
     ),
     Action.SKIPPED: frozenset(
@@ -157,7 +165,7 @@ REASONS_OF: dict[Action, frozenset[Reason]] = {
 
 
 class NoteCode(StrEnum):
-    """A side remark on an item; it changes nothing about the action."""
+    """A side remark on an item or a scope; it changes nothing about the action or the status."""
 
     TAG_SHADOWS_LABEL = "TAG_SHADOWS_LABEL"
     TAG_KEY_DROPPED = "TAG_KEY_DROPPED"
@@ -166,6 +174,9 @@ class NoteCode(StrEnum):
     USERS_UNKNOWN = "USERS_UNKNOWN"
     INHERITED = "INHERITED"
     SAME_URI_ELSEWHERE = "SAME_URI_ELSEWHERE"
+    FACT_REMEMBERED = "FACT_REMEMBERED"
+    BACKING_OFF = "BACKING_OFF"
+    TAGS_ONE_BY_ONE = "TAGS_ONE_BY_ONE"
 
 
 class ScopeStatus(StrEnum):
@@ -179,6 +190,7 @@ class ScopeStatus(StrEnum):
 class ScopeReason(StrEnum):
     """Why a scope failed or was skipped (design §7)."""
 
+    CREDENTIALS = "CREDENTIALS"
     ASSUME_ROLE_DENIED = "ASSUME_ROLE_DENIED"
     DENIED = "DENIED"
     THROTTLED = "THROTTLED"
@@ -193,7 +205,6 @@ class ScopeReason(StrEnum):
     UNREACHABLE = "UNREACHABLE"
     SERVER_ERROR = "SERVER_ERROR"
     REGION_NOT_ENABLED = "REGION_NOT_ENABLED"
-    BACKING_OFF = "BACKING_OFF"
     NOT_IN_RUN = "NOT_IN_RUN"
 
 
@@ -233,6 +244,8 @@ class FindingCode(StrEnum):
     ENGINE_TOO_OLD = "ENGINE_TOO_OLD"
     ENGINE_MISMATCH = "ENGINE_MISMATCH"
     USERS_UNREADABLE = "USERS_UNREADABLE"
+    LOGIN_REFUSED = "LOGIN_REFUSED"
+    LOGIN_UNREACHABLE = "LOGIN_UNREACHABLE"
 
 
 class GuardCode(StrEnum):

@@ -14,7 +14,7 @@ from discovery.enrollment.plan import Plan
 from discovery.enrollment.recollection import recollect, scope_memories, sightings
 from discovery.enrollment.removal import rules_changed
 from discovery.enrollment.rules import Rules
-from discovery.model import AccountId, Region, Scanned, Scope
+from discovery.model import AccountId, Agent, Region, Scanned, Scope
 from discovery.reports.exit import exit_code
 from discovery.reports.report import Report
 from state.records import (
@@ -31,6 +31,7 @@ class Course:
     """What a sweep found out and did, as far as it came."""
 
     sweep_id: str
+    agent: Agent
     started_at: datetime
     finished_at: datetime
     dry_run: bool
@@ -57,6 +58,7 @@ def report_of(course: Course, config: Config, endpoints: dict[str, str]) -> Repo
     failing = scope_memories(course.results, course.memory, course.started_at)
     return Report(
         sweep_id=course.sweep_id,
+        agent=course.agent,
         started_at=course.started_at,
         finished_at=course.finished_at,
         dry_run=course.dry_run,

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from importlib import metadata
 
 from discovery.aws.cloud import Cloud
 from discovery.config.model import Config
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.targets import Part
-from discovery.model import Arn, Clock
+from discovery.model import Agent, Arn, Clock
+
+
+def this_agent() -> Agent:
+    """Name this machine and this program's version."""
+    return Agent(socket.gethostname(), metadata.version("cachemuster"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +50,7 @@ class Ground:
     rules: Rules
     cloud: Cloud
     clock: Clock
+    agent: Agent = field(default_factory=this_agent)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set: no new scope is begun, the write in hand ends, the report says interrupted."""
     on_progress: Callable[[int, int, int], None] | None = None

@@ -156,6 +156,15 @@ class Directory:
     read_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A side remark on an item or a scope."""
+
+    code: NoteCode
+    subject: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanResult:
     """How the scan of one scope ended. One of `Complete`, `Failed`, `Skipped`."""
@@ -166,6 +175,12 @@ class ScanResult:
     calls: int = 0
     message: str = ""
     """For a person: what happened, what stayed unchanged, what to do. Empty when complete."""
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def is_backing_off(self) -> bool:
+        """True when the scope was not asked, because it keeps failing."""
+        return any(note.code is NoteCode.BACKING_OFF for note in self.notes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +205,8 @@ class Skipped(ScanResult):
     """The scope was not asked, on purpose."""
 
     reason: ScopeReason
+    past_deadline: bool = False
+    """True when it was to be read and time ran out: then it counts as unread."""
     status: ScopeStatus = field(default=ScopeStatus.SKIPPED, init=False)
 
 
@@ -197,12 +214,11 @@ Scanned = Complete | Failed | Skipped
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """A side remark on an item."""
+class Agent:
+    """Which program on which machine did something."""
 
-    code: NoteCode
-    subject: str
-    message: str
+    host: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)

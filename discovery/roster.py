@@ -43,6 +43,8 @@ class Roster:
         self._begun: set[AccountId] = set()
         self.complete = True
         """False when an organization's list was not read to its end."""
+        self.has_ended = False
+        """True once every list was read as far as it goes."""
 
     def call_known(self) -> None:
         """The configured accounts are begun, and named ones that an earlier list had."""
@@ -66,6 +68,7 @@ class Roster:
                 entrance = Scope(self._cloud.identity.account_id, None)
                 read = len(self._begun) - before
                 unlisted.append(watch.unlisted(entrance, fault, read, session.requests))
+        self.has_ended = True
         return unlisted
 
     async def _call_members(self, session: Session, organization: Organization) -> Fault | None:

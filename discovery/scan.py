@@ -143,6 +143,8 @@ class _Scanning:
         entrances = {
             Scope(account_id, None) for account_id in self._accounts.keys() - self._entered
         }
+        if not self._roster.has_ended:
+            entrances.add(Scope(self._cloud.identity.account_id, None))
         for scope in sorted(entrances | self._known, key=lambda scope: scope.key):
             if scope not in self.results and self._part.covers(scope):
                 self._finish(watch.not_reached(scope, limit))

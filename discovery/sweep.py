@@ -275,6 +275,7 @@ class Sweep:
         """How this run went."""
         return Course(
             sweep_id=self.sweep_id,
+            agent=self.ground.agent,
             started_at=self.started_at,
             finished_at=self.ground.clock(),
             dry_run=self.dry_run,

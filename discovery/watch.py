@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from discovery.aws.faults import Fault
 from discovery.aws.reading import Reading
-from discovery.codes import ScopeReason
+from discovery.codes import NoteCode, ScopeReason
 from discovery.enrollment.backoff import Pause
-from discovery.model import Clock, Complete, Failed, Scope, Skipped
+from discovery.model import Clock, Complete, Failed, Note, Scope, Skipped
 
 
 class Watch:
@@ -65,15 +65,23 @@ class Watch:
             reason=ScopeReason.REGION_NOT_ENABLED,
         )
 
-    def backing_off(self, scope: Scope, pause: Pause) -> Skipped:
-        return Skipped(
+    def backing_off(self, scope: Scope, pause: Pause) -> Failed:
+        """The scope is as unread as when it was asked last."""
+        return Failed(
             scope=scope,
             started_at=self.started_at,
             message=f"not asked: it has failed {pause.failures} times in a row since "
             f"{pause.since:%Y-%m-%d %H:%M} UTC, last with {pause.reason}. It is asked again after "
             f"{pause.until:%H:%M} UTC, and by a sweep started by hand at once. Nothing registered "
             "there is removed or changed",
-            reason=ScopeReason.BACKING_OFF,
+            reason=pause.reason,
+            notes=(
+                Note(
+                    NoteCode.BACKING_OFF,
+                    str(scope),
+                    f"asked again after {pause.until:%Y-%m-%d %H:%M} UTC",
+                ),
+            ),
         )
 
     def not_reached(self, scope: Scope, limit: timedelta) -> Skipped:
@@ -85,6 +93,7 @@ class Watch:
             "Nothing registered there is removed or changed; raise service.sweep_timeout, or "
             "divide the accounts among shards",
             reason=ScopeReason.NOT_IN_RUN,
+            past_deadline=True,
         )
 
 

@@ -111,8 +111,22 @@ FINDINGS: Final[Mapping[FindingCode, Kind]] = {
         "value",
         f"the two reads that must succeed; for groups of AWS's own, {_NEW_GROUP}; else wait",
     ),
+    _F.LOGIN_REFUSED: Kind(
+        _BLOCKER,
+        "a login with IAM was tried and refused; this version tries none, so it does not report it",
+        "none",
+    ),
+    _F.LOGIN_UNREACHABLE: Kind(
+        _INFO,
+        "a login with IAM was tried and the cache not reached from this host; this version tries "
+        "none, so it does not report it",
+        "none",
+    ),
 }
 """In the order in which findings of one severity are told."""
+
+BY_PROBING: Final = frozenset({_F.LOGIN_REFUSED, _F.LOGIN_UNREACHABLE})
+"""Only a tried login can show these, so nothing in a description repairs them."""
 
 
 def markdown() -> str:

@@ -46,9 +46,6 @@ def says_nothing(item: Item) -> bool:
     return item.action is Action.HELD and item.reason in _UNKNOWING
 
 
-_LEFT_ALONE = frozenset({ScopeReason.BACKING_OFF, ScopeReason.NOT_IN_RUN})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recollection:
     """The parts of a `SweepOutcome` that follow from the plan."""
@@ -119,7 +116,8 @@ def _is_over(scope: Scope, targets: Targets) -> bool:
 
 
 def _is_left_alone(result: Scanned) -> bool:
-    return isinstance(result, Skipped) and result.reason in _LEFT_ALONE
+    not_in_run = isinstance(result, Skipped) and result.reason is ScopeReason.NOT_IN_RUN
+    return result.is_backing_off or not_in_run
 
 
 def _scope(result: Scanned, before: ScopeMemory | None, started_at: datetime) -> ScopeMemory:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
-from discovery.codes import ScopeStatus
 from discovery.model import Complete, Scanned
 from discovery.reports.report import Report
 
 
 def coverage(report: Report) -> str:
     """`12 read, 2 unread, 3 not asked`"""
-    count = Counter(scanned.status for scanned in report.scopes)
-    parts = [f"{count[ScopeStatus.COMPLETE]} read"]
-    if count[ScopeStatus.FAILED]:
-        parts.append(f"{count[ScopeStatus.FAILED]} unread")
-    if count[ScopeStatus.SKIPPED]:
-        parts.append(f"{count[ScopeStatus.SKIPPED]} not asked")
+    read = sum(1 for scanned in report.scopes if isinstance(scanned, Complete))
+    unread = len(report.unread_scopes)
+    parts = [f"{read} read"]
+    if unread:
+        parts.append(f"{unread} unread")
+    if not_asked := len(report.scopes) - read - unread:
+        parts.append(f"{not_asked} not asked")
     return ", ".join(parts)
 
 

@@ -18,7 +18,7 @@ from discovery.enrollment.item import Item
 from discovery.model import Change, Complete, Database, Finding, IamJudgement, Note, Scanned
 from discovery.reports.report import Report
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 def write_document(report: Report, stream: TextIO) -> None:
@@ -67,6 +67,7 @@ def change_entry(change: Change) -> dict[str, Any]:
 def _entries(report: Report) -> Iterator[tuple[str, Any]]:
     yield "schema_version", SCHEMA_VERSION
     yield "sweep_id", report.sweep_id
+    yield "agent", {"host": report.agent.host, "version": report.agent.version}
     yield "started_at", timestamp(report.started_at)
     yield "finished_at", timestamp(report.finished_at)
     yield "dry_run", report.dry_run
@@ -82,7 +83,9 @@ def _entries(report: Report) -> Iterator[tuple[str, Any]]:
 def _scope(scanned: Scanned, report: Report) -> dict[str, Any]:
     return {
         "account_id": scanned.scope.account_id,
+        "account_name": None,
         "region": scanned.scope.region,
+        "notes": [_note(note) for note in scanned.notes],
         "status": scanned.status.value,
         "reason": None if isinstance(scanned, Complete) else scanned.reason.value,
         "message": scope_message(scanned, report.failing_since.get(scanned.scope)),
@@ -105,6 +108,7 @@ def _item(item: Item) -> dict[str, Any]:
     return {
         "arn": item.arn,
         "account_id": item.scope.account_id,
+        "account_name": None,
         "region": item.scope.region or "",
         "cache": item.cache,
         "name": item.name,
@@ -135,6 +139,7 @@ def _iam(judgement: IamJudgement) -> dict[str, Any]:
         "as_of": judgement.as_of and timestamp(judgement.as_of),
         "users": list(judgement.users),
         "findings": [_finding(finding) for finding in judgement.findings],
+        "probe": None,
     }
 
 

@@ -21,7 +21,7 @@ class Exit(IntEnum):
     PENDING = 2
     """Changes are pending; only with `--detailed-exitcode`."""
     INCOMPLETE = 3
-    """Some scope or item failed."""
+    """Some scope was not read, or some item failed."""
     REFUSED = 4
     """A guard refused, or `--checksum` named another plan; of an audit: it would."""
     FINDINGS = 5
@@ -63,7 +63,7 @@ def exit_code(
         return Exit.FAILED
     if report.guard.refused or report.plan_changed:
         return Exit.REFUSED
-    if report.failed_items or any(not is_expected(s.scope, report) for s in report.failed_scopes):
+    if report.failed_items or any(not is_expected(s.scope, report) for s in report.unread_scopes):
         return Exit.INCOMPLETE
     if strictness.fail_on is not None and has_finding(report, strictness.fail_on):
         return Exit.FINDINGS

@@ -171,7 +171,7 @@ def _change(change: Change) -> str:
 def _scopes(report: Report) -> Section:
     """Scopes that were not, or not wholly, read; those never asked are counted."""
     partly = tuple(scanned for scanned in report.scopes if lacks_a_fact(scanned))
-    listed = (*report.failed_scopes, *partly)
+    listed = (*report.unread_scopes, *partly)
     skipped = Counter(map(reason_of, report.scopes)) - Counter(map(reason_of, listed))
     told = [f"{count} {code(reason)}" for reason, count in sorted(skipped.items()) if reason]
     return Section(

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from discovery.codes import Action, ScopeStatus
+from discovery.codes import Action
 from discovery.enrollment.guard import GuardVerdict
 from discovery.enrollment.item import Item
-from discovery.model import Scanned, Scope
+from discovery.model import Agent, Failed, Scanned, Scope, Skipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +17,7 @@ class Report:
     """One sweep or audit (design §7)."""
 
     sweep_id: str
+    agent: Agent
     started_at: datetime
     finished_at: datetime
     dry_run: bool
@@ -42,12 +43,17 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """True when no scope failed."""
-        return not any(scope.status is ScopeStatus.FAILED for scope in self.scopes)
+        """True when every scope of this run was read; expected failures count against it too."""
+        return not self.unread_scopes
 
     @property
-    def failed_scopes(self) -> tuple[Scanned, ...]:
-        return tuple(scope for scope in self.scopes if scope.status is ScopeStatus.FAILED)
+    def unread_scopes(self) -> tuple[Scanned, ...]:
+        """Scopes of this run that were not read: they failed, or the time was over first."""
+        return tuple(
+            scope
+            for scope in self.scopes
+            if isinstance(scope, Failed) or (isinstance(scope, Skipped) and scope.past_deadline)
+        )
 
     @property
     def failed_items(self) -> int:

@@ -27,9 +27,7 @@ from discovery.codes import (
 
 Schema = dict[str, Any]
 
-SKIP_REASONS: Final = frozenset(
-    {ScopeReason.REGION_NOT_ENABLED, ScopeReason.BACKING_OFF, ScopeReason.NOT_IN_RUN}
-)
+SKIP_REASONS: Final = frozenset({ScopeReason.REGION_NOT_ENABLED, ScopeReason.NOT_IN_RUN})
 """Why a scope is skipped on purpose; every other reason is a failure (design §7)."""
 
 _TEXT: Final[Schema] = {"type": "string"}
@@ -53,15 +51,16 @@ def document_schema() -> Schema:
     """The schema (draft 2020-12) of what `discovery.reports.document` writes."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "urn:cachemuster:document:1",
+        "$id": "urn:cachemuster:document:2",
         "title": "What one cachemuster sweep or audit found and did",
         **_object(
-            schema_version={"const": 1},
+            schema_version={"const": 2},
             sweep_id={"type": "string", "minLength": 1},
+            agent=_object(host=_TEXT, version=_TEXT),
             started_at=_MOMENT,
             finished_at=_MOMENT,
             dry_run=_FLAG,
-            complete={**_FLAG, "description": "No scope failed."},
+            complete={**_FLAG, "description": "Every scope of this run was read."},
             checksum={
                 "type": "string",
                 "pattern": "^[0-9a-f]{64}$",
@@ -84,7 +83,9 @@ def _scope() -> Schema:
     return {
         **_object(
             account_id=_ACCOUNT,
+            account_name=_name(),
             region=_TEXT_OR_NULL,
+            notes=_notes(),
             status=_enum(ScopeStatus),
             reason=_or_null(_enum(ScopeReason)),
             message=_TEXT,
@@ -113,6 +114,7 @@ def _item() -> Schema:
         **_object(
             arn=_TEXT_OR_NULL,
             account_id=_TEXT,
+            account_name=_name(),
             region=_TEXT,
             cache=_TEXT_OR_NULL,
             name=_TEXT_OR_NULL,
@@ -121,10 +123,7 @@ def _item() -> Schema:
             action=_enum(Action),
             reason=_enum(Reason),
             message=_TEXT,
-            notes={
-                "type": "array",
-                "items": _object(code=_enum(NoteCode), subject=_TEXT, message=_TEXT),
-            },
+            notes=_notes(),
             applied={"type": ["boolean", "null"], "description": "Null: nothing to apply."},
             error=_or_null(_object(code=_TEXT, message=_TEXT, retryable=_FLAG)),
             changes={
@@ -158,7 +157,32 @@ def _iam() -> Schema:
         as_of=_or_null(_MOMENT),
         users={"type": "array", "items": _TEXT},
         findings={"type": "array", "items": finding},
+        probe={
+            **_or_null(_probe()),
+            "description": "Null: no login was tried; this version tries none.",
+        },
     )
+
+
+def _probe() -> Schema:
+    return _object(
+        outcome={"type": "string", "enum": ["proved", "refused", "unproved", "unreachable"]},
+        user=_TEXT_OR_NULL,
+        step={"type": "string", "enum": ["auth", "ping", "resolve", "tcp", "tls"]},
+        at=_MOMENT,
+        message=_TEXT,
+    )
+
+
+def _name() -> Schema:
+    return {**_TEXT_OR_NULL, "description": "Null: not known; this version reads none."}
+
+
+def _notes() -> Schema:
+    return {
+        "type": "array",
+        "items": _object(code=_enum(NoteCode), subject=_TEXT, message=_TEXT),
+    }
 
 
 def _database() -> Schema:

@@ -41,8 +41,11 @@ def _listed(report: Report, *, verbose: bool) -> tuple[Scanned, ...]:
     if verbose:
         return report.scopes
     partly = [scan for scan in report.scopes if lacks_a_fact(scan)]
-    skipped = [scan for scan in report.scopes if scan.status is ScopeStatus.SKIPPED]
-    return (*report.failed_scopes, *partly, *skipped[:_LISTED])
+    unread = report.unread_scopes
+    skipped = [
+        scan for scan in report.scopes if scan.status is ScopeStatus.SKIPPED and scan not in unread
+    ]
+    return (*unread, *partly, *skipped[:_LISTED])
 
 
 def _entry(scanned: Scanned, report: Report) -> Entry:

@@ -67,14 +67,14 @@ def _turned(report: Report) -> str:
 
 
 def _unread(report: Report) -> str:
-    failed = report.failed_scopes
-    if not failed:
+    unread = report.unread_scopes
+    if not unread:
         return ""
     moments = [
-        report.failing_since[scope.scope] for scope in failed if scope.scope in report.failing_since
+        report.failing_since[scope.scope] for scope in unread if scope.scope in report.failing_since
     ]
     since = f" since {clock_time(min(moments), report.finished_at)}" if moments else ""
-    return f"{counted(len(failed), 'scope')} unread{since}"
+    return f"{counted(len(unread), 'scope')} unread{since}"
 
 
 def _ended(report: Report) -> str:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from discovery.codes import ScopeReason
 from discovery.enrollment.identity import WrongState
 from discovery.model import Skipped
 from discovery.reports.report import Report
@@ -78,11 +77,7 @@ class Attempts:
 
 
 def _warn_of_time(report: Report) -> None:
-    unreached = [
-        each
-        for each in report.scopes
-        if isinstance(each, Skipped) and each.reason is ScopeReason.NOT_IN_RUN
-    ]
+    unreached = [each for each in report.scopes if isinstance(each, Skipped) and each.past_deadline]
     if unreached:
         log.warning(
             "sweep.unfinished",

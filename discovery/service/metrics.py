@@ -120,6 +120,8 @@ class Metrics:
 
     def _count(self, report: Report, kind: Kind) -> None:
         for scope in report.scopes:
+            if scope.is_backing_off:
+                continue
             self._all.counter(table.SCANS).labels(*_scope_labels(scope)).inc()
         self._all.counter(table.AWS_CALLS).labels(kind).inc(sum(s.calls for s in report.scopes))
         for item in report.items:

@@ -18,6 +18,7 @@ from discovery.enrollment.guard import GuardVerdict
 from discovery.enrollment.item import Item, Missed, in_order
 from discovery.model import (
     AccountId,
+    Agent,
     Arn,
     Cache,
     Change,
@@ -60,6 +61,7 @@ def fleet_report(caches: int, *, calm: bool = False) -> Report:
     items = (_item(number, scopes[number // _A_SCOPE], calm) for number in range(caches))
     return Report(
         sweep_id="20261123T092404-1f3a",
+        agent=Agent("agent-1", "0.1.0"),
         started_at=AT - timedelta(seconds=12.4),
         finished_at=AT,
         dry_run=True,

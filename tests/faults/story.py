@@ -380,7 +380,7 @@ class Story:
         if report is not None and foretold is not None and report.checksum != foretold.checksum:
             self.accuse("audit", f"foretold {_brief(foretold)}, done {_brief(report)}")
         if report is not None:
-            failing = list(report.failed_scopes)
+            failing = [each for each in report.unread_scopes if not each.is_backing_off]
             if report.error or failing or report.failed_items:
                 self.accuse("calm", f"{report.error} {failing} {_brief(report)}")
         return report
@@ -427,7 +427,7 @@ def _leave_needed(reports: list[Report | None]) -> int | None:
 
 def _brief(report: Report) -> str:
     counts = {key: value for key, value in report.summary.items() if value}
-    failed = [f"{each.scope}={each.reason.value}" for each in report.failed_scopes]  # type: ignore[union-attr]
+    failed = [f"{each.scope}={each.reason.value}" for each in report.unread_scopes]  # type: ignore[union-attr]
     parts = [str(counts), *failed, report.guard.code.value if report.guard.code else ""]
     parts += [f"{i.name}:{i.action.value}/{i.reason.value}" for i in report.items]
     return " ".join([*filter(None, parts), report.error or ""])

@@ -61,7 +61,7 @@ NOWHERE = Scope(AccountId("999988887777"), REGIONS[0])
 """A scope that is not configured."""
 NAMES = ("orders", "orders-elasticache-serverless")
 OVERRIDES = ("shared", "Shared", "other", "not a legal name")
-SKIPS = (ScopeReason.REGION_NOT_ENABLED, ScopeReason.BACKING_OFF, ScopeReason.NOT_IN_RUN)
+SKIPS = (ScopeReason.REGION_NOT_ENABLED, ScopeReason.NOT_IN_RUN)
 STATUSES = ("available", "deleting", "creating", "create-failed", "modifying", "never-heard-of")
 T = TypeVar("T")
 

@@ -13,8 +13,10 @@ from discovery.cli.edges import swept
 from discovery.cli.interruption import Interruption
 from discovery.codes import ScopeReason, ScopeStatus
 from discovery.ground import SweepRequest
-from discovery.model import Skipped
+from discovery.model import Failed, Scanned
+from discovery.reports.exit import Exit, exit_code
 from discovery.reports.report import Report
+from discovery.reports.sentence import sentence
 from discovery.sandbox.aws.faults import Effect
 from tests.scenarios.tale import FRANKFURT, HUB, LISTING, MEMBER, Tale
 
@@ -42,13 +44,24 @@ def verdict(report: Report, cache: str) -> str:
     return f"{item.action.value}/{item.reason.value}"
 
 
-def status(report: Report, account: str, region: str | None) -> str:
+def result(report: Report, account: str, region: str | None) -> Scanned:
     [one] = [
         one
         for one in report.scopes
         if (one.scope.account_id, one.scope.region) == (account, region)
     ]
-    return one.status.value
+    return one
+
+
+def status(report: Report, account: str, region: str | None) -> str:
+    return result(report, account, region).status.value
+
+
+def is_asked(report: Report, account: str, region: str | None) -> bool:
+    """False while the scope is left alone; either way it has failed."""
+    found = result(report, account, region)
+    assert isinstance(found, Failed)
+    return not found.is_backing_off
 
 
 def begun(tale: Tale) -> None:
@@ -65,16 +78,19 @@ def test_it_is_left_out_and_shown_with_since_when(tale: Tale) -> None:
     tale.fault(Effect.DENIED, account=MEMBER, **LISTING)
     first = tick(tale)
     assert verdict(first, "ledger") == "held/SCOPE_FAILED"
-    seen = [status(tick(tale), MEMBER, FRANKFURT) for _ in range(8)]
-    assert seen == ["failed"] * 2 + ["skipped", "failed"] + ["skipped"] * 3 + ["failed"]
+    seen = [is_asked(tick(tale), MEMBER, FRANKFURT) for _ in range(8)]
+    assert seen == [True] * 2 + [False, True] + [False] * 3 + [True]
     calls = len(tale.aws.calls)
     resting = tick(tale)
     [scope] = [one for one in resting.scopes if one.scope.account_id == MEMBER]
-    assert isinstance(scope, Skipped)
-    assert scope.reason is ScopeReason.BACKING_OFF
+    assert isinstance(scope, Failed)
+    assert (scope.reason, scope.calls) == (ScopeReason.DENIED, 0)
+    assert not resting.complete
+    assert exit_code(resting) is Exit.INCOMPLETE
+    assert "1 scope unread since" in sentence(resting)
     assert resting.failing_since[scope.scope] == first.started_at
     assert f"since {first.started_at:%Y-%m-%d %H:%M}" in scope.message
-    assert verdict(resting, "ledger") == "held/NOT_IN_RUN"
+    assert verdict(resting, "ledger") == "held/SCOPE_FAILED"
     assert verdict(resting, "orders") == "keep/UNCHANGED"
     asked = [call for call in list(tale.aws.calls)[calls:] if call.account_id == MEMBER]
     assert asked == [], "nothing was asked there"
@@ -91,8 +107,8 @@ def test_a_success_ends_it(tale: Tale) -> None:
     tale.healed()
     assert verdict(tick(tale), "ledger") == "keep/UNCHANGED"
     tale.fault(Effect.DENIED, account=MEMBER, **LISTING)
-    seen = [status(tick(tale), MEMBER, FRANKFURT) for _ in range(4)]
-    assert seen == ["failed", "failed", "failed", "skipped"], "it counts from nothing"
+    seen = [is_asked(tick(tale), MEMBER, FRANKFURT) for _ in range(4)]
+    assert seen == [True, True, True, False], "it counts from nothing"
 
 
 def test_a_sweep_by_hand_sees_it_and_ends_the_pause(tale: Tale) -> None:
@@ -102,7 +118,7 @@ def test_a_sweep_by_hand_sees_it_and_ends_the_pause(tale: Tale) -> None:
         tick(tale)
     assert tale.audit(exits=3).failed_scopes == {f"{MEMBER}/{FRANKFURT}": "DENIED"}
     tale.healed()
-    assert status(tick(tale), MEMBER, FRANKFURT) == "skipped"
+    assert not is_asked(tick(tale), MEMBER, FRANKFURT)
     assert tale.sweep().verdicts["ledger"] == "keep/UNCHANGED"
     assert status(tick(tale), MEMBER, FRANKFURT) == "complete"
 
@@ -111,8 +127,8 @@ def test_an_account_whose_role_is_gone_is_not_tried_either(tale: Tale) -> None:
     begun(tale)
     roles = tale.aws.world.account(MEMBER).roles
     role = roles.pop("cachemuster")
-    seen = [status(tick(tale), MEMBER, None) for _ in range(4)]
-    assert seen == ["failed"] * 3 + ["skipped"]
+    seen = [is_asked(tick(tale), MEMBER, None) for _ in range(4)]
+    assert seen == [True] * 3 + [False]
     before = len(tale.aws.calls.of("AssumeRole"))
     roles["cachemuster"] = role
     known = set(tale.memory.scopes)

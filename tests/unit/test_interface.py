@@ -22,27 +22,28 @@ REASONS = {
     "delete": "ABSENT DELETING UNMATCHED EXCLUDED INELIGIBLE UNREADY OUT_OF_SCOPE",
     "keep": "UNCHANGED",
     "held": "SCOPE_FAILED NOT_IN_RUN TARGETS_UNKNOWN OUT_OF_SCOPE WAITING PROOF_FAILED "
-    "GUARD_COUNT GUARD_PERCENT GUARD_EMPTY REGISTRY_SHRANK POLICY TAGS_UNKNOWN NOT_READY_YET",
+    "GUARD_COUNT GUARD_PERCENT GUARD_EMPTY REGISTRY_SHRANK POLICY TAGS_UNKNOWN NOT_READY_YET "
+    "INHERITED REGISTRY_UNREAD",
     "blocked": "NAME_COLLISION NAME_INVALID IAM_NOT_READY IAM_UNKNOWN CONNECT_ROLE_INVALID "
-    "REJECTED",
+    "REJECTED UNREADABLE",
     "conflict": "FOREIGN OTHER_GROUP NAME_TAKEN_UNSEEN IDENTITY_MISMATCH DUPLICATE_REGISTRATION "
-    "OWNER_CHANGED",
+    "OWNER_CHANGED RESTORED",
     "skipped": "NO_MATCHER EXCLUDED ENGINE CREATING DELETING CREATE_FAILED NO_ENDPOINT PUBLIC",
 }
 NOTES = (
     "TAG_SHADOWS_LABEL TAG_KEY_DROPPED TAGS_UNKNOWN SUBNETS_UNKNOWN USERS_UNKNOWN INHERITED "
-    "SAME_URI_ELSEWHERE"
+    "SAME_URI_ELSEWHERE FACT_REMEMBERED BACKING_OFF TAGS_ONE_BY_ONE"
 )
 FINDINGS = (
     "NO_USER_GROUP GROUP_MISSING GROUP_NOT_ACTIVE GROUP_ENGINE_MISMATCH NO_IAM_USER "
     "USER_ID_NAME_MISMATCH USER_NOT_IN_GROUP USER_MISSING USER_DISABLED USER_NOT_ACTIVE "
     "USER_NOT_IAM PASSWORDLESS_USER DEFAULT_USER_OPEN DEFAULT_USER_UNREPLACED ENGINE_TOO_OLD "
-    "ENGINE_MISMATCH USERS_UNREADABLE"
+    "ENGINE_MISMATCH USERS_UNREADABLE LOGIN_REFUSED LOGIN_UNREACHABLE"
 )
 SCOPE_REASONS = (
     "ASSUME_ROLE_DENIED DENIED THROTTLED EXPIRED CLOCK_SKEW WRONG_ACCOUNT REGIONS_UNREADABLE "
     "MALFORMED TRUNCATED REPEATED_TOKEN TIMEOUT UNREACHABLE SERVER_ERROR REGION_NOT_ENABLED "
-    "BACKING_OFF NOT_IN_RUN"
+    "CREDENTIALS NOT_IN_RUN"
 )
 EXITS = {0, 1, 2, 3, 4, 5, 64, 75, 78, 130, 143}
 COMMANDS = (
@@ -61,17 +62,19 @@ OPTIONS = {
     "pause": "--for",
 }
 DOCUMENT = {
-    "": "schema_version sweep_id started_at finished_at dry_run complete checksum endpoints "
+    "": "schema_version sweep_id agent started_at finished_at dry_run complete checksum endpoints "
     "summary scopes items guard",
+    "agent": "host version",
     "summary": "create update delete keep blocked conflict held skipped failed",
-    "scopes": "account_id region status reason message caches duration_s calls",
-    "items": "arn account_id region cache name previous_name matcher action reason message notes "
-    "applied error changes missed iam database",
+    "scopes": "account_id account_name region notes status reason message caches duration_s calls",
+    "items": "arn account_id account_name region cache name previous_name matcher action reason "
+    "message notes applied error changes missed iam database",
     "items/notes": "code subject message",
     "items/error": "code message retryable",
     "items/changes": "field old new",
     "items/missed": "scans since",
-    "items/iam": "verdict as_of users findings",
+    "items/iam": "verdict as_of users findings probe",
+    "items/iam/probe": "outcome user step at message",
     "items/iam/findings": "code severity subject message repair",
     "items/database": "kind version metadata spec",
     "guard": "refused code removals population limit window_s message",

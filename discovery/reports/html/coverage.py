@@ -20,6 +20,7 @@ _REASONS: Final = 500
 """Scopes whose reason is told in full below the grid."""
 
 SHORT: Final[Mapping[ScopeReason, str]] = {
+    ScopeReason.CREDENTIALS: "no credentials",
     ScopeReason.ASSUME_ROLE_DENIED: "no role",
     ScopeReason.DENIED: "denied",
     ScopeReason.THROTTLED: "throttled",
@@ -34,7 +35,6 @@ SHORT: Final[Mapping[ScopeReason, str]] = {
     ScopeReason.UNREACHABLE: "unreachable",
     ScopeReason.SERVER_ERROR: "server error",
     ScopeReason.REGION_NOT_ENABLED: "off",
-    ScopeReason.BACKING_OFF: "backing off",
     ScopeReason.NOT_IN_RUN: "not in run",
 }
 """Each reason as it fits into a cell."""

@@ -94,7 +94,7 @@ def _numbers(report: Report) -> Iterator[Html]:
     writes = [action for action in Action if action.writes]
     pending = " ".join(f"{SIGNS[action]}{summary[action.value]}" for action in writes)
     pressing = sum(len(group.items) for group in grouped(report) if group.attention in PRESSING)
-    unread = len(report.failed_scopes)
+    unread = len(report.unread_scopes)
     someone = "needs someone" if pressing == 1 else "need someone"
     caches = sum(len(scope.caches) for scope in read)
     yield _number("Caches", caches, f"in {counted(accounts, 'account')}")

@@ -9,7 +9,7 @@ import pytest
 
 from discovery.codes import ScopeReason, ScopeStatus
 from discovery.enrollment.targets import Part, Standing
-from discovery.model import AccountId, Complete, Failed, Region, Scope, Skipped
+from discovery.model import AccountId, Complete, Failed, Region, Scope
 from discovery.sandbox.aws.faults import Effect
 from state.records import Memory, ScopeMemory
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, now, result_of
@@ -49,8 +49,9 @@ async def test_a_scope_that_backs_off_is_not_asked(site: Site) -> None:
     memory = failing((HUB, HOME))
     found = await site.scan(regions=[HOME, ELSEWHERE], memory=memory, backs_off=True)
     result = result_of(found)
-    assert isinstance(result, Skipped)
-    assert (result.reason, result.calls) == (ScopeReason.BACKING_OFF, 0)
+    assert isinstance(result, Failed)
+    assert (result.reason, result.calls) == (ScopeReason.DENIED, 0)
+    assert result.is_backing_off
     assert "5 times in a row since" in result.message
     assert "DENIED" in result.message
     assert isinstance(result_of(found, HUB, ELSEWHERE), Complete)
@@ -80,8 +81,9 @@ async def test_an_account_that_stays_shut_is_not_tried(site: Site) -> None:
     memory = failing((MEMBER, None), reason=ScopeReason.ASSUME_ROLE_DENIED)
     found = await site.scan(memory=memory, backs_off=True)
     result = result_of(found, MEMBER, None)
-    assert isinstance(result, Skipped)
-    assert result.reason is ScopeReason.BACKING_OFF
+    assert isinstance(result, Failed)
+    assert result.reason is ScopeReason.ASSUME_ROLE_DENIED
+    assert result.is_backing_off
     assert site.asked("AssumeRole") == 0
     assert isinstance(result_of(found), Complete)
 
@@ -90,7 +92,7 @@ async def test_an_unreadable_list_is_not_read_but_what_is_known_is_scanned(site:
     site.member()
     memory = failing((MEMBER, None), reason=ScopeReason.REGIONS_UNREADABLE)
     found = await site.scan(regions=["us-*", HOME], memory=memory, backs_off=True)
-    assert isinstance(result_of(found, MEMBER, None), Skipped)
+    assert result_of(found, MEMBER, None).is_backing_off
     assert isinstance(result_of(found, MEMBER), Complete)
     assert site.asked("DescribeRegions", account=MEMBER) == 0
     assert standing(found, MEMBER, "us-east-1") is Standing.TARGETS_UNKNOWN

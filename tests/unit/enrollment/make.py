@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from discovery.codes import Action, ScopeReason
+from discovery.codes import Action, NoteCode, ScopeReason
 from discovery.enrollment.guard import Budget
 from discovery.enrollment.item import Item
 from discovery.enrollment.plan import Plan, make_plan
@@ -28,6 +28,7 @@ from discovery.model import (
     Directory,
     Endpoint,
     Failed,
+    Note,
     Region,
     ResourceName,
     Scanned,
@@ -195,6 +196,11 @@ def complete(scope: Scope, *caches: Cache, users: Directory | UnknownType = READ
 
 def failed(scope: Scope, reason: ScopeReason = ScopeReason.DENIED) -> Failed:
     return Failed(scope=scope, started_at=NOW, reason=reason, message="denied")
+
+
+def backing_off(scope: Scope, reason: ScopeReason = ScopeReason.DENIED) -> Failed:
+    note = Note(NoteCode.BACKING_OFF, str(scope), "asked again later")
+    return Failed(scope=scope, started_at=NOW, reason=reason, message="denied", notes=(note,))
 
 
 def skipped(scope: Scope, reason: ScopeReason) -> Skipped:

@@ -13,7 +13,7 @@ from discovery.codes import ScopeReason, ScopeStatus
 from discovery.enrollment.backoff import LONGEST_PAUSE, pause_after, pauses
 from discovery.enrollment.recollection import scope_memories
 from state.records import Memory, ScopeMemory
-from tests.unit.enrollment.make import WEST, complete, failed, skipped
+from tests.unit.enrollment.make import WEST, backing_off, complete, failed
 from tests.unit.enrollment.past import MINUTE, NOW
 
 FAILING = ScopeMemory(
@@ -73,7 +73,7 @@ def test_over_any_course_of_sweeps(course: list[bool], interval_min: int) -> Non
         if resting:
             assert in_a_row >= 3
             assert now - last_try < LONGEST_PAUSE
-            result = skipped(WEST, ScopeReason.BACKING_OFF)
+            result = backing_off(WEST)
         else:
             result = complete(WEST) if works else failed(WEST)
             last_try, in_a_row = now, 0 if works else in_a_row + 1

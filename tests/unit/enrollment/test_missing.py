@@ -18,6 +18,7 @@ from tests.unit.enrollment.make import (
     EAST,
     TARGETS,
     WEST,
+    backing_off,
     cache,
     failed,
     only,
@@ -98,7 +99,7 @@ def test_where_the_scope_stands(live: Database, at: Targets, reason: Reason) -> 
         pytest.param(failed(WEST), R.SCOPE_FAILED, id="denied"),
         pytest.param(failed(WEST, S.TRUNCATED), R.SCOPE_FAILED, id="cut-short"),
         pytest.param(failed(WEST, S.REGIONS_UNREADABLE), R.TARGETS_UNKNOWN, id="regions-unread"),
-        pytest.param(skipped(WEST, S.BACKING_OFF), R.NOT_IN_RUN, id="backing-off"),
+        pytest.param(backing_off(WEST), R.SCOPE_FAILED, id="backing-off"),
         pytest.param(skipped(WEST, S.NOT_IN_RUN), R.NOT_IN_RUN, id="past-the-deadline"),
         pytest.param(skipped(WEST, S.REGION_NOT_ENABLED), R.SCOPE_FAILED, id="region-off"),
     ],
@@ -114,7 +115,7 @@ def test_nothing_but_a_complete_scan_is_evidence(instead: Scanned, reason: Reaso
     [
         pytest.param(failed(ENTRANCE, S.ASSUME_ROLE_DENIED), R.SCOPE_FAILED, id="role-denied"),
         pytest.param(failed(ENTRANCE, S.REGIONS_UNREADABLE), R.TARGETS_UNKNOWN, id="no-regions"),
-        pytest.param(skipped(ENTRANCE, S.BACKING_OFF), R.NOT_IN_RUN, id="backing-off"),
+        pytest.param(backing_off(ENTRANCE), R.SCOPE_FAILED, id="backing-off"),
     ],
 )
 def test_an_account_that_was_not_entered_stands_for_its_regions(

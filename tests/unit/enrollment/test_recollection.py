@@ -23,6 +23,7 @@ from tests.unit.enrollment.make import (
     UNREADY,
     WEST,
     arn_of,
+    backing_off,
     cache,
     complete,
     failed,
@@ -32,7 +33,6 @@ from tests.unit.enrollment.make import (
     registered,
     rules,
     situation,
-    skipped,
     tagged,
 )
 from tests.unit.enrollment.past import CREATED, MINUTE, NOW, journaled, memory, miss, remembered
@@ -221,7 +221,7 @@ def test_a_miss_ends_with_the_removal_it_asked_for(carry: Carry, kept: bool) -> 
 
 @pytest.mark.parametrize(
     "instead",
-    [failed(WEST), skipped(WEST, ScopeReason.BACKING_OFF), failed(WEST, ScopeReason.TRUNCATED)],
+    [failed(WEST), backing_off(WEST), failed(WEST, ScopeReason.TRUNCATED)],
     ids=["failed", "left-alone", "cut-short"],
 )
 def test_a_scan_that_says_nothing_leaves_the_miss_as_it_was(instead: Scanned) -> None:

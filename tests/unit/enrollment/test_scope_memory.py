@@ -8,7 +8,7 @@ from discovery.codes import ScopeReason, ScopeStatus
 from discovery.enrollment.recollection import scope_memories
 from discovery.model import Scanned
 from state.records import ScopeMemory
-from tests.unit.enrollment.make import WEST, cache, complete, failed, skipped
+from tests.unit.enrollment.make import WEST, backing_off, cache, complete, failed, skipped
 from tests.unit.enrollment.past import MINUTE, NOW, memory
 
 STARTED = NOW - MINUTE
@@ -57,6 +57,12 @@ def test_a_region_that_was_switched_off_does_not_fail() -> None:
     assert (found.status, found.failing_since, found.failures) == (ScopeStatus.SKIPPED, None, 0)
 
 
-@pytest.mark.parametrize("reason", [ScopeReason.BACKING_OFF, ScopeReason.NOT_IN_RUN])
-def test_a_failing_scope_that_is_not_asked_stays_as_it_is_remembered(reason: ScopeReason) -> None:
-    assert scope_after(skipped(WEST, reason)) == FAILING
+@pytest.mark.parametrize(
+    "result",
+    [
+        pytest.param(backing_off(WEST), id="backing-off"),
+        pytest.param(skipped(WEST, ScopeReason.NOT_IN_RUN), id="not-in-run"),
+    ],
+)
+def test_a_failing_scope_that_is_not_asked_stays_as_it_is_remembered(result: Scanned) -> None:
+    assert scope_after(result) == FAILING

@@ -20,6 +20,7 @@ from discovery.enrollment.guard import GuardVerdict
 from discovery.enrollment.item import Item, ItemError, Missed, in_order
 from discovery.model import (
     AccountId,
+    Agent,
     Arn,
     Cache,
     Change,
@@ -209,6 +210,7 @@ def scopes() -> tuple[Complete | Failed | Skipped, ...]:
 def report(*items: Item, **more: Any) -> Report:
     fields: dict[str, Any] = {
         "sweep_id": "20261123T092404-1f3a",
+        "agent": Agent("agent-1", "0.1.0"),
         "started_at": NOW - timedelta(seconds=3.2),
         "finished_at": NOW,
         "dry_run": True,

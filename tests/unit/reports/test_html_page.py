@@ -259,7 +259,7 @@ def test_of_too_many_accounts_those_that_lack_something_stay() -> None:
         )
         for number in range(1_005)
     ]
-    scopes.append(replace(full_report().failed_scopes[0], scope=Scope(AccountId("9" * 12), None)))
+    scopes.append(replace(full_report().unread_scopes[0], scope=Scope(AccountId("9" * 12), None)))
     said = text(report(scopes=tuple(scopes)))
     assert "6 of 1006 accounts are not in the grid" in said
     assert "9" * 12 in said

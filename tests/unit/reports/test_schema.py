@@ -115,7 +115,7 @@ def spoiled(path: tuple[str | int, ...], value: Any) -> dict[str, Any]:
     [
         pytest.param(("surprise",), 1, id="unknown-key"),
         pytest.param(("items", 0, "surprise"), 1, id="unknown-key-of-an-item"),
-        pytest.param(("schema_version",), 2, id="another-version"),
+        pytest.param(("schema_version",), 1, id="another-version"),
         pytest.param(("checksum",), "abc", id="short-checksum"),
         pytest.param(("started_at",), "2026-11-23T09:24:07+01:00", id="not-utc"),
         pytest.param(("scopes", 0, "reason"), "DENIED", id="complete-with-a-reason"),

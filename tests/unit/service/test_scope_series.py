@@ -73,7 +73,7 @@ BOTH = (read(1), read(2))
         ),
         pytest.param((BOTH, (read(1), unread(2, None))), {"1", "2"}, id="account-shut"),
         pytest.param(
-            (BOTH, (read(1), left(2, ScopeReason.BACKING_OFF, None))), {"1", "2"}, id="left-alone"
+            (BOTH, (read(1), left(2, ScopeReason.NOT_IN_RUN, None))), {"1", "2"}, id="left-alone"
         ),
         pytest.param(
             (BOTH, (read(1), left(2, ScopeReason.NOT_IN_RUN))), {"1", "2"}, id="not-reached"

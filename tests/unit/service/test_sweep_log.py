@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from discovery.codes import Action, Reason, ScopeReason
-from discovery.model import Complete, Failed, Scanned, Scope, Skipped
+from discovery.codes import Action, NoteCode, Reason, ScopeReason
+from discovery.model import Complete, Failed, Note, Scanned, Scope
 from discovery.service.sweep_log import SweepLog
 from tests.unit.reports.sample import (
     NOW,
@@ -131,7 +131,7 @@ def scope_events(logged: list[Event]) -> list[tuple[str, str | None]]:
         pytest.param(
             [
                 unread(),
-                Skipped(scope=OTHER, started_at=NOW, reason=ScopeReason.BACKING_OFF),
+                replace(unread(), notes=(Note(NoteCode.BACKING_OFF, str(OTHER), "later"),)),
                 unread(),
             ],
             [("scope.failed", "DENIED")],
