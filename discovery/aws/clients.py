@@ -24,7 +24,6 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from typing import Any, NoReturn, Protocol
-from urllib.parse import urlsplit, urlunsplit
 
 import aioboto3
 from aiobotocore.config import AioConfig
@@ -35,6 +34,7 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.utils import parse_timestamp
 
 from discovery.aws.tls import SharedTls
+from discovery.foreign_text import without_passwords
 
 SERVICES = ("sts", "elasticache", "resource-groups-tagging-api", "ec2", "organizations", "sqs")
 """Every AWS service that is asked, as `AWS_ENDPOINT_URL_…` spells it."""
@@ -183,7 +183,7 @@ def endpoint_overrides(profile: str | None) -> Mapping[str, str]:
     if session.get_config_variable("ignore_configured_endpoint_urls"):
         return {}
     found = {service: _override(session, service) for service in SERVICES}
-    return {service: _masked(url) for service, url in found.items() if url}
+    return {service: without_passwords(url) for service, url in found.items() if url}
 
 
 def _override(session: AioSession, service: str) -> str | None:
@@ -194,12 +194,6 @@ def _override(session: AioSession, service: str) -> str | None:
     )
     url = provider.provide()
     return str(url) if url else None
-
-
-def _masked(url: str) -> str:
-    parts = urlsplit(url)
-    _, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=host if host == parts.netloc else f"***@{host}"))
 
 
 def _refusing_session(profile: str | None) -> AioSession:

@@ -24,6 +24,7 @@ from discovery.aws.session import Session
 from discovery.codes import ScopeReason
 from discovery.config.aws import Account, Aws
 from discovery.config.partitions import partition_of_region
+from discovery.config.proxies import proxy_problem
 from discovery.model import Clock, Region
 
 _FIRST_REGION = {
@@ -92,6 +93,9 @@ def default_region(profile: str | None) -> Region | None:
 
 
 def _from_the_sdk(profile: str | None) -> tuple[Mapping[str, str], Region | None]:
+    problem = proxy_problem(os.environ)
+    if problem is not None:
+        raise AwsFault(Fault(ScopeReason.UNREACHABLE, f"{problem}. Nothing was asked"))
     try:
         # The AWS CLI reads AWS_REGION first; the SDK for Python does not read it at all.
         named = os.environ.get("AWS_REGION") or session_of(profile).get_config_variable("region")

@@ -14,7 +14,9 @@ import aiohttp
 from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 
+from discovery import foreign_text
 from discovery.codes import ScopeReason
+from discovery.foreign_text import without_passwords
 
 LONGEST_QUOTE = 300
 """Characters of AWS's own message that are repeated."""
@@ -157,6 +159,9 @@ class Fault:
     code: str = ""
     """AWS's own error code, empty when there was no answer."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", without_passwords(self.message))
+
 
 class AwsFault(Exception):
     """A call failed. The only exception that leaves `discovery.aws` for a failed call."""
@@ -195,9 +200,8 @@ def unusable_endpoint(error: Exception, action: str, where: str) -> Fault:
 
 
 def quoted(text: str) -> str:
-    """Foreign text on one line and of bounded length."""
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST_QUOTE else f"{line[: LONGEST_QUOTE - 1]}…"
+    """Foreign text on one line, of bounded length, and without passwords."""
+    return foreign_text.quoted(text, LONGEST_QUOTE)
 
 
 def _refusal(error: sdk.ClientError, action: str, where: str) -> Fault:
@@ -245,9 +249,8 @@ def _unreadable(error: ResponseParserError, action: str, where: str) -> Fault:
     cause = error.__context__
     if isinstance(cause, ParseError) and cause.code in _END_TOO_SOON:
         return _truncated(action, where)
-    return Fault(
-        ScopeReason.MALFORMED, _malformed(quoted(str(error).split("\n")[0]), action, where)
-    )
+    said = without_passwords(str(error)).split("\n")[0]
+    return Fault(ScopeReason.MALFORMED, _malformed(quoted(said), action, where))
 
 
 def _without_answer(error: sdk.BotoCoreError, action: str, where: str) -> Fault:

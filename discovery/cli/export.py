@@ -43,7 +43,7 @@ def command(is_registered: bool, only: tuple[Scope, ...], output: Path | None) -
     """Print what should be registered, from a fresh scan, as YAML for `tctl create -f`.
 
     Connect external ids stand in it in clear, because the resources do not work without; stderr
-    says so.
+    says so, and a file of -o is then for its owner alone (mode 0600).
 
     \b
     Examples:
@@ -97,5 +97,5 @@ def _write(databases: tuple[Database, ...], place: Destination) -> None:
     if secrets:
         kept = counted(secrets, "resource holds its", "resources hold their")
         say(f"{kept} connect external id in clear. Keep the output as you keep a password.")
-    place.write(lambda stream: write_resources(databases, stream))
+    place.write(lambda stream: write_resources(databases, stream), holds_secret=secrets > 0)
     say(f"{counted(len(databases), 'database')} exported.")

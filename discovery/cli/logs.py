@@ -14,6 +14,7 @@ import structlog
 
 from discovery.cli.vendor_logs import set_up_vendor_logs
 from discovery.enrollment.fingerprint import fingerprint
+from discovery.foreign_text import without_passwords
 from discovery.reports.hostile import visible
 
 _SECRET_WORDS: Final = ("external_id", "secret", "token", "password", "credential")
@@ -64,8 +65,12 @@ def _harmless(value: Any, key: str) -> Any:
     if any(word in key.lower() for word in _SECRET_WORDS):
         return fingerprint(text)
     if key == "exception":
-        return "\n".join(visible(line) for line in text.split("\n"))
-    return visible(text)
+        return "\n".join(_safe(line) for line in text.split("\n"))
+    return _safe(text)
+
+
+def _safe(text: str) -> str:
+    return visible(without_passwords(text))
 
 
 def _level(form: LogFormat, verbosity: int, *, shows_events: bool) -> int:

@@ -34,8 +34,11 @@ class Destination:
     draft: Path | None = None
     """What becomes `path` once it is whole; None for what is no file."""
 
-    def write(self, render: Render) -> None:
+    def write(self, render: Render, *, holds_secret: bool = False) -> None:
         """The report stands in its place. A reader of stdout that went away is no failure.
+
+        `holds_secret`: a file is for its owner alone, whatever the umask says and whatever mode an
+        earlier one had.
 
         Raises: ReportLost, and then a file of an earlier run is as it was.
         """
@@ -46,7 +49,7 @@ class Destination:
                 with self.path.open("w", encoding="utf-8") as stream:
                     render(stream)
             else:
-                _write_whole(render, self.draft, self.path)
+                _write_whole(render, self.draft, self.path, holds_secret=holds_secret)
         except OSError as error:
             raise ReportLost(
                 f"The report could not be written to {self.path or 'standard output'}: "
@@ -104,8 +107,10 @@ def _write_stdout(render: Render) -> None:
         raise
 
 
-def _write_whole(render: Render, draft: Path, path: Path) -> None:
+def _write_whole(render: Render, draft: Path, path: Path, *, holds_secret: bool) -> None:
     with draft.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+        if holds_secret:
+            os.fchmod(stream.fileno(), 0o600)  # before the first byte of it
         render(stream)
         stream.flush()
         os.fsync(stream.fileno())

@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+from discovery.foreign_text import without_passwords
 from discovery.reports.hostile import visible
 
 
 def say(text: str) -> None:
     """`text` stands on stderr, safe to print, line by line. A closed stderr is nobody's loss."""
-    lines = "".join(f"{visible(line)}\n" for line in text.splitlines())
+    lines = "".join(f"{visible(without_passwords(line))}\n" for line in text.splitlines())
     try:
         sys.stderr.write(lines)
         sys.stderr.flush()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from discovery.foreign_text import without_passwords
 from discovery.model import Database, ResourceName, Served
 
 
@@ -30,6 +31,9 @@ class ControlPlaneError(Exception):
 
     code: str = "ERROR"
     retryable: bool = False
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(without_passwords(message))
 
 
 class AlreadyExists(ControlPlaneError):

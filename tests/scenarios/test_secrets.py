@@ -12,6 +12,7 @@ import logging
 import re
 import secrets
 import signal
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -189,6 +190,41 @@ def test_no_command_shows_a_secret(tale: Tale, monkeypatch: pytest.MonkeyPatch) 
     assert "sha256:" in runs["sweep --format json"].out
     assert runs["sweep --format json"].document["summary"]["create"] == 2
     assert {name for name, content in told.left_behind().items() if hunt.within(content)} == set()
+
+
+def test_a_file_of_export_with_an_external_id_is_for_its_owner_alone(
+    tale: Tale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stage(tale, monkeypatch) as told:
+        assert told.run("sweep").code == 0
+        for words in (("export",), ("export", "--registered")):
+            file = tale.directory / "databases.yaml"
+            file.write_text("earlier", "utf-8")
+            file.chmod(0o644)
+            assert told.run(*words, "-o", "databases.yaml").code == 0
+            assert told.connect_id in file.read_text("utf-8")
+            assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("mark", list("#/?[\\"))
+def test_the_password_of_a_proxy_stands_nowhere(
+    tale: Tale, monkeypatch: pytest.MonkeyPatch, mark: str
+) -> None:
+    proxy = f"http://svc:S3cret{mark}1@127.0.0.1:9"
+    with stage(tale, monkeypatch) as told:
+        assert told.run("sweep").code == 0
+        proxies = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy}
+        words = [("sweep", "--format", "json"), ("audit", "--format", "html"), ("doctor",)]
+        runs = [told.run(*each, **proxies) for each in words]
+        runs += [told.run(*each) for each in (("status",), ("history",), ("explain", "orders"))]
+    for run in runs:
+        assert "S3cret" not in run.out + run.err
+    for run in runs[:3]:
+        assert run.code == 1
+        assert "PROXY is no URL" in run.out + run.err
+        assert "# is %23" in run.out + run.err
+    files = {name for name, content in tale.files().items() if b"S3cret" in content}
+    assert files == set()
 
 
 def commands() -> Iterator[tuple[str, ...]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from discovery.config.proxies import HTTPS_PROXY, proxy_problem
 from discovery.control_plane.base import Unavailable
 from discovery.control_plane.teleport.faults import NoRoute
 
@@ -35,19 +36,18 @@ def forward_proxy(environ: Mapping[str, str], host: str, port: int) -> ForwardPr
     text = environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""
     if not text or _is_exempt(environ.get("NO_PROXY") or environ.get("no_proxy") or "", host, port):
         return None
-    try:
-        url = urlsplit(text if "://" in text else f"http://{text}")
-        proxy_host, proxy_port = url.hostname, url.port
-    except ValueError:
-        proxy_host, proxy_port, url = None, None, urlsplit("")
-    if url.scheme != "http" or not proxy_host:
+    problem = proxy_problem(environ, HTTPS_PROXY)
+    if problem is not None:
+        raise NoRoute(f"{problem}. To go straight to {host}, name it in NO_PROXY")
+    url = urlsplit(text if "://" in text else f"http://{text}")
+    if url.scheme != "http" or not url.hostname:
         raise NoRoute(
             "HTTPS_PROXY must be http://host:port; a proxy that itself is spoken to with TLS or "
             f"SOCKS cannot be used. To go straight to {host}, name it in NO_PROXY"
         )
     credentials = f"{unquote(url.username or '')}:{unquote(url.password or '')}"
     encoded = base64.b64encode(credentials.encode()).decode() if url.username else ""
-    return ForwardProxy(proxy_host, proxy_port or 80, f"Basic {encoded}" if encoded else "")
+    return ForwardProxy(url.hostname, url.port or 80, f"Basic {encoded}" if encoded else "")
 
 
 def _is_exempt(exceptions: str, host: str, port: int) -> bool:

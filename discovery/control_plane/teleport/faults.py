@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
+from discovery import foreign_text
 from discovery.control_plane.base import (
     AlreadyExists,
     ControlPlaneError,
@@ -152,10 +153,8 @@ def reason_of(error: ssl.SSLError) -> str:
 
 def quoted(message: str) -> str:
     """The server's sentence, to stand at the end of ours."""
-    text = " ".join(message.split())
-    if not text:
-        return ""
-    return f'. It says: "{text[:_MESSAGE_LIMIT]}{"…" if len(text) > _MESSAGE_LIMIT else ""}"'
+    text = foreign_text.quoted(message, _MESSAGE_LIMIT)
+    return f'. It says: "{text}"' if text else ""
 
 
 def more_than_one(place: str) -> str:

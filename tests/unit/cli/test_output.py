@@ -32,6 +32,16 @@ def test_a_new_file_is_as_public_as_the_umask_says(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_a_file_with_a_secret_is_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "databases.yaml"
+    file.write_text("earlier")
+    file.chmod(0o644)
+    with destination(file) as place:
+        place.write(write_hello, holds_secret=True)
+    assert file.read_text() == "hello\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
 def test_a_full_disk_leaves_the_earlier_report(tmp_path: Path) -> None:
     file = tmp_path / "report.txt"
     file.write_text("earlier")

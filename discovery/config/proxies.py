@@ -1,0 +1,39 @@
+"""The variables that name a forward proxy, checked before anything is asked through them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+HTTPS_PROXY: Final = ("HTTPS_PROXY", "https_proxy")
+PROXIES: Final = (*HTTPS_PROXY, "HTTP_PROXY", "http_proxy")
+_UNESCAPED: Final = re.compile(r"[#/?\[\]\\\s]")
+"""What ends the host of a URL, or may stand nowhere in it: in a password it has to be escaped."""
+
+
+def proxy_problem(environ: Mapping[str, str], names: Iterable[str] = PROXIES) -> str | None:
+    """Why a variable is no URL of a proxy, in words that do not repeat it; None when all are."""
+    for name in names:
+        value = environ.get(name)
+        if value and not _is_url(value):
+            # No at sign behind the slashes: what is between them would be hidden as a password.
+            return (
+                f"{name} is no URL of a proxy, such as http://proxy.example.com:3128. In user and "
+                "password escape what has a meaning in a URL: # is %23, / is %2F, ? is %3F, [ is "
+                "%5B, ] is %5D, \\ is %5C, a blank is %20, the at sign is %40, % is %25"
+            )
+    return None
+
+
+def _is_url(value: str) -> bool:
+    scheme, colon, rest = value.rpartition("://") if "@" not in value else value.partition("://")
+    user, _, place = (rest if colon else value).rpartition("@")
+    if _UNESCAPED.search(user):
+        return False
+    try:
+        url = urlsplit(f"{scheme or 'http'}://{place}")
+        return bool(url.hostname) and (url.port is None or url.port > 0)
+    except ValueError:
+        return False
