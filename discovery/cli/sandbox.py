@@ -115,6 +115,9 @@ def command(
     queue tells of every change. What is in it: a small demonstration, a generated organization, or
     what a file says.
 
+    For an agent without keys, as in a pod: POST {} as application/json to /_sandbox/web-identity
+    of the AWS URL answers a token, for the file of AWS_WEB_IDENTITY_TOKEN_FILE, and a role.
+
     Teleport is a cluster behind one TLS port, as its Proxy Service has it, and a port of its Auth
     Service, with a bot's identity file that is kept fresh, and a person's for adopt and release.
 

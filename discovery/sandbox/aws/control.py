@@ -42,6 +42,7 @@ class Controls:
             ("DELETE", "faults"): lambda _: self._clear_faults(),
             ("POST", "clock"): self._move_clock,
             ("POST", "sessions/expire"): lambda _: {"expired": self._world.expire_sessions()},
+            ("POST", "web-identity"): self._issue_web_identity,
         }
 
     def answer(self, request: Request) -> web.Response:
@@ -117,6 +118,23 @@ class Controls:
 
     def _remove_fault(self, number: str) -> bool:
         return number.isdecimal() and self._faults.remove(int(number))
+
+    def _issue_web_identity(self, sent: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A token for a token file, and a role of the account that lets its subject in."""
+        account_id, subject, name = (
+            str(sent.get(key) or usual)
+            for key, usual in (
+                ("account", min(self._world.accounts, default="")),
+                ("subject", "system:serviceaccount:cachemuster:cachemuster"),
+                ("role", "cachemuster-pod"),
+            )
+        )
+        account = self._world.accounts.get(account_id)
+        if account is None:
+            raise BadOrder(f"there is no account {account_id}")
+        role = account.add_role(name, trusted=[subject])
+        token = self._world.issue_web_identity(subject)
+        return {"token": token, "role_arn": role.arn, "subject": subject}
 
     def _move_clock(self, sent: Mapping[str, Any]) -> Mapping[str, Any]:
         moves = {"advance_s": self._world.clock, "skew_s": self._world.front_door}

@@ -36,7 +36,9 @@ from discovery.sandbox.aws.polling import Poll
 from discovery.sandbox.aws.recorder import record
 from discovery.sandbox.aws.services.catalogue import SERVICES
 from discovery.sandbox.aws.services.service import Ask, Given, Service
+from discovery.sandbox.aws.services.sts import NOT_AUTHORIZED
 from discovery.sandbox.aws.validation import check
+from discovery.sandbox.aws.web_identity import stranger, unsigned_claim
 from discovery.sandbox.aws.wire.message import Answer, Members, Request, WireProtocol
 from discovery.sandbox.aws.wire.protocols import protocol_of
 from discovery.sandbox.aws.wire.query import QueryProtocol
@@ -84,7 +86,7 @@ class FrontDoor:
     def open(self, request: Request) -> Outcome:
         """The answer to `request`, whatever it is; the call is logged."""
         request_id = str(uuid.uuid4())
-        claim = claim_of(request)
+        claim = claim_of(request) or unsigned_claim(request)
         if claim is None or claim.service not in SERVICES:
             return self._turned_away(claim, request_id)
         service, protocol = SERVICES[claim.service], _PROTOCOLS[claim.service]
@@ -117,13 +119,16 @@ class FrontDoor:
 
     def _serve(self, request: Request, progress: _Progress) -> Members | Poll:
         claim, service = progress.claim, progress.service
-        key = authenticate(claim, request, self._world.keys, self._world.front_door())
-        progress.key = key
+        if claim.access_key_id:
+            key = authenticate(claim, request, self._world.keys, self._world.front_door())
+            progress.key = key
         progress.operation = name = progress.protocol.operation(request)
         if name not in operation_names(service.name):
             raise Refused(Refusal.UNKNOWN_ACTION, f"Could not find operation {name}")
         model = operation_model(service.name, name)
         members = progress.members = progress.protocol.read(request, model)
+        if not claim.access_key_id:
+            return self._serve_token(request, progress)
         struck = progress.struck = self._strike(service, key, progress)
         _raise_faults(struck, members)
         self._check_region(key, claim.region)
@@ -143,6 +148,21 @@ class FrontDoor:
             found = service.operations[name](self._ask(key, progress, request))
         if not isinstance(found, Poll):
             progress.result = found
+        return found
+
+    def _serve_token(self, request: Request, progress: _Progress) -> Members:
+        """A request that proves itself by a token has no key, and asks in no account of its own."""
+        key, service, name = stranger(progress.members), progress.service, progress.operation
+        struck = progress.struck = self._strike(service, key, progress)
+        _raise_faults(struck, progress.members)
+        check(
+            operation_model(service.name, name).input_shape, progress.members, unchecked=frozenset()
+        )
+        if key.account_id not in self._world.accounts:
+            raise AwsError("AccessDenied", NOT_AUTHORIZED, 403)
+        found = service.operations[name](self._ask(key, progress, request))
+        assert not isinstance(found, Poll)  # noqa: S101 - no operation of STS waits
+        progress.key, progress.result = key, found
         return found
 
     def _written(self, members: Members, progress: _Progress) -> Answer:
@@ -183,7 +203,8 @@ class FrontDoor:
 
     def _ask(self, key: Key, progress: _Progress, request: Request) -> Ask:
         account = self._world.account(key.account_id)
-        region = account.region(progress.claim.region)
+        asked = progress.claim.region
+        region = account.region(asked if asked in account.enabled else min(account.enabled))
         now = self._world.clock()
         region.settle(now)
         return Ask(

@@ -89,8 +89,11 @@ class Role:
     """An IAM role, and who may assume it."""
 
     name: str
+    """With its path, if it has one: `security/cachemuster`."""
     arn: str
     trusted: tuple[str, ...]
-    """Account ids, or ARNs of users and roles."""
+    """Account ids, ARNs of users and roles, or subjects of web identity tokens."""
     external_id: str | None = None
     max_session: timedelta = timedelta(hours=1)
+    session_name: str | None = None
+    """The only name that a session may have; None: any."""

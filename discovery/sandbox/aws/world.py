@@ -15,6 +15,7 @@ from discovery.sandbox.aws.place import Place
 from discovery.sandbox.aws.rates import TokenBuckets
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.values import Role
+from discovery.sandbox.aws.web_identity import WebIdentities
 
 
 class Account:
@@ -67,9 +68,18 @@ class Account:
         trusted: Iterable[str],
         external_id: str | None = None,
         max_session: timedelta = timedelta(hours=1),
+        session_name: str | None = None,
     ) -> Role:
-        """The role exists and lets in `trusted` (account ids, or ARNs of users and roles)."""
-        role = Role(name, self.iam_arn(f"role/{name}"), tuple(trusted), external_id, max_session)
+        """The role exists and lets in `trusted` (account ids, ARNs of users and roles, or subjects
+        of web identity tokens). `name` may begin with a path."""
+        role = Role(
+            name,
+            self.iam_arn(f"role/{name}"),
+            tuple(trusted),
+            external_id,
+            max_session,
+            session_name,
+        )
         self.roles[name] = role
         return role
 
@@ -125,6 +135,7 @@ class World:
         self.events = Events(self.clock)
         """What changes, on its way to the queues that are subscribed; there are none at first."""
         self.keys = KeyRing()
+        self.web_identities = WebIdentities()
         self.accounts: dict[str, Account] = {}
         self.organization: Organization | None = None
         """The organization that accounts may be in; None: there is none."""
@@ -152,6 +163,10 @@ class World:
         partition = self.account(management).partition.name
         self.organization = Organization(management, partition=partition, clock=self.clock)
         return self.organization
+
+    def issue_web_identity(self, subject: str, *, lifetime: timedelta = timedelta(hours=24)) -> str:
+        """Make a token for the subject, as Kubernetes writes into a pod's token file."""
+        return self.web_identities.issue(subject, self.front_door() + lifetime)
 
     def expire_sessions(self) -> int:
         """Every session that AssumeRole handed out has expired; answers how many."""

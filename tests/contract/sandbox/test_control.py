@@ -6,6 +6,7 @@ from typing import Any
 from urllib.error import HTTPError
 
 import pytest
+from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 
 from tests.contract.sandbox.cloud import HUB, REGION, Cloud
@@ -94,6 +95,17 @@ def test_sessions_expire(cloud: Cloud) -> None:
     assert send(cloud, "POST", "sessions/expire", {}) == (200, {"expired": 1})
     with pytest.raises(ClientError, match="ExpiredToken"):
         cloud.client("elasticache", session).describe_users()
+
+
+def test_a_token_for_a_pod_and_a_role_that_lets_it_in(cloud: Cloud) -> None:
+    status, given = send(cloud, "POST", "web-identity", {"role": "ops/pod"})
+    assert status == 200
+    assert given["role_arn"] == f"arn:aws:iam::{HUB}:role/ops/pod"
+    answer = cloud.client("sts", signature_version=UNSIGNED).assume_role_with_web_identity(
+        RoleArn=given["role_arn"], RoleSessionName="me", WebIdentityToken=given["token"]
+    )
+    assert answer["SubjectFromWebIdentityToken"] == given["subject"]
+    assert send(cloud, "POST", "web-identity", {"account": "999999999999"})[0] == 400
 
 
 def test_state_and_calls(cloud: Cloud) -> None:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 
 from tests.contract.sandbox.cloud import EXTERNAL_ID, HUB, MEMBER, ROLE, Cloud, message, refusal
@@ -115,3 +116,66 @@ def test_sts_in_a_region_that_is_off(cloud: Cloud) -> None:
         cloud.client("sts", region="af-south-1").get_caller_identity()
     assert refusal(caught.value) == ("RegionDisabledException", 403)
     assert message(caught.value).startswith("STS is not activated in this region")
+
+
+SUBJECT = "system:serviceaccount:cachemuster:cachemuster"
+
+
+def by_token(cloud: Cloud, token: str, role: str = "pod", **changes: object) -> dict[str, object]:
+    """AssumeRoleWithWebIdentity, unsigned."""
+    client = cloud.client("sts", signature_version=UNSIGNED)
+    arn = f"arn:aws:iam::{HUB}:role/{role}"
+    asked = {"RoleArn": arn, "RoleSessionName": "pod", "WebIdentityToken": token}
+    answer: dict[str, object] = client.assume_role_with_web_identity(**asked | changes)
+    return answer
+
+
+def test_a_token_takes_the_place_of_a_signature(cloud: Cloud) -> None:
+    cloud.hub.add_role("security/pod", trusted=[SUBJECT])
+    answer = by_token(cloud, cloud.world.issue_web_identity(SUBJECT), role="security/pod")
+    arn = f"arn:aws:sts::{HUB}:assumed-role/pod/pod"
+    assert answer["AssumedRoleUser"]["Arn"] == arn  # type: ignore[index]
+    assert answer["SubjectFromWebIdentityToken"] == SUBJECT
+    assert answer["Audience"] == "sts.amazonaws.com"
+    assert str(answer["Provider"]).startswith(f"arn:aws:iam::{HUB}:oidc-provider/")
+    key = cloud.world.keys.find(answer["Credentials"]["AccessKeyId"])  # type: ignore[index]
+    assert key is not None
+    assert cloud.client("sts", key).get_caller_identity()["Arn"] == arn
+    [call] = cloud.aws.calls.of("AssumeRoleWithWebIdentity")
+    assert (call.access_key_id, call.account_id, call.error) == ("", HUB, None)
+
+
+def test_a_token_that_does_not_let_in(cloud: Cloud) -> None:
+    cloud.hub.add_role("pod", trusted=[SUBJECT])
+    cloud.hub.add_role("picky", trusted=[SUBJECT], session_name="audit")
+    good = cloud.world.issue_web_identity(SUBJECT)
+    other = cloud.world.issue_web_identity("system:serviceaccount:a:b")
+    ended = cloud.world.issue_web_identity(SUBJECT, lifetime=timedelta(0))
+    strange = {"RoleArn": "arn:aws:iam::999999999999:role/pod"}
+    cases: list[tuple[str, str, dict[str, object], tuple[str, int]]] = [
+        ("nobody issued this one", "pod", {}, ("InvalidIdentityToken", 400)),
+        (ended, "pod", {}, ("ExpiredTokenException", 400)),
+        (other, "pod", {}, ("AccessDenied", 403)),
+        (good, "nobody", {}, ("AccessDenied", 403)),
+        (good, "picky", {}, ("AccessDenied", 403)),
+        (good, "pod", strange, ("AccessDenied", 403)),
+    ]
+    for token, role, changes, expected in cases:
+        with pytest.raises(ClientError) as caught:
+            by_token(cloud, token, role, **changes)
+        assert refusal(caught.value) == expected
+    by_token(cloud, good, "picky", RoleSessionName="audit")
+
+
+def test_nothing_else_goes_without_a_signature(cloud: Cloud) -> None:
+    client = cloud.client("sts", signature_version=UNSIGNED)
+    with pytest.raises(ClientError, match="MissingAuthenticationToken"):
+        client.get_caller_identity()
+
+
+def test_a_session_name_that_the_trust_demands(cloud: Cloud) -> None:
+    cloud.member.add_role("picky", trusted=[HUB], session_name="audit")
+    asked = {"RoleArn": f"arn:aws:iam::{MEMBER}:role/picky"}
+    cloud.client("sts").assume_role(RoleSessionName="audit", **asked)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        cloud.client("sts").assume_role(RoleSessionName="other", **asked)

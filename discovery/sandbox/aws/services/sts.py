@@ -12,10 +12,13 @@ from discovery.sandbox.aws.errors import AwsError, Refusal, Spelling
 from discovery.sandbox.aws.keys import Key, new_id, new_secret, new_token
 from discovery.sandbox.aws.services.service import Ask, Given, Service, denied
 from discovery.sandbox.aws.values import Role
+from discovery.sandbox.aws.web_identity import AUDIENCE, ISSUER
 from discovery.sandbox.aws.world import Account
 
 CHAINED_LIMIT = timedelta(hours=1)
 """The longest session that a role's own session may ask for."""
+
+NOT_AUTHORIZED = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
 
 _VALIDATION = Spelling("ValidationError", 400, "1 validation error detected")
 
@@ -51,7 +54,29 @@ def get_caller_identity(ask: Ask) -> Mapping[str, Any]:
 @service.operation("AssumeRole", subject=_account_of_role)
 def assume_role(ask: Ask) -> Mapping[str, Any]:
     """Keys of a session of the role, if its trust lets the caller in."""
-    role = _trusting_role(ask)
+    return _session_of(ask, _trusting_role(ask))
+
+
+@service.operation("AssumeRoleWithWebIdentity", subject=_account_of_role)
+def assume_role_with_web_identity(ask: Ask) -> Mapping[str, Any]:
+    """Keys of a session of the role, if its trust lets the token's subject in. No key signs it."""
+    identity = ask.world.web_identities.find(ask.given.text("WebIdentityToken"))
+    if identity is None:
+        raise AwsError("InvalidIdentityToken", "No OpenIDConnect provider found in your account")
+    if identity.expires_at <= ask.world.front_door():
+        raise AwsError("ExpiredTokenException", "Token expired: current date/time is after its end")
+    role = _role(ask, ask.given.text("RoleArn"))
+    if role is None or identity.subject not in role.trusted or not _is_named_right(ask, role):
+        raise AwsError("AccessDenied", NOT_AUTHORIZED, 403)
+    return {
+        **_session_of(ask, role),
+        "SubjectFromWebIdentityToken": identity.subject,
+        "Provider": f"{ask.account.iam_arn('oidc-provider')}/{ISSUER}",
+        "Audience": AUDIENCE,
+    }
+
+
+def _session_of(ask: Ask, role: Role) -> Mapping[str, Any]:
     duration = timedelta(seconds=ask.given.number("DurationSeconds", 3600))
     _check_duration(ask.key, role, duration)
     session = _new_session(ask, role, duration)
@@ -87,7 +112,13 @@ def _role(ask: Ask, arn: str) -> Role | None:
 def _is_trusted(ask: Ask, role: Role) -> bool:
     caller = {ask.account.id, ask.key.principal_arn, ask.key.role_arn, _root(ask.account)}
     external_id = ask.given.maybe_text("ExternalId")
-    return bool(caller.intersection(role.trusted)) and role.external_id in (None, external_id)
+    is_named = bool(caller.intersection(role.trusted)) and role.external_id in (None, external_id)
+    return is_named and _is_named_right(ask, role)
+
+
+def _is_named_right(ask: Ask, role: Role) -> bool:
+    """The trust policy may demand a session name (`sts:RoleSessionName`)."""
+    return role.session_name in (None, ask.given.text("RoleSessionName"))
 
 
 def _root(account: Account) -> str:
@@ -121,5 +152,6 @@ def _new_session(ask: Ask, role: Role, duration: timedelta) -> Key:
         expires_at=ask.world.front_door().replace(microsecond=0) + duration,
         role_arn=account.iam_arn(f"role/{role.name}"),
     )
-    arn = f"arn:{account.partition.name}:sts::{account.id}:assumed-role/{role.name}/{name}"
+    last = role.name.rpartition("/")[2]  # a session's ARN never holds the path of its role
+    arn = f"arn:{account.partition.name}:sts::{account.id}:assumed-role/{last}/{name}"
     return replace(session, principal_arn=arn)

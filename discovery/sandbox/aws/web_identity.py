@@ -1,0 +1,60 @@
+"""Tokens of an OIDC provider, such as those that Kubernetes mounts into pods (IRSA), and requests
+that carry one in place of a signature."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+from discovery.sandbox.aws.auth import Claim
+from discovery.sandbox.aws.keys import Key
+from discovery.sandbox.aws.wire.message import Request
+
+ISSUER: Final = "oidc.sandbox.example/id/SANDBOX"
+AUDIENCE: Final = "sts.amazonaws.com"
+_ANYWHERE: Final = "us-east-1"
+"""Nothing in the request says which region's endpoint it was sent to."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebIdentity:
+    """Whose a token is, and until when."""
+
+    subject: str
+    """Such as `system:serviceaccount:NAMESPACE:NAME`."""
+    expires_at: datetime
+
+
+class WebIdentities:
+    """Every token that the provider has issued."""
+
+    def __init__(self) -> None:
+        self._issued: dict[str, WebIdentity] = {}
+
+    def issue(self, subject: str, expires_at: datetime) -> str:
+        """Make a token for the subject."""
+        token = f"sandbox.{secrets.token_urlsafe(48)}"
+        self._issued[token] = WebIdentity(subject, expires_at)
+        return token
+
+    def find(self, token: str) -> WebIdentity | None:
+        """Whose it is; None when the provider has not issued it."""
+        return self._issued.get(token)
+
+
+def unsigned_claim(request: Request) -> Claim | None:
+    """The claim of a request that needs no signature, because it carries a token; else None."""
+    if "authorization" in request.headers or request.method != "POST":
+        return None
+    asked = parse_qs(request.body.decode("utf-8", "replace")).get("Action")
+    if asked != ["AssumeRoleWithWebIdentity"]:
+        return None
+    return Claim("", "", _ANYWHERE, "sts", (), "")
+
+
+def stranger(members: Mapping[str, Any]) -> Key:
+    """Who asks without a key, in the account that the role is said to be in."""
+    parts = str(members.get("RoleArn", "")).split(":")
+    return Key("", "", parts[4] if len(parts) > 5 else "", "anonymous", "")
