@@ -1,34 +1,109 @@
 """How requests leave: one TLS context for all clients of a process, and no redirects.
 
 Loading the CA bundle takes 27 ms of CPU and 760 kB, and the SDK does it anew for every client at
-its first call (reference aws-elasticache §8.2). It also leaves a connection through a proxy
-unverified when the proxy has no CA bundle of its own; here the same context verifies that one too.
+its first call. It also leaves a connection through a proxy unverified when the proxy has no CA
+bundle of its own; here the same context verifies that one too.
+
+A bundle that was replaced is read anew, by connections that are made from then on.
 
 aiobotocore follows redirects, unlike botocore: whoever answers for AWS could have a request, its
 external id and session token included, sent on to anybody. AWS's own answers never redirect here.
 
-`_create_connector` and `_get_session` are private to aiobotocore: the version is pinned by
-aioboto3, and tests hold that contexts are shared, certificates checked, redirects not followed.
+`_create_connector`, `_get_session`, `_sessions` and `_proxy_config` are private to aiobotocore: the
+version is pinned by aioboto3, and tests hold that contexts are shared, certificates checked,
+redirects not followed, replaced bundles seen, and ranges in `NO_PROXY` honoured.
 """
 
 from __future__ import annotations
 
+import os
 import ssl
-from functools import cache
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
-from botocore.httpsession import create_urllib3_context, get_cert_path
+from botocore.httpsession import ProxyConfiguration, create_urllib3_context, get_cert_path
+
+from discovery.config.proxies import is_exempt
+
+Version = tuple[int, ...] | None
+"""Changes with the content of a file; None for one that is not there."""
 
 
-@cache
-def context(ca_bundle: str | None) -> ssl.SSLContext:
-    """The context that trusts the certificates of this file; None: those of the system."""
+class CaBundleError(Exception):
+    """The CA bundle cannot be used; the message names file, variable and remedy."""
+
+
+@lru_cache(maxsize=8)
+def context(ca_bundle: str | None, version: Version = None) -> ssl.SSLContext:
+    """The context that trusts the certificates of this file or directory; None: the system's.
+
+    Raises: CaBundleError
+    """
+    del version  # another one is another content of the same path
     made: ssl.SSLContext = create_urllib3_context()
     if ca_bundle:
-        made.load_verify_locations(ca_bundle)
+        _trust(made, Path(ca_bundle))
     return made
+
+
+def check_ca_bundle(configured: str | None) -> None:
+    """The bundle that the AWS configuration or REQUESTS_CA_BUNDLE names, if any, can be used.
+
+    Raises: CaBundleError
+    """
+    path = configured or os.environ.get("REQUESTS_CA_BUNDLE")
+    if path:
+        context(path, version_of(path))
+
+
+def version_of(path: str | None) -> Version:
+    """What tells that a bundle was replaced."""
+    try:
+        found = Path(path).stat() if path else None
+    except OSError:
+        return None
+    return found and (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def _trust(made: ssl.SSLContext, path: Path) -> None:
+    before = made.cert_store_stats()["x509"]
+    try:
+        if path.is_dir():
+            for file in sorted(path.iterdir()):
+                _trust_if_any(made, file)
+        else:
+            made.load_verify_locations(path)
+    except ssl.SSLError:
+        raise _unusable(path, "is no PEM file of certificates") from None
+    except OSError as error:
+        raise _unusable(path, f"cannot be read: {error.strerror}") from error
+    if made.cert_store_stats()["x509"] == before:
+        raise _unusable(path, "holds no certificate")
+
+
+def _trust_if_any(made: ssl.SSLContext, file: Path) -> None:
+    """A directory may hold other things too."""
+    if file.is_file():
+        try:
+            made.load_verify_locations(file)
+        except ssl.SSLError:
+            return
+
+
+def _unusable(path: Path, why: str) -> CaBundleError:
+    names = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+    name = next((one for one in names if os.environ.get(one) == str(path)), None)
+    source = name or "ca_bundle of the AWS profile"
+    return CaBundleError(
+        f"{source} names {path}, which {why}, so no connection to AWS was made; name a PEM file "
+        "of CA certificates, or a directory of such files"
+    )
 
 
 class _Straight:
@@ -41,21 +116,75 @@ class _Straight:
         return await self._session.request(method, allow_redirects=False, **more)
 
 
+class _Proxies(ProxyConfiguration):
+    """The SDK's choice of a proxy, which knows no ranges in `NO_PROXY`, and those that it has."""
+
+    def proxy_url_for(self, url: str) -> str | None:  # type: ignore[override]  # typed too narrowly
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        if is_exempt(os.environ, parts.hostname or "", port):
+            return None
+        return super().proxy_url_for(url)
+
+
+class Unproxied:
+    """What the SDK asks the instance's metadata with: no proxy could answer for this machine.
+
+    The SDK asks a proxy for it, unless `NO_PROXY` has the very address.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[AIOHTTPSession]:
+        """A session for one request."""
+        async with AIOHTTPSession(timeout=self._timeout_s, proxies={}) as session:
+            yield session
+
+
 class SharedTls(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore is untyped
     """The SDK's HTTP session with the process's context in place of one of its own.
 
     A redirect is an answer like any other, and makes no sense to who asked.
     """
 
+    _version: Version = None
+    """Of the bundle that the open connections were made with."""
+
+    def __init__(
+        self,
+        *args: Any,
+        proxies: Mapping[str, str] | None = None,
+        proxies_config: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(*args, proxies=proxies, proxies_config=proxies_config, **more)
+        self._proxy_config = _Proxies(proxies=proxies, proxies_settings=proxies_config)
+
     async def _get_session(self, proxy_url: str | None) -> _Straight:
+        bundle = get_cert_path(self._verify) if self._verify else None
+        version = version_of(bundle)
+        if version != self._version and self._is_usable(bundle, version):
+            self._sessions.clear()  # what is under way on them comes to its end
+            self._version = version
         return _Straight(await super()._get_session(proxy_url))
+
+    def _is_usable(self, bundle: str | None, version: Version) -> bool:
+        """Half a bundle, in the middle of being replaced, does not end a service."""
+        try:
+            context(bundle, version)
+        except CaBundleError:
+            return not self._sessions
+        return True
 
     def _create_connector(self, proxy_url: str | None) -> aiohttp.TCPConnector:
         if not self._verify or self._cert_file or (proxy_url and self._proxy_config.settings):
             own: aiohttp.TCPConnector = super()._create_connector(proxy_url)
             return own
+        bundle = get_cert_path(self._verify)
         return aiohttp.TCPConnector(
             limit=self._max_pool_connections,
-            ssl=context(get_cert_path(self._verify)),
+            ssl=context(bundle, self._version),
             **self._connector_args,
         )

@@ -1,7 +1,9 @@
-"""The variables that name a forward proxy, checked before anything is asked through them."""
+"""The variables that name a forward proxy and who is not asked through it, read in one way for AWS
+and for Teleport: `NO_PROXY` as Go's programs read it."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -37,3 +39,48 @@ def _is_url(value: str) -> bool:
         return bool(url.hostname) and (url.port is None or url.port > 0)
     except ValueError:
         return False
+
+
+def is_exempt(environ: Mapping[str, str], host: str, port: int) -> bool:
+    """Whether `NO_PROXY` names the host: by name, domain, address, range, with or without port."""
+    exceptions = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
+    address = _address(host)
+    return any(
+        _covers(entry, host.lower().rstrip("."), port, address)
+        for entry in (one.strip().lower() for one in exceptions.split(","))
+        if entry
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine."""
+    address = _address(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def _covers(
+    entry: str, host: str, port: int, address: ipaddress.IPv4Address | ipaddress.IPv6Address | None
+) -> bool:
+    if entry == "*":
+        return True
+    if address is not None:
+        try:
+            return address in ipaddress.ip_network(entry.strip("[]"), strict=False)
+        except ValueError:
+            pass
+    name, colon, wanted_port = entry.rpartition(":")
+    if colon and wanted_port.isdigit():
+        if int(wanted_port) != port:
+            return False
+        entry = name.strip("[]")
+    if address is not None:
+        return entry == str(address)
+    entry = entry.removeprefix("*")
+    return host.endswith(entry) if entry.startswith(".") else f".{host}".endswith(f".{entry}")
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None

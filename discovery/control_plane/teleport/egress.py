@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ipaddress
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from discovery.config.proxies import HTTPS_PROXY, proxy_problem
+from discovery.config.proxies import HTTPS_PROXY, is_exempt, is_loopback, proxy_problem
 from discovery.control_plane.base import Unavailable
 from discovery.control_plane.teleport.faults import NoRoute
 
@@ -34,8 +33,8 @@ class ForwardProxy:
 def forward_proxy(environ: Mapping[str, str], host: str, port: int) -> ForwardProxy | None:
     """The proxy for a host, None to go straight. Raises: NoRoute, for one that cannot be used."""
     text = environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""
-    if not text or _is_exempt(environ.get("NO_PROXY") or environ.get("no_proxy") or "", host, port):
-        return None
+    if not text or is_loopback(host) or is_exempt(environ, host, port):
+        return None  # as in Go, this machine is never asked through a proxy
     problem = proxy_problem(environ, HTTPS_PROXY)
     if problem is not None:
         raise NoRoute(f"{problem}. To go straight to {host}, name it in NO_PROXY")
@@ -48,45 +47,6 @@ def forward_proxy(environ: Mapping[str, str], host: str, port: int) -> ForwardPr
     credentials = f"{unquote(url.username or '')}:{unquote(url.password or '')}"
     encoded = base64.b64encode(credentials.encode()).decode() if url.username else ""
     return ForwardProxy(url.hostname, url.port or 80, f"Basic {encoded}" if encoded else "")
-
-
-def _is_exempt(exceptions: str, host: str, port: int) -> bool:
-    address = _address(host)
-    if host == "localhost" or (address is not None and address.is_loopback):
-        return True  # as in Go: never through a proxy
-    return any(
-        _covers(entry, host.lower().rstrip("."), port, address)
-        for entry in (one.strip().lower() for one in exceptions.split(","))
-        if entry
-    )
-
-
-def _covers(
-    entry: str, host: str, port: int, address: ipaddress.IPv4Address | ipaddress.IPv6Address | None
-) -> bool:
-    if entry == "*":
-        return True
-    if address is not None:
-        try:
-            return address in ipaddress.ip_network(entry.strip("[]"), strict=False)
-        except ValueError:
-            pass
-    name, colon, wanted_port = entry.rpartition(":")
-    if colon and wanted_port.isdigit():
-        if int(wanted_port) != port:
-            return False
-        entry = name.strip("[]")
-    if address is not None:
-        return entry == str(address)
-    entry = entry.removeprefix("*")
-    return host.endswith(entry) if entry.startswith(".") else f".{host}".endswith(f".{entry}")
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
 
 
 async def tunnel(proxy: ForwardProxy, host: str, port: int) -> socket.socket:

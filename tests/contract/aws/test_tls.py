@@ -33,6 +33,11 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     """A certificate for 127.0.0.1 that vouches for itself, with its key."""
+    return make_certificate(tmp_path / "server.pem")
+
+
+def make_certificate(file: Path) -> Path:
+    """Another one each time."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "simulated")])
     at = datetime.now(UTC)
@@ -47,7 +52,6 @@ def bundle(tmp_path: Path) -> Path:
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(LOOPBACK)]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    file = tmp_path / "server.pem"
     private = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -184,3 +188,104 @@ async def test_only_a_trusted_certificate_is_talked_to(
                     await session.call("sts:GetCallerIdentity")
                 assert raised.value.fault.reason is ScopeReason.UNREACHABLE
     assert len(site.aws.calls) == (1 if trusted else 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        pytest.param(None, "cannot be read: No such file or directory", id="missing"),
+        pytest.param("no certificate\n", "is no PEM file of certificates", id="no-pem"),
+        pytest.param("", "is no PEM file of certificates", id="empty"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+async def test_a_bundle_that_cannot_be_used_is_named_with_its_variable(
+    site: Site,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    content: str | None,
+    why: str,
+    variable: str,
+) -> None:
+    file = tmp_path / "bundle.pem"
+    if content is not None:
+        file.write_text(content, "utf-8")
+    monkeypatch.setenv(variable, str(file))
+    with pytest.raises(AwsFault) as raised:
+        async with site.cloud():
+            pass
+    assert f"{variable} names {file}, which {why}" in str(raised.value)
+    assert "name a PEM file of CA certificates, or a directory" in str(raised.value)
+    assert len(site.aws.calls) == 0
+
+
+async def test_a_directory_without_a_certificate_is_named(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "README").write_text("none here", "utf-8")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path))
+    with pytest.raises(AwsFault, match="which holds no certificate"):
+        async with site.cloud():
+            pass
+
+
+async def test_a_bundle_of_the_profile_is_named_as_such(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text("[default]\nca_bundle = /etc/nowhere.pem\n", "utf-8")
+    with pytest.raises(AwsFault, match=r"^ca_bundle of the AWS profile names /etc/nowhere\.pem"):
+        async with site.cloud():
+            pass
+
+
+async def test_a_directory_of_certificates_is_a_bundle(
+    site: Site, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its files are called; what is no certificate beside them does not matter."""
+    (bundle.parent / "README").write_text("ours", "utf-8")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle.parent))
+    async with encrypted(site.url, bundle) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        async with site.cloud() as cloud:
+            assert cloud.identity.account_id == HUB
+
+
+async def test_an_untrusted_certificate_comes_with_the_remedy(
+    site: Site, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with encrypted(site.url, bundle) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        with pytest.raises(AwsFault, match=r"nobody trusted here has signed .* in AWS_CA_BUNDLE"):
+            async with site.cloud():
+                pass
+
+
+async def test_a_bundle_that_was_replaced_is_read_anew(
+    site: Site, bundle: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without a restart, and half a file in between changes nothing."""
+    named, other = tmp_path / "ca.pem", make_certificate(tmp_path / "other.pem")
+    put(named, bundle)
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(named))
+    async with (
+        encrypted(site.url, bundle) as first,
+        encrypted(site.url, other) as second,
+        sessions(HOME) as [session],
+    ):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", first)
+        await session.call("ec2:DescribeSubnets")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", second)
+        with pytest.raises(AwsFault, match="AWS_CA_BUNDLE"):
+            await session.call("elasticache:DescribeUsers")
+        put(named, other, share=2)
+        await session.call("ec2:DescribeSubnets")
+        put(named, other)
+        await session.call("elasticache:DescribeUsers")
+        with pytest.raises(AwsFault, match="AWS_CA_BUNDLE"):
+            await session.call("ec2:DescribeSubnets")
+
+
+def put(file: Path, source: Path, share: int = 1) -> None:
+    """The file has the content of another one, or the beginning of it."""
+    content = source.read_bytes()
+    file.write_bytes(content[: len(content) // share])
