@@ -170,7 +170,7 @@ async def _asked(config: Config) -> Hub:
             hub = Hub.of(cloud.identity.arn)
         except ValueError as error:
             raise click.UsageError(f"{error}; name the agent's own with --hub.") from error
-    say(f"For {hub.arn}, whose credentials these are; --hub names another.")
+    say(f"For {hub}, whose credentials these are; --hub names another.")
     return hub
 
 

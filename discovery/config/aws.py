@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Discriminator, Field, StrictBool, StrictInt, Tag
 
@@ -35,6 +35,14 @@ class PublicCaches(StrEnum):
     ENROLL = "enroll"
 
 
+SESSION_NAME: Final = "cachemuster"
+
+SessionName = Annotated[
+    str,
+    Form(r"[\w+=,.@-]{2,64}", "the name of a session: 2 to 64 letters, digits or any of _+=,.@-"),
+]
+
+
 class Account(Section):
     """One account."""
 
@@ -43,6 +51,8 @@ class Account(Section):
     role_arn: RoleArn | None = None
     """The role to take on in that account; it has to be a role of that account. None: the
     account is the one of the agent's own credentials."""
+    role_session_name: SessionName = SESSION_NAME
+    """How the session of the role is called; a trust policy may demand a name."""
     external_id: SecretReference | None = None
     """The external id that the role's trust policy asks for. Default: none is sent."""
 
@@ -60,9 +70,17 @@ class Organization(Section):
     """All active accounts of an AWS Organization, or of some of its units."""
 
     role_name: Annotated[
-        str, Form(r"[\w+=,.@-]{1,64}", "the name of a role, which is the last part of its ARN")
+        str,
+        Form(
+            r"([\w+=,.@-]+/)*[\w+=,.@-]{1,64}",
+            "the name of a role, which is the last part of its ARN, with its path if it has one, "
+            "such as security/cachemuster",
+        ),
     ]
-    """The role to take on in each account; it has to have the same name in all of them."""
+    """The role to take on in each account, with its path if it has one, such as
+    `security/cachemuster`; it has to be the same in all of them."""
+    role_session_name: SessionName = SESSION_NAME
+    """How the sessions of the roles are called; a trust policy may demand a name."""
     external_id: SecretReference | None = None
     """The external id that the roles' trust policies ask for. Default: none is sent."""
     include_ous: Annotated[tuple[OuId, ...], OneOrMany()] | None = None

@@ -8,7 +8,7 @@ from typing import Any, Final
 from discovery.policies.aws import connecting, hub, reading
 from discovery.policies.connection import Connection
 from discovery.policies.document import Json, Statement, policy_document, trust_document
-from discovery.policies.usage import Usage
+from discovery.policies.usage import Usage, trusting
 
 ACCOUNT: Final = "${AWS::AccountId}"
 """In an ARN: the account that the stack is made in."""
@@ -58,7 +58,7 @@ def member_template(usage: Usage, account_id: str | None) -> Json:
         resources={
             "DiscoveryRole": role(
                 member.role,
-                trust_document(usage.hub.arn, word),
+                trusting(usage.hub, word),
                 reading(usage, ACCOUNT),
                 "cachemuster",
             )

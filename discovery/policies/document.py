@@ -40,15 +40,21 @@ def policy_document(statements: Iterable[Statement]) -> Json:
     return {"Version": VERSION, "Statement": [each.document() for each in statements]}
 
 
-def trust_document(principal: Any, external_id: Any) -> Json:
-    """The trust policy of a role that lets `principal` in; `external_id` None: without a word."""
+def trust_document(principal: Any, external_id: Any, *, only: tuple[str, ...] = ()) -> Json:
+    """The trust policy of a role that lets `principal` in.
+
+    `external_id` None: without one. `only`: of an account, those whose ARN fits a pattern.
+    """
+    condition: Json = {
+        **({"StringEquals": {"sts:ExternalId": external_id}} if external_id is not None else {}),
+        **({"ArnLike": {"aws:PrincipalArn": _one_or_many(only)}} if only else {}),
+    }
     statement: Json = {
         "Effect": "Allow",
         "Principal": {"AWS": principal},
         "Action": "sts:AssumeRole",
+        **({"Condition": condition} if condition else {}),
     }
-    if external_id is not None:
-        statement["Condition"] = {"StringEquals": {"sts:ExternalId": external_id}}
     return {"Version": VERSION, "Statement": [statement]}
 
 

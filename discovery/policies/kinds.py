@@ -9,10 +9,10 @@ from typing import Any, Final
 from discovery.policies.aws import connecting, hub, reading
 from discovery.policies.cloudformation import connect_template, hub_template, member_template
 from discovery.policies.connection import connection_of
-from discovery.policies.document import Json, Statement, policy_document, trust_document
+from discovery.policies.document import Json, Statement, policy_document
 from discovery.policies.events import event_pattern, event_template
 from discovery.policies.teleport import access_role, bot, bot_role, tbot
-from discovery.policies.usage import ANY_ACCOUNT, NotInUse, Usage
+from discovery.policies.usage import ANY_ACCOUNT, NotInUse, Usage, trusting
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def _reading_in_member(asked: Asked) -> tuple[Statement, ...]:
 
 def _trust(asked: Asked) -> Json:
     external_id = asked.usage.member(asked.account_id).external_id
-    return trust_document(asked.usage.hub.arn, external_id and placeholder(external_id))
+    return trusting(asked.usage.hub, external_id and placeholder(external_id))
 
 
 def _connecting(asked: Asked) -> tuple[Statement, ...]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from discovery.config.aws import Account, Organization, OrganizationAccounts, OwnAccount
 from discovery.config.model import Config
+from discovery.policies.document import Json, trust_document
 from matchers.matcher import IamUsers
 
 ALWAYS_ENABLED: Final = frozenset(
@@ -55,6 +56,9 @@ class Hub:
     arn: str
     partition: str
     account_id: str
+    is_path_known: bool = True
+    """False for a role that is known by a session only: the session's ARN never holds the path of
+    its role, so `arn` may name a role that does not exist."""
 
     @classmethod
     def of(cls, arn: str) -> Self:
@@ -66,12 +70,29 @@ class Hub:
         if match["kind"] == "assumed-role":
             role = name.partition("/")[0]
             arn = f"arn:{match['partition']}:iam::{match['account']}:role/{role}"
-        return cls(arn, match["partition"], match["account"])
+        known = match["kind"] != "assumed-role"
+        return cls(arn, match["partition"], match["account"], is_path_known=known)
 
     @classmethod
     def unnamed(cls) -> Self:
         """For documents in which the agent's identity does not occur."""
         return cls("", "aws", "")
+
+    def __str__(self) -> str:
+        if self.is_path_known:
+            return self.arn
+        return f"the role {self.name} of account {self.account_id}, whatever its path"
+
+    @property
+    def principals(self) -> tuple[str, ...]:
+        """Patterns of `aws:PrincipalArn`, of which one fits the role and no other name does."""
+        prefix = f"arn:{self.partition}:iam::{self.account_id}:role"
+        return (f"{prefix}/{self.name}", f"{prefix}/*/{self.name}")
+
+    @property
+    def account_root(self) -> str:
+        """The principal that stands for the whole account."""
+        return f"arn:{self.partition}:iam::{self.account_id}:root"
 
     @property
     def is_role(self) -> bool:
@@ -81,6 +102,17 @@ class Hub:
     def name(self) -> str:
         """Without its path."""
         return self.arn.rpartition("/")[2]
+
+
+def trusting(hub: Hub, external_id: Any) -> Json:
+    """The trust policy of a role that the agent takes on.
+
+    A role must be named with its path. Of one whose path is not known, the account is let in, and
+    of it that role alone.
+    """
+    if hub.is_path_known:
+        return trust_document(hub.arn, external_id)
+    return trust_document(hub.account_root, external_id, only=hub.principals)
 
 
 @dataclass(frozen=True, slots=True)

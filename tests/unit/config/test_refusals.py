@@ -85,7 +85,15 @@ AWS = [
      "accounts[0].organization.role_name", "the key is missing"),
     ("organization with a role ARN", f'accounts: [organization: {{role_name: ▸"{ROLE}"}}]',
      "accounts[0].organization.role_name",
-     f'"{ROLE}" is not the name of a role, which is the last part of its ARN'),
+     f'"{ROLE}" is not the name of a role, which is the last part of its ARN, with its path if it '
+     "has one, such as security/cachemuster"),
+    ("session name", f'accounts: [{{id: "111122223333", role_arn: "{ROLE}", role_session_name: ▸"a b"}}]',
+     "accounts[0].role_session_name",
+     '"a b" is not the name of a session: 2 to 64 letters, digits or any of _+=,.@-'),
+    ("organization with a path that ends nowhere", "accounts: [organization: {role_name: ▸security/}]",
+     "accounts[0].organization.role_name",
+     '"security/" is not the name of a role, which is the last part of its ARN, with its path if it '
+     "has one, such as security/cachemuster"),
     ("organizational unit", "accounts: [organization: {role_name: x, include_ous: [▸ou-1]}]",
      "accounts[0].organization.include_ous[0]",
      '"ou-1" is not the id of an organizational unit such as ou-ab12-cdef3456, '

@@ -179,6 +179,47 @@ def test_nothing_else_is_a_hub(arn: str) -> None:
         Hub.of(arn)
 
 
+def test_a_role_that_is_known_by_a_session_only_is_trusted_by_name_whatever_its_path() -> None:
+    """A session's ARN never holds the path of its role: that ARN might name a role that is not."""
+    session = Hub.of("arn:aws-cn:sts::111122223333:assumed-role/agent/i-1")
+    found = usage(hub=session, aws=aws({**MEMBER, "external_id": "env:WORD"}))
+    expected = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws-cn:iam::111122223333:root"},
+        "Action": "sts:AssumeRole",
+        "Condition": {
+            "StringEquals": {"sts:ExternalId": "<the value of env:WORD>"},
+            "ArnLike": {
+                "aws:PrincipalArn": [
+                    "arn:aws-cn:iam::111122223333:role/agent",
+                    "arn:aws-cn:iam::111122223333:role/*/agent",
+                ]
+            },
+        },
+    }
+    assert made("trust", found)["Statement"] == [expected]
+    stack = KINDS["member"].stack
+    assert stack is not None
+    role = stack(Asked(found))["Resources"]["DiscoveryRole"]["Properties"]
+    [in_stack] = role["AssumeRolePolicyDocument"]["Statement"]
+    assert in_stack["Principal"] == expected["Principal"]
+    assert in_stack["Condition"]["ArnLike"] == expected["Condition"]["ArnLike"]  # type: ignore[index]
+
+
+def test_a_role_that_is_named_with_its_path_is_trusted_as_such() -> None:
+    named = Hub.of("arn:aws:iam::111122223333:role/ops/agent")
+    [statement] = made("trust", usage(hub=named, aws=aws(MEMBER)))["Statement"]
+    assert statement["Principal"] == {"AWS": "arn:aws:iam::111122223333:role/ops/agent"}
+    assert "Condition" not in statement
+
+
+def test_a_role_under_a_path_may_be_taken_on_by_its_whole_arn() -> None:
+    organization = {"organization": {"role_name": "security/cachemuster"}}
+    statements = made("hub", usage(aws=aws(organization)))["Statement"]
+    [assume] = [each for each in statements if each["Action"] == "sts:AssumeRole"]
+    assert assume["Resource"] == "arn:aws:iam::*:role/security/cachemuster"
+
+
 def test_a_trust_policy_asks_for_the_word_and_does_not_print_it() -> None:
     found = usage(aws=aws({**MEMBER, "external_id": "env:WORD"}))
     trust = made("trust", found)
