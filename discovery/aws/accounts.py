@@ -14,10 +14,9 @@ from types import MappingProxyType
 from typing import Any
 
 from botocore.credentials import ReadOnlyCredentials
-from botocore.exceptions import NoCredentialsError
 
-from discovery.aws.clients import Clients, CredentialSource, Signer, session_of
-from discovery.aws.faults import AwsFault, Fault, fault_of, nonsense
+from discovery.aws.clients import Clients, CredentialSource, Signer
+from discovery.aws.faults import AwsFault, Fault, nonsense
 from discovery.aws.pacing import Pacing
 from discovery.aws.refresh import Lease, RoleCredentials
 from discovery.aws.session import Session
@@ -33,11 +32,12 @@ Resolve = Callable[[str], Secret]
 NOBODY = AccountId("the agent's own account")
 """Stands for the account of the ambient credentials until they are asked whose they are."""
 
-_SESSION_NAME = "cachemuster"
 _SESSION_S = 3600
 """The longest a role may hold that was assumed from a role (reference aws-elasticache §1.3)."""
 
 _STS_ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):(?:sts|iam)::(?P<account>[0-9]{12}):.+")
+
+_SESSION_ARN = re.compile(r"arn:[^:]+:sts::[0-9]{12}:assumed-role/(?P<role>[^/]+)/.+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,15 @@ class Identity:
     account_id: AccountId
     partition: str
     arn: str
+
+    @property
+    def principal(self) -> str:
+        """Whom a trust policy can name: of a session the role behind it, whose path its ARN does
+        not hold."""
+        session = _SESSION_ARN.fullmatch(self.arn)
+        if session is None:
+            return self.arn
+        return f"the role {session['role']} of account {self.account_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +76,6 @@ class Account:
             clients=self.clients,
             signer=Signer(self.credentials),
         )
-
-
-async def ambient_credentials(profile: str | None) -> CredentialSource:
-    """The agent's own credentials, from the SDK's default chain.
-
-    Raises: AwsFault when there are none.
-    """
-    try:
-        found: CredentialSource | None = await session_of(profile).get_credentials()
-        if found is None:
-            raise NoCredentialsError
-    except Exception as error:
-        raise AwsFault(fault_of(error, "sts:GetCallerIdentity", NOBODY)) from error
-    return found
-
-
-async def frozen_credentials(profile: str | None) -> ReadOnlyCredentials:
-    """The agent's own credentials as they are now, for signing on this machine.
-
-    Raises: AwsFault when there are none, or they cannot be renewed.
-    """
-    source = await ambient_credentials(profile)
-    try:
-        return await source.get_frozen_credentials()
-    except Exception as error:
-        raise AwsFault(fault_of(error, "the AWS credentials", NOBODY)) from error
 
 
 async def read_identity(session: Session) -> Identity:
@@ -158,6 +141,7 @@ class Accounts:
         self._members[account_id] = AccountEntry(
             id=account_id,
             role_arn=f"arn:{partition}:iam::{account_id}:role/{organization.role_name}",
+            role_session_name=organization.role_session_name,
             external_id=organization.external_id,
         )
 
@@ -216,7 +200,7 @@ async def _assume(
         )
     parameters = {
         "RoleArn": entry.role_arn,
-        "RoleSessionName": _SESSION_NAME,
+        "RoleSessionName": entry.role_session_name,
         "DurationSeconds": _SESSION_S,
         **_external_id(entry, resolve),
     }
@@ -244,12 +228,15 @@ def _external_id(entry: AccountEntry, resolve: Resolve) -> dict[str, str]:
 
 
 def _about_role(fault: Fault, entry: AccountEntry, identity: Identity) -> Fault:
+    if fault.reason is ScopeReason.CREDENTIALS:
+        return fault
     if fault.reason is not ScopeReason.DENIED:
         return Fault(fault.reason, f"role {entry.role_arn}: {fault.message}", fault.code)
     return Fault(
         ScopeReason.ASSUME_ROLE_DENIED,
-        f"role {entry.role_arn}: {fault.message}. Its trust policy has to name "
-        f"{identity.arn} or its account, and the external id that is configured",
+        f"role {entry.role_arn}: {fault.message}. Its trust policy has to let in "
+        f"{identity.principal}, or its account, with the external id that is configured and, if "
+        "it demands one, the role_session_name",
         fault.code,
     )
 

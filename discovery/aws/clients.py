@@ -9,6 +9,7 @@ behind the clients has credentials that refuse to be used, so a missing hook sen
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import (
@@ -23,7 +24,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 import aioboto3
 from aiobotocore.config import AioConfig
@@ -54,6 +55,19 @@ class CredentialSource(Protocol):
     """What can sign a request: an SDK's credentials, or an assumed role's."""
 
     async def get_frozen_credentials(self) -> ReadOnlyCredentials: ...
+
+
+@runtime_checkable
+class Renewable(Protocol):
+    """Credentials that can be had anew when AWS knows those at hand no more."""
+
+    generation: int
+
+    async def renewed_since(self, generation: int) -> bool:
+        """Get others, once for all who ask; True when others than of that generation are at hand.
+
+        Raises: AwsFault
+        """
 
 
 class Unsigned(RuntimeError):
@@ -168,9 +182,36 @@ def _user_agent() -> str:
     return " ".join(f"{name}/{metadata.version(name)}" for name in programs)
 
 
-def session_of(profile: str | None) -> AioSession:
-    """A session of the user's own configuration: profile, region, credentials, endpoints."""
-    return AioSession(profile=profile)
+class _ForCredentials(AioConfig):  # type: ignore[misc]  # aiobotocore is untyped
+    """How the SDK's own requests for credentials leave: like all others, to nobody else.
+
+    The SDK merges this with what each of them needs, and forgets the HTTP session on the way.
+    """
+
+    def merge(self, other_config: Any) -> AioConfig:
+        merged = super().merge(other_config)
+        merged.http_session_cls = SharedTls
+        return merged
+
+
+def session_of(profile: str | None, region: str | None = None) -> AioSession:
+    """A session of the user's own configuration: profile, region, credentials, endpoints.
+
+    `region` is where the SDK asks STS for credentials. Without one it is AWS_REGION, which the AWS
+    CLI reads first and the SDK for Python not at all.
+    """
+    session = AioSession(profile=profile)
+    if named := region or os.environ.get("AWS_REGION"):
+        session.set_config_variable("region", named)
+    session.set_default_client_config(
+        _ForCredentials(
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            read_timeout=_READ_TIMEOUT_S,
+            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+            http_session_cls=SharedTls,
+        )
+    )
+    return session
 
 
 def endpoint_overrides(profile: str | None) -> Mapping[str, str]:

@@ -5,22 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+
+from aiobotocore.credentials import AioCredentials
+from botocore.credentials import ReadOnlyCredentials
 
 from discovery.aws.accounts import (
     NOBODY,
     Accounts,
     Identity,
     Resolve,
-    ambient_credentials,
     read_identity,
 )
 from discovery.aws.clients import Signer, endpoint_overrides, open_clients, session_of
-from discovery.aws.faults import AwsFault, Fault, fault_of
+from discovery.aws.credential_faults import unreadable_setup
+from discovery.aws.credentials import AmbientCredentials
+from discovery.aws.faults import AwsFault, Fault
 from discovery.aws.knowledge import Directories, Knowledge
 from discovery.aws.pacing import Pacing
 from discovery.aws.regions import RegionChoice
 from discovery.aws.session import Session
+from discovery.aws.tls import CaBundleError, check_ca_bundle
 from discovery.codes import ScopeReason
 from discovery.config.aws import Account, Aws
 from discovery.config.partitions import partition_of_region
@@ -42,6 +48,8 @@ class Cloud:
     settings: Aws
     clock: Clock
     identity: Identity
+    credentials: AmbientCredentials
+    """The agent's own."""
     endpoints: Mapping[str, str]
     """Endpoint overrides in force, by service; empty against the real AWS."""
     home_region: Region
@@ -63,7 +71,7 @@ async def open_cloud(
     overrides, default = _from_the_sdk(settings.profile)
     regions = RegionChoice.of(_configured_regions(settings, default))
     home = _home_region(settings, default, regions)
-    credentials = await ambient_credentials(settings.profile)
+    credentials = await AmbientCredentials.open(settings.profile, home, clock)
     async with open_clients(settings.profile, pool=settings.concurrency) as clients:
         ambient = Session(
             account_id=NOBODY,
@@ -74,10 +82,12 @@ async def open_cloud(
         )
         identity = await read_identity(ambient)
         ambient.account_id, ambient.partition = identity.account_id, identity.partition
+        credentials.prove_by(partial(_prove_same, ambient, identity))
         yield Cloud(
             settings=settings,
             clock=clock,
             identity=identity,
+            credentials=credentials,
             endpoints=overrides,
             home_region=home,
             regions=regions,
@@ -97,11 +107,29 @@ def _from_the_sdk(profile: str | None) -> tuple[Mapping[str, str], Region | None
     if problem is not None:
         raise AwsFault(Fault(ScopeReason.UNREACHABLE, f"{problem}. Nothing was asked"))
     try:
-        # The AWS CLI reads AWS_REGION first; the SDK for Python does not read it at all.
-        named = os.environ.get("AWS_REGION") or session_of(profile).get_config_variable("region")
+        session = session_of(profile)
+        check_ca_bundle(session.get_config_variable("ca_bundle"))
+        named = session.get_config_variable("region")
         return endpoint_overrides(profile), Region(named) if named else None
+    except CaBundleError as error:
+        raise AwsFault(Fault(ScopeReason.UNREACHABLE, str(error))) from error
     except Exception as error:
-        raise AwsFault(fault_of(error, "the AWS SDK's own configuration", NOBODY)) from error
+        raise unreadable_setup(error) from error
+
+
+async def _prove_same(ambient: Session, identity: Identity, fresh: ReadOnlyCredentials) -> None:
+    """New credentials of the agent are of the account that it began with (R11). Raises: AwsFault"""
+    held = AioCredentials(fresh.access_key, fresh.secret_key, fresh.token)
+    found = await read_identity(replace(ambient, signer=Signer(held)))
+    if (found.account_id, found.partition) != (identity.account_id, identity.partition):
+        raise AwsFault(
+            Fault(
+                ScopeReason.WRONG_ACCOUNT,
+                f"the agent's credentials are now of account {found.account_id}, and it began "
+                f"with those of {identity.account_id}; restart it, or reload its configuration, "
+                "if that is meant",
+            )
+        )
 
 
 def _configured_regions(settings: Aws, default: Region | None) -> tuple[str, ...]:

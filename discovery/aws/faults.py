@@ -15,6 +15,7 @@ from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 
 from discovery import foreign_text
+from discovery.aws.tls import CaBundleError
 from discovery.codes import ScopeReason
 from discovery.foreign_text import without_passwords
 
@@ -27,6 +28,17 @@ STRANGER_CODES = frozenset(
     {"InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "OptInRequired"}
 )
 """The credentials mean nothing there: a region that is not enabled, or a deleted key."""
+
+STALE_CODES = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+    }
+)
+"""AWS knows the credentials no more, or not there: worth a try with new ones."""
 
 _DENIED = frozenset(
     {
@@ -130,10 +142,12 @@ _MEANINGS = {
 that of the query protocol, which the SDK prefers when it is sent along."""
 _SKEW_WORDS = ("expired", "not yet current", "skewed")
 
-_NO_CREDENTIALS = (sdk.NoCredentialsError, sdk.PartialCredentialsError, sdk.ProfileNotFound)
-_STALE_CREDENTIALS = (
+_NO_CREDENTIALS = (
     sdk.CredentialRetrievalError,
     sdk.MetadataRetrievalError,
+    sdk.NoCredentialsError,
+    sdk.PartialCredentialsError,
+    sdk.ProfileNotFound,
     sdk.RefreshWithMFAUnsupportedError,
     sdk.SSOError,
     sdk.TokenRetrievalError,
@@ -265,15 +279,18 @@ def _without_answer(error: sdk.BotoCoreError, action: str, where: str) -> Fault:
         )
     if isinstance(error, _NO_CREDENTIALS):
         return Fault(
-            ScopeReason.DENIED,
-            f"{action} could not be signed ({said}); give the agent credentials by environment, "
-            "profile or instance role, as for the AWS CLI",
+            ScopeReason.CREDENTIALS,
+            f"{action} could not be signed: the agent's credentials could not be got ({said}); "
+            "give it credentials by environment, profile or instance role, as for the AWS CLI",
         )
-    if isinstance(error, _STALE_CREDENTIALS):
+    if isinstance(cause, CaBundleError):
+        return Fault(ScopeReason.UNREACHABLE, str(cause))
+    if isinstance(error, sdk.SSLError) and "certificate verify failed" in said.lower():
         return Fault(
-            ScopeReason.EXPIRED,
-            f"{action} could not be signed ({said}); renew the agent's credentials, for instance "
-            "with `aws sso login`",
+            ScopeReason.UNREACHABLE,
+            f"{action} in {where} met a certificate that nobody trusted here has signed ({said}); "
+            "where a proxy inspects TLS, or the endpoint is your own, name its CA in "
+            "AWS_CA_BUNDLE: a PEM file, or a directory of them",
         )
     if isinstance(error, sdk.ParamValidationError):  # its text may repeat a value
         return Fault(

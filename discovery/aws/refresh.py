@@ -16,6 +16,8 @@ ADVISED = timedelta(minutes=15)
 """With less time left, one caller renews; if that fails the present credentials still serve."""
 FORCED = timedelta(minutes=10)
 """With less time left, nobody goes on without new ones."""
+AGAIN_AFTER = timedelta(seconds=10)
+"""A session that replaced a refused one is not replaced again before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,9 @@ class RoleCredentials:
         self._attempts = 0
         self._failure: AwsFault | None = None
         self._renewing = asyncio.Lock()
+        self._refused_at: datetime | None = None
+        self.generation = 0
+        """How often the role was assumed."""
 
     async def get_frozen_credentials(self) -> ReadOnlyCredentials:
         """Credentials that are valid now.
@@ -52,6 +57,25 @@ class RoleCredentials:
         if self._usable(ADVISED) is None and not self._renewing.locked():
             return (await self._renewed_or(lease)).credentials
         return lease.credentials
+
+    async def renewed_since(self, generation: int) -> bool:
+        """AWS does not know the session of that generation: assume the role once more.
+
+        False when it cannot be assumed, or when a session made for the same reason a moment ago
+        is refused as well: then it is the region that does not know the account.
+        """
+        if self.generation != generation:
+            return True
+        if not self._renewing.locked():  # else somebody is at it, for all who ask
+            now = self._clock()
+            if self._refused_at is not None and now - self._refused_at < AGAIN_AFTER:
+                return False
+            self._refused_at = now
+        try:
+            await self._renewed()
+        except AwsFault:
+            return False
+        return True
 
     def _usable(self, margin: timedelta) -> Lease | None:
         if self._lease is None or self._lease.expires_at - self._clock() < margin:
@@ -78,6 +102,7 @@ class RoleCredentials:
         try:
             self._lease = await self._assume()
             self._failure = None
+            self.generation += 1
         except AwsFault as error:
             self._failure = error
         self._attempts += 1

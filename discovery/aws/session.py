@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from discovery.aws.clients import Clients, Signer, Unsigned, signing_as
-from discovery.aws.faults import AwsFault, Fault, fault_of, nonsense, unusable_endpoint
+from discovery.aws.clients import Clients, Renewable, Signer, Unsigned, signing_as
+from discovery.aws.faults import STALE_CODES, AwsFault, Fault, fault_of, nonsense, unusable_endpoint
 from discovery.aws.pacing import Pacing
 from discovery.codes import ScopeReason
 from discovery.model import AccountId, Region, Scope
@@ -70,6 +70,25 @@ class Session:
 
         Raises: AwsFault for everything else, an answer that no AWS service gives included.
         """
+        source = self.signer.credentials
+        renewable = source if isinstance(source, Renewable) else None
+        generation = renewable.generation if renewable is not None else 0
+        try:
+            answer = await self._attempt(action, parameters)
+        except AwsFault as error:
+            if renewable is None or error.fault.code not in STALE_CODES:
+                raise
+            if not await renewable.renewed_since(generation):
+                raise
+            answer = await self._attempt(action, parameters)
+        # Every service names the request in its answer; a proxy's own page does not. Without
+        # this check EC2's answers, which have no wrapper, parse from any XML as empty.
+        if not answer.get("ResponseMetadata", {}).get("RequestId"):
+            raise nonsense("it names no request id", action, str(self.scope))
+        return answer
+
+    async def _attempt(self, action: str, parameters: Mapping[str, Any]) -> Answer:
+        """One call, the SDK's retries included. Raises: AwsFault."""
         service, method = _METHODS[action]
         client = await self._client(service, action)
         if self.pacing is not None:
@@ -82,10 +101,6 @@ class Session:
             raise
         except Exception as error:
             raise AwsFault(fault_of(error, action, str(self.scope))) from error
-        # Every service names the request in its answer; a proxy's own page does not. Without
-        # this check EC2's answers, which have no wrapper, parse from any XML as empty.
-        if not answer.get("ResponseMetadata", {}).get("RequestId"):
-            raise nonsense("it names no request id", action, str(self.scope))
         return answer
 
     async def _client(self, service: str, action: str) -> Any:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import TYPE_CHECKING
 
 import click
 
+from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common
 from discovery.cli.streams import say
 from discovery.enrollment.ownership import parse_cache_arn
+from discovery.model import Region
+
+if TYPE_CHECKING:
+    from botocore.credentials import ReadOnlyCredentials
 
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*")
 _USER = re.compile(r"[a-zA-Z][a-zA-Z0-9.-]*")
@@ -40,12 +46,20 @@ def command(cache: str, user: str, region: str | None, profile: str | None) -> N
     if _USER.fullmatch(user) is None:
         raise click.BadParameter(f"{user!r} is no user id", param_hint="USER")
     # The SDK is loaded only by whoever needs it.
-    from discovery.aws.accounts import frozen_credentials  # noqa: PLC0415
     from discovery.aws.iam_token import LIFETIME_S, iam_token  # noqa: PLC0415
 
-    token = iam_token(name, user.lower(), place, asyncio.run(frozen_credentials(profile)))
+    credentials = asyncio.run(_credentials(profile, Region(place)))
+    token = iam_token(name, user.lower(), place, credentials)
     say(f"Good for {LIFETIME_S // 60} minutes as the password of user {user.lower()}.")
     click.echo(token)
+
+
+async def _credentials(profile: str | None, region: Region) -> ReadOnlyCredentials:
+    """Those that the AWS CLI would use now. Raises: AwsFault."""
+    from discovery.aws.credentials import AmbientCredentials  # noqa: PLC0415
+
+    held = await AmbientCredentials.open(profile, region, utc_now)
+    return await held.get_frozen_credentials()
 
 
 def _named(cache: str, region: str | None) -> tuple[str, str]:

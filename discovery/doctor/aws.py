@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
@@ -56,7 +56,8 @@ def _credentials(cloud: Cloud) -> Iterator[Check]:
         area=Area.CREDENTIALS,
         subject=identity.arn,
         outcome=Outcome.OK,
-        message=f"account {identity.account_id}, partition {identity.partition}",
+        message=f"account {identity.account_id}, partition {identity.partition}; from "
+        f"{cloud.credentials.origin}, {_until(cloud.credentials.expires_at)}",
     )
     if cloud.endpoints:
         places = ", ".join(sorted(set(cloud.endpoints.values())))
@@ -66,6 +67,12 @@ def _credentials(cloud: Cloud) -> Iterator[Check]:
             outcome=Outcome.WARN,
             message="not the real AWS: an endpoint override is in force",
         )
+
+
+def _until(expires_at: datetime | None) -> str:
+    if expires_at is None:
+        return "no end known"
+    return f"good until {expires_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 @dataclass(slots=True)

@@ -21,6 +21,9 @@ FIRST_PAUSE = timedelta(minutes=8)
 LONGEST_PAUSE = timedelta(minutes=30)
 """A scope that works again is seen to do so within half an hour, whatever came before."""
 
+_OF_THE_AGENT = frozenset({ScopeReason.CREDENTIALS, ScopeReason.EXPIRED})
+"""Nothing of the account's: once the agent has credentials again, every scope is asked at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pause:
@@ -54,6 +57,8 @@ def pauses(scopes: Iterable[ScopeMemory], now: datetime) -> Mapping[Scope, Pause
 
 def _pause(memory: ScopeMemory) -> Pause | None:
     if memory.status is not ScopeStatus.FAILED or memory.reason is None:
+        return None
+    if memory.reason in _OF_THE_AGENT:
         return None
     span = pause_after(memory.failures)
     if not span:

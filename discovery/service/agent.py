@@ -133,6 +133,7 @@ class Agent:
 
     def _take_effect(self, before: Edges, edges: Edges) -> None:
         """What hangs on the configuration, beyond what rounds take from it, is as it says."""
+        self.rounds.asks_everywhere = True
         old, new = before.config.service, edges.config.service
         if (old.interval, old.jitter) != (new.interval, new.jitter):
             self.schedule.change(Kind.SWEEP, interval=new.interval, jitter=new.jitter)

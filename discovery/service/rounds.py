@@ -50,6 +50,9 @@ class Rounds:
     """Called as a sweep's scan moves: scopes done, failed, known."""
     on_move: Callable[[], None] = lambda: None
     """Called with everything in a sweep that comes to its end: a scope, a write, the turn."""
+    asks_everywhere: bool = False
+    """The next sweep asks also where it would be left alone for a while: set by a reload, because
+    whoever reloads has repaired something."""
     _ledger: Ledger = field(default_factory=Ledger)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -68,9 +71,10 @@ class Rounds:
         async with self.foundation.held() as edges:
             request = SweepRequest(
                 part=Part(shard=self.shard),
-                backs_off=True,
+                backs_off=not self.asks_everywhere,
                 scan_deadline=edges.config.service.sweep_timeout,
             )
+            self.asks_everywhere = False
             ground = replace(edges.ground, on_progress=self._progress, on_write=self.on_move)
             return await self._round(Kind.SWEEP, edges, ground, request)
 

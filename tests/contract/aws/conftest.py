@@ -29,6 +29,7 @@ from state.records import Memory, RememberedCache
 HUB = "111111111111"
 MEMBER = "222222222222"
 HOME = "eu-west-1"
+SUBJECT = "system:serviceaccount:cachemuster:cachemuster"
 LONG_AGO = timedelta(days=30)
 
 
@@ -65,6 +66,17 @@ class Site:
     def asked(self, operation: str, **where: str) -> int:
         """How often this was asked."""
         return len(self.aws.calls.of(operation, **where))
+
+    def by_web_identity(
+        self, monkeypatch: pytest.MonkeyPatch, file: Path, *, role: str = "pod"
+    ) -> None:
+        """The agent has the credentials of a pod: a token file in place of keys."""
+        self.hub.add_role(role, trusted=[SUBJECT])
+        file.write_text(self.aws.world.issue_web_identity(SUBJECT), "utf-8")
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+        monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(file))
+        monkeypatch.setenv("AWS_ROLE_ARN", self.hub.iam_arn(f"role/{role}"))
 
     def settings(self, **changes: object) -> Aws:
         return Aws.model_validate({"accounts": self.entries, "regions": [HOME], **changes})

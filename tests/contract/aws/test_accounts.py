@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +14,7 @@ from discovery.aws.faults import AwsFault
 from discovery.codes import ScopeReason
 from discovery.config.aws import Aws
 from discovery.enrollment.targets import Standing
-from discovery.model import AccountId, Complete, Failed, Region, Scope
+from discovery.model import AccountId, Complete, Failed, Region, Scope, Skipped
 from discovery.sandbox.aws.faults import Effect
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, now, result_of
 
@@ -197,13 +199,79 @@ async def test_own_account_by_its_role_when_asked_for(site: Site) -> None:
 
 
 async def test_sessions_that_expire_before_their_time(site: Site) -> None:
+    """The role is assumed once more; a session that is refused again at once stays refused."""
     site.member()
     async with site.cloud() as cloud:
         account = await cloud.accounts.enter(AccountId(MEMBER))
         site.aws.world.expire_sessions()
+        await account.session(Region(HOME)).call("elasticache:DescribeUsers")
+        assert site.asked("AssumeRole") == 2
+        site.aws.world.expire_sessions()
         with pytest.raises(AwsFault) as raised:
             await account.session(Region(HOME)).call("elasticache:DescribeUsers")
     assert raised.value.fault.reason is ScopeReason.EXPIRED
+    assert site.asked("AssumeRole") == 2
+
+
+@pytest.mark.parametrize("service", ["elasticache", "ec2"])
+async def test_a_session_that_aws_no_longer_knows_is_had_anew(site: Site, service: str) -> None:
+    site.member()
+    action = {"elasticache": "elasticache:DescribeUsers", "ec2": "ec2:DescribeSubnets"}[service]
+    async with site.cloud() as cloud:
+        account = await cloud.accounts.enter(AccountId(MEMBER))
+        gone = await account.credentials.get_frozen_credentials()
+        site.aws.world.keys.revoke(gone.access_key)
+        session = account.session(Region(HOME))
+        await asyncio.gather(*(session.call(action) for _ in range(20)))
+        kept = await account.credentials.get_frozen_credentials()
+    assert site.asked("AssumeRole") == 2
+    assert kept.access_key != gone.access_key
+
+
+async def test_a_region_that_does_not_know_the_account_costs_one_more_role(site: Site) -> None:
+    site.member()
+    off = ["ap-east-1", "af-south-1", "me-south-1"]
+    found = await site.scan(regions=[HOME, *off])
+    assert isinstance(result_of(found, MEMBER), Complete)
+    for region in off:
+        result = result_of(found, MEMBER, region)
+        assert isinstance(result, Skipped)
+        assert result.reason is ScopeReason.REGION_NOT_ENABLED
+    assert site.asked("AssumeRole") <= 2
+
+
+async def test_a_role_under_a_path_with_a_session_name_that_its_trust_demands(site: Site) -> None:
+    member = site.aws.world.account(MEMBER)
+    site.aws.world.organize(HUB).join(MEMBER)
+    member.add_role("security/cachemuster", trusted=[HUB], session_name="audit@prod")
+    entry = {"role_name": "security/cachemuster", "role_session_name": "audit@prod"}
+    site.entries = [{"organization": entry}]
+    assert isinstance(result_of(await site.scan(), MEMBER), Complete)
+    site.entries = [{"organization": {**entry, "role_session_name": "other"}}]
+    denied = result_of(await site.scan(), MEMBER, None)
+    assert isinstance(denied, Failed)
+    assert denied.reason is ScopeReason.ASSUME_ROLE_DENIED
+    assert "role_session_name" in denied.message
+
+
+async def test_an_account_of_its_own_has_its_session_name(site: Site) -> None:
+    role = site.aws.world.account(MEMBER).add_role(
+        "a/b/reader", trusted=[HUB], session_name="audit"
+    )
+    site.entries = [{"id": MEMBER, "role_arn": role.arn, "role_session_name": "audit"}]
+    assert isinstance(result_of(await site.scan(), MEMBER), Complete)
+
+
+async def test_advice_never_names_a_session(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    site.by_web_identity(monkeypatch, tmp_path / "token", role="security/hub")
+    role = site.aws.world.account(MEMBER).add_role("cachemuster", trusted=["999999999999"])
+    site.entries.append({"id": MEMBER, "role_arn": role.arn})
+    result = result_of(await site.scan(), MEMBER, None)
+    advice = result.message.partition("Its trust policy")[2]
+    assert f"let in the role hub of account {HUB}, or its account" in advice
+    assert "assumed-role" not in advice
 
 
 async def test_an_external_id_is_in_no_value_that_prints(site: Site) -> None:

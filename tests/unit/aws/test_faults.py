@@ -78,13 +78,13 @@ REASONS = [
     (broken_xml(b"{}"), ScopeReason.MALFORMED),
     (KeyError("DescribeServerlessCachesResult"), ScopeReason.MALFORMED),
     (ValueError("invalid literal for int()"), ScopeReason.MALFORMED),
-    (sdk.NoCredentialsError(), ScopeReason.DENIED),
-    (sdk.ProfileNotFound(profile="x"), ScopeReason.DENIED),
+    (sdk.NoCredentialsError(), ScopeReason.CREDENTIALS),
+    (sdk.ProfileNotFound(profile="x"), ScopeReason.CREDENTIALS),
     (
         sdk.CredentialRetrievalError(provider="process", error_msg="exit 1"),
-        ScopeReason.EXPIRED,
+        ScopeReason.CREDENTIALS,
     ),
-    (sdk.UnauthorizedSSOTokenError(), ScopeReason.EXPIRED),
+    (sdk.UnauthorizedSSOTokenError(), ScopeReason.CREDENTIALS),
     (sdk.ParamValidationError(report="secret"), ScopeReason.DENIED),
 ]
 

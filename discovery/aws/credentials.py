@@ -1,0 +1,231 @@
+"""The agent's own credentials, from the SDK's default chain, renewed by the SDK.
+
+The chain is walked here, one way after the other as the SDK does, so that what goes wrong can be
+told by the way it went wrong on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Self
+
+from aiobotocore.session import AioSession
+from botocore.configloader import load_config
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import ConfigNotFound
+
+from discovery.aws.clients import CredentialSource, session_of
+from discovery.aws.credential_faults import (
+    explained,
+    made_for_another_sdk,
+    needs_code,
+    nothing_found,
+    unreadable_setup,
+)
+from discovery.aws.credential_origin import (
+    INSTANCE,
+    OUTSIDE_PROFILES,
+    Origin,
+    SdkSetup,
+    asks_for_code,
+    made_by_login,
+    origin_of,
+)
+from discovery.aws.faults import AwsFault
+from discovery.aws.tls import Unproxied
+from discovery.codes import ScopeReason
+from discovery.model import Clock, Region
+
+DEADLINE: Final = timedelta(seconds=60)
+"""A command or a service that gives no credentials by then gives none."""
+AGAIN_AFTER: Final = timedelta(seconds=2)
+"""What failed is not tried again before: a thousand scopes would start a command a thousand times,
+one after the other."""
+
+
+Prove = Callable[[ReadOnlyCredentials], Awaitable[None]]
+"""Raises AwsFault unless the credentials are of the account that the agent began with."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    credentials: CredentialSource
+    origin: Origin
+    setup: SdkSetup
+
+
+class AmbientCredentials:
+    """Credentials of the agent itself, none of which signs for an account that is not proven (R11).
+
+    What is raised is an AwsFault, with CREDENTIALS where there are none to be had.
+    """
+
+    def __init__(self, profile: str | None, region: Region | None, clock: Clock) -> None:
+        """`region`: where the SDK asks STS, if it has to, for credentials."""
+        self._profile = profile
+        self._region = region
+        self._clock = clock
+        self._found: _Found | None = None
+        self._current: ReadOnlyCredentials | None = None
+        self._prove: Prove | None = None
+        self._failure: AwsFault | None = None
+        self._failed_at: datetime | None = None
+        self._reread_at: datetime | None = None
+        self._turn = asyncio.Lock()
+        self.generation = 0
+        """How often the chain was read anew and gave others than before."""
+
+    @classmethod
+    async def open(cls, profile: str | None, region: Region | None, clock: Clock) -> Self:
+        """Credentials that are there and valid. Raises: AwsFault."""
+        made = cls(profile, region, clock)
+        await made.get_frozen_credentials()
+        return made
+
+    def prove_by(self, prove: Prove) -> None:
+        """From now on others than those of this moment are proven before they sign."""
+        self._prove = prove
+
+    @property
+    def origin(self) -> str:
+        """Where they came from: variable, profile and file, command, container, instance."""
+        return self._found.origin.text if self._found is not None else ""
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """Until when they are good; None when nothing says so."""
+        held = self._found.credentials if self._found is not None else None
+        found: datetime | None = getattr(held, "_expiry_time", None)
+        return found
+
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        """Give what is valid now. Raises: AwsFault."""
+        async with self._turn:
+            if self._failure is not None and not self._is_due(self._failed_at):
+                raise AwsFault(self._failure.fault) from self._failure
+            try:
+                found = self._found or await self._read_chain()
+                self._current = await self._proven(await self._frozen(found))
+            except AwsFault as error:
+                self._failure, self._failed_at = error, self._clock()
+                raise
+            self._found, self._failure = found, None
+            return self._current
+
+    async def renewed_since(self, generation: int) -> bool:
+        """AWS has refused those of that generation: read the chain anew, once for all who ask.
+
+        True when others are at hand now. What a file or a command holds may have been replaced
+        long before the SDK would look. Raises: AwsFault, when they are another account's.
+        """
+        async with self._turn:
+            if self.generation != generation:
+                return True
+            if not self._is_due(self._reread_at):
+                return False
+            self._reread_at = self._clock()
+            try:
+                found = await self._read_chain()
+                current = await self._frozen(found)
+                if current == self._current:
+                    return False
+                self._current = await self._proven(current)
+            except AwsFault as error:
+                if error.fault.reason is ScopeReason.WRONG_ACCOUNT:
+                    raise
+                return False
+            self._found, self._failure = found, None
+            self.generation += 1
+            return True
+
+    def _is_due(self, last: datetime | None) -> bool:
+        return last is None or not timedelta(0) <= self._clock() - last < AGAIN_AFTER
+
+    async def _proven(self, current: ReadOnlyCredentials) -> ReadOnlyCredentials:
+        known = self._current is not None and self._current.access_key == current.access_key
+        if self._prove is not None and not known:
+            await self._prove(current)
+        return current
+
+    async def _frozen(self, found: _Found) -> ReadOnlyCredentials:
+        """Ask the SDK, which fetches or renews them here. Raises: AwsFault."""
+        if asks_for_code(found.origin, found.setup) and not _is_terminal():
+            raise needs_code(found.origin)
+        try:
+            async with asyncio.timeout(DEADLINE.total_seconds()):
+                return await found.credentials.get_frozen_credentials()
+        except Exception as error:
+            raise explained(error, found.origin, found.setup) from error
+
+    async def _read_chain(self) -> _Found:
+        """Find the first way that has credentials. Raises: AwsFault."""
+        try:
+            session = session_of(self._profile, self._region)
+            setup = _setup_of(session, self._profile)
+            providers = session.get_component("credential_provider").providers
+        except Exception as error:
+            raise unreadable_setup(error) from error
+        for provider in providers:
+            if provider.METHOD == INSTANCE:
+                timeout_s = session.get_config_variable("metadata_service_timeout")
+                provider._role_fetcher._session = Unproxied(timeout_s)  # noqa: SLF001 - no other way
+            origin = origin_of(provider.METHOD, setup)
+            login = made_by_login(Origin("", ""), setup)
+            if login is not None and provider.METHOD in OUTSIDE_PROFILES:
+                raise made_for_another_sdk(login, f"profile {login} of {setup.config_file}")
+            credentials = await _loaded(provider, origin, setup)
+            if credentials is not None:
+                return _Found(credentials, origin, setup)
+        raise nothing_found(setup, _unreadable(setup))
+
+
+async def _loaded(provider: Any, origin: Origin, setup: SdkSetup) -> CredentialSource | None:
+    """What one way has; some fetch here already, others at the first use. Raises: AwsFault."""
+    try:
+        async with asyncio.timeout(DEADLINE.total_seconds()):
+            found: CredentialSource | None = await provider.load()
+            return found
+    except Exception as error:
+        raise explained(error, origin, setup) from error
+
+
+def _setup_of(session: AioSession, profile: str | None) -> SdkSetup:
+    """Raises: what the SDK raises for files that it cannot read."""
+    config_file = _path(session, "config_file")
+    try:
+        in_config_file = load_config(config_file)["profiles"]
+    except ConfigNotFound:
+        in_config_file = {}
+    return SdkSetup(
+        profile=session.get_config_variable("profile") or "default",
+        is_explicit=profile is not None,
+        profiles=session.full_config["profiles"],
+        config_file=config_file,
+        credentials_file=_path(session, "credentials_file"),
+        in_config_file=in_config_file,
+        environ=os.environ,
+    )
+
+
+def _path(session: AioSession, variable: str) -> str:
+    return str(Path(os.path.expandvars(session.get_config_variable(variable))).expanduser())
+
+
+def _unreadable(setup: SdkSetup) -> tuple[str, ...]:
+    """The files that are there for others only; the SDK passes over them in silence."""
+    files = (setup.config_file, setup.credentials_file)
+    return tuple(file for file in files if Path(file).is_file() and not os.access(file, os.R_OK))
+
+
+def _is_terminal() -> bool:
+    """Whether somebody can be asked for a code."""
+    try:
+        return sys.stdin is not None and sys.stdin.isatty()
+    except ValueError:  # closed
+        return False
