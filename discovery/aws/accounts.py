@@ -16,7 +16,7 @@ from typing import Any
 from botocore.credentials import ReadOnlyCredentials
 
 from discovery.aws.clients import Clients, CredentialSource, Signer
-from discovery.aws.faults import AwsFault, Fault, nonsense
+from discovery.aws.faults import STALE_CODES, AwsFault, Fault, nonsense
 from discovery.aws.pacing import Pacing
 from discovery.aws.refresh import Lease, RoleCredentials
 from discovery.aws.session import Session
@@ -230,6 +230,10 @@ def _external_id(entry: AccountEntry, resolve: Resolve) -> dict[str, str]:
 def _about_role(fault: Fault, entry: AccountEntry, identity: Identity) -> Fault:
     if fault.reason is ScopeReason.CREDENTIALS:
         return fault
+    if fault.code in STALE_CODES and fault.reason is ScopeReason.DENIED:
+        # It is who asks that AWS does not know; the role was not looked at.
+        message = f"the agent's own credentials are not known to AWS: {fault.message}"
+        return Fault(ScopeReason.CREDENTIALS, message, fault.code)
     if fault.reason is not ScopeReason.DENIED:
         return Fault(fault.reason, f"role {entry.role_arn}: {fault.message}", fault.code)
     return Fault(

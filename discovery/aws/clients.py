@@ -29,6 +29,7 @@ from typing import Any, NoReturn, Protocol, runtime_checkable
 import aioboto3
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioCredentials
+from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.credentials import ReadOnlyCredentials
@@ -190,7 +191,9 @@ class _ForCredentials(AioConfig):  # type: ignore[misc]  # aiobotocore is untype
 
     def merge(self, other_config: Any) -> AioConfig:
         merged = super().merge(other_config)
-        merged.http_session_cls = SharedTls
+        merged.http_session_cls = getattr(other_config, "http_session_cls", SharedTls)
+        if merged.http_session_cls is AIOHTTPSession:
+            merged.http_session_cls = SharedTls
         return merged
 
 

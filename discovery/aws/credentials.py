@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -31,6 +32,7 @@ from discovery.aws.credential_faults import (
 from discovery.aws.credential_origin import (
     INSTANCE,
     OUTSIDE_PROFILES,
+    PROCESS,
     Origin,
     SdkSetup,
     asks_for_code,
@@ -172,9 +174,7 @@ class AmbientCredentials:
         except Exception as error:
             raise unreadable_setup(error) from error
         for provider in providers:
-            if provider.METHOD == INSTANCE:
-                timeout_s = session.get_config_variable("metadata_service_timeout")
-                provider._role_fetcher._session = Unproxied(timeout_s)  # noqa: SLF001 - no other way
+            _amend(provider, session)
             origin = origin_of(provider.METHOD, setup)
             login = made_by_login(Origin("", ""), setup)
             if login is not None and provider.METHOD in OUTSIDE_PROFILES:
@@ -183,6 +183,43 @@ class AmbientCredentials:
             if credentials is not None:
                 return _Found(credentials, origin, setup)
         raise nothing_found(setup, _unreadable(setup))
+
+
+def _amend(provider: Any, session: AioSession) -> None:
+    """Take the proxy from the instance's metadata, and its endlessness from a command."""
+    if provider.METHOD == INSTANCE:
+        timeout_s = session.get_config_variable("metadata_service_timeout")
+        provider._role_fetcher._session = Unproxied(timeout_s)  # noqa: SLF001 - no other way
+    if provider.METHOD == PROCESS:
+        provider._popen = _Command.start  # noqa: SLF001 - the SDK's factory makes the provider
+
+
+class _Command:
+    """A command that ends when nobody waits for it any more."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def start(cls, *words: str, stdout: int, stderr: int) -> Self:
+        """As `asyncio.create_subprocess_exec`."""
+        made = await asyncio.create_subprocess_exec(*words, stdout=stdout, stderr=stderr)
+        return cls(made)
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended."""
+        return self._process.returncode
+
+    async def communicate(self) -> tuple[bytes, bytes]:
+        """What it printed."""
+        try:
+            return await self._process.communicate()
+        except asyncio.CancelledError:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+            raise
 
 
 async def _loaded(provider: Any, origin: Origin, setup: SdkSetup) -> CredentialSource | None:

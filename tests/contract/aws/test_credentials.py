@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from discovery.sandbox.aws.keys import Key
 from discovery.scan import scan
 from state.records import Memory
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, now, result_of
+from tests.contract.aws.test_backing_off import failing
 from tests.contract.aws.test_redirects import Somebody, served
 
 
@@ -124,6 +126,29 @@ async def test_keys_that_expired_and_were_not_renewed_are_read_anew_once(
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(each) for each in outcomes} == {AwsFault}
     assert site.asked("DescribeUsers") + site.asked("?") >= 10
+
+
+async def test_deleted_keys_of_the_agent_are_no_fault_of_a_members_role(
+    site: Site, monkeypatch: pytest.MonkeyPatch, credentials: Path
+) -> None:
+    in_file(monkeypatch, credentials, site.hub.add_key())
+    site.member()
+    async with site.cloud() as cloud:
+        held = await cloud.credentials.get_frozen_credentials()
+        site.aws.world.keys.revoke(held.access_key)
+        lost = result_of(await scan(cloud, part=Part(), memory=Memory()), MEMBER, None)
+    assert isinstance(lost, Failed)
+    assert lost.reason is ScopeReason.CREDENTIALS
+    assert "the agent's own credentials are not known to AWS" in lost.message
+    assert "trust policy" not in lost.message
+
+
+@pytest.mark.parametrize("reason", [ScopeReason.CREDENTIALS, ScopeReason.EXPIRED])
+async def test_scopes_are_not_left_alone_for_trouble_of_the_agents_own(
+    site: Site, reason: ScopeReason
+) -> None:
+    found = await site.scan(memory=failing((HUB, HOME), reason=reason), backs_off=True)
+    assert isinstance(result_of(found), Complete)
 
 
 async def test_new_keys_of_another_account_are_not_signed_with(
@@ -289,15 +314,14 @@ async def test_a_command_is_not_started_once_for_every_scope(
     site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     clock, started = Clock(), tmp_path / "started"
-    command, key = tmp_path / "command", site.hub.add_key()
+    key = site.hub.add_key()
     expiry = (now() + timedelta(hours=1)).isoformat()
-    command.write_text(
-        f"#!/bin/sh\necho x >> {started}\ntest -e {tmp_path}/broken && exit 7\n"
+    command = script(
+        tmp_path,
+        f"echo x >> {started}\ntest -e {tmp_path}/broken && exit 7\n"
         f'echo \'{{"Version": 1, "AccessKeyId": "{key.access_key_id}", '
-        f'"SecretAccessKey": "{key.secret}", "Expiration": "{expiry}"}}\'\n',
-        "utf-8",
+        f'"SecretAccessKey": "{key.secret}", "Expiration": "{expiry}"}}\'',
     )
-    command.chmod(0o755)
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     (tmp_path / "config").write_text(f"[default]\ncredential_process = {command}\n", "utf-8")
@@ -312,3 +336,26 @@ async def test_a_command_is_not_started_once_for_every_scope(
     reasons = {each.reason for each in found.results if isinstance(each, Failed)}
     assert reasons == {ScopeReason.CREDENTIALS}
     assert started.read_text().count("x") == 2
+
+
+async def test_a_command_that_never_answers_is_ended_and_told(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("discovery.aws.credentials.DEADLINE", timedelta(seconds=1))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    pid = tmp_path / "pid"
+    command = script(tmp_path, f"echo $$ > {pid}\nexec sleep 600")
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {command}\n", "utf-8")
+    with pytest.raises(AwsFault, match="it gave none in time; run the command by hand"):
+        async with site.cloud():
+            pass
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+
+
+def script(directory: Path, text: str) -> Path:
+    file = directory / "command"
+    file.write_text(f"#!/bin/sh\n{text}\n", "utf-8")
+    file.chmod(0o755)
+    return file
