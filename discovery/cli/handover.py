@@ -164,8 +164,8 @@ class Errand:
 
         async def work(interruption: Interruption) -> tuple[Handover, Exit | None]:
             holder = this_process(self.verb, utc_now())
-            async with writer_lock(state, wait=self.lock_timeout, holder=holder):
-                with Store.open(state) as store:
+            async with writer_lock(state, wait=self.lock_timeout, holder=holder) as lock:
+                with Store.open(state, check_lock=lock.check) as store:
                     async with writing(self.config) as control_plane:
                         interruption.in_sweep = True
                         found = await hand_over(

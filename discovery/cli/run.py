@@ -72,14 +72,14 @@ async def _serve(path: Path, part: Shard | None, interruption: Interruption) -> 
         version=metadata.version("cachemuster"),
     )
     async with (
-        service_lock(config.state.path, holder=this_process("run", utc_now())),
+        service_lock(config.state.path, holder=this_process("run", utc_now())) as lock,
         served(config.service.listen, vitals, metrics) as address,
         Foundation.laid(lambda: serving(path, interruption, part)) as foundation,
     ):
         say(f"Health and metrics are served on http://{address}. Ctrl-C stops the service.")
         agent = Agent(
             foundation=foundation,
-            rounds=Rounds(foundation, part),
+            rounds=Rounds(foundation, part, service_lock=lock),
             metrics=metrics,
             vitals=vitals,
             notifier=Notifier(os.environ),

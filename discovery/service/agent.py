@@ -22,6 +22,7 @@ from discovery.service.kind import Kind
 from discovery.service.listener import listen
 from discovery.service.metrics import Metrics
 from discovery.service.pulse import pulse_limit
+from discovery.service.reload_check import check_reload
 from discovery.service.rescans import Rescans
 from discovery.service.rounds import Rounds
 from discovery.service.schedule import Schedule
@@ -118,17 +119,15 @@ class Agent:
             await self.reload.wait()
             self.reload.clear()
             self.notifier.reloading()
-            before = self.foundation.edges
             try:
-                await self.foundation.renew()
+                await self.foundation.renew(check_reload, self._take_effect)
             except Exception as error:
                 log.error(
                     "configuration.refused",
-                    why=str(error),
-                    next="the configuration in force stays; correct the file and reload again",
+                    why=_why(error),
+                    next="the configuration in force stays; correct the file and reload again, or, "
+                    "where the change is meant, stop the service, do as said, and start it",
                 )
-            else:
-                self._take_effect(before, self.foundation.edges)
             self.notifier.ready()
 
     def _take_effect(self, before: Edges, edges: Edges) -> None:
@@ -227,3 +226,10 @@ class Agent:
 
     def _show_scan(self, done: int, failed: int, known: int) -> None:
         self.notifier.status(f"Sweeping: {counted(done, 'scope')} of {known} done, {failed} failed")
+
+
+def _why(error: Exception) -> str:
+    """The words of an error; of things that broke side by side, those of the first."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)
