@@ -17,6 +17,7 @@ from discovery.cli.interruption import Interrupted, Interruption, attended
 from discovery.cli.options import common, with_common, with_shard
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import say
+from discovery.config.fields import HostPort
 from discovery.config.load import load_config
 from discovery.enrollment.shard import Shard
 from discovery.reports.exit import Exit
@@ -76,7 +77,7 @@ async def _serve(path: Path, part: Shard | None, interruption: Interruption) -> 
         served(config.service.listen, vitals, metrics) as address,
         Foundation.laid(lambda: serving(path, interruption, part)) as foundation,
     ):
-        say(f"Health and metrics are served on http://{address}. Ctrl-C stops the service.")
+        say(f"Health and metrics are served on {_shown(address)}. Ctrl-C stops the service.")
         agent = Agent(
             foundation=foundation,
             rounds=Rounds(foundation, part, service_lock=lock),
@@ -88,3 +89,9 @@ async def _serve(path: Path, part: Shard | None, interruption: Interruption) -> 
         )
         interruption.in_sweep = True
         await agent.run()
+
+
+def _shown(address: HostPort) -> str:
+    if not address.is_every_address:
+        return f"http://{address}"
+    return f"http://127.0.0.1:{address.port} and every other address of this machine"

@@ -7,6 +7,7 @@ a visitor costs little: one request a connection, a few connections, a few secon
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -80,7 +81,7 @@ async def served(listen: HostPort, vitals: Vitals, metrics: Metrics) -> AsyncIte
     try:
         await _listen(runner, listen)
         host, port = runner.addresses[0][:2]
-        yield HostPort(host, port)
+        yield HostPort(listen.host if listen.is_every_address else host, port)
     finally:
         await runner.cleanup()
 
@@ -91,13 +92,24 @@ def _probe(is_well: bool, told: str) -> web.Response:  # noqa: FBT001 - as the v
 
 async def _listen(runner: web.ServerRunner, listen: HostPort) -> None:
     try:
-        await web.TCPSite(runner, listen.host, listen.port).start()
+        if listen.is_every_address:
+            await web.SockSite(runner, _every_address(listen.port)).start()
+        else:
+            await web.TCPSite(runner, listen.host, listen.port).start()
     except OSError as error:
         raise CannotListen(
             f"health and metrics cannot be served on {listen}: {_why(error)}. Nothing was started "
             "or changed. Free that address, or name another in service.listen; port 0 takes any "
             "free one"
         ) from error
+
+
+def _every_address(port: int) -> socket.socket:
+    """One socket for both families, so that port 0 is one port too; IPv4 alone where there is no
+    IPv6. Raises: OSError."""
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", port))
 
 
 def _why(error: OSError) -> str:
