@@ -104,7 +104,7 @@ def _usage(error: click.UsageError) -> str:
 
 
 def main() -> None:
-    """The entry point of the script."""
+    """Run the command that the arguments name, and end the process with its exit code."""
     # The modules alone are a quarter of a million objects, looked over again and again while a
     # sweep makes answers and few cycles: an eighth of its CPU time.
     gc.set_threshold(*_COLLECTED_AFTER)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 from importlib import metadata
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import click
 
 from discovery.cli.clock import utc_now
 from discovery.cli.edges import serving
+from discovery.cli.hangup import on_hangup
 from discovery.cli.interruption import Interrupted, Interruption, attended
 from discovery.cli.options import common, with_common, with_shard
 from discovery.cli.settings import configuration_path
@@ -64,9 +64,15 @@ def command(part: Shard | None) -> Exit:
 
 async def _serve(path: Path, part: Shard | None, interruption: Interruption) -> None:
     """Raises: what opening an edge raises; Locked; CannotListen; WrongState."""
-    config = load_config(path)
     reload = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.set)
+    with on_hangup(reload.set):  # before the file is read: no change between is missed
+        await _serve_until_stopped(path, part, interruption, reload)
+
+
+async def _serve_until_stopped(
+    path: Path, part: Shard | None, interruption: Interruption, reload: asyncio.Event
+) -> None:
+    config = load_config(path)
     vitals = Vitals(pulse=Pulse(), limit=pulse_limit(config))
     metrics = Metrics(
         scope_metrics_limit=config.service.scope_metrics_limit,

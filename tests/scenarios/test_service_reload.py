@@ -4,7 +4,9 @@ and the service lives."""
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -111,3 +113,36 @@ def test_a_control_plane_that_is_down_does_not_keep_a_reload_from_being_taken(
         served.registry_file.rmdir()
         aside.rename(served.registry_file)
         assert service.ended() == 0
+
+
+class TestEarlyAndLate:
+    """SIGHUP before there is anything to reload, and after."""
+
+    def test_in_the_first_half_second_it_ends_nothing(self, served: Tale) -> None:
+        with living(served) as service:
+            until(lambda: ignores_hangups(service.process.pid))
+            assert "pydantic" not in libraries(service.process.pid), "no library is loaded before"
+            while service.process.poll() is None and not service.named("sweep.finished"):
+                service.send(signal.SIGHUP)
+                threading.Event().wait(0.02)
+            assert service.process.poll() is None, service.told
+            assert service.ended() == 0
+
+    def test_while_it_stops_it_costs_no_exit_code(self, served: Tale) -> None:
+        with living(served) as service:
+            swept(service)
+            service.send(signal.SIGTERM)
+            while service.process.poll() is None:
+                service.send(signal.SIGHUP)
+                threading.Event().wait(0.001)
+            assert service.process.returncode == 0
+
+
+def ignores_hangups(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    ignored = next(line for line in status.splitlines() if line.startswith("SigIgn:"))
+    return bool(int(ignored.split()[1], 16) & 1)
+
+
+def libraries(pid: int) -> str:
+    return Path(f"/proc/{pid}/maps").read_text()
