@@ -19,6 +19,7 @@ from discovery.cli.settings import configuration_path
 from discovery.cli.streams import say
 from discovery.config.fields import HostPort
 from discovery.config.load import load_config
+from discovery.config.source import is_read_once
 from discovery.enrollment.shard import Shard
 from discovery.reports.exit import Exit
 from discovery.service.agent import Agent
@@ -92,6 +93,7 @@ async def _serve_until_stopped(
             notifier=Notifier(os.environ),
             stop=interruption.stop,
             reload=reload,
+            is_read_once=is_read_once(path),
         )
         interruption.in_sweep = True
         await agent.run()
