@@ -35,6 +35,8 @@ class Vitals:
     """How old the pulse may be (`pulse_limit`)."""
     first_sweep_done: bool = False
     """True once a whole sweep came to its end."""
+    sweep_trouble: bool = False
+    """True while the last whole sweep did not come to its end."""
     state_trouble: str | None = None
     """A code for why the state file cannot be used, such as `LOCKED`; None: it can."""
     control_plane_trouble: str | None = None
@@ -48,16 +50,24 @@ class Vitals:
         return alive, told
 
     def is_ready(self) -> tuple[bool, str]:
-        """Whether a whole sweep came to its end, state is open and the control plane answers; a
-        line with what is missing."""
-        missing = []
+        """Whether a whole sweep has come to its end since the start; a line with that, and with
+        whatever is wrong now.
+
+        What happens later to Teleport or the state file takes no readiness away: nothing else
+        could take over, and a status page that says what is wrong is of most use then. Metrics
+        and alerts tell of it.
+        """
+        troubles = []
         if not self.first_sweep_done:
-            missing.append("the first sweep has not come to its end")
+            troubles.append("the first sweep has not come to its end")
+        elif self.sweep_trouble:
+            troubles.append("the last sweep did not come to its end")
         if self.state_trouble is not None:
-            missing.append(f"state: {_code(self.state_trouble)}")
+            troubles.append(f"state: {_code(self.state_trouble)}")
         if self.control_plane_trouble is not None:
-            missing.append(f"control plane: {_code(self.control_plane_trouble)}")
-        return not missing, "; ".join(missing) or "ready"
+            troubles.append(f"control plane: {_code(self.control_plane_trouble)}")
+        said = ["ready", *troubles] if self.first_sweep_done else troubles
+        return self.first_sweep_done, "; ".join(said)
 
 
 def _code(trouble: str) -> str:
