@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from discovery.descriptors import exhaustion
 from state.errors import Locked, Replaced, Unwritable
 from state.file_identity import is_at
 from state.mounts import require_local
@@ -223,8 +224,12 @@ def _open(lock: Path) -> int:
         return os.open(lock, flags, 0o600)
     except OSError as error:
         raise Unwritable(
-            f"the lock {lock} cannot be opened: {error.strerror}. Nothing was changed; the "
-            "directory of the state file must exist, and this user must be able to write there"
+            f"the lock {lock} cannot be opened: {error.strerror}. Nothing was changed; "
+            + (
+                exhaustion(error)
+                or "the directory of the state file must exist, and this user must be able to "
+                "write there"
+            )
         ) from error
 
 

@@ -15,6 +15,7 @@ from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 
 from discovery.codes import ScopeReason
+from discovery.descriptors import exhaustion
 
 LONGEST_QUOTE = 300
 """Characters of AWS's own message that are repeated."""
@@ -189,8 +190,8 @@ def unusable_endpoint(error: Exception, action: str, where: str) -> Fault:
     """The fault of a request that reached nobody, or has nobody to reach."""
     return Fault(
         ScopeReason.UNREACHABLE,
-        f"{action} did not reach AWS in {where} ({quoted(str(error))}); check the region's name, "
-        "network, proxy and endpoint overrides",
+        f"{action} did not reach AWS in {where} ({quoted(str(error))}); "
+        + (exhaustion(error) or "check the region's name, network, proxy and endpoint overrides"),
     )
 
 

@@ -1,11 +1,13 @@
 """What a probe and Prometheus see: `/healthz`, `/readyz` and `/metrics` on `service.listen`.
 
 Whoever can reach the port may read the pages, so none names a cache or quotes AWS or Teleport, and
-a visitor costs little: one request a connection, a few connections, a few seconds for each.
+a visitor costs little: one request a connection, a few connections, a few seconds for each. All
+visitors together have a quarter of the descriptors that the process may have: sweeps need the rest.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -17,13 +19,18 @@ from typing import Final
 from aiohttp import web
 
 from discovery.config.fields import HostPort
-from discovery.service.door import Door, page, text_page
+from discovery.descriptors import descriptor_limit
+from discovery.service.accept_errors import AcceptErrors
+from discovery.service.door import MOST_CONNECTIONS, Door, page, text_page
 from discovery.service.faults import CannotListen
 from discovery.service.metrics import Metrics
 from discovery.service.pulse import Pulse
 
 _FAREWELL_S: Final = 1.0
 """How long answers under way may take when the service stops."""
+
+
+_AT_ONCE: Final = 128
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,14 +93,19 @@ async def served(listen: HostPort, vitals: Vitals, metrics: Metrics) -> AsyncIte
         "/readyz": lambda: _probe(*vitals.is_ready()),
         "/metrics": lambda: page(200, *metrics.render()),
     }
-    runner = web.ServerRunner(Door(pages), shutdown_timeout=_FAREWELL_S)
+    loop = asyncio.get_running_loop()
+    handler = loop.get_exception_handler()
+    most = max(1, min(MOST_CONNECTIONS, descriptor_limit() // 4))
+    runner = web.ServerRunner(Door(pages, most_connections=most), shutdown_timeout=_FAREWELL_S)
     await runner.setup()
+    loop.set_exception_handler(AcceptErrors())
     try:
         await _listen(runner, listen)
         host, port = runner.addresses[0][:2]
         yield HostPort(listen.host if listen.is_every_address else host, port)
     finally:
         await runner.cleanup()
+        loop.set_exception_handler(handler)
 
 
 def _probe(is_well: bool, told: str) -> web.Response:  # noqa: FBT001 - as the vitals give it
@@ -101,11 +113,14 @@ def _probe(is_well: bool, told: str) -> web.Response:  # noqa: FBT001 - as the v
 
 
 async def _listen(runner: web.ServerRunner, listen: HostPort) -> None:
+    # So many are accepted in one go, before those that are too many can be turned away.
+    at_once = max(1, min(_AT_ONCE, descriptor_limit() // 8))
     try:
         if listen.is_every_address:
-            await web.SockSite(runner, _every_address(listen.port)).start()
+            site: web.BaseSite = web.SockSite(runner, _every_address(listen.port), backlog=at_once)
         else:
-            await web.TCPSite(runner, listen.host, listen.port).start()
+            site = web.TCPSite(runner, listen.host, listen.port, backlog=at_once)
+        await site.start()
     except OSError as error:
         raise CannotListen(
             f"health and metrics cannot be served on {listen}: {_why(error)}. Nothing was started "

@@ -93,13 +93,19 @@ class Living:
 
 @contextmanager
 def living(
-    tale: Tale, *arguments: str, stdin: IO[Any] | int = subprocess.DEVNULL, **environment: str
+    tale: Tale,
+    *arguments: str,
+    stdin: IO[Any] | int = subprocess.DEVNULL,
+    files: int | None = None,
+    **environment: str,
 ) -> Iterator[Living]:
-    """A service on the tale's configuration; it has ended when the context has."""
+    """A service on the tale's configuration; it has ended when the context has. `files`: how many
+    it may have open at once."""
+    limited = ("bash", "-c", f'ulimit -n {files}; exec "$@"', "bash") if files else ()
     log = tale.directory / f"service-{len(list(tale.directory.glob('service-*.log')))}.log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            [*SCRIPT, "run", *arguments],
+            [*limited, *SCRIPT, "run", *arguments],
             cwd=tale.directory,
             env={**tale.rig.environment, **tale.environment, **environment},
             stdin=stdin,
