@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ _WITH_VALUE = ("-c", "--config", "--log-format")
 def main() -> None:
     """Run the command line. The entry point of the script and of `python -m discovery.cli`."""
     if command_of(sys.argv[1:]) == "run":
+        for number in (signal.SIGINT, signal.SIGTERM):  # nothing is begun: stopped, and well
+            signal.signal(number, lambda _number, _frame: os._exit(0))
         # SIGHUP ends a process that says nothing about it, and for `run` it means "read the
         # configuration": which is still to be read, so until then there is nothing to do.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)

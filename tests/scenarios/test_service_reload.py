@@ -23,6 +23,12 @@ TELEPORT = {
 }
 Change = Callable[[Tale], None]
 
+
+def unreadable_registry(tale: Tale, name: str) -> None:
+    (tale.directory / name).mkdir()
+    tale.configure(control_plane={"kind": "embedded", "path": name})
+
+
 CHANGES: dict[str, tuple[Change, str]] = {
     "group": (
         lambda tale: tale.configure(group="other"),
@@ -31,6 +37,10 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "registry path": (
         lambda tale: tale.configure(control_plane={"kind": "embedded", "path": "other.db"}),
         "cluster: remembered",
+    ),
+    "registry that does not answer": (
+        lambda tale: unreadable_registry(tale, "other.db"),
+        "control_plane was changed, and what it names now does not answer",
     ),
     "kind of control plane": (
         lambda tale: tale.configure(control_plane=TELEPORT),
@@ -127,6 +137,15 @@ class TestEarlyAndLate:
                 threading.Event().wait(0.02)
             assert service.process.poll() is None, service.told
             assert service.ended() == 0
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_told_to_stop_in_the_first_half_second_it_ends_with_0(
+        self, served: Tale, number: signal.Signals
+    ) -> None:
+        with living(served) as service:
+            until(lambda: ignores_hangups(service.process.pid))
+            assert service.ended(number) == 0
+        assert not served.registry_file.exists()
 
     def test_while_it_stops_it_costs_no_exit_code(self, served: Tale) -> None:
         with living(served) as service:
