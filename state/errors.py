@@ -25,3 +25,7 @@ class OnNetwork(StateError):
 
 class Unwritable(StateError):
     """It cannot be opened, created or written: permissions, a full disk, a missing directory."""
+
+
+class Replaced(StateError):
+    """The file, or its lock, was removed or replaced while this process worked with it."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from discovery.descriptors import exhaustion
 from state.errors import Corrupt, Locked, StateError, Unwritable
 
 _PRIMARY = 0xFF
@@ -48,7 +49,7 @@ def translated(path: Path, what: str, remedy: str) -> Iterator[None]:
         reason = error.strerror or str(error)
         raise Unwritable(
             f"the {what} {path} cannot be used: {reason}. Nothing in it was changed; "
-            "check the path and this user's permissions"
+            + (exhaustion(error) or "check the path and this user's permissions")
         ) from error
 
 
@@ -62,7 +63,7 @@ def of_sqlite(error: sqlite3.Error, path: Path, what: str, remedy: str) -> State
         )
     if code in _DAMAGED:
         return damaged(path, what, str(error), remedy)
-    hint = _UNWRITABLE.get(code, str(error))
+    hint = exhaustion(error) or _UNWRITABLE.get(code, str(error))
     return Unwritable(
         f"the {what} {path} cannot be written: {hint}. What it held before is unchanged; "
         "then run the command again"

@@ -1,7 +1,8 @@
 """The writer lock of a state file: one process sweeps at a time, and a waiter learns who it is.
 
 `flock` on `<state file>.lock`. The system lets go of it when its holder dies, so a file left behind
-blocks nobody; it is never removed, because a waiter may have it open already.
+blocks nobody; it is never removed, because a waiter may have it open already. Where somebody else
+removes it, a lock on the file that was there means nothing: it counts only while it is at the path.
 """
 
 from __future__ import annotations
@@ -18,8 +19,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from state.errors import Locked, Unwritable
+from discovery.descriptors import exhaustion
+from state.errors import Locked, Replaced, Unwritable
+from state.file_identity import is_at
 from state.mounts import require_local
+
+Refusal = Callable[[str], str]
+"""The sentence for whoever does not get the lock, with the present holder in it."""
 
 _POLL_S = 0.05
 _MOST_BYTES = 4096
@@ -80,8 +86,50 @@ def holder_of(path: Path) -> str | None:
     return None
 
 
+@dataclass(slots=True)
+class HeldLock:
+    """A lock that this process holds, as long as its file is the one at the path."""
+
+    path: Path
+    _holder: Holder
+    _refusal: Refusal
+    _descriptor: int
+
+    def check(self) -> None:
+        """Make sure that nobody else can have it. Raises: Replaced."""
+        if not is_at(self._descriptor, self.path):
+            raise Replaced(
+                f"the lock {self.path} was removed or replaced while this process held it, so "
+                "another one may be at work on the same state file. Nothing more is written; the "
+                "journal knows what was under way. Leave lock files where they are: they block "
+                "nobody once their holder has ended"
+            )
+
+    def retake(self) -> bool:
+        """Lock the file at the path anew where it is not ours any more; True when that was so.
+
+        Raises: Locked, when another process has it meanwhile; Unwritable.
+        """
+        if is_at(self._descriptor, self.path):
+            return False
+        try:
+            descriptor = _lock(self.path)
+        except _Busy as busy:
+            raise Locked(self._refusal(busy.holder)) from None
+        self.release()
+        self._descriptor = descriptor
+        _announce(descriptor, self._holder)
+        return True
+
+    def release(self) -> None:
+        """Let go of it; the file stays, because a waiter may have it open already."""
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+        os.close(self._descriptor)
+
+
 @asynccontextmanager
-async def writer_lock(path: Path, *, wait: timedelta, holder: Holder) -> AsyncIterator[None]:
+async def writer_lock(path: Path, *, wait: timedelta, holder: Holder) -> AsyncIterator[HeldLock]:
     """The lock of the state file `path` is ours until the context ends.
 
     Waits up to `wait` without blocking the loop. Raises: Locked, which names the present
@@ -95,12 +143,12 @@ async def writer_lock(path: Path, *, wait: timedelta, holder: Holder) -> AsyncIt
         )
 
     require_local(path, "state file")
-    async with _held(lock_path(path), wait, holder, refusal):
-        yield
+    async with _held(lock_path(path), wait, holder, refusal) as held:
+        yield held
 
 
 @asynccontextmanager
-async def service_lock(path: Path, *, holder: Holder) -> AsyncIterator[None]:
+async def service_lock(path: Path, *, holder: Holder) -> AsyncIterator[HeldLock]:
     """No other service lives on the state file `path` until the context ends; single sweeps may
     still take their turns. Raises: Locked, which names the service that does; OnNetwork;
     Unwritable."""
@@ -113,25 +161,61 @@ async def service_lock(path: Path, *, holder: Holder) -> AsyncIterator[None]:
 
     require_local(path, "state file")
     lock = lock_path(path.with_name(path.name + ".run"))
-    async with _held(lock, timedelta(0), holder, refusal):
-        yield
+    async with _held(lock, timedelta(0), holder, refusal) as held:
+        yield held
 
 
 @asynccontextmanager
 async def _held(
-    lock: Path, wait: timedelta, holder: Holder, refusal: Callable[[str], str]
-) -> AsyncIterator[None]:
-    descriptor = _open(lock)
+    lock: Path, wait: timedelta, holder: Holder, refusal: Refusal
+) -> AsyncIterator[HeldLock]:
+    descriptor = await _acquire(lock, wait, refusal)
+    held = HeldLock(lock, holder, refusal, descriptor)
     try:
-        await _acquire(descriptor, lock, wait, refusal)
         _announce(descriptor, holder)
-        try:
-            yield
-        finally:
-            with contextlib.suppress(OSError):
-                os.ftruncate(descriptor, 0)
+        yield held
     finally:
-        os.close(descriptor)
+        held.release()
+
+
+async def _acquire(lock: Path, wait: timedelta, refusal: Refusal) -> int:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + wait.total_seconds()
+    while True:
+        try:
+            return _lock(lock)
+        except _Busy as busy:
+            if loop.time() >= deadline:
+                raise Locked(refusal(busy.holder)) from None
+        await asyncio.sleep(_POLL_S)
+
+
+class _Busy(Exception):
+    """Another process has the lock."""
+
+    def __init__(self, holder: Holder | None) -> None:
+        self.holder = str(holder) if holder else "another process"
+
+
+def _lock(lock: Path) -> int:
+    """Open and lock the file at this path, once; its descriptor. Raises: _Busy; Unwritable."""
+    while True:
+        descriptor = _open(lock)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if is_at(descriptor, lock):
+                return descriptor
+        except BlockingIOError:
+            busy = _Busy(_read_holder(descriptor))
+            os.close(descriptor)
+            raise busy from None
+        except OSError as error:
+            os.close(descriptor)
+            raise Unwritable(
+                f"the lock {lock} cannot be taken: {error.strerror}. Nothing was changed; keep the "
+                "state file on a local file system"
+            ) from error
+        os.close(descriptor)  # removed between the two calls: a lock that nobody else looks at
 
 
 def _open(lock: Path) -> int:
@@ -140,31 +224,13 @@ def _open(lock: Path) -> int:
         return os.open(lock, flags, 0o600)
     except OSError as error:
         raise Unwritable(
-            f"the lock {lock} cannot be opened: {error.strerror}. Nothing was changed; the "
-            "directory of the state file must exist, and this user must be able to write there"
+            f"the lock {lock} cannot be opened: {error.strerror}. Nothing was changed; "
+            + (
+                exhaustion(error)
+                or "the directory of the state file must exist, and this user must be able to "
+                "write there"
+            )
         ) from error
-
-
-async def _acquire(
-    descriptor: int, lock: Path, wait: timedelta, refusal: Callable[[str], str]
-) -> None:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + wait.total_seconds()
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if loop.time() >= deadline:
-                present = _read_holder(descriptor)
-                raise Locked(refusal(str(present) if present else "another process")) from None
-        except OSError as error:
-            raise Unwritable(
-                f"the lock {lock} cannot be taken: {error.strerror}. Nothing was changed; keep the "
-                "state file on a local file system"
-            ) from error
-        else:
-            return
-        await asyncio.sleep(_POLL_S)
 
 
 def _announce(descriptor: int, holder: Holder) -> None:

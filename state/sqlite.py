@@ -22,6 +22,7 @@ from sqlite_utils.migrations import Migrations
 
 from state.errors import Corrupt, NewerSchema, Unwritable
 from state.faults import damaged, translated
+from state.file_identity import FileIdentity
 from state.mounts import require_local
 
 T = TypeVar("T")
@@ -45,23 +46,33 @@ class FileKind:
     """What to do when it is damaged, as a sentence."""
 
 
-def open_writer(path: Path, kind: FileKind) -> Database:
+class OpenFile(Database):
+    """A file open for writing, and which one it is: see `FileIdentity`."""
+
+    identity: FileIdentity
+
+
+def open_writer(path: Path, kind: FileKind) -> OpenFile:
     """The file is open for writing, made if it was not there, and at this program's schema.
 
     Mode 0600, its -wal and -shm companions too (SQLite gives them the mode of the file). WAL, and
     `synchronous=FULL`: what is committed survives a power cut. The connection may change threads;
     its owner sees to it that one thread at a time uses it.
 
-    Raises: NewerSchema, Corrupt, OnNetwork, Unwritable, Locked.
+    Raises: NewerSchema, Corrupt, OnNetwork, Unwritable, Locked, Replaced.
     """
     real = _located(path, kind)
     require_local(real, kind.what)
     with translated(real, kind.what, kind.remedy):
         _make_private(real)
         _refuse_orphaned_log(real, kind)
+        identity = FileIdentity.of(path, kind.what)
         connection = _connect(real, "mode=rw")
         try:
-            return _prepared(connection, real, kind)
+            database = _prepared(connection, real, kind)
+            database.identity = identity
+            identity.check()  # it is the file that was opened, not one that came after it
+            return database
         except BaseException:
             connection.close()
             raise
@@ -156,9 +167,9 @@ def _connect(real: Path, options: str) -> sqlite3.Connection:
     )
 
 
-def _prepared(connection: sqlite3.Connection, real: Path, kind: FileKind) -> Database:
+def _prepared(connection: sqlite3.Connection, real: Path, kind: FileKind) -> OpenFile:
     # Plug-ins that happen to be installed have no business in this file.
-    database = Database(connection, execute_plugins=False)
+    database = OpenFile(connection, execute_plugins=False)
     _examine(database, real, kind)
     database.enable_wal()
     database.execute("PRAGMA synchronous = FULL")

@@ -21,6 +21,7 @@ from discovery.model import Arn, ResourceName
 from state import journal, queries, recording, rows
 from state.errors import StateError
 from state.faults import damaged, translated
+from state.file_identity import FileIdentity
 from state.journal import Closing
 from state.migrations import STATE_FILE
 from state.queries import Undecodable
@@ -33,7 +34,7 @@ from state.records import (
     SweepOutcome,
     SweepRecord,
 )
-from state.sqlite import open_writer, read
+from state.sqlite import OpenFile, open_writer, read
 
 T = TypeVar("T")
 
@@ -44,18 +45,28 @@ class Store:
     Its methods block; call them from any thread, one at a time gets in. All raise: StateError.
     """
 
-    def __init__(self, path: Path, database: Database) -> None:
+    def __init__(self, path: Path, database: OpenFile, check_lock: Callable[[], None]) -> None:
         self._path = path
         self._database = database
+        self._check_lock = check_lock
         self._turn = threading.Lock()
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, *, check_lock: Callable[[], None] = lambda: None) -> Self:
         """The state file is open, made or brought up to date if need be.
 
-        Raises: NewerSchema, Corrupt, OnNetwork, Unwritable, Locked.
+        Args:
+            path: The state file.
+            check_lock: Called before each transaction; raises when the writer lock was lost.
+
+        Raises: NewerSchema, Corrupt, OnNetwork, Unwritable, Locked, Replaced.
         """
-        return cls(path, open_writer(path, STATE_FILE))
+        return cls(path, open_writer(path, STATE_FILE), check_lock)
+
+    @property
+    def identity(self) -> FileIdentity:
+        """Which file it is, whatever is at its path later."""
+        return self._database.identity
 
     def close(self) -> None:
         """The file is closed and its log merged into it."""
@@ -164,8 +175,10 @@ class Store:
             self._turn,
             translated(self._path, STATE_FILE.what, STATE_FILE.remedy),
             _trusted(self._path),
+            self._database.identity.unchanged(),
             self._database.atomic() as database,
         ):
+            self._check_lock()
             yield database
 
 

@@ -17,6 +17,7 @@ from botocore.parsers import ResponseParserError
 from discovery import foreign_text
 from discovery.aws.tls import CaBundleError
 from discovery.codes import ScopeReason
+from discovery.descriptors import exhaustion
 from discovery.foreign_text import without_passwords
 
 LONGEST_QUOTE = 300
@@ -208,8 +209,8 @@ def unusable_endpoint(error: Exception, action: str, where: str) -> Fault:
     """The fault of a request that reached nobody, or has nobody to reach."""
     return Fault(
         ScopeReason.UNREACHABLE,
-        f"{action} did not reach AWS in {where} ({quoted(str(error))}); check the region's name, "
-        "network, proxy and endpoint overrides",
+        f"{action} did not reach AWS in {where} ({quoted(str(error))}); "
+        + (exhaustion(error) or "check the region's name, network, proxy and endpoint overrides"),
     )
 
 

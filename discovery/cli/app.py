@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import gc
 import importlib
+import logging
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import click
 
+from discovery.cli.logs import LogFormat, set_up_logs
 from discovery.cli.options import with_common
-from discovery.cli.streams import let_go_of_stderr, mute_stdout, say, tolerant
+from discovery.cli.streams import (
+    let_go_of_stderr,
+    mute_stdout,
+    say,
+    speak_in_events,
+    tolerant,
+)
 from discovery.reports.exit import Exit
 
 COMMANDS: Final = (
@@ -72,28 +81,35 @@ def cachemuster() -> None:
 def run(arguments: Sequence[str]) -> int:
     """The exit code of one command; whatever went wrong is said on stderr in plain words."""
     tolerant()
+    speak_in_events(on=False)
     try:
         code = cachemuster.main(list(arguments), prog_name="cachemuster", standalone_mode=False)
     except click.UsageError as error:
-        say(_usage(error))
+        if _wants_json(arguments):  # they were not understood, so nothing was set up
+            set_up_logs(LogFormat.JSON, 0)
+        say(_usage(error), level=logging.ERROR)
         return Exit.USAGE
     except click.ClickException as error:
-        say(error.format_message())
+        say(error.format_message(), level=logging.ERROR)
         return Exit.FAILED
     except BrokenPipeError:
         mute_stdout()
         return Exit.DONE
     except (KeyboardInterrupt, click.Abort):
-        say("Interrupted.")
+        say("Interrupted.", level=logging.ERROR)
         return Exit.INTERRUPTED
     except Exception as error:
         # Only a failing command pays for the vendors' libraries that know the reasons.
         from discovery.cli.faults import told  # noqa: PLC0415
 
         fault = told(error)
-        say(fault.text)
+        say(fault.text, level=logging.ERROR)
         return fault.exit
     return code if isinstance(code, int) else Exit.DONE
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    return "--log-format=json" in arguments or ("--log-format", "json") in pairwise(arguments)
 
 
 def _usage(error: click.UsageError) -> str:
@@ -104,7 +120,7 @@ def _usage(error: click.UsageError) -> str:
 
 
 def main() -> None:
-    """The entry point of the script."""
+    """Run the command that the arguments name, and end the process with its exit code."""
     # The modules alone are a quarter of a million objects, looked over again and again while a
     # sweep makes answers and few cycles: an eighth of its CPU time.
     gc.set_threshold(*_COLLECTED_AFTER)

@@ -12,6 +12,7 @@ from discovery.cli.output import destination
 from discovery.cli.settings import configuration_path
 from discovery.config.load import load_config
 from discovery.config.model import Config, config_schema
+from discovery.config.source import name_of
 from discovery.reports.hostile import visible
 from discovery.reports.sentence import counted
 
@@ -41,10 +42,11 @@ def check() -> None:
       cachemuster config check
       cachemuster config check -c production.yaml
       CACHEMUSTER_CONFIG=production.yaml cachemuster config check
+      envsubst < template.yaml | cachemuster config check -c -
     """
     path = configuration_path(common())
     config = load_config(path)
-    click.echo(visible(f"{path} is right: {_summary(config)}."))
+    click.echo(visible(f"{name_of(path)} is right: {_summary(config)}."))
 
 
 @command.command(name="schema")

@@ -74,9 +74,9 @@ async def swept(
     state = config.state.path
     async with (
         grounded(config, path, interruption, on_progress) as ground,
-        writer_lock(state, wait=lock_timeout, holder=this_process("sweep", utc_now())),
+        writer_lock(state, wait=lock_timeout, holder=this_process("sweep", utc_now())) as lock,
     ):
-        with Store.open(state) as store:
+        with Store.open(state, check_lock=lock.check) as store:
             async with writing(config) as control_plane:
                 await announced(control_plane, config)
                 interruption.in_sweep = True

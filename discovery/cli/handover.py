@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,7 +27,7 @@ from discovery.cli.interruption import Interruption, attended
 from discovery.cli.options import with_lock_timeout
 from discovery.cli.output import Destination
 from discovery.cli.progress import progress
-from discovery.cli.streams import say
+from discovery.cli.streams import say, speaks_in_events
 from discovery.config.control_plane import Teleport
 from discovery.config.load import load_config
 from discovery.config.model import Config
@@ -155,7 +156,12 @@ class Errand:
 
     def is_agreed(self, report: HandoverReport) -> bool:
         """True once a person has seen the plan and said yes. Raises: click.Abort."""
-        write_plan(report, sys.stderr)
+        if speaks_in_events():
+            plan = io.StringIO()
+            write_plan(report, plan)
+            say(plan.getvalue())
+        else:
+            write_plan(report, sys.stderr)
         return self.yes or _is_yes(f"Shall cachemuster {self.verb} this?")
 
     def carried_out(self, prospect: Prospect, setting: Setting) -> tuple[Handover, Exit | None]:
@@ -164,8 +170,8 @@ class Errand:
 
         async def work(interruption: Interruption) -> tuple[Handover, Exit | None]:
             holder = this_process(self.verb, utc_now())
-            async with writer_lock(state, wait=self.lock_timeout, holder=holder):
-                with Store.open(state) as store:
+            async with writer_lock(state, wait=self.lock_timeout, holder=holder) as lock:
+                with Store.open(state, check_lock=lock.check) as store:
                     async with writing(self.config) as control_plane:
                         interruption.in_sweep = True
                         found = await hand_over(
@@ -187,7 +193,10 @@ def _is_yes(question: str) -> bool:
     """What a person answers; anything unclear is a no. Raises: click.Abort, when nothing comes."""
     # Not click.confirm: it asks by input(), which loses a Ctrl-C that comes while it flushes the
     # question, and then takes the next line for the answer.
-    click.echo(f"{question} [y/N]: ", nl=False, err=True)
+    if speaks_in_events():
+        say(f"{question} [y/N]")
+    else:
+        click.echo(f"{question} [y/N]: ", nl=False, err=True)
     answer = sys.stdin.readline()
     if not answer:
         raise click.Abort

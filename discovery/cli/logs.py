@@ -12,11 +12,14 @@ from typing import Any, Final
 
 import structlog
 
+from discovery.cli.streams import speak_in_events
 from discovery.cli.vendor_logs import set_up_vendor_logs
 from discovery.enrollment.fingerprint import fingerprint
 from discovery.foreign_text import without_passwords
 from discovery.reports.hostile import visible
 
+_OF_LINES: Final = ("exception", "text")
+"""What may have several lines: ours, so none of them passes for an event."""
 _SECRET_WORDS: Final = ("external_id", "secret", "token", "password", "credential")
 
 
@@ -30,8 +33,13 @@ class LogFormat(StrEnum):
 def set_up_logs(chosen: LogFormat | None, verbosity: int, *, shows_events: bool = False) -> None:
     """Events go to stderr. A person at a terminal reads the report and sees warnings only, unless
     the command has no report (`shows_events`); a log collector gets every event. Each `-v` shows a
-    level more."""
+    level more.
+
+    Where JSON was asked for, and in the log of a service, nothing else stands on stderr."""
     form = chosen or (LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON)
+    is_pure = form is LogFormat.JSON and (chosen is not None or shows_events)
+    speak_in_events(on=is_pure)
+    logging.captureWarnings(is_pure)
     level = _level(form, verbosity, shows_events=shows_events)
     structlog.configure(
         processors=[
@@ -64,7 +72,7 @@ def _harmless(value: Any, key: str) -> Any:
     text = str(value)
     if any(word in key.lower() for word in _SECRET_WORDS):
         return fingerprint(text)
-    if key == "exception":
+    if key in _OF_LINES:
         return "\n".join(_safe(line) for line in text.split("\n"))
     return _safe(text)
 
@@ -82,7 +90,7 @@ def _level(form: LogFormat, verbosity: int, *, shows_events: bool) -> int:
 def _renderers(form: LogFormat) -> tuple[structlog.typing.Processor, ...]:
     if form is LogFormat.JSON:
         return (structlog.processors.JSONRenderer(ensure_ascii=True),)
-    return briefly, structlog.dev.ConsoleRenderer(colors=_colours(), pad_event_to=28)
+    return briefly, flat, structlog.dev.ConsoleRenderer(colors=_colours(), pad_event_to=28)
 
 
 def briefly(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
@@ -91,6 +99,19 @@ def briefly(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapp
         return event
     kept = ("timestamp", "level", "event", "kind", "sentence", "error")
     return {key: event[key] for key in kept if event.get(key)}
+
+
+def flat(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Values that hold others, as a person at a terminal reads them: `a=1, b=2`, not as Python."""
+    return {key: _flat(value) for key, value in event.items()}
+
+
+def _flat(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={_flat(held)}" for key, held in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(_flat(each)) for each in value)
+    return value
 
 
 def _colours() -> bool:

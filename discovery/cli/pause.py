@@ -66,8 +66,8 @@ def command(span: timedelta, lock_timeout: timedelta) -> None:
 
 async def _pause(path: Path, span: timedelta, lock_timeout: timedelta) -> datetime:
     holder = this_process("pause", utc_now())
-    async with writer_lock(path, wait=lock_timeout, holder=holder):
+    async with writer_lock(path, wait=lock_timeout, holder=holder) as lock:
         until = utc_now() + span
-        with Store.open(path) as store:
+        with Store.open(path, check_lock=lock.check) as store:
             store.pause(until)
     return until

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from discovery.cli.streams import say
+from discovery.cli.streams import say, speaks_in_events
 from discovery.reports.sentence import counted
 
 OnProgress = Callable[[int, int, int], None]
@@ -19,7 +19,7 @@ OnProgress = Callable[[int, int, int], None]
 def progress(every: timedelta | None = None) -> Iterator[OnProgress | None]:
     """A line on stderr that is gone afterwards; where nobody watches, a line of its own each
     `every`, or None without one."""
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not speaks_in_events():
         with _at_a_terminal() as show:
             yield show
     else:

@@ -48,8 +48,8 @@ def command(lock_timeout: timedelta) -> None:
 async def _resume(path: Path, lock_timeout: timedelta) -> datetime | None:
     """The end of the pause that was in force, None when it was over by itself."""
     holder = this_process("resume", utc_now())
-    async with writer_lock(path, wait=lock_timeout, holder=holder):
-        with Store.open(path) as store:
+    async with writer_lock(path, wait=lock_timeout, holder=holder) as lock:
+        with Store.open(path, check_lock=lock.check) as store:
             paused = store.memory().pause_at(utc_now())
             store.resume()
     return paused

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 from importlib import metadata
 from pathlib import Path
 
@@ -13,11 +12,14 @@ import click
 
 from discovery.cli.clock import utc_now
 from discovery.cli.edges import serving
+from discovery.cli.hangup import on_hangup
 from discovery.cli.interruption import Interrupted, Interruption, attended
 from discovery.cli.options import common, with_common, with_shard
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import say
+from discovery.config.fields import HostPort
 from discovery.config.load import load_config
+from discovery.config.source import is_read_once
 from discovery.enrollment.shard import Shard
 from discovery.reports.exit import Exit
 from discovery.service.agent import Agent
@@ -63,28 +65,41 @@ def command(part: Shard | None) -> Exit:
 
 async def _serve(path: Path, part: Shard | None, interruption: Interruption) -> None:
     """Raises: what opening an edge raises; Locked; CannotListen; WrongState."""
-    config = load_config(path)
     reload = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.set)
+    with on_hangup(reload.set):  # before the file is read: no change between is missed
+        await _serve_until_stopped(path, part, interruption, reload)
+
+
+async def _serve_until_stopped(
+    path: Path, part: Shard | None, interruption: Interruption, reload: asyncio.Event
+) -> None:
+    config = load_config(path)
     vitals = Vitals(pulse=Pulse(), limit=pulse_limit(config))
     metrics = Metrics(
         scope_metrics_limit=config.service.scope_metrics_limit,
         version=metadata.version("cachemuster"),
     )
     async with (
-        service_lock(config.state.path, holder=this_process("run", utc_now())),
+        service_lock(config.state.path, holder=this_process("run", utc_now())) as lock,
         served(config.service.listen, vitals, metrics) as address,
         Foundation.laid(lambda: serving(path, interruption, part)) as foundation,
     ):
-        say(f"Health and metrics are served on http://{address}. Ctrl-C stops the service.")
+        say(f"Health and metrics are served on {_shown(address)}. Ctrl-C stops the service.")
         agent = Agent(
             foundation=foundation,
-            rounds=Rounds(foundation, part),
+            rounds=Rounds(foundation, part, service_lock=lock),
             metrics=metrics,
             vitals=vitals,
             notifier=Notifier(os.environ),
             stop=interruption.stop,
             reload=reload,
+            is_read_once=is_read_once(path),
         )
         interruption.in_sweep = True
         await agent.run()
+
+
+def _shown(address: HostPort) -> str:
+    if not address.is_every_address:
+        return f"http://{address}"
+    return f"http://127.0.0.1:{address.port} and every other address of this machine"

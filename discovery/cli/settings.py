@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from discovery.cli.options import Common
-from discovery.config.load import load_config
+from discovery.config.load import load_config, readable_again
 from discovery.config.model import Config
 from discovery.config.problems import ConfigError, Problem
 
@@ -23,15 +23,16 @@ _HOW_TO_MAKE_ONE: Final = (
 
 
 def configuration_path(common: Common) -> Path:
-    """The file named by `-c`, else by the environment, else the usual one in this directory.
+    """The file named by `-c`, else by the environment, else the usual one in this directory. What
+    can be read but once, such as a pipe, has been read.
 
-    Raises: ConfigError that says how to make one.
+    Raises: ConfigError that says how to make one, or why it cannot be read.
     """
     if common.config is not None:
-        return common.config
+        return readable_again(common.config)
     named = os.environ.get(VARIABLE)
     if named:
-        return Path(named)
+        return readable_again(Path(named))
     if USUAL.exists():
         return USUAL
     raise ConfigError([Problem(_HOW_TO_MAKE_ONE)], str(USUAL))

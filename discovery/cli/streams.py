@@ -3,17 +3,43 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
 from pathlib import Path
 from typing import TextIO
 
+import structlog
+
 from discovery.foreign_text import without_passwords
 from discovery.reports.hostile import visible
 
+log = structlog.get_logger()
 
-def say(text: str) -> None:
-    """`text` stands on stderr, safe to print, line by line. A closed stderr is nobody's loss."""
+
+class _Voice:
+    """How what is said stands on stderr: as lines for a person, or as events of the log."""
+
+    as_events = False
+
+
+def speak_in_events(*, on: bool) -> None:
+    """From now on, what is said is an event of the log, as is everything else on stderr; or, not
+    `on`, plain lines again."""
+    _Voice.as_events = on
+
+
+def speaks_in_events() -> bool:
+    """True when nothing but events may stand on stderr."""
+    return _Voice.as_events
+
+
+def say(text: str, *, level: int = logging.INFO) -> None:
+    """`text` stands on stderr, safe to print, line by line, or as one event where a log collector
+    reads (`--log-format json`). A closed stderr is nobody's loss."""
+    if _Voice.as_events:
+        log.log(level, "cli.message", text=text)
+        return
     lines = "".join(f"{visible(without_passwords(line))}\n" for line in text.splitlines())
     try:
         sys.stderr.write(lines)

@@ -52,6 +52,8 @@ class Embedded(Section):
 
 
 def _service_port(address: HostPort) -> HostPort:
+    if address.is_every_address:
+        raise ValueError("* is no host that could be reached; name the cluster's address")
     if address.port == 0:
         raise ValueError("port 0 is no port that a service listens on")
     return address

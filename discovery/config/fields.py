@@ -125,10 +125,15 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class HostPort:
-    """A host and a port, written `host:port` or `[::1]:port`."""
+    """A host and a port, written `host:port` or `[::1]:port`; `*:port` is every address."""
 
     host: str
     port: int
+
+    @property
+    def is_every_address(self) -> bool:
+        """True for every address of both families of this machine."""
+        return self.host == "*"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -147,7 +152,7 @@ class HostPort:
         return _text_made(cls, cls.parse)
 
 
-_HOST_PORT = r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9_.-]+)):(?P<port>[0-9]{1,5})"
+_HOST_PORT = r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9_.-]+|\*)):(?P<port>[0-9]{1,5})"
 
 
 def _usable_path(text: str) -> Path:

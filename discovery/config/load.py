@@ -15,6 +15,7 @@ from discovery.config.messages import problems_of
 from discovery.config.model import Config
 from discovery.config.nodes import Unreadable
 from discovery.config.problems import ConfigError, Problem
+from discovery.config.source import base_of, is_read_once, kept, name_of, read_bytes
 
 MAX_BYTES = 1 << 20
 """A configuration of thousands of accounts fits four times; more is some other file."""
@@ -22,11 +23,16 @@ MAX_BYTES = 1 << 20
 
 def load_config(file: Path) -> Config:
     """The configuration in `file`; relative paths in it count from its directory, so that cron
-    and a shell agree.
+    and a shell agree, or from the working directory where it is no file (`is_read_once`).
 
     Raises: ConfigError with every problem.
     """
-    return parse_config(_text(file), file=str(file), base=file.absolute().parent)
+    return parse_config(_text(file), file=name_of(file), base=base_of(file))
+
+
+def readable_again(file: Path) -> Path:
+    """The source itself, or, where it can be read but once, what it held. Raises: ConfigError."""
+    return kept(file, _content(file)) if is_read_once(file) else file
 
 
 def parse_config(text: str, *, file: str, base: Path) -> Config:
@@ -56,8 +62,8 @@ def locate(problems: Iterable[Problem], file: Path) -> ConfigError:
     try:
         document = Document(_text(file))
     except (ConfigError, Unreadable):
-        return _error(problems, str(file))
-    return _error([_placed(problem, document) for problem in problems], str(file))
+        return _error(problems, name_of(file))
+    return _error([_placed(problem, document) for problem in problems], name_of(file))
 
 
 def _contradictions(document: Document) -> list[Problem]:
@@ -85,21 +91,25 @@ def _anchored(config: Config, base: Path) -> Config:
 
 
 def _text(file: Path) -> str:
+    return _decoded(_content(file), name_of(file))
+
+
+def _content(file: Path) -> bytes:
+    name = name_of(file)
     try:
-        with file.open("rb") as stream:
-            content = stream.read(MAX_BYTES + 1)
+        content = read_bytes(file, MAX_BYTES + 1)
     except FileNotFoundError as error:
         hint = "name another with --config or CACHEMUSTER_CONFIG"
-        raise _error([Problem(f"there is no such file; {hint}")], str(file)) from error
+        raise _error([Problem(f"there is no such file; {hint}")], name) from error
     except IsADirectoryError as error:
-        raise _error([Problem("this is a directory, not a file")], str(file)) from error
+        raise _error([Problem("this is a directory, not a file")], name) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "no usable name for a file"
-        raise _error([Problem(f"the file cannot be read: {reason}")], str(file)) from error
+        raise _error([Problem(f"the file cannot be read: {reason}")], name) from error
     if len(content) > MAX_BYTES:
         message = f"the file is larger than {MAX_BYTES >> 10} KiB: no configuration is"
-        raise _error([Problem(message)], str(file))
-    return _decoded(content, str(file))
+        raise _error([Problem(message)], name)
+    return content
 
 
 def _decoded(content: bytes, file: str) -> str:

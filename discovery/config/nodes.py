@@ -89,6 +89,8 @@ def _from_yaml(error: yaml.MarkedYAMLError) -> Unreadable:
     what = ", ".join(part for part in (error.context, error.problem) if part)
     if "\\t" in what:
         what += "; indent with spaces"
+    if "scanning an a" in what:  # alias or anchor
+        what += "; what begins with * or & needs quotes"
     mark = error.problem_mark or error.context_mark
     message = f"not valid YAML: {''.join(c if c.isprintable() else ' ' for c in what)}"
     return Unreadable.at(mark, message) if mark else Unreadable(message)

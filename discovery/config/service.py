@@ -89,7 +89,9 @@ class Service(Section):
     sweep_timeout: Annotated[timedelta, Span("10s", "1d")] = timedelta(minutes=15)
     """When a sweep stops to begin new scopes. What was not reached is held, never removed."""
     listen: HostPort = HostPort("127.0.0.1", 9808)
-    """Where health and metrics are served, as host:port. Port 0 takes any free one."""
+    """Where health and metrics are served, as host:port. `"*:9808"`, in quotes, is every address of
+    both families, IPv4 and IPv6; `0.0.0.0` is IPv4 alone, `[::]` IPv6 alone. Port 0 takes any free
+    one."""
     events: Events | None = None
     """Default: no events, only the interval."""
     scope_metrics_limit: Annotated[StrictInt, Field(ge=0, le=100_000)] = 500

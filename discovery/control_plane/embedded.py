@@ -23,7 +23,7 @@ from discovery.control_plane.rules import accepted
 from discovery.model import Database, ResourceName, Served
 from state.faults import translated
 from state.sharing import Shared
-from state.sqlite import open_writer, read
+from state.sqlite import OpenFile, open_writer, read
 
 T = TypeVar("T")
 Write = Callable[[Sqlite], None]
@@ -68,7 +68,7 @@ class Embedded:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._turn = threading.Lock()
-        self._file: Sqlite | None = None
+        self._file: OpenFile | None = None
         self._writes: Shared[Write, None] = Shared(self._write_all, is_common=_is_about_the_file)
 
     async def __aenter__(self) -> Self:
@@ -89,6 +89,7 @@ class Embedded:
 
     async def ping(self) -> ClusterInfo:
         """The registry's absolute path; asking makes no file. Raises: ControlPlaneError."""
+        await asyncio.to_thread(self._check_identity)
         return await EmbeddedReader(self._path).ping()
 
     async def list_databases(self) -> tuple[Database, ...]:
@@ -137,6 +138,15 @@ class Embedded:
             if file is not None:
                 file.close()
 
+    def _check_identity(self) -> None:
+        with (
+            self._turn,
+            registry_faults(),
+            translated(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
+        ):
+            if self._file is not None:
+                self._file.identity.check()
+
     def _in_turn(self, statement: Callable[[Sqlite], T]) -> T:
         with (
             self._turn,
@@ -145,7 +155,8 @@ class Embedded:
         ):
             if self._file is None:
                 self._file = open_writer(self._path, REGISTRY_FILE)
-            return statement(self._file)
+            with self._file.identity.unchanged():
+                return statement(self._file)
 
 
 def _is_about_the_file(error: Exception) -> bool:

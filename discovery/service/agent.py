@@ -22,6 +22,7 @@ from discovery.service.kind import Kind
 from discovery.service.listener import listen
 from discovery.service.metrics import Metrics
 from discovery.service.pulse import pulse_limit
+from discovery.service.reload_check import CannotReload, check_reload
 from discovery.service.rescans import Rescans
 from discovery.service.rounds import Rounds
 from discovery.service.schedule import Schedule
@@ -34,6 +35,10 @@ LAST_WORK: Final = timedelta(seconds=9)
 LOOK_EVERY: Final = timedelta(minutes=1)
 """How often the control plane is asked who it is, between sweeps."""
 LOOK: Final = "look"
+READ_ONCE: Final = (
+    "the configuration came through standard input, a pipe or a descriptor, and that can be read "
+    "only once; name a file with -c to reload it, or restart the service"
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +54,8 @@ class Agent:
     """Set: nothing new is begun, what is under way comes to an end, `run` returns."""
     reload: asyncio.Event
     """Set: the configuration is read anew."""
+    is_read_once: bool = False
+    """True when the configuration cannot be read anew: it came through a pipe."""
     schedule: Schedule = field(default_factory=Schedule)
     attempts: Attempts = field(init=False)
     rescans: Rescans = field(init=False)
@@ -118,17 +125,17 @@ class Agent:
             await self.reload.wait()
             self.reload.clear()
             self.notifier.reloading()
-            before = self.foundation.edges
             try:
-                await self.foundation.renew()
+                if self.is_read_once:
+                    raise CannotReload(READ_ONCE)
+                await self.foundation.renew(check_reload, self._take_effect)
             except Exception as error:
                 log.error(
                     "configuration.refused",
-                    why=str(error),
-                    next="the configuration in force stays; correct the file and reload again",
+                    why=_why(error),
+                    next="the configuration in force stays; correct the file and reload again, or, "
+                    "where the change is meant, stop the service, do as said, and start it",
                 )
-            else:
-                self._take_effect(before, self.foundation.edges)
             self.notifier.ready()
 
     def _take_effect(self, before: Edges, edges: Edges) -> None:
@@ -228,3 +235,10 @@ class Agent:
 
     def _show_scan(self, done: int, failed: int, known: int) -> None:
         self.notifier.status(f"Sweeping: {counted(done, 'scope')} of {known} done, {failed} failed")
+
+
+def _why(error: Exception) -> str:
+    """The words of an error; of things that broke side by side, those of the first."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)

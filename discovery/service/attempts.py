@@ -58,6 +58,8 @@ class Attempts:
 
     def _broke(self, kind: Kind, error: Exception, *, is_defect: bool = False) -> None:
         self.metrics.broke(kind)
+        if kind is Kind.SWEEP:
+            self.vitals.sweep_trouble = True
         log.error(
             "sweep.broke",
             kind=kind.value,
@@ -72,8 +74,9 @@ class Attempts:
         self.metrics.swept(done.report, kind=done.kind)
         self._log.finished(done.report, kind=done.kind.value)
         _warn_of_time(done.report)
-        if done.kind is Kind.SWEEP and done.report.error is None and not done.report.interrupted:
-            self.vitals.first_sweep_done = True
+        if done.kind is Kind.SWEEP and not done.report.interrupted:
+            self.vitals.sweep_trouble = done.report.error is not None
+            self.vitals.first_sweep_done |= not self.vitals.sweep_trouble
 
 
 def _warn_of_time(report: Report) -> None:

@@ -7,16 +7,20 @@ cannot be opened leaves everything as it is.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import structlog
+
 from discovery.aws.queue import Queue
 from discovery.config.model import Config
 from discovery.control_plane.base import ControlPlane
 from discovery.ground import Ground
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,17 @@ class Edges:
 
 OpenEdges = Callable[[], AbstractAsyncContextManager[Edges]]
 """Reads the configuration anew and opens what it says."""
+
+
+Check = Callable[[Edges, Edges], Awaitable[None]]
+
+
+async def _accept(before: Edges, after: Edges) -> None:
+    del before, after
+
+
+def _ignore(before: Edges, after: Edges) -> None:
+    del before, after
 
 
 class Foundation:
@@ -82,21 +97,35 @@ class Foundation:
                 self._standing -= 1
                 self._changed.notify_all()
 
-    async def renew(self) -> None:
+    async def renew(
+        self, check: Check = _accept, on_replaced: Callable[[Edges, Edges], None] = _ignore
+    ) -> None:
         """The configuration as it is now is in force, and what was open before is closed.
 
-        Waits until nobody stands on the old one; meanwhile nobody new gets on. Raises: what
-        opening raises, and then nothing has changed.
+        Waits until nobody stands on the old one; meanwhile nobody new gets on.
+
+        Args:
+            check: Given the old edges and the new ones; raises what speaks against the new ones.
+            on_replaced: Given the same once the new ones are in force, before the old are closed.
+
+        Raises: what opening and `check` raise, and then nothing has changed.
         """
         async with AsyncExitStack() as stack:
             edges = await stack.enter_async_context(self._open_edges())
+            await check(self._edges, edges)
             async with self._changed:
                 self._is_renewing = True
                 try:
-                    await self._changed.wait_for(lambda: not self._standing)
-                    before, self._closing = self._closing, stack.pop_all()
-                    self._edges = edges
+                    if self._standing:
+                        await self._changed.wait_for(lambda: not self._standing)
+                        await check(self._edges, edges)  # whoever stood there may have bound state
+                    closing, self._closing = self._closing, stack.pop_all()
+                    before, self._edges = self._edges, edges
                 finally:
                     self._is_renewing = False
                     self._changed.notify_all()
-        await before.aclose()
+        on_replaced(before, edges)
+        try:
+            await closing.aclose()
+        except Exception as error:
+            log.warning("configuration.not_closed", why=str(error))

@@ -1,12 +1,15 @@
 """What a probe and Prometheus see: `/healthz`, `/readyz` and `/metrics` on `service.listen`.
 
 Whoever can reach the port may read the pages, so none names a cache or quotes AWS or Teleport, and
-a visitor costs little: one request a connection, a few connections, a few seconds for each.
+a visitor costs little: one request a connection, a few connections, a few seconds for each. All
+visitors together have a quarter of the descriptors that the process may have: sweeps need the rest.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,13 +19,18 @@ from typing import Final
 from aiohttp import web
 
 from discovery.config.fields import HostPort
-from discovery.service.door import Door, page, text_page
+from discovery.descriptors import descriptor_limit
+from discovery.service.accept_errors import AcceptErrors
+from discovery.service.door import MOST_CONNECTIONS, Door, page, text_page
 from discovery.service.faults import CannotListen
 from discovery.service.metrics import Metrics
 from discovery.service.pulse import Pulse
 
 _FAREWELL_S: Final = 1.0
 """How long answers under way may take when the service stops."""
+
+
+_AT_ONCE: Final = 128
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,6 +42,8 @@ class Vitals:
     """How old the pulse may be (`pulse_limit`)."""
     first_sweep_done: bool = False
     """True once a whole sweep came to its end."""
+    sweep_trouble: bool = False
+    """True while the last whole sweep did not come to its end."""
     state_trouble: str | None = None
     """A code for why the state file cannot be used, such as `LOCKED`; None: it can."""
     control_plane_trouble: str | None = None
@@ -47,16 +57,24 @@ class Vitals:
         return alive, told
 
     def is_ready(self) -> tuple[bool, str]:
-        """Whether a whole sweep came to its end, state is open and the control plane answers; a
-        line with what is missing."""
-        missing = []
+        """Whether a whole sweep has come to its end since the start; a line with that, and with
+        whatever is wrong now.
+
+        What happens later to Teleport or the state file takes no readiness away: nothing else
+        could take over, and a status page that says what is wrong is of most use then. Metrics
+        and alerts tell of it.
+        """
+        troubles = []
         if not self.first_sweep_done:
-            missing.append("the first sweep has not come to its end")
+            troubles.append("the first sweep has not come to its end")
+        elif self.sweep_trouble:
+            troubles.append("the last sweep did not come to its end")
         if self.state_trouble is not None:
-            missing.append(f"state: {_code(self.state_trouble)}")
+            troubles.append(f"state: {_code(self.state_trouble)}")
         if self.control_plane_trouble is not None:
-            missing.append(f"control plane: {_code(self.control_plane_trouble)}")
-        return not missing, "; ".join(missing) or "ready"
+            troubles.append(f"control plane: {_code(self.control_plane_trouble)}")
+        said = ["ready", *troubles] if self.first_sweep_done else troubles
+        return self.first_sweep_done, "; ".join(said)
 
 
 def _code(trouble: str) -> str:
@@ -75,14 +93,19 @@ async def served(listen: HostPort, vitals: Vitals, metrics: Metrics) -> AsyncIte
         "/readyz": lambda: _probe(*vitals.is_ready()),
         "/metrics": lambda: page(200, *metrics.render()),
     }
-    runner = web.ServerRunner(Door(pages), shutdown_timeout=_FAREWELL_S)
+    loop = asyncio.get_running_loop()
+    handler = loop.get_exception_handler()
+    most = max(1, min(MOST_CONNECTIONS, descriptor_limit() // 4))
+    runner = web.ServerRunner(Door(pages, most_connections=most), shutdown_timeout=_FAREWELL_S)
     await runner.setup()
+    loop.set_exception_handler(AcceptErrors())
     try:
         await _listen(runner, listen)
         host, port = runner.addresses[0][:2]
-        yield HostPort(host, port)
+        yield HostPort(listen.host if listen.is_every_address else host, port)
     finally:
         await runner.cleanup()
+        loop.set_exception_handler(handler)
 
 
 def _probe(is_well: bool, told: str) -> web.Response:  # noqa: FBT001 - as the vitals give it
@@ -90,14 +113,28 @@ def _probe(is_well: bool, told: str) -> web.Response:  # noqa: FBT001 - as the v
 
 
 async def _listen(runner: web.ServerRunner, listen: HostPort) -> None:
+    # So many are accepted in one go, before those that are too many can be turned away.
+    at_once = max(1, min(_AT_ONCE, descriptor_limit() // 8))
     try:
-        await web.TCPSite(runner, listen.host, listen.port).start()
+        if listen.is_every_address:
+            site: web.BaseSite = web.SockSite(runner, _every_address(listen.port), backlog=at_once)
+        else:
+            site = web.TCPSite(runner, listen.host, listen.port, backlog=at_once)
+        await site.start()
     except OSError as error:
         raise CannotListen(
             f"health and metrics cannot be served on {listen}: {_why(error)}. Nothing was started "
             "or changed. Free that address, or name another in service.listen; port 0 takes any "
             "free one"
         ) from error
+
+
+def _every_address(port: int) -> socket.socket:
+    """One socket for both families, so that port 0 is one port too; IPv4 alone where there is no
+    IPv6. Raises: OSError."""
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", port))
 
 
 def _why(error: OSError) -> str:

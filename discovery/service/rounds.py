@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
+import structlog
+
 from discovery.enrollment.shard import Shard
 from discovery.enrollment.targets import Part, Targets
 from discovery.ground import Ground, SweepRequest
@@ -23,9 +25,12 @@ from discovery.service.kind import Kind
 from discovery.service.ledger import Ledger
 from discovery.stopping import Stopped, unless_stopped
 from discovery.sweep import Sweep, begin
-from state.lock import this_process, writer_lock
+from state.file_identity import FileIdentity
+from state.lock import HeldLock, this_process, writer_lock
 from state.records import Memory
 from state.store import Store, read_memory
+
+log = structlog.get_logger()
 
 TURN_WAIT: Final = timedelta(minutes=1)
 """How long another process may sweep before a round is given up; the next one comes soon."""
@@ -46,6 +51,8 @@ class Rounds:
 
     foundation: Foundation
     shard: Shard | None = None
+    service_lock: HeldLock | None = None
+    """What keeps other services off this state file; None: nothing does."""
     on_scan: Callable[[int, int, int], None] = lambda done, failed, known: None
     """Called as a sweep's scan moves: scopes done, failed, known."""
     on_move: Callable[[], None] = lambda: None
@@ -55,6 +62,8 @@ class Rounds:
     whoever reloads has repaired something."""
     _ledger: Ledger = field(default_factory=Ledger)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _state: FileIdentity | None = None
+    """The state file of the last round that opened it."""
 
     async def meet(self) -> None:
         """The state file belongs to what is configured, or to nothing yet. A control plane that
@@ -95,6 +104,7 @@ class Rounds:
     async def _round(
         self, kind: Kind, edges: Edges, ground: Ground, request: SweepRequest
     ) -> Round | None:
+        self._check_files()
         ticket = self._ledger.draw()
         then = await asyncio.to_thread(read_memory, edges.state)
         run = begin(ground, request, then)
@@ -102,16 +112,36 @@ class Rounds:
         if run.scanned is None:
             return None
         try:
-            async with self._taken(edges):
+            async with self._taken(edges) as lock:
                 self.on_move()
-                report = await self._conclude(run, ticket, then, edges)
+                self._check_files()
+                report = await self._conclude(run, ticket, then, edges, lock)
         except Stopped:
             return None
         return Round(kind, report, run.scanned.targets)
 
-    async def _conclude(self, run: Sweep, ticket: int, then: Memory, edges: Edges) -> Report:
+    def _check_files(self) -> None:
+        """Make sure that the state file and the service's lock are those of the round before.
+
+        A lock file that somebody removed is made and locked anew, unless another service was
+        quicker. Raises: Replaced, Locked, Unwritable.
+        """
+        if self.service_lock is not None and self.service_lock.retake():
+            log.warning(
+                "state.lock_replaced",
+                path=str(self.service_lock.path),
+                why="it was removed or replaced while the service ran; it was locked anew",
+                next="leave lock files where they are: without one, a second service can start",
+            )
+        if self._state is not None:
+            self._state.check()
+
+    async def _conclude(
+        self, run: Sweep, ticket: int, then: Memory, edges: Edges, lock: HeldLock
+    ) -> Report:
         """What is still current of the scan was acted upon and recorded."""
-        with Store.open(edges.state) as store:
+        with Store.open(edges.state, check_lock=lock.check) as store:
+            self._state = store.identity
             now = await asyncio.to_thread(store.memory)
             assert run.scanned is not None  # noqa: S101 - a run without a scan ended before
             results = self._ledger.current(ticket, run.scanned.results, then=then, now=now)
@@ -121,14 +151,13 @@ class Rounds:
             return report
 
     @asynccontextmanager
-    async def _taken(self, edges: Edges) -> AsyncIterator[None]:
+    async def _taken(self, edges: Edges) -> AsyncIterator[HeldLock]:
         """The turn is ours. Raises: Stopped, Locked, Unwritable."""
         stop, holder = edges.ground.stop, this_process("run", edges.ground.clock())
         lock = writer_lock(edges.state, wait=TURN_WAIT, holder=holder)
         async with AsyncExitStack() as taken:
             await unless_stopped(stop, taken.enter_async_context(self._turn))
-            await unless_stopped(stop, taken.enter_async_context(lock))
-            yield
+            yield await unless_stopped(stop, taken.enter_async_context(lock))
 
     def _progress(self, done: int, failed: int, known: int) -> None:
         self.on_move()

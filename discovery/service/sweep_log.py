@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
 
-from discovery.codes import ScopeReason
+from discovery.codes import Reason, ScopeReason
 from discovery.model import Complete, Failed, Scanned, Scope
 from discovery.reports.exit import Exit, exit_code, is_expected
 from discovery.reports.report import Report
@@ -60,8 +61,8 @@ class SweepLog:
 
 
 def finished_fields(report: Report, ending: Exit) -> dict[str, Any]:
-    """What `sweep.finished` says: counts of items by action and of scopes by status, and how it
-    ended."""
+    """What `sweep.finished` says: counts of its items by action and of scopes by status, and how
+    it ended."""
     return {
         "sweep_id": report.sweep_id,
         "plan_checksum": report.checksum,
@@ -69,7 +70,7 @@ def finished_fields(report: Report, ending: Exit) -> dict[str, Any]:
         "exit_code": int(ending),
         "outcome": ending.name.lower(),
         "complete": report.complete,
-        **report.summary,
+        **_theirs(report).summary,
         "scopes": dict(Counter(scope.status.value for scope in report.scopes)),
         "guard_refused": report.guard.refused,
         "guard_code": report.guard.code and report.guard.code.value,
@@ -77,3 +78,15 @@ def finished_fields(report: Report, ending: Exit) -> dict[str, Any]:
         "error": report.error,
         "sentence": sentence(report),
     }
+
+
+def _theirs(report: Report) -> Report:
+    """The report without items of scopes that were none of this run's business: those of another
+    shard, or of everything that no event named."""
+    scanned = {each.scope for each in report.scopes}
+    items = tuple(
+        item
+        for item in report.items
+        if item.reason is not Reason.NOT_IN_RUN or item.scope in scanned
+    )
+    return replace(report, items=items)

@@ -157,7 +157,7 @@ class TestFiles:
     def test_an_overlays_configuration_is_the_example(self, overlay: str) -> None:
         """`UPDATE_GOLDEN=1` copies it anew; only the address is a pod's."""
         example = (DEPLOY / "examples" / EXAMPLES[overlay]).read_text("utf-8")
-        expected = example.replace("listen: 127.0.0.1:", "listen: 0.0.0.0:")
+        expected = example.replace("listen: 127.0.0.1:9808", 'listen: "*:9808"')
         file = HERE / "overlays" / overlay / "cachemuster.yaml"
         if os.environ.get("UPDATE_GOLDEN"):
             file.write_text(expected, "utf-8")
@@ -349,10 +349,10 @@ class TestBuilt:
         assert agent["image"] == f"registry.example.com/cachemuster:{version}"
 
 
-def test_a_pods_service_listens_where_it_is_asked() -> None:
+def test_a_pods_service_listens_on_both_families_where_it_is_asked() -> None:
     for overlay in ("run", "sharded"):
         config = load_config(HERE / "overlays" / overlay / "cachemuster.yaml")
-        assert str(config.service.listen) == f"0.0.0.0:{PORT}"
+        assert str(config.service.listen) == f"*:{PORT}"
 
 
 def test_as_many_shards_are_counted_as_run() -> None:

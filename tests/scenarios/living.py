@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -92,15 +92,23 @@ class Living:
 
 
 @contextmanager
-def living(tale: Tale, *arguments: str, **environment: str) -> Iterator[Living]:
-    """A service on the tale's configuration; it has ended when the context has."""
+def living(
+    tale: Tale,
+    *arguments: str,
+    stdin: IO[Any] | int = subprocess.DEVNULL,
+    files: int | None = None,
+    **environment: str,
+) -> Iterator[Living]:
+    """A service on the tale's configuration; it has ended when the context has. `files`: how many
+    it may have open at once."""
+    limited = ("bash", "-c", f'ulimit -n {files}; exec "$@"', "bash") if files else ()
     log = tale.directory / f"service-{len(list(tale.directory.glob('service-*.log')))}.log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            [*SCRIPT, "run", *arguments],
+            [*limited, *SCRIPT, "run", *arguments],
             cwd=tale.directory,
             env={**tale.rig.environment, **tale.environment, **environment},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.DEVNULL,
             stderr=sink,
         )

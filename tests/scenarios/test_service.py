@@ -132,6 +132,21 @@ def test_a_control_plane_that_is_down_loses_and_repeats_nothing(served: Tale) ->
     assert served.sweep().writes == 0
 
 
+def test_a_control_plane_that_goes_down_later_leaves_it_ready_and_says_so(served: Tale) -> None:
+    served.configure(service=BUSY)
+    with living(served) as service:
+        swept(service)
+        until(lambda: service.get("/readyz") == (200, "ready\n"))
+        aside = served.registry_file.rename(served.directory / "aside")
+        swept(service, 2)
+        until(lambda: "the last sweep did not come to its end" in service.get("/readyz")[1])
+        assert service.get("/readyz")[0] == 200
+        aside.rename(served.registry_file)
+        swept(service, 3)
+        until(lambda: service.get("/readyz") == (200, "ready\n"))
+        assert service.ended() == 0
+
+
 def _not_ready(service: Living) -> tuple[int, str] | None:
     status, page = service.get("/readyz")
     return (status, page) if "control plane" in page else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -85,6 +86,16 @@ def test_a_cache_that_is_deleted_goes_by_the_rules(tale: Tale, queue: Queue) -> 
         until(lambda: caches(tale) == {"carts", "prices"})
         rescanned(service)
     assert len(tale.memory.removals) == 1
+
+
+def test_after_a_reload_it_listens_on(tale: Tale, queue: Queue) -> None:
+    connect(tale, queue)
+    with swept(tale) as service:
+        service.send(signal.SIGHUP)
+        service.until("configuration.reloaded")
+        tale.cache("orders")
+        until(lambda: "orders" in caches(tale))
+        rescanned(service)
 
 
 def test_tags_that_change_are_seen_though_the_tagging_api_lags(tale: Tale, queue: Queue) -> None:

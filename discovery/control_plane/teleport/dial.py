@@ -16,6 +16,7 @@ from discovery.control_plane.teleport.egress import ForwardProxy, tunnel
 from discovery.control_plane.teleport.faults import SERVER_NAME, NoRoute, Untrusted, reason_of
 from discovery.control_plane.teleport.identity import Identity
 from discovery.control_plane.teleport.routes import ALPN_H2, Way
+from discovery.descriptors import exhaustion
 
 DIAL_DEADLINE_S: Final = 10.0
 _PROBE_ALPN: Final = "teleport-reversetunnel"
@@ -43,7 +44,8 @@ class Dialler:
         except (ssl.SSLError, ConnectionResetError, ConnectionAbortedError) as error:
             raise await self._explained(error, identity) from error
         except OSError as error:
-            raise Unavailable(f"{self} cannot be reached ({error.strerror or error})") from error
+            why = exhaustion(error) or error.strerror or error
+            raise Unavailable(f"{self} cannot be reached ({why})") from error
         if connection.spoken != ALPN_H2:
             connection.close()
             raise NoRoute(f"{self} does not speak gRPC: no HTTP/2 was agreed on")

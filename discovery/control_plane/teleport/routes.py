@@ -18,6 +18,7 @@ from discovery.config.fields import HostPort
 from discovery.control_plane.base import Unavailable
 from discovery.control_plane.teleport.egress import ForwardProxy
 from discovery.control_plane.teleport.faults import SERVER_NAME
+from discovery.descriptors import exhaustion
 
 ALPN_H2: Final = "h2"
 FIND_DEADLINE_S: Final = 15.0
@@ -117,7 +118,8 @@ def _why(error: httpx.TransportError, address: HostPort) -> Exception:
         )
     if tls is not None or isinstance(error, httpx.ProtocolError):
         return NoProxyService("it does not speak HTTPS")
-    return Unavailable(f"{address} cannot be reached ({error or type(error).__name__})")
+    why = exhaustion(error) or error or type(error).__name__
+    return Unavailable(f"{address} cannot be reached ({why})")
 
 
 def _tls_error(error: BaseException | None) -> ssl.SSLError | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -72,7 +73,8 @@ async def test_the_probes_turn_with_the_vitals(client: httpx.AsyncClient, vitals
     ready = await client.get("/readyz")
     assert (ready.status_code, ready.text) == (200, "ready\n")
     vitals.control_plane_trouble = "UNAVAILABLE"
-    assert (await client.get("/readyz")).text == "control plane: UNAVAILABLE\n"
+    troubled = await client.get("/readyz")
+    assert (troubled.status_code, troubled.text) == (200, "ready; control plane: UNAVAILABLE\n")
     vitals.limit = timedelta(seconds=-1)
     assert (await client.get("/healthz")).status_code == 503
 
@@ -232,3 +234,33 @@ class TestListening:
                 assert (await raw(place, request("/healthz"))).startswith(b"HTTP/1.1 200 ")
         except CannotListen:
             pytest.skip("no IPv6 loopback here")
+
+    @pytest.mark.parametrize(
+        ("listen", "answers"),
+        [
+            ("*", {"127.0.0.1", "::1"}),
+            ("0.0.0.0", {"127.0.0.1"}),
+            ("::", {"::1"}),
+        ],
+    )
+    async def test_one_value_serves_both_families_and_the_others_their_own(
+        self, vitals: Vitals, metrics: Metrics, listen: str, answers: set[str]
+    ) -> None:
+        if not socket.has_dualstack_ipv6():
+            pytest.skip("no IPv6 here")
+        async with served(HostPort(listen, 0), vitals, metrics) as place:
+            assert place.host == listen
+            reached = set()
+            for host in ("127.0.0.1", "::1"):
+                with contextlib.suppress(ConnectionRefusedError):
+                    answer = await raw(HostPort(host, place.port), request("/healthz"))
+                    assert answer.startswith(b"HTTP/1.1 200 ")
+                    reached.add(host)
+        assert reached == answers
+
+    async def test_every_address_is_refused_where_one_of_them_is_taken(
+        self, place: HostPort, vitals: Vitals, metrics: Metrics
+    ) -> None:
+        with pytest.raises(CannotListen, match=rf"on \*:{place.port}: Address already in use"):
+            async with served(HostPort("*", place.port), vitals, metrics):
+                raise AssertionError("two listen on one port")

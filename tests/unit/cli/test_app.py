@@ -8,6 +8,7 @@ import pytest
 
 from discovery.cli import app
 from discovery.cli.app import COMMANDS, run
+from discovery.cli.start import command_of
 
 
 @pytest.fixture(autouse=True)
@@ -175,3 +176,20 @@ def test_every_command_explains_itself_with_three_examples(
     assert examples.count("cachemuster") >= 3
     assert "--log-format" in said
     assert max(len(line) for line in said.splitlines()) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["run"], "run"),
+        (["-v", "-c", "run", "--log-format", "json", "run", "--shard", "0/3"], "run"),
+        (["--config=c.yaml", "run"], "run"),
+        (["history", "--cache", "run"], "history"),
+        (["-c", "run"], None),
+        ([], None),
+    ],
+)
+def test_the_command_is_known_before_the_libraries(
+    arguments: list[str], command: str | None
+) -> None:
+    assert command_of(arguments) == command

@@ -142,3 +142,19 @@ def test_a_person_reads_the_sentence_of_a_sweep_a_collector_its_fields(capsys: C
     set_up_logs(LogFormat.JSON, 0)
     structlog.get_logger().info("sweep.finished", kind="rescan", **told)
     assert json.loads(capsys.readouterr().err)["scopes"] == {"complete": 3}
+
+
+def test_on_a_terminal_values_are_no_python(capsys: Captured) -> None:
+    set_up_logs(LogFormat.CONSOLE, 1)
+    structlog.get_logger().info(
+        "aws.endpoints_overridden",
+        endpoints={"sts": "http://127.0.0.1:1", "sqs": "http://127.0.0.1:2"},
+        needs_restart=["service.listen", "service.scope_metrics_limit"],
+        scopes={"complete": 1},
+    )
+    said = capsys.readouterr().err
+    assert "sts=http://127.0.0.1:1, sqs=http://127.0.0.1:2" in said
+    assert "service.listen, service.scope_metrics_limit" in said
+    assert "complete=1" in said
+    assert "{" not in said
+    assert "['" not in said

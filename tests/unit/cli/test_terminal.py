@@ -1,5 +1,6 @@
 """On a terminal: colours and progress, unless they are not wanted."""
 
+import json
 import os
 import pty
 import re
@@ -56,3 +57,9 @@ def test_no_color_is_honoured(rig: Rig) -> None:
     assert not COLOUR.search(received)
     assert "audit.finished" in received
     assert "+ create" in received
+
+
+def test_where_json_is_asked_for_no_progress_stands_between_its_lines(rig: Rig) -> None:
+    received = on_a_terminal(rig, "audit", "-o", "report.txt", "--log-format", "json")
+    events = [json.loads(line)["event"] for line in received.splitlines()]
+    assert "audit.finished" in events

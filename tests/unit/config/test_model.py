@@ -194,6 +194,7 @@ def test_an_expected_failure_is_a_region_or_a_whole_account() -> None:
 ADDRESSES = [
     ("127.0.0.1:0", HostPort("127.0.0.1", 0)),
     ("0.0.0.0:9808", HostPort("0.0.0.0", 9808)),
+    ("*:9808", HostPort("*", 9808)),
     ("[::1]:9808", HostPort("::1", 9808)),
     ("localhost:65535", HostPort("localhost", 65535)),
 ]

@@ -82,6 +82,12 @@ BROKEN = [
     ("tab", "version: 1\n▸\tgroup: x", None),
     ("second document", f"{HEAD}---\n▸a: 1", "a second document begins here; one file holds one"),
     ("too deep", "[" * 31 + "▸" + "[" * 500_000, "nested too deep"),
+    (
+        "a star without quotes",
+        "a: *▸:9808",
+        "not valid YAML: while scanning an alias, expected "
+        "alphabetic or numeric character, but found ':'; what begins with * or & needs quotes",
+    ),
     ("an alias of nothing", "▸*x", "not valid YAML: found undefined alias 'x'"),
     ("an alias of itself", "▸&a [*a]", "aliases make this too large, or refer to themselves"),
     ("an escape beyond Unicode", '{version: 1, group: "▸\\UFFFFFFFF"}', None),

@@ -96,4 +96,16 @@ class TestReady:
         patient = vitals()
         patient.first_sweep_done = True
         patient.control_plane_trouble = text
-        assert patient.is_ready() == (False, "control plane: TROUBLE")
+        assert patient.is_ready() == (True, "ready; control plane: TROUBLE")
+
+    def test_what_goes_wrong_later_is_said_and_takes_no_readiness_away(self) -> None:
+        patient = vitals()
+        patient.first_sweep_done = True
+        patient.sweep_trouble = True
+        patient.state_trouble = "LOCKED"
+        patient.control_plane_trouble = "UNAVAILABLE"
+        assert patient.is_ready() == (
+            True,
+            "ready; the last sweep did not come to its end; state: LOCKED; "
+            "control plane: UNAVAILABLE",
+        )

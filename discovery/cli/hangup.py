@@ -1,0 +1,30 @@
+"""SIGHUP while `run` lives: it asks for the configuration to be read anew, and never ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def on_hangup(then: Callable[[], object]) -> Iterator[None]:
+    """Call `then` in the running loop for every SIGHUP; afterwards they are ignored.
+
+    Not by the loop's own handlers: those are gone when the loop closes, and the signal would then
+    end a process that has only its exit code left to give.
+    """
+    loop = asyncio.get_running_loop()
+
+    def heard(_number: int, _frame: FrameType | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(then)
+
+    signal.signal(signal.SIGHUP, heard)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)

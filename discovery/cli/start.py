@@ -1,0 +1,35 @@
+"""The first lines of the program: what cannot wait for the libraries, which take half a second."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+_WITH_VALUE = ("-c", "--config", "--log-format")
+"""Options that may stand before the command's name, with a value of their own behind them."""
+
+
+def main() -> None:
+    """Run the command line. The entry point of the script and of `python -m discovery.cli`."""
+    if command_of(sys.argv[1:]) == "run":
+        for number in (signal.SIGINT, signal.SIGTERM):  # nothing is begun: stopped, and well
+            signal.signal(number, lambda _number, _frame: os._exit(0))
+        # SIGHUP ends a process that says nothing about it, and for `run` it means "read the
+        # configuration": which is still to be read, so until then there is nothing to do.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    from discovery.cli.app import main as start  # noqa: PLC0415 - this is what takes long
+
+    start()
+
+
+def command_of(arguments: Sequence[str]) -> str | None:
+    """The command's name among the arguments, as far as it can be told without its options."""
+    rest = iter(arguments)
+    for each in rest:
+        if each in _WITH_VALUE:
+            next(rest, None)
+        elif not each.startswith("-"):
+            return each
+    return None

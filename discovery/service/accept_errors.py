@@ -1,0 +1,48 @@
+"""Connections that cannot be accepted, for want of descriptors: said once a minute.
+
+asyncio tells of each attempt with a traceback, a hundred times a second, and goes on trying.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+
+from discovery.descriptors import exhaustion
+
+log = structlog.get_logger()
+
+EVERY_S: Final = 60.0
+_NOT_ACCEPTED: Final = "socket.accept() out of system resource"
+
+
+class AcceptErrors:
+    """An exception handler for the loop."""
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._now_s = now_s
+        self._said_at_s: float | None = None
+        self._since = 0
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log what asyncio has to tell; what cannot be accepted, not more often than `EVERY_S`."""
+        if context.get("message") != _NOT_ACCEPTED:
+            loop.default_exception_handler(context)
+            return
+        self._since += 1
+        now_s = self._now_s()
+        if self._said_at_s is not None and now_s - self._said_at_s < EVERY_S:
+            return
+        error = context["exception"]
+        log.error(
+            "page.not_accepted",
+            attempts=self._since,
+            why=exhaustion(error) or str(error),
+            next="sweeps go on as far as they can; connections are accepted again when some are "
+            "closed",
+        )
+        self._said_at_s, self._since = now_s, 0

@@ -1,0 +1,42 @@
+"""Whether a configuration that was read anew can take the place of the one in force.
+
+What state is bound to, and what the service has locked, cannot change under it: the next round
+would be refused, and the service would end. So that is found out at the reload, where there is a
+configuration to go on with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from discovery.ground import SweepRequest
+from discovery.service.foundation import Edges
+from discovery.sweep import begin
+from state.store import read_memory
+
+
+class CannotReload(Exception):
+    """The change needs a restart, or cannot be judged now. The configuration in force stays."""
+
+
+async def check_reload(before: Edges, after: Edges) -> None:
+    """Make sure that the next round can go on with the same state file.
+
+    A control plane that does not answer is no reason to refuse, unless it is the one that the new
+    configuration names: nobody could say whether state belongs to it.
+
+    Raises: CannotReload, WrongState, StateError.
+    """
+    if before.state.resolve() != after.state.resolve():
+        raise CannotReload(
+            f"state.path cannot change while the service runs: {before.state} is locked, "
+            f"{after.state} is not; restart the service"
+        )
+    memory = await asyncio.to_thread(read_memory, after.state)
+    run = begin(after.ground, SweepRequest(), memory)
+    await run.meet(after.control_plane)
+    if run.silence is not None and after.config.control_plane != before.config.control_plane:
+        raise CannotReload(
+            "control_plane was changed, and what it names now does not answer, so it cannot be "
+            f"said whether the state file belongs to it: {run.silence}"
+        ) from run.silence

@@ -1,0 +1,101 @@
+"""`--log-format json`: nothing but JSON lines on stderr, whatever a command has to say there."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.scenarios.living import living
+from tests.scenarios.tale import FRANKFURT, VIRGINIA, Tale
+from tests.scenarios.test_service import QUIET, swept
+
+
+def events(text: str) -> list[dict[str, Any]]:
+    """Every line, each of which has to be an event."""
+    found = [json.loads(line) for line in text.splitlines()]
+    assert all({"event", "level", "timestamp"} <= each.keys() for each in found)
+    return found
+
+
+def messages(text: str) -> str:
+    return "\n".join(each["text"] for each in events(text) if each["event"] == "cli.message")
+
+
+COMMANDS = {
+    "sweep": ("sweep", "--format", "json"),
+    "audit of what is not there": ("audit", "--format", "json", "--only", "999999999999"),
+    "export": ("export",),
+    "explain": ("explain", "nosuch"),
+    "history": ("history", "--cache", "nosuch"),
+    "adopt": ("adopt", "nosuch"),
+    "doctor": ("doctor", "--format", "json"),
+    "token": ("token", "orders", "app", "--region", FRANKFURT),
+    "policies": ("policies", "hub"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS.keys())
+def test_every_line_is_json(tale: Tale, command: tuple[str, ...]) -> None:
+    tale.cache("orders")
+    run = tale.run(*command, "--log-format", "json")
+    assert run.err
+    events(run.err)
+
+
+ENDINGS = {
+    "no configuration": (("-c", "nowhere.yaml", "status"), 78, "there is no such file"),
+    "no such command": (("nosuch",), 64, "No such command"),
+    "no such option": (("run", "--nosuch"), 64, "No such option"),
+    "no such value": (("sweep", "--only", "12"), 64, "is no scope"),
+    "a file that cannot be written": (("audit", "-o", "/nonexistent/x"), 64, "cannot be written"),
+}
+
+
+@pytest.mark.parametrize(
+    "given", [("--log-format", "json"), ("--log-format=json",)], ids=["two", "one"]
+)
+@pytest.mark.parametrize(("command", "code", "words"), ENDINGS.values(), ids=ENDINGS.keys())
+def test_what_ends_a_command_is_an_event_too(
+    tale: Tale, given: tuple[str, ...], command: tuple[str, ...], code: int, words: str
+) -> None:
+    run = tale.run(*given, *command)
+    assert run.code == code, run
+    (event,) = [each for each in events(run.err) if each["event"] == "cli.message"]
+    assert words in event["text"]
+    assert event["level"] == "error"
+
+
+def test_without_it_a_sentence_stays_a_sentence(tale: Tale) -> None:
+    tale.run("status", "--log-format", "json")
+    run = tale.run("sweep", "--format", "json")
+    assert run.err.splitlines()[-1] == "0 caches in 1 account; nothing to change"
+
+
+@pytest.mark.parametrize("given", [(), ("--log-format", "json")], ids=["collected", "asked for"])
+def test_the_log_of_a_service_is_json_from_its_first_line_to_its_last(
+    tale: Tale, given: tuple[str, ...]
+) -> None:
+    tale.configure(service=QUIET)
+    with living(tale, *given) as service:
+        swept(service)
+        assert service.ended() == 0
+    assert "Health and metrics are served on http://127.0.0.1:" in messages(service.told)
+    assert "Stopping:" in messages(service.told)
+
+
+def test_a_rescan_counts_only_what_is_its_own(tale: Tale) -> None:
+    queue = tale.region().add_queue("changes", {"VisibilityTimeout": "2"})
+    url = tale.rig.environment["AWS_ENDPOINT_URL"]
+    listen = {"queue_url": f"{url}/111122223333/changes", "debounce": "0s"}
+    tale.configure(aws={"regions": [FRANKFURT, VIRGINIA]}, service={**QUIET, "events": listen})
+    for name in ("carts", "prices"):
+        tale.cache(name, region=VIRGINIA)
+    tale.aws.world.events.deliver_to(queue)
+    with living(tale) as service:
+        swept(service)
+        tale.cache("orders")
+        (rescan,) = service.until("sweep.finished", kind="rescan")
+        assert (rescan["create"], rescan["held"], rescan["keep"]) == (1, 0, 0)
+        assert service.ended() == 0

@@ -1,0 +1,102 @@
+"""A configuration that is no file: `-`, a pipe, a descriptor. It is the same configuration."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.living import living
+from tests.scenarios.tale import Tale
+from tests.scenarios.test_service import QUIET, swept
+from tests.unit.cli.rig import SCRIPT
+
+WAYS = {
+    "-": '"$@" -c - < c.yaml',
+    "- through a pipe": 'cat c.yaml | "$@" -c -',
+    "/dev/stdin": '"$@" -c /dev/stdin < c.yaml',
+    "/dev/stdin through a pipe": 'cat c.yaml | "$@" -c /dev/stdin',
+    "process substitution": '"$@" -c <(cat c.yaml)',
+    "a descriptor": '"$@" -c /dev/fd/7 7< c.yaml',
+    "/proc": '"$@" -c /proc/self/fd/7 7< c.yaml',
+    "a named pipe elsewhere": 'mkfifo away/fifo; cat c.yaml > away/fifo & "$@" -c away/fifo',
+    "by the environment": 'cat c.yaml | CACHEMUSTER_CONFIG=- "$@"',
+}
+
+
+def by_shell(tale: Tale, line: str, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", line, "bash", *SCRIPT, *command],
+        cwd=tale.directory,
+        env={**tale.rig.environment, **tale.environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("line", WAYS.values(), ids=WAYS.keys())
+def test_relative_paths_count_from_the_working_directory_so_it_is_the_same_plan(
+    tale: Tale, line: str
+) -> None:
+    tale.cache("orders")
+    tale.sweep()
+    (tale.directory / "away").mkdir()
+    (tale.directory / "cachemuster.yaml").rename(tale.directory / "c.yaml")
+    run = by_shell(tale, line, "audit", "--format", "json")
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["summary"]["keep"] == 1
+    assert not (tale.directory / "away" / "cachemuster.db").exists()
+
+
+def test_doctor_and_run_read_it_more_than_once_and_find_it(tale: Tale) -> None:
+    (tale.directory / "cachemuster.yaml").rename(tale.directory / "c.yaml")
+    run = by_shell(tale, WAYS["process substitution"], "doctor", "--format", "json")
+    assert run.returncode == 0, run.stderr
+
+
+def test_a_mistake_in_it_has_its_line_and_column(tale: Tale) -> None:
+    (tale.directory / "c.yaml").write_text("version: 1\ngroup: prod\nmatcher: []\n")
+    run = by_shell(tale, WAYS["-"], "config", "check")
+    assert run.returncode == 78
+    assert run.stderr.startswith("<stdin>:3:1: matcher: there is no such key")
+
+
+def test_a_closed_standard_input_is_said(tale: Tale) -> None:
+    run = by_shell(tale, '"$@" -c - <&-', "config", "check")
+    assert run.returncode == 78
+    assert "<stdin>" in run.stderr
+
+
+def test_a_file_by_its_own_name_keeps_its_own_directory(tale: Tale, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    tale.cache("orders")
+    tale.sweep()
+    command = [*SCRIPT, "audit", "--format", "json", "-c", "../cachemuster.yaml"]
+    environment = {**tale.rig.environment, **tale.environment}
+    out = subprocess.check_output(command, cwd=elsewhere, env=environment)
+    assert json.loads(out)["summary"]["keep"] == 1
+
+
+def test_hangup_keeps_the_old_one_and_says_so(tale: Tale) -> None:
+    tale.configure(service=QUIET)
+    tale.cache("orders")
+    text = (tale.directory / "cachemuster.yaml").read_bytes()
+    (tale.directory / "cachemuster.yaml").unlink()
+    reading, writing = os.pipe()
+    os.write(writing, text)
+    os.close(writing)
+    with os.fdopen(reading) as pipe, living(tale, "-c", "-", stdin=pipe) as service:
+        swept(service)
+        service.send(signal.SIGHUP)
+        (refused,) = service.until("configuration.refused")
+        assert "can be read only once" in refused["why"]
+        assert "the configuration in force stays" in refused["next"]
+        assert service.ended() == 0
+    assert len(tale.registry) == 1

@@ -1,0 +1,167 @@
+"""SIGHUP with a configuration that cannot take the place of the one in force: the old one stays,
+and the service lives."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from discovery.sandbox.aws.faults import Effect
+from tests.scenarios.living import living, until
+from tests.scenarios.tale import HUB, LISTING, Tale
+from tests.scenarios.test_service import BUSY, QUIET, swept
+
+TEN_SECONDS = {**BUSY, "jitter": "0s"}
+TELEPORT = {
+    "kind": "teleport",
+    "address": "127.0.0.1:1",
+    "identity_file": "/nonexistent/identity",
+}
+Change = Callable[[Tale], None]
+
+
+def unreadable_registry(tale: Tale, name: str) -> None:
+    (tale.directory / name).mkdir()
+    tale.configure(control_plane={"kind": "embedded", "path": name})
+
+
+CHANGES: dict[str, tuple[Change, str]] = {
+    "group": (
+        lambda tale: tale.configure(group="other"),
+        "group: remembered prod, configured other",
+    ),
+    "registry path": (
+        lambda tale: tale.configure(control_plane={"kind": "embedded", "path": "other.db"}),
+        "cluster: remembered",
+    ),
+    "registry that does not answer": (
+        lambda tale: unreadable_registry(tale, "other.db"),
+        "control_plane was changed, and what it names now does not answer",
+    ),
+    "kind of control plane": (
+        lambda tale: tale.configure(control_plane=TELEPORT),
+        "control plane: remembered embedded, configured teleport",
+    ),
+    "state file": (
+        lambda tale: tale.configure(state={"path": "other.db"}),
+        "state.path cannot change while the service runs",
+    ),
+    "secret": (
+        lambda tale: tale.configure(
+            matchers=[
+                {
+                    "name": "all",
+                    "connect": {
+                        "assume_role_arn": f"arn:aws:iam::{HUB}:role/connect",
+                        "external_id": "file:/nonexistent/secret",
+                    },
+                }
+            ]
+        ),
+        "/nonexistent/secret",
+    ),
+    "profile": (
+        lambda tale: tale.configure(aws={"profile": "nobody"}),
+        "nobody",
+    ),
+}
+
+
+@pytest.fixture
+def served(tale: Tale) -> Tale:
+    tale.configure(service=TEN_SECONDS)
+    tale.cache("orders")
+    return tale
+
+
+@pytest.mark.parametrize(("change", "words"), CHANGES.values(), ids=CHANGES.keys())
+def test_a_reload_that_does_not_fit_the_state_is_refused_and_the_service_goes_on(
+    served: Tale, change: Change, words: str
+) -> None:
+    with living(served) as service:
+        swept(service)
+        change(served)
+        service.send(signal.SIGHUP)
+        (refused,) = service.until("configuration.refused")
+        assert words in refused["why"]
+        assert "the configuration in force stays" in refused["next"]
+        served.cache("carts")
+        swept(service, len(service.named("sweep.finished")) + 1)
+        assert service.ended() == 0
+    assert len(served.registry) == 2
+
+
+def test_a_reload_while_the_first_sweep_binds_the_state_is_refused_too(tale: Tale) -> None:
+    """When the configuration was read, the state file belonged to nobody yet."""
+    tale.configure(service={**QUIET, "sweep_timeout": "10s"})
+    tale.cache("orders")
+    tale.fault(Effect.LATENCY, delay_s=3, **LISTING)
+    with living(tale) as service:
+        until(lambda: tale.aws.calls.of("DescribeServerlessCaches"))
+        tale.configure(group="other")
+        service.send(signal.SIGHUP)
+        swept(service)
+        (refused,) = service.until("configuration.refused")
+        assert "group: remembered prod, configured other" in refused["why"]
+        assert service.ended() == 0
+
+
+def test_a_control_plane_that_is_down_does_not_keep_a_reload_from_being_taken(
+    served: Tale,
+) -> None:
+    with living(served) as service:
+        swept(service)
+        aside = served.registry_file.rename(served.directory / "aside")
+        served.registry_file.mkdir()
+        served.configure(matchers=[{"name": "none", "names": ["nothing-*"]}])
+        service.send(signal.SIGHUP)
+        service.until("configuration.reloaded")
+        served.registry_file.rmdir()
+        aside.rename(served.registry_file)
+        assert service.ended() == 0
+
+
+class TestEarlyAndLate:
+    """SIGHUP before there is anything to reload, and after."""
+
+    def test_in_the_first_half_second_it_ends_nothing(self, served: Tale) -> None:
+        with living(served) as service:
+            until(lambda: ignores_hangups(service.process.pid))
+            assert "pydantic" not in libraries(service.process.pid), "no library is loaded before"
+            while service.process.poll() is None and not service.named("sweep.finished"):
+                service.send(signal.SIGHUP)
+                threading.Event().wait(0.02)
+            assert service.process.poll() is None, service.told
+            assert service.ended() == 0
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_told_to_stop_in_the_first_half_second_it_ends_with_0(
+        self, served: Tale, number: signal.Signals
+    ) -> None:
+        with living(served) as service:
+            until(lambda: ignores_hangups(service.process.pid))
+            assert service.ended(number) == 0
+        assert not served.registry_file.exists()
+
+    def test_while_it_stops_it_costs_no_exit_code(self, served: Tale) -> None:
+        with living(served) as service:
+            swept(service)
+            service.send(signal.SIGTERM)
+            while service.process.poll() is None:
+                service.send(signal.SIGHUP)
+                threading.Event().wait(0.001)
+            assert service.process.returncode == 0
+
+
+def ignores_hangups(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    ignored = next(line for line in status.splitlines() if line.startswith("SigIgn:"))
+    return bool(int(ignored.split()[1], 16) & 1)
+
+
+def libraries(pid: int) -> str:
+    return Path(f"/proc/{pid}/maps").read_text()
