@@ -25,7 +25,7 @@ class Grant:
     """The databases it is about: all keys must fit; no key at all fits nothing."""
     rules: tuple[tuple[frozenset[str], frozenset[str]], ...]
     """(kinds, verbs) pairs."""
-    service_labels: TagSelector = TagSelector(())
+    service_labels: TagSelector
     """The Database Services it is about, by the same rule."""
 
     @classmethod

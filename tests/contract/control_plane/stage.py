@@ -6,9 +6,12 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from discovery.cli import control_planes
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import Role, fenced_bot
 from discovery.sandbox.teleport.server import SimulatedTeleport
@@ -40,8 +43,14 @@ class Stage:
 
 @contextmanager
 def stage(directory: Path, cluster: Cluster, *roles: Role) -> Iterator[Stage]:
+    """A cluster whose reads do not lag (`read_step`) is not waited for between two commands."""
     teleport = SimulatedTeleport(cluster)
-    with rig(directory) as made, teleport.serve_in_thread() as at:
+    lag = control_planes.READ_LAG if cluster.store.step else timedelta(0)
+    with (
+        patch.object(control_planes, "READ_LAG", lag),
+        rig(directory) as made,
+        teleport.serve_in_thread() as at,
+    ):
         made.configure(CONFIGURATION % at.proxy)
         cluster.issue("bot-cachemuster", *(roles or (fenced_bot("prod"),))).write(
             directory / "identity"
