@@ -124,8 +124,8 @@ class Errand:
 
             return attended(look)
 
-    def release(self, name: ResourceName) -> tuple[Prospect, Setting]:
-        """The plan of letting go."""
+    def release(self, name: ResourceName | None) -> tuple[Prospect, Setting]:
+        """The plan of letting go of one, or of all of ours."""
         rules = offline_rules_of(self.config)
         setting = Setting(rules=rules, kind=self.config.control_plane.kind)
 
@@ -209,10 +209,10 @@ def settle(
     if single and report.unread:
         report = replace(report, unread=())  # what was refused says so itself
     interrupted = None
-    if report.handover.items:
-        if not errand.is_agreed(report):
-            say("Nothing was changed.")
-            return Exit.FAILED
+    if report.handover.items and not errand.is_agreed(report):
+        say("Nothing was changed.")
+        return Exit.FAILED
+    if report.handover.items or prospect.unfinished:
         found, interrupted = errand.carried_out(prospect, setting)
         report = replace(report, handover=found)
     if form is Format.JSON:

@@ -42,12 +42,18 @@ class Stage:
 
 
 @contextmanager
-def stage(directory: Path, cluster: Cluster, *roles: Role) -> Iterator[Stage]:
-    """A cluster whose reads do not lag (`read_step`) is not waited for between two commands."""
-    teleport = SimulatedTeleport(cluster)
+def waiting_for(cluster: Cluster) -> Iterator[None]:
+    """Between two commands nobody waits for a cluster whose reads do not lag (`read_step`)."""
     lag = control_planes.READ_LAG if cluster.store.step else timedelta(0)
+    with patch.object(control_planes, "READ_LAG", lag):
+        yield
+
+
+@contextmanager
+def stage(directory: Path, cluster: Cluster, *roles: Role) -> Iterator[Stage]:
+    teleport = SimulatedTeleport(cluster)
     with (
-        patch.object(control_planes, "READ_LAG", lag),
+        waiting_for(cluster),
         rig(directory) as made,
         teleport.serve_in_thread() as at,
     ):
