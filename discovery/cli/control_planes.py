@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ from discovery.config.control_plane import Embedded as EmbeddedSettings
 from discovery.config.model import Config
 from discovery.control_plane.base import ControlPlane, Reader
 from discovery.control_plane.embedded import Embedded, EmbeddedReader
+from discovery.model import Database
 from state.errors import StateError
 from state.store import ReadOnlyStore
 
@@ -48,6 +49,16 @@ async def writing(config: Config) -> AsyncIterator[ControlPlane]:
     await _reads_caught_up(config.state.path)
     async with Teleport(settings, clock=utc_now) as teleport:
         yield teleport
+
+
+async def serving_remark(registry: Reader, changes: Sequence[tuple[Database, Database]]) -> str:
+    """What a change of labels, (before, after) each, does to who is served by a cluster."""
+    from discovery.control_plane.teleport.preflight import losing_service  # noqa: PLC0415
+    from discovery.control_plane.teleport.reader import TeleportReader  # noqa: PLC0415
+
+    if not changes or not isinstance(registry, TeleportReader):
+        return ""
+    return await losing_service(registry, changes)
 
 
 async def _reads_caught_up(state: Path) -> None:

@@ -43,7 +43,8 @@ def command(
     output: Path | None,
 ) -> Exit:
     """Let go of database NAME: the labels that make it cachemuster's go, the database itself
-    stays registered and works, and state forgets it.
+    stays registered, and state forgets it. Database Services and roles that select it by one of
+    these labels lose it; those that do are named before you agree.
 
     As long as its cache is wanted, sweeps show it as a conflict: NAME_TAKEN_UNSEEN where the
     agent's bot is fenced in by labels and cannot see it, else FOREIGN. What to do about that is
@@ -76,9 +77,11 @@ def command(
     conflict = _IN_CLUSTER if in_cluster else "conflict/FOREIGN"
     errand = Errand(verb="release", config=config, path=path, lock_timeout=lock_timeout, yes=yes)
     with destination(output) as place:
-        prospect, setting = errand.release(ResourceName(name) if name else None)
+        prospect, setting, remark = errand.release(ResourceName(name) if name else None)
         if identity_file is None and in_cluster and prospect.handover.items:
             say(_DENIED_TO_THE_BOT)
+        if remark:
+            say(f"{remark}.")
         return settle(
             errand,
             prospect,

@@ -92,7 +92,7 @@ def _released(live: Database, group: str) -> Item | Refused:
         name=live.name,
         action=Action.UPDATE,
         reason=Reason.LABELS_CHANGED,
-        message="it stays registered and works, and no sweep writes to it any more",
+        message="it stays registered, and no sweep writes to it any more",
         changes=changes_between(live, target),
         database=target,
         live=live,

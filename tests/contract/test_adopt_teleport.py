@@ -215,6 +215,28 @@ def test_what_release_says_the_next_sweep_shows_is_what_it_shows(stage: Stage) -
     assert stage.actions()["orders"] == "conflict/FOREIGN"
 
 
+SERVED: list[Any] = [
+    pytest.param({"managed-by": "cachemuster"}, f"No Database Service serves {NAME}", id="loses"),
+    pytest.param({"region": FRANKFURT}, "", id="keeps"),
+    pytest.param({"env": "none"}, "", id="never-had"),
+    pytest.param(None, "cannot be seen with this identity", id="unseen"),
+]
+
+
+@pytest.mark.parametrize(("labels", "said"), SERVED)
+def test_who_is_served_no_more_by_a_release_is_said_before_it(
+    stage: Stage, labels: dict[str, str] | None, said: str
+) -> None:
+    stage.registered()
+    if labels is not None:
+        stage.cluster.place_service("agent", labels)
+    run = stage.run("release", NAME, *OPERATOR)
+    assert run.code == 0, run
+    told = " ".join(run.err.partition("cachemuster release")[0].split())
+    assert said in told
+    assert bool(said) is ("Database Service" in told)
+
+
 def test_an_operator_lets_go_of_all_and_nothing_writes_to_them_again(stage: Stage) -> None:
     stage.registered()
     stage.cluster.place(

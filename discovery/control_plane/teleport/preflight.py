@@ -13,7 +13,7 @@ from discovery.control_plane.teleport.link import Peer, is_too_old
 from discovery.control_plane.teleport.reader import TeleportReader
 from discovery.control_plane.teleport.services import ServiceMatcher, service_matchers
 from discovery.enrollment.ownership import GROUP_LABEL, MANAGED_BY, MANAGED_BY_LABEL
-from discovery.model import ResourceName, Served
+from discovery.model import Database, ResourceName, Served
 
 _NAMED: Final = 3
 SERVICE_LABELS: Final = "db_service_labels: {'*': '*'}"
@@ -122,6 +122,34 @@ async def preflight(reader: TeleportReader, group: str) -> Preflight:
         services=services,
         served=served,
         problems=tuple(problems),
+    )
+
+
+async def losing_service(
+    reader: TeleportReader, changes: Iterable[tuple[Database, Database]]
+) -> str:
+    """What a change of labels, (before, after) each, does to who is served: a sentence for a
+    person, empty when nobody loses anything. Raises nothing."""
+    try:
+        matchers = [each for one in await service_matchers(reader) for each in one]
+    except ControlPlaneError:
+        matchers = []
+    if not matchers:
+        return (
+            "Which Database Services serve them cannot be seen with this identity. One that takes "
+            f"them by `{MANAGED_BY_LABEL}` or `{GROUP_LABEL}` serves them no more; see that one "
+            "takes them by other labels first (`tctl get db_services`)"
+        )
+
+    def is_served(database: Database) -> bool:
+        return any(each.takes(database.labels) for each in matchers)
+
+    lost = sorted(new.name for old, new in changes if is_served(old) and not is_served(new))
+    if not lost:
+        return ""
+    return (
+        f"No Database Service serves {_some(lost)} without these labels, so people lose the "
+        "connection. Give one labels that stay, such as `account-id` and `region`, first"
     )
 
 

@@ -29,6 +29,8 @@ control_plane: {{kind: teleport, address: "%s", identity_file: ./identity}}
 class Stage:
     rig: Rig
     teleport: SimulatedTeleport
+    control: str = ""
+    """Where the sandbox's own door is."""
 
     def sweep(self, command: str = "sweep") -> tuple[Run, dict[str, Any]]:
         run = self.rig.run(command, "--format", "json")
@@ -62,7 +64,7 @@ def stage(directory: Path, cluster: Cluster, *roles: Role) -> Iterator[Stage]:
             directory / "identity"
         )
         made.environment["SSL_CERT_FILE"] = str(cluster.write_web_ca(directory / "web-ca.pem"))
-        yield Stage(made, teleport)
+        yield Stage(made, teleport, at.control)
 
 
 def by_name(document: dict[str, Any]) -> list[dict[str, Any]]:
