@@ -42,7 +42,7 @@ if words[:2] == ["get", "db"]:
 elif words[0] == "rm" and words[1].startswith("db/"):
     asked("deeds", {"remove": {"name": words[1][3:]}})
 else:
-    with open("told", "a") as file:
+    with open("recorded", "a") as file:
         print("tctl", *words, file=file)
 """
 STAND_INS = {
@@ -50,7 +50,7 @@ STAND_INS = {
     "tctl": 'exec {python} tctl.py "$@"',
     "tsh": 'for word; do case $word in --out=*) cp alice "${{word#--out=}}";; esac; done',
     "sudo": 'exec "$@"',
-    "systemctl": 'echo systemctl "$@" >> told',
+    "systemctl": 'echo systemctl "$@" >> recorded',
 }
 
 
@@ -99,9 +99,9 @@ class Walk:
         return process.wait(timeout=60), " ".join(received.decode().split())
 
     @property
-    def told(self) -> list[str]:
+    def recorded(self) -> list[str]:
         """What the stand-ins were told, without what they could not do."""
-        return (self.directory / "told").read_text().splitlines()
+        return (self.directory / "recorded").read_text().splitlines()
 
     @property
     def labels(self) -> dict[str, dict[str, str]]:
@@ -188,12 +188,14 @@ def test_the_names_are_those_of_the_other_pages(walk: Walk) -> None:
     walk.section("4.")
     (role,) = yaml.safe_load_all((DEPLOY / "teleport" / "bot-role.yaml").read_text())
     bot, token = yaml.safe_load_all((DEPLOY / "teleport" / "bot.yaml").read_text())
-    assert [line for line in walk.told if line.startswith("tctl")] == [
+    assert [line for line in walk.recorded if line.startswith("tctl")] == [
         f"tctl bots rm {bot['metadata']['name']}",
         f"tctl tokens rm {token['metadata']['name']}",
         f"tctl rm role/{role['metadata']['name']}",
     ]
-    units = {word for line in walk.told for word in re.findall(r"[\w-]+\.(?:service|timer)", line)}
+    units = {
+        word for line in walk.recorded for word in re.findall(r"[\w-]+\.(?:service|timer)", line)
+    }
     known = {file.name for page in ("systemd", "teleport") for file in (DEPLOY / page).iterdir()}
     assert units
     assert units <= known

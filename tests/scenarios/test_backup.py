@@ -14,7 +14,7 @@ from tests.scenarios.tale import Tale
 NAMED = {"TeleportDatabaseName": "by-tag"}
 
 
-def backed_up(tale: Tale, name: str = "backup.db") -> Path:
+def back_up(tale: Tale, name: str = "backup.db") -> Path:
     """A copy as deploy/README.md makes it, beside the state file."""
     copy = tale.directory / name
     with contextlib.closing(sqlite3.connect(tale.state_file)) as file:
@@ -22,7 +22,7 @@ def backed_up(tale: Tale, name: str = "backup.db") -> Path:
     return copy
 
 
-def restored(tale: Tale, copy: Path) -> None:
+def restore(tale: Tale, copy: Path) -> None:
     """The copy in place of the state file, and nothing of that one left."""
     tale.forget()
     shutil.copy(copy, tale.state_file)
@@ -43,7 +43,7 @@ def busy(tale: Tale) -> Path:
     for name in ("steady", "leaves", "renamed", "edited", "replaced"):
         tale.cache(name)
     tale.sweep()
-    copy = backed_up(tale)
+    copy = back_up(tale)
     tale.cache("fresh")
     tale.gone("leaves")
     tale.gone("replaced")
@@ -61,7 +61,7 @@ def test_an_old_backup_removes_nothing_live_and_registers_nothing_twice(
 ) -> None:
     before = tale.registry
     assert set(names_by_cache(tale)) == {"steady", "renamed", "edited", "replaced", "fresh"}
-    restored(tale, busy)
+    restore(tale, busy)
     dry = tale.audit()
     first = tale.sweep()
     assert dry.document["checksum"] == first.document["checksum"]
@@ -80,7 +80,7 @@ def test_an_old_backup_removes_nothing_live_and_registers_nothing_twice(
 def test_what_the_backup_does_not_know_is_inherited_and_what_it_remembers_too_much_forgotten(
     tale: Tale, busy: Path
 ) -> None:
-    restored(tale, busy)
+    restore(tale, busy)
     first = tale.sweep()
     assert first.notes("fresh") == {"INHERITED"}
     assert first.verdicts["fresh"] == "keep/UNCHANGED"
@@ -89,7 +89,7 @@ def test_what_the_backup_does_not_know_is_inherited_and_what_it_remembers_too_mu
 
 
 def test_a_cache_deleted_after_the_restore_waits_as_ever(tale: Tale, busy: Path) -> None:
-    restored(tale, busy)
+    restore(tale, busy)
     tale.sweep()
     tale.gone("fresh")
     tale.gone("steady")
@@ -107,11 +107,11 @@ def test_a_miss_that_the_backup_remembers_removes_nothing_that_is_there(tale: Ta
     tale.sweep()
     tale.gone("flaps")
     assert tale.sweep().verdicts["flaps"] == "held/WAITING"
-    copy = backed_up(tale)
+    copy = back_up(tale)
     tale.cache("flaps")
     tale.later(days=3)
     tale.sweep()
-    restored(tale, copy)
+    restore(tale, copy)
     told = tale.sweep()
     assert told.document["summary"]["delete"] == 0
     assert told.item("flaps")["missed"] is None
@@ -122,7 +122,7 @@ def test_a_backup_from_before_most_was_removed_holds_removals(tale: Tale) -> Non
     for number in range(7):
         tale.cache(f"cache-{number}")
     tale.sweep()
-    copy = backed_up(tale)
+    copy = back_up(tale)
     for number in range(4):
         tale.gone(f"cache-{number}")
     tale.configure(
@@ -130,7 +130,7 @@ def test_a_backup_from_before_most_was_removed_holds_removals(tale: Tale) -> Non
     )
     tale.sweep()
     assert len(tale.registry) == 3
-    restored(tale, copy)
+    restore(tale, copy)
     tale.gone("cache-4")
     told = tale.sweep(exits=4)
     assert told.verdicts["cache-4"] == "held/REGISTRY_SHRANK"
@@ -142,13 +142,13 @@ def test_a_pause_is_as_old_as_the_backup(tale: Tale) -> None:
     """One that was made since is forgotten, one that was ended since holds again."""
     tale.cache("steady")
     tale.sweep()
-    before = backed_up(tale)
+    before = back_up(tale)
     tale.run("pause", "--for", "2h")
-    paused = backed_up(tale, "paused.db")
-    restored(tale, before)
+    paused = back_up(tale, "paused.db")
+    restore(tale, before)
     tale.cache("fresh")
     assert tale.sweep().item("fresh")["applied"] is True
-    restored(tale, paused)
+    restore(tale, paused)
     tale.cache("later")
     assert tale.sweep().item("later")["applied"] is None
 
@@ -162,11 +162,11 @@ def test_the_budget_is_as_old_as_the_backup(tale: Tale, back: bool, verdict: str
     for name in ("first", "second", "steady"):
         tale.cache(name)
     tale.sweep()
-    copy = backed_up(tale)
+    copy = back_up(tale)
     tale.gone("first")
     assert tale.sweep().verdicts["first"] == "delete/ABSENT"
     if back:
-        restored(tale, copy)
+        restore(tale, copy)
         tale.sweep()
     tale.gone("second")
     assert tale.sweep(exits=0 if back else 4).verdicts["second"] == verdict
@@ -175,11 +175,11 @@ def test_the_budget_is_as_old_as_the_backup(tale: Tale, back: bool, verdict: str
 def test_what_was_released_since_the_backup_stays_released(tale: Tale) -> None:
     tale.cache("steady")
     tale.sweep()
-    copy = backed_up(tale)
+    copy = back_up(tale)
     (name,) = tale.registry
     assert tale.run("release", name, "--yes").code == 0
     before = tale.registry
-    restored(tale, copy)
+    restore(tale, copy)
     for _ in range(3):
         assert tale.sweep().verdicts["steady"] == "conflict/FOREIGN"
         tale.later(minutes=11)
