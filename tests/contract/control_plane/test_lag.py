@@ -11,7 +11,7 @@ import pytest
 
 from discovery.apply import apply
 from discovery.codes import Action, Reason
-from discovery.control_plane.base import NotFound
+from discovery.control_plane.base import AlreadyExists, Denied, NotFound
 from discovery.control_plane.teleport.faults import ReadsLag
 from discovery.control_plane.teleport.reader import LAG_READS
 from discovery.enrollment.item import Item
@@ -19,7 +19,6 @@ from discovery.model import AccountId, Arn, Region, ResourceName, Scope
 from discovery.sandbox.teleport import deeds
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
-from discovery.sandbox.teleport.roles import Role
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from discovery.sandbox.teleport.store import MEASURED_STEP
 from state.store import Store
@@ -35,7 +34,6 @@ from tests.unit.cli.rig import FRANKFURT, HUB
 
 ORDERS = registration().name
 ARN = f"arn:aws:elasticache:{FRANKFURT}:{HUB}:serverlesscache:orders"
-FENCED = {"managed-by": "cachemuster", "cachemuster/group": "prod"}
 
 
 @pytest.fixture
@@ -208,16 +206,19 @@ def test_a_locked_bot_is_refused_every_call_and_told_of_locks(tmp_path: Path) ->
     assert json.loads(run.out)["items"] == []
 
 
-def test_a_role_that_hides_a_name_denies_it_and_says_not_found_of_a_free_one(
-    tmp_path: Path,
+async def test_a_fenced_bot_finds_ours_is_denied_anothers_and_told_that_nobodys_is_not_there(
+    ground: Ground,
 ) -> None:
-    """Ours is found, another's denied, nobody's not found, a taken name cannot be made."""
-    role = Role.of("cachemuster", db_labels=FENCED, rules={"db": "*"})
-    with stage(tmp_path, Cluster(), role) as told:
-        assert told.sweep()[0].code == 0
-        name = next(iter(told.teleport.cluster.databases))
-        deeds.TakeOver(by="terraform").do(told.teleport.cluster, name)
-        _, document = told.sweep()
-        [item] = [each for each in by_name(document) if each["action"] == "conflict"]
-        assert item["reason"] == "NAME_TAKEN_UNSEEN"
-        assert told.teleport.calls.of("GetDatabase", name=name, outcome="PERMISSION_DENIED")
+    ground.cluster.place(registration())
+    ground.cluster.place(registration("theirs", **{"managed-by": "terraform"}))
+    ground.cluster.store.catch_up()
+    async with ground.client() as client:
+        assert [each.name for each in await client.list_databases()] == ["orders"]
+        assert await client.get(ORDERS) is not None
+        with pytest.raises(Denied):
+            await client.get(ResourceName("theirs"))
+        assert await client.get(ResourceName("nobodys")) is None
+        with pytest.raises(AlreadyExists):
+            await client.create(registration("theirs"))
+    assert ground.kept("theirs")["metadata"]["labels"]["managed-by"] == "terraform"
+    assert outcomes(ground, "GetDatabase") == ["OK", "PERMISSION_DENIED", "NOT_FOUND"]
