@@ -26,6 +26,7 @@ from discovery.enrollment.survey import Situation, Survey, survey_of
 from discovery.enrollment.targets import Part
 from discovery.model import Clock, Database, ResourceName, Scanned
 from discovery.scan import OnProgress, Scan, scan
+from discovery.settling import settled
 from discovery.transfer import Transfers, TransferWriter
 from matchers.matcher import IamUsers
 from state.records import IntentKind, Memory, StateIdentity
@@ -54,6 +55,8 @@ class Prospect:
     replan: Replan
     scopes: tuple[Scanned, ...] = ()
     """What was scanned for it."""
+    unfinished: bool = False
+    """True when a process that did the same was killed, and state does not know how it ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +123,10 @@ async def prospect_of_adoption(
 
 
 async def prospect_of_release(
-    name: ResourceName, setting: Setting, *, registry: Reader, memory: Memory
+    name: ResourceName | None, setting: Setting, *, registry: Reader, memory: Memory
 ) -> Prospect:
-    """What letting go of a resource means now. AWS is not asked, and nothing is written.
+    """What letting go of a resource means now, or of all of ours. AWS is not asked, and nothing is
+    written.
 
     Raises: WrongState, ControlPlaneError.
     """
@@ -132,7 +136,14 @@ async def prospect_of_release(
         return release(listed, setting.rules.group, name)
 
     handover = replan(await registry.list_databases(), memory)
-    return Prospect(kind=IntentKind.RELEASE, handover=handover, identity=identity, replan=replan)
+    kind = IntentKind.RELEASE
+    return Prospect(
+        kind=kind,
+        handover=handover,
+        identity=identity,
+        replan=replan,
+        unfinished=any(each.intent.kind is kind for each in memory.open_intents),
+    )
 
 
 async def hand_over(
@@ -146,6 +157,7 @@ async def hand_over(
     sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
 ) -> Handover:
     """The plan with an outcome for each resource; what changed since it was shown is left alone.
+    Intents of a process that was killed get their outcome first.
 
     Told to stop, it ends the write in hand. Raises: WrongState, ControlPlaneError, StateError,
     each before anything is written.
@@ -156,6 +168,7 @@ async def hand_over(
     listed = await control_plane.list_databases()
     if setting.simulated_aws is not None:
         await asyncio.to_thread(store.bind, identity)
+    memory = await settled(store, memory, listed, setting.rules.group, clock())
     again = {item.name: item for item in prospect.replan(listed, memory).items}
     transfers = Transfers(
         kind=prospect.kind,

@@ -41,6 +41,13 @@ _REMOVALS = """
 an abandoned change of origin had perhaps come to its first half, the removal."""
 
 
+_LAST_WRITE = """
+    SELECT max(coalesce(finished_at, at)) AS text
+    FROM (SELECT at, finished_at FROM journal ORDER BY id DESC LIMIT 100)
+"""
+"""Of the latest intents: as many as can be under way at a time, and more."""
+
+
 class Undecodable(Exception):
     """A row holds what this program never writes."""
 
@@ -121,6 +128,12 @@ def cache_of(row: Row, scopes: dict[Scope, StoredScope]) -> RememberedCache:
     if scope is None:
         return rows.remembered_cache(row, None, None)
     return rows.remembered_cache(row, scope.memory.last_complete_at, scope.tags_read_at)
+
+
+def last_write_at(database: Database) -> datetime | None:
+    """When a write to the control plane last began or ended, None when the journal has none."""
+    found = [row for row in database.query(_LAST_WRITE) if row["text"] is not None]
+    return next(iter(decoded(found, lambda row: rows.moment(row["text"]))), None)
 
 
 def open_intents(database: Database) -> tuple[OpenIntent, ...]:

@@ -214,6 +214,10 @@ class ReadOnlyStore:
         """Finished sweeps, the newest first."""
         return self._read(lambda database: queries.sweeps(database, limit=limit)) or ()
 
+    def last_write_at(self) -> datetime | None:
+        """When a write to the control plane last began or ended."""
+        return self._read(queries.last_write_at)
+
     def _read(self, query: Callable[[Database], T]) -> T | None:
         with _trusted(self._path):
             return read(self._path, STATE_FILE, query)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
 
 from discovery.cli.clock import utc_now
 from discovery.cli.streams import say
@@ -11,6 +14,12 @@ from discovery.config.control_plane import Embedded as EmbeddedSettings
 from discovery.config.model import Config
 from discovery.control_plane.base import ControlPlane, Reader
 from discovery.control_plane.embedded import Embedded, EmbeddedReader
+from discovery.model import Database
+from state.errors import StateError
+from state.store import ReadOnlyStore
+
+READ_LAG = timedelta(seconds=2)
+"""How long a cluster's reads may lag behind a write; a second at most was measured."""
 
 
 @asynccontextmanager
@@ -22,6 +31,7 @@ async def reading(config: Config) -> AsyncIterator[Reader]:
         return
     from discovery.control_plane.teleport.reader import TeleportReader  # noqa: PLC0415
 
+    await _reads_caught_up(config.state.path)
     async with TeleportReader(settings, clock=utc_now) as reader:
         yield reader
 
@@ -36,8 +46,35 @@ async def writing(config: Config) -> AsyncIterator[ControlPlane]:
         return
     from discovery.control_plane.teleport.client import Teleport  # noqa: PLC0415
 
+    await _reads_caught_up(config.state.path)
     async with Teleport(settings, clock=utc_now) as teleport:
         yield teleport
+
+
+async def serving_remark(registry: Reader, changes: Sequence[tuple[Database, Database]]) -> str:
+    """What a change of labels, (before, after) each, does to who is served by a cluster."""
+    from discovery.control_plane.teleport.preflight import losing_service  # noqa: PLC0415
+    from discovery.control_plane.teleport.reader import TeleportReader  # noqa: PLC0415
+
+    if not changes or not isinstance(registry, TeleportReader):
+        return ""
+    return await losing_service(registry, changes)
+
+
+async def _reads_caught_up(state: Path) -> None:
+    """What the process before this one wrote is listed by now.
+
+    A process knows its own writes of the last seconds; those of another are in the journal alone.
+    """
+    try:
+        written_at = await asyncio.to_thread(ReadOnlyStore(state).last_write_at)
+    except StateError:  # whoever needs the state says what is wrong with it
+        return
+    if written_at is None:
+        return
+    left = READ_LAG - (utc_now() - written_at)
+    if timedelta(0) < left <= READ_LAG:  # a time to come is a clock's fault, and not waited for
+        await asyncio.sleep(left.total_seconds())
 
 
 async def announced(control_plane: Reader, config: Config) -> None:

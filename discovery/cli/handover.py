@@ -21,7 +21,7 @@ from discovery.adopt import (
     prospect_of_release,
 )
 from discovery.cli.clock import utc_now
-from discovery.cli.control_planes import reading, writing
+from discovery.cli.control_planes import reading, serving_remark, writing
 from discovery.cli.edges import grounded
 from discovery.cli.interruption import Interruption, attended
 from discovery.cli.options import with_lock_timeout
@@ -125,17 +125,22 @@ class Errand:
 
             return attended(look)
 
-    def release(self, name: ResourceName) -> tuple[Prospect, Setting]:
-        """The plan of letting go."""
+    def release(self, name: ResourceName | None) -> tuple[Prospect, Setting, str]:
+        """The plan of letting go of one, or of all of ours, and who is served no more by it."""
         rules = offline_rules_of(self.config)
         setting = Setting(rules=rules, kind=self.config.control_plane.kind)
 
-        async def look(_: Interruption) -> Prospect:
+        async def look(_: Interruption) -> tuple[Prospect, str]:
             memory = read_memory(self.config.state.path)
             async with reading(self.config) as registry:
-                return await prospect_of_release(name, setting, registry=registry, memory=memory)
+                found = await prospect_of_release(name, setting, registry=registry, memory=memory)
+                items = found.handover.items
+                changes = [(each.live, each.database) for each in items]
+                pairs = [(old, new) for old, new in changes if old is not None and new is not None]
+                return found, await serving_remark(registry, pairs)
 
-        return attended(look), setting
+        prospect, remark = attended(look)
+        return prospect, setting, remark
 
     def report(self, prospect: Prospect, *, advice: tuple[str, ...] = ()) -> HandoverReport:
         """The plan, to be shown."""
@@ -218,10 +223,10 @@ def settle(
     if single and report.unread:
         report = replace(report, unread=())  # what was refused says so itself
     interrupted = None
-    if report.handover.items:
-        if not errand.is_agreed(report):
-            say("Nothing was changed.")
-            return Exit.FAILED
+    if report.handover.items and not errand.is_agreed(report):
+        say("Nothing was changed.")
+        return Exit.FAILED
+    if report.handover.items or prospect.unfinished:
         found, interrupted = errand.carried_out(prospect, setting)
         report = replace(report, handover=found)
     if form is Format.JSON:

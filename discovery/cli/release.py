@@ -1,4 +1,4 @@
-"""`cachemuster release`: lets go of a database, which stays registered."""
+"""`cachemuster release`: lets go of databases, which stay registered."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from discovery.cli.handover import (
 from discovery.cli.options import common, with_common, with_report
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration_path
+from discovery.cli.streams import say
+from discovery.config.control_plane import Teleport
 from discovery.enrollment.ownership import parse_cache_arn
 from discovery.enrollment.release import keep_unwanted
 from discovery.model import ResourceName
@@ -26,12 +28,14 @@ from discovery.reports.formats import Format
 
 
 @click.command(name="release", short_help="Let go of a database; it stays registered.")
-@click.argument("name")
+@click.argument("name", required=False)
+@click.option("--all", "takes_all", is_flag=True, help="All of this configuration's group.")
 @with_consent
 @with_report
 @with_common
 def command(
-    name: str,
+    name: str | None,
+    takes_all: bool,
     identity_file: Path | None,
     yes: bool,
     lock_timeout: timedelta,
@@ -39,10 +43,15 @@ def command(
     output: Path | None,
 ) -> Exit:
     """Let go of database NAME: the labels that make it cachemuster's go, the database itself
-    stays registered and works, and state forgets it.
+    stays registered, and state forgets it. Database Services and roles that select it by one of
+    these labels lose it; those that do are named before you agree.
 
-    As long as its cache is wanted, sweeps show it as conflict/FOREIGN; what to do about that is
+    As long as its cache is wanted, sweeps show it as a conflict: NAME_TAKEN_UNSEEN where the
+    agent's bot is fenced in by labels and cannot see it, else FOREIGN. What to do about that is
     printed at the end. AWS is not asked.
+
+    With --all it lets go of every database of the group, whatever shard or matcher it is of: the
+    way to leave. Stop the agent before. Killed halfway, the same command does the rest.
 
     In a cluster this needs an operator's identity (`tsh login --out=FILE`): the agent's bot may
     only write what carries its labels. Where the identity may not write, the document for
@@ -51,31 +60,58 @@ def command(
     \b
     Examples:
       cachemuster release orders --identity-file operator.identity
+      cachemuster release --all --identity-file operator.identity
       cachemuster release orders --yes
       cachemuster release orders --format json -o released.json --yes
 
     \b
-    Exit: 0 done, 1 refused, declined or could not, 64 usage, 75 state is locked,
-    78 configuration, 130/143 interrupted.
+    Exit: 0 done, 1 refused, declined or could not, 3 some of --all could not,
+    64 usage, 75 state is locked, 78 configuration, 130/143 interrupted.
     """
     path = configuration_path(common())
+    if (name is None) is not takes_all:
+        raise click.UsageError("name one database, or say --all")
     require_somebody(yes)
     config = configuration_as(path, identity_file)
+    in_cluster = isinstance(config.control_plane, Teleport)
+    conflict = _IN_CLUSTER if in_cluster else "conflict/FOREIGN"
     errand = Errand(verb="release", config=config, path=path, lock_timeout=lock_timeout, yes=yes)
     with destination(output) as place:
-        prospect, setting = errand.release(ResourceName(name))
+        prospect, setting, remark = errand.release(ResourceName(name) if name else None)
+        if identity_file is None and in_cluster and prospect.handover.items:
+            say(_DENIED_TO_THE_BOT)
+        if remark:
+            say(f"{remark}.")
         return settle(
             errand,
             prospect,
             setting,
             place=place,
             form=Format(form),
-            single=True,
-            advice=_advice(prospect, setting),
+            single=bool(name),
+            advice=_advice_of_all(conflict) if takes_all else _advice(prospect, setting, conflict),
         )
 
 
-def _advice(prospect: Prospect, setting: Setting) -> tuple[str, ...]:
+_DENIED_TO_THE_BOT = (
+    "This acts as the agent's own bot. With the role that cachemuster prints, Teleport denies it: "
+    "the bot may not take off the labels by which it sees a database. Name an operator's identity "
+    "with --identity-file FILE (tsh login --out=FILE --format=file)."
+)
+
+
+_IN_CLUSTER = "conflict/NAME_TAKEN_UNSEEN (conflict/FOREIGN where the bot may see every database)"
+"""What sweeps call a released database whose cache is wanted."""
+
+
+def _advice_of_all(conflict: str) -> tuple[str, ...]:
+    return (
+        "No sweep writes to them any more. An agent that still runs would show each as "
+        f"{conflict}, and register caches that are new: stop it for good.",
+    )
+
+
+def _advice(prospect: Prospect, setting: Setting, conflict: str) -> tuple[str, ...]:
     """What becomes of the released database, and how its cache is kept from being wanted."""
     caches = [parse_cache_arn(item.arn or "") for item in prospect.handover.items]
     return tuple(
@@ -83,7 +119,7 @@ def _advice(prospect: Prospect, setting: Setting) -> tuple[str, ...]:
         for cache in caches
         if cache is not None
         for line in (
-            "The next sweep shows it as conflict/FOREIGN for as long as its cache is wanted.",
+            f"The next sweep shows it as {conflict} for as long as its cache is wanted.",
             *keep_unwanted(cache, setting.rules.matchers),
         )
     )

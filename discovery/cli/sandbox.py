@@ -120,6 +120,7 @@ def command(
 
     Teleport is a cluster behind one TLS port, as its Proxy Service has it, and a port of its Auth
     Service, with a bot's identity file that is kept fresh, and a person's for adopt and release.
+    As in a real one, what is read follows what is written in steps of a second.
 
     \b
     A file for --world; only ids and names must be there:

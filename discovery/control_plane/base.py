@@ -43,7 +43,8 @@ class AlreadyExists(ControlPlaneError):
 
 
 class NotFound(ControlPlaneError):
-    """Update or delete found no such resource."""
+    """Update or delete found no such resource. Certain: where reads may lag behind writes, the
+    adapter has asked again before it says so."""
 
     code = "NOT_FOUND"
 
@@ -85,7 +86,7 @@ class Reader(Protocol):
         ...
 
     async def get(self, name: ResourceName) -> Database | None:
-        """One resource as it is now, None if there is none. Raises: ControlPlaneError."""
+        """One resource as it is now, None if there certainly is none. Raises: ControlPlaneError."""
         ...
 
     async def served(self) -> tuple[Served, ...]:

@@ -97,8 +97,13 @@ def _peer(found: Preflight, group: str, clock: Clock) -> Iterator[Check]:
         if not each.startswith("Databases cannot be listed"):
             yield _check(cluster, Outcome.WARN, each)
     if found.services and not found.unserved:
-        services = counted(found.services, "Database Service")
-        yield _check(cluster, Outcome.OK, f"of {services} some would serve what is registered")
+        yield _check(cluster, Outcome.OK, _serving(found.services))
+
+
+def _serving(services: int) -> str:
+    if services == 1:
+        return "the one Database Service takes what is registered"
+    return f"{services} Database Services, of which at least one takes each registered database"
 
 
 def _listing(found: Preflight) -> Iterator[Check]:

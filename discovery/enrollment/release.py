@@ -26,8 +26,11 @@ _OUR_LABELS = "cachemuster/"
 _USUAL_TAG = ("teleport", "off")
 
 
-def release(listed: Iterable[Database], group: str, name: ResourceName) -> Handover:
-    """What letting go of `name` means: our labels go, the resource stays."""
+def release(listed: Iterable[Database], group: str, name: ResourceName | None) -> Handover:
+    """What letting go of `name` means: our labels go, the resource stays. None: of all of ours,
+    with those that are marked as ours and disagree with themselves among what is refused."""
+    if name is None:
+        return handover_of(_released(each, group) for each in listed if _is_marked(each, group))
     live = next((each for each in listed if each.name == name), None)
     return handover_of([not_found(name) if live is None else _released(live, group)])
 
@@ -64,6 +67,11 @@ def _exclusions(matcher: Matcher) -> Iterator[tuple[str, str]]:
                 yield key, pattern.text
 
 
+def _is_marked(live: Database, group: str) -> bool:
+    owner = owner_of(live, group)
+    return isinstance(owner, CacheArn) or owner is NotOurs.IDENTITY_MISMATCH
+
+
 def _released(live: Database, group: str) -> Item | Refused:
     owner = owner_of(live, group)
     if not isinstance(owner, CacheArn):
@@ -73,7 +81,9 @@ def _released(live: Database, group: str) -> Item | Refused:
             NotOurs.IDENTITY_MISMATCH: "it is marked as ours but disagrees with itself; take its "
             "labels managed-by and cachemuster/* away by hand",
         }
-        return refusing(live.name)(Obstacle.NOT_OURS, text[owner])
+        mismatch = owner is NotOurs.IDENTITY_MISMATCH
+        code = Obstacle.IDENTITY_MISMATCH if mismatch else Obstacle.NOT_OURS
+        return refusing(live.name)(code, text[owner])
     target = replace(live, labels={key: live.labels[key] for key in live.labels if not _ours(key)})
     return Item(
         scope=owner.scope,
@@ -82,7 +92,7 @@ def _released(live: Database, group: str) -> Item | Refused:
         name=live.name,
         action=Action.UPDATE,
         reason=Reason.LABELS_CHANGED,
-        message="it stays registered and works, and no sweep writes to it any more",
+        message="it stays registered, and no sweep writes to it any more",
         changes=changes_between(live, target),
         database=target,
         live=live,

@@ -36,6 +36,8 @@ def bot_role(usage: Usage) -> Json:
         "spec": {
             "allow": {
                 "db_labels": _fence(usage),
+                # Beside the rule: without it the list of Database Services is empty, and no error.
+                "db_service_labels": {"*": "*"},
                 "rules": [
                     {"resources": ["db"], "verbs": list(DB_VERBS)},
                     # Read by `sweep` and `doctor` to say what nobody would serve.

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import botocore.session
@@ -22,6 +23,7 @@ from discovery.sandbox.teleport.roles import EDITOR, Role, fenced_bot
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from state.records import IntentKind, OpenIntent
 from state.store import read_memory
+from tests.contract.control_plane.stage import waiting_for
 from tests.unit.cli.rig import FRANKFURT, HUB, Rig, Run, rig
 
 CONFIGURATION = f"""\
@@ -110,7 +112,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 @contextmanager
 def staged(directory: Path, cluster: Cluster) -> Iterator[Stage]:
     teleport = SimulatedTeleport(cluster)
-    with rig(directory) as made, teleport.serve_in_thread() as at:
+    with waiting_for(cluster), rig(directory) as made, teleport.serve_in_thread() as at:
         made.configure(CONFIGURATION % at.proxy)
         made.environment["SSL_CERT_FILE"] = str(cluster.write_web_ca(directory / "web-ca.pem"))
         cluster.issue("bot-cachemuster", fenced_bot("prod")).write(directory / "identity")
@@ -183,6 +185,113 @@ def test_a_fenced_bot_cannot_let_go_and_says_how(stage: Stage) -> None:
     assert document["metadata"]["name"] == NAME
     assert "managed-by" not in document["metadata"]["labels"]
     assert stage.labels() == before
+
+
+def test_a_release_as_the_fenced_bot_is_told_before_the_plan_that_it_is_denied(
+    stage: Stage,
+) -> None:
+    stage.registered()
+    run = stage.run("release", "--all", "--yes")
+    assert run.code == 3, run
+    told, plan, _ = run.err.partition("cachemuster release")
+    assert plan, run
+    assert "Teleport denies it" in " ".join(told.split())
+    assert "--identity-file FILE" in told
+    assert "2 not done" in run.out
+    assert run.out.count("tctl create -f FILE") == 2
+    assert stage.labels()["managed-by"] == "cachemuster"
+    quiet = stage.run("release", "--all", *OPERATOR)
+    assert "Teleport denies it" not in quiet.err
+
+
+def test_what_release_says_the_next_sweep_shows_is_what_it_shows(stage: Stage) -> None:
+    stage.registered()
+    run = stage.run("release", NAME, "--identity-file", "operator", "--yes")
+    assert run.code == 0, run
+    said = "The next sweep shows it as conflict/NAME_TAKEN_UNSEEN (conflict/FOREIGN where the bot"
+    assert said in " ".join(run.out.split())
+    assert stage.actions()["orders"] == "conflict/NAME_TAKEN_UNSEEN"
+    stage.cluster.set_role(Role.of("cachemuster", db_labels={"*": "*"}, rules={"db": "*"}))
+    assert stage.actions()["orders"] == "conflict/FOREIGN"
+
+
+SERVED: list[Any] = [
+    pytest.param({"managed-by": "cachemuster"}, f"No Database Service serves {NAME}", id="loses"),
+    pytest.param({"region": FRANKFURT}, "", id="keeps"),
+    pytest.param({"env": "none"}, "", id="never-had"),
+    pytest.param(None, "cannot be seen with this identity", id="unseen"),
+]
+
+
+@pytest.mark.parametrize(("labels", "said"), SERVED)
+def test_who_is_served_no_more_by_a_release_is_said_before_it(
+    stage: Stage, labels: dict[str, str] | None, said: str
+) -> None:
+    stage.registered()
+    if labels is not None:
+        stage.cluster.place_service("agent", labels)
+    run = stage.run("release", NAME, *OPERATOR)
+    assert run.code == 0, run
+    told = " ".join(run.err.partition("cachemuster release")[0].split())
+    assert said in told
+    assert bool(said) is ("Database Service" in told)
+
+
+def test_an_operator_lets_go_of_all_and_nothing_writes_to_them_again(stage: Stage) -> None:
+    stage.registered()
+    stage.cluster.place(
+        {
+            **stage.cluster.databases[NAME],
+            "metadata": {
+                "name": "another-group",
+                "labels": {**stage.labels(), "cachemuster/group": "other"},
+            },
+        }
+    )
+    run = stage.run("release", "--all", *OPERATOR)
+    assert run.code == 0, run
+    assert stage.writes() == ["UpdateDatabase"] * 2
+    assert stage.labels("another-group")["cachemuster/group"] == "other"
+    left = [stage.labels(name) for name in stage.cluster.databases if name != "another-group"]
+    assert not any("cachemuster" in f"{key}{value}" for each in left for key, value in each.items())
+    assert "stop it for good" in run.document["advice"][0]
+    memory = read_memory(stage.rig.directory / "cachemuster.db")
+    assert (memory.registrations, memory.open_intents) == ({}, ())
+    before = stage.cluster.databases
+    assert set(stage.actions().values()) == {"conflict/NAME_TAKEN_UNSEEN"}
+    assert stage.cluster.databases == before
+    again = stage.run("release", "--all", *OPERATOR)
+    assert (again.code, again.document["items"]) == (0, [])
+
+
+@pytest.mark.parametrize("skip", [0, 1], ids=["the first of two", "the last"])
+def test_a_release_of_all_that_was_killed_goes_on_where_it_was(stage: Stage, skip: int) -> None:
+    """The write in hand had landed, and nobody was told."""
+    stage.registered()
+    stage.teleport.calls.clear()
+    hang = Fault(effect=Effect.SLOW, method="UpdateDatabase", after=True, skip=skip, delay_s=60)
+    stage.teleport.faults.add(hang)
+    process = stage.rig.start("release", "--all", *OPERATOR)
+    patience = monotonic() + 30
+    while _released(stage) < skip + 1 and monotonic() < patience:
+        sleep(0.02)
+    process.kill()
+    process.communicate()
+    stage.teleport.faults.clear()
+    assert _released(stage) == skip + 1
+    assert [each.intent.kind for each in stage.open_intents()] == [IntentKind.RELEASE]
+    run = stage.run("release", "--all", *OPERATOR)
+    assert run.code == 0, run
+    assert len(run.document["items"]) == 1 - skip
+    assert _released(stage) == 2
+    memory = read_memory(stage.rig.directory / "cachemuster.db")
+    assert (memory.registrations, memory.open_intents) == ({}, ())
+
+
+def _released(stage: Stage) -> int:
+    """How many of the databases are nobody's by now."""
+    every = stage.cluster.databases.values()
+    return sum("managed-by" not in each["metadata"]["labels"] for each in every)
 
 
 ROLES: list[Any] = [

@@ -107,6 +107,7 @@ class TestRoles:
         assert not roles.reaches({**registration().labels, GROUP_LABEL: "other"})
         assert not roles.reaches({"env": "prod"})
         assert not roles.may("list", "role")
+        assert roles.reaches_service({}), "without db_service_labels the list of them is empty"
 
     def test_the_bot_has_that_role_alone(self) -> None:
         (role,) = documents("bot-role.yaml")

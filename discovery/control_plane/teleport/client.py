@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from discovery.config.control_plane import Teleport as Settings
 from discovery.control_plane.base import AlreadyExists, ControlPlaneError, NotFound, Rejected
 from discovery.control_plane.teleport.convert import message_of
-from discovery.control_plane.teleport.faults import Attempt
+from discovery.control_plane.teleport.faults import Attempt, ReadsLag, reads_lag
 from discovery.control_plane.teleport.keeping import SERVERLESS, not_kept
 from discovery.control_plane.teleport.link import Peer
 from discovery.control_plane.teleport.reader import LAG_PAUSE_S, LAG_READS, Sleep, TeleportReader
@@ -67,21 +67,52 @@ class Teleport(TeleportReader):
         await self._look_once(database)
 
     async def update(self, database: Database) -> None:
-        """The resource is replaced as a whole. Raises: NotFound, Rejected, Denied, Unavailable."""
+        """The resource is replaced as a whole.
+
+        Raises: NotFound, ReadsLag, Rejected, Denied, Unavailable.
+        """
         attempt = Attempt(f"updating database {database.name}", "update", name=database.name)
-        await self._write(UPDATE_DATABASE, message_of(database, is_new=False), attempt)
+        await self._write_known(
+            UPDATE_DATABASE, message_of(database, is_new=False), attempt, database.name
+        )
         self._recent.wrote(database)
         await self._look_once(database)
 
     async def delete(self, name: ResourceName) -> None:
-        """The resource is gone. Raises: NotFound, Denied, Unavailable."""
+        """The resource is gone. Raises: NotFound, ReadsLag, Denied, Unavailable."""
         attempt = Attempt(f"removing database {name}", "delete", name=name)
         try:
-            await self._write(DELETE_DATABASE, ResourceRequest(name=name), attempt)
+            await self._write_known(DELETE_DATABASE, ResourceRequest(name=name), attempt, name)
         except NotFound:
             self._recent.removed(name)
             raise
         self._recent.removed(name)
+
+    async def _write_known(
+        self,
+        method: Method[Request, Response],
+        request: Request,
+        attempt: Attempt,
+        name: ResourceName,
+    ) -> None:
+        """Write to what is believed to be there. The cluster looks into its cache before it acts,
+        so NOT_FOUND for what was made or seen a moment ago is asked again.
+
+        Raises: NotFound, when that is certain; ReadsLag, when it contradicts a write of ours.
+        """
+        for _ in range(LAG_READS):
+            try:
+                return await self._write(method, request, attempt)
+            except NotFound:
+                if not self._recent.is_doubtful(name):
+                    raise
+            await self._sleep(LAG_PAUSE_S)
+        try:
+            await self._write(method, request, attempt)
+        except NotFound as error:
+            if self._recent.was_accepted(name):
+                raise ReadsLag(reads_lag(attempt.doing)) from error
+            raise
 
     async def _write(
         self, method: Method[Request, Response], request: Request, attempt: Attempt

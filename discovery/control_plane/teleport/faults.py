@@ -70,6 +70,12 @@ class ChangedMeanwhile(ControlPlaneError):
     retryable = True
 
 
+class ReadsLag(ControlPlaneError):
+    """It says there is no such resource, and has accepted it from us a moment ago."""
+
+    code = "READS_LAG"
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What was asked, of whom, as whom; for the sentence of an error."""
@@ -141,6 +147,14 @@ def fault_of_alert(error: ssl.SSLError, attempt: Attempt) -> ControlPlaneError:
         f"{attempt.place} does not accept the certificate of {attempt.user} "
         f"({reason_of(error)}): the identity is of another cluster, has been locked, or was made "
         "before the cluster's CA was rotated. Let tbot write a new one"
+    )
+
+
+def reads_lag(doing: str) -> str:
+    """The sentence of ReadsLag."""
+    return (
+        f"{doing}: the cluster says that there is none, and accepted it within the last half "
+        "minute. Its reads lag, or somebody removed it since; the next sweep looks"
     )
 
 

@@ -13,9 +13,11 @@ from discovery.control_plane.teleport.link import Peer, is_too_old
 from discovery.control_plane.teleport.reader import TeleportReader
 from discovery.control_plane.teleport.services import ServiceMatcher, service_matchers
 from discovery.enrollment.ownership import GROUP_LABEL, MANAGED_BY, MANAGED_BY_LABEL
-from discovery.model import ResourceName, Served
+from discovery.model import Database, ResourceName, Served
 
 _NAMED: Final = 3
+SERVICE_LABELS: Final = "db_service_labels: {'*': '*'}"
+"""What a role needs beside its rules to be shown any Database Service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,7 @@ class Preflight:
     unserved: tuple[ResourceName, ...] = ()
     """Those of them that no Database Service takes."""
     services: int | None = None
-    """How many Database Services there are."""
+    """How many Database Services the identity is shown."""
     served: tuple[Served, ...] | None = None
     problems: tuple[str, ...] = ()
 
@@ -59,14 +61,28 @@ class Preflight:
             "}]"
         )
         if self.services == 0:
-            return [
-                f"No Database Service runs, so nothing that is registered can be reached. Start "
-                f"one with {advice}"
-            ]
+            return [self._unseen(advice)]
         if not self.unserved:
             return []
         what = _some(self.unserved) if self.ours else "what will be registered"
         return [f"No Database Service would serve {what}: give one {advice}"]
+
+    def _unseen(self, advice: str) -> str:
+        """Why the list is empty. Teleport leaves out what a role's `db_service_labels` do not
+        take, without an error; what is served is listed by `db_labels`, and so is evidence."""
+        user = self.peer.identity.user if self.peer is not None else "the agent"
+        grant = f"add `{SERVICE_LABELS}` to what it allows (`policies teleport-bot-role` does)"
+        if self.served:
+            hosts = _some(sorted({each.host for each in self.served}))
+            return (
+                f"No role of {user} shows any Database Service, though one serves databases "
+                f"({hosts}): {grant}"
+            )
+        return (
+            f"No Database Service is shown to {user}: either none runs, or its role hides them. "
+            f"`tctl get db_services` tells. If that lists one, {grant}. If not, nothing that is "
+            f"registered can be reached; start one with {advice}"
+        )
 
 
 async def preflight(reader: TeleportReader, group: str) -> Preflight:
@@ -106,6 +122,34 @@ async def preflight(reader: TeleportReader, group: str) -> Preflight:
         services=services,
         served=served,
         problems=tuple(problems),
+    )
+
+
+async def losing_service(
+    reader: TeleportReader, changes: Iterable[tuple[Database, Database]]
+) -> str:
+    """What a change of labels, (before, after) each, does to who is served: a sentence for a
+    person, empty when nobody loses anything. Raises nothing."""
+    try:
+        matchers = [each for one in await service_matchers(reader) for each in one]
+    except ControlPlaneError:
+        matchers = []
+    if not matchers:
+        return (
+            "Which Database Services serve them cannot be seen with this identity. One that takes "
+            f"them by `{MANAGED_BY_LABEL}` or `{GROUP_LABEL}` serves them no more; see that one "
+            "takes them by other labels first (`tctl get db_services`)"
+        )
+
+    def is_served(database: Database) -> bool:
+        return any(each.takes(database.labels) for each in matchers)
+
+    lost = sorted(new.name for old, new in changes if is_served(old) and not is_served(new))
+    if not lost:
+        return ""
+    return (
+        f"No Database Service serves {_some(lost)} without these labels, so people lose the "
+        "connection. Give one labels that stay, such as `account-id` and `region`, first"
     )
 
 

@@ -26,7 +26,7 @@ from discovery.control_plane.base import (
     NotFound,
 )
 from discovery.control_plane.teleport.convert import database_of
-from discovery.control_plane.teleport.faults import Attempt, Unsupported
+from discovery.control_plane.teleport.faults import Attempt, ReadsLag, Unsupported, reads_lag
 from discovery.control_plane.teleport.keeping import Keeping
 from discovery.control_plane.teleport.link import Link, Peer
 from discovery.control_plane.teleport.recent import Recent
@@ -115,6 +115,7 @@ class TeleportReader:
         async with aclosing(self._pages()) as pages:
             async for page in pages:
                 found.update({each.name: each for each in page})
+        self._recent.listed(found)
         return self._recent.overlaid(self._keeping.listed(found.values()))
 
     async def first_page(self) -> tuple[Database, ...]:
@@ -125,9 +126,10 @@ class TeleportReader:
         return ()
 
     async def get(self, name: ResourceName) -> Database | None:
-        """The resource as it is now; a read that lags behind a write of ours is made again.
+        """The resource as it is now; a read that lags behind what was written or seen a moment ago
+        is made again.
 
-        Raises: ControlPlaneError.
+        Raises: ReadsLag, ControlPlaneError.
         """
         found = await self.get_once(name)
         for _ in range(LAG_READS):
@@ -135,6 +137,8 @@ class TeleportReader:
                 break
             await self._sleep(LAG_PAUSE_S)
             found = await self.get_once(name)
+        if found is None and self._recent.was_accepted(name):
+            raise ReadsLag(reads_lag(f"reading database {name}"))
         if found is None or self._recent.is_gone(found):
             return None
         self._recent.saw(found)

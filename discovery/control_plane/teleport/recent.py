@@ -1,7 +1,8 @@
-"""What this process wrote a moment ago, held against reads that have not caught up with it.
+"""What this process wrote or saw a moment ago, held against reads that have not caught up with it.
 
-Teleport answers reads from a cache, and several Auth Services have one each (reference §6). A
-read that lags must not look like a resource that vanished, came back, or was never made.
+Teleport answers reads from a cache, and several Auth Services have one each; update and delete look
+there, too, before they act. An answer that lags must not look like a resource that vanished, came
+back, or was never made.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from typing import Final
 from discovery.model import Database, ResourceName
 
 WINDOW_S: Final = 30.0
-"""How long a read may lag behind a write."""
+"""How long a read may lag behind a write of ours, at the worst."""
+LAG_S: Final = 2.0
+"""How long reads usually lag, doubled: a second at most was measured on a real cluster. So long
+after it was seen, a resource that is said not to be there is asked for again."""
 
 
 @dataclass(slots=True)
@@ -36,10 +40,19 @@ class Recent:
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._traces: dict[ResourceName, _Trace] = {}
+        self._listed: frozenset[ResourceName] = frozenset()
+        self._listed_at = 0.0
 
     def saw(self, database: Database) -> None:
         """This revision was there."""
-        self._trace(database.name).last_seen = database.revision
+        trace = self._trace(database.name)
+        trace.last_seen = database.revision
+        if trace.is_there is False:  # somebody made it anew after we removed it
+            trace.is_there = None
+
+    def listed(self, names: Iterable[ResourceName]) -> None:
+        """A list has shown these, and no others."""
+        self._listed, self._listed_at = frozenset(names), self._monotonic()
 
     def wrote(self, database: Database) -> None:
         """It was created, or updated from the revision that it carries."""
@@ -60,12 +73,25 @@ class Recent:
 
     def is_stale(self, name: ResourceName, found: Database | None) -> bool:
         """True when a read cannot be of the time after our last write."""
-        trace = self._known(name)
-        if trace is None:
-            return False
         if found is None:
-            return trace.is_there is True
-        return found.revision in trace.dead
+            return self.is_doubtful(name)
+        trace = self._known(name)
+        return trace is not None and found.revision in trace.dead
+
+    def is_doubtful(self, name: ResourceName) -> bool:
+        """True when an answer that there is no such resource may be of the time before it was made:
+        we wrote it within the window, or saw it within the last two seconds."""
+        trace = self._known(name)
+        if trace is not None and trace.is_there is not None:
+            return trace.is_there
+        now = self._monotonic()
+        was_listed = name in self._listed and now - self._listed_at <= LAG_S
+        return was_listed or (trace is not None and now - trace.at <= LAG_S)
+
+    def was_accepted(self, name: ResourceName) -> bool:
+        """True when the last thing known of it is a create or update of ours that succeeded."""
+        trace = self._known(name)
+        return trace is not None and trace.is_there is True and trace.written is not None
 
     def is_gone(self, found: Database) -> bool:
         """True when the revision that a read shows was deleted by us."""

@@ -80,9 +80,11 @@ class Cluster:
         lists_in_pages: bool | None = None,
         knows_serverless: bool | None = None,
         has_key_ids: bool = True,
+        read_step: timedelta = timedelta(0),
         clock: Clock = wall_clock,
     ) -> None:
-        """`lists_in_pages`, `knows_serverless`: what servers can do, whatever `version` says.
+        """`read_step`: how often the cache that answers reads follows (`Store.step`).
+        `lists_in_pages`, `knows_serverless`: what servers can do, whatever `version` says.
         `has_key_ids` False: its first authorities are from before 2020 (reference §5.2)."""
         self.name = name
         self.release = Release.of(
@@ -91,6 +93,9 @@ class Cluster:
         self.clock = SteppableClock(clock)
         self.habits = Habits()
         self.store = Store(self.clock)
+        self.store.step = read_step
+        self.locked: set[str] = set()
+        """Users that a lock is in force for: every call of theirs is denied."""
         self.roles: dict[str, Role] = {EDITOR.name: EDITOR}
         self.services: dict[str, Message] = {}
         self.servers: dict[str, Message] = {}

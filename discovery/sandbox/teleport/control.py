@@ -61,6 +61,7 @@ class Controls:
             ("POST", "disconnect"): lambda _: self._cut(),
             ("POST", "habits"): self._set_habits,
             ("POST", "clock"): self._move_clock,
+            ("POST", "locks"): self._lock,
         }
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
@@ -89,6 +90,7 @@ class Controls:
             "version": cluster.release.version,
             "clock": cluster.clock().isoformat(),
             "lag_s": cluster.store.lag.total_seconds(),
+            "step_s": cluster.store.step.total_seconds(),
             "databases": cluster.databases,
             "visible": [stored.name for stored in cluster.store.visible],
             "roles": sorted(cluster.roles),
@@ -149,6 +151,13 @@ class Controls:
             raise BadOrder(str(error)) from error
         return {}
 
+    def _lock(self, sent: Sent) -> Sent:
+        users = sent.get("users")
+        if not isinstance(users, list) or not all(isinstance(user, str) for user in users):
+            raise BadOrder("give users, a list of those who are locked; the others are not")
+        self._cluster.locked = set(users)
+        return {}
+
     def _issue(self, sent: Sent) -> Sent:
         try:
             user, roles = str(sent["user"]), [str(role) for role in sent["roles"]]
@@ -187,14 +196,19 @@ class Controls:
         return {name: getattr(self._cluster.habits, name) for name in _SETTABLE}
 
     def _move_clock(self, sent: Sent) -> Sent:
-        if not sent or set(sent) - {"advance_s", "lag_s"}:
-            raise BadOrder("give advance_s (time passes) or lag_s (how late reads are)")
+        if not sent or set(sent) - {"advance_s", "lag_s", "step_s"}:
+            raise BadOrder(
+                "give advance_s (time passes), step_s (how often reads follow writes) or lag_s "
+                "(how late they are besides)"
+            )
         try:
             moves = {name: timedelta(seconds=seconds) for name, seconds in sent.items()}
             self._cluster.clock.advance(moves.get("advance_s", timedelta(0)))
         except (TypeError, OverflowError) as error:
-            raise BadOrder("both are numbers of seconds") from error
-        self._cluster.store.lag = moves.get("lag_s", self._cluster.store.lag)
+            raise BadOrder("each is a number of seconds") from error
+        store = self._cluster.store
+        store.lag = moves.get("lag_s", store.lag)
+        store.step = moves.get("step_s", store.step)
         return {"clock": self._cluster.clock().isoformat()}
 
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import ALL, EDITOR, Role, fenced_bot
+from discovery.sandbox.teleport.store import MEASURED_STEP
 
 BOT, PERSON = "bot-cachemuster", "alice"
 ROLE: Final[Role] = fenced_bot(ALL)
@@ -36,8 +37,8 @@ class Badges:
 
 
 def build_cluster() -> Cluster:
-    """The cluster as it is before anything is registered."""
-    cluster = Cluster()
+    """The cluster as it is before anything is registered; reads lag as a real one's do."""
+    cluster = Cluster(read_step=MEASURED_STEP)
     cluster.place_service("database-service", {"managed-by": "cachemuster"})
     return cluster
 

@@ -167,6 +167,8 @@ class Desk(AbstractHandler):
         self, procedure: Procedure, request: Message, subject: str, struck: tuple[Fault, ...]
     ) -> bytes:
         cluster = self._auth.cluster
+        if self._line.client.user in cluster.locked:
+            raise Refused(Status.PERMISSION_DENIED, "access denied")
         await befall(struck, cluster, subject, after=False)
         pages = paging(struck)
         ask = Ask(

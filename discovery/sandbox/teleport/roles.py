@@ -1,4 +1,4 @@
-"""Roles: which verbs on which kinds, and which databases their labels let one see.
+"""Roles: which verbs on which kinds, and which databases and Database Services their labels show.
 
 Source: reference teleport-api §7. Label patterns are Teleport's own: literals, globs, `^…$`.
 """
@@ -25,23 +25,30 @@ class Grant:
     """The databases it is about: all keys must fit; no key at all fits nothing."""
     rules: tuple[tuple[frozenset[str], frozenset[str]], ...]
     """(kinds, verbs) pairs."""
+    service_labels: TagSelector
+    """The Database Services it is about, by the same rule."""
 
     @classmethod
-    def of(cls, labels: Mapping[str, Texts], rules: Iterable[tuple[Texts, Texts]]) -> Self:
+    def of(
+        cls,
+        labels: Mapping[str, Texts],
+        rules: Iterable[tuple[Texts, Texts]],
+        service_labels: Mapping[str, Texts] | None = None,
+    ) -> Self:
         """A half. Raises ValueError for a pattern that cannot be used."""
         return cls(
-            TagSelector.of({key: _texts(values) for key, values in labels.items()}),
+            _selector(labels),
             tuple((frozenset(_texts(kinds)), frozenset(_texts(verbs))) for kinds, verbs in rules),
+            _selector(service_labels or {}),
         )
 
     def is_about(self, labels: Mapping[str, str]) -> bool:
         """Whether a database with these labels is meant."""
-        if self.labels.is_everything:
-            return True
-        wanted = self.labels.requirements
-        return bool(wanted) and all(
-            key in labels and selector.matches(labels[key]) for key, selector in wanted
-        )
+        return _takes(self.labels, labels)
+
+    def is_about_service(self, labels: Mapping[str, str]) -> bool:
+        """Whether a Database Service with these labels is meant."""
+        return _takes(self.service_labels, labels)
 
     def has(self, verb: str, kind: str) -> bool:
         """Whether a rule names the verb on the kind."""
@@ -62,6 +69,7 @@ class Role:
         name: str,
         *,
         db_labels: Mapping[str, Texts] | None = None,
+        db_service_labels: Mapping[str, Texts] | None = None,
         rules: Mapping[str, Texts] | None = None,
         deny_labels: Mapping[str, Texts] | None = None,
         deny_rules: Mapping[str, Texts] | None = None,
@@ -69,7 +77,7 @@ class Role:
         """A role; `rules` maps a kind to its verbs."""
         return cls(
             name,
-            Grant.of(db_labels or {}, tuple((rules or {}).items())),
+            Grant.of(db_labels or {}, tuple((rules or {}).items()), db_service_labels),
             Grant.of(deny_labels or {}, tuple((deny_rules or {}).items())),
         )
 
@@ -103,11 +111,27 @@ class RoleSet:
         denied = any(role.deny.is_about(labels) for role in self.roles)
         return not denied and any(role.allow.is_about(labels) for role in self.roles)
 
+    def reaches_service(self, labels: Mapping[str, str]) -> bool:
+        """Whether a Database Service with these labels is listed for the caller."""
+        denied = any(role.deny.is_about_service(labels) for role in self.roles)
+        return not denied and any(role.allow.is_about_service(labels) for role in self.roles)
+
 
 def _grant(half: Mapping[str, Any] | None) -> Grant:
     half = half or {}
     rules = [(rule["resources"], rule["verbs"]) for rule in half.get("rules", ())]
-    return Grant.of(half.get("db_labels") or {}, rules)
+    return Grant.of(half.get("db_labels") or {}, rules, half.get("db_service_labels"))
+
+
+def _selector(labels: Mapping[str, Texts]) -> TagSelector:
+    return TagSelector.of({key: _texts(values) for key, values in labels.items()})
+
+
+def _takes(selector: TagSelector, labels: Mapping[str, str]) -> bool:
+    if selector.is_everything:
+        return True
+    wanted = selector.requirements
+    return bool(wanted) and all(key in labels and each.matches(labels[key]) for key, each in wanted)
 
 
 def _texts(values: Texts) -> tuple[str, ...]:
@@ -123,9 +147,10 @@ def fenced_bot(group: str, *, name: str = "cachemuster") -> Role:
     return Role.of(
         name,
         db_labels={"managed-by": "cachemuster", "cachemuster/group": group},
+        db_service_labels={ALL: ALL},
         rules={"db": DB_VERBS, "db_service": READ, "db_server": READ},
     )
 
 
-EDITOR = Role.of("editor", db_labels={ALL: ALL}, rules={ALL: ALL})
+EDITOR = Role.of("editor", db_labels={ALL: ALL}, db_service_labels={ALL: ALL}, rules={ALL: ALL})
 """A person who may do everything."""

@@ -180,7 +180,10 @@ def delete_database(ask: Ask) -> Message:
 
 
 def list_resources(ask: Ask) -> Message:
-    """A page of `db_service` or `db_server`; `db` itself is not listed this way."""
+    """A page of `db_service` or `db_server`; `db` itself is not listed this way.
+
+    What `db_service_labels` do not show is left out without an error, as databases are.
+    """
     kind = ask.request.resource_type
     field_name = _LISTABLE.get(kind)
     if field_name is None:
@@ -195,9 +198,15 @@ def list_resources(ask: Ask) -> Message:
     resources = [
         new("PaginatedResource", **{field_name: message})
         for _, message in page
-        if kind == "db_service" or ask.rights.reaches(message.spec.database.metadata.labels)
+        if _is_shown(ask, kind, message)
     ]
     return new("ListResourcesResponse", resources=resources, next_key=key)
+
+
+def _is_shown(ask: Ask, kind: str, message: Message) -> bool:
+    if kind == "db_service":
+        return ask.rights.reaches_service(message.header.metadata.labels)
+    return ask.rights.reaches(message.spec.database.metadata.labels)
 
 
 _LISTABLE = {"db_service": "database_service", "db_server": "database_server"}

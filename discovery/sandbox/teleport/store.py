@@ -1,7 +1,8 @@
 """Where the cluster keeps its databases, and the cache through which they are read.
 
-Writes change the backend at once. Reads, and the checks inside update and delete, see it as it was
-`lag` ago (reference teleport-api §6).
+Writes change the backend at once. Reads, and the existence checks inside update and delete, go to
+the cache, which follows in steps: a real Auth Service shows a write after 5 to 1,000 ms, all that
+came since the last step together.
 """
 
 from __future__ import annotations
@@ -10,13 +11,17 @@ from bisect import insort
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 from discovery.sandbox.teleport.messages import Message, to_document
 
 Clock = Callable[[], datetime]
+
+MEASURED_STEP = timedelta(seconds=1)
+"""How often the cache of a real Auth Service follows its backend."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Missing(Exception):
@@ -73,8 +78,10 @@ class Store:
     """The backend, and a cache that follows it."""
 
     def __init__(self, clock: Clock) -> None:
+        self.step = timedelta(0)
+        """How often the cache follows, counted from the epoch; 0: with every write."""
         self.lag = timedelta(0)
-        """How long after a write reads begin to see it."""
+        """How much later still reads begin to see a write."""
         self.enforces_revisions = False
         """Whether a revision that is sent must be the present one. Teleport 18.0 does not
         (reference §6); a later one may."""
@@ -144,7 +151,11 @@ class Store:
 
     def _record(self, name: str, stored: Stored | None) -> None:
         self._backend.set(name, stored)
-        self._coming.append((self._clock() + self.lag, name, stored))
+        self._coming.append((self._next_step() + self.lag, name, stored))
+
+    def _next_step(self) -> datetime:
+        now = self._clock()
+        return now + (_EPOCH - now) % self.step if self.step else now
 
     def _settle(self) -> None:
         now = self._clock()

@@ -6,9 +6,12 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from discovery.cli import control_planes
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import Role, fenced_bot
 from discovery.sandbox.teleport.server import SimulatedTeleport
@@ -26,6 +29,8 @@ control_plane: {{kind: teleport, address: "%s", identity_file: ./identity}}
 class Stage:
     rig: Rig
     teleport: SimulatedTeleport
+    control: str = ""
+    """Where the sandbox's own door is."""
 
     def sweep(self, command: str = "sweep") -> tuple[Run, dict[str, Any]]:
         run = self.rig.run(command, "--format", "json")
@@ -39,15 +44,27 @@ class Stage:
 
 
 @contextmanager
+def waiting_for(cluster: Cluster) -> Iterator[None]:
+    """Between two commands nobody waits for a cluster whose reads do not lag (`read_step`)."""
+    lag = control_planes.READ_LAG if cluster.store.step else timedelta(0)
+    with patch.object(control_planes, "READ_LAG", lag):
+        yield
+
+
+@contextmanager
 def stage(directory: Path, cluster: Cluster, *roles: Role) -> Iterator[Stage]:
     teleport = SimulatedTeleport(cluster)
-    with rig(directory) as made, teleport.serve_in_thread() as at:
+    with (
+        waiting_for(cluster),
+        rig(directory) as made,
+        teleport.serve_in_thread() as at,
+    ):
         made.configure(CONFIGURATION % at.proxy)
         cluster.issue("bot-cachemuster", *(roles or (fenced_bot("prod"),))).write(
             directory / "identity"
         )
         made.environment["SSL_CERT_FILE"] = str(cluster.write_web_ca(directory / "web-ca.pem"))
-        yield Stage(made, teleport)
+        yield Stage(made, teleport, at.control)
 
 
 def by_name(document: dict[str, Any]) -> list[dict[str, Any]]:

@@ -100,7 +100,27 @@ async def test_with_the_printed_role_doctor_has_no_complaint(ground: Ground) -> 
     found = await examined(ground)
     assert outcomes(found) == GOOD
     assert [each.outcome for each in found.values()].count(Outcome.WARN) == 1
-    assert any("some would serve" in message for message in found)
+    assert "the one Database Service takes what is registered" in found
+
+
+async def test_several_services_are_counted(ground: Ground) -> None:
+    for name in ("a", "b"):
+        ground.cluster.place_service(name, {"managed-by": "cachemuster"})
+    found = await examined(ground)
+    assert "2 Database Services, of which at least one takes each registered database" in found
+
+
+async def test_doctor_tells_a_role_that_hides_services_from_none_at_all(ground: Ground) -> None:
+    role = printed_role()
+    del role["spec"]["allow"]["db_service_labels"]
+    ground.write_identity(Role.from_document(role))
+    ground.cluster.place_service("agent", {"managed-by": "cachemuster"})
+    ground.cluster.place(registration())
+    [unsure] = [each for each in await examined(ground) if "db_service_labels" in each]
+    assert "either none runs, or its role hides them" in unsure
+    ground.cluster.place_server(registration())
+    [sure] = [each for each in await examined(ground) if "db_service_labels" in each]
+    assert sure.startswith("No role of bot-cachemuster shows any Database Service, though one")
 
 
 @pytest.mark.parametrize("verb", ["list", "read", "update", "delete"])
@@ -139,7 +159,7 @@ async def test_what_state_remembers_is_evidence_of_create(ground: Ground) -> Non
 
 async def test_without_a_service_a_warning(ground: Ground) -> None:
     found = await examined(ground)
-    [message] = [each for each in found if each.startswith("No Database Service runs")]
+    [message] = [each for each in found if each.startswith("No Database Service is shown")]
     assert found[message].outcome is Outcome.WARN
 
 

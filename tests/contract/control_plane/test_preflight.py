@@ -31,10 +31,36 @@ async def test_all_is_well_in_one_line(ground: Ground) -> None:
     )
 
 
+UNSEEN = "No Database Service is shown to bot-cachemuster: either none runs, or its role hides them"
+GRANT = "`db_service_labels: {'*': '*'}`"
+RULES = {"db": ["list", "read"], "db_service": ["list", "read"], "db_server": ["list", "read"]}
+
+
 async def test_without_a_service_nothing_can_be_reached(ground: Ground) -> None:
     *_, line = await lines(ground)
-    assert line.startswith("No Database Service runs")
+    assert line.startswith(UNSEEN)
     assert 'labels: {managed-by: cachemuster, cachemuster/group: "prod"}' in line
+
+
+async def test_a_role_without_db_service_labels_is_not_told_that_no_service_runs(
+    ground: Ground,
+) -> None:
+    """The list is empty without an error, as it is where none runs: both are said."""
+    ground.cluster.place_service("agent", {"managed-by": "cachemuster"})
+    ground.write_identity(Role.of("bot", db_labels=FENCE, rules=RULES))
+    *_, line = await lines(ground)
+    assert line.startswith(UNSEEN)
+    assert GRANT in line
+
+
+async def test_a_role_that_hides_a_service_which_serves_ours_is_known_to(ground: Ground) -> None:
+    ground.cluster.place_service("agent", {"managed-by": "cachemuster"})
+    ground.cluster.place_server(registration(), hostname="db-agent")
+    ground.write_identity(Role.of("bot", db_labels=FENCE, rules=RULES))
+    *_, line = await lines(ground)
+    assert line.startswith("No role of bot-cachemuster shows any Database Service, though one ")
+    assert "(db-agent)" in line
+    assert GRANT in line
 
 
 async def test_what_no_service_would_serve_is_named(ground: Ground) -> None:

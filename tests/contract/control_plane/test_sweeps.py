@@ -54,7 +54,7 @@ def test_what_is_worth_knowing_stands_on_stderr(tmp_path: Path) -> None:
     with stage(tmp_path, Cluster()) as told:
         run, _ = told.sweep("audit")
     assert "Cluster teleport.example.com, Teleport 18.4.0" in run.err
-    assert "No Database Service runs" in run.err
+    assert "No Database Service is shown to bot-cachemuster: either none runs, or" in run.err
 
 
 LOST = [Effect.DROP, Effect.UNAVAILABLE, Effect.EXHAUSTED]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -250,6 +250,33 @@ async def test_reads_lag_behind_writes(rig: Rig) -> None:
     assert (await caller.refused("CreateDatabase", database("orders")))[0] is Status.ALREADY_EXISTS
     rig.cluster.clock.advance(timedelta(hours=1))
     assert await caller.names() == ["orders"]
+
+
+async def test_the_cache_that_reads_come_from_follows_in_steps() -> None:
+    """As a real Auth Service: up to a second, and all that was written since at once."""
+    start = datetime(2026, 1, 1, 12, 0, 0, 200_000, tzinfo=UTC)
+    cluster = Cluster(CLUSTER, read_step=timedelta(seconds=1), clock=lambda: start)
+    async with served(cluster) as rig:
+        caller = rig.caller()
+        await caller.create("orders")
+        cluster.clock.advance(timedelta(milliseconds=700))
+        await caller.create("carts")
+        assert await caller.names() == []
+        refused = await caller.refused("DeleteDatabase", message((1, "orders")))
+        assert refused[0] is Status.NOT_FOUND
+        cluster.clock.advance(timedelta(milliseconds=100))
+        assert await caller.names() == ["carts", "orders"]
+        await caller.call("DeleteDatabase", message((1, "orders")))
+        cluster.clock.advance(timedelta(milliseconds=999))
+        assert await caller.names() == ["carts"]
+
+
+async def test_a_written_moment_of_a_step_is_read_at_once() -> None:
+    start = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+    cluster = Cluster(CLUSTER, read_step=timedelta(seconds=1), clock=lambda: start)
+    async with served(cluster) as rig:
+        await rig.caller().create("orders")
+        assert await rig.caller().names() == ["orders"]
 
 
 async def test_what_was_deleted_is_still_read_for_a_while(rig: Rig) -> None:

@@ -161,6 +161,7 @@ metadata: {name: cachemuster}
 spec:
   allow:
     db_labels: {managed-by: cachemuster, cachemuster/group: prod}
+    db_service_labels: {"*": "*"}
     rules:
       - {resources: [db], verbs: [list, read, create, update, delete]}
       - {resources: [db_service, db_server], verbs: [list, read]}
@@ -171,6 +172,7 @@ def test_a_role_as_tctl_takes_it() -> None:
     read = Role.from_document(yaml.safe_load(ROLE_DOCUMENT))
     ours = fenced_bot(GROUP)
     assert (read.name, read.allow.labels) == (ours.name, ours.allow.labels)
+    assert read.allow.service_labels == ours.allow.service_labels
     for kind in ("db", "db_service", "db_server", "node"):
         for verb in ALL_VERBS:
             assert read.allow.has(verb, kind) == ours.allow.has(verb, kind)
@@ -214,6 +216,28 @@ async def test_database_services(rig: Rig) -> None:
     assert found == [{"managed-by": ["cachemuster"]}, {"env": ["dev", "qa"]}]
     page = await list_kind(rig.caller(), "db_service", limit=1, start=page.text(2))
     assert (len(page.every(1)), page.text(2)) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("labels", "deny", "shown"),
+    [
+        ({"*": "*"}, {}, ["agent"]),
+        ({}, {}, []),
+        ({"env": "prod"}, {}, []),
+        ({"*": "*"}, {"*": "*"}, []),
+    ],
+    ids=["all", "none", "other labels", "denied"],
+)
+async def test_database_services_are_shown_by_their_own_labels_and_without_an_error(
+    rig: Rig, labels: dict[str, str], deny: dict[str, str], shown: list[str]
+) -> None:
+    document = yaml.safe_load(ROLE_DOCUMENT)
+    document["spec"]["allow"]["db_service_labels"] = labels
+    document["spec"]["deny"] = {"db_service_labels": deny}
+    rig.cluster.place_service("agent", {"*": "*"})
+    page = await list_kind(rig.as_role(Role.from_document(document)), "db_service")
+    names = [Fields(one).part(9).part(1).part(4).text(1) for one in page.every(1)]
+    assert names == shown
 
 
 async def test_database_servers(rig: Rig) -> None:

@@ -134,7 +134,8 @@ async def test_faults_come_and_go_by_http(rig: Rig) -> None:
         ("habits", {"page_size": "many"}, "page_size"),
         ("habits", {"auth_names": []}, "auth_names"),
         ("clock", {}, "advance_s"),
-        ("clock", {"advance_s": "soon"}, "numbers"),
+        ("clock", {"advance_s": "soon"}, "number of seconds"),
+        ("locks", {"users": "bot"}, "a list"),
         ("clock", {"skew": 1}, "advance_s"),
     ],
 )
@@ -187,6 +188,12 @@ async def test_rotation_disconnection_habits_and_clock_by_http(rig: Rig) -> None
     await post(rig, "clock", {"advance_s": 60})
     assert await caller.names() == ["orders"]
     assert rig.cluster.store.lag == timedelta(seconds=60)
+    await post(rig, "clock", {"lag_s": 0, "step_s": 0.5})
+    assert rig.cluster.store.step == timedelta(seconds=0.5)
+    await post(rig, "locks", {"users": ["x"]})
+    assert (await caller.refused("ListDatabases"))[1] == "access denied"
+    await post(rig, "locks", {"users": []})
+    assert await caller.names() == ["orders"]
 
 
 async def test_state_and_calls_by_http(rig: Rig) -> None:

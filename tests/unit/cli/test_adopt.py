@@ -205,11 +205,30 @@ def test_a_release_asks_aws_nothing(rig: Rig) -> None:
     assert rig.run("release", NAME, "--yes", HOME=str(rig.directory)).code == 0
 
 
+def test_all_are_released_at_once_but_what_disagrees_with_itself(rig: Rig) -> None:
+    rig.run("sweep")
+    odd = replace(registry(rig)[NAME], name=ResourceName("odd"))
+    put(rig, relabelled(odd, cachemuster__arn="nonsense"))
+    assert rig.run("release", "--all").code == 64, "nobody is there to agree"
+    run = rig.run("release", "--all", "--yes")
+    assert run.code == 0, run
+    assert "! odd is refused: IDENTITY_MISMATCH" in run.out
+    assert "3 released, 1 refused" in run.out
+    owners = {name: each.labels.get("managed-by") for name, each in registry(rig).items()}
+    assert owners.pop("odd") == "cachemuster"
+    assert set(owners.values()) == {None}
+    assert set(sweep_actions(rig).values()) == {"conflict/FOREIGN", "conflict/IDENTITY_MISMATCH"}
+    again = rig.run("release", "--all", "--yes")
+    assert (again.code, again.out.splitlines()[-1]) == (0, "1 refused")
+
+
 USAGE: list[Any] = [
     pytest.param(("adopt", NAME), "nobody is at a terminal", id="nobody-to-ask"),
     pytest.param(("release", NAME), "nobody is at a terminal", id="nobody-to-ask-either"),
     pytest.param(("adopt", "--yes"), "or say --all", id="neither-name-nor-all"),
     pytest.param(("adopt", NAME, "--all", "--yes"), "or say --all", id="both"),
+    pytest.param(("release", "--yes"), "or say --all", id="neither-to-release"),
+    pytest.param(("release", NAME, "--all", "--yes"), "or say --all", id="both-to-release"),
     pytest.param(
         ("adopt", NAME, "--yes", "--identity-file", "x"), "needs none", id="identity-for-a-file"
     ),

@@ -393,7 +393,7 @@ class TestRelease:
             pytest.param(staging(), Obstacle.NOT_OURS, id="another-groups"),
             pytest.param(
                 registered(labels={"cachemuster/arn": "nonsense"}),
-                Obstacle.NOT_OURS,
+                Obstacle.IDENTITY_MISMATCH,
                 id="disagrees-with-itself",
             ),
             pytest.param(foreign("other"), Obstacle.NOT_FOUND, id="not-there"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from discovery.control_plane.teleport.recent import WINDOW_S, Recent
+from discovery.control_plane.teleport.recent import LAG_S, WINDOW_S, Recent
 from discovery.model import Database, ResourceName
 
 A = Database(ResourceName("a"), {"v": "1"}, "", {}, revision="r1")
@@ -74,3 +74,41 @@ def test_after_the_window_reads_are_believed() -> None:
     watch.now += WINDOW_S + 1
     assert not recent.is_stale(A.name, None)
     assert recent.overlaid(()) == ()
+
+
+def test_what_a_list_or_a_get_has_shown_is_doubted_to_be_gone_for_two_seconds() -> None:
+    for see in (lambda recent: recent.listed([A.name]), lambda recent: recent.saw(A)):
+        watch = Watch()
+        recent = Recent(watch)
+        see(recent)
+        watch.now += LAG_S
+        assert recent.is_stale(A.name, None)
+        assert not recent.was_accepted(A.name)
+        watch.now += 0.1
+        assert not recent.is_stale(A.name, None)
+
+
+def test_a_later_list_that_lacks_it_is_believed() -> None:
+    recent = Recent(Watch())
+    recent.listed([A.name])
+    recent.listed([])
+    assert not recent.is_doubtful(A.name)
+
+
+def test_what_we_removed_is_not_doubted_to_be_gone_until_somebody_makes_it_anew() -> None:
+    recent = Recent(Watch())
+    recent.listed([A.name])
+    recent.saw(A)
+    recent.removed(A.name)
+    assert not recent.is_doubtful(A.name)
+    recent.saw(LATER)
+    assert recent.is_doubtful(A.name)
+    assert not recent.was_accepted(A.name)
+
+
+def test_only_a_write_of_ours_was_accepted() -> None:
+    recent = Recent(Watch())
+    recent.is_taken(A.name)
+    assert not recent.was_accepted(A.name)
+    recent.wrote(NEW)
+    assert recent.was_accepted(A.name)

@@ -1,0 +1,224 @@
+"""Reads that lag behind writes as a real cluster's do: lists and gets follow in steps of a second,
+and update and delete say NOT_FOUND of what is younger than that."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from discovery.apply import apply
+from discovery.codes import Action, Reason
+from discovery.control_plane.base import AlreadyExists, Denied, NotFound
+from discovery.control_plane.teleport.faults import ReadsLag
+from discovery.control_plane.teleport.reader import LAG_READS
+from discovery.enrollment.item import Item
+from discovery.model import AccountId, Arn, Region, ResourceName, Scope
+from discovery.sandbox.teleport import deeds
+from discovery.sandbox.teleport.cluster import Cluster
+from discovery.sandbox.teleport.faults import Effect, Fault
+from discovery.sandbox.teleport.server import SimulatedTeleport
+from discovery.sandbox.teleport.store import MEASURED_STEP
+from state.store import Store
+from tests.contract.control_plane.ground import (
+    ACCOUNT,
+    REGION,
+    Ground,
+    registration,
+    with_labels,
+)
+from tests.contract.control_plane.stage import by_name, stage
+from tests.unit.cli.rig import FRANKFURT, HUB
+
+ORDERS = registration().name
+ARN = f"arn:aws:elasticache:{FRANKFURT}:{HUB}:serverlesscache:orders"
+
+
+@pytest.fixture
+def teleport() -> SimulatedTeleport:
+    return SimulatedTeleport(Cluster(read_step=MEASURED_STEP))
+
+
+def removal() -> Item:
+    live = registration()
+    return Item(
+        scope=Scope(AccountId(ACCOUNT), Region(REGION)),
+        arn=Arn(live.labels["cachemuster/arn"]),
+        cache="orders",
+        name=live.name,
+        action=Action.DELETE,
+        reason=Reason.ABSENT,
+        message="as planned",
+        database=live,
+        live=live,
+    )
+
+
+def outcomes(ground: Ground, method: str) -> list[str]:
+    return [call.outcome for call in ground.teleport.calls.of(method)]
+
+
+def says_not_found(ground: Ground, method: str, times: int = 1) -> None:
+    """Another Auth Service answers, whose cache is behind."""
+    fault = Fault(effect=Effect.ERROR, status="NOT_FOUND", method=method, times=times)
+    ground.teleport.faults.add(fault)
+
+
+async def test_what_was_made_a_moment_ago_can_be_changed_and_removed(ground: Ground) -> None:
+    ground.cluster.store.lag = timedelta(seconds=1)
+    async with ground.client() as client:
+        await client.create(registration())
+        await client.update(registration(new="label"))
+        assert ground.kept("orders")["metadata"]["labels"]["new"] == "label"
+        await client.create(registration("carts"))
+        await client.delete(registration("carts").name)
+    assert list(ground.cluster.databases) == ["orders"]
+    assert outcomes(ground, "DeleteDatabase")[0] == "NOT_FOUND"
+    assert outcomes(ground, "DeleteDatabase")[-1] == "OK"
+
+
+@pytest.mark.parametrize("method", ["UpdateDatabase", "DeleteDatabase"])
+async def test_a_listed_resource_that_is_said_not_to_be_there_is_asked_for_again(
+    ground: Ground, method: str
+) -> None:
+    ground.cluster.place(registration())
+    ground.cluster.store.catch_up()
+    async with ground.client() as client:
+        await client.list_databases()
+        says_not_found(ground, method)
+        if method == "UpdateDatabase":
+            await client.update(registration(new="label"))
+            assert ground.kept("orders")["metadata"]["labels"]["new"] == "label"
+        else:
+            await client.delete(ORDERS)
+            assert not ground.cluster.databases
+    assert outcomes(ground, method) == ["NOT_FOUND", "OK"]
+
+
+async def test_a_listed_resource_that_one_get_does_not_find_is_looked_for_again(
+    ground: Ground,
+) -> None:
+    ground.cluster.place(registration())
+    ground.cluster.store.catch_up()
+    async with ground.client() as client:
+        await client.list_databases()
+        says_not_found(ground, "GetDatabase", times=3)
+        assert await client.get(ORDERS) is not None
+
+
+async def test_what_was_really_removed_after_the_list_is_believed_in_the_end(
+    ground: Ground,
+) -> None:
+    ground.cluster.place(registration())
+    ground.cluster.store.catch_up()
+    async with ground.client() as client:
+        await client.list_databases()
+        deeds.Remove(name="orders").do(ground.cluster, "")
+        with pytest.raises(NotFound):
+            await client.delete(ORDERS)
+        assert await client.get(ORDERS) is None
+        assert outcomes(ground, "DeleteDatabase") == ["NOT_FOUND"] * (LAG_READS + 1)
+
+
+async def test_what_nobody_made_is_believed_at_once(ground: Ground) -> None:
+    async with ground.client() as client:
+        await client.list_databases()
+        for _ in range(2):
+            with pytest.raises(NotFound):
+                await client.delete(ResourceName("nobody"))
+        with pytest.raises(NotFound):
+            await client.update(registration("nobody"))
+        assert await client.get(ResourceName("nobody")) is None
+    assert len(outcomes(ground, "DeleteDatabase")) == 2
+    assert len(outcomes(ground, "UpdateDatabase")) == 1
+    assert len(outcomes(ground, "GetDatabase")) == 1
+
+
+async def test_a_removal_that_only_met_the_lag_is_not_counted_as_done(ground: Ground) -> None:
+    """Longer than anybody waits: the item says so, and its intent stays open."""
+    ground.cluster.store.lag = timedelta(hours=1)
+    with Store.open(ground.directory / "state.db") as store:
+        async with ground.client() as client:
+            await client.create(registration())
+            with pytest.raises(ReadsLag, match="Its reads lag"):
+                await client.delete(ORDERS)
+            [item] = await apply(
+                [removal()],
+                control_plane=client,
+                journal=store,
+                group="prod",
+                sweep_id="1",
+                clock=ground.now,
+                sleep=ground.pause,
+            )
+        assert (item.applied, item.error and item.error.code) == (False, "READS_LAG")
+        assert len(store.memory().open_intents) == 1
+    assert list(ground.cluster.databases) == ["orders"]
+
+
+async def test_what_somebody_made_anew_after_our_removal_is_seen(ground: Ground) -> None:
+    async with ground.client() as client:
+        await client.create(registration())
+        await client.get(ORDERS)
+        await client.delete(ORDERS)
+        ground.cluster.place(with_labels(registration(), whose="theirs"))
+        ground.cluster.store.catch_up()
+        found = await client.get(ORDERS)
+        assert found is not None
+        assert found.labels["whose"] == "theirs"
+        says_not_found(ground, "DeleteDatabase")
+        await client.delete(ORDERS)
+    assert not ground.cluster.databases
+
+
+def test_a_command_right_after_a_sweep_sees_what_that_one_wrote(tmp_path: Path) -> None:
+    """Two processes, one after the other; without a wait the second list would be the old one."""
+    with stage(tmp_path, Cluster(read_step=timedelta(seconds=1))) as told:
+        cluster = told.teleport.cluster
+        run, _ = told.sweep()
+        assert run.code == 0, run
+        assert len(cluster.databases) == 3
+        for command in ("audit", "sweep"):
+            _, document = told.sweep(command)
+            assert [item["action"] for item in by_name(document)] == ["keep"] * 3
+        told.rig.configure(
+            (told.rig.directory / "cachemuster.yaml").read_text()
+            + 'matchers: [{name: all, exclude_tags: {teleport: "off"}}]\n'
+        )
+        told.rig.region().set_tags(ARN, {"teleport": "off"}, lag=timedelta(0))
+        told.sweep()  # with other matchers a removal waits once
+        removed = [item for item in told.sweep()[1]["items"] if item["cache"] == "orders"]
+        again = [item for item in told.sweep("audit")[1]["items"] if item["cache"] == "orders"]
+        said = [f"{item['action']}/{item['reason']}" for item in (*removed, *again)]
+        assert said == ["delete/EXCLUDED", "skipped/EXCLUDED"]
+        exported = told.rig.run("export", "--registered")
+        assert exported.out.count("kind: db\n") == 2, exported
+
+
+def test_a_locked_bot_is_refused_every_call_and_told_of_locks(tmp_path: Path) -> None:
+    with stage(tmp_path, Cluster()) as told:
+        told.teleport.cluster.locked.add("bot-cachemuster")
+        run = told.rig.run("audit", "--format", "json")
+    assert run.code == 1
+    assert "may be locked (`tctl get locks`)" in run.err
+    assert json.loads(run.out)["items"] == []
+
+
+async def test_a_fenced_bot_finds_ours_is_denied_anothers_and_told_that_nobodys_is_not_there(
+    ground: Ground,
+) -> None:
+    ground.cluster.place(registration())
+    ground.cluster.place(registration("theirs", **{"managed-by": "terraform"}))
+    ground.cluster.store.catch_up()
+    async with ground.client() as client:
+        assert [each.name for each in await client.list_databases()] == ["orders"]
+        assert await client.get(ORDERS) is not None
+        with pytest.raises(Denied):
+            await client.get(ResourceName("theirs"))
+        assert await client.get(ResourceName("nobodys")) is None
+        with pytest.raises(AlreadyExists):
+            await client.create(registration("theirs"))
+    assert ground.kept("theirs")["metadata"]["labels"]["managed-by"] == "terraform"
+    assert outcomes(ground, "GetDatabase") == ["OK", "PERMISSION_DENIED", "NOT_FOUND"]
