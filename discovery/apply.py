@@ -7,16 +7,19 @@ done, an unexpected exception) the intent stays open, and the next sweep looks a
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import structlog
 
+from discovery.breaker import Breaker
 from discovery.control_plane.base import ControlPlane
 from discovery.enrollment.item import Item, ItemError
-from discovery.model import Clock
+from discovery.model import Clock, ResourceName
 from discovery.write import Writer, kind_of
 from discovery.written import Written
 from state.errors import StateError
@@ -60,13 +63,15 @@ async def apply(
     concurrency: int = 32,
     sleep: Sleep = asyncio.sleep,
     on_write: Callable[[], None] = lambda: None,
+    known_failures: Mapping[ResourceName, str] = MappingProxyType({}),
 ) -> tuple[Item, ...]:
     """Every item in the order given, those that write with their outcome.
 
     `applied` is True when the control plane is as planned, False with an `error` when a call
     failed; an item that turned out to be a conflict or blocked has that action, and `applied` None.
 
-    `on_write` is called after each write. Cancelled, it ends the writes in hand (within
+    `known_failures`: error codes of earlier sweeps' writes; the same failure again is not logged as
+    news. `on_write` is called after each write. Cancelled, it ends the writes in hand (within
     `LAST_WRITES_S`), marks the others `INTERRUPTED` and returns, so that the sweep can record and
     report; `Task.cancelling()` tells the caller. Cancelled once more, it stops at once. Raises:
     nothing that an item, the control plane or the journal can cause.
@@ -74,8 +79,18 @@ async def apply(
     items = tuple(items)
     writing = [(place, item) for place, item in enumerate(items) if item.action.writes]
     writing.sort(key=lambda pair: (_ORDER[kind_of(pair[1])], pair[1].sort_key))
-    writer = Writer(control_plane, group, sleep)
-    run = _Run(_scribe(journal), writer, sweep_id, clock, deque(writing), on_write)
+    breaker = Breaker(control_plane)
+    writer = Writer(breaker, group, sleep)
+    run = _Run(
+        _scribe(journal),
+        writer,
+        breaker,
+        sweep_id,
+        clock,
+        deque(writing),
+        on_write,
+        known_failures,
+    )
     await run.work(concurrency)
     return tuple(run.outcome(place, item) for place, item in enumerate(items))
 
@@ -86,10 +101,12 @@ class _Run:
 
     scribe: Shared[Intent | Closing, int]
     writer: Writer
+    breaker: Breaker
     sweep_id: str
     clock: Clock
     waiting: deque[tuple[int, Item]]
     on_write: Callable[[], None]
+    known_failures: Mapping[ResourceName, str]
     begun: set[int] = field(default_factory=set)
     ended: dict[int, Item] = field(default_factory=dict)
     journal_trouble: str | None = None
@@ -133,12 +150,28 @@ class _Run:
         while self.waiting and not self.writer.stopping and self.journal_trouble is None:
             place, item = self.waiting.popleft()
             self.begun.add(place)
-            try:
-                self.ended[place] = await self._carry_out(item)
-            except Exception as error:
-                self.ended[place] = _unexpected(item, error)
-            _log(self.ended[place], self.sweep_id)
+            async with self.breaker.trial(kind_of(item)) as denied:
+                if denied is not None:
+                    error = ItemError(denied.code, str(denied), denied.retryable)
+                    self.ended[place] = replace(item, applied=False, error=error)
+                    continue
+                try:
+                    self.ended[place] = await self._carry_out(item)
+                except Exception as error:
+                    self.ended[place] = _unexpected(item, error)
+            self._log(self.ended[place])
             self.on_write()
+
+    def _log(self, item: Item) -> None:
+        event = log.bind(sweep_id=self.sweep_id, **item.log_fields)
+        if item.error is not None:
+            is_known = item.name and self.known_failures.get(item.name) == item.error.code
+            level = logging.DEBUG if is_known else logging.WARNING
+            event.log(level, "item.failed", error_code=item.error.code)
+        elif item.applied:
+            event.info("item.applied")
+        else:
+            event.warning("item.refused")
 
     async def _carry_out(self, item: Item) -> Item:
         try:
@@ -176,6 +209,7 @@ class _Run:
             previous_name=item.previous_name if kind is IntentKind.RENAME else None,
             database=item.database,
             at=self.clock(),
+            changes=() if kind in (IntentKind.CREATE, IntentKind.DELETE) else item.changes,
         )
 
 
@@ -196,13 +230,3 @@ def _unexpected(item: Item, error: Exception) -> Item:
         f"an unexpected {type(error).__name__} stopped this item alone; whether it was written "
         "is not known. The next sweep looks and goes on; please report it with the log",
     )
-
-
-def _log(item: Item, sweep_id: str) -> None:
-    event = log.bind(sweep_id=sweep_id, **item.log_fields)
-    if item.error is not None:
-        event.warning("item.failed", error_code=item.error.code)
-    elif item.applied:
-        event.info("item.applied")
-    else:
-        event.warning("item.refused")

@@ -5,16 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from discovery.agent import Agent
 from discovery.config.model import Config
 from discovery.enrollment.checksum import checksum_of
 from discovery.enrollment.chronicle import chronicle
+from discovery.enrollment.episodes import (
+    Sweep,
+    episode_entries,
+    next_episodes,
+    scope_entries,
+)
 from discovery.enrollment.guard import GuardVerdict
 from discovery.enrollment.item import Item
 from discovery.enrollment.plan import Plan
 from discovery.enrollment.recollection import recollect, scope_memories, sightings
 from discovery.enrollment.removal import rules_changed
 from discovery.enrollment.rules import Rules
-from discovery.model import AccountId, Agent, Region, Scanned, Scope
+from discovery.model import AccountId, Region, Scanned, Scope
 from discovery.reports.exit import exit_code
 from discovery.reports.report import Report
 from state.records import (
@@ -45,6 +52,10 @@ class Course:
     rules: Rules
     whole: bool
     """False when it was about a part of the scopes only."""
+    wrote: bool = False
+    """True when it came to its writes, be they none; False when it was paused or ended before."""
+    proven_at: datetime | None = None
+    """The latest time that AWS's answers gave; None: none answered."""
     error: str | None = None
     interrupted: bool = False
     plan_changed: bool = False
@@ -108,6 +119,7 @@ def _unasked(rules: Rules) -> GuardVerdict:
 def outcome_of(course: Course, report: Report, identity: StateIdentity) -> SweepOutcome:
     """What state is to remember of a sweep. One without a plan leaves its scopes and caches."""
     memory = course.memory
+    of = Sweep(course.sweep_id, course.finished_at)
     record = SweepRecord(
         sweep_id=course.sweep_id,
         started_at=course.started_at,
@@ -122,10 +134,16 @@ def outcome_of(course: Course, report: Report, identity: StateIdentity) -> Sweep
             record=record,
             identity=identity,
             finished=False,
-            scopes=scope_memories(course.results, memory, course.started_at),
+            scopes=(scopes := scope_memories(course.results, memory, course.started_at)),
             regions_read=course.regions_read,
             caches_seen=sightings(course.results, memory, course.started_at),
+            history=tuple(scope_entries(memory, scopes, (), of)),
+            episodes=memory.episodes,
+            proven_at=course.proven_at,
         )
+    episodes = dict(memory.episodes)
+    if course.wrote:
+        episodes = next_episodes(course.items, course.plan.guard, memory.episodes, of.at)
     known = recollect(
         course.plan.survey,
         course.items,
@@ -144,7 +162,13 @@ def outcome_of(course: Course, report: Report, identity: StateIdentity) -> Sweep
         registrations_forgotten=known.registrations_forgotten,
         registrations_inherited=known.registrations_inherited,
         misses=known.misses,
-        history=chronicle(course.items, memory, sweep_id=course.sweep_id, at=course.finished_at),
+        history=(
+            *chronicle(course.items, memory, sweep_id=course.sweep_id, at=course.finished_at),
+            *scope_entries(memory, known.scopes, known.scopes_forgotten, of),
+            *episode_entries(memory.episodes, episodes, course.items, course.plan.guard, of),
+        ),
+        episodes=episodes,
+        proven_at=course.proven_at,
     )
 
 

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from importlib import metadata
 
+from discovery.agent import Agent, this_agent
 from discovery.aws.cloud import Cloud
 from discovery.config.model import Config
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.targets import Part
-from discovery.model import Agent, Arn, Clock
-
-
-def this_agent() -> Agent:
-    """Name this machine and this program's version."""
-    return Agent(socket.gethostname(), metadata.version("cachemuster"))
+from discovery.model import Arn, Clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -214,14 +214,6 @@ Scanned = Complete | Failed | Skipped
 
 
 @dataclass(frozen=True, slots=True)
-class Agent:
-    """Which program on which machine did something."""
-
-    host: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong, or worth knowing, about a cache's users."""
 

@@ -39,6 +39,8 @@ class Scan:
     results: tuple[Scanned, ...]
     """Sorted by `Scope.key`, each scope of the run once. Where an organization was not listed to
     its end, the agent's own account has a failed entry that says so."""
+    aws_time: datetime | None = None
+    """The latest time that AWS's answers gave; None: none was proven to be AWS's."""
     regions_read: tuple[RememberedRegions, ...] = ()
     """Lists of enabled regions that were read anew and are worth remembering."""
 
@@ -80,7 +82,7 @@ async def scan(
     return Scan(
         scanning.targets,
         tuple(sorted(scanning.results.values(), key=lambda result: result.scope.key)),
-        scanning.regions_read,
+        regions_read=scanning.regions_read,
     )
 
 

@@ -29,6 +29,7 @@ from discovery.reports.report import Report
 from discovery.scan import Scan, scan
 from discovery.settling import as_if_settled, settled
 from discovery.stopping import Stopped, unless_stopped, wound_down
+from discovery.sweep_events import log_episodes
 from matchers.matcher import IamUsers
 from state.errors import StateError
 from state.records import Memory, StateIdentity
@@ -88,6 +89,8 @@ class Sweep:
     error: str | None = None
     interrupted: bool = False
     plan_changed: bool = False
+    wrote: bool = False
+    """True once what was planned was tried, to the last item."""
     rebound: bool = False
     """True when the state belonged to something else until now (`--rebind-state`)."""
     silence: ControlPlaneError | None = None
@@ -179,18 +182,19 @@ class Sweep:
         course = self.course()
         report = self._report_of(course)
         try:
-            await asyncio.to_thread(store.record, outcome_of(course, report, identity))
-            oldest = course.finished_at - self.ground.config.state.history
-            await asyncio.to_thread(store.prune, oldest)
+            outcome = outcome_of(course, report, identity)
+            await asyncio.to_thread(store.record, outcome)
         except StateError as error:
             # What was written is in the journal; the document is owed all the same.
             return replace(report, error=report.error or str(error))
+        log_episodes(outcome.history)
         return report
 
     async def _act(
         self, control_plane: ControlPlane, store: Store, identity: StateIdentity
     ) -> None:
         """List, plan, prove, apply. Raises: Stopped, ControlPlaneError, StateError."""
+        await self._prune(store)
         listed = await self.listed(control_plane)
         await asyncio.to_thread(store.bind, identity)
         now, group = self.ground.clock(), self.rules.group
@@ -199,6 +203,18 @@ class Sweep:
         if self.goes_ahead(self.plan) and self.pause is None:
             self.items = await unless_stopped(self.ground.stop, self.proved(self.plan))
             self.items = await self.applied(control_plane, store)
+            self.wrote = not self.interrupted
+
+    async def _prune(self, store: Store) -> None:
+        """Forget what is old by AWS's time, before anything new is recorded."""
+        if self.scanned is None or self.scanned.aws_time is None:
+            return
+        await asyncio.to_thread(
+            store.prune,
+            self.scanned.aws_time,
+            history=self.ground.config.state.history,
+            window=self.rules.budget.window,
+        )
 
     async def listed(self, registry: Reader) -> tuple[Database, ...]:
         """All that the control plane shows. Raises: ControlPlaneError, Stopped."""
@@ -255,6 +271,7 @@ class Sweep:
             sweep_id=self.sweep_id,
             clock=self.ground.clock,
             on_write=self.ground.on_write,
+            known_failures=self.memory.failed_writes,
         )
         items, self.interrupted = await wound_down(self.ground.stop, writing)
         return items
@@ -286,6 +303,8 @@ class Sweep:
             memory=self.memory,
             rules=self.rules,
             whole=not self.request.part.only,
+            wrote=self.wrote,
+            proven_at=self.scanned.aws_time if self.scanned is not None else None,
             error=self.error,
             interrupted=self.interrupted,
             plan_changed=self.plan_changed,

@@ -11,10 +11,11 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
+from discovery.agent import Agent
 from discovery.enrollment.item import ItemError
 from state import queries, rows
 from state.recording import append_history, delete, put, storable
-from state.records import HistoryEntry, Intent, IntentKind, Outcome, Registration
+from state.records import HistoryEntry, HistoryEvent, Intent, IntentKind, Outcome, Registration
 
 _DONE_SENTENCES = {
     IntentKind.CREATE: "registered",
@@ -41,6 +42,12 @@ _SUPERSEDE = """
 """
 
 
+_REPLACE_FAILED = """
+    DELETE FROM journal
+    WHERE name = ? AND kind = ? AND arn = ? AND outcome = ? AND id < ?
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Closing:
     """How an intent ended."""
@@ -64,7 +71,7 @@ def add_intent(database: Database, intent: Intent) -> int:
     return int(cursor.lastrowid)
 
 
-def close_intents(database: Database, closings: Sequence[Closing]) -> set[int]:
+def close_intents(database: Database, closings: Sequence[Closing], agent: Agent) -> set[int]:
     """Intents that were open have their outcome, and registrations and history follow the `DONE`
     ones; the numbers of these intents."""
     intents = _open(database, [closing.intent_id for closing in closings])
@@ -74,11 +81,14 @@ def close_intents(database: Database, closings: Sequence[Closing]) -> set[int]:
         if intent is None:
             continue
         _close(database, closing)
+        if closing.outcome is Outcome.FAILED:
+            _replace_failed(database, closing, intent)
         if closing.outcome is Outcome.DONE:
             _supersede(database, closing, intent)
             done.append((closing, intent))
     _register(database, done)
-    append_history(database, [_done_entry(intent, closing.at) for closing, intent in done])
+    entries = (_done_entry(intent, closing.at) for closing, intent in done)
+    append_history(database, entries, agent)
     return set(intents)
 
 
@@ -103,6 +113,14 @@ def _close(database: Database, closing: Closing) -> None:
         }
     )
     database.execute(_CLOSE, [*row.values(), closing.intent_id])
+
+
+def _replace_failed(database: Database, closing: Closing, intent: Intent) -> None:
+    """Forget earlier failures of the same write, so that a lasting refusal takes one row."""
+    database.execute(
+        _REPLACE_FAILED,
+        [intent.name, intent.kind, intent.arn, Outcome.FAILED, closing.intent_id],
+    )
 
 
 def _supersede(database: Database, closing: Closing, intent: Intent) -> None:
@@ -165,11 +183,13 @@ def _done_entry(intent: Intent, at: datetime) -> HistoryEntry:
     return HistoryEntry(
         at=at,
         sweep_id=intent.sweep_id,
+        event=HistoryEvent.CHANGED,
         arn=intent.arn,
         scope=intent.scope,
         name=intent.name,
         previous_name=intent.previous_name,
         action=intent.action,
         reason=intent.reason,
+        changes=intent.changes,
         message=_DONE_SENTENCES[intent.kind].format(previous_name=intent.previous_name),
     )

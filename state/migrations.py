@@ -20,7 +20,7 @@ STATE_FILE = FileKind(
     what="state file",
     application_id=0x434D5354,  # "CMST"
     migrations=migrations,
-    version=3,
+    version=4,
     remedy="Restore it from a backup, or move it away together with its -wal and -shm files: "
     "the next sweep starts a new one, and the first sweep of a new one removes nothing",
 )
@@ -150,6 +150,22 @@ ALTER TABLE caches ADD COLUMN iam_users TEXT NOT NULL DEFAULT '[]';  -- JSON
 ALTER TABLE caches ADD COLUMN iam_codes TEXT NOT NULL DEFAULT '';    -- a space between two
 """
 
+_AUDIT_TRAIL = """
+ALTER TABLE journal ADD COLUMN changes TEXT NOT NULL DEFAULT '[]';   -- JSON
+ALTER TABLE journal ADD COLUMN proven_at TEXT;    -- AWS's time in its sweep; NULL: none was given
+CREATE INDEX journal_by_name ON journal (name);
+
+ALTER TABLE history ADD COLUMN event TEXT NOT NULL DEFAULT 'observed';
+ALTER TABLE history ADD COLUMN step INTEGER NOT NULL DEFAULT 1;      -- its place within its sweep
+ALTER TABLE history ADD COLUMN host TEXT NOT NULL DEFAULT '';
+ALTER TABLE history ADD COLUMN version TEXT NOT NULL DEFAULT '';
+ALTER TABLE history ADD COLUMN changes TEXT NOT NULL DEFAULT '[]';   -- JSON
+ALTER TABLE history ADD COLUMN proven_at TEXT;
+CREATE INDEX history_by_sweep ON history (sweep_id, id);
+
+ALTER TABLE sweeps ADD COLUMN proven_at TEXT;
+"""
+
 
 @migrations()
 def m0001_first(database: Database) -> None:
@@ -167,3 +183,9 @@ def m0002_fleet(database: Database) -> None:
 def m0003_judged(database: Database) -> None:
     """Who could log in to a cache by its last verdict, and what was found."""
     database.executescript(_JUDGED)
+
+
+@migrations()
+def m0007_audit_trail(database: Database) -> None:
+    """Who recorded an entry and what it changed; ages by proven time; failed writes by name."""
+    database.executescript(_AUDIT_TRAIL)

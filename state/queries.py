@@ -30,6 +30,8 @@ MATCHING_DIGEST = "matching_digest"
 FINISHED_SWEEPS = "finished_sweeps"
 TICK = "tick"
 PAUSED_UNTIL = "paused_until"
+EPISODES = "episodes"
+KEPT_FROM = "kept_from"
 
 _REMOVALS = """
     SELECT at FROM journal
@@ -92,6 +94,8 @@ def memory(database: Database) -> Memory:
         removals=_removals(database),
         identity=fact(about, IDENTITY, rows.identity_of),
         last_sweep=next(iter(sweeps(database, limit=1)), None),
+        episodes=fact(about, EPISODES, rows.episodes_of) or {},
+        failed_writes=_failed_writes(database),
         paused_until=fact(about, PAUSED_UNTIL, rows.moment),
     )
 
@@ -152,14 +156,20 @@ def history(
     since: datetime | None = None,
     limit: int | None = None,
 ) -> tuple[HistoryEntry, ...]:
-    """Entries that fit all that is given, the newest first. A name fits the previous one too."""
+    """Entries that fit all that is given, the newest first. A name fits the previous one too.
+
+    Their order is that in which they were recorded, whatever the clock said: sweep by sweep, and
+    within one what was observed before what was written for it.
+    """
     found = database.query(
         """
-        SELECT * FROM history
+        SELECT history.*, sweeps.checksum,
+            max(history.id) OVER (PARTITION BY history.sweep_id) AS last_of_sweep
+        FROM history LEFT JOIN sweeps USING (sweep_id)
         WHERE (:arn IS NULL OR arn = :arn)
           AND (:name IS NULL OR name = :name OR previous_name = :name)
           AND (:since IS NULL OR at >= :since)
-        ORDER BY at DESC, id DESC LIMIT :limit
+        ORDER BY last_of_sweep DESC, step DESC, history.id DESC LIMIT :limit
         """,
         {
             "arn": arn,
@@ -174,7 +184,7 @@ def history(
 def sweeps(database: Database, *, limit: int | None = None) -> tuple[SweepRecord, ...]:
     """Finished sweeps, the newest first."""
     found = database.query(
-        "SELECT * FROM sweeps ORDER BY finished_at DESC, rowid DESC LIMIT ?",
+        "SELECT * FROM sweeps ORDER BY rowid DESC LIMIT ?",
         [-1 if limit is None else limit],
     )
     return tuple(decoded(found, rows.sweep_record))
@@ -186,6 +196,16 @@ def decoded(found: Iterable[Row], decode: Callable[[Row], T]) -> list[T]:
         return [decode(row) for row in found]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Undecodable(f"a row cannot be read ({error})") from error
+
+
+def _failed_writes(database: Database) -> dict[ResourceName, str]:
+    """The error code of the last write under each name, where it failed."""
+    found = database.query(
+        "SELECT name, outcome, error_code, max(id) FROM journal WHERE outcome IS NOT NULL"
+        " GROUP BY name"
+    )
+    failed = (row for row in found if row["outcome"] == Outcome.FAILED)
+    return dict(decoded(failed, lambda row: (ResourceName(row["name"]), row["error_code"] or "")))
 
 
 def _removals(database: Database) -> tuple[datetime, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from discovery.agent import Agent
 from discovery.model import Scope
 from state import queries, rows
 from state.queries import StoredScope
@@ -40,15 +41,27 @@ def put(database: Database, table: str, found: Iterable[Row]) -> None:
     database.table(table).insert_all([storable(row) for row in found], replace=True)
 
 
-def record(database: Database, outcome: SweepOutcome) -> None:
+def record(database: Database, outcome: SweepOutcome, agent: Agent) -> None:
     """Everything the sweep leaves behind is remembered; of one without a plan, only its scopes."""
     _record_sightings(database, outcome)
     put(database, "regions", [rows.regions_row(each) for each in outcome.regions_read])
-    append_history(database, outcome.history)
+    append_history(database, outcome.history, agent)
     put(database, "sweeps", [rows.sweep_row(outcome.record)])
+    put_fact(database, queries.EPISODES, rows.episodes_text(outcome.episodes))
+    if outcome.proven_at is not None:
+        _prove(database, outcome.record.sweep_id, rows.instant(outcome.proven_at))
     if outcome.finished:
         _record_registrations(database, outcome)
         _record_facts(database, outcome)
+
+
+def _prove(database: Database, sweep_id: str, proven_at: str) -> None:
+    """Date all that the sweep recorded by AWS's time, whatever this machine's clock says."""
+    for table in ("history", "journal", "sweeps"):
+        database.execute(
+            f"UPDATE {table} SET proven_at = ? WHERE sweep_id = ?",  # noqa: S608 - ours
+            [proven_at, sweep_id],
+        )
 
 
 def _record_registrations(database: Database, outcome: SweepOutcome) -> None:
@@ -155,23 +168,9 @@ def _cache_row(cache: RememberedCache, scopes: dict[Scope, StoredScope]) -> Row:
     return rows.cache_row(cache, scope.memory.last_complete_at, scope.tags_read_at)
 
 
-def prune(database: Database, before: datetime) -> int:
-    """What is older is gone, but for open intents and the last sweep."""
-    limit = rows.instant(before)
-    removed = 0
-    for statement in (
-        "DELETE FROM history WHERE at < ?",
-        "DELETE FROM journal WHERE at < ? AND outcome IS NOT NULL",
-        "DELETE FROM regions WHERE read_at < ?",
-        "DELETE FROM sweeps WHERE finished_at < ?"
-        " AND finished_at < (SELECT max(finished_at) FROM sweeps)",
-    ):
-        removed += database.execute(statement, [limit]).rowcount
-    return removed
-
-
-def append_history(database: Database, entries: Iterable[HistoryEntry]) -> None:
-    database.table("history").insert_all([storable(rows.history_row(entry)) for entry in entries])
+def append_history(database: Database, entries: Iterable[HistoryEntry], agent: Agent) -> None:
+    dated = (replace(entry, agent=agent) for entry in entries)
+    database.table("history").insert_all([storable(rows.history_row(entry)) for entry in dated])
 
 
 def delete(database: Database, table: str, key: str, values: Iterable[Any]) -> None:

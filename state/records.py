@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from discovery.agent import NOBODY, Agent
 from discovery.codes import (
     Action,
     FindingCode,
@@ -19,7 +20,16 @@ from discovery.codes import (
     ScopeReason,
     ScopeStatus,
 )
-from discovery.model import AccountId, Arn, Database, Region, ResourceName, Scope, Tags
+from discovery.model import (
+    AccountId,
+    Arn,
+    Change,
+    Database,
+    Region,
+    ResourceName,
+    Scope,
+    Tags,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +158,8 @@ class Intent:
     previous_name: ResourceName | None
     database: Database | None
     at: datetime
+    changes: tuple[Change, ...] = ()
+    """What the write changes, for the history."""
 
     @property
     def counts_as_removal(self) -> bool:
@@ -163,19 +175,64 @@ class OpenIntent:
     intent: Intent
 
 
+class HistoryEvent(StrEnum):
+    """What an entry of the history is about."""
+
+    OBSERVED = "observed"
+    """A cache appeared, was missed, came back, or its verdict changed."""
+    CHANGED = "changed"
+    """A write to the control plane was acknowledged."""
+    GUARD_REFUSED = "guard_refused"
+    GUARD_CLEARED = "guard_cleared"
+    WRITES_DENIED = "writes_denied"
+    WRITES_ALLOWED = "writes_allowed"
+    SCOPE_FAILING = "scope_failing"
+    SCOPE_BACK = "scope_back"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+
+    @property
+    def step(self) -> int:
+        """The place within one sweep: observed, then written, then concluded."""
+        return {HistoryEvent.OBSERVED: 0, HistoryEvent.CHANGED: 1}.get(self, 2)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
-    """One acknowledged change or remark, for `history` and `explain`."""
+    """One acknowledged change or observation, for `history` and `explain`."""
 
     at: datetime
     sweep_id: str
-    arn: Arn | None
-    scope: Scope
-    name: ResourceName | None
-    previous_name: ResourceName | None
-    action: Action
-    reason: Reason
+    event: HistoryEvent = HistoryEvent.OBSERVED
+    arn: Arn | None = None
+    scope: Scope | None = None
+    """None: it is about no single account, as a pause is."""
+    name: ResourceName | None = None
+    previous_name: ResourceName | None = None
+    action: Action | None = None
+    """None: it is about no single item."""
+    reason: str
+    """The item's reason, else the code of what happened: a scope's, the guard's, an error's."""
     message: str
+    changes: tuple[Change, ...] = ()
+    """Fields with their old and new value; external ids as fingerprints."""
+    agent: Agent = NOBODY
+    """Who recorded it; the store fills it in. Empty: it is from before that was remembered."""
+    checksum: str = ""
+    """Of the plan of its sweep, as far as that sweep was recorded."""
+
+    @property
+    def verdict(self) -> str:
+        """`update/RENAMED` of an item, else what happened and its code: `scope_failing/DENIED`."""
+        return f"{self.action.value if self.action else self.event.value}/{self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """Something that goes on from sweep to sweep: the guard refuses, or one verb is denied."""
+
+    code: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,6 +281,10 @@ class Memory:
     """When the removals in the journal that the budget counts were intended, any age."""
     identity: StateIdentity | None = None
     last_sweep: SweepRecord | None = None
+    episodes: Mapping[str, Episode] = field(default_factory=dict)
+    """What went on at the end of the last sweep, by what it is about: `guard`, `create`, …"""
+    failed_writes: Mapping[ResourceName, str] = field(default_factory=dict)
+    """The error code of the last write under a name, where it failed."""
     paused_until: datetime | None = None
     """Before this moment a sweep writes nothing to the control plane; it may have passed."""
 
@@ -255,3 +316,8 @@ class SweepOutcome:
     misses: tuple[Miss, ...] = ()
     """All misses that stand after this sweep; those not named here are dropped."""
     history: tuple[HistoryEntry, ...] = ()
+    episodes: Mapping[str, Episode] = field(default_factory=dict)
+    """What goes on after this sweep."""
+    proven_at: datetime | None = None
+    """The latest time that AWS's own answers gave in this sweep; None: none did. Ages in state
+    count from such times alone."""

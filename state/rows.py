@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from discovery.agent import Agent
 from discovery.codes import (
     Action,
     FindingCode,
@@ -24,11 +25,22 @@ from discovery.codes import (
     ScopeReason,
     ScopeStatus,
 )
-from discovery.enrollment.fingerprint import redacted
-from discovery.model import AccountId, Arn, Database, Region, ResourceName, Scope, Tags
+from discovery.enrollment.fingerprint import redacted, redacted_change
+from discovery.model import (
+    AccountId,
+    Arn,
+    Change,
+    Database,
+    Region,
+    ResourceName,
+    Scope,
+    Tags,
+)
 from discovery.texts import mapping_once, once
 from state.records import (
+    Episode,
     HistoryEntry,
+    HistoryEvent,
     Intent,
     IntentKind,
     LastVerdict,
@@ -265,6 +277,7 @@ def intent_row(intent: Intent) -> Row:
         "previous_name": intent.previous_name,
         "database": database_text(intent.database) if intent.database else None,
         "at": instant(intent.at),
+        "changes": changes_text(intent.changes),
     }
 
 
@@ -280,20 +293,37 @@ def intent_of(row: Row) -> Intent:
         previous_name=_name(row["previous_name"]),
         database=database_of(row["database"]) if row["database"] is not None else None,
         at=moment(row["at"]),
+        changes=changes_of(row["changes"]),
     )
 
 
+def changes_text(changes: Iterable[Change]) -> str:
+    """The changes as JSON, external ids as fingerprints."""
+    shown = map(redacted_change, changes)
+    return tree([{"field": each.field, "old": each.old, "new": each.new} for each in shown])
+
+
+def changes_of(text: str) -> tuple[Change, ...]:
+    return tuple(Change(**each) for each in json.loads(text))
+
+
 def history_row(entry: HistoryEntry) -> Row:
+    scope = scope_columns(entry.scope) if entry.scope else {"account_id": "", "region": ""}
     return {
         "at": instant(entry.at),
         "sweep_id": entry.sweep_id,
+        "event": entry.event,
+        "step": entry.event.step,
         "arn": entry.arn,
-        **scope_columns(entry.scope),
+        **scope,
         "name": entry.name,
         "previous_name": entry.previous_name,
-        "action": entry.action,
+        "action": entry.action or "",
         "reason": entry.reason,
         "message": entry.message,
+        "host": entry.agent.host,
+        "version": entry.agent.version,
+        "changes": changes_text(entry.changes),
     }
 
 
@@ -301,13 +331,17 @@ def history_entry(row: Row) -> HistoryEntry:
     return HistoryEntry(
         at=moment(row["at"]),
         sweep_id=row["sweep_id"],
+        event=HistoryEvent(row["event"]),
         arn=Arn(row["arn"]) if row["arn"] is not None else None,
-        scope=scope_of(row),
+        scope=scope_of(row) if row["account_id"] else None,
         name=_name(row["name"]),
         previous_name=_name(row["previous_name"]),
-        action=Action(row["action"]),
-        reason=Reason(row["reason"]),
+        action=Action(row["action"]) if row["action"] else None,
+        reason=row["reason"],
         message=row["message"],
+        changes=changes_of(row["changes"]),
+        agent=Agent(row["host"], row["version"]),
+        checksum=row["checksum"] or "",
     )
 
 
@@ -333,6 +367,15 @@ def sweep_record(row: Row) -> SweepRecord:
         checksum=row["checksum"],
         summary=json.loads(row["summary"]),
     )
+
+
+def episodes_text(episodes: Mapping[str, Episode]) -> str:
+    return tree({key: [each.code, instant(each.since)] for key, each in episodes.items()})
+
+
+def episodes_of(text: str) -> dict[str, Episode]:
+    found = json.loads(text).items()
+    return {key: Episode(code, moment(since)) for key, (code, since) in found}
 
 
 def identity_text(identity: StateIdentity) -> str:

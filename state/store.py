@@ -6,16 +6,18 @@ power cut. Every call is one transaction; none leaves half of its work behind.
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from sqlite_utils import Database
 
+from discovery.agent import this_agent
 from discovery.enrollment.item import ItemError
 from discovery.model import Arn, ResourceName
 from state import journal, queries, recording, rows
@@ -24,9 +26,11 @@ from state.faults import damaged, translated
 from state.file_identity import FileIdentity
 from state.journal import Closing
 from state.migrations import STATE_FILE
+from state.pruning import next_kept_from, prune_batch
 from state.queries import Undecodable
 from state.records import (
     HistoryEntry,
+    HistoryEvent,
     Intent,
     Memory,
     Outcome,
@@ -34,6 +38,7 @@ from state.records import (
     SweepOutcome,
     SweepRecord,
 )
+from state.reserve import give_up_reserve, keep_reserve
 from state.sqlite import OpenFile, open_writer, read
 
 T = TypeVar("T")
@@ -49,6 +54,7 @@ class Store:
         self._path = path
         self._database = database
         self._check_lock = check_lock
+        self._agent = this_agent()
         self._turn = threading.Lock()
 
     @classmethod
@@ -61,6 +67,7 @@ class Store:
 
         Raises: NewerSchema, Corrupt, OnNetwork, Unwritable, Locked, Replaced.
         """
+        give_up_reserve(path)
         return cls(path, open_writer(path, STATE_FILE), check_lock)
 
     @property
@@ -111,15 +118,29 @@ class Store:
         with self._transaction() as database:
             recording.put_fact(database, queries.IDENTITY, rows.identity_text(identity))
 
-    def pause(self, until: datetime) -> None:
-        """Sweeps write nothing to the control plane before this moment."""
+    def pause(self, until: datetime, at: datetime) -> None:
+        """Keep sweeps from writing to the control plane before this moment."""
         with self._transaction() as database:
             recording.put_fact(database, queries.PAUSED_UNTIL, rows.instant(until))
+            self._note(
+                database,
+                HistoryEvent.PAUSED,
+                at,
+                f"writes are paused until {until:%Y-%m-%d %H:%M:%S} UTC",
+            )
 
-    def resume(self) -> None:
-        """Nothing is paused."""
+    def resume(self, at: datetime) -> None:
+        """End the pause, if there is one."""
         with self._transaction() as database:
-            recording.delete(database, "about", "key", [queries.PAUSED_UNTIL])
+            if queries.PAUSED_UNTIL in queries.facts(database):
+                recording.delete(database, "about", "key", [queries.PAUSED_UNTIL])
+                self._note(database, HistoryEvent.RESUMED, at, "the pause was ended")
+
+    def _note(self, database: Database, event: HistoryEvent, at: datetime, message: str) -> None:
+        entry = HistoryEntry(
+            at=at, sweep_id=secrets.token_hex(8), event=event, reason=event.name, message=message
+        )
+        recording.append_history(database, [entry], self._agent)
 
     def begin(self, intent: Intent) -> int:
         """The intent is on disk before this returns; the number is what `finish` wants."""
@@ -142,7 +163,7 @@ class Store:
                 for entry in entries
             ]
             closings = [entry for entry in entries if isinstance(entry, Closing)]
-            closed = journal.close_intents(database, closings)
+            closed = journal.close_intents(database, closings, self._agent)
             if unknown := {closing.intent_id for closing in closings} - closed:
                 raise StateError(
                     f"intent {min(unknown)} in the state file {self._path} is not open; nothing "
@@ -154,20 +175,34 @@ class Store:
         """Open intents among these are closed as abandoned: somebody looked and went on."""
         with self._transaction() as database:
             closings = [Closing(number, Outcome.ABANDONED, None, at) for number in intent_ids]
-            journal.close_intents(database, closings)
+            journal.close_intents(database, closings, self._agent)
 
     def record(self, outcome: SweepOutcome) -> None:
         """All that the sweep leaves behind is on disk; open intents stay open."""
         with self._transaction() as database:
-            recording.record(database, outcome)
+            recording.record(database, outcome, self._agent)
+        keep_reserve(self._path)
 
-    def prune(self, before: datetime) -> int:
-        """History, sweeps and closed intents older than this are gone; returns how many rows.
+    def prune(self, proven_at: datetime, *, history: timedelta, window: timedelta) -> int:
+        """Forget history and sweeps older than `history`, closed intents older than `window`.
 
-        The last sweep and open intents stay whatever their age.
+        `proven_at` is what AWS says the time is. The last sweep and open intents stay whatever
+        their age. Returns how many rows went.
         """
         with self._transaction() as database:
-            return recording.prune(database, before)
+            kept_from = next_kept_from(database, proven_at - history)
+        total = 0
+        while removed := self._prune_batch(kept_from, proven_at - window):
+            total += removed
+        return total
+
+    def _prune_batch(self, kept_from: datetime, intents_from: datetime) -> int:
+        with self._transaction() as database:
+            removed = prune_batch(database, kept_from, intents_from)
+        if removed:  # the log stays as small as one batch: the disk may be full
+            with self._turn, translated(self._path, STATE_FILE.what, STATE_FILE.remedy):
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return removed
 
     @contextmanager
     def _transaction(self) -> Iterator[Database]:

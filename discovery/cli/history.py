@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from discovery.cli.clock import utc_now
-from discovery.cli.options import common, duration, with_common, with_report
+from discovery.cli.options import common, duration, with_common, with_history_report
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration
 from discovery.cli.streams import say
-from discovery.reports.formats import Format
-from discovery.reports.history import is_about, write_history_document, write_history_table
+from discovery.reports.history import (
+    is_about,
+    write_history_csv,
+    write_history_document,
+    write_history_table,
+)
+from state.records import HistoryEntry
 from state.store import ReadOnlyStore
 
 
@@ -22,11 +29,21 @@ from state.store import ReadOnlyStore
 @click.option(
     "--since", type=duration, metavar="DURATION", help="Only the last 30m, 12h, 7d …; else all."
 )
-@with_report
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="How many entries the table shows, the newest; json and csv have all.",
+)
+@with_history_report
 @with_common
-def command(cache: str | None, since: timedelta | None, form: str, output: Path | None) -> None:
-    """Show the changes that state remembers, newest first: what was registered, updated and
-    removed, what appeared, was missed and came back, and why.
+def command(
+    cache: str | None, since: timedelta | None, limit: int, form: str, output: Path | None
+) -> None:
+    """Show what state remembers, newest first: what was registered, updated (with old and new
+    values) and removed; what appeared, was missed and came back; refusals, unread scopes and
+    pauses with their beginning and end; each with who did it and why.
 
     Reads the state file only; asks no network and needs no lock.
 
@@ -35,15 +52,13 @@ def command(cache: str | None, since: timedelta | None, form: str, output: Path 
       cachemuster history --since 7d
       cachemuster history --cache orders
       cachemuster history --format json | jq '.entries[] | .message'
+      cachemuster history --since 90d --format csv -o history.csv
     """
     path = configuration(common()).state.path
     with destination(output) as place:
         found = ReadOnlyStore(path).history(since=_start(since))
         entries = [entry for entry in found if cache is None or is_about(entry, cache)]
-        if form == Format.JSON:
-            place.write(lambda stream: write_history_document(entries, stream))
-        else:
-            place.write(lambda stream: write_history_table(entries, stream))
+        place.write(lambda stream: _write(form, entries, limit, stream))
         if cache is not None and not entries:
             nothing = "Nothing" if since is None else "Nothing so recent"
             say(
@@ -51,6 +66,15 @@ def command(cache: str | None, since: timedelta | None, form: str, output: Path 
                 "`cachemuster history` without --cache shows all; `cachemuster audit -v` shows "
                 "what AWS lists now."
             )
+
+
+def _write(form: str, entries: Sequence[HistoryEntry], limit: int, stream: TextIO) -> None:
+    if form == "json":
+        write_history_document(entries, stream)
+    elif form == "csv":
+        write_history_csv(entries, stream)
+    else:
+        write_history_table(entries, stream, limit=limit)
 
 
 def _start(since: timedelta | None) -> datetime | None:

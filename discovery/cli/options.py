@@ -63,6 +63,11 @@ def with_every_form(function: _Function) -> _Function:
     return _ANY_FORMAT(_OUTPUT(function))
 
 
+def with_history_report(function: _Function) -> _Function:
+    """The same of a list of entries: also as rows for a spreadsheet."""
+    return _HISTORY_FORMAT(_OUTPUT(function))
+
+
 def with_only(function: _Function) -> _Function:
     """`--only`, as a tuple of scopes."""
     return _ONLY(function)
@@ -181,6 +186,14 @@ _ANY_FORMAT: Final = click.option(
     default=Format.TABLE.value,
     show_default=True,
     help="A table for people, one JSON document, a comment for a pull request, or a page.",
+)
+_HISTORY_FORMAT: Final = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="A table for people, one JSON document, or rows for a spreadsheet.",
 )
 _OUTPUT: Final = click.option(
     "-o",

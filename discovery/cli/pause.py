@@ -67,7 +67,8 @@ def command(span: timedelta, lock_timeout: timedelta) -> None:
 async def _pause(path: Path, span: timedelta, lock_timeout: timedelta) -> datetime:
     holder = this_process("pause", utc_now())
     async with writer_lock(path, wait=lock_timeout, holder=holder) as lock:
-        until = utc_now() + span
+        now = utc_now()
+        until = now + span
         with Store.open(path, check_lock=lock.check) as store:
-            store.pause(until)
+            store.pause(until, now)
     return until

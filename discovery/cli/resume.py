@@ -51,5 +51,5 @@ async def _resume(path: Path, lock_timeout: timedelta) -> datetime | None:
     async with writer_lock(path, wait=lock_timeout, holder=holder) as lock:
         with Store.open(path, check_lock=lock.check) as store:
             paused = store.memory().pause_at(utc_now())
-            store.resume()
+            store.resume(utc_now())
     return paused

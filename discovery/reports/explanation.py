@@ -93,7 +93,7 @@ def _rows(each: Explanation) -> Iterator[tuple[str, list[str]]]:
         yield "missed", [f"{miss.reason.value} in {scans} since {_when(miss.since)}"]
     if each.last is not None:
         last = each.last
-        yield "last", [f"{_when(last.at)} {last.action.value}/{last.reason.value}: {last.message}"]
+        yield "last", [f"{_when(last.at)} {last.verdict}: {last.message}"]
     if each.next is not None:
         item = each.next
         yield (
@@ -188,8 +188,8 @@ def _entry(each: Explanation) -> dict[str, Any]:
         "last": each.last
         and {
             "at": timestamp(each.last.at),
-            "action": each.last.action.value,
-            "reason": each.last.reason.value,
+            "action": each.last.action and each.last.action.value,
+            "reason": each.last.reason,
             "message": each.last.message,
         },
         "next": each.next

@@ -66,7 +66,7 @@ def _about(item: Item, report: Report) -> Iterator[tuple[Run, ...]]:
         since = clock_time(item.missed.since, report.finished_at)
         yield (run(f"for {counted(item.missed.scans, 'scan')}, since {since}", "dim"),)
     changes = differences(item)
-    yield from map(_change_line, changes[:_CHANGES])
+    yield from map(change_line, changes[:_CHANGES])
     if len(changes) > _CHANGES:
         yield (run(f"and {counted(len(changes) - _CHANGES, 'more change')}", "dim"),)
     for note in item.notes:
@@ -75,7 +75,8 @@ def _about(item: Item, report: Report) -> Iterator[tuple[Run, ...]]:
         yield (run(f"{item.error.code}: {item.error.message}", "red"),)
 
 
-def _change_line(change: Change) -> tuple[Run, ...]:
+def change_line(change: Change) -> tuple[Run, ...]:
+    """Word one difference: the field, its old and its new value."""
     return (run(f"{change.field}: "), _short(change.old), (" → ", ""), _short(change.new))
 
 

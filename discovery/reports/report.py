@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from discovery.agent import Agent
 from discovery.codes import Action
 from discovery.enrollment.guard import GuardVerdict
 from discovery.enrollment.item import Item
-from discovery.model import Agent, Failed, Scanned, Scope, Skipped
+from discovery.model import Failed, Scanned, Scope, Skipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

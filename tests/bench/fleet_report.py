@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from discovery.agent import Agent
 from discovery.codes import (
     Action,
     FindingCode,
@@ -18,7 +19,6 @@ from discovery.enrollment.guard import GuardVerdict
 from discovery.enrollment.item import Item, Missed, in_order
 from discovery.model import (
     AccountId,
-    Agent,
     Arn,
     Cache,
     Change,

@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 
 import state.sqlite as file
+from discovery.agent import this_agent
 from discovery.codes import ScopeReason, ScopeStatus
 from discovery.enrollment.fingerprint import fingerprint
 from discovery.enrollment.item import ItemError
 from discovery.model import AccountId, ResourceName, Scope, Tags
 from state.errors import StateError
 from state.records import IntentKind, Memory, Outcome
+from state.reserve import reserve_of
+from state.rows import instant
 from state.store import ReadOnlyStore, Store, read_memory
 from tests.unit.state.values import (
     EXTERNAL_ID,
@@ -37,6 +40,7 @@ from tests.unit.state.values import (
     with_external_id,
 )
 
+DAY = timedelta(days=1)
 SESSIONS = ResourceName("sessions")
 DENIED = ItemError("DENIED", "access denied to `db`", retryable=False)
 
@@ -107,7 +111,8 @@ def test_a_recorded_sweep_comes_back_as_it_was(store: Store, path: Path) -> None
             identity=IDENTITY,
             last_sweep=outcome.record,
         )
-    assert store.history() == (entry_of("seen"),)
+    recorded = replace(entry_of("seen"), agent=this_agent(), checksum=outcome.record.checksum)
+    assert store.history() == (recorded,)
 
 
 def test_a_cache_that_is_no_longer_seen_keeps_the_time_it_was_last_seen(store: Store) -> None:
@@ -319,9 +324,11 @@ def test_history_is_newest_first_and_can_be_asked_for(store: Store) -> None:
 def test_pruning_keeps_the_last_sweep_and_open_intents(store: Store) -> None:
     store.begin(intent_of())
     store.finish(store.begin(intent_of()), Outcome.DONE, None, START)
-    store.record(outcome_of(1))
-    store.record(outcome_of(2, at=START + STEP))
-    removed = store.prune(START + timedelta(days=400))
+    store.record(replace(outcome_of(1), proven_at=START))
+    store.record(replace(outcome_of(2, at=START + STEP), proven_at=START + STEP))
+    store._database.execute("UPDATE history SET proven_at = ?", [instant(START)])
+    store._database.execute("UPDATE journal SET proven_at = ?", [instant(START)])
+    removed = store.prune(START + timedelta(days=400), history=DAY, window=DAY)
     memory = store.memory()
     assert removed == 3  # the closed intent, its history, the first sweep
     assert len(memory.open_intents) == 1
@@ -370,8 +377,9 @@ def test_a_reader_sees_one_moment_while_a_writer_writes(store: Store, path: Path
 def test_a_reader_of_a_closed_file_creates_nothing(path: Path) -> None:
     with Store.open(path) as store:
         store.record(outcome_of(1))
+    before = set(path.parent.iterdir())
     assert read_memory(path).finished_sweeps == 1
-    assert list(path.parent.iterdir()) == [path]
+    assert set(path.parent.iterdir()) == before == {path, reserve_of(path)}
 
 
 def test_a_reader_reads_again_when_a_writer_came_in_between(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from discovery.agent import Agent
 from discovery.codes import (
     Action,
     FindingCode,
@@ -20,7 +21,6 @@ from discovery.enrollment.guard import GuardVerdict
 from discovery.enrollment.item import Item, ItemError, Missed, in_order
 from discovery.model import (
     AccountId,
-    Agent,
     Arn,
     Cache,
     Change,

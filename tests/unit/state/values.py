@@ -104,10 +104,11 @@ def intent_of(
     previous_name: str | None = None,
     at: datetime = START,
     database: Database | None = None,
+    sweep: str = "sweep-1",
 ) -> Intent:
     action = {IntentKind.CREATE: Action.CREATE, IntentKind.DELETE: Action.DELETE}
     return Intent(
-        sweep_id="sweep-1",
+        sweep_id=sweep,
         kind=kind,
         action=action.get(kind, Action.UPDATE),
         reason=Reason.NEW if kind is IntentKind.CREATE else Reason.DRIFT,
@@ -141,10 +142,12 @@ def miss_of(name: str, *, scans: int = 1, at: datetime = START) -> Miss:
     )
 
 
-def entry_of(message: str, *, at: datetime = START, name: str = "sessions") -> HistoryEntry:
+def entry_of(
+    message: str, *, at: datetime = START, name: str = "sessions", sweep: str = "sweep-1"
+) -> HistoryEntry:
     return HistoryEntry(
         at=at,
-        sweep_id="sweep-1",
+        sweep_id=sweep,
         arn=arn_of("sessions"),
         scope=SCOPE,
         name=ResourceName(name),

@@ -1,0 +1,112 @@
+"""Writes that the role is denied for days: how large state and log become.
+
+`python -m tests.faults.denied --caches 1000 --days 7` prints both (about an hour on two cores).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from structlog.testing import capture_logs
+
+from discovery.service.sweep_log import SweepLog
+from state.store import ReadOnlyStore
+from tests.faults.door import CREATE, Break
+from tests.faults.process import Ask
+from tests.faults.settings import FRANKFURT, Settings
+from tests.faults.story import Story
+from tests.faults.theatre import opened
+
+INTERVAL: Final = timedelta(minutes=5)
+AGE: Final = timedelta(days=30)
+ALWAYS: Final = 10**9
+_EXPECTED: Final = frozenset({"sweep.finished", "item.applied"})
+"""One line a sweep, and one a write that was done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the days have left behind."""
+
+    state_bytes: int
+    log_lines: list[Any]
+    """All that the service logs of its sweeps and items, but for the one line that ends a sweep."""
+    finished_lines: int
+    events: list[str]
+    """Of the history, the oldest first, without what was observed."""
+    attempts: int
+    """Writes that the control plane was asked for."""
+    not_done: int
+    """Items of the last sweep that were not done."""
+
+
+async def denied_for(directory: Path, *, caches: int, sweeps: int) -> Outcome:
+    """Sweep every five minutes while each create is denied, then once when it is allowed."""
+    async with opened() as theatre:
+        story = Story(theatre, directory, seed=2)
+        [agent] = story.agents
+        agent.settings = story.settings = Settings(control_plane=story.settings.control_plane)
+        regions = [account.region(FRANKFURT) for account in story.crowd.world.accounts.values()]
+        for number in range(caches):
+            region = regions[number % len(agent.settings.accounts)]
+            region.add_cache(f"cache-{number}", created_at=theatre.times.world() - AGE)
+        denial = Break(CREATE, "denied", times=ALWAYS)
+        agent.breaks.append(denial)
+        log = SweepLog()
+        with capture_logs() as lines:
+            for _ in range(sweeps):
+                report = await agent.run(Ask("round"))
+                assert report is not None
+                log.finished(report, kind="sweep")
+                agent.life.rounds.clear()
+                theatre.times.let_pass(INTERVAL)
+            agent.breaks.clear()
+            attempts = ALWAYS - denial.times
+            after = await agent.run(Ask("round"))
+            assert after is not None
+            log.finished(after, kind="sweep")
+        await agent.end()
+        history = ReadOnlyStore(agent.state).history()
+    finished = [line for line in lines if line["event"] == "sweep.finished"]
+    return Outcome(
+        state_bytes=_size_of(directory),
+        log_lines=[
+            line
+            for line in lines
+            if line["event"] not in _EXPECTED and line["log_level"] != "debug"
+        ],
+        finished_lines=len(finished),
+        events=[each.event.value for each in reversed(history) if each.event.step == 2],
+        attempts=attempts,
+        not_done=report.failed_items,
+    )
+
+
+def _size_of(directory: Path) -> int:
+    return sum(file.stat().st_size for file in directory.glob("state-0.db*"))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print what so many days of denials leave behind."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--caches", type=int, default=1000)
+    parser.add_argument("--days", type=float, default=7)
+    asked = parser.parse_args(arguments)
+    sweeps = int(timedelta(days=asked.days) / INTERVAL)
+    with tempfile.TemporaryDirectory() as made:
+        found = asyncio.run(denied_for(Path(made), caches=asked.caches, sweeps=sweeps))
+    print(f"{sweeps} sweeps of {asked.caches} caches, every create denied")  # noqa: T201
+    print(f"state {found.state_bytes / 2**20:.1f} MiB, of it 4 MiB of reserve")  # noqa: T201
+    print(f"log lines {len(found.log_lines)}, and one sweep.finished a sweep")  # noqa: T201
+    print(f"writes asked for {found.attempts}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

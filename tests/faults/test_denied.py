@@ -1,0 +1,18 @@
+"""A lasting refusal neither fills the disk nor the log, and ends by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.faults.denied import denied_for
+
+
+async def test_a_role_that_lacks_a_verb_for_a_day_fills_neither_disk_nor_log(
+    tmp_path: Path,
+) -> None:
+    found = await denied_for(tmp_path, caches=50, sweeps=288)
+    assert found.not_done == 50
+    assert found.attempts == 288 * 5
+    assert found.state_bytes < 8 * 2**20
+    assert len(found.log_lines) == 5 + 2, "five refusals, the beginning and the end"
+    assert found.events == ["writes_denied", "writes_allowed"]
