@@ -279,7 +279,8 @@ class Story:
         if deed == "pause":
             for process in self.agents:
                 with Store.open(process.state) as store:
-                    store.pause(self.times.agent() + timedelta(minutes=chance.choice((4, 90))))
+                    now = self.times.agent()
+                    store.pause(now + timedelta(minutes=chance.choice((4, 90))), now)
         elif deed == "resume":
             self._resume()
         elif deed == "lose state":
@@ -329,7 +330,7 @@ class Story:
         for process in self.agents:
             if process.state.exists():
                 with Store.open(process.state) as store:
-                    store.resume()
+                    store.resume(self.times.agent())
 
     # -- the end ---------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from tests.unit.state.values import database_of
 ME = Holder(4711, "run", "build-7", datetime(2026, 3, 1, 9, 0, tzinfo=UTC))
 OTHER = Holder(4712, "sweep", "build-7", datetime(2026, 3, 1, 9, 1, tzinfo=UTC))
 AT_ONCE = timedelta(0)
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 UNTIL = datetime(2026, 3, 2, tzinfo=UTC)
 
 
@@ -43,10 +44,10 @@ def test_a_state_file_that_is_not_there_any_more_takes_no_write(
     path: Path, happen: Callable[[Path], None], words: str
 ) -> None:
     with Store.open(path) as store:
-        store.pause(UNTIL)
+        store.pause(UNTIL, NOW)
         happen(path)
         with pytest.raises(Replaced, match=f"state file {path} {words}.*restart the service"):
-            store.resume()
+            store.resume(NOW)
         with pytest.raises(Replaced, match=words):
             store.memory()
 
@@ -54,12 +55,12 @@ def test_a_state_file_that_is_not_there_any_more_takes_no_write(
 def test_a_state_file_that_is_put_back_goes_on(path: Path) -> None:
     aside = path.with_name("aside")
     with Store.open(path) as store:
-        store.pause(UNTIL)
+        store.pause(UNTIL, NOW)
         path.rename(aside)
         with pytest.raises(Replaced):
-            store.resume()
+            store.resume(NOW)
         aside.rename(path)
-        store.resume()
+        store.resume(NOW)
     assert read_memory(path).paused_until is None
 
 
@@ -68,7 +69,7 @@ def test_a_file_removed_in_the_middle_of_a_write_is_not_said_to_be_written(path:
         Store.open(path, check_lock=lambda: path.unlink(missing_ok=True)) as store,
         pytest.raises(Replaced, match="was removed"),
     ):
-        store.pause(UNTIL)
+        store.pause(UNTIL, NOW)
 
 
 @HAPPENINGS
@@ -93,11 +94,11 @@ async def test_a_lock_that_is_not_there_any_more_stops_its_holder(
     del words
     async with writer_lock(path, wait=AT_ONCE, holder=ME) as lock:
         with Store.open(path, check_lock=lock.check) as store:
-            store.pause(UNTIL)
+            store.pause(UNTIL, NOW)
             happen(lock_path(path))
             async with writer_lock(path, wait=AT_ONCE, holder=OTHER):
                 with pytest.raises(Replaced, match="another one may be at work"):
-                    store.resume()
+                    store.resume(NOW)
     assert read_memory(path).paused_until == UNTIL
 
 

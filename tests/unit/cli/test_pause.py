@@ -80,7 +80,8 @@ def test_an_audit_is_the_same_and_says_it(rig: Rig) -> None:
 
 def test_a_pause_ends_by_itself(rig: Rig) -> None:
     with Store.open(state(rig)) as store:
-        store.pause(datetime.now(UTC) - timedelta(seconds=1))
+        now = datetime.now(UTC)
+        store.pause(now - timedelta(seconds=1), now)
     assert rig.run("sweep").code == 0
     assert registered(rig) == 3
     assert "aused" not in rig.run("status").out
