@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from discovery.codes import Action
 from discovery.control_plane.base import ControlPlane
 from discovery.enrollment.item import Item, ItemError
 from discovery.model import Clock
@@ -151,7 +152,9 @@ class _Run:
     async def _acknowledge(self, intent_id: int, written: Written) -> Item:
         if written.outcome is None:
             return written.item
-        closing = Closing(intent_id, written.outcome, written.error, self.clock())
+        removed = written.item.database if written.item.action is Action.DELETE else None
+        revision = removed.revision if removed is not None else ""
+        closing = Closing(intent_id, written.outcome, written.error, self.clock(), revision)
         try:
             await self.scribe.write(closing)
         except StateError as error:
@@ -176,6 +179,7 @@ class _Run:
             previous_name=item.previous_name if kind is IntentKind.RENAME else None,
             database=item.database,
             at=self.clock(),
+            revision=item.live.revision if kind is IntentKind.DELETE and item.live else "",
         )
 
 

@@ -99,8 +99,9 @@ class Writer:
         return await self._retried(lambda: self._update_once(item))
 
     async def _delete(self, item: Item) -> Database | None:
-        await self._retried(lambda: self._delete_once(item, _name(item)))
-        return item.database
+        removed = Removed()
+        await self._retried(lambda: self._delete_once(item, _name(item), removed))
+        return removed.database or item.database
 
     async def _rename(self, item: Item) -> Database:
         """Forwards: a new one that is there already is gone on from."""

@@ -19,6 +19,7 @@ from state.queries import StoredScope
 from state.records import (
     HistoryEntry,
     RememberedCache,
+    StateIdentity,
     SweepOutcome,
 )
 from state.rows import Row
@@ -31,6 +32,17 @@ def put_fact(database: Database, key: str, value: str) -> None:
         " DO UPDATE SET value = excluded.value WHERE value <> excluded.value",
         [key, value],
     )
+
+
+def bind(database: Database, identity: StateIdentity) -> None:
+    """The file belongs to this identity. What it knew of registrations elsewhere is worth as much
+    as if others had told it: here it has made, missed and removed nothing yet (R2)."""
+    before = queries.fact(queries.facts(database), queries.IDENTITY, rows.identity_of)
+    if before not in (None, identity):
+        database.execute("UPDATE registrations SET inherited = 1")
+        database.execute("DELETE FROM removed_registrations")
+        database.execute("DELETE FROM misses")
+    put_fact(database, queries.IDENTITY, rows.identity_text(identity))
 
 
 def put(database: Database, table: str, found: Iterable[Row]) -> None:
@@ -55,6 +67,9 @@ def _record_registrations(database: Database, outcome: SweepOutcome) -> None:
     delete(database, "registrations", "name", outcome.registrations_forgotten)
     inherited = [rows.registration_row(each) for each in outcome.registrations_inherited]
     put(database, "registrations", inherited)
+    for name in outcome.registrations_matched:
+        database.execute("UPDATE registrations SET inherited = 0 WHERE name = ?", [name])
+    delete(database, "removed_registrations", "name", outcome.registrations_matched)
     stored = {row["name"]: row for row in database.query("SELECT * FROM misses")}
     found = [rows.miss_row(miss) for miss in outcome.misses]
     put(database, "misses", rows.changed(found, stored, "name"))
@@ -162,6 +177,7 @@ def prune(database: Database, before: datetime) -> int:
     for statement in (
         "DELETE FROM history WHERE at < ?",
         "DELETE FROM journal WHERE at < ? AND outcome IS NOT NULL",
+        "DELETE FROM removed_registrations WHERE removed_at < ?",
         "DELETE FROM regions WHERE read_at < ?",
         "DELETE FROM sweeps WHERE finished_at < ?"
         " AND finished_at < (SELECT max(finished_at) FROM sweeps)",

@@ -36,6 +36,7 @@ from state.records import (
     Registration,
     RememberedCache,
     RememberedRegions,
+    RemovedRegistration,
     ScopeMemory,
     StateIdentity,
     SweepRecord,
@@ -218,6 +219,7 @@ def registration_row(registration: Registration) -> Row:
         "database": database_text(registration.database),
         "registered_at": instant(registration.registered_at),
         "updated_at": instant(registration.updated_at),
+        "inherited": int(registration.inherited),
     }
 
 
@@ -228,6 +230,25 @@ def registration_of(row: Row) -> Registration:
         database=database_of(row["database"]),
         registered_at=moment(row["registered_at"]),
         updated_at=moment(row["updated_at"]),
+        inherited=bool(row["inherited"]),
+    )
+
+
+def removed_row(removed: RemovedRegistration) -> Row:
+    return {
+        "name": removed.name,
+        "arn": removed.arn,
+        "revision": removed.revision,
+        "removed_at": instant(removed.removed_at),
+    }
+
+
+def removed_registration(row: Row) -> RemovedRegistration:
+    return RemovedRegistration(
+        name=ResourceName(row["name"]),
+        arn=Arn(row["arn"]),
+        revision=row["revision"],
+        removed_at=moment(row["removed_at"]),
     )
 
 
@@ -265,6 +286,7 @@ def intent_row(intent: Intent) -> Row:
         "previous_name": intent.previous_name,
         "database": database_text(intent.database) if intent.database else None,
         "at": instant(intent.at),
+        "revision": intent.revision,
     }
 
 
@@ -280,6 +302,7 @@ def intent_of(row: Row) -> Intent:
         previous_name=_name(row["previous_name"]),
         database=database_of(row["database"]) if row["database"] is not None else None,
         at=moment(row["at"]),
+        revision=row["revision"],
     )
 
 

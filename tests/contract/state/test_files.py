@@ -105,7 +105,7 @@ def test_a_newer_file_is_refused(path: Path, opener: Opener) -> None:
     connection.execute("PRAGMA user_version = 9")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(NewerSchema, match=r"schema 9, this program knows 3.*upgrade"):
+    with pytest.raises(NewerSchema, match=r"schema 9, this program knows 4.*upgrade"):
         opener(path)
     assert path.read_bytes() == before
 
@@ -291,6 +291,7 @@ def test_the_version_is_the_number_of_migrations(path: Path) -> None:
         "m0001_first",
         "m0002_fleet",
         "m0003_judged",
+        "m0004_ownership",
     ]
     assert migrations.pending(database) == []
     assert len(migrations.applied(database)) == STATE_FILE.version
