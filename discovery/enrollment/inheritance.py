@@ -43,6 +43,11 @@ def restoration(live: Database, arn: Arn, memory: Memory) -> RemovedRegistration
     return None if is_removed_and_listed(live, arn, memory) else removed
 
 
+def may_be_claimed(live: Database, arn: Arn, memory: Memory) -> bool:
+    """True for one of ours that only a person's word makes this state's own (R2)."""
+    return is_inherited(live, arn, memory) or restoration(live, arn, memory) is not None
+
+
 def is_match(wish: Wish) -> bool:
     """True when a matcher takes the cache and nothing it asks for would make it go again; of a
     matcher that lets go of caches without users, only a verdict that is ready says so."""
