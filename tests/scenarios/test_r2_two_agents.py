@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from discovery.control_plane.embedded import Embedded
 
 from tests.scenarios.tale import Tale, Told
 
@@ -236,3 +239,48 @@ def test_adopt_of_what_is_this_states_own_is_refused(tale: Tale) -> None:
     assert run.code == 1, run
     assert "ALREADY_OURS" in run.out
     assert "this state has it as its own" in run.out
+
+
+def test_what_another_agent_made_a_moment_before_is_not_reported_as_created(
+    tale: Tale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both plan to create it; the second finds it made, to the letter as it would have made it."""
+    tale.cache("orders")
+    second = tale.another()
+    tale.sweep()
+    (made,) = tale.registry.values()
+    tale.unregister(made.name)
+
+    async def just_then(items: Any, *_: Any, **__: Any) -> Any:
+        async with Embedded(tale.registry_file) as plane:
+            await plane.create(made)
+        return items
+
+    with monkeypatch.context() as patch:
+        patch.setattr("discovery.sweep.prove", just_then)
+        told = second.sweep()
+    assert told.verdicts == {"orders": "conflict/NAME_TAKEN_UNSEEN"}
+    assert told.document["summary"]["create"] == 0
+    assert "another agent of group prod was a moment faster" in told.item("orders")["message"]
+    assert second.memory.registrations == {}
+    told = second.sweep()
+    assert told.verdicts == {"orders": "keep/UNCHANGED"}
+    assert told.notes("orders") == {"INHERITED"}
+
+
+def test_of_two_agents_that_start_at_once_one_creates(tale: Tale) -> None:
+    names = [f"cache{number}" for number in range(12)]
+    for name in names:
+        tale.cache(name)
+    agents = (tale, tale.another())
+    commands = [agent.rig.start("sweep", "--format", "json") for agent in agents]
+    ended = [command.communicate(timeout=120) for command in commands]
+    assert [command.returncode for command in commands] == [0, 0], ended
+    created = [
+        item["cache"]
+        for out, _ in ended
+        for item in json.loads(out)["items"]
+        if item["action"] == "create"
+    ]
+    assert sorted(created) == sorted(names)
+    assert len(tale.registry) == len(names)
