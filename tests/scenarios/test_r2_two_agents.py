@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from discovery.control_plane.embedded import Embedded
-
 from tests.scenarios.tale import Tale, Told
 
 PAY = {"matchers": [{"name": "pay", "tags": {"team": "pay"}}]}
