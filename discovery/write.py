@@ -25,6 +25,7 @@ from discovery.control_plane.base import (
 from discovery.enrollment.item import Item
 from discovery.enrollment.ownership import CacheArn, owner_of
 from discovery.enrollment.rebase import rebased
+from discovery.enrollment.removal import CACHE_GOES
 from discovery.enrollment.resource import changes_between
 from discovery.model import Database, ResourceName
 from discovery.written import (
@@ -213,6 +214,7 @@ class Writer:
         if found is None:
             return
         self._require_ours(found, item)
+        self._require_not_restored(found, item)
         if removed is not None:
             removed.database = found
         try:
@@ -271,6 +273,16 @@ class Writer:
                 Reason.OWNER_CHANGED,
                 f"{found.name} got another owner after it was listed; it was left alone. "
                 "The next sweep says whose it is",
+            )
+
+    def _require_not_restored(self, found: Database, item: Item) -> None:
+        is_another = item.live is not None and found.revision != item.live.revision
+        if item.removed_before and is_another and item.reason not in CACHE_GOES:
+            raise conflict(
+                item,
+                Reason.RESTORED,
+                f"{found.name} was removed here and stands again, which the list did not show: "
+                f"another agent may be at work in group {self._group}. It was left alone",
             )
 
     async def _retried(self, step: Callable[[], Awaitable[T]]) -> T:

@@ -149,6 +149,7 @@ def _removal(
         message=ruling.message,
         missed=ruling.missed,
         grounds=reason,
+        removed_before=ruling.lags,
     )
 
 

@@ -56,6 +56,7 @@ def _ruled(held: Item, owned: Owned, why: _Why, survey: Survey, rules: Rules) ->
         action=ruling.action,
         reason=ruling.reason,
         message=ruling.message,
+        removed_before=ruling.lags,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from discovery.codes import Action, Reason
-from discovery.enrollment.inheritance import is_inherited, restoration
+from discovery.enrollment.inheritance import is_inherited, is_removed_and_listed, restoration
 from discovery.enrollment.item import Missed
 from discovery.enrollment.rules import Rules, WritePolicy
 from discovery.model import Arn, Database
@@ -30,6 +30,8 @@ class Ruling:
     reason: Reason
     message: str
     missed: Missed
+    lags: bool = False
+    """True when the list still shows the revision that this state removed already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,8 @@ def rule_on(grounds: Grounds, memory: Memory, rules: Rules, now: datetime) -> Ru
         return Ruling(Action.HELD, Reason.POLICY, text, missed)
     if waiting is not None:
         return Ruling(Action.HELD, Reason.WAITING, f"{grounds.message}; {waiting}", missed)
-    return Ruling(Action.DELETE, grounds.reason, grounds.message, missed)
+    lags = is_removed_and_listed(grounds.live, grounds.arn, memory)
+    return Ruling(Action.DELETE, grounds.reason, grounds.message, missed, lags)
 
 
 def rules_changed(memory: Memory, rules: Rules) -> bool:

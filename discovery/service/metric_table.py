@@ -146,8 +146,9 @@ REGISTRATIONS: Final = _gauge(
 )
 OF_ANOTHER_AGENT: Final = _gauge(
     "registrations_of_another_agent",
-    "registrations of our group that another agent seems to look after, in the last finished sweep: "
-    "`INHERITED` ones that nothing here matches, and ones that were removed here and are `RESTORED`",
+    "registrations of our group that another agent seems to look after, in the last finished "
+    "sweep: `INHERITED` ones that nothing here matches, and `RESTORED` ones that stand again "
+    "after their removal here",
 )
 REMOVALS: Final = _gauge(
     "removals", "removals that the last finished sweep planned, and those within the window before"
