@@ -16,7 +16,7 @@ from typing import Any
 
 from discovery.aws.cloud import Cloud
 from discovery.control_plane.base import ControlPlane, Denied, Reader
-from discovery.enrollment.adoption import adoption, refused_unowned, unseen
+from discovery.enrollment.adoption import adoption, own_to_claim, refused_unowned, unseen
 from discovery.enrollment.claims import part_to_scan
 from discovery.enrollment.handover import Handover, is_same, not_found
 from discovery.enrollment.identity import refuse_other_identity
@@ -196,6 +196,8 @@ async def _part(
     if wish.name is None:
         return Part()
     live = next((each for each in listed if each.name == wish.name), None)
+    if live is not None and own_to_claim(live, rules.group, memory) is not None:
+        return part_to_scan(live, memory)
     if live is not None:
         refused = refused_unowned(live, rules.group, wish.from_group)
         return Handover(refused=(refused,)) if refused else part_to_scan(live, memory)

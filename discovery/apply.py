@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import structlog
 
 from discovery.breaker import Breaker
+from discovery.codes import Action
 from discovery.control_plane.base import ControlPlane
 from discovery.enrollment.item import Item, ItemError
 from discovery.model import Clock, ResourceName
@@ -184,7 +185,9 @@ class _Run:
     async def _acknowledge(self, intent_id: int, written: Written) -> Item:
         if written.outcome is None:
             return written.item
-        closing = Closing(intent_id, written.outcome, written.error, self.clock())
+        removed = written.item.database if written.item.action is Action.DELETE else None
+        revision = removed.revision if removed is not None else ""
+        closing = Closing(intent_id, written.outcome, written.error, self.clock(), revision)
         try:
             await self.scribe.write(closing)
         except StateError as error:
@@ -210,6 +213,7 @@ class _Run:
             database=item.database,
             at=self.clock(),
             changes=() if kind in (IntentKind.CREATE, IntentKind.DELETE) else item.changes,
+            revision=item.live.revision if kind is IntentKind.DELETE and item.live else "",
         )
 
 

@@ -161,6 +161,7 @@ def outcome_of(course: Course, report: Report, identity: StateIdentity) -> Sweep
         caches_gone=known.caches_gone,
         registrations_forgotten=known.registrations_forgotten,
         registrations_inherited=known.registrations_inherited,
+        registrations_matched=known.registrations_matched,
         misses=known.misses,
         history=(
             *chronicle(course.items, memory, sweep_id=course.sweep_id, at=course.finished_at),

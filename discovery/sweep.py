@@ -124,9 +124,16 @@ class Sweep:
         return identity
 
     def _recalled(self, memory: Memory) -> Memory:
-        """The memory, or what a rebound one is worth: what was missed elsewhere was not missed
-        here, and like a new state file it removes nothing at first (R2, R3)."""
-        return replace(memory, misses={}, finished_sweeps=0) if self.rebound else memory
+        """The memory, or what a rebound one is worth: what was made, removed or missed elsewhere
+        was not here, and like a new state file it removes nothing at first (R2, R3)."""
+        if not self.rebound:
+            return memory
+        registrations = {
+            name: replace(each, inherited=True) for name, each in memory.registrations.items()
+        }
+        return replace(
+            memory, registrations=registrations, removed={}, misses={}, finished_sweeps=0
+        )
 
     async def scan(self) -> None:
         """Every scope of this run was asked, unless the run was told to stop; `scanned` has it."""

@@ -25,6 +25,7 @@ from discovery.control_plane.base import (
 from discovery.enrollment.item import Item
 from discovery.enrollment.ownership import CacheArn, owner_of
 from discovery.enrollment.rebase import rebased
+from discovery.enrollment.removal import CACHE_GOES
 from discovery.enrollment.resource import changes_between
 from discovery.model import Database, ResourceName
 from discovery.written import (
@@ -43,6 +44,10 @@ from discovery.written import (
 from state.records import IntentKind, Outcome
 
 T = TypeVar("T")
+
+IsDone = Callable[[Database, Calls], bool]
+"""True when one of ours that stands in the name to be taken is what was to be made, so that the
+creation has come to its end."""
 
 ATTEMPTS = 4
 _READS_AFTER_TAKEN = 3
@@ -92,22 +97,29 @@ class Writer:
         database, other = _database(item), item.unlisted
         if other is not None:
             await self._retried(lambda: self._require_absent(item, other))
-        await self._created(item, database, exactly=True)
+
+        def by_this_item(found: Database, calls: Calls) -> bool:
+            # Without a call that was not answered it is somebody else's doing, be it an agent of
+            # the same group that makes the very same resource.
+            return calls.unanswered and not changes_between(found, database)
+
+        await self._created(item, database, by_this_item)
         return database
 
     async def _update(self, item: Item) -> Database:
         return await self._retried(lambda: self._update_once(item))
 
     async def _delete(self, item: Item) -> Database | None:
-        await self._retried(lambda: self._delete_once(item, _name(item)))
-        return item.database
+        removed = Removed()
+        await self._retried(lambda: self._delete_once(item, _name(item), removed))
+        return removed.database or item.database
 
     async def _rename(self, item: Item) -> Database:
         """Forwards: a new one that is there already is gone on from."""
         database, old = _database(item), item.previous_name
         if old is None:
             raise ValueError("a rename has a previous name")
-        await self._created(item, database, exactly=False)
+        await self._created(item, database, lambda *_: True)
         try:
             await self._retried(lambda: self._delete_once(item, old))
         except (ControlPlaneError, TimeoutError, Ended) as error:
@@ -124,7 +136,9 @@ class Writer:
         await self._retried(lambda: self._delete_once(item, name, removed))
         database = _without_revision(_onto(item, removed.database))
         try:
-            await self._created(item, database, exactly=True)
+            await self._created(
+                item, database, lambda found, _: not changes_between(found, database)
+            )
         except (ControlPlaneError, TimeoutError, Ended) as error:
             if removed.database is not None and await self._put_back(removed.database):
                 raise undone(
@@ -145,12 +159,12 @@ class Writer:
             return False
         return True
 
-    async def _created(self, item: Item, database: Database, *, exactly: bool) -> None:
+    async def _created(self, item: Item, database: Database, is_done: IsDone) -> None:
         calls = Calls()
-        await self._retried(lambda: self._create_once(item, database, calls, exactly=exactly))
+        await self._retried(lambda: self._create_once(item, database, calls, is_done))
 
     async def _create_once(
-        self, item: Item, database: Database, calls: Calls, *, exactly: bool
+        self, item: Item, database: Database, calls: Calls, is_done: IsDone
     ) -> None:
         try:
             await self._control_plane.create(database)
@@ -159,17 +173,25 @@ class Writer:
             if found is None and calls.unanswered:
                 raise unclear(item, error, database.name) from error
             ours = found is not None and self._is_of(found, item)
-            if found is None or not ours or (exactly and changes_between(found, database)):
-                raise conflict(
-                    item,
-                    Reason.NAME_TAKEN_UNSEEN,
-                    f"the name {database.name} is taken by a resource that the list did not show; "
-                    "it was left alone. Take it over by `cachemuster adopt --identity-file FILE` "
-                    "with an operator's identity, or remove it",
-                ) from error
+            if found is None or not ours or not is_done(found, calls):
+                text = self._taken_text(database.name, ours=ours)
+                raise conflict(item, Reason.NAME_TAKEN_UNSEEN, text) from error
         except ControlPlaneError as error:
             calls.unanswered = calls.unanswered or error.retryable
             raise
+
+    def _taken_text(self, name: ResourceName, *, ours: bool) -> str:
+        if ours:
+            return (
+                f"{name} is registered for this cache already, which the list did not show: "
+                f"another agent of group {self._group} was a moment faster, or the list lags. It "
+                "was left alone; the next sweep goes on from there"
+            )
+        return (
+            f"the name {name} is taken by a resource that the list did not show; it was left "
+            "alone. Take it over by `cachemuster adopt --identity-file FILE` with an operator's "
+            "identity, or remove it"
+        )
 
     async def _update_once(self, item: Item) -> Database:
         found = await self._read(_name(item), item)
@@ -192,6 +214,7 @@ class Writer:
         if found is None:
             return
         self._require_ours(found, item)
+        self._require_not_restored(found, item)
         if removed is not None:
             removed.database = found
         try:
@@ -250,6 +273,16 @@ class Writer:
                 Reason.OWNER_CHANGED,
                 f"{found.name} got another owner after it was listed; it was left alone. "
                 "The next sweep says whose it is",
+            )
+
+    def _require_not_restored(self, found: Database, item: Item) -> None:
+        is_another = item.live is not None and found.revision != item.live.revision
+        if item.removed_before and is_another and item.reason not in CACHE_GOES:
+            raise conflict(
+                item,
+                Reason.RESTORED,
+                f"{found.name} was removed here and stands again, which the list did not show: "
+                f"another agent may be at work in group {self._group}. It was left alone",
             )
 
     async def _retried(self, step: Callable[[], Awaitable[T]]) -> T:

@@ -15,7 +15,15 @@ from discovery.agent import Agent
 from discovery.enrollment.item import ItemError
 from state import queries, rows
 from state.recording import append_history, delete, put, storable
-from state.records import HistoryEntry, HistoryEvent, Intent, IntentKind, Outcome, Registration
+from state.records import (
+    HistoryEntry,
+    HistoryEvent,
+    Intent,
+    IntentKind,
+    Outcome,
+    Registration,
+    RemovedRegistration,
+)
 
 _DONE_SENTENCES = {
     IntentKind.CREATE: "registered",
@@ -28,6 +36,8 @@ _DONE_SENTENCES = {
 }
 _FORGETTING = frozenset({IntentKind.DELETE, IntentKind.RELEASE})
 """After these, state knows of no registration under the name."""
+_STARTS_ANEW = frozenset({IntentKind.CREATE, IntentKind.ADOPT})
+"""After these, nothing that was missed or removed under the name before counts."""
 
 _CLOSE = """
     UPDATE journal SET outcome = ?, finished_at = ?, error_code = ?, error_message = ?,
@@ -56,6 +66,8 @@ class Closing:
     outcome: Outcome
     error: ItemError | None
     at: datetime
+    revision: str = ""
+    """Of a removal: the revision that was removed, where it was seen."""
 
 
 def add_intent(database: Database, intent: Intent) -> int:
@@ -148,7 +160,9 @@ def _register(database: Database, done: Iterable[tuple[Closing, Intent]]) -> Non
             # What the same transaction has made may be changed or removed by what comes next.
             put(database, "registrations", [rows.registration_row(each) for each in made])
             made.clear()
-        first_at = _unregister(database, closing, intent)
+        first_at, inherited = _unregister(database, closing, intent)
+        if intent.kind is IntentKind.DELETE:
+            put(database, "removed_registrations", [rows.removed_row(_removed(closing, intent))])
         if intent.kind not in _FORGETTING and intent.database is not None:
             made.append(
                 Registration(
@@ -157,26 +171,44 @@ def _register(database: Database, done: Iterable[tuple[Closing, Intent]]) -> Non
                     database=intent.database,
                     registered_at=first_at,
                     updated_at=closing.at,
+                    inherited=inherited and intent.kind is IntentKind.UPDATE,
                 )
             )
     put(database, "registrations", [rows.registration_row(each) for each in made])
 
 
-def _unregister(database: Database, closing: Closing, intent: Intent) -> datetime:
-    """What the intent removed is forgotten; returns since when its resource is registered."""
+def _removed(closing: Closing, intent: Intent) -> RemovedRegistration:
+    return RemovedRegistration(
+        name=intent.name,
+        arn=intent.arn,
+        revision=closing.revision or intent.revision,
+        removed_at=closing.at,
+    )
+
+
+def _unregister(database: Database, closing: Closing, intent: Intent) -> tuple[datetime, bool]:
+    """What the intent removed or begins anew is forgotten; returns since when its resource is
+    registered, and whether as another's."""
+    if intent.kind in _STARTS_ANEW:
+        delete(database, "misses", "name", [intent.name])
+        delete(database, "removed_registrations", "name", [intent.name])
     if intent.kind is IntentKind.CREATE:
-        return closing.at
+        return closing.at, False
     names = [name for name in (intent.previous_name, intent.name) if name is not None]
     marks = ",".join("?" * len(names))
-    before = database.query(
-        f"SELECT registered_at FROM registrations WHERE name IN ({marks})",  # noqa: S608 - marks
-        names,
+    before = list(
+        database.query(
+            "SELECT arn, registered_at, inherited FROM registrations"  # noqa: S608 - marks
+            f" WHERE name IN ({marks})",
+            names,
+        )
     )
     first_at = min((rows.moment(row["registered_at"]) for row in before), default=closing.at)
+    own = any(row["arn"] == intent.arn and not row["inherited"] for row in before)
     gone = [intent.name] if intent.kind in _FORGETTING else names[:-1]
     delete(database, "registrations", "name", gone)
     delete(database, "misses", "name", gone)
-    return first_at
+    return first_at, not own
 
 
 def _done_entry(intent: Intent, at: datetime) -> HistoryEntry:

@@ -20,7 +20,7 @@ STATE_FILE = FileKind(
     what="state file",
     application_id=0x434D5354,  # "CMST"
     migrations=migrations,
-    version=4,
+    version=5,
     remedy="Restore it from a backup, or move it away together with its -wal and -shm files: "
     "the next sweep starts a new one, and the first sweep of a new one removes nothing",
 )
@@ -150,9 +150,38 @@ ALTER TABLE caches ADD COLUMN iam_users TEXT NOT NULL DEFAULT '[]';  -- JSON
 ALTER TABLE caches ADD COLUMN iam_codes TEXT NOT NULL DEFAULT '';    -- a space between two
 """
 
+_OWNERSHIP = """
+ALTER TABLE registrations ADD COLUMN inherited INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE journal ADD COLUMN revision TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE removed_registrations (
+    name TEXT PRIMARY KEY,
+    arn TEXT NOT NULL,
+    revision TEXT NOT NULL,         -- '' where it is not known
+    removed_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX removed_by_time ON removed_registrations (removed_at);
+
+-- What last happened under each name: SQLite takes the other columns from the row of the maximum.
+CREATE TEMP TABLE last_writes AS
+    SELECT name, arn, kind, finished_at, max(id) FROM (
+        SELECT id, name, arn, kind, finished_at FROM journal
+            WHERE outcome = 'done' AND kind <> 'update'
+        UNION ALL
+        SELECT id, previous_name, arn, 'renamed away', finished_at FROM journal
+            WHERE outcome = 'done' AND previous_name IS NOT NULL
+    ) GROUP BY name;
+UPDATE registrations SET inherited = 0 WHERE (name, arn) IN (
+    SELECT name, arn FROM last_writes WHERE kind IN ('create', 'adopt', 'rename', 'replace')
+);
+INSERT INTO removed_registrations (name, arn, revision, removed_at)
+    SELECT name, arn, '', finished_at FROM last_writes WHERE kind = 'delete';
+DROP TABLE last_writes;
+"""
+
 _AUDIT_TRAIL = """
 ALTER TABLE journal ADD COLUMN changes TEXT NOT NULL DEFAULT '[]';   -- JSON
-ALTER TABLE journal ADD COLUMN proven_at TEXT;    -- AWS's time in its sweep; NULL: none was given
+ALTER TABLE journal ADD COLUMN proven_at TEXT;    -- AWS's time, then or soon after; NULL: not yet
 CREATE INDEX journal_by_name ON journal (name);
 
 ALTER TABLE history ADD COLUMN event TEXT NOT NULL DEFAULT 'observed';
@@ -164,6 +193,10 @@ ALTER TABLE history ADD COLUMN proven_at TEXT;
 CREATE INDEX history_by_sweep ON history (sweep_id, id);
 
 ALTER TABLE sweeps ADD COLUMN proven_at TEXT;
+ALTER TABLE removed_registrations ADD COLUMN proven_at TEXT;
+
+CREATE INDEX history_undated ON history (id) WHERE proven_at IS NULL;
+CREATE INDEX journal_undated ON journal (id) WHERE proven_at IS NULL;
 """
 
 
@@ -183,6 +216,13 @@ def m0002_fleet(database: Database) -> None:
 def m0003_judged(database: Database) -> None:
     """Who could log in to a cache by its last verdict, and what was found."""
     database.executescript(_JUDGED)
+
+
+@migrations()
+def m0004_ownership(database: Database) -> None:
+    """Which registrations another made, and what this state removed; before this, the journal
+    tells."""
+    database.executescript(_OWNERSHIP)
 
 
 @migrations()

@@ -1,8 +1,7 @@
 """Forgetting what is old: ages count from AWS's time, never from this machine's clock.
 
-A row is dated by the answers that AWS gave in its sweep (`proven_at`); one from a sweep without an
-answer is at least as old as any dated row recorded after it. So a clock that is years ahead, or
-behind, forgets nothing, and rows are forgotten in the order in which they were recorded.
+Rows are dated by the answers that AWS gave in their sweep, or in the next sweep that had one
+(`proven_at`). So a clock that is years ahead, or behind, forgets nothing.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ LONGEST_STEP: Final = timedelta(days=7)
 BATCH: Final = 250
 """Rows forgotten in one transaction, so that its log stays small on a disk that is full."""
 
-_KEPT: Final = {
+_AS_HISTORY: Final = {
     "history": "1",
-    "journal": "outcome IS NOT NULL",
+    "removed_registrations": "1",
     "sweeps": "rowid < (SELECT max(rowid) FROM sweeps)",
 }
-"""Which rows of a table may go at all: open intents and the last sweep stay whatever their age."""
+"""Tables kept as long as the history, and which of their rows may go: never the last sweep."""
 
 
 def next_kept_from(database: Database, wanted: datetime) -> datetime:
@@ -40,8 +39,8 @@ def next_kept_from(database: Database, wanted: datetime) -> datetime:
 
 def prune_batch(database: Database, kept_from: datetime, intents_from: datetime) -> int:
     """Forget one batch of older history, sweeps and closed intents. Returns how many rows went."""
-    removed = sum(_prune(database, table, kept_from) for table in ("history", "sweeps"))
-    return removed + _prune(database, "journal", intents_from)
+    removed = sum(_prune(database, table, when, kept_from) for table, when in _AS_HISTORY.items())
+    return removed + _prune(database, "journal", "outcome IS NOT NULL", intents_from)
 
 
 def _oldest(database: Database) -> datetime | None:
@@ -49,20 +48,13 @@ def _oldest(database: Database) -> datetime | None:
     return rows.moment(oldest) if oldest is not None else None
 
 
-def _prune(database: Database, table: str, kept_from: datetime) -> int:
-    """Rows up to the last one that is known to be older, but for those after a younger one."""
-    limit = rows.instant(kept_from)
+def _prune(database: Database, table: str, may_go: str, kept_from: datetime) -> int:
     cursor = database.execute(
         f"""
         DELETE FROM {table} WHERE rowid IN (
-            SELECT rowid FROM {table} WHERE ({_KEPT[table]}) AND rowid <= (
-                SELECT max(rowid) FROM {table} WHERE proven_at < :limit AND rowid < coalesce(
-                    (SELECT min(rowid) FROM {table} WHERE proven_at >= :limit),
-                    (SELECT max(rowid) + 1 FROM {table})
-                )
-            ) ORDER BY rowid LIMIT {BATCH}
+            SELECT rowid FROM {table} WHERE proven_at < ? AND ({may_go}) LIMIT {BATCH}
         )
         """,  # noqa: S608 - our own table and condition
-        {"limit": limit},
+        [rows.instant(kept_from)],
     )
     return int(cursor.rowcount)

@@ -79,6 +79,12 @@ def memory(database: Database) -> Memory:
                 database.query("SELECT * FROM registrations"), rows.registration_of
             )
         },
+        removed={
+            removed.name: removed
+            for removed in decoded(
+                database.query("SELECT * FROM removed_registrations"), rows.removed_registration
+            )
+        },
         misses={
             miss.name: miss
             for miss in decoded(database.query("SELECT * FROM misses"), rows.miss_of)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlite_utils import Database
 
@@ -20,9 +20,13 @@ from state.queries import StoredScope
 from state.records import (
     HistoryEntry,
     RememberedCache,
+    StateIdentity,
     SweepOutcome,
 )
 from state.rows import Row
+
+DATED: Final = ("history", "journal", "removed_registrations", "sweeps")
+"""Tables whose rows are forgotten when they are old."""
 
 
 def put_fact(database: Database, key: str, value: str) -> None:
@@ -32,6 +36,17 @@ def put_fact(database: Database, key: str, value: str) -> None:
         " DO UPDATE SET value = excluded.value WHERE value <> excluded.value",
         [key, value],
     )
+
+
+def bind(database: Database, identity: StateIdentity) -> None:
+    """The file belongs to this identity. What it knew of registrations elsewhere is worth as much
+    as if others had told it: here it has made, missed and removed nothing yet (R2)."""
+    before = queries.fact(queries.facts(database), queries.IDENTITY, rows.identity_of)
+    if before not in (None, identity):
+        database.execute("UPDATE registrations SET inherited = 1")
+        database.execute("DELETE FROM removed_registrations")
+        database.execute("DELETE FROM misses")
+    put_fact(database, queries.IDENTITY, rows.identity_text(identity))
 
 
 def put(database: Database, table: str, found: Iterable[Row]) -> None:
@@ -49,18 +64,19 @@ def record(database: Database, outcome: SweepOutcome, agent: Agent) -> None:
     put(database, "sweeps", [rows.sweep_row(outcome.record)])
     put_fact(database, queries.EPISODES, rows.episodes_text(outcome.episodes))
     if outcome.proven_at is not None:
-        _prove(database, outcome.record.sweep_id, rows.instant(outcome.proven_at))
+        _date(database, rows.instant(outcome.proven_at))
     if outcome.finished:
         _record_registrations(database, outcome)
         _record_facts(database, outcome)
 
 
-def _prove(database: Database, sweep_id: str, proven_at: str) -> None:
-    """Date all that the sweep recorded by AWS's time, whatever this machine's clock says."""
-    for table in ("history", "journal", "sweeps"):
+def _date(database: Database, proven_at: str) -> None:
+    """Date by AWS's time all that was recorded since AWS last gave it: this sweep, and earlier
+    ones without an answer, which are kept the longer for it."""
+    for table in DATED:
         database.execute(
-            f"UPDATE {table} SET proven_at = ? WHERE sweep_id = ?",  # noqa: S608 - ours
-            [proven_at, sweep_id],
+            f"UPDATE {table} SET proven_at = ? WHERE proven_at IS NULL",  # noqa: S608 - ours
+            [proven_at],
         )
 
 
@@ -68,6 +84,9 @@ def _record_registrations(database: Database, outcome: SweepOutcome) -> None:
     delete(database, "registrations", "name", outcome.registrations_forgotten)
     inherited = [rows.registration_row(each) for each in outcome.registrations_inherited]
     put(database, "registrations", inherited)
+    for name in outcome.registrations_matched:
+        database.execute("UPDATE registrations SET inherited = 0 WHERE name = ?", [name])
+    delete(database, "removed_registrations", "name", outcome.registrations_matched)
     stored = {row["name"]: row for row in database.query("SELECT * FROM misses")}
     found = [rows.miss_row(miss) for miss in outcome.misses]
     put(database, "misses", rows.changed(found, stored, "name"))

@@ -68,13 +68,27 @@ class RememberedCache:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """One database that the journal says this agent registered, as last written."""
+    """One database of ours that state knows, as last written, or as first seen."""
 
     name: ResourceName
     arn: Arn
     database: Database
     registered_at: datetime
     updated_at: datetime
+    inherited: bool = False
+    """True while this state has neither made nor adopted it, and it has never matched here: then
+    it is removed only when its cache is gone (R2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovedRegistration:
+    """A registration that this state removed."""
+
+    name: ResourceName
+    arn: Arn
+    revision: str
+    """What was removed; empty when it is not known. A list that shows it still lags."""
+    removed_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +174,8 @@ class Intent:
     at: datetime
     changes: tuple[Change, ...] = ()
     """What the write changes, for the history."""
+    revision: str = ""
+    """Of a removal: the revision that is to be removed."""
 
     @property
     def counts_as_removal(self) -> bool:
@@ -270,6 +286,8 @@ class Memory:
 
     caches: Mapping[Arn, RememberedCache] = field(default_factory=dict)
     registrations: Mapping[ResourceName, Registration] = field(default_factory=dict)
+    removed: Mapping[ResourceName, RemovedRegistration] = field(default_factory=dict)
+    """What this state removed and has not registered or wanted since."""
     misses: Mapping[ResourceName, Miss] = field(default_factory=dict)
     scopes: Mapping[Scope, ScopeMemory] = field(default_factory=dict)
     regions: Mapping[AccountId, RememberedRegions] = field(default_factory=dict)
@@ -313,6 +331,8 @@ class SweepOutcome:
     registrations_forgotten: tuple[ResourceName, ...] = ()
     registrations_inherited: tuple[Registration, ...] = ()
     """Ours, listed, unknown to the journal until now (R2); remembered from now on."""
+    registrations_matched: tuple[ResourceName, ...] = ()
+    """Inherited ones, and ones that were removed and stand again, that a matcher takes now."""
     misses: tuple[Miss, ...] = ()
     """All misses that stand after this sweep; those not named here are dropped."""
     history: tuple[HistoryEntry, ...] = ()

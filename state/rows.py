@@ -48,6 +48,7 @@ from state.records import (
     Registration,
     RememberedCache,
     RememberedRegions,
+    RemovedRegistration,
     ScopeMemory,
     StateIdentity,
     SweepRecord,
@@ -230,6 +231,7 @@ def registration_row(registration: Registration) -> Row:
         "database": database_text(registration.database),
         "registered_at": instant(registration.registered_at),
         "updated_at": instant(registration.updated_at),
+        "inherited": int(registration.inherited),
     }
 
 
@@ -240,6 +242,25 @@ def registration_of(row: Row) -> Registration:
         database=database_of(row["database"]),
         registered_at=moment(row["registered_at"]),
         updated_at=moment(row["updated_at"]),
+        inherited=bool(row["inherited"]),
+    )
+
+
+def removed_row(removed: RemovedRegistration) -> Row:
+    return {
+        "name": removed.name,
+        "arn": removed.arn,
+        "revision": removed.revision,
+        "removed_at": instant(removed.removed_at),
+    }
+
+
+def removed_registration(row: Row) -> RemovedRegistration:
+    return RemovedRegistration(
+        name=ResourceName(row["name"]),
+        arn=Arn(row["arn"]),
+        revision=row["revision"],
+        removed_at=moment(row["removed_at"]),
     )
 
 
@@ -278,6 +299,7 @@ def intent_row(intent: Intent) -> Row:
         "database": database_text(intent.database) if intent.database else None,
         "at": instant(intent.at),
         "changes": changes_text(intent.changes),
+        "revision": intent.revision,
     }
 
 
@@ -294,6 +316,7 @@ def intent_of(row: Row) -> Intent:
         database=database_of(row["database"]) if row["database"] is not None else None,
         at=moment(row["at"]),
         changes=changes_of(row["changes"]),
+        revision=row["revision"],
     )
 
 

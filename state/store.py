@@ -116,7 +116,7 @@ class Store:
     def bind(self, identity: StateIdentity) -> None:
         """The file belongs to this control plane, group and cloud (R10)."""
         with self._transaction() as database:
-            recording.put_fact(database, queries.IDENTITY, rows.identity_text(identity))
+            recording.bind(database, identity)
 
     def pause(self, until: datetime, at: datetime) -> None:
         """Keep sweeps from writing to the control plane before this moment."""

@@ -49,6 +49,10 @@ def command(
     changes before anything does. Where the origin label changes, the database is deleted and
     created again. Nothing else is removed; settings that cachemuster has none for are kept.
 
+    One of the agent's own group that is held as INHERITED, or a conflict as RESTORED, becomes this
+    agent's own by it, whether a matcher takes its cache or not: nothing is written to the control
+    plane, and a sweep may remove it once its misses were counted.
+
     In a cluster this needs an operator's identity (`tsh login --out=FILE`): the agent's bot, fenced
     in by labels, cannot see what is not its own. Where the identity may not write, the document
     for `tctl create -f` is printed.

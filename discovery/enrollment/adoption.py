@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from discovery.codes import Action, IamVerdict
+from discovery.codes import Action, IamVerdict, Reason
 from discovery.enrollment.claims import cache_of
 from discovery.enrollment.handover import (
     Handover,
@@ -18,6 +18,7 @@ from discovery.enrollment.handover import (
     not_found,
     refusing,
 )
+from discovery.enrollment.inheritance import may_be_claimed
 from discovery.enrollment.item import Item
 from discovery.enrollment.labels import DISCOVERY_GROUP_LABEL, ORIGIN_LABEL
 from discovery.enrollment.ownership import (
@@ -34,6 +35,7 @@ from discovery.enrollment.update import changes_origin, reason_for
 from discovery.enrollment.wish import Blocked, Undecided, Unwanted, Wanted, wanted_name
 from discovery.model import Database, ResourceName
 from matchers.matcher import IamUsers
+from state.records import Memory
 
 
 def adoption(
@@ -68,13 +70,45 @@ def unseen(name: ResourceName, survey: Survey) -> Refused:
     return Refused(name, Obstacle.NOT_VISIBLE, text, wanted)
 
 
+def own_to_claim(live: Database, group: str, memory: Memory) -> CacheArn | None:
+    """The cache of a registration of our group that this state has no claim to yet (R2)."""
+    owner = owner_of(live, group)
+    if isinstance(owner, CacheArn) and may_be_claimed(live, owner.arn, memory):
+        return owner
+    return None
+
+
+def _claimed(live: Database, owner: CacheArn, survey: Survey) -> Item | Refused:
+    """State takes it as its own, matched or not; the control plane has it as it should be."""
+    counted = survey.registry.ours[owner.arn].database.name
+    if counted != live.name:
+        text = (
+            f"cache {owner.name} is registered as {counted} already; remove this one by hand if "
+            "nothing needs it"
+        )
+        return refusing(live.name)(Obstacle.ALREADY_REGISTERED, text)
+    return Item(
+        scope=owner.scope,
+        arn=owner.arn,
+        cache=owner.name,
+        name=live.name,
+        action=Action.KEEP,
+        reason=Reason.UNCHANGED,
+        message="taken as this agent's own; nothing is written to the control plane. Where no "
+        "matcher takes it, sweeps count its misses from now and then remove it",
+        database=live,
+        live=live,
+    )
+
+
 def refused_unowned(live: Database, group: str, from_group: str | None) -> Refused | None:
     """Why a resource is not to be taken from whoever has it, None when it may be."""
     owner = owner_of(live, group)
     theirs = live.labels.get(GROUP_LABEL, "")
     refuse = refusing(live.name)
     if isinstance(owner, CacheArn):
-        return refuse(Obstacle.ALREADY_OURS, f"it is registered by group {group} already")
+        text = f"it is registered by group {group}, and this state has it as its own"
+        return refuse(Obstacle.ALREADY_OURS, text)
     if owner is NotOurs.IDENTITY_MISMATCH:
         text = "it is marked as ours but disagrees with itself; mend or remove it by hand"
         return refuse(Obstacle.IDENTITY_MISMATCH, text)
@@ -90,6 +124,9 @@ def refused_unowned(live: Database, group: str, from_group: str | None) -> Refus
 def _adopted(
     live: Database, survey: Survey, rules: Rules, from_group: str | None
 ) -> Item | Refused:
+    claimable = own_to_claim(live, rules.group, survey.situation.memory)
+    if claimable is not None:
+        return _claimed(live, claimable, survey)
     refused = refused_unowned(live, rules.group, from_group)
     if refused is not None:
         return refused

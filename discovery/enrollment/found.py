@@ -135,7 +135,7 @@ def _removal(
 ) -> Item:
     text = found.wish.message if isinstance(found.wish, Unwanted) else _unready_text(found)
     grounds = Grounds(
-        name=live.database.name,
+        live=live.database,
         arn=found.arn,
         reason=reason,
         message=text,
@@ -149,6 +149,7 @@ def _removal(
         message=ruling.message,
         missed=ruling.missed,
         grounds=reason,
+        removed_before=ruling.lags,
     )
 
 

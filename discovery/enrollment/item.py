@@ -66,6 +66,9 @@ class Item:
     does not show that. Not part of the document."""
     found: Cache | None = None
     """The cache as scanned, None if it was not found. Not part of the document."""
+    removed_before: bool = False
+    """True for a removal of the very revision that this state removed already and the list still
+    shows: what stands there instead by now is left alone (R2). Not part of the document."""
     finishes: bool = False
     """True for the second half of a rename: both names stand, and its intent is open (R6)."""
     replaces: bool = False

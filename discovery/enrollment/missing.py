@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from discovery.codes import Action, Reason, ScopeReason
 from discovery.enrollment.item import Item
 from discovery.enrollment.registry import Owned
-from discovery.enrollment.remarks import inherited_note, is_inherited
+from discovery.enrollment.remarks import inherited_notes
 from discovery.enrollment.removal import Grounds, rule_on
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.survey import Survey
@@ -35,7 +35,7 @@ def item_for_missing(owned: Owned, survey: Survey, rules: Rules) -> Item:
         action=Action.HELD,
         reason=why.reason,
         message=why.message,
-        notes=(inherited_note(owned),) if is_inherited(owned, survey.situation) else (),
+        notes=inherited_notes(owned, survey.situation),
         database=owned.database,
         live=owned.database,
     )
@@ -44,7 +44,7 @@ def item_for_missing(owned: Owned, survey: Survey, rules: Rules) -> Item:
 
 def _ruled(held: Item, owned: Owned, why: _Why, survey: Survey, rules: Rules) -> Item:
     grounds = Grounds(
-        name=owned.database.name, arn=owned.cache.arn, reason=why.reason, message=why.message
+        live=owned.database, arn=owned.cache.arn, reason=why.reason, message=why.message
     )
     ruling = rule_on(grounds, survey.situation.memory, rules, survey.situation.now)
     held = replace(held, missed=ruling.missed, grounds=why.reason)
@@ -56,6 +56,7 @@ def _ruled(held: Item, owned: Owned, why: _Why, survey: Survey, rules: Rules) ->
         action=ruling.action,
         reason=ruling.reason,
         message=ruling.message,
+        removed_before=ruling.lags,
     )
 
 

@@ -8,9 +8,14 @@ from datetime import datetime
 
 from discovery.codes import Action, IamVerdict, Reason, ScopeReason
 from discovery.enrollment.facts import Facts, facts_of
+from discovery.enrollment.inheritance import (
+    is_inherited,
+    is_journaled,
+    is_match,
+    is_removed_and_listed,
+)
 from discovery.enrollment.item import Item
 from discovery.enrollment.ownership import parse_cache_arn
-from discovery.enrollment.remarks import is_inherited
 from discovery.enrollment.removal import RESTARTED_BY_NEW_RULES
 from discovery.enrollment.survey import Found, Survey
 from discovery.enrollment.targets import Standing, Targets
@@ -56,6 +61,7 @@ class Recollection:
     caches_gone: tuple[Arn, ...]
     registrations_forgotten: tuple[ResourceName, ...]
     registrations_inherited: tuple[Registration, ...]
+    registrations_matched: tuple[ResourceName, ...]
     misses: tuple[Miss, ...]
 
 
@@ -74,6 +80,7 @@ def recollect(
         caches_gone=_gone(survey),
         registrations_forgotten=_forgotten(survey, applied),
         registrations_inherited=tuple(_inherited(survey, applied, started_at)),
+        registrations_matched=tuple(_matched(survey)),
         misses=tuple(_misses(applied, survey, rules_changed=rules_changed)),
     )
 
@@ -254,17 +261,42 @@ def _forgotten(survey: Survey, items: tuple[Item, ...]) -> tuple[ResourceName, .
 def _inherited(
     survey: Survey, items: tuple[Item, ...], started_at: datetime
 ) -> Iterator[Registration]:
-    """Registrations of ours that state did not know; from now on it does (R2)."""
+    """Registrations of ours that state did not know; from now on it does (R2). What it removed and
+    a list that lags still shows is none, until it is wanted again."""
     written = {item.arn for item in items if item.applied}
+    memory, part = survey.situation.memory, survey.situation.targets.part
+    matched = frozenset(_matched(survey))
     for arn, owned in survey.registry.ours.items():
-        if arn not in written and is_inherited(owned, survey.situation):
+        live = owned.database
+        is_known = arn in written or is_journaled(live.name, arn, memory)
+        lags = is_removed_and_listed(live, arn, memory) and live.name not in matched
+        if not is_known and not lags and not part.is_anothers(owned.cache.scope):
             yield Registration(
                 name=owned.database.name,
                 arn=arn,
                 database=owned.database,
                 registered_at=started_at,
                 updated_at=started_at,
+                inherited=True,
             )
+
+
+def _matched(survey: Survey) -> Iterator[ResourceName]:
+    """Registrations that somebody else made and a matcher takes now: from now on they are as if
+    made here, and an earlier removal of them is over (R2)."""
+    memory = survey.situation.memory
+    for found in survey.found:
+        if found.live is None or not is_match(found.wish) or not _tags_were_read(found, memory):
+            continue
+        live = found.live.database
+        if is_inherited(live, found.arn, memory) or live.name in memory.removed:
+            yield live.name
+
+
+def _tags_were_read(found: Found, memory: Memory) -> bool:
+    """False when only the labels of the registration, which anybody may edit, stand in for tags."""
+    before = None if found.facts.recreated else memory.caches.get(found.arn)
+    return found.facts.tags_read_now or (before is not None and before.tags is not None)
 
 
 def _misses(items: tuple[Item, ...], survey: Survey, *, rules_changed: bool) -> Iterator[Miss]:

@@ -6,6 +6,7 @@ from collections.abc import Set
 
 from discovery.codes import NoteCode
 from discovery.enrollment.address import address_of
+from discovery.enrollment.inheritance import is_inherited
 from discovery.enrollment.registry import Owned
 from discovery.enrollment.survey import Found, Situation, Survey
 from discovery.enrollment.wish import Wanted
@@ -14,10 +15,8 @@ from discovery.model import Note
 
 def registration_notes(found: Found, survey: Survey) -> tuple[Note, ...]:
     """The notes that a cache's registration, or its URI, gives rise to."""
-    notes = []
     live = found.live
-    if live is not None and is_inherited(live, survey.situation):
-        notes.append(inherited_note(live))
+    notes = list(inherited_notes(live, survey.situation)) if live is not None else []
     endpoint = found.facts.cache.endpoint
     if endpoint is not None and isinstance(found.wish, Wanted):
         half = survey.registry.half_renamed.get(found.arn)
@@ -38,20 +37,11 @@ def _elsewhere(uri: str, own: Set[str], survey: Survey) -> str:
     return "; ".join(f"also {how} as {', '.join(names)}" for how, names in ways if names)
 
 
-def is_inherited(live: Owned, situation: Situation) -> bool:
-    """True for a registration of ours that the journal does not know (R2), and that no other
-    shard looks after."""
+def inherited_notes(live: Owned, situation: Situation) -> tuple[Note, ...]:
+    """The note on an inherited registration, unless another shard looks after it."""
     if situation.targets.part.is_anothers(live.cache.scope):
-        return False
-    memory, name, arn = situation.memory, live.database.name, live.cache.arn
-    known = memory.registrations.get(name)
-    under_way = any(
-        (each.intent.name, each.intent.arn) == (name, arn) for each in memory.open_intents
-    )
-    return not under_way and (known is None or known.arn != arn)
-
-
-def inherited_note(live: Owned) -> Note:
-    """The note on an inherited registration."""
-    text = "registered by an earlier state file, host or shard; its misses count from now"
-    return Note(NoteCode.INHERITED, live.database.name, text)
+        return ()
+    if not is_inherited(live.database, live.cache.arn, situation.memory):
+        return ()
+    text = "registered by another state file, host or shard; its misses count from its first sight"
+    return (Note(NoteCode.INHERITED, live.database.name, text),)

@@ -37,6 +37,9 @@ class Rules:
     enrolls_public: bool = False
     policy: WritePolicy = WritePolicy.SYNC
     removes_out_of_scope: bool = False
+    prunes: bool = False
+    """A person asked, for this sweep, that what is out of configuration be removed, whoever of the
+    group registered it (R2, R9)."""
     missed_sweeps: int = 2
     grace: timedelta = timedelta(minutes=10)
     budget: Budget

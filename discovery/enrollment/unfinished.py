@@ -8,7 +8,7 @@ from datetime import datetime
 
 from discovery.enrollment.ownership import CacheArn, owner_of
 from discovery.model import Database, ResourceName
-from state.records import IntentKind, Memory, OpenIntent, Registration
+from state.records import IntentKind, Memory, OpenIntent, Registration, RemovedRegistration
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,19 @@ def settle(intents: Iterable[OpenIntent], listed: Iterable[Database], group: str
 
 def settled_memory(memory: Memory, known: Settled, now: datetime) -> Memory:
     """The memory once these intents have their outcome, for those who may not write it (R5)."""
-    registrations = dict(memory.registrations)
+    registrations, removed = dict(memory.registrations), dict(memory.removed)
+    misses = dict(memory.misses)
     for intent in (each.intent for each in known.landed):
         registrations.pop(intent.previous_name or intent.name, None)
         registrations.pop(intent.name, None)
         forgets = intent.kind in (IntentKind.DELETE, IntentKind.RELEASE)
+        if intent.kind is IntentKind.DELETE:
+            removed[intent.name] = RemovedRegistration(
+                name=intent.name, arn=intent.arn, revision=intent.revision, removed_at=now
+            )
+        elif intent.kind in (IntentKind.CREATE, IntentKind.ADOPT):
+            removed.pop(intent.name, None)
+            misses.pop(intent.name, None)
         if not forgets and intent.database is not None:
             registrations[intent.name] = Registration(
                 name=intent.name,
@@ -70,6 +78,8 @@ def settled_memory(memory: Memory, known: Settled, now: datetime) -> Memory:
     return replace(
         memory,
         registrations=registrations,
+        removed=removed,
+        misses=misses,
         removals=tuple(removals),
         open_intents=tuple(each for each in memory.open_intents if each.intent_id not in closed),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from discovery.codes import ScopeStatus
+from discovery.enrollment.removal import CACHE_GOES
 from discovery.reports.document import timestamp
 from state.records import Memory, Miss, OpenIntent, Registration, ScopeMemory, SweepRecord
 
@@ -56,6 +57,26 @@ class Status:
         """None: nothing is paused now."""
         return self.memory.pause_at(self.now)
 
+    @property
+    def waiting(self) -> tuple[Miss, ...]:
+        """Reasons that lead to a removal once they have held, by name."""
+        return tuple(each for each in self._misses if not self.is_held(each))
+
+    @property
+    def of_another_agent(self) -> tuple[Miss, ...]:
+        """Reasons that lead to none, since another agent of the group may need it (R2)."""
+        return tuple(each for each in self._misses if self.is_held(each))
+
+    @property
+    def _misses(self) -> tuple[Miss, ...]:
+        return tuple(miss for _, miss in sorted(self.memory.misses.items()))
+
+    def is_held(self, miss: Miss) -> bool:
+        """True where only the end of the cache, or a person's word, removes the registration."""
+        known = self.memory.registrations.get(miss.name)
+        inherited = known is not None and known.inherited
+        return miss.reason not in CACHE_GOES and (inherited or miss.name in self.memory.removed)
+
     def scans_left(self, miss: Miss) -> int:
         """In how many more complete scans the reason has to hold."""
         return max(0, self.missed_sweeps - miss.scans)
@@ -90,7 +111,8 @@ def status_document(status: Status) -> dict[str, Any]:
         "oldest_complete_scan": status.oldest and _scope(status.oldest),
         "scopes": [_scope(scope) for scope in status.scopes],
         "registrations": [_registration(one) for _, one in sorted(memory.registrations.items())],
-        "waiting": [_miss(miss, status) for _, miss in sorted(memory.misses.items())],
+        "waiting": [_miss(miss, status) for miss in status.waiting],
+        "of_another_agent": [_miss(miss, status) for miss in status.of_another_agent],
         "unfinished": [_unfinished(one) for one in memory.open_intents],
     }
 
@@ -128,6 +150,7 @@ def _registration(one: Registration) -> dict[str, Any]:
         "arn": one.arn,
         "registered_at": timestamp(one.registered_at),
         "updated_at": timestamp(one.updated_at),
+        "inherited": one.inherited,
     }
 
 

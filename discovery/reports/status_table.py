@@ -43,8 +43,10 @@ def status_sentence(status: Status) -> str:
     parts = [f"{registered} in {counted(_accounts(status), 'account')}"]
     if status.paused_until is not None:
         parts.append(f"paused until {clock_time(status.paused_until, status.now)}")
-    if status.memory.misses:
-        parts.append(f"{len(status.memory.misses)} waiting")
+    if status.waiting:
+        parts.append(f"{len(status.waiting)} waiting")
+    if status.of_another_agent:
+        parts.append(f"{len(status.of_another_agent)} of another agent")
     since = [scope.failing_since for scope in status.unread if scope.failing_since]
     if status.unread:
         when = f" since {clock_time(min(since), status.now)}" if since else ""
@@ -138,19 +140,28 @@ def _registration(name: str, one: Registration, now: datetime) -> Entry:
 
 
 def _print_waiting(status: Status, console: Console) -> None:
-    misses = sorted(status.memory.misses.items())
+    waiting, others = status.waiting, status.of_another_agent
+    remark = "removed once the reason has held"
+    _print_misses(f"Waiting ({len(waiting)})", remark, waiting, status, console)
+    remark = "left alone while their caches exist; `cachemuster adopt NAME` takes one"
+    _print_misses(f"Another agent's ({len(others)})", remark, others, status, console)
+
+
+def _print_misses(
+    title: str, remark: str, misses: tuple[Miss, ...], status: Status, console: Console
+) -> None:
     if not misses:
         return
-    console.print(heading(f"Waiting ({len(misses)})", "removed once the reason has held"))
-    told = (_missed(name, miss, status) for name, miss in misses)
-    print_entries(told, console, indent=_INDENT)
+    console.print(heading(title, remark))
+    print_entries((_missed(miss, status) for miss in misses), console, indent=_INDENT)
     console.print()
 
 
-def _missed(name: str, miss: Miss, status: Status) -> Entry:
+def _missed(miss: Miss, status: Status) -> Entry:
     since = clock_time(miss.since, status.now)
     held = f"{miss.reason.value} for {counted(miss.scans, 'scan')}, since {since}"
-    return Entry((("?", ""),), ((run(f"{name}: {held}; {_countdown(status, miss)}"),),))
+    rest = "" if status.is_held(miss) else f"; {_countdown(status, miss)}"
+    return Entry((("?", ""),), ((run(f"{miss.name}: {held}{rest}"),),))
 
 
 def _countdown(status: Status, miss: Miss) -> str:

@@ -144,6 +144,12 @@ REGISTRATIONS: Final = _gauge(
     "databases that are ours, the larger of listed and remembered: what the guard takes its "
     "percentage of",
 )
+OF_ANOTHER_AGENT: Final = _gauge(
+    "registrations_of_another_agent",
+    "registrations of our group that another agent seems to look after, in the last finished "
+    "sweep: `INHERITED` ones that nothing here matches, and `RESTORED` ones that stand again "
+    "after their removal here",
+)
 REMOVALS: Final = _gauge(
     "removals", "removals that the last finished sweep planned, and those within the window before"
 )
@@ -181,6 +187,7 @@ TABLE: Final = (
     CHANGE_FAILURES,
     CACHES,
     REGISTRATIONS,
+    OF_ANOTHER_AGENT,
     FINDINGS,
     VERDICTS,
     SCOPES,

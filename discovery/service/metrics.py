@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from discovery.codes import REASONS_OF, Action, GuardCode, IamVerdict
+from discovery.codes import REASONS_OF, Action, GuardCode, IamVerdict, Reason
 from discovery.enrollment.item import Item
 from discovery.model import Clock, Complete, Scanned
 from discovery.reports.exit import Exit, exit_code, is_expected
@@ -22,6 +22,7 @@ from discovery.service.kind import Kind
 from discovery.service.scope_series import ScopeSeries
 
 BROKE: Final = "broke"
+_OF_ANOTHER_AGENT: Final = (Reason.INHERITED, Reason.RESTORED)
 _ENDINGS: Final = (Exit.DONE, Exit.INCOMPLETE, Exit.REFUSED, Exit.FAILED, Exit.INTERRUPTED)
 
 
@@ -150,6 +151,8 @@ class Metrics:
         self._moment(table.FAILING_SINCE, _failing_since(report))
         self._all.gauge(table.GUARD_REFUSED).put(int(report.guard.refused))
         self._all.gauge(table.REGISTRATIONS).put(report.guard.population)
+        others = sum(item.reason in _OF_ANOTHER_AGENT for item in report.items)
+        self._all.gauge(table.OF_ANOTHER_AGENT).put(others)
         self._all.gauge(table.REMOVALS).put(report.guard.removals)
         self._all.gauge(table.REMOVAL_LIMIT).put(report.guard.limit)
 

@@ -3,6 +3,9 @@
 Prints the table that README quotes. A failing seed tells its story, and the command that replays it
 alone; `--verbose` tells those of the others, too. Exit 1 when a rule was broken.
 
+A run with `--ledger FILE` can be stopped and started again: it goes on where it was, at the same
+commit alone.
+
 Seeds: stories in this process, with a clock of their own. Kills: stories of real processes, as many
 as it takes for so many to be killed.
 """
@@ -14,9 +17,14 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.faults.parts import Part, Played, parts, play, played
+from tests.faults.record import RunRecord, WrongCommit, commit_here
 from tests.faults.story import Tally
+
+RECORDED_AT_ONCE = 10
+"""Stories that are lost at most when a run with `--ledger` is stopped, in each process."""
 
 
 def main() -> int:
@@ -27,11 +35,30 @@ def main() -> int:
         found = play(Part(seeds=range(asked.seed, asked.seed + 1), verbose=asked.verbose))
     elif asked.kill_seed is not None:
         found = play(Part(first=asked.kill_seed, alone=True, verbose=asked.verbose))
+    elif asked.record is not None:
+        try:
+            found = _recorded(asked)
+        except WrongCommit as error:
+            sys.stderr.write(f"{error}\n")
+            return 2
     else:
         every = parts(asked.first, asked.seeds, asked.kills, verbose=asked.verbose)
-        found = played(tuple(every), jobs=asked.jobs)
+        found = Played()
+        for _, each in played(tuple(every), jobs=asked.jobs):
+            found.add(each)
     sys.stdout.write(table(found))
     return 0 if found.is_well else 1
+
+
+def _recorded(asked: argparse.Namespace) -> Played:
+    """What the file holds once it holds all that was asked for. Raises: WrongCommit."""
+    record = RunRecord.at_commit(asked.record, commit_here())
+    every = parts(
+        asked.first, asked.seeds, asked.kills, verbose=asked.verbose, at_once=RECORDED_AT_ONCE
+    )
+    for part, each in played(record.left(tuple(every)), jobs=asked.jobs):
+        record.add(part, each)
+    return record.total()
 
 
 def table(found: Played) -> str:
@@ -40,6 +67,7 @@ def table(found: Played) -> str:
     behind = sum(tally.deeds.values())
     rows = [
         ("stories, of them with the simulated Teleport", _two(tally.stories, tally.with_teleport)),
+        ("stories with a second agent of the group", f"{tally.with_two_agents:,}"),
         ("sweeps, of them the service's", _two(_sweeps(tally), tally.rounds["round"])),
         ("re-scans, audits", _two(tally.rounds["rescan"], tally.rounds["audit"])),
         ("calls that AWS answered wrongly or not", _sum(tally.faults, "AWS")),
@@ -106,6 +134,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--first", type=int, default=0, help="the first seed of both")
     parser.add_argument("--seed", type=int, help="this story alone")
     parser.add_argument("--kill-seed", type=int, help="this story of killed processes alone")
+    parser.add_argument(
+        "--ledger",
+        dest="record",
+        type=Path,
+        metavar="FILE",
+        help="note what is finished there, go on with what is not, print the table of it all; "
+        "refuses a file of another commit",
+    )
     parser.add_argument("--verbose", action="store_true", help="tell every story")
     return parser
 

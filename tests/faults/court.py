@@ -16,10 +16,11 @@ from discovery.reports.report import Report
 from discovery.sandbox.aws.calls import Call
 from discovery.sandbox.aws.world import World
 from discovery.scan import Scan
-from tests.faults.hearing import CURRENT, Glimpse, Hearing, rows
+from tests.faults.hearing import CURRENT, Glimpse, Hearing, Life, rows
 from tests.faults.registries import Registry, Resource
+from tests.faults.settings import may_take
 from tests.faults.times import Times
-from tests.faults.wanted import owner_of, scope_of
+from tests.faults.wanted import caches, owner_of, scope_of
 
 AT_ONCE = frozenset({"DELETING", "EXCLUDED"})
 _KINDS = {
@@ -70,6 +71,8 @@ class Court:
     registered beside them is told of as a duplicate, and waits for people."""
     wrote_at: dict[str, datetime] = field(default_factory=dict)
     """When the agent last wrote a resource."""
+    made_by: dict[str, tuple[Life, datetime, int]] = field(default_factory=dict)
+    """Which state file's agent last made a resource: when, and after how many calls."""
     calls: int = 0
     lag: timedelta = timedelta(0)
     """How long after a write reads may still show what was before."""
@@ -95,6 +98,11 @@ class Court:
         hearing.before, hearing.after = before, self.glimpse(hearing)
         hearing.past.clear()
         hearing.results = _by_scope(found.results)
+        for place in caches(self.world):
+            seen = hearing.life.tags.setdefault(place.cache.arn, [])
+            for tags in (place.tags, place.tags_by_index(self.times.world())):
+                if tags not in seen:
+                    seen.append(dict(tags))
         for scope, result in hearing.results.items():
             if isinstance(result, Complete):
                 stayed = before.there.get(scope, frozenset()) & hearing.after.there.get(
@@ -141,8 +149,9 @@ class Court:
         hearing.listed = frozenset(str(each.name) for each in found)
         known = rows(hearing.state, "SELECT name, arn FROM registrations")
         hearing.remembered = {str(name): str(arn) for name, arn in known}
-        ours = [each for each in found if owner_of(each.labels, each.spec) is not None]
-        hearing.population = max(len(ours), len(hearing.remembered))
+        owners = ((str(each.name), owner_of(each.labels, each.spec)) for each in found)
+        hearing.ours = frozenset((name, arn) for name, arn in owners if arn is not None)
+        hearing.population = max(len(hearing.ours), len(hearing.remembered))
 
     def people_put(self, name: str) -> None:
         """People have changed a resource of the registry."""
@@ -172,8 +181,14 @@ class Court:
         self._judge_policy(hearing, what, intent)
         if what == "create":
             self._judge_create(hearing, intent, new)
+            self.made_by[name] = (hearing.life, self.times.world(), self.calls)
+            hearing.life.made.add((name, intent.arn))
+            hearing.life.claims.add((name, intent.arn))
         elif what == "delete":
+            self._judge_claim(hearing, name, intent)
             self._judge_delete(hearing, name, intent)
+            hearing.life.made.discard((name, intent.arn))
+            hearing.life.claims.discard((name, intent.arn))
 
     def _intent(self, hearing: Hearing, what: str, name: str) -> Intent | None:
         found = [Intent(*row) for row in rows(hearing.state, _INTENTS, name)]  # type: ignore[arg-type]
@@ -237,6 +252,18 @@ class Court:
         return wrote_at is not None and self._is_hidden(wrote_at)
 
     # -- a removal -------------------------------------------------------------------------------
+
+    def _judge_claim(self, hearing: Hearing, name: str, intent: Intent) -> None:
+        """No agent removes what it never made, adopted or matched (R2)."""
+        goes = intent.reason in ("ABSENT", "DELETING") or intent.kind != "delete"
+        pruned = intent.reason == "OUT_OF_SCOPE" and hearing.prunes
+        if goes or pruned or (name, intent.arn) in hearing.life.claims:
+            return
+        life, at, calls = self.made_by.get(name, (hearing.life, self.times.world(), -1))
+        if life is not hearing.life and self._is_too_late(name, (at, calls)):
+            self.races += 1
+        else:
+            self.accuse("R2", f"{name} was removed as {intent.reason} by who never had it")
 
     def _judge_delete(self, hearing: Hearing, name: str, intent: Intent) -> None:
         hearing.removals += 1
@@ -344,6 +371,23 @@ class Court:
             # What a later scan had overtaken was not acted on, and tells nothing.
             hearing.results = _by_scope(report.scopes)
             hearing.life.rounds.append(hearing)
+            self._remember_claims(hearing)
+
+    def _remember_claims(self, hearing: Hearing) -> None:
+        """What the round can have matched is the agent's from now on; of what it has made, only
+        what it has always been shown is so for sure."""
+        life, matchers = hearing.life, hearing.settings.matchers
+        for name, arn in hearing.ours:
+            place = scope_of(arn)
+            cache = arn.rsplit(":", 1)[-1]
+            if any(may_take(each, place, cache, life.tags.get(arn, [])) for each in matchers):
+                life.claims.add((name, arn))
+        life.made = {
+            (name, arn)
+            for name, arn in life.made
+            if hearing.covers(scope_of(arn)[0])
+            and ((name, arn) in hearing.ours or arn in hearing.touched)
+        }
 
     def _judge_budget(self, hearing: Hearing) -> None:
         settings = hearing.settings

@@ -17,6 +17,8 @@ from tests.faults.settings import Settings
 from tests.faults.wanted import caches, find, may_be_registered, reasons, scope_of
 
 Scope = tuple[str, str]
+Registered = tuple[str, str]
+"""Name and ARN of a registration."""
 Reasons = frozenset[str]
 
 
@@ -67,6 +69,12 @@ class Life:
     """Those that came to a plan and were recorded, in their order."""
     removed_at: list[datetime] = field(default_factory=list)
     """By the agent's clock."""
+    made: set[Registered] = field(default_factory=set)
+    """What it has made and every list since has shown: surely its own."""
+    claims: set[Registered] = field(default_factory=set)
+    """What it may have made or matched, and has not removed since (R2)."""
+    tags: dict[str, list[Mapping[str, str]]] = field(default_factory=dict)
+    """All tags that a scan can have seen on each cache."""
 
 
 @dataclass(eq=False)  # each is itself, and they know of each other
@@ -97,6 +105,10 @@ class Hearing:
     began_at_call: int = 0
     """How many calls the control plane had had when the list was read."""
     listed: frozenset[str] = frozenset()
+    ours: frozenset[Registered] = frozenset()
+    """Registrations of the group among them."""
+    covers: Callable[[str], bool] = lambda _account_id: True
+    """Whether the account is this shard's."""
     looked_up: set[str] = field(default_factory=set)
     """What was asked for by itself before anything was written, and is there."""
     remembered: Mapping[str, str] = field(default_factory=dict)

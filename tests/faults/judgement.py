@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,10 +17,10 @@ from discovery.reports.exit import exit_code
 from discovery.reports.report import Report
 from discovery.reports.schema import committed_schema
 from discovery.sandbox.aws.world import World
-from tests.faults.hearing import rows
+from tests.faults.hearing import Registered, rows
 from tests.faults.registries import Resource
 from tests.faults.settings import Settings
-from tests.faults.wanted import Expected, expected, find, is_unfinished, owner_of
+from tests.faults.wanted import Expected, expected, find, is_unfinished, owner_of, scope_of
 
 _VALIDATOR = Draft202012Validator(committed_schema())
 
@@ -77,26 +77,58 @@ class Rows:
         self.history, self.journal = history, journal
 
 
+@dataclass(frozen=True)
+class Owner:
+    """One agent, as far as it matters who removes what."""
+
+    settings: Settings
+    covers: Callable[[str], bool]
+    """Whether an account is this shard's."""
+    made: Set[Registered]
+    """Registrations that are surely its own."""
+
+    @property
+    def removes(self) -> bool:
+        """Whether it ever removes anything, the old half of a rename included."""
+        return self.settings.policy == "sync" and self.settings.max_count > 0
+
+    def has_to_remove(self, name: str, arn: str, world: World) -> bool:
+        """Whether it is for this agent to remove what no agent wants."""
+        settings, place = self.settings, find(world, arn)
+        account_id, region = scope_of(arn)
+        if not self.removes or not self.covers(account_id):
+            return False
+        is_own = (name, arn) in self.made
+        if not settings.covers(account_id, region, world.accounts[account_id].enabled):
+            return is_own and settings.out_of_scope == "remove"
+        if place is None:
+            return True
+        return is_own and not is_unfinished(place.cache)
+
+
 @dataclass
 class Peace:
     """The registry once everything is well, held against what is wanted."""
 
     world: World
-    settings: Settings
+    owners: Sequence[Owner]
     registry: Mapping[str, Resource]
     put_there: frozenset[str]
     """Names under which people have registered something by hand."""
 
     def problems(self) -> Iterator[str]:
         """All that is not as it should be."""
-        wanted = expected(self.world, self.settings)
+        wanted: dict[str, Expected] = {}
+        for owner in self.owners:
+            wanted = expected(self.world, owner.settings) | wanted
         ours: dict[str, list[Resource]] = defaultdict(list)
         for resource in self.registry.values():
             if (arn := owner_of(resource.labels, resource.spec)) is not None:
                 ours[arn].append(resource)
         for arn, found in ours.items():
-            if arn not in wanted and not self._may_stay(arn):
-                yield f"left over: {[each.name for each in found]} for {arn}"
+            left = [each.name for each in found if self._has_to_go(each.name, arn)]
+            if arn not in wanted and left:
+                yield f"left over: {left} for {arn}"
             made = [each.name for each in found if each.name not in self.put_there]
             # A rename that is half done goes on when its cache has a legal name again.
             waits = arn in wanted and not wanted[arn].is_legal
@@ -106,20 +138,16 @@ class Peace:
             yield from self._missing_or_wrong(wish, ours.get(arn, []), wanted)
 
     @property
-    def _removes(self) -> bool:
-        """Whether anything is ever removed, the old half of a rename included."""
-        return self.settings.policy == "sync" and self.settings.max_count > 0
+    def settings(self) -> Settings:
+        """Names, labels and habits are the same for all agents."""
+        return self.owners[0].settings
 
-    def _may_stay(self, arn: str) -> bool:
-        """Not wanted, and yet no reason to remove it."""
-        settings, place = self.settings, find(self.world, arn)
-        if not self._removes:
-            return True
-        parts = arn.split(":")
-        enabled = self.world.accounts[parts[4]].enabled
-        if not settings.covers(parts[4], parts[3], enabled):
-            return settings.out_of_scope == "hold"
-        return place is not None and is_unfinished(place.cache)
+    @property
+    def _removes(self) -> bool:
+        return self.owners[0].removes
+
+    def _has_to_go(self, name: str, arn: str) -> bool:
+        return any(owner.has_to_remove(name, arn, self.world) for owner in self.owners)
 
     def _missing_or_wrong(
         self, wish: Expected, found: list[Resource], wanted: Mapping[str, Expected]

@@ -28,7 +28,7 @@ from tests.faults.court import Court
 from tests.faults.crowd import LAGS, Crowd, create_cache, name_by_tag, remove_cache, retag
 from tests.faults.doomed import MOMENTS
 from tests.faults.hearing import rows
-from tests.faults.judgement import Peace, Rows
+from tests.faults.judgement import Owner, Peace, Rows
 from tests.faults.registries import ClusterRegistry, FileRegistry, Registry, Resource
 from tests.faults.settings import FRANKFURT, MATCHINGS, Settings
 from tests.faults.theatre import BOT, KEY_ID, SECRET, Calls, Faults, Playhouse, company
@@ -219,7 +219,11 @@ class Killing:
             if code != 0 and not (code == 4 and replacing):
                 self.accuse("calm", f"exit {code}")
             names = frozenset(self.crowd.put_there)
-            peace = Peace(self.world, self.settings, self.registry.all(), names)
+            standing = self.registry.all()
+            owners = ((name, owner_of(e.labels, e.spec)) for name, e in standing.items())
+            made = frozenset((name, arn) for name, arn in owners if arn is not None)
+            alone = Owner(self.settings, lambda _account_id: True, made)
+            peace = Peace(self.world, [alone], standing, names)
             problems = list(peace.problems())
             if not problems:
                 break

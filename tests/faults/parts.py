@@ -22,7 +22,7 @@ from tests.house import HOUSE, rules_kept
 
 _MEMORY = Path("/dev/shm")
 """Nothing here waits for a disk, where there is such a place."""
-_SEEDS_AT_ONCE, _KILLS_AT_ONCE = 100, 10
+SEEDS_AT_ONCE, _KILLS_AT_ONCE = 100, 10
 _SEEDS_BETWEEN = 1000
 """From the first story of killed processes of one part to that of the next."""
 
@@ -38,6 +38,13 @@ class Part:
     alone: bool = False
     """One such story, whether anything is killed in it or not."""
     verbose: bool = False
+
+    @property
+    def label(self) -> str:
+        """What tells it from other parts."""
+        if self.seeds:
+            return f"seeds {self.seeds.start} to {self.seeds.stop - 1}"
+        return f"{self.kills} kills from {self.first}"
 
 
 @dataclass
@@ -62,28 +69,30 @@ class Played:
         self.deaths_s += other.deaths_s
 
 
-def parts(first: int, seeds: int, kills: int, *, verbose: bool) -> Iterator[Part]:
-    """The same parts, however many of them are played at once."""
-    for begun in range(0, seeds, _SEEDS_AT_ONCE):
-        ended = min(begun + _SEEDS_AT_ONCE, seeds)
+def parts(
+    first: int, seeds: int, kills: int, *, verbose: bool, at_once: int = SEEDS_AT_ONCE
+) -> Iterator[Part]:
+    """The same parts, however many of them are played at once; `at_once` stories in each."""
+    for begun in range(0, seeds, at_once):
+        ended = min(begun + at_once, seeds)
         yield Part(seeds=range(first + begun, first + ended), verbose=verbose)
     for number, begun in enumerate(range(0, kills, _KILLS_AT_ONCE)):
         count = min(_KILLS_AT_ONCE, kills - begun)
         yield Part(first=first + number * _SEEDS_BETWEEN, kills=count, verbose=verbose)
 
 
-def played(what: Sequence[Part], *, jobs: int) -> Played:
-    """Every part has been played, so many at once; one alone in this process."""
+def played(what: Sequence[Part], *, jobs: int) -> Iterator[tuple[Part, Played]]:
+    """Every part as soon as it has been played, so many at once; one alone in this process."""
     if len(what) == 1:
-        return play(what[0])
-    total = Played()
+        yield what[0], play(what[0])
+        return
     # A process a part: what one leaves behind is not the next one's.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=spawn, max_tasks_per_child=1) as pool:
-        for number, done in enumerate(as_completed([pool.submit(play, part) for part in what]), 1):
-            total.add(done.result())
+        under_way = {pool.submit(play, part): part for part in what}
+        for number, done in enumerate(as_completed(under_way), 1):
+            yield under_way[done], done.result()
             sys.stderr.write(f"{number} of {len(what)} parts played\n")
-    return total
 
 
 def play(part: Part) -> Played:

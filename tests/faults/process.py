@@ -62,6 +62,8 @@ class Process:
     directory: Path
     settings: Settings
     shard: Shard | None = None
+    name: str | None = None
+    """Of an agent beside the shards."""
     life: Life = field(default_factory=Life)
     breaks: list[Break] = field(default_factory=list)
     doors: list[Door] = field(default_factory=list)
@@ -71,11 +73,16 @@ class Process:
 
     @property
     def state(self) -> Path:
-        return self.directory / f"state-{self.shard.index if self.shard is not None else 0}.db"
+        index = self.shard.index if self.shard is not None else 0
+        return self.directory / f"state-{self.name or index}.db"
 
     @property
     def config(self) -> Config:
         return Config.model_validate(self.settings.document(self.state))
+
+    def covers(self, account_id: str) -> bool:
+        """Whether it looks after the account."""
+        return self.shard is None or self.shard.owns(AccountId(account_id))
 
     # -- its life --------------------------------------------------------------------------------
 
@@ -125,6 +132,7 @@ class Process:
             by_event=ask.kind == "rescan",
             allowed=ask.allow,
             prunes=ask.prune,
+            covers=self.covers,
             is_dry=ask.kind == "audit",
             is_paused=memory.pause_at(self.theatre.times.agent()) is not None,
         )

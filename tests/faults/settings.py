@@ -37,6 +37,21 @@ MATCHINGS: tuple[tuple[Matcher, ...], ...] = (
 )
 """Ways to say which caches are wanted."""
 
+SPLITS: tuple[tuple[tuple[Matcher, ...], tuple[Matcher, ...]], ...] = (
+    (({"name": "a", "tags": {"team": ["a"]}},), ({"name": "b", "tags": {"team": ["b"]}},)),
+    (
+        ({"name": "all", "exclude_tags": {"team": ["b"]}},),
+        ({"name": "all", "exclude_tags": {"team": ["a"]}},),
+    ),
+    (
+        ({"name": "prod", "tags": {"env": ["prod"]}},),
+        ({"name": "rest", "tags": {"env": ["stage", "dev"]}},),
+    ),
+    (({"name": "all"},), ({"name": "prod", "tags": {"env": ["prod"]}, **_OFF},)),
+    (({"name": "o", "names": ["o*"]},), ({"name": "c", "names": ["c*", "s*"], **_OFF},)),
+)
+"""Ways for two agents of one group to divide caches between them, cleanly or not."""
+
 REGION_LISTS = (REGIONS, REGIONS, ("eu-*", VIRGINIA), ("*",), (FRANKFURT,), ("eu-*",))
 
 
@@ -159,6 +174,25 @@ def takes(matcher: Matcher, place: tuple[str, str], cache: Any, tags: Mapping[st
         and any(fnmatchcase(cache.name, glob) for glob in matcher.get("names", ["*"]))
         and cache.engine in matcher.get("engines", ["redis", "valkey"])
         and all(key in tags and _fits(tags[key], values) for key, values in wanted.items())
+    )
+
+
+def may_take(
+    matcher: Matcher, place: tuple[str, str], cache: str, seen: Iterable[Mapping[str, str]]
+) -> bool:
+    """Whether the matcher can take a cache of that name by any of these tags, whatever its
+    engine."""
+    account_id, region = place
+    where = (
+        account_id in matcher.get("accounts", [account_id])
+        and region in matcher.get("regions", [region])
+        and any(fnmatchcase(cache, glob) for glob in matcher.get("names", ["*"]))
+    )
+    wanted = {**matcher.get("tags", {})}
+    return where and any(
+        all(key in tags and _fits(tags[key], values) for key, values in wanted.items())
+        and not excludes(matcher, tags)
+        for tags in seen
     )
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
+from discovery.codes import Reason
 from discovery.enrollment.shard import Shard
 from discovery.reports.report import Report
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
@@ -23,10 +24,19 @@ from state.store import Store
 from tests.faults.court import Court
 from tests.faults.crowd import Crowd, create_cache
 from tests.faults.door import Break
-from tests.faults.judgement import Peace, Rows, told
+from tests.faults.judgement import Owner, Peace, Rows, told
 from tests.faults.process import Ask, Process
 from tests.faults.registries import ClusterRegistry, FileRegistry, Registry, Resource
-from tests.faults.settings import HUB, MATCHINGS, MEMBER, REGION_LISTS, REGIONS, THIRD, Settings
+from tests.faults.settings import (
+    HUB,
+    MATCHINGS,
+    MEMBER,
+    REGION_LISTS,
+    REGIONS,
+    SPLITS,
+    THIRD,
+    Settings,
+)
 from tests.faults.theatre import Calls, Faults, Theatre, company
 from tests.faults.times import EPOCH
 from tests.faults.wanted import caches, owner_of
@@ -39,6 +49,7 @@ class Tally:
 
     stories: int = 1
     with_teleport: int = 0
+    with_two_agents: int = 0
     rounds: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     deeds: Counter[str] = field(default_factory=Counter)
@@ -50,6 +61,7 @@ class Tally:
         """These figures are those of both."""
         self.stories += other.stories
         self.with_teleport += other.with_teleport
+        self.with_two_agents += other.with_two_agents
         self.races += other.races
         self.violations += other.violations
         for name in ("rounds", "faults", "deeds", "writes"):
@@ -94,6 +106,8 @@ class Story:
         self._surprises: list[int] = []
         """After how many more calls somebody does something."""
         self._set_processes(self.chance.choice((1, 1, 1, 1, 2, 3)))
+        self.second = self._second_agent(random.Random(f"second agent of {seed}"))
+        """One more agent of the same group, with a state file and matchers of its own."""
 
     # -- telling ---------------------------------------------------------------------------------
 
@@ -143,10 +157,32 @@ class Story:
                 self.processes[name].life = known.life
         self.shards = [str(index) for index in range(count)]
 
+    def _second_agent(self, chance: random.Random) -> Process | None:
+        """In one story of four: another team that took the same group."""
+        if chance.random() >= 0.25:
+            return None
+        self.tally.with_two_agents = 1
+        self.split = chance.choice(SPLITS)
+        self.second_accounts = chance.choice(((HUB, MEMBER), (HUB,), (HUB, MEMBER, THIRD)))
+        self.settings = replace(self.settings, matchers=self.split[0])
+        for process in self.processes.values():
+            process.settings = self.settings
+        self.tell(f"two agents share the group: {self.split}")
+        found = self.processes["second"] = Process(
+            self.theatre, self.court, self.registry, self.directory, self._second_settings(),
+            name="second", breaks=self.breaks,
+        )  # fmt: skip
+        return found
+
+    def _second_settings(self) -> Settings:
+        """As the first's, but for what it looks after: names and labels are not in dispute."""
+        return replace(self.settings, matchers=self.split[1], accounts=self.second_accounts)
+
     @property
     def agents(self) -> list[Process]:
         """Those that look after the accounts now."""
-        return [self.processes[name] for name in self.shards]
+        shards = [self.processes[name] for name in self.shards]
+        return shards if self.second is None else [*shards, self.second]
 
     def _between_calls(self) -> None:
         """The agent asks something; somebody may be quicker."""
@@ -317,13 +353,19 @@ class Story:
             "scope": lambda: replace(now, out_of_scope=chance.choice(("hold", "remove"))),
             "limits": lambda: now.drawn(chance),
         }
-        await self._apply(changed[deed]())
+        after = changed[deed]()
+        if self.second is not None:
+            if deed == "matchers":
+                self.split = chance.choice(SPLITS)
+            after = replace(after, matchers=self.split[0])
+        await self._apply(after)
 
     async def _apply(self, settings: Settings) -> None:
         self.settings = settings
         self.tell(f"settings: {settings}")
         for process in self.processes.values():
-            process.settings = settings
+            is_second = process is self.second
+            process.settings = self._second_settings() if is_second else settings
             await process.reload()
 
     def _resume(self) -> None:
@@ -355,7 +397,7 @@ class Story:
             self.times.let_pass(max(self.settings.grace, timedelta(minutes=65)))
             reports = [await self._calm_round(process, allow) for process in self.agents]
             problems = list(self._peace().problems())
-            if not problems:
+            if not problems and all(map(_is_quiet, reports)):
                 break
             allow = _leave_needed(reports)
             if number >= needed and allow is None:
@@ -369,7 +411,7 @@ class Story:
         such as a copy that people have made, since one after another comes to count."""
         owners = (owner_of(each.labels, each.spec) for each in self.registry.all().values())
         further = sum(count - 1 for owner, count in Counter(owners).items() if owner is not None)
-        return max(2, self.settings.missed_sweeps) * (1 + further) + 1
+        return max(2, self.settings.missed_sweeps) * (1 + further) + 1 + 2 * bool(self.second)
 
     async def _calm_round(self, process: Process, allow: int | None) -> Report | None:
         """A round in which nothing goes wrong; often foretold by an audit (R5)."""
@@ -398,7 +440,8 @@ class Story:
 
     def _peace(self) -> Peace:
         names = frozenset(self.crowd.put_there | self.court.unknowable)
-        return Peace(self.world, self.settings, self.registry.all(), names)
+        agents = [Owner(each.settings, each.covers, each.life.made) for each in self.agents]
+        return Peace(self.world, agents, self.registry.all(), names)
 
     def _count(self) -> None:
         tally = self.tally
@@ -424,6 +467,12 @@ def _leave_needed(reports: list[Report | None]) -> int | None:
     """What somebody who has looked at the refused removals allows; None when none were."""
     refused = [each.guard.removals for each in reports if each is not None and each.guard.refused]
     return max(refused, default=0) or None
+
+
+def _is_quiet(report: Report | None) -> bool:
+    """Whether nothing waits to be removed, which another agent may then register again."""
+    waits = report is not None and any(item.reason is Reason.WAITING for item in report.items)
+    return not waits and not (report is not None and report.guard.refused)
 
 
 def _brief(report: Report) -> str:

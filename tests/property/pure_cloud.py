@@ -42,9 +42,10 @@ from discovery.model import (
     Tags,
     UserGroup,
 )
+from discovery.write import kind_of
 from matchers.matcher import IamUsers, Matcher
 from matchers.selectors import TagExclusion, TagSelector
-from state.records import Memory, Registration
+from state.records import IntentKind, Memory, Registration, RemovedRegistration
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 INTERVAL = timedelta(minutes=5)
@@ -243,6 +244,8 @@ class World:
     listed: Mapping[str, Database] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
     now: datetime = NOW
+    writes: int = 0
+    """How many resources have been written; each has a revision of its own."""
 
     def situation(
         self, results: Iterable[Scanned], *, targets: Targets = TARGETS, now: datetime | None = None
@@ -270,10 +273,12 @@ class World:
         items = tuple(
             replace(item, applied=True if item.action.writes else None) for item in plan.items
         )
-        listed = dict(self.listed)
+        listed, writes = dict(self.listed), self.writes
         for item in items:
-            _apply(item, listed)
-        return plan, World(listed, remembering(self.memory, plan, items, by, now), now + INTERVAL)
+            writes += 1
+            _apply(item, listed, f"r{writes}")
+        memory = remembering(self.memory, plan, items, by, now)
+        return plan, World(listed, memory, now + INTERVAL, writes)
 
     def forgetful(self) -> World:
         """The same world after the state file was lost."""
@@ -286,18 +291,23 @@ def remembering(
     """The memory after a sweep whose items came out like this."""
     items = tuple(items)
     known = recollect(plan.survey, items, started_at=now, rules_changed=rules_changed(before, by))
-    registrations = dict(before.registrations)
+    registrations, removed = dict(before.registrations), dict(before.removed)
     for item in items:
-        _register(item, registrations, now)
+        _register(item, registrations, removed, now)
     for name in known.registrations_forgotten:
         registrations.pop(name, None)
     registrations.update({each.name: each for each in known.registrations_inherited})
+    for name in known.registrations_matched:
+        removed.pop(name, None)
+        if name in registrations:
+            registrations[name] = replace(registrations[name], inherited=False)
     gone, over = set(known.caches_gone), set(known.scopes_forgotten)
     caches = {arn: cache for arn, cache in before.caches.items() if arn not in gone}
     scopes = {scope: each for scope, each in before.scopes.items() if scope not in over}
     return Memory(
         caches={**caches, **{each.arn: each for each in known.caches_seen}},
         registrations=registrations,
+        removed=removed,
         misses={miss.name: miss for miss in known.misses},
         scopes={**scopes, **{each.scope: each for each in known.scopes}},
         finished_sweeps=before.finished_sweeps + 1,
@@ -305,19 +315,38 @@ def remembering(
     )
 
 
-def _register(item: Item, registrations: dict[ResourceName, Registration], now: datetime) -> None:
+def _register(
+    item: Item,
+    registrations: dict[ResourceName, Registration],
+    removed: dict[ResourceName, RemovedRegistration],
+    now: datetime,
+) -> None:
     if not item.applied or item.name is None or item.arn is None:
         return
+    known = registrations.get(item.name)
+    own = known is not None and known.arn == item.arn and not known.inherited
     for name in (item.previous_name, item.name):
         if name is not None:
             registrations.pop(name, None)
-    if item.action is not Action.DELETE and item.database is not None:
+    if item.action is Action.DELETE:
+        revision = item.live.revision if item.live is not None else ""
+        removed[item.name] = RemovedRegistration(
+            name=item.name, arn=item.arn, revision=revision, removed_at=now
+        )
+    elif item.database is not None:
+        if item.action is Action.CREATE:
+            removed.pop(item.name, None)
         registrations[item.name] = Registration(
-            name=item.name, arn=item.arn, database=item.database, registered_at=now, updated_at=now
+            name=item.name,
+            arn=item.arn,
+            database=item.database,
+            registered_at=now,
+            updated_at=now,
+            inherited=kind_of(item) is IntentKind.UPDATE and not own,
         )
 
 
-def _apply(item: Item, listed: dict[str, Database]) -> None:
+def _apply(item: Item, listed: dict[str, Database], revision: str) -> None:
     if not item.action.writes or item.name is None:
         return
     if item.action is Action.CREATE:
@@ -328,7 +357,7 @@ def _apply(item: Item, listed: dict[str, Database]) -> None:
     if item.action is not Action.DELETE:
         assert item.database is not None
         assert item.database.name == item.name
-        listed[item.name] = item.database
+        listed[item.name] = replace(item.database, revision=revision)
 
 
 def ours(listed: Mapping[str, Database]) -> dict[str, Arn]:

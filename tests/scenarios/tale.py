@@ -166,6 +166,15 @@ class Tale:
     def audit(self, *arguments: str, exits: int = 0) -> Told:
         return self.tell("audit", *arguments, exits=exits)
 
+    def another(self, name: str = "another", **sections: Any) -> Tale:
+        """A second agent with its own state, on the same cloud, registry and clock."""
+        directory = self.directory / name
+        directory.mkdir()
+        shared = {"kind": "embedded", "path": str(self.registry_file)}
+        second = Tale(Rig(directory, self.aws, self.rig.environment), dict(self.settings))
+        second.configure(control_plane=shared, **sections)
+        return second
+
     # -- what it leaves behind -------------------------------------------------------------------
 
     @property

@@ -228,7 +228,11 @@ async def test_carrying_it_out_twice_is_carrying_it_out_once(
     sim.put(*before)
     await run(sim, journal, item)
     (again,) = await run(sim, journal, item)
-    assert (again.applied, again.error) == (True, None)
+    assert again.error is None
+    # A creation that finds the name taken was somebody else's, however alike; the rest is done.
+    taken = (None, Reason.NAME_TAKEN_UNSEEN)
+    expected = taken if kind is IntentKind.CREATE else (True, item.reason)
+    assert (again.applied, again.reason) == expected
     assert set(sim.resources) == after
 
 
@@ -839,3 +843,32 @@ async def test_the_registry_and_state_agree_afterwards(
     assert memory.open_intents == ()
     assert [entry.name for entry in store.history()] == [item.name]
     assert json.dumps([database.document() for database in listed])
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_another", "expected"),
+    [
+        pytest.param(Reason.EXCLUDED, False, True, id="the-list-lags"),
+        pytest.param(Reason.EXCLUDED, True, None, id="another-agent-made-it-again"),
+        pytest.param(Reason.ABSENT, True, True, id="its-cache-is-gone"),
+    ],
+)
+async def test_a_removal_done_before_removes_nothing_that_stands_there_since(
+    sim: SimulatedControlPlane,
+    journal: Journal,
+    reason: Reason,
+    is_another: bool,
+    expected: bool | None,
+) -> None:
+    """The list shows the revision that was removed; a look just before shows what is there."""
+    sim.put(OLD)
+    shown = sim.resources[OLD.name]
+    if is_another:
+        sim.put(OLD)
+    item = replace(removal(shown), reason=reason, removed_before=True)
+    (found,) = await run(sim, journal, item)
+    assert found.applied is expected
+    if expected is None:
+        assert (found.action, found.reason) == (Action.CONFLICT, Reason.RESTORED)
+        assert "stands again" in found.message
+    assert (OLD.name in sim.resources) is (expected is None)

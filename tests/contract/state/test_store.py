@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,9 +17,9 @@ from discovery.enrollment.fingerprint import fingerprint
 from discovery.enrollment.item import ItemError
 from discovery.model import AccountId, ResourceName, Scope, Tags
 from state.errors import StateError
-from state.records import IntentKind, Memory, Outcome
+from state.journal import Closing
+from state.records import Intent, IntentKind, Memory, Outcome, RemovedRegistration
 from state.reserve import reserve_of
-from state.rows import instant
 from state.store import ReadOnlyStore, Store, read_memory
 from tests.unit.state.values import (
     EXTERNAL_ID,
@@ -326,8 +326,6 @@ def test_pruning_keeps_the_last_sweep_and_open_intents(store: Store) -> None:
     store.finish(store.begin(intent_of()), Outcome.DONE, None, START)
     store.record(replace(outcome_of(1), proven_at=START))
     store.record(replace(outcome_of(2, at=START + STEP), proven_at=START + STEP))
-    store._database.execute("UPDATE history SET proven_at = ?", [instant(START)])
-    store._database.execute("UPDATE journal SET proven_at = ?", [instant(START)])
     removed = store.prune(START + timedelta(days=400), history=DAY, window=DAY)
     memory = store.memory()
     assert removed == 3  # the closed intent, its history, the first sweep
@@ -410,3 +408,98 @@ def test_reading_does_not_drop_the_locks_of_this_process(store: Store, path: Pat
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("BEGIN IMMEDIATE")
         other.close()
+
+
+# Whose doing a registration is (R2).
+
+REMOVED = replace(intent_of(IntentKind.DELETE), revision="r1")
+
+
+def done(store: Store, intent: Intent, revision: str = "", at: datetime = START) -> None:
+    number = store.begin(intent)
+    store.write([Closing(number, Outcome.DONE, None, at, revision)])
+
+
+def test_what_is_removed_is_remembered_with_its_revision(store: Store) -> None:
+    """The one that was seen just before; else the one that the plan was made from."""
+    for revision, remembered in (("r2", "r2"), ("", "r1")):
+        done(store, REMOVED, revision)
+        expected = RemovedRegistration(
+            name=SESSIONS, arn=arn_of("sessions"), revision=remembered, removed_at=START
+        )
+        assert store.memory().removed == {SESSIONS: expected}
+
+
+@pytest.mark.parametrize("kind", [IntentKind.CREATE, IntentKind.ADOPT])
+def test_a_removal_is_over_once_it_is_registered_or_adopted(store: Store, kind: IntentKind) -> None:
+    done(store, REMOVED)
+    store.record(
+        outcome_of(
+            misses=(miss_of("sessions"),),
+            inherited=(replace(registration_of("sessions"), inherited=True),),
+        )
+    )
+    done(store, intent_of(kind))
+    memory = store.memory()
+    assert (memory.removed, memory.misses) == ({}, {})
+    assert not memory.registrations[SESSIONS].inherited
+
+
+@pytest.mark.parametrize(
+    ("kind", "inherited"),
+    [
+        (IntentKind.UPDATE, True),
+        (IntentKind.RENAME, False),
+        (IntentKind.REPLACE, False),
+        (IntentKind.ADOPT, False),
+    ],
+)
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_update_of_what_another_made_makes_it_nobody_elses(
+    store: Store, kind: IntentKind, inherited: bool, is_known: bool
+) -> None:
+    old = "old" if kind is IntentKind.RENAME else "sessions"
+    theirs = replace(registration_of(old), arn=arn_of("sessions"), inherited=True)
+    store.record(outcome_of(inherited=(theirs,) if is_known else ()))
+    done(store, intent_of(kind, previous_name=old if kind is IntentKind.RENAME else None))
+    assert store.memory().registrations[SESSIONS].inherited is inherited
+
+
+def test_an_update_of_what_was_made_here_leaves_it_so(store: Store) -> None:
+    done(store, intent_of())
+    done(store, intent_of(IntentKind.UPDATE))
+    assert not store.memory().registrations[SESSIONS].inherited
+
+
+def test_a_match_ends_that_it_is_inherited_or_was_removed(store: Store) -> None:
+    theirs = (replace(registration_of("sessions"), inherited=True),)
+    done(store, REMOVED)
+    store.record(outcome_of(1, inherited=theirs))
+    assert store.memory().registrations[SESSIONS].inherited
+    store.record(replace(outcome_of(2), registrations_matched=(SESSIONS,)))
+    memory = store.memory()
+    assert (memory.registrations[SESSIONS].inherited, memory.removed) == (False, {})
+
+
+def test_removals_are_forgotten_with_the_history(store: Store) -> None:
+    done(store, REMOVED)
+    store.record(replace(outcome_of(1), proven_at=START))
+    store.prune(START + DAY, history=DAY, window=DAY)
+    assert SESSIONS in store.memory().removed
+    store.prune(START + DAY + STEP, history=DAY, window=DAY)
+    assert store.memory().removed == {}
+
+
+def test_bound_to_something_else_nothing_counts_as_made_removed_or_missed_here(
+    store: Store,
+) -> None:
+    store.record(outcome_of(misses=(miss_of("orders"),)))
+    done(store, replace(REMOVED, name=ResourceName("orders")))
+    done(store, intent_of())
+    before = store.memory()
+    store.bind(IDENTITY)
+    assert store.memory() == before
+    store.bind(replace(IDENTITY, cluster="another"))
+    memory = store.memory()
+    assert (memory.removed, memory.misses) == ({}, {})
+    assert memory.registrations[SESSIONS].inherited

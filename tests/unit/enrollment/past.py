@@ -18,6 +18,7 @@ from state.records import (
     OpenIntent,
     Registration,
     RememberedCache,
+    RemovedRegistration,
 )
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -57,6 +58,21 @@ def journaled(database: Database, arn: Arn | None = None) -> Registration:
     )
 
 
+def inherited(database: Database) -> Registration:
+    """One that another made, and that has never matched here."""
+    return replace(journaled(database), inherited=True)
+
+
+def removed(database: Database, revision: str = "r1") -> RemovedRegistration:
+    """This state removed that revision of it."""
+    return RemovedRegistration(
+        name=database.name,
+        arn=Arn(database.labels["cachemuster/arn"]),
+        revision=revision,
+        removed_at=NOW - 60 * MINUTE,
+    )
+
+
 def miss(of: Database, reason: Reason, *, scans: int = 1, minutes: int = 60, last: int = 5) -> Miss:
     """A reason that has held for so many minutes, and did so again `last` minutes ago."""
     return Miss(
@@ -73,6 +89,7 @@ def memory(
     *,
     caches: Iterable[RememberedCache] = (),
     registrations: Iterable[Registration] = (),
+    removed: Iterable[RemovedRegistration] = (),
     misses: Iterable[Miss] = (),
     **more: Any,
 ) -> Memory:
@@ -80,6 +97,7 @@ def memory(
     return Memory(
         caches={each.arn: each for each in caches},
         registrations={each.name: each for each in registrations},
+        removed={each.name: each for each in removed},
         misses={each.name: each for each in misses},
         **{**fields, **more},
     )

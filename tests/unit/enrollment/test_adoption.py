@@ -49,7 +49,7 @@ from tests.unit.enrollment.make import (
     situation,
     tagged,
 )
-from tests.unit.enrollment.past import NOW, remembered
+from tests.unit.enrollment.past import NOW, inherited, journaled, memory, remembered, removed
 
 ORDERS = cache()
 NAME = name_in("orders")
@@ -87,9 +87,11 @@ def adopted(
     from_group: str | None = None,
     users: Directory = READY,
     instead: tuple[Scanned, ...] = (),
+    known: Memory | None = None,
 ) -> Handover:
     used = under or rules()
-    survey = survey_of(situation(*caches, listed=listed, users=users, instead=instead), used)
+    at = situation(*caches, listed=listed, users=users, instead=instead, known=known)
+    survey = survey_of(at, used)
     return adoption(survey, used, name=ResourceName(name) if name else None, from_group=from_group)
 
 
@@ -279,12 +281,41 @@ def test_an_unread_scope_hides_what_has_only_a_uri() -> None:
 
 
 def test_ours_is_not_taken_twice() -> None:
-    assert refusal(adopted(registered())).code is Obstacle.ALREADY_OURS
+    known = memory(registrations=[journaled(registered())])
+    assert refusal(adopted(registered(), known=known)).code is Obstacle.ALREADY_OURS
     odd = registered(labels={"cachemuster/arn": arn_of("carts")})
     assert refusal(adopted(odd)).code is Obstacle.IDENTITY_MISMATCH
     copy = theirs(name=ResourceName("copy"))
     refused = refusal(adopted(registered(), copy, name="copy"))
     assert refused.code is Obstacle.ALREADY_REGISTERED
+
+
+OURS_TO_CLAIM = [
+    pytest.param({}, id="unknown-to-state"),
+    pytest.param({"registrations": [inherited(registered())]}, id="never-matched"),
+    pytest.param({"removed": [removed(registered(), "r0")]}, id="removed-and-stands-again"),
+]
+
+
+@pytest.mark.parametrize("known", OURS_TO_CLAIM)
+@pytest.mark.parametrize("caches", [(ORDERS,), ()], ids=["found", "gone"])
+@pytest.mark.parametrize("tag", ["*", "prod"], ids=["matched", "not-matched"])
+def test_one_of_our_group_that_another_made_is_taken_without_a_change(
+    known: dict[str, Any], caches: tuple[Cache, ...], tag: str
+) -> None:
+    live = registered(revision="r1")
+    under = rules(matcher(tags={"env": tag}))
+    item = one(adopted(live, caches=caches, under=under, known=memory(**known)))
+    assert (item.name, item.arn, item.changes) == (live.name, ORDERS.arn, ())
+    assert item.database == item.live == live
+
+
+def test_a_second_registration_of_a_cache_is_not_taken() -> None:
+    """Neither is what stands in the name of another cache, when all is to be taken."""
+    copy = registered(name="copy")
+    refused = refusal(adopted(registered(), copy, name="copy"))
+    assert refused.code is Obstacle.ALREADY_REGISTERED
+    assert adopted(registered(CARTS, name=NAME), name=None) == Handover()
 
 
 class TestAll:

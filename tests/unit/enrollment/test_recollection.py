@@ -17,6 +17,7 @@ from discovery.enrollment.recollection import (
 )
 from discovery.enrollment.rules import Rules
 from discovery.model import UNKNOWN, Arn, Cache, Database, Scanned, Tags
+from matchers.matcher import IamUsers
 from state.records import LastVerdict, Memory, Miss, Registration
 from tests.unit.enrollment.make import (
     EAST,
@@ -35,7 +36,17 @@ from tests.unit.enrollment.make import (
     situation,
     tagged,
 )
-from tests.unit.enrollment.past import CREATED, MINUTE, NOW, journaled, memory, miss, remembered
+from tests.unit.enrollment.past import (
+    CREATED,
+    MINUTE,
+    NOW,
+    journaled,
+    memory,
+    miss,
+    remembered,
+    removed,
+)
+from tests.unit.enrollment.past import inherited as another_made
 
 R = Reason
 LIVE = registered()
@@ -181,10 +192,54 @@ def test_one_whose_name_is_taken_unseen_is_not_forgotten() -> None:
 )
 def test_what_the_journal_did_not_know_is_inherited(of: Cache, inherited: bool) -> None:
     entry = Registration(
-        name=LIVE.name, arn=cache().arn, database=LIVE, registered_at=STARTED, updated_at=STARTED
+        name=LIVE.name,
+        arn=cache().arn,
+        database=LIVE,
+        registered_at=STARTED,
+        updated_at=STARTED,
+        inherited=True,
     )
     assert after(of).registrations_inherited == ((entry,) if inherited else ())
     assert after(of, known=memory(registrations=[journaled(LIVE)])).registrations_inherited == ()
+
+
+THEIRS = {"registrations": [another_made(LIVE)]}
+STANDS_AGAIN = {"registrations": [], "removed": [removed(LIVE)]}
+OTHERS = rules(matcher(tags={"env": "prod"}))
+STRICT = rules(matcher(iam_users=IamUsers.REQUIRE, deregister_unready=True))
+STRANGERS = {"instead": [complete(WEST, cache(), users=UNREADY)]}
+
+
+@pytest.mark.parametrize("known", [{"registrations": []}, THEIRS, STANDS_AGAIN])
+@pytest.mark.parametrize(
+    ("of", "under", "more", "matched"),
+    [
+        pytest.param(cache(), None, {}, True, id="kept"),
+        pytest.param(cache(tags=tagged(env="prod")), None, {}, True, id="updated"),
+        pytest.param(cache(), OTHERS, {}, False, id="no-matcher-takes-it"),
+        pytest.param(cache(tags=UNKNOWN), None, {}, False, id="only-its-labels-are-known"),
+        pytest.param(cache(), STRICT, {}, True, id="somebody-can-log-in"),
+        pytest.param(cache(), STRICT, STRANGERS, False, id="it-would-go-at-once"),
+        pytest.param(cache(status="creating"), None, {}, False, id="not-ready-yet"),
+    ],
+)
+def test_a_registration_of_another_matches_once_a_matcher_takes_it(
+    known: Any, of: Cache, under: Rules | None, more: Any, matched: bool
+) -> None:
+    found = after(of, under=under, known=memory(**known), **more)
+    assert found.registrations_matched == ((LIVE.name,) if matched else ())
+
+
+def test_one_that_this_state_made_needs_no_match() -> None:
+    known = memory(registrations=[journaled(LIVE)])
+    assert after(cache(), known=known).registrations_matched == ()
+
+
+def test_what_a_list_that_lags_still_shows_is_not_inherited() -> None:
+    shown = replace(LIVE, revision="r1")
+    known = memory(removed=[removed(shown, "r1")])
+    found = after(cache(), under=OTHERS, listed=[shown], known=known)
+    assert (found.registrations_inherited, found.registrations_matched) == ((), ())
 
 
 # Misses.

@@ -13,11 +13,11 @@ from discovery.enrollment.removal import Grounds, Ruling, rule_on, rules_changed
 from discovery.enrollment.rules import WritePolicy
 from discovery.model import Arn
 from state.records import Miss
-from tests.unit.enrollment.make import arn_of, registered, rules
-from tests.unit.enrollment.past import MINUTE, NOW, memory, miss
+from tests.unit.enrollment.make import arn_of, cache, registered, rules
+from tests.unit.enrollment.past import MINUTE, NOW, inherited, journaled, memory, miss, removed
 
 R = Reason
-LIVE, ORDERS = registered(), arn_of("orders")
+LIVE, ORDERS = registered(revision="r1"), arn_of("orders")
 ALL = [R.ABSENT, R.DELETING, R.UNMATCHED, R.EXCLUDED, R.INELIGIBLE, R.UNREADY, R.OUT_OF_SCOPE]
 AT_ONCE = [R.DELETING, R.EXCLUDED]
 IN_TIME = [reason for reason in ALL if reason not in AT_ONCE]
@@ -31,8 +31,10 @@ def ruled(
     known: dict[str, Any] | None = None,
     **under: Any,
 ) -> Ruling:
-    grounds = Grounds(name=LIVE.name, arn=arn, reason=reason, message="why", forgets=forgets)
-    return rule_on(grounds, memory(misses=misses, **(known or {})), rules(**under), NOW)
+    """Of a registration that this state made, unless `known` says otherwise."""
+    grounds = Grounds(live=LIVE, arn=arn, reason=reason, message="why", forgets=forgets)
+    before = {"registrations": [journaled(LIVE, arn)], **(known or {})}
+    return rule_on(grounds, memory(misses=misses, **before), rules(**under), NOW)
 
 
 def outcome(ruling: Ruling) -> tuple[Action, Reason]:
@@ -178,3 +180,100 @@ def test_no_policy_but_sync_removes_and_misses_are_counted_all_the_same(
 def test_when_rules_have_changed(finished: int, digest: str | None, changed: bool) -> None:
     known = memory(finished_sweeps=finished, matching_digest=digest)
     assert rules_changed(known, rules()) is changed
+
+
+ANOTHERS = [
+    pytest.param({"registrations": []}, id="unknown-to-state"),
+    pytest.param({"registrations": [inherited(LIVE)]}, id="seen-and-never-matched"),
+    pytest.param({"registrations": [journaled(LIVE, arn_of("carts"))]}, id="of-another-cache"),
+]
+OF_AWS = (R.ABSENT, R.DELETING)
+BY_CHOICE = [reason for reason in ALL if reason not in OF_AWS]
+
+
+@pytest.mark.parametrize("known", ANOTHERS)
+@pytest.mark.parametrize("reason", BY_CHOICE)
+def test_what_another_made_and_never_matched_here_is_not_removed(
+    reason: Reason, known: dict[str, Any]
+) -> None:
+    ruling = ruled(reason, miss(LIVE, reason), known=known)
+    assert outcome(ruling) == (Action.HELD, R.INHERITED)
+    assert ruling.missed.scans == 2
+    assert "another agent may be at work in group prod" in ruling.message
+    assert f"`cachemuster adopt {LIVE.name}`" in ruling.message
+
+
+@pytest.mark.parametrize("known", ANOTHERS)
+@pytest.mark.parametrize("reason", OF_AWS)
+def test_what_another_made_goes_with_its_cache(reason: Reason, known: dict[str, Any]) -> None:
+    assert outcome(ruled(reason, miss(LIVE, reason), known=known)) == (Action.DELETE, reason)
+
+
+def test_a_policy_that_never_removes_does_not_hide_another_agent() -> None:
+    ruling = ruled(R.UNMATCHED, known={"registrations": []}, policy=WritePolicy.UPSERT_ONLY)
+    assert outcome(ruling) == (Action.HELD, R.INHERITED)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        pytest.param({"removes_out_of_scope": True}, (Action.HELD, R.INHERITED), id="configured"),
+        pytest.param(
+            {"removes_out_of_scope": True, "prunes": True},
+            (Action.DELETE, R.OUT_OF_SCOPE),
+            id="asked-for-in-this-sweep",
+        ),
+    ],
+)
+def test_prune_ends_it_for_what_is_out_of_scope(asked: dict[str, Any], expected: Any) -> None:
+    known = {"registrations": [inherited(LIVE)]}
+    before = miss(LIVE, R.OUT_OF_SCOPE)
+    assert outcome(ruled(R.OUT_OF_SCOPE, before, known=known, **asked)) == expected
+
+
+@pytest.mark.parametrize("reason", [r for r in BY_CHOICE if r is not R.OUT_OF_SCOPE])
+def test_prune_ends_it_for_nothing_else(reason: Reason) -> None:
+    ruling = ruled(reason, miss(LIVE, reason), known={"registrations": []}, prunes=True)
+    assert outcome(ruling) == (Action.HELD, R.INHERITED)
+
+
+REMOVED = [
+    pytest.param({"registrations": []}, id="first-sight"),
+    pytest.param({"registrations": [inherited(LIVE)]}, id="seen-before"),
+]
+
+
+@pytest.mark.parametrize("known", REMOVED)
+@pytest.mark.parametrize("revision", ["r0", ""])
+@pytest.mark.parametrize("reason", BY_CHOICE)
+def test_what_was_removed_and_stands_again_is_a_conflict(
+    reason: Reason, revision: str, known: dict[str, Any]
+) -> None:
+    ruling = ruled(
+        reason,
+        miss(LIVE, reason),
+        known={**known, "removed": [removed(LIVE, revision)]},
+        prunes=True,
+    )
+    assert outcome(ruling) == (Action.CONFLICT, R.RESTORED)
+    assert "removed here at 2026-11-23 08:00:00 UTC, and it stands again" in ruling.message
+
+
+@pytest.mark.parametrize("reason", OF_AWS)
+def test_what_stands_again_goes_with_its_cache(reason: Reason) -> None:
+    known = {"registrations": [], "removed": [removed(LIVE, "r0")]}
+    assert outcome(ruled(reason, miss(LIVE, reason), known=known)) == (Action.DELETE, reason)
+
+
+@pytest.mark.parametrize("reason", ALL)
+def test_a_list_that_still_shows_the_removed_revision_is_lag(reason: Reason) -> None:
+    known = {"registrations": [], "removed": [removed(LIVE, "r1")]}
+    assert outcome(ruled(reason, miss(LIVE, reason), known=known)) == (Action.DELETE, reason)
+    assert outcome(ruled(reason, known=known)) == outcome(ruled(reason))
+
+
+def test_a_removal_of_another_cache_under_the_name_says_nothing() -> None:
+    other = removed(registered(cache("carts"), name=LIVE.name), "r0")
+    known = {"removed": [other]}
+    ruling = ruled(R.UNMATCHED, miss(LIVE, R.UNMATCHED), known=known)
+    assert outcome(ruling) == (Action.DELETE, R.UNMATCHED)

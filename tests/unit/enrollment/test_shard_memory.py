@@ -73,6 +73,7 @@ def test_an_account_that_comes_back_is_inherited() -> None:
     (item,), world = swept(world, MINE, ORDERS)
     assert item.reason is Reason.UNCHANGED
     assert [note.code for note in item.notes] == [NoteCode.INHERITED]
+    assert [each.inherited for each in world.memory.registrations.values()] == [False]
     (item,), _ = swept(world, MINE, ORDERS)
     assert item.notes == ()
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -155,3 +156,25 @@ def test_the_document_of_nothing_is_complete() -> None:
     found = status_document(NOTHING)
     assert set(found) == set(status_document(STATUS))
     assert (found["belongs_to"], found["last_sweep"], found["scopes"]) == (None, None, [])
+
+
+def test_what_another_agent_registered_does_not_wait_to_be_removed() -> None:
+    """It is left alone, whatever the count: a countdown would promise what never happens."""
+    before = memory()
+    legacy = before.registrations[LEGACY.name]
+    misses = {LEGACY.name: replace(before.misses[LEGACY.name], reason=Reason.UNMATCHED)}
+    theirs = {**before.registrations, LEGACY.name: replace(legacy, inherited=True)}
+    status = replace(STATUS, memory=replace(before, registrations=theirs, misses=misses))
+    text = table(status)
+    assert "Another agent's (1)" in text
+    assert "Waiting" not in text
+    assert "to go" not in text
+    assert "1 of another agent" in status_sentence(status)
+    found = status_document(status)
+    assert (found["waiting"], [each["name"] for each in found["of_another_agent"]]) == (
+        [],
+        [LEGACY.name],
+    )
+    gone = replace(misses[LEGACY.name], reason=Reason.ABSENT)
+    status = replace(status, memory=replace(status.memory, misses={LEGACY.name: gone}))
+    assert "Waiting (1)" in table(status)

@@ -39,6 +39,7 @@ STATE = (
     "scopes",
     "guard_refused",
     "registrations",
+    "registrations_of_another_agent",
     "removals",
     "removal_limit",
     "scope_failing_since_timestamp_seconds",
@@ -167,6 +168,18 @@ def test_what_is_over_has_no_number(metrics: Metrics) -> None:
     assert of(metrics, "scopes") == {}
     assert of(metrics, "scope_failing_since_timestamp_seconds") == {}
     assert set(of(metrics, "items").values()) == {0}
+
+
+def test_registrations_of_another_agent_are_counted(metrics: Metrics) -> None:
+    found = (
+        item(Action.HELD, Reason.INHERITED, "orders"),
+        item(Action.CONFLICT, Reason.RESTORED, "carts"),
+        item(Action.HELD, Reason.WAITING, "sessions"),
+    )
+    metrics.swept(report(*found, dry_run=False), kind="sweep")
+    assert samples(metrics)["registrations_of_another_agent"] == 2
+    metrics.swept(NOTHING, kind="sweep")
+    assert samples(metrics)["registrations_of_another_agent"] == 0
 
 
 def test_a_failure_that_is_expected_does_not_set_the_clock(metrics: Metrics) -> None:

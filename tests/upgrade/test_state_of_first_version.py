@@ -1,0 +1,127 @@
+"""What becomes of a state file that the first version wrote."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discovery.codes import Reason, ScopeStatus
+from discovery.control_plane.embedded import Embedded
+from state.records import Memory
+from state.store import Store, read_memory
+from tests.scenarios.conftest import tale
+from tests.scenarios.tale import FRANKFURT, VIRGINIA, Tale
+from tests.upgrade.files import LAST_SWEEP, name_of, write_state
+
+__all__ = ["tale"]  # the fixture
+
+MADE = {name_of("made"), name_of("leaving"), name_of("gone"), name_of("adopted"), "ledger"}
+MADE_ABROAD = f"abroad-elasticache-serverless-{VIRGINIA}-111122223333"
+ANOTHERS = {name_of("theirs"), name_of("restored")}
+
+
+@pytest.fixture(params=["brought up to date", "read as it is"])
+def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Memory]:
+    """As the writer has it once it has opened the file, and as a reader has it that may not."""
+    path = tmp_path / "state.db"
+    write_state(path, tmp_path / "registry.db")
+    if request.param == "brought up to date":
+        with Store.open(path) as store:
+            yield store.memory()
+    else:
+        yield read_memory(path)
+
+
+def test_what_the_journal_made_renamed_or_adopted_is_its_own(memory: Memory) -> None:
+    own = {name for name, each in memory.registrations.items() if not each.inherited}
+    assert own == MADE | {MADE_ABROAD}
+
+
+def test_what_another_agent_made_is_inherited(memory: Memory) -> None:
+    """Also what this state had made once, and had removed before the other made it again."""
+    assert {name for name, each in memory.registrations.items() if each.inherited} == ANOTHERS
+
+
+def test_removals_are_known_from_the_journal(memory: Memory) -> None:
+    assert set(memory.removed) == {name_of("removed"), name_of("restored")}
+    assert {each.revision for each in memory.removed.values()} == {""}
+    assert all(each.removed_at < LAST_SWEEP for each in memory.removed.values())
+
+
+def test_everything_else_is_as_it_was(memory: Memory) -> None:
+    misses = {name: (miss.reason, miss.scans) for name, miss in memory.misses.items()}
+    assert misses == {
+        name_of("leaving"): (Reason.UNMATCHED, 2),
+        name_of("gone"): (Reason.ABSENT, 2),
+        name_of("theirs"): (Reason.UNMATCHED, 2),
+        name_of("restored"): (Reason.UNMATCHED, 2),
+    }
+    assert memory.finished_sweeps == 7
+    assert len(memory.removals) == 3
+    assert memory.open_intents == ()
+    failing = [each for each in memory.scopes.values() if each.status is ScopeStatus.FAILED]
+    assert [each.scope.region for each in failing] == [VIRGINIA]
+
+
+def test_no_row_of_the_file_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    write_state(path, tmp_path / "registry.db")
+    before = counts(path)
+    with Store.open(path):
+        pass
+    assert {table: count for table, count in counts(path).items() if table in before} == before
+
+
+def counts(path: Path) -> dict[str, int]:
+    tables = ("registrations", "caches", "misses", "journal", "history", "sweeps", "scopes")
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        found = {each: file.execute(f"SELECT count(*) FROM {each}").fetchone() for each in tables}
+    assert all(count for (count,) in found.values())
+    return {table: count for table, (count,) in found.items()}
+
+
+def world_as_it_was(tale: Tale) -> None:
+    """The caches of the dump exist, and what its agents had registered stands."""
+    write_state(tale.state_file, tale.registry_file)
+    tale.offset = LAST_SWEEP - datetime.now(UTC)
+    for each in tale.memory.caches.values():
+        if each.name != "gone":
+            tags = dict(each.tags.values) if each.tags is not None else {}
+            region = each.scope.region or ""
+            tale.cache(each.name, region=region, tags=tags, created_at=each.created_at)
+
+    async def register() -> None:
+        async with Embedded(tale.registry_file) as plane:
+            for each in tale.memory.registrations.values():
+                await plane.create(each.database)
+
+    asyncio.run(register())
+    pay: list[Any] = [{"name": "pay", "tags": {"team": "pay"}}]
+    tale.configure(aws={"regions": [FRANKFURT, VIRGINIA]}, matchers=pay)
+
+
+def test_sweeps_go_on_from_it_and_remove_nothing_of_another_agent(tale: Tale) -> None:
+    world_as_it_was(tale)
+    tale.later(minutes=11)
+    told = tale.sweep()
+    assert told.verdicts["leaving"] == "delete/UNMATCHED"
+    assert told.verdicts["gone"] == "delete/ABSENT"
+    assert told.verdicts["theirs"] == "held/INHERITED"
+    assert told.verdicts["restored"] == "conflict/RESTORED"
+    assert told.verdicts["removed"] == "skipped/NO_MATCHER"
+    tale.tag("adopted", {"team": "nobody"})
+    assert tale.sweep().verdicts["adopted"] == "held/WAITING"
+    tale.later(minutes=11)
+    assert tale.sweep().verdicts["adopted"] == "delete/UNMATCHED"
+    for _ in range(3):
+        tale.later(hours=1)
+        told = tale.sweep()
+        assert told.document["summary"]["delete"] == 0
+    assert {name_of("theirs"), name_of("restored"), name_of("made"), "ledger"} < set(tale.registry)
