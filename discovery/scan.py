@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from discovery.aws.accounts import Account
+from discovery.aws.answer_dates import collecting_dates
 from discovery.aws.cloud import Cloud
 from discovery.aws.faults import STRANGER_CODES, AwsFault, Fault
 from discovery.aws.reading import Question, Reading, read_scope
@@ -39,10 +40,11 @@ class Scan:
     results: tuple[Scanned, ...]
     """Sorted by `Scope.key`, each scope of the run once. Where an organization was not listed to
     its end, the agent's own account has a failed entry that says so."""
-    aws_time: datetime | None = None
-    """The latest time that AWS's answers gave; None: none was proven to be AWS's."""
     regions_read: tuple[RememberedRegions, ...] = ()
     """Lists of enabled regions that were read anew and are worth remembering."""
+    aws_time: datetime | None = None
+    """The latest `Date` of AWS's answers to this scan: what this machine's clock can be held
+    against. None: AWS answered nothing."""
 
 
 async def scan(
@@ -78,11 +80,13 @@ async def scan(
         now=at or cloud.clock(),
     )
     scanning = _Scanning(cloud, part, memory, resting, question, on_progress)
-    await scanning.run(deadline)
+    with collecting_dates() as dates:
+        await scanning.run(deadline)
     return Scan(
         scanning.targets,
         tuple(sorted(scanning.results.values(), key=lambda result: result.scope.key)),
         regions_read=scanning.regions_read,
+        aws_time=dates.value,
     )
 
 

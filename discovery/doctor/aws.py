@@ -7,10 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from discovery.aws.accounts import Account
+from discovery.aws.answer_dates import date_of
 from discovery.aws.cloud import Cloud
 from discovery.aws.faults import Fault
 from discovery.aws.organizations import list_members
@@ -103,12 +103,11 @@ class _Examination:
         now = self.cloud.clock()
         if isinstance(answer, Fault):
             return self._failed(Area.CLOCK, "this machine", answer)
-        try:
-            there = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-            off = abs(now - there)
-        except (KeyError, ValueError, TypeError):
+        there = date_of(answer)
+        if there is None:
             text = "AWS's answer has no date to compare with"
             return _check(Area.CLOCK, "this machine", Outcome.WARN, text)
+        off = abs(now - there)
         if off <= WORTH_SAYING:
             text = f"within {WORTH_SAYING.total_seconds():g} s of AWS's clock"
             return _check(Area.CLOCK, "this machine", Outcome.OK, text)
