@@ -144,6 +144,7 @@ class Sweep:
             named=self.request.named,
             users=bool(wishes - {IamUsers.IGNORE}),
             fresh_users=self.request.fresh_users or IamUsers.REQUIRE in wishes,
+            fresh_regions=self.request.fresh_regions,
             backs_off=self.request.backs_off,
             at=self.started_at,
             deadline=self.request.scan_deadline,

@@ -1,4 +1,4 @@
-"""When AWS says it is: the `Date` of its answers, which tells whether this machine's clock is right."""
+"""What time AWS says it is: the `Date` of its answers, a witness for this machine's clock."""
 
 from __future__ import annotations
 

@@ -223,6 +223,20 @@ def overdue(action: str, where: str, limit_s: float) -> Fault:
     )
 
 
+def old_token(fault: Fault) -> Fault:
+    """The fault of a region that the account has enabled and that does not know its session."""
+    refused, _, _ = fault.message.rpartition("; ")
+    return Fault(
+        fault.reason,
+        f"{refused}; the region is enabled, so the session most likely has a version 1 token, "
+        "which regions that an account can disable do not take: have the agent's credentials "
+        "handed out by a regional endpoint of STS (AWS_STS_REGIONAL_ENDPOINTS=regional), or run "
+        "`aws iam set-security-token-service-preferences --global-endpoint-token-version v2Token` in the "
+        "account that they are of",
+        fault.code,
+    )
+
+
 def quoted(text: str) -> str:
     """Foreign text on one line, of bounded length, and without passwords."""
     return foreign_text.quoted(text, LONGEST_QUOTE)

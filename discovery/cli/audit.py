@@ -60,7 +60,7 @@ def command(
     """
     shared = common()
     path = configuration_path(shared)
-    request = SweepRequest(part=Part(only=only))
+    request = SweepRequest(part=Part(only=only), fresh_regions=True)
     with destination(output) as place:
         with progress() as on_progress:
 

@@ -77,7 +77,9 @@ def _planned(path: Path, part: Part) -> tuple[Report, bool]:
     with progress() as on_progress:
 
         async def errand(interruption: Interruption) -> tuple[Report, bool]:
-            report = await audited(path, SweepRequest(part=part), interruption, on_progress)
+            report = await audited(
+                path, SweepRequest(part=part, fresh_regions=True), interruption, on_progress
+            )
             return report, interruption.terminated
 
         return attended(errand)

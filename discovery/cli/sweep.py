@@ -98,6 +98,7 @@ def command(
         prune=prune,
         checksum=wanted,
         rebind_state=rebind_state,
+        fresh_regions=True,
     )
     with destination(output) as place:
         with progress(every) as on_progress:

@@ -57,7 +57,7 @@ def offline_rules_of(config: Config) -> Rules:
 def widened(rules: Rules, *, allow_mass_removal: int | None, prune: bool) -> Rules:
     """The rules with what the command line allows for one sweep; time and proof stay (R3)."""
     if prune:
-        rules = replace(rules, removes_out_of_scope=True)
+        rules = replace(rules, removes_out_of_scope=True, removes_excluded=True)
     if allow_mass_removal is None:
         return rules
     return replace(rules, budget=rules.budget.widened(allow_mass_removal))

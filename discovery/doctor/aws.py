@@ -12,11 +12,11 @@ from typing import Final
 from discovery.aws.accounts import Account
 from discovery.aws.answer_dates import date_of
 from discovery.aws.cloud import Cloud
-from discovery.aws.faults import Fault
+from discovery.aws.faults import STRANGER_CODES, Fault, old_token
 from discovery.aws.organizations import list_members
-from discovery.aws.regions import read_enabled
 from discovery.codes import ScopeReason
 from discovery.config.aws import Organization
+from discovery.config.partitions import can_be_disabled
 from discovery.doctor.permissions import UNDECIDED, Found, try_permissions, within
 from discovery.enrollment.targets import Part
 from discovery.model import AccountId, Region, Scope
@@ -140,12 +140,19 @@ class _Examination:
             fault = account
             return (self._failed(Area.ROLE, account_id, fault, _ASSUME, scope=account_id),)
         role = _check(Area.ROLE, account_id, Outcome.OK, self._way_in(account_id))
-        listing, regions = await self._regions(account)
+        listing, regions, enabled = await self._regions(account)
         wanted = [each for each in regions if self.part.covers(Scope(account_id, each))]
         self.known += len(wanted)
         async with asyncio.TaskGroup() as group:
             tasks = {each: group.create_task(self._scope(account, each)) for each in wanted}
-        found = {region: task.result() for region, task in tasks.items()}
+        found = {
+            region: (
+                _explained(task.result())
+                if region in enabled and can_be_disabled(region)
+                else task.result()
+            )
+            for region, task in tasks.items()
+        }
         return (role, *listing, *self._permissions(account_id, found))
 
     def _way_in(self, account_id: AccountId) -> str:
@@ -161,17 +168,19 @@ class _Examination:
             self.on_progress(self.done, self.failed, self.known)
         return found
 
-    async def _regions(self, account: Account) -> tuple[list[Check], list[Region]]:
-        """What is to be said of the account's regions, and those to try."""
+    async def _regions(
+        self, account: Account
+    ) -> tuple[list[Check], list[Region], frozenset[Region]]:
+        """What is to be said of the account's regions, those to try, and all that are listed."""
         choice, subject = self.cloud.regions, account.account_id
+        unlisted: frozenset[Region] = frozenset()
         if not self.usage.lists_regions:
-            return [], sorted(choice.literals)
+            return [], sorted(choice.literals), unlisted
         async with self.slots:
-            session = account.session(self.cloud.home_region)
-            enabled = await within(read_enabled(session), self.limit)
+            enabled = await within(self.cloud.enabled_regions(account).read(), self.limit)
         if isinstance(enabled, Fault):
             failed = self._failed(Area.REGIONS, subject, enabled, _REGIONS, scope=subject)
-            return [failed], sorted(choice.literals)
+            return [failed], sorted(choice.literals), unlisted
         chosen = choice.among(enabled)
         text = f"{len(chosen)} to scan, of {counted(len(enabled), 'enabled region')}"
         outcome = Outcome.OK if chosen else Outcome.WARN
@@ -179,7 +188,7 @@ class _Examination:
         if off := sorted(choice.literals - enabled):
             text = f"not enabled in the account, so skipped: {', '.join(off)}"
             checks.append(_check(Area.REGIONS, subject, Outcome.WARN, text))
-        return checks, sorted(chosen)
+        return checks, sorted(chosen), enabled
 
     def _permissions(self, account_id: AccountId, found: Mapping[Region, Found]) -> Iterator[Check]:
         """A line for each permission, and one more for each way in which it fails."""
@@ -216,7 +225,10 @@ class _Examination:
         regions: list[Region] | None = None,
     ) -> Check:
         """`scope`: the account whose policies lack the action; None: the agent's own."""
-        is_denial = fault.reason in (ScopeReason.DENIED, ScopeReason.ASSUME_ROLE_DENIED)
+        is_denial = (
+            fault.reason in (ScopeReason.DENIED, ScopeReason.ASSUME_ROLE_DENIED)
+            and fault.code not in STRANGER_CODES
+        )
         statement = None
         message = fault.message
         if action is not None and is_denial:
@@ -250,6 +262,15 @@ def _check(
     area: Area, subject: str, outcome: Outcome, message: str, action: str | None = None
 ) -> Check:
     return Check(area=area, subject=subject, outcome=outcome, message=message, action=action)
+
+
+def _explained(found: Found) -> Found:
+    """What was tried in a region that the account has enabled: one that does not know the session
+    says why."""
+    return {
+        action: old_token(fault) if fault is not None and fault.code in STRANGER_CODES else fault
+        for action, fault in found.items()
+    }
 
 
 def _alike(one: Fault | None, other: Fault | None) -> bool:

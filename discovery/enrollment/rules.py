@@ -37,6 +37,8 @@ class Rules:
     enrolls_public: bool = False
     policy: WritePolicy = WritePolicy.SYNC
     removes_out_of_scope: bool = False
+    removes_excluded: bool = False
+    """What `aws.exclude_regions` takes out is removed: with `--prune` alone."""
     missed_sweeps: int = 2
     grace: timedelta = timedelta(minutes=10)
     budget: Budget

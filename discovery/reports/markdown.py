@@ -16,6 +16,7 @@ from discovery.model import Change, Scanned
 from discovery.reports.attention import PRESSING, Attention, Group, grouped, quiet_line, title_of
 from discovery.reports.changes import differences, value_text
 from discovery.reports.coverage import coverage, lacks_a_fact, reason_of
+from discovery.reports.exit import is_expected
 from discovery.reports.findings import (
     NAMED,
     SharedFinding,
@@ -192,7 +193,7 @@ def _scope(scanned: Scanned, report: Report) -> str:
     since = report.failing_since.get(scanned.scope)
     if since is not None:
         about.append(f"failing since {clock_time(since, report.finished_at)}")
-    if scanned.scope in report.expected_failures:
+    if is_expected(scanned.scope, report):
         about.append("expected")
     return f"- {' · '.join(about)}{f': {words(scanned.message)}' if scanned.message else ''}\n"
 

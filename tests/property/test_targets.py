@@ -53,6 +53,9 @@ class Directly:
     async def get(self, _service: str, _region: str) -> Directly:
         return self
 
+    def deadline_s(self, _service: str) -> float:
+        return 60.0
+
     def slot(self, _service: str) -> AbstractAsyncContextManager[object]:
         return nullcontext()
 

@@ -9,6 +9,7 @@ from typing import Final
 from discovery.codes import ScopeReason, ScopeStatus
 from discovery.model import AccountId, Complete, Region, Scanned, Scope
 from discovery.reports.coverage import coverage, lacks_a_fact, reason_of
+from discovery.reports.exit import is_expected
 from discovery.reports.html.markup import Html, closed, element, joined, opened
 from discovery.reports.html.words import badge, code, message, place_of, section_title
 from discovery.reports.report import Report
@@ -155,7 +156,7 @@ def _reason_row(scanned: Scanned, report: Report) -> Html:
     since = report.failing_since.get(scanned.scope)
     reason = reason_of(scanned)
     failed = badge("!", reason, "failed") if reason else badge("?", "partly read", "partly")
-    expected = " expected" if scanned.scope in report.expected_failures else None
+    expected = " expected" if is_expected(scanned.scope, report) else None
     return element(
         "tr",
         element("th", code(place_of(scanned.scope)), scope="row"),

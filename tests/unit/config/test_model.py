@@ -182,13 +182,15 @@ def test_whose_name_tags_are_honoured(value: str, expected: bool) -> None:
     assert aws.honours_name_tag("111122223333") is expected
 
 
-def test_an_expected_failure_is_a_region_or_a_whole_account() -> None:
-    aws = read(f"{HEAD}aws: {{expected_failures: ['111122223333', 444455556666/eu-west-1]}}").aws
+def test_an_expected_failure_is_a_region_of_one_or_every_account_or_a_whole_account() -> None:
+    listed = "['111122223333', 444455556666/eu-west-1, '*/ap-south-1']"
+    aws = read(f"{HEAD}aws: {{expected_failures: {listed}}}").aws
     assert aws.expects_failure("111122223333", "eu-west-1")
     assert aws.expects_failure("111122223333", None)
     assert aws.expects_failure("444455556666", "eu-west-1")
     assert not aws.expects_failure("444455556666", "eu-west-2")
     assert not aws.expects_failure("444455556666", None)
+    assert aws.expects_failure("444455556666", "ap-south-1")
 
 
 ADDRESSES = [
