@@ -231,8 +231,8 @@ def old_token(fault: Fault) -> Fault:
         f"{refused}; the region is enabled, so the session most likely has a version 1 token, "
         "which regions that an account can disable do not take: have the agent's credentials "
         "handed out by a regional endpoint of STS (AWS_STS_REGIONAL_ENDPOINTS=regional), or run "
-        "`aws iam set-security-token-service-preferences --global-endpoint-token-version v2Token` in the "
-        "account that they are of",
+        "`aws iam set-security-token-service-preferences --global-endpoint-token-version v2Token` "
+        "in the account that they are of",
         fault.code,
     )
 

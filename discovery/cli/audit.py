@@ -72,7 +72,6 @@ def command(
         publication = Publication(
             place=place,
             form=Format(form),
-            only=only,
             view=View(title="audit", findings=True, verbose=shared.verbose),
             strictness=Strictness(
                 detailed=detailed_exitcode, fail_on=Severity(fail_on) if fail_on else None

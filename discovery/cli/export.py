@@ -12,7 +12,6 @@ from discovery.cli.interruption import Interruption, attended
 from discovery.cli.options import common, with_common, with_only
 from discovery.cli.output import Destination, destination
 from discovery.cli.progress import progress
-from discovery.cli.reporting import say_unmatched
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import say
 from discovery.codes import Action
@@ -64,7 +63,6 @@ def command(is_registered: bool, only: tuple[Scope, ...], output: Path | None) -
             return Exit.DONE
         report, terminated = _planned(path, part)
         code = exit_code(report, terminated=terminated)
-        say_unmatched(only, report)
         if code in (Exit.FAILED, Exit.INTERRUPTED, Exit.TERMINATED):
             say(f"{report.error or report.stop_message}. Nothing was exported.")
             return code

@@ -114,5 +114,5 @@ def command(
 
             report, terminated = attended(errand)
         view = View(title="sweep", findings=False, verbose=shared.verbose)
-        publication = Publication(place=place, form=Format(form), view=view, only=only)
+        publication = Publication(place=place, form=Format(form), view=view)
         return publication.publish(report, terminated=terminated)

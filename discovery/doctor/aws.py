@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -18,7 +18,8 @@ from discovery.codes import ScopeReason
 from discovery.config.aws import Organization
 from discovery.config.partitions import can_be_disabled
 from discovery.doctor.permissions import UNDECIDED, Found, try_permissions, within
-from discovery.enrollment.targets import Part
+from discovery.enrollment.only import check_named_scopes
+from discovery.enrollment.targets import Part, RegionList, Targets
 from discovery.model import AccountId, Region, Scope
 from discovery.policies.kinds import statement_allowing
 from discovery.policies.usage import Usage
@@ -36,9 +37,16 @@ _NAMED: Final = 5
 
 
 async def examine_aws(
-    cloud: Cloud, usage: Usage, part: Part, on_progress: OnProgress | None = None
+    cloud: Cloud,
+    usage: Usage,
+    part: Part,
+    on_progress: OnProgress | None = None,
+    registered: frozenset[Scope] = frozenset(),
 ) -> tuple[Check, ...]:
-    """Every role, region and permission of a part. Raises: nothing that AWS can cause."""
+    """Every role, region and permission of a part; `registered` scopes may be named, too.
+
+    Raises: nothing that AWS can cause; NoSuchScope.
+    """
     examination = _Examination(cloud, usage, part, on_progress)
     checks = [*_credentials(cloud), await examination.clock()]
     accounts = list(cloud.accounts.entries)
@@ -47,6 +55,7 @@ async def examine_aws(
     wanted = [each for each in dict.fromkeys(accounts) if part.covers(Scope(each, None))]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(examination.account(each)) for each in sorted(wanted)]
+    check_named_scopes(examination.targets(accounts), scanned=(), registered=registered)
     return (*checks, *(check for task in tasks for check in task.result()))
 
 
@@ -88,6 +97,9 @@ class _Examination:
     failed: int = field(default=0, init=False)
     known: int = field(default=0, init=False)
     """Scopes that were tried, that lacked something, and that are known of."""
+    regions: dict[AccountId, RegionList] = field(default_factory=dict, init=False)
+    """Of the accounts that were entered."""
+    accounts_complete: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
         self.slots = asyncio.Semaphore(self.cloud.settings.concurrency)
@@ -95,6 +107,15 @@ class _Examination:
     @property
     def limit(self) -> timedelta:
         return self.cloud.settings.scope_timeout
+
+    def targets(self, accounts: Iterable[AccountId]) -> Targets:
+        """What of these accounts is known to be scanned."""
+        unread = RegionList(frozenset(), complete=False)
+        return Targets(
+            accounts={each: self.regions.get(each, unread) for each in accounts},
+            accounts_complete=self.accounts_complete,
+            part=self.part,
+        )
 
     async def clock(self) -> Check:
         """How far this machine's clock is from AWS's, by the date of an answer."""
@@ -125,6 +146,7 @@ class _Examination:
         read = 0
         while (page := await within(anext(members, None), self.limit)) is not None:
             if isinstance(page, Fault):
+                self.accounts_complete = False
                 return self._failed(Area.ORGANIZATION, subject, page, _action_of(page))
             read += len(page)
             for account_id in page:
@@ -141,6 +163,10 @@ class _Examination:
             return (self._failed(Area.ROLE, account_id, fault, _ASSUME, scope=account_id),)
         role = _check(Area.ROLE, account_id, Outcome.OK, self._way_in(account_id))
         listing, regions, enabled = await self._regions(account)
+        is_read = bool(enabled) or not self.usage.lists_regions
+        excluded = tuple(each.text for each in self.cloud.regions.excluded)
+        named = self.cloud.regions.literals
+        self.regions[account_id] = RegionList(named.union(regions), is_read, excluded=excluded)
         wanted = [each for each in regions if self.part.covers(Scope(account_id, each))]
         self.known += len(wanted)
         async with asyncio.TaskGroup() as group:

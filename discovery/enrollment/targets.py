@@ -154,9 +154,14 @@ def result_for(scope: Scope, results: Mapping[Scope, Scanned]) -> Scanned | None
 
 def registered_regions(memory: Memory) -> Mapping[AccountId, frozenset[Region]]:
     """The regions of each account in which something of ours is remembered as registered."""
-    arns = (parse_cache_arn(registration.arn) for registration in memory.registrations.values())
     found: dict[AccountId, set[Region]] = {}
-    for arn in arns:
-        if arn is not None:
-            found.setdefault(arn.account_id, set()).add(arn.region)
+    for scope in registered_scopes(memory):
+        if scope.region is not None:
+            found.setdefault(scope.account_id, set()).add(scope.region)
     return {account_id: frozenset(regions) for account_id, regions in found.items()}
+
+
+def registered_scopes(memory: Memory) -> frozenset[Scope]:
+    """The scopes in which something of ours is remembered as registered."""
+    arns = (parse_cache_arn(registration.arn) for registration in memory.registrations.values())
+    return frozenset(arn.scope for arn in arns if arn is not None)

@@ -82,9 +82,7 @@ async def test_off_and_no_list_to_prove_it_is_a_failure(site: Site) -> None:
         assert result.reason is ScopeReason.DENIED
         assert standing(found, region) is Standing.IN_RUN
     asked = [call.region for call in site.aws.calls.of("DescribeRegions")]
-    assert asked == [HOME, "ap-south-1"], (
-        "what denies one region may allow another"
-    )
+    assert asked == [HOME, "ap-south-1"], "what denies one region may allow another"
 
 
 @pytest.mark.parametrize(

@@ -289,6 +289,10 @@ REST = [
     ("queue by its ARN", "service: {events: {queue_url: ▸'arn:aws:sqs:eu-west-1:111122223333:q'}}",
      "service.events.queue_url", '"arn:aws:sqs:eu-west-1:111122223333:q" is not a queue URL '
      "such as https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster"),
+    ("queue of AWS without a region",
+     "service: {events: {queue_url: ▸'https://sqs.amazonaws.com/111122223333/q'}}",
+     "service.events.queue_url", '"https://sqs.amazonaws.com/111122223333/q" names no region: '
+     "write it such as https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster"),
     ("queue without TLS", "service: {events: {queue_url: ▸'http://sqs.example.com/111122223333/q'}}",
      "service.events.queue_url", '"http://sqs.example.com/111122223333/q" is not a queue URL '
      "such as https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster"),

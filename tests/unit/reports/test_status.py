@@ -2,10 +2,13 @@
 
 import io
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from discovery.codes import Action, Reason, ScopeReason, ScopeStatus
+from discovery.model import AccountId, Region
+from discovery.reports.document import timestamp
 from discovery.reports.status import Status, status_document, write_status_document
 from discovery.reports.status_table import status_sentence, write_status_table
 from state.records import (
@@ -15,6 +18,7 @@ from state.records import (
     Miss,
     OpenIntent,
     Registration,
+    RememberedRegions,
     ScopeMemory,
     StateIdentity,
     SweepRecord,
@@ -155,3 +159,22 @@ def test_the_document_of_nothing_is_complete() -> None:
     found = status_document(NOTHING)
     assert set(found) == set(status_document(STATUS))
     assert (found["belongs_to"], found["last_sweep"], found["scopes"]) == (None, None, [])
+
+
+def test_how_old_the_lists_of_regions_are() -> None:
+    """A region enabled since then is not scanned by the service yet."""
+    listed = {
+        account: RememberedRegions(
+            account_id=account, regions=frozenset({Region("eu-west-1")}), read_at=read_at
+        )
+        for account, read_at in ((WEST.account_id, NOW), (AccountId("9" * 12), EARLIER))
+    }
+    status = replace(STATUS, memory=replace(memory(), regions=listed))
+    assert "Regions as of 09:14, 2 accounts" in table(status)
+    found = status_document(status)["regions"]
+    assert found[0] == {
+        "account_id": WEST.account_id,
+        "as_of": timestamp(NOW),
+        "enabled": ["eu-west-1"],
+    }
+    assert "Regions as of" not in table(STATUS)
