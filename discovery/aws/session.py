@@ -51,8 +51,8 @@ _METHODS = {
 }
 """All that is ever asked, by the name of the IAM action that allows it."""
 
-_LISTS_ALWAYS = "organizations:"
-"""An answer of this service has its list even when that is empty. The SDK takes JSON that breaks
+_LISTS_ALWAYS = ("organizations:", "tag:")
+"""An answer of these services has its list even when that is empty. The SDK takes JSON that breaks
 off for an answer without members, which would be an organization without accounts."""
 
 
