@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from datetime import datetime, timedelta
 
 from discovery.aws.accounts import Account
@@ -29,7 +29,9 @@ class EnabledRegions:
 
     def __init__(self, account: Account, places: Sequence[Region]) -> None:
         """`places`: where to ask (`where_to_list`)."""
-        self._sessions = [account.session(region) for region in places]
+        self._account = account
+        self._places = places
+        self._sessions: list[Session] = []
         self._asking = asyncio.Lock()
         self._found: frozenset[Region] | Fault | None = None
 
@@ -51,9 +53,15 @@ class EnabledRegions:
 
     async def _ask(self) -> frozenset[Region] | Fault:
         try:
-            return await read_enabled(self._sessions)
+            return await read_enabled(self._open_sessions())
         except AwsFault as error:
             return error.fault
+
+    def _open_sessions(self) -> Iterator[Session]:
+        """One after another: seldom more than the first is needed."""
+        for region in self._places:
+            self._sessions.append(self._account.session(region))
+            yield self._sessions[-1]
 
 
 class AccountRegions:
