@@ -11,14 +11,15 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from discovery.aws.accounts import NOBODY, ambient_credentials, read_identity
+from discovery.aws.accounts import NOBODY, read_identity
 from discovery.aws.clients import Signer, open_clients
+from discovery.aws.credentials import AmbientCredentials
 from discovery.aws.faults import AwsFault
 from discovery.aws.session import Session
 from discovery.aws.tls import LARGEST_ANSWER_BYTES
 from discovery.codes import ScopeReason
 from discovery.model import Region
-from tests.contract.aws.conftest import HOME, Site
+from tests.contract.aws.conftest import HOME, Site, now
 from tests.contract.aws.test_redirects import served
 
 CHUNK = b" " * (1 << 20)
@@ -26,7 +27,7 @@ CHUNK = b" " * (1 << 20)
 
 @asynccontextmanager
 async def session(call_deadline_s: float) -> AsyncIterator[Session]:
-    credentials = await ambient_credentials(None)
+    credentials = await AmbientCredentials.open(None, Region(HOME), now)
     async with open_clients(None, pool=4, call_deadline_s=call_deadline_s) as clients:
         yield Session(
             account_id=NOBODY,
