@@ -182,7 +182,8 @@ def _digest(course: Course) -> str:
 
 
 def expected_failures(config: Config) -> frozenset[Scope]:
-    """The scopes of `aws.expected_failures`; one without a region is the whole account."""
+    """The scopes of `aws.expected_failures`; one without a region is the whole account,
+    one of account `*` that region of every account."""
     parts = (entry.partition("/") for entry in config.aws.expected_failures)
     return frozenset(
         Scope(AccountId(account), Region(region) if region else None)

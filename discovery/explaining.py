@@ -46,10 +46,13 @@ def explanations(
 
 
 def _arns(name: str, memory: Memory) -> set[Arn]:
+    """Case does not count: AWS keeps names in lower case, and registered names that differ in case
+    alone count as one."""
+    name = name.lower()
     found = {arn for arn, cache in memory.caches.items() if name in (arn, cache.name)}
     for registration in memory.registrations.values():
         parsed = parse_cache_arn(registration.arn)
         own = parsed.name if parsed is not None else None
-        if name in (registration.arn, registration.name, own):
+        if name in (registration.arn, registration.name.lower(), own):
             found.add(registration.arn)
     return found

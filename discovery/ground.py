@@ -32,6 +32,8 @@ class SweepRequest:
     """Caches that events named: their tags are read one by one."""
     fresh_users: bool = False
     """Users and groups are read anew, whatever earlier scans of this process know of them."""
+    fresh_regions: bool = False
+    """Lists of enabled regions are read anew, whatever earlier sweeps read."""
     scan_deadline: timedelta | None = None
     """So long a scan may take; what it did not reach by then is not in this run (R9)."""
 

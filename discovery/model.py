@@ -174,7 +174,8 @@ class ScanResult:
     duration_s: float = 0.0
     calls: int = 0
     message: str = ""
-    """For a person: what happened, what stayed unchanged, what to do. Empty when complete."""
+    """For a person: what happened, what stayed unchanged, what to do. Empty when complete and
+    nothing is amiss."""
     notes: tuple[Note, ...] = ()
 
     @property

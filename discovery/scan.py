@@ -13,11 +13,13 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from discovery.aws.accounts import Account
+from discovery.aws.answer_dates import collecting_dates
 from discovery.aws.cloud import Cloud
-from discovery.aws.faults import STRANGER_CODES, AwsFault, Fault
+from discovery.aws.faults import STRANGER_CODES, AwsFault, Fault, old_token
 from discovery.aws.reading import Question, Reading, read_scope
 from discovery.aws.regions import AccountRegions, EnabledRegions
 from discovery.codes import ScopeReason
+from discovery.config.partitions import can_be_disabled
 from discovery.enrollment.backoff import Pause, pauses
 from discovery.enrollment.targets import Part, Targets, registered_regions
 from discovery.model import AccountId, Arn, Failed, Region, Scanned, Scope
@@ -39,10 +41,11 @@ class Scan:
     results: tuple[Scanned, ...]
     """Sorted by `Scope.key`, each scope of the run once. Where an organization was not listed to
     its end, the agent's own account has a failed entry that says so."""
-    aws_time: datetime | None = None
-    """The latest time that AWS's answers gave; None: none was proven to be AWS's."""
     regions_read: tuple[RememberedRegions, ...] = ()
     """Lists of enabled regions that were read anew and are worth remembering."""
+    aws_time: datetime | None = None
+    """The latest `Date` of AWS's answers to this scan: what this machine's clock can be held
+    against. None: AWS answered nothing."""
 
 
 async def scan(
@@ -53,6 +56,7 @@ async def scan(
     named: frozenset[Arn] = frozenset(),
     users: bool = True,
     fresh_users: bool = False,
+    fresh_regions: bool = False,
     backs_off: bool = False,
     at: datetime | None = None,
     deadline: timedelta | None = None,
@@ -62,6 +66,7 @@ async def scan(
 
     `named`: caches whose tags are read one by one, because an event told of a change.
     `fresh_users`: what earlier scans of this process know of users and groups does not serve.
+    `fresh_regions`: lists of enabled regions from earlier runs do not serve.
     `backs_off`: scopes that keep failing are left alone for a while, unless the part names them.
     `at`: the instant that tags and users count as read; None: now. One for all, not the moment of
     each answer, so that a sweep without news writes next to nothing to state.
@@ -77,12 +82,16 @@ async def scan(
         remembered=memory.caches,
         now=at or cloud.clock(),
     )
-    scanning = _Scanning(cloud, part, memory, resting, question, on_progress)
-    await scanning.run(deadline)
+    scanning = _Scanning(
+        cloud, part, memory, resting, question, on_progress, fresh_regions=fresh_regions
+    )
+    with collecting_dates() as dates:
+        await scanning.run(deadline)
     return Scan(
         scanning.targets,
         tuple(sorted(scanning.results.values(), key=lambda result: result.scope.key)),
         regions_read=scanning.regions_read,
+        aws_time=dates.value,
     )
 
 
@@ -97,6 +106,8 @@ class _Scanning:
         resting: Mapping[Scope, Pause],
         question: Question,
         on_progress: OnProgress | None,
+        *,
+        fresh_regions: bool,
     ) -> None:
         self.results: dict[Scope, Scanned] = {}
         self._cloud = cloud
@@ -106,6 +117,7 @@ class _Scanning:
         self._resting = resting
         self._question = question
         self._on_progress = on_progress
+        self._fresh_regions = fresh_regions
         named = frozenset(scope.account_id for scope in part.only)
         self._roster = Roster(cloud, named, within=self._within, begin=self._begin)
         self._accounts: dict[AccountId, AccountRegions] = {}
@@ -167,7 +179,8 @@ class _Scanning:
             account_id,
             self._cloud.regions,
             self._memory.regions.get(account_id),
-            self._registered.get(account_id, frozenset()),
+            self._registered.get(account_id, frozenset()) | self._named(account_id),
+            fresh=self._fresh_regions,
         )
         self._accounts[account_id] = regions
         if self._part.covers(Scope(account_id, None)):
@@ -187,7 +200,7 @@ class _Scanning:
             if isinstance(account, Fault):
                 self._finish(watch.failed(entrance, account, 0))
                 return
-            enabled = EnabledRegions(account.session(self._cloud.home_region))
+            enabled = self._cloud.enabled_regions(account)
             if pause is not None:
                 regions.stand_in(watch.started_at)
             else:
@@ -209,6 +222,11 @@ class _Scanning:
         if fault is not None:
             unreadable = Fault(ScopeReason.REGIONS_UNREADABLE, fault.message)
             self._finish(watch.failed(entrance, unreadable, enabled.requests))
+
+    def _named(self, account_id: AccountId) -> frozenset[Region]:
+        """The regions of the account that the run is about."""
+        only = (each for each in self._part.only if each.account_id == account_id)
+        return frozenset(each.region for each in only if each.region is not None)
 
     # -- scopes ----------------------------------------------------------------------------------
 
@@ -239,9 +257,11 @@ class _Scanning:
             if isinstance(reading, Reading):
                 self._finish(watch.complete(scope, reading, session.requests))
                 return
-            is_off = reading.code in STRANGER_CODES and await self._within(
-                regions.is_off(scope.region, enabled, watch.started_at)
-            )
+            is_off: bool | Fault | None = None
+            if reading.code in STRANGER_CODES:
+                is_off = await self._within(regions.is_off(scope.region, enabled, watch.started_at))
+        if is_off is False and can_be_disabled(scope.region):
+            reading = old_token(reading)
         if is_off is True:
             self._finish(watch.not_enabled(scope, session.requests))
             self._start(account, regions, enabled)

@@ -17,10 +17,13 @@ from discovery.control_plane.base import ControlPlane, ControlPlaneError, Reader
 from discovery.ending import Course, outcome_of, report_of
 from discovery.enrollment.identity import refuse_other_identity
 from discovery.enrollment.item import Item
+from discovery.enrollment.only import check_named_scopes
+from discovery.enrollment.ownership import CacheArn, owner_of
 from discovery.enrollment.plan import Plan, make_plan
 from discovery.enrollment.rejudge import rejudging, rename_check
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.survey import Situation
+from discovery.enrollment.targets import registered_scopes
 from discovery.ground import Ground, SweepRequest
 from discovery.listing import list_all
 from discovery.model import Database, Served
@@ -151,6 +154,7 @@ class Sweep:
             named=self.request.named,
             users=bool(wishes - {IamUsers.IGNORE}),
             fresh_users=self.request.fresh_users or IamUsers.REQUIRE in wishes,
+            fresh_regions=self.request.fresh_regions,
             backs_off=self.request.backs_off,
             at=self.started_at,
             deadline=self.request.scan_deadline,
@@ -166,6 +170,7 @@ class Sweep:
         try:
             if not self.interrupted:
                 listed = await self.listed(registry)
+                self.check_named_scopes(listed)
                 now, group = self.ground.clock(), self.rules.group
                 self.memory = as_if_settled(self.memory, listed, group, now)
                 self.plan = self.planned(listed)
@@ -203,6 +208,7 @@ class Sweep:
         """List, plan, prove, apply. Raises: Stopped, ControlPlaneError, StateError."""
         await self._prune(store)
         listed = await self.listed(control_plane)
+        self.check_named_scopes(listed)
         await asyncio.to_thread(store.bind, identity)
         now, group = self.ground.clock(), self.rules.group
         self.memory = self._recalled(await settled(store, self.memory, listed, group, now))
@@ -231,6 +237,19 @@ class Sweep:
         found = await unless_stopped(self.ground.stop, every)
         self.served = await unless_stopped(self.ground.stop, registry.served())
         return found
+
+    def check_named_scopes(self, listed: tuple[Database, ...]) -> None:
+        """Check that there is something in what a person named. Raises: NoSuchScope."""
+        assert self.scanned is not None  # noqa: S101 - the scan comes first
+        if self.request.part.by_event or not self.request.part.only:
+            return
+        owners = (owner_of(each, self.rules.group) for each in listed)
+        ours = {each.scope for each in owners if isinstance(each, CacheArn)}
+        check_named_scopes(
+            self.scanned.targets,
+            scanned={result.scope for result in self.scanned.results},
+            registered=ours | registered_scopes(self.memory),
+        )
 
     def planned(self, listed: tuple[Database, ...]) -> Plan:
         """The plan of this moment; until it is proved, its items are this run's items."""

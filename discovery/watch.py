@@ -28,7 +28,8 @@ class Watch:
             started_at=self.started_at,
             duration_s=self._took_s(),
             calls=calls,
-            message="; ".join(reading.remarks),
+            message="; ".join(note.message for note in reading.notes),
+            notes=reading.notes,
             caches=reading.caches,
             directory=reading.directory,
         )

@@ -37,7 +37,8 @@ def _kind(text: str) -> PatternKind:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Text that another text either matches or does not; upper and lower case differ.
+    """Text that another text either matches or does not; upper and lower case differ unless
+    `ignores_case`.
 
     `^…$` is an RE2 expression, used as it stands: `^a|b$` takes what begins with `a` and what
     ends in `b`. Everything else is literal but for `*`, any run of characters, and has to match
@@ -47,12 +48,14 @@ class Pattern:
     """
 
     text: str
+    ignores_case: bool = field(default=False, kw_only=True)
     kind: PatternKind = field(init=False)
     _expression: Any = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         kind = _kind(self.text)
-        compiled = _compile(self.text) if kind is PatternKind.EXPRESSION else None
+        is_expression = kind is PatternKind.EXPRESSION
+        compiled = _compile(self.text, ignores_case=self.ignores_case) if is_expression else None
         object.__setattr__(self, "kind", kind)
         object.__setattr__(self, "_expression", compiled)
 
@@ -63,17 +66,17 @@ class Pattern:
 
     def matches(self, value: str) -> bool:
         """True when `value` matches. No pattern makes this slow: RE2 does not backtrack."""
-        match self.kind:
-            case PatternKind.LITERAL:
-                return value == self.text
-            case PatternKind.GLOB:
-                return _glob_matches(self.text, value)
-            case PatternKind.EXPRESSION:
-                return self._expression.search(value.encode("utf-8", "replace")) is not None
+        if self.kind is PatternKind.EXPRESSION:
+            return self._expression.search(value.encode("utf-8", "replace")) is not None
+        text = self.text
+        if self.ignores_case:
+            text, value = text.lower(), value.lower()
+        return value == text if self.kind is PatternKind.LITERAL else _glob_matches(text, value)
 
 
-def _compile(text: str) -> Any:
+def _compile(text: str, *, ignores_case: bool) -> Any:
     options = re2.Options()
+    options.case_sensitive = not ignores_case
     options.log_errors = False  # RE2 prints to stderr otherwise
     options.max_mem = EXPRESSION_MEMORY_BYTES
     try:
@@ -111,12 +114,12 @@ class Selector:
     patterns: tuple[Pattern, ...]
 
     @classmethod
-    def of(cls, values: Iterable[str]) -> Self:
+    def of(cls, values: Iterable[str], *, ignores_case: bool = False) -> Self:
         """A selector of at least one pattern.
 
         Raises: InvalidPattern for an empty list or a broken expression.
         """
-        patterns = tuple(Pattern(value) for value in values)
+        patterns = tuple(Pattern(value, ignores_case=ignores_case) for value in values)
         if not patterns:
             raise InvalidPattern("an empty list selects nothing")
         return cls(patterns)

@@ -44,6 +44,9 @@ SERVICES = ("sts", "elasticache", "resource-groups-tagging-api", "ec2", "organiz
 _SDK_NAMES = {"resource-groups-tagging-api": "resourcegroupstaggingapi"}
 _CONNECT_TIMEOUT_S = 5
 _READ_TIMEOUT_S = 20
+CALL_DEADLINE_S = 60.0
+"""How long a call may take in all, attempts and the renewal of its credentials included: whoever
+sends a byte now and then never runs into the time for one read."""
 _LONG_POLL_S = 20
 """SQS may say nothing for so long and is well; that comes on top of the time to answer."""
 _ATTEMPTS = 3
@@ -120,13 +123,20 @@ class _Nobody(AioCredentials):  # type: ignore[misc]  # aiobotocore is untyped
 class Clients:
     """Every client is made once, at its first use, and closed by `open_clients`."""
 
-    def __init__(self, profile: str | None, pool: int, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, profile: str | None, pool: int, stack: AsyncExitStack, call_deadline_s: float
+    ) -> None:
         self._session = aioboto3.Session(botocore_session=_refusing_session(profile))
         self._stack = stack
         self._made: dict[tuple[str, str], Any] = {}
         self._making: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._pool = pool
         self._slots = asyncio.Semaphore(pool)
+        self._call_deadline_s = call_deadline_s
+
+    def deadline_s(self, service: str) -> float:
+        """How long one call to the service may take in all."""
+        return self._call_deadline_s + _waits_s(service)
 
     def slot(self, service: str) -> AbstractAsyncContextManager[object]:
         """Within it, a request to the service may be under way.
@@ -147,8 +157,7 @@ class Clients:
 
     async def _make(self, service: str, region: str) -> Any:
         name = _SDK_NAMES.get(service, service)
-        patience_s = _READ_TIMEOUT_S + (_LONG_POLL_S if service == "sqs" else 0)
-        config = _config(self._pool, patience_s)
+        config = _config(self._pool, _READ_TIMEOUT_S + _waits_s(service))
         making = self._session.client(name, region_name=region, config=config)
         client = await self._stack.enter_async_context(making)
         # On the shorter `request-created` it ran after the signer and did nothing.
@@ -158,11 +167,17 @@ class Clients:
 
 
 @asynccontextmanager
-async def open_clients(profile: str | None, *, pool: int) -> AsyncIterator[Clients]:
+async def open_clients(
+    profile: str | None, *, pool: int, call_deadline_s: float = CALL_DEADLINE_S
+) -> AsyncIterator[Clients]:
     """Clients that share connections: at most `pool` of them to one service in one region, and
     about so many in all, because not more requests are under way at once (`Clients.slot`)."""
     async with AsyncExitStack() as stack:
-        yield Clients(profile, pool, stack)
+        yield Clients(profile, pool, stack, call_deadline_s)
+
+
+def _waits_s(service: str) -> int:
+    return _LONG_POLL_S if service == "sqs" else 0
 
 
 def _config(pool: int, read_timeout_s: int) -> AioConfig:

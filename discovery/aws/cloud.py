@@ -13,6 +13,7 @@ from botocore.credentials import ReadOnlyCredentials
 
 from discovery.aws.accounts import (
     NOBODY,
+    Account,
     Accounts,
     Identity,
     Resolve,
@@ -24,21 +25,16 @@ from discovery.aws.credentials import AmbientCredentials
 from discovery.aws.faults import AwsFault, Fault
 from discovery.aws.knowledge import Directories, Knowledge
 from discovery.aws.pacing import Pacing
-from discovery.aws.regions import RegionChoice
+from discovery.aws.regions import EnabledRegions
 from discovery.aws.session import Session
 from discovery.aws.tls import CaBundleError, check_ca_bundle
 from discovery.codes import ScopeReason
-from discovery.config.aws import Account, Aws
-from discovery.config.partitions import partition_of_region
+from discovery.config.aws import Account as AccountEntry
+from discovery.config.aws import Aws
+from discovery.config.partitions import FIRST_REGION, partition_of_region
 from discovery.config.proxies import proxy_problem
+from discovery.config.regions import RegionChoice, where_to_list
 from discovery.model import Clock, Region
-
-_FIRST_REGION = {
-    "aws-cn": "cn-north-1",
-    "aws-us-gov": "us-gov-west-1",
-    "aws-eusc": "eusc-de-east-1",
-}
-"""A region of each other partition that cannot be disabled; of `aws` it is us-east-1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +49,15 @@ class Cloud:
     endpoints: Mapping[str, str]
     """Endpoint overrides in force, by service; empty against the real AWS."""
     home_region: Region
-    """Where roles are assumed and lists of regions are asked for."""
+    """Where roles are assumed and lists of regions are asked for first."""
     regions: RegionChoice
     accounts: Accounts
     knowledge: Knowledge
     pacing: Pacing
+
+    def enabled_regions(self, account: Account) -> EnabledRegions:
+        """The enabled regions of an account, to be asked for when somebody needs them."""
+        return EnabledRegions(account, where_to_list(self.home_region, self.regions))
 
 
 @asynccontextmanager
@@ -69,7 +69,7 @@ async def open_cloud(
     Raises: AwsFault when the agent's own credentials cannot be used, or no region is configured.
     """
     overrides, default = _from_the_sdk(settings.profile)
-    regions = RegionChoice.of(_configured_regions(settings, default))
+    regions = _choice(settings, default)
     home = _home_region(settings, default, regions)
     credentials = await AmbientCredentials.open(settings.profile, home, clock)
     async with open_clients(settings.profile, pool=settings.concurrency) as clients:
@@ -144,6 +144,19 @@ def _configured_regions(settings: Aws, default: Region | None) -> tuple[str, ...
     return (default,)
 
 
+def _choice(settings: Aws, default: Region | None) -> RegionChoice:
+    """Raises: AwsFault when nothing is left to scan."""
+    named = _configured_regions(settings, default)
+    choice = RegionChoice.of(named, settings.exclude_regions)
+    if not choice.texts:
+        message = (
+            f"aws.exclude_regions leaves out every region that is configured ({', '.join(named)}), "
+            "so nothing was asked; set aws.regions, or leave out less"
+        )
+        raise AwsFault(Fault(ScopeReason.REGIONS_UNREADABLE, message))
+    return choice
+
+
 def _home_region(settings: Aws, default: Region | None, regions: RegionChoice) -> Region:
     """The SDK's default region; without one, a region named in the configuration, or the first of
     the partition that the roles are in."""
@@ -151,11 +164,11 @@ def _home_region(settings: Aws, default: Region | None, regions: RegionChoice) -
         return default
     if regions.literals:
         return min(regions.literals)
-    return Region(_FIRST_REGION.get(_partition(settings, regions), "us-east-1"))
+    return Region(FIRST_REGION.get(_partition(settings, regions), "us-east-1"))
 
 
 def _partition(settings: Aws, regions: RegionChoice) -> str:
-    entries = (entry for entry in settings.accounts if isinstance(entry, Account))
+    entries = (entry for entry in settings.accounts if isinstance(entry, AccountEntry))
     roles = [entry.role_arn for entry in entries if entry.role_arn]
     if roles:
         return roles[0].split(":")[1]

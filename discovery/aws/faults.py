@@ -15,7 +15,7 @@ from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 
 from discovery import foreign_text
-from discovery.aws.tls import CaBundleError
+from discovery.aws.tls import AnswerTooLarge, CaBundleError
 from discovery.codes import ScopeReason
 from discovery.descriptors import exhaustion
 from discovery.foreign_text import without_passwords
@@ -214,6 +214,29 @@ def unusable_endpoint(error: Exception, action: str, where: str) -> Fault:
     )
 
 
+def overdue(action: str, where: str, limit_s: float) -> Fault:
+    """The fault of a call that did not end, although bytes may have come in all the time."""
+    return Fault(
+        ScopeReason.TIMEOUT,
+        f"{action} in {where} was not answered to the end within {limit_s:g} s; the next sweep "
+        "asks again. If it stays, look at network, proxies and endpoint overrides in between",
+    )
+
+
+def old_token(fault: Fault) -> Fault:
+    """The fault of a region that the account has enabled and that does not know its session."""
+    refused, _, _ = fault.message.rpartition("; ")
+    return Fault(
+        fault.reason,
+        f"{refused}; the region is enabled, so the session most likely has a version 1 token, "
+        "which regions that an account can disable do not take: have the agent's credentials "
+        "handed out by a regional endpoint of STS (AWS_STS_REGIONAL_ENDPOINTS=regional), or run "
+        "`aws iam set-security-token-service-preferences --global-endpoint-token-version v2Token` "
+        "in the account that they are of",
+        fault.code,
+    )
+
+
 def quoted(text: str) -> str:
     """Foreign text on one line, of bounded length, and without passwords."""
     return foreign_text.quoted(text, LONGEST_QUOTE)
@@ -272,6 +295,8 @@ def _without_answer(error: sdk.BotoCoreError, action: str, where: str) -> Fault:
     cause = error.kwargs.get("error")
     if isinstance(cause, aiohttp.ClientPayloadError):
         return _truncated(action, where)
+    if isinstance(cause, AnswerTooLarge):
+        return Fault(ScopeReason.MALFORMED, _malformed(str(cause), action, where))
     said = quoted(str(error))
     if isinstance(error, sdk.ReadTimeoutError):
         return Fault(

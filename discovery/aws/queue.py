@@ -116,9 +116,15 @@ def open_queue(cloud: Cloud, queue_url: str) -> Queue:
     """The queue, read with the agent's own credentials in the region that its URL names.
 
     The URL of an endpoint of one's own names none; then it is the region where the agent asks
-    first.
+    first. Raises: ValueError when it names none and SQS is AWS's own.
     """
     named = queue_region(queue_url)
+    if named is None and "sqs" not in cloud.endpoints:
+        raise ValueError(
+            f"{queue_url} names no region, and no AWS_ENDPOINT_URL says that it is an endpoint of "
+            "your own: write the URL that AWS gives, such as "
+            "https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster"
+        )
     return Queue(cloud.accounts.own(Region(named) if named else cloud.home_region), queue_url)
 
 

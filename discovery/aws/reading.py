@@ -6,24 +6,26 @@ scope takes the time of two calls to AWS, the list of its caches and the slowest
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
 from discovery.aws.caches import list_caches
-from discovery.aws.faults import AwsFault
+from discovery.aws.faults import AwsFault, Fault
 from discovery.aws.knowledge import Knowledge
 from discovery.aws.session import Session, together
 from discovery.aws.tags import read_tags
 from discovery.aws.users import read_directory
-from discovery.codes import ScopeReason
-from discovery.model import UNKNOWN, Arn, Cache, Directory, Tags, UnknownType
+from discovery.codes import NoteCode, ScopeReason
+from discovery.model import UNKNOWN, Arn, Cache, Directory, Note, Tags, UnknownType
 from state.records import RememberedCache
 
 Read = TypeVar("Read")
 
 _ENGINES = ("redis", "valkey")
+_ACTION = re.compile(r"\b(?:elasticache|tag|ec2):[A-Z][A-Za-z]+")
 _NEVER_REGISTERED = ("creating", "deleting", "create-failed")
 
 
@@ -48,8 +50,9 @@ class Reading:
 
     caches: tuple[Cache, ...]
     directory: Directory | UnknownType
-    remarks: tuple[str, ...]
-    """What could not be read besides, and what to do about it."""
+    notes: tuple[Note, ...]
+    """What could not be read besides, or at more cost than it should; each names the action to
+    allow."""
 
 
 async def read_scope(session: Session, question: Question, knowledge: Knowledge) -> Reading:
@@ -71,9 +74,9 @@ async def read_scope(session: Session, question: Question, knowledge: Knowledge)
         )
         for cache in candidates
     }
-    remarks = tuple(remark for _, remark in sorted(facts.remarks.items()))
+    notes = tuple(note for _, note in sorted(facts.notes.items()))
     return Reading(
-        tuple(completed.get(cache.arn, cache) for cache in caches), facts.directory, remarks
+        tuple(completed.get(cache.arn, cache) for cache in caches), facts.directory, notes
     )
 
 
@@ -93,8 +96,8 @@ class _Facts:
     tags: Mapping[Arn, Tags] = field(default_factory=dict)
     vpcs: Mapping[Arn, str | None] = field(default_factory=dict)
     directory: Directory | UnknownType = UNKNOWN
-    remarks: dict[str, str] = field(default_factory=dict)
-    """What is unknown, by what it is about."""
+    notes: dict[NoteCode, Note] = field(default_factory=dict)
+    """What is unknown, or was read in another way."""
 
     async def read_tags(self) -> None:
         """Raises: AwsFault, WRONG_ACCOUNT only, as do the others."""
@@ -113,7 +116,10 @@ class _Facts:
         self.tags = reading.tags
         if reading.faults:
             unknown = f"tags are unknown for {len(reading.faults)} of {len(self.caches)} caches"
-            self.remarks["tags"] = f"{unknown}: {reading.faults[0].message}"
+            self._note(NoteCode.TAGS_UNKNOWN, unknown, reading.faults[0])
+        if reading.bulk_fault is not None:
+            one_by_one = "tags are asked for with a call for each cache"
+            self._note(NoteCode.TAGS_ONE_BY_ONE, one_by_one, reading.bulk_fault)
 
     async def read_vpcs(self) -> None:
         """A cache's subnets are chosen when it is made and never change; so what state knows of
@@ -123,7 +129,7 @@ class _Facts:
         }
         rest = [cache for cache in self.caches if cache.arn not in known]
         vpcs = self.knowledge.vpcs
-        answer = await self._or_unknown(vpcs.read(self.session, rest), "subnets")
+        answer = await self._or_unknown(vpcs.read(self.session, rest), NoteCode.SUBNETS_UNKNOWN)
         for cache in rest:
             vpc_id = vpcs.of(cache)
             if vpc_id is not None or not cache.subnet_ids or answer is not UNKNOWN:
@@ -141,7 +147,7 @@ class _Facts:
                 self.directory = known
                 return
         reading = read_directory(self.session, now)
-        self.directory = await self._or_unknown(reading, "users and user groups")
+        self.directory = await self._or_unknown(reading, NoteCode.USERS_UNKNOWN)
         if self.directory is not UNKNOWN:
             directories.keep(scope, self.directory)
 
@@ -151,11 +157,26 @@ class _Facts:
             return None
         return remembered.vpc_id if remembered.created_at == cache.created_at else None
 
-    async def _or_unknown(self, reading: Awaitable[Read], what: str) -> Read | UnknownType:
+    async def _or_unknown(self, reading: Awaitable[Read], code: NoteCode) -> Read | UnknownType:
         try:
             return await reading
         except AwsFault as error:
             if error.fault.reason is ScopeReason.WRONG_ACCOUNT:
                 raise
-            self.remarks[what] = f"{what} are unknown: {error.fault.message}"
+            self._note(code, f"{_WHAT[code]} are unknown", error.fault)
             return UNKNOWN
+
+    def _note(self, code: NoteCode, what: str, fault: Fault) -> None:
+        self.notes[code] = Note(code, _action_of(fault), f"{what}: {fault.message}")
+
+
+_WHAT = {
+    NoteCode.SUBNETS_UNKNOWN: "subnets",
+    NoteCode.USERS_UNKNOWN: "users and user groups",
+}
+
+
+def _action_of(fault: Fault) -> str:
+    """The action that failed; a sentence about the answer to it names it later."""
+    found = _ACTION.search(fault.message)
+    return found[0] if found else ""

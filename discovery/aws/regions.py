@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Set
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence, Set
 from datetime import datetime, timedelta
-from typing import Self
 
+from discovery.aws.accounts import Account
 from discovery.aws.faults import AwsFault, Fault, nonsense
 from discovery.aws.session import Session
+from discovery.codes import ScopeReason
+from discovery.config.regions import RegionChoice
 from discovery.enrollment.targets import RegionList
 from discovery.model import AccountId, Region
-from matchers.selectors import Pattern, PatternKind
 from state.records import RememberedRegions
 
 LISTS_LAST = timedelta(days=1)
@@ -20,45 +20,24 @@ LISTS_LAST = timedelta(days=1)
 one, and a region that says it is not enabled is asked about at once."""
 
 _NOT_ENABLED = "not-opted-in"
-
-
-@dataclass(frozen=True, slots=True)
-class RegionChoice:
-    """The configured regions: those named in full, and globs over the enabled ones."""
-
-    literals: frozenset[Region]
-    globs: tuple[Pattern, ...]
-
-    @classmethod
-    def of(cls, patterns: Iterable[str]) -> Self:
-        """The choice that a list of names and globs makes."""
-        parsed = tuple(Pattern(text) for text in patterns)
-        named = (pattern.text for pattern in parsed if pattern.kind is PatternKind.LITERAL)
-        return cls(
-            frozenset(Region(text) for text in named),
-            tuple(pattern for pattern in parsed if pattern.kind is not PatternKind.LITERAL),
-        )
-
-    def among(self, enabled: frozenset[Region]) -> frozenset[Region]:
-        """The regions to scan in an account with these enabled."""
-        return frozenset(
-            region
-            for region in enabled
-            if region in self.literals or any(glob.matches(region) for glob in self.globs)
-        )
+_CONTROL_POLICY = "service control policy"
+"""How AWS's own words name the cause of a denial."""
 
 
 class EnabledRegions:
     """The enabled regions of one account, asked for once, when something needs them first."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, account: Account, places: Sequence[Region]) -> None:
+        """`places`: where to ask (`where_to_list`)."""
+        self._account = account
+        self._places = places
+        self._sessions: list[Session] = []
         self._asking = asyncio.Lock()
         self._found: frozenset[Region] | Fault | None = None
 
     @property
     def requests(self) -> int:
-        return self._session.requests
+        return sum(session.requests for session in self._sessions)
 
     async def read(self) -> frozenset[Region]:
         """The regions that are enabled in the account.
@@ -74,17 +53,23 @@ class EnabledRegions:
 
     async def _ask(self) -> frozenset[Region] | Fault:
         try:
-            return await read_enabled(self._session)
+            return await read_enabled(self._open_sessions())
         except AwsFault as error:
             return error.fault
+
+    def _open_sessions(self) -> Iterator[Session]:
+        """One after another: seldom more than the first is needed."""
+        for region in self._places:
+            self._sessions.append(self._account.session(region))
+            yield self._sessions[-1]
 
 
 class AccountRegions:
     """The configured regions of one account, as far as a run has come to know them.
 
     A list from an earlier run says where to look; only one that was read in this run says that a
-    region is out (design R9). So something registered in a region that the earlier list does not
-    take is reason enough to read it anew.
+    region is out (R9). So evidence of a region that the earlier list does not take is reason enough
+    to read it anew.
     """
 
     def __init__(
@@ -92,14 +77,20 @@ class AccountRegions:
         account_id: AccountId,
         choice: RegionChoice,
         remembered: RememberedRegions | None,
-        registered: Set[Region],
+        evidence: Set[Region],
+        *,
+        fresh: bool = False,
     ) -> None:
+        """`evidence`: regions in which something is registered, has changed, or is asked for by
+        name. `fresh`: the earlier list serves only if it cannot be read anew."""
         self._account_id = account_id
         self._choice = choice
         self._remembered = remembered
-        self._registered = registered
-        globs = tuple(glob.text for glob in choice.globs)
-        self.known = RegionList(choice.literals, complete=not globs, globs=globs)
+        self._fresh = fresh
+        self._evidence = frozenset(each for each in evidence if not choice.excludes(each))
+        self._globs = tuple(glob.text for glob in choice.globs)
+        self._excluded = tuple(each.text for each in choice.excluded)
+        self.known = self._list(choice.literals, complete=not self._globs, entered=False)
         """What is known so far; to begin with, of an account that was not entered."""
         self.not_enabled: frozenset[Region] = frozenset()
         """Regions named in full that a list shows not to be enabled: they need not be asked."""
@@ -111,10 +102,10 @@ class AccountRegions:
 
         Raises: AwsFault when the list has to be read and cannot be; then as after `stand_in`.
         """
-        if not self._choice.globs:
+        if not self._globs:
             return
         earlier = self._earlier(now)
-        if earlier and self._registered <= self._choice.among(earlier):
+        if earlier and not self._fresh and self._evidence <= self._choice.among(earlier):
             self._take(earlier, complete=False)
             return
         self.stand_in(now)
@@ -124,7 +115,7 @@ class AccountRegions:
         """What is known without asking: the regions named in full, and those that were listed
         within a day."""
         listed = self._choice.literals | self._choice.among(self._earlier(now))
-        self.known = RegionList(listed, complete=not self._choice.globs)
+        self.known = self._list(listed, complete=not self._globs)
 
     async def is_off(self, region: Region, enabled: EnabledRegions, now: datetime) -> bool:
         """True when the account's list, read in this run, does not hold the region.
@@ -137,14 +128,25 @@ class AccountRegions:
 
     def _learn(self, regions: frozenset[Region], now: datetime) -> None:
         self._take(regions, complete=True)
-        if self._choice.globs:
+        if self._globs:
             self.read_anew = RememberedRegions(
                 account_id=self._account_id, regions=regions, read_at=now
             )
 
     def _take(self, regions: frozenset[Region], *, complete: bool) -> None:
-        self.known = RegionList(self._choice.among(regions), complete)
+        self.known = self._list(self._choice.among(regions), complete=complete)
         self.not_enabled = self._choice.literals - regions
+
+    def _list(
+        self, listed: frozenset[Region], *, complete: bool, entered: bool = True
+    ) -> RegionList:
+        return RegionList(
+            listed,
+            complete,
+            globs=() if entered else self._globs,
+            excluded=self._excluded,
+            may_take=self._globs,
+        )
 
     def _earlier(self, now: datetime) -> frozenset[Region]:
         """What an earlier run listed; nothing when that is too long ago, or has yet to come."""
@@ -156,10 +158,32 @@ class AccountRegions:
         return self._remembered.regions
 
 
-async def read_enabled(session: Session) -> frozenset[Region]:
-    """The regions that are enabled in the session's account.
+async def read_enabled(sessions: Iterable[Session]) -> frozenset[Region]:
+    """The regions that are enabled in the account of these sessions, from the first that answers.
 
-    Raises: AwsFault. An empty list is no answer: most regions cannot be disabled, and nothing
+    A denial may be one of the region that was asked. One that names a service control policy is;
+    of the others two are enough, for they most likely are of the role.
+    Raises: AwsFault, the first denial.
+    """
+    first: AwsFault | None = None
+    others = 2
+    for session in sessions:
+        try:
+            return await _read_enabled(session)
+        except AwsFault as error:
+            first = first or error
+            if error.fault.reason is not ScopeReason.DENIED:
+                raise first from error
+            answered, _, _ = error.fault.message.rpartition("; ")  # without our own advice
+            others -= _CONTROL_POLICY not in answered
+            if not others:
+                break
+    assert first is not None  # noqa: S101 - there is a session to ask
+    raise first
+
+
+async def _read_enabled(session: Session) -> frozenset[Region]:
+    """Raises: AwsFault. An empty list is no answer: most regions cannot be disabled, and nothing
     here may look like an account that has left every region.
     Source: reference aws-elasticache §1.5.
     """

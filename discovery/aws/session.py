@@ -7,8 +7,19 @@ from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from botocore.exceptions import ClientError
+
+from discovery.aws.answer_dates import collect_date
 from discovery.aws.clients import Clients, Renewable, Signer, Unsigned, signing_as
-from discovery.aws.faults import STALE_CODES, AwsFault, Fault, fault_of, nonsense, unusable_endpoint
+from discovery.aws.faults import (
+    STALE_CODES,
+    AwsFault,
+    Fault,
+    fault_of,
+    nonsense,
+    overdue,
+    unusable_endpoint,
+)
 from discovery.aws.pacing import Pacing
 from discovery.codes import ScopeReason
 from discovery.model import AccountId, Region, Scope
@@ -40,8 +51,8 @@ _METHODS = {
 }
 """All that is ever asked, by the name of the IAM action that allows it."""
 
-_LISTS_ALWAYS = "organizations:"
-"""An answer of this service has its list even when that is empty. The SDK takes JSON that breaks
+_LISTS_ALWAYS = ("organizations:", "tag:")
+"""An answer of these services has its list even when that is empty. The SDK takes JSON that breaks
 off for an answer without members, which would be an organization without accounts."""
 
 
@@ -93,14 +104,20 @@ class Session:
         client = await self._client(service, action)
         if self.pacing is not None:
             await self.pacing.turn(action)
+        limit_s = self.clients.deadline_s(service)
         try:
-            async with self.clients.slot(service):
+            async with self.clients.slot(service), asyncio.timeout(limit_s) as deadline:
                 with signing_as(self.signer):
                     answer: Answer = await getattr(client, method)(**parameters)
         except Unsigned:
             raise
         except Exception as error:
+            if isinstance(error, TimeoutError) and deadline.expired():
+                raise AwsFault(overdue(action, str(self.scope), limit_s)) from error
+            if isinstance(error, ClientError):
+                collect_date(error.response)
             raise AwsFault(fault_of(error, action, str(self.scope))) from error
+        collect_date(answer)
         return answer
 
     async def _client(self, service: str, action: str) -> Any:

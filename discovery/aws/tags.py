@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,6 +44,8 @@ class TagReading:
     """Of every cache whose tags were read; the others are unknown, not untagged."""
     faults: tuple[Fault, ...] = ()
     """Why those are unknown that are."""
+    bulk_fault: Fault | None = None
+    """Why caches were asked one by one that the bulk answer should have told of."""
 
 
 async def read_tags(
@@ -66,13 +68,13 @@ async def read_tags(
         if cache.arn not in named and is_settled(cache, remembered.get(cache.arn), now)
     ]
     # For a single cache the bulk answer costs as much as the better one.
-    bulk = await _bulk_or_nothing(session) if len(settled) > 1 else None
+    bulk = await _read_bulk_or_fault(session) if len(settled) > 1 else _Bulk()
     known = {
-        cache.arn: Tags(bulk[cache.arn], now, confirmed=False)
+        cache.arn: Tags(bulk.tags[cache.arn], now, confirmed=False)
         for cache in settled
-        if bulk is not None and cache.arn in bulk
+        if cache.arn in bulk.tags
     }
-    for cache in settled if bulk is not None else ():  # else nothing tells of their first tags
+    for cache in settled if bulk.is_read else ():  # else nothing tells of their first tags
         if cache.arn not in known and (none := untagged.tags_of(cache, now)) is not None:
             known[cache.arn] = none
     rest = tuple(cache for cache in every if cache.arn not in known)
@@ -80,7 +82,7 @@ async def read_tags(
     for cache in rest:
         if cache.arn in singly.tags:
             untagged.note(cache, singly.tags[cache.arn])
-    return TagReading({**known, **singly.tags}, singly.faults)
+    return TagReading({**known, **singly.tags}, singly.faults, bulk.fault)
 
 
 def is_settled(cache: Cache, remembered: RememberedCache | None, now: datetime) -> bool:
@@ -102,17 +104,26 @@ async def read_cache_tags(session: Session, arn: Arn, now: datetime) -> Tags:
     return Tags(values, now, confirmed=True)
 
 
-async def _bulk_or_nothing(session: Session) -> Mapping[Arn, Mapping[str, str]] | None:
+@dataclass(frozen=True, slots=True)
+class _Bulk:
+    """What the tagging API said; nothing, when it was not asked."""
+
+    tags: Mapping[Arn, Mapping[str, str]] = field(default_factory=dict)
+    is_read: bool = False
+    fault: Fault | None = None
+
+
+async def _read_bulk_or_fault(session: Session) -> _Bulk:
     """A bulk read that fails says nothing about any cache; every one is then asked singly."""
     try:
         return await _read_bulk(session)
     except AwsFault as error:
         if error.fault.reason is ScopeReason.WRONG_ACCOUNT:
             raise
-        return None
+        return _Bulk(fault=error.fault)
 
 
-async def _read_bulk(session: Session) -> Mapping[Arn, Mapping[str, str]]:
+async def _read_bulk(session: Session) -> _Bulk:
     entries = await session.entries(
         BULK,
         "ResourceTagMappingList",
@@ -121,14 +132,16 @@ async def _read_bulk(session: Session) -> Mapping[Arn, Mapping[str, str]]:
         ResourcesPerPage=_PAGE,
     )
     found: dict[Arn, Mapping[str, str]] = {}
+    odd: Fault | None = None
     for entry in entries:
         arn = entry.get("ResourceARN") if isinstance(entry, Mapping) else None
         values = _values(entry.get("Tags") or ()) if arn else None
         if not isinstance(arn, str) or values is None:
+            odd = nonsense("an entry without ARN or tags", BULK, str(session.scope)).fault
             continue  # asked singly, as if it had not been listed
         check_place(arn, BULK, session)
         found[Arn(arn)] = values
-    return found
+    return _Bulk(found, is_read=True, fault=odd)
 
 
 async def _read_singly(session: Session, arns: Iterable[Arn], now: datetime) -> TagReading:

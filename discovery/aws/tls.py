@@ -1,4 +1,5 @@
-"""How requests leave: one TLS context for all clients of a process, and no redirects.
+"""How requests leave and answers come in: one TLS context for all clients of a process, no
+redirects, and no answer that is larger than AWS's own can be.
 
 Loading the CA bundle takes 27 ms of CPU and 760 kB, and the SDK does it anew for every client at
 its first call. It also leaves a connection through a proxy unverified when the proxy has no CA
@@ -106,14 +107,50 @@ def _unusable(path: Path, why: str) -> CaBundleError:
     )
 
 
+LARGEST_ANSWER_BYTES = 32 << 20
+"""What takes the most room is ten messages of a queue, of 1 MiB each and escaped; a full page of
+tags takes about 3 MiB. The SDK needs seven times the memory of what it parses."""
+
+
+class AnswerTooLarge(Exception):
+    """Whoever answered did not stop; the rest was not read."""
+
+    def __init__(self) -> None:
+        super().__init__(f"it is larger than {LARGEST_ANSWER_BYTES >> 20} MiB")
+
+
+class _Bounded:
+    """An answer of which no more is read than AWS may have to say."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._response, name)
+
+    async def read(self) -> bytes:
+        """The whole body; else the connection is closed. Raises: AnswerTooLarge."""
+        chunks, size = [], 0
+        try:
+            async for chunk in self._response.content.iter_any():
+                size += len(chunk)
+                if size > LARGEST_ANSWER_BYTES:
+                    raise AnswerTooLarge
+                chunks.append(chunk)
+        except BaseException:
+            self._response.close()
+            raise
+        return b"".join(chunks)
+
+
 class _Straight:
     """A client session that asks whom it is told to ask, and nobody else."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def request(self, method: str, **more: Any) -> aiohttp.ClientResponse:
-        return await self._session.request(method, allow_redirects=False, **more)
+    async def request(self, method: str, **more: Any) -> _Bounded:
+        return _Bounded(await self._session.request(method, allow_redirects=False, **more))
 
 
 class _Proxies(ProxyConfiguration):

@@ -60,7 +60,7 @@ def command(
     """
     shared = common()
     path = configuration_path(shared)
-    request = SweepRequest(part=Part(only=only))
+    request = SweepRequest(part=Part(only=only), fresh_regions=True)
     with destination(output) as place:
         with progress() as on_progress:
 
@@ -72,7 +72,6 @@ def command(
         publication = Publication(
             place=place,
             form=Format(form),
-            only=only,
             view=View(title="audit", findings=True, verbose=shared.verbose),
             strictness=Strictness(
                 detailed=detailed_exitcode, fail_on=Severity(fail_on) if fail_on else None

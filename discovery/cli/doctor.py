@@ -28,7 +28,7 @@ from discovery.doctor.control_plane import examine_registry, examine_teleport
 from discovery.doctor.queue import examine_queue
 from discovery.doctor.state import examine_state, remembered
 from discovery.enrollment.shard import Shard
-from discovery.enrollment.targets import Part
+from discovery.enrollment.targets import Part, registered_scopes
 from discovery.model import Scope
 from discovery.policies.usage import Hub, Usage
 from discovery.reports.checkup import (
@@ -89,12 +89,20 @@ async def _checks(
         if isinstance(settings, Embedded)
         else examine_teleport(config, settings, memory, utc_now)
     )
-    aws, control_plane, state = await asyncio.gather(
-        _aws(config, path, part, on_progress),
+    known = registered_scopes(memory) if memory is not None else frozenset()
+    # Each to its end, whatever comes of the others: a write that is tried is taken back.
+    found = await asyncio.gather(
+        _aws(config, path, part, on_progress, known),
         registering,
         asyncio.to_thread(examine_state, config, utc_now()),
+        return_exceptions=True,
     )
-    return (*_configuration(config, path), *aws, *control_plane, *state)
+    checks: list[Check] = []
+    for each in found:
+        if isinstance(each, BaseException):
+            raise each
+        checks += each
+    return (*_configuration(config, path), *checks)
 
 
 def _configuration(config: Config, path: Path) -> Iterator[Check]:
@@ -108,7 +116,11 @@ def _configuration(config: Config, path: Path) -> Iterator[Check]:
 
 
 async def _aws(
-    config: Config, path: Path, part: Part, on_progress: OnProgress | None
+    config: Config,
+    path: Path,
+    part: Part,
+    on_progress: OnProgress | None,
+    registered: frozenset[Scope],
 ) -> tuple[Check, ...]:
     try:
         async with open_cloud(config.aws, resolve=_secret, clock=utc_now) as cloud:
@@ -119,7 +131,7 @@ async def _aws(
                 )
             default = default_region(config.aws.profile)
             usage = Usage.of(config, _hub(cloud.identity), default)
-            checks = await examine_aws(cloud, usage, part, on_progress)
+            checks = await examine_aws(cloud, usage, part, on_progress, registered)
             return (*checks, *await examine_queue(cloud, usage, part.shard))
     except AwsFault as error:
         text = f"{error}. Nothing else of AWS was tried"

@@ -105,10 +105,9 @@ def _queue(cloud: Cloud, config: Config, path: Path, shard: Shard | None) -> Que
     if config.service.events is None:
         return None
     try:
-        url = queue_for(config.service.events.queue_url, shard)
+        return open_queue(cloud, queue_for(config.service.events.queue_url, shard))
     except ValueError as error:
         raise ConfigError([Problem(str(error))], str(path)) from error
-    return open_queue(cloud, url)
 
 
 async def registered(path: Path, part: Part) -> tuple[Database, ...]:

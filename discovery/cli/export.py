@@ -12,7 +12,6 @@ from discovery.cli.interruption import Interruption, attended
 from discovery.cli.options import common, with_common, with_only
 from discovery.cli.output import Destination, destination
 from discovery.cli.progress import progress
-from discovery.cli.reporting import say_unmatched
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import say
 from discovery.codes import Action
@@ -64,7 +63,6 @@ def command(is_registered: bool, only: tuple[Scope, ...], output: Path | None) -
             return Exit.DONE
         report, terminated = _planned(path, part)
         code = exit_code(report, terminated=terminated)
-        say_unmatched(only, report)
         if code in (Exit.FAILED, Exit.INTERRUPTED, Exit.TERMINATED):
             say(f"{report.error or report.stop_message}. Nothing was exported.")
             return code
@@ -77,7 +75,9 @@ def _planned(path: Path, part: Part) -> tuple[Report, bool]:
     with progress() as on_progress:
 
         async def errand(interruption: Interruption) -> tuple[Report, bool]:
-            report = await audited(path, SweepRequest(part=part), interruption, on_progress)
+            report = await audited(
+                path, SweepRequest(part=part, fresh_regions=True), interruption, on_progress
+            )
             return report, interruption.terminated
 
         return attended(errand)

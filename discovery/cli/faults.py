@@ -13,6 +13,7 @@ from discovery.config.problems import ConfigError
 from discovery.config.secrets import SecretError
 from discovery.control_plane.base import ControlPlaneError
 from discovery.enrollment.identity import WrongState
+from discovery.enrollment.only import NoSuchScope
 from discovery.reports.exit import Exit
 from discovery.service.faults import CannotListen
 from state.errors import Locked, OnNetwork, StateError
@@ -31,6 +32,7 @@ _EXPECTED: Final[tuple[tuple[type[Exception], Exit], ...]] = (
     (SecretError, Exit.CONFIG),
     (WrongState, Exit.CONFIG),
     (OnNetwork, Exit.CONFIG),
+    (NoSuchScope, Exit.USAGE),
     (Locked, Exit.LOCKED),
     (StateError, Exit.FAILED),
     (AwsFault, Exit.FAILED),

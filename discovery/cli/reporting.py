@@ -8,8 +8,6 @@ import structlog
 
 from discovery.cli.output import Destination
 from discovery.cli.streams import say
-from discovery.enrollment.targets import Part
-from discovery.model import Scope
 from discovery.reports.exit import Exit, Strictness, exit_code
 from discovery.reports.formats import RENDERERS, Format
 from discovery.reports.report import Report
@@ -28,14 +26,11 @@ class Publication:
     form: Format
     view: View
     strictness: Strictness = field(default_factory=Strictness)
-    only: tuple[Scope, ...] = ()
-    """What `--only` named; a name that fits no scope is most likely a slip."""
 
     def publish(self, report: Report, *, terminated: bool) -> Exit:
         """The report stands in its place. Raises: ReportLost."""
         code = exit_code(report, self.strictness, terminated=terminated)
         _log(report, code)
-        say_unmatched(self.only, report)
         self.place.write(lambda stream: RENDERERS[self.form](report, stream, self.view))
         if self.form is not Format.TABLE or self.place.path is not None:
             for why in (report.error, report.stop_message, _other_plan(report)):
@@ -49,15 +44,6 @@ def _other_plan(report: Report) -> str:
     if not report.plan_changed:
         return ""
     return f"The plan's checksum is {report.checksum}, not the one named. Nothing was written."
-
-
-def say_unmatched(only: tuple[Scope, ...], report: Report) -> None:
-    """Every scope of `--only` that the configuration does not lead to, and that nothing is
-    registered in, is said on stderr."""
-    for named in only:
-        part = Part(only=(named,))
-        if not any(part.covers(each.scope) for each in (*report.scopes, *report.items)):
-            say(f"--only {named} fits no account and region of the configuration.")
 
 
 def _log(report: Report, code: Exit) -> None:

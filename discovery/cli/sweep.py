@@ -98,6 +98,7 @@ def command(
         prune=prune,
         checksum=wanted,
         rebind_state=rebind_state,
+        fresh_regions=True,
     )
     with destination(output) as place:
         with progress(every) as on_progress:
@@ -113,5 +114,5 @@ def command(
 
             report, terminated = attended(errand)
         view = View(title="sweep", findings=False, verbose=shared.verbose)
-        publication = Publication(place=place, form=Format(form), view=view, only=only)
+        publication = Publication(place=place, form=Format(form), view=view)
         return publication.publish(report, terminated=terminated)

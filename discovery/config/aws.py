@@ -143,6 +143,10 @@ class Aws(Section):
     """Regions by name or glob; `"*"` is every region that is enabled in the account. A region
     named in full that is not enabled is reported as skipped. Default: the AWS SDK's default
     region."""
+    exclude_regions: Annotated[tuple[RegionPattern, ...], OneOrMany(may_be_empty=True)] = ()
+    """Regions by name or glob that are left out wherever `regions` takes them, such as those that a
+    service control policy denies. What is registered there is held until `sweep --prune`, whatever
+    `out_of_scope` says. Default: none."""
     concurrency: Annotated[StrictInt, Field(ge=1, le=1024)] = 128
     """How many scopes (an account in a region) are scanned at once. More of them use more memory
     and reach the limits of AWS's API sooner; 1 scans one after another."""
@@ -167,16 +171,16 @@ class Aws(Section):
             Annotated[
                 str,
                 Form(
-                    rf"[0-9]{{12}}(/{REGION})?",
-                    "ACCOUNT or ACCOUNT/REGION, such as 111122223333/eu-west-1",
+                    rf"[0-9]{{12}}(/{REGION})?|\*/{REGION}",
+                    "ACCOUNT, ACCOUNT/REGION or */REGION, such as 111122223333/eu-west-1",
                 ),
             ],
             ...,
         ],
         OneOrMany(may_be_empty=True),
     ] = ()
-    """Scopes known to fail, as ACCOUNT or ACCOUNT/REGION. They are scanned and reported like all
-    others, but do not make the exit code 3. Default: none."""
+    """Scopes known to fail, as ACCOUNT, ACCOUNT/REGION or */REGION. They are scanned and reported
+    like all others, but do not make the exit code 3. Default: none."""
 
     def honours_name_tag(self, account_id: str) -> bool:
         """True when a cache of this account may choose its registered name by a tag."""
@@ -186,7 +190,5 @@ class Aws(Section):
 
     def expects_failure(self, account_id: str, region: str | None) -> bool:
         """True when a failure of this scope is expected; an account covers all its regions."""
-        return (
-            account_id in self.expected_failures
-            or f"{account_id}/{region}" in self.expected_failures
-        )
+        names = {account_id, f"{account_id}/{region}", f"*/{region}"}
+        return not names.isdisjoint(self.expected_failures)

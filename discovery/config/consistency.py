@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from discovery.config.draft import list_in, mapping_in
+from discovery.config.draft import list_in, mapping_in, texts_in
 from discovery.config.partitions import mixed_partitions
 from discovery.config.problems import Path, Problem, dotted, quoted
 from matchers.keys import DISCOVERY_KEYS, is_reserved
+from matchers.selectors import Pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ def contradictions(data: Mapping[str, Any]) -> Iterator[Contradiction]:
     yield from _twice(("aws", "accounts"), accounts, "id")
     for i, account in enumerate(accounts):
         yield from _account(("aws", "accounts", i), mapping_in(account))
+    yield from _regions(("aws", "regions"), aws)
     yield from _twice(("matchers",), matchers, "name")
     for i, matcher in enumerate(matchers):
         reads_tags = aws.get("read_tags") is not False
@@ -62,6 +64,15 @@ def _account(path: Path, account: Mapping[str, Any]) -> Iterator[Contradiction]:
     if isinstance(account_id, str) and len(parts) > 4 and parts[4] != account_id:
         message = f"a role of account {quoted(parts[4])} cannot scan account {quoted(account_id)}"
         yield Contradiction(Problem(message, (*path, "role_arn")))
+
+
+def _regions(path: Path, aws: Mapping[str, Any]) -> Iterator[Contradiction]:
+    """A region that is named in full and left out again; of globs that is what they are for."""
+    globs = [Pattern(text) for _, text in texts_in(aws.get("exclude_regions")) if text[:1] != "^"]
+    for i, region in texts_in(aws.get("regions")):
+        if "*" not in region and any(glob.matches(region) for glob in globs):
+            message = f"{quoted(region)} is left out again by aws.exclude_regions"
+            yield Contradiction(Problem(f"{message}; leave it out of one of them", (*path, i)))
 
 
 def _matcher(

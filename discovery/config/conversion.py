@@ -69,7 +69,7 @@ def _matcher(section: MatcherSection) -> Matcher:
         name=section.name,
         accounts=Selector.of(section.accounts),
         regions=Selector.of(section.regions),
-        names=Selector.of(section.names),
+        names=Selector.of(section.names, ignores_case=True),
         engines=Selector.of(section.engines),
         tags=TagSelector.of(section.tags or EVERY_TAG),
         exclude_tags=TagExclusion.of(section.exclude_tags),

@@ -101,7 +101,8 @@ class MatcherSection(Section):
     regions: Annotated[tuple[RegionPattern, ...], OneOrMany()] = ("*",)
     """Regions by name or glob. This narrows `aws.regions`, it never widens them."""
     names: Annotated[tuple[NamePattern, ...], OneOrMany()] = ("*",)
-    """Names of caches, literal, as a glob with `*`, or as an RE2 expression `^…$`."""
+    """Names of caches, literal, as a glob with `*`, or as an RE2 expression `^…$`. Upper and lower
+    case are the same: AWS keeps names in lower case, however they were written."""
     engines: Annotated[tuple[Literal["redis", "valkey", "*"], ...], OneOrMany()] = (
         "redis",
         "valkey",

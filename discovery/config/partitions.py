@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from discovery.config.draft import list_in, mapping_in, texts_in
 from discovery.config.fields import REGION
@@ -22,6 +22,31 @@ _BY_PREFIX = {
     "us-isof-": "aws-iso-f",
     "eusc-": "aws-eusc",
 }
+
+
+ALWAYS_ENABLED: Final = frozenset(
+    {
+        *("ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-southeast-1"),
+        *("ap-southeast-2", "ca-central-1", "eu-central-1", "eu-north-1", "eu-west-1"),
+        *("eu-west-2", "eu-west-3", "sa-east-1", "us-east-1", "us-east-2", "us-west-1"),
+        "us-west-2",
+    }
+)
+"""The regions of partition `aws` that no account can disable; those made since 2019 all can be. In
+the other partitions none can."""
+
+FIRST_REGION: Final[Mapping[str, str]] = {
+    "aws": "us-east-1",
+    "aws-cn": "cn-north-1",
+    "aws-us-gov": "us-gov-west-1",
+    "aws-eusc": "eusc-de-east-1",
+}
+"""A region of each partition that no account can disable."""
+
+
+def can_be_disabled(region: str) -> bool:
+    """True for a region that an account may have switched off, and at first has."""
+    return partition_of_region(region) == "aws" and region not in ALWAYS_ENABLED
 
 
 def partition_of_region(region: str) -> str:
@@ -47,6 +72,7 @@ def evidence(data: Mapping[str, Any]) -> Iterator[Evidence]:
     for i, entry in enumerate(list_in(aws.get("accounts"))):
         yield from _role(("aws", "accounts", i, "role_arn"), mapping_in(entry).get("role_arn"))
     yield from _regions(("aws", "regions"), aws.get("regions"))
+    yield from _regions(("aws", "exclude_regions"), aws.get("exclude_regions"))
     for i, entry in texts_in(aws.get("expected_failures")):
         yield from _region(("aws", "expected_failures", i), entry.partition("/")[2])
     for i, matcher in enumerate(list_in(data.get("matchers"))):

@@ -19,19 +19,29 @@ _QUEUE_PATH = r"/[0-9]{12}/[A-Za-z0-9_-]{1,80}(\.fifo)?"
 _QUEUE_URL = rf"https://[A-Za-z0-9.-]+(:[0-9]{{1,5}})?{_QUEUE_PATH}"
 _LOCAL_QUEUE_URL = rf"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{{1,5}})?{_QUEUE_PATH}"
 
-_REGION_IN_HOST = (
-    rf"https://(?:(?:[a-z0-9-]+\.)?sqs(?:-fips)?\.(?P<region>{REGION})\.(?:vpce\.)?amazonaws\."
-    rf"|(?P<old>{REGION})\.queue\.amazonaws\.)"
+_AWS = (
+    r"(?:amazonaws\.(?:com(?:\.cn)?|eu)|api\.aws|api\.amazonwebservices\.(?:com\.cn|eu)"
+    r"|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"
 )
+"""What the names of AWS's own hosts end in, partition by partition."""
+_HOST = r"https://(?P<host>[a-z0-9.-]+)(?::[0-9]+)?/.*"
+_HOSTS_OF_A_REGION = (
+    rf"(?:[a-z0-9-]+\.)?sqs(?:-fips)?\.(?P<region>{REGION})\.(?:vpce\.)?{_AWS}"
+    rf"|(?P<old>{REGION})\.queue\.{_AWS}"
+)
+_EXAMPLE = "https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster"
+_FIRST_HOST = "queue.amazonaws.com"
+"""That of us-east-1, from the time when there was no other region."""
 
 
 def _queue_url(text: str) -> str:
     place, _, name = text.rpartition("/")
     one = f"{place}/{name.replace(SHARD, '0', 1)}"
     if re.fullmatch(f"{_QUEUE_URL}|{_LOCAL_QUEUE_URL}", one, re.ASCII) is None:
-        example = "https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster"
         hint = f"; {SHARD} may stand in it once, in the name" if "{" in text else ""
-        raise ValueError(f"{quoted(text)} is not a queue URL such as {example}{hint}")
+        raise ValueError(f"{quoted(text)} is not a queue URL such as {_EXAMPLE}{hint}")
+    if queue_region(text) is None and re.fullmatch(rf"(?:.+\.)?{_AWS}", _host(text)):
+        raise ValueError(f"{quoted(text)} names no region: write it such as {_EXAMPLE}")
     return text
 
 
@@ -59,11 +69,21 @@ def queue_for(queue_url: str, shard: Shard | None) -> str:
 def queue_region(queue_url: str) -> str | None:
     """The region that a queue URL of AWS names; None for an endpoint of one's own.
 
-    Source: Amazon SQS endpoints (general reference): `sqs.REGION.…`, `REGION.queue.…` of old, and
+    Source: Amazon SQS endpoints (general reference): `sqs.REGION.…` and `sqs-fips.REGION.…`, also
+    under `api.aws` with IPv6; `REGION.queue.…` and `queue.amazonaws.com` of old; and
     `….sqs.REGION.vpce.…` in a VPC.
     """
-    found = re.match(_REGION_IN_HOST, queue_url, re.ASCII)
+    host = _host(queue_url)
+    if host == _FIRST_HOST:
+        return "us-east-1"
+    found = re.fullmatch(_HOSTS_OF_A_REGION, host, re.ASCII)
     return (found["region"] or found["old"]) if found else None
+
+
+def _host(queue_url: str) -> str:
+    """Empty for an endpoint on this machine without TLS."""
+    found = re.fullmatch(_HOST, queue_url.lower(), re.ASCII)
+    return found["host"] if found else ""
 
 
 class Events(Section):

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from discovery.aws.accounts import Account
+from discovery.aws.answer_dates import date_of
 from discovery.aws.cloud import Cloud
-from discovery.aws.faults import Fault
+from discovery.aws.faults import STRANGER_CODES, Fault, old_token
 from discovery.aws.organizations import list_members
-from discovery.aws.regions import read_enabled
 from discovery.codes import ScopeReason
 from discovery.config.aws import Organization
+from discovery.config.partitions import can_be_disabled
 from discovery.doctor.permissions import UNDECIDED, Found, try_permissions, within
-from discovery.enrollment.targets import Part
+from discovery.enrollment.only import check_named_scopes
+from discovery.enrollment.targets import Part, RegionList, Targets
 from discovery.model import AccountId, Region, Scope
 from discovery.policies.kinds import statement_allowing
 from discovery.policies.usage import Usage
@@ -36,9 +37,16 @@ _NAMED: Final = 5
 
 
 async def examine_aws(
-    cloud: Cloud, usage: Usage, part: Part, on_progress: OnProgress | None = None
+    cloud: Cloud,
+    usage: Usage,
+    part: Part,
+    on_progress: OnProgress | None = None,
+    registered: frozenset[Scope] = frozenset(),
 ) -> tuple[Check, ...]:
-    """Every role, region and permission of a part. Raises: nothing that AWS can cause."""
+    """Every role, region and permission of a part; `registered` scopes may be named, too.
+
+    Raises: nothing that AWS can cause; NoSuchScope.
+    """
     examination = _Examination(cloud, usage, part, on_progress)
     checks = [*_credentials(cloud), await examination.clock()]
     accounts = list(cloud.accounts.entries)
@@ -47,6 +55,7 @@ async def examine_aws(
     wanted = [each for each in dict.fromkeys(accounts) if part.covers(Scope(each, None))]
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(examination.account(each)) for each in sorted(wanted)]
+    check_named_scopes(examination.targets(accounts), scanned=(), registered=registered)
     return (*checks, *(check for task in tasks for check in task.result()))
 
 
@@ -88,6 +97,9 @@ class _Examination:
     failed: int = field(default=0, init=False)
     known: int = field(default=0, init=False)
     """Scopes that were tried, that lacked something, and that are known of."""
+    regions: dict[AccountId, RegionList] = field(default_factory=dict, init=False)
+    """Of the accounts that were entered."""
+    accounts_complete: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
         self.slots = asyncio.Semaphore(self.cloud.settings.concurrency)
@@ -96,6 +108,15 @@ class _Examination:
     def limit(self) -> timedelta:
         return self.cloud.settings.scope_timeout
 
+    def targets(self, accounts: Iterable[AccountId]) -> Targets:
+        """What of these accounts is known to be scanned."""
+        unread = RegionList(frozenset(), complete=False)
+        return Targets(
+            accounts={each: self.regions.get(each, unread) for each in accounts},
+            accounts_complete=self.accounts_complete,
+            part=self.part,
+        )
+
     async def clock(self) -> Check:
         """How far this machine's clock is from AWS's, by the date of an answer."""
         session = self.cloud.accounts.organization_reader(self.cloud.pacing)
@@ -103,12 +124,11 @@ class _Examination:
         now = self.cloud.clock()
         if isinstance(answer, Fault):
             return self._failed(Area.CLOCK, "this machine", answer)
-        try:
-            there = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-            off = abs(now - there)
-        except (KeyError, ValueError, TypeError):
+        there = date_of(answer)
+        if there is None:
             text = "AWS's answer has no date to compare with"
             return _check(Area.CLOCK, "this machine", Outcome.WARN, text)
+        off = abs(now - there)
         if off <= WORTH_SAYING:
             text = f"within {WORTH_SAYING.total_seconds():g} s of AWS's clock"
             return _check(Area.CLOCK, "this machine", Outcome.OK, text)
@@ -126,6 +146,7 @@ class _Examination:
         read = 0
         while (page := await within(anext(members, None), self.limit)) is not None:
             if isinstance(page, Fault):
+                self.accounts_complete = False
                 return self._failed(Area.ORGANIZATION, subject, page, _action_of(page))
             read += len(page)
             for account_id in page:
@@ -141,12 +162,23 @@ class _Examination:
             fault = account
             return (self._failed(Area.ROLE, account_id, fault, _ASSUME, scope=account_id),)
         role = _check(Area.ROLE, account_id, Outcome.OK, self._way_in(account_id))
-        listing, regions = await self._regions(account)
+        listing, regions, enabled = await self._regions(account)
+        is_read = bool(enabled) or not self.usage.lists_regions
+        excluded = tuple(each.text for each in self.cloud.regions.excluded)
+        named = self.cloud.regions.literals
+        self.regions[account_id] = RegionList(named.union(regions), is_read, excluded=excluded)
         wanted = [each for each in regions if self.part.covers(Scope(account_id, each))]
         self.known += len(wanted)
         async with asyncio.TaskGroup() as group:
             tasks = {each: group.create_task(self._scope(account, each)) for each in wanted}
-        found = {region: task.result() for region, task in tasks.items()}
+        found = {
+            region: (
+                _explained(task.result())
+                if region in enabled and can_be_disabled(region)
+                else task.result()
+            )
+            for region, task in tasks.items()
+        }
         return (role, *listing, *self._permissions(account_id, found))
 
     def _way_in(self, account_id: AccountId) -> str:
@@ -162,17 +194,19 @@ class _Examination:
             self.on_progress(self.done, self.failed, self.known)
         return found
 
-    async def _regions(self, account: Account) -> tuple[list[Check], list[Region]]:
-        """What is to be said of the account's regions, and those to try."""
+    async def _regions(
+        self, account: Account
+    ) -> tuple[list[Check], list[Region], frozenset[Region]]:
+        """What is to be said of the account's regions, those to try, and all that are listed."""
         choice, subject = self.cloud.regions, account.account_id
+        unlisted: frozenset[Region] = frozenset()
         if not self.usage.lists_regions:
-            return [], sorted(choice.literals)
+            return [], sorted(choice.literals), unlisted
         async with self.slots:
-            session = account.session(self.cloud.home_region)
-            enabled = await within(read_enabled(session), self.limit)
+            enabled = await within(self.cloud.enabled_regions(account).read(), self.limit)
         if isinstance(enabled, Fault):
             failed = self._failed(Area.REGIONS, subject, enabled, _REGIONS, scope=subject)
-            return [failed], sorted(choice.literals)
+            return [failed], sorted(choice.literals), unlisted
         chosen = choice.among(enabled)
         text = f"{len(chosen)} to scan, of {counted(len(enabled), 'enabled region')}"
         outcome = Outcome.OK if chosen else Outcome.WARN
@@ -180,7 +214,7 @@ class _Examination:
         if off := sorted(choice.literals - enabled):
             text = f"not enabled in the account, so skipped: {', '.join(off)}"
             checks.append(_check(Area.REGIONS, subject, Outcome.WARN, text))
-        return checks, sorted(chosen)
+        return checks, sorted(chosen), enabled
 
     def _permissions(self, account_id: AccountId, found: Mapping[Region, Found]) -> Iterator[Check]:
         """A line for each permission, and one more for each way in which it fails."""
@@ -217,7 +251,10 @@ class _Examination:
         regions: list[Region] | None = None,
     ) -> Check:
         """`scope`: the account whose policies lack the action; None: the agent's own."""
-        is_denial = fault.reason in (ScopeReason.DENIED, ScopeReason.ASSUME_ROLE_DENIED)
+        is_denial = (
+            fault.reason in (ScopeReason.DENIED, ScopeReason.ASSUME_ROLE_DENIED)
+            and fault.code not in STRANGER_CODES
+        )
         statement = None
         message = fault.message
         if action is not None and is_denial:
@@ -251,6 +288,15 @@ def _check(
     area: Area, subject: str, outcome: Outcome, message: str, action: str | None = None
 ) -> Check:
     return Check(area=area, subject=subject, outcome=outcome, message=message, action=action)
+
+
+def _explained(found: Found) -> Found:
+    """What was tried in a region that the account has enabled: one that does not know the session
+    says why."""
+    return {
+        action: old_token(fault) if fault is not None and fault.code in STRANGER_CODES else fault
+        for action, fault in found.items()
+    }
 
 
 def _alike(one: Fault | None, other: Fault | None) -> bool:

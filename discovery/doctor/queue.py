@@ -46,9 +46,9 @@ async def examine_queue(cloud: Cloud, usage: Usage, shard: Shard | None) -> tupl
         return (_check(events.queue_url, Outcome.WARN, text),)
     try:
         url = queue_for(events.queue_url, shard)
+        queue, limit = open_queue(cloud, url), cloud.settings.scope_timeout
     except ValueError as error:
         return (_check(events.queue_url, Outcome.FAIL, str(error)),)
-    queue, limit = open_queue(cloud, url), cloud.settings.scope_timeout
     found = await within(queue.attributes(), limit)
     if isinstance(found, Fault) and found.reason is ScopeReason.UNREACHABLE:
         return (_failed(url, ATTRIBUTES, found, usage),)

@@ -53,6 +53,14 @@ def _examined(config: Config, now: datetime) -> Iterator[Check]:
         if holder is not None:
             yield _check(path, Outcome.WARN, f"held by {holder}; a sweep waits for it")
     yield from _belonging(path, memory, config)
+    if memory.regions:
+        since = min(each.read_at for each in memory.regions.values())
+        of = counted(len(memory.regions), "account")
+        text = (
+            f"regions as of {since.astimezone(UTC):%Y-%m-%d %H:%M:%S UTC} in {of}: sweeps of the "
+            "service go by this list for a day, or until something tells of another region"
+        )
+        yield _check(path, Outcome.OK, text)
     pause = memory.pause_at(now)
     if pause is not None:
         until = f"{pause.astimezone(UTC):%Y-%m-%d %H:%M:%S UTC}"

@@ -48,7 +48,7 @@ def _ruled(held: Item, owned: Owned, why: _Why, survey: Survey, rules: Rules) ->
     )
     ruling = rule_on(grounds, survey.situation.memory, rules, survey.situation.now)
     held = replace(held, missed=ruling.missed, grounds=why.reason)
-    if why.reason is Reason.OUT_OF_SCOPE and not rules.removes_out_of_scope:
+    if why.reason is Reason.OUT_OF_SCOPE and not _lets_go(owned, survey, rules):
         # Its misses are counted all the same, so that `sweep --prune` finds the time gone by.
         return held
     return replace(
@@ -58,6 +58,12 @@ def _ruled(held: Item, owned: Owned, why: _Why, survey: Survey, rules: Rules) ->
         message=ruling.message,
         removed_before=ruling.lags,
     )
+
+
+def _lets_go(owned: Owned, survey: Survey, rules: Rules) -> bool:
+    if survey.situation.targets.excludes(owned.cache.scope):
+        return rules.prunes
+    return rules.removes_out_of_scope
 
 
 def _why(owned: Owned, survey: Survey) -> _Why:
@@ -72,6 +78,12 @@ def _why(owned: Owned, survey: Survey) -> _Why:
         )
         return _Why(Reason.TARGETS_UNKNOWN, text)
     if standing is Standing.OUT_OF_SCOPE and scope not in survey.results:
+        if survey.situation.targets.excludes(scope):
+            text = (
+                f"region {scope.region} is in aws.exclude_regions; take it out there to have it "
+                "read, or let go of it with `cachemuster sweep --prune`"
+            )
+            return _Why(Reason.OUT_OF_SCOPE, text, evidence=True)
         text = (
             f"scope {scope} is no longer among the configured accounts and regions; configure it "
             "again, or let go of it with `cachemuster sweep --prune`"

@@ -74,12 +74,31 @@ class RegionList:
     globs: tuple[str, ...] = ()
     """Set when the account could not be entered: its failed entry stands for every region that
     one of these could take."""
+    excluded: tuple[str, ...] = ()
+    """What these take is out of configuration, whatever is enabled (`aws.exclude_regions`)."""
+    may_take: tuple[str, ...] = ()
+    """Globs that take more regions as soon as those are enabled."""
 
     def standing(self, region: Region) -> Standing:
         """Where a region of this account stands."""
-        if region in self.listed or any(Pattern(glob).matches(region) for glob in self.globs):
+        if self.excludes(region):
+            return Standing.OUT_OF_SCOPE
+        if region in self.listed or _any(self.globs, region):
             return Standing.IN_RUN
         return Standing.OUT_OF_SCOPE if self.complete else Standing.TARGETS_UNKNOWN
+
+    def excludes(self, region: Region) -> bool:
+        """True for a region that the configuration leaves out by itself."""
+        return _any(self.excluded, region)
+
+    def may_be_new(self, region: Region) -> bool:
+        """True for a region that would be scanned if it has been enabled since the list was
+        read."""
+        return not self.excludes(region) and _any(self.may_take, region)
+
+
+def _any(globs: tuple[str, ...], region: Region) -> bool:
+    return any(Pattern(glob).matches(region) for glob in globs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +132,19 @@ class Targets:
             return Standing.IN_RUN
         return regions.standing(scope.region)
 
+    def excludes(self, scope: Scope) -> bool:
+        """True when it is `aws.exclude_regions` that takes a scope out."""
+        regions = self.accounts.get(scope.account_id)
+        return regions is not None and scope.region is not None and regions.excludes(scope.region)
+
+    def may_be_new(self, scope: Scope) -> bool:
+        """True when the scope would be scanned if its region has been enabled since its account's
+        list was read: an event from there is evidence that it has."""
+        regions = self.accounts.get(scope.account_id)
+        if regions is None or scope.region is None or not self.part.covers(scope):
+            return False
+        return regions.may_be_new(scope.region)
+
 
 def result_for(scope: Scope, results: Mapping[Scope, Scanned]) -> Scanned | None:
     """What came of a scope in this run: its own result, else that of its account, which could
@@ -122,9 +154,14 @@ def result_for(scope: Scope, results: Mapping[Scope, Scanned]) -> Scanned | None
 
 def registered_regions(memory: Memory) -> Mapping[AccountId, frozenset[Region]]:
     """The regions of each account in which something of ours is remembered as registered."""
-    arns = (parse_cache_arn(registration.arn) for registration in memory.registrations.values())
     found: dict[AccountId, set[Region]] = {}
-    for arn in arns:
-        if arn is not None:
-            found.setdefault(arn.account_id, set()).add(arn.region)
+    for scope in registered_scopes(memory):
+        if scope.region is not None:
+            found.setdefault(scope.account_id, set()).add(scope.region)
     return {account_id: frozenset(regions) for account_id, regions in found.items()}
+
+
+def registered_scopes(memory: Memory) -> frozenset[Scope]:
+    """The scopes in which something of ours is remembered as registered."""
+    arns = (parse_cache_arn(registration.arn) for registration in memory.registrations.values())
+    return frozenset(arn.scope for arn in arns if arn is not None)

@@ -9,31 +9,10 @@ from typing import Any, Final, Self
 
 from discovery.config.aws import Account, Organization, OrganizationAccounts, OwnAccount
 from discovery.config.model import Config
+from discovery.config.partitions import can_be_disabled
+from discovery.config.regions import RegionChoice
 from discovery.policies.document import Json, trust_document
 from matchers.matcher import IamUsers
-
-ALWAYS_ENABLED: Final = frozenset(
-    {
-        "ap-northeast-1",
-        "ap-northeast-2",
-        "ap-northeast-3",
-        "ap-south-1",
-        "ap-southeast-1",
-        "ap-southeast-2",
-        "ca-central-1",
-        "eu-central-1",
-        "eu-north-1",
-        "eu-west-1",
-        "eu-west-2",
-        "eu-west-3",
-        "sa-east-1",
-        "us-east-1",
-        "us-east-2",
-        "us-west-1",
-        "us-west-2",
-    }
-)
-"""Regions that no account can disable (reference aws-elasticache §7)."""
 
 ANY_ACCOUNT: Final = "*"
 """In the ARNs of a document that fits every account. It is attached within one account, and
@@ -143,10 +122,11 @@ class Usage:
     def of(cls, config: Config, hub: Hub, default_region: str | None) -> Self:
         """`default_region`: the SDK's, for a configuration that names none."""
         named = config.aws.regions or ((default_region,) if default_region else ("*",))
+        choice = RegionChoice.of(named, config.aws.exclude_regions)
         return cls(
             config=config,
             hub=hub,
-            regions=("*",) if "*" in named else tuple(sorted(set(named))),
+            regions=("*",) if "*" in named else choice.texts,
         )
 
     @property
@@ -163,9 +143,7 @@ class Usage:
     def lists_regions(self) -> bool:
         """For globs always; for a region named in full when it may be disabled: only the list
         tells that from a refusal (`discovery.scan`)."""
-        if self.hub.partition != "aws":
-            return any("*" in region for region in self.regions)
-        return not ALWAYS_ENABLED.issuperset(self.regions)
+        return any("*" in region or can_be_disabled(region) for region in self.regions)
 
     @property
     def organizations(self) -> tuple[Organization, ...]:

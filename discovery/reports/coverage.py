@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from discovery.codes import NoteCode
 from discovery.model import Complete, Scanned
 from discovery.reports.report import Report
 
@@ -20,6 +21,12 @@ def coverage(report: Report) -> str:
 
 def lacks_a_fact(scanned: Scanned) -> bool:
     """Its caches were listed, but tags, subnets or users of them could not be read."""
+    codes = {note.code for note in scanned.notes}
+    return has_remark(scanned) and codes != {NoteCode.TAGS_ONE_BY_ONE}
+
+
+def has_remark(scanned: Scanned) -> bool:
+    """It was read, and there is something to be said about how."""
     return isinstance(scanned, Complete) and bool(scanned.message)
 
 

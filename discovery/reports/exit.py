@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import Final
 
 from discovery.codes import Severity
-from discovery.model import Scope
+from discovery.model import AccountId, Scope
 from discovery.reports.report import Report
 
 
@@ -43,6 +43,9 @@ class Strictness:
     fail_on: Severity | None = None
     """`--fail-on`: 5 when a finding is at least this severe."""
 
+
+ANY_ACCOUNT: Final = AccountId("*")
+"""The account of an expected failure that is one of a region."""
 
 _RANK: Final = {Severity.INFO: 0, Severity.WARNING: 1, Severity.BLOCKER: 2}
 
@@ -83,6 +86,8 @@ def has_finding(report: Report, least: Severity) -> bool:
 
 
 def is_expected(scope: Scope, report: Report) -> bool:
-    """True when `aws.expected_failures` names the scope, or its whole account."""
+    """True when `aws.expected_failures` names the scope, its whole account, or its region in
+    every account."""
     whole_account = Scope(scope.account_id, None)
-    return not report.expected_failures.isdisjoint({scope, whole_account})
+    everywhere = Scope(ANY_ACCOUNT, scope.region)
+    return not report.expected_failures.isdisjoint({scope, whole_account, everywhere})

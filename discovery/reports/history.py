@@ -39,10 +39,11 @@ _COLUMNS: Final = (
 
 def is_about(entry: HistoryEntry, cache: str) -> bool:
     """True when `cache` is the entry's ARN, its cache's own name, or a name it is or was
-    registered under."""
+    registered under, in upper or lower case."""
     parsed = parse_cache_arn(entry.arn or "")
     own = parsed.name if parsed is not None else None
-    return cache in (entry.arn, own, entry.name, entry.previous_name)
+    names = (entry.arn, own, entry.name, entry.previous_name)
+    return cache.lower() in (each.lower() for each in names if each is not None)
 
 
 def write_history_table(entries: Sequence[HistoryEntry], stream: TextIO, *, limit: int) -> None:

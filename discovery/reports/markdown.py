@@ -15,7 +15,8 @@ from discovery.enrollment.item import Item
 from discovery.model import Change, Scanned
 from discovery.reports.attention import PRESSING, Attention, Group, grouped, quiet_line, title_of
 from discovery.reports.changes import differences, value_text
-from discovery.reports.coverage import coverage, lacks_a_fact, reason_of
+from discovery.reports.coverage import coverage, has_remark, lacks_a_fact, reason_of
+from discovery.reports.exit import is_expected
 from discovery.reports.findings import (
     NAMED,
     SharedFinding,
@@ -170,7 +171,7 @@ def _change(change: Change) -> str:
 
 def _scopes(report: Report) -> Section:
     """Scopes that were not, or not wholly, read; those never asked are counted."""
-    partly = tuple(scanned for scanned in report.scopes if lacks_a_fact(scanned))
+    partly = tuple(scanned for scanned in report.scopes if has_remark(scanned))
     listed = (*report.unread_scopes, *partly)
     skipped = Counter(map(reason_of, report.scopes)) - Counter(map(reason_of, listed))
     told = [f"{count} {code(reason)}" for reason, count in sorted(skipped.items()) if reason]
@@ -185,14 +186,15 @@ def _scopes(report: Report) -> Section:
 
 def _scope(scanned: Scanned, report: Report) -> str:
     ended = reason_of(scanned)
-    about = ["**partly read**" if lacks_a_fact(scanned) else "**unread**"]
+    read = "**partly read**" if lacks_a_fact(scanned) else "**read**"
+    about = [read if has_remark(scanned) else "**unread**"]
     about.append(code(str(scanned.scope)))
     if ended:
         about.append(code(ended))
     since = report.failing_since.get(scanned.scope)
     if since is not None:
         about.append(f"failing since {clock_time(since, report.finished_at)}")
-    if scanned.scope in report.expected_failures:
+    if is_expected(scanned.scope, report):
         about.append("expected")
     return f"- {' · '.join(about)}{f': {words(scanned.message)}' if scanned.message else ''}\n"
 

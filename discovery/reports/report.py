@@ -31,7 +31,8 @@ class Report:
     failing_since: Mapping[Scope, datetime] = field(default_factory=dict)
     """Since when each failed scope has been failing, from state."""
     expected_failures: frozenset[Scope] = frozenset()
-    """Scopes whose failure is reported but expected (`aws.expected_failures`)."""
+    """Scopes whose failure is reported but expected (`aws.expected_failures`), as they are
+    written: `exit.is_expected` says whether one of them is meant."""
     error: str | None = None
     """Why the sweep could not be finished, None if it was. Exit 1 when set."""
     plan_changed: bool = False

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from discovery.codes import ScopeStatus
 from discovery.model import Complete, Scanned
-from discovery.reports.coverage import coverage, lacks_a_fact, reason_of
+from discovery.reports.coverage import coverage, has_remark, reason_of
 from discovery.reports.hanging import Entry, print_entries, run
 from discovery.reports.report import Report
 from discovery.reports.sentence import clock_time, counted
@@ -40,7 +40,7 @@ def print_scopes(report: Report, console: Console, *, verbose: bool) -> None:
 def _listed(report: Report, *, verbose: bool) -> tuple[Scanned, ...]:
     if verbose:
         return report.scopes
-    partly = [scan for scan in report.scopes if lacks_a_fact(scan)]
+    partly = [scan for scan in report.scopes if has_remark(scan)]
     unread = report.unread_scopes
     skipped = [
         scan for scan in report.scopes if scan.status is ScopeStatus.SKIPPED and scan not in unread
@@ -50,7 +50,7 @@ def _listed(report: Report, *, verbose: bool) -> tuple[Scanned, ...]:
 
 def _entry(scanned: Scanned, report: Report) -> Entry:
     """The scope, how it ended and since when; then why."""
-    sign = "?" if lacks_a_fact(scanned) else SCOPE_SIGNS[scanned.status]
+    sign = "?" if has_remark(scanned) else SCOPE_SIGNS[scanned.status]
     ended = reason_of(scanned)
     if isinstance(scanned, Complete):
         ended = counted(len(scanned.caches), "cache")

@@ -11,7 +11,15 @@ from typing import Any, Final, TextIO
 from discovery.codes import ScopeStatus
 from discovery.enrollment.removal import CACHE_GOES
 from discovery.reports.document import timestamp
-from state.records import Memory, Miss, OpenIntent, Registration, ScopeMemory, SweepRecord
+from state.records import (
+    Memory,
+    Miss,
+    OpenIntent,
+    Registration,
+    RememberedRegions,
+    ScopeMemory,
+    SweepRecord,
+)
 
 SCHEMA_VERSION: Final = 1
 
@@ -109,6 +117,7 @@ def status_document(status: Status) -> dict[str, Any]:
         "finished_sweeps": memory.finished_sweeps,
         "last_sweep": memory.last_sweep and _sweep(memory.last_sweep),
         "oldest_complete_scan": status.oldest and _scope(status.oldest),
+        "regions": [_regions(each) for _, each in sorted(memory.regions.items())],
         "scopes": [_scope(scope) for scope in status.scopes],
         "registrations": [_registration(one) for _, one in sorted(memory.registrations.items())],
         "waiting": [_miss(miss, status) for miss in status.waiting],
@@ -126,6 +135,14 @@ def _sweep(record: SweepRecord) -> dict[str, Any]:
         "exit_code": record.exit_code,
         "checksum": record.checksum,
         "summary": dict(record.summary),
+    }
+
+
+def _regions(listed: RememberedRegions) -> dict[str, Any]:
+    return {
+        "account_id": listed.account_id,
+        "as_of": timestamp(listed.read_at),
+        "enabled": sorted(listed.regions),
     }
 
 

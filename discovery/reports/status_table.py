@@ -102,6 +102,10 @@ def _print_scopes(status: Status, console: Console, *, verbose: bool) -> None:
     if status.oldest is not None and status.oldest.last_complete_at is not None:
         when = clock_time(status.oldest.last_complete_at, status.now)
         console.print(cell(f"Oldest complete scan: {when}, {status.oldest.scope}", "dim"))
+    lists = status.memory.regions.values()
+    if lists:
+        when = clock_time(min(each.read_at for each in lists), status.now)
+        console.print(cell(f"Regions as of {when}, {counted(len(lists), 'account')}", "dim"))
     console.print()
 
 

@@ -103,7 +103,11 @@ class Rescans:
         return Outcome.ACCEPTED
 
     def _is_ours(self, scope: Scope) -> bool:
-        return self.targets is None or self.targets.standing(scope) is Standing.IN_RUN
+        """True, too, for a region that may have been enabled since the targets were known."""
+        if self.targets is None:
+            return True
+        is_target = self.targets.standing(scope) is Standing.IN_RUN
+        return is_target or self.targets.may_be_new(scope)
 
     async def swept(self, targets: Targets, results: Iterable[Scanned]) -> None:
         """A whole sweep told which scopes are ours; what waited for that may go on, or goes."""
@@ -150,8 +154,9 @@ class Rescans:
         else:
             results = {result.scope: result for result in done.report.scopes}
             for each in taken:
-                acted = done.report.error is None and _is_read(results.get(each))
-                await self._ended(each, acted=acted)
+                is_out = done.targets.standing(each) is Standing.OUT_OF_SCOPE
+                is_known = is_out or _is_read(results.get(each))
+                await self._ended(each, acted=done.report.error is None and is_known)
             self.follow(done.report.scopes)
         self._show()
 

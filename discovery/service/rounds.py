@@ -61,6 +61,8 @@ class Rounds:
     """The next sweep asks also where it would be left alone for a while: set by a reload, because
     whoever reloads has repaired something."""
     _ledger: Ledger = field(default_factory=Ledger)
+    _swept: Edges | None = None
+    """Those of the last sweep; the first sweep with a configuration reads lists of regions anew."""
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _state: FileIdentity | None = None
     """The state file of the last round that opened it."""
@@ -81,11 +83,15 @@ class Rounds:
             request = SweepRequest(
                 part=Part(shard=self.shard),
                 backs_off=not self.asks_everywhere,
+                fresh_regions=edges is not self._swept,
                 scan_deadline=edges.config.service.sweep_timeout,
             )
             self.asks_everywhere = False
             ground = replace(edges.ground, on_progress=self._progress, on_write=self.on_move)
-            return await self._round(Kind.SWEEP, edges, ground, request)
+            done = await self._round(Kind.SWEEP, edges, ground, request)
+            if done is not None:
+                self._swept = edges
+            return done
 
     async def rescan(self, scopes: Iterable[Scope], named: frozenset[Arn]) -> Round | None:
         """These scopes were looked at anew and acted upon; None when told to stop first.

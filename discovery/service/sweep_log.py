@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import structlog
 
-from discovery.codes import Reason, ScopeReason
+from discovery.codes import NoteCode, Reason, ScopeReason
 from discovery.model import Complete, Failed, Scanned, Scope
 from discovery.reports.exit import Exit, exit_code, is_expected
 from discovery.reports.report import Report
@@ -34,6 +34,7 @@ class SweepLog:
 
     def __init__(self) -> None:
         self._failing: dict[Scope, ScopeReason] = {}
+        self._noted: dict[Scope, frozenset[NoteCode]] = {}
 
     def finished(self, report: Report, *, kind: str) -> None:
         """One `sweep.finished` stands in the log, after one event for each scope that changed.
@@ -56,8 +57,17 @@ class SweepLog:
                 level = logging.INFO if is_expected(scope, report) else logging.WARNING
                 reason = scanned.reason.value
                 event.log(level, "scope.failed", reason=reason, message=scanned.message)
-        elif isinstance(scanned, Complete) and self._failing.pop(scope, None) is not None:
-            event.info("scope.recovered", caches=len(scanned.caches))
+        elif isinstance(scanned, Complete):
+            if self._failing.pop(scope, None) is not None:
+                event.info("scope.recovered", caches=len(scanned.caches))
+            codes = frozenset(note.code for note in scanned.notes)
+            if codes == self._noted.get(scope, frozenset()):
+                return
+            self._noted[scope] = codes
+            if codes:
+                event.warning("scope.noted", notes=sorted(codes), message=scanned.message)
+            else:
+                event.info("scope.notes_ended")
 
 
 def finished_fields(report: Report, ending: Exit) -> dict[str, Any]:

@@ -24,9 +24,9 @@ from discovery.aws.accounts import Accounts
 from discovery.aws.cloud import Cloud, open_cloud
 from discovery.aws.knowledge import Directories, Knowledge
 from discovery.aws.pacing import Pacing
-from discovery.aws.regions import RegionChoice
 from discovery.config.aws import Aws
 from discovery.config.control_plane import Teleport as TeleportSettings
+from discovery.config.regions import RegionChoice
 from discovery.config.secrets import Secret
 from discovery.control_plane.teleport.client import Teleport
 from discovery.sandbox.aws.calls import Call, CallLog
@@ -119,7 +119,7 @@ class Theatre:
             base,
             settings=settings,
             accounts=Accounts(settings, own, base.identity, Secret, self.times.agent),
-            regions=RegionChoice.of(settings.regions or ()),
+            regions=RegionChoice.of(settings.regions or (), settings.exclude_regions),
             knowledge=Knowledge(Directories(settings.iam_refresh)),
             pacing=Pacing(),
         )

@@ -53,6 +53,9 @@ class Directly:
     async def get(self, _service: str, _region: str) -> Directly:
         return self
 
+    def deadline_s(self, _service: str) -> float:
+        return 60.0
+
     def slot(self, _service: str) -> AbstractAsyncContextManager[object]:
         return nullcontext()
 
@@ -197,12 +200,22 @@ async def test_wherever_it_breaks_off_nothing_is_guessed(
 ACCOUNTS = [AccountId(f"{number:012d}") for number in range(4)]
 REGIONS = [Region(name) for name in ("eu-west-1", "eu-west-2", "us-east-1")]
 scopes = st.builds(Scope, st.sampled_from(ACCOUNTS), st.none() | st.sampled_from(REGIONS))
-region_lists = st.builds(
-    RegionList,
-    listed=st.frozensets(st.sampled_from(REGIONS)),
-    complete=st.booleans(),
-    globs=st.sampled_from([(), ("eu-*",), ("*",)]),
-)
+
+
+@st.composite
+def region_lists(draw: st.DrawFn) -> RegionList:
+    excluded = draw(st.sampled_from([(), ("us-*",), ("eu-west-2",)]))
+    unlisted = RegionList(frozenset(), complete=False, excluded=excluded)
+    listed = draw(st.frozensets(st.sampled_from(REGIONS)))
+    return RegionList(
+        listed=frozenset(each for each in listed if not unlisted.excludes(each)),
+        complete=draw(st.booleans()),
+        globs=draw(st.sampled_from([(), ("eu-*",), ("*",)])),
+        excluded=excluded,
+        may_take=draw(st.sampled_from([(), ("eu-*",), ("*",)])),
+    )
+
+
 parts = st.builds(
     Part,
     only=st.lists(scopes, max_size=2).map(tuple),
@@ -210,7 +223,7 @@ parts = st.builds(
 )
 everything = st.builds(
     Targets,
-    accounts=st.dictionaries(st.sampled_from(ACCOUNTS), region_lists),
+    accounts=st.dictionaries(st.sampled_from(ACCOUNTS), region_lists()),
     accounts_complete=st.booleans(),
     part=parts,
 )
@@ -222,13 +235,25 @@ def test_out_of_scope_needs_lists_read_to_their_end(targets: Targets, scope: Sco
     regions = targets.accounts.get(scope.account_id)
     if standing is Standing.OUT_OF_SCOPE:
         assert targets.part.covers(scope)
-        assert regions.complete if regions is not None else targets.accounts_complete
+        is_known = regions.complete if regions is not None else targets.accounts_complete
+        assert is_known or targets.excludes(scope), "an exclusion needs no list"
         assert scope not in targets.scopes
     assert (standing is Standing.NOT_IN_RUN) is (not targets.part.covers(scope))
     if standing is Standing.TARGETS_UNKNOWN:
         assert not (regions.complete if regions is not None else targets.accounts_complete)
     if scope in targets.scopes:
         assert standing is Standing.IN_RUN
+
+
+@given(everything, scopes)
+def test_what_is_excluded_is_never_scanned_and_no_event_brings_it_back(
+    targets: Targets, scope: Scope
+) -> None:
+    if targets.excludes(scope):
+        assert targets.standing(scope) in (Standing.OUT_OF_SCOPE, Standing.NOT_IN_RUN)
+        assert not targets.may_be_new(scope)
+    if targets.may_be_new(scope):
+        assert targets.part.covers(scope)
 
 
 @given(everything, scopes)

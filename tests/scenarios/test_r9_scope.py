@@ -194,3 +194,73 @@ class TestShards:
         for account in self.ACCOUNTS:
             mine = Shard(0, 2).owns(AccountId(account))
             assert reasons[account] == ("UNCHANGED" if mine else "NOT_IN_RUN")
+
+
+def test_an_excluded_region_is_held_until_it_is_pruned(tale: Tale) -> None:
+    """Whatever `out_of_scope` says: what a policy denies for a while is not gone."""
+    tale.configure(aws={"regions": ["*"]}, deregistration=AT_ONCE, out_of_scope="remove")
+    tale.cache("orders")
+    tale.cache("legacy", VIRGINIA)
+    tale.sweep()
+    tale.configure(aws={"regions": ["*"], "exclude_regions": ["us-*"]})
+    for _ in range(3):
+        tale.later(hours=1)
+        told = tale.sweep()
+        assert told.verdicts["legacy"] == "held/OUT_OF_SCOPE"
+        assert "aws.exclude_regions" in told.item("legacy")["message"]
+        assert {scope["region"] for scope in told.document["scopes"]} == {FRANKFURT}
+    assert tale.sweep("--prune").verdicts["legacy"] == "delete/OUT_OF_SCOPE"
+    assert tale.sweep().verdicts == {"orders": "keep/UNCHANGED"}
+
+
+def test_a_region_that_a_control_policy_denies_is_expected_everywhere(tale: Tale) -> None:
+    tale.member(regions=(FRANKFURT, VIRGINIA))
+    tale.cache("orders")
+    for account in (HUB, MEMBER):
+        tale.aws.world.account(account).denied_regions = {VIRGINIA}
+    aws = {**tale.settings["aws"], **BOTH}
+    tale.configure(aws=aws)
+    assert set(tale.sweep(exits=3).failed_scopes.values()) == {"DENIED"}
+    tale.configure(aws={**aws, "expected_failures": [f"*/{VIRGINIA}"]})
+    told = tale.sweep()
+    assert set(told.failed_scopes) == {f"{HUB}/{VIRGINIA}", f"{MEMBER}/{VIRGINIA}"}
+
+
+@pytest.mark.parametrize("command", ["sweep", "audit", "doctor", "export"])
+def test_only_that_fits_nothing_is_a_usage_error_and_no_document(tale: Tale, command: str) -> None:
+    tale.cache("orders")
+    tale.sweep()
+    before = tale.files()
+    form = [] if command == "export" else ["--format", "json"]
+    run = tale.run(command, "--only", "999999999999", "--only", HUB, *form)
+    assert (run.code, run.out) == (64, ""), run
+    assert f"Nearest: {HUB}" in run.err
+    assert tale.files() == before
+
+
+def test_only_a_region_enabled_today_asks_aws(tale: Tale) -> None:
+    """Yesterday's list lacks it; a glob takes it."""
+    tale.configure(aws={"regions": ["*"]})
+    tale.sweep()
+    tale.aws.world.account(HUB).enable("eu-south-1")
+    tale.cache("orders", "eu-south-1")
+    told = tale.audit("--only", f"{HUB}/eu-south-1")
+    assert told.verdicts == {"orders": "create/NEW"}
+    assert tale.sweep().verdicts == {"orders": "create/NEW"}
+
+
+def test_only_in_an_organization_that_cannot_be_listed_is_its_failed_scope(tale: Tale) -> None:
+    tale.aws.world.organize(HUB)
+    tale.configure(
+        aws={"regions": [FRANKFURT], "accounts": [{"organization": {"role_name": "cachemuster"}}]}
+    )
+    tale.fault(Effect.DENIED, service="organizations", operation="ListAccounts")
+    told = tale.audit("--only", "999999999999", exits=3)
+    assert told.failed_scopes == {f"{HUB}/None": "DENIED"}
+
+
+def test_only_what_is_registered_but_not_configured_fits(tale: Tale) -> None:
+    two_regions(tale)
+    tale.configure(aws=ONE)
+    told = tale.audit("--only", f"{HUB}/{VIRGINIA}")
+    assert told.verdicts["legacy"] == "held/OUT_OF_SCOPE"

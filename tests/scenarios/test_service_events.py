@@ -196,3 +196,31 @@ def test_a_queue_that_is_gone_stops_nothing(tale: Tale, queue: Queue) -> None:
         connect(tale, queue)
         tale.cache("carts")
         until(lambda: caches(tale) == {"orders", "carts"})
+
+
+def test_an_event_from_a_region_enabled_since_the_list_was_read(tale: Tale, queue: Queue) -> None:
+    tale.configure(aws={"regions": ["*"]})
+    connect(tale, queue)
+    with swept(tale) as service:
+        tale.aws.world.account(HUB).enable("eu-south-1")
+        abroad = tale.region("eu-south-1")
+        tale.aws.world.events.deliver_to(queue, Delivery())
+        abroad.add_cache("orders")
+        until(lambda: "orders" in caches(tale))
+        until(lambda: not len(queue))
+        rescanned(service)
+
+
+def test_a_reload_reads_the_list_of_regions_anew(tale: Tale, queue: Queue) -> None:
+    tale.configure(aws={"regions": ["*"]}, service={**tale.settings["service"], "interval": "10s"})
+    tale.sweep()
+    with swept(tale) as service:
+        service.until("sweep.finished", 2, kind="sweep")
+        asked = len(tale.aws.calls.of("DescribeRegions"))
+        tale.aws.world.account(HUB).enable("eu-south-1")
+        tale.cache("orders", "eu-south-1")
+        service.until("sweep.finished", 3, kind="sweep")
+        assert len(tale.aws.calls.of("DescribeRegions")) == asked, "the list serves for a day"
+        service.send(signal.SIGHUP)
+        service.until("configuration.reloaded")
+        until(lambda: "orders" in caches(tale))

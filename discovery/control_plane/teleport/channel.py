@@ -9,10 +9,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from grpclib.client import Channel, Handler
+from grpclib.client import Channel, Handler, Stream
 from grpclib.config import Configuration
 from grpclib.const import Cardinality
 from grpclib.encoding.proto import ProtoCodec
+from grpclib.exceptions import ProtocolError
 from grpclib.protocol import H2Protocol
 
 from discovery.config.fields import HostPort
@@ -34,6 +35,8 @@ _CONFIGURATION: Final = Configuration(
 )
 
 
+LARGEST_ANSWER_BYTES: Final = 64 << 20
+"""Auth caps no answer; a full page takes a few MiB, and what answers in its place may say 4 GiB."""
 _NEXT_ADDRESS_AFTER_S: Final = 0.25
 """When the next address of a name is tried beside one that does not answer (RFC 8305)."""
 _FAREWELL_S: Final = 1.0
@@ -98,6 +101,19 @@ class _Channel(Channel):
         return protocol
 
 
+def _bound(stream: Stream[Any, Any]) -> None:
+    """Refuse an answer that says it is larger than any: grpclib reads as much as it is told."""
+    answer = stream._stream  # noqa: SLF001 - grpclib knows no limit
+    read = answer.recv_data
+
+    async def recv_data(size: int) -> bytes:
+        if size > LARGEST_ANSWER_BYTES:
+            raise ProtocolError(f"an answer of {size} bytes")
+        return await read(size)
+
+    answer.recv_data = recv_data  # type: ignore[method-assign]
+
+
 class Connection:
     """A connection that carries calls. Closed once it is retired and its last call has ended."""
 
@@ -151,6 +167,7 @@ class Connection:
                 timeout=deadline_s,
             ) as stream:
                 await stream.send_message(request, end=True)
+                _bound(stream)
                 response = await stream.recv_message()
         except Exception as error:
             if isinstance(error, TimeoutError) and self._is_silent_since(began):

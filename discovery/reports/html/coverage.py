@@ -8,7 +8,8 @@ from typing import Final
 
 from discovery.codes import ScopeReason, ScopeStatus
 from discovery.model import AccountId, Complete, Region, Scanned, Scope
-from discovery.reports.coverage import coverage, lacks_a_fact, reason_of
+from discovery.reports.coverage import coverage, has_remark, lacks_a_fact, reason_of
+from discovery.reports.exit import is_expected
 from discovery.reports.html.markup import Html, closed, element, joined, opened
 from discovery.reports.html.words import badge, code, message, place_of, section_title
 from discovery.reports.report import Report
@@ -130,7 +131,7 @@ def _legend() -> Html:
 
 
 def _wants_words(scanned: Scanned) -> bool:
-    return scanned.status is ScopeStatus.FAILED or lacks_a_fact(scanned)
+    return scanned.status is ScopeStatus.FAILED or has_remark(scanned)
 
 
 def _reasons(report: Report) -> Iterator[Html]:
@@ -151,11 +152,15 @@ def _reasons(report: Report) -> Iterator[Html]:
         yield element("p", f"Not listed here: {told}.", class_="quiet")
 
 
+def _read(scanned: Scanned) -> str:
+    return "partly read" if lacks_a_fact(scanned) else "read"
+
+
 def _reason_row(scanned: Scanned, report: Report) -> Html:
     since = report.failing_since.get(scanned.scope)
     reason = reason_of(scanned)
-    failed = badge("!", reason, "failed") if reason else badge("?", "partly read", "partly")
-    expected = " expected" if scanned.scope in report.expected_failures else None
+    failed = badge("!", reason, "failed") if reason else badge("?", _read(scanned), "partly")
+    expected = " expected" if is_expected(scanned.scope, report) else None
     return element(
         "tr",
         element("th", code(place_of(scanned.scope)), scope="row"),

@@ -41,6 +41,7 @@ class Controls:
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): lambda _: self._clear_faults(),
             ("POST", "clock"): self._move_clock,
+            ("POST", "regions"): self._change_regions,
             ("POST", "sessions/expire"): lambda _: {"expired": self._world.expire_sessions()},
             ("POST", "web-identity"): self._issue_web_identity,
         }
@@ -77,6 +78,7 @@ class Controls:
                 }
             accounts[account.id] = {
                 "enabled_regions": sorted(account.enabled),
+                "denied_regions": sorted(account.denied_regions),
                 "roles": sorted(account.roles),
                 "regions": regions,
             }
@@ -135,6 +137,27 @@ class Controls:
         role = account.add_role(name, trusted=[subject])
         token = self._world.issue_web_identity(subject)
         return {"token": token, "role_arn": role.arn, "subject": subject}
+
+    def _change_regions(self, sent: Mapping[str, Any]) -> Mapping[str, Any]:
+        """An account has regions enabled or disabled, or denied by a service control policy."""
+        account = self._world.accounts.get(str(sent.get("account")))
+        known = {"account", "enable", "disable", "deny"}
+        if account is None or set(sent) - known:
+            raise BadOrder("give account, an id that is there, and lists: enable, disable, deny")
+        lists = {name: sent.get(name, []) for name in known - {"account"}}
+        if not all(isinstance(each, list) for each in lists.values()):
+            raise BadOrder("enable, disable and deny are lists of regions")
+        known_regions = account.partition.regions
+        for region in (region for each in lists.values() for region in each):
+            if region not in known_regions:
+                raise BadOrder(f"partition {account.partition.name} has no region {region!r}")
+        account.enabled = (account.enabled | set(lists["enable"])) - set(lists["disable"])
+        if "deny" in sent:
+            account.denied_regions = set(lists["deny"])
+        return {
+            "enabled_regions": sorted(account.enabled),
+            "denied_regions": sorted(account.denied_regions),
+        }
 
     def _move_clock(self, sent: Mapping[str, Any]) -> Mapping[str, Any]:
         moves = {"advance_s": self._world.clock, "skew_s": self._world.front_door}

@@ -198,7 +198,10 @@ class FrontDoor:
 
     def _check_region(self, key: Key, region: str) -> None:
         account = self._world.account(key.account_id)
-        if region not in account.enabled:
+        is_old_token = key.is_session and key.token_version == 1
+        if region not in account.enabled or (
+            is_old_token and region in account.partition.opt_in_regions
+        ):
             raise Refused(Refusal.REGION_OFF)
 
     def _ask(self, key: Key, progress: _Progress, request: Request) -> Ask:

@@ -21,6 +21,8 @@ class Key:
     expires_at: datetime | None = None
     role_arn: str | None = None
     """For a session: the role behind it."""
+    token_version: int = 2
+    """For a session: 1 is not valid in regions that an account can disable."""
 
     @property
     def is_session(self) -> bool:

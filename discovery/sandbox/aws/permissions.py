@@ -15,6 +15,9 @@ from discovery.sandbox.aws.world import Account
 _PREFIXES = {"resourcegroupstaggingapi": "tag"}
 """IAM's names of services, where they are not the SDK's."""
 
+_OF_NO_REGION = frozenset({"organizations", "sts"})
+"""Services that a policy which denies regions leaves alone, as AWS's own example does."""
+
 _NEEDS_NOTHING = frozenset({"sts:GetCallerIdentity"})
 
 _KINDS = (
@@ -43,6 +46,12 @@ def check_permission(
     action = f"{_PREFIXES.get(service, service)}:{operation}"
     if service == "sqs":
         action = action.removesuffix("Batch")  # IAM knows one action for one and for ten
+    if region in account.denied_regions and service not in _OF_NO_REGION:
+        raise Refused(
+            Refusal.DENIED,
+            f"User: {key.principal_arn} is not authorized to perform: {action} with an explicit "
+            "deny in a service control policy",
+        )
     if statements is None or action in _NEEDS_NOTHING:
         return
     resource = _resource(account, service, operation, region, members)

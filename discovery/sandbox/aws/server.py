@@ -8,6 +8,8 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC
+from email.utils import format_datetime
 from types import MappingProxyType
 
 from aiohttp import web
@@ -107,7 +109,11 @@ class SimulatedAws:
             outcome = await outcome.later()
         if outcome.delay_s:
             await asyncio.sleep(outcome.delay_s)
-        return await _send(request, outcome)
+        return await _send(request, outcome, self._date())
+
+    def _date(self) -> str:
+        """The sandbox's own time, so that a client's clock can be off against it."""
+        return format_datetime(self.world.clock().astimezone(UTC), usegmt=True)
 
 
 async def _body(request: web.BaseRequest) -> bytes:
@@ -119,9 +125,9 @@ async def _body(request: web.BaseRequest) -> bytes:
     return body
 
 
-async def _send(request: web.BaseRequest, outcome: Outcome) -> web.StreamResponse:
+async def _send(request: web.BaseRequest, outcome: Outcome, date: str) -> web.StreamResponse:
     answer = outcome.answer
-    headers = {"Content-Type": answer.content_type, **dict(answer.headers)}
+    headers = {"Content-Type": answer.content_type, "Date": date, **dict(answer.headers)}
     if not (outcome.reset or outcome.cut_off):
         return web.Response(status=answer.status, body=answer.body, headers=headers)
     response = web.StreamResponse(status=answer.status, headers=headers)

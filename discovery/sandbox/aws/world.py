@@ -28,6 +28,9 @@ class Account:
         self.partition = partition
         self.enabled: set[str] = set()
         self.roles: dict[str, Role] = {}
+        self.denied_regions: set[str] = set()
+        """Regions that a service control policy of the organization denies, whatever the policies
+        of users and roles say."""
         self.policies: dict[str, tuple[Statement, ...]] = {}
         """What users and roles may do, by ARN. One that is not here may do everything."""
         self._regions: dict[str, Region] = {}
@@ -136,6 +139,9 @@ class World:
         """What changes, on its way to the queues that are subscribed; there are none at first."""
         self.keys = KeyRing()
         self.web_identities = WebIdentities()
+        self.session_token_version = 2
+        """Of the sessions that AssumeRole hands out. Those of version 1, which the global endpoint
+        gives, are refused in every region that an account can disable."""
         self.accounts: dict[str, Account] = {}
         self.organization: Organization | None = None
         """The organization that accounts may be in; None: there is none."""

@@ -110,6 +110,10 @@ class Site:
                 on_progress=on_progress,
             )
 
+    async def scan_with(self, cloud: Cloud, *, part: Part = Part()) -> Scan:
+        """One more scan of a process that has scanned before."""
+        return await scan(cloud, part=part, memory=Memory())
+
     def _resolve(self, reference: str) -> Secret:
         return resolve_external_id(reference, self.environ)
 

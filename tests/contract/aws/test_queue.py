@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -268,6 +269,14 @@ async def test_a_queue_that_is_not_there_is_told_with_where_it_is_configured(box
     assert fault.reason is ScopeReason.UNREACHABLE
     assert "service.events.queue_url" in fault.message
     assert stranger.reason is ScopeReason.DENIED
+
+
+async def test_a_url_without_a_region_needs_an_endpoint_of_ones_own(box: Box) -> None:
+    async with box.site.cloud() as cloud:
+        aws = replace(cloud, endpoints={})
+        with pytest.raises(ValueError, match="names no region"):
+            open_queue(aws, f"https://sqs.example.com/{HUB}/changes")
+        open_queue(aws, f"https://sqs.eu-west-1.api.aws/{HUB}/changes")
 
 
 async def test_what_failed_once_is_asked_again_by_the_sdk(box: Box, queue: Queue) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from discovery.codes import ScopeReason
-from discovery.enrollment.targets import Standing
+from discovery.enrollment.targets import Part, Standing
 from discovery.model import (
     AccountId,
     Arn,
@@ -16,9 +16,11 @@ from discovery.model import (
     Failed,
     Region,
     ResourceName,
+    Scope,
     Skipped,
 )
 from discovery.sandbox.aws.faults import Effect
+from discovery.scan import scan
 from state.records import Memory, Registration, RememberedRegions
 from tests.contract.aws.conftest import HOME, HUB, Site, now, result_of
 from tests.contract.aws.fleet import standing
@@ -150,3 +152,36 @@ async def test_a_list_that_hangs_serves_on_too(site: Site) -> None:
     memory = remembered(*EU, registered=("eu-west-3",))
     found = await site.scan(regions="eu-*", memory=memory, scope_timeout="2s")
     assert scanned(found) == {None, *EU}
+
+
+async def test_an_event_from_a_region_enabled_since_has_the_list_read_anew(site: Site) -> None:
+    """So does `--only`; what it finds there is scanned in the same run."""
+    site.hub.enable(OFF)
+    only = Part((Scope(AccountId(HUB), Region(OFF)),), by_event=True)
+    found = await site.scan(regions="eu-*", part=only, memory=remembered(*EU))
+    assert isinstance(result_of(found, HUB, OFF), Complete)
+    assert scanned(found) == {OFF}
+    [read] = found.regions_read
+    assert OFF in read.regions
+
+
+async def test_a_sweep_by_hand_reads_the_list_anew(site: Site) -> None:
+    site.hub.enable(OFF)
+    async with site.cloud(regions="eu-*") as cloud:
+        found = await scan(cloud, part=Part(), memory=remembered(*EU), fresh_regions=True)
+    assert isinstance(result_of(found, HUB, OFF), Complete)
+    assert len(found.regions_read) == 1
+
+
+async def test_read_anew_by_hand_in_vain_the_earlier_list_serves_on(site: Site) -> None:
+    site.fault(Effect.DENIED, service="ec2", operation="DescribeRegions")
+    async with site.cloud(regions="eu-*") as cloud:
+        found = await scan(cloud, part=Part(), memory=remembered(*EU), fresh_regions=True)
+    assert scanned(found) == {None, *EU}
+
+
+async def test_a_registration_in_an_excluded_region_reads_no_list(site: Site) -> None:
+    memory = remembered(*EU, registered=("us-east-1",))
+    found = await site.scan(regions="*", exclude_regions="us-*", memory=memory)
+    assert site.asked("DescribeRegions") == 0
+    assert standing(found, HUB, "us-east-1") is Standing.OUT_OF_SCOPE

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from discovery.codes import ScopeReason
+from discovery.codes import NoteCode, ScopeReason
 from discovery.model import UNKNOWN, Cache, Complete, Failed, Tags
 from discovery.sandbox.aws.faults import Effect
 from tests.contract.aws.conftest import LONG_AGO, Site, caches_of, now, remember, result_of
@@ -129,7 +129,7 @@ async def test_bulk_that_fails_leaves_every_cache_to_be_asked_itself(
         "two": {"name": "two"},
     }
     assert all(tags_of(cache).confirmed for cache in caches_of(found).values())
-    assert result_of(found).message == ""
+    assert [note.code for note in result_of(found).notes] == [NoteCode.TAGS_ONE_BY_ONE]
 
 
 async def test_bulk_for_another_account_fails_the_scope(site: Site) -> None:
@@ -198,3 +198,59 @@ async def test_read_at_is_one_moment_for_the_scope(site: Site) -> None:
         old(site, f"cache-{n}")
     found = caches_of(await site.scan())
     assert len({tags_of(cache).read_at for cache in found.values()}) == 1
+
+
+@pytest.mark.parametrize(
+    "effect", [Effect.DENIED, Effect.HTML, Effect.RESET, Effect.REPEATED_TOKEN, Effect.EMPTY_BODY]
+)
+async def test_a_call_for_each_cache_is_said_with_the_action_to_allow(
+    site: Site, effect: Effect
+) -> None:
+    """300 caches, 300 calls in every sweep, and no word in report or log."""
+    known = [old(site, f"cache-{n}", tags={"n": str(n)}) for n in range(3)]
+    site.fault(effect, **BULK)
+    result = result_of(await site.scan(remembered=remember(*known)))
+    assert isinstance(result, Complete)
+    [note] = result.notes
+    assert (note.code, note.subject) == (NoteCode.TAGS_ONE_BY_ONE, "tag:GetResources")
+    assert "a call for each cache" in note.message
+    assert note.message == result.message
+    if effect is Effect.DENIED:
+        assert "allow tag:GetResources to the role" in note.message
+
+
+async def test_entries_that_make_no_sense_are_said_too(site: Site) -> None:
+    known = [old(site, f"cache-{n}", tags={"n": str(n)}) for n in range(3)]
+    ghost = site.place().place.arn("elasticache", "serverlesscache:ghost")
+    site.place().tag_index.record(ghost, {"": "b"}, visible_at=now() - LONG_AGO)
+    result = result_of(await site.scan(remembered=remember(*known)))
+    assert [note.code for note in result.notes] == [NoteCode.TAGS_ONE_BY_ONE]
+    assert "makes no sense" in result.message
+
+
+async def test_the_first_scan_asks_each_by_right(site: Site) -> None:
+    for n in range(3):
+        old(site, f"cache-{n}")
+    site.fault(Effect.DENIED, **BULK)
+    assert result_of(await site.scan()).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "code"),
+    [
+        ("elasticache", "ListTagsForResource", NoteCode.TAGS_UNKNOWN),
+        ("elasticache", "DescribeUsers", NoteCode.USERS_UNKNOWN),
+        ("elasticache", "DescribeUserGroups", NoteCode.USERS_UNKNOWN),
+        ("ec2", "DescribeSubnets", NoteCode.SUBNETS_UNKNOWN),
+    ],
+)
+@pytest.mark.parametrize("effect", [Effect.DENIED, Effect.HTML])
+async def test_every_fact_that_may_not_be_read_is_noted(
+    site: Site, service: str, operation: str, code: NoteCode, effect: Effect
+) -> None:
+    old(site, "orders")
+    site.fault(effect, service=service, operation=operation)
+    [note] = result_of(await site.scan()).notes
+    assert (note.code, note.subject) == (code, f"{service}:{operation}")
+    if effect is Effect.DENIED:
+        assert f"allow {service}:{operation} to the role" in note.message

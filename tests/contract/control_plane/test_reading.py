@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from discovery.control_plane.base import Denied, Malformed, Unavailable
+from discovery.control_plane.teleport import channel
 from discovery.control_plane.teleport import reader as reading
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
@@ -52,6 +53,20 @@ async def test_a_repeated_token_is_no_list(ground: Ground) -> None:
     async with ground.reader() as reader:
         with pytest.raises(Malformed, match="same page twice"):
             await reader.list_databases()
+
+
+async def test_an_answer_that_says_it_is_larger_than_any_is_not_read(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        ground.cluster.place(registration(f"cache-{number}"))
+    async with ground.reader() as reader:
+        await reader.ping()
+        monkeypatch.setattr(channel, "LARGEST_ANSWER_BYTES", 1000)
+        with pytest.raises(Malformed, match="no answer"):
+            await reader.list_databases()
+        monkeypatch.undo()
+        assert len(await reader.list_databases()) == 20, "the connection serves on"
 
 
 @pytest.mark.parametrize("effect", [Effect.UNAVAILABLE, Effect.EXHAUSTED, Effect.DROP])

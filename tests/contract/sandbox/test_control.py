@@ -2,6 +2,8 @@
 
 import json
 import urllib.request
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.error import HTTPError
 
@@ -9,7 +11,7 @@ import pytest
 from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 
-from tests.contract.sandbox.cloud import HUB, REGION, Cloud
+from tests.contract.sandbox.cloud import HUB, MEMBER, REGION, Cloud
 
 JSON = {"Content-Type": "application/json"}
 
@@ -151,3 +153,64 @@ def test_the_tally_counts_what_was_asked_until_it_is_cleared(cloud: Cloud) -> No
     }
     send(cloud, "DELETE", "calls")
     assert send(cloud, "GET", "tally")[1] == {"tally": {}}
+
+
+def test_regions_change_while_it_runs(cloud: Cloud) -> None:
+    ec2 = cloud.client("ec2")
+    order = {"account": HUB, "enable": ["eu-south-1"], "disable": ["us-east-1"]}
+    status, answer = send(cloud, "POST", "regions", order)
+    assert status == 200
+    listed = {each["RegionName"] for each in ec2.describe_regions()["Regions"]}
+    assert listed == set(answer["enabled_regions"])
+    assert "eu-south-1" in listed
+    assert "us-east-1" not in listed
+
+
+def test_a_control_policy_denies_a_region(cloud: Cloud) -> None:
+    order = {"account": HUB, "deny": [REGION]}
+    assert send(cloud, "POST", "regions", order)[1]["denied_regions"] == [REGION]
+    with pytest.raises(ClientError, match="explicit deny in a service control policy"):
+        cloud.client("elasticache").describe_serverless_caches()
+    cloud.client("sts").get_caller_identity()
+    send(cloud, "POST", "regions", {"account": HUB, "deny": []})
+    cloud.client("elasticache").describe_serverless_caches()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"account": "999999999999"},
+        {"account": HUB, "enable": "eu-south-1"},
+        {"account": HUB, "deny": ["nowhere"]},
+        {"account": HUB, "deny": [{}]},
+        {"account": HUB, "forget": []},
+    ],
+)
+def test_bad_regions(cloud: Cloud, content: Any) -> None:
+    assert send(cloud, "POST", "regions", content)[0] == 400
+
+
+def test_every_answer_has_the_date_of_the_sandboxs_own_clock(cloud: Cloud) -> None:
+    cloud.world.clock.advance(timedelta(days=500))
+    headers = cloud.client("sts").get_caller_identity()["ResponseMetadata"]["HTTPHeaders"]
+    ahead = parsedate_to_datetime(headers["date"]) - datetime.now(UTC)
+    assert abs(ahead - timedelta(days=500)) < timedelta(minutes=1)
+    with pytest.raises(ClientError) as raised:
+        cloud.client("sts").assume_role(RoleArn="arn:aws:iam::1:role/none", RoleSessionName="x1")
+    assert "date" in raised.value.response["ResponseMetadata"]["HTTPHeaders"]
+
+
+def test_sessions_of_version_1_are_strangers_where_an_account_can_opt_out(cloud: Cloud) -> None:
+    cloud.world.account(MEMBER).enable("eu-south-1")
+    good = cloud.assume()
+    cloud.world.session_token_version = 1
+    old = cloud.assume()
+    for session, refused in ((good, False), (old, True)):
+        client = cloud.client("elasticache", session, region="eu-south-1")
+        if refused:
+            with pytest.raises(ClientError, match="InvalidClientTokenId"):
+                client.describe_users()
+        else:
+            client.describe_users()
+        cloud.client("elasticache", session).describe_users()

@@ -7,9 +7,10 @@ from typing import Any, cast
 import pytest
 
 from discovery.aws.faults import AwsFault
-from discovery.aws.regions import RegionChoice, read_enabled
+from discovery.aws.regions import read_enabled
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
+from discovery.config.regions import RegionChoice
 from discovery.model import AccountId, Region, Scope
 
 
@@ -27,7 +28,7 @@ class Answering:
 
 
 async def enabled(*regions: dict[str, str]) -> frozenset[Region]:
-    return await read_enabled(cast(Session, Answering(*regions)))
+    return await read_enabled([cast(Session, Answering(*regions))])
 
 
 @pytest.mark.parametrize(

@@ -263,6 +263,25 @@ def test_the_queue_of_change_events(rig: Rig) -> None:
     assert outcomes(examined(rig), "queue") == ["ok"] * 5 + ["warn"] * 2, "as SQS makes a queue"
 
 
+def test_how_old_the_list_of_regions_is(rig: Rig) -> None:
+    rig.configure(json.dumps({"version": 1, "group": "trial", "aws": {"regions": ["*"]}}))
+    assert "regions as of" not in rig.run("doctor", "-v").out
+    rig.run("sweep")
+    assert "regions as of 20" in " ".join(rig.run("doctor", "-v").out.split())
+
+
+def test_a_region_that_refuses_version_1_tokens(rig: Rig) -> None:
+    member = rig.aws.world.account(MEMBER, regions=(FRANKFURT, "eu-south-1"))
+    role = member.add_role("cachemuster", trusted=[HUB])
+    rig.aws.world.session_token_version = 1
+    aws = {"regions": ["eu-*"], "accounts": [{"id": MEMBER, "role_arn": role.arn}]}
+    rig.configure(json.dumps({"version": 1, "group": "trial", "aws": aws}))
+    found = failed(examined(rig, exits=1))
+    assert {each["subject"] for each in found} == {f"{MEMBER}/eu-south-1"}
+    assert all("version 1 token" in each["message"] for each in found)
+    assert all(each["statement"] is None for each in found), "no permission is missing"
+
+
 def test_a_secret_that_is_not_there(rig: Rig) -> None:
     connect = {
         "assume_role_arn": "arn:{partition}:iam::{account_id}:role/db",

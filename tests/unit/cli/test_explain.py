@@ -44,8 +44,8 @@ def next_of(found: dict[str, Any]) -> str:
     return f"{found['next']['action']}/{found['next']['reason']}"
 
 
-@pytest.mark.parametrize("name", ["orders", NAME, ARN])
-def test_a_registered_cache_goes_by_three_names(rig: Rig, name: str) -> None:
+@pytest.mark.parametrize("name", ["orders", "ORDERS", NAME, NAME.upper(), ARN, ARN.upper()])
+def test_a_registered_cache_goes_by_three_names_in_any_case(rig: Rig, name: str) -> None:
     rig.run("sweep")
     found = one(rig, name)
     assert found["arn"] == ARN

@@ -55,7 +55,7 @@ def test_the_life_of_a_cache(rig: Rig) -> None:
     region.remove_cache("orders")
     rig.run("sweep")
     rig.run("sweep")
-    found = told(rig, "--cache", "orders")
+    found = told(rig, "--cache", "Orders")
     assert [what for what, _ in found] == [
         "create/NEW",  # written
         "create/NEW",  # first seen

@@ -259,10 +259,10 @@ def test_only_part_of_the_cloud(rig: Rig) -> None:
 
 
 def test_only_what_is_configured_can_be_named(rig: Rig) -> None:
-    run = rig.run("audit", "--only", f"{HUB}/ap-east-1", "--only", HUB)
-    assert run.code == 0, run
-    assert f"--only {HUB}/ap-east-1 fits no account and region" in run.err
-    assert f"--only {HUB} fits" not in run.err
+    run = rig.run("audit", "--only", f"{HUB}/ap-east-1", "--only", HUB, "--format", "json")
+    assert (run.code, run.out) == (64, ""), run
+    assert f"--only {HUB}/ap-east-1: account {HUB} has no such region" in run.err
+    assert f"--only {HUB}:" not in run.err
 
 
 def test_closed_streams_lead_into_no_file(rig: Rig) -> None:

@@ -168,3 +168,9 @@ def test_a_file_that_went_away_costs_only_the_line(tmp_path: Path) -> None:
     assert str(locate(problems, tmp_path / "c.yaml")).startswith(
         f"{tmp_path}/c.yaml: aws.regions[0]: "
     )
+
+
+@pytest.mark.parametrize("names", ["Orders*", "ORDERS-EU", "^Orders-.*$"])
+def test_names_match_in_lower_case_as_aws_keeps_them(names: str) -> None:
+    (matcher,) = to_matchers(read(f"{HEAD}matchers: [{{name: m, names: '{names}'}}]"))
+    assert matcher.names.matches("orders-eu")

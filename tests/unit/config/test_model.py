@@ -182,13 +182,15 @@ def test_whose_name_tags_are_honoured(value: str, expected: bool) -> None:
     assert aws.honours_name_tag("111122223333") is expected
 
 
-def test_an_expected_failure_is_a_region_or_a_whole_account() -> None:
-    aws = read(f"{HEAD}aws: {{expected_failures: ['111122223333', 444455556666/eu-west-1]}}").aws
+def test_an_expected_failure_is_a_region_of_one_or_every_account_or_a_whole_account() -> None:
+    listed = "['111122223333', 444455556666/eu-west-1, '*/ap-south-1']"
+    aws = read(f"{HEAD}aws: {{expected_failures: {listed}}}").aws
     assert aws.expects_failure("111122223333", "eu-west-1")
     assert aws.expects_failure("111122223333", None)
     assert aws.expects_failure("444455556666", "eu-west-1")
     assert not aws.expects_failure("444455556666", "eu-west-2")
     assert not aws.expects_failure("444455556666", None)
+    assert aws.expects_failure("444455556666", "ap-south-1")
 
 
 ADDRESSES = [
@@ -256,7 +258,15 @@ REGIONS_OF_QUEUES = [
     ("https://sqs-fips.us-east-1.amazonaws.com/111122223333/q", "us-east-1"),
     ("https://eu-west-1.queue.amazonaws.com/111122223333/q", "eu-west-1"),
     ("https://vpce-0a-1b.sqs.us-gov-west-1.vpce.amazonaws.com/111122223333/q", "us-gov-west-1"),
-    ("https://queue.amazonaws.com/111122223333/q", None),
+    ("https://sqs.eu-west-1.api.aws/111122223333/q", "eu-west-1"),
+    ("https://sqs-fips.us-east-2.api.aws/111122223333/q", "us-east-2"),
+    ("https://sqs-fips.us-east-2.api.aws:443/111122223333/q", "us-east-2"),
+    ("https://sqs.cn-north-1.api.amazonwebservices.com.cn/111122223333/q", "cn-north-1"),
+    ("https://SQS.EU-WEST-1.amazonaws.com/111122223333/q", "eu-west-1"),
+    ("https://sqs.us-iso-east-1.c2s.ic.gov/111122223333/q", "us-iso-east-1"),
+    ("https://queue.amazonaws.com/111122223333/q", "us-east-1"),
+    ("https://sqs.eu-west-1.amazonaws.com.example.com/111122223333/q", None),
+    ("https://sqs.amazonaws.com/111122223333/q", None),
     ("https://sqs.example.com/111122223333/q", None),
     ("http://127.0.0.1:4566/111122223333/q", None),
 ]

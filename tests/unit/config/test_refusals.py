@@ -140,7 +140,13 @@ AWS = [
     ("public caches", "public_caches: ▸true", "public_caches",
      "the value has to be one of skip, enroll, as a text"),
     ("expected failure", "expected_failures: [▸eu-west-1]", "expected_failures[0]",
-     '"eu-west-1" is not ACCOUNT or ACCOUNT/REGION, such as 111122223333/eu-west-1'),
+     '"eu-west-1" is not ACCOUNT, ACCOUNT/REGION or */REGION, such as 111122223333/eu-west-1'),
+    ("expected failure everywhere", 'expected_failures: [▸"*"]', "expected_failures[0]",
+     '"*" is not ACCOUNT, ACCOUNT/REGION or */REGION, such as 111122223333/eu-west-1'),
+    ("excluded region", "exclude_regions: [▸Frankfurt]", "exclude_regions[0]",
+     f'"Frankfurt" is not {REGION_FORM}'),
+    ("region taken and excluded", "regions: [▸eu-west-1, us-*]\n  exclude_regions: eu-*", "regions[0]",
+     '"eu-west-1" is left out again by aws.exclude_regions; leave it out of one of them'),
     ("expected failure without quotes", "expected_failures: ▸111122223333",
      "expected_failures[0]", f'"111122223333" without quotes is a number {QUOTES}'),
     ("key twice", "read_tags: true\n  profile: x\n  ▸read_tags: false", "read_tags",
@@ -283,6 +289,10 @@ REST = [
     ("queue by its ARN", "service: {events: {queue_url: ▸'arn:aws:sqs:eu-west-1:111122223333:q'}}",
      "service.events.queue_url", '"arn:aws:sqs:eu-west-1:111122223333:q" is not a queue URL '
      "such as https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster"),
+    ("queue of AWS without a region",
+     "service: {events: {queue_url: ▸'https://sqs.amazonaws.com/111122223333/q'}}",
+     "service.events.queue_url", '"https://sqs.amazonaws.com/111122223333/q" names no region: '
+     "write it such as https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster"),
     ("queue without TLS", "service: {events: {queue_url: ▸'http://sqs.example.com/111122223333/q'}}",
      "service.events.queue_url", '"http://sqs.example.com/111122223333/q" is not a queue URL '
      "such as https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster"),

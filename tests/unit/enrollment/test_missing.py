@@ -34,7 +34,8 @@ A, R, S = Action, Reason, ScopeReason
 LIVE, LIVE_ABROAD = registered(), registered(cache(scope=ABROAD))
 ENTRANCE = Scope(ACCOUNT, None)
 
-PRUNING = rules(removes_out_of_scope=True)
+REMOVING = rules(removes_out_of_scope=True)
+PRUNING = rules(removes_out_of_scope=True, prunes=True)
 
 
 def targets(
@@ -167,6 +168,30 @@ def test_out_of_scope_is_removed_only_on_demand_and_in_time(
     )  # fmt: skip
     item = next(each for each in plan_of(moment, under).items if each.name == LIVE.name)
     assert (item.action, item.reason) == expected
+
+
+@pytest.mark.parametrize(
+    ("under", "expected"),
+    [
+        pytest.param(rules(), A.HELD, id="held-by-default"),
+        pytest.param(REMOVING, A.HELD, id="out-of-scope-remove-is-not-meant"),
+        pytest.param(PRUNING, A.DELETE, id="prune-is"),
+    ],
+)
+@pytest.mark.parametrize("complete", [True, False])
+def test_what_an_exclusion_takes_out_waits_for_prune(
+    under: Rules, expected: Action, complete: bool
+) -> None:
+    east = frozenset({Region("us-east-1")})
+    at = replace(OUT, accounts={ACCOUNT: RegionList(east, complete, excluded=("eu-*",))})
+    known = memory(registrations=[journaled(LIVE)], misses=[miss(LIVE, R.OUT_OF_SCOPE, scans=9)])
+    moment = situation(
+        cache("other", EAST), listed=[LIVE, registered(cache("other", EAST))], known=known,
+        targets=at,
+    )  # fmt: skip
+    item = next(each for each in plan_of(moment, under).items if each.name == LIVE.name)
+    assert (item.action, item.reason) == (expected, R.OUT_OF_SCOPE)
+    assert "aws.exclude_regions" in item.message
 
 
 @pytest.mark.parametrize(

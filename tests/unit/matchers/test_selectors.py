@@ -162,3 +162,26 @@ def test_equal_text_makes_equal_values() -> None:
     assert TagSelector.of({"*": ["*"]}) == ALL_TAGS
     assert Pattern("^a$") == Pattern("^a$")
     assert hash(Pattern("^a$")) == hash(Pattern("^a$"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "expected"),
+    [
+        ("Orders", "orders", True),
+        ("Orders*", "orders-eu", True),
+        ("*-EU", "orders-eu", True),
+        ("^Orders-[A-Z]+$", "orders-eu", True),
+        ("^orders-\\D+$", "orders-eu", True),
+        ("^orders-\\D+$", "orders-12", False),
+        ("Orders*", "order", False),
+        ("orders", "ORDERS", True),
+    ],
+)
+def test_case_that_does_not_count(text: str, value: str, expected: bool) -> None:
+    """AWS keeps names in lower case. `\\D` is not `\\d` for that."""
+    assert Pattern(text, ignores_case=True).matches(value) is expected
+    assert Selector.of([text], ignores_case=True).matches(value) is expected
+
+
+def test_elsewhere_case_counts() -> None:
+    assert not Pattern("Prod*").matches("prod-1")

@@ -125,6 +125,10 @@ def test_a_termination_is_told_from_an_interruption() -> None:
         pytest.param(
             Scope(OTHER.account_id, Region("us-east-1")), Exit.INCOMPLETE, id="another-region"
         ),
+        pytest.param(Scope(AccountId("*"), OTHER.region), Exit.DONE, id="its-region-everywhere"),
+        pytest.param(
+            Scope(AccountId("*"), Region("us-east-1")), Exit.INCOMPLETE, id="another-everywhere"
+        ),
         pytest.param(Scope(AccountId("9" * 12), None), Exit.INCOMPLETE, id="another-account"),
     ],
 )

@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from discovery.codes import Action, Reason, ScopeReason, ScopeStatus
+from discovery.model import AccountId, Region
+from discovery.reports.document import timestamp
 from discovery.reports.status import Status, status_document, write_status_document
 from discovery.reports.status_table import status_sentence, write_status_table
 from state.records import (
@@ -16,6 +18,7 @@ from state.records import (
     Miss,
     OpenIntent,
     Registration,
+    RememberedRegions,
     ScopeMemory,
     StateIdentity,
     SweepRecord,
@@ -178,3 +181,22 @@ def test_what_another_agent_registered_does_not_wait_to_be_removed() -> None:
     gone = replace(misses[LEGACY.name], reason=Reason.ABSENT)
     status = replace(status, memory=replace(status.memory, misses={LEGACY.name: gone}))
     assert "Waiting (1)" in table(status)
+
+
+def test_how_old_the_lists_of_regions_are() -> None:
+    """A region enabled since then is not scanned by the service yet."""
+    listed = {
+        account: RememberedRegions(
+            account_id=account, regions=frozenset({Region("eu-west-1")}), read_at=read_at
+        )
+        for account, read_at in ((WEST.account_id, NOW), (AccountId("9" * 12), EARLIER))
+    }
+    status = replace(STATUS, memory=replace(memory(), regions=listed))
+    assert "Regions as of 09:14, 2 accounts" in table(status)
+    found = status_document(status)["regions"]
+    assert found[0] == {
+        "account_id": WEST.account_id,
+        "as_of": timestamp(NOW),
+        "enabled": ["eu-west-1"],
+    }
+    assert "Regions as of" not in table(STATUS)

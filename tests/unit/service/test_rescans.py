@@ -17,7 +17,7 @@ from discovery.aws.faults import AwsFault, Fault
 from discovery.aws.queue import Message
 from discovery.codes import ScopeReason
 from discovery.enrollment.targets import RegionList, Targets
-from discovery.model import Arn, Complete, Failed, Scanned, Scope, Skipped
+from discovery.model import Arn, Complete, Failed, Region, Scanned, Scope, Skipped
 from discovery.reports.report import Report
 from discovery.service.attempts import Attempts
 from discovery.service.kind import Kind
@@ -73,6 +73,8 @@ class Desk:
     comes_to_nothing: int = 0
     endings: dict[Scope, Scanned] = field(default_factory=dict)
     error: str | None = None
+    silent: set[Scope] = field(default_factory=set)
+    """Scopes that no round has a result for."""
 
     async def attempt(
         self, kind: Kind, work: Callable[[Rounds], Awaitable[Round | None]]
@@ -87,7 +89,8 @@ class Desk:
         if self.comes_to_nothing:
             self.comes_to_nothing -= 1
             return None
-        results = tuple(self.endings.get(scope, read(scope)) for scope in every)
+        asked = every - self.silent
+        results = tuple(self.endings.get(scope, read(scope)) for scope in asked)
         return Round(Kind.RESCAN, self._report(results), TARGETS)
 
     def _report(self, results: tuple[Scanned, ...]) -> Report:
@@ -329,3 +332,40 @@ async def test_what_is_on_its_way_is_looked_at_again(bench: Bench) -> None:
     assert bench.desk.moments == [15, 45, 105]
     named: list[Any] = [arns for _, _, arns in bench.desk.asked]
     assert named == [{arn_of("orders")}] * 3
+
+
+NEW = Scope(ACCOUNT, Region("ap-east-1"))
+
+
+def globbed(**more: Any) -> Targets:
+    """An account whose globs take more than its list has so far."""
+    listed = TARGETS.accounts[ACCOUNT]
+    return replace(TARGETS, accounts={ACCOUNT: replace(listed, may_take=("*",), **more)})
+
+
+async def test_an_event_from_a_region_that_a_glob_takes_is_evidence(bench: Bench) -> None:
+    """The list of enabled regions may be of before it was enabled."""
+    bench.rescans.targets = globbed()
+    told = message(NEW)
+    await bench.hear(told)
+    await asyncio.sleep(60)
+    assert [scopes for _, scopes, _ in bench.desk.asked] == [{NEW}]
+    assert bench.mailbox.deleted == [told.message_id]
+
+
+async def test_read_anew_a_list_without_the_region_settles_it(bench: Bench) -> None:
+    bench.rescans.targets = globbed()
+    bench.desk.silent.add(NEW)
+    told = message(NEW)
+    await bench.hear(told)
+    await asyncio.sleep(60)
+    assert bench.mailbox.deleted == [told.message_id]
+    assert (bench.counted("acted"), bench.counted("retried")) == (1, 0)
+
+
+async def test_an_event_from_an_excluded_region_is_foreign(bench: Bench) -> None:
+    bench.rescans.targets = globbed(excluded=("ap-*",))
+    await bench.hear(message(NEW))
+    await asyncio.sleep(60)
+    assert bench.desk.asked == []
+    assert bench.counted("foreign") == 1

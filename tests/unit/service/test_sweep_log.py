@@ -148,6 +148,26 @@ def test_a_scope_is_told_of_when_it_changes(
     assert scope_events(logged) == told
 
 
+def noted(*codes: NoteCode) -> Complete:
+    notes = tuple(Note(code, "tag:GetResources", "allow it") for code in codes)
+    return replace(read(), notes=notes, message="allow it" if notes else "")
+
+
+def test_tags_asked_one_by_one_are_told_when_that_begins_and_ends(logged: list[Event]) -> None:
+    log = SweepLog()
+    slow, worse = NoteCode.TAGS_ONE_BY_ONE, NoteCode.USERS_UNKNOWN
+    for scanned in (noted(slow), noted(slow), noted(slow, worse), noted(), noted()):
+        log.finished(report(scopes=(scanned,), dry_run=False), kind="sweep")
+    told = [each for each in logged if each["event"].startswith("scope.")]
+    assert [(each["event"], each.get("notes")) for each in told] == [
+        ("scope.noted", ["TAGS_ONE_BY_ONE"]),
+        ("scope.noted", ["TAGS_ONE_BY_ONE", "USERS_UNKNOWN"]),
+        ("scope.notes_ended", None),
+    ]
+    assert told[0]["log_level"] == "warning"
+    assert told[0]["message"] == "allow it"
+
+
 def test_an_event_of_a_scope_names_it(logged: list[Event]) -> None:
     found = report(scopes=(unread(),), dry_run=False)
     SweepLog().finished(found, kind="sweep")

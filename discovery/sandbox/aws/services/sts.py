@@ -151,6 +151,7 @@ def _new_session(ask: Ask, role: Role, duration: timedelta) -> Key:
         token=new_token(),
         expires_at=ask.world.front_door().replace(microsecond=0) + duration,
         role_arn=account.iam_arn(f"role/{role.name}"),
+        token_version=ask.world.session_token_version,
     )
     last = role.name.rpartition("/")[2]  # a session's ARN never holds the path of its role
     arn = f"arn:{account.partition.name}:sts::{account.id}:assumed-role/{last}/{name}"

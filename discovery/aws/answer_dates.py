@@ -1,0 +1,55 @@
+"""What time AWS says it is: the `Date` of its answers, a witness for this machine's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+
+@dataclass(slots=True)
+class LatestDate:
+    """The latest date that an answer had; None while none had any."""
+
+    value: datetime | None = None
+
+
+_latest: ContextVar[LatestDate] = ContextVar("cachemuster_latest_date")
+
+
+@contextmanager
+def collecting_dates() -> Iterator[LatestDate]:
+    """Within the block, and in tasks started in it, the dates of answers are collected."""
+    latest = LatestDate()
+    token = _latest.set(latest)
+    try:
+        yield latest
+    finally:
+        _latest.reset(token)
+
+
+def collect_date(answer: Mapping[str, Any]) -> None:
+    """Collect the date of an answer or of a refusal, where somebody wants to know.
+
+    One that names no request is not AWS's own: a proxy's page proves nothing about the time.
+    """
+    latest = _latest.get(None)
+    if latest is None or not answer.get("ResponseMetadata", {}).get("RequestId"):
+        return
+    found = date_of(answer)
+    if found is not None and (latest.value is None or found > latest.value):
+        latest.value = found
+
+
+def date_of(answer: Mapping[str, Any]) -> datetime | None:
+    """The date in the headers of an answer; None when there is none that can be read."""
+    try:
+        found = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        # Without a zone (`-0000`) it is of UTC all the same: RFC 9110 knows no other.
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
