@@ -71,7 +71,9 @@ def test_what_was_found_with_the_verdict_is_told_with_the_way_to_the_repairs(rig
     assert (found["found"]["iam"], found["found"]["iam_users"]) == ("not-ready", [])
     assert found["found"]["iam_findings"] == ["NO_IAM_USER", "USER_DISABLED"]
     assert found["connect_resources"] == [], "there is nobody to connect as"
-    assert found["last"]["message"].startswith("IAM login was ready and is not-ready: no member")
+    assert found["last"]["message"] == "updated", "the label, after the verdict was seen"
+    entries = json.loads(rig.run("history", "--cache", "orders", "--format", "json").out)["entries"]
+    assert entries[1]["message"].startswith("IAM login was ready and is not-ready: no member")
     table = " ".join(rig.run("explain", "orders").out.split())
     assert "`cachemuster audit --only 111122223333/eu-central-1` says more" in table
 
