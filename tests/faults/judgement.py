@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -55,26 +56,52 @@ def _code(report: Report, shown: Mapping[str, Any]) -> int:
     return 3 if failed or any(item["error"] for item in shown["items"]) else 0
 
 
+_HISTORY = """
+    SELECT id, at, sweep_id, arn, name, previous_name, action, reason, message, event, changes
+    FROM history ORDER BY id
+"""
+_JOURNAL = "SELECT id, kind, arn, name, previous_name, at, outcome, proven_at FROM journal"
+
+
 @dataclass
 class Rows:
-    """History and journal as they were last seen; both only grow."""
+    """History and journal as they were last seen. The history only grows; what is closed in the
+    journal may go once it is older than the window, a failure once the same write failed again."""
 
     history: tuple[Any, ...] = ()
-    journal: tuple[Any, ...] = ()
+    journal: Mapping[int, Any] = field(default_factory=dict)
+    shortest: timedelta = timedelta.max
+    """The least window that was configured since the state was new."""
 
-    def grown(self, state: Path) -> Iterator[str]:
+    def grown(self, state: Path, window: timedelta) -> Iterator[str]:
         """What was lost or altered since."""
-        history = tuple(rows(state, "SELECT * FROM history ORDER BY id"))
-        journal = tuple(
-            rows(state, "SELECT id, kind, arn, name, previous_name, at, outcome FROM journal")
-        )
+        self.shortest = min(self.shortest, window)
+        history = tuple(rows(state, _HISTORY))
+        journal = {row[0]: row for row in rows(state, _JOURNAL)}
+        [[latest]] = rows(state, "SELECT max(proven_at) FROM sweeps") or [[None]]
         if history[: len(self.history)] != self.history:
             yield f"history was altered in {state.name}"
-        for before, now in zip(self.journal, (*journal, *[None] * 99), strict=False):
-            closed = before[-1] is not None
-            if now is None or now[:-1] != before[:-1] or (closed and now != before):
-                yield f"the journal lost {before} in {state.name}"
+        for number, before in self.journal.items():
+            now = journal.get(number)
+            if now is None:
+                if not self._may_go(before, latest, journal.values()):
+                    yield f"the journal lost {before} in {state.name}"
+            elif now[:6] != before[:6] or (before[6] is not None and now[6] != before[6]):
+                yield f"the journal altered {before} in {state.name}"
         self.history, self.journal = history, journal
+
+    def _may_go(self, row: Any, latest: str | None, journal: Iterable[Any]) -> bool:
+        number, kind, arn, name, _, _, outcome, proven_at = row
+        if outcome is None:
+            return False
+        if outcome == "failed":
+            same = (each for each in journal if each[1:4] == (kind, arn, name))
+            if any(each[0] > number for each in same):
+                return True
+        if latest is None:
+            return False
+        dated = datetime.fromisoformat(proven_at or latest)
+        return datetime.fromisoformat(latest) - dated >= self.shortest or proven_at is None
 
 
 @dataclass(frozen=True)

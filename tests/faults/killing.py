@@ -357,7 +357,7 @@ class Killing:
         done = ", ".join(f"{what} {name}" for what, name, _ in self.written)
         self.tell(f"{after}; {done or 'nothing written'}")
         self.written.clear()
-        for problem in self.rows.grown(self.state):
+        for problem in self.rows.grown(self.state, self.settings.window):
             self.accuse("history", problem)
 
     def _judge_write(self, what: str, name: str, standing: Resource | None) -> None:

@@ -16,6 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from discovery.codes import Reason
+from discovery.enrollment.only import NoSuchScope
 from discovery.enrollment.shard import Shard
 from discovery.reports.report import Report
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
@@ -278,11 +279,16 @@ class Story:
             self._lie_in_wait()
         try:
             report = await process.run(ask)
+        except NoSuchScope as error:
+            self.tell(f"{ask}: {error}")
+            return None
         except Exception as error:
             self.accuse("escaped", f"{ask}: {type(error).__name__}: {error}")
             return None
         name = process.state.name
-        for problem in self.rows.setdefault(name, Rows()).grown(process.state):
+        for problem in self.rows.setdefault(name, Rows()).grown(
+            process.state, process.settings.window
+        ):
             self.accuse("history", problem)
         if report is None:
             self.tell(f"{name} {ask}: told to stop")
