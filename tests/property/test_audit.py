@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from discovery.codes import Action, Reason
 from discovery.control_plane.base import AlreadyExists, ClusterInfo, Denied, NotFound
 from discovery.enrollment.item import Item
+from discovery.enrollment.lookups import new_names
 from discovery.enrollment.ownership import parse_cache_arn
-from discovery.enrollment.plan import Plan
+from discovery.enrollment.plan import Plan, make_plan
 from discovery.ground import Ground, SweepRequest
 from discovery.model import Database, ResourceName, Scanned, Served
 from discovery.scan import Scan
@@ -28,6 +29,7 @@ from state.records import Intent, IntentKind, Memory, Registration, SweepOutcome
 from state.store import Store, read_memory
 from tests.property.pure_cloud import (
     NOW,
+    STRANGE,
     TARGETS,
     World,
     all_complete,
@@ -35,6 +37,7 @@ from tests.property.pure_cloud import (
     mostly,
     ours,
     rules,
+    stranger,
     strangers,
 )
 from tests.unit.state.values import IDENTITY, record_of
@@ -193,10 +196,29 @@ class Fenced:
         del self.stands[name]
 
 
-def names_of(wreck: Wreck) -> st.SearchStrategy[frozenset[str]]:
-    """Any of the names that stand; most of them in no set at all."""
-    names = sorted(wreck.world.listed)
-    return st.frozensets(st.sampled_from(names)) if names else st.just(frozenset())
+SEEN, UNSEEN, UNLISTED = "seen", "unseen", "unlisted"
+
+
+@st.composite
+def fenced(draw: st.DrawFn, wreck: Wreck, results: tuple[Scanned, ...]) -> Fenced:
+    """What stands, seen as a role shows it: mostly what is the agent's own, and nothing else.
+    Strangers stand in some of the names that a plan would take."""
+    listed = dict(wreck.world.listed)
+    wanted = new_names(make_plan(wreck.world.situation(results), rules()).items)
+    for name in sorted(wanted - listed.keys()):
+        if draw(st.booleans()):
+            listed[name] = stranger(name, *draw(st.sampled_from(STRANGE)))
+    own = ours(listed)
+    shown = {
+        name: draw(
+            st.sampled_from([SEEN] * 6 + [UNSEEN, UNLISTED])
+            if name in own
+            else mostly(UNSEEN, SEEN, UNLISTED)
+        )
+        for name in sorted(listed)
+    }
+    hidden, late = ({n for n, how in shown.items() if how == what} for what in (UNSEEN, UNLISTED))
+    return Fenced(listed, frozenset(hidden), frozenset(late))
 
 
 async def foretold(run: Sweep, plane: Fenced) -> Plan:
@@ -214,13 +236,12 @@ async def swept(run: Sweep, plane: Fenced, store: Store) -> tuple[Plan, tuple[It
     return plan, await run.applied(plane, store)
 
 
-@settings(max_examples=60)  # each has a file of its own, synced to the disk
+@settings(max_examples=40)  # each has a file of its own, synced to the disk
 @given(st.data(), wrecks(), any_results())
 def test_an_audit_and_the_sweep_after_it_are_one_whatever_the_role_lets_them_see(
     data: st.DataObject, wreck: Wreck, results: tuple[Scanned, ...]
 ) -> None:
-    unseen, unlisted = data.draw(names_of(wreck)), data.draw(names_of(wreck))
-    plane = Fenced(dict(wreck.world.listed), unseen, unlisted - unseen)
+    plane = data.draw(fenced(wreck, results))
     with stored(wreck) as path:
         audit = run_of(read_memory(path), results, dry_run=True)
         shown = asyncio.run(foretold(audit, plane))
@@ -230,6 +251,7 @@ def test_an_audit_and_the_sweep_after_it_are_one_whatever_the_role_lets_them_see
     event(f"{len(wreck.intents)} left open")
     told = {item.reason for item in items}
     event(f"taken unseen: {Reason.NAME_TAKEN_UNSEEN in told}")
+    event(f"unseen: {len(plane.unseen)}, unlisted: {len(plane.unlisted)}")
     assert shown.checksum == plan.checksum
     assert shown.items == plan.items
     assert shown.guard == plan.guard
