@@ -54,6 +54,11 @@ class Stage:
         document["items"].remove(theirs)
         return run, document
 
+    def without_theirs(self) -> None:
+        """Nobody else's database stands in a wanted name."""
+        self.rig.region().remove_cache(TAKEN)
+        self.teleport.cluster.store.delete(THEIRS)
+
     @property
     def databases(self) -> dict[str, dict[str, Any]]:
         """What stands in the cluster, but for the other's."""
