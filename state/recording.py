@@ -46,6 +46,7 @@ def bind(database: Database, identity: StateIdentity) -> None:
         database.execute("UPDATE registrations SET inherited = 1")
         database.execute("DELETE FROM removed_registrations")
         database.execute("DELETE FROM misses")
+        database.execute("DELETE FROM taken_names")
     put_fact(database, queries.IDENTITY, rows.identity_text(identity))
 
 
