@@ -100,6 +100,12 @@ def test_aws_alone_keeps_the_exit_code_of_a_scope_that_fails(fenced: FencedTale)
     assert told.verdicts == {}
 
 
+def test_aws_alone_is_not_asked_for_what_nobody_configured(fenced: FencedTale) -> None:
+    three(fenced)
+    run = fenced.run("audit", "--no-control-plane", "--only", "999999999999")
+    assert (run.code, run.out) == (64, "")
+
+
 def test_no_identity_is_needed_to_ask_aws_alone(fenced: FencedTale) -> None:
     three(fenced)
     (fenced.badges / "identity").unlink()

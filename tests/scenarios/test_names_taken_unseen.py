@@ -11,7 +11,7 @@ from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
 from discovery.sandbox.teleport.faults import Fault as TeleportFault
 from tests.scenarios.fenced import ELSEWHERE, FencedTale, foreign
-from tests.scenarios.tale import FRANKFURT, HUB, LISTING, Told
+from tests.scenarios.tale import FRANKFURT, HUB, LISTING, VIRGINIA, Told
 
 EIGHT = [f"cache-{number}" for number in range(8)]
 SUFFIX = f"-elasticache-serverless-{FRANKFURT}-{HUB}"
@@ -131,11 +131,12 @@ def test_a_rename_to_a_name_that_is_taken_unseen_is_blocked_and_the_old_one_is_k
 
 
 def test_names_that_were_not_looked_at_stay_remembered(fenced: FencedTale) -> None:
+    fenced.configure(aws={"regions": [FRANKFURT, VIRGINIA]})
     eight(fenced)
     fenced.sweep()
     since = {each.since for each in fenced.memory.taken.values()}
     fenced.later(hours=1)
-    fenced.sweep("--only", "999999999999")
+    fenced.sweep("--only", f"{HUB}/{VIRGINIA}")
     fenced.fault(Effect.DENIED, **LISTING)
     fenced.sweep(exits=3)
     assert {each.since for each in fenced.memory.taken.values()} == since
