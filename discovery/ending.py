@@ -21,6 +21,7 @@ from discovery.enrollment.plan import Plan
 from discovery.enrollment.recollection import recollect, scope_memories, sightings
 from discovery.enrollment.removal import rules_changed
 from discovery.enrollment.rules import Rules
+from discovery.enrollment.taken_names import taken_after, taken_history
 from discovery.model import AccountId, Region, Scanned, Scope
 from discovery.reports.exit import exit_code
 from discovery.reports.report import Report
@@ -77,7 +78,7 @@ def report_of(course: Course, config: Config, endpoints: dict[str, str]) -> Repo
         endpoints=endpoints,
         scopes=course.results,
         items=course.items,
-        guard=course.plan.guard if course.plan is not None else _unasked(course.rules),
+        guard=course.plan.guard if course.plan is not None else _unasked(course),
         failing_since={
             each.scope: each.failing_since for each in failing if each.failing_since is not None
         },
@@ -104,15 +105,16 @@ def _stop_message(course: Course) -> str:
     return f"{until}: {what}. `cachemuster resume` ends the pause"
 
 
-def _unasked(rules: Rules) -> GuardVerdict:
+def _unasked(course: Course) -> GuardVerdict:
+    why = "what is registered was not read" if course.items else "there is no plan"
     return GuardVerdict(
         refused=False,
         code=None,
         removals=0,
         population=0,
         limit=0,
-        window=rules.budget.window,
-        message="not asked: there is no plan",
+        window=course.rules.budget.window,
+        message=f"not asked: {why}",
     )
 
 
@@ -150,6 +152,8 @@ def outcome_of(course: Course, report: Report, identity: StateIdentity) -> Sweep
         started_at=course.started_at,
         rules_changed=rules_changed(memory, course.rules),
     )
+    survey = course.plan.survey
+    taken = taken_after(course.items, survey, course.started_at)
     return SweepOutcome(
         record=record,
         identity=identity,
@@ -163,8 +167,10 @@ def outcome_of(course: Course, report: Report, identity: StateIdentity) -> Sweep
         registrations_inherited=known.registrations_inherited,
         registrations_matched=known.registrations_matched,
         misses=known.misses,
+        taken=taken,
         history=(
             *chronicle(course.items, memory, sweep_id=course.sweep_id, at=course.finished_at),
+            *taken_history(taken, course.items, survey, sweep_id=of.sweep_id, at=of.at),
             *scope_entries(memory, known.scopes, known.scopes_forgotten, of),
             *episode_entries(memory.episodes, episodes, course.items, course.plan.guard, of),
         ),

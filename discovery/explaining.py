@@ -37,6 +37,7 @@ def explanations(
             cache=memory.caches.get(arn),
             registration=registrations.get(arn),
             miss=next((each for each in memory.misses.values() if each.arn == arn), None),
+            taken=next((each for each in memory.taken.values() if each.arn == arn), None),
             matchers=sentences.get(arn, ()),
             last=next(iter(store.history(arn=arn, limit=1)), None),
             next=items.get(arn),
@@ -50,6 +51,7 @@ def _arns(name: str, memory: Memory) -> set[Arn]:
     alone count as one."""
     name = name.lower()
     found = {arn for arn, cache in memory.caches.items() if name in (arn, cache.name)}
+    found |= {taken.arn for taken in memory.taken.values() if taken.name == name}
     for registration in memory.registrations.values():
         parsed = parse_cache_arn(registration.arn)
         own = parsed.name if parsed is not None else None

@@ -34,6 +34,8 @@ class SweepRequest:
     """Users and groups are read anew, whatever earlier scans of this process know of them."""
     fresh_regions: bool = False
     """Lists of enabled regions are read anew, whatever earlier sweeps read."""
+    asks_control_plane: bool = True
+    """False: what is registered is left unread, and only AWS's half is told. For audits."""
     scan_deadline: timedelta | None = None
     """So long a scan may take; what it did not reach by then is not in this run (R9)."""
 

@@ -24,9 +24,11 @@ from discovery.enrollment.rejudge import rejudging, rename_check
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.survey import Situation
 from discovery.enrollment.targets import registered_scopes
+from discovery.enrollment.unread import NOT_ASKED, NOT_READ, unread_items
 from discovery.ground import Ground, SweepRequest
 from discovery.listing import list_all
 from discovery.model import Database, Served
+from discovery.new_names import check_new_names
 from discovery.prove import prove
 from discovery.reports.report import Report
 from discovery.scan import Scan, scan
@@ -102,15 +104,16 @@ class Sweep:
     """What the state belongs to, once the control plane was met."""
 
     async def meet(self, registry: Reader) -> StateIdentity:
-        """What the state belongs to. A control plane that does not answer stops nothing yet: the
-        scan is remembered all the same (R10).
+        """What the state belongs to. A control plane that does not answer, or is not to be asked,
+        stops nothing yet: the scan is told and remembered all the same (R10).
 
         Raises: WrongState.
         """
         before = self.memory.identity
         cluster = before.cluster if before is not None else ""
         try:
-            cluster = (await registry.ping()).cluster
+            if self.request.asks_control_plane:
+                cluster = (await registry.ping()).cluster
         except ControlPlaneError as error:
             self.silence = error
         identity = StateIdentity(
@@ -135,7 +138,7 @@ class Sweep:
             name: replace(each, inherited=True) for name, each in memory.registrations.items()
         }
         return replace(
-            memory, registrations=registrations, removed={}, misses={}, finished_sweeps=0
+            memory, registrations=registrations, removed={}, misses={}, taken={}, finished_sweeps=0
         )
 
     async def scan(self) -> None:
@@ -169,16 +172,24 @@ class Sweep:
         """The report of what a sweep with this scan does now. Nothing is written anywhere."""
         try:
             if not self.interrupted:
-                listed = await self.listed(registry)
-                self.check_named_scopes(listed)
-                now, group = self.ground.clock(), self.rules.group
-                self.memory = as_if_settled(self.memory, listed, group, now)
-                self.plan = self.planned(listed)
-                if self.goes_ahead(self.plan):
-                    self.items = await unless_stopped(self.ground.stop, self.proved(self.plan))
+                await self._preview(registry)
         except (Stopped, ControlPlaneError) as reason:
             self.cut_short(reason)
         return self._report_of(self.course())
+
+    async def _preview(self, registry: Reader) -> None:
+        """List, plan, prove. Raises: Stopped, ControlPlaneError."""
+        if not self.request.asks_control_plane:
+            self.check_named_scopes(())
+            self.items = unread_items(self.situation(), self.rules, NOT_ASKED)
+            return
+        listed = await self.listed(registry)
+        self.check_named_scopes(listed)
+        now, group = self.ground.clock(), self.rules.group
+        self.memory = as_if_settled(self.memory, listed, group, now)
+        self.plan = await self.checked(self.planned(listed), registry)
+        if self.goes_ahead(self.plan):
+            self.items = await unless_stopped(self.ground.stop, self.proved(self.plan))
 
     async def conclude(self, control_plane: ControlPlane, store: Store) -> Report:
         """What was scanned is acted upon and remembered, and so is how the sweep ended.
@@ -212,7 +223,7 @@ class Sweep:
         await asyncio.to_thread(store.bind, identity)
         now, group = self.ground.clock(), self.rules.group
         self.memory = self._recalled(await settled(store, self.memory, listed, group, now))
-        self.plan = self.planned(listed)
+        self.plan = await self.checked(self.planned(listed), control_plane)
         if self.goes_ahead(self.plan) and self.pause is None:
             self.items = await unless_stopped(self.ground.stop, self.proved(self.plan))
             self.items = await self.applied(control_plane, store)
@@ -251,10 +262,10 @@ class Sweep:
             registered=ours | registered_scopes(self.memory),
         )
 
-    def planned(self, listed: tuple[Database, ...]) -> Plan:
-        """The plan of this moment; until it is proved, its items are this run's items."""
+    def situation(self, listed: tuple[Database, ...] = ()) -> Situation:
+        """This moment."""
         assert self.scanned is not None  # noqa: S101 - the scan comes first
-        situation = Situation(
+        return Situation(
             results=self.scanned.results,
             targets=self.scanned.targets,
             listed=listed,
@@ -262,9 +273,20 @@ class Sweep:
             now=self.ground.clock(),
             served=self.served,
         )
-        plan = make_plan(situation, self.rules)
-        self.items = plan.items
-        return plan
+
+    def planned(self, listed: tuple[Database, ...]) -> Plan:
+        """The plan of this moment, as far as the list tells."""
+        return make_plan(self.situation(listed), self.rules)
+
+    async def checked(self, plan: Plan, registry: Reader) -> Plan:
+        """The plan once every new name was looked up; until it is proved, its items are this run's.
+
+        Raises: ControlPlaneError, Stopped.
+        """
+        checking = check_new_names(plan, self.rules, registry)
+        found = await unless_stopped(self.ground.stop, checking)
+        self.items = found.items
+        return found
 
     @property
     def pause(self) -> datetime | None:
@@ -307,7 +329,10 @@ class Sweep:
         if isinstance(reason, Stopped):
             self.interrupted = True
         elif isinstance(reason, ControlPlaneError):
-            self.error = f"{reason}. Nothing was written there; what was scanned is remembered"
+            kept = "shown" if self.dry_run else "remembered"
+            self.error = f"{reason}. Nothing was written there; what was scanned is {kept}"
+            if self.scanned is not None:
+                self.items = unread_items(self.situation(), self.rules, NOT_READ)
         else:
             self.error = str(reason)
 

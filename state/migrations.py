@@ -20,7 +20,7 @@ STATE_FILE = FileKind(
     what="state file",
     application_id=0x434D5354,  # "CMST"
     migrations=migrations,
-    version=5,
+    version=6,
     remedy="Restore it from a backup, or move it away together with its -wal and -shm files: "
     "the next sweep starts a new one, and the first sweep of a new one removes nothing",
 )
@@ -179,6 +179,14 @@ INSERT INTO removed_registrations (name, arn, revision, removed_at)
 DROP TABLE last_writes;
 """
 
+_TAKEN = """
+CREATE TABLE taken_names (          -- wanted, and held by what the list does not show
+    name TEXT PRIMARY KEY,
+    arn TEXT NOT NULL,
+    since TEXT NOT NULL
+) STRICT;
+"""
+
 _AUDIT_TRAIL = """
 ALTER TABLE journal ADD COLUMN changes TEXT NOT NULL DEFAULT '[]';   -- JSON
 ALTER TABLE journal ADD COLUMN proven_at TEXT;    -- AWS's time, then or soon after; NULL: not yet
@@ -223,6 +231,12 @@ def m0004_ownership(database: Database) -> None:
     """Which registrations another made, and what this state removed; before this, the journal
     tells."""
     database.executescript(_OWNERSHIP)
+
+
+@migrations()
+def m0005_taken_names(database: Database) -> None:
+    """Names that caches are to have and that something unseen holds."""
+    database.executescript(_TAKEN)
 
 
 @migrations()

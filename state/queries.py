@@ -89,6 +89,10 @@ def memory(database: Database) -> Memory:
             miss.name: miss
             for miss in decoded(database.query("SELECT * FROM misses"), rows.miss_of)
         },
+        taken={
+            taken.name: taken
+            for taken in decoded(database.query("SELECT * FROM taken_names"), rows.taken_of)
+        },
         scopes={scope: stored.memory for scope, stored in scopes.items()},
         regions={
             regions.account_id: regions

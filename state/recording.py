@@ -46,6 +46,7 @@ def bind(database: Database, identity: StateIdentity) -> None:
         database.execute("UPDATE registrations SET inherited = 1")
         database.execute("DELETE FROM removed_registrations")
         database.execute("DELETE FROM misses")
+        database.execute("DELETE FROM taken_names")
     put_fact(database, queries.IDENTITY, rows.identity_text(identity))
 
 
@@ -87,10 +88,15 @@ def _record_registrations(database: Database, outcome: SweepOutcome) -> None:
     for name in outcome.registrations_matched:
         database.execute("UPDATE registrations SET inherited = 0 WHERE name = ?", [name])
     delete(database, "removed_registrations", "name", outcome.registrations_matched)
-    stored = {row["name"]: row for row in database.query("SELECT * FROM misses")}
-    found = [rows.miss_row(miss) for miss in outcome.misses]
-    put(database, "misses", rows.changed(found, stored, "name"))
-    delete(database, "misses", "name", stored.keys() - {miss.name for miss in outcome.misses})
+    _replace_all(database, "misses", [rows.miss_row(miss) for miss in outcome.misses])
+    _replace_all(database, "taken_names", [rows.taken_row(taken) for taken in outcome.taken])
+
+
+def _replace_all(database: Database, table: str, found: list[Row]) -> None:
+    """The table holds these rows by name, and no others."""
+    stored = {row["name"]: row for row in database.query(f"SELECT * FROM {table}")}  # noqa: S608
+    put(database, table, rows.changed(found, stored, "name"))
+    delete(database, table, "name", stored.keys() - {row["name"] for row in found})
 
 
 def _record_facts(database: Database, outcome: SweepOutcome) -> None:

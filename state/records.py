@@ -105,6 +105,16 @@ class Miss:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakenName:
+    """A name that a cache is to have, and that something holds which the list does not show."""
+
+    name: ResourceName
+    arn: Arn
+    """The cache that is to have it."""
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeMemory:
     """What came of the last time that one scope was asked.
 
@@ -289,6 +299,8 @@ class Memory:
     removed: Mapping[ResourceName, RemovedRegistration] = field(default_factory=dict)
     """What this state removed and has not registered or wanted since."""
     misses: Mapping[ResourceName, Miss] = field(default_factory=dict)
+    taken: Mapping[ResourceName, TakenName] = field(default_factory=dict)
+    """Names that were taken unseen when they were last looked up (R10)."""
     scopes: Mapping[Scope, ScopeMemory] = field(default_factory=dict)
     regions: Mapping[AccountId, RememberedRegions] = field(default_factory=dict)
     open_intents: tuple[OpenIntent, ...] = ()
@@ -335,6 +347,8 @@ class SweepOutcome:
     """Inherited ones, and ones that were removed and stand again, that a matcher takes now."""
     misses: tuple[Miss, ...] = ()
     """All misses that stand after this sweep; those not named here are dropped."""
+    taken: tuple[TakenName, ...] = ()
+    """All names that are taken unseen after this sweep; those not named here are dropped."""
     history: tuple[HistoryEntry, ...] = ()
     episodes: Mapping[str, Episode] = field(default_factory=dict)
     """What goes on after this sweep."""

@@ -52,6 +52,7 @@ from state.records import (
     ScopeMemory,
     StateIdentity,
     SweepRecord,
+    TakenName,
 )
 
 Row = dict[str, Any]
@@ -283,6 +284,16 @@ def miss_of(row: Row) -> Miss:
         scans=row["scans"],
         since=moment(row["since"]),
         last_at=moment(row["last_at"]),
+    )
+
+
+def taken_row(taken: TakenName) -> Row:
+    return {"name": taken.name, "arn": taken.arn, "since": instant(taken.since)}
+
+
+def taken_of(row: Row) -> TakenName:
+    return TakenName(
+        name=ResourceName(row["name"]), arn=Arn(row["arn"]), since=moment(row["since"])
     )
 
 

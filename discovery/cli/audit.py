@@ -8,6 +8,7 @@ import click
 
 from discovery.cli.edges import audited
 from discovery.cli.interruption import Interruption, attended
+from discovery.cli.operator import with_identity_file
 from discovery.cli.options import common, with_common, with_every_form, with_only
 from discovery.cli.output import destination
 from discovery.cli.progress import progress
@@ -33,25 +34,37 @@ from discovery.reports.view import View
     type=click.Choice([Severity.BLOCKER.value, Severity.WARNING.value]),
     help="Exit 5 when a finding is at least this severe.",
 )
+@click.option(
+    "--no-control-plane",
+    "leaves_unread",
+    is_flag=True,
+    help="Ask AWS alone: scopes and IAM findings, no plan.",
+)
+@with_identity_file
 @with_every_form
 @with_common
 def command(
     only: tuple[Scope, ...],
     detailed_exitcode: bool,
     fail_on: str | None,
+    leaves_unread: bool,
+    identity_file: Path | None,
     form: str,
     output: Path | None,
 ) -> Exit:
     """Report without writing: the plan, the scopes that were read, and for each cache whether a
     person could log in to it with IAM, with the commands that repair what is wrong.
 
-    Needs no lock and no state file.
+    Needs no lock and no state file. Where the control plane does not answer, AWS's half is told
+    all the same. The agent's role may not see what is another's; an operator's identity shows it.
 
     \b
     Examples:
       cachemuster audit --fail-on blocker --only 111122223333
       cachemuster audit --format json --detailed-exitcode | jq .summary
       cachemuster audit --format html -o caches.html
+      cachemuster audit --no-control-plane --fail-on blocker
+      cachemuster audit --identity-file operator.identity
 
     \b
     Exit: 0 done, 1 could not, 2 changes pending, 3 some scope failed,
@@ -60,12 +73,18 @@ def command(
     """
     shared = common()
     path = configuration_path(shared)
-    request = SweepRequest(part=Part(only=only), fresh_regions=True)
+    if leaves_unread and identity_file is not None:
+        raise click.UsageError("--no-control-plane asks no cluster, so no --identity-file is used")
+    request = SweepRequest(
+        part=Part(only=only), fresh_regions=True, asks_control_plane=not leaves_unread
+    )
     with destination(output) as place:
         with progress() as on_progress:
 
             async def errand(interruption: Interruption) -> tuple[Report, bool]:
-                report = await audited(path, request, interruption, on_progress)
+                report = await audited(
+                    path, request, interruption, on_progress, identity_file=identity_file
+                )
                 return report, interruption.terminated
 
             report, terminated = attended(errand)

@@ -15,6 +15,7 @@ from discovery.aws.queue import Queue, open_queue
 from discovery.cli.clock import utc_now
 from discovery.cli.control_planes import announced, reading, writing
 from discovery.cli.interruption import Interruption
+from discovery.cli.operator import configuration_as
 from discovery.cli.progress import OnProgress
 from discovery.config.load import load_config, locate
 from discovery.config.model import Config
@@ -42,17 +43,21 @@ async def audited(
     request: SweepRequest,
     interruption: Interruption,
     on_progress: OnProgress | None,
+    *,
+    identity_file: Path | None = None,
 ) -> Report:
     """The report of a dry run: nothing in its hands can write (R5).
 
-    Raises: what opening an edge raises, before anything is asked of an account.
+    `identity_file` is an operator's, to look with in place of the agent's. Raises: what opening an
+    edge raises, before anything is asked of an account; click.UsageError.
     """
-    config = load_config(path)
+    config = configuration_as(path, identity_file)
     async with (
         grounded(config, path, interruption, on_progress) as ground,
         reading(config) as registry,
     ):
-        await announced(registry, config)
+        if request.asks_control_plane:
+            await announced(registry, config)
         memory = read_memory(config.state.path)
         interruption.in_sweep = True
         return await audit(ground, request, registry=registry, memory=memory)

@@ -24,12 +24,11 @@ from discovery.cli.clock import utc_now
 from discovery.cli.control_planes import reading, serving_remark, writing
 from discovery.cli.edges import grounded
 from discovery.cli.interruption import Interruption, attended
+from discovery.cli.operator import with_identity_file
 from discovery.cli.options import with_lock_timeout
 from discovery.cli.output import Destination
 from discovery.cli.progress import progress
 from discovery.cli.streams import say, speaks_in_events
-from discovery.config.control_plane import Teleport
-from discovery.config.load import load_config
 from discovery.config.model import Config
 from discovery.config.rules import offline_rules_of
 from discovery.ending import expected_failures
@@ -53,15 +52,9 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 def with_consent(function: _Function) -> _Function:
     """`--identity-file`, `--yes` and `--lock-timeout`."""
-    return _IDENTITY(_YES(with_lock_timeout(function)))
+    return with_identity_file(_YES(with_lock_timeout(function)))
 
 
-_IDENTITY = click.option(
-    "--identity-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="An operator's identity for the cluster, instead of the agent's.",
-)
 _YES = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
 
 
@@ -71,21 +64,6 @@ def require_somebody(yes: bool) -> None:
         raise click.UsageError(
             "nobody is at a terminal to agree to the plan; look at it there, or give --yes"
         )
-
-
-def configuration_as(path: Path, identity_file: Path | None) -> Config:
-    """The configuration, with the operator's identity in place of the agent's.
-
-    Raises: ConfigError; click.UsageError, when the control plane knows no identities.
-    """
-    config = load_config(path)
-    if identity_file is None:
-        return config
-    settings = config.control_plane
-    if not isinstance(settings, Teleport):
-        raise click.UsageError("--identity-file is for a cluster; an embedded registry needs none")
-    named = settings.model_copy(update={"identity_file": identity_file.absolute()})
-    return config.model_copy(update={"control_plane": named})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,11 @@ import click
 from discovery.adopt import Prospect, Setting
 from discovery.cli.handover import (
     Errand,
-    configuration_as,
     require_somebody,
     settle,
     with_consent,
 )
+from discovery.cli.operator import configuration_as
 from discovery.cli.options import common, with_common, with_report
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration_path

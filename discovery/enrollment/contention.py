@@ -32,14 +32,23 @@ class Loss:
     message: str
     holder: ResourceName | None = None
     """What stands in the name; the item of the cache shows it."""
+    unseen: bool = False
+    """True when the list does not show what stands there (R10)."""
 
 
-def settle(contenders: Iterable[Contender], registry: Registry) -> Mapping[Arn, Loss]:
-    """The contenders that do not get their name; everybody else does."""
+def settle(
+    contenders: Iterable[Contender],
+    registry: Registry,
+    taken: frozenset[ResourceName] = frozenset(),
+) -> Mapping[Arn, Loss]:
+    """The contenders that do not get their name; everybody else does.
+
+    `taken`: names in which something stands that the list does not show.
+    """
     rivals: dict[str, list[Contender]] = defaultdict(list)
     losses: dict[Arn, Loss] = {}
     for each in contenders:
-        loss = _held_by_another(each, registry)
+        loss = _held_by_another(each, registry) or _taken_unseen(each, taken)
         if loss is None:
             rivals[same_name(each.name.value)].append(each)
         else:
@@ -59,6 +68,20 @@ def _held_by_another(contender: Contender, registry: Registry) -> Loss | None:
         return Loss(Action.BLOCKED, Reason.NAME_COLLISION, _taken(others[0], owner))
     text = _taken(others[0], owner)
     return Loss(Action.CONFLICT, Reason(owner.value), text, holder=others[0].name)
+
+
+def _taken_unseen(contender: Contender, taken: frozenset[ResourceName]) -> Loss | None:
+    name = contender.name.value
+    if name not in taken:
+        return None
+    text = (
+        f"the name {name} is taken by a resource that the list does not show; it is left alone. "
+        "Take it over by `cachemuster adopt --identity-file FILE` with an operator's identity, or "
+        "remove it"
+    )
+    if contender.registered_as is not None:
+        return Loss(Action.BLOCKED, Reason.NAME_COLLISION, text, unseen=True)
+    return Loss(Action.CONFLICT, Reason.NAME_TAKEN_UNSEEN, text, unseen=True)
 
 
 def _between(several: list[Contender]) -> dict[Arn, Loss]:

@@ -58,7 +58,7 @@ def item_for(
     found: Found, loss: Loss | None, survey: Survey, rules: Rules
 ) -> tuple[Item, Item | None]:
     """The item of a found cache, and what is done instead when the guard refuses it."""
-    base = _base(found, survey)
+    base = base_item(found, survey)
     if found.live is None:
         return _new(found, loss, base), None
     reason = removal_reason(found)
@@ -72,7 +72,7 @@ def item_for(
     return registered_item(found, found.live, wish, loss, base, survey, rules)
 
 
-def _base(found: Found, survey: Survey) -> Item:
+def base_item(found: Found, survey: Survey) -> Item:
     """The parts that every item of a found cache has; action and message are yet to come."""
     cache, wish, live = found.facts.cache, found.wish, found.live
     blank = wish.name.value if isinstance(wish, Wanted | Blocked) else None
@@ -106,7 +106,22 @@ def _new(found: Found, loss: Loss | None, base: Item) -> Item:
     if block is not None:
         return replace(base, action=Action.BLOCKED, reason=block, message=_iam_text(wish, block))
     if loss is not None:
-        return replace(base, action=loss.action, reason=loss.reason, message=loss.message)
+        taken = wish.name.value if loss.unseen else None
+        refused = replace(base, action=loss.action, reason=loss.reason, taken_name=taken)
+        return replace(refused, message=loss.message)
+    if found.stands_unlisted:
+        text = (
+            f"the cache is registered as {found.unlisted}, which the list did not show; nothing "
+            "is written. Let the agent's role list it; the next sweep that sees it goes on from "
+            "there"
+        )
+        return replace(
+            base,
+            action=Action.CONFLICT,
+            reason=Reason.NAME_TAKEN_UNSEEN,
+            message=text,
+            taken_name=found.unlisted,
+        )
     return replace(
         base,
         action=Action.CREATE,

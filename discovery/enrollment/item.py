@@ -64,6 +64,9 @@ class Item:
     unlisted: ResourceName | None = None
     """Of a new cache: another name, under which state remembers it as registered although the list
     does not show that. Not part of the document."""
+    taken_name: ResourceName | None = None
+    """The name in whose way something stands that the list does not show (R10). Not part of the
+    document."""
     found: Cache | None = None
     """The cache as scanned, None if it was not found. Not part of the document."""
     removed_before: bool = False

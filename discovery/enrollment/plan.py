@@ -57,7 +57,7 @@ class Draft:
 
 
 def _drafts(survey: Survey, rules: Rules) -> Iterator[Draft]:
-    losses = settle(_contenders(survey), survey.registry)
+    losses = settle(_contenders(survey), survey.registry, survey.taken)
     for found in survey.found:
         item, instead = item_for(found, losses.get(found.arn), survey, rules)
         yield Draft(item, instead)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from discovery.codes import ScopeStatus
+from discovery.enrollment.lookups import NameState
 from discovery.enrollment.ownership import parse_cache_arn
 from discovery.enrollment.survey import Situation
 from discovery.enrollment.targets import RegionList, Targets
@@ -25,6 +26,7 @@ from discovery.model import (
     Failed,
     IamJudgement,
     Region,
+    ResourceName,
     Scanned,
     Scope,
     Skipped,
@@ -38,11 +40,23 @@ def situation_from(memory: Memory, now: datetime) -> Situation:
     return Situation(
         results=results,
         targets=_targets(memory),
-        listed=tuple(_listed(each.database) for each in memory.registrations.values()),
+        listed=tuple(each for each in remembered_list(memory) if each.name not in memory.taken),
         memory=memory,
         now=now,
         verdicts=dict(_verdicts(memory)),
+        looked_up={name: _name_state(name, memory) for name in memory.taken},
     )
+
+
+def remembered_list(memory: Memory) -> tuple[Database, ...]:
+    """The registrations as last written."""
+    return tuple(_listed(each.database) for each in memory.registrations.values())
+
+
+def _name_state(name: ResourceName, memory: Memory) -> NameState:
+    registration = memory.registrations.get(name)
+    is_ours = registration is not None and registration.arn == memory.taken[name].arn
+    return NameState.OURS if is_ours else NameState.TAKEN
 
 
 def _verdicts(memory: Memory) -> Iterator[tuple[Arn, IamJudgement]]:

@@ -208,7 +208,7 @@ def _verdict(found: Found) -> LastVerdict | None:
     return LastVerdict(iam.verdict, iam.users, tuple(codes))
 
 
-def _is_decided(scope: Scope, survey: Survey) -> bool:
+def is_decided(scope: Scope, survey: Survey) -> bool:
     """True when the scope was read to its end, or is configured no more."""
     if isinstance(survey.results.get(scope), Complete):
         return True
@@ -227,7 +227,7 @@ def _gone(survey: Survey) -> tuple[Arn, ...]:
     return tuple(
         arn
         for arn, cache in survey.situation.memory.caches.items()
-        if part.is_anothers(cache.scope) or (arn not in kept and _is_decided(cache.scope, survey))
+        if part.is_anothers(cache.scope) or (arn not in kept and is_decided(cache.scope, survey))
     )
 
 
@@ -243,6 +243,7 @@ def _forgotten(survey: Survey, items: tuple[Item, ...]) -> tuple[ResourceName, .
     kept = {owned.database.name for owned in survey.registry.ours.values()}
     kept |= {item.name for item in items if item.applied and item.name is not None}
     kept |= {item.name for item in items if item.reason is Reason.NAME_TAKEN_UNSEEN and item.name}
+    kept |= {item.taken_name for item in items if item.taken_name is not None}
     kept |= {item.unlisted for item in items if item.unlisted is not None and not item.applied}
     parsed = {
         name: parse_cache_arn(registration.arn)
@@ -253,7 +254,7 @@ def _forgotten(survey: Survey, items: tuple[Item, ...]) -> tuple[ResourceName, .
         for name, cache in parsed.items()
         if cache is not None
         and (
-            part.is_anothers(cache.scope) or (name not in kept and _is_decided(cache.scope, survey))
+            part.is_anothers(cache.scope) or (name not in kept and is_decided(cache.scope, survey))
         )
     )
 

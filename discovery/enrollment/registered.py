@@ -41,7 +41,12 @@ def registered_item(
         return stays, None
     if loss is not None:
         text = f"it is to be named {wish.name.value}, but {loss.message}"
-        return replace(base, action=Action.BLOCKED, reason=loss.reason, message=text), None
+        blocked = replace(base, action=Action.BLOCKED, reason=loss.reason, message=text)
+        if not loss.unseen:
+            return blocked, None
+        if stays.action is Action.UPDATE:
+            blocked = replace(stays, message=f"{stays.message}; {text}")
+        return replace(blocked, taken_name=wish.name.value), None
     target = replace(merged(wish.database, live.database, rules.keeps_label), revision="")
     renamed = replace(
         base,

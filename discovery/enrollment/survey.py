@@ -9,6 +9,7 @@ from datetime import datetime
 
 from discovery.enrollment.address import address_of
 from discovery.enrollment.facts import Facts, facts_of, likely_tags
+from discovery.enrollment.lookups import LookUp, late_in_list, stands_unlisted, taken_names
 from discovery.enrollment.registry import Owned, Registry, read_registry
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.targets import Targets
@@ -40,6 +41,8 @@ class Situation:
     """What Database Services serve, as far as it could be read."""
     verdicts: Mapping[Arn, IamJudgement] = field(default_factory=dict)
     """Of caches whose users nobody is asked about: what stands for a judgement."""
+    looked_up: Mapping[ResourceName, LookUp] = field(default_factory=dict)
+    """What was asked of the control plane by name, beyond its list (R10)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Found:
     """Its registration, None if it has none."""
     unlisted: ResourceName | None = None
     """Without one: the name under which state remembers it, and nothing is listed."""
+    stands_unlisted: bool = False
+    """True when a look-up shows it there all the same."""
 
     @property
     def arn(self) -> Arn:
@@ -68,6 +73,8 @@ class Survey:
     results: Mapping[Scope, Scanned]
     served: Mapping[str, frozenset[str]]
     """Names of what is served, by the host and port of their URI."""
+    taken: frozenset[ResourceName] = frozenset()
+    """Names that are taken by what the list does not show (R10)."""
 
     @property
     def arns_found(self) -> frozenset[Arn]:
@@ -80,7 +87,9 @@ def survey_of(situation: Situation, rules: Rules) -> Survey:
     complete = [result for result in situation.results if isinstance(result, Complete)]
     caches = [(cache, result.directory) for result in complete for cache in result.caches]
     likely = {cache.arn: _likely_name(cache, memory, rules) for cache, _ in caches}
-    registry = read_registry(situation.listed, rules.group, memory, likely)
+    looked_up = situation.looked_up
+    listed = (*situation.listed, *late_in_list(looked_up, rules.group, likely))
+    registry = read_registry(listed, rules.group, memory, likely)
     unlisted = _unlisted(registry, memory)
     found = []
     for cache, directory in caches:
@@ -90,13 +99,16 @@ def survey_of(situation: Situation, rules: Rules) -> Survey:
         facts = facts_of(cache, memory.caches.get(cache.arn), database, written)
         verdict = situation.verdicts.get(cache.arn)
         wish = wish_for(facts, directory, rules, verdict)
-        found.append(Found(facts, wish, live, None if live else unlisted.get(cache.arn)))
+        other = unlisted.get(cache.arn) if live is None else None
+        hidden = stands_unlisted(other, cache.arn, looked_up, rules.group)
+        found.append(Found(facts, wish, live, other, hidden))
     return Survey(
         situation=situation,
         registry=registry,
         found=tuple(found),
         results={result.scope: result for result in situation.results},
         served=_by_address(situation.served),
+        taken=taken_names(looked_up, listed),
     )
 
 

@@ -18,7 +18,7 @@ from discovery.model import Arn
 from discovery.reports.document import timestamp
 from discovery.reports.sentence import counted
 from discovery.reports.style import cell, columns, console_for, heading
-from state.records import HistoryEntry, Miss, Registration, RememberedCache
+from state.records import HistoryEntry, Miss, Registration, RememberedCache, TakenName
 
 SCHEMA_VERSION: Final = 1
 
@@ -32,6 +32,8 @@ class Explanation:
     """None: only its registration is remembered."""
     registration: Registration | None
     miss: Miss | None
+    taken: TakenName | None
+    """The name that it is to have, and that something holds which the list does not show."""
     matchers: tuple[str, ...]
     """One sentence for each matcher that was asked."""
     last: HistoryEntry | None
@@ -91,6 +93,9 @@ def _rows(each: Explanation) -> Iterator[tuple[str, list[str]]]:
         miss = each.miss
         scans = counted(miss.scans, "scan")
         yield "missed", [f"{miss.reason.value} in {scans} since {_when(miss.since)}"]
+    if each.taken is not None:
+        held = f"{each.taken.name} since {_when(each.taken.since)}"
+        yield "name taken", [f"{held}, by a resource that the agent's role does not list"]
     if each.last is not None:
         last = each.last
         yield "last", [f"{_when(last.at)} {last.verdict}: {last.message}"]
@@ -185,6 +190,8 @@ def _entry(each: Explanation) -> dict[str, Any]:
             "scans": miss.scans,
             "since": timestamp(miss.since),
         },
+        "name_taken": each.taken
+        and {"name": each.taken.name, "since": timestamp(each.taken.since)},
         "last": each.last
         and {
             "at": timestamp(each.last.at),

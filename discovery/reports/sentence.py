@@ -50,6 +50,9 @@ def _happened(report: Report) -> str:
     going = sum(1 for item in report.items if item.reason is Reason.WAITING)
     if going:
         parts.append(f"{going} waiting to be removed")
+    unread = sum(1 for item in report.items if item.reason is Reason.REGISTRY_UNREAD)
+    if unread:
+        parts.append(f"{unread} not compared with what is registered")
     return ", ".join(parts) or "nothing to change"
 
 

@@ -19,6 +19,7 @@ from state.records import (
     RememberedRegions,
     ScopeMemory,
     SweepRecord,
+    TakenName,
 )
 
 SCHEMA_VERSION: Final = 1
@@ -122,6 +123,7 @@ def status_document(status: Status) -> dict[str, Any]:
         "registrations": [_registration(one) for _, one in sorted(memory.registrations.items())],
         "waiting": [_miss(miss, status) for miss in status.waiting],
         "of_another_agent": [_miss(miss, status) for miss in status.of_another_agent],
+        "taken_names": [_taken(taken) for _, taken in sorted(memory.taken.items())],
         "unfinished": [_unfinished(one) for one in memory.open_intents],
     }
 
@@ -182,6 +184,10 @@ def _miss(miss: Miss, status: Status) -> dict[str, Any]:
         "scans_left": status.scans_left(miss),
         "not_before": timestamp(status.not_before(miss)),
     }
+
+
+def _taken(taken: TakenName) -> dict[str, Any]:
+    return {"name": taken.name, "arn": taken.arn, "since": timestamp(taken.since)}
 
 
 def _unfinished(one: OpenIntent) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from discovery.reports.style import (
     console_for,
     heading,
 )
-from state.records import Miss, Registration, ScopeMemory
+from state.records import Miss, Registration, ScopeMemory, TakenName
 
 _INDENT: Final = 3
 
@@ -34,6 +34,7 @@ def write_status_table(status: Status, stream: TextIO, *, verbose: bool) -> None
     _print_scopes(status, console, verbose=verbose)
     _print_registrations(status, console, verbose=verbose)
     _print_waiting(status, console)
+    _print_taken(status, console)
     console.print(cell(status_sentence(status), "bold"), soft_wrap=True)
 
 
@@ -47,6 +48,8 @@ def status_sentence(status: Status) -> str:
         parts.append(f"{len(status.waiting)} waiting")
     if status.of_another_agent:
         parts.append(f"{len(status.of_another_agent)} of another agent")
+    if status.memory.taken:
+        parts.append(f"{counted(len(status.memory.taken), 'name')} taken by others")
     since = [scope.failing_since for scope in status.unread if scope.failing_since]
     if status.unread:
         when = f" since {clock_time(min(since), status.now)}" if since else ""
@@ -159,6 +162,23 @@ def _print_misses(
     console.print(heading(title, remark))
     print_entries((_missed(miss, status) for miss in misses), console, indent=_INDENT)
     console.print()
+
+
+def _print_taken(status: Status, console: Console) -> None:
+    taken = sorted(status.memory.taken.items())
+    if not taken:
+        return
+    remark = "by resources that the list does not show; `cachemuster adopt` takes them over"
+    console.print(heading(f"Names taken ({len(taken)})", remark))
+    told = (_taken(one, status.now) for _, one in taken)
+    print_entries(told, console, indent=_INDENT)
+    console.print()
+
+
+def _taken(taken: TakenName, now: datetime) -> Entry:
+    since = f" · since {clock_time(taken.since, now)}"
+    first = (run(taken.name, limit=NAME_LIMIT), run(since, "dim"))
+    return Entry((("!", "yellow"),), (first, (run(f"wanted for {taken.arn}", "dim"),)))
 
 
 def _missed(miss: Miss, status: Status) -> Entry:

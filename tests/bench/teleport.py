@@ -3,8 +3,8 @@
     python -m tests.bench.teleport --databases 5000 --created 500
 
 The simulated Teleport runs in a process of its own, behind the Proxy's TLS routing. The client's
-process creates the databases, lists them all, and creates some more; its time and memory are its
-own. Writes go four at once, as in a sweep.
+process creates the databases, lists them all, looks up the names of some more and creates those;
+its time and memory are its own. Writes go four at once and look-ups as many as in a sweep.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from typing import Any
 
 from discovery.config.control_plane import Teleport as Settings
 from discovery.control_plane.teleport.client import WRITES_AT_ONCE, Teleport
+from discovery.look_up import look_up_all
+from discovery.model import ResourceName
 from discovery.sandbox.teleport.roles import fenced_bot
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from tests.bench.measure import MIB, peak_bytes_of, resident_bytes_of
@@ -72,12 +74,17 @@ async def _measured(settings: Settings, databases: int, created: int) -> Mapping
             found = len(await client.list_databases())
             listed_s.append(time.perf_counter() - began_s)
         grown_mib = (resident_bytes_of("self") - before_bytes) / MIB
-        created_s = await _created(client, names[databases:])
+        new = [ResourceName(name) for name in names[databases:]]
+        began_s = time.perf_counter()
+        await look_up_all(client, new)
+        looked_up_s = time.perf_counter() - began_s
+        created_s = await _created(client, new)
     return {
         "databases": found,
         "list_s": round(min(listed_s), 3),
         "list_grows_mib": round(grown_mib, 1),
         "created": created,
+        "look_ups_per_s": round(created / looked_up_s),
         "writes_per_s": round(created / created_s),
         "writes_per_s_while_filling": round(databases / filled_s),
         "peak_mib": round(peak_bytes_of("self") / MIB),

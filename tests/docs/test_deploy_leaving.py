@@ -115,6 +115,7 @@ def walk(tmp_path: Path) -> Iterator[Walk]:
     cluster = Cluster()
     cluster.place_service("agent", {"account-id": HUB, "region": [FRANKFURT, VIRGINIA]})
     with stage(tmp_path, cluster) as made:
+        made.without_theirs()
         assert made.rig.run("sweep").code == 0
         cluster.issue("alice", EDITOR).write(tmp_path / "alice")
         programs = tmp_path / "programs"

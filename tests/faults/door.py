@@ -22,6 +22,7 @@ from discovery.control_plane.base import (
 )
 from discovery.model import Database, ResourceName, Served
 from tests.faults.registries import Registry, Resource
+from tests.faults.wanted import owner_of
 
 T = TypeVar("T")
 
@@ -82,6 +83,8 @@ class Door:
     behind: Registry | None = None
     """Set for an embedded registry: then its writes are told of from here."""
     breaks: list[Break] = field(default_factory=list)
+    is_fenced: bool = False
+    """Whether the registry shows only what is the agent's own, as a cluster does to its bot."""
     struck: Counter[str] = field(default_factory=Counter)
 
     async def ping(self) -> ClusterInfo:
@@ -89,6 +92,7 @@ class Door:
 
     async def list_databases(self) -> tuple[Database, ...]:
         found = await self._through(LIST, "", self.plane.list_databases)
+        found = tuple(each for each in found if self._shows(each))
         if any(each.effect == "shrinks" and each.strikes(LIST) for each in self.breaks):
             self.struck["list: shrinks"] += 1
             found = found[:: len(found) // 2 + 1] if len(found) > 1 else ()
@@ -96,7 +100,7 @@ class Door:
         return found
 
     async def get(self, name: ResourceName) -> Database | None:
-        return await self._through(GET, name, lambda: self.plane.get(name))
+        return await self._through(GET, name, lambda: self._own(name))
 
     async def served(self) -> tuple[Served, ...]:
         return await self.plane.served()
@@ -107,10 +111,29 @@ class Door:
 
     async def update(self, database: Database) -> None:
         name, new = database.name, Resource.of(database)
-        await self._through(UPDATE, name, lambda: self.plane.update(database), new)
+
+        async def update() -> None:
+            await self._own(name)
+            await self.plane.update(database)
+
+        await self._through(UPDATE, name, update, new)
 
     async def delete(self, name: ResourceName) -> None:
-        await self._through(DELETE, name, lambda: self.plane.delete(name))
+        async def delete() -> None:
+            await self._own(name)
+            await self.plane.delete(name)
+
+        await self._through(DELETE, name, delete)
+
+    def _shows(self, database: Database) -> bool:
+        return not self.is_fenced or owner_of(database.labels, database.spec) is not None
+
+    async def _own(self, name: ResourceName) -> Database | None:
+        """What stands there, if it may be seen. Raises: Denied."""
+        found = await self.plane.get(name)
+        if found is not None and not self._shows(found):
+            raise Denied(f"{name} is not for this agent to see")
+        return found
 
     async def _through(
         self,
@@ -133,6 +156,8 @@ class Door:
     def _tell(self, call: str, name: str, new: Resource | None) -> None:
         assert self.behind is not None
         standing = self.behind.get(name)
+        if standing is not None and not self._shows(standing.database):
+            return  # the registry refuses
         if (standing is None) == (call == CREATE):  # else the registry refuses
             self.bystander.written(call, name, standing, new)
 

@@ -24,6 +24,8 @@ from tests.faults.settings import Settings
 from tests.faults.wanted import Expected, expected, find, is_unfinished, owner_of, scope_of
 
 _VALIDATOR = Draft202012Validator(committed_schema())
+_TWINS = frozenset({"DUPLICATE_REGISTRATION", "REGISTRY_UNREAD"})
+"""Reasons of a second registration of one cache: by the list, or by what is remembered alone."""
 
 
 def told(report: Report) -> Iterator[str]:
@@ -38,9 +40,7 @@ def told(report: Report) -> Iterator[str]:
     )
     held = {item["name"] for item in shown["items"] if item["action"] == "blocked"}
     yield from (f"{n} is told {k} times" for n, k in names.items() if k > 1 and n not in held)
-    arns = Counter(
-        item["arn"] for item in shown["items"] if item["reason"] != "DUPLICATE_REGISTRATION"
-    )
+    arns = Counter(item["arn"] for item in shown["items"] if item["reason"] not in _TWINS)
     yield from (f"{arn} is told {k} times" for arn, k in arns.items() if arn and k > 1)
 
 

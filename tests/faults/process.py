@@ -66,6 +66,8 @@ class Process:
     """Of an agent beside the shards."""
     life: Life = field(default_factory=Life)
     breaks: list[Break] = field(default_factory=list)
+    is_fenced: bool = False
+    """Whether an embedded registry shows only what is the agent's own."""
     doors: list[Door] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     _rounds: Rounds | None = None
@@ -203,5 +205,6 @@ class Process:
     def _door(self, door: Door) -> Door:
         """What breaks, breaks at every door."""
         door.breaks = self.breaks
+        door.is_fenced = self.is_fenced and door.behind is not None
         self.doors.append(door)
         return door

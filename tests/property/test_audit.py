@@ -1,4 +1,5 @@
-"""An audit and a sweep of the same moment have one plan, whatever a killed process left open."""
+"""An audit and a sweep of the same moment have one plan, which is what then happens: whatever a
+killed process left open, and whatever the agent's role lets it see."""
 
 from __future__ import annotations
 
@@ -14,9 +15,13 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from discovery.codes import Action, Reason
+from discovery.control_plane.base import AlreadyExists, ClusterInfo, Denied, NotFound
+from discovery.enrollment.item import Item
+from discovery.enrollment.lookups import new_names
 from discovery.enrollment.ownership import parse_cache_arn
+from discovery.enrollment.plan import Plan, make_plan
 from discovery.ground import Ground, SweepRequest
-from discovery.model import Database, ResourceName, Scanned
+from discovery.model import Database, ResourceName, Scanned, Served
 from discovery.scan import Scan
 from discovery.settling import as_if_settled, settled
 from discovery.sweep import Sweep, begin
@@ -24,6 +29,7 @@ from state.records import Intent, IntentKind, Memory, Registration, SweepOutcome
 from state.store import Store, read_memory
 from tests.property.pure_cloud import (
     NOW,
+    STRANGE,
     TARGETS,
     World,
     all_complete,
@@ -31,6 +37,7 @@ from tests.property.pure_cloud import (
     mostly,
     ours,
     rules,
+    stranger,
     strangers,
 )
 from tests.unit.state.values import IDENTITY, record_of
@@ -148,20 +155,108 @@ def run_of(memory: Memory, results: tuple[Scanned, ...], *, dry_run: bool) -> Sw
     return run
 
 
+@dataclass
+class Fenced:
+    """A control plane whose bot may not see everything, and whose list lags at that."""
+
+    stands: dict[str, Database]
+    unseen: frozenset[str] = frozenset()
+    """Names that the role does not show; what is made in one of them is the bot's own."""
+    unlisted: frozenset[str] = frozenset()
+    """Names that the role shows, and the list does not."""
+
+    async def list_databases(self) -> tuple[Database, ...]:
+        hidden = self.unseen | self.unlisted
+        return tuple(each for name, each in self.stands.items() if name not in hidden)
+
+    async def get(self, name: ResourceName) -> Database | None:
+        if name in self.stands and name in self.unseen:
+            raise Denied(f"not for you: {name}")
+        return self.stands.get(name)
+
+    async def ping(self) -> ClusterInfo:
+        return ClusterInfo(kind="teleport", cluster="one")
+
+    async def served(self) -> tuple[Served, ...]:
+        return ()
+
+    async def create(self, database: Database) -> None:
+        if database.name in self.stands:
+            raise AlreadyExists(database.name)
+        self.stands[database.name] = database
+
+    async def update(self, database: Database) -> None:
+        if await self.get(database.name) is None:
+            raise NotFound(database.name)
+        self.stands[database.name] = database
+
+    async def delete(self, name: ResourceName) -> None:
+        if await self.get(name) is None:
+            raise NotFound(name)
+        del self.stands[name]
+
+
+SEEN, UNSEEN, UNLISTED = "seen", "unseen", "unlisted"
+
+
+@st.composite
+def fenced(draw: st.DrawFn, wreck: Wreck, results: tuple[Scanned, ...]) -> Fenced:
+    """What stands, seen as a role shows it: mostly what is the agent's own, and nothing else.
+    Strangers stand in some of the names that a plan would take."""
+    listed = dict(wreck.world.listed)
+    wanted = new_names(make_plan(wreck.world.situation(results), rules()).items)
+    for name in sorted(wanted - listed.keys()):
+        if draw(st.booleans()):
+            listed[name] = stranger(name, *draw(st.sampled_from(STRANGE)))
+    own = ours(listed)
+    shown = {
+        name: draw(
+            st.sampled_from([SEEN] * 6 + [UNSEEN, UNLISTED])
+            if name in own
+            else mostly(UNSEEN, SEEN, UNLISTED)
+        )
+        for name in sorted(listed)
+    }
+    hidden, late = ({n for n, how in shown.items() if how == what} for what in (UNSEEN, UNLISTED))
+    return Fenced(listed, frozenset(hidden), frozenset(late))
+
+
+async def foretold(run: Sweep, plane: Fenced) -> Plan:
+    """The plan of an audit."""
+    listed = await run.listed(plane)
+    run.memory = as_if_settled(run.memory, listed, run.rules.group, NOW)
+    return await run.checked(run.planned(listed), plane)
+
+
+async def swept(run: Sweep, plane: Fenced, store: Store) -> tuple[Plan, tuple[Item, ...]]:
+    """The plan of a sweep, and its items once they were carried out."""
+    listed = await run.listed(plane)
+    run.memory = await settled(store, run.memory, listed, run.rules.group, NOW)
+    plan = await run.checked(run.planned(listed), plane)
+    return plan, await run.applied(plane, store)
+
+
 @settings(max_examples=40)  # each has a file of its own, synced to the disk
-@given(wrecks(), any_results())
-def test_the_audits_checksum_equals_the_sweeps(wreck: Wreck, results: tuple[Scanned, ...]) -> None:
-    listed = tuple(wreck.world.listed.values())
+@given(st.data(), wrecks(), any_results())
+def test_an_audit_and_the_sweep_after_it_are_one_whatever_the_role_lets_them_see(
+    data: st.DataObject, wreck: Wreck, results: tuple[Scanned, ...]
+) -> None:
+    plane = data.draw(fenced(wreck, results))
     with stored(wreck) as path:
         audit = run_of(read_memory(path), results, dry_run=True)
-        audit.memory = as_if_settled(audit.memory, listed, audit.rules.group, NOW)
-        foretold = audit.planned(listed)
+        shown = asyncio.run(foretold(audit, plane))
         with Store.open(path) as store:
             sweep = run_of(store.memory(), results, dry_run=False)
-            settling = settled(store, sweep.memory, listed, sweep.rules.group, NOW)
-            sweep.memory = asyncio.run(settling)
-            plan = sweep.planned(listed)
+            plan, items = asyncio.run(swept(sweep, plane, store))
     event(f"{len(wreck.intents)} left open")
-    assert foretold.checksum == plan.checksum
-    assert foretold.items == plan.items
-    assert foretold.guard == plan.guard
+    told = {item.reason for item in items}
+    event(f"taken unseen: {Reason.NAME_TAKEN_UNSEEN in told}")
+    event(f"unseen: {len(plane.unseen)}, unlisted: {len(plane.unlisted)}")
+    assert shown.checksum == plan.checksum
+    assert shown.items == plan.items
+    assert shown.guard == plan.guard
+    # What was planned is what happens: no write meets what nobody had foretold.
+    assert [(each.action, each.reason, each.name) for each in items] == [
+        (each.action, each.reason, each.name) for each in shown.items
+    ]
+    assert not [item for item in items if item.error is not None]

@@ -20,6 +20,7 @@ from state.records import (
     RememberedRegions,
     ScopeMemory,
     SweepOutcome,
+    TakenName,
 )
 from state.store import Store, read_memory
 from tests.unit.state.values import START, cache_of, outcome_of, scope_of
@@ -84,6 +85,13 @@ regions = st.builds(
     read_at=instants,
 )
 
+taken = st.builds(
+    TakenName,
+    name=st.sampled_from(["orders", "Orders", "carts", "x' OR '1'='1"]),
+    arn=st.sampled_from(["arn:a", "arn:b"]),
+    since=instants,
+)
+
 
 @dataclass
 class Found:
@@ -95,10 +103,15 @@ class Found:
     """Picks among the caches that are known by then."""
     forgotten: list[Scope]
     regions: list[RememberedRegions]
+    taken: list[TakenName]
 
     def outcome(self, number: int, gone: tuple[Arn, ...] = ()) -> SweepOutcome:
         outcome = outcome_of(
-            number, caches=tuple(self.caches), scopes=tuple(self.scopes), gone=gone
+            number,
+            caches=tuple(self.caches),
+            scopes=tuple(self.scopes),
+            gone=gone,
+            taken=tuple(self.taken),
         )
         forgotten = {*self.forgotten} - {scope.scope for scope in self.scopes}
         return replace(outcome, scopes_forgotten=tuple(forgotten), regions_read=tuple(self.regions))
@@ -112,6 +125,7 @@ sweeps = st.lists(
         gone=st.lists(st.integers(0, 19), max_size=3),
         forgotten=st.lists(st.sampled_from(SCOPES), max_size=2),
         regions=st.lists(regions, max_size=2, unique_by=lambda each: each.account_id),
+        taken=st.lists(taken, max_size=3, unique_by=lambda each: each.name),
     ),
     max_size=6,
 )
@@ -146,6 +160,7 @@ def test_memory_is_what_was_recorded(course: list[Found]) -> None:
             assert memory.caches == known
             assert memory.scopes == where
             assert memory.regions == lists
+            assert memory.taken == {each.name: each for each in found.taken}
         assert read_memory(path) == store.memory()
 
 

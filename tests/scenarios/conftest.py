@@ -14,6 +14,7 @@ import pytest
 from botocore.loaders import create_loader
 from botocore.retries.standard import ExponentialBackoff
 
+from tests.scenarios.fenced import FencedTale, fenced_in
 from tests.scenarios.tale import Tale, tale_in
 
 _LOADER = create_loader()
@@ -34,7 +35,7 @@ _ALIASED = functools.cache(
 
 
 @pytest.fixture
-def tale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tale]:
+def quick_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
     # The SDK reads its models and the machine's certificates and sorts its own hooks anew for
     # every command, and waits before it tries again. No story is about this, and it takes time.
     monkeypatch.setattr(botocore.session, "create_loader", lambda _: _LOADER)
@@ -44,7 +45,28 @@ def tale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tale]:
         botocore.hooks.EventAliaser, "_alias_event_name", lambda _, name: _ALIASED(name)
     )
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda _self, _context: 0)
+
+
+@pytest.fixture
+def tale(quick_sdk: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tale]:
     with tale_in(tmp_path) as made:
-        for command in ("edges", "status"):
-            monkeypatch.setattr(f"discovery.cli.{command}.utc_now", made.now)
+        _set_clock(made, monkeypatch)
         yield made
+
+
+@pytest.fixture
+def fenced(
+    quick_sdk: None,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[FencedTale]:
+    """A tale in a cluster, whose bot sees only what is its own."""
+    with fenced_in(tmp_path, tmp_path_factory.mktemp("badges")) as made:
+        _set_clock(made, monkeypatch)
+        yield made
+
+
+def _set_clock(tale: Tale, monkeypatch: pytest.MonkeyPatch) -> None:
+    for command in ("edges", "status"):
+        monkeypatch.setattr(f"discovery.cli.{command}.utc_now", tale.now)

@@ -6,7 +6,17 @@ import hashlib
 import json
 from typing import Any
 
+import pytest
+
+from tests.scenarios.fenced import FencedTale, foreign
 from tests.scenarios.tale import HUB, Tale, Told
+
+
+@pytest.fixture(params=["fenced", "tale"], ids=["cluster", "registry"])
+def tale(request: pytest.FixtureRequest) -> Tale:
+    """In a cluster whose bot does not see what is another's, and in a registry that shows all."""
+    found: Tale = request.getfixturevalue(request.param)
+    return found
 
 
 def a_bit_of_everything(tale: Tale) -> None:
@@ -25,6 +35,8 @@ def a_bit_of_everything(tale: Tale) -> None:
     tale.cache("fresh")
     tale.cache("unwanted", tags={"teleport": "off"})
     tale.cache("clash", tags={"TeleportDatabaseName": "kept-db"})
+    tale.cache("taken", tags={"TeleportDatabaseName": "taken-db"})
+    tale.put(foreign("taken-db"))
 
 
 PLANNED = {
@@ -58,7 +70,8 @@ def test_an_audit_shows_what_the_sweep_then_does(tale: Tale) -> None:
     a_bit_of_everything(tale)
     first, second = tale.audit(), tale.audit()
     dry = tale.sweep("--dry-run")
-    assert first.verdicts == PLANNED
+    taken = "NAME_TAKEN_UNSEEN" if isinstance(tale, FencedTale) else "FOREIGN"
+    assert first.verdicts == PLANNED | {"taken": f"conflict/{taken}"}
     assert without_times(first) == without_times(second) == without_times(dry)
     checksum = first.document["checksum"]
     sweep = tale.sweep("--checksum", checksum)
@@ -89,7 +102,7 @@ def test_items_are_in_order_and_complete(tale: Tale) -> None:
     items = tale.audit().document["items"]
     keys = [(i["account_id"], i["region"], i["cache"] or "", i["name"] or "") for i in items]
     assert keys == sorted(keys)
-    assert len(keys) == len(set(keys)) == 9
+    assert len(keys) == len(set(keys)) == 10
     assert keys[0][0] == HUB
 
 
@@ -103,7 +116,7 @@ def test_a_changed_label_is_another_plan(tale: Tale) -> None:
     assert all(item["applied"] is None for item in told.document["items"])
     assert told.document["checksum"] == after
     assert set(tale.registry) == {
-        "kept-db", "changed-db", "renamed-db", "lost-db", "excluded-db"
+        "kept-db", "changed-db", "renamed-db", "lost-db", "excluded-db", "taken-db"
     }  # fmt: skip
 
 

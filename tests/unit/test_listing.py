@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from discovery.control_plane.base import Denied
+from discovery.control_plane.base import ClusterInfo, Denied
 from discovery.enrollment.unfinished import settle
 from discovery.listing import list_all
 from discovery.model import Database, ResourceName
@@ -26,6 +26,9 @@ class Forgetful:
 
     async def list_databases(self) -> tuple[Database, ...]:
         return tuple(each for name, each in self.stands.items() if name in self.lists)
+
+    async def ping(self) -> ClusterInfo:
+        return ClusterInfo(kind="teleport", cluster="one")
 
     async def get(self, name: ResourceName) -> Database | None:
         self.asked.append(name)

@@ -1,4 +1,8 @@
-"""Whole commands before a simulated cloud and a simulated Teleport."""
+"""Whole commands before a simulated cloud and a simulated Teleport.
+
+The bot has the role that it should have, so what is another's does not exist for it; and another's
+database stands in the name that one of the caches is to have.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,11 @@ from typing import Any
 from unittest.mock import patch
 
 from discovery.cli import control_planes
+from discovery.model import Database, ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import Role, fenced_bot
 from discovery.sandbox.teleport.server import SimulatedTeleport
-from tests.unit.cli.rig import FRANKFURT, VIRGINIA, Rig, Run, rig
+from tests.unit.cli.rig import FRANKFURT, HUB, VIRGINIA, Rig, Run, rig
 
 CONFIGURATION = f"""\
 version: 1
@@ -23,6 +28,9 @@ group: prod
 aws: {{regions: [{FRANKFURT}, {VIRGINIA}]}}
 control_plane: {{kind: teleport, address: "%s", identity_file: ./identity}}
 """
+TAKEN = "reports"
+THEIRS = f"{TAKEN}-elasticache-serverless-{FRANKFURT}-{HUB}"
+ELSEWHERE = {"protocol": "redis", "uri": "elsewhere.example.com:6379"}
 
 
 @dataclass
@@ -31,11 +39,31 @@ class Stage:
     teleport: SimulatedTeleport
     control: str = ""
     """Where the sandbox's own door is."""
+    taken_as: str = "NAME_TAKEN_UNSEEN"
+    """As what the other's database is told to who looks."""
 
     def sweep(self, command: str = "sweep") -> tuple[Run, dict[str, Any]]:
+        """One sweep, and its document without the item of the cache whose name is taken."""
         run = self.rig.run(command, "--format", "json")
         assert run.out, run.err
-        return run, json.loads(run.out)
+        document = json.loads(run.out)
+        [theirs] = [item for item in document["items"] if item["cache"] == TAKEN]
+        expected = ("held", "REGISTRY_UNREAD") if run.code == 1 else ("conflict", self.taken_as)
+        assert (theirs["action"], theirs["reason"]) == expected, run.err
+        assert self.teleport.cluster.databases[THEIRS]["spec"]["uri"] == ELSEWHERE["uri"]
+        document["items"].remove(theirs)
+        return run, document
+
+    def without_theirs(self) -> None:
+        """Nobody else's database stands in a wanted name."""
+        self.rig.region().remove_cache(TAKEN)
+        self.teleport.cluster.store.delete(THEIRS)
+
+    @property
+    def databases(self) -> dict[str, dict[str, Any]]:
+        """What stands in the cluster, but for the other's."""
+        found = self.teleport.cluster.databases
+        return {name: each for name, each in found.items() if name != THEIRS}
 
     def writes(self) -> list[str]:
         found = [method for method, _ in self.teleport.calls.writes]
@@ -62,6 +90,15 @@ def stage(directory: Path, cluster: Cluster, *roles: Role) -> Iterator[Stage]:
         made.configure(CONFIGURATION % at.proxy)
         cluster.issue("bot-cachemuster", *(roles or (fenced_bot("prod"),))).write(
             directory / "identity"
+        )
+        made.region().add_cache(TAKEN)
+        cluster.place(
+            Database(
+                ResourceName(THEIRS),
+                {"team": "dba", "teleport.dev/origin": "dynamic"},
+                "",
+                ELSEWHERE,
+            )
         )
         made.environment["SSL_CERT_FILE"] = str(cluster.write_web_ca(directory / "web-ca.pem"))
         yield Stage(made, teleport, at.control)

@@ -89,7 +89,7 @@ class Fleet:
     @property
     def registered(self) -> dict[str, str]:
         """The cache behind each name."""
-        databases = self.stage.teleport.cluster.databases
+        databases = self.stage.databases
         return {
             name: database["metadata"]["labels"]["cachemuster/arn"]
             for name, database in databases.items()

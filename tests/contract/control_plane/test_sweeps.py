@@ -25,7 +25,7 @@ def test_an_unchanged_sweep_writes_nothing(tmp_path: Path, _: str, cluster: Clus
     with stage(tmp_path, cluster) as told:
         run, first = told.sweep()
         assert (run.code, first["summary"]["create"]) == (0, 3)
-        assert sorted(cluster.databases) == [item["name"] for item in by_name(first)]
+        assert sorted(told.databases) == [item["name"] for item in by_name(first)]
         assert told.writes() == ["CreateDatabase"] * 3
         for command in ("sweep", "audit", "sweep"):
             run, again = told.sweep(command)
@@ -70,7 +70,7 @@ def test_a_lost_answer_registers_nothing_twice(tmp_path: Path, effect: Effect, a
         run, document = told.sweep()
         assert run.code == 0, run.err
         assert document["summary"]["failed"] == 0
-        assert len(told.teleport.cluster.databases) == 3
+        assert len(told.databases) == 3
 
 
 def test_a_role_without_create_is_told_in_each_item(tmp_path: Path) -> None:
@@ -106,6 +106,6 @@ def test_a_list_that_lags_registers_and_removes_nothing_twice(tmp_path: Path) ->
             assert run.code in (0, 4), run.err
             assert document["summary"]["failed"] == document["summary"]["delete"] == 0
         done = [call.method for call in told.teleport.calls.of("CreateDatabase", outcome="OK")]
-        assert len(done) == len(told.teleport.cluster.databases) == 3
+        assert len(done) == len(told.databases) == 3
         assert not told.teleport.calls.of("DeleteDatabase")
         assert not told.teleport.calls.of("UpdateDatabase")

@@ -106,7 +106,7 @@ def test_a_newer_file_is_refused(path: Path, opener: Opener) -> None:
     connection.execute("PRAGMA user_version = 9")
     connection.close()
     before = path.read_bytes()
-    with pytest.raises(NewerSchema, match=r"schema 9, this program knows 5.*upgrade"):
+    with pytest.raises(NewerSchema, match=r"schema 9, this program knows 6.*upgrade"):
         opener(path)
     assert path.read_bytes() == before
 
@@ -293,6 +293,7 @@ def test_the_version_is_the_number_of_migrations(path: Path) -> None:
         "m0002_fleet",
         "m0003_judged",
         "m0004_ownership",
+        "m0005_taken_names",
         "m0007_audit_trail",
     ]
     assert migrations.pending(database) == []

@@ -15,10 +15,10 @@ from discovery.agent import this_agent
 from discovery.codes import ScopeReason, ScopeStatus
 from discovery.enrollment.fingerprint import fingerprint
 from discovery.enrollment.item import ItemError
-from discovery.model import AccountId, ResourceName, Scope, Tags
+from discovery.model import AccountId, Arn, ResourceName, Scope, Tags
 from state.errors import StateError
 from state.journal import Closing
-from state.records import Intent, IntentKind, Memory, Outcome, RemovedRegistration
+from state.records import Intent, IntentKind, Memory, Outcome, RemovedRegistration, TakenName
 from state.reserve import reserve_of
 from state.store import ReadOnlyStore, Store, read_memory
 from tests.unit.state.values import (
@@ -503,3 +503,16 @@ def test_bound_to_something_else_nothing_counts_as_made_removed_or_missed_here(
     memory = store.memory()
     assert (memory.removed, memory.misses) == ({}, {})
     assert memory.registrations[SESSIONS].inherited
+
+
+def test_names_taken_unseen_stay_until_a_sweep_that_came_to_a_plan_says_otherwise(
+    path: Path,
+) -> None:
+    taken = TakenName(name=ResourceName("orders"), arn=Arn("arn:a"), since=START)
+    with Store.open(path) as store:
+        store.record(outcome_of(1, taken=(taken,)))
+        store.record(outcome_of(2, finished=False))
+        assert store.memory().taken == {"orders": taken}
+        assert read_memory(path).taken == {"orders": taken}
+        store.record(outcome_of(3))
+        assert store.memory().taken == {}

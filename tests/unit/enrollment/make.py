@@ -14,6 +14,7 @@ from typing import Any
 from discovery.codes import Action, NoteCode, ScopeReason
 from discovery.enrollment.guard import Budget
 from discovery.enrollment.item import Item
+from discovery.enrollment.lookups import LookUp
 from discovery.enrollment.plan import Plan, make_plan
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.survey import Situation
@@ -215,6 +216,7 @@ def situation(
     instead: Iterable[Scanned] = (),
     users: Directory | UnknownType = READY,
     now: datetime = NOW,
+    looked_up: Mapping[ResourceName, LookUp] | None = None,
 ) -> Situation:
     """A complete scan of all targets, but for the results in `instead`."""
     results: dict[Scope, Scanned] = {
@@ -228,6 +230,7 @@ def situation(
         listed=tuple(listed),
         memory=known if known is not None else memory(),
         now=now,
+        looked_up=looked_up or {},
     )
 
 

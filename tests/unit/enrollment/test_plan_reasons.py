@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from discovery.codes import REASONS_OF, Action, GuardCode, NoteCode, Reason
+from discovery.enrollment.lookups import NameState
 from discovery.enrollment.rules import Rules, WritePolicy
 from discovery.enrollment.survey import Situation
 from discovery.enrollment.targets import Part, RegionList, Targets
@@ -187,6 +188,12 @@ CASES = [
     # conflict
     new(A.CONFLICT, R.FOREIGN, cache(), listed=(foreign(NAME),)),
     new(A.CONFLICT, R.OTHER_GROUP, cache(), listed=(THEIRS,)),
+    new(
+        A.CONFLICT,
+        R.NAME_TAKEN_UNSEEN,
+        cache(),
+        world={"looked_up": {NAME: NameState.TAKEN}},
+    ),
     new(A.CONFLICT, R.IDENTITY_MISMATCH, cache(), listed=(FORGED,)),
     live(
         A.CONFLICT,
@@ -211,7 +218,7 @@ CASES = [
 BEYOND_THE_PLAN = {
     (A.HELD, R.PROOF_FAILED): "told by the proof",
     (A.BLOCKED, R.REJECTED): "told by the control plane",
-    (A.CONFLICT, R.NAME_TAKEN_UNSEEN): "told by the control plane",
+    (A.HELD, R.REGISTRY_UNREAD): "told where the list was not read, so that there is no plan",
     (A.CONFLICT, R.OWNER_CHANGED): "told just before the write",
 }
 

@@ -19,6 +19,7 @@ from state.records import (
     StateIdentity,
     SweepOutcome,
     SweepRecord,
+    TakenName,
 )
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -177,6 +178,7 @@ def outcome_of(
     caches: tuple[RememberedCache, ...] = (),
     scopes: tuple[ScopeMemory, ...] | None = None,
     misses: tuple[Miss, ...] = (),
+    taken: tuple[TakenName, ...] = (),
     gone: tuple[Arn, ...] = (),
     inherited: tuple[Registration, ...] = (),
     forgotten: tuple[ResourceName, ...] = (),
@@ -194,5 +196,6 @@ def outcome_of(
         registrations_forgotten=forgotten,
         registrations_inherited=inherited,
         misses=misses,
+        taken=taken,
         history=history,
     )

@@ -1,0 +1,34 @@
+"""A plan made sure of: each name that it would create or rename to is looked up first (R10).
+
+The list does not show what the agent's role may not see, so a plan that rests on it alone promises
+what the control plane refuses. Audit, sweep and service plan through here alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from discovery.control_plane.base import Reader
+from discovery.enrollment.lookups import NameState, new_names
+from discovery.enrollment.plan import Plan, make_plan
+from discovery.enrollment.rules import Rules
+from discovery.look_up import Sleep, look_up_all
+
+
+async def check_new_names(
+    plan: Plan, rules: Rules, reader: Reader, *, sleep: Sleep = asyncio.sleep
+) -> Plan:
+    """The plan with what the control plane says of its new names; made again until it has none
+    that was not looked up. Each name is asked for once, so this ends.
+
+    Raises: ControlPlaneError.
+    """
+    while asked := new_names(plan.items) - plan.survey.situation.looked_up.keys():
+        found = await look_up_all(reader, asked, sleep=sleep)
+        situation = plan.survey.situation
+        situation = replace(situation, looked_up={**situation.looked_up, **found})
+        if all(answer is NameState.FREE for answer in found.values()):
+            return replace(plan, survey=replace(plan.survey, situation=situation))
+        plan = make_plan(situation, rules)
+    return plan

@@ -1,0 +1,141 @@
+"""AWS's half of a report where what is registered was not read, or was not asked for (R10)."""
+
+from __future__ import annotations
+
+import pytest
+
+from discovery.enrollment.checksum import checksum_of
+from discovery.sandbox.aws.faults import Effect
+from discovery.sandbox.teleport.faults import Effect as TeleportEffect
+from discovery.sandbox.teleport.faults import Fault as TeleportFault
+from tests.scenarios.fenced import FencedTale
+from tests.scenarios.tale import LISTING, VIRGINIA, Tale, Told
+
+UNREAD = "held/REGISTRY_UNREAD"
+
+
+def three(tale: Tale) -> None:
+    """One that is ready, one that nobody could log in to, one that nothing takes."""
+    tale.configure(matchers=[{"name": "all", "exclude_tags": {"teleport": "off"}}])
+    tale.cache("ready", group="people")
+    tale.cache("shut")
+    tale.cache("unwanted", tags={"teleport": "off"})
+
+
+def down(tale: FencedTale, method: str = "ListDatabases") -> None:
+    effect = TeleportEffect.ERROR
+    tale.teleport.faults.add(TeleportFault(effect=effect, status="INTERNAL", method=method))
+
+
+def holds_awss_half(told: Told) -> None:
+    assert told.verdicts["ready"] == told.verdicts["shut"] == UNREAD
+    assert told.document["checksum"] == checksum_of(())
+    assert told.document["guard"]["refused"] is False
+    assert told.document["guard"]["population"] == 0
+    assert told.item("ready")["iam"]["verdict"] == "ready"
+    assert told.item("shut")["iam"]["findings"][0]["code"] == "NO_USER_GROUP"
+    assert told.item("shut")["iam"]["findings"][0]["repair"]
+    assert [scope["status"] for scope in told.document["scopes"]] == ["complete"]
+
+
+@pytest.mark.parametrize("method", ["Ping", "ListDatabases"])
+@pytest.mark.parametrize("command", ["audit", "sweep"])
+def test_a_control_plane_that_does_not_answer_loses_nothing_of_awss_half(
+    fenced: FencedTale, method: str, command: str
+) -> None:
+    three(fenced)
+    down(fenced, method)
+    told = fenced.tell(command, exits=1)
+    holds_awss_half(told)
+    assert told.verdicts["unwanted"] == "skipped/EXCLUDED"
+    assert fenced.registry == {}
+
+
+def test_the_findings_are_printed_for_people_all_the_same(fenced: FencedTale) -> None:
+    three(fenced)
+    down(fenced)
+    for form in ("table", "markdown", "html"):
+        run = fenced.run("audit", "--format", form)
+        assert run.code == 1
+        assert "NO_USER_GROUP" in run.out
+        assert "REGISTRY_UNREAD" in run.out
+        assert "what was scanned is shown" in " ".join((run.out + run.err).split())
+
+
+def test_no_miss_counts_while_nothing_is_read(fenced: FencedTale) -> None:
+    three(fenced)
+    fenced.sweep()
+    fenced.gone("shut")
+    fenced.sweep()
+    before, swept = fenced.memory.misses, fenced.memory.finished_sweeps
+    assert [miss.scans for miss in before.values()] == [1]
+    down(fenced)
+    for _ in range(3):
+        fenced.later(hours=1)
+        assert fenced.sweep(exits=1).verdicts["shut"] == UNREAD
+    assert fenced.memory.misses == before
+    assert fenced.memory.finished_sweeps == swept
+    fenced.teleport.faults.clear()
+    assert fenced.audit().verdicts["shut"] == "delete/ABSENT"
+
+
+def test_aws_alone_is_asked_for_and_no_cluster_hears_of_it(fenced: FencedTale) -> None:
+    three(fenced)
+    down(fenced, "*")
+    fenced.teleport.calls.clear()
+    told = fenced.audit("--no-control-plane")
+    holds_awss_half(told)
+    assert "not asked" in told.item("ready")["message"]
+    assert "2 not compared with what is registered" in told.run.err
+    fenced.audit("--no-control-plane", "--detailed-exitcode")
+    fenced.audit("--no-control-plane", "--fail-on", "blocker", exits=5)
+    assert not list(fenced.teleport.calls)
+    assert not list(fenced.teleport.calls.handshakes)
+
+
+def test_aws_alone_keeps_the_exit_code_of_a_scope_that_fails(fenced: FencedTale) -> None:
+    three(fenced)
+    fenced.fault(Effect.DENIED, **LISTING)
+    told = fenced.audit("--no-control-plane", "--fail-on", "blocker", exits=3)
+    assert told.verdicts == {}
+
+
+def test_aws_alone_is_not_asked_for_what_nobody_configured(fenced: FencedTale) -> None:
+    three(fenced)
+    run = fenced.run("audit", "--no-control-plane", "--only", "999999999999")
+    assert (run.code, run.out) == (64, "")
+
+
+def test_no_identity_is_needed_to_ask_aws_alone(fenced: FencedTale) -> None:
+    three(fenced)
+    (fenced.badges / "identity").unlink()
+    fenced.audit("--no-control-plane")
+    holds_awss_half(fenced.audit(exits=1))
+
+
+def test_what_is_blocked_says_so_although_nothing_is_known_of_it(fenced: FencedTale) -> None:
+    fenced.cache("odd", tags={"TeleportDatabaseName": "no legal name"})
+    told = fenced.audit("--no-control-plane")
+    assert told.verdicts == {"odd": UNREAD}
+    assert "NAME_INVALID: 'no legal name'" in told.item("odd")["message"]
+
+
+def test_a_state_of_something_else_is_no_memory_to_tell_from(fenced: FencedTale) -> None:
+    three(fenced)
+    fenced.sweep()
+    fenced.configure(group="staging")
+    run = fenced.run("audit", "--no-control-plane")
+    assert (run.code, run.out) == (78, "")
+
+
+def test_a_registry_file_that_is_damaged_is_one_too(tale: Tale) -> None:
+    tale.configure(aws={"regions": ["eu-central-1", VIRGINIA]})
+    tale.cache("ready", group="people")
+    tale.cache("far", VIRGINIA, group="people")
+    tale.sweep()
+    tale.registry_file.write_bytes(b"no registry at all" * 400)
+    told = tale.audit(exits=1)
+    assert told.verdicts == {"ready": UNREAD, "far": UNREAD}
+    assert {item["database"]["metadata"]["name"] for item in told.document["items"]} == set(
+        tale.memory.registrations
+    )
