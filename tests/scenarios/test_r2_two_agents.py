@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -267,11 +268,17 @@ def test_what_another_agent_made_a_moment_before_is_not_reported_as_created(
     assert told.notes("orders") == {"INHERITED"}
 
 
+async def make_registry(tale: Tale) -> None:
+    async with Embedded(tale.registry_file) as plane:
+        assert await plane.list_databases() == ()
+
+
 def test_of_two_agents_that_start_at_once_one_creates(tale: Tale) -> None:
     names = [f"cache{number}" for number in range(12)]
     for name in names:
         tale.cache(name)
     agents = (tale, tale.another())
+    asyncio.run(make_registry(tale))  # two that make the file at once may refuse each other
     commands = [agent.rig.start("sweep", "--format", "json") for agent in agents]
     ended = [command.communicate(timeout=120) for command in commands]
     assert [command.returncode for command in commands] == [0, 0], ended
