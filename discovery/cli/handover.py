@@ -45,8 +45,9 @@ from discovery.reports.handover import (
     write_handover_document,
     write_plan,
 )
-from state.lock import this_process, writer_lock
-from state.store import Store, read_memory
+from state.exclusive import locked_store
+from state.lock import this_process
+from state.store import read_memory
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -175,18 +176,19 @@ class Errand:
 
         async def work(interruption: Interruption) -> tuple[Handover, Exit | None]:
             holder = this_process(self.verb, utc_now())
-            async with writer_lock(state, wait=self.lock_timeout, holder=holder) as lock:
-                with Store.open(state, check_lock=lock.check) as store:
-                    async with writing(self.config) as control_plane:
-                        interruption.in_sweep = True
-                        found = await hand_over(
-                            prospect,
-                            setting,
-                            control_plane=control_plane,
-                            store=store,
-                            clock=utc_now,
-                            stop=interruption.stop,
-                        )
+            async with (
+                locked_store(state, wait=self.lock_timeout, holder=holder) as store,
+                writing(self.config) as control_plane,
+            ):
+                interruption.in_sweep = True
+                found = await hand_over(
+                    prospect,
+                    setting,
+                    control_plane=control_plane,
+                    store=store,
+                    clock=utc_now,
+                    stop=interruption.stop,
+                )
             if not interruption.stop.is_set():
                 return found, None
             return found, Exit.TERMINATED if interruption.terminated else Exit.INTERRUPTED
