@@ -69,6 +69,11 @@ def lock_path(path: Path) -> Path:
     return real.with_name(real.name + ".lock")
 
 
+def service_lock_path(path: Path) -> Path:
+    """The lock of the service that lives on the state file. Raises: Unwritable."""
+    return lock_path(path.with_name(path.name + ".run"))
+
+
 def holder_of(path: Path) -> str | None:
     """Who has the lock at this moment; None when nobody has. Makes no file. Raises: Unwritable."""
     lock = lock_path(path)
@@ -167,7 +172,7 @@ async def service_lock(path: Path, *, holder: Holder) -> AsyncIterator[HeldLock]
 
     require_local(path, "state file")
     require_ours(path, STATE_FILE)
-    lock = lock_path(path.with_name(path.name + ".run"))
+    lock = service_lock_path(path)
     async with _held(lock, timedelta(0), holder, refusal) as held:
         yield held
 

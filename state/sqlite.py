@@ -160,6 +160,12 @@ def _sort_of(real: Path) -> str:
     return "a socket" if real.is_socket() else "a device"
 
 
+def files_of(path: Path) -> tuple[Path, ...]:
+    """The file itself, behind all symbolic links, and what SQLite keeps beside it."""
+    real = path.resolve()
+    return tuple(real.with_name(real.name + end) for end in ("", "-wal", "-shm", "-journal"))
+
+
 def _make_private(real: Path) -> None:
     # An existing file is never opened and closed here: closing any descriptor of it would drop
     # the locks that SQLite holds on it elsewhere in this process.

@@ -24,7 +24,7 @@ from discovery.cli.clock import utc_now
 from discovery.cli.control_planes import reading, serving_remark, writing
 from discovery.cli.edges import grounded
 from discovery.cli.interruption import Interruption, attended
-from discovery.cli.options import with_lock_timeout
+from discovery.cli.options import FILE, with_lock_timeout
 from discovery.cli.output import Destination
 from discovery.cli.progress import progress
 from discovery.cli.streams import say, speaks_in_events
@@ -59,7 +59,7 @@ def with_consent(function: _Function) -> _Function:
 
 _IDENTITY = click.option(
     "--identity-file",
-    type=click.Path(path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="An operator's identity for the cluster, instead of the agent's.",
 )
