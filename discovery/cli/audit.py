@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
 from discovery.cli.edges import audited
 from discovery.cli.interruption import Interruption, attended
-from discovery.cli.options import common, with_common, with_every_form, with_only
+from discovery.cli.options import (
+    common,
+    with_common,
+    with_every_form,
+    with_only,
+    with_progress,
+)
 from discovery.cli.output import destination
 from discovery.cli.progress import progress
 from discovery.cli.reporting import Publication
@@ -33,12 +40,14 @@ from discovery.reports.view import View
     type=click.Choice([Severity.BLOCKER.value, Severity.WARNING.value]),
     help="Exit 5 when a finding is at least this severe.",
 )
+@with_progress
 @with_every_form
 @with_common
 def command(
     only: tuple[Scope, ...],
     detailed_exitcode: bool,
     fail_on: str | None,
+    every: timedelta | None,
     form: str,
     output: Path | None,
 ) -> Exit:
@@ -62,7 +71,7 @@ def command(
     path = configuration_path(shared)
     request = SweepRequest(part=Part(only=only), fresh_regions=True)
     with destination(output) as place:
-        with progress() as on_progress:
+        with progress(every) as on_progress:
 
             async def errand(interruption: Interruption) -> tuple[Report, bool]:
                 report = await audited(path, request, interruption, on_progress)

@@ -23,7 +23,7 @@ FILE: Final = click.Path(path_type=Path, readable=False)
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _META: Final = "cachemuster."
-_SCOPE: Final = re.compile(r"(?P<account>[0-9]{12})(/(?P<region>[a-z]{2}(-[a-z]+)+-[0-9]+))?")
+_SCOPE: Final = re.compile(r"(?P<account>[0-9]{12})(/(?P<region>[a-z]{2,}(-[a-z]+)+-[0-9]+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,17 @@ def with_shard(function: _Function) -> _Function:
         type=shard,
         metavar="I/N",
         help="Part I of N, counted from 0; ordinal/N takes I from the host's name.",
+    )(function)
+
+
+def with_progress(function: _Function) -> _Function:
+    """`--progress`, as the parameter `every`."""
+    return click.option(
+        "--progress",
+        "every",
+        type=duration,
+        metavar="DURATION",
+        help="Without a terminal, say on stderr how far the scan is, each DURATION.",
     )(function)
 
 
