@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from typing import Any, Final, TextIO, cast
 
 from rich.cells import cell_len
@@ -100,12 +101,17 @@ class _Whole(_Plain):
         if options.get("soft_wrap"):
             super().print(*objects, **options)
             return
-        lines = (self._broken(each) if isinstance(each, Text) else each for each in objects)
+        texts = (Text(each) if isinstance(each, str) else each for each in objects)
+        lines = (self._broken(each) if isinstance(each, Text) else each for each in texts)
         super().print(*lines, **{"overflow": "ignore", "crop": False, **options})
 
     def _broken(self, text: Text) -> Text:
-        starts = [start for start, _ in wrapped(text.plain, self.width, folds=False)]
-        return Text("\n").join(text.divide(starts[1:]))
+        lines = (part for line in text.split(allow_blank=True) for part in self._lines(line))
+        return Text("\n").join(lines)
+
+    def _lines(self, line: Text) -> Iterable[Text]:
+        starts = [start for start, _ in wrapped(line.plain, self.width, folds=False)]
+        return line.divide(starts[1:])
 
 
 def folds_words(console: Console) -> bool:

@@ -22,7 +22,7 @@ NAME: Final = "rpc-v2-cbor"
 _PATH: Final = re.compile(r"/service/[^/?]+/operation/([^/?]+)")
 _ERROR: Final = (
     DenormalizedStructureBuilder()
-    .with_members({"__type": {"type": "string"}, "message": {"type": "string"}})
+    .with_members({name: {"type": "string"} for name in ("__type", "message", "Message")})
     .build_model()
 )
 
@@ -62,9 +62,9 @@ class CborProtocol:
         return _answer(200, known, shape or _ERROR, request_id)
 
     def write_error(self, namespace: str, error: AwsError, request_id: str) -> Answer:
-        """`__type` and `message`."""
+        """`__type` and the words: under `message`, and under `Message`, as shapes here have it."""
         del namespace
-        content = {"__type": error.code, "message": error.message}
+        content = {"__type": error.code, "message": error.message, "Message": error.message}
         return _answer(error.status, content, _ERROR, request_id)
 
 
