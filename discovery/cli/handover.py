@@ -27,7 +27,7 @@ from discovery.cli.interruption import Interruption, attended
 from discovery.cli.options import FILE, with_lock_timeout
 from discovery.cli.output import Destination
 from discovery.cli.progress import progress
-from discovery.cli.streams import say, speaks_in_events
+from discovery.cli.streams import say, say_lines, speaks_in_events
 from discovery.config.control_plane import Teleport
 from discovery.config.load import load_config
 from discovery.config.model import Config
@@ -165,7 +165,7 @@ class Errand:
         if speaks_in_events():
             plan = io.StringIO()
             write_plan(report, plan)
-            say(plan.getvalue())
+            say_lines(plan.getvalue().splitlines())
         else:
             write_plan(report, sys.stderr)
         return self.yes or _is_yes(f"Shall cachemuster {self.verb} this?")

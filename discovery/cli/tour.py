@@ -79,8 +79,8 @@ STEPS: Final = (
         "cache whether a person could log in to it with IAM. Nothing in its hands can write.",
         ("audit",),
         _nothing,
-        shown=r"Cluster |Would|\+ create +(sessions|orders)|IAM login|! blocker +carts|no member of"
-        "|have pass|IAM; mend",
+        shown=r"Cluster |Would|\+ create +(sessions|orders)|IAM login|! blocker +carts|"
+        "no member of user group carts|have pass|IAM; mend",
     ),
     Step(
         "A first sweep: register",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
 from typing import Any, Final, TextIO, cast
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -101,17 +101,28 @@ class _Whole(_Plain):
         if options.get("soft_wrap"):
             super().print(*objects, **options)
             return
-        texts = (Text(each) if isinstance(each, str) else each for each in objects)
-        lines = (self._broken(each) if isinstance(each, Text) else each for each in texts)
-        super().print(*lines, **{"overflow": "ignore", "crop": False, **options})
+        broken = [self._broken(each) for each in objects]
+        whole = all(isinstance(each, Text) for each in broken)
+        extra = {"overflow": "ignore", "crop": False} if whole else {"crop": False}
+        super().print(*broken, **{**extra, **options})
 
-    def _broken(self, text: Text) -> Text:
-        lines = (part for line in text.split(allow_blank=True) for part in self._lines(line))
-        return Text("\n").join(lines)
+    def _broken(self, each: Any) -> Any:
+        """The same with its line breaks made: a text, or one that is set in from the left."""
+        left = each.left if isinstance(each, Padding) else 0
+        text = each.renderable if isinstance(each, Padding) else each
+        if not isinstance(text, str | Text):
+            return each
+        whole = Text(text) if isinstance(text, str) else text
+        lines = (
+            part
+            for line in whole.split(allow_blank=True)
+            for part in line.divide(self._starts(line.plain, self.width - left))
+        )
+        return Text("\n").join(Text(" " * left).append_text(line) for line in lines)
 
-    def _lines(self, line: Text) -> Iterable[Text]:
-        starts = [start for start, _ in wrapped(line.plain, self.width, folds=False)]
-        return line.divide(starts[1:])
+    def _starts(self, line: str, width: int) -> list[int]:
+        """Where each line but the first begins."""
+        return [start for start, _ in wrapped(line, width, folds=False)][1:]
 
 
 def folds_words(console: Console) -> bool:

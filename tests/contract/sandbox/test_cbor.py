@@ -109,6 +109,9 @@ def test_the_answer_says_which_protocol_it_is_in(cloud: Cloud) -> None:
     assert forged.status_code == 400
     assert forged.headers["smithy-protocol"] == "rpc-v2-cbor"
     assert b"InvalidSignatureException" in forged.content
+    # A modelled error's words are read from the member as the shape spells it.
+    assert b"\x67Message" in forged.content
+    assert b"\x67message" in forged.content
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"\xa1", b"\x63ab", b"{}", b"\x80", b"\xbf" * 5000])
