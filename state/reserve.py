@@ -25,11 +25,11 @@ def give_up_reserve(path: Path) -> None:
     with contextlib.suppress(OSError, RuntimeError, ValueError):
         disk = os.statvfs(path.resolve().parent)
         reserve = reserve_of(path)
-        if disk.f_bavail * disk.f_frsize < RESERVE_BYTES and _is_ours(reserve):
+        if disk.f_bavail * disk.f_frsize < RESERVE_BYTES and is_ours(reserve):
             reserve.unlink(missing_ok=True)
 
 
-def _is_ours(reserve: Path) -> bool:
+def is_ours(reserve: Path) -> bool:
     """True for a file of nothing but zeros, as far as is looked: another program's stays."""
     if not reserve.is_file() or reserve.is_symlink():
         return False

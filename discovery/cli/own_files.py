@@ -13,6 +13,7 @@ from discovery.config.model import Config
 from discovery.config.problems import ConfigError
 from state.errors import StateError
 from state.lock import lock_path, service_lock_path
+from state.reserve import reserve_of
 from state.sqlite import files_of
 
 
@@ -52,6 +53,7 @@ def _state_files(path: Path) -> Iterator[Path]:
         yield from files_of(path)
         yield lock_path(path)
         yield service_lock_path(path)
+        yield reserve_of(path)
 
 
 def _secret_files(config: Config) -> Iterator[Path]:

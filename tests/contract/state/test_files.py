@@ -416,7 +416,8 @@ from state.store import Store, read_memory
 
 path = Path(sys.argv[1]) / "state.db"
 if os.fork() == 0:
-    Store.open(path).pause(datetime(2030, 1, 1, tzinfo=UTC))
+    now = datetime(2030, 1, 1, tzinfo=UTC)
+    Store.open(path).pause(now, now)
     os._exit(0)  # as if killed: the log stays
 os.wait()
 path.with_name("state.db-shm").unlink()

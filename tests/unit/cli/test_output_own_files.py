@@ -87,7 +87,7 @@ def test_a_report_over_the_programs_own_file_is_refused(
     assert file.read_bytes() == before
 
 
-@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal", ".lock", ".run.lock"])
+@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal", ".lock", ".run.lock", ".reserve"])
 def test_what_lies_beside_the_state_is_the_programs_own_even_before_it_is_there(end: str) -> None:
     assert run(["status", "-o", f"data/state.db{end}"]) == 64
     assert not Path(f"data/state.db{end}").exists()
