@@ -13,7 +13,7 @@ from discovery.enrollment.wish import outcome_for
 from discovery.model import Arn, Complete
 from discovery.reports.explanation import Explanation
 from matchers.explain import explain
-from state.records import Memory
+from state.records import Memory, RememberedCache
 from state.store import ReadOnlyStore
 
 
@@ -41,9 +41,22 @@ def explanations(
             matchers=sentences.get(arn, ()),
             last=next(iter(store.history(arn=arn, limit=1)), None),
             next=items.get(arn),
+            gone_at=_gone_at(memory.caches.get(arn), memory),
         )
         for arn in sorted(_arns(name, memory))
     )
+
+
+def is_remembered(name: str, memory: Memory) -> bool:
+    """True when a cache goes by `name`: its own, a registered one, or its ARN."""
+    return bool(_arns(name, memory))
+
+
+def _gone_at(cache: RememberedCache | None, memory: Memory) -> datetime | None:
+    """The complete scan of its scope that no longer showed the cache, if the last one did not."""
+    scope = memory.scopes.get(cache.scope) if cache is not None else None
+    at = scope.last_complete_at if scope is not None else None
+    return at if cache is not None and at is not None and cache.last_seen_at < at else None
 
 
 def _arns(name: str, memory: Memory) -> set[Arn]:

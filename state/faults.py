@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from discovery.descriptors import exhaustion
 from state.errors import Corrupt, Locked, StateError, Unwritable
@@ -24,27 +26,36 @@ _DAMAGED = frozenset(
         sqlite3.SQLITE_MISMATCH,
     }
 )
-_UNWRITABLE = {
-    sqlite3.SQLITE_FULL: "the disk is full; make room",
-    sqlite3.SQLITE_READONLY: "it is read-only; give this user write permission to it and to its "
-    "directory",
+_FULL = "the disk is full; make room"
+_HINTS = {
+    sqlite3.SQLITE_FULL: _FULL,
     sqlite3.SQLITE_IOERR: "the disk reported an error; look at the system's log",
-    sqlite3.SQLITE_PERM: "permission was denied; give this user read and write permission",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check that this user may read and write it "
-    "and its directory",
 }
+_DENIED = {
+    "written": "this user may not write to it; give this user write permission to it and to its "
+    "directory",
+    "read": "this user may not read it, or the log beside it; run this as the user who sweeps, or "
+    "give this user read permission",
+}
+_REFUSED = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN})
+_ANY_CAUSE = _REFUSED | {sqlite3.SQLITE_IOERR}
+_MADE_BY_READING = 1 << 16
+"""Bytes that SQLite may need on the disk even to read: the index of the log."""
+
+Doing = Literal["read", "written"]
 
 
 @contextmanager
-def translated(path: Path, what: str, remedy: str) -> Iterator[None]:
+def translated(path: Path, what: str, remedy: str, doing: Doing = "written") -> Iterator[None]:
     """Whatever SQLite or the system raises inside leaves as a `StateError`.
 
-    `what` names the file's role, `remedy` says what to do when it is damaged.
+    `what` names the file's role, `remedy` says what to do when it is damaged, `doing` is what
+    could not be done.
     """
     try:
         yield
     except sqlite3.Error as error:
-        raise of_sqlite(error, path, what, remedy) from error
+        raise of_sqlite(error, path, what, remedy, doing) from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise Unwritable(
@@ -53,7 +64,9 @@ def translated(path: Path, what: str, remedy: str) -> Iterator[None]:
         ) from error
 
 
-def of_sqlite(error: sqlite3.Error, path: Path, what: str, remedy: str) -> StateError:
+def of_sqlite(
+    error: sqlite3.Error, path: Path, what: str, remedy: str, doing: Doing = "written"
+) -> StateError:
     """What an SQLite error means for the person who runs the program."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY
     if code in _BUSY:
@@ -63,11 +76,29 @@ def of_sqlite(error: sqlite3.Error, path: Path, what: str, remedy: str) -> State
         )
     if code in _DAMAGED:
         return damaged(path, what, str(error), remedy)
-    hint = exhaustion(error) or _UNWRITABLE.get(code, str(error))
     return Unwritable(
-        f"the {what} {path} cannot be written: {hint}. What it held before is unchanged; "
-        "then run the command again"
+        f"the {what} {path} cannot be {doing}: {_hint(code, error, path, doing)}. "
+        "What it held before is unchanged; then run the command again"
     )
+
+
+def _hint(code: int, error: sqlite3.Error, path: Path, doing: Doing) -> str:
+    """Why, and what to do. SQLite calls it many names when it cannot make the log's index."""
+    exhausted = exhaustion(error)
+    if exhausted:
+        return exhausted
+    if code in _ANY_CAUSE and _is_full(path.parent):
+        return _FULL
+    return _DENIED[doing] if code in _REFUSED else _HINTS.get(code, str(error))
+
+
+def _is_full(directory: Path) -> bool:
+    try:
+        found = os.statvfs(directory)
+    except OSError:
+        return False
+    room = found.f_bavail * found.f_frsize
+    return room < _MADE_BY_READING or (found.f_files > 0 and found.f_favail == 0)
 
 
 def damaged(path: Path, what: str, finding: str, remedy: str) -> Corrupt:

@@ -22,13 +22,17 @@ from pathlib import Path
 from discovery.descriptors import exhaustion
 from state.errors import Locked, Replaced, Unwritable
 from state.file_identity import is_at
+from state.migrations import STATE_FILE
 from state.mounts import require_local
+from state.sqlite import require_ours
 
 Refusal = Callable[[str], str]
 """The sentence for whoever does not get the lock, with the present holder in it."""
 
 _POLL_S = 0.05
 _MOST_BYTES = 4096
+_BEGINS = b'{"pid": '
+"""How the text begins that a holder writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +69,16 @@ def lock_path(path: Path) -> Path:
     return real.with_name(real.name + ".lock")
 
 
+def service_lock_path(path: Path) -> Path:
+    """The lock of the service that lives on the state file. Raises: Unwritable."""
+    return lock_path(path.with_name(path.name + ".run"))
+
+
 def holder_of(path: Path) -> str | None:
     """Who has the lock at this moment; None when nobody has. Makes no file. Raises: Unwritable."""
     lock = lock_path(path)
     try:
+        _require_regular(lock)
         descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
         return None
@@ -143,6 +153,7 @@ async def writer_lock(path: Path, *, wait: timedelta, holder: Holder) -> AsyncIt
         )
 
     require_local(path, "state file")
+    require_ours(path, STATE_FILE)
     async with _held(lock_path(path), wait, holder, refusal) as held:
         yield held
 
@@ -160,7 +171,8 @@ async def service_lock(path: Path, *, holder: Holder) -> AsyncIterator[HeldLock]
         )
 
     require_local(path, "state file")
-    lock = lock_path(path.with_name(path.name + ".run"))
+    require_ours(path, STATE_FILE)
+    lock = service_lock_path(path)
     async with _held(lock, timedelta(0), holder, refusal) as held:
         yield held
 
@@ -176,6 +188,25 @@ async def _held(
         yield held
     finally:
         held.release()
+
+
+def _require_regular(lock: Path) -> None:
+    # Looked at first: to open a device does something to it, to open a pipe waits for its reader.
+    if lock.exists() and not lock.is_file():
+        raise Unwritable(
+            f"the lock {lock} is no regular file. Nothing was changed; move it away, or name "
+            "another state.path"
+        )
+
+
+def _require_lock(descriptor: int, lock: Path) -> None:
+    """Make sure that the file is a lock that one of ours left. Raises: Unwritable."""
+    begun = os.pread(descriptor, len(_BEGINS), 0)
+    if not _BEGINS.startswith(begun):
+        raise Unwritable(
+            f"the lock {lock} is another program's file. It was left as it is; name another "
+            "state.path"
+        )
 
 
 async def _acquire(lock: Path, wait: timedelta, refusal: Refusal) -> int:
@@ -204,7 +235,11 @@ def _lock(lock: Path) -> int:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if is_at(descriptor, lock):
+                _require_lock(descriptor, lock)
                 return descriptor
+        except Unwritable:
+            os.close(descriptor)
+            raise
         except BlockingIOError:
             busy = _Busy(_read_holder(descriptor))
             os.close(descriptor)
@@ -220,6 +255,7 @@ def _lock(lock: Path) -> int:
 
 def _open(lock: Path) -> int:
     try:
+        _require_regular(lock)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         return os.open(lock, flags, 0o600)
     except OSError as error:

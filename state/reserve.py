@@ -24,8 +24,17 @@ def give_up_reserve(path: Path) -> None:
     """Free the reserve if the disk has less room than it takes. Raises nothing."""
     with contextlib.suppress(OSError, RuntimeError, ValueError):
         disk = os.statvfs(path.resolve().parent)
-        if disk.f_bavail * disk.f_frsize < RESERVE_BYTES:
-            reserve_of(path).unlink(missing_ok=True)
+        reserve = reserve_of(path)
+        if disk.f_bavail * disk.f_frsize < RESERVE_BYTES and is_ours(reserve):
+            reserve.unlink(missing_ok=True)
+
+
+def is_ours(reserve: Path) -> bool:
+    """True for a file of nothing but zeros, as far as is looked: another program's stays."""
+    if not reserve.is_file() or reserve.is_symlink():
+        return False
+    with reserve.open("rb") as stream:
+        return not stream.read(4096).strip(b"\0")
 
 
 def keep_reserve(path: Path) -> None:

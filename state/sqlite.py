@@ -52,8 +52,10 @@ class OpenFile(Database):
     identity: FileIdentity
 
 
-def open_writer(path: Path, kind: FileKind) -> OpenFile:
+def open_writer(path: Path, kind: FileKind, *, wait_s: float = BUSY_TIMEOUT_S) -> OpenFile:
     """The file is open for writing, made if it was not there, and at this program's schema.
+
+    Waits up to `wait_s` for whoever else is writing to it.
 
     Mode 0600, its -wal and -shm companions too (SQLite gives them the mode of the file). WAL, and
     `synchronous=FULL`: what is committed survives a power cut. The connection may change threads;
@@ -61,13 +63,12 @@ def open_writer(path: Path, kind: FileKind) -> OpenFile:
 
     Raises: NewerSchema, Corrupt, OnNetwork, Unwritable, Locked, Replaced.
     """
-    real = _located(path, kind)
+    real = require_ours(path, kind)
     require_local(real, kind.what)
     with translated(real, kind.what, kind.remedy):
         _make_private(real)
-        _refuse_orphaned_log(real, kind)
         identity = FileIdentity.of(path, kind.what)
-        connection = _connect(real, "mode=rw")
+        connection = _connect(real, "mode=rw", wait_s)
         try:
             database = _prepared(connection, real, kind)
             database.identity = identity
@@ -89,7 +90,7 @@ def read(path: Path, kind: FileKind, query: Callable[[Database], T]) -> T | None
     real = _located(path, kind)
     if not real.exists():
         return None
-    with translated(real, kind.what, kind.remedy):
+    with translated(real, kind.what, kind.remedy, "read"):
         for _ in range(_QUIET_ATTEMPTS):
             before = _quiet(real)
             if before is None:
@@ -105,13 +106,37 @@ def read(path: Path, kind: FileKind, query: Callable[[Database], T]) -> T | None
         return _queried(real, "mode=ro", kind, query)
 
 
+def require_ours(path: Path, kind: FileKind) -> Path:
+    """The file behind all symbolic links; it is of this kind, or empty, or not there yet.
+
+    Before this has returned, nothing beside the file is made and its mode is not changed: it may
+    be another program's. No lock is taken and none is waited for.
+
+    Raises: NewerSchema, Corrupt, Unwritable, Locked.
+    """
+    real = _located(path, kind)
+    with translated(real, kind.what, kind.remedy, "read"):
+        _refuse_orphaned_log(real, kind)
+        if real.exists() and real.stat().st_size > 0:
+            # Through SQLite: closing a descriptor of our own would drop the locks that SQLite
+            # holds on this file elsewhere in this process.
+            with contextlib.closing(_connect(real, "mode=ro&immutable=1")) as connection:
+                # Its log is not looked at, so the file may be shorter than it says: no damage here.
+                connection.execute("PRAGMA writable_schema = ON")
+                unclaimed = _require_owner(Database(connection, execute_plugins=False), real, kind)
+            if unclaimed and _log_of(real).exists():  # whose it is stands in its log alone
+                with contextlib.closing(_connect(real, "mode=ro")) as connection:
+                    _require_owner(Database(connection, execute_plugins=False), real, kind)
+    return real
+
+
 def _located(path: Path, kind: FileKind) -> Path:
     """The file behind all symbolic links: its companions lie beside it."""
     try:
         real = path.resolve()
-        if real.is_dir():
+        if real.exists() and not real.is_file():
             raise Unwritable(
-                f"the {kind.what} {path} is a directory; nothing was changed. "
+                f"the {kind.what} {path} is {_sort_of(real)}; nothing was changed. "
                 "Name a file in the configuration"
             )
         if not real.parent.is_dir():
@@ -125,6 +150,20 @@ def _located(path: Path, kind: FileKind) -> Path:
             "check the path and this user's permissions"
         ) from error
     return real
+
+
+def _sort_of(real: Path) -> str:
+    if real.is_dir():
+        return "a directory"
+    if real.is_fifo():
+        return "a named pipe"
+    return "a socket" if real.is_socket() else "a device"
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """The file itself, behind all symbolic links, and what SQLite keeps beside it."""
+    real = path.resolve()
+    return tuple(real.with_name(real.name + end) for end in ("", "-wal", "-shm", "-journal"))
 
 
 def _make_private(real: Path) -> None:
@@ -141,7 +180,9 @@ def _make_private(real: Path) -> None:
 def _refuse_orphaned_log(real: Path, kind: FileKind) -> None:
     # SQLite deletes the log of an empty file, and with it what the log alone still holds.
     log = _log_of(real)
-    if real.stat().st_size == 0 and log.exists() and log.stat().st_size > 0:
+    if (real.exists() and real.stat().st_size > 0) or not log.exists():
+        return
+    if log.stat().st_size > 0:
         raise damaged(real, kind.what, f"it is empty, but its log {log} is not", kind.remedy)
 
 
@@ -157,11 +198,11 @@ def _quiet(real: Path) -> tuple[int, int, int] | None:
     return (stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
-def _connect(real: Path, options: str) -> sqlite3.Connection:
+def _connect(real: Path, options: str, wait_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
     return sqlite3.connect(
         f"file:{quote(str(real))}?{options}",
         uri=True,
-        timeout=BUSY_TIMEOUT_S,
+        timeout=wait_s,
         isolation_level=None,  # transactions are begun by `Database.atomic`, and by nothing else
         check_same_thread=False,
     )
@@ -170,7 +211,13 @@ def _connect(real: Path, options: str) -> sqlite3.Connection:
 def _prepared(connection: sqlite3.Connection, real: Path, kind: FileKind) -> OpenFile:
     # Plug-ins that happen to be installed have no business in this file.
     database = OpenFile(connection, execute_plugins=False)
-    _examine(database, real, kind)
+    # Whoever else is writing is waited for now, not in the middle of the work.
+    database.execute("BEGIN IMMEDIATE")
+    database.execute("ROLLBACK")
+    database.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
+    if _examine(database, real, kind) == 0:
+        # Before there is a log: from here on the file itself says whose it is.
+        database.execute(f"PRAGMA application_id = {kind.application_id}")
     database.enable_wal()
     database.execute("PRAGMA synchronous = FULL")
     database.execute("PRAGMA trusted_schema = OFF")
@@ -180,15 +227,9 @@ def _prepared(connection: sqlite3.Connection, real: Path, kind: FileKind) -> Ope
 
 def _examine(database: Database, real: Path, kind: FileKind) -> int:
     """The schema version of a file of ours, 0 of an empty one. Raises: Corrupt, NewerSchema."""
-    owner, version = _pragma(database, "application_id"), _pragma(database, "user_version")
-    tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if (owner, version, tables) == (0, 0, 0):
+    if _require_owner(database, real, kind):
         return 0
-    if owner != kind.application_id:
-        raise Corrupt(
-            f"{real} is an SQLite file of another program, not a {kind.what}. "
-            "It was left as it is; name another file in the configuration"
-        )
+    version = _pragma(database, "user_version")
     if version > kind.version:
         raise NewerSchema(
             f"the {kind.what} {real} was written by a newer version (schema {version}, "
@@ -201,6 +242,20 @@ def _examine(database: Database, real: Path, kind: FileKind) -> int:
     return version
 
 
+def _require_owner(database: Database, real: Path, kind: FileKind) -> bool:
+    """False for a file of ours, True for one that is empty and nobody's. Raises: Corrupt."""
+    owner, version = _pragma(database, "application_id"), _pragma(database, "user_version")
+    if owner == kind.application_id:
+        return False
+    tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if (owner, version, tables) == (0, 0, 0):
+        return True
+    raise Corrupt(
+        f"{real} is an SQLite file of another program, not a {kind.what}. "
+        "It was left as it is; name another file in the configuration"
+    )
+
+
 def _pragma(database: Database, name: str) -> int:
     return int(database.execute(f"PRAGMA {name}").fetchone()[0])
 
@@ -210,7 +265,6 @@ def _migrate(database: Database, kind: FileKind) -> None:
         return
     with database.atomic():
         kind.migrations.apply(database)
-        database.execute(f"PRAGMA application_id = {kind.application_id}")
         database.execute(f"PRAGMA user_version = {kind.version}")
 
 

@@ -39,9 +39,11 @@ from state.records import (
     SweepRecord,
 )
 from state.reserve import give_up_reserve, keep_reserve
-from state.sqlite import OpenFile, open_writer, read
+from state.sqlite import BUSY_TIMEOUT_S, OpenFile, open_writer, read, require_ours
 
 T = TypeVar("T")
+
+DEFAULT_WAIT = timedelta(seconds=BUSY_TIMEOUT_S)
 
 
 class Store:
@@ -58,17 +60,25 @@ class Store:
         self._turn = threading.Lock()
 
     @classmethod
-    def open(cls, path: Path, *, check_lock: Callable[[], None] = lambda: None) -> Self:
+    def open(
+        cls,
+        path: Path,
+        *,
+        wait: timedelta = DEFAULT_WAIT,
+        check_lock: Callable[[], None] = lambda: None,
+    ) -> Self:
         """The state file is open, made or brought up to date if need be.
 
         Args:
             path: The state file.
+            wait: How long another program that is writing to it is waited for.
             check_lock: Called before each transaction; raises when the writer lock was lost.
 
         Raises: NewerSchema, Corrupt, OnNetwork, Unwritable, Locked, Replaced.
         """
+        require_ours(path, STATE_FILE)
         give_up_reserve(path)
-        return cls(path, open_writer(path, STATE_FILE), check_lock)
+        return cls(path, open_writer(path, STATE_FILE, wait_s=wait.total_seconds()), check_lock)
 
     @property
     def identity(self) -> FileIdentity:

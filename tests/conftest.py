@@ -25,6 +25,8 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+os.environ.pop("COLUMNS", None)  # reports are as wide as it says, and their texts are held at 80
+
 HOUSE.keep_watch()
 
 asyncio.set_event_loop(None)  # else pytest-asyncio has one made to put it aside, and leaves it

@@ -5,19 +5,23 @@ from __future__ import annotations
 import gc
 import importlib
 import logging
+import re
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, cast
 
 import click
 
 from discovery.cli.logs import LogFormat, set_up_logs
 from discovery.cli.options import with_common
 from discovery.cli.streams import (
+    StdoutLost,
+    flush_stdout,
     let_go_of_stderr,
     mute_stdout,
     say,
+    say_lines,
     speak_in_events,
     tolerant,
 )
@@ -68,20 +72,41 @@ class Commands(click.Group):
         return command
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+)
+@click.version_option(
+    package_name="cachemuster", message="%(prog)s %(version)s", help="Print the version alone."
+)
 @with_common
-def cachemuster() -> None:
+@click.pass_context
+def cachemuster(context: click.Context) -> None:
     """Keeps a Teleport cluster's database list equal to the ElastiCache Serverless caches that
     exist, and says for each cache whether a person could log in to it with IAM.
 
     Begin with `cachemuster quickstart`: it needs no account, cluster or configuration.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of one command; whatever went wrong is said on stderr in plain words."""
     tolerant()
     speak_in_events(on=False)
+    try:
+        code = _run(arguments)
+        flush_stdout()
+    except StdoutLost as error:
+        mute_stdout()
+        say(f"The output could not be written to standard output: {error.strerror}.")
+        return Exit.FAILED
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         code = cachemuster.main(list(arguments), prog_name="cachemuster", standalone_mode=False)
     except click.UsageError as error:
@@ -90,7 +115,7 @@ def run(arguments: Sequence[str]) -> int:
         say(_usage(error), level=logging.ERROR)
         return Exit.USAGE
     except click.ClickException as error:
-        say(error.format_message(), level=logging.ERROR)
+        say_lines(error.format_message().splitlines(), level=logging.ERROR)
         return Exit.FAILED
     except BrokenPipeError:
         mute_stdout()
@@ -98,12 +123,14 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         say("Interrupted.", level=logging.ERROR)
         return Exit.INTERRUPTED
+    except StdoutLost:
+        raise
     except Exception as error:
         # Only a failing command pays for the vendors' libraries that know the reasons.
         from discovery.cli.faults import told  # noqa: PLC0415
 
         fault = told(error)
-        say(fault.text, level=logging.ERROR)
+        say_lines(fault.lines, level=logging.ERROR)
         return fault.exit
     return code if isinstance(code, int) else Exit.DONE
 
@@ -113,7 +140,11 @@ def _wants_json(arguments: Sequence[str]) -> bool:
 
 
 def _usage(error: click.UsageError) -> str:
-    said = error.format_message()
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        group = cast(click.Group, error.ctx.command)
+        known = ", ".join(group.list_commands(error.ctx))
+        return f"Name a command: {known}. Try `{error.ctx.command_path} --help`."
+    said = re.sub(r"\s*\n\s*", " ", error.format_message())  # click lists choices line by line
     if error.ctx is None:
         return said
     return f"{said}{'' if said.endswith('.') else '.'} Try `{error.ctx.command_path} --help`."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -9,7 +10,13 @@ import click
 from discovery.cli.edges import audited
 from discovery.cli.interruption import Interruption, attended
 from discovery.cli.operator import with_identity_file
-from discovery.cli.options import common, with_common, with_every_form, with_only
+from discovery.cli.options import (
+    common,
+    with_common,
+    with_every_form,
+    with_only,
+    with_progress,
+)
 from discovery.cli.output import destination
 from discovery.cli.progress import progress
 from discovery.cli.reporting import Publication
@@ -41,6 +48,7 @@ from discovery.reports.view import View
     help="Ask AWS alone: scopes and IAM findings, no plan.",
 )
 @with_identity_file
+@with_progress
 @with_every_form
 @with_common
 def command(
@@ -49,6 +57,7 @@ def command(
     fail_on: str | None,
     leaves_unread: bool,
     identity_file: Path | None,
+    every: timedelta | None,
     form: str,
     output: Path | None,
 ) -> Exit:
@@ -79,7 +88,7 @@ def command(
         part=Part(only=only), fresh_regions=True, asks_control_plane=not leaves_unread
     )
     with destination(output) as place:
-        with progress() as on_progress:
+        with progress(every) as on_progress:
 
             async def errand(interruption: Interruption) -> tuple[Report, bool]:
                 report = await audited(

@@ -11,7 +11,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 @click.command(name="completion", short_help="Print a shell's completion script.")
-@click.argument("shell", type=click.Choice(SHELLS))
+@click.argument("shell", type=click.Choice(SHELLS), metavar="SHELL")
 @with_common
 def command(shell: str) -> None:
     """Print the script with which SHELL completes commands and options.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from discovery.cli.options import common, with_common
+from discovery.cli.options import common, with_common, with_output
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration_path
 from discovery.config.load import load_config
@@ -50,13 +50,7 @@ def check() -> None:
 
 
 @command.command(name="schema")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write to FILE, whole or not at all, instead of stdout.",
-)
+@with_output
 @with_common
 def schema(output: Path | None) -> None:
     """Print the JSON Schema of the configuration, for editors that complete and check YAML.

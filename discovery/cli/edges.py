@@ -32,8 +32,9 @@ from discovery.model import Database
 from discovery.reports.report import Report
 from discovery.service.foundation import Edges
 from discovery.sweep import audit, sweep
-from state.lock import this_process, writer_lock
-from state.store import Store, read_memory
+from state.exclusive import locked_store
+from state.lock import this_process
+from state.store import read_memory
 
 log = structlog.get_logger()
 
@@ -79,13 +80,12 @@ async def swept(
     state = config.state.path
     async with (
         grounded(config, path, interruption, on_progress) as ground,
-        writer_lock(state, wait=lock_timeout, holder=this_process("sweep", utc_now())) as lock,
+        locked_store(state, wait=lock_timeout, holder=this_process("sweep", utc_now())) as store,
+        writing(config) as control_plane,
     ):
-        with Store.open(state, check_lock=lock.check) as store:
-            async with writing(config) as control_plane:
-                await announced(control_plane, config)
-                interruption.in_sweep = True
-                return await sweep(ground, request, control_plane=control_plane, store=store)
+        await announced(control_plane, config)
+        interruption.in_sweep = True
+        return await sweep(ground, request, control_plane=control_plane, store=store)
 
 
 @asynccontextmanager

@@ -46,7 +46,8 @@ def command(cache: str, form: str, output: Path | None) -> Exit:
         if not found:
             say(
                 f"Nothing named {cache!r} is remembered in {config.state.path}. "
-                "`cachemuster audit -v` shows what AWS lists now."
+                "`cachemuster audit -v` shows what AWS lists now, "
+                f"`cachemuster history --cache {cache}` what there was."
             )
             return Exit.FAILED
         if form == Format.JSON:

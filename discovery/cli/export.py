@@ -9,7 +9,7 @@ import click
 
 from discovery.cli.edges import audited, registered
 from discovery.cli.interruption import Interruption, attended
-from discovery.cli.options import common, with_common, with_only
+from discovery.cli.options import common, with_common, with_only, with_output
 from discovery.cli.output import Destination, destination
 from discovery.cli.progress import progress
 from discovery.cli.settings import configuration_path
@@ -30,13 +30,7 @@ _STANDS = frozenset({Action.CREATE, Action.UPDATE, Action.KEEP, Action.HELD, Act
 @click.command(name="export", short_help="Print resources as YAML for `tctl create -f`.")
 @click.option("--registered", "is_registered", is_flag=True, help="What is registered; no scan.")
 @with_only
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write to FILE, whole or not at all, instead of stdout.",
-)
+@with_output
 @with_common
 def command(is_registered: bool, only: tuple[Scope, ...], output: Path | None) -> Exit:
     """Print what should be registered, from a fresh scan, as YAML for `tctl create -f`.

@@ -24,7 +24,7 @@ class Told:
     """An ending, told."""
 
     exit: Exit
-    text: str
+    lines: tuple[str, ...]
 
 
 _EXPECTED: Final[tuple[tuple[type[Exception], Exit], ...]] = (
@@ -49,14 +49,19 @@ def told(error: Exception) -> Told:
     if isinstance(error, ExceptionGroup):
         return told(error.exceptions[0])  # things done at once; the first that broke ended them
     if isinstance(error, Interrupted):
-        return Told(error.code, str(error))
+        return Told(error.code, (str(error),))
     for expected, code in _EXPECTED:
         if isinstance(error, expected):
-            return Told(code, str(error))
+            # A problem of a configuration has a line; everything else is one, whatever it quotes.
+            text = str(error)
+            return Told(code, tuple(text.splitlines()) if expected is ConfigError else (text,))
     where = "".join(traceback.format_exception(error, limit=-6))
     return Told(
         Exit.FAILED,
-        f"{where}cachemuster met something it does not know ({type(error).__name__}) and stopped. "
-        "What it wrote before is journaled and the next sweep goes on from there. Please report "
-        "the lines above as a defect.",
+        (
+            *where.splitlines(),
+            f"cachemuster met something it does not know ({type(error).__name__}) and stopped. "
+            "What it wrote before is journaled and the next sweep goes on from there. Please "
+            "report the lines above as a defect.",
+        ),
     )

@@ -28,7 +28,7 @@ from discovery.cli.operator import with_identity_file
 from discovery.cli.options import with_lock_timeout
 from discovery.cli.output import Destination
 from discovery.cli.progress import progress
-from discovery.cli.streams import say, speaks_in_events
+from discovery.cli.streams import say, say_lines, speaks_in_events
 from discovery.config.model import Config
 from discovery.config.rules import offline_rules_of
 from discovery.ending import expected_failures
@@ -44,8 +44,9 @@ from discovery.reports.handover import (
     write_handover_document,
     write_plan,
 )
-from state.lock import this_process, writer_lock
-from state.store import Store, read_memory
+from state.exclusive import locked_store
+from state.lock import this_process
+from state.store import read_memory
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -142,7 +143,7 @@ class Errand:
         if speaks_in_events():
             plan = io.StringIO()
             write_plan(report, plan)
-            say(plan.getvalue())
+            say_lines(plan.getvalue().splitlines())
         else:
             write_plan(report, sys.stderr)
         return self.yes or _is_yes(f"Shall cachemuster {self.verb} this?")
@@ -153,18 +154,19 @@ class Errand:
 
         async def work(interruption: Interruption) -> tuple[Handover, Exit | None]:
             holder = this_process(self.verb, utc_now())
-            async with writer_lock(state, wait=self.lock_timeout, holder=holder) as lock:
-                with Store.open(state, check_lock=lock.check) as store:
-                    async with writing(self.config) as control_plane:
-                        interruption.in_sweep = True
-                        found = await hand_over(
-                            prospect,
-                            setting,
-                            control_plane=control_plane,
-                            store=store,
-                            clock=utc_now,
-                            stop=interruption.stop,
-                        )
+            async with (
+                locked_store(state, wait=self.lock_timeout, holder=holder) as store,
+                writing(self.config) as control_plane,
+            ):
+                interruption.in_sweep = True
+                found = await hand_over(
+                    prospect,
+                    setting,
+                    control_plane=control_plane,
+                    store=store,
+                    clock=utc_now,
+                    stop=interruption.stop,
+                )
             if not interruption.stop.is_set():
                 return found, None
             return found, Exit.TERMINATED if interruption.terminated else Exit.INTERRUPTED

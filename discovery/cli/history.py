@@ -14,6 +14,8 @@ from discovery.cli.options import common, duration, with_common, with_history_re
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration
 from discovery.cli.streams import say
+from discovery.explaining import is_remembered
+from discovery.reports.exit import Exit
 from discovery.reports.history import (
     is_about,
     write_history_csv,
@@ -40,7 +42,7 @@ from state.store import ReadOnlyStore
 @with_common
 def command(
     cache: str | None, since: timedelta | None, limit: int, form: str, output: Path | None
-) -> None:
+) -> Exit:
     """Show what state remembers, newest first: what was registered, updated (with old and new
     values) and removed; what appeared, was missed and came back; refusals, unread scopes and
     pauses with their beginning and end; each with who did it and why.
@@ -53,19 +55,27 @@ def command(
       cachemuster history --cache orders
       cachemuster history --format json | jq '.entries[] | .message'
       cachemuster history --since 90d --format csv -o history.csv
+
+    \b
+    Exit: 0 shown, 1 nothing by that name is remembered, 78 configuration.
     """
     path = configuration(common()).state.path
     with destination(output) as place:
-        found = ReadOnlyStore(path).history(since=_start(since))
+        store = ReadOnlyStore(path)
+        found = store.history(since=_start(since))
         entries = [entry for entry in found if cache is None or is_about(entry, cache)]
         place.write(lambda stream: _write(form, entries, limit, stream))
-        if cache is not None and not entries:
-            nothing = "Nothing" if since is None else "Nothing so recent"
-            say(
-                f"{nothing} is remembered of {cache!r} in {path}. "
-                "`cachemuster history` without --cache shows all; `cachemuster audit -v` shows "
-                "what AWS lists now."
-            )
+        if cache is None or entries:
+            return Exit.DONE
+        is_known = is_remembered(cache, store.memory()) or any(
+            is_about(entry, cache) for entry in store.history()
+        )
+        say(
+            f"{'Nothing so recent' if is_known else 'Nothing'} is remembered of {cache!r} in "
+            f"{path}. `cachemuster history` without --cache shows all; `cachemuster audit -v` "
+            "shows what AWS lists now."
+        )
+        return Exit.DONE if is_known else Exit.FAILED
 
 
 def _write(form: str, entries: Sequence[HistoryEntry], limit: int, stream: TextIO) -> None:
@@ -78,4 +88,10 @@ def _write(form: str, entries: Sequence[HistoryEntry], limit: int, stream: TextI
 
 
 def _start(since: timedelta | None) -> datetime | None:
-    return None if since is None else utc_now() - since
+    """The moment to begin at; None for all, as is a span that reaches back before the calendar."""
+    if since is None:
+        return None
+    try:
+        return utc_now() - since
+    except OverflowError:
+        return None

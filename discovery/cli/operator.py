@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from discovery.cli.options import FILE
 from discovery.config.control_plane import Teleport
 from discovery.config.load import load_config
 from discovery.config.model import Config
@@ -19,7 +20,7 @@ def with_identity_file(function: _Function) -> _Function:
     """`--identity-file`, as a path."""
     return click.option(
         "--identity-file",
-        type=click.Path(path_type=Path),
+        type=FILE,
         metavar="FILE",
         help="An operator's identity for the cluster, instead of the agent's.",
     )(function)

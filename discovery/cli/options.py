@@ -18,9 +18,12 @@ from discovery.enrollment.shard import Shard, parse_shard
 from discovery.model import AccountId, Region, Scope
 from discovery.reports.formats import Format
 
+FILE: Final = click.Path(path_type=Path, readable=False)
+"""A file's name. Whether it can be read or written finds out who does that, and says it better."""
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _META: Final = "cachemuster."
-_SCOPE: Final = re.compile(r"(?P<account>[0-9]{12})(/(?P<region>[a-z]{2}(-[a-z]+)+-[0-9]+))?")
+_SCOPE: Final = re.compile(r"(?P<account>[0-9]{12})(/(?P<region>[a-z]{2,}(-[a-z]+)+-[0-9]+))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,20 @@ def common(*, shows_events: bool = False) -> Common:
     return Common(config=meta.get(f"{_META}config"), verbosity=verbosity)
 
 
+def named_configuration() -> Path | None:
+    """What `-c` of the running command names, if a command runs and it does."""
+    context = click.get_current_context(silent=True)
+    return None if context is None else context.meta.get(f"{_META}config")
+
+
 def with_report(function: _Function) -> _Function:
     """`--format` and `-o`, as the parameters `form` and `output`."""
     return _FORMAT(_OUTPUT(function))
+
+
+def with_output(function: _Function) -> _Function:
+    """`-o` alone, as the parameter `output`."""
+    return _OUTPUT(function)
 
 
 def with_every_form(function: _Function) -> _Function:
@@ -81,6 +95,17 @@ def with_shard(function: _Function) -> _Function:
         type=shard,
         metavar="I/N",
         help="Part I of N, counted from 0; ordinal/N takes I from the host's name.",
+    )(function)
+
+
+def with_progress(function: _Function) -> _Function:
+    """`--progress`, as the parameter `every`."""
+    return click.option(
+        "--progress",
+        "every",
+        type=duration,
+        metavar="DURATION",
+        help="Without a terminal, say on stderr how far the scan is, each DURATION.",
     )(function)
 
 
@@ -148,7 +173,7 @@ _COMMON: Final = (
     click.option(
         "-c",
         "--config",
-        type=click.Path(path_type=Path),
+        type=FILE,
         metavar="FILE",
         expose_value=False,
         callback=_keep,
@@ -198,7 +223,7 @@ _HISTORY_FORMAT: Final = click.option(
 _OUTPUT: Final = click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="Write to FILE, whole or not at all, instead of stdout.",
 )

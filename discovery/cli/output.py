@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from discovery.cli.streams import mute_stdout
+from discovery.cli.options import named_configuration
+from discovery.cli.own_files import own_file
+from discovery.cli.settings import chosen
+from discovery.cli.streams import mute_stdout, say
 
 Render = Callable[[TextIO], None]
 """Writes a report to a stream."""
@@ -33,6 +36,8 @@ class Destination:
     """None: stdout."""
     draft: Path | None = None
     """What becomes `path` once it is whole; None for what is no file."""
+    stream: TextIO | None = None
+    """What is no file, such as a pipe, open from the start: its reader waits for this one."""
 
     def write(self, render: Render, *, holds_secret: bool = False) -> None:
         """The report stands in its place. A reader of stdout that went away is no failure.
@@ -45,10 +50,10 @@ class Destination:
         try:
             if self.path is None:
                 _write_stdout(render)
-            elif self.draft is None:
-                with self.path.open("w", encoding="utf-8") as stream:
-                    render(stream)
-            else:
+            elif self.stream is not None:
+                render(self.stream)
+                self.stream.flush()
+            elif self.draft is not None:
                 _write_whole(render, self.draft, self.path, holds_secret=holds_secret)
         except OSError as error:
             raise ReportLost(
@@ -68,8 +73,9 @@ def destination(path: Path | None) -> Iterator[Destination]:
         yield Destination(None)
         return
     try:
+        _refuse_own(path)
         place = _prepared(path)
-    except (OSError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it cannot be the name of a file"
         raise PlaceUnwritable(
             f"{path} cannot be written: {reason}. Nothing was started. Name another file with "
@@ -78,15 +84,30 @@ def destination(path: Path | None) -> Iterator[Destination]:
     try:
         yield place
     finally:
-        if place.draft is not None:
-            with suppress(OSError):
+        with suppress(OSError):
+            if place.stream is not None:
+                place.stream.close()
+            if place.draft is not None:
                 place.draft.unlink(missing_ok=True)
+
+
+def _refuse_own(path: Path) -> None:
+    configuration = chosen(named_configuration())
+    what = None if configuration is None else own_file(path, configuration)
+    if what is not None:
+        raise PlaceUnwritable(
+            f"{path} is {what} of this very configuration. Nothing was started and nothing was "
+            "overwritten. Name another file with -o."
+        )
 
 
 def _prepared(path: Path) -> Destination:
     if path.exists() and not path.is_file() and not path.is_dir():
-        path.open("w").close()  # /dev/null, a pipe: written to, never replaced
-        return Destination(path)
+        if path.is_fifo():
+            say(f"Waiting for somebody to read the named pipe {path}.")
+        # /dev/null, a pipe: written to, never replaced. Opened once: a pipe's reader is gone
+        # as soon as its first writer is.
+        return Destination(path, stream=path.open("w", encoding="utf-8", errors="backslashreplace"))
     target = path.resolve()
     if target.is_dir():
         raise IsADirectoryError(None, "it is a directory")

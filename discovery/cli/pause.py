@@ -13,8 +13,8 @@ from discovery.cli.clock import utc_now
 from discovery.cli.options import common, duration, with_common, with_lock_timeout
 from discovery.cli.settings import configuration
 from discovery.reports.hostile import visible
-from state.lock import this_process, writer_lock
-from state.store import Store
+from state.exclusive import locked_store
+from state.lock import this_process
 
 LONGEST: Final = timedelta(days=365)
 
@@ -66,9 +66,8 @@ def command(span: timedelta, lock_timeout: timedelta) -> None:
 
 async def _pause(path: Path, span: timedelta, lock_timeout: timedelta) -> datetime:
     holder = this_process("pause", utc_now())
-    async with writer_lock(path, wait=lock_timeout, holder=holder) as lock:
+    async with locked_store(path, wait=lock_timeout, holder=holder) as store:
         now = utc_now()
         until = now + span
-        with Store.open(path, check_lock=lock.check) as store:
-            store.pause(until, now)
+        store.pause(until, now)
     return until

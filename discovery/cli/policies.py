@@ -12,7 +12,7 @@ from typing import TextIO
 import click
 
 from discovery.cli.clock import utc_now
-from discovery.cli.options import common, with_common
+from discovery.cli.options import common, with_common, with_output
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import say
@@ -70,13 +70,7 @@ def _hub(ctx: click.Context, param: click.Parameter, value: str | None) -> Hub |
     help="JSON, YAML for tctl, or a CloudFormation template, for a StackSet too.  [default: json; "
     "yaml for Teleport's]",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write to FILE, whole or not at all, instead of stdout.",
-)
+@with_output
 @with_common
 def command(
     kind: str,

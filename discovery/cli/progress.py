@@ -28,9 +28,9 @@ def progress(every: timedelta | None = None) -> Iterator[OnProgress | None]:
 
 @contextmanager
 def _at_a_terminal() -> Iterator[OnProgress]:
-    from rich.console import Console  # noqa: PLC0415 - nobody else needs it this early
+    from discovery.reports.style import console_for  # noqa: PLC0415 - rich is not needed before
 
-    console = Console(stderr=True, markup=False, highlight=False)
+    console = console_for(sys.stderr)
     with console.status("Reading AWS …") as status:
         yield lambda done, failed, total: status.update(_line(done, failed, total))
 

@@ -11,8 +11,9 @@ import click
 from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common, with_lock_timeout
 from discovery.cli.settings import configuration
-from state.lock import this_process, writer_lock
-from state.store import Store, read_memory
+from state.exclusive import locked_store
+from state.lock import this_process
+from state.store import read_memory
 
 
 @click.command(name="resume", short_help="End a pause: sweeps write again.")
@@ -48,8 +49,7 @@ def command(lock_timeout: timedelta) -> None:
 async def _resume(path: Path, lock_timeout: timedelta) -> datetime | None:
     """The end of the pause that was in force, None when it was over by itself."""
     holder = this_process("resume", utc_now())
-    async with writer_lock(path, wait=lock_timeout, holder=holder) as lock:
-        with Store.open(path, check_lock=lock.check) as store:
-            paused = store.memory().pause_at(utc_now())
-            store.resume(utc_now())
+    async with locked_store(path, wait=lock_timeout, holder=holder) as store:
+        paused = store.memory().pause_at(utc_now())
+        store.resume(utc_now())
     return paused

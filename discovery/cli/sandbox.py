@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from discovery.cli.options import common, with_common
-from discovery.cli.streams import say
+from discovery.cli.streams import say, say_lines
 from discovery.reports.exit import Exit
 from discovery.sandbox import access
 from discovery.sandbox.aws.calls import CallLog
@@ -194,13 +194,16 @@ def _tell_of_aws(demo: Demo, url: str) -> None:
     say(f"The simulated AWS listens on {url}. Ctrl-C ends it, and all that is in it.")
     say(f"It tells of changes in the queue {tell_changes(demo, url)}: put that into")
     say("service.events.queue_url, and `cachemuster run` sees them within seconds.")
-    say(f"Put this into a configuration:\n\n{access.section(demo)}")
+    say("Put this into a configuration:")
+    say_lines(("", *access.section(demo).splitlines()))
 
 
 def _tell_of_teleport(at: Addresses, badges: Badges) -> None:
-    say(f"\nThe simulated Teleport listens on {at.proxy} (its Auth Service on {at.auth}).")
-    say(f"Put this into a configuration, too:\n\n{section(at.proxy, badges.bot)}")
-    say(f"\nA person's identity, for adopt and release: {badges.person}")
+    say("")
+    say(f"The simulated Teleport listens on {at.proxy} (its Auth Service on {at.auth}).")
+    say("Put this into a configuration, too:")
+    say_lines(("", *section(at.proxy, badges.bot).splitlines(), ""))
+    say(f"A person's identity, for adopt and release: {badges.person}")
     say(f"What the cluster holds: curl --cacert {badges.web_ca} {at.control}state")
 
 

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+import click
+
 from discovery.cli.options import Common
 from discovery.config.load import load_config, readable_again
 from discovery.config.model import Config
@@ -13,6 +15,7 @@ from discovery.config.problems import ConfigError, Problem
 
 VARIABLE: Final = "CACHEMUSTER_CONFIG"
 USUAL: Final = Path("cachemuster.yaml")
+_SOURCE: Final = "cachemuster.source"
 
 _HOW_TO_MAKE_ONE: Final = (
     "there is no configuration: -c/--config and CACHEMUSTER_CONFIG name none, and there is no "
@@ -28,14 +31,24 @@ def configuration_path(common: Common) -> Path:
 
     Raises: ConfigError that says how to make one, or why it cannot be read.
     """
-    if common.config is not None:
-        return readable_again(common.config)
-    named = os.environ.get(VARIABLE)
-    if named:
-        return readable_again(Path(named))
-    if USUAL.exists():
-        return USUAL
-    raise ConfigError([Problem(_HOW_TO_MAKE_ONE)], str(USUAL))
+    found = chosen(common.config)
+    if found is None:
+        raise ConfigError([Problem(_HOW_TO_MAKE_ONE)], str(USUAL))
+    return found
+
+
+def chosen(named: Path | None) -> Path | None:
+    """The same, where `-c` names `named`; None when there is none. What can be read but once is
+    read once for a command. Raises: ConfigError."""
+    variable = os.environ.get(VARIABLE)
+    usual = USUAL if USUAL.exists() else None
+    path = named or (Path(variable) if variable else usual)
+    context = click.get_current_context(silent=True)
+    if path is None or context is None:
+        return path and readable_again(path)
+    source: Path = context.meta.get(_SOURCE) or readable_again(path)
+    context.meta[_SOURCE] = source
+    return source
 
 
 def configuration(common: Common) -> Config:

@@ -6,6 +6,8 @@ import io
 import logging
 import os
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -34,13 +36,44 @@ def speaks_in_events() -> bool:
     return _Voice.as_events
 
 
+class StdoutLost(OSError):
+    """What is printed cannot be written to stdout, as on a full disk."""
+
+
+class _Stdout(io.TextIOWrapper):
+    """Stdout whose own errors are told from those of any other file."""
+
+    def write(self, text: str) -> int:
+        with _as_lost():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with _as_lost():
+            super().flush()
+
+
+@contextmanager
+def _as_lost() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StdoutLost(error.errno, error.strerror or str(error)) from error
+
+
 def say(text: str, *, level: int = logging.INFO) -> None:
-    """`text` stands on stderr, safe to print, line by line, or as one event where a log collector
-    reads (`--log-format json`). A closed stderr is nobody's loss."""
+    """Print one line to stderr, safe to show, or one event where a log collector reads
+    (`--log-format json`). A closed stderr is nobody's loss."""
+    say_lines((text,), level=level)
+
+
+def say_lines(texts: Iterable[str], *, level: int = logging.INFO) -> None:
+    """The same of several lines; a line break inside of one is shown as what it is."""
     if _Voice.as_events:
-        log.log(level, "cli.message", text=text)
+        log.log(level, "cli.message", text="\n".join(texts))
         return
-    lines = "".join(f"{visible(without_passwords(line))}\n" for line in text.splitlines())
+    lines = "".join(f"{visible(without_passwords(text))}\n" for text in texts)
     try:
         sys.stderr.write(lines)
         sys.stderr.flush()
@@ -59,9 +92,22 @@ def tolerant() -> None:
     nowhere = Path(os.devnull)
     sys.stdout = sys.stdout or nowhere.open("w", encoding="utf-8")
     sys.stderr = sys.stderr or nowhere.open("w", encoding="utf-8")
+    if type(sys.stdout) is io.TextIOWrapper:
+        encoding, at_once = sys.stdout.encoding, sys.stdout.line_buffering
+        sys.stdout = _Stdout(sys.stdout.detach(), encoding=encoding, line_buffering=at_once)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def flush_stdout() -> None:
+    """Write out what was printed. A reader that went away is no trouble. Raises: StdoutLost."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        mute_stdout()
+    except ValueError:
+        return  # closed already
 
 
 def mute_stdout() -> None:

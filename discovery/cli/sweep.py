@@ -12,10 +12,10 @@ from discovery.cli.interruption import Interruption, attended
 from discovery.cli.options import (
     checksum,
     common,
-    duration,
     with_common,
     with_lock_timeout,
     with_only,
+    with_progress,
     with_report,
     with_shard,
 )
@@ -53,13 +53,7 @@ from discovery.reports.view import View
 @click.option("--rebind-state", is_flag=True, help="Use state that belongs to another setup.")
 @with_shard
 @with_lock_timeout
-@click.option(
-    "--progress",
-    "every",
-    type=duration,
-    metavar="DURATION",
-    help="Without a terminal, say on stderr how far the scan is, each DURATION.",
-)
+@with_progress
 @with_report
 @with_common
 def command(

@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*")
 _USER = re.compile(r"[a-zA-Z][a-zA-Z0-9.-]*")
-_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]+")
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 
 
 @click.command(name="token", short_help="Print an IAM auth token for a cache.")
 @click.argument("cache")
 @click.argument("user")
-@click.option("--region", metavar="REGION", help="The cache's region; not needed with an ARN.")
+@click.option(
+    "--region",
+    metavar="REGION",
+    help="The cache's region; else the ARN's, AWS_REGION, or the profile's.",
+)
 @click.option("--profile", metavar="NAME", help="A profile of the AWS CLI's configuration.")
 @with_common
 def command(cache: str, user: str, region: str | None, profile: str | None) -> None:
@@ -42,7 +46,7 @@ def command(cache: str, user: str, region: str | None, profile: str | None) -> N
       REDISCLI_AUTH="$(cachemuster token orders app --region eu-west-1)"
     """
     common()
-    name, place = _named(cache, region)
+    name, place = _named(cache, region, profile)
     if _USER.fullmatch(user) is None:
         raise click.BadParameter(f"{user!r} is no user id", param_hint="USER")
     # The SDK is loaded only by whoever needs it.
@@ -62,8 +66,10 @@ async def _credentials(profile: str | None, region: Region) -> ReadOnlyCredentia
     return await held.get_frozen_credentials()
 
 
-def _named(cache: str, region: str | None) -> tuple[str, str]:
+def _named(cache: str, region: str | None, profile: str | None) -> tuple[str, str]:
     """The cache's name and region. Raises: click.UsageError."""
+    if region is not None and _REGION.fullmatch(region) is None:
+        raise click.BadParameter(f"{region!r} is no region", param_hint="--region")
     arn = parse_cache_arn(cache)
     if arn is not None:
         if region not in (None, arn.region):
@@ -73,6 +79,18 @@ def _named(cache: str, region: str | None) -> tuple[str, str]:
         raise click.BadParameter(
             f"{cache!r} is neither a cache name nor a serverless cache's ARN", param_hint="CACHE"
         )
-    if region is None or _REGION.fullmatch(region) is None:
-        raise click.UsageError("a cache by name needs --region, such as --region eu-central-1")
-    return cache, region
+    return cache, region or _usual_region(profile)
+
+
+def _usual_region(profile: str | None) -> str:
+    """The region that the AWS CLI takes here. Raises: click.UsageError, AwsFault."""
+    from discovery.aws.cloud import default_region  # noqa: PLC0415
+
+    found = default_region(profile)
+    if found is None:
+        raise click.UsageError(
+            "a cache by name needs --region, such as --region eu-central-1, or AWS_REGION"
+        )
+    if _REGION.fullmatch(found) is None:
+        raise click.UsageError(f"{found!r}, of AWS_REGION or the profile, is no region")
+    return found

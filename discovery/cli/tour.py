@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -28,6 +30,7 @@ _WIDTH: Final = 80
 _STORE: Final = "eu-central-1"
 _DARK: Final = "eu-west-1"
 
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 _ENDINGS: Final = {
     Exit.DONE: "done",
     Exit.INCOMPLETE: "done, but something could not be read",
@@ -43,6 +46,9 @@ class Step:
     command: tuple[str, ...]
     change: Callable[[SimulatedAws], None]
     """What happens in the cloud before."""
+    shown: str
+    """An expression for the lines of the answer that are worth reading here; the last one always
+    is."""
     ending: Exit = Exit.DONE
 
 
@@ -73,18 +79,22 @@ STEPS: Final = (
         "cache whether a person could log in to it with IAM. Nothing in its hands can write.",
         ("audit",),
         _nothing,
+        shown=r"Cluster |Would|\+ create +(sessions|orders)|IAM login|! blocker +carts|"
+        "no member of user group carts|have pass|IAM; mend",
     ),
     Step(
         "A first sweep: register",
         "It does what the audit showed, and remembers what it did.",
         ("sweep",),
         _nothing,
+        shown=r"Created|\+ create +(sessions|orders)|\. 2 skipped",
     ),
     Step(
         "A second sweep: nothing to do",
         "The cloud is as it was, so nothing is written. Most sweeps look like this one.",
         ("sweep",),
         _nothing,
+        shown=r"= 7 keep",
     ),
     Step(
         "A cache appears",
@@ -92,6 +102,7 @@ STEPS: Final = (
         "has to file a ticket.",
         ("sweep",),
         _wishlist_appears,
+        shown=r"Created|\+ create|as wishlist|= 7 keep",
     ),
     Step(
         "A region fails: nothing is removed",
@@ -99,7 +110,8 @@ STEPS: Final = (
         "databases stay as they are, and the exit code says that the picture is incomplete.",
         ("sweep",),
         _region_goes_dark,
-        Exit.INCOMPLETE,
+        ending=Exit.INCOMPLETE,
+        shown=r"Waiting|\? held|= 5 keep|! +1.*DENIED|elasti",
     ),
     Step(
         "A cache is deleted: first it waits",
@@ -107,6 +119,7 @@ STEPS: Final = (
         "take a database away from people: the removal waits for a second one.",
         ("sweep",),
         _region_is_back_and_orders_is_gone,
+        shown=r"Waiting|\? held|  a complete|  cache; seen",
     ),
     Step(
         "Then it is removed",
@@ -114,6 +127,7 @@ STEPS: Final = (
         "name; it is really gone, and so the database goes.",
         ("sweep",),
         _nothing,
+        shown=r"Removed|- delete|  a complete|Guard|= 1 of",
     ),
 )
 
@@ -125,6 +139,7 @@ class Tour:
         self._aws = aws
         self._path = path
         self._options = ("--log-format", "console", *("-v",) * verbosity)
+        self._tells_all = verbosity > 0
         self._console = _console()
         self._step = 0
 
@@ -144,12 +159,13 @@ class Tour:
         return Exit.DONE
 
     def _welcome(self) -> None:
-        self._console.print("cachemuster quickstart\n", style="bold")
+        self._console.print("cachemuster quickstart", style="bold")
         self._console.print(
             "cachemuster keeps a Teleport cluster's database list equal to the ElastiCache "
             "Serverless caches that exist in a company's AWS accounts. Here it works on a "
             "simulated AWS and with a simulated Teleport, both inside this process: no real "
-            "account, cluster or credential is touched."
+            "account, cluster or credential is touched. Of each answer you see the lines that "
+            "matter; -v shows all of it."
         )
 
     def _show_cloud(self) -> None:
@@ -159,30 +175,27 @@ class Tour:
             len(region.caches) for one in world.accounts.values() for region in one.regions
         )
         self._say(
-            f"{counted(len(world.accounts), 'account')}, {counted(caches, 'cache')}. The agent has "
-            "the keys of the first account; the others let it in through a role, as the accounts "
-            "of one company do. The tags say which caches are wanted."
+            f"{counted(len(world.accounts), 'account')}, {counted(caches, 'cache')}; tags say "
+            "which are wanted. The agent has the keys of the first account, roles in the others, "
+            "and the identity file of a bot, from which the cluster hides what is not its own."
         )
         self._console.print(_cloud_table(world))
-        self._console.print()
-        self._say(
-            "The cluster is reached as in real life: through the one port of its Proxy Service, by "
-            "the identity file of a bot, whose role hides everybody else's databases from it."
-        )
-        self._say("This is all the configuration there is:")
-        for line in self._path.read_text("utf-8").splitlines():
-            self._console.print(cell(f"    {line}", "cyan"), soft_wrap=True)
 
     def _take(self, step: Step) -> Exit:
         self._title(step.title)
         self._say(step.why)
         step.change(self._aws)
-        self._console.print(f"$ cachemuster {' '.join(step.command)}\n", style="bold cyan")
-        sys.stdout.flush()
-        with contextlib.redirect_stderr(sys.stdout):  # it is all one story, also in a pager
+        self._console.print(f"$ cachemuster {' '.join(step.command)}", style="bold cyan")
+        answer = _Answer()
+        said = io.StringIO()
+        with contextlib.redirect_stdout(answer), contextlib.redirect_stderr(said):
             ending = Exit(run((*self._options, *step.command)))
+        lines = [*said.getvalue().splitlines(), *answer.getvalue().splitlines()]
+        told = lines if self._tells_all or ending is not step.ending else _worth(lines, step.shown)
+        sys.stdout.write("".join(f"{line}\n" for line in told))
+        sys.stdout.flush()
         meaning = _ENDINGS.get(ending, "not as it should be")
-        self._console.print(f"\nexit {ending.value}: {meaning}", style="dim")
+        self._console.print(f"exit {ending.value}: {meaning}", style="dim")
         return ending
 
     def _part(self, seconds: float) -> None:
@@ -204,11 +217,9 @@ class Tour:
         self._step += 1
         self._console.print()
         self._console.rule(f"{self._step}  {title}", align="left", style="dim")
-        self._console.print()
 
     def _say(self, text: str) -> None:
         self._console.print(cell(text))
-        self._console.print()
 
 
 _HOW_TO_GO_ON: Final = """
@@ -229,6 +240,25 @@ that the AWS CLI uses. An audit only reads:
 
     printf 'version: 1\\ngroup: trial\\n' > cachemuster.yaml
     cachemuster audit"""
+
+
+class _Answer(io.StringIO):
+    """What a command prints, coloured as if it went to where the tour goes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_terminal = sys.stdout.isatty()
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+
+def _worth(lines: Sequence[str], shown: str) -> Iterator[str]:
+    """The lines that match, and the last."""
+    last = max((number for number, line in enumerate(lines) if line.strip()), default=0)
+    for number, line in enumerate(lines):
+        if number == last or re.search(f"^ *({shown})", _COLOUR.sub("", line)):
+            yield line
 
 
 def onto_path(called: Path) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from discovery.config.nodes import MAX_DEPTH, Unreadable, child, compose, joined
+from discovery.config.nodes import MAX_DEPTH, Unreadable, children, compose, joined
 from discovery.config.problems import Path, Problem, quoted
 
 MAX_VALUES = 200_000
@@ -47,6 +47,7 @@ class Document:
         self.problems: list[Problem] = []
         self._root = compose(text)
         self._values = 0
+        self._children: dict[int, dict[str, tuple[Node, Node]]] = {}
         self.data = self._read(self._root, ())
 
     def place(self, path: Path, *, of_key: bool = False) -> tuple[int, int]:
@@ -55,7 +56,7 @@ class Document:
         node = self._root
         mark = node.start_mark
         for part in path:
-            found = child(node, part)
+            found = self._child(node, part)
             if found is None:
                 break
             key, node = found
@@ -66,11 +67,23 @@ class Document:
         """The characters of a value that stands without quotes; empty for everything else."""
         node = self._root
         for part in path:
-            found = child(node, part)
+            found = self._child(node, part)
             if found is None:
                 return ""
             node = found[1]
         return str(node.value) if isinstance(node, ScalarNode) and node.style is None else ""
+
+    def _child(self, node: Node, part: str | int) -> tuple[Node | None, Node] | None:
+        """The key's node (None in a list) and the value's node of one part of a path. A single
+        value that stands for a list is that list's every item."""
+        if isinstance(node, MappingNode) and isinstance(part, str):
+            if id(node) not in self._children:
+                self._children[id(node)] = children(node)
+            return self._children[id(node)].get(part)
+        if isinstance(node, SequenceNode):
+            inside = isinstance(part, int) and part < len(node.value)
+            return (None, node.value[part]) if inside else None
+        return (None, node) if isinstance(part, int) else None
 
     def _read(self, node: Node, path: Path) -> Any:
         self._values += 1

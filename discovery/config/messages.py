@@ -13,7 +13,7 @@ from discovery.config.document import Document, Misread
 from discovery.config.draft import mapping_in
 from discovery.config.durations import EXPECTED
 from discovery.config.model import Config
-from discovery.config.problems import Path, Problem, did_you_mean, quoted
+from discovery.config.problems import SHOWN, Path, Problem, did_you_mean, quoted
 
 _KINDS = ("teleport", "embedded")
 
@@ -22,16 +22,27 @@ def problems_of(
     error: ValidationError, document: Document, model: type[BaseModel] = Config
 ) -> list[Problem]:
     """One problem for everything that does not fit the model."""
-    return [_problem(fault, document, model) for fault in error.errors(include_url=False)]
+    faults = [_placed(fault, document) for fault in error.errors(include_url=False)]
+    faults.sort(key=lambda found: found[2:])
+    return [
+        Problem(
+            _message(fault, path, document, model, guesses=number < SHOWN),
+            path,
+            line=line,
+            column=column,
+        )
+        for number, (fault, path, line, column) in enumerate(faults)
+    ]
 
 
-def _problem(fault: Mapping[str, Any], document: Document, model: type[BaseModel]) -> Problem:
+def _placed(
+    fault: Mapping[str, Any], document: Document
+) -> tuple[Mapping[str, Any], Path, int, int]:
     path = _path(fault["loc"])
     about_key = fault["type"] == "extra_forbidden" or "[key]" in fault["loc"]
     if fault["type"].startswith("union_tag") and "kind" in mapping_in(fault["input"]):
         path = (*path, "kind")
-    line, column = document.place(path, of_key=about_key)
-    return Problem(_message(fault, path, document, model), path, line=line, column=column)
+    return (fault, path, *document.place(path, of_key=about_key))
 
 
 def _path(loc: tuple[str | int, ...]) -> Path:
@@ -55,12 +66,19 @@ _MEMBERS = (
 
 
 def _message(
-    fault: Mapping[str, Any], path: Path, document: Document, model: type[BaseModel]
+    fault: Mapping[str, Any],
+    path: Path,
+    document: Document,
+    model: type[BaseModel],
+    *,
+    guesses: bool,
 ) -> str:
+    """What is wrong. `guesses`: with what was meant, which takes its time."""
     limits = fault.get("ctx", {})
     match fault["type"]:
         case "extra_forbidden":
-            return _unknown_key(fault["loc"], str(path[-1]), model)
+            known = model if guesses else None
+            return _unknown_key(fault["loc"], str(path[-1]), known)
         case "union_tag_not_found" | "union_tag_invalid":
             return _no_kind(fault["input"])
         case "value_error":
@@ -129,12 +147,13 @@ def _no_kind(control_plane: Any) -> str:
     return _not_one_of(control_plane["kind"], list(_KINDS))
 
 
-def _unknown_key(loc: tuple[str | int, ...], key: str, model: type[BaseModel]) -> str:
+def _unknown_key(loc: tuple[str | int, ...], key: str, model: type[BaseModel] | None) -> str:
     for mine, other in ((Embedded, Teleport), (Teleport, Embedded)):
         if f"({mine.__name__})" in loc and key in other.model_fields:
             kinds = f"{other.__name__.lower()}, not {mine.__name__.lower()}"
             return f"the key belongs to a control plane of kind {kinds}"
-    return f"there is no such key{did_you_mean(key, _keys_at(loc[:-1], model))}"
+    known = _keys_at(loc[:-1], model) if model else ()
+    return f"there is no such key{did_you_mean(key, known)}"
 
 
 def _keys_at(loc: Iterable[str | int], model: type[BaseModel]) -> set[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 from yaml.error import Mark
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import MappingNode, Node, ScalarNode
 from yaml.reader import ReaderError
 
 from discovery.config.problems import Problem, quoted
@@ -66,18 +66,13 @@ def compose(text: str) -> Node:
     return root
 
 
-def child(node: Node, part: str | int) -> tuple[Node | None, Node] | None:
-    """The key's node (None in a list) and the value's node of one part of a path. A single value
-    that stands for a list is that list's every item."""
-    if isinstance(node, MappingNode) and isinstance(part, str):
-        for key, value in node.value:
-            if isinstance(key, ScalarNode) and joined(key.value) == part:
-                return key, value
-        return None
-    if isinstance(node, SequenceNode):
-        inside = isinstance(part, int) and part < len(node.value)
-        return (None, node.value[part]) if inside else None
-    return (None, node) if isinstance(part, int) else None
+def children(node: MappingNode) -> dict[str, tuple[Node, Node]]:
+    """The node of each key and of its value; of a key that is there twice the first."""
+    found: dict[str, tuple[Node, Node]] = {}
+    for key, value in node.value:
+        if isinstance(key, ScalarNode):
+            found.setdefault(joined(key.value), (key, value))
+    return found
 
 
 def joined(text: str) -> str:

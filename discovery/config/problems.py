@@ -11,6 +11,9 @@ from dataclasses import dataclass
 Path = tuple[str | int, ...]
 """Where in the configuration: keys and list positions from the root."""
 
+SHOWN = 100
+"""Problems that are told of one file; nobody corrects more in one go."""
+
 _SHOWN_LENGTH = 60
 _LONGEST_GUESS = 64
 
@@ -27,7 +30,8 @@ class Problem:
     column: int = 0
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        file = on_one_line(self.file)
+        place = f"{file}:{self.line}:{self.column}" if self.line else file
         return ": ".join(part for part in (place, dotted(self.path), self.message) if part)
 
     @property
@@ -39,6 +43,11 @@ class Problem:
 class ConfigError(Exception):
     """The configuration cannot be used. It holds every problem, in the order of the file."""
 
+    consequence = (
+        "Nothing was started or changed. Correct the file; `cachemuster config check` tells when "
+        "it is right."
+    )
+
     def __init__(self, problems: Iterable[Problem], file: str) -> None:
         self.problems = tuple(sorted(set(problems), key=lambda problem: problem.order))
         self.file = file
@@ -47,12 +56,16 @@ class ConfigError(Exception):
     def __str__(self) -> str:
         count = len(self.problems)
         noun = "problem" if count == 1 else "problems"
-        lines = [str(problem) for problem in self.problems]
-        lines.append(
-            f"{count} {noun} in {self.file}. Nothing was started or changed. Correct the file; "
-            "`cachemuster config check` tells when it is right."
-        )
+        lines = [str(problem) for problem in self.problems[:SHOWN]]
+        if count > SHOWN:
+            lines.append(f"… and {count - SHOWN} more")
+        lines.append(f"{count} {noun} in {on_one_line(self.file)}. {self.consequence}")
         return "\n".join(lines)
+
+
+def on_one_line(name: str) -> str:
+    """A file's name, which may hold anything, with nothing in it that a terminal obeys."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in name)
 
 
 def dotted(path: Path) -> str:

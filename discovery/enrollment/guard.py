@@ -19,6 +19,9 @@ class Budget:
     min_allowed: int
     """This many may always go (within `max_count`), so that a small fleet can change."""
     allow_empty: bool
+    counts_window: bool = True
+    """Whether removals done within `window` count; not where a person allowed a number for one
+    sweep: that is what still pends."""
 
     def limit(self, population: int) -> int:
         """How many removals a population bears within the window."""
@@ -26,8 +29,15 @@ class Budget:
         return min(self.max_count, max(self.min_allowed, share))
 
     def widened(self, count: int) -> Budget:
-        """The budget with leave for `count` removals, of whatever share, for one sweep."""
-        return replace(self, max_count=count, max_percent=100, min_allowed=count, allow_empty=True)
+        """The budget for up to `count` removals in one sweep, whatever was removed before it."""
+        return replace(
+            self,
+            max_count=count,
+            max_percent=100,
+            min_allowed=count,
+            allow_empty=True,
+            counts_window=False,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +70,7 @@ class Evidence:
 def judge_removals(planned: int, evidence: Evidence, budget: Budget) -> GuardVerdict:
     """Whether the planned removals may go ahead; a refusal takes all of them."""
     limit = budget.limit(evidence.population)
-    count = planned + evidence.removed_in_window
+    count = planned + (evidence.removed_in_window if budget.counts_window else 0)
     code = _refusal(planned, count, limit, evidence, budget)
     return GuardVerdict(
         refused=code is not None,
@@ -108,7 +118,7 @@ def _message(
         return (
             f"all complete scopes together hold no cache, but {evidence.population} are "
             f"registered; none of the {planned} removals was made. If the caches are really gone, "
-            f"run a sweep with --allow-mass-removal {count}"
+            f"run a sweep with --allow-mass-removal {planned}"
         )
     spent = f" ({evidence.removed_in_window} of them done already)" if count > planned else ""
     bound = (
@@ -119,5 +129,5 @@ def _message(
     )
     return (
         f"{count} removals within {minutes}{spent}, but {bound}; none of the {planned} planned "
-        f"was made. Look at them, then run a sweep with --allow-mass-removal {count}"
+        f"was made. Look at them, then run a sweep with --allow-mass-removal {planned}"
     )

@@ -30,7 +30,8 @@ def refuse_other_identity(remembered: StateIdentity | None, now: StateIdentity) 
     raise WrongState(
         f"the state file belongs to something else ({differences}). Nothing was done. Correct the "
         "configuration, name another state.path, or run `cachemuster sweep --rebind-state` once "
-        "if the change is meant"
+        'if the change is meant, as after a trial; deploy/teleport/README.md, "After a trial", '
+        "says what that does"
     )
 
 

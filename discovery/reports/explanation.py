@@ -39,6 +39,8 @@ class Explanation:
     last: HistoryEntry | None
     next: Item | None
     """What a sweep does if nothing has changed since the last one."""
+    gone_at: datetime | None = None
+    """The complete scan that no longer showed the cache; None for one that was there."""
 
     @property
     def connect_resources(self) -> tuple[str, ...]:
@@ -50,6 +52,8 @@ class Explanation:
         iam = self.cache.iam if self.cache is not None else None
         users = iam.users if iam is not None else ("USER_ID",)
         is_wanted = self.next is None or self.next.action is not Action.SKIPPED
+        if self.gone_at is not None:
+            return ()
         if parsed is None or not users or not is_wanted:
             return ()
         return (str(self.arn), *(user_arn(parsed, user_id) for user_id in users))
@@ -83,7 +87,7 @@ def _print_connecting(each: Explanation, console: Console) -> None:
 
 
 def _rows(each: Explanation) -> Iterator[tuple[str, list[str]]]:
-    yield "found", _found(each.cache)
+    yield "found", _found(each.cache, each.gone_at)
     if each.matchers:
         yield "matchers", list(each.matchers)
     if each.cache is not None:
@@ -123,7 +127,7 @@ def _login(cache: RememberedCache) -> Iterator[str]:
         )
 
 
-def _found(cache: RememberedCache | None) -> list[str]:
+def _found(cache: RememberedCache | None, gone_at: datetime | None) -> list[str]:
     if cache is None:
         return ["not by the last complete scan of its scope"]
     tags = cache.tags
@@ -133,8 +137,13 @@ def _found(cache: RememberedCache | None) -> list[str]:
         else f"tags of {_when(tags.read_at)}: "
         + (", ".join(f"{key}={value}" for key, value in sorted(tags.values.items())) or "none")
     )
+    facts = f"{cache.status}, {cache.engine} {cache.engine_version}".rstrip()
+    if gone_at is None:
+        where = f"in {cache.scope}, {facts}"
+    else:
+        where = f"no longer in {cache.scope} by the scan of {_when(gone_at)}; it was {facts}"
     return [
-        f"in {cache.scope}, {cache.status}, {cache.engine} {cache.engine_version}".rstrip(),
+        where,
         f"first seen {_when(cache.first_seen_at)}, last seen {_when(cache.last_seen_at)}",
         told,
     ]
@@ -172,6 +181,7 @@ def _entry(each: Explanation) -> dict[str, Any]:
             "engine": cache.engine,
             "first_seen_at": timestamp(cache.first_seen_at),
             "last_seen_at": timestamp(cache.last_seen_at),
+            "gone_at": each.gone_at and timestamp(each.gone_at),
             "tags": cache.tags and dict(cache.tags.values),
             "iam": cache.iam and cache.iam.verdict.value,
             "iam_users": list(cache.iam.users) if cache.iam else [],

@@ -6,22 +6,19 @@ long.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
-from rich.cells import cell_len
 from rich.console import Console
 from rich.segment import Segment, Segments
 
 from discovery.reports.hostile import shortened
-from discovery.reports.style import MESSAGE_LIMIT
+from discovery.reports.style import MESSAGE_LIMIT, folds_words
+from discovery.reports.wrapping import wrapped
 
 _AT_ONCE: Final = 4_000
 """Segments handed over together: enough to be quick, too few to be felt in memory."""
-_WORD: Final = re.compile(" *[^ ]+ *")
 
 Run = tuple[str, str]
 """Text that is safe to print, and its style."""
@@ -56,48 +53,13 @@ def print_entries(entries: Iterable[Entry], console: Console, *, indent: int) ->
         console.print(Segments(waiting), end="", soft_wrap=True)
 
 
-def wrapped(text: str, width: int) -> Iterator[tuple[int, int]]:
-    """Where each line of the text begins and ends: broken at spaces, a word that is longer than a
-    line within."""
-    for start, end in pairwise((0, *_breaks(text, width), len(text))):
-        yield start, start + len(text[start:end].rstrip(" "))
-
-
-def _breaks(text: str, width: int) -> Iterator[int]:
-    used = 0
-    for match in _WORD.finditer(text):
-        word, start = match.group(), match.start()
-        needed = cell_len(word.rstrip(" "))
-        if needed > width:
-            if start:
-                yield start
-            used = yield from _within(word, start, width)
-        elif used + needed > width:
-            yield start
-            used = cell_len(word)
-        else:
-            used += cell_len(word)
-
-
-def _within(word: str, start: int, width: int) -> Generator[int, None, int]:
-    """The breaks within a word that begins a line; returns how much of the last line it takes."""
-    used = 0
-    for place, character in enumerate(word, start):
-        size = cell_len(character)
-        if used + size > width and character != " ":
-            yield place
-            used = 0
-        used += size
-    return used
-
-
 def _segments(entry: Entry, console: Console, indent: int) -> Iterator[Segment]:
     size = sum(len(words) for words, _ in entry.margin)
     yield from _cut(entry.margin, 0, size, console)
     before = " " * (indent - size)
     for line in entry.lines:
         text = "".join(words for words, _ in line)
-        for start, end in wrapped(text, console.width - indent):
+        for start, end in wrapped(text, console.width - indent, folds=folds_words(console)):
             yield Segment(before)
             yield from _cut(line, start, end, console)
             before = f"\n{' ' * indent}"

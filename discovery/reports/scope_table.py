@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
 from rich.console import Console
 
 from discovery.codes import ScopeStatus
-from discovery.model import Complete, Scanned
+from discovery.model import Complete, Scanned, Scope
 from discovery.reports.coverage import coverage, has_remark, reason_of
 from discovery.reports.hanging import Entry, print_entries, run
 from discovery.reports.report import Report
@@ -29,12 +30,26 @@ def print_scopes(report: Report, console: Console, *, verbose: bool) -> None:
     """Scopes that were not, or not wholly, read stand there with the reason; others are counted."""
     console.print(heading("Scopes", coverage(report)))
     listed = _listed(report, verbose=verbose)
-    print_entries((_entry(scanned, report) for scanned in listed), console, indent=_INDENT)
+    told = told_before((scanned.scope, scanned.message) for scanned in listed)
+    entries = (_entry(scanned, report, told.get(scanned.scope)) for scanned in listed)
+    print_entries(entries, console, indent=_INDENT)
     left_out = Counter(reason_of(s) for s in report.scopes) - Counter(reason_of(s) for s in listed)
     for reason, count in sorted(left_out.items()):
         if reason:
             console.print(cell(f"and {count} more with {reason}; -v lists them", "dim"))
     console.print()
+
+
+def told_before(messages: Iterable[tuple[Scope, str]]) -> dict[Scope, Scope]:
+    """For each scope whose message was told before, of another place: that other scope."""
+    first: dict[str, Scope] = {}
+    found: dict[Scope, Scope] = {}
+    for scope, message in messages:
+        apart = message.replace(str(scope), "…").replace(scope.account_id, "…")
+        same = first.setdefault(apart.replace(scope.region or "…", "…"), scope)
+        if message and same != scope:
+            found[scope] = same
+    return found
 
 
 def _listed(report: Report, *, verbose: bool) -> tuple[Scanned, ...]:
@@ -48,8 +63,8 @@ def _listed(report: Report, *, verbose: bool) -> tuple[Scanned, ...]:
     return (*unread, *partly, *skipped[:_LISTED])
 
 
-def _entry(scanned: Scanned, report: Report) -> Entry:
-    """The scope, how it ended and since when; then why."""
+def _entry(scanned: Scanned, report: Report, told: Scope | None) -> Entry:
+    """The scope, how it ended and since when; then why, or of which one that was `told`."""
     sign = "?" if has_remark(scanned) else SCOPE_SIGNS[scanned.status]
     ended = reason_of(scanned)
     if isinstance(scanned, Complete):
@@ -58,7 +73,9 @@ def _entry(scanned: Scanned, report: Report) -> Entry:
     since = report.failing_since.get(scanned.scope)
     if since is not None:
         stands.append(f"failing since {clock_time(since, report.finished_at)}")
+    if told is not None:
+        stands.append(f"as {told}")
     parts = "".join(f" · {part}" for part in stands)
     first = (run(str(scanned.scope), "bold"), run(parts))
-    lines = (first, (run(scanned.message),)) if scanned.message else (first,)
+    lines = (first, (run(scanned.message),)) if scanned.message and told is None else (first,)
     return Entry(((sign, SCOPE_STYLES[scanned.status]),), lines)

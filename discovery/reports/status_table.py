@@ -10,8 +10,9 @@ from rich.console import Console
 
 from discovery.codes import ScopeStatus
 from discovery.enrollment.ownership import parse_cache_arn
-from discovery.model import Arn
+from discovery.model import Arn, Scope
 from discovery.reports.hanging import Entry, print_entries, run
+from discovery.reports.scope_table import told_before
 from discovery.reports.sentence import clock_time, counted
 from discovery.reports.status import Status
 from discovery.reports.style import (
@@ -101,7 +102,9 @@ def _print_scopes(status: Status, console: Console, *, verbose: bool) -> None:
     told = ", ".join(f"{count[kind]} {word}" for kind, word in words.items() if count[kind])
     console.print(heading("Scopes", told or "none yet"))
     listed = status.scopes if verbose else status.wanting
-    print_entries((_scope(each, status.now) for each in listed), console, indent=_INDENT)
+    before = told_before((each.scope, each.message) for each in listed)
+    entries = (_scope(each, status.now, before.get(each.scope)) for each in listed)
+    print_entries(entries, console, indent=_INDENT)
     if status.oldest is not None and status.oldest.last_complete_at is not None:
         when = clock_time(status.oldest.last_complete_at, status.now)
         console.print(cell(f"Oldest complete scan: {when}, {status.oldest.scope}", "dim"))
@@ -112,17 +115,21 @@ def _print_scopes(status: Status, console: Console, *, verbose: bool) -> None:
     console.print()
 
 
-def _scope(scope: ScopeMemory, now: datetime) -> Entry:
-    """The scope, how it stands and what was last read of it; then why."""
+def _scope(scope: ScopeMemory, now: datetime, told: Scope | None) -> Entry:
+    """The scope, how it stands and what was last read of it; then why, or of which one that was
+    `told`."""
     partly = scope.status is ScopeStatus.COMPLETE and scope.message
     sign = ("?" if partly else SCOPE_SIGNS[scope.status], SCOPE_STYLES[scope.status])
     parts = [scope.reason.value] if scope.reason else []
     if scope.failing_since:
         often = f", {scope.failures} times in a row" if scope.failures > 1 else ""
         parts.append(f"failing since {clock_time(scope.failing_since, now)}{often}")
-    stands = "".join(f" · {part}" for part in (*parts, _last_read(scope, now)))
-    first = (run(str(scope.scope), "bold"), run(stands))
-    return Entry((sign,), (first, (run(scope.message),)) if scope.message else (first,))
+    parts.append(_last_read(scope, now))
+    if told is not None:
+        parts.append(f"as {told}")
+    first = (run(str(scope.scope), "bold"), run("".join(f" · {part}" for part in parts)))
+    says_why = scope.message and told is None
+    return Entry((sign,), (first, (run(scope.message),)) if says_why else (first,))
 
 
 def _last_read(scope: ScopeMemory, now: datetime) -> str:

@@ -41,11 +41,7 @@ from discovery.sandbox.world_plan import Member, Part, Plan, contradictions
 class WorldError(ConfigError):
     """The file describes no cloud. It holds every problem, in the order of the file."""
 
-    def __str__(self) -> str:
-        count = len(self.problems)
-        noun = "problem" if count == 1 else "problems"
-        lines = [str(problem) for problem in self.problems]
-        return "\n".join((*lines, f"{count} {noun} in {self.file}. No sandbox was started."))
+    consequence = "No sandbox was started."
 
 
 def read_world(file: Path, clock: Clock = wall_clock) -> Demo:

@@ -146,7 +146,7 @@ class Rounds:
         self, run: Sweep, ticket: int, then: Memory, edges: Edges, lock: HeldLock
     ) -> Report:
         """What is still current of the scan was acted upon and recorded."""
-        with Store.open(edges.state, check_lock=lock.check) as store:
+        with await asyncio.to_thread(Store.open, edges.state, check_lock=lock.check) as store:
             self._state = store.identity
             now = await asyncio.to_thread(store.memory)
             assert run.scanned is not None  # noqa: S101 - a run without a scan ended before

@@ -227,6 +227,26 @@ class TestPods:
         assert monitor["endpoints"][0]["port"] == service["spec"]["ports"][0]["name"]
         assert next(kept("StatefulSet"))["spec"]["serviceName"] == service["metadata"]["name"]
 
+    def test_another_port_of_teleport_is_let_out_by_the_patch_on_the_page(self) -> None:
+        [block] = [
+            each
+            for each in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+            if "NetworkPolicy" in each
+        ]
+        [patch] = yaml.safe_load(block)
+        policy = next(
+            each for each in kept("NetworkPolicy") if each["metadata"]["name"] == "cachemuster"
+        )
+        [step] = yaml.safe_load(patch["patch"])
+        assert step == {
+            "op": "add",
+            "path": "/spec/egress/1/ports/-",
+            "value": {"protocol": "TCP", "port": 3025},
+        }
+        everywhere = policy["spec"]["egress"][1]
+        assert everywhere["ports"] == [{"protocol": "TCP", "port": 443}]
+        assert {"ipBlock": {"cidr": "0.0.0.0/0"}} in everywhere["to"]
+
     def test_the_network_lets_out_what_is_needed_and_in_what_reads(self) -> None:
         policy = next(kept("NetworkPolicy"))["spec"]
         assert policy["policyTypes"] == ["Ingress", "Egress"]

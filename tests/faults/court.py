@@ -393,7 +393,9 @@ class Court:
         settings = hearing.settings
         assert hearing.planned_at is not None
         oldest = hearing.planned_at - settings.window
-        done = sum(1 for at in hearing.life.removed_at[: -hearing.removals] if at > oldest)
+        before = hearing.life.removed_at[: -hearing.removals]
+        # What a person allowed for one sweep is what still pended, whatever went before it.
+        done = 0 if hearing.allowed else sum(1 for at in before if at > oldest)
         limit = settings.limit(hearing.population, hearing.allowed)
         if hearing.removals + done > limit:
             self.accuse(

@@ -21,7 +21,7 @@ from discovery.sandbox.aws.distortion import (
     twisted,
 )
 from discovery.sandbox.aws.emission import within_a_call
-from discovery.sandbox.aws.errors import SPELLINGS, AwsError, Modelled, Refusal, Refused
+from discovery.sandbox.aws.errors import SPELLINGS, AwsError, Dialect, Modelled, Refusal, Refused
 from discovery.sandbox.aws.faults import REFUSALS, Effect, Fault, FaultBoard
 from discovery.sandbox.aws.keys import Key
 from discovery.sandbox.aws.models import (
@@ -39,6 +39,7 @@ from discovery.sandbox.aws.services.service import Ask, Given, Service
 from discovery.sandbox.aws.services.sts import NOT_AUTHORIZED
 from discovery.sandbox.aws.validation import check
 from discovery.sandbox.aws.web_identity import stranger, unsigned_claim
+from discovery.sandbox.aws.wire.cbor import CborProtocol, is_cbor
 from discovery.sandbox.aws.wire.message import Answer, Members, Request, WireProtocol
 from discovery.sandbox.aws.wire.protocols import protocol_of
 from discovery.sandbox.aws.wire.query import QueryProtocol
@@ -49,6 +50,8 @@ _LOG = logging.getLogger(__name__)
 _PROTOCOLS: Mapping[str, WireProtocol] = {
     name: protocol_of(service_model(service.name)) for name, service in SERVICES.items()
 }
+
+_CBOR = CborProtocol()
 
 
 @dataclass(slots=True)
@@ -90,6 +93,8 @@ class FrontDoor:
         if claim is None or claim.service not in SERVICES:
             return self._turned_away(claim, request_id)
         service, protocol = SERVICES[claim.service], _PROTOCOLS[claim.service]
+        if is_cbor(request) and protocol.dialect is Dialect.JSON:
+            protocol = _CBOR
         progress = _Progress(claim, service, protocol, request_id)
         error: AwsError | None = None
         poll: Poll | None = None

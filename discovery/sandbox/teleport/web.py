@@ -5,8 +5,10 @@ Source: reference teleport-api §8.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
+from weakref import WeakSet
 
 from aiohttp import web
 from grpclib.const import Status
@@ -16,7 +18,7 @@ from discovery.sandbox.teleport.calls import Call, CallLog
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.control import PREFIX, Controls
 from discovery.sandbox.teleport.effects import Dropped, Leaving, befall
-from discovery.sandbox.teleport.faults import FIND, WEB_PING, Effect, FaultBoard
+from discovery.sandbox.teleport.faults import CONNECT, FIND, WEB_PING, Effect, FaultBoard
 from discovery.sandbox.teleport.service import Refused
 
 _METHODS = {"/webapi/find": FIND, "/webapi/ping": WEB_PING}
@@ -40,6 +42,7 @@ class Web:
         self._calls = calls
         self._controls = controls
         self._address = address
+        self._connected: WeakSet[asyncio.BaseTransport] = WeakSet()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer; the call is logged, but for those to the sandbox's own door."""
@@ -56,6 +59,7 @@ class Web:
         self._calls.begin(call)
         outcome = "(cancelled)"
         try:
+            await self._connect(request.transport)
             response = await self._answer(request)
             outcome = str(response.status)
         except (Dropped, Leaving):
@@ -65,6 +69,14 @@ class Web:
         finally:
             self._calls.end(call, outcome)
         return response
+
+    async def _connect(self, transport: asyncio.BaseTransport | None) -> None:
+        """Let the faults of a connection being made have their effect. Raises: Dropped."""
+        if transport is None or transport in self._connected:
+            return
+        self._connected.add(transport)
+        struck = self._faults.strike(CONNECT, "proxy")
+        await befall(struck, self._cluster, "", after=False)
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         method = _METHODS.get(request.path.removeprefix("/v1"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from grpclib.const import Status
+from grpclib.exceptions import StreamTerminatedError
 
 from discovery.sandbox.teleport.faults import FIND, WEB_PING, Effect, Fault
 from discovery.sandbox.teleport.identity import Identity
@@ -113,6 +115,25 @@ async def test_faults_come_and_go_by_http(rig: Rig) -> None:
     await post(rig, "faults", {"effect": "unavailable"})
     assert (await web.delete("/_sandbox/faults")).json() == {}
     await caller.call("Ping")
+
+
+@pytest.mark.parametrize("name", ["*", "proxy"])
+@pytest.mark.parametrize(
+    "effect", [{"effect": "drop"}, {"effect": "slow", "delay_s": 60}], ids=["drop", "slow"]
+)
+async def test_who_makes_the_port_refuse_connections_still_gets_in_to_mend_it(
+    rig: Rig, effect: dict[str, Any], name: str
+) -> None:
+    added = await post(rig, "faults", {"method": "connect", "name": name, **effect})
+    with pytest.raises(httpx.TransportError):
+        await (await rig.web()).get("/webapi/find", timeout=0.5)
+    with pytest.raises((OSError, TimeoutError, StreamTerminatedError)):
+        await asyncio.wait_for(rig.caller().call("Ping"), 0.5)
+    person = await rig.web()
+    removed = await person.delete(f"/_sandbox/faults/{added['id']}")
+    assert removed.json() == {"removed": True}
+    assert (await person.get("/webapi/find")).status_code == 200
+    await rig.caller().call("Ping")
 
 
 @pytest.mark.parametrize(

@@ -278,7 +278,9 @@ def test_an_unreadable_file_and_directory_are_said(
     run("from pathlib import Path; from state.store import Store; Store.open(Path('s.db')).close()")
     (directory / "s.db").chmod(0o000)
     for call in ("read_memory(Path('s.db'))", "Store.open(Path('s.db'))"):
-        assert run(OPEN_AND_SAY.format(call=call)).startswith("Unwritable the state file")
+        said = run(OPEN_AND_SAY.format(call=call))
+        assert said.startswith("Unwritable the state file")
+        assert "cannot be read: this user may not read it" in said
     directory.chmod(0o555)
     said = run(OPEN_AND_SAY.format(call="Store.open(Path('new.db'))"))
     assert "Permission denied" in said
@@ -403,3 +405,44 @@ def test_every_sentence_says_what_stayed_and_what_to_do(path: Path) -> None:
         "Restore it from a backup, or move it away together with its -wal and -shm files: the "
         "next sweep starts a new one, and the first sweep of a new one removes nothing"
     )
+
+
+FILL_AND_READ = """
+import os, subprocess, sys
+from pathlib import Path
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", sys.argv[1]], check=True)
+from datetime import UTC, datetime
+from state.errors import StateError
+from state.store import Store, read_memory
+
+path = Path(sys.argv[1]) / "state.db"
+if os.fork() == 0:
+    now = datetime(2030, 1, 1, tzinfo=UTC)
+    Store.open(path).pause(now, now)
+    os._exit(0)  # as if killed: the log stays
+os.wait()
+path.with_name("state.db-shm").unlink()
+with path.with_name("fill").open("wb", buffering=0) as fill:
+    try:
+        while True:
+            fill.write(bytes(4096))
+    except OSError:
+        pass
+for use in (read_memory, Store.open):
+    try:
+        use(path)
+    except StateError as error:
+        print(error)
+"""
+
+
+def test_on_a_full_disk_a_reader_and_a_writer_name_the_full_disk(tmp_path: Path) -> None:
+    command = ["unshare", "--map-root-user", "--mount", sys.executable, "-c", FILL_AND_READ]
+    if subprocess.run([*command[:3], "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    done = subprocess.run(
+        [*command, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    read, written = done.stdout.splitlines()
+    assert "cannot be read: the disk is full; make room" in read
+    assert "cannot be written: the disk is full; make room" in written

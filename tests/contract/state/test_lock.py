@@ -131,7 +131,7 @@ async def test_a_holder_who_said_nothing_of_use_is_another_process(path: Path, l
 
 
 async def test_no_directory_for_it(tmp_path: Path) -> None:
-    with pytest.raises(Unwritable, match="the directory of the state file must exist"):
+    with pytest.raises(Unwritable, match="there is no directory"):
         async with writer_lock(tmp_path / "gone" / "state.db", wait=AT_ONCE, holder=ME):
             raise AssertionError("locked nothing")
 

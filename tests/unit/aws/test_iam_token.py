@@ -81,10 +81,44 @@ def test_the_command_prints_the_token_alone(
             "is of eu-west-1",
             id="another-region-than-the-arn",
         ),
+        pytest.param(
+            ["orders", "app", "--region", "frankfurt"], "'frankfurt' is no region", id="region"
+        ),
     ],
 )
 def test_what_names_no_cache_is_a_usage_error(
-    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     assert run(["token", *words]) == 64
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("environment", "arguments", "region"),
+    [
+        ({"AWS_REGION": "eu-west-1"}, [], "eu-west-1"),
+        ({"AWS_DEFAULT_REGION": "eu-west-2"}, [], "eu-west-2"),
+        ({"AWS_REGION": "eu-west-1"}, ["--region", "us-east-1"], "us-east-1"),
+        ({}, ["--region", "eusc-de-east-1"], "eusc-de-east-1"),
+    ],
+)
+def test_the_region_is_the_one_given_else_the_environments(
+    environment: dict[str, str],
+    arguments: list[str],
+    region: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    for name, value in {"AWS_CONFIG_FILE": "/dev/null", **keys, **environment}.items():
+        monkeypatch.setenv(name, value)
+    assert run(["token", "orders", "app", *arguments]) == 0
+    assert f"%2F{region}%2Felasticache%2F" in capsys.readouterr().out

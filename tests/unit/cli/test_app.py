@@ -32,7 +32,6 @@ def _nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param(["audit", "--fail-on", "info"], id="not-a-severity"),
         pytest.param(["audit", "extra"], id="an-argument-too-many"),
         pytest.param(["config"], id="half-a-command"),
-        pytest.param([], id="no-command"),
     ],
 )
 def test_a_mistyped_command_is_exit_64(

@@ -300,7 +300,8 @@ def test_the_table_fits_and_shows_the_statement(rig: Rig) -> None:
     )
     run = rig.run("doctor")
     assert run.code == 1
-    assert max(map(len, run.out.splitlines())) <= 80
+    # A line is longer than 80 only for a word that fits into none: a path is never broken.
+    assert all(len(each) <= 80 or len(each.split()) == 2 for each in run.out.splitlines())
     joined = "".join(run.out.split())
     assert '"Action":"elasticache:DescribeUsers"' in joined
     assert run.out.splitlines()[-1].endswith("1 fail")

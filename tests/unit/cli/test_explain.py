@@ -133,3 +133,18 @@ def test_an_unknown_name_is_exit_1_and_says_where_it_looked(rig: Rig) -> None:
     run = rig.run("explain", "no-such-cache")
     assert run.code == 1
     assert "Nothing named 'no-such-cache' is remembered" in run.err
+
+
+def test_a_removed_cache_is_not_told_as_available(rig: Rig) -> None:
+    rig.run("sweep")
+    rig.region().remove_cache("orders")
+    rig.run("sweep")
+    waiting = rig.run("explain", "orders").out
+    assert "no longer in 111122223333/eu-central-1 by the scan of" in waiting
+    assert "connecting:" not in waiting
+    rig.run("sweep")
+    removed = one(rig, "orders")
+    assert removed["registered"] is None
+    assert removed["found"]["gone_at"] > removed["found"]["last_seen_at"]
+    assert removed["connect_resources"] == []
+    assert one(rig, "payments")["found"]["gone_at"] is None

@@ -36,9 +36,17 @@ def test_without_a_state_file_there_is_no_history(rig: Rig) -> None:
 def test_nothing_about_a_cache_says_where_to_look(rig: Rig) -> None:
     rig.run("sweep")
     run = rig.run("history", "--cache", "nobody")
-    assert (run.code, run.out) == (0, "0 entries\n")
+    assert (run.code, run.out) == (1, "0 entries\n")  # as `explain nobody`
     assert "Nothing is remembered of 'nobody'" in run.err
+    assert rig.run("explain", "nobody").code == 1
+    assert rig.run("history", "--cache", "orders", "--since", "0s").code == 0
     assert "Nothing so recent" in rig.run("history", "--cache", "orders", "--since", "0s").err
+
+
+@pytest.mark.parametrize("since", ["800000d", "9999999d"])
+def test_a_span_that_reaches_back_before_the_calendar_is_all_of_it(rig: Rig, since: str) -> None:
+    rig.run("sweep")
+    assert told(rig, "--since", since) == told(rig) != []
 
 
 def test_an_action_stands_on_one_line(rig: Rig) -> None:
@@ -98,7 +106,7 @@ def test_since_and_names_choose(rig: Rig) -> None:
     assert told(rig, "--since", "1h") == everything
     registered = "orders-elasticache-serverless-eu-central-1-111122223333"
     assert told(rig, "--cache", registered) == told(rig, "--cache", ARN) != everything
-    assert told(rig, "--cache", "order") == []
+    assert rig.run("history", "--cache", "order").code == 1
 
 
 def test_the_table_names_what_happened(rig: Rig) -> None:

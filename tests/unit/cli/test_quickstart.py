@@ -43,6 +43,7 @@ def test_the_tour(tmp_path: Path) -> None:
     assert (code, err) == (0, ""), out + err
     every_step_is_shown_with_its_reason(out)
     the_story_is_true(out)
+    it_is_what_a_person_reads(out)
     it_fits_80_columns(out, directory)
     the_files_it_names_are_there(out, directory)
     what_it_proposes_works(directory)
@@ -70,6 +71,12 @@ def the_story_is_true(out: str) -> None:
     assert "exit 3" in dark
     assert "? held      orders" in part(out, "A cache is deleted")
     assert "- delete    orders" in part(out, "Then it is removed")
+
+
+def it_is_what_a_person_reads(out: str) -> None:
+    """It scrolled 430 lines by."""
+    assert len(out.splitlines()) < 130
+    assert "-v shows all of it" in " ".join(out.split())
 
 
 def it_fits_80_columns(out: str, directory: Path) -> None:

@@ -63,3 +63,43 @@ def test_where_json_is_asked_for_no_progress_stands_between_its_lines(rig: Rig) 
     received = on_a_terminal(rig, "audit", "-o", "report.txt", "--log-format", "json")
     events = [json.loads(line)["event"] for line in received.splitlines()]
     assert "audit.finished" in events
+
+
+def test_columns_of_0_is_no_width(rig: Rig) -> None:
+    received = on_a_terminal(rig, "audit", COLUMNS="0")
+    assert "3 caches in 1 account; 3 would be created" in received
+    assert "+ create" in received
+
+
+LONG = "a-cache-whose-name-is-forty-characters-x"
+NAME = f"{LONG}-elasticache-serverless-eu-central-1-111122223333"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["audit", "-v"], ["sweep"], ["status", "-v"], ["history"], ["explain", LONG]],
+    ids=lambda arguments: arguments[0],
+)
+@pytest.mark.parametrize("columns", [{}, {"COLUMNS": "40"}, {"COLUMNS": "0"}], ids=str)
+def test_off_a_terminal_no_name_is_broken(
+    rig: Rig, arguments: list[str], columns: dict[str, str]
+) -> None:
+    rig.region().add_cache(LONG, tags={"env": "prod"})
+    if arguments[0] in ("status", "history", "explain"):
+        rig.run("sweep")
+    run = rig.run(*arguments, **columns)
+    assert run.code == 0, run
+    names = [word for word in run.out.split() if word.startswith("a-cache")]
+    whole = (LONG, NAME, f"{NAME}:")
+    assert names
+    assert all(word in whole for word in names), names
+
+
+def test_off_a_terminal_columns_is_honoured(rig: Rig) -> None:
+    rig.run("sweep")
+    narrow, usual, wide = (
+        rig.run("explain", "orders", **columns).out.splitlines()
+        for columns in ({"COLUMNS": "60"}, {}, {"COLUMNS": "200"})
+    )
+    assert len(wide) < len(usual) < len(narrow)
+    assert max(map(len, wide)) > 80

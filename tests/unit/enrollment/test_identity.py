@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from discovery.enrollment.identity import WrongState, refuse_other_identity
 from state.records import StateIdentity
 
+ROOT = Path(__file__).parents[3]
 NOW = StateIdentity(
     control_plane="teleport", cluster="example.com", group="prod", endpoint_override=False
 )
@@ -40,6 +43,9 @@ def test_each_difference_is_refused_and_named(other: dict[str, Any], told: str) 
     assert f"({told})" in str(refused.value)
     assert "Nothing was done" in str(refused.value)
     assert "--rebind-state" in str(refused.value)
+    page = re.search(r"(deploy/\S+\.md), \"(.+?)\"", str(refused.value))
+    assert page is not None
+    assert f"## {page[2]}\n" in (ROOT / page[1]).read_text("utf-8")
 
 
 def test_several_differences_are_named_at_once() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from discovery.codes import Action, Reason, ScopeReason, ScopeStatus
-from discovery.model import AccountId, Region
+from discovery.model import AccountId, Region, Scope
 from discovery.reports.document import timestamp
 from discovery.reports.status import Status, status_document, write_status_document
 from discovery.reports.status_table import status_sentence, write_status_table
@@ -200,3 +200,23 @@ def test_how_old_the_lists_of_regions_are() -> None:
         "enabled": ["eu-west-1"],
     }
     assert "Regions as of" not in table(STATUS)
+
+
+def test_the_same_denial_of_many_regions_is_told_once() -> None:
+    scopes = [Scope(OTHER.account_id, Region(name)) for name in ("ap-south-1", "ap-south-2")]
+    elsewhere = Scope(WEST.account_id, Region("ap-south-1"))
+    message = "elasticache:DescribeServerlessCaches was denied in {}; allow it"
+    denied = {
+        scope: replace(memory().scopes[OTHER], scope=scope, message=message.format(scope))
+        for scope in (*scopes, elsewhere)
+    }
+    other = replace(memory().scopes[OTHER], message="it took too long")
+    text = table(replace(STATUS, memory=replace(memory(), scopes={**denied, OTHER: other})))
+    flat = " ".join(text.split())
+    assert flat.count("; allow it") == 1
+    assert flat.count("it took too long") == 1
+    first, *later = sorted(denied, key=lambda scope: scope.key)
+    assert f"was denied in {first}; allow it" in flat
+    for scope in later:
+        assert f"{scope} · DENIED" in flat
+    assert flat.count(f"· as {first}") == len(later)

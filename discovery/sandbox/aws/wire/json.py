@@ -46,7 +46,7 @@ class JsonProtocol:
             raise Refused(Refusal.MALFORMED, "The body is not a JSON object")
         if operation.input_shape is None:
             return {}
-        return cast("dict[str, Any]", _read(operation.input_shape, sent, "body"))
+        return cast("dict[str, Any]", typed(operation.input_shape, sent, "body"))
 
     def write(self, operation: OperationModel, members: Members, request_id: str) -> Answer:
         """The members as a JSON object."""
@@ -67,18 +67,20 @@ class JsonProtocol:
         return Answer(status, self._content_type, body, (("x-amzn-RequestId", request_id),))
 
 
-def _read(shape: Shape, value: Any, name: str) -> Any:
+def typed(shape: Shape, value: Any, name: str) -> Any:
+    """What was sent, checked against the model's types; members that it does not know are left
+    out. Raises: Refused."""
     if isinstance(shape, StructureShape):
         sent = _expect(dict, value, name)
         return {
-            key: _read(member, sent[wire_name], key)
+            key: typed(member, sent[wire_name], key)
             for key, member in shape.members.items()
             if sent.get(wire_name := member.serialization.get("name", key)) is not None
         }
     if isinstance(shape, ListShape):
-        return [_read(shape.member, each, name) for each in _expect(list, value, name)]
+        return [typed(shape.member, each, name) for each in _expect(list, value, name)]
     if isinstance(shape, MapShape):
-        return {k: _read(shape.value, v, name) for k, v in _expect(dict, value, name).items()}
+        return {k: typed(shape.value, v, name) for k, v in _expect(dict, value, name).items()}
     return _read_scalar(shape, value, name)
 
 
