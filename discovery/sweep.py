@@ -263,6 +263,7 @@ class Sweep:
             served=self.served,
         )
         plan = make_plan(situation, self.rules)
+        self.scanned = replace(self.scanned, results=plan.survey.situation.results)
         self.items = plan.items
         return plan
 

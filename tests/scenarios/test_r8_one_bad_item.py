@@ -126,7 +126,7 @@ def test_odd_caches_are_skipped_by_name(tale: Tale) -> None:
     tale.cache("young", status="creating")
     tale.cache("dying", status="deleting")
     tale.cache("failed", status="create-failed")
-    tale.cache("mute", wire={"Endpoint": None})
+    tale.cache("mute", status="repairing", wire={"Endpoint": None})
     tale.cache("open", public=True)
     tale.cache("strange", wire={"Status": "Pondering"})
     assert tale.sweep().verdicts == {
@@ -148,7 +148,8 @@ def test_a_registered_cache_without_endpoint_waits(tale: Tale) -> None:
     before = tale.registry
     cache = tale.region().caches.get("orders")
     assert cache is not None
-    tale.region().caches.put("orders", replace(cache, wire={"Endpoint": None}))
+    mute = replace(cache, status="repairing", wire={"Endpoint": None})
+    tale.region().caches.put("orders", mute)
     tale.region().change_cache("carts", status="creating")
     for _ in range(3):
         tale.later(hours=1)
