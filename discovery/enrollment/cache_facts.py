@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from discovery.codes import NoteCode
 from discovery.model import (
@@ -62,9 +62,9 @@ def endpoint_of(uri: str) -> Endpoint | None:
     return Endpoint(host, int(port)) if host and is_port else None
 
 
-def is_port_number(number: int) -> bool:
+def is_port_number(value: object) -> TypeGuard[int]:
     """True for what a TCP port can be."""
-    return 0 < number <= 65535
+    return isinstance(value, int) and 0 < value <= 65535
 
 
 def _always(_status: str, _engine: str) -> bool:

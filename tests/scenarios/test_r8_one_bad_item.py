@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 
+from discovery import scan
+from discovery.aws.reading import Reading
+from discovery.aws.session import Session
 from discovery.control_plane.base import Denied, Rejected, Unavailable
 from discovery.control_plane.embedded import Embedded
 from discovery.model import Database
 from discovery.sandbox.aws.faults import Effect
 from tests.scenarios.tale import FRANKFURT, HUB, LISTING, MEMBER, Tale
+
+LONG_GONE = "0001-01-01T00:00:00+14:00"
 
 
 def three(tale: Tale) -> None:
@@ -140,6 +145,59 @@ def test_odd_caches_are_skipped_by_name(tale: Tale) -> None:
     }
     tale.configure(aws={**tale.settings["aws"], "public_caches": "enroll"})
     assert tale.sweep().verdicts["open"] == "create/NEW"
+
+
+NONSENSE = [
+    pytest.param({"FullEngineVersion": "8" * 5000}, "FullEngineVersion", id="5000-digit-version"),
+    pytest.param({"Endpoint": {"Address": "a.example", "Port": 70000}}, "Endpoint", id="port"),
+    pytest.param({"CreateTime": LONG_GONE}, "CreateTime", id="create-time-in-the-year-1"),
+]
+
+
+@pytest.mark.parametrize(("wire", "member"), NONSENSE)
+@pytest.mark.parametrize("is_registered", [False, True], ids=["new", "registered"])
+def test_a_value_that_cannot_be_one_blocks_its_cache_alone(
+    tale: Tale, wire: dict[str, Any], member: str, is_registered: bool
+) -> None:
+    tale.configure(deregistration={"missed_sweeps": 1, "grace": "0s", "max_percent": 100})
+    if is_registered:
+        tale.cache("orders")
+        tale.sweep()
+    before = tale.registry
+    odd = tale.region().caches.get("orders") or tale.cache("orders")
+    tale.region().caches.put("orders", replace(odd, wire=wire))
+    tale.cache("carts")
+    told = tale.sweep()
+    assert told.verdicts == {"orders": "blocked/UNREADABLE", "carts": "create/NEW"}
+    assert member in told.item("orders")["message"]
+    assert before.items() <= tale.registry.items()
+    assert len(tale.registry) == 1 + is_registered
+    assert tale.run("explain", "orders").code == (0 if is_registered else 1)
+    assert tale.audit().verdicts["orders"] == "blocked/UNREADABLE"
+
+
+def test_an_exception_while_one_scope_is_read_ends_that_scope(
+    tale: Tale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tale.configure(aws={"regions": [FRANKFURT, "us-east-1"]})
+    three(tale)
+    tale.cache("legacy", "us-east-1")
+    tale.sweep()
+    before = tale.registry
+    read = scan.read_scope
+
+    async def stumbling(session: Session, *rest: Any) -> Reading:
+        if session.region == "us-east-1":
+            raise OverflowError("date value out of range")
+        return await read(session, *rest)
+
+    monkeypatch.setattr(scan, "read_scope", stumbling)
+    tale.gone("orders")
+    told = tale.sweep(exits=3)
+    assert told.failed_scopes == {f"{HUB}/us-east-1": "MALFORMED"}
+    assert told.verdicts["legacy"] == "held/SCOPE_FAILED"
+    assert told.verdicts["orders"] == "held/WAITING"
+    assert tale.registry == before
 
 
 def test_a_registered_cache_without_endpoint_waits(tale: Tale) -> None:
