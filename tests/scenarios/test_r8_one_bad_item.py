@@ -16,8 +16,6 @@ from discovery.model import Database
 from discovery.sandbox.aws.faults import Effect
 from tests.scenarios.tale import FRANKFURT, HUB, LISTING, MEMBER, Tale
 
-LONG_GONE = "0001-01-01T00:00:00+14:00"
-
 
 def three(tale: Tale) -> None:
     for name in ("orders", "carts", "books"):
@@ -150,7 +148,7 @@ def test_odd_caches_are_skipped_by_name(tale: Tale) -> None:
 NONSENSE = [
     pytest.param({"FullEngineVersion": "8" * 5000}, "FullEngineVersion", id="5000-digit-version"),
     pytest.param({"Endpoint": {"Address": "a.example", "Port": 70000}}, "Endpoint", id="port"),
-    pytest.param({"CreateTime": LONG_GONE}, "CreateTime", id="create-time-in-the-year-1"),
+    pytest.param({"CreateTime": "1970-01-01T00:00:00Z"}, "CreateTime", id="create-time"),
 ]
 
 
@@ -174,6 +172,29 @@ def test_a_value_that_cannot_be_one_blocks_its_cache_alone(
     assert len(tale.registry) == 1 + is_registered
     assert tale.run("explain", "orders").code == (0 if is_registered else 1)
     assert tale.audit().verdicts["orders"] == "blocked/UNREADABLE"
+
+
+UNREADABLE = [
+    pytest.param({"CreateTime": "0001-01-01T00:00:00+14:00"}, id="before-all-time"),
+    pytest.param({"CreateTime": "9" * 5000}, id="after-all-time"),
+    pytest.param({"Endpoint": {"Address": "a.example", "Port": "9" * 5000}}, id="5000-digit-port"),
+]
+
+
+@pytest.mark.parametrize("wire", UNREADABLE)
+def test_a_number_that_the_sdk_cannot_read_fails_its_scope_alone(
+    tale: Tale, wire: dict[str, Any]
+) -> None:
+    tale.configure(aws={"regions": [FRANKFURT, "us-east-1"]})
+    three(tale)
+    tale.sweep()
+    before = tale.registry
+    tale.cache("odd", wire=wire)
+    tale.cache("legacy", "us-east-1")
+    told = tale.sweep(exits=3)
+    assert told.failed_scopes == {f"{HUB}/{FRANKFURT}": "MALFORMED"}
+    assert told.verdicts["legacy"] == "create/NEW"
+    assert before.items() <= tale.registry.items()
 
 
 def test_an_exception_while_one_scope_is_read_ends_that_scope(
