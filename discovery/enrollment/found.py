@@ -8,6 +8,7 @@ from discovery.codes import Action, IamVerdict, Reason
 from discovery.enrollment.contention import Loss
 from discovery.enrollment.findings import USERS_ADVICE
 from discovery.enrollment.item import Item
+from discovery.enrollment.ownership import CacheArn
 from discovery.enrollment.registered import asks_for_rename, finished_rename, registered_item
 from discovery.enrollment.registry import Owned, Registry
 from discovery.enrollment.remarks import registration_notes
@@ -15,7 +16,7 @@ from discovery.enrollment.removal import Grounds, rule_on
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.survey import Found, Survey
 from discovery.enrollment.wish import Blocked, Undecided, Unreadable, Unwanted, Wanted
-from discovery.model import Arn, Change, Scope
+from discovery.model import Cache, Change
 from matchers.matcher import IamUsers
 
 _REMOVAL_REASON = {
@@ -75,19 +76,22 @@ def item_for(
     return registered_item(found, found.live, wish, loss, base, survey, rules)
 
 
-def unreadable_item(scope: Scope, arn: Arn, cache: str, live: Owned | None, message: str) -> Item:
+def unreadable_item(
+    cache: Cache | CacheArn, live: Owned | None, message: str, found: Cache | None = None
+) -> Item:
     """The item of what could not be judged: a registration stays as it is."""
     database = live.database if live is not None else None
     return Item(
-        scope=scope,
-        arn=arn,
-        cache=cache,
+        scope=cache.scope,
+        arn=cache.arn,
+        cache=cache.name,
         name=database.name if database is not None else None,
         action=Action.BLOCKED,
         reason=Reason.UNREADABLE,
         message=message,
         database=database,
         live=database,
+        found=found,
     )
 
 

@@ -77,16 +77,15 @@ def _draft_of_found(found: Found, loss: Loss | None, survey: Survey, rules: Rule
     except Exception as error:
         cache = found.facts.cache
         text = defect("it", "judged", error)
-        return Draft(unreadable_item(cache.scope, cache.arn, cache.name, found.live, text))
+        return Draft(unreadable_item(cache, found.live, text, cache))
 
 
 def _draft_of_missing(owned: Owned, survey: Survey, rules: Rules) -> Draft:
     try:
         return Draft(item_for_missing(owned, survey, rules))
     except Exception as error:
-        cache = owned.cache
         text = defect("it", "judged", error)
-        return Draft(unreadable_item(cache.scope, cache.arn, cache.name, owned, text))
+        return Draft(unreadable_item(owned.cache, owned, text))
 
 
 def _contenders(survey: Survey) -> Iterator[Contender]:

@@ -171,7 +171,9 @@ def test_a_value_that_cannot_be_one_blocks_its_cache_alone(
     assert before.items() <= tale.registry.items()
     assert len(tale.registry) == 1 + is_registered
     assert tale.run("explain", "orders").code == (0 if is_registered else 1)
-    assert tale.audit().verdicts["orders"] == "blocked/UNREADABLE"
+    told = len(tale.run("history", "--since", "1h").out.splitlines())
+    assert tale.sweep().verdicts["orders"] == "blocked/UNREADABLE"
+    assert len(tale.run("history", "--since", "1h").out.splitlines()) == told
 
 
 UNREADABLE = [
