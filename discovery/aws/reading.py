@@ -27,6 +27,7 @@ Read = TypeVar("Read")
 
 _ACTION = re.compile(r"\b(?:elasticache|tag|ec2):[A-Z][A-Za-z]+")
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """What is to be read besides the caches, and what is remembered of them."""

@@ -303,6 +303,8 @@ def _matched(survey: Survey) -> Iterator[ResourceName]:
     for found in survey.found:
         if found.live is None or not is_match(found.wish) or not _tags_were_read(found, memory):
             continue
+        if found.facts.remembered:
+            continue  # what stands in may be of the registration itself, which anybody may edit
         live = found.live.database
         if is_inherited(live, found.arn, memory) or live.name in memory.removed:
             yield live.name

@@ -235,3 +235,13 @@ def test_what_a_registration_says_is_never_remembered_as_read():
     assert [note.subject for note in item.notes if note.code == "FACT_REMEMBERED"] == [
         "FullEngineVersion"
     ]
+
+
+def test_a_fact_that_the_registration_itself_tells_makes_no_match():
+    """What another agent registered is not this one's because of labels that stand in (R2)."""
+    live = registered()
+    for engine, matched in ((UNKNOWN, ()), ("valkey", (live.name,))):
+        plan = plan_of(situation(cache(engine=engine), listed=[live], known=memory()))
+        assert [each.action for each in plan.items] == [Action.KEEP]
+        kept = recollect(plan.survey, plan.items, started_at=NOW, rules_changed=False)
+        assert kept.registrations_matched == matched
