@@ -118,7 +118,7 @@ async def prospect_of_adoption(
         handover=handover,
         identity=identity,
         replan=replan,
-        scopes=scanned.results,
+        scopes=surveyed(listed, memory).situation.results,
     )
 
 

@@ -89,32 +89,51 @@ class Tags:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cache:
-    """One ElastiCache Serverless cache as AWS described it (reference aws-elasticache §2)."""
+    """One ElastiCache Serverless cache as one answer of AWS described it.
+
+    What the answer left out is UNKNOWN; None and empty are AWS's own ways of saying none.
+    """
 
     arn: Arn
     partition: str
     account_id: AccountId
     region: Region
     name: str
-    status: str
+    status: str | UnknownType
     """Lower-cased; values nobody has seen before are possible."""
-    engine: str
+    engine: str | UnknownType
     """As AWS spells it."""
-    engine_version: str
-    """`FullEngineVersion`, empty when AWS gives none."""
+    engine_version: str | UnknownType
+    """`FullEngineVersion`."""
     major_engine_version: str = ""
-    endpoint: Endpoint | None
-    created_at: datetime | None
+    """Empty when AWS gives none; nothing is decided by it where the full version is known."""
+    endpoint: Endpoint | None | UnknownType
+    """None: a cache of its status need not have one."""
+    created_at: datetime | None | UnknownType
     user_group_id: str | None
     """None: no user group is attached, so there is no access control on the cache at all."""
-    subnet_ids: tuple[str, ...] = ()
+    subnet_ids: tuple[str, ...] | UnknownType = ()
     tags: Tags | UnknownType = UNKNOWN
     vpc_id: str | None | UnknownType = UNKNOWN
     """None: known to have no VPC (no subnets, or none that the region lists)."""
+    nonsense: tuple[str, ...] = ()
+    """Members of the answer that hold what AWS cannot mean; the facts they stand for are UNKNOWN,
+    and nothing stands in for them."""
 
     @property
     def scope(self) -> Scope:
         return Scope(self.account_id, self.region)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownCache(Cache):
+    """A cache of which every fact is known that a registration rests on: read, or remembered."""
+
+    status: str
+    engine: str
+    engine_version: str
+    endpoint: Endpoint | None
+    created_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,9 +147,7 @@ class CacheUser:
     access_string: str
     authentication: str
     """`password`, `no-password`, `iam`, or what else AWS says; lower-cased, empty if unsaid."""
-    group_ids: tuple[str, ...] = ()
     arn: str = ""
-    minimum_engine_version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +161,6 @@ class UserGroup:
     pending_add: tuple[str, ...] = ()
     pending_remove: tuple[str, ...] = ()
     arn: str = ""
-    minimum_engine_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +170,10 @@ class Directory:
     groups: Mapping[str, UserGroup]
     users: Mapping[str, CacheUser]
     read_at: datetime
+    unread_groups: frozenset[str] = frozenset()
+    unread_users: frozenset[str] = frozenset()
+    """Ids of groups and users that were listed without a member that AWS never leaves out. They
+    are not in the mappings, and nobody can tell whether they let anybody in."""
 
 
 @dataclass(frozen=True, slots=True)

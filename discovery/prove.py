@@ -11,12 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from discovery.aws.caches import describe_cache
+from discovery.aws.clients import Unsigned
 from discovery.aws.cloud import Cloud
 from discovery.aws.faults import AwsFault
 from discovery.aws.session import Session
 from discovery.aws.tags import read_cache_tags
 from discovery.aws.users import read_directory
 from discovery.codes import Action, Reason
+from discovery.enrollment.defect import defect
 from discovery.enrollment.item import Item, taken_back
 from discovery.enrollment.ownership import CacheArn, parse_cache_arn
 from discovery.model import UNKNOWN, Cache, Directory, Scope, Tags, UnknownType
@@ -85,10 +87,14 @@ class _Proving:
                     return await self._ask(item, arn, account.session(arn.region))
             except AwsFault as error:
                 return _Doubt(error.fault.message)
+            except Unsigned:
+                raise
             except TimeoutError:
                 if not deadline.expired():
                     raise
                 return _Doubt(f"AWS did not answer within {limit:g} s")
+            except Exception as error:
+                return _Doubt(defect("it", "judged", error))
 
     async def _ask(self, item: Item, arn: CacheArn, session: Session) -> _Doubt | None:
         if item.action is not Action.DELETE:
@@ -98,10 +104,11 @@ class _Proving:
             if item.reason in (Reason.ABSENT, Reason.DELETING):
                 return None
             return _Doubt("AWS does not list it any more; the next sweep counts it as absent")
+        status = "in no state that AWS tells" if cache.status is UNKNOWN else cache.status
         if item.reason is Reason.ABSENT:
-            return _Doubt(f"AWS lists it, as {cache.status}")
+            return _Doubt(f"AWS lists it, as {status}")
         if item.reason is Reason.DELETING:
-            return None if cache.status == "deleting" else _Doubt(f"it is {cache.status} now")
+            return None if status == "deleting" else _Doubt(f"it is {status} now")
         return await self._ask_judgement(item, cache, session)
 
     async def _ask_judgement(self, item: Item, cache: Cache, session: Session) -> _Doubt | None:
@@ -161,7 +168,7 @@ class _Directory:
 
 def _with_scanned_facts(cache: Cache, found: Cache | None) -> Cache:
     """What is not asked again comes from the scan, if it is still the same cache (R1)."""
-    if found is None or found.created_at != cache.created_at:
+    if found is None or cache.created_at is UNKNOWN or found.created_at != cache.created_at:
         return cache
     return replace(cache, tags=found.tags, vpc_id=found.vpc_id)
 

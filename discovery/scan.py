@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from discovery.aws.accounts import Account
 from discovery.aws.answer_dates import collecting_dates
+from discovery.aws.clients import Unsigned
 from discovery.aws.cloud import Cloud
 from discovery.aws.faults import STRANGER_CODES, AwsFault, Fault, old_token
 from discovery.aws.reading import Question, Reading, read_scope
@@ -21,6 +22,7 @@ from discovery.aws.regions import AccountRegions, EnabledRegions
 from discovery.codes import ScopeReason
 from discovery.config.partitions import can_be_disabled
 from discovery.enrollment.backoff import Pause, pauses
+from discovery.enrollment.defect import defect
 from discovery.enrollment.targets import Part, Targets, registered_regions
 from discovery.model import AccountId, Arn, Failed, Region, Scanned, Scope
 from discovery.roster import Roster
@@ -276,6 +278,8 @@ class _Scanning:
                 return await work
         except AwsFault as error:
             return error.fault
+        except Unsigned:
+            raise
         except TimeoutError:
             if not deadline.expired():
                 raise
@@ -284,6 +288,8 @@ class _Scanning:
                 f"not read within {limit.total_seconds():g} s; raise aws.scope_timeout if AWS is "
                 "merely slow",
             )
+        except Exception as error:
+            return Fault(ScopeReason.MALFORMED, defect("what AWS answered", "read", error))
 
     def _finish(self, result: Scanned) -> None:
         self.results[result.scope] = result

@@ -283,8 +283,10 @@ class Sweep:
 
         Raises: ControlPlaneError, Stopped.
         """
+        assert self.scanned is not None  # noqa: S101 - the scan comes first
         checking = check_new_names(plan, self.rules, registry)
         found = await unless_stopped(self.ground.stop, checking)
+        self.scanned = replace(self.scanned, results=found.survey.situation.results)
         self.items = found.items
         return found
 

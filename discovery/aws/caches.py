@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any
 
 from discovery.aws.faults import NO_SUCH_CACHE, AwsFault, Fault, nonsense
+from discovery.aws.repetitions import each_once
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
+from discovery.enrollment.cache_facts import FACTS, HAS_ENDPOINT, is_port_number
 from discovery.enrollment.ownership import CacheArn, parse_cache_arn
-from discovery.model import Arn, Cache, Endpoint
+from discovery.model import UNKNOWN, Arn, Cache, Endpoint, UnknownType
 from discovery.texts import once
 
 LIST = "elasticache:DescribeServerlessCaches"
 _PAGE = 100
 """The most that the service allows; it refuses more instead of clamping (reference §1)."""
 
+LONGEST_TEXT = 255
+"""Of a status, an engine, a version, a host name: AWS's own are far shorter."""
+
+_EARLIEST_YEAR, _LATEST_YEAR = 2000, 2200
+"""Create times beyond are no times of a cache, and cannot be reckoned with everywhere."""
+
 
 async def list_caches(session: Session) -> tuple[Cache, ...]:
     """Every serverless cache of the scope, in the order of their names.
 
-    One that moved from page to page while they were read counts once, as it was described last.
+    One that moved from page to page while they were read counts once.
     Raises: AwsFault, and then nothing is known about any of them.
     """
-    found: dict[Arn, Cache] = {}
     token = ("NextToken", "NextToken")
-    for entry in await session.entries(LIST, "ServerlessCaches", token, MaxResults=_PAGE):
-        cache = _cache(entry, session)
-        found[cache.arn] = cache
+    entries = await session.entries(LIST, "ServerlessCaches", token, MaxResults=_PAGE)
+    found = _each_once(entries, session)
     return tuple(sorted(found.values(), key=lambda cache: cache.name))
 
 
@@ -43,8 +50,7 @@ async def describe_cache(session: Session, arn: CacheArn) -> Cache | None:
         if error.fault.code == NO_SUCH_CACHE:
             return None
         raise
-    described = [_cache(entry, session) for entry in answer.get("ServerlessCaches") or ()]
-    return next((cache for cache in described if cache.arn == arn.arn), None)
+    return _each_once(answer.get("ServerlessCaches") or (), session).get(arn.arn)
 
 
 def check_place(arn: str, action: str, session: Session) -> None:
@@ -64,42 +70,98 @@ def check_place(arn: str, action: str, session: Session) -> None:
         )
 
 
+def _each_once(entries: Iterable[Mapping[str, Any]], session: Session) -> dict[Arn, Cache]:
+    """Raises: AwsFault, also when one cache is described twice and not alike."""
+    caches = (_cache(entry, session) for entry in entries)
+    return each_once(((cache.arn, cache) for cache in caches), LIST, session)
+
+
 def _cache(entry: Mapping[str, Any], session: Session) -> Cache:
     text, name = _text(entry, "ARN"), _text(entry, "ServerlessCacheName")
-    if not text or not name:
+    if not isinstance(text, str) or not isinstance(name, str):
         raise nonsense("a cache without ARN or name", LIST, str(session.scope))
     if text.count(":") >= 5:
         check_place(text, LIST, session)
     arn = parse_cache_arn(text)
     if arn is None or arn.name != name:
         raise nonsense(f"cache {name} has the ARN {text}", LIST, str(session.scope))
+    read = {fact.member: _READ[fact.field](entry, fact.member) for fact in FACTS}
+    read["UserGroupId"] = group = _lowered(entry, "UserGroupId")
+    bad = tuple(name for name, value in read.items() if isinstance(value, _Nonsense))
+    facts = {fact.field: UNKNOWN if fact.member in bad else read[fact.member] for fact in FACTS}
     return Cache(
         arn=arn.arn,
         partition=arn.partition,
         account_id=arn.account_id,
         region=arn.region,
         name=arn.name,
-        status=_text(entry, "Status").lower(),
-        engine=_text(entry, "Engine"),
-        engine_version=_text(entry, "FullEngineVersion"),
-        major_engine_version=_text(entry, "MajorEngineVersion"),
-        endpoint=_endpoint(entry.get("Endpoint")),
-        created_at=_time(entry.get("CreateTime")),
-        user_group_id=_text(entry, "UserGroupId").lower() or None,
-        subnet_ids=tuple(once(subnet) for subnet in entry.get("SubnetIds") or () if subnet),
+        **facts,
+        major_engine_version=_or_none(_text(entry, "MajorEngineVersion")) or "",
+        user_group_id=_or_none(group),
+        subnet_ids=_subnets(entry, facts["endpoint"]),
+        nonsense=bad,
     )
 
 
-def _text(entry: Mapping[str, Any], name: str) -> str:
+class _Nonsense(Enum):
+    """What a member holds that AWS cannot mean; no more is made of it, whatever its length."""
+
+    NONSENSE = "nonsense"
+
+
+def _text(entry: Mapping[str, Any], name: str) -> str | UnknownType | _Nonsense:
     value = entry.get(name)
-    return once(value) if isinstance(value, str) else ""
+    if not isinstance(value, str) or not value:
+        return UNKNOWN
+    return once(value) if len(value) <= LONGEST_TEXT else _Nonsense.NONSENSE
 
 
-def _endpoint(value: Any) -> Endpoint | None:
-    if not isinstance(value, Mapping) or not value.get("Address") or not value.get("Port"):
-        return None
-    return Endpoint(once(value["Address"]), value["Port"])
+def _lowered(entry: Mapping[str, Any], name: str) -> str | UnknownType | _Nonsense:
+    value = _text(entry, name)
+    return once(value.lower()) if isinstance(value, str) else value
 
 
-def _time(value: Any) -> datetime | None:
-    return value.astimezone(UTC) if isinstance(value, datetime) else None
+def _or_none(value: str | UnknownType | _Nonsense) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _endpoint(entry: Mapping[str, Any], name: str) -> Endpoint | None | UnknownType | _Nonsense:
+    """Without one: none, if the answer's own status says that there need not be any."""
+    value = entry.get(name)
+    held = value if isinstance(value, Mapping) else {}
+    address, port = _text(held, "Address"), held.get("Port")
+    if address is _Nonsense.NONSENSE or not (port is None or is_port_number(port)):
+        return _Nonsense.NONSENSE
+    if isinstance(address, str) and port is not None:
+        return Endpoint(address, port)
+    status = _lowered(entry, "Status")
+    return None if isinstance(status, str) and status not in HAS_ENDPOINT else UNKNOWN
+
+
+def _time(entry: Mapping[str, Any], name: str) -> datetime | UnknownType | _Nonsense:
+    value = entry.get(name)
+    if not isinstance(value, datetime):
+        return UNKNOWN
+    if not _EARLIEST_YEAR <= value.year <= _LATEST_YEAR:
+        return _Nonsense.NONSENSE
+    return value.astimezone(UTC)
+
+
+_READ: Mapping[str, Callable[[Mapping[str, Any], str], Any]] = {
+    "status": _lowered,
+    "engine": _text,
+    "engine_version": _text,
+    "endpoint": _endpoint,
+    "created_at": _time,
+}
+"""How each fact is read, by its field of `Cache`."""
+
+
+def _subnets(
+    entry: Mapping[str, Any], endpoint: Endpoint | None | UnknownType
+) -> tuple[str, ...] | UnknownType:
+    """A public cache has none and says nothing of them; of any other they are merely unread."""
+    values = entry.get("SubnetIds")
+    if isinstance(values, list | tuple):
+        return tuple(once(subnet) for subnet in values if subnet)
+    return () if isinstance(endpoint, Endpoint) and endpoint.is_public else UNKNOWN

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from discovery.aws.subnets import Vpcs
-from discovery.model import Arn, Cache, Directory, Scope, Tags
+from discovery.model import Arn, Cache, Directory, Scope, Tags, UnknownType
 
 STAYS_UNTAGGED = timedelta(hours=1)
 """So long a cache that had no tags counts as untagged without being asked itself. One that gets
@@ -32,11 +32,14 @@ class Directories:
         """The scope's directory if it may still be used for these caches.
 
         Not when it is older than `aws.iam_refresh`, nor when a cache names a group that is not in
-        it or was about to change: somebody is at work there. Nor when it was read at a time that
-        has yet to come: the clock was set back, and for how long it is true nobody knows.
+        it or was about to change: somebody is at work there. Nor when some of it was not told, nor
+        when it was read at a time that has yet to come: the clock was set back, and for how long it
+        is true nobody knows.
         """
         directory = self._read.get(scope)
         if directory is None or not _is_younger(directory.read_at, self._lifetime, now):
+            return None
+        if directory.unread_groups or directory.unread_users:
             return None
         named = {cache.user_group_id for cache in caches if cache.user_group_id is not None}
         groups = [directory.groups.get(group_id) for group_id in named]
@@ -49,7 +52,7 @@ class Untagged:
     """Caches that said of themselves that they have no tags."""
 
     def __init__(self) -> None:
-        self._said: dict[tuple[Arn, datetime | None], datetime] = {}
+        self._said: dict[tuple[Arn, datetime | None | UnknownType], datetime] = {}
 
     def note(self, cache: Cache, tags: Tags) -> None:
         """What the cache said of its tags just now."""

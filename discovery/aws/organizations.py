@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 
 from discovery.aws.faults import AwsFault, Fault, nonsense
+from discovery.aws.repetitions import each_once
 from discovery.aws.session import Answer, Session
 from discovery.codes import ScopeReason
 from discovery.config.aws import Organization
@@ -44,10 +45,15 @@ async def list_members(
     Raises: AwsFault when the list ends early; the accounts given until then belong to it.
     """
     left_out = frozenset(organization.exclude_accounts)
+    seen: dict[AccountId, bool] = {}
     try:
         async for page in _pages(session, organization):
-            active = (_account_id(entry, session) for entry in page if _is_active(entry, session))
-            yield tuple(account_id for account_id in active if account_id not in left_out)
+            # Every entry is read, so that one account with two states ends the list.
+            read = [(_account_id(entry, session), _is_active(entry, session)) for entry in page]
+            each_once(read, ACCOUNTS, session, seen)
+            yield tuple(
+                account_id for account_id, active in read if active and account_id not in left_out
+            )
     except AwsFault as error:
         raise AwsFault(_explained(error.fault)) from error
 

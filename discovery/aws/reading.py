@@ -12,21 +12,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
-from discovery.aws.caches import list_caches
-from discovery.aws.faults import AwsFault, Fault
+from discovery.aws.caches import LIST, list_caches
+from discovery.aws.faults import AwsFault, Fault, nonsense
 from discovery.aws.knowledge import Knowledge
 from discovery.aws.session import Session, together
 from discovery.aws.tags import read_tags
 from discovery.aws.users import read_directory
 from discovery.codes import NoteCode, ScopeReason
+from discovery.enrollment.cache_facts import ENGINES, may_be_registered
 from discovery.model import UNKNOWN, Arn, Cache, Directory, Note, Tags, UnknownType
 from state.records import RememberedCache
 
 Read = TypeVar("Read")
 
-_ENGINES = ("redis", "valkey")
 _ACTION = re.compile(r"\b(?:elasticache|tag|ec2):[A-Z][A-Za-z]+")
-_NEVER_REGISTERED = ("creating", "deleting", "create-failed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +60,7 @@ async def read_scope(session: Session, question: Question, knowledge: Knowledge)
     Raises: AwsFault when the caches cannot be listed, or anything answers for another account.
     """
     caches = await list_caches(session)
-    candidates = tuple(cache for cache in caches if may_be_registered(cache))
+    candidates = tuple(cache for cache in caches if _may_be_registered(cache))
     if not candidates:
         return Reading(caches, UNKNOWN, ())
     facts = _Facts(session, candidates, question, knowledge)
@@ -80,9 +79,10 @@ async def read_scope(session: Session, question: Question, knowledge: Knowledge)
     )
 
 
-def may_be_registered(cache: Cache) -> bool:
-    """False for caches that no tag and no user can make a database of."""
-    return cache.engine.lower() in _ENGINES and cache.status not in _NEVER_REGISTERED
+def _may_be_registered(cache: Cache) -> bool:
+    """What was not read keeps no cache out: it may be remembered as one to register."""
+    engine = ENGINES[0] if cache.engine is UNKNOWN else cache.engine
+    return may_be_registered("" if cache.status is UNKNOWN else cache.status, engine)
 
 
 @dataclass(slots=True)
@@ -127,7 +127,12 @@ class _Facts:
         known: dict[Arn, str | None] = {
             cache.arn: vpc_id for cache in self.caches if (vpc_id := self._remembered(cache))
         }
-        rest = [cache for cache in self.caches if cache.arn not in known]
+        unknown = [cache for cache in self.caches if cache.arn not in known]
+        rest = [cache for cache in unknown if cache.subnet_ids is not UNKNOWN]
+        if len(rest) < len(unknown):
+            left_out = f"{len(unknown) - len(rest)} of {len(self.caches)} caches without subnets"
+            fault = nonsense(left_out, LIST, str(self.session.scope)).fault
+            self._note(NoteCode.SUBNETS_UNKNOWN, "subnets are unknown", fault)
         vpcs = self.knowledge.vpcs
         answer = await self._or_unknown(vpcs.read(self.session, rest), NoteCode.SUBNETS_UNKNOWN)
         for cache in rest:
@@ -153,9 +158,11 @@ class _Facts:
 
     def _remembered(self, cache: Cache) -> str | None:
         remembered = self.question.remembered.get(cache.arn)
-        if remembered is None or cache.created_at is None or not remembered.vpc_known:
+        if remembered is None or not remembered.vpc_known:
             return None
-        return remembered.vpc_id if remembered.created_at == cache.created_at else None
+        if cache.created_at is not UNKNOWN and remembered.created_at != cache.created_at:
+            return None
+        return remembered.vpc_id if remembered.created_at is not None else None
 
     async def _or_unknown(self, reading: Awaitable[Read], code: NoteCode) -> Read | UnknownType:
         try:

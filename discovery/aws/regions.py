@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime, timedelta
+from typing import Any
 
 from discovery.aws.accounts import Account
 from discovery.aws.faults import AwsFault, Fault, nonsense
+from discovery.aws.repetitions import each_once
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
 from discovery.config.regions import RegionChoice
@@ -19,6 +21,7 @@ LISTS_LAST = timedelta(days=1)
 """How long a list of enabled regions is good for knowing where to look. Accounts seldom enable
 one, and a region that says it is not enabled is asked about at once."""
 
+REGIONS = "ec2:DescribeRegions"
 _NOT_ENABLED = "not-opted-in"
 _CONTROL_POLICY = "service control policy"
 """How AWS's own words name the cause of a denial."""
@@ -187,13 +190,19 @@ async def _read_enabled(session: Session) -> frozenset[Region]:
     here may look like an account that has left every region.
     Source: reference aws-elasticache §1.5.
     """
-    answer = await session.call("ec2:DescribeRegions")
-    listed = answer.get("Regions") or ()
-    enabled = frozenset(
-        Region(entry["RegionName"])
-        for entry in listed
-        if entry.get("RegionName") and entry.get("OptInStatus") != _NOT_ENABLED
+    answer = await session.call(REGIONS)
+    listed = each_once(
+        (_region(entry, session) for entry in answer.get("Regions") or ()), REGIONS, session
     )
+    enabled = frozenset(region for region, is_enabled in listed.items() if is_enabled)
     if not enabled:
-        raise nonsense("it names no region", "ec2:DescribeRegions", str(session.scope))
+        raise nonsense("it names no region", REGIONS, str(session.scope))
     return enabled
+
+
+def _region(entry: Mapping[str, Any], session: Session) -> tuple[Region, bool]:
+    """A region, and whether it is enabled: one that is listed is, unless it says otherwise."""
+    name = entry.get("RegionName")
+    if not isinstance(name, str) or not name:
+        raise nonsense("a region without a name", REGIONS, str(session.scope))
+    return Region(name), entry.get("OptInStatus") != _NOT_ENABLED

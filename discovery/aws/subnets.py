@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
+from discovery.aws.faults import nonsense
+from discovery.aws.repetitions import each_once
 from discovery.aws.session import Session
-from discovery.model import AccountId, Cache, Region
+from discovery.model import UNKNOWN, AccountId, Cache, Region
 
 SUBNETS = "ec2:DescribeSubnets"
 _FILTER_VALUES = 200
@@ -24,7 +27,12 @@ class Vpcs:
 
         Raises: AwsFault
         """
-        every = {subnet for cache in caches for subnet in cache.subnet_ids}
+        every = {
+            subnet
+            for cache in caches
+            if cache.subnet_ids is not UNKNOWN
+            for subnet in cache.subnet_ids
+        }
         missing = sorted(
             subnet for subnet in every if self._key(session, subnet) not in self._known
         )
@@ -32,21 +40,31 @@ class Vpcs:
             # By filter: one id that does not exist fails a whole call that names ids.
             wanted = [{"Name": "subnet-id", "Values": list(some)}]
             token = ("NextToken", "NextToken")
-            for entry in await session.entries(SUBNETS, "Subnets", token, Filters=wanted):
-                if entry.get("SubnetId") and entry.get("VpcId"):
-                    self._known[self._key(session, entry["SubnetId"])] = entry["VpcId"]
+            entries = await session.entries(SUBNETS, "Subnets", token, Filters=wanted)
+            read = each_once((_vpc_of(entry, session) for entry in entries), SUBNETS, session)
+            for subnet, vpc_id in read.items():
+                self._known[self._key(session, subnet)] = vpc_id
 
     def of(self, cache: Cache) -> str | None:
         """The VPC of a cache whose subnets were read; None when it has none that exist.
 
         All subnets of a cache lie in one VPC (reference aws-elasticache §1.5).
         """
-        keys = ((cache.account_id, cache.region, subnet) for subnet in cache.subnet_ids)
+        subnets = () if cache.subnet_ids is UNKNOWN else cache.subnet_ids
+        keys = ((cache.account_id, cache.region, subnet) for subnet in subnets)
         return next((self._known[key] for key in keys if key in self._known), None)
 
     @staticmethod
     def _key(session: Session, subnet_id: str) -> tuple[AccountId, Region, str]:
         return (session.account_id, session.region, subnet_id)
+
+
+def _vpc_of(entry: Mapping[str, Any], session: Session) -> tuple[str, str]:
+    """Raises: AwsFault for a subnet without id or VPC: every one has both."""
+    subnet, vpc_id = entry.get("SubnetId"), entry.get("VpcId")
+    if not (isinstance(subnet, str) and subnet and isinstance(vpc_id, str) and vpc_id):
+        raise nonsense("a subnet without an id or a VPC", SUBNETS, str(session.scope))
+    return subnet, vpc_id
 
 
 def _portions(subnets: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -18,7 +18,7 @@ from discovery.aws.faults import AwsFault, Fault, nonsense
 from discovery.aws.knowledge import Untagged
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
-from discovery.model import Arn, Cache, Tags
+from discovery.model import UNKNOWN, Arn, Cache, Tags
 from discovery.texts import once
 from state.records import RememberedCache
 
@@ -87,7 +87,7 @@ async def read_tags(
 
 def is_settled(cache: Cache, remembered: RememberedCache | None, now: datetime) -> bool:
     """True for the very cache that is remembered (R1), and then only a day after its creation."""
-    if remembered is None or cache.created_at is None:
+    if remembered is None or cache.created_at is None or cache.created_at is UNKNOWN:
         return False
     return remembered.created_at == cache.created_at and now - cache.created_at >= SETTLED
 
@@ -98,9 +98,10 @@ async def read_cache_tags(session: Session, arn: Arn, now: datetime) -> Tags:
     Raises: AwsFault, also for a cache that is not available just now.
     """
     answer = await session.call(SINGLE, ResourceName=arn)
-    values = _values(answer.get("TagList") or ())
+    values = _values(answer.get("TagList") or ())  # the SDK shows an empty list as none
     if values is None:
-        raise nonsense("a tag without a key", SINGLE, str(session.scope))
+        what = "a tag without a key, or two values of one key"
+        raise nonsense(what, SINGLE, str(session.scope))
     return Tags(values, now, confirmed=True)
 
 
@@ -133,15 +134,22 @@ async def _read_bulk(session: Session) -> _Bulk:
     )
     found: dict[Arn, Mapping[str, str]] = {}
     odd: Fault | None = None
+    unclear: set[Arn] = set()
     for entry in entries:
         arn = entry.get("ResourceARN") if isinstance(entry, Mapping) else None
-        values = _values(entry.get("Tags") or ()) if arn else None
-        if not isinstance(arn, str) or values is None:
+        values = None
+        if isinstance(arn, str) and arn:
+            check_place(arn, BULK, session)
+            values = _values(entry.get("Tags"))
+            if values is None or found.setdefault(Arn(arn), values) != values:
+                unclear.add(Arn(arn))
+        if values is None:
             odd = nonsense("an entry without ARN or tags", BULK, str(session.scope)).fault
-            continue  # asked singly, as if it had not been listed
-        check_place(arn, BULK, session)
-        found[Arn(arn)] = values
-    return _Bulk(found, is_read=True, fault=odd)
+    # What has a hole or two answers is asked singly, as if it had not been listed.
+    clear = {arn: values for arn, values in found.items() if arn not in unclear}
+    if odd is None and unclear:
+        odd = nonsense("two answers for one ARN", BULK, str(session.scope)).fault
+    return _Bulk(clear, is_read=True, fault=odd)
 
 
 async def _read_singly(session: Session, arns: Iterable[Arn], now: datetime) -> TagReading:
@@ -164,16 +172,18 @@ async def _read_singly(session: Session, arns: Iterable[Arn], now: datetime) -> 
     return TagReading(tags, tuple(result for result in results if isinstance(result, Fault)))
 
 
-def _values(entries: Iterable[Any]) -> dict[str, str] | None:
-    """Tags as a mapping; None when one of them has no usable key or value.
-
-    A key that comes twice keeps its last value; a value that is missing is empty.
+def _values(entries: Any) -> dict[str, str] | None:
+    """Tags as a mapping; None when they were left out, or one of them has no usable key or value,
+    or one key has two values. A value that is missing is empty: so AWS documents it.
     """
+    if not isinstance(entries, list | tuple):
+        return None
     values: dict[str, str] = {}
     for entry in entries:
         key = entry.get("Key") if isinstance(entry, Mapping) else None
         value = entry.get("Value", "") if isinstance(entry, Mapping) else None
         if not isinstance(key, str) or not key or not isinstance(value, str):
             return None
-        values[once(key)] = once(value)
+        if values.setdefault(once(key), once(value)) != value:
+            return None
     return values

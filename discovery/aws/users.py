@@ -8,6 +8,7 @@ from typing import Any
 
 from discovery.aws.caches import check_place
 from discovery.aws.faults import nonsense
+from discovery.aws.repetitions import each_once
 from discovery.aws.session import Session, together
 from discovery.model import CacheUser, Directory, UserGroup
 
@@ -26,39 +27,52 @@ async def read_directory(session: Session, now: datetime) -> Directory:
         session.entries(GROUPS, "UserGroups", token, MaxRecords=_PAGE),
         session.entries(USERS, "Users", token, MaxRecords=_PAGE),
     )
+    listed_groups = each_once((_group(entry, session) for entry in groups), GROUPS, session)
+    listed_users = each_once((_user(entry, session) for entry in users), USERS, session)
     return Directory(
-        groups={group.group_id: group for group in (_group(entry, session) for entry in groups)},
-        users={user.user_id: user for user in (_user(entry, session) for entry in users)},
+        groups={key: group for key, group in listed_groups.items() if group is not None},
+        users={key: user for key, user in listed_users.items() if user is not None},
         read_at=now,
+        unread_groups=frozenset(key for key, group in listed_groups.items() if group is None),
+        unread_users=frozenset(key for key, user in listed_users.items() if user is None),
     )
 
 
-def _group(entry: Mapping[str, Any], session: Session) -> UserGroup:
+def _group(entry: Mapping[str, Any], session: Session) -> tuple[str, UserGroup | None]:
+    """The id, and the group; None where a member is left out that every group has."""
+    group_id = _id(entry, "UserGroupId", GROUPS, session)
+    status, engine, members = _text(entry, "Status"), _text(entry, "Engine"), entry.get("UserIds")
     pending = entry.get("PendingChanges") or {}
-    return UserGroup(
-        group_id=_id(entry, "UserGroupId", GROUPS, session),
-        status=_text(entry, "Status").lower(),
-        engine=_text(entry, "Engine").lower(),
-        user_ids=_ids(entry.get("UserIds")),
+    if not (status and engine and isinstance(members, list | tuple)):
+        return group_id, None
+    return group_id, UserGroup(
+        group_id=group_id,
+        status=status.lower(),
+        engine=engine.lower(),
+        user_ids=_ids(members),
         pending_add=_ids(pending.get("UserIdsToAdd")),
         pending_remove=_ids(pending.get("UserIdsToRemove")),
         arn=_text(entry, "ARN"),
-        minimum_engine_version=_text(entry, "MinimumEngineVersion"),
     )
 
 
-def _user(entry: Mapping[str, Any], session: Session) -> CacheUser:
-    authentication = entry.get("Authentication") or {}
-    return CacheUser(
-        user_id=_id(entry, "UserId", USERS, session),
-        user_name=_text(entry, "UserName"),
-        status=_text(entry, "Status").lower(),
-        engine=_text(entry, "Engine").lower(),
-        access_string=_text(entry, "AccessString"),
-        authentication=_text(authentication, "Type").lower(),
-        group_ids=_ids(entry.get("UserGroupIds")),
+def _user(entry: Mapping[str, Any], session: Session) -> tuple[str, CacheUser | None]:
+    """The id, and the user; None where a member is left out that every user has."""
+    user_id = _id(entry, "UserId", USERS, session)
+    name, status, engine, access = (
+        _text(entry, member) for member in ("UserName", "Status", "Engine", "AccessString")
+    )
+    authentication = _text(entry.get("Authentication") or {}, "Type")
+    if not (name and status and engine and access and authentication):
+        return user_id, None
+    return user_id, CacheUser(
+        user_id=user_id,
+        user_name=name,
+        status=status.lower(),
+        engine=engine.lower(),
+        access_string=access,
+        authentication=authentication.lower(),
         arn=_text(entry, "ARN"),
-        minimum_engine_version=_text(entry, "MinimumEngineVersion"),
     )
 
 

@@ -69,7 +69,7 @@ def _covers(
         except ValueError:
             pass
     name, colon, wanted_port = entry.rpartition(":")
-    if colon and wanted_port.isdigit():
+    if colon and re.fullmatch("[0-9]{1,5}", wanted_port):
         if int(wanted_port) != port:
             return False
         entry = name.strip("[]")

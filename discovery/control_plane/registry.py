@@ -107,17 +107,23 @@ def _decoded(row: Mapping[str, Any]) -> Database:
         resource = json.loads(row["resource"], object_pairs_hook=mapping_once)
         return Database(
             name=ResourceName(once(row["name"])),
-            labels=_mapping(resource["labels"]),
+            labels=_texts(resource["labels"]),
             description=str(resource["description"]),
             spec=_mapping(resource["spec"]),
             metadata=_mapping(resource["metadata"]),
             revision=row["revision"],
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Malformed(
             f"the registry holds a resource {row['name']!r} that cannot be read ({error}). "
             "Nothing was changed; restore the registry from a backup, or remove that row"
         ) from error
+
+
+def _texts(value: object) -> dict[str, str]:
+    if not all(isinstance(each, str) for each in _mapping(value).values()):
+        raise TypeError("a label is no text")
+    return _mapping(value)
 
 
 def _mapping(value: object) -> dict[str, Any]:

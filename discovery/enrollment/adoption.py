@@ -32,7 +32,14 @@ from discovery.enrollment.resource import changes_between, merged
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.survey import Found, Survey
 from discovery.enrollment.update import changes_origin, reason_for
-from discovery.enrollment.wish import Blocked, Undecided, Unwanted, Wanted, wanted_name
+from discovery.enrollment.wish import (
+    Blocked,
+    Undecided,
+    Unreadable,
+    Unwanted,
+    Wanted,
+    wanted_name,
+)
 from discovery.model import Database, ResourceName
 from matchers.matcher import IamUsers
 from state.records import Memory
@@ -148,8 +155,9 @@ def _refused_cache(live: Database, found: Found) -> Refused | None:
         return refuse(Obstacle.ALREADY_REGISTERED, text)
     if isinstance(wish, Undecided):
         return refuse(Obstacle.TAGS_UNKNOWN, wish.message)
-    if isinstance(wish, Unwanted | Blocked):
-        text = f"cache {cache.name} is not to be registered: {wish.reason.value}, {wish.message}"
+    if isinstance(wish, Unwanted | Blocked | Unreadable):
+        reason = Reason.UNREADABLE if isinstance(wish, Unreadable) else wish.reason
+        text = f"cache {cache.name} is not to be registered: {reason.value}, {wish.message}"
         return refuse(Obstacle.NOT_WANTED, text)
     if wish.name.value != live.name:
         text = (

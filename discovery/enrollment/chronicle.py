@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from discovery.codes import IamVerdict, Severity
+from discovery.codes import IamVerdict, Reason, Severity
 from discovery.enrollment.facts import is_recreated
 from discovery.enrollment.item import Item
 from discovery.enrollment.recollection import says_nothing
@@ -47,6 +47,8 @@ def _sentences(item: Item, memory: Memory) -> Iterator[str]:
 
 
 def _sighting(found: Cache, before: RememberedCache | None, item: Item) -> Iterator[str]:
+    if item.reason is Reason.UNREADABLE:
+        return  # it is not remembered, so it would be seen for the first time in every sweep
     if before is None:
         yield f"first seen; {item.message}"
     elif is_recreated(found, before):

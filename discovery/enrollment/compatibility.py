@@ -30,10 +30,10 @@ from discovery.enrollment.members import (
 )
 from discovery.model import (
     UNKNOWN,
-    Cache,
     Directory,
     Finding,
     IamJudgement,
+    KnownCache,
     UnknownType,
     UserGroup,
 )
@@ -45,7 +45,7 @@ _OLDEST: Final = {"redis": (7, 0), "valkey": (7, 2)}
 _VERSION: Final = re.compile(r"(\d+)(?:\.(\d+))?")
 
 
-def judge(cache: Cache, directory: Directory | UnknownType) -> IamJudgement:
+def judge(cache: KnownCache, directory: Directory | UnknownType) -> IamJudgement:
     """The verdict on a cache, from its group and users as they work right now.
 
     Ready: some member passes every check. Unknown: what would decide could not be read.
@@ -58,6 +58,9 @@ def judge(cache: Cache, directory: Directory | UnknownType) -> IamJudgement:
         return IamJudgement(IamVerdict.NOT_READY, read_at, (), (tell.no_group(),))
     if directory is UNKNOWN:
         return IamJudgement(IamVerdict.UNKNOWN, None, (), (tell.unreadable(),))
+    if cache.user_group_id in directory.unread_groups:
+        finding = tell.unread(f"user group {cache.user_group_id}")
+        return IamJudgement(IamVerdict.UNKNOWN, read_at, (), (finding,))
     group = directory.groups.get(cache.user_group_id)
     if group is None:
         return _without_group(cache.user_group_id, read_at, tell)
@@ -82,12 +85,16 @@ class _Members:
         """Who can log in, and what is told about the others."""
         ready = tuple(filter(self._passes, self._current))
         unlisted = next(filter(self._is_unlisted, self._current), None)
+        unread = next(filter(self._is_unread, self._current), None)
         unclear = next(filter(self._might_pass, self._current), None)
         found = [*self._doors(), *self._obstructed(told_all=not ready)]
         verdict = IamVerdict.READY
         if not ready and unlisted is not None:
             verdict = IamVerdict.UNKNOWN
             found.append(self._tell.unlisted(unlisted))
+        elif not ready and unread is not None:
+            verdict = IamVerdict.UNKNOWN
+            found.append(self._tell.unread(f"user {unread}"))
         elif not ready and unclear is not None:
             verdict = IamVerdict.UNKNOWN
             found.append(self._tell.unclear(self._users[unclear]))
@@ -105,10 +112,15 @@ class _Members:
         user = self._users.get(user_id)
         return not is_default(user_id, user) and might_pass(user, self._group)
 
+    def _is_unread(self, user_id: str) -> bool:
+        """Listed, but with a hole where every user has something."""
+        return user_id in self._directory.unread_users
+
     def _is_unlisted(self, user_id: str) -> bool:
         """AWS's own users may exist unlisted; of its default user it is known what it is."""
         return (
             user_id not in self._users
+            and user_id not in self._directory.unread_users
             and is_service_owned(user_id)
             and not is_default(user_id, None)
         )
@@ -117,6 +129,8 @@ class _Members:
         """The default user of the group, where whoever reaches the cache may be it."""
         for user_id in self._current:
             user = self._users.get(user_id)
+            if self._is_unread(user_id):
+                continue
             if is_default(user_id, user) and is_open(user):
                 yield self._tell.default(user_id, user, self._group)
                 return
@@ -125,6 +139,8 @@ class _Members:
         """Members that do not pass. One with a password is in order where another can log in."""
         for user_id in (*self._current, *self._coming):
             user = self._users.get(user_id)
+            if self._is_unread(user_id):
+                continue
             if is_default(user_id, user):
                 if self._tell.is_public and not is_open(user):
                     yield self._tell.closed_default(user_id, user, self._group)
@@ -152,7 +168,7 @@ class _Members:
                 yield self._tell.outside(user_id, self._group)
 
 
-def _is_too_old(cache: Cache) -> bool:
+def _is_too_old(cache: KnownCache) -> bool:
     oldest = _OLDEST.get(cache.engine.lower())
     version = _VERSION.search(cache.engine_version or cache.major_engine_version)
     if oldest is None or version is None:
@@ -169,7 +185,7 @@ def _without_group(group_id: str, read_at: datetime | None, tell: Findings) -> I
     return IamJudgement(IamVerdict.NOT_READY, read_at, (), (tell.group_missing(group_id),))
 
 
-def _group_finding(cache: Cache, group: UserGroup, tell: Findings) -> Finding | None:
+def _group_finding(cache: KnownCache, group: UserGroup, tell: Findings) -> Finding | None:
     if is_idle(group.status):
         return tell.group_not_active(group)
     if not engines_fit(cache.engine, group.engine):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
 
 from discovery.codes import IamVerdict, NoteCode
+from discovery.enrollment.cache_facts import fill_in, remembered_notes
 from discovery.enrollment.ownership import IAM_LABEL
-from discovery.model import UNKNOWN, Cache, Database, Note, Tags, UnknownType
+from discovery.model import UNKNOWN, Cache, Database, KnownCache, Note, Tags, UnknownType
 from matchers.keys import is_reserved
 from state.records import Registration, RememberedCache
 
@@ -16,8 +19,8 @@ from state.records import Registration, RememberedCache
 class Facts:
     """One cache as judged: what this scan read, else what was read last."""
 
-    cache: Cache
-    """Its VPC is filled in where the scan did not read it."""
+    cache: KnownCache
+    """What the scan did not read of it is filled in."""
     tags: Mapping[str, str] | UnknownType
     tags_read_now: bool
     vpc_by_label: bool
@@ -27,13 +30,23 @@ class Facts:
     recreated: bool
     """Another cache than the one remembered under this ARN (R1): another create time."""
     notes: tuple[Note, ...]
+    remembered: Mapping[str, Any] = field(default_factory=dict)
+    """Members that AWS's answer left out, with what stands in. They are no evidence."""
+    missing: tuple[str, ...] = ()
+    """Members that it left out, and of which nothing is remembered: there is no judging it."""
 
 
 def is_recreated(cache: Cache, remembered: RememberedCache | None) -> bool:
     """True when both create times are known and differ."""
-    if remembered is None or remembered.created_at is None or cache.created_at is None:
+    created_at = read_create_time(cache)
+    if remembered is None or remembered.created_at is None or created_at is None:
         return False
-    return remembered.created_at != cache.created_at
+    return remembered.created_at != created_at
+
+
+def read_create_time(cache: Cache) -> datetime | None:
+    """The create time that an answer gave, None when it gave none."""
+    return None if cache.created_at is UNKNOWN else cache.created_at
 
 
 def facts_of(
@@ -49,16 +62,32 @@ def facts_of(
     recreated = is_recreated(cache, remembered)
     before = None if recreated else remembered
     registered = None if recreated or _is_of_an_earlier_cache(cache, before, written) else live
+    known = fill_in(cache, before, registered)
     tags, tag_notes = _tags(cache, before, live, registered)
     vpc_id, vpc_by_label, vpc_notes = _vpc(cache, before, registered)
     return Facts(
-        cache=replace(cache, vpc_id=vpc_id),
+        cache=replace(known.cache, vpc_id=vpc_id),
         tags=tags,
         tags_read_now=cache.tags is not UNKNOWN,
         vpc_by_label=vpc_by_label,
         last_verdict=_last_verdict(before, registered),
         recreated=recreated,
-        notes=tag_notes + vpc_notes,
+        notes=remembered_notes(known.remembered) + tag_notes + vpc_notes,
+        remembered=known.remembered,
+        missing=known.missing,
+    )
+
+
+def bare_facts(cache: Cache) -> Facts:
+    """Of a cache that could not be judged: what the answer says, and nothing besides."""
+    return Facts(
+        cache=fill_in(cache, None, None).cache,
+        tags=UNKNOWN,
+        tags_read_now=False,
+        vpc_by_label=False,
+        last_verdict=None,
+        recreated=False,
+        notes=(),
     )
 
 
@@ -80,7 +109,7 @@ def _is_of_an_earlier_cache(
     """
     if written is None or written.arn != cache.arn:
         return False
-    since = (cache.created_at, before.first_seen_at if before is not None else None)
+    since = (read_create_time(cache), before.first_seen_at if before is not None else None)
     return any(each is not None and written.updated_at < each for each in since)
 
 

@@ -107,8 +107,8 @@ FINDINGS: Final[Mapping[FindingCode, Kind]] = {
     _F.USERS_UNREADABLE: Kind(
         _WARNING,
         "users and groups could not be read, AWS does not list its own, or the only user who might "
-        "log in is in a state nobody knows; the verdict is unknown and the label keeps its last "
-        "value",
+        "log in is in a state nobody knows or told of in part only; the verdict is unknown and the "
+        "label keeps its last value",
         f"the two reads that must succeed; for groups of AWS's own, {_NEW_GROUP}; else wait",
     ),
     _F.LOGIN_REFUSED: Kind(

@@ -9,7 +9,7 @@ from discovery.codes import FindingCode, Severity
 from discovery.enrollment.finding_table import FINDINGS
 from discovery.enrollment.members import engines_fit, is_service_owned
 from discovery.enrollment.repairs import Lines, Repairs
-from discovery.model import Cache, CacheUser, Directory, Finding, UnknownType, UserGroup
+from discovery.model import CacheUser, Directory, Finding, KnownCache, UnknownType, UserGroup
 
 USERS_ADVICE: Final = "allow elasticache:DescribeUsers and elasticache:DescribeUserGroups"
 """What to do where users were to be judged and could not be read."""
@@ -31,7 +31,7 @@ def _rank(finding: Finding) -> tuple[int, int, str]:
 class Findings:
     """Makes the findings on one cache."""
 
-    def __init__(self, cache: Cache, directory: Directory | UnknownType) -> None:
+    def __init__(self, cache: KnownCache, directory: Directory | UnknownType) -> None:
         self._cache = cache
         self._repairs = Repairs(cache, directory)
         self.is_public = cache.endpoint is not None and cache.endpoint.is_public
@@ -164,6 +164,14 @@ class Findings:
             "and the label keeps its last value; attach a group of your own"
         )
         return self._tell(_F.USERS_UNREADABLE, owned_id, text, self._repairs.new_group())
+
+    def unread(self, what: str) -> Finding:
+        """AWS listed the only candidate without something that each of its kind has."""
+        text = (
+            f"AWS's answer about {what} leaves out what it always says, so nobody can tell who can "
+            "log in and the label keeps its last value; the next sweep asks again"
+        )
+        return self._tell(_F.USERS_UNREADABLE, what, text, self._repairs.reads())
 
     def unclear(self, user: CacheUser) -> Finding:
         """Nobody knows what the status of the only candidate means."""

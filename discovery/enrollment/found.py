@@ -8,14 +8,15 @@ from discovery.codes import Action, IamVerdict, Reason
 from discovery.enrollment.contention import Loss
 from discovery.enrollment.findings import USERS_ADVICE
 from discovery.enrollment.item import Item
+from discovery.enrollment.ownership import CacheArn
 from discovery.enrollment.registered import asks_for_rename, finished_rename, registered_item
 from discovery.enrollment.registry import Owned, Registry
 from discovery.enrollment.remarks import registration_notes
 from discovery.enrollment.removal import Grounds, rule_on
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.survey import Found, Survey
-from discovery.enrollment.wish import Blocked, Undecided, Unwanted, Wanted
-from discovery.model import Change
+from discovery.enrollment.wish import Blocked, Undecided, Unreadable, Unwanted, Wanted
+from discovery.model import Cache, Change
 from matchers.matcher import IamUsers
 
 _REMOVAL_REASON = {
@@ -30,7 +31,10 @@ _REMOVAL_REASON = {
 
 
 def removal_reason(found: Found) -> Reason | None:
-    """The reason to remove this cache's registration, None when there is none."""
+    """The reason to remove this cache's registration, None when there is none. An answer with a
+    hole removes nothing: what stands in for a fact is no evidence (R1)."""
+    if found.facts.remembered or found.facts.missing:
+        return None
     wish = found.wish
     if isinstance(wish, Unwanted):
         return _REMOVAL_REASON.get(wish.reason)
@@ -72,6 +76,25 @@ def item_for(
     return registered_item(found, found.live, wish, loss, base, survey, rules)
 
 
+def unreadable_item(
+    cache: Cache | CacheArn, live: Owned | None, message: str, found: Cache | None = None
+) -> Item:
+    """The item of what could not be judged: a registration stays as it is."""
+    database = live.database if live is not None else None
+    return Item(
+        scope=cache.scope,
+        arn=cache.arn,
+        cache=cache.name,
+        name=database.name if database is not None else None,
+        action=Action.BLOCKED,
+        reason=Reason.UNREADABLE,
+        message=message,
+        database=database,
+        live=database,
+        found=found,
+    )
+
+
 def base_item(found: Found, survey: Survey) -> Item:
     """The parts that every item of a found cache has; action and message are yet to come."""
     cache, wish, live = found.facts.cache, found.wish, found.live
@@ -99,6 +122,8 @@ def _new(found: Found, loss: Loss | None, base: Item) -> Item:
         return replace(base, action=Action.SKIPPED, reason=wish.reason, message=wish.message)
     if isinstance(wish, Undecided):
         return replace(base, action=Action.HELD, reason=Reason.TAGS_UNKNOWN, message=wish.message)
+    if isinstance(wish, Unreadable):
+        return replace(base, action=Action.BLOCKED, reason=Reason.UNREADABLE, message=wish.message)
     if isinstance(wish, Blocked):
         return replace(base, action=Action.BLOCKED, reason=wish.reason, message=wish.message)
     base = replace(base, wanted=wish.database)
@@ -136,9 +161,17 @@ def _new(found: Found, loss: Loss | None, base: Item) -> Item:
 def _standing(found: Found, live: Owned, base: Item) -> Item:
     """A registration that stays as it is, because nothing better can be said of its cache."""
     wish = found.wish
-    if isinstance(wish, Blocked):
+    if isinstance(wish, Blocked | Unreadable):
+        reason = wish.reason if isinstance(wish, Blocked) else Reason.UNREADABLE
         text = f"the registration stays as it is: {wish.message}"
-        return replace(base, action=Action.BLOCKED, reason=wish.reason, message=text)
+        return replace(base, action=Action.BLOCKED, reason=reason, message=text)
+    if isinstance(wish, Unwanted) and wish.reason in _REMOVAL_REASON:
+        members = " and ".join(found.facts.remembered)
+        text = (
+            f"the registration stays as it is: {wish.message}, but AWS's answer leaves out "
+            f"{members}, and what is remembered of that removes nothing; the next sweep asks again"
+        )
+        return replace(base, action=Action.BLOCKED, reason=Reason.UNREADABLE, message=text)
     reason = Reason.NOT_READY_YET if isinstance(wish, Unwanted) else Reason.TAGS_UNKNOWN
     message = wish.message if isinstance(wish, Unwanted | Undecided) else ""
     text = f"{live.database.name} stays registered: {message}"

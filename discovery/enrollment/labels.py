@@ -16,7 +16,7 @@ from discovery.enrollment.ownership import (
     MANAGED_BY,
     MANAGED_BY_LABEL,
 )
-from discovery.model import UNKNOWN, Cache, Note, UnknownType
+from discovery.model import UNKNOWN, Cache, KnownCache, Note, UnknownType
 from matchers.keys import is_label_key, is_reserved
 
 ORIGIN_LABEL = "teleport.dev/origin"
@@ -26,7 +26,7 @@ CLOUD_LABEL = "teleport.dev/cloud"
 DISCOVERY_TYPE_LABEL = "teleport.dev/discovery-type"
 
 
-def discovery_labels(cache: Cache) -> dict[str, str | UnknownType]:
+def discovery_labels(cache: KnownCache) -> dict[str, str | UnknownType]:
     """What is known of a cache without its tags; `vpc-id` is absent when it has no VPC.
 
     Source: reference teleport-discovery §1.3, rows 1 to 4.
@@ -60,7 +60,7 @@ def ownership_labels(cache: Cache, group: str, origin: str) -> dict[str, str]:
 
 
 def build_labels(
-    cache: Cache,
+    cache: KnownCache,
     tags: Mapping[str, str],
     *,
     ours: Mapping[str, str],

@@ -13,14 +13,16 @@ from datetime import timedelta
 from discovery.codes import Reason
 from discovery.enrollment.checksum import checksum_of
 from discovery.enrollment.conflicts import conflict_items
-from discovery.enrollment.contention import Contender, settle
-from discovery.enrollment.found import item_for, wants_other_name
+from discovery.enrollment.contention import Contender, Loss, settle
+from discovery.enrollment.defect import defect
+from discovery.enrollment.found import item_for, unreadable_item, wants_other_name
 from discovery.enrollment.guard import Evidence, GuardVerdict, judge_removals
 from discovery.enrollment.item import Item, in_order, taken_back
 from discovery.enrollment.missing import item_for_missing
 from discovery.enrollment.ownership import parse_cache_arn
+from discovery.enrollment.registry import Owned
 from discovery.enrollment.rules import Rules
-from discovery.enrollment.survey import Situation, Survey, survey_of
+from discovery.enrollment.survey import Found, Situation, Survey, survey_of
 from discovery.enrollment.wish import Wanted
 from discovery.model import Complete, ResourceName
 from state.records import IntentKind
@@ -59,15 +61,31 @@ class Draft:
 def _drafts(survey: Survey, rules: Rules) -> Iterator[Draft]:
     losses = settle(_contenders(survey), survey.registry, survey.taken)
     for found in survey.found:
-        item, instead = item_for(found, losses.get(found.arn), survey, rules)
-        yield Draft(item, instead)
+        yield _draft_of_found(found, losses.get(found.arn), survey, rules)
     seen = survey.arns_found
     for arn, owned in survey.registry.ours.items():
         if arn not in seen:
-            yield Draft(item_for_missing(owned, survey, rules))
+            yield _draft_of_missing(owned, survey, rules)
     shown = frozenset(loss.holder for loss in losses.values() if loss.holder is not None)
     for item in conflict_items(survey, shown):
         yield Draft(item)
+
+
+def _draft_of_found(found: Found, loss: Loss | None, survey: Survey, rules: Rules) -> Draft:
+    try:
+        return Draft(*item_for(found, loss, survey, rules))
+    except Exception as error:
+        cache = found.facts.cache
+        text = defect("it", "judged", error)
+        return Draft(unreadable_item(cache, found.live, text, cache))
+
+
+def _draft_of_missing(owned: Owned, survey: Survey, rules: Rules) -> Draft:
+    try:
+        return Draft(item_for_missing(owned, survey, rules))
+    except Exception as error:
+        text = defect("it", "judged", error)
+        return Draft(unreadable_item(owned.cache, owned, text))
 
 
 def _contenders(survey: Survey) -> Iterator[Contender]:

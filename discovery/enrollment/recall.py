@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from discovery.codes import ScopeStatus
+from discovery.enrollment.cache_facts import FACTS
 from discovery.enrollment.lookups import NameState
 from discovery.enrollment.ownership import parse_cache_arn
 from discovery.enrollment.survey import Situation
@@ -22,7 +23,6 @@ from discovery.model import (
     Cache,
     Complete,
     Database,
-    Endpoint,
     Failed,
     IamJudgement,
     Region,
@@ -113,17 +113,8 @@ def _cache(remembered: RememberedCache) -> Cache:
         account_id=remembered.scope.account_id,
         region=remembered.scope.region or Region(""),
         name=remembered.name,
-        status=remembered.status,
-        engine=remembered.engine,
-        engine_version=remembered.engine_version,
-        endpoint=_endpoint(remembered.uri),
-        created_at=remembered.created_at,
+        **{fact.field: fact.from_state(remembered) for fact in FACTS},
         user_group_id="",  # not remembered; nothing is judged from it, since users are unknown
         tags=remembered.tags if remembered.tags is not None else UNKNOWN,
         vpc_id=remembered.vpc_id if remembered.vpc_known else UNKNOWN,
     )
-
-
-def _endpoint(uri: str) -> Endpoint | None:
-    address, _, port = uri.rpartition(":")
-    return Endpoint(address, int(port)) if address and port.isdigit() else None

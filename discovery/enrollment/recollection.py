@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from discovery.codes import Action, IamVerdict, Reason, ScopeReason
+from discovery.enrollment.cache_facts import to_remember
 from discovery.enrollment.facts import Facts, facts_of
 from discovery.enrollment.inheritance import (
     is_inherited,
@@ -19,7 +20,7 @@ from discovery.enrollment.ownership import parse_cache_arn
 from discovery.enrollment.removal import RESTARTED_BY_NEW_RULES
 from discovery.enrollment.survey import Found, Survey
 from discovery.enrollment.targets import Standing, Targets
-from discovery.enrollment.wish import Blocked, Wanted
+from discovery.enrollment.wish import Blocked, Unreadable, Wanted
 from discovery.model import (
     UNKNOWN,
     Arn,
@@ -48,6 +49,8 @@ _UNKNOWING = frozenset(
 
 def says_nothing(item: Item) -> bool:
     """True when an item neither confirms nor refutes an earlier miss: it stays as it was."""
+    if item.reason is Reason.UNREADABLE:
+        return True
     return item.action is Action.HELD and item.reason in _UNKNOWING
 
 
@@ -75,7 +78,7 @@ def recollect(
         scopes=scope_memories(survey.situation.results, memory, started_at),
         scopes_forgotten=scopes_forgotten(survey.situation.targets, survey.results, memory),
         caches_seen=tuple(
-            _remembered(found.facts, _verdict(found), memory, started_at) for found in survey.found
+            seen for found in survey.found if (seen := _seen(found, memory, started_at)) is not None
         ),
         caches_gone=_gone(survey),
         registrations_forgotten=_forgotten(survey, applied),
@@ -161,8 +164,19 @@ def sightings(
     caches = (cache for each in results if isinstance(each, Complete) for cache in each.caches)
     facts = (facts_of(cache, memory.caches.get(cache.arn), None) for cache in caches)
     return tuple(
-        _remembered(each, None, memory, started_at) for each in facts if not each.recreated
+        _remembered(each, None, memory, started_at)
+        for each in facts
+        if not (each.recreated or each.missing or each.cache.nonsense)
     )
+
+
+def _seen(found: Found, memory: Memory, started_at: datetime) -> RememberedCache | None:
+    """What to remember of a found cache. Of one that nobody could judge only that it is there, and
+    nothing if it was not known before."""
+    if not isinstance(found.wish, Unreadable):
+        return _remembered(found.facts, _verdict(found), memory, started_at)
+    before = memory.caches.get(found.arn)
+    return replace(before, last_seen_at=started_at) if before is not None else None
 
 
 def _remembered(
@@ -174,17 +188,18 @@ def _remembered(
     # What only a label of the registration says, which anybody may edit, was not read.
     vpc_known = cache.vpc_id is not UNKNOWN and not facts.vpc_by_label
     vpc_id = cache.vpc_id if cache.vpc_id is not UNKNOWN and vpc_known else None
+    kept = to_remember(cache, facts.remembered, before)
     return RememberedCache(
         arn=cache.arn,
         scope=cache.scope,
         name=cache.name,
-        created_at=cache.created_at or (before.created_at if before is not None else None),
+        created_at=kept["created_at"] or (before.created_at if before is not None else None),
         first_seen_at=before.first_seen_at if before is not None else started_at,
         last_seen_at=started_at,
-        status=cache.status,
-        engine=cache.engine,
-        engine_version=cache.engine_version,
-        uri=cache.endpoint.uri if cache.endpoint is not None else "",
+        status=kept["status"],
+        engine=kept["engine"],
+        engine_version=kept["engine_version"],
+        uri=kept["endpoint"].uri if kept["endpoint"] is not None else "",
         tags=_tags(cache, before),
         vpc_id=vpc_id,
         vpc_known=vpc_known,
@@ -289,6 +304,8 @@ def _matched(survey: Survey) -> Iterator[ResourceName]:
     for found in survey.found:
         if found.live is None or not is_match(found.wish) or not _tags_were_read(found, memory):
             continue
+        if found.facts.remembered:
+            continue  # what stands in may be of the registration itself, which anybody may edit
         live = found.live.database
         if is_inherited(live, found.arn, memory) or live.name in memory.removed:
             yield live.name

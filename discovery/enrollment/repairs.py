@@ -21,7 +21,7 @@ from discovery.enrollment.members import (
     is_refused,
     is_service_owned,
 )
-from discovery.model import UNKNOWN, Cache, CacheUser, Directory, UnknownType, UserGroup
+from discovery.model import UNKNOWN, CacheUser, Directory, KnownCache, UnknownType, UserGroup
 
 CHOICE: Final = "# what it may do is your choice: +@read reads, +@write writes"
 CUTS_OFF_USERS: Final = "# cuts off whoever logs in as this user today"
@@ -38,7 +38,7 @@ Lines = tuple[str, ...]
 class Repairs:
     """Repairs for one cache, with ids that are free among the users and groups of its scope."""
 
-    def __init__(self, cache: Cache, directory: Directory | UnknownType) -> None:
+    def __init__(self, cache: KnownCache, directory: Directory | UnknownType) -> None:
         self._cache = cache
         self._directory = None if directory is UNKNOWN else directory
         self._in_group = frozenset(self._names_in_group())
@@ -253,12 +253,13 @@ class Repairs:
     def _is_user(self, user_id: str) -> bool:
         if self._directory is None:
             return False
-        return user_id in self._directory.users or user_id in self._in_group
+        listed = (self._directory.users, self._directory.unread_users, self._in_group)
+        return any(user_id in each for each in listed)
 
     def _is_group(self, group_id: str) -> bool:
-        return group_id == self._cache.user_group_id or (
-            self._directory is not None and group_id in self._directory.groups
-        )
+        if group_id == self._cache.user_group_id or self._directory is None:
+            return group_id == self._cache.user_group_id
+        return group_id in self._directory.groups or group_id in self._directory.unread_groups
 
     def _names_in_group(self) -> Iterator[str]:
         """Ids and names that no other member of the attached group may have."""

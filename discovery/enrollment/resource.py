@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from discovery.model import Cache, Change, Database, Document, ResourceName
+from discovery.model import Change, Database, Document, KnownCache, ResourceName
 
 _OURS_IN_AWS = ("region", "account_id", "assume_role_arn", "external_id")
 
@@ -20,7 +20,7 @@ class Connect:
 
 
 def desired_database(
-    cache: Cache, name: ResourceName, labels: Mapping[str, str], connect: Connect | None
+    cache: KnownCache, name: ResourceName, labels: Mapping[str, str], connect: Connect | None
 ) -> Database:
     """The resource that stands for a cache (reference teleport-discovery §1.2).
 

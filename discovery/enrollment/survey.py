@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from discovery.codes import ScopeReason
 from discovery.enrollment.address import address_of
-from discovery.enrollment.facts import Facts, facts_of, likely_tags
+from discovery.enrollment.defect import defect
+from discovery.enrollment.facts import Facts, bare_facts, facts_of, likely_tags
 from discovery.enrollment.lookups import LookUp, late_in_list, stands_unlisted, taken_names
 from discovery.enrollment.registry import Owned, Registry, read_registry
 from discovery.enrollment.rules import Rules
 from discovery.enrollment.targets import Targets
-from discovery.enrollment.wish import Wish, name_by, wish_for
+from discovery.enrollment.wish import Unreadable, Wish, name_by, wish_for
 from discovery.model import (
     Arn,
     Cache,
     Complete,
     Database,
+    Directory,
+    Failed,
     IamJudgement,
     ResourceName,
     Scanned,
     Scope,
     Served,
+    UnknownType,
 )
 from state.records import Memory
 
@@ -93,22 +98,58 @@ def survey_of(situation: Situation, rules: Rules) -> Survey:
     unlisted = _unlisted(registry, memory)
     found = []
     for cache, directory in caches:
-        live = registry.ours.get(cache.arn)
-        database = live.database if live is not None else None
-        written = memory.registrations.get(database.name) if database is not None else None
-        facts = facts_of(cache, memory.caches.get(cache.arn), database, written)
-        verdict = situation.verdicts.get(cache.arn)
-        wish = wish_for(facts, directory, rules, verdict)
-        other = unlisted.get(cache.arn) if live is None else None
+        judged = _judge(cache, directory, registry, situation, rules)
+        other = unlisted.get(cache.arn) if judged.live is None else None
         hidden = stands_unlisted(other, cache.arn, looked_up, rules.group)
-        found.append(Found(facts, wish, live, other, hidden))
+        found.append(replace(judged, unlisted=other, stands_unlisted=hidden))
+    holes = {each.facts.cache.scope: each.facts for each in found if each.facts.missing}
+    results = tuple(
+        malformed(each, holes[each.scope]) if each.scope in holes else each
+        for each in situation.results
+    )
     return Survey(
-        situation=situation,
+        situation=replace(situation, results=results),
         registry=registry,
-        found=tuple(found),
-        results={result.scope: result for result in situation.results},
+        found=tuple(each for each in found if each.facts.cache.scope not in holes),
+        results={result.scope: result for result in results},
         served=_by_address(situation.served),
         taken=taken_names(looked_up, listed),
+    )
+
+
+def _judge(
+    cache: Cache,
+    directory: Directory | UnknownType,
+    registry: Registry,
+    situation: Situation,
+    rules: Rules,
+) -> Found:
+    """What one cache is to become. One over which this program stumbles stops no other (R8)."""
+    live, memory = registry.ours.get(cache.arn), situation.memory
+    database = live.database if live is not None else None
+    written = memory.registrations.get(database.name) if database is not None else None
+    try:
+        facts = facts_of(cache, memory.caches.get(cache.arn), database, written)
+        wish = wish_for(facts, directory, rules, situation.verdicts.get(cache.arn))
+    except Exception as error:
+        return Found(bare_facts(cache), Unreadable(message=defect("it", "judged", error)), live)
+    return Found(facts, wish, live)
+
+
+def malformed(result: Scanned, hole: Facts) -> Failed:
+    """The result of a scope in which one cache cannot be judged, and nothing is remembered of it.
+    A list with such a hole is no evidence about any cache (R1)."""
+    return Failed(
+        scope=result.scope,
+        started_at=result.started_at,
+        duration_s=result.duration_s,
+        calls=result.calls,
+        notes=result.notes,
+        reason=ScopeReason.MALFORMED,
+        message=f"the answer to elasticache:DescribeServerlessCaches in {result.scope} leaves out "
+        f"{' and '.join(hole.missing)} of cache {hole.cache.name}, and nothing is remembered of "
+        "it. Nothing registered there is removed or changed; the next sweep asks again. If it "
+        "stays, look at proxies and endpoint overrides in between",
     )
 
 

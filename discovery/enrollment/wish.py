@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from discovery.codes import FindingCode, IamVerdict, NoteCode, Reason
+from discovery.enrollment.cache_facts import ENGINES, remembered_notes
 from discovery.enrollment.compatibility import judge
 from discovery.enrollment.facts import Facts
 from discovery.enrollment.labels import (
@@ -24,6 +25,7 @@ from discovery.model import (
     Database,
     Directory,
     IamJudgement,
+    KnownCache,
     Note,
     UnknownType,
 )
@@ -75,10 +77,21 @@ class Blocked:
     notes: tuple[Note, ...]
 
 
-Wish = Wanted | Unwanted | Undecided | Blocked
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """Nobody can judge it: AWS's answer makes no sense, or this program stumbles over it."""
 
-_ENGINES = ("redis", "valkey")
+    message: str
+    notes: tuple[Note, ...] = ()
+
+
+Wish = Wanted | Unwanted | Undecided | Blocked | Unreadable
+
 _TAGS_ADVICE = "allow elasticache:ListTagsForResource"
+_NONSENSE_ADVICE = (
+    "look at it with `aws elasticache describe-serverless-caches`, and at proxies and endpoint "
+    "overrides in between"
+)
 
 
 def wish_for(
@@ -91,9 +104,13 @@ def wish_for(
 
     `verdict` stands for a judgement where the users are not there to be judged.
     """
+    if facts.cache.nonsense:
+        members = " and ".join(facts.cache.nonsense)
+        text = f"AWS answered with a value of {members} that cannot be one; {_NONSENSE_ADVICE}"
+        return Unreadable(message=text, notes=facts.notes)
     unfit = ineligible(facts.cache, rules)
     if unfit is not None:
-        return unfit
+        return replace(unfit, notes=remembered_notes(facts.remembered))
     outcome = outcome_for(facts, rules)
     notes = facts.notes
     if isinstance(outcome, evaluate.Taken):
@@ -110,12 +127,12 @@ def wish_for(
     return Unwanted(reason=Reason.NO_MATCHER, message=message, notes=notes)
 
 
-def ineligible(cache: Cache, rules: Rules) -> Unwanted | None:
+def ineligible(cache: KnownCache, rules: Rules) -> Unwanted | None:
     """Why a cache cannot be registered whatever matches, None when it can.
 
     Source: reference teleport-discovery §1.1; a status that nobody knows counts as available.
     """
-    if cache.engine.lower() not in _ENGINES:
+    if cache.engine.lower() not in ENGINES:
         text = f"engine {cache.engine or 'unknown'} is neither redis nor valkey"
         return Unwanted(reason=Reason.ENGINE, message=text)
     if cache.status == "deleting":
@@ -206,13 +223,17 @@ def _enrol(
 
 
 def _label_verdict(iam: IamJudgement | None, facts: Facts) -> IamVerdict:
-    """What the label says: it changes on complete evidence only (§5)."""
-    if iam is not None and iam.verdict is not IamVerdict.UNKNOWN:
+    """What the label says: it changes on complete evidence only, and for the worse only on what
+    was read."""
+    surely = (IamVerdict.READY,) if facts.remembered else (IamVerdict.READY, IamVerdict.NOT_READY)
+    if iam is not None and iam.verdict in surely:
         return iam.verdict
     return (facts.last_verdict if iam is not None else None) or IamVerdict.UNKNOWN
 
 
-def _connect(cache: Cache, matcher: Matcher, rules: Rules) -> tuple[Connect | None, str | None]:
+def _connect(
+    cache: KnownCache, matcher: Matcher, rules: Rules
+) -> tuple[Connect | None, str | None]:
     """The connect role filled in for a cache, or what is wrong with it (§6)."""
     if matcher.connect is None:
         return None, None

@@ -158,15 +158,18 @@ def _make(crowd: Crowd, region: Region, name: str, *, days: int = 0) -> str:
     chance = crowd.chance
     engine = chance.choice(("valkey", "valkey", "redis"))
     tags = crowd.tags()
+    status = chance.choice(("available",) * 8 + ("creating", "create-failed"))
+    public, is_mute = chance.random() < 0.08, chance.random() < 0.03
     cache = region.add_cache(
         name,
         engine=engine if chance.random() < 0.95 else "memcached",
         group=f"people-{engine}" if chance.random() < 0.8 else None,
-        status=chance.choice(("available",) * 8 + ("creating", "create-failed")),
-        public=chance.random() < 0.08,
+        # A status that nobody knows may come without an endpoint; an available cache has one.
+        status="repairing" if is_mute else status,
+        public=public,
         created_at=crowd.times.world() - timedelta(days=days),
         indexed=False,
-        wire={"Endpoint": None} if chance.random() < 0.03 else {},
+        wire={"Endpoint": None} if is_mute else {},
     )
     region.tags[cache.arn] = tags
     lag = timedelta(0) if days else crowd.lag()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from discovery.aws.members import MEMBERS, Absent
 from discovery.sandbox.aws.faults import Effect, Fault
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
@@ -25,9 +26,27 @@ QUESTIONS = (
     ("elasticache", "DescribeUserGroups"), ("ec2", "DescribeSubnets"),
     ("ec2", "DescribeRegions"), ("sts", "AssumeRole"),
 )  # fmt: skip
-EFFECTS = tuple(
-    each for each in Effect if each not in (Effect.LATENCY, Effect.REGION_OFF, Effect.ERROR)
+EFFECTS = (
+    *(each for each in Effect if each not in (Effect.LATENCY, Effect.REGION_OFF, Effect.ERROR)),
+    *(Effect.MEMBER_LEFT_OUT,) * 3,  # one effect, and as many troubles as there are members
 )
+LEFT_OUT: Mapping[str, tuple[str, ...]] = {
+    operation: tuple(
+        member.name
+        for member in MEMBERS
+        if member.action.endswith(f":{operation}") and member.absent is not Absent.NONE
+    )
+    for _, operation in QUESTIONS
+}
+"""What an answer may lack without saying by that that there is none."""
+CONTRADICTED: Mapping[str, tuple[str, ...]] = {
+    "DescribeServerlessCaches": ("Status", "Engine", "FullEngineVersion", "Address"),
+    "DescribeUsers": ("AccessString", "UserName"),
+    "DescribeUserGroups": ("Status", "Engine"),
+    "DescribeSubnets": ("VpcId",),
+}
+"""What may be told twice and not alike. Of other texts the second would be a thing of its own."""
+OF_MEMBERS = {Effect.MEMBER_LEFT_OUT: LEFT_OUT, Effect.MEMBER_CONTRADICTED: CONTRADICTED}
 STRANGE_CODES = ("InternalFailure", "ServerlessCacheNotFoundFault", "NobodyKnowsFault")
 METHODS = {
     PING: "Ping",
@@ -83,8 +102,12 @@ class Weather:
             effect = Effect.ERROR
         if self.is_slow and chance.random() < 0.3:
             effect = Effect.LATENCY
+        if effect is Effect.MEMBER_CONTRADICTED and operation not in CONTRADICTED:
+            effect = Effect.MEMBER_LEFT_OUT
+        names = OF_MEMBERS.get(effect, {}).get(operation)
         fault = Fault(
             effect=effect,
+            member=chance.choice(names) if names else None,
             service=service,
             operation=operation,
             account=chance.choice((*self.accounts, "*")),
@@ -97,7 +120,8 @@ class Weather:
         )
         self.theatre.aws.faults.add(fault)
         where = f"{fault.account}/{fault.region} times {fault.times} after {fault.skip}"
-        self.tell(f"AWS: {effect.value} {fault.code or ''} on {operation} in {where}")
+        what = fault.code or fault.member or ""
+        self.tell(f"AWS: {effect.value} {what} on {operation} in {where}")
 
     def _embedded(self) -> None:
         chance = self.chance

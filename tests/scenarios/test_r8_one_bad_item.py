@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from discovery import scan
+from discovery.aws.reading import Reading
+from discovery.aws.session import Session
 from discovery.control_plane.base import Denied, Rejected, Unavailable
 from discovery.control_plane.embedded import Embedded
 from discovery.model import Database
@@ -126,7 +129,7 @@ def test_odd_caches_are_skipped_by_name(tale: Tale) -> None:
     tale.cache("young", status="creating")
     tale.cache("dying", status="deleting")
     tale.cache("failed", status="create-failed")
-    tale.cache("mute", wire={"Endpoint": None})
+    tale.cache("mute", status="repairing", wire={"Endpoint": None})
     tale.cache("open", public=True)
     tale.cache("strange", wire={"Status": "Pondering"})
     assert tale.sweep().verdicts == {
@@ -142,13 +145,92 @@ def test_odd_caches_are_skipped_by_name(tale: Tale) -> None:
     assert tale.sweep().verdicts["open"] == "create/NEW"
 
 
+NONSENSE = [
+    pytest.param({"FullEngineVersion": "8" * 5000}, "FullEngineVersion", id="5000-digit-version"),
+    pytest.param({"Endpoint": {"Address": "a.example", "Port": 70000}}, "Endpoint", id="port"),
+    pytest.param({"CreateTime": "1970-01-01T00:00:00Z"}, "CreateTime", id="create-time"),
+]
+
+
+@pytest.mark.parametrize(("wire", "member"), NONSENSE)
+@pytest.mark.parametrize("is_registered", [False, True], ids=["new", "registered"])
+def test_a_value_that_cannot_be_one_blocks_its_cache_alone(
+    tale: Tale, wire: dict[str, Any], member: str, is_registered: bool
+) -> None:
+    tale.configure(deregistration={"missed_sweeps": 1, "grace": "0s", "max_percent": 100})
+    if is_registered:
+        tale.cache("orders")
+        tale.sweep()
+    before = tale.registry
+    odd = tale.region().caches.get("orders") or tale.cache("orders")
+    tale.region().caches.put("orders", replace(odd, wire=wire))
+    tale.cache("carts")
+    told = tale.sweep()
+    assert told.verdicts == {"orders": "blocked/UNREADABLE", "carts": "create/NEW"}
+    assert member in told.item("orders")["message"]
+    assert before.items() <= tale.registry.items()
+    assert len(tale.registry) == 1 + is_registered
+    assert tale.run("explain", "orders").code == (0 if is_registered else 1)
+    told = len(tale.run("history", "--since", "1h").out.splitlines())
+    assert tale.sweep().verdicts["orders"] == "blocked/UNREADABLE"
+    assert len(tale.run("history", "--since", "1h").out.splitlines()) == told
+
+
+UNREADABLE = [
+    pytest.param({"CreateTime": "0001-01-01T00:00:00+14:00"}, id="before-all-time"),
+    pytest.param({"CreateTime": "9" * 5000}, id="after-all-time"),
+    pytest.param({"Endpoint": {"Address": "a.example", "Port": "9" * 5000}}, id="5000-digit-port"),
+]
+
+
+@pytest.mark.parametrize("wire", UNREADABLE)
+def test_a_number_that_the_sdk_cannot_read_fails_its_scope_alone(
+    tale: Tale, wire: dict[str, Any]
+) -> None:
+    tale.configure(aws={"regions": [FRANKFURT, "us-east-1"]})
+    three(tale)
+    tale.sweep()
+    before = tale.registry
+    tale.cache("odd", wire=wire)
+    tale.cache("legacy", "us-east-1")
+    told = tale.sweep(exits=3)
+    assert told.failed_scopes == {f"{HUB}/{FRANKFURT}": "MALFORMED"}
+    assert told.verdicts["legacy"] == "create/NEW"
+    assert before.items() <= tale.registry.items()
+
+
+def test_an_exception_while_one_scope_is_read_ends_that_scope(
+    tale: Tale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tale.configure(aws={"regions": [FRANKFURT, "us-east-1"]})
+    three(tale)
+    tale.cache("legacy", "us-east-1")
+    tale.sweep()
+    before = tale.registry
+    read = scan.read_scope
+
+    async def stumbling(session: Session, *rest: Any) -> Reading:
+        if session.region == "us-east-1":
+            raise OverflowError("date value out of range")
+        return await read(session, *rest)
+
+    monkeypatch.setattr(scan, "read_scope", stumbling)
+    tale.gone("orders")
+    told = tale.sweep(exits=3)
+    assert told.failed_scopes == {f"{HUB}/us-east-1": "MALFORMED"}
+    assert told.verdicts["legacy"] == "held/SCOPE_FAILED"
+    assert told.verdicts["orders"] == "held/WAITING"
+    assert tale.registry == before
+
+
 def test_a_registered_cache_without_endpoint_waits(tale: Tale) -> None:
     three(tale)
     tale.sweep()
     before = tale.registry
     cache = tale.region().caches.get("orders")
     assert cache is not None
-    tale.region().caches.put("orders", replace(cache, wire={"Endpoint": None}))
+    mute = replace(cache, status="repairing", wire={"Endpoint": None})
+    tale.region().caches.put("orders", mute)
     tale.region().change_cache("carts", status="creating")
     for _ in range(3):
         tale.later(hours=1)

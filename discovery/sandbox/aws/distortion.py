@@ -63,7 +63,33 @@ def twisted(
             result = _with_arns_of(result, account_id, str(fault.as_account))
         if fault.effect is Effect.NO_EMPTY_LISTS:
             result = {k: v for k, v in result.items() if not (isinstance(v, list) and not v)}
+        if fault.effect is Effect.MEMBER_LEFT_OUT:
+            result = _without(result, str(fault.member))
+        if fault.effect is Effect.MEMBER_CONTRADICTED:
+            result = _contradicting(result, str(fault.member))
     return result
+
+
+def _without(value: Any, member: str) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without(each, member) for key, each in value.items() if key != member}
+    if isinstance(value, list | tuple):
+        return [_without(each, member) for each in value]
+    return value
+
+
+def _contradicting(value: Any, member: str) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _contradicting(each, member) for key, each in value.items()}
+    if not isinstance(value, list | tuple):
+        return value
+    told = [_contradicting(each, member) for each in value]
+    others = [
+        {**each, member: f"{each[member]}x"}
+        for each in told
+        if isinstance(each, Mapping) and isinstance(each.get(member), str)
+    ]
+    return told + others
 
 
 def _with_arns_of(value: Any, old: str, new: str) -> Any:

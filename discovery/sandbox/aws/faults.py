@@ -56,6 +56,10 @@ class Effect(StrEnum):
     """Every ARN in the answer names `as_account`."""
     NO_EMPTY_LISTS = "no-empty-lists"
     """An empty list is left out of the answer, key and all."""
+    MEMBER_LEFT_OUT = "member-left-out"
+    """The member named `member` is left out wherever it stands in the answer."""
+    MEMBER_CONTRADICTED = "member-contradicted"
+    """What has a text `member` comes twice in its list, the second time with another text."""
 
 
 REFUSALS = {
@@ -91,6 +95,8 @@ class Fault:
     delay_s: float = 0.0
     page_size: int = 1
     as_account: str | None = None
+    member: str | None = None
+    """As the SDK's model names it: `FullEngineVersion`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "effect", Effect(self.effect))
@@ -113,6 +119,8 @@ def _problems(fault: Fault) -> Iterator[str]:
         yield "effect error needs a code"
     if fault.effect in (Effect.OTHER_ACCOUNT, Effect.OTHER_ARNS) and not fault.as_account:
         yield f"effect {fault.effect} needs as_account"
+    if fault.effect in (Effect.MEMBER_LEFT_OUT, Effect.MEMBER_CONTRADICTED) and not fault.member:
+        yield f"effect {fault.effect} needs a member"
     if fault.as_account is not None and not re.fullmatch("[0-9]{12}", fault.as_account):
         yield "as_account has 12 digits"
     if fault.effect is Effect.LATENCY and fault.delay_s <= 0:

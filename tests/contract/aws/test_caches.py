@@ -35,16 +35,29 @@ async def test_everything_that_aws_says_of_a_cache(site: Site) -> None:
     assert cache.tags.values == {"env": "prod"}
 
 
-async def test_every_member_but_arn_and_name_may_be_missing(site: Site) -> None:
+async def test_members_that_are_left_out_are_unknown_or_aws_own_way_of_saying_none(
+    site: Site,
+) -> None:
     members = ("Status", "Engine", "MajorEngineVersion", "FullEngineVersion", "Endpoint")
     more = ("ReaderEndpoint", "UserGroupId", "SubnetIds", "SecurityGroupIds", "CreateTime")
     site.place().add_cache("bare", wire=dict.fromkeys(members + more))
     cache = caches_of(await site.scan())["bare"]
-    assert (cache.status, cache.engine, cache.engine_version) == ("", "", "")
-    assert cache.endpoint is None
-    assert cache.created_at is None
+    assert (cache.status, cache.engine, cache.engine_version) == (UNKNOWN, UNKNOWN, UNKNOWN)
+    assert cache.endpoint is UNKNOWN
+    assert cache.created_at is UNKNOWN
+    assert cache.subnet_ids is UNKNOWN
     assert cache.user_group_id is None
-    assert cache.subnet_ids == ()
+
+
+@pytest.mark.parametrize("status", ["creating", "create-failed", "deleting", "repairing"])
+async def test_a_cache_that_is_not_available_may_have_no_endpoint(site: Site, status: str) -> None:
+    site.place().add_cache("odd", status=status, wire={"Endpoint": None})
+    assert caches_of(await site.scan())["odd"].endpoint is None
+
+
+async def test_a_public_cache_has_no_subnets(site: Site) -> None:
+    site.place().add_cache("open", public=True, wire={"SubnetIds": None})
+    assert caches_of(await site.scan())["open"].subnet_ids == ()
 
 
 async def test_a_status_in_capitals_is_lowered_and_an_unknown_one_kept(site: Site) -> None:
@@ -89,7 +102,9 @@ async def test_an_empty_answer_without_a_list_is_an_empty_scope(site: Site) -> N
 
 async def test_a_cache_that_is_listed_on_two_pages_counts_once(site: Site) -> None:
     first = site.place().add_cache("first", description="old")
-    site.place().add_cache("second", wire={"ServerlessCacheName": "first", "ARN": first.arn})
+    same = {"ServerlessCacheName": "first", "ARN": first.arn, "CreateTime": first.created_at}
+    host = {"Address": first.host, "Port": 6379}
+    site.place().add_cache("second", wire={**same, "Endpoint": host})
     site.fault(Effect.SHORT_PAGES, **LIST)
     assert set(caches_of(await site.scan())) == {"first"}
 

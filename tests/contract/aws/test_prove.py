@@ -318,3 +318,39 @@ async def test_many_at_once_stay_in_order(site: Site) -> None:
     results = await proven(site, [item(f"cache-{n:02d}", Reason.ABSENT) for n in range(60)])
     assert [result.cache for result in results] == [f"cache-{n:02d}" for n in range(60)]
     assert [result.action for result in results] == [Action.HELD, Action.DELETE] * 30
+
+
+HOLES = [
+    pytest.param(Reason.DELETING, "Status", id="deleting"),
+    pytest.param(Reason.ABSENT, "Status", id="absent"),
+]
+
+
+@pytest.mark.parametrize(("reason", "member"), HOLES)
+async def test_an_answer_with_a_hole_proves_nothing(
+    site: Site, reason: Reason, member: str
+) -> None:
+    site.place().add_cache("odd", status="deleting", wire={member: None})
+    [result] = await proven(site, [item("odd", reason)])
+    assert_held(result, "no state that AWS tells")
+
+
+async def test_an_exception_while_one_removal_is_proven_ends_that_proof(site: Site) -> None:
+    def stumbling(cache: Cache, _directory: Directory | UnknownType) -> Reason | None:
+        if cache.name == "odd":
+            raise ZeroDivisionError
+        return Reason.INELIGIBLE
+
+    for name in ("odd", "even"):
+        site.place().add_cache(name)
+    items = [item(name, Reason.INELIGIBLE) for name in ("odd", "even")]
+    odd, even = await proven(site, items, rejudge=stumbling)
+    assert_held(odd, "ZeroDivisionError in test_prove.py, line")
+    assert even == items[1]
+
+
+async def test_two_descriptions_of_one_cache_prove_nothing(site: Site) -> None:
+    first = site.place().add_cache("odd")
+    site.fault(Effect.MEMBER_CONTRADICTED, service="elasticache", member="Status")
+    [result] = await proven(site, [item("odd", Reason.INELIGIBLE)])
+    assert_held(result, f"it describes {first.arn} twice, and not alike")

@@ -15,7 +15,9 @@ from discovery.aws.tags import _values
         pytest.param([], {}, id="none"),
         pytest.param([{"Key": "a", "Value": "b"}], {"a": "b"}, id="one"),
         pytest.param([{"Key": "a"}], {"a": ""}, id="no-value-is-an-empty-one"),
-        pytest.param([{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}], {"a": "2"}, id="2x"),
+        pytest.param([{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}], None, id="2x"),
+        pytest.param([{"Key": "a", "Value": "1"}] * 2, {"a": "1"}, id="the-same-twice"),
+        pytest.param(None, None, id="left-out"),
         pytest.param([{"Key": "a", "Value": "1"}, {"Key": "A", "Value": "2"}],
                      {"a": "1", "A": "2"}, id="case-differs"),
         pytest.param([{"Value": "b"}], None, id="no-key"),
@@ -26,5 +28,5 @@ from discovery.aws.tags import _values
         pytest.param([None], None, id="not-a-tag"),
     ],
 )  # fmt: skip
-def test_values(entries: list[Any], values: dict[str, str] | None) -> None:
+def test_values(entries: list[Any] | None, values: dict[str, str] | None) -> None:
     assert _values(entries) == values

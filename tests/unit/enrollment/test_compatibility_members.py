@@ -119,6 +119,38 @@ def test_what_aws_owns_and_does_not_list_leaves_the_verdict_open(
     ]
 
 
+@pytest.mark.parametrize(
+    ("found", "subject"),
+    [
+        pytest.param(replace(directory([]), unread_groups=frozenset({"app"})), "app", id="group"),
+        pytest.param(
+            replace(directory([group("alice")]), unread_users=frozenset({"alice"})),
+            "alice",
+            id="user",
+        ),
+        pytest.param(
+            replace(
+                directory([group("alice", "bob")], user("bob", authentication="password")),
+                unread_users=frozenset({"alice"}),
+            ),
+            "alice",
+            id="user-beside-one-who-cannot",
+        ),
+    ],
+)
+def test_what_aws_tells_of_in_part_leaves_the_verdict_open(found: Directory, subject: str) -> None:
+    judged = judge(cache(), found)
+    assert judged.verdict is V.UNKNOWN
+    (said,) = [each for each in judged.findings if each.code is F.USERS_UNREADABLE]
+    assert said.subject.endswith(f" {subject}")
+    assert F.USER_MISSING not in [each.code for each in judged.findings]
+
+
+def test_a_user_told_of_in_part_matters_not_where_another_can_log_in() -> None:
+    found = directory([group("bob", "alice")], user())
+    assert codes(replace(found, unread_users=frozenset({"bob"}))) == ()
+
+
 def test_an_unlisted_user_of_aws_own_matters_not_where_another_can_log_in() -> None:
     assert codes(directory([group("default.iam-user", "alice")], user())) == ()
 

@@ -1,0 +1,193 @@
+"""The facts of a cache that AWS never leaves out, and what stands in when an answer does (R1).
+
+One entry says of a fact where it is in AWS's answer, in state and in a registration, which label
+it becomes, and for which caches its absence means that it was not read. What stands in keeps a
+registration as it is; it is never evidence against one. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final, TypeGuard
+
+from discovery.codes import NoteCode
+from discovery.model import (
+    UNKNOWN,
+    Cache,
+    Database,
+    Endpoint,
+    KnownCache,
+    Note,
+)
+from state.records import RememberedCache
+
+ENGINES: Final = ("redis", "valkey")
+NEVER_REGISTERED: Final = ("creating", "deleting", "create-failed")
+HAS_ENDPOINT: Final = ("available", "modifying")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheFact:
+    """One fact of a cache. Values are UNKNOWN where a source does not have it."""
+
+    member: str
+    """AWS's name of it."""
+    field: str
+    """The field of `Cache`."""
+    label: str = ""
+    """The label that a registration has of it, empty for none."""
+    from_state: Callable[[RememberedCache], Any]
+    from_registration: Callable[[Database], Any] = lambda _: UNKNOWN
+    none: Any
+    """What absence means for a cache that need not have it yet, or any more."""
+    is_needed: Callable[[str, str], bool]
+    """By status and engine, whether a cache surely has it."""
+
+
+def may_be_registered(status: str, engine: str) -> bool:
+    """False for caches that no tag and no user can make a database of."""
+    return engine.lower() in ENGINES and status not in NEVER_REGISTERED
+
+
+def needs_endpoint(status: str, engine: str) -> bool:
+    """True for caches that surely listen somewhere. A status that nobody knows may have none."""
+    return status in HAS_ENDPOINT and may_be_registered(status, engine)
+
+
+def endpoint_of(uri: str) -> Endpoint | None:
+    """Host and port of `host:port`, None for any other text."""
+    host, _, port = uri.rpartition(":")
+    is_port = port.isascii() and port.isdecimal() and len(port) <= 5 and is_port_number(int(port))
+    return Endpoint(host, int(port)) if host and is_port else None
+
+
+def is_port_number(value: object) -> TypeGuard[int]:
+    """True for what a TCP port can be."""
+    return isinstance(value, int) and 0 < value <= 65535
+
+
+def _always(_status: str, _engine: str) -> bool:
+    return True
+
+
+def _label(key: str) -> Callable[[Database], Any]:
+    return lambda database: database.labels.get(key) or UNKNOWN
+
+
+STATUS: Final = CacheFact(
+    member="Status",
+    field="status",
+    from_state=lambda cache: cache.status or UNKNOWN,
+    none="",
+    is_needed=_always,
+)
+ENGINE: Final = CacheFact(
+    member="Engine",
+    field="engine",
+    label="engine",
+    from_state=lambda cache: cache.engine or UNKNOWN,
+    from_registration=_label("engine"),
+    none="",
+    is_needed=_always,
+)
+FACTS: Final = (
+    STATUS,
+    ENGINE,
+    CacheFact(
+        member="FullEngineVersion",
+        field="engine_version",
+        label="engine-version",
+        from_state=lambda cache: cache.engine_version or UNKNOWN,
+        from_registration=_label("engine-version"),
+        none="",
+        is_needed=may_be_registered,
+    ),
+    CacheFact(
+        member="Endpoint",
+        field="endpoint",
+        from_state=lambda cache: endpoint_of(cache.uri) or UNKNOWN,
+        from_registration=lambda database: endpoint_of(database.uri) or UNKNOWN,
+        none=None,
+        is_needed=needs_endpoint,
+    ),
+    CacheFact(
+        member="CreateTime",
+        field="created_at",
+        from_state=lambda cache: cache.created_at or UNKNOWN,
+        none=None,
+        is_needed=may_be_registered,
+    ),
+)
+"""Status and engine come first: they say whether the others are needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFacts:
+    """A cache with every hole of the answer filled, as far as something is remembered."""
+
+    cache: KnownCache
+    remembered: Mapping[str, Any]
+    """What stands in, by AWS's name of the member."""
+    missing: tuple[str, ...]
+    """Members that were left out, and of which nothing is remembered."""
+
+
+def fill_in(
+    cache: Cache, before: RememberedCache | None, registered: Database | None
+) -> KnownFacts:
+    """The facts as read, else as state has them of this very cache, else as registered."""
+    values = {each.name: getattr(cache, each.name) for each in fields(Cache)}
+    remembered: dict[str, Any] = {}
+    missing: list[str] = []
+    for fact in FACTS:
+        if values[fact.field] is not UNKNOWN:
+            continue
+        values[fact.field] = fact.none
+        if not fact.is_needed(values["status"], values["engine"]):
+            continue
+        if fact.member in cache.nonsense:
+            continue
+        found = _recall(fact, before, registered)
+        if found is UNKNOWN:
+            missing.append(fact.member)
+        else:
+            values[fact.field] = remembered[fact.member] = found
+    return KnownFacts(KnownCache(**values), remembered, tuple(missing))
+
+
+def _recall(fact: CacheFact, before: RememberedCache | None, registered: Database | None) -> Any:
+    found = fact.from_state(before) if before is not None else UNKNOWN
+    if found is UNKNOWN and registered is not None:
+        return fact.from_registration(registered)
+    return found
+
+
+def to_remember(
+    cache: KnownCache, remembered: Mapping[str, Any], before: RememberedCache | None
+) -> dict[str, Any]:
+    """What state keeps of these facts, by field: never what only a registration says, which
+    anybody may edit."""
+    kept = {}
+    for fact in FACTS:
+        value = getattr(cache, fact.field)
+        if fact.member in remembered:
+            value = fact.from_state(before) if before is not None else UNKNOWN
+        kept[fact.field] = fact.none if value is UNKNOWN else value
+    return kept
+
+
+def remembered_notes(remembered: Mapping[str, Any]) -> tuple[Note, ...]:
+    """One note for each fact that stands in."""
+    return tuple(
+        Note(
+            NoteCode.FACT_REMEMBERED,
+            member,
+            f"AWS's answer leaves out {member}; the last one known, {_shown(value)}, stands in",
+        )
+        for member, value in remembered.items()
+    )
+
+
+def _shown(value: Any) -> str:
+    return value.uri if isinstance(value, Endpoint) else str(value)
