@@ -42,7 +42,7 @@ from discovery.reports.handover import (
 from discovery.reports.history import write_history_document, write_history_table
 from discovery.reports.status import Status, write_status_document
 from discovery.reports.status_table import write_status_table
-from state.records import LastVerdict, Memory, OpenIntent, StateIdentity
+from state.records import LastVerdict, Memory, OpenIntent, StateIdentity, TakenName
 from tests.property.test_reports_hostile import HOSTILE, acts
 from tests.unit.reports.sample import NOW, item
 from tests.unit.state.values import (
@@ -81,6 +81,7 @@ def _explained(text: str) -> list[Explanation]:
             cache=cache,
             registration=registration,
             miss=miss_of("orders"),
+            taken=TakenName(ResourceName(text), arn_of("orders"), START),
             matchers=(text,),
             last=entry_of(text, name=text),
             next=item(Action.KEEP, Reason.UNCHANGED, text, message=text),
@@ -90,6 +91,7 @@ def _explained(text: str) -> list[Explanation]:
             cache=None,
             registration=None,
             miss=None,
+            taken=None,
             matchers=(),
             last=None,
             next=None,
@@ -170,7 +172,7 @@ def _checks(text: str) -> Sequence[Check]:
 
 TABLES: list[tuple[Callable[[str], Any], Write]] = [
     (_explained, write_explanations),
-    (_history, write_history_table),
+    (_history, lambda value, stream: write_history_table(value, stream, limit=50)),
     (_status, lambda value, stream: write_status_table(value, stream, verbose=True)),
     (_handover, write_plan),
     (_handover, write_handover),
