@@ -30,7 +30,7 @@ RULE = re.compile(r"(?<![\w.$%{<-])R([1-9]\d?)(?![\w}>-])")
 FUNCTION = re.compile(r"`([\w/]+\.py):(\w+)`")
 MODULE = re.compile(r"`([\w/]+\.(?:py|json|proto))`")
 ELSEWHERE = re.compile(
-    r"\b[Dd]esign\s+(?:[§]|R\d)|\b[Rr]eference\s+(?:[\w-]+(?:\.md)?\s+)?[§]"
+    r"\b[Dd]esign\s+(?:[§]|\\u00a7|R\d)|\b[Rr]eference\s+(?:[\w-]+(?:\.md)?\s+)?[§]"
     r"|(?<![\w/-])(?:aws-elasticache|teleport-api|teleport-discovery)(?:\.md|\s+[§])"
     r"|(?<!html\s)[§]\d|\.\.[/]shared\b|/work[/]"
 )
