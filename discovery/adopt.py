@@ -1,5 +1,5 @@
 """Taking over and letting go, told top to bottom: look, plan; and once a person has agreed: lock,
-look again, journal, write (design R2).
+look again, journal, write (R2).
 
 The first half is handed a reader and cannot write. The second writes what was agreed to and
 nothing else: whatever is another since then is left alone.

@@ -1,4 +1,4 @@
-"""Carries out a plan: a few writes at a time, each journaled before and after (design R6, R8).
+"""Carries out a plan: a few writes at a time, each journaled before and after (R6, R8).
 
 An outcome is written to the journal when it is known. When it is not (no answer, half of a rename
 done, an unexpected exception) the intent stays open, and the next sweep looks at what became of it.

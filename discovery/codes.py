@@ -1,6 +1,6 @@
 """Every code a user sees, as enums: actions, reasons, notes, scope reasons, findings.
 
-The strings are an interface (design §3, §5, §7): later work may add to them, never rename or
+The strings are an interface: later work may add to them, never rename or
 remove. A test holds them to the committed JSON Schema of the report document.
 """
 
@@ -161,7 +161,7 @@ REASONS_OF: dict[Action, frozenset[Reason]] = {
         }
     ),
 }
-"""The table of design §3: which reasons go with which action."""
+"""Which reasons go with which action (discovery/README: Actions and reasons)."""
 
 
 class NoteCode(StrEnum):
@@ -188,7 +188,7 @@ class ScopeStatus(StrEnum):
 
 
 class ScopeReason(StrEnum):
-    """Why a scope failed or was skipped (design §7)."""
+    """Why a scope failed or was skipped."""
 
     CREDENTIALS = "CREDENTIALS"
     ASSUME_ROLE_DENIED = "ASSUME_ROLE_DENIED"
@@ -225,7 +225,7 @@ class Severity(StrEnum):
 
 
 class FindingCode(StrEnum):
-    """What is wrong, or worth knowing, about a cache's users (design §5)."""
+    """What is wrong, or worth knowing, about a cache's users (discovery/README: IAM verdict)."""
 
     NO_USER_GROUP = "NO_USER_GROUP"
     GROUP_MISSING = "GROUP_MISSING"

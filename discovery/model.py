@@ -1,7 +1,7 @@
 """The values that flow through a sweep. Standard library only; nothing here reads or writes.
 
 A fact that was not read is `UNKNOWN`, never empty: absence of evidence stays apart from evidence
-of absence (design R1).
+of absence (R1).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Endpoint:
 
     @property
     def is_public(self) -> bool:
-        """True when a label of the host reads `public` (reference aws-elasticache §3)."""
+        """True when a label of the host reads `public` (aws/README: ARNs and hosts)."""
         return "public" in self.address.split(".")
 
 
@@ -138,7 +138,7 @@ class KnownCache(Cache):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheUser:
-    """One ElastiCache user (reference aws-elasticache §2)."""
+    """One ElastiCache user (aws/README: Answers)."""
 
     user_id: str
     user_name: str
@@ -262,7 +262,7 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One Teleport `db` resource (reference teleport-api §2.1), as wanted or as read."""
+    """One Teleport `db` resource (teleport/README: Messages), as wanted or as read."""
 
     name: ResourceName
     labels: Mapping[str, str]

@@ -1,6 +1,6 @@
 """Asks once more, just before it counts, for the one fact that a removal or a rename rests on.
 
-Design R3 and R12: any other answer than the expected one, and no answer, leaves the registration
+R3 and R12: any other answer than the expected one, and no answer, leaves the registration
 as it is. Nothing here is taken from the scan that the plan was made from.
 """
 

@@ -1,4 +1,6 @@
-"""One sweep, told top to bottom: scan, list, plan, prove, apply, record (design §3).
+"""One sweep, told top to bottom: scan, list, plan, prove, apply, record.
+
+See discovery/README: One sweep.
 
 `audit` is the same up to the proof, with nothing in its hands that could write (R5). The service
 scans first, beside others, and concludes when it has the turn: `begin`, `scan`, `conclude`.

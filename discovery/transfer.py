@@ -1,4 +1,4 @@
-"""Changes of owner, journaled and written one by one (design R2, R6).
+"""Changes of owner, journaled and written one by one (R2, R6).
 
 Where a sweep goes on from what it finds, this stops: each resource is read again and must be the
 one that a person was shown. Nobody has agreed to anything else.

@@ -235,7 +235,7 @@ class Writer:
             ) from error
 
     async def _read_taken(self, name: ResourceName) -> Database | None:
-        # A read may lag behind the create that took the name (reference teleport-api §6).
+        # A read may lag behind the create that took the name (teleport/README: Reads and writes).
         for attempt in range(_READS_AFTER_TAKEN):
             if attempt:
                 await self._sleep(_READ_PAUSE_S)

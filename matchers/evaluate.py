@@ -145,7 +145,7 @@ def _wanted(matcher: Matcher, subject: Subject) -> Iterator[_Judged]:
     yield _fact(ConditionKind.ENGINE, matcher.engines, subject.engine.lower())
     if matcher.tags.is_everything:
         return
-    if not matcher.tags.requirements:  # an empty selector matches nothing (reference §2)
+    if not matcher.tags.requirements:  # an empty selector matches nothing
         yield Condition(ConditionKind.TAG, "", (), None), False
     for key, selector in matcher.tags.requirements:
         yield _label(ConditionKind.TAG, key, selector, subject.labels)

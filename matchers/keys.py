@@ -1,4 +1,4 @@
-"""Which label keys are whose (design R7)."""
+"""Which label keys are whose (R7)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ DISCOVERY_KEYS = frozenset(
 )
 """The labels that every cache has from discovery itself, whatever its tags say.
 
-Source: reference teleport-discovery §1.3, rows 1–4."""
+Source: control_plane/README: Labels, rows 1–4."""
 
 RESERVED_KEYS = frozenset(
     {"account-id", "region", "engine", "engine-version", "vpc-id", "managed-by"}
@@ -17,7 +17,7 @@ RESERVED_KEYS = frozenset(
 RESERVED_PREFIXES = ("cachemuster/", "teleport.dev/", "teleport.internal/", "teleport.hidden/")
 
 LABEL_KEY = re.compile(r"[a-zA-Z/.0-9_:*-]+")
-"""What Teleport accepts as the key of a label (reference teleport-discovery §1.3, row 5)."""
+"""What Teleport accepts as the key of a label (control_plane/README: Labels, row 5)."""
 
 
 def is_reserved(key: str) -> bool:

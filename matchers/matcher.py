@@ -10,7 +10,7 @@ from matchers.selectors import ALL_TAGS, ANY, NO_EXCLUSION, Selector, TagExclusi
 
 
 class IamUsers(StrEnum):
-    """What a cache without a usable IAM user means to a matcher (design §5)."""
+    """What a cache without a usable IAM user means to a matcher."""
 
     WARN = "warn"
     REQUIRE = "require"

@@ -1,6 +1,6 @@
 """Patterns for values, lists of them, and maps of them for tags.
 
-The semantics are Teleport's (reference teleport-discovery §2), with two differences: a broken
+The semantics are Teleport's (control_plane/README: Tag matchers), with two differences: a broken
 expression and an empty list are refused instead of silently matching nothing.
 """
 

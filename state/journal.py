@@ -1,4 +1,4 @@
-"""The journal of writes: intents before they happen, outcomes after (design R6).
+"""The journal of writes: intents before they happen, outcomes after (R6).
 
 Inside a transaction that the store has opened; several entries share one.
 """

@@ -1,6 +1,6 @@
 """What is remembered between sweeps, as values. The store reads and writes them; the plan reads.
 
-State is a memory, never the authority (design R2): losing every record here removes nothing and
+State is a memory, never the authority (R2): losing every record here removes nothing and
 registers nothing twice.
 """
 
@@ -34,7 +34,10 @@ from discovery.model import (
 
 @dataclass(frozen=True, slots=True)
 class LastVerdict:
-    """The last verdict on a cache that rested on complete evidence; what the label says (§5)."""
+    """The last verdict on a cache that rested on complete evidence; what the label says.
+
+    See discovery/README: IAM verdict.
+    """
 
     verdict: IamVerdict
     users: tuple[str, ...] = ()

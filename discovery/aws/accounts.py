@@ -1,7 +1,7 @@
 """Who the agent is, and how it enters each account; an account counts only once it is proven.
 
 `AssumeRole` answers with the ARN of the session it made, `GetCallerIdentity` with the caller's:
-that, not the configuration, says which account the credentials belong to (design R11).
+that, not the configuration, says which account the credentials belong to (R11).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NOBODY = AccountId("the agent's own account")
 """Stands for the account of the ambient credentials until they are asked whose they are."""
 
 _SESSION_S = 3600
-"""The longest a role may hold that was assumed from a role (reference aws-elasticache §1.3)."""
+"""The longest a role may hold that was assumed from a role (aws/README: STS)."""
 
 _STS_ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):(?:sts|iam)::(?P<account>[0-9]{12}):.+")
 

@@ -18,7 +18,7 @@ from discovery.texts import once
 
 LIST = "elasticache:DescribeServerlessCaches"
 _PAGE = 100
-"""The most that the service allows; it refuses more instead of clamping (reference §1)."""
+"""The most that the service allows; it refuses more instead of clamping (aws/README: Calls)."""
 
 LONGEST_TEXT = 255
 """Of a status, an engine, a version, a host name: AWS's own are far shorter."""

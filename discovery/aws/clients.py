@@ -1,6 +1,6 @@
 """The AWS clients of a process: one per (service, region), signing for whoever is at hand.
 
-A fresh client costs 50 ms of CPU, a call through a warm one 2 ms (reference aws-elasticache §8),
+A fresh client costs 50 ms of CPU, a call through a warm one 2 ms (aws/README: SDK costs),
 so no client belongs to an account. Credentials come with each request: a context variable holds
 those of the scope at work, and a hook before the signer puts them into the request. The session
 behind the clients has credentials that refuse to be used, so a missing hook sends nothing.

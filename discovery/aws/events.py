@@ -1,6 +1,6 @@
 """Change events: what a message of the queue says, and what it does not get to say.
 
-Every spelling of reference aws-elasticache §1.7 is understood: the service's own events and those
+Every spelling of aws/README: Change events is understood: the service's own events and those
 of CloudTrail, each as EventBridge puts it into a queue, or inside an envelope of SNS. Reading one
 is pure; the queue is `discovery.aws.queue`.
 
@@ -242,7 +242,8 @@ def _told_by_cloudtrail(event: _Envelope) -> Change | Ignored:
 def _called(event: _Envelope, what: Subject, parameters: Mapping[str, Any]) -> Change | Ignored:
     """The change that a call made, with what its parameters name.
 
-    How their names are spelled is inferred (reference §1.7), so their case is not looked at.
+    How their names are spelled is inferred (aws/README: Change events), so their case is not looked
+    at.
     """
     if what is Subject.CACHE:
         name = _text(parameters, "serverlesscachename")

@@ -1,6 +1,6 @@
 """What the SDK's exceptions mean, in this program's words. No exception of its passes this file.
 
-Source: reference aws-elasticache §1.1 for the codes; they differ by protocol, so each meaning
+Source: aws/README: Errors for the codes; they differ by protocol, so each meaning
 has a set of them.
 """
 

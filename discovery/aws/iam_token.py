@@ -1,6 +1,6 @@
 """The password that a person with IAM gives to a cache: a presigned request, made offline.
 
-Source: reference aws-elasticache §5; held to its vectors by a test.
+Source: aws/README: IAM token; held to its vectors by a test.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a process knows of AWS from its earlier sweeps, and how long that may stand in for asking.
 
-A new process knows nothing. A proof never looks here: it asks (design R3, §8).
+A new process knows nothing. A proof never looks here: it asks (R3).
 """
 
 from __future__ import annotations

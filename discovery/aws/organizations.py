@@ -2,7 +2,7 @@
 
 An account is given only on positive evidence: it was listed, active, in a unit that is taken, and
 nothing that is left out lies on its path. So what was read before a failure can be scanned.
-Source: reference aws-elasticache §1.4.
+Source: aws/README: Organizations.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Keeps within AWS's published rates by waiting, not by being turned away.
 
-Source: reference aws-elasticache §1.4. They are token buckets of the calling account, which others
+Source: aws/README: Organizations. They are token buckets of the calling account, which others
 may draw from too.
 """
 

@@ -1,6 +1,6 @@
 """The SQS queue that change events arrive in. A message stays there until it is deleted.
 
-Source: reference aws-elasticache §1.7; Amazon SQS API reference for limits: ten messages a call,
+Source: aws/README: Change events; Amazon SQS API reference for limits: ten messages a call,
 20 s of waiting, 12 h of visibility timeout.
 """
 

@@ -188,7 +188,7 @@ async def read_enabled(sessions: Iterable[Session]) -> frozenset[Region]:
 async def _read_enabled(session: Session) -> frozenset[Region]:
     """Raises: AwsFault. An empty list is no answer: most regions cannot be disabled, and nothing
     here may look like an account that has left every region.
-    Source: reference aws-elasticache §1.5.
+    Source: aws/README: Regions and subnets.
     """
     answer = await session.call(REGIONS)
     listed = each_once(

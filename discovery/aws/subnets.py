@@ -48,7 +48,7 @@ class Vpcs:
     def of(self, cache: Cache) -> str | None:
         """The VPC of a cache whose subnets were read; None when it has none that exist.
 
-        All subnets of a cache lie in one VPC (reference aws-elasticache §1.5).
+        All subnets of a cache lie in one VPC (aws/README: Regions and subnets).
         """
         subnets = () if cache.subnet_ids is UNKNOWN else cache.subnet_ids
         keys = ((cache.account_id, cache.region, subnet) for subnet in subnets)

@@ -1,7 +1,7 @@
 """The tags of caches: in bulk where that can be trusted, one by one where it cannot.
 
 The tagging API gives a hundred caches a page, but it lags behind new caches, remembers deleted
-ones, and leaves out those that never had a tag (reference aws-elasticache §1.2). So it answers
+ones, and leaves out those that never had a tag (aws/README: Tagging API). So it answers
 only for caches that this program has known for a while, and its silence means nothing.
 """
 

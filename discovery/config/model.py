@@ -1,4 +1,4 @@
-"""The whole configuration (design §6). Every value in it is of the right form; `load` also checks
+"""The whole configuration. Every value in it is of the right form; `load` also checks
 what concerns several values at once."""
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class State(Section):
 
 
 class Deregistration(Section):
-    """When a registration may be removed, and how many at once (design R3)."""
+    """When a registration may be removed, and how many at once (R3)."""
 
     missed_sweeps: Annotated[StrictInt, Field(ge=1, le=1000)] = 2
     """In how many complete scans in a row a cache has to be missed. 1: the first miss counts."""

@@ -50,7 +50,7 @@ def can_be_disabled(region: str) -> bool:
 
 
 def partition_of_region(region: str) -> str:
-    """The partition of a region, told by its name (reference aws-elasticache §7)."""
+    """The partition of a region, told by its name (aws/README: Partitions)."""
     return next((p for prefix, p in _BY_PREFIX.items() if region.startswith(prefix)), "aws")
 
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 MAX_BYTES = 1 << 16
 
 _EXTERNAL_ID = r"[\w+=,.@:/-]{2,1224}"
-"""What STS accepts (reference aws-elasticache §1.3)."""
+"""What STS accepts (aws/README: STS)."""
 
 
 class SecretError(Exception):

@@ -1,6 +1,6 @@
 """The port: what the rest of the agent asks of a control plane, and how it fails.
 
-A dry run is handed a `Reader`, which has no writing method at all (design R5).
+A dry run is handed a `Reader`, which has no writing method at all (R5).
 """
 
 from __future__ import annotations

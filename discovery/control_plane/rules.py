@@ -1,7 +1,7 @@
 """What Teleport's Auth server accepts as a `db` resource, and what it adds on the way in.
 
-Source: reference teleport-api §3 (validation), §4 (origins); a refusal here is INVALID_ARGUMENT
-there (§6). Messages name the field at fault and never repeat an external id.
+Sources: teleport/README: Validation and teleport/README: Labels and origins. A refusal here is
+INVALID_ARGUMENT there. Messages name the field at fault and never repeat an external id.
 """
 
 from __future__ import annotations

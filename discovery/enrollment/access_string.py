@@ -1,6 +1,6 @@
 """Access strings of ElastiCache users: how the engine reads them, and which ones we propose. Pure.
 
-Source: reference aws-elasticache §4.
+Source: aws/README: Users and groups.
 """
 
 from __future__ import annotations

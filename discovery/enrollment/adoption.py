@@ -1,4 +1,4 @@
-"""What it means to take over a resource (design R2). Pure.
+"""What it means to take over a resource (R2). Pure.
 
 A sweep never writes to what is not ours. This plan does, on the word of a person who was shown it;
 what does not fit together is refused with the reason, as a value.

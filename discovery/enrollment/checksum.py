@@ -1,4 +1,7 @@
-"""The checksum of a plan: what a person reviewed is what is applied (design §7)."""
+"""The checksum of a plan: what a person reviewed is what is applied.
+
+See discovery/README: Report document.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Whether a person could log in to a cache with IAM, and what keeps them (design §5). Pure.
+"""Whether a person could log in to a cache with IAM, and what keeps them. Pure.
 
-The rules and the order of the checks are those of reference aws-elasticache §4. What keeps
+See discovery/README: IAM verdict.
+
+The rules and the order of the checks are those of aws/README: Users and groups. What keeps
 everybody out (an old engine, no group, a group that does not work) is told alone. Otherwise every
 member of the group is judged as it works now, and told by the first thing in its way.
 """

@@ -1,4 +1,4 @@
-"""The items of resources that look like ours and are not written to (design R2)."""
+"""The items of resources that look like ours and are not written to (R2)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Secrets as people may see them: `sha256:` and eight hex digits, enough to see a change.
 
-External ids never appear in documents, state, logs or pages in any other form (design §6).
+External ids never appear in documents, state, logs or pages in any other form
+(discovery/README: Configuration).
 """
 
 from __future__ import annotations

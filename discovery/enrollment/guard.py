@@ -1,4 +1,4 @@
-"""The budget of removals (design R3): how many may happen, and when all of them are refused."""
+"""The budget of removals (R3): how many may happen, and when all of them are refused."""
 
 from __future__ import annotations
 

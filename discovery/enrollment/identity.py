@@ -1,4 +1,4 @@
-"""What a state file belongs to, and the refusal to use it for something else (design R10)."""
+"""What a state file belongs to, and the refusal to use it for something else (R10)."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class ItemError:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """Every cache found, every registration of ours, every foreign resource in a wanted name
-    is exactly one of these (design R4)."""
+    is exactly one of these (R4)."""
 
     scope: Scope
     arn: Arn | None

@@ -1,4 +1,4 @@
-"""The labels of a registration, and who may say what in them (design R7, §4).
+"""The labels of a registration, and who may say what in them (R7).
 
 Nobody forges ours: reserved keys come from us alone, then the matcher's labels, then AWS tags.
 """
@@ -29,7 +29,7 @@ DISCOVERY_TYPE_LABEL = "teleport.dev/discovery-type"
 def discovery_labels(cache: KnownCache) -> dict[str, str | UnknownType]:
     """What is known of a cache without its tags; `vpc-id` is absent when it has no VPC.
 
-    Source: reference teleport-discovery §1.3, rows 1 to 4.
+    Source: control_plane/README: Labels, rows 1 to 4.
     """
     labels: dict[str, str | UnknownType] = {
         "account-id": str(cache.account_id),
@@ -54,7 +54,7 @@ def ownership_labels(cache: Cache, group: str, origin: str) -> dict[str, str]:
     }
     if origin == "cloud":
         # Without a group of its own, any group-less Discovery Service would own the resource and
-        # delete it (reference teleport-discovery §4).
+        # delete it (control_plane/README: Reconciler).
         labels[DISCOVERY_GROUP_LABEL] = group
     return labels
 

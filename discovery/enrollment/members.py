@@ -1,6 +1,6 @@
 """Members of user groups: who fits, who can log in with IAM, and what is in the way. Pure.
 
-Source of the rules and their order: reference aws-elasticache §4.
+Source of the rules and their order: aws/README: Users and groups.
 """
 
 from __future__ import annotations

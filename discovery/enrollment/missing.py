@@ -1,4 +1,4 @@
-"""The items of registrations whose cache this sweep did not find (design R1, R9)."""
+"""The items of registrations whose cache this sweep did not find (R1, R9)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """What a cache is called in Teleport: its own name with a suffix, or a name given by tag.
 
-Source: reference teleport-discovery §1.4 and §1.5; the worked examples there are tests.
+Sources: control_plane/README: Name tags and control_plane/README: Suffix; the worked examples there
+are tests.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ class Name:
 
 
 def is_legal_name(name: str) -> bool:
-    """True for what Teleport accepts as a database name (reference teleport-api §3)."""
+    """True for what Teleport accepts as a database name (teleport/README: Validation)."""
     return _LEGAL.fullmatch(name) is not None
 
 
 def same_name(name: str) -> str:
-    """A key under which names that differ only in case are one (design R7)."""
+    """A key under which names that differ only in case are one (R7)."""
     return name.casefold()
 
 

@@ -1,4 +1,4 @@
-"""Whose a live `db` resource is (design R2): ours, another group's, or somebody else's.
+"""Whose a live `db` resource is (R2): ours, another group's, or somebody else's.
 
 A resource is ours when its labels say so and it agrees with itself. Labels can be copied by
 hand, so the ARN in them is held against `spec.aws`.
@@ -27,7 +27,7 @@ _ARN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class CacheArn:
-    """A serverless cache's ARN, taken apart (reference aws-elasticache §3)."""
+    """A serverless cache's ARN, taken apart (aws/README: ARNs and hosts)."""
 
     arn: Arn
     partition: str

@@ -1,4 +1,4 @@
-"""The plan: every cache and registration with one action and one reason (design §3, R4). Pure.
+"""The plan: every cache and registration with one action and one reason (R4). Pure.
 
 Read top to bottom: found caches, registrations whose cache was not found, registrations that
 cannot be ours; then the guard takes removals back, all or none.

@@ -1,4 +1,4 @@
-"""The items of caches that are wanted and registered: kept, updated, renamed (design R7, R12)."""
+"""The items of caches that are wanted and registered: kept, updated, renamed (R7, R12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The listed `db` resources, sorted by whose they are (design R2)."""
+"""The listed `db` resources, sorted by whose they are (R2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What it means to let go of a resource (design R2). Pure."""
+"""What it means to let go of a resource (R2). Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a registration whose reason to stand is gone may be removed (design R3, Time)."""
+"""When a registration whose reason to stand is gone may be removed (R3, Time)."""
 
 from __future__ import annotations
 

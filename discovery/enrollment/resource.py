@@ -1,4 +1,7 @@
-"""A cache as a Teleport `db` resource, and how one resource differs from another (design §4)."""
+"""A cache as a Teleport `db` resource, and how one resource differs from another.
+
+See discovery/README: Registrations.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ class Connect:
 def desired_database(
     cache: KnownCache, name: ResourceName, labels: Mapping[str, str], connect: Connect | None
 ) -> Database:
-    """The resource that stands for a cache (reference teleport-discovery §1.2).
+    """The resource that stands for a cache (control_plane/README: Fields).
 
     The cache must have an endpoint.
     """

@@ -1,4 +1,4 @@
-"""Which part of the accounts one of several processes looks after (design §8)."""
+"""Which part of the accounts one of several processes looks after (discovery/README: Scale)."""
 
 from __future__ import annotations
 

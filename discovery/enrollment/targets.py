@@ -1,4 +1,4 @@
-"""What a run looks at, and what it means for a registration not to be looked at (design R9).
+"""What a run looks at, and what it means for a registration not to be looked at (R9).
 
 *Not in this run* and *out of configuration* are never mixed: only an account list and a region
 list that were read to their end can say that something is out.

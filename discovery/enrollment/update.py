@@ -1,4 +1,4 @@
-"""What an existing registration needs: nothing, an update, or another name (design R2, R7, R12)."""
+"""What an existing registration needs: nothing, an update, or another name (R2, R7, R12)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def reason_for(
     *,
     recreated: bool,
 ) -> Reason:
-    """The first reason of design §3 that holds for an update.
+    """The first reason that holds for an update.
 
     What this agent wrote last tells a change in AWS or in the configuration from a change that
     somebody made in the control plane: if the resource wanted now is the one written then, the

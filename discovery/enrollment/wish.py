@@ -1,4 +1,7 @@
-"""What a found cache is to become, before anything registered is looked at (design §3, §4)."""
+"""What a found cache is to become, before anything registered is looked at.
+
+See discovery/README: Registrations.
+"""
 
 from __future__ import annotations
 
@@ -130,7 +133,7 @@ def wish_for(
 def ineligible(cache: KnownCache, rules: Rules) -> Unwanted | None:
     """Why a cache cannot be registered whatever matches, None when it can.
 
-    Source: reference teleport-discovery §1.1; a status that nobody knows counts as available.
+    Source: control_plane/README: Inclusion; a status that nobody knows counts as available.
     """
     if cache.engine.lower() not in ENGINES:
         text = f"engine {cache.engine or 'unknown'} is neither redis nor valkey"
@@ -234,7 +237,7 @@ def _label_verdict(iam: IamJudgement | None, facts: Facts) -> IamVerdict:
 def _connect(
     cache: KnownCache, matcher: Matcher, rules: Rules
 ) -> tuple[Connect | None, str | None]:
-    """The connect role filled in for a cache, or what is wrong with it (§6)."""
+    """The connect role filled in for a cache, or what is wrong with it."""
     if matcher.connect is None:
         return None, None
     arn = matcher.connect.role_arn(

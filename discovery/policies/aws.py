@@ -1,7 +1,7 @@
 """What the identities on AWS's side have to be allowed, and nothing else.
 
-Source: reference aws-elasticache §6 for actions and their resources, teleport-discovery §5 for
-what a Database Service needs.
+Sources: aws/README: Permissions for actions and their resources, control_plane/README: Permissions
+for what a Database Service needs.
 """
 
 from __future__ import annotations

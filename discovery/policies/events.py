@@ -1,6 +1,6 @@
 """The EventBridge rule that passes changes on to the agent's queue.
 
-Source: reference aws-elasticache §1.7. A rule reaches a queue of its own region only, so the
+Source: aws/README: Change events. A rule reaches a queue of its own region only, so the
 rules of other accounts and regions pass events on to the event bus beside the queue. It has five
 targets at most, so many queues need several rules (Amazon EventBridge quotas).
 """

@@ -1,7 +1,7 @@
 """The queues that change events arrive in, as CloudFormation makes them.
 
-Source: Amazon SQS developer guide on visibility timeout and dead-letter queues; reference
-aws-elasticache §1.7.
+Source: Amazon SQS developer guide on visibility timeout and dead-letter queues;
+aws/README: Change events.
 """
 
 from __future__ import annotations

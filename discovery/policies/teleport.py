@@ -1,6 +1,6 @@
 """What Teleport has to know: roles, a bot with its token, and the configuration of tbot.
 
-Source: reference teleport-api §7. A bot whose role has `db_labels` that only its own resources
+Source: teleport/README: Roles. A bot whose role has `db_labels` that only its own resources
 carry can neither see nor change anybody else's.
 """
 

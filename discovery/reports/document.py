@@ -1,4 +1,5 @@
-"""The one JSON document of a sweep or audit, names and meanings as in design §7.
+"""The one JSON document of a sweep or audit, names and meanings as in
+discovery/README: Report document.
 
 It is written item by item, so that twenty thousand caches need no more memory than one. Every
 character outside ASCII is escaped: whatever a tag holds, a terminal shows it harmlessly and a

@@ -1,4 +1,7 @@
-"""The exit code of a report (design §7). Pure: what a caller may rely on, in one place."""
+"""The exit code of a report. Pure: what a caller may rely on, in one place.
+
+See discovery/README: Exit codes.
+"""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Explanation:
     @property
     def connect_resources(self) -> tuple[str, ...]:
         """What `elasticache:Connect` has to be allowed on: the cache, and the users who could log
-        in when they were last read (reference aws-elasticache §6); none when nobody could, or it
+        in when they were last read (aws/README: Permissions); none when nobody could, or it
         is not wanted. Of a cache that was never judged the user's id is for the reader to fill
         in."""
         parsed = parse_cache_arn(self.arn)

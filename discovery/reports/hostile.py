@@ -1,7 +1,8 @@
 """Text from AWS and Teleport made safe to print.
 
-Whoever may tag a cache chooses what stands in a report. Nothing of it may move the cursor, change
-a colour, reorder or hide what stands beside it, or be read as markup (design §7).
+Whoever may tag a cache chooses what stands in a report. Nothing of it may move the cursor, change a
+colour, reorder or hide what stands beside it, or be read as markup
+(discovery/README: Report document).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from discovery.model import Failed, Scanned, Scope, Skipped
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One sweep or audit (design §7)."""
+    """One sweep or audit."""
 
     sweep_id: str
     agent: Agent

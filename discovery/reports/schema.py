@@ -28,7 +28,7 @@ from discovery.codes import (
 Schema = dict[str, Any]
 
 SKIP_REASONS: Final = frozenset({ScopeReason.REGION_NOT_ENABLED, ScopeReason.NOT_IN_RUN})
-"""Why a scope is skipped on purpose; every other reason is a failure (design §7)."""
+"""Why a scope is skipped on purpose; every other reason is a failure."""
 
 _TEXT: Final[Schema] = {"type": "string"}
 _TEXT_OR_NULL: Final[Schema] = {"type": ["string", "null"]}

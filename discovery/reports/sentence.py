@@ -1,4 +1,4 @@
-"""The one line that ends every sweep, made to be read aloud (design §7)."""
+"""The one line that ends every sweep, made to be read aloud."""
 
 from __future__ import annotations
 

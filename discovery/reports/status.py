@@ -34,7 +34,7 @@ class Status:
     now: datetime
     missed_sweeps: int = 2
     grace: timedelta = timedelta(minutes=10)
-    """How long a reason has to hold before a removal, as configured (design R3)."""
+    """How long a reason has to hold before a removal, as configured (R3)."""
 
     @property
     def scopes(self) -> tuple[ScopeMemory, ...]:

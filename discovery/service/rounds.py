@@ -1,7 +1,7 @@
 """One round of the service: scan beside other rounds, take the turn, act, remember.
 
 The turn is the state file's writer lock, so `sweep`, `adopt` and `release` of other processes take
-turns with the rounds of this one (design §7).
+turns with the rounds of this one (discovery/README: Turns).
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class ScopeSeries:
 
 class _Present:
     """Which scopes a whole sweep leaves standing: absence counts only where the list of regions,
-    or of accounts, was read (design R1)."""
+    or of accounts, was read (R1)."""
 
     def __init__(self, report: Report) -> None:
         self._listed = {each.scope.key for each in report.scopes if not _is_off(each)}

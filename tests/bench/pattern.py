@@ -3,7 +3,7 @@
 Five scopes at a time; inside a scope one call after another: all caches, all subnets of the region,
 then `ListTagsForResource` for each cache. A scope without caches costs one call. Clients are shared
 and sign per request as the sweep's do, so that only the pattern differs; nothing is registered.
-Source: reference teleport-discovery.md §1 and §3.
+Source: control_plane/README: Polling.
 
     python -m tests.bench.pattern CONFIGURATION
 """

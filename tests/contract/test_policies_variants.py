@@ -149,7 +149,7 @@ def connecting(tmp_path: Path) -> Iterator[tuple[Rig, Policy]]:
 
 
 def may_connect(policy: Policy, cache: str, user: str) -> bool:
-    """AWS asks for both resources of the one action (reference aws-elasticache §6)."""
+    """AWS asks for both resources of the one action (aws/README: Permissions)."""
     statements = statements_of(policy)
     return all(
         is_allowed(statements, action="elasticache:Connect", resource=arn, region=FRANKFURT)

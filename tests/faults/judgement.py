@@ -45,7 +45,7 @@ def told(report: Report) -> Iterator[str]:
 
 
 def _code(report: Report, shown: Mapping[str, Any]) -> int:
-    """Design §7, read once more."""
+    """discovery/README: Exit codes, read once more."""
     if report.interrupted:
         return 130
     if report.error is not None:

@@ -100,7 +100,7 @@ def situations(draw: st.DrawFn, ids: st.SearchStrategy[str] = SOME_ID) -> tuple[
 
 
 def may_log_in(user: CacheUser, group: UserGroup) -> bool:
-    """Reference aws-elasticache §4, one line a rule."""
+    """The rules of aws/README: Users and groups, one line each."""
     says = [rule for rule in user.access_string.split() if rule in ("on", "off")]
     return (
         user.user_id in group.user_ids

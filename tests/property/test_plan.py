@@ -1,4 +1,4 @@
-"""What holds of every plan, whatever the cloud, the registry and the memory look like (§3)."""
+"""What holds of every plan, whatever the cloud, the registry and the memory look like (R4)."""
 
 from __future__ import annotations
 

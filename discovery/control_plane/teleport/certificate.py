@@ -1,8 +1,8 @@
 """The few facts of an X.509 certificate that the agent needs: its end, its issuer, its subject.
 
 A reader of its own, because Teleport's subjects carry attributes that strict parsers refuse
-(reference teleport-api §5.1) and the standard library shows certificates of peers only. Nothing is
-verified here: that is OpenSSL's part, in the handshake.
+(teleport/README: Identity file) and the standard library shows certificates of peers only. Nothing
+is verified here: that is OpenSSL's part, in the handshake.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ OpenSocket = Callable[[], Awaitable[socket.socket]]
 """Makes a socket that leads to the address, where a plain connection does not."""
 
 _CONFIGURATION: Final = Configuration(
-    # Auth takes no more than a ping a minute and ends connections that ping faster (§5.5).
+    # Auth takes no more than a ping a minute and ends connections that ping faster
+    # (teleport/README: Keepalive).
     _keepalive_time=75.0,
     _keepalive_timeout=20.0,
     _keepalive_permit_without_calls=True,

@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 WRITES_AT_ONCE: Final = 4
 REQUEST_LIMIT_BYTES: Final = 4 << 20
-"""What an Auth Service takes (reference §10)."""
+"""What an Auth Service takes (teleport/README: Limits)."""
 _LOOK_DEADLINE_S: Final = 5.0
 _LOOKS: Final = 3
 

@@ -46,7 +46,7 @@ def database_of(message: DatabaseV3) -> Database:
 def message_of(database: Database, *, is_new: bool) -> DatabaseV3:
     """The message that makes the resource so: on top of what was read, when it was read.
 
-    A new one carries no revision. `status` is never written (reference §2.1).
+    A new one carries no revision. `status` is never written (teleport/README: Messages).
 
     Raises: Rejected, for what no message can say.
     """
@@ -67,7 +67,10 @@ def message_of(database: Database, *, is_new: bool) -> DatabaseV3:
 
 
 def _document(message: Message) -> dict[str, Any]:
-    """What is set, in the spelling of `tctl get`. Empty and missing are the same (§6)."""
+    """What is set, in the spelling of `tctl get`. Empty and missing are the same.
+
+    See teleport/README: Reads and writes.
+    """
     shown = {field.name: _shown(message, field) for field in _fields(message)}
     return {key: value for key, value in shown.items() if value not in ("", 0, False, {}, [])}
 

@@ -99,7 +99,7 @@ class Dialler:
         """True when a load balancer in front of the Proxy Service ends TLS.
 
         As Teleport's own clients find out: where TLS is passed on, a protocol is agreed on that
-        only the Proxy Service knows (reference §5.4).
+        only the Proxy Service knows (teleport/README: Connection upgrade).
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False

@@ -1,6 +1,6 @@
 """Where the errors of the wire stop: every status, TLS and network failure with its sentence.
 
-Source: reference teleport-api §6 (statuses), §7 (verbs and labels).
+Sources: teleport/README: Errors and teleport/README: Roles.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from discovery.control_plane.base import (
 )
 
 SERVER_NAME: Final = "teleport.cluster.local"
-"""What every Auth Service's certificate names, whatever the address (reference §5.2)."""
+"""What every Auth Service's certificate names, whatever the address (teleport/README: TLS)."""
 
 
 class IdentityUnusable(ControlPlaneError):
@@ -172,7 +172,10 @@ def quoted(message: str) -> str:
 
 
 def more_than_one(place: str) -> str:
-    """What it means that Auth got two certificates, of which it takes one only (reference §5.2)."""
+    """What it means that Auth got two certificates, of which it takes one only.
+
+    See teleport/README: TLS.
+    """
     return (
         f"{place} got more than one client certificate and takes one only. The authorities of the "
         "cluster are so old that they have no key identifiers, so that OpenSSL sends one along; "

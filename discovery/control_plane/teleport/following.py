@@ -111,7 +111,8 @@ class IdentityFile:
 
 
 def _content(path: Path) -> tuple[bytes, int]:
-    # By path each time: in a Kubernetes volume the file is a link that moves (reference §7).
+    # By path each time: in a Kubernetes volume the file is a link that moves
+    # (teleport/README: tbot).
     with path.open("rb") as file:
         mode = path.stat().st_mode
         content = file.read(SIZE_LIMIT_BYTES + 1)

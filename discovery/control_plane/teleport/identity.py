@@ -1,7 +1,7 @@
 """An identity file: key, client certificate and the cluster's authorities, parsed strictly.
 
 tbot does not write the file in one go, so a reader can meet an empty or a partial one: anything
-that is not whole is refused (reference teleport-api §5.1, §7).
+that is not whole is refused (teleport/README: Identity file, teleport/README: tbot).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Identity:
         Raises: IdentityUnusable, when key and certificate do not belong together.
         """
         # PROTOCOL_TLS_CLIENT rather than the default context: no system roots, and no checks that
-        # an old cluster's CA fails (reference §5.2).
+        # an old cluster's CA fails (teleport/README: TLS).
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(list(alpn))
@@ -152,7 +152,10 @@ def _facts(der: bytes) -> Certificate:
 
 
 def _load_pair(context: ssl.SSLContext, key_and_leaf: str) -> None:
-    """The context shows exactly one certificate: with a second one, Auth refuses (§5.2)."""
+    """The context shows exactly one certificate: with a second one, Auth refuses.
+
+    See teleport/README: TLS.
+    """
     with _placed(key_and_leaf) as path:
         context.load_cert_chain(path, password="")  # none, and no question is asked
 

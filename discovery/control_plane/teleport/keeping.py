@@ -1,9 +1,9 @@
 """What a cluster keeps of a `db` that is written to it, and how one that drops a field is served.
 
-A server older than 18.2.2 drops `spec.aws.elasticache_serverless` without a word (reference §0).
-There the cache's name is neither compared nor used for identity: it is put back on reading, from
-the label `cachemuster/arn`, as long as the URI is of that cache. As soon as a list shows that
-the cluster keeps the field, for any database, nothing is put back any more.
+A server older than 18.2.2 drops `spec.aws.elasticache_serverless` without a word
+(teleport/README: Versions). There the cache's name is neither compared nor used for identity: it is
+put back on reading, from the label `cachemuster/arn`, as long as the URI is of that cache. As soon
+as a list shows that the cluster keeps the field, for any database, nothing is put back any more.
 """
 
 from __future__ import annotations
@@ -62,7 +62,10 @@ def _missing(pointer: str, sent: Mapping[str, Any], read: Mapping[str, Any]) -> 
 
 
 def _is_endpoint_of(database: Database, cache: CacheArn) -> bool:
-    """Hosts of a serverless cache begin with its name, a hyphen and a suffix (reference §3.1)."""
+    """Hosts of a serverless cache begin with its name, a hyphen and a suffix.
+
+    See teleport/README: Endpoint.
+    """
     host = database.uri.rpartition("://")[2]
     return host.lower().startswith(f"{cache.name.lower()}-")
 

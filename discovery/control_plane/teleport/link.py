@@ -34,7 +34,7 @@ from discovery.model import Clock
 log = structlog.get_logger()
 
 OLDEST: Final = (18, 2, 2)
-"""The first release that knows ElastiCache Serverless (reference §0)."""
+"""The first release that knows ElastiCache Serverless (teleport/README: Versions)."""
 CALL_DEADLINE_S: Final = 10.0
 RENEW_AGAIN_S: Final = 30.0
 """After a connection as a new identity failed and the old one goes on."""

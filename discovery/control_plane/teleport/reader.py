@@ -176,7 +176,7 @@ class TeleportReader:
             response = await self.ask(LIST_DATABASES, request, attempt)
             yield tuple(database_of(each) for each in response.databases)
             token = response.next_page_token
-            if not token:  # the only sign of the end: a page may be short, or empty (§11)
+            if not token:  # the only sign of the end: a page may be short, or empty
                 return
             if token in seen or len(seen) >= _PAGES_LIMIT:
                 raise Malformed(

@@ -1,4 +1,4 @@
-"""The ways to an Auth Service, and which one an address is (reference teleport-api §5.3, §8)."""
+"""The ways to an Auth Service, and which one an address is (teleport/README: Routes)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The calls of Teleport's Auth Service that are used: path, request and response (reference §1).
+"""The calls of Teleport's Auth Service that are used: path, request and response.
+
+See teleport/README: Methods.
 
 The service's path is all that travels besides field numbers; grpclib needs no generated stubs.
 """

@@ -38,7 +38,10 @@ class ServiceMatcher:
     labels: Mapping[str, tuple[str, ...]]
 
     def takes(self, labels: Mapping[str, str]) -> bool:
-        """True when a database with these labels is served by it (reference §9)."""
+        """True when a database with these labels is served by it.
+
+        See teleport/README: Database Service.
+        """
         if not self.labels:
             return False
         if self.labels.get("*") == ("*",):

@@ -1,7 +1,7 @@
 """Access strings of ElastiCache users: what the server makes of them. Pure.
 
-Source: reference aws-elasticache.md §2 (server-expanded) and §4 (the last of `on` and `off` wins,
-neither given is `off`; no passwords, no `reset`).
+Sources: aws/README: Answers (server-expanded) and aws/README: Users and groups (the last of `on`
+and `off` wins, neither given is `off`; no passwords, no `reset`).
 """
 
 _COMMAND_WORDS = {"allcommands": "+@all", "nocommands": "-@all"}

@@ -1,6 +1,6 @@
 """Who signed a request: Signature Version 4, checked with botocore's own signer.
 
-Source: reference aws-elasticache.md §1.1 for the codes; the 5 minutes are AWS's.
+Source: aws/README: Errors for the codes; the 5 minutes are AWS's.
 """
 
 import hashlib

@@ -2,7 +2,7 @@
 
 A service raises `Modelled` with the name of an error in botocore's model, whose wire code and
 HTTP status come from there. What no model lists (signatures, permissions, throttling) is a
-`Refusal`; its spelling differs per protocol (reference aws-elasticache.md §1.1).
+`Refusal`; its spelling differs per protocol (aws/README: Errors).
 """
 
 from collections.abc import Mapping

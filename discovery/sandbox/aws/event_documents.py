@@ -1,6 +1,6 @@
 """Events as EventBridge hands them on: the service's own, CloudTrail's, and SNS's envelope.
 
-Source: reference aws-elasticache.md §1.7.
+Source: aws/README: Change events.
 """
 
 import json

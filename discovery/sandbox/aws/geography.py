@@ -1,6 +1,7 @@
 """AWS's partitions and regions, as far as the sandbox needs them.
 
-Source: reference aws-elasticache.md §3 (short codes), §7 (partitions, default and opt-in regions).
+Sources: aws/README: ARNs and hosts (short codes), aws/README: Partitions (and which regions are
+opt-in).
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """An AWS Organization: a tree of units with accounts in it.
 
-Source: reference aws-elasticache.md §1.4 for states, limits and who may read it.
+Source: aws/README: Organizations for states, limits and who may read it.
 """
 
 from collections.abc import Mapping

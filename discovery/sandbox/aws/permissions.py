@@ -1,6 +1,6 @@
 """Which IAM action an operation is, and which resource it is about.
 
-Source: reference aws-elasticache.md §6.
+Source: aws/README: Permissions.
 """
 
 from collections.abc import Mapping

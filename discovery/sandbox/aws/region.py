@@ -30,7 +30,7 @@ PORTS: Mapping[str, tuple[int, int]] = {
     "valkey": (6379, 6380),
     "memcached": (11211, 11212),
 }
-"""Primary and reader port by engine (reference aws-elasticache.md §3)."""
+"""Primary and reader port by engine (aws/README: ARNs and hosts)."""
 
 
 class Region:

@@ -1,6 +1,6 @@
 """What the Resource Groups Tagging API sees: an index that lags behind the resources.
 
-Source: reference aws-elasticache.md §1.2. Never-tagged resources are not in it, formerly tagged
+Source: aws/README: Tagging API. Never-tagged resources are not in it, formerly tagged
 ones stay with no tags, deleted ones linger and new ones come late.
 """
 

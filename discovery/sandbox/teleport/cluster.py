@@ -21,7 +21,7 @@ from discovery.sandbox.teleport.versions import Release
 
 LATEST = "18.4.0"
 AUTH_NAMES = ("*.teleport.cluster.local", "teleport.cluster.local")
-"""The names in Auth's certificate (reference teleport-api §5.2)."""
+"""The names in Auth's certificate (teleport/README: TLS)."""
 
 
 class Rotating:
@@ -66,7 +66,7 @@ class Habits:
     """`disconnect_expired_cert`: connections end when the client's certificate does."""
     auth_names: tuple[str, ...] = AUTH_NAMES
     shortest_ping_interval: timedelta = timedelta(minutes=1)
-    """HTTP/2 pings that come faster end the connection (reference teleport-api §5.5)."""
+    """HTTP/2 pings that come faster end the connection (teleport/README: Keepalive)."""
 
 
 class Cluster:
@@ -85,7 +85,7 @@ class Cluster:
     ) -> None:
         """`read_step`: how often the cache that answers reads follows (`Store.step`).
         `lists_in_pages`, `knows_serverless`: what servers can do, whatever `version` says.
-        `has_key_ids` False: its first authorities are from before 2020 (reference §5.2)."""
+        `has_key_ids` False: its first authorities are from before 2020 (teleport/README: TLS)."""
         self.name = name
         self.release = Release.of(
             version, lists_in_pages=lists_in_pages, knows_serverless=knows_serverless

@@ -1,4 +1,4 @@
-"""What the server reads out of the address of a serverless cache (reference teleport-api §3.1)."""
+"""What the server reads out of the address of a serverless cache (teleport/README: Endpoint)."""
 
 from __future__ import annotations
 

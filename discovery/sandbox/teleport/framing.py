@@ -12,7 +12,7 @@ from discovery.sandbox.teleport.service import Refused
 CONTENT = "application/grpc"
 
 LARGEST_REQUEST_BYTES = 4 * 1024 * 1024
-"""gRPC's own default, which Auth keeps (reference teleport-api §10)."""
+"""gRPC's own default, which Auth keeps (teleport/README: Limits)."""
 
 
 async def read_message(stream: Stream) -> bytes:
@@ -48,7 +48,7 @@ async def send_refusal(stream: Stream, refused: Refused, version: str) -> None:
 
 
 def _headers(version: str) -> list[tuple[str, str]]:
-    # Auth tells its version with every answer (reference teleport-api §1).
+    # Auth tells its version with every answer (teleport/README: Methods).
     return [(":status", "200"), ("content-type", CONTENT), ("version", version)]
 
 

@@ -1,7 +1,7 @@
 """The first words of a TLS client: whom it wants, and which protocols it offers.
 
 The Proxy reads them without answering and sends the connection where the first protocol says
-(reference teleport-api §5.3).
+(teleport/README: Routes).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Identity files as tbot writes them (reference teleport-api §5.1, §7)."""
+"""Identity files as tbot writes them (teleport/README: Identity file, teleport/README: tbot)."""
 
 from __future__ import annotations
 

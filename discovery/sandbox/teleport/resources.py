@@ -1,6 +1,6 @@
 """A `db` on its way in: what the server adds, what it refuses, what it has no field for.
 
-Source: reference teleport-api §3. The rules are those of the embedded registry, written once.
+Source: teleport/README: Validation. The rules are those of the embedded registry, written once.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Roles: which verbs on which kinds, and which databases and Database Services their labels show.
 
-Source: reference teleport-api §7. Label patterns are Teleport's own: literals, globs, `^…$`.
+Source: teleport/README: Roles. Label patterns are Teleport's own: literals, globs, `^…$`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """The messages as this server knows them: numbers, types and JSON names.
 
-Written down from reference teleport-api §2, apart from the adapter's own definitions, so that a
-number wrong there does not agree with itself here. Message names never travel; methods do.
+Written down from Teleport's own definitions (teleport/README: Messages), apart from the adapter's
+own definitions, so that a number wrong there does not agree with itself here. Message names never
+travel; methods do.
 
 A line is a field: number, type, JSON name. `T!` is always sent, even when empty, as Teleport's Go
-types do (§2.6); `T*` is repeated; `{T}` maps texts to T; `opaque` is a message whose inside the
-server knows and this page does not: it is kept as it came.
+types do (teleport/README: Messages); `T*` is repeated; `{T}` maps texts to T; `opaque` is a message
+whose inside the server knows and this page does not: it is kept as it came.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What Auth does with each call: roles, rules, reads through the cache, writes to the backend.
 
-Source: reference teleport-api §1, §3 (order of checks), §6, §7. No sockets and no faults here.
+Sources: teleport/README: Methods, teleport/README: Validation (order of checks),
+teleport/README: Errors, teleport/README: Roles. No sockets and no faults here.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ def get_databases(ask: Ask) -> Message:
 def list_databases(ask: Ask) -> Message:
     """A page of resources; what the roles hide is left out after the page was cut.
 
-    So pages may be short or empty and still have a token (reference §11.4 leaves that open).
+    So pages may be short or empty and still have a token (teleport/README: Not verified).
     """
     if not ask.cluster.release.lists_in_pages:
         raise Refused(Status.UNIMPLEMENTED, f"unknown method ListDatabases for service {SERVICE}")

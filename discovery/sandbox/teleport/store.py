@@ -84,7 +84,7 @@ class Store:
         """How much later still reads begin to see a write."""
         self.enforces_revisions = False
         """Whether a revision that is sent must be the present one. Teleport 18.0 does not
-        (reference §6); a later one may."""
+        (teleport/README: Reads and writes); a later one may."""
         self._clock = clock
         self._backend = _View()
         self._cache = _View()

@@ -18,7 +18,10 @@ from discovery.sandbox.teleport.cluster import Cluster
 
 WEB_NAMES = ("localhost", "127.0.0.1")
 REVERSE_TUNNEL = "teleport-reversetunnel"
-"""Offered alone, it is how clients find out whether ALPN reaches the Proxy (reference §5.4)."""
+"""Offered alone, it is how clients find out whether ALPN reaches the Proxy.
+
+See teleport/README: Connection upgrade.
+"""
 
 
 told: ContextVar[Callable[[str], None]] = ContextVar("told", default=lambda _: None)
@@ -48,7 +51,7 @@ class _Audible(ssl.SSLObject):
 
 
 def auth_context(cluster: Cluster) -> ssl.SSLContext:
-    """Auth's side: a client certificate is checked when there is one (reference §5.2)."""
+    """Auth's side: a client certificate is checked when there is one (teleport/README: TLS)."""
     context = _context(cluster.auth_certificate())
     context.verify_mode = ssl.CERT_OPTIONAL
     for authority in cluster.user_ca.trusted:

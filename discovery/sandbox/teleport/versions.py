@@ -1,4 +1,4 @@
-"""What a release of Teleport can do (reference teleport-api, version gates)."""
+"""What a release of Teleport can do (teleport/README: Versions)."""
 
 from __future__ import annotations
 

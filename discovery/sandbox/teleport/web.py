@@ -1,6 +1,6 @@
 """The Proxy's web side: `/webapi/find`, `/webapi/ping`, and the sandbox's own door beside them.
 
-Source: reference teleport-api §8.
+Source: teleport/README: Proxy answers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a process does not ask twice, and when it asks all the same (design §8)."""
+"""What a process does not ask twice, and when it asks all the same (discovery/README: Scale)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Just before it counts, the fact that a removal rests on is asked for once more (design R3)."""
+"""Just before it counts, the fact that a removal rests on is asked for once more (R3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tags are believed, and which are unknown rather than none (design R1)."""
+"""Which tags are believed, and which are unknown rather than none (R1)."""
 
 from __future__ import annotations
 

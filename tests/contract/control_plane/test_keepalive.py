@@ -1,4 +1,7 @@
-"""An idle connection is kept, and never pinged faster than Auth allows (reference §5.5)."""
+"""An idle connection is kept, and never pinged faster than Auth allows.
+
+See teleport/README: Keepalive.
+"""
 
 from __future__ import annotations
 

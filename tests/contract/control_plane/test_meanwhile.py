@@ -95,7 +95,10 @@ def test_a_copy_made_after_the_list_is_a_duplicate_to_the_next_sweep(registered:
 
 
 def test_a_revision_that_is_enforced_means_another_look(registered: Stage) -> None:
-    """Teleport 18.0 takes any revision (reference §6); should another not, we read again."""
+    """Teleport 18.0 takes any revision; should another not, we read again.
+
+    See teleport/README: Reads and writes.
+    """
     registered.teleport.cluster.store.enforces_revisions = True
     meanwhile(registered, "UpdateDatabase", Edit(description="theirs"))
     code, item, writes = swept(registered)

@@ -36,7 +36,7 @@ async def test_a_list_goes_to_its_last_page(ground: Ground) -> None:
 
 
 async def test_short_and_empty_pages_do_not_end_a_list(ground: Ground) -> None:
-    """Pages are cut before what a role may not see is left out (reference §11)."""
+    """Pages are cut before what a role may not see is left out (teleport/README: Limits)."""
     ground.cluster.habits.page_size = 2
     for number in range(6):
         other = {} if number in (0, 5) else {"cachemuster/group": "other"}

@@ -120,7 +120,7 @@ async def test_a_certificate_for_another_name_is_not_taken(ground: Ground) -> No
 
 
 async def test_a_user_authority_in_the_file_is_not_sent_along(ground: Ground) -> None:
-    """It would be: OpenSSL sends what it trusts and takes for the issuer (reference §5.2)."""
+    """It would be: OpenSSL sends what it trusts and takes for the issuer (teleport/README: TLS)."""
     with ground.write_identity().open("a") as file:
         file.write(ground.cluster.user_ca.newest.pem)
     for route in ("auth", "proxy"):

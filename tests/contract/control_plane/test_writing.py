@@ -223,7 +223,7 @@ async def test_somebody_elses_change_is_not_hidden_by_what_we_wrote(ground: Grou
 
 
 class TestAServerThatDropsTheCacheName:
-    """Whatever version it claims (reference §0)."""
+    """Whatever version it claims (teleport/README: Versions)."""
 
     @pytest.fixture
     def teleport(self) -> SimulatedTeleport:

@@ -45,7 +45,7 @@ def test_a_group_of_each_engine(cloud: Cloud, client: Any) -> None:
 
 
 MEMBERSHIP = [
-    # user, in a redis group, in a valkey group (reference §4)
+    # user, in a redis group, in a valkey group (aws/README: Users and groups)
     ("iam-redis", True, True),
     ("pass-redis", True, True),
     ("open-redis", True, False),

@@ -187,7 +187,7 @@ def database(
     spec: bytes = b"",
     extra: bytes = b"",
 ) -> bytes:
-    """A `DatabaseV3`, from the field numbers of reference teleport-api §2.1."""
+    """A `DatabaseV3`, from the field numbers of teleport/README: Messages."""
     if aws is None:
         aws = message((1, "eu-central-1"), (4, ACCOUNT), (17, message((1, "orders"))))
     metadata = message(

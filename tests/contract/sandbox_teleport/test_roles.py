@@ -1,4 +1,4 @@
-"""Roles: what they let one do, and which databases exist for whom (reference §7)."""
+"""Roles: what they let one do, and which databases exist for whom (teleport/README: Roles)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An IAM auth token is the one that AWS's own tools make (reference aws-elasticache §5)."""
+"""An IAM auth token is the one that AWS's own tools make (aws/README: IAM token)."""
 
 from __future__ import annotations
 

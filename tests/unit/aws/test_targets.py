@@ -1,4 +1,4 @@
-"""Where a scope stands in a run (design R9)."""
+"""Where a scope stands in a run (R9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every refusal of a value or a key, each at its exact place (design §6)."""
+"""Every refusal of a value or a key, each at its exact place (discovery/README: Configuration)."""
 
 # ruff: noqa: E501 - a row of a table reads best on one line
 

@@ -1,4 +1,4 @@
-"""Teleport's rules for a `db` (reference teleport-api §3), one refusal a row."""
+"""Teleport's rules for a `db` (teleport/README: Validation), one refusal a row."""
 
 from __future__ import annotations
 

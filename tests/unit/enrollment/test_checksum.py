@@ -1,4 +1,7 @@
-"""What a person reviewed is what is applied: the checksum of a plan (design §7)."""
+"""What a person reviewed is what is applied: the checksum of a plan.
+
+See discovery/README: Report document.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sweep saw happen, for the history (design §1.7, R1)."""
+"""What a sweep saw happen, for the history (R1)."""
 
 from __future__ import annotations
 

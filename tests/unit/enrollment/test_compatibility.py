@@ -1,4 +1,4 @@
-"""Whether somebody could log in with IAM (design §5; order of reference aws-elasticache §4)."""
+"""Whether somebody could log in with IAM (aws/README: Users and groups)."""
 
 from __future__ import annotations
 

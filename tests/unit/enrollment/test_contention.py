@@ -1,4 +1,4 @@
-"""Who gets a name that is taken, or that several caches want (design R7, R12)."""
+"""Who gets a name that is taken, or that several caches want (R7, R12)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""External ids are shown as `sha256:` and eight hex digits, and in no other way (design §6)."""
+"""External ids are shown as `sha256:` and eight hex digits, and in no other way.
+
+See discovery/README: Configuration.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The budget of removals: all of a sweep's go, or none (design R3, R10)."""
+"""The budget of removals: all of a sweep's go, or none (R3, R10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A state file is used for nothing but what it belongs to (design R10)."""
+"""A state file is used for nothing but what it belongs to (R10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may say what in the labels of a registration (design R7)."""
+"""Who may say what in the labels of a registration (R7)."""
 
 from __future__ import annotations
 

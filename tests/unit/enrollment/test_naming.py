@@ -1,4 +1,4 @@
-"""What a cache is called: suffix, name tags, legality (reference teleport-discovery §1.4, §1.5)."""
+"""What a cache is called: suffix, name tags, legality (control_plane/README: Suffix)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def named(base: str, tags: dict[str, str] | None = None, *, region: Region = VIR
 @pytest.mark.parametrize(
     ("base", "name"),
     [
-        # The table of §1.5, row by row.
+        # control_plane/README: Suffix, row by row.
         ("ec1", "ec1-elasticache-serverless-us-east-1-123456789012"),
         ("sessions-us-east-1", "sessions-us-east-1-elasticache-serverless-123456789012"),
         ("cache-123456789012", "cache-123456789012-elasticache-serverless-us-east-1"),

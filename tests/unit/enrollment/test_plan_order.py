@@ -1,4 +1,4 @@
-"""The plan is total and ordered: everything known is in it once, in one order (design R4)."""
+"""The plan is total and ordered: everything known is in it once, in one order (R4)."""
 
 from __future__ import annotations
 

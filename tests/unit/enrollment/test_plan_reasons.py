@@ -1,4 +1,4 @@
-"""Every action and reason of design §3's table, each by the smallest situation that leads to it."""
+"""Every action and reason, each by the smallest situation that leads to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a finished sweep leaves behind in state (design R1, R2, R3, R10)."""
+"""What a finished sweep leaves behind in state (R1, R2, R3, R10)."""
 
 from __future__ import annotations
 

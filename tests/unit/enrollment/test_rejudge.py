@@ -1,4 +1,4 @@
-"""Whether what a removal or a rename rests on still holds for a cache read anew (design R3)."""
+"""Whether what a removal or a rename rests on still holds for a cache read anew (R3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a registration whose reason to stand is gone may be removed (design R3, Time)."""
+"""When a registration whose reason to stand is gone may be removed (R3, Time)."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ CHANGED = {"matching_digest": "of-other-matchers"}
 
 @pytest.mark.parametrize("reason", [R.UNMATCHED, R.EXCLUDED])
 def test_new_matchers_start_the_count_again(reason: Reason) -> None:
-    """Design R3 says so of UNMATCHED alone; for EXCLUDED this is one sweep more careful."""
+    """R3 says so of UNMATCHED alone; for EXCLUDED this is one sweep more careful."""
     ruling = ruled(reason, miss(LIVE, reason, scans=9), known=CHANGED)
     assert outcome(ruling) == WAITING
     assert ruling.missed == Missed(scans=1, since=NOW)

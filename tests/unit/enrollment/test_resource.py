@@ -1,4 +1,4 @@
-"""A cache as a `db` resource: what we set, what we leave, what differs (design §4, R7)."""
+"""A cache as a `db` resource: what we set, what we leave, what differs (R7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is remembered of a scope: when it was last read, and since when it fails (design R10)."""
+"""What is remembered of a scope: when it was last read, and since when it fails (R10)."""
 
 from __future__ import annotations
 

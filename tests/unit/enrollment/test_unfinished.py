@@ -1,4 +1,4 @@
-"""Intents without an outcome: what the list says became of them (design R6)."""
+"""Intents without an outcome: what the list says became of them (R6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a registration is updated: the first reason of design §3 that holds, with memory and
+"""Why a registration is updated: the first reason that holds, with memory and
 without."""
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What a found cache is to become, before anything registered counts (design §3, §4, §6)."""
+"""What a found cache is to become, before anything registered counts.
+
+See discovery/README: Registrations.
+"""
 
 from __future__ import annotations
 

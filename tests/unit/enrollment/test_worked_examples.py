@@ -1,7 +1,7 @@
-"""The worked examples of reference teleport-discovery §7, with this agent's differences.
+"""The worked examples of control_plane/README: Worked examples, with this agent's differences.
 
 Ours have `managed-by` and `cachemuster/*` besides, no `discovery-config-name`, origin `dynamic`
-unless configured, and no tag overwrites a label that describes the cache (design §4, R7).
+unless configured, and no tag overwrites a label that describes the cache (R7).
 """
 
 from __future__ import annotations

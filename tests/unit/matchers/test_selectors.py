@@ -1,4 +1,4 @@
-"""The value rules of Teleport's tag matchers (reference teleport-discovery §2)."""
+"""The value rules of Teleport's tag matchers (control_plane/README: Tag matchers)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The document of design §7: its names, its times, and what never stands in it."""
+"""The report document: its names, its times, and what never stands in it."""
 
 import io
 import json

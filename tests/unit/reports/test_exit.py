@@ -1,4 +1,4 @@
-"""The exit codes of design §7 and which of several wins."""
+"""The exit codes, and which of several wins (discovery/README: Exit codes)."""
 
 from dataclasses import replace
 

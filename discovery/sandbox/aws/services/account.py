@@ -1,4 +1,4 @@
-"""AWS Account Management, as far as regions go (reference aws-elasticache.md §1.5)."""
+"""AWS Account Management, as far as regions go (aws/README: Regions and subnets)."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Amazon EC2, as far as regions and subnets go (reference aws-elasticache.md §1.5)."""
+"""Amazon EC2, as far as regions and subnets go (aws/README: Regions and subnets)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase

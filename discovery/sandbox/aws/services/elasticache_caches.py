@@ -22,7 +22,7 @@ from discovery.sandbox.aws.services.service import Ask, Given
 from discovery.sandbox.aws.values import Cache
 
 QUOTA = 40
-"""Serverless caches in one region of one account (reference aws-elasticache.md §1.8)."""
+"""Serverless caches in one region of one account (aws/README: Quotas)."""
 
 _STORED = ("CacheUsageLimits", "KmsKeyId", "SnapshotRetentionLimit", "DailySnapshotTime")
 """Members that the sandbox keeps and answers, and does nothing with."""

@@ -1,6 +1,6 @@
 """User groups of ElastiCache.
 
-Source of the rules: reference aws-elasticache.md §4; their messages where known:
+Source of the rules: aws/README: Users and groups; their messages where known:
 terraform-provider-aws #25593.
 """
 
@@ -27,7 +27,7 @@ from discovery.sandbox.aws.services.service import Ask
 from discovery.sandbox.aws.values import UserGroup
 
 QUOTA = 200
-"""User groups in one region of one account (§1.8; the RBAC page says 100)."""
+"""User groups in one region of one account (aws/README: Quotas; the RBAC page says 100)."""
 
 MOST_USERS = 100
 """Users in one group."""

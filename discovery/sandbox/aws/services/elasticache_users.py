@@ -1,6 +1,6 @@
 """Users of ElastiCache.
 
-Source of the rules: reference aws-elasticache.md §4; of the message about IAM users:
+Source of the rules: aws/README: Users and groups; of the message about IAM users:
 terraform-aws-elasticache #65.
 """
 
@@ -30,7 +30,7 @@ from discovery.sandbox.aws.services.service import Ask, Given
 from discovery.sandbox.aws.values import User, UserGroup
 
 QUOTA = 2000
-"""Users in one region of one account (§1.8; the RBAC page says 1000)."""
+"""Users in one region of one account (aws/README: Quotas; the RBAC page says 1000)."""
 
 BUILT_IN = "default"
 """The service's own user: it cannot be changed or deleted."""

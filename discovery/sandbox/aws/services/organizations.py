@@ -1,4 +1,4 @@
-"""AWS Organizations, as far as it is read (reference aws-elasticache.md §1.4)."""
+"""AWS Organizations, as far as it is read (aws/README: Organizations)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

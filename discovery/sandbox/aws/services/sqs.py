@@ -1,6 +1,6 @@
 """Amazon SQS, the queues themselves; what is in them stands in `sqs_messages`.
 
-Source: Amazon SQS API reference; reference aws-elasticache.md §1.7. Who may use a queue of another
+Source: Amazon SQS API reference; aws/README: Change events. Who may use a queue of another
 account is said by the queue's policy, which is not judged here: nobody may.
 """
 

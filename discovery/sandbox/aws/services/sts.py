@@ -1,6 +1,6 @@
 """AWS Security Token Service: who am I, and may I be somebody else.
 
-Source: reference aws-elasticache.md §1.3.
+Source: aws/README: STS.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Resource Groups Tagging API: a lagging index of tags (reference aws-elasticache.md §1.2)."""
+"""Resource Groups Tagging API: a lagging index of tags (aws/README: Tagging API)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Every request message, byte by byte, from the field numbers in reference teleport-api §2."""
+"""Every request message, byte by byte, from the field numbers in teleport/README: Messages."""
 
 from __future__ import annotations
 
