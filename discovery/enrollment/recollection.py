@@ -255,7 +255,9 @@ def _forgotten(survey: Survey, items: tuple[Item, ...]) -> tuple[ResourceName, .
     the remembered one first.
     """
     part = survey.situation.targets.part
-    kept = {owned.database.name for owned in survey.registry.ours.values()}
+    registry = survey.registry
+    standing = (*registry.ours.values(), *registry.duplicates, *registry.half_renamed.values())
+    kept = {owned.database.name for owned in standing}
     kept |= {item.name for item in items if item.applied and item.name is not None}
     kept |= {item.name for item in items if item.reason is Reason.NAME_TAKEN_UNSEEN and item.name}
     kept |= {item.taken_name for item in items if item.taken_name is not None}

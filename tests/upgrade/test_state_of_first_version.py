@@ -16,11 +16,11 @@ from discovery.codes import Reason, ScopeStatus
 from discovery.control_plane.embedded import Embedded
 from state.records import Memory
 from state.store import Store, read_memory
-from tests.scenarios.conftest import tale
+from tests.scenarios.conftest import quick_sdk, tale
 from tests.scenarios.tale import FRANKFURT, VIRGINIA, Tale
 from tests.upgrade.files import LAST_SWEEP, name_of, write_state
 
-__all__ = ["tale"]  # the fixture
+__all__ = ["quick_sdk", "tale"]  # the fixtures
 
 MADE = {name_of("made"), name_of("leaving"), name_of("gone"), name_of("adopted"), "ledger"}
 MADE_ABROAD = f"abroad-elasticache-serverless-{VIRGINIA}-111122223333"

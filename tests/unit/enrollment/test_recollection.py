@@ -174,6 +174,14 @@ def test_one_that_was_just_created_again_is_not_forgotten() -> None:
     assert failed_create.registrations_forgotten == (LIVE.name,)
 
 
+def test_a_second_registration_of_a_cache_is_not_forgotten_while_it_is_listed() -> None:
+    """It may come to count, and then it still is whose it was."""
+    twin = registered(name="twin")
+    known = memory(registrations=[journaled(LIVE), journaled(twin)])
+    assert after(cache(), listed=[LIVE, twin], known=known).registrations_forgotten == ()
+    assert after(cache(), listed=[LIVE], known=known).registrations_forgotten == (twin.name,)
+
+
 def test_one_whose_name_is_taken_unseen_is_not_forgotten() -> None:
     def unseen(item: Item) -> Item:
         return replace(item, action=Action.CONFLICT, reason=R.NAME_TAKEN_UNSEEN)
