@@ -206,7 +206,7 @@ class TestListening:
                 raise AssertionError("two listen on one port")
         ending = told(refusal.value)
         assert ending.exit is Exit.FAILED
-        assert ending.text == (
+        assert "\n".join(ending.lines) == (
             f"health and metrics cannot be served on {place}: Address already in use. Nothing was "
             "started or changed. Free that address, or name another in service.listen; port 0 "
             "takes any free one"
