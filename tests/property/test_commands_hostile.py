@@ -81,7 +81,7 @@ def _explained(text: str) -> list[Explanation]:
             cache=cache,
             registration=registration,
             miss=miss_of("orders"),
-            taken=TakenName(ResourceName(text), arn_of("orders"), START),
+            taken=TakenName(name=ResourceName(text), arn=arn_of("orders"), since=START),
             matchers=(text,),
             last=entry_of(text, name=text),
             next=item(Action.KEEP, Reason.UNCHANGED, text, message=text),

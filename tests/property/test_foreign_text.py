@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from discovery.aws.faults import Fault, fault_of, unusable_endpoint
 from discovery.cli.logs import harmless
-from discovery.cli.streams import say
+from discovery.cli.streams import say_lines
 from discovery.codes import ScopeReason
 from discovery.control_plane.base import Unavailable
 from discovery.control_plane.teleport.faults import Attempt, fault_of_status
@@ -83,6 +83,6 @@ def test_a_log_line_shows_no_password(text: str) -> None:
 
 
 def test_what_is_said_on_stderr_shows_no_password(capsys: pytest.CaptureFixture[str]) -> None:
-    say("HTTPClientError: http://svc:S3cret#1@127.0.0.1:3128\nNothing was started.")
+    say_lines(("HTTPClientError: http://svc:S3cret#1@127.0.0.1:3128", "Nothing was started."))
     said = capsys.readouterr().err
     assert said == "HTTPClientError: http://***@127.0.0.1:3128\nNothing was started.\n"

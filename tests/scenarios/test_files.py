@@ -205,8 +205,13 @@ def test_a_report_replaces_the_former_one_as_a_whole(tale: Tale) -> None:
     assert (run.code, run.out) == (0, ""), run
     assert '"create": 1' in report.read_text()
     assert {file.name for file in tale.directory.iterdir()} == {
-        "cachemuster.yaml", "cachemuster.db", "cachemuster.db.lock", "registry.db", "report.json"
-    }  # fmt: skip
+        "cachemuster.yaml",
+        "cachemuster.db",
+        "cachemuster.db.lock",
+        "cachemuster.db.reserve",
+        "registry.db",
+        "report.json",
+    }
 
 
 def test_a_port_in_use_is_said(tale: Tale) -> None:
