@@ -1,5 +1,5 @@
 """`python -m discovery`: the same as the script `cachemuster`."""
 
-from discovery.cli.app import main
+from discovery.cli.start import main
 
 main()

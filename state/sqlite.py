@@ -191,9 +191,13 @@ def _log_of(real: Path) -> Path:
 
 
 def _quiet(real: Path) -> tuple[int, int, int] | None:
-    """The file's identity while nobody has it open for writing; None when somebody may."""
-    if _log_of(real).exists():
-        return None
+    """The file's identity while all that is written stands in it; None when some may be in its log.
+
+    An empty log holds nothing: a writer is about to begin, or found the disk full.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if _log_of(real).stat().st_size > 0:
+            return None
     stat = real.stat()
     return (stat.st_ino, stat.st_size, stat.st_mtime_ns)
 

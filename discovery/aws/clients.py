@@ -25,6 +25,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from typing import Any, NoReturn, Protocol, runtime_checkable
+from urllib.parse import urlsplit
 
 import aioboto3
 from aiobotocore.config import AioConfig
@@ -35,7 +36,9 @@ from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.credentials import ReadOnlyCredentials
 from botocore.utils import parse_timestamp
 
+from discovery.aws.faults import AwsFault, Fault
 from discovery.aws.tls import SharedTls
+from discovery.codes import ScopeReason
 from discovery.foreign_text import without_passwords
 
 SERVICES = ("sts", "elasticache", "resource-groups-tagging-api", "ec2", "organizations", "sqs")
@@ -236,13 +239,36 @@ def endpoint_overrides(profile: str | None) -> Mapping[str, str]:
     """The URLs that stand in for AWS's own, by service; empty when none is configured.
 
     Signed requests go there, so they are reported. A password in a URL is masked.
-    Raises: botocore's ProfileNotFound.
+    Raises: botocore's ProfileNotFound; AwsFault for one that is no URL, which the SDK would repeat.
     """
     session = session_of(profile)
     if session.get_config_variable("ignore_configured_endpoint_urls"):
         return {}
     found = {service: _override(session, service) for service in SERVICES}
+    for service, url in found.items():
+        if url and not _is_endpoint(url):
+            raise AwsFault(Fault(ScopeReason.UNREACHABLE, _no_endpoint(service)))
     return {service: without_passwords(url) for service, url in found.items() if url}
+
+
+def _is_endpoint(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        has_place = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+    # An at sign behind the host: the host is the beginning of a user and a password.
+    is_whole = "@" not in url or "@" in parts.netloc
+    return parts.scheme in {"http", "https"} and has_place and is_whole
+
+
+def _no_endpoint(service: str) -> str:
+    variable = service.replace("-", "_").upper()
+    return (
+        f"the endpoint override for {service} (AWS_ENDPOINT_URL_{variable}, AWS_ENDPOINT_URL, or "
+        "endpoint_url of the profile) is no URL such as https://vpce.example.com; leave user and "
+        "password out of it. Nothing was asked"
+    )
 
 
 def _override(session: AioSession, service: str) -> str | None:

@@ -4,9 +4,11 @@ trouble of this machine or of who issues them, and no answer of AWS about an acc
 from __future__ import annotations
 
 import configparser
+import re
 from typing import Final
 
 from botocore import exceptions as sdk
+from botocore.credentials import ReadOnlyCredentials
 
 from discovery.aws.credential_origin import (
     CONTAINER,
@@ -37,6 +39,11 @@ _CODE: Final = (
     "its role asks for the code of an MFA device, and nobody is there to type it",
     "give the agent a profile or a role without mfa_serial",
 )
+_FIT: Final = re.compile(r"[!-~]+")
+
+
+class UnfitCredentials(Exception):
+    """Credentials came that cannot be any."""
 
 
 def could_not_be_got(origin: str, why: str, advice: str) -> AwsFault:
@@ -52,6 +59,24 @@ def explained(error: Exception, origin: Origin, setup: SdkSetup) -> AwsFault:
     if isinstance(error, sdk.RefreshWithMFAUnsupportedError):
         return needs_code(origin)
     return could_not_be_got(origin.text, _why(error, origin), _advice(error, origin, setup))
+
+
+def check_fit(found: ReadOnlyCredentials) -> None:
+    """Refuse what can be in no signed request, such as a key with the end of its line.
+
+    Raises: UnfitCredentials, which does not repeat it.
+    """
+    named = {
+        "access key id": found.access_key,
+        "secret access key": found.secret_key,
+        "session token": found.token or "-",
+    }
+    for name, value in named.items():
+        if not isinstance(value, str) or _FIT.fullmatch(value) is None:
+            raise UnfitCredentials(
+                f"the {name} is empty, or holds a line break, a blank or another character that "
+                "none has"
+            )
 
 
 def needs_code(origin: Origin) -> AwsFault:

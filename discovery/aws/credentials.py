@@ -10,7 +10,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +22,7 @@ from botocore.exceptions import ConfigNotFound
 
 from discovery.aws.clients import CredentialSource, session_of
 from discovery.aws.credential_faults import (
+    check_fit,
     explained,
     made_for_another_sdk,
     needs_code,
@@ -46,6 +46,8 @@ from discovery.model import Clock, Region
 
 DEADLINE: Final = timedelta(seconds=60)
 """A command or a service that gives no credentials by then gives none."""
+LONGEST_PRINT: Final = 1 << 20
+"""Bytes that a command may print; what prints without an end would be read until DEADLINE."""
 AGAIN_AFTER: Final = timedelta(seconds=2)
 """What failed is not tried again before: a thousand scopes would start a command a thousand times,
 one after the other."""
@@ -161,7 +163,9 @@ class AmbientCredentials:
             raise needs_code(found.origin)
         try:
             async with asyncio.timeout(DEADLINE.total_seconds()):
-                return await found.credentials.get_frozen_credentials()
+                frozen = await found.credentials.get_frozen_credentials()
+            check_fit(frozen)
+            return frozen
         except Exception as error:
             raise explained(error, found.origin, found.setup) from error
 
@@ -212,14 +216,27 @@ class _Command:
         return self._process.returncode
 
     async def communicate(self) -> tuple[bytes, bytes]:
-        """What it printed."""
+        """What it printed. Raises: ValueError, when that is more than credentials are."""
+        out, err = self._process.stdout, self._process.stderr
+        assert out is not None and err is not None  # noqa: S101, PT018 - the SDK asks for both
         try:
-            return await self._process.communicate()
-        except asyncio.CancelledError:
-            with suppress(ProcessLookupError):
-                self._process.kill()
+            printed = await asyncio.gather(_whole(out), _whole(err))
+            await self._process.wait()
+        except (asyncio.CancelledError, ValueError):
+            # Kills it and closes its pipes: while one is open, `wait` would wait for its end.
+            self._process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
             await self._process.wait()
             raise
+        return printed[0], printed[1]
+
+
+async def _whole(stream: asyncio.StreamReader) -> bytes:
+    """All of it. Raises: ValueError, when it is longer than LONGEST_PRINT."""
+    try:
+        await stream.readexactly(LONGEST_PRINT + 1)
+    except asyncio.IncompleteReadError as ended:
+        return ended.partial
+    raise ValueError("more than credentials are")
 
 
 async def _loaded(provider: Any, origin: Origin, setup: SdkSetup) -> CredentialSource | None:

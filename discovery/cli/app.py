@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import click
 
@@ -71,6 +71,13 @@ class Commands(click.Group):
         command: click.Command = module.command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click has it, whose empty line after a Ctrl-C would stand between events."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise click.Abort from None
+
 
 @click.group(
     cls=Commands,
@@ -96,6 +103,8 @@ def run(arguments: Sequence[str]) -> int:
     """The exit code of one command; whatever went wrong is said on stderr in plain words."""
     tolerant()
     speak_in_events(on=False)
+    if _wants_json(arguments):  # before they are understood, or where they never are
+        set_up_logs(LogFormat.JSON, 0)
     try:
         code = _run(arguments)
         flush_stdout()
@@ -110,8 +119,6 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         code = cachemuster.main(list(arguments), prog_name="cachemuster", standalone_mode=False)
     except click.UsageError as error:
-        if _wants_json(arguments):  # they were not understood, so nothing was set up
-            set_up_logs(LogFormat.JSON, 0)
         say(_usage(error), level=logging.ERROR)
         return Exit.USAGE
     except click.ClickException as error:

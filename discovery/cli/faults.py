@@ -42,6 +42,8 @@ _EXPECTED: Final[tuple[tuple[type[Exception], Exit], ...]] = (
     (CannotListen, Exit.FAILED),
 )
 """The first class that fits; a special one stands before its general one."""
+_OF_LINES: Final = (ConfigError, NoSuchScope)
+"""A line for each problem, each scope; everything else is one line, whatever it quotes."""
 
 
 def told(error: Exception) -> Told:
@@ -52,9 +54,8 @@ def told(error: Exception) -> Told:
         return Told(error.code, (str(error),))
     for expected, code in _EXPECTED:
         if isinstance(error, expected):
-            # A problem of a configuration has a line; everything else is one, whatever it quotes.
             text = str(error)
-            return Told(code, tuple(text.splitlines()) if expected is ConfigError else (text,))
+            return Told(code, tuple(text.splitlines()) if expected in _OF_LINES else (text,))
     where = "".join(traceback.format_exception(error, limit=-6))
     return Told(
         Exit.FAILED,

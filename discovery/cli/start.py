@@ -10,17 +10,23 @@ from collections.abc import Sequence
 _WITH_VALUE = ("-c", "--config", "--log-format")
 """Options that may stand before the command's name, with a value of their own behind them."""
 
+_INTERRUPTED = 130
+
 
 def main() -> None:
-    """Run the command line. The entry point of the script and of `python -m discovery.cli`."""
-    if command_of(sys.argv[1:]) == "run":
-        for number in (signal.SIGINT, signal.SIGTERM):  # nothing is begun: stopped, and well
-            signal.signal(number, lambda _number, _frame: os._exit(0))
+    """Run the command line. The entry point of the script, and of `python -m discovery`."""
+    is_service = command_of(sys.argv[1:]) == "run"
+    code = 0 if is_service else _INTERRUPTED  # nothing is begun: a service stopped, and well
+    signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(code))
+    if is_service:
+        signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(code))
         # SIGHUP ends a process that says nothing about it, and for `run` it means "read the
         # configuration": which is still to be read, so until then there is nothing to do.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from discovery.cli.app import main as start  # noqa: PLC0415 - this is what takes long
 
+    if not is_service:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     start()
 
 

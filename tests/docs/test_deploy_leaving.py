@@ -20,6 +20,9 @@ import yaml
 
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import EDITOR
+from state.lock import lock_path, service_lock_path
+from state.reserve import reserve_of
+from state.sqlite import files_of
 from state.store import read_memory
 from tests.contract.control_plane.stage import Stage, stage
 from tests.docs.pages import DEPLOY, shell_lines
@@ -210,3 +213,12 @@ def test_no_line_of_the_page_is_left_out() -> None:
     with_lines = {each for each in sections if list(shell_lines(each))}
     assert {name for name in run if any(each.startswith(name) for each in with_lines)} == run
     assert len(with_lines) == len(run)
+
+
+def test_no_file_of_a_service_is_left_beside_the_state(tmp_path: Path) -> None:
+    state = tmp_path / "cachemuster.db"
+    beside = {*files_of(state), lock_path(state), service_lock_path(state), reserve_of(state)}
+    removed = {
+        word for line in shell_lines(PAGE) if line.startswith("rm -f") for word in line.split()
+    }
+    assert {each.name for each in beside} - {"cachemuster.db-journal"} <= removed

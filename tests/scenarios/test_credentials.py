@@ -143,6 +143,22 @@ def made_by_login(tale: Tale) -> tuple[dict[str, str], str]:
     return named, "profile work .*made by `aws login`.*export-credentials --profile work"
 
 
+def number_for_a_key(tale: Tale) -> tuple[dict[str, str], str]:
+    command = script(tale, """echo '{"Version": 1, "AccessKeyId": 7, "SecretAccessKey": "x"}'""")
+    return profile(tale, f"credential_process = {command}"), "the access key id is empty, or holds"
+
+
+def line_break_in_a_token(tale: Tale) -> tuple[dict[str, str], str]:
+    del tale
+    given = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "x"}
+    return given | {"AWS_SESSION_TOKEN": f"{SECRET}\n"}, "the environment .*: the session token is"
+
+
+def endless_command(tale: Tale) -> tuple[dict[str, str], str]:
+    named = profile(tale, f"credential_process = {script(tale, 'exec yes')}")
+    return named, "printed no JSON document"
+
+
 def half_a_key(tale: Tale) -> tuple[dict[str, str], str]:
     return {"AWS_ACCESS_KEY_ID": "AKIA"}, "the environment .*AWS_SECRET_ACCESS_KEY is missing"
 
@@ -155,7 +171,7 @@ def nothing(tale: Tale) -> tuple[dict[str, str], str]:
 TROUBLES = [
     *(missing_token, unreadable_token, ended_token, container_token, no_json, no_command),
     *(failing_command, code_to_type, broken_file, wrong_name, signed_out, made_by_login),
-    *(half_a_key, nothing),
+    *(half_a_key, nothing, number_for_a_key, line_break_in_a_token, endless_command),
 ]
 Trouble = Callable[[Tale], tuple[dict[str, str], str]]
 

@@ -33,6 +33,19 @@ from discovery.cli.app import main
 main()
 """
 
+INTERRUPTED_WHILE_LOADING = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name == "discovery.cli.app":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from discovery.cli.start import main
+main()
+"""
+
 
 def until(true: Callable[[], object]) -> None:
     for _ in range(400):
@@ -53,6 +66,12 @@ def ended(process: subprocess.Popen[str]) -> Run:
     assert "Traceback" not in err, run
     VALIDATOR.validate(run.document)
     return run
+
+
+def test_ctrl_c_while_the_libraries_load_is_no_traceback() -> None:
+    command = [sys.executable, "-c", INTERRUPTED_WHILE_LOADING, "version"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (130, "", "")
 
 
 def test_stopped_in_the_scan_nothing_is_lost(tale: Tale) -> None:

@@ -264,3 +264,14 @@ def test_only_what_is_registered_but_not_configured_fits(tale: Tale) -> None:
     tale.configure(aws=ONE)
     told = tale.audit("--only", f"{HUB}/{VIRGINIA}")
     assert told.verdicts["legacy"] == "held/OUT_OF_SCOPE"
+
+
+def test_what_only_names_in_vain_is_told_line_by_line(tale: Tale) -> None:
+    run = tale.run("audit", "--only", "999999999999", "--only", "888888888888")
+    assert run.code == 64
+    assert "\\x0a" not in run.err
+    assert [line.partition(":")[0] for line in run.err.splitlines()[-3:]] == [
+        "--only 999999999999",
+        "--only 888888888888",
+        "Nothing was written.",
+    ]

@@ -227,6 +227,23 @@ def test_the_password_of_a_proxy_stands_nowhere(
     assert files == set()
 
 
+@pytest.mark.parametrize(
+    "endpoint",
+    ["http://svc:S3cret#1@127.0.0.1:9", "http://svc:9/S3cret@127.0.0.1", "svc:S3cret@127.0.0.1:9"],
+)
+def test_the_password_of_an_endpoint_override_stands_nowhere(
+    tale: Tale, monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    with stage(tale, monkeypatch) as told:
+        words = [("sweep", "--format", "json"), ("audit", "--no-control-plane"), ("doctor",)]
+        runs = [told.run(*each, AWS_ENDPOINT_URL=endpoint) for each in words]
+    for run in runs:
+        assert "S3cret" not in run.out + run.err
+        assert run.code == 1
+        assert "is no URL such as" in " ".join((run.out + run.err).split())
+    assert b"S3cret" not in b"".join(tale.files().values())
+
+
 def commands() -> Iterator[tuple[str, ...]]:
     yield from (("config", "check"), ("config", "schema"))
     for form in ("table", "json", "markdown", "html"):

@@ -4,6 +4,8 @@ and the service lives."""
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -146,6 +148,13 @@ class TestEarlyAndLate:
             until(lambda: ignores_hangups(service.process.pid))
             assert service.ended(number) == 0
         assert not served.registry_file.exists()
+
+    def test_started_as_a_module_it_ends_nothing_either(self, served: Tale) -> None:
+        rig, command = served.rig, (sys.executable, "-m", "discovery", "run")
+        with subprocess.Popen(command, env=rig.environment, cwd=rig.directory) as process:
+            until(lambda: ignores_hangups(process.pid))
+            process.terminate()
+        assert process.returncode == 0
 
     def test_while_it_stops_it_costs_no_exit_code(self, served: Tale) -> None:
         with living(served) as service:

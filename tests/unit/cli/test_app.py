@@ -4,9 +4,10 @@ import json
 from importlib import metadata
 from pathlib import Path
 
+import click
 import pytest
 
-from discovery.cli import app
+from discovery.cli import app, version
 from discovery.cli.app import COMMANDS, run
 from discovery.cli.start import command_of
 
@@ -163,6 +164,18 @@ def test_ctrl_c_before_a_sweep_is_exit_130(
     monkeypatch.setattr(app.cachemuster, "main", stopped)
     assert run(["version"]) == 130
     assert capsys.readouterr().err == "Interrupted.\n"
+
+
+def test_ctrl_c_leaves_nothing_but_json_where_json_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(version, "command", click.Command("version", callback=stopped))
+    assert run(["--log-format", "json", "version"]) == 130
+    [line] = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["text"] == "Interrupted."
 
 
 @pytest.mark.parametrize("name", COMMANDS)
