@@ -894,3 +894,24 @@ async def test_a_write_that_fails_as_it_did_before_is_no_news(
         logs.clear()
         await run(sim, journal, item, known_failures=known)
         assert [entry["log_level"] for entry in logs] == [level]
+
+
+@pytest.mark.parametrize("error", [LOST, Denied("no")], ids=lambda e: e.code)
+async def test_nothing_is_removed_to_be_registered_anew_while_registering_fails(
+    sim: SimulatedControlPlane, journal: Journal, error: ControlPlaneError
+) -> None:
+    sim.put(OLD)
+    sim.faults = [Fault("create", error, times=100)]
+    done = await run(sim, journal, creation(), replacement(), concurrency=1)
+    assert [item.error and item.error.code for item in done] == [error.code, error.code]
+    assert set(sim.resources) == {"old"}
+    assert ("delete", "old") not in sim.calls
+
+
+async def test_a_registration_that_comes_through_lets_origins_change_again(
+    sim: SimulatedControlPlane, journal: Journal
+) -> None:
+    sim.put(OLD)
+    sim.faults = [Fault("create", Denied("this one"), name="n000")]
+    done = await run(sim, journal, *many(2), replacement(), concurrency=1)
+    assert [item.applied for item in done] == [False, True, True]
