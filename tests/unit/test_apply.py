@@ -915,3 +915,17 @@ async def test_a_registration_that_comes_through_lets_origins_change_again(
     sim.faults = [Fault("create", Denied("this one"), name="n000")]
     done = await run(sim, journal, *many(2), replacement(), concurrency=1)
     assert [item.applied for item in done] == [False, True, True]
+
+
+async def test_of_many_origins_to_change_one_is_tried_first(
+    sim: SimulatedControlPlane, journal: Journal
+) -> None:
+    standing = [database_of(f"n{n:03}", f"c{n}") for n in range(12)]
+    sim.put(*standing)
+    sim.faults = [Fault("create", LOST, times=1000)]
+    items = [
+        item_of(Action.UPDATE, Reason.DRIFT, each, live=each, replaces=True, cache=f"c{n}")
+        for n, each in enumerate(standing)
+    ]
+    await run(sim, journal, *items, concurrency=12)
+    assert len(sim.resources) == 11
