@@ -165,14 +165,16 @@ class _Run:
 
     def _log(self, item: Item) -> None:
         event = log.bind(sweep_id=self.sweep_id, **item.log_fields)
-        if item.error is not None:
-            is_known = item.name and self.known_failures.get(item.name) == item.error.code
-            level = logging.DEBUG if is_known else logging.WARNING
-            event.log(level, "item.failed", error_code=item.error.code)
-        elif item.applied:
+        if item.applied:
             event.info("item.applied")
+            return
+        code = item.error.code if item.error is not None else item.reason.value
+        is_known = item.name and self.known_failures.get(item.name) == code
+        level = logging.DEBUG if is_known else logging.WARNING
+        if item.error is not None:
+            event.log(level, "item.failed", error_code=code)
         else:
-            event.warning("item.refused")
+            event.log(level, "item.refused")
 
     async def _carry_out(self, item: Item) -> Item:
         try:
@@ -183,8 +185,6 @@ class _Run:
         return await self._acknowledge(intent_id, await self.writer.write(item))
 
     async def _acknowledge(self, intent_id: int, written: Written) -> Item:
-        if written.outcome is None:
-            return written.item
         removed = written.item.database if written.item.action is Action.DELETE else None
         revision = removed.revision if removed is not None else ""
         closing = Closing(intent_id, written.outcome, written.error, self.clock(), revision)

@@ -36,17 +36,20 @@ class Breaker:
         self._last: dict[str, Denied] = {}
         self._allowed: set[str] = set()
         self._few = asyncio.Semaphore(DENIALS)
+        self._one = asyncio.Semaphore(1)
 
     @asynccontextmanager
     async def trial(self, kind: IntentKind) -> AsyncIterator[Denied | None]:
         """Yield the denial that a write of this kind would meet again, None when it may be tried.
 
-        Until a verb has been allowed once, few writes of it are tried side by side.
+        Until a verb has been allowed once, few writes of it are tried side by side; and one alone
+        of those that remove what they then register anew.
         """
         verbs = _VERBS[kind]
         async with AsyncExitStack() as turn:
             if not self._allowed.issuperset(verbs):
-                await turn.enter_async_context(self._few)
+                is_replacing = kind is IntentKind.REPLACE
+                await turn.enter_async_context(self._one if is_replacing else self._few)
             yield next(filter(None, map(self._denial_of, verbs)), None)
 
     def _denial_of(self, verb: str) -> Denied | None:

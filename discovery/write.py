@@ -20,7 +20,9 @@ from discovery.control_plane.base import (
     ControlPlane,
     ControlPlaneError,
     Denied,
+    Malformed,
     NotFound,
+    Unavailable,
 )
 from discovery.enrollment.item import Item
 from discovery.enrollment.ownership import CacheArn, owner_of
@@ -36,6 +38,7 @@ from discovery.written import (
     Written,
     conflict,
     half_done,
+    not_replaced,
     refused,
     unclear,
     undone,
@@ -74,6 +77,8 @@ class Writer:
         self._control_plane = control_plane
         self._group = group
         self._sleep = sleep
+        self._creations_fail: str | None = None
+        """The error code of the last creation of any item, None when it was answered."""
         self.stopping = False
 
     async def write(self, item: Item) -> Written:
@@ -133,6 +138,8 @@ class Writer:
 
     async def _replace(self, item: Item) -> Database:
         name, removed = _name(item), Removed()
+        if self._creations_fail is not None:
+            raise not_replaced(item, self._creations_fail)
         await self._retried(lambda: self._delete_once(item, name, removed))
         database = _without_revision(_onto(item, removed.database))
         try:
@@ -161,7 +168,15 @@ class Writer:
 
     async def _created(self, item: Item, database: Database, is_done: IsDone) -> None:
         calls = Calls()
-        await self._retried(lambda: self._create_once(item, database, calls, is_done))
+        try:
+            await self._retried(lambda: self._create_once(item, database, calls, is_done))
+        except (Denied, Malformed, Unavailable) as error:
+            self._creations_fail = error.code
+            raise
+        except TimeoutError:
+            self._creations_fail = "TIMEOUT"
+            raise
+        self._creations_fail = None
 
     async def _create_once(
         self, item: Item, database: Database, calls: Calls, is_done: IsDone

@@ -126,6 +126,17 @@ def undone(item: Item, cause: BaseException, message: str) -> Ended:
     return Ended(Written(replace(item, applied=False, error=error), Outcome.FAILED, error))
 
 
+def not_replaced(item: Item, code: str) -> Ended:
+    """Nothing is removed to be registered anew while registering fails."""
+    error = ItemError(
+        code,
+        f"{item.name} stands as it was: to change its origin it is removed and registered anew, "
+        f"and the last registration of this sweep failed ({code}). The next sweep tries again",
+        retryable=True,
+    )
+    return Ended(Written(replace(item, applied=False, error=error), Outcome.FAILED, error))
+
+
 def _discreet(message: str, item: Item) -> str:
     """The server's sentence without the external id, should it repeat it."""
     for database in (item.database, item.live):

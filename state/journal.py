@@ -40,22 +40,26 @@ _STARTS_ANEW = frozenset({IntentKind.CREATE, IntentKind.ADOPT})
 """After these, nothing that was missed or removed under the name before counts."""
 
 _CLOSE = """
-    UPDATE journal SET outcome = ?, finished_at = ?, error_code = ?, error_message = ?,
-        error_retryable = ?
+    UPDATE journal SET outcome = ?, finished_at = ?, error_code = coalesce(?, error_code),
+        error_message = coalesce(?, error_message), error_retryable = coalesce(?, error_retryable)
     WHERE id = ?
 """
 
 _SUPERSEDE = """
     UPDATE journal SET outcome = ?, finished_at = ?
-    WHERE outcome IS NULL AND sweep_id <> ? AND id < ? AND kind = ? AND arn = ? AND name = ?
+    WHERE outcome IS NULL AND sweep_id <> ? AND kind = ? AND arn = ? AND name = ?
       AND previous_name IS ?
 """
 
-
-_REPLACE_FAILED = """
+_FORGET_REPEATED = """
     DELETE FROM journal
-    WHERE name = ? AND kind = ? AND arn = ? AND outcome = ? AND id < ?
+    WHERE (outcome = :failed OR (outcome = :abandoned AND kind <> :replace))
+      AND id NOT IN (
+          SELECT max(id) FROM journal WHERE outcome IN (:failed, :abandoned)
+          GROUP BY kind, arn, name, outcome
+      )
 """
+"""An abandoned change of origin stays for its window: it counts as a removal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,8 @@ class Closing:
     """How an intent ended."""
 
     intent_id: int
-    outcome: Outcome
+    outcome: Outcome | None
+    """None: not known, or half done; the intent stays open, with the error it met."""
     error: ItemError | None
     at: datetime
     revision: str = ""
@@ -72,6 +77,7 @@ class Closing:
 
 def add_intent(database: Database, intent: Intent) -> int:
     """The intent is in the journal, open; returns its number."""
+    _supersede(database, intent)
     row = storable(rows.intent_row(intent))
     marks = ", ".join("?" * len(row))
     # Not sqlite-utils' own insert, which looks up the table's columns and keys for every row.
@@ -93,11 +99,10 @@ def close_intents(database: Database, closings: Sequence[Closing], agent: Agent)
         if intent is None:
             continue
         _close(database, closing)
-        if closing.outcome is Outcome.FAILED:
-            _replace_failed(database, closing, intent)
         if closing.outcome is Outcome.DONE:
-            _supersede(database, closing, intent)
             done.append((closing, intent))
+    if any(closing.outcome in (Outcome.FAILED, Outcome.ABANDONED) for closing in closings):
+        _forget_repeated(database)
     _register(database, done)
     entries = (_done_entry(intent, closing.at) for closing, intent in done)
     append_history(database, entries, agent)
@@ -118,7 +123,7 @@ def _close(database: Database, closing: Closing) -> None:
     row = storable(
         {
             "outcome": closing.outcome,
-            "finished_at": rows.instant(closing.at),
+            "finished_at": rows.instant(closing.at) if closing.outcome else None,
             "error_code": error.code if error else None,
             "error_message": error.message if error else None,
             "error_retryable": int(error.retryable) if error else None,
@@ -127,28 +132,33 @@ def _close(database: Database, closing: Closing) -> None:
     database.execute(_CLOSE, [*row.values(), closing.intent_id])
 
 
-def _replace_failed(database: Database, closing: Closing, intent: Intent) -> None:
-    """Forget earlier failures of the same write, so that a lasting refusal takes one row."""
-    database.execute(
-        _REPLACE_FAILED,
-        [intent.name, intent.kind, intent.arn, Outcome.FAILED, closing.intent_id],
-    )
-
-
-def _supersede(database: Database, closing: Closing, intent: Intent) -> None:
-    """The same write, left open by earlier sweeps, is abandoned: one write, one count."""
-    database.execute(
+def _supersede(database: Database, intent: Intent) -> None:
+    """Abandon the same write where earlier sweeps left it open: one write, one count."""
+    superseded = database.execute(
         _SUPERSEDE,
         [
             Outcome.ABANDONED,
-            rows.instant(closing.at),
+            rows.instant(intent.at),
             intent.sweep_id,
-            closing.intent_id,
             intent.kind,
             intent.arn,
             intent.name,
             intent.previous_name,
         ],
+    )
+    if superseded.rowcount:
+        _forget_repeated(database)
+
+
+def _forget_repeated(database: Database) -> None:
+    """Keep the last failure of each write, so that one that lasts does not grow."""
+    database.execute(
+        _FORGET_REPEATED,
+        {
+            "failed": Outcome.FAILED,
+            "abandoned": Outcome.ABANDONED,
+            "replace": IntentKind.REPLACE,
+        },
     )
 
 

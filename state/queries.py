@@ -209,13 +209,10 @@ def decoded(found: Iterable[Row], decode: Callable[[Row], T]) -> list[T]:
 
 
 def _failed_writes(database: Database) -> dict[ResourceName, str]:
-    """The error code of the last write under each name, where it failed."""
-    found = database.query(
-        "SELECT name, outcome, error_code, max(id) FROM journal WHERE outcome IS NOT NULL"
-        " GROUP BY name"
-    )
-    failed = (row for row in found if row["outcome"] == Outcome.FAILED)
-    return dict(decoded(failed, lambda row: (ResourceName(row["name"]), row["error_code"] or "")))
+    """The error code of the last write under each name, where it failed or has not ended."""
+    found = database.query("SELECT name, outcome, error_code, max(id) FROM journal GROUP BY name")
+    failed = (row for row in found if row["outcome"] != Outcome.DONE and row["error_code"])
+    return dict(decoded(failed, lambda row: (ResourceName(row["name"]), row["error_code"])))
 
 
 def _removals(database: Database) -> tuple[datetime, ...]:

@@ -157,9 +157,10 @@ class Store:
         return self.write([intent])[0]
 
     def finish(
-        self, intent_id: int, outcome: Outcome, error: ItemError | None, at: datetime
+        self, intent_id: int, outcome: Outcome | None, error: ItemError | None, at: datetime
     ) -> None:
-        """The outcome is on disk. When it is `DONE`, so are the registration and its history."""
+        """The outcome is on disk, None for one that is not known. When it is `DONE`, so are the
+        registration and its history."""
         self.write([Closing(intent_id, outcome, error, at)])
 
     def write(self, entries: Sequence[Intent | Closing]) -> Sequence[int]:

@@ -23,8 +23,8 @@ def check_named_scopes(
     held = frozenset(registered)
     unknown = [each for each in targets.part.only if not _fits(each, targets, scanned, held)]
     if unknown:
-        sentences = "\n".join(_about(scope, targets) for scope in unknown)
-        raise NoSuchScope(f"{sentences}\nNothing was written.")
+        sentences = " ".join(_about(scope, targets) for scope in unknown)
+        raise NoSuchScope(f"{sentences} Nothing was written.")
 
 
 def _fits(

@@ -61,7 +61,7 @@ def write_history_table(entries: Sequence[HistoryEntry], stream: TextIO, *, limi
 
 def _told(entry: HistoryEntry) -> Entry:
     at = (f"{timestamp(entry.at)[:19]}Z  ", "")
-    action = (f"· {entry.event.value.replace('_', ' ')}", "dim")
+    action = ("·", "dim")
     if entry.action is not None:
         action = (f"{SIGNS[entry.action]} {entry.action.value}", STYLES[entry.action])
     first = [run(entry.reason)]
@@ -71,6 +71,8 @@ def _told(entry: HistoryEntry) -> Entry:
         parsed = parse_cache_arn(entry.arn or "")
         name = parsed.name if parsed is not None else entry.name or "?"
         first = [run(name, "bold", limit=NAME_LIMIT), _BETWEEN, *first]
+    if entry.action is None:  # too long for the margin
+        first = [run(entry.event.value.replace("_", " "), "bold"), _BETWEEN, *first]
     changes = (change_line(change) for change in entry.changes if change.field)
     who = [(run(_who(entry), "dim"),)] if entry.agent.host else []
     return Entry((at, action), (tuple(first), (run(entry.message),), *changes, *who))

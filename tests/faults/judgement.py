@@ -66,7 +66,8 @@ _JOURNAL = "SELECT id, kind, arn, name, previous_name, at, outcome, proven_at FR
 @dataclass
 class Rows:
     """History and journal as they were last seen. The history only grows; what is closed in the
-    journal may go once it is older than the window, a failure once the same write failed again."""
+    journal may go once it is older than the window, a write that failed or was abandoned once the
+    same one was tried again; an abandoned change of origin counts as a removal and stays."""
 
     history: tuple[Any, ...] = ()
     journal: Mapping[int, Any] = field(default_factory=dict)
@@ -94,7 +95,7 @@ class Rows:
         number, kind, arn, name, _, _, outcome, proven_at = row
         if outcome is None:
             return False
-        if outcome == "failed":
+        if outcome == "failed" or (outcome == "abandoned" and kind != "replace"):
             same = (each for each in journal if each[1:4] == (kind, arn, name))
             if any(each[0] > number for each in same):
                 return True

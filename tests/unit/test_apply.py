@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from discovery.control_plane.embedded import Embedded
 from discovery.enrollment.fingerprint import fingerprint
 from discovery.enrollment.item import Item, ItemError
 from discovery.model import Database, ResourceName
+from discovery.write import ATTEMPTS
 from state.errors import Unwritable
 from state.journal import Closing
 from state.records import Intent, IntentKind, Memory, Outcome
@@ -123,11 +125,13 @@ class Journal:
         return len(self.intents)
 
     def finish(
-        self, intent_id: int, outcome: Outcome, error: ItemError | None, at: datetime
+        self, intent_id: int, outcome: Outcome | None, error: ItemError | None, at: datetime
     ) -> None:
         if self.fail_finish_at == intent_id:
             raise Unwritable("the state file s.db cannot be written: the disk is full")
         assert intent_id not in self.outcomes
+        if outcome is None:
+            return
         assert at == START
         self.outcomes[intent_id] = (outcome, error)
 
@@ -164,6 +168,7 @@ async def run(
     *items: Item,
     concurrency: int = 4,
     pauses: Pauses | None = None,
+    known_failures: Mapping[ResourceName, str] = MappingProxyType({}),
 ) -> tuple[Item, ...]:
     return await apply(
         items,
@@ -174,6 +179,7 @@ async def run(
         clock=lambda: START,
         concurrency=concurrency,
         sleep=pauses if pauses is not None else Pauses(),
+        known_failures=known_failures,
     )
 
 
@@ -872,3 +878,54 @@ async def test_a_removal_done_before_removes_nothing_that_stands_there_since(
         assert (found.action, found.reason) == (Action.CONFLICT, Reason.RESTORED)
         assert "stands again" in found.message
     assert (OLD.name in sim.resources) is (expected is None)
+
+
+@pytest.mark.parametrize("error", [Rejected("no"), Unavailable("gone")], ids=lambda e: e.code)
+async def test_a_write_that_fails_as_it_did_before_is_no_news(
+    sim: SimulatedControlPlane,
+    journal: Journal,
+    logs: list[MutableMapping[str, Any]],
+    error: ControlPlaneError,
+) -> None:
+    sim.faults = [Fault("create", error, times=2 * ATTEMPTS)]
+    item = creation()
+    assert item.name is not None
+    for known, level in ({}, "warning"), ({item.name: error.code}, "debug"):
+        logs.clear()
+        await run(sim, journal, item, known_failures=known)
+        assert [entry["log_level"] for entry in logs] == [level]
+
+
+@pytest.mark.parametrize("error", [LOST, Denied("no")], ids=lambda e: e.code)
+async def test_nothing_is_removed_to_be_registered_anew_while_registering_fails(
+    sim: SimulatedControlPlane, journal: Journal, error: ControlPlaneError
+) -> None:
+    sim.put(OLD)
+    sim.faults = [Fault("create", error, times=100)]
+    done = await run(sim, journal, creation(), replacement(), concurrency=1)
+    assert [item.error and item.error.code for item in done] == [error.code, error.code]
+    assert set(sim.resources) == {"old"}
+    assert ("delete", "old") not in sim.calls
+
+
+async def test_a_registration_that_comes_through_lets_origins_change_again(
+    sim: SimulatedControlPlane, journal: Journal
+) -> None:
+    sim.put(OLD)
+    sim.faults = [Fault("create", Denied("this one"), name="n000")]
+    done = await run(sim, journal, *many(2), replacement(), concurrency=1)
+    assert [item.applied for item in done] == [False, True, True]
+
+
+async def test_of_many_origins_to_change_one_is_tried_first(
+    sim: SimulatedControlPlane, journal: Journal
+) -> None:
+    standing = [database_of(f"n{n:03}", f"c{n}") for n in range(12)]
+    sim.put(*standing)
+    sim.faults = [Fault("create", LOST, times=1000)]
+    items = [
+        item_of(Action.UPDATE, Reason.DRIFT, each, live=each, replaces=True, cache=f"c{n}")
+        for n, each in enumerate(standing)
+    ]
+    await run(sim, journal, *items, concurrency=12)
+    assert len(sim.resources) == 11

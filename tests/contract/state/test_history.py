@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from discovery.agent import this_agent
 from discovery.enrollment.item import ItemError
 from discovery.model import Change
-from state.records import HistoryEvent, Outcome
+from state.records import HistoryEvent, IntentKind, Outcome
 from state.reserve import RESERVE_BYTES, reserve_of
 from state.store import Store
 from tests.unit.state.values import START, entry_of, intent_of, outcome_of
 
 HISTORY, WINDOW = timedelta(days=400), timedelta(hours=1)
 YEARS = timedelta(days=5 * 365)
+UNAVAILABLE = ItemError("UNAVAILABLE", "it did not answer", retryable=True)
 DENIED = ItemError("DENIED", "access denied to `db`", retryable=False)
 
 
@@ -110,6 +111,26 @@ def test_a_lasting_refusal_takes_one_row(store: Store) -> None:
         store.finish(store.begin(intent_of(sweep=f"sweep-{number}")), Outcome.FAILED, DENIED, START)
     assert _count(store, "journal") == 1
     assert store.memory().failed_writes == {intent_of().name: "DENIED"}
+
+
+def test_a_control_plane_that_does_not_answer_takes_one_row(store: Store) -> None:
+    for number in range(50):
+        intent = store.begin(intent_of(sweep=f"sweep-{number}"))
+        store.finish(intent, None, UNAVAILABLE, START)
+        assert store.memory().failed_writes == {intent_of().name: "UNAVAILABLE"}
+        store.abandon([intent], START)
+        assert store.memory().failed_writes == {intent_of().name: "UNAVAILABLE"}
+    assert _count(store, "journal") == 1
+
+
+def test_a_rename_that_stays_half_done_is_open_once_and_one_removal(store: Store) -> None:
+    for number in range(50):
+        again = intent_of(IntentKind.RENAME, previous_name="old", sweep=f"sweep-{number}")
+        store.finish(store.begin(again), None, DENIED, START)
+    memory = store.memory()
+    assert len(memory.open_intents) == len(memory.removals) == 1
+    assert _count(store, "journal") == 2
+    assert memory.failed_writes == {again.name: "DENIED"}
 
 
 def test_a_success_ends_the_memory_of_a_refusal(store: Store) -> None:

@@ -41,7 +41,7 @@ def test_an_account_that_nobody_configured_fits_nothing(scope: Scope) -> None:
         check(scope)
     assert str(raised.value) == (
         f"--only {scope}: no such account is configured or listed, and nothing of ours is "
-        f"registered there. Nearest: {OTHER}, {ONE}.\nNothing was written."
+        f"registered there. Nearest: {OTHER}, {ONE}. Nothing was written."
     )
 
 
@@ -62,6 +62,7 @@ def test_each_of_several_has_to_fit() -> None:
     assert f"--only {STRANGE}:" in str(raised.value)
     assert f"--only {strange}:" in str(raised.value)
     assert f"--only {ONE}/{WEST}:" not in str(raised.value)
+    assert "\n" not in str(raised.value), "what is printed on one line shows it as \\x0a"
 
 
 @pytest.mark.parametrize("only", [Scope(STRANGE, None), Scope(STRANGE, WEST)])

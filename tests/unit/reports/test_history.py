@@ -1,0 +1,23 @@
+"""The history as a table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+
+from discovery.reports.history import write_history_table
+from state.records import HistoryEvent
+from tests.unit.state.values import entry_of
+
+
+@pytest.mark.parametrize(
+    "event", sorted(set(HistoryEvent) - {HistoryEvent.OBSERVED, HistoryEvent.CHANGED})
+)
+def test_what_happened_does_not_run_into_where(event: HistoryEvent) -> None:
+    stream = StringIO()
+    entry = replace(entry_of("why"), arn=None, name=None, action=None, reason="DENIED", event=event)
+    write_history_table([entry], stream, limit=1)
+    words = event.value.replace("_", " ")
+    assert f"  ·           {words} · {entry.scope} ·" in stream.getvalue()
