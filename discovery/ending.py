@@ -13,7 +13,9 @@ from discovery.enrollment.episodes import (
     Sweep,
     episode_entries,
     next_episodes,
+    next_outage,
     scope_entries,
+    without_outage,
 )
 from discovery.enrollment.guard import GuardVerdict
 from discovery.enrollment.item import Item
@@ -53,6 +55,8 @@ class Course:
     rules: Rules
     whole: bool
     """False when it was about a part of the scopes only."""
+    unread_code: str | None = None
+    """The code of the error that kept the control plane unread; None when it was read."""
     wrote: bool = False
     """True when it came to its writes, be they none; False when it was paused or ended before."""
     proven_at: datetime | None = None
@@ -132,6 +136,10 @@ def outcome_of(course: Course, report: Report, identity: StateIdentity) -> Sweep
         summary=report.summary,
     )
     if course.plan is None:
+        ongoing = dict(memory.episodes)
+        if course.unread_code is not None:
+            ongoing = next_outage(memory.episodes, course.unread_code, of.at)
+        began = episode_entries(memory.episodes, ongoing, (), None, of, course.error)
         return SweepOutcome(
             record=record,
             identity=identity,
@@ -139,11 +147,11 @@ def outcome_of(course: Course, report: Report, identity: StateIdentity) -> Sweep
             scopes=(scopes := scope_memories(course.results, memory, course.started_at)),
             regions_read=course.regions_read,
             caches_seen=sightings(course.results, memory, course.started_at),
-            history=tuple(scope_entries(memory, scopes, (), of)),
-            episodes=memory.episodes,
+            history=(*scope_entries(memory, scopes, (), of), *began),
+            episodes=ongoing,
             proven_at=course.proven_at,
         )
-    episodes = dict(memory.episodes)
+    episodes = without_outage(memory.episodes)
     if course.wrote:
         episodes = next_episodes(course.items, course.plan.guard, memory.episodes, of.at)
     known = recollect(

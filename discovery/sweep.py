@@ -96,6 +96,8 @@ class Sweep:
     error: str | None = None
     interrupted: bool = False
     plan_changed: bool = False
+    unread_code: str | None = None
+    """The code of the error that kept the control plane unread."""
     wrote: bool = False
     """True once what was planned was tried, to the last item."""
     rebound: bool = False
@@ -333,6 +335,7 @@ class Sweep:
         if isinstance(reason, Stopped):
             self.interrupted = True
         elif isinstance(reason, ControlPlaneError):
+            self.unread_code = reason.code
             kept = "shown" if self.dry_run else "remembered"
             self.error = f"{reason}. Nothing was written there; what was scanned is {kept}"
             if self.scanned is not None:
@@ -358,6 +361,7 @@ class Sweep:
             memory=self.memory,
             rules=self.rules,
             whole=not self.request.part.only,
+            unread_code=self.unread_code,
             wrote=self.wrote,
             proven_at=self.scanned.aws_time if self.scanned is not None else None,
             error=self.error,

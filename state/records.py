@@ -215,6 +215,8 @@ class HistoryEvent(StrEnum):
     GUARD_CLEARED = "guard_cleared"
     WRITES_DENIED = "writes_denied"
     WRITES_ALLOWED = "writes_allowed"
+    CONTROL_PLANE_UNREAD = "control_plane_unread"
+    CONTROL_PLANE_READ = "control_plane_read"
     SCOPE_FAILING = "scope_failing"
     SCOPE_BACK = "scope_back"
     PAUSED = "paused"
@@ -315,7 +317,8 @@ class Memory:
     identity: StateIdentity | None = None
     last_sweep: SweepRecord | None = None
     episodes: Mapping[str, Episode] = field(default_factory=dict)
-    """What went on at the end of the last sweep, by what it is about: `guard`, `create`, …"""
+    """What went on at the end of the last sweep, by what it is about: `guard`, `control_plane`,
+    `create`, …"""
     failed_writes: Mapping[ResourceName, str] = field(default_factory=dict)
     """The error code of the last write under a name, where it failed."""
     paused_until: datetime | None = None

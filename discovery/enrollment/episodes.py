@@ -18,7 +18,14 @@ from discovery.model import Scope
 from state.records import Episode, HistoryEntry, HistoryEvent, Memory, ScopeMemory
 
 GUARD: Final = "guard"
+CONTROL_PLANE: Final = "control_plane"
 DENIED: Final = "DENIED"
+_EVENTS: Final = {
+    GUARD: (HistoryEvent.GUARD_REFUSED, HistoryEvent.GUARD_CLEARED),
+    CONTROL_PLANE: (HistoryEvent.CONTROL_PLANE_UNREAD, HistoryEvent.CONTROL_PLANE_READ),
+}
+_WRITES: Final = (HistoryEvent.WRITES_DENIED, HistoryEvent.WRITES_ALLOWED)
+_ENDED: Final = {GUARD: "the guard refuses no more", CONTROL_PLANE: "it is read again"}
 _ONE_BY_ONE: Final = 20
 """Scopes that begin or end for one reason in one sweep; more of them share an entry."""
 
@@ -31,6 +38,20 @@ class Sweep:
     at: datetime
 
 
+def next_outage(before: Mapping[str, Episode], code: str, at: datetime) -> dict[str, Episode]:
+    """What goes on after a sweep to which the control plane did not answer."""
+    return {**before, CONTROL_PLANE: _goes_on(before.get(CONTROL_PLANE), code, at)}
+
+
+def without_outage(before: Mapping[str, Episode]) -> dict[str, Episode]:
+    """What goes on after a sweep that read the list of registrations."""
+    return {key: episode for key, episode in before.items() if key != CONTROL_PLANE}
+
+
+def _goes_on(before: Episode | None, code: str, at: datetime) -> Episode:
+    return before if before is not None and before.code == code else Episode(code, at)
+
+
 def next_episodes(
     items: Iterable[Item], guard: GuardVerdict, before: Mapping[str, Episode], at: datetime
 ) -> dict[str, Episode]:
@@ -40,31 +61,33 @@ def next_episodes(
     }
     if guard.code is not None:
         codes[GUARD] = guard.code.value
-    return {
-        key: held if (held := before.get(key)) and held.code == code else Episode(code, at)
-        for key, code in codes.items()
-    }
+    return {key: _goes_on(before.get(key), code, at) for key, code in codes.items()}
 
 
 def episode_entries(
     before: Mapping[str, Episode],
     after: Mapping[str, Episode],
     items: Sequence[Item],
-    guard: GuardVerdict,
+    guard: GuardVerdict | None,
     of: Sweep,
+    error: str | None = None,
 ) -> Iterator[HistoryEntry]:
-    """An entry for each episode that began or ended in this sweep."""
+    """An entry for each episode that began or ended in this sweep. `error`: why it ended early."""
     for key, episode in after.items():
         if before.get(key) != episode:
-            event = HistoryEvent.GUARD_REFUSED if key == GUARD else HistoryEvent.WRITES_DENIED
-            text = guard.message if key == GUARD else _denied(key, items)
-            yield _entry(event, episode.code, text, of)
+            text = _began(key, items, guard, error)
+            yield _entry(_EVENTS.get(key, _WRITES)[0], episode.code, text, of)
     for key, episode in before.items():
         if key not in after:
-            event = HistoryEvent.GUARD_CLEARED if key == GUARD else HistoryEvent.WRITES_ALLOWED
-            what = "the guard refuses no more" if key == GUARD else f"{key} is denied no more"
+            what = _ENDED.get(key, f"{key} is denied no more")
             text = f"{what}; it began {episode.since:%Y-%m-%d %H:%M:%S} UTC"
-            yield _entry(event, episode.code, text, of)
+            yield _entry(_EVENTS.get(key, _WRITES)[1], episode.code, text, of)
+
+
+def _began(key: str, items: Sequence[Item], guard: GuardVerdict | None, error: str | None) -> str:
+    if key == GUARD and guard is not None:
+        return guard.message
+    return error or "" if key == CONTROL_PLANE else _denied(key, items)
 
 
 def _denied(verb: str, items: Sequence[Item]) -> str:

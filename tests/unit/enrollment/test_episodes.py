@@ -6,7 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 from discovery.codes import GuardCode, ScopeReason
-from discovery.enrollment.episodes import Sweep, episode_entries, next_episodes, scope_entries
+from discovery.enrollment.episodes import (
+    Sweep,
+    episode_entries,
+    next_episodes,
+    next_outage,
+    scope_entries,
+    without_outage,
+)
 from discovery.enrollment.item import Item, ItemError
 from discovery.enrollment.recollection import scope_memories
 from discovery.model import AccountId, Region, Scanned, Scope
@@ -57,6 +64,22 @@ def test_a_refusal_of_the_guard_has_its_beginning_and_its_end() -> None:
     )
     [last] = episode_entries(begun, {}, [], calm, OF)
     assert last.event is E.GUARD_CLEARED
+
+
+def test_an_outage_of_the_control_plane_has_its_beginning_and_its_end() -> None:
+    calm = plan_of(situation(make_cache())).guard
+    down = next_outage({}, "UNAVAILABLE", NOW)
+    [first] = episode_entries({}, down, [], None, OF, "it does not answer")
+    assert (first.event, first.reason, first.message) == (
+        E.CONTROL_PLANE_UNREAD,
+        "UNAVAILABLE",
+        "it does not answer",
+    )
+    assert next_outage(down, "UNAVAILABLE", NOW + timedelta(minutes=5)) == down
+    after = without_outage(down)
+    assert [each.event for each in episode_entries(down, after, [], calm, OF)] == [
+        E.CONTROL_PLANE_READ
+    ]
 
 
 def scopes_told(memory: Memory, *results: Scanned) -> tuple[Memory, list[HistoryEntry]]:
