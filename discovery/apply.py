@@ -19,8 +19,8 @@ import structlog
 from discovery.breaker import Breaker
 from discovery.codes import Action
 from discovery.control_plane.base import ControlPlane
-from discovery.enrollment.item import Item, ItemError
 from discovery.model import Clock, ResourceName
+from discovery.plan.item import Item, ItemError
 from discovery.write import Writer, kind_of
 from discovery.written import Written
 from state.errors import StateError

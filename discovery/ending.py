@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 from discovery.agent import Agent
 from discovery.config.model import Config
-from discovery.enrollment.checksum import checksum_of
-from discovery.enrollment.chronicle import chronicle
-from discovery.enrollment.episodes import (
+from discovery.model import AccountId, Region, Scanned, Scope
+from discovery.plan.checksum import checksum_of
+from discovery.plan.chronicle import chronicle
+from discovery.plan.episodes import (
     Sweep,
     episode_entries,
     next_episodes,
@@ -17,14 +18,13 @@ from discovery.enrollment.episodes import (
     scope_entries,
     without_outage,
 )
-from discovery.enrollment.guard import GuardVerdict
-from discovery.enrollment.item import Item
-from discovery.enrollment.plan import Plan
-from discovery.enrollment.recollection import recollect, scope_memories, sightings
-from discovery.enrollment.removal import rules_changed
-from discovery.enrollment.rules import Rules
-from discovery.enrollment.taken_names import taken_after, taken_history
-from discovery.model import AccountId, Region, Scanned, Scope
+from discovery.plan.guard import GuardVerdict
+from discovery.plan.item import Item
+from discovery.plan.plan import Plan
+from discovery.plan.recollection import recollect, scope_memories, sightings
+from discovery.plan.removal import rules_changed
+from discovery.plan.rules import Rules
+from discovery.plan.taken_names import taken_after, taken_history
 from discovery.reports.exit import exit_code
 from discovery.reports.report import Report
 from state.records import (

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from discovery.enrollment.facts import facts_of
-from discovery.enrollment.ownership import parse_cache_arn
-from discovery.enrollment.plan import make_plan
-from discovery.enrollment.recall import situation_from
-from discovery.enrollment.rules import Rules
-from discovery.enrollment.wish import outcome_for
 from discovery.model import Arn, Complete
+from discovery.plan.facts import facts_of
+from discovery.plan.ownership import parse_cache_arn
+from discovery.plan.plan import make_plan
+from discovery.plan.recall import situation_from
+from discovery.plan.rules import Rules
+from discovery.plan.wish import outcome_for
 from discovery.reports.explanation import Explanation
 from matchers.explain import explain
 from state.records import Memory, RememberedCache

@@ -10,9 +10,9 @@ from datetime import timedelta
 from discovery.agent import Agent, this_agent
 from discovery.aws.cloud import Cloud
 from discovery.config.model import Config
-from discovery.enrollment.rules import Rules
-from discovery.enrollment.targets import Part
 from discovery.model import Arn, Clock
+from discovery.plan.rules import Rules
+from discovery.plan.targets import Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

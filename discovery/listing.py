@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from discovery.control_plane.base import Reader
-from discovery.enrollment.unlisted import unlisted_names
 from discovery.look_up import Sleep, look_up_all
 from discovery.model import Database
+from discovery.plan.unlisted import unlisted_names
 from state.records import Memory
 
 

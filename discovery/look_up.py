@@ -14,8 +14,8 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_random_exponential
 
 from discovery.control_plane.base import ControlPlaneError, Denied, Reader
-from discovery.enrollment.lookups import LookUp, NameState
 from discovery.model import ResourceName
+from discovery.plan.lookups import LookUp, NameState
 
 Sleep = Callable[[float], Awaitable[Any]]
 

@@ -10,10 +10,10 @@ import asyncio
 from dataclasses import replace
 
 from discovery.control_plane.base import Reader
-from discovery.enrollment.lookups import NameState, new_names
-from discovery.enrollment.plan import Plan, make_plan
-from discovery.enrollment.rules import Rules
 from discovery.look_up import Sleep, look_up_all
+from discovery.plan.lookups import NameState, new_names
+from discovery.plan.plan import Plan, make_plan
+from discovery.plan.rules import Rules
 
 
 async def check_new_names(

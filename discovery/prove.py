@@ -18,10 +18,10 @@ from discovery.aws.session import Session
 from discovery.aws.tags import read_cache_tags
 from discovery.aws.users import read_directory
 from discovery.codes import Action, Reason
-from discovery.enrollment.defect import defect
-from discovery.enrollment.item import Item, taken_back
-from discovery.enrollment.ownership import CacheArn, parse_cache_arn
 from discovery.model import UNKNOWN, Cache, Directory, Scope, Tags, UnknownType
+from discovery.plan.defect import defect
+from discovery.plan.item import Item, taken_back
+from discovery.plan.ownership import CacheArn, parse_cache_arn
 
 Rejudge = Callable[[Cache, Directory | UnknownType], Reason | None]
 """The reason of a removal that holds for a cache as it is now, None when there is none."""

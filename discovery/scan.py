@@ -21,10 +21,10 @@ from discovery.aws.reading import Question, Reading, read_scope
 from discovery.aws.regions import AccountRegions, EnabledRegions
 from discovery.codes import ScopeReason
 from discovery.config.partitions import can_be_disabled
-from discovery.enrollment.backoff import Pause, pauses
-from discovery.enrollment.defect import defect
-from discovery.enrollment.targets import Part, Targets, registered_regions
 from discovery.model import AccountId, Arn, Failed, Region, Scanned, Scope
+from discovery.plan.backoff import Pause, pauses
+from discovery.plan.defect import defect
+from discovery.plan.targets import Part, Targets, registered_regions
 from discovery.roster import Roster
 from discovery.watch import Watch
 from state.records import Memory, RememberedRegions

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
-from discovery.enrollment.unfinished import settle, settled_memory
 from discovery.model import Database
+from discovery.plan.unfinished import settle, settled_memory
 from state.records import Memory, Outcome
 from state.store import Store
 

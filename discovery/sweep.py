@@ -17,20 +17,20 @@ from discovery.apply import apply
 from discovery.config.rules import widened
 from discovery.control_plane.base import ControlPlane, ControlPlaneError, Reader
 from discovery.ending import Course, outcome_of, report_of
-from discovery.enrollment.identity import refuse_other_identity
-from discovery.enrollment.item import Item
-from discovery.enrollment.only import check_named_scopes
-from discovery.enrollment.ownership import CacheArn, owner_of
-from discovery.enrollment.plan import Plan, make_plan
-from discovery.enrollment.rejudge import rejudging, rename_check
-from discovery.enrollment.rules import Rules
-from discovery.enrollment.survey import Situation
-from discovery.enrollment.targets import registered_scopes
-from discovery.enrollment.unread import NOT_ASKED, NOT_READ, unread_items
 from discovery.ground import Ground, SweepRequest
 from discovery.listing import list_all
 from discovery.model import Database, Served
 from discovery.new_names import check_new_names
+from discovery.plan.identity import refuse_other_identity
+from discovery.plan.item import Item
+from discovery.plan.only import check_named_scopes
+from discovery.plan.ownership import CacheArn, owner_of
+from discovery.plan.plan import Plan, make_plan
+from discovery.plan.rejudge import rejudging, rename_check
+from discovery.plan.rules import Rules
+from discovery.plan.survey import Situation
+from discovery.plan.targets import registered_scopes
+from discovery.plan.unread import NOT_ASKED, NOT_READ, unread_items
 from discovery.prove import prove
 from discovery.reports.report import Report
 from discovery.scan import Scan, scan

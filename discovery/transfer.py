@@ -14,9 +14,9 @@ import structlog
 
 from discovery.codes import Reason
 from discovery.control_plane.base import NotFound
-from discovery.enrollment.item import Item, ItemError
-from discovery.enrollment.resource import changes_between
 from discovery.model import Clock, Database, ResourceName
+from discovery.plan.item import Item, ItemError
+from discovery.plan.resource import changes_between
 from discovery.write import Writer
 from discovery.written import Removed, Written, conflict, vanished
 from state.errors import StateError

@@ -8,8 +8,8 @@ from datetime import timedelta
 from discovery.aws.faults import Fault
 from discovery.aws.reading import Reading
 from discovery.codes import NoteCode, ScopeReason
-from discovery.enrollment.backoff import Pause
 from discovery.model import Clock, Complete, Failed, Note, Scope, Skipped
+from discovery.plan.backoff import Pause
 
 
 class Watch:

@@ -24,12 +24,12 @@ from discovery.control_plane.base import (
     NotFound,
     Unavailable,
 )
-from discovery.enrollment.item import Item
-from discovery.enrollment.ownership import CacheArn, owner_of
-from discovery.enrollment.rebase import rebased
-from discovery.enrollment.removal import CACHE_GOES
-from discovery.enrollment.resource import changes_between
 from discovery.model import Database, ResourceName
+from discovery.plan.item import Item
+from discovery.plan.ownership import CacheArn, owner_of
+from discovery.plan.rebase import rebased
+from discovery.plan.removal import CACHE_GOES
+from discovery.plan.resource import changes_between
 from discovery.written import (
     CALL_DEADLINE_S,
     Calls,

@@ -12,9 +12,9 @@ from discovery.control_plane.base import (
     NotFound,
     Rejected,
 )
-from discovery.enrollment.fingerprint import fingerprint
-from discovery.enrollment.item import Item, ItemError
 from discovery.model import Database
+from discovery.plan.fingerprint import fingerprint
+from discovery.plan.item import Item, ItemError
 from state.records import Outcome
 
 CALL_DEADLINE_S = 20.0

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlite_utils import Database
 
 from discovery.agent import Agent
-from discovery.enrollment.item import ItemError
+from discovery.plan.item import ItemError
 from state import queries, rows
 from state.recording import append_history, delete, put, storable
 from state.records import (

@@ -25,7 +25,6 @@ from discovery.codes import (
     ScopeReason,
     ScopeStatus,
 )
-from discovery.enrollment.fingerprint import redacted, redacted_change
 from discovery.model import (
     AccountId,
     Arn,
@@ -36,6 +35,7 @@ from discovery.model import (
     Scope,
     Tags,
 )
+from discovery.plan.fingerprint import redacted, redacted_change
 from discovery.texts import mapping_once, once
 from state.records import (
     Episode,

@@ -18,8 +18,8 @@ from typing import Self, TypeVar
 from sqlite_utils import Database
 
 from discovery.agent import this_agent
-from discovery.enrollment.item import ItemError
 from discovery.model import Arn, ResourceName
+from discovery.plan.item import ItemError
 from state import journal, queries, recording, rows
 from state.errors import StateError
 from state.faults import damaged, translated

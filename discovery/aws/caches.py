@@ -11,9 +11,9 @@ from discovery.aws.faults import NO_SUCH_CACHE, AwsFault, Fault, nonsense
 from discovery.aws.repetitions import each_once
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
-from discovery.enrollment.cache_facts import FACTS, HAS_ENDPOINT, is_port_number
-from discovery.enrollment.ownership import CacheArn, parse_cache_arn
 from discovery.model import UNKNOWN, Arn, Cache, Endpoint, UnknownType
+from discovery.plan.cache_facts import FACTS, HAS_ENDPOINT, is_port_number
+from discovery.plan.ownership import CacheArn, parse_cache_arn
 from discovery.texts import once
 
 LIST = "elasticache:DescribeServerlessCaches"

@@ -19,8 +19,8 @@ from discovery.aws.session import Session, together
 from discovery.aws.tags import read_tags
 from discovery.aws.users import read_directory
 from discovery.codes import NoteCode, ScopeReason
-from discovery.enrollment.cache_facts import ENGINES, may_be_registered
 from discovery.model import UNKNOWN, Arn, Cache, Directory, Note, Tags, UnknownType
+from discovery.plan.cache_facts import ENGINES, may_be_registered
 from state.records import RememberedCache
 
 Read = TypeVar("Read")

@@ -13,8 +13,8 @@ from discovery.aws.repetitions import each_once
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
 from discovery.config.regions import RegionChoice
-from discovery.enrollment.targets import RegionList
 from discovery.model import AccountId, Region
+from discovery.plan.targets import RegionList
 from state.records import RememberedRegions
 
 LISTS_LAST = timedelta(days=1)

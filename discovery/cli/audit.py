@@ -22,9 +22,9 @@ from discovery.cli.progress import progress
 from discovery.cli.reporting import Publication
 from discovery.cli.settings import configuration_path
 from discovery.codes import Severity
-from discovery.enrollment.targets import Part
 from discovery.ground import SweepRequest
 from discovery.model import Scope
+from discovery.plan.targets import Part
 from discovery.reports.exit import Exit, Strictness
 from discovery.reports.formats import Format
 from discovery.reports.report import Report

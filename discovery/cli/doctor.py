@@ -27,9 +27,9 @@ from discovery.doctor.aws import examine_aws
 from discovery.doctor.control_plane import examine_registry, examine_teleport
 from discovery.doctor.queue import examine_queue
 from discovery.doctor.state import examine_state, remembered
-from discovery.enrollment.shard import Shard
-from discovery.enrollment.targets import Part, registered_scopes
 from discovery.model import Scope
+from discovery.plan.shard import Shard
+from discovery.plan.targets import Part, registered_scopes
 from discovery.policies.usage import Hub, Usage
 from discovery.reports.checkup import (
     Area,

@@ -24,11 +24,11 @@ from discovery.config.problems import ConfigError, Problem
 from discovery.config.rules import rules_of
 from discovery.config.secrets import Secret, resolve_external_id
 from discovery.config.service import queue_for
-from discovery.enrollment.ownership import CacheArn, owner_of
-from discovery.enrollment.shard import Shard
-from discovery.enrollment.targets import Part
 from discovery.ground import Ground, SweepRequest
 from discovery.model import Database
+from discovery.plan.ownership import CacheArn, owner_of
+from discovery.plan.shard import Shard
+from discovery.plan.targets import Part
 from discovery.reports.report import Report
 from discovery.service.foundation import Edges
 from discovery.sweep import audit, sweep

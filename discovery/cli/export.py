@@ -15,9 +15,9 @@ from discovery.cli.progress import progress
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import say
 from discovery.codes import Action
-from discovery.enrollment.targets import Part
 from discovery.ground import SweepRequest
 from discovery.model import Database, Scope
+from discovery.plan.targets import Part
 from discovery.reports.exit import Exit, exit_code
 from discovery.reports.report import Report
 from discovery.reports.sentence import counted, sentence

@@ -12,8 +12,8 @@ from discovery.cli.output import PlaceUnwritable, ReportLost
 from discovery.config.problems import ConfigError
 from discovery.config.secrets import SecretError
 from discovery.control_plane.base import ControlPlaneError
-from discovery.enrollment.identity import WrongState
-from discovery.enrollment.only import NoSuchScope
+from discovery.plan.identity import WrongState
+from discovery.plan.only import NoSuchScope
 from discovery.reports.exit import Exit
 from discovery.service.faults import CannotListen
 from state.errors import Locked, OnNetwork, StateError

@@ -32,8 +32,8 @@ from discovery.cli.streams import say, say_lines, speaks_in_events
 from discovery.config.model import Config
 from discovery.config.rules import offline_rules_of
 from discovery.ending import expected_failures
-from discovery.enrollment.handover import Handover
 from discovery.model import Failed, ResourceName, Scope
+from discovery.plan.handover import Handover
 from discovery.reports.exit import Exit
 from discovery.reports.formats import Format
 from discovery.reports.handover import (

@@ -14,8 +14,8 @@ import structlog
 
 from discovery.cli.streams import speak_in_events
 from discovery.cli.vendor_logs import set_up_vendor_logs
-from discovery.enrollment.fingerprint import fingerprint
 from discovery.foreign_text import without_passwords
+from discovery.plan.fingerprint import fingerprint
 from discovery.reports.hostile import visible
 
 _OF_LINES: Final = ("exception", "text")

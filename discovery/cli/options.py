@@ -14,8 +14,8 @@ import click
 
 from discovery.cli.logs import LogFormat, set_up_logs
 from discovery.config.durations import parse_duration
-from discovery.enrollment.shard import Shard, parse_shard
 from discovery.model import AccountId, Region, Scope
+from discovery.plan.shard import Shard, parse_shard
 from discovery.reports.formats import Format
 
 FILE: Final = click.Path(path_type=Path, readable=False)

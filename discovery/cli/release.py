@@ -20,9 +20,9 @@ from discovery.cli.output import destination
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import say
 from discovery.config.control_plane import Teleport
-from discovery.enrollment.ownership import parse_cache_arn
-from discovery.enrollment.release import keep_unwanted
 from discovery.model import ResourceName
+from discovery.plan.ownership import parse_cache_arn
+from discovery.plan.release import keep_unwanted
 from discovery.reports.exit import Exit
 from discovery.reports.formats import Format
 

@@ -20,7 +20,7 @@ from discovery.cli.streams import say
 from discovery.config.fields import HostPort
 from discovery.config.load import load_config
 from discovery.config.source import is_read_once
-from discovery.enrollment.shard import Shard
+from discovery.plan.shard import Shard
 from discovery.reports.exit import Exit
 from discovery.service.agent import Agent
 from discovery.service.foundation import Foundation

@@ -23,10 +23,10 @@ from discovery.cli.output import destination
 from discovery.cli.progress import progress
 from discovery.cli.reporting import Publication
 from discovery.cli.settings import configuration_path
-from discovery.enrollment.shard import Shard
-from discovery.enrollment.targets import Part
 from discovery.ground import SweepRequest
 from discovery.model import Scope
+from discovery.plan.shard import Shard
+from discovery.plan.targets import Part
 from discovery.reports.exit import Exit
 from discovery.reports.formats import Format
 from discovery.reports.report import Report

@@ -15,7 +15,7 @@ from discovery.config.control_plane import ControlPlane, Embedded
 from discovery.config.fields import Count, FilePath, Form, OneOrMany, Section, Span
 from discovery.config.matching import MatcherSection
 from discovery.config.service import Service
-from discovery.enrollment.rules import WritePolicy
+from discovery.plan.rules import WritePolicy
 
 
 class OutOfScope(StrEnum):

@@ -9,9 +9,9 @@ from discovery.config.aws import PublicCaches
 from discovery.config.conversion import matching_digest, to_matchers
 from discovery.config.model import Config, OutOfScope
 from discovery.config.secrets import Secret
-from discovery.enrollment.guard import Budget
-from discovery.enrollment.rules import Rules
 from discovery.model import AccountId
+from discovery.plan.guard import Budget
+from discovery.plan.rules import Rules
 from matchers.selectors import Pattern
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StrictInt
 
 from discovery.config.fields import REGION, HostPort, Section, Span
 from discovery.config.problems import quoted
-from discovery.enrollment.shard import Shard
+from discovery.plan.shard import Shard
 
 SHARD: Final = "{shard}"
 """In the name of a queue: the number of the process whose queue it is."""

@@ -18,9 +18,9 @@ from discovery.codes import ScopeReason
 from discovery.config.aws import Organization
 from discovery.config.partitions import can_be_disabled
 from discovery.doctor.permissions import UNDECIDED, Found, try_permissions, within
-from discovery.enrollment.only import check_named_scopes
-from discovery.enrollment.targets import Part, RegionList, Targets
 from discovery.model import AccountId, Region, Scope
+from discovery.plan.only import check_named_scopes
+from discovery.plan.targets import Part, RegionList, Targets
 from discovery.policies.kinds import statement_allowing
 from discovery.policies.usage import Usage
 from discovery.reports.checkup import Area, Check, Outcome

@@ -18,7 +18,8 @@ from discovery.control_plane.embedded import Embedded, EmbeddedReader
 from discovery.control_plane.teleport.client import Teleport
 from discovery.control_plane.teleport.link import is_too_old
 from discovery.control_plane.teleport.preflight import Preflight, preflight
-from discovery.enrollment.ownership import (
+from discovery.model import Clock, Database, ResourceName
+from discovery.plan.ownership import (
     ARN_LABEL,
     GROUP_LABEL,
     MANAGED_BY,
@@ -26,7 +27,6 @@ from discovery.enrollment.ownership import (
     CacheArn,
     owner_of,
 )
-from discovery.model import Clock, Database, ResourceName
 from discovery.policies.teleport import DB_VERBS
 from discovery.reports.checkup import Area, Check, Outcome
 from discovery.reports.sentence import counted

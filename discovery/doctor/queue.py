@@ -18,7 +18,7 @@ from discovery.aws.queue import ATTRIBUTES, DELETE, POSTPONE, RECEIVE, Message, 
 from discovery.codes import ScopeReason
 from discovery.config.service import SHARD, queue_for
 from discovery.doctor.permissions import UNDECIDED, within
-from discovery.enrollment.shard import Shard
+from discovery.plan.shard import Shard
 from discovery.policies.kinds import statement_allowing
 from discovery.policies.queues import hiding
 from discovery.policies.usage import Usage

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from discovery.config.service import SHARD, Events, queue_for
-from discovery.enrollment.shard import Shard
+from discovery.plan.shard import Shard
 from discovery.policies.aws import queue_arn
 from discovery.policies.document import VERSION, Json
 from discovery.policies.usage import NotInUse, Usage

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Final
 
 from discovery.codes import Action, Reason
-from discovery.enrollment.item import Item
+from discovery.plan.item import Item
 from discovery.reports.report import Report
 from discovery.reports.style import SIGNS
 

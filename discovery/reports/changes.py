@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from discovery.enrollment.fingerprint import redacted_change
-from discovery.enrollment.item import Item
 from discovery.model import Change
+from discovery.plan.fingerprint import redacted_change
+from discovery.plan.item import Item
 
 
 def differences(item: Item) -> tuple[Change, ...]:

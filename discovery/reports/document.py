@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
-from discovery.enrollment.fingerprint import redacted, redacted_change
-from discovery.enrollment.guard import GuardVerdict
-from discovery.enrollment.item import Item
 from discovery.model import Change, Complete, Database, Finding, IamJudgement, Note, Scanned
+from discovery.plan.fingerprint import redacted, redacted_change
+from discovery.plan.guard import GuardVerdict
+from discovery.plan.item import Item
 from discovery.reports.report import Report
 
 SCHEMA_VERSION: Final = 2

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 from discovery.codes import Action
-from discovery.enrollment.item import Item
-from discovery.enrollment.ownership import CacheArn, parse_cache_arn
 from discovery.model import Arn
+from discovery.plan.item import Item
+from discovery.plan.ownership import CacheArn, parse_cache_arn
 from discovery.reports.document import timestamp
 from discovery.reports.sentence import counted
 from discovery.reports.style import cell, columns, console_for, heading

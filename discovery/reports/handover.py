@@ -12,9 +12,9 @@ from typing import Any, Final, TextIO
 from rich.console import Console
 from rich.padding import Padding
 
-from discovery.enrollment.handover import Handover
-from discovery.enrollment.item import Item
 from discovery.model import Change, Database, Failed
+from discovery.plan.handover import Handover
+from discovery.plan.item import Item
 from discovery.reports.changes import differences, value_text
 from discovery.reports.document import change_entry, database_entry
 from discovery.reports.exit import Exit

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, TextIO
 
-from discovery.enrollment.ownership import parse_cache_arn
+from discovery.plan.ownership import parse_cache_arn
 from discovery.reports.document import change_entry, timestamp
 from discovery.reports.hanging import Entry, print_entries, run
 from discovery.reports.plan_table import change_line

@@ -11,8 +11,8 @@ from datetime import UTC
 from typing import Final, TextIO
 
 from discovery.codes import Action
-from discovery.enrollment.item import Item
 from discovery.model import Change, Scanned
+from discovery.plan.item import Item
 from discovery.reports.attention import PRESSING, Attention, Group, grouped, quiet_line, title_of
 from discovery.reports.changes import differences, value_text
 from discovery.reports.coverage import coverage, has_remark, lacks_a_fact, reason_of

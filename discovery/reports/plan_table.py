@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from discovery.codes import Action, Reason
-from discovery.enrollment.item import Item
 from discovery.model import Change
+from discovery.plan.item import Item
 from discovery.reports.attention import Attention, Group, grouped, quiet_line, title_of
 from discovery.reports.changes import differences, value_text
 from discovery.reports.hanging import Entry, Run, print_entries, run

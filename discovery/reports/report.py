@@ -8,9 +8,9 @@ from datetime import datetime
 
 from discovery.agent import Agent
 from discovery.codes import Action
-from discovery.enrollment.guard import GuardVerdict
-from discovery.enrollment.item import Item
 from discovery.model import Failed, Scanned, Scope, Skipped
+from discovery.plan.guard import GuardVerdict
+from discovery.plan.item import Item
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from discovery.codes import IamVerdict, Reason
-from discovery.enrollment.ownership import IAM_LABEL
 from discovery.model import Complete
+from discovery.plan.ownership import IAM_LABEL
 from discovery.reports.attention import Attention, grouped
 from discovery.reports.report import Report
 

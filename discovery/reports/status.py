@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from discovery.codes import ScopeStatus
-from discovery.enrollment.removal import CACHE_GOES
+from discovery.plan.removal import CACHE_GOES
 from discovery.reports.document import timestamp
 from state.records import (
     Memory,

@@ -9,8 +9,8 @@ from typing import Final, TextIO
 from rich.console import Console
 
 from discovery.codes import ScopeStatus
-from discovery.enrollment.ownership import parse_cache_arn
 from discovery.model import Arn, Scope
+from discovery.plan.ownership import parse_cache_arn
 from discovery.reports.hanging import Entry, print_entries, run
 from discovery.reports.scope_table import told_before
 from discovery.reports.sentence import clock_time, counted

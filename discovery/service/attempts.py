@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from discovery.enrollment.identity import WrongState
 from discovery.model import Skipped
+from discovery.plan.identity import WrongState
 from discovery.reports.report import Report
 from discovery.service.health import Vitals
 from discovery.service.kind import Kind

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from discovery.codes import ScopeReason
-from discovery.enrollment.recollection import scope_memories
 from discovery.model import Scanned, Scope, Skipped
+from discovery.plan.recollection import scope_memories
 from state.records import Memory
 
 

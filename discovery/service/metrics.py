@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from discovery.codes import REASONS_OF, Action, GuardCode, IamVerdict, Reason
-from discovery.enrollment.item import Item
 from discovery.model import Clock, Complete, Scanned
+from discovery.plan.item import Item
 from discovery.reports.exit import Exit, exit_code, is_expected
 from discovery.reports.report import Report
 from discovery.service import metric_table as table

@@ -19,8 +19,8 @@ from discovery.aws.events import Change, Ignored, read_message
 from discovery.aws.faults import AwsFault
 from discovery.aws.queue import Message
 from discovery.codes import ScopeReason
-from discovery.enrollment.targets import Standing, Targets
 from discovery.model import Arn, Clock, Complete, Scanned, Scope, Skipped
+from discovery.plan.targets import Standing, Targets
 from discovery.service.attempts import Attempts
 from discovery.service.backlog import Backlog, Entry
 from discovery.service.followups import FollowUps

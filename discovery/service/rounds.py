@@ -15,10 +15,10 @@ from typing import Final
 
 import structlog
 
-from discovery.enrollment.shard import Shard
-from discovery.enrollment.targets import Part, Targets
 from discovery.ground import Ground, SweepRequest
 from discovery.model import Arn, Scope
+from discovery.plan.shard import Shard
+from discovery.plan.targets import Part, Targets
 from discovery.reports.report import Report
 from discovery.service.foundation import Edges, Foundation
 from discovery.service.kind import Kind

@@ -15,8 +15,6 @@ from discovery.codes import (
     ScopeReason,
     Severity,
 )
-from discovery.enrollment.guard import GuardVerdict
-from discovery.enrollment.item import Item, Missed, in_order
 from discovery.model import (
     AccountId,
     Arn,
@@ -35,6 +33,8 @@ from discovery.model import (
     Scope,
     Skipped,
 )
+from discovery.plan.guard import GuardVerdict
+from discovery.plan.item import Item, Missed, in_order
 from discovery.reports.report import Report
 
 AT = datetime(2026, 11, 23, 9, 24, 7, tzinfo=UTC)

@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from discovery.codes import FindingCode, IamVerdict, Severity
-from discovery.enrollment.item import Item
 from discovery.model import Finding, IamJudgement
+from discovery.plan.item import Item
 from discovery.reports.formats import RENDERERS, Format
 from discovery.reports.report import Report
 from discovery.reports.view import View

@@ -17,9 +17,9 @@ import pytest
 from botocore.loaders import create_loader
 
 from discovery.codes import FindingCode, IamVerdict, Severity
-from discovery.enrollment.compatibility import judge
-from discovery.enrollment.finding_table import BY_PROBING
 from discovery.model import Complete, Finding, IamJudgement
+from discovery.plan.compatibility import judge
+from discovery.plan.finding_table import BY_PROBING
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.server import SimulatedAws

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from discovery.codes import FindingCode
-from discovery.enrollment.finding_table import FINDINGS, markdown
+from discovery.plan.finding_table import FINDINGS, markdown
 
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- findings -->", "<!-- /findings -->"

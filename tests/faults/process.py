@@ -13,10 +13,10 @@ from discovery.config.model import Config
 from discovery.config.rules import rules_of
 from discovery.config.secrets import Secret
 from discovery.control_plane.embedded import Embedded, EmbeddedReader
-from discovery.enrollment.shard import Shard
-from discovery.enrollment.targets import Part
 from discovery.ground import Ground, SweepRequest
 from discovery.model import AccountId, Arn, Region, Scope
+from discovery.plan.shard import Shard
+from discovery.plan.targets import Part
 from discovery.reports.report import Report
 from discovery.service.foundation import Edges, Foundation
 from discovery.service.rounds import Rounds

@@ -14,15 +14,6 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from discovery.codes import Action, ScopeReason
-from discovery.enrollment.guard import Budget
-from discovery.enrollment.item import Item
-from discovery.enrollment.ownership import CacheArn, owner_of
-from discovery.enrollment.plan import Plan, make_plan
-from discovery.enrollment.recollection import recollect
-from discovery.enrollment.removal import rules_changed
-from discovery.enrollment.rules import Rules
-from discovery.enrollment.survey import Situation
-from discovery.enrollment.targets import Part, RegionList, Targets
 from discovery.model import (
     UNKNOWN,
     AccountId,
@@ -42,6 +33,15 @@ from discovery.model import (
     Tags,
     UserGroup,
 )
+from discovery.plan.guard import Budget
+from discovery.plan.item import Item
+from discovery.plan.ownership import CacheArn, owner_of
+from discovery.plan.plan import Plan, make_plan
+from discovery.plan.recollection import recollect
+from discovery.plan.removal import rules_changed
+from discovery.plan.rules import Rules
+from discovery.plan.survey import Situation
+from discovery.plan.targets import Part, RegionList, Targets
 from discovery.write import kind_of
 from matchers.matcher import IamUsers, Matcher
 from matchers.selectors import TagExclusion, TagSelector

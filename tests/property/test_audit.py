@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from discovery.codes import Action, Reason
 from discovery.control_plane.base import AlreadyExists, ClusterInfo, Denied, NotFound
-from discovery.enrollment.item import Item
-from discovery.enrollment.lookups import new_names
-from discovery.enrollment.ownership import parse_cache_arn
-from discovery.enrollment.plan import Plan, make_plan
 from discovery.ground import Ground, SweepRequest
 from discovery.model import Database, ResourceName, Scanned, Served
+from discovery.plan.item import Item
+from discovery.plan.lookups import new_names
+from discovery.plan.ownership import parse_cache_arn
+from discovery.plan.plan import Plan, make_plan
 from discovery.scan import Scan
 from discovery.settling import as_if_settled, settled
 from discovery.sweep import Sweep, begin

@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discovery.codes import Action, FindingCode, IamVerdict, Reason, ScopeReason, ScopeStatus
-from discovery.enrollment.handover import Handover, Obstacle, Refused
-from discovery.enrollment.item import ItemError
 from discovery.model import Arn, Change, Failed, ResourceName, Tags
+from discovery.plan.handover import Handover, Obstacle, Refused
+from discovery.plan.item import ItemError
 from discovery.reports.checkup import (
     Area,
     Check,

@@ -14,9 +14,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from discovery.codes import FindingCode, IamVerdict, Severity
-from discovery.enrollment.compatibility import MOST_NAMED, judge
-from discovery.enrollment.finding_table import FINDINGS
 from discovery.model import UNKNOWN, Cache, CacheUser, Directory, Endpoint, UserGroup
+from discovery.plan.compatibility import MOST_NAMED, judge
+from discovery.plan.finding_table import FINDINGS
 from tests.property.pure_cloud import NOW, SCOPES, arn_of, mostly
 
 F, V = FindingCode, IamVerdict

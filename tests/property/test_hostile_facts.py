@@ -17,8 +17,6 @@ from discovery.aws.session import Session
 from discovery.aws.tags import _values
 from discovery.aws.users import _group, _user
 from discovery.codes import Action, Reason
-from discovery.enrollment.plan import make_plan
-from discovery.enrollment.recollection import recollect
 from discovery.model import (
     UNKNOWN,
     AccountId,
@@ -31,7 +29,9 @@ from discovery.model import (
     Tags,
     UserGroup,
 )
-from tests.unit.enrollment.make import (
+from discovery.plan.plan import make_plan
+from discovery.plan.recollection import recollect
+from tests.unit.plan.make import (
     EAST,
     arn_of,
     cache,
@@ -41,7 +41,7 @@ from tests.unit.enrollment.make import (
     rules,
     situation,
 )
-from tests.unit.enrollment.past import NOW, journaled, memory, remembered
+from tests.unit.plan.past import NOW, journaled, memory, remembered
 
 QUIET = cache("quiet", EAST)
 LONG = "8" * 5000

@@ -10,9 +10,9 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from discovery.codes import REASONS_OF, Action, Reason
-from discovery.enrollment.plan import make_plan
-from discovery.enrollment.rules import WritePolicy
 from discovery.model import Cache, Complete, Scope, Tags
+from discovery.plan.plan import make_plan
+from discovery.plan.rules import WritePolicy
 from tests.property.pure_cloud import (
     ACCOUNTS,
     BY_HAND,

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discovery.codes import Action, FindingCode, IamVerdict, NoteCode, Reason, Severity
-from discovery.enrollment.item import ItemError
 from discovery.model import Change, Finding, IamJudgement, Note, ResourceName
+from discovery.plan.item import ItemError
 from discovery.reports.document import write_document
 from discovery.reports.formats import Format
 from discovery.reports.hostile import shortened, visible

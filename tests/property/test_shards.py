@@ -15,12 +15,12 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from discovery.codes import Action, Reason, ScopeReason
-from discovery.enrollment.item import Item
-from discovery.enrollment.plan import Plan, make_plan
-from discovery.enrollment.shard import Shard
-from discovery.enrollment.survey import Situation
-from discovery.enrollment.targets import Part, RegionList, Targets
 from discovery.model import AccountId, Arn, Cache, Complete, Database, Failed, Scanned, Scope, Tags
+from discovery.plan.item import Item
+from discovery.plan.plan import Plan, make_plan
+from discovery.plan.shard import Shard
+from discovery.plan.survey import Situation
+from discovery.plan.targets import Part, RegionList, Targets
 from discovery.write import Writer
 from state.records import Memory
 from tests.property.pure_cloud import (

@@ -17,9 +17,9 @@ from discovery.aws.faults import AwsFault
 from discovery.aws.organizations import list_members
 from discovery.aws.session import Session
 from discovery.config.aws import Organization as Entry
-from discovery.enrollment.shard import Shard
-from discovery.enrollment.targets import Part, RegionList, Standing, Targets
 from discovery.model import AccountId, Region, Scope
+from discovery.plan.shard import Shard
+from discovery.plan.targets import Part, RegionList, Standing, Targets
 from discovery.sandbox.aws.errors import AwsError, Modelled
 from discovery.sandbox.aws.organization import ROOT, STATUSES, Organization
 from discovery.sandbox.aws.paging import PagingFault, TokenMint

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.codes import Action, Reason
-from discovery.enrollment.rules import Rules
 from discovery.model import Arn, Cache, Complete, Database, Endpoint, Tags
+from discovery.plan.rules import Rules
 from matchers.matcher import Matcher
 from matchers.selectors import TagExclusion, TagSelector
 from state.records import Memory

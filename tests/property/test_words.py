@@ -10,11 +10,11 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from discovery.codes import Action, Reason
-from discovery.enrollment.compatibility import judge
-from discovery.enrollment.item import Item
-from discovery.enrollment.plan import make_plan
-from discovery.enrollment.rules import WritePolicy
 from discovery.model import UNKNOWN, Cache, Directory
+from discovery.plan.compatibility import judge
+from discovery.plan.item import Item
+from discovery.plan.plan import make_plan
+from discovery.plan.rules import WritePolicy
 from tests.property.pure_cloud import World, any_results, rules
 from tests.property.test_compatibility import situations
 from tests.property.test_plan import lived_in

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from discovery.enrollment.shard import Shard
 from discovery.model import AccountId
+from discovery.plan.shard import Shard
 from discovery.sandbox.aws.faults import Effect
 from tests.scenarios.tale import FRANKFURT, HUB, MEMBER, VIRGINIA, Tale
 

@@ -20,9 +20,9 @@ from discovery.apply import apply
 from discovery.codes import Action, Reason
 from discovery.control_plane.base import ControlPlaneError, Denied, Malformed, Rejected, Unavailable
 from discovery.control_plane.embedded import Embedded
-from discovery.enrollment.fingerprint import fingerprint
-from discovery.enrollment.item import Item, ItemError
 from discovery.model import Database, ResourceName
+from discovery.plan.fingerprint import fingerprint
+from discovery.plan.item import Item, ItemError
 from discovery.write import ATTEMPTS
 from state.errors import Unwritable
 from state.journal import Closing

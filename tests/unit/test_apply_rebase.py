@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from discovery.enrollment.rebase import rebased
 from discovery.model import Database, ResourceName
+from discovery.plan.rebase import rebased
 
 few = settings(max_examples=40)
 keys = st.sampled_from(["a", "b", "c"])

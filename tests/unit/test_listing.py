@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from discovery.control_plane.base import ClusterInfo, Denied
-from discovery.enrollment.unfinished import settle
 from discovery.listing import list_all
 from discovery.model import Database, ResourceName
+from discovery.plan.unfinished import settle
 from state.records import IntentKind, Memory
-from tests.unit.enrollment.make import cache, registered
-from tests.unit.enrollment.past import journaled, memory, open_intent
+from tests.unit.plan.make import cache, registered
+from tests.unit.plan.past import journaled, memory, open_intent
 
 OLD, NEW = registered(name="old"), registered(name="new")
 OTHER = registered(cache("another"), name="other")

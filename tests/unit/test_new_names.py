@@ -16,12 +16,12 @@ from discovery.control_plane.base import (
     Malformed,
     Unavailable,
 )
-from discovery.enrollment.plan import Plan
 from discovery.look_up import AT_ONCE
 from discovery.model import Cache, Database, ResourceName
 from discovery.new_names import check_new_names
-from tests.unit.enrollment.make import cache, name_in, plan_of, registered, rules, situation, tagged
-from tests.unit.enrollment.past import journaled, memory
+from discovery.plan.plan import Plan
+from tests.unit.plan.make import cache, name_in, plan_of, registered, rules, situation, tagged
+from tests.unit.plan.past import journaled, memory
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from discovery.codes import FindingCode, IamVerdict
-from discovery.enrollment.item import Item
+from discovery.plan.item import Item
 from discovery.reports.attention import Attention, Group, grouped, title_of
 from discovery.reports.hostile import shortened
 from discovery.reports.html.markup import Html, closed, element, joined, opened

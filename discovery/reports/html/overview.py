@@ -7,8 +7,8 @@ from datetime import UTC
 from typing import Final
 
 from discovery.codes import Action, IamVerdict
-from discovery.enrollment.item import Item
 from discovery.model import Complete
+from discovery.plan.item import Item
 from discovery.reports.attention import PRESSING, grouped
 from discovery.reports.findings import judgements
 from discovery.reports.html.charts import charts

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from discovery.codes import Action, IamVerdict
-from discovery.enrollment.item import Item
+from discovery.plan.item import Item
 from discovery.reports.attention import Attention, grouped, title_of
 from discovery.reports.report import Report
 

@@ -9,8 +9,8 @@ import re
 from typing import Final
 
 from discovery.codes import IamVerdict, Severity
-from discovery.enrollment.item import Item
 from discovery.model import Scope
+from discovery.plan.item import Item
 from discovery.reports.hostile import shortened
 from discovery.reports.html.markup import Child, Html, element, joined, text
 from discovery.reports.style import MESSAGE_LIMIT, NAME_LIMIT, SEVERITY_SIGNS, SIGNS

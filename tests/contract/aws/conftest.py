@@ -17,8 +17,8 @@ from discovery.aws.cloud import Cloud, open_cloud
 from discovery.aws.pacing import Pacing
 from discovery.config.aws import Aws
 from discovery.config.secrets import Secret, resolve_external_id
-from discovery.enrollment.targets import Part
 from discovery.model import AccountId, Arn, Cache, Complete, Region, Scanned, Scope
+from discovery.plan.targets import Part
 from discovery.sandbox.aws.faults import Effect, Fault
 from discovery.sandbox.aws.region import Region as SandboxRegion
 from discovery.sandbox.aws.server import SimulatedAws

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from discovery.aws.pacing import Pacing
-from discovery.enrollment.targets import Standing
 from discovery.model import AccountId, Complete, Region, Scope
+from discovery.plan.targets import Standing
 from discovery.sandbox.aws.organization import ROOT, Organization
 from discovery.sandbox.aws.world import World
 from discovery.scan import Scan

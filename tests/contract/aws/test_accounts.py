@@ -13,8 +13,8 @@ from discovery.aws.cloud import open_cloud
 from discovery.aws.faults import AwsFault
 from discovery.codes import ScopeReason
 from discovery.config.aws import Aws
-from discovery.enrollment.targets import Standing
 from discovery.model import AccountId, Complete, Failed, Region, Scope, Skipped
+from discovery.plan.targets import Standing
 from discovery.sandbox.aws.faults import Effect
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, now, result_of
 

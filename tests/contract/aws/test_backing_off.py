@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from discovery.codes import ScopeReason, ScopeStatus
-from discovery.enrollment.targets import Part, Standing
 from discovery.model import AccountId, Complete, Failed, Region, Scope
+from discovery.plan.targets import Part, Standing
 from discovery.sandbox.aws.faults import Effect
 from state.records import Memory, ScopeMemory
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, now, result_of

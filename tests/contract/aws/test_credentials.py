@@ -16,8 +16,8 @@ from discovery.aws.faults import AwsFault
 from discovery.codes import ScopeReason
 from discovery.config.aws import Aws
 from discovery.config.secrets import Secret
-from discovery.enrollment.targets import Part
 from discovery.model import Complete, Failed, Region
+from discovery.plan.targets import Part
 from discovery.sandbox.aws.keys import Key
 from discovery.scan import scan
 from state.records import Memory

@@ -11,7 +11,7 @@ from discovery.aws.cloud import open_cloud
 from discovery.config.load import parse_config
 from discovery.config.secrets import Secret
 from discovery.doctor.aws import examine_aws
-from discovery.enrollment.targets import Part
+from discovery.plan.targets import Part
 from discovery.policies.usage import Hub, Usage
 from discovery.reports.checkup import Area, Check, Outcome
 from discovery.sandbox.aws.faults import Effect

@@ -11,7 +11,7 @@ import pytest
 from discovery.aws.cloud import Cloud
 from discovery.config.load import parse_config
 from discovery.doctor.queue import examine_queue
-from discovery.enrollment.shard import Shard
+from discovery.plan.shard import Shard
 from discovery.policies.aws import hub
 from discovery.policies.document import policy_document
 from discovery.policies.usage import Hub, Usage

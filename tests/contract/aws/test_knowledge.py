@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from discovery.aws.cloud import Cloud
-from discovery.enrollment.targets import Part
 from discovery.model import UNKNOWN, Arn, Complete, Directory
+from discovery.plan.targets import Part
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import Scan, scan
 from state.records import Memory, RememberedCache

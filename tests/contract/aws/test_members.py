@@ -11,8 +11,8 @@ import pytest
 from discovery.aws.members import MEMBERS
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
-from discovery.enrollment.targets import Standing
 from discovery.model import UNKNOWN, Complete, Failed, Scanned
+from discovery.plan.targets import Standing
 from discovery.sandbox.aws.faults import Effect
 from tests.contract.aws.conftest import (
     HOME,

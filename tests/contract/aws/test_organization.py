@@ -7,9 +7,9 @@ from itertools import chain
 import pytest
 
 from discovery.codes import ScopeReason
-from discovery.enrollment.shard import Shard
-from discovery.enrollment.targets import Part, Standing
 from discovery.model import AccountId, Failed, Region, Scope
+from discovery.plan.shard import Shard
+from discovery.plan.targets import Part, Standing
 from discovery.scan import scan
 from state.records import Memory
 from tests.contract.aws.conftest import HOME, HUB, Site, result_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from discovery.codes import ScopeReason
-from discovery.enrollment.targets import Standing
 from discovery.model import Complete, Failed
+from discovery.plan.targets import Standing
 from discovery.sandbox.aws.faults import Effect
 from tests.contract.aws.conftest import HUB, Site, result_of
 from tests.contract.aws.fleet import ROLE, Fleet, number, read, standing

@@ -8,8 +8,8 @@ import pytest
 
 from discovery.aws.clients import open_clients
 from discovery.aws.pacing import Pacing
-from discovery.enrollment.targets import Part
 from discovery.model import AccountId, Complete, Scope
+from discovery.plan.targets import Part
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import Account, World
 from discovery.scan import Scan

@@ -9,7 +9,6 @@ from datetime import timedelta
 import pytest
 
 from discovery.codes import Action, Reason
-from discovery.enrollment.item import Item
 from discovery.model import (
     UNKNOWN,
     AccountId,
@@ -23,6 +22,7 @@ from discovery.model import (
     Scope,
     UnknownType,
 )
+from discovery.plan.item import Item
 from discovery.prove import prove
 from discovery.sandbox.aws.faults import Effect
 from tests.contract.aws.conftest import HOME, HUB, LONG_AGO, MEMBER, Site, caches_of, now

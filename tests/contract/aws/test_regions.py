@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from discovery.codes import ScopeReason
-from discovery.enrollment.targets import Part, Standing
 from discovery.model import AccountId, Complete, Failed, Region, Scope, Skipped
+from discovery.plan.targets import Part, Standing
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import Scan
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, result_of

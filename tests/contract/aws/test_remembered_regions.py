@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from discovery.codes import ScopeReason
-from discovery.enrollment.targets import Part, Standing
 from discovery.model import (
     AccountId,
     Arn,
@@ -19,6 +18,7 @@ from discovery.model import (
     Scope,
     Skipped,
 )
+from discovery.plan.targets import Part, Standing
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import scan
 from state.records import Memory, Registration, RememberedRegions

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from discovery.codes import ScopeReason
-from discovery.enrollment.targets import Part
 from discovery.model import Complete, Failed
+from discovery.plan.targets import Part
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import scan
 from state.records import Memory

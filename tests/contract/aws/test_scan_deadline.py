@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from discovery.codes import ScopeReason
-from discovery.enrollment.targets import Part, Standing
 from discovery.model import AccountId, Arn, Complete, Region, Scope, Skipped, Tags
+from discovery.plan.targets import Part, Standing
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import scan
 from state.records import Memory

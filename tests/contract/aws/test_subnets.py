@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from discovery.enrollment.targets import Part
 from discovery.model import UNKNOWN, Complete
+from discovery.plan.targets import Part
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import scan
 from state.records import Memory

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from discovery.codes import ScopeReason
-from discovery.enrollment.compatibility import judge
 from discovery.model import UNKNOWN, CacheUser, Complete, Directory, Failed, UserGroup
+from discovery.plan.compatibility import judge
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import Scan
 from tests.contract.aws.conftest import Site, caches_of, result_of

@@ -20,7 +20,7 @@ from discovery.config.control_plane import Teleport as Settings
 from discovery.control_plane.base import AlreadyExists, Denied, NotFound, Unavailable
 from discovery.control_plane.teleport.client import REQUEST_LIMIT_BYTES, Teleport
 from discovery.control_plane.teleport.preflight import preflight
-from discovery.enrollment.resource import changes_between
+from discovery.plan.resource import changes_between
 from discovery.sandbox.teleport.authorities import certificate_pem, key_pem
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.messages import decoded

@@ -14,8 +14,8 @@ from discovery.codes import Action, Reason
 from discovery.control_plane.base import AlreadyExists, Denied, NotFound
 from discovery.control_plane.teleport.faults import ReadsLag
 from discovery.control_plane.teleport.reader import LAG_READS
-from discovery.enrollment.item import Item
 from discovery.model import AccountId, Arn, Region, ResourceName, Scope
+from discovery.plan.item import Item
 from discovery.sandbox.teleport import deeds
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault

@@ -15,8 +15,8 @@ from discovery.control_plane.base import (
     Rejected,
 )
 from discovery.control_plane.embedded import Embedded
-from discovery.enrollment.resource import changes_between
 from discovery.model import Database, ResourceName
+from discovery.plan.resource import changes_between
 from tests.contract.control_plane.ground import Ground, registration
 
 ORDERS = registration()

@@ -14,9 +14,9 @@ import pytest
 
 from discovery.cli.edges import swept
 from discovery.cli.interruption import Interruption
-from discovery.enrollment.shard import Shard
-from discovery.enrollment.targets import Part
 from discovery.ground import SweepRequest
+from discovery.plan.shard import Shard
+from discovery.plan.targets import Part
 from discovery.reports.report import Report
 from discovery.sandbox.teleport.cluster import Cluster
 from tests.contract.control_plane.stage import Stage, stage

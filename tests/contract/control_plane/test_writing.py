@@ -20,7 +20,7 @@ from discovery.control_plane.base import (
 )
 from discovery.control_plane.teleport.client import REQUEST_LIMIT_BYTES
 from discovery.control_plane.teleport.faults import ChangedMeanwhile
-from discovery.enrollment.resource import changes_between
+from discovery.plan.resource import changes_between
 from discovery.sandbox.teleport import deeds
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault

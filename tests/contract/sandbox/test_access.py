@@ -9,8 +9,8 @@ import pytest
 from discovery.aws.cloud import open_cloud
 from discovery.config.load import load_config
 from discovery.config.secrets import resolve_external_id
-from discovery.enrollment.targets import Part
 from discovery.model import Complete
+from discovery.plan.targets import Part
 from discovery.sandbox import access
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.demo import DATA, HUB, SHOP, Demo, build_demo, environment

@@ -14,8 +14,8 @@ import pytest
 from discovery.apply import apply
 from discovery.codes import Action, Reason
 from discovery.control_plane.embedded import Embedded
-from discovery.enrollment.item import Item
 from discovery.model import Database
+from discovery.plan.item import Item
 from state.records import Memory, Outcome
 from state.store import Store, read_memory
 from tests.contract.state.conftest import ROOT

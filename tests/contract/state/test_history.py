@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.agent import this_agent
-from discovery.enrollment.item import ItemError
 from discovery.model import Change
+from discovery.plan.item import ItemError
 from state.records import HistoryEvent, IntentKind, Outcome
 from state.reserve import RESERVE_BYTES, reserve_of
 from state.store import Store

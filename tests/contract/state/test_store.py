@@ -13,9 +13,9 @@ import pytest
 import state.sqlite as file
 from discovery.agent import this_agent
 from discovery.codes import ScopeReason, ScopeStatus
-from discovery.enrollment.fingerprint import fingerprint
-from discovery.enrollment.item import ItemError
 from discovery.model import AccountId, Arn, ResourceName, Scope, Tags
+from discovery.plan.fingerprint import fingerprint
+from discovery.plan.item import ItemError
 from state.errors import StateError
 from state.journal import Closing
 from state.records import Intent, IntentKind, Memory, Outcome, RemovedRegistration, TakenName

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.enrollment.shard import Shard, parse_shard
 from discovery.model import AccountId
+from discovery.plan.shard import Shard, parse_shard
 
 accounts = st.from_regex(r"[0-9]{12}", fullmatch=True).map(AccountId)
 

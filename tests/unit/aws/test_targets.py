@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from discovery.codes import ScopeReason
-from discovery.enrollment.shard import Shard
-from discovery.enrollment.targets import Part, RegionList, Standing, Targets, result_for
 from discovery.model import AccountId, Complete, Failed, Region, Scope
+from discovery.plan.shard import Shard
+from discovery.plan.targets import Part, RegionList, Standing, Targets, result_for
 
 READ, FAILED_LIST, NO_ROLE_LITERAL, NO_ROLE_GLOBS = (
     AccountId(f"{n}{n}{n}{n}" * 3) for n in range(1, 5)

@@ -17,8 +17,8 @@ from discovery.config.control_plane import Embedded, Origin, Route, Teleport
 from discovery.config.fields import HostPort
 from discovery.config.model import Config, OutOfScope, config_schema
 from discovery.config.service import queue_for, queue_region
-from discovery.enrollment.rules import WritePolicy
-from discovery.enrollment.shard import Shard
+from discovery.plan.rules import WritePolicy
+from discovery.plan.shard import Shard
 from matchers.matcher import IamUsers
 from tests.unit.config.marked import BASE, HEAD, read
 

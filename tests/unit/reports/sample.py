@@ -17,8 +17,6 @@ from discovery.codes import (
     ScopeReason,
     Severity,
 )
-from discovery.enrollment.guard import GuardVerdict
-from discovery.enrollment.item import Item, ItemError, Missed, in_order
 from discovery.model import (
     AccountId,
     Arn,
@@ -36,6 +34,8 @@ from discovery.model import (
     Scope,
     Skipped,
 )
+from discovery.plan.guard import GuardVerdict
+from discovery.plan.item import Item, ItemError, Missed, in_order
 from discovery.reports.report import Report
 
 NOW = datetime(2026, 11, 23, 9, 24, 7, 250_000, tzinfo=UTC)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from discovery.codes import Action, Reason
-from discovery.enrollment.fingerprint import fingerprint
-from discovery.enrollment.item import Missed
 from discovery.model import Change
+from discovery.plan.fingerprint import fingerprint
+from discovery.plan.item import Missed
 from discovery.reports.document import (
     change_entry,
     document,

@@ -9,8 +9,8 @@ from itertools import pairwise
 import pytest
 
 from discovery.codes import Action, IamVerdict, NoteCode, Reason, ScopeReason, Severity
-from discovery.enrollment.item import Item
 from discovery.model import AccountId, Complete, Failed, Note, Region, Scanned, Scope
+from discovery.plan.item import Item
 from discovery.reports.formats import Format
 from discovery.reports.html.coverage import SHORT
 from discovery.reports.html.page import write_page

@@ -7,8 +7,8 @@ import pytest
 from discovery.codes import ScopeReason
 from discovery.model import Complete, Failed
 from discovery.service.followups import FollowUps
-from tests.unit.enrollment.make import WEST, arn_of, cache
-from tests.unit.enrollment.past import NOW
+from tests.unit.plan.make import WEST, arn_of, cache
+from tests.unit.plan.past import NOW
 
 
 def scanned(**statuses: str) -> Complete:

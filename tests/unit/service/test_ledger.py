@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from discovery.codes import ScopeReason, ScopeStatus
-from discovery.enrollment.recollection import scope_memories
 from discovery.model import Complete, Scanned, Scope, Skipped
+from discovery.plan.recollection import scope_memories
 from discovery.service.ledger import Ledger
 from state.records import Memory, ScopeMemory
-from tests.unit.enrollment.make import EAST, WEST
-from tests.unit.enrollment.past import NOW
+from tests.unit.plan.make import EAST, WEST
+from tests.unit.plan.past import NOW
 
 SOON = NOW + timedelta(seconds=30)
 

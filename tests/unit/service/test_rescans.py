@@ -16,8 +16,8 @@ from structlog.testing import capture_logs
 from discovery.aws.faults import AwsFault, Fault
 from discovery.aws.queue import Message
 from discovery.codes import ScopeReason
-from discovery.enrollment.targets import RegionList, Targets
 from discovery.model import Arn, Complete, Failed, Region, Scanned, Scope, Skipped
+from discovery.plan.targets import RegionList, Targets
 from discovery.reports.report import Report
 from discovery.service.attempts import Attempts
 from discovery.service.kind import Kind
@@ -25,8 +25,8 @@ from discovery.service.metrics import Metrics
 from discovery.service.rescans import AGAIN, MOST_DELIVERIES, Rescans
 from discovery.service.rounds import Round, Rounds
 from discovery.service.schedule import Schedule
-from tests.unit.enrollment.make import ABROAD, ACCOUNT, EAST, WEST, arn_of, cache
-from tests.unit.enrollment.past import NOW
+from tests.unit.plan.make import ABROAD, ACCOUNT, EAST, WEST, arn_of, cache
+from tests.unit.plan.past import NOW
 from tests.unit.reports.sample import report
 from tests.unit.service.clocks import WallClock, wall
 

@@ -10,8 +10,8 @@ import pytest
 from discovery.control_plane.teleport.keeping import SERVERLESS, Keeping, not_kept
 from discovery.control_plane.teleport.link import is_too_old
 from discovery.control_plane.teleport.services import ServiceMatcher
-from discovery.enrollment.ownership import CacheArn, NotOurs, owner_of
 from discovery.model import Database
+from discovery.plan.ownership import CacheArn, NotOurs, owner_of
 from tests.contract.control_plane.ground import GROUP, registration
 
 VERSIONS = [

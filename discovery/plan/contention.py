@@ -1,0 +1,117 @@
+"""Who gets a name that is taken, or that several caches want (R7, R12)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from discovery.codes import Action, Reason
+from discovery.model import Arn, Database, ResourceName
+from discovery.plan.naming import Name, same_name
+from discovery.plan.ownership import CacheArn, NotOurs
+from discovery.plan.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A cache that wants a name it does not have."""
+
+    arn: Arn
+    name: Name
+    registered_as: ResourceName | None
+    """Its present name, None when it is not registered: then it is new, else it is renamed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Why a contender does not get its name."""
+
+    action: Action
+    reason: Reason
+    message: str
+    holder: ResourceName | None = None
+    """What stands in the name; the item of the cache shows it."""
+    unseen: bool = False
+    """True when the list does not show what stands there (R10)."""
+
+
+def settle(
+    contenders: Iterable[Contender],
+    registry: Registry,
+    taken: frozenset[ResourceName] = frozenset(),
+) -> Mapping[Arn, Loss]:
+    """The contenders that do not get their name; everybody else does.
+
+    `taken`: names in which something stands that the list does not show.
+    """
+    rivals: dict[str, list[Contender]] = defaultdict(list)
+    losses: dict[Arn, Loss] = {}
+    for each in contenders:
+        loss = _held_by_another(each, registry) or _taken_unseen(each, taken)
+        if loss is None:
+            rivals[same_name(each.name.value)].append(each)
+        else:
+            losses[each.arn] = loss
+    for several in rivals.values():
+        losses.update(_between(several))
+    return losses
+
+
+def _held_by_another(contender: Contender, registry: Registry) -> Loss | None:
+    holders = registry.holders(contender.name.value)
+    others = [each for each in holders if each.name != contender.registered_as]
+    if not others:
+        return None
+    owner = registry.owner_of(others[0])
+    if contender.registered_as is not None or isinstance(owner, CacheArn):
+        return Loss(Action.BLOCKED, Reason.NAME_COLLISION, _taken(others[0], owner))
+    text = _taken(others[0], owner)
+    return Loss(Action.CONFLICT, Reason(owner.value), text, holder=others[0].name)
+
+
+def _taken_unseen(contender: Contender, taken: frozenset[ResourceName]) -> Loss | None:
+    name = contender.name.value
+    if name not in taken:
+        return None
+    text = (
+        f"the name {name} is taken by a resource that the list does not show; it is left alone. "
+        "Take it over by `cachemuster adopt --identity-file FILE` with an operator's identity, or "
+        "remove it"
+    )
+    if contender.registered_as is not None:
+        return Loss(Action.BLOCKED, Reason.NAME_COLLISION, text, unseen=True)
+    return Loss(Action.CONFLICT, Reason.NAME_TAKEN_UNSEEN, text, unseen=True)
+
+
+def _between(several: list[Contender]) -> dict[Arn, Loss]:
+    """A generated name beats an override; two of a kind both lose."""
+    generated = [each for each in several if not each.name.overridden]
+    best = generated or several
+    losers = [each for each in several if len(best) > 1 or each is not best[0]]
+    return {
+        each.arn: Loss(Action.BLOCKED, Reason.NAME_COLLISION, _wanted_too(each, several))
+        for each in losers
+    }
+
+
+def _wanted_too(contender: Contender, several: list[Contender]) -> str:
+    others = ", ".join(sorted(each.arn for each in several if each is not contender))
+    return (
+        f"{others} wants the name {contender.name.value} too; "
+        "give one of them another name with the tag TeleportDatabaseName"
+    )
+
+
+_RENAME = "give this cache another name with the tag TeleportDatabaseName"
+
+
+def _taken(holder: Database, owner: CacheArn | NotOurs) -> str:
+    if isinstance(owner, CacheArn):
+        return f"the name {holder.name} is registered for {owner.arn}, which keeps it; {_RENAME}"
+    whose = {
+        NotOurs.FOREIGN: "not cachemuster's; `cachemuster adopt` takes it over",
+        NotOurs.OTHER_GROUP: f"another cachemuster group's, never to be written to; {_RENAME}",
+        NotOurs.IDENTITY_MISMATCH: "marked as ours but disagrees with itself; remove it by hand",
+    }
+    return f"a database named {holder.name} exists and is {whose[owner]}"

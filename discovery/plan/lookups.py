@@ -1,0 +1,74 @@
+"""Names that a plan would take, and what a look-up said of each (R10). Pure.
+
+A role that is fenced by labels does not list what is another's. So the list alone cannot say that a
+name is free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import Enum
+
+from discovery.codes import Action, Reason
+from discovery.model import Arn, Database, ResourceName
+from discovery.plan.item import Item
+from discovery.plan.ownership import CacheArn, owner_of
+
+
+class NameState(Enum):
+    """What is known of a name that was looked up and not shown."""
+
+    FREE = "FREE"
+    TAKEN = "TAKEN"
+    """Something stands there that the agent may not see."""
+    OURS = "OURS"
+    """Remembered of an earlier look-up: this cache's registration, which no list shows."""
+
+
+LookUp = Database | NameState
+"""What one look-up came to; a resource when it was shown."""
+
+
+def new_names(items: Iterable[Item]) -> frozenset[ResourceName]:
+    """The names that these items would create or rename to, and those under which state remembers
+    a new cache as registered although the list does not show it."""
+    found: set[ResourceName | None] = set()
+    for item in items:
+        if item.action is Action.CREATE:
+            found |= {item.name, item.unlisted}
+        elif item.action is Action.UPDATE and item.reason is Reason.RENAMED and not item.finishes:
+            found.add(item.name)
+    return frozenset(name for name in found if name is not None)
+
+
+def late_in_list(
+    looked_up: Mapping[ResourceName, LookUp], group: str, wanted: Mapping[Arn, ResourceName]
+) -> tuple[Database, ...]:
+    """What the look-ups showed and a list that lags did not: registrations of ours in the name that
+    their cache is to have. They count as listed."""
+    shown = (answer for answer in looked_up.values() if isinstance(answer, Database))
+    return tuple(each for each in shown if _counts(each, group, wanted))
+
+
+def _counts(found: Database, group: str, wanted: Mapping[Arn, ResourceName]) -> bool:
+    owner = owner_of(found, group)
+    return isinstance(owner, CacheArn) and wanted.get(owner.arn) == found.name
+
+
+def taken_names(
+    looked_up: Mapping[ResourceName, LookUp], listed: Iterable[Database]
+) -> frozenset[ResourceName]:
+    """The names that nobody else may have, although nothing is listed there."""
+    answered = {name for name, answer in looked_up.items() if answer is not NameState.FREE}
+    return frozenset(answered - {each.name for each in listed})
+
+
+def stands_unlisted(
+    name: ResourceName | None, arn: Arn, looked_up: Mapping[ResourceName, LookUp], group: str
+) -> bool:
+    """True when a look-up showed this cache's registration under a name that the list lacks."""
+    found = looked_up.get(name) if name is not None else None
+    if found is NameState.OURS:
+        return True
+    owner = owner_of(found, group) if isinstance(found, Database) else None
+    return isinstance(owner, CacheArn) and owner.arn == arn

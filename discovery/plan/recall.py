@@ -1,0 +1,120 @@
+"""The situation as state remembers it: what a sweep meets if nothing has changed since. Pure.
+
+`explain` plans from it without asking anybody. What was not remembered, users above all, is
+unknown there, never empty; the last verdicts on caches stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from discovery.codes import ScopeStatus
+from discovery.model import (
+    UNKNOWN,
+    AccountId,
+    Arn,
+    Cache,
+    Complete,
+    Database,
+    Failed,
+    IamJudgement,
+    Region,
+    ResourceName,
+    Scanned,
+    Scope,
+    Skipped,
+)
+from discovery.plan.cache_facts import FACTS
+from discovery.plan.lookups import NameState
+from discovery.plan.ownership import parse_cache_arn
+from discovery.plan.survey import Situation
+from discovery.plan.targets import RegionList, Targets
+from state.records import Memory, RememberedCache, ScopeMemory
+
+
+def situation_from(memory: Memory, now: datetime) -> Situation:
+    """The last scans and the registrations as last written, as if they were of this moment."""
+    results = tuple(_result(each, memory) for each in memory.scopes.values())
+    return Situation(
+        results=results,
+        targets=_targets(memory),
+        listed=tuple(each for each in remembered_list(memory) if each.name not in memory.taken),
+        memory=memory,
+        now=now,
+        verdicts=dict(_verdicts(memory)),
+        looked_up={name: _name_state(name, memory) for name in memory.taken},
+    )
+
+
+def remembered_list(memory: Memory) -> tuple[Database, ...]:
+    """The registrations as last written."""
+    return tuple(_listed(each.database) for each in memory.registrations.values())
+
+
+def _name_state(name: ResourceName, memory: Memory) -> NameState:
+    registration = memory.registrations.get(name)
+    is_ours = registration is not None and registration.arn == memory.taken[name].arn
+    return NameState.OURS if is_ours else NameState.TAKEN
+
+
+def _verdicts(memory: Memory) -> Iterator[tuple[Arn, IamJudgement]]:
+    """Those that stand; of findings only the kinds are remembered, and no message is made up."""
+    for arn, cache in memory.caches.items():
+        if cache.iam is not None:
+            yield arn, IamJudgement(cache.iam.verdict, None, cache.iam.users, ())
+
+
+def _listed(database: Database) -> Database:
+    """A registration without its external id, of which state keeps a fingerprint only."""
+    aws = database.spec.get("aws")
+    if not isinstance(aws, Mapping):
+        return database
+    kept = {key: value for key, value in aws.items() if key != "external_id"}
+    return replace(database, spec={**database.spec, "aws": kept})
+
+
+def _targets(memory: Memory) -> Targets:
+    regions: dict[AccountId, set[Region]] = {}
+    for scope in memory.scopes:
+        known = regions.setdefault(scope.account_id, set())
+        if scope.region is not None:
+            known.add(scope.region)
+    return Targets(
+        accounts={
+            account: RegionList(listed=frozenset(found), complete=True)
+            for account, found in regions.items()
+        },
+        accounts_complete=True,
+    )
+
+
+def _result(scope: ScopeMemory, memory: Memory) -> Scanned:
+    at = scope.last_attempt_at
+    if scope.status is ScopeStatus.COMPLETE or scope.reason is None:
+        return Complete(scope=scope.scope, started_at=at, caches=_caches(scope.scope, memory))
+    kind = Failed if scope.status is ScopeStatus.FAILED else Skipped
+    return kind(scope=scope.scope, started_at=at, message=scope.message, reason=scope.reason)
+
+
+def _caches(scope: Scope, memory: Memory) -> tuple[Cache, ...]:
+    seen = (each for each in memory.caches.values() if each.scope == scope)
+    at = memory.scopes[scope].last_complete_at
+    return tuple(_cache(each) for each in seen if at is None or each.last_seen_at >= at)
+
+
+def _cache(remembered: RememberedCache) -> Cache:
+    parsed = parse_cache_arn(remembered.arn)
+    partition = parsed.partition if parsed is not None else "aws"
+    return Cache(
+        arn=remembered.arn,
+        partition=partition,
+        account_id=remembered.scope.account_id,
+        region=remembered.scope.region or Region(""),
+        name=remembered.name,
+        **{fact.field: fact.from_state(remembered) for fact in FACTS},
+        user_group_id="",  # not remembered; nothing is judged from it, since users are unknown
+        tags=remembered.tags if remembered.tags is not None else UNKNOWN,
+        vpc_id=remembered.vpc_id if remembered.vpc_known else UNKNOWN,
+    )

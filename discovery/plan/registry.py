@@ -1,0 +1,124 @@
+"""The listed `db` resources, sorted by whose they are (R2)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from discovery.model import Arn, Database, ResourceName
+from discovery.plan.address import address_of
+from discovery.plan.naming import name_of, same_name
+from discovery.plan.ownership import CacheArn, NotOurs, owner_of
+from state.records import IntentKind, Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A registration of ours and the cache it stands for."""
+
+    database: Database
+    cache: CacheArn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """What the control plane lists."""
+
+    ours: Mapping[Arn, Owned]
+    duplicates: tuple[Owned, ...]
+    """Further registrations of ours for an ARN that already has one."""
+    mismatched: tuple[Database, ...]
+    """Say they are ours, but disagree with themselves."""
+    half_renamed: Mapping[Arn, Owned]
+    """The old halves of renames that a crash cut in two; the new half is in `ours`."""
+    by_name: Mapping[str, tuple[Database, ...]]
+    """Everything listed, by name without case."""
+    by_address: Mapping[str, tuple[ResourceName, ...]]
+    """Names by the host and port of their URI."""
+    group: str
+
+    def holders(self, name: ResourceName) -> tuple[Database, ...]:
+        """What stands under a name, its spellings in other case included."""
+        return self.by_name.get(same_name(name), ())
+
+    def owner_of(self, database: Database) -> CacheArn | NotOurs:
+        return owner_of(database, self.group)
+
+
+def read_registry(
+    listed: Iterable[Database], group: str, memory: Memory, computed: Mapping[Arn, ResourceName]
+) -> Registry:
+    """Sorts the list. `computed` has the wanted names of the caches that were found."""
+    by_arn: dict[Arn, list[Owned]] = defaultdict(list)
+    by_name: dict[str, list[Database]] = defaultdict(list)
+    by_address: dict[str, list[ResourceName]] = defaultdict(list)
+    mismatched = []
+    for database in sorted(listed, key=lambda each: each.name):
+        by_name[same_name(database.name)].append(database)
+        by_address[address_of(database.uri)].append(database.name)
+        owner = owner_of(database, group)
+        if isinstance(owner, CacheArn):
+            by_arn[owner.arn].append(Owned(database, owner))
+        elif owner is NotOurs.IDENTITY_MISMATCH:
+            mismatched.append(database)
+    ours, duplicates, halves = _one_each(by_arn, memory, computed)
+    return Registry(
+        ours=ours,
+        duplicates=duplicates,
+        mismatched=tuple(mismatched),
+        half_renamed=halves,
+        by_name={name: tuple(found) for name, found in by_name.items()},
+        by_address={at: tuple(names) for at, names in by_address.items()},
+        group=group,
+    )
+
+
+def _one_each(
+    by_arn: Mapping[Arn, list[Owned]], memory: Memory, computed: Mapping[Arn, ResourceName]
+) -> tuple[dict[Arn, Owned], tuple[Owned, ...], dict[Arn, Owned]]:
+    ours: dict[Arn, Owned] = {}
+    duplicates: list[Owned] = []
+    halves: dict[Arn, Owned] = {}
+    renames = _open_renames(memory)
+    for arn, owned in by_arn.items():
+        if arn in renames and (pair := _both_halves(owned, *renames[arn])):
+            ours[arn], halves[arn] = pair
+        else:
+            ours[arn] = _the_one(owned, memory, computed.get(arn))
+        counted = (ours[arn], halves.get(arn))
+        duplicates.extend(each for each in owned if each not in counted)
+    return ours, tuple(duplicates), halves
+
+
+def _open_renames(memory: Memory) -> dict[Arn, tuple[ResourceName, ResourceName]]:
+    """New and old name of every rename without an outcome (R6: finished forwards)."""
+    return {
+        each.intent.arn: (each.intent.name, each.intent.previous_name)
+        for each in memory.open_intents
+        if each.intent.kind is IntentKind.RENAME and each.intent.previous_name is not None
+    }
+
+
+def _both_halves(
+    owned: list[Owned], new: ResourceName, old: ResourceName
+) -> tuple[Owned, Owned] | None:
+    named = {each.database.name: each for each in owned}
+    return (named[new], named[old]) if new in named and old in named else None
+
+
+def _the_one(owned: list[Owned], memory: Memory, computed: ResourceName | None) -> Owned:
+    """Which of several counts: the journal's, else the one under the computed name (R2)."""
+
+    def rank(each: Owned) -> tuple[bool, bool, str]:
+        known = memory.registrations.get(each.database.name)
+        journaled = known is not None and known.arn == each.cache.arn
+        wanted = computed or _plain_name(each.cache)
+        return (not journaled, each.database.name != wanted, each.database.name)
+
+    return min(owned, key=rank)
+
+
+def _plain_name(cache: CacheArn) -> ResourceName:
+    named = name_of(cache.name, cache.region, cache.account_id, tags={}, override=False)
+    return named.value

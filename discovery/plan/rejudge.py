@@ -1,0 +1,53 @@
+"""Whether what a removal or rename rests on still holds for a cache that was read anew (R3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from discovery.codes import Reason
+from discovery.model import Arn, Cache, Directory, ResourceName, UnknownType
+from discovery.plan.facts import Facts, facts_of
+from discovery.plan.found import removal_reason
+from discovery.plan.plan import Plan
+from discovery.plan.rules import Rules
+from discovery.plan.survey import Found
+from discovery.plan.wish import wanted_name, wish_for
+
+Rejudge = Callable[[Cache, Directory | UnknownType], Reason | None]
+RenameHolds = Callable[[Cache], bool]
+
+
+def rejudging(plan: Plan, rules: Rules) -> Rejudge:
+    """A judge of caches read anew: the removal reason that now holds, None if none does."""
+
+    def judge(cache: Cache, directory: Directory | UnknownType) -> Reason | None:
+        facts = _facts(plan, cache)
+        live = plan.survey.registry.ours.get(cache.arn)
+        return removal_reason(Found(facts, wish_for(facts, directory, rules), live))
+
+    return judge
+
+
+def rename_check(plan: Plan, rules: Rules) -> RenameHolds:
+    """A check of caches whose tags were read anew: they still ask for the planned name."""
+    planned: Mapping[Arn, ResourceName] = {
+        item.arn: item.name
+        for item in plan.items
+        if item.removes and item.arn is not None and item.name is not None
+    }
+
+    def holds(cache: Cache) -> bool:
+        if cache.arn in plan.survey.registry.half_renamed:
+            return True  # the new name stands already; what is left is to let go of the old one
+        return wanted_name(_facts(plan, cache), rules).value == planned.get(cache.arn)
+
+    return holds
+
+
+def _facts(plan: Plan, cache: Cache) -> Facts:
+    live = plan.survey.registry.ours.get(cache.arn)
+    remembered = plan.survey.situation.memory.caches.get(cache.arn)
+    database = live.database if live is not None else None
+    registrations = plan.survey.situation.memory.registrations
+    written = registrations.get(database.name) if database is not None else None
+    return facts_of(cache, remembered, database, written)

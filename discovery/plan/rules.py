@@ -1,0 +1,58 @@
+"""Everything configured that decides what becomes of a cache, as one pure value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from discovery.model import AccountId
+from discovery.plan.guard import Budget
+from matchers.keys import is_reserved
+from matchers.matcher import Matcher
+from matchers.selectors import Pattern
+
+
+class WritePolicy(StrEnum):
+    """Which kinds of change are made at all."""
+
+    SYNC = "sync"
+    UPSERT_ONLY = "upsert-only"
+    CREATE_ONLY = "create-only"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The rules of one sweep."""
+
+    group: str
+    matchers: tuple[Matcher, ...]
+    matching_digest: str
+    """Of everything that decides matching and naming (R3)."""
+    origin: str = "dynamic"
+    keep_labels: tuple[Pattern, ...] = ()
+    named_by_tag: frozenset[AccountId] | bool = True
+    """Accounts whose name tags are honoured; True is all, False is none."""
+    enrolls_public: bool = False
+    policy: WritePolicy = WritePolicy.SYNC
+    removes_out_of_scope: bool = False
+    prunes: bool = False
+    """A person asked, for this sweep, that what is out of configuration be removed, whoever of the
+    group registered it (R2, R9)."""
+    missed_sweeps: int = 2
+    grace: timedelta = timedelta(minutes=10)
+    budget: Budget
+    external_ids: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The values behind the references in `connect.external_id`."""
+
+    def keeps_label(self, key: str) -> bool:
+        """True for labels that stay on a registration although we do not write them. Never for a
+        reserved one, not even where we have no value ourselves (R7)."""
+        return not is_reserved(key) and any(pattern.matches(key) for pattern in self.keep_labels)
+
+    def honours_name_tag(self, account_id: AccountId) -> bool:
+        """True when a tag may name the caches of this account."""
+        if isinstance(self.named_by_tag, bool):
+            return self.named_by_tag
+        return account_id in self.named_by_tag

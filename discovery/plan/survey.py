@@ -1,0 +1,175 @@
+"""Everything a plan is made from, and the found caches laid beside what is registered."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from discovery.codes import ScopeReason
+from discovery.model import (
+    Arn,
+    Cache,
+    Complete,
+    Database,
+    Directory,
+    Failed,
+    IamJudgement,
+    ResourceName,
+    Scanned,
+    Scope,
+    Served,
+    UnknownType,
+)
+from discovery.plan.address import address_of
+from discovery.plan.defect import defect
+from discovery.plan.facts import Facts, bare_facts, facts_of, likely_tags
+from discovery.plan.lookups import LookUp, late_in_list, stands_unlisted, taken_names
+from discovery.plan.registry import Owned, Registry, read_registry
+from discovery.plan.rules import Rules
+from discovery.plan.targets import Targets
+from discovery.plan.wish import Unreadable, Wish, name_by, wish_for
+from state.records import Memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """One moment: what was scanned, what is listed, what is remembered."""
+
+    results: tuple[Scanned, ...]
+    targets: Targets
+    listed: tuple[Database, ...]
+    memory: Memory
+    now: datetime
+    served: tuple[Served, ...] = ()
+    """What Database Services serve, as far as it could be read."""
+    verdicts: Mapping[Arn, IamJudgement] = field(default_factory=dict)
+    """Of caches whose users nobody is asked about: what stands for a judgement."""
+    looked_up: Mapping[ResourceName, LookUp] = field(default_factory=dict)
+    """What was asked of the control plane by name, beyond its list (R10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A cache that a complete scan showed, with what it is to become."""
+
+    facts: Facts
+    wish: Wish
+    live: Owned | None
+    """Its registration, None if it has none."""
+    unlisted: ResourceName | None = None
+    """Without one: the name under which state remembers it, and nothing is listed."""
+    stands_unlisted: bool = False
+    """True when a look-up shows it there all the same."""
+
+    @property
+    def arn(self) -> Arn:
+        return self.facts.cache.arn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """The situation, sorted."""
+
+    situation: Situation
+    registry: Registry
+    found: tuple[Found, ...]
+    results: Mapping[Scope, Scanned]
+    served: Mapping[str, frozenset[str]]
+    """Names of what is served, by the host and port of their URI."""
+    taken: frozenset[ResourceName] = frozenset()
+    """Names that are taken by what the list does not show (R10)."""
+
+    @property
+    def arns_found(self) -> frozenset[Arn]:
+        return frozenset(each.arn for each in self.found)
+
+
+def survey_of(situation: Situation, rules: Rules) -> Survey:
+    """Pairs every found cache with its registration and says what it is to become."""
+    memory = situation.memory
+    complete = [result for result in situation.results if isinstance(result, Complete)]
+    caches = [(cache, result.directory) for result in complete for cache in result.caches]
+    likely = {cache.arn: _likely_name(cache, memory, rules) for cache, _ in caches}
+    looked_up = situation.looked_up
+    listed = (*situation.listed, *late_in_list(looked_up, rules.group, likely))
+    registry = read_registry(listed, rules.group, memory, likely)
+    unlisted = _unlisted(registry, memory)
+    found = []
+    for cache, directory in caches:
+        judged = _judge(cache, directory, registry, situation, rules)
+        other = unlisted.get(cache.arn) if judged.live is None else None
+        hidden = stands_unlisted(other, cache.arn, looked_up, rules.group)
+        found.append(replace(judged, unlisted=other, stands_unlisted=hidden))
+    holes = {each.facts.cache.scope: each.facts for each in found if each.facts.missing}
+    results = tuple(
+        malformed(each, holes[each.scope]) if each.scope in holes else each
+        for each in situation.results
+    )
+    return Survey(
+        situation=replace(situation, results=results),
+        registry=registry,
+        found=tuple(each for each in found if each.facts.cache.scope not in holes),
+        results={result.scope: result for result in results},
+        served=_by_address(situation.served),
+        taken=taken_names(looked_up, listed),
+    )
+
+
+def _judge(
+    cache: Cache,
+    directory: Directory | UnknownType,
+    registry: Registry,
+    situation: Situation,
+    rules: Rules,
+) -> Found:
+    """What one cache is to become. One over which this program stumbles stops no other (R8)."""
+    live, memory = registry.ours.get(cache.arn), situation.memory
+    database = live.database if live is not None else None
+    written = memory.registrations.get(database.name) if database is not None else None
+    try:
+        facts = facts_of(cache, memory.caches.get(cache.arn), database, written)
+        wish = wish_for(facts, directory, rules, situation.verdicts.get(cache.arn))
+    except Exception as error:
+        return Found(bare_facts(cache), Unreadable(message=defect("it", "judged", error)), live)
+    return Found(facts, wish, live)
+
+
+def malformed(result: Scanned, hole: Facts) -> Failed:
+    """The result of a scope in which one cache cannot be judged, and nothing is remembered of it.
+    A list with such a hole is no evidence about any cache (R1)."""
+    return Failed(
+        scope=result.scope,
+        started_at=result.started_at,
+        duration_s=result.duration_s,
+        calls=result.calls,
+        notes=result.notes,
+        reason=ScopeReason.MALFORMED,
+        message=f"the answer to elasticache:DescribeServerlessCaches in {result.scope} leaves out "
+        f"{' and '.join(hole.missing)} of cache {hole.cache.name}, and nothing is remembered of "
+        "it. Nothing registered there is removed or changed; the next sweep asks again. If it "
+        "stays, look at proxies and endpoint overrides in between",
+    )
+
+
+def _by_address(served: Iterable[Served]) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for each in served:
+        found[address_of(each.uri)].add(each.name)
+    return {address: frozenset(names) for address, names in found.items()}
+
+
+def _unlisted(registry: Registry, memory: Memory) -> Mapping[Arn, ResourceName]:
+    """Remembered registrations in whose name nothing is listed, by cache."""
+    return {
+        registration.arn: name
+        for name, registration in memory.registrations.items()
+        if not registry.holders(name)
+    }
+
+
+def _likely_name(cache: Cache, memory: Memory, rules: Rules) -> ResourceName:
+    """The name by the tags just read, else by those remembered; it only ranks duplicates."""
+    tags = likely_tags(cache, memory.caches.get(cache.arn))
+    return name_by(cache, tags, rules).value

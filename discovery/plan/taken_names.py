@@ -1,0 +1,106 @@
+"""Names that are taken by what the list does not show: what is remembered of them, and told. Pure.
+
+A name is remembered until a look-up shows it free, or nobody wants it any more (R10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from discovery.codes import Action, Reason
+from discovery.model import AccountId, Arn, ResourceName, Scope
+from discovery.plan.item import Item
+from discovery.plan.lookups import NameState
+from discovery.plan.ownership import parse_cache_arn
+from discovery.plan.recollection import is_decided, says_nothing
+from discovery.plan.survey import Survey
+from state.records import HistoryEntry, TakenName
+
+
+def taken_after(
+    items: Iterable[Item], survey: Survey, started_at: datetime
+) -> tuple[TakenName, ...]:
+    """The names that are taken unseen after a sweep whose items came out like this."""
+    memory = survey.situation.memory
+    items = tuple(items)
+    found = dict(_met(items))
+    undecided = {item.arn for item in items if says_nothing(item)}
+    for name, taken in memory.taken.items():
+        if name not in found and _says_nothing_of(taken, survey, undecided):
+            found[name] = taken.arn
+    return tuple(
+        before
+        if (before := memory.taken.get(name)) is not None and before.arn == arn
+        else TakenName(name=name, arn=arn, since=started_at)
+        for name, arn in sorted(found.items())
+    )
+
+
+def _met(items: Iterable[Item]) -> Iterator[tuple[ResourceName, Arn]]:
+    """The names in which this sweep met what it may not see."""
+    for item in items:
+        met_by_write = item.reason is Reason.NAME_TAKEN_UNSEEN
+        name = item.taken_name or (item.name if met_by_write else None)
+        if name is not None and item.arn is not None:
+            yield name, item.arn
+
+
+def _says_nothing_of(taken: TakenName, survey: Survey, undecided: set[Arn | None]) -> bool:
+    """True when this sweep learned nothing of the cache that wants the name."""
+    cache = parse_cache_arn(taken.arn)
+    if cache is None or survey.situation.targets.part.is_anothers(cache.scope):
+        return False
+    if taken.arn in survey.arns_found:
+        return taken.arn in undecided
+    return not is_decided(cache.scope, survey)
+
+
+def taken_history(
+    after: Iterable[TakenName],
+    items: Iterable[Item],
+    survey: Survey,
+    *,
+    sweep_id: str,
+    at: datetime,
+) -> tuple[HistoryEntry, ...]:
+    """An entry for each name that was found taken now, and for each that is so no longer."""
+    memory, now = survey.situation.memory, {(each.name, each.arn): each for each in after}
+    then = {(each.name, each.arn): each for each in memory.taken.values()}
+    by_arn = {item.arn: item for item in items}
+    told = [(now[key], _BEGINS) for key in now.keys() - then.keys() if key[1] in memory.caches]
+    told += [(then[key], _ended(then[key], survey)) for key in then.keys() - now.keys()]
+    return tuple(
+        _entry(taken, text, by_arn, sweep_id, at)
+        for taken, text in sorted(told, key=lambda pair: pair[0].name)
+    )
+
+
+_BEGINS = " is taken by a resource that the list does not show"
+"""Told of caches that were seen before; of a new one the entry of its first sighting tells it."""
+
+
+def _ended(taken: TakenName, survey: Survey) -> str:
+    since = f", taken unseen since {taken.since:%Y-%m-%d %H:%M:%S} UTC"
+    if survey.registry.holders(taken.name):
+        return f"{since}, is in the list now"
+    if survey.situation.looked_up.get(taken.name) is NameState.FREE:
+        return f"{since}, is free"
+    return f"{since}, is not wanted any more"
+
+
+def _entry(
+    taken: TakenName, text: str, items: Mapping[Arn | None, Item], sweep_id: str, at: datetime
+) -> HistoryEntry:
+    item, cache = items.get(taken.arn), parse_cache_arn(taken.arn)
+    return HistoryEntry(
+        at=at,
+        sweep_id=sweep_id,
+        arn=taken.arn,
+        scope=cache.scope if cache is not None else Scope(AccountId(""), None),
+        name=taken.name,
+        previous_name=None,
+        action=item.action if item is not None else Action.CONFLICT,
+        reason=item.reason if item is not None else Reason.NAME_TAKEN_UNSEEN,
+        message=f"the name {taken.name}{text}",
+    )

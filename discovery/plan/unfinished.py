@@ -1,0 +1,85 @@
+"""Intents without an outcome: what the list says became of them (R6). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from discovery.model import Database, ResourceName
+from discovery.plan.ownership import CacheArn, owner_of
+from state.records import IntentKind, Memory, OpenIntent, Registration, RemovedRegistration
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Open intents by what became of them; those in neither stay open and are finished."""
+
+    landed: tuple[OpenIntent, ...]
+    abandoned: tuple[OpenIntent, ...]
+
+
+def settle(intents: Iterable[OpenIntent], listed: Iterable[Database], group: str) -> Settled:
+    """Which writes of a process that ended had landed. The plan makes the others again."""
+    ours = {
+        (database.name, owner.arn): database
+        for database in listed
+        if isinstance(owner := owner_of(database, group), CacheArn)
+    }
+    landed: list[OpenIntent] = []
+    abandoned: list[OpenIntent] = []
+    for each in intents:
+        intent = each.intent
+        new_stands = (intent.name, intent.arn) in ours
+        old_stands = (intent.previous_name or ResourceName(""), intent.arn) in ours
+        if intent.kind is IntentKind.RENAME and new_stands and old_stands:
+            continue
+        done = {
+            IntentKind.CREATE: new_stands,
+            IntentKind.DELETE: not new_stands,
+            IntentKind.RENAME: new_stands,
+            IntentKind.UPDATE: False,
+            IntentKind.REPLACE: False,
+            IntentKind.ADOPT: new_stands,
+            IntentKind.RELEASE: not new_stands,
+        }
+        (landed if done[intent.kind] else abandoned).append(each)
+    return Settled(tuple(landed), tuple(abandoned))
+
+
+def settled_memory(memory: Memory, known: Settled, now: datetime) -> Memory:
+    """The memory once these intents have their outcome, for those who may not write it (R5)."""
+    registrations, removed = dict(memory.registrations), dict(memory.removed)
+    misses = dict(memory.misses)
+    for intent in (each.intent for each in known.landed):
+        registrations.pop(intent.previous_name or intent.name, None)
+        registrations.pop(intent.name, None)
+        forgets = intent.kind in (IntentKind.DELETE, IntentKind.RELEASE)
+        if intent.kind is IntentKind.DELETE:
+            removed[intent.name] = RemovedRegistration(
+                name=intent.name, arn=intent.arn, revision=intent.revision, removed_at=now
+            )
+        elif intent.kind in (IntentKind.CREATE, IntentKind.ADOPT):
+            removed.pop(intent.name, None)
+            misses.pop(intent.name, None)
+        if not forgets and intent.database is not None:
+            registrations[intent.name] = Registration(
+                name=intent.name,
+                arn=intent.arn,
+                database=intent.database,
+                registered_at=now,
+                updated_at=now,
+            )
+    removals = list(memory.removals)
+    for intent in (each.intent for each in known.abandoned):
+        if intent.kind in (IntentKind.DELETE, IntentKind.RENAME) and intent.at in removals:
+            removals.remove(intent.at)  # it was looked for, and had not happened
+    closed = {each.intent_id for each in (*known.landed, *known.abandoned)}
+    return replace(
+        memory,
+        registrations=registrations,
+        removed=removed,
+        misses=misses,
+        removals=tuple(removals),
+        open_intents=tuple(each for each in memory.open_intents if each.intent_id not in closed),
+    )

@@ -1,0 +1,269 @@
+"""What a found cache is to become, before anything registered is looked at.
+
+See discovery/README: Registrations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from discovery.codes import FindingCode, IamVerdict, NoteCode, Reason
+from discovery.model import (
+    UNKNOWN,
+    AccountId,
+    Cache,
+    Database,
+    Directory,
+    IamJudgement,
+    KnownCache,
+    Note,
+    UnknownType,
+)
+from discovery.plan.cache_facts import ENGINES, remembered_notes
+from discovery.plan.compatibility import judge
+from discovery.plan.facts import Facts
+from discovery.plan.labels import (
+    build_labels,
+    discovery_labels,
+    ownership_labels,
+    tag_notes,
+)
+from discovery.plan.naming import Name, is_legal_name, name_of
+from discovery.plan.resource import Connect, desired_database
+from discovery.plan.rules import Rules
+from matchers import evaluate
+from matchers.explain import explain
+from matchers.matcher import IamUsers, Matcher
+from matchers.subject import LabelSet, Subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """To be registered, as `database`, unless something registered stands against it."""
+
+    matcher: Matcher
+    name: Name
+    database: Database
+    iam: IamJudgement | None
+    """None: the matcher ignores users."""
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unwanted:
+    """Not to be registered; one that is may be removed, under the rules of R3."""
+
+    reason: Reason
+    """A reason of the action `skipped`."""
+    message: str
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undecided:
+    """Nobody can tell until its tags are read."""
+
+    message: str
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """Wanted, but a person must change something first."""
+
+    reason: Reason
+    message: str
+    matcher: Matcher
+    name: Name
+    iam: IamJudgement | None
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """Nobody can judge it: AWS's answer makes no sense, or this program stumbles over it."""
+
+    message: str
+    notes: tuple[Note, ...] = ()
+
+
+Wish = Wanted | Unwanted | Undecided | Blocked | Unreadable
+
+_TAGS_ADVICE = "allow elasticache:ListTagsForResource"
+_NONSENSE_ADVICE = (
+    "look at it with `aws elasticache describe-serverless-caches`, and at proxies and endpoint "
+    "overrides in between"
+)
+
+
+def wish_for(
+    facts: Facts,
+    directory: Directory | UnknownType,
+    rules: Rules,
+    verdict: IamJudgement | None = None,
+) -> Wish:
+    """What the cache is to become. Pure: the same facts give the same wish.
+
+    `verdict` stands for a judgement where the users are not there to be judged.
+    """
+    if facts.cache.nonsense:
+        members = " and ".join(facts.cache.nonsense)
+        text = f"AWS answered with a value of {members} that cannot be one; {_NONSENSE_ADVICE}"
+        return Unreadable(message=text, notes=facts.notes)
+    unfit = ineligible(facts.cache, rules)
+    if unfit is not None:
+        return replace(unfit, notes=remembered_notes(facts.remembered))
+    outcome = outcome_for(facts, rules)
+    notes = facts.notes
+    if isinstance(outcome, evaluate.Taken):
+        return _enrol(facts, outcome.matcher, directory, rules, verdict)
+    if isinstance(outcome, evaluate.Undecided):
+        missing = ", ".join(sorted({each.key or each.kind.value for each in outcome.missing}))
+        lacking = f"matcher {outcome.matcher} needs {missing or 'tags'}, which could not be read"
+        message = f"{lacking}; {_TAGS_ADVICE}"
+        return Undecided(message=message, notes=notes)
+    if isinstance(outcome, evaluate.Excluded):
+        message = f"matcher {outcome.matcher} excludes it: tag {outcome.key} is {outcome.value}"
+        return Unwanted(reason=Reason.EXCLUDED, message=message, notes=notes)
+    message = "; ".join(explain(outcome)) or "no matcher takes it"
+    return Unwanted(reason=Reason.NO_MATCHER, message=message, notes=notes)
+
+
+def ineligible(cache: KnownCache, rules: Rules) -> Unwanted | None:
+    """Why a cache cannot be registered whatever matches, None when it can.
+
+    Source: control_plane/README: Inclusion; a status that nobody knows counts as available.
+    """
+    if cache.engine.lower() not in ENGINES:
+        text = f"engine {cache.engine or 'unknown'} is neither redis nor valkey"
+        return Unwanted(reason=Reason.ENGINE, message=text)
+    if cache.status == "deleting":
+        return Unwanted(reason=Reason.DELETING, message="AWS is deleting the cache")
+    if cache.status == "creating":
+        return Unwanted(reason=Reason.CREATING, message="AWS is still creating the cache")
+    if cache.status == "create-failed":
+        return Unwanted(reason=Reason.CREATE_FAILED, message="AWS could not create the cache")
+    if cache.endpoint is None:
+        return Unwanted(reason=Reason.NO_ENDPOINT, message="the cache has no endpoint yet")
+    if cache.endpoint.is_public and not rules.enrolls_public:
+        text = (
+            "the cache has a public endpoint, which Teleport may not recognise; "
+            "aws.public_caches: enroll registers it all the same"
+        )
+        return Unwanted(reason=Reason.PUBLIC, message=text)
+    return None
+
+
+def wanted_name(facts: Facts, rules: Rules) -> Name:
+    """The name a cache is to have."""
+    return name_by(facts.cache, {} if facts.tags is UNKNOWN else facts.tags, rules)
+
+
+def name_by(cache: Cache, tags: Mapping[str, str], rules: Rules) -> Name:
+    """The name a cache is to have if these are its tags."""
+    return name_of(
+        cache.name,
+        cache.region,
+        cache.account_id,
+        tags=tags,
+        override=rules.honours_name_tag(cache.account_id),
+    )
+
+
+def outcome_for(facts: Facts, rules: Rules) -> evaluate.Outcome:
+    """What the matchers say. What merely stands in may take a cache, never turn it away (R1)."""
+    discovery = discovery_labels(facts.cache)
+    likely = _by(facts, LabelSet.of(discovery, facts.tags), rules)
+    if facts.tags_read_now and not facts.vpc_by_label:
+        return likely
+    if facts.vpc_by_label:
+        discovery["vpc-id"] = UNKNOWN
+    certain = _by(
+        facts, LabelSet.of(discovery, facts.tags if facts.tags_read_now else UNKNOWN), rules
+    )
+    return likely if isinstance(likely, evaluate.Taken) else certain
+
+
+def _by(facts: Facts, labels: LabelSet, rules: Rules) -> evaluate.Outcome:
+    cache = facts.cache
+    subject = Subject(cache.account_id, cache.region, cache.name, cache.engine, labels)
+    return evaluate.decide(rules.matchers, subject)
+
+
+def _enrol(
+    facts: Facts,
+    matcher: Matcher,
+    directory: Directory | UnknownType,
+    rules: Rules,
+    verdict: IamJudgement | None,
+) -> Wish:
+    if facts.tags is UNKNOWN:
+        message = f"its tags could not be read, and they become its labels; {_TAGS_ADVICE}"
+        return Undecided(message=message, notes=facts.notes)
+    cache = facts.cache
+    name = wanted_name(facts, rules)
+    ignored = matcher.iam_users is IamUsers.IGNORE
+    iam = None if ignored else verdict or judge(cache, directory)
+    notes = facts.notes + tag_notes(facts.tags) + _users_note(iam)
+    connect, wrong = _connect(cache, matcher, rules)
+    if wrong is not None or not is_legal_name(name.value):
+        reason = Reason.CONNECT_ROLE_INVALID if wrong is not None else Reason.NAME_INVALID
+        text = wrong or _illegal(name)
+        return Blocked(
+            reason=reason, message=text, matcher=matcher, name=name, iam=iam, notes=notes
+        )
+    labels = build_labels(
+        cache,
+        facts.tags,
+        ours=ownership_labels(cache, rules.group, rules.origin),
+        matcher_labels=matcher.labels,
+        iam=_label_verdict(iam, facts),
+        discovered_name=name.discovered,
+    )
+    database = desired_database(cache, name.value, labels, connect)
+    return Wanted(matcher=matcher, name=name, database=database, iam=iam, notes=notes)
+
+
+def _label_verdict(iam: IamJudgement | None, facts: Facts) -> IamVerdict:
+    """What the label says: it changes on complete evidence only, and for the worse only on what
+    was read."""
+    surely = (IamVerdict.READY,) if facts.remembered else (IamVerdict.READY, IamVerdict.NOT_READY)
+    if iam is not None and iam.verdict in surely:
+        return iam.verdict
+    return (facts.last_verdict if iam is not None else None) or IamVerdict.UNKNOWN
+
+
+def _connect(
+    cache: KnownCache, matcher: Matcher, rules: Rules
+) -> tuple[Connect | None, str | None]:
+    """The connect role filled in for a cache, or what is wrong with it."""
+    if matcher.connect is None:
+        return None, None
+    arn = matcher.connect.role_arn(
+        partition=cache.partition, account_id=cache.account_id, region=cache.region
+    )
+    fields = arn.split(":")
+    if len(fields) < 6 or (fields[1], AccountId(fields[4])) != (cache.partition, cache.account_id):
+        text = (
+            f"matcher {matcher.name}: connect role {arn} is not in the cache's account "
+            f"{cache.account_id} and partition {cache.partition}; write it with {{account_id}}"
+        )
+        return None, text
+    reference = matcher.connect.external_id
+    return Connect(arn, rules.external_ids.get(reference) if reference else None), None
+
+
+def _illegal(name: Name) -> str:
+    remedy = "Change the cache's name tag" if name.overridden else "Give the cache a name tag"
+    return (
+        f"{name.value!r} is no legal database name: a letter first, then letters, digits and "
+        f"hyphens, no hyphen last. {remedy}"
+    )
+
+
+def _users_note(iam: IamJudgement | None) -> tuple[Note, ...]:
+    if iam is None or iam.verdict is not IamVerdict.UNKNOWN:
+        return ()
+    told = (each.message for each in iam.findings if each.code is FindingCode.USERS_UNREADABLE)
+    return (Note(NoteCode.USERS_UNKNOWN, "users", next(told, "the users could not be read")),)

@@ -1,0 +1,97 @@
+"""How long a scope that keeps failing is left alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from discovery.codes import ScopeReason, ScopeStatus
+from discovery.plan.backoff import LONGEST_PAUSE, pause_after, pauses
+from discovery.plan.recollection import scope_memories
+from state.records import Memory, ScopeMemory
+from tests.unit.plan.make import WEST, backing_off, complete, failed
+from tests.unit.plan.past import MINUTE, NOW
+
+FAILING = ScopeMemory(
+    scope=WEST,
+    last_attempt_at=NOW,
+    last_complete_at=None,
+    failing_since=NOW - 20 * MINUTE,
+    status=ScopeStatus.FAILED,
+    reason=ScopeReason.DENIED,
+    message="denied",
+    caches=None,
+    failures=3,
+)
+
+
+@pytest.mark.parametrize(
+    ("failures", "minutes"),
+    [(0, 0), (1, 0), (2, 0), (3, 8), (4, 16), (5, 30), (6, 30), (10**6, 30)],
+)
+def test_pauses_double_up_to_half_an_hour(failures: int, minutes: int) -> None:
+    assert pause_after(failures) == minutes * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("passed", "is_resting"),
+    [
+        pytest.param(0, True, id="at-once"),
+        pytest.param(7, True, id="before-its-time"),
+        pytest.param(8, False, id="when-it-is-time"),
+        pytest.param(-60, False, id="the-clock-was-set-back"),
+    ],
+)
+def test_a_pause_lasts_until_its_time(passed: int, *, is_resting: bool) -> None:
+    found = pauses([FAILING], NOW + passed * MINUTE)
+    assert (WEST in found) is is_resting
+    if is_resting:
+        pause = found[WEST]
+        assert (pause.until, pause.since) == (NOW + 8 * MINUTE, FAILING.failing_since)
+        assert (pause.failures, pause.reason) == (3, ScopeReason.DENIED)
+
+
+@pytest.mark.parametrize("status", [ScopeStatus.COMPLETE, ScopeStatus.SKIPPED])
+def test_what_does_not_fail_does_not_rest(status: ScopeStatus) -> None:
+    assert pauses([replace(FAILING, status=status)], NOW) == {}
+
+
+@given(st.lists(st.booleans(), max_size=60), st.integers(1, 15))
+def test_over_any_course_of_sweeps(course: list[bool], interval_min: int) -> None:
+    """A success ends it at once; no pause is longer than half an hour; two failures make none."""
+    memory = Memory()
+    now = NOW
+    last_try = now
+    in_a_row = 0
+    for works in course:
+        now += interval_min * MINUTE
+        resting = WEST in pauses(memory.scopes.values(), now)
+        if resting:
+            assert in_a_row >= 3
+            assert now - last_try < LONGEST_PAUSE
+            result = backing_off(WEST)
+        else:
+            result = complete(WEST) if works else failed(WEST)
+            last_try, in_a_row = now, 0 if works else in_a_row + 1
+        before = memory.scopes.get(WEST)
+        (after,) = scope_memories([result], memory, now)
+        if resting:
+            assert after == before
+        memory = Memory(scopes={WEST: after})
+        assert after.failures == in_a_row
+        assert (after.failing_since is None) is (in_a_row == 0)
+
+
+def test_a_sweep_every_five_minutes_leaves_out_one_then_three_then_five() -> None:
+    tried = []
+    memory = Memory()
+    for tick in range(26):
+        now = NOW + tick * timedelta(minutes=5)
+        if WEST not in pauses(memory.scopes.values(), now):
+            tried.append(tick)
+            memory = Memory(scopes={WEST: scope_memories([failed(WEST)], memory, now)[0]})
+    assert tried == [0, 1, 2, 4, 8, 14, 20]

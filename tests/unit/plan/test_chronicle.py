@@ -1,0 +1,135 @@
+"""What a sweep saw happen, for the history (R1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from discovery.codes import Action, Reason
+from discovery.model import UNKNOWN, Cache, Database
+from discovery.plan.chronicle import chronicle
+from discovery.plan.rules import Rules
+from state.records import HistoryEntry, Memory
+from tests.unit.plan.make import (
+    EAST,
+    UNREADY,
+    WEST,
+    cache,
+    failed,
+    matcher,
+    plan_of,
+    registered,
+    rules,
+    situation,
+)
+from tests.unit.plan.past import CREATED, MINUTE, NOW, journaled, memory, miss, remembered
+
+R = Reason
+LIVE, OTHER = registered(), cache("other", EAST)
+PROD = rules(matcher(tags={"env": "prod"}))
+
+
+def known(**more: Any) -> Memory:
+    fields: dict[str, Any] = {
+        "caches": [remembered(cache()), remembered(OTHER)],
+        "registrations": [journaled(LIVE)],
+    }
+    return memory(**{**fields, **more})
+
+
+def entries(
+    *found: Cache,
+    before: Memory,
+    under: Rules | None = None,
+    listed: tuple[Database, ...] = (LIVE,),
+    **world: Any,
+) -> tuple[HistoryEntry, ...]:
+    plan = plan_of(situation(*found, OTHER, listed=listed, known=before, **world), under)
+    return chronicle(plan.items, before, sweep_id="s-1", at=NOW)
+
+
+def told(*found: Cache, before: Memory, **more: Any) -> list[str]:
+    return [entry.message for entry in entries(*found, before=before, **more)]
+
+
+def test_an_unchanged_sweep_has_nothing_to_tell() -> None:
+    assert told(cache(), before=known()) == []
+
+
+def test_a_cache_that_appeared_is_told_with_what_became_of_it() -> None:
+    (entry,) = entries(cache(), before=known(caches=[remembered(OTHER)]), listed=())
+    assert entry.message == "first seen; matcher all takes it"
+    assert (entry.action, entry.reason) == (Action.CREATE, R.NEW)
+    assert (entry.sweep_id, entry.at, entry.scope, entry.arn) == ("s-1", NOW, WEST, cache().arn)
+
+
+def test_a_recreated_cache_is_told() -> None:
+    before = known(caches=[remembered(cache(created_at=CREATED - MINUTE)), remembered(OTHER)])
+    assert told(cache(), before=before) == [
+        "another cache now has this name; what was remembered of the old one is forgotten"
+    ]
+
+
+def test_the_verdict_of_a_recreated_cache_is_no_change() -> None:
+    earlier = remembered(cache(created_at=CREATED - MINUTE))
+    before = known(caches=[earlier, remembered(OTHER, iam=None)])
+    assert len(told(cache(), before=before, users=UNREADY)) == 1
+
+
+NOBODY = (
+    "no member of user group app can log in with IAM: all of them have passwords, with which a "
+    "person can AUTH by hand but not with IAM; mend a member, or add an IAM user"
+)
+
+
+@pytest.mark.parametrize(
+    ("users", "sentences"),
+    [
+        pytest.param(UNREADY, [f"IAM login was ready and is not-ready: {NOBODY}"], id="changed"),
+        pytest.param(UNKNOWN, [], id="unread-is-no-change"),
+    ],
+)
+def test_a_changed_verdict_is_told(users: Any, sentences: list[str]) -> None:
+    before = known(caches=[remembered(cache()), remembered(OTHER, iam=None)])
+    assert told(cache(), before=before, users=users) == sentences
+
+
+def test_a_first_verdict_is_no_change() -> None:
+    unjudged = [remembered(each, iam=None) for each in (cache(), OTHER)]
+    assert told(cache(), before=known(caches=unjudged)) == []
+
+
+@pytest.mark.parametrize(
+    ("misses", "sentences"),
+    [
+        pytest.param([], ["missed for the first time"], id="first"),
+        pytest.param([miss(LIVE, R.ABSENT)], [], id="again"),
+        pytest.param([miss(LIVE, R.UNMATCHED)], ["missed for the first time"], id="another-reason"),
+    ],
+)
+def test_a_miss_is_told_when_it_begins(misses: list[Any], sentences: list[str]) -> None:
+    found = told(before=known(misses=misses))
+    assert [message.partition(":")[0] for message in found] == sentences
+
+
+def test_a_cache_that_came_back_is_told_with_how_long_it_was_missed() -> None:
+    before = known(misses=[miss(LIVE, R.ABSENT, scans=3)])
+    assert told(cache(), before=before) == ["came back after 3 scans as ABSENT"]
+
+
+def test_a_scope_that_could_not_be_read_tells_nothing() -> None:
+    before = known(misses=[miss(LIVE, R.ABSENT)])
+    assert told(before=before, instead=[failed(WEST)]) == []
+
+
+def test_unread_tags_bring_nothing_back() -> None:
+    before = known(misses=[miss(LIVE, R.UNMATCHED)])
+    assert told(cache(tags=UNKNOWN), before=before, under=PROD) == []
+
+
+def test_entries_are_in_the_order_of_the_items() -> None:
+    found = [cache(name) for name in ("c", "a", "b")]
+    before = known(caches=[remembered(OTHER), remembered(cache())])
+    arns = [entry.arn for entry in entries(*found, before=before, listed=())]
+    assert arns == [cache(name).arn for name in ("a", "b", "c")]

@@ -1,0 +1,68 @@
+"""What is remembered of a scope: when it was last read, and since when it fails (R10)."""
+
+from __future__ import annotations
+
+import pytest
+
+from discovery.codes import ScopeReason, ScopeStatus
+from discovery.model import Scanned
+from discovery.plan.recollection import scope_memories
+from state.records import ScopeMemory
+from tests.unit.plan.make import WEST, backing_off, cache, complete, failed, skipped
+from tests.unit.plan.past import MINUTE, NOW, memory
+
+STARTED = NOW - MINUTE
+FAILING = ScopeMemory(
+    scope=WEST,
+    last_attempt_at=NOW - 20 * MINUTE,
+    last_complete_at=NOW - 30 * MINUTE,
+    failing_since=NOW - 25 * MINUTE,
+    status=ScopeStatus.FAILED,
+    reason=ScopeReason.DENIED,
+    message="denied",
+    caches=7,
+    failures=3,
+)
+
+
+def scope_after(result: Scanned, before: ScopeMemory | None = FAILING) -> ScopeMemory:
+    known = memory(scopes={WEST: before} if before is not None else {})
+    (found,) = scope_memories([result], known, STARTED)
+    return found
+
+
+def test_a_complete_scan_ends_a_failure_and_counts_the_caches() -> None:
+    found = scope_after(complete(WEST, cache()))
+    assert (found.status, found.reason) == (ScopeStatus.COMPLETE, None)
+    assert (found.last_attempt_at, found.failures) == (STARTED, 0)
+    assert (found.last_complete_at, found.failing_since, found.caches) == (STARTED, None, 1)
+
+
+def test_a_failure_goes_on_since_it_began() -> None:
+    found = scope_after(failed(WEST, ScopeReason.TIMEOUT))
+    assert (found.status, found.reason) == (ScopeStatus.FAILED, ScopeReason.TIMEOUT)
+    assert found.failing_since == FAILING.failing_since
+    assert (found.last_attempt_at, found.failures) == (STARTED, 4)
+    assert (found.last_complete_at, found.caches) == (FAILING.last_complete_at, 7)
+
+
+def test_a_first_failure_begins_now() -> None:
+    found = scope_after(failed(WEST), None)
+    assert (found.failing_since, found.last_complete_at, found.caches) == (STARTED, None, None)
+    assert found.failures == 1
+
+
+def test_a_region_that_was_switched_off_does_not_fail() -> None:
+    found = scope_after(skipped(WEST, ScopeReason.REGION_NOT_ENABLED))
+    assert (found.status, found.failing_since, found.failures) == (ScopeStatus.SKIPPED, None, 0)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        pytest.param(backing_off(WEST), id="backing-off"),
+        pytest.param(skipped(WEST, ScopeReason.NOT_IN_RUN), id="not-in-run"),
+    ],
+)
+def test_a_failing_scope_that_is_not_asked_stays_as_it_is_remembered(result: Scanned) -> None:
+    assert scope_after(result) == FAILING
