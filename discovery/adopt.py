@@ -18,12 +18,12 @@ from discovery.aws.cloud import Cloud
 from discovery.control_plane.base import ControlPlane, Denied, Reader
 from discovery.model import Clock, Database, ResourceName, Scanned
 from discovery.plan.adoption import adoption, own_to_claim, refused_unowned, unseen
-from discovery.plan.claims import part_to_scan
 from discovery.plan.handover import Handover, is_same, not_found
+from discovery.plan.identify import part_to_scan
 from discovery.plan.identity import refuse_other_identity
+from discovery.plan.inputs import Situation, Survey, survey_of
 from discovery.plan.release import release
 from discovery.plan.rules import Rules
-from discovery.plan.survey import Situation, Survey, survey_of
 from discovery.plan.targets import Part
 from discovery.scan import OnProgress, Scan, scan
 from discovery.settling import settled

@@ -9,7 +9,6 @@ from discovery.agent import Agent
 from discovery.config.model import Config
 from discovery.model import AccountId, Region, Scanned, Scope
 from discovery.plan.checksum import checksum_of
-from discovery.plan.chronicle import chronicle
 from discovery.plan.episodes import (
     Sweep,
     episode_entries,
@@ -18,11 +17,12 @@ from discovery.plan.episodes import (
     scope_entries,
     without_outage,
 )
-from discovery.plan.guard import GuardVerdict
+from discovery.plan.history_entries import chronicle
 from discovery.plan.item import Item
+from discovery.plan.next_state import recollect, scope_memories, sightings
 from discovery.plan.plan import Plan
-from discovery.plan.recollection import recollect, scope_memories, sightings
 from discovery.plan.removal import rules_changed
+from discovery.plan.removal_guard import GuardVerdict
 from discovery.plan.rules import Rules
 from discovery.plan.taken_names import taken_after, taken_history
 from discovery.reports.exit import exit_code

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 from discovery.model import Arn, Complete
+from discovery.plan.desired import outcome_for
 from discovery.plan.facts import facts_of
+from discovery.plan.from_state import situation_from
 from discovery.plan.ownership import parse_cache_arn
 from discovery.plan.plan import make_plan
-from discovery.plan.recall import situation_from
 from discovery.plan.rules import Rules
-from discovery.plan.wish import outcome_for
 from discovery.reports.explanation import Explanation
 from matchers.explain import explain
 from state.records import Memory, RememberedCache

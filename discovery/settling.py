@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime
 
 from discovery.model import Database
-from discovery.plan.unfinished import settle, settled_memory
+from discovery.plan.open_intents import settle, settled_memory
 from state.records import Memory, Outcome
 from state.store import Store
 

@@ -22,13 +22,13 @@ from discovery.listing import list_all
 from discovery.model import Database, Served
 from discovery.new_names import check_new_names
 from discovery.plan.identity import refuse_other_identity
+from discovery.plan.inputs import Situation
 from discovery.plan.item import Item
 from discovery.plan.only import check_named_scopes
 from discovery.plan.ownership import CacheArn, owner_of
 from discovery.plan.plan import Plan, make_plan
-from discovery.plan.rejudge import rejudging, rename_check
+from discovery.plan.recheck import rejudging, rename_check
 from discovery.plan.rules import Rules
-from discovery.plan.survey import Situation
 from discovery.plan.targets import registered_scopes
 from discovery.plan.unread import NOT_ASKED, NOT_READ, unread_items
 from discovery.prove import prove

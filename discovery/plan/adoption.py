@@ -10,7 +10,14 @@ from collections.abc import Iterator, Mapping
 
 from discovery.codes import Action, IamVerdict, Reason
 from discovery.model import Database, ResourceName
-from discovery.plan.claims import cache_of
+from discovery.plan.desired import (
+    Blocked,
+    Undecided,
+    Unreadable,
+    Unwanted,
+    Wanted,
+    wanted_name,
+)
 from discovery.plan.handover import (
     Handover,
     Obstacle,
@@ -19,7 +26,9 @@ from discovery.plan.handover import (
     not_found,
     refusing,
 )
+from discovery.plan.identify import cache_of
 from discovery.plan.inheritance import may_be_claimed
+from discovery.plan.inputs import Found, Survey
 from discovery.plan.item import Item
 from discovery.plan.labels import DISCOVERY_GROUP_LABEL, ORIGIN_LABEL
 from discovery.plan.ownership import (
@@ -31,16 +40,7 @@ from discovery.plan.ownership import (
 )
 from discovery.plan.resource import changes_between, merged
 from discovery.plan.rules import Rules
-from discovery.plan.survey import Found, Survey
 from discovery.plan.update import changes_origin, reason_for
-from discovery.plan.wish import (
-    Blocked,
-    Undecided,
-    Unreadable,
-    Unwanted,
-    Wanted,
-    wanted_name,
-)
 from matchers.matcher import IamUsers
 from state.records import Memory
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from discovery.codes import Action, Reason
 from discovery.model import AccountId, Database, Region, Scope
-from discovery.plan.found import finishes_rename
+from discovery.plan.diff import finishes_rename
+from discovery.plan.inputs import Survey
 from discovery.plan.item import Item
 from discovery.plan.ownership import ARN_LABEL
-from discovery.plan.registry import Owned
-from discovery.plan.survey import Survey
+from discovery.plan.registration_index import Owned
 
 
 def conflict_items(survey: Survey, shown: frozenset[str]) -> Iterator[Item]:

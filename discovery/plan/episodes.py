@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Final
 
 from discovery.model import Scope
-from discovery.plan.guard import GuardVerdict
 from discovery.plan.item import Item
+from discovery.plan.removal_guard import GuardVerdict
 from state.records import Episode, HistoryEntry, HistoryEvent, Memory, ScopeMemory
 
 GUARD: Final = "guard"

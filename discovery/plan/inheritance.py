@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from discovery.codes import IamVerdict
 from discovery.model import Arn, Database, ResourceName
-from discovery.plan.wish import Blocked, Wanted, Wish
+from discovery.plan.desired import Blocked, Wanted, Wish
 from matchers.matcher import IamUsers
 from state.records import Memory, RemovedRegistration
 

@@ -14,17 +14,17 @@ from discovery.codes import Reason
 from discovery.model import Complete, ResourceName
 from discovery.plan.checksum import checksum_of
 from discovery.plan.conflicts import conflict_items
-from discovery.plan.contention import Contender, Loss, settle
 from discovery.plan.defect import defect
-from discovery.plan.found import item_for, unreadable_item, wants_other_name
-from discovery.plan.guard import Evidence, GuardVerdict, judge_removals
+from discovery.plan.desired import Wanted
+from discovery.plan.diff import item_for, unreadable_item, wants_other_name
+from discovery.plan.diff_missing import item_for_missing
+from discovery.plan.inputs import Found, Situation, Survey, survey_of
 from discovery.plan.item import Item, in_order, taken_back
-from discovery.plan.missing import item_for_missing
+from discovery.plan.name_conflicts import Contender, Loss, settle
 from discovery.plan.ownership import parse_cache_arn
-from discovery.plan.registry import Owned
+from discovery.plan.registration_index import Owned
+from discovery.plan.removal_guard import Evidence, GuardVerdict, judge_removals
 from discovery.plan.rules import Rules
-from discovery.plan.survey import Found, Situation, Survey, survey_of
-from discovery.plan.wish import Wanted
 from state.records import IntentKind
 
 

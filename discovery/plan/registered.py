@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from discovery.codes import Action, Reason
 from discovery.model import Change, Database
-from discovery.plan.contention import Loss
+from discovery.plan.desired import Wanted
+from discovery.plan.inputs import Found, Survey
 from discovery.plan.item import Item, taken_back
-from discovery.plan.registry import Owned
+from discovery.plan.name_conflicts import Loss
+from discovery.plan.registration_index import Owned
 from discovery.plan.resource import changes_between, merged
 from discovery.plan.rules import Rules, WritePolicy
-from discovery.plan.survey import Found, Survey
 from discovery.plan.update import changes_origin, reason_for, under_its_present_name
-from discovery.plan.wish import Wanted
 from state.records import Memory
 
 

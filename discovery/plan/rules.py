@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from discovery.model import AccountId
-from discovery.plan.guard import Budget
+from discovery.plan.removal_guard import Budget
 from matchers.keys import is_reserved
 from matchers.matcher import Matcher
 from matchers.selectors import Pattern

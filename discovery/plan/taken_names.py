@@ -10,11 +10,11 @@ from datetime import datetime
 
 from discovery.codes import Action, Reason
 from discovery.model import AccountId, Arn, ResourceName, Scope
+from discovery.plan.inputs import Survey
 from discovery.plan.item import Item
 from discovery.plan.lookups import NameState
+from discovery.plan.next_state import is_decided, says_nothing
 from discovery.plan.ownership import parse_cache_arn
-from discovery.plan.recollection import is_decided, says_nothing
-from discovery.plan.survey import Survey
 from state.records import HistoryEntry, TakenName
 
 

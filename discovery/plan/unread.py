@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from discovery.codes import Action, Reason
-from discovery.plan.found import base_item
+from discovery.plan.desired import Blocked, Undecided, Unwanted, Wish
+from discovery.plan.diff import base_item
+from discovery.plan.from_state import remembered_list
+from discovery.plan.inputs import Found, Situation, Survey, survey_of
 from discovery.plan.item import Item, in_order
-from discovery.plan.recall import remembered_list
-from discovery.plan.registry import Owned, Registry
+from discovery.plan.registration_index import Owned, Registry
 from discovery.plan.rules import Rules
-from discovery.plan.survey import Found, Situation, Survey, survey_of
-from discovery.plan.wish import Blocked, Undecided, Unwanted, Wish
 
 NOT_READ = "what is registered could not be read; nothing is changed until it can be"
 NOT_ASKED = "the control plane was not asked, so what is registered is not known"

@@ -15,8 +15,8 @@ from typing import Any, Final, TextIO
 
 from discovery.model import Change, Complete, Database, Finding, IamJudgement, Note, Scanned
 from discovery.plan.fingerprint import redacted, redacted_change
-from discovery.plan.guard import GuardVerdict
 from discovery.plan.item import Item
+from discovery.plan.removal_guard import GuardVerdict
 from discovery.reports.report import Report
 
 SCHEMA_VERSION: Final = 2

@@ -9,8 +9,8 @@ from datetime import datetime
 from discovery.agent import Agent
 from discovery.codes import Action
 from discovery.model import Failed, Scanned, Scope, Skipped
-from discovery.plan.guard import GuardVerdict
 from discovery.plan.item import Item
+from discovery.plan.removal_guard import GuardVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

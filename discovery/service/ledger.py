@@ -12,7 +12,7 @@ from datetime import datetime
 
 from discovery.codes import ScopeReason
 from discovery.model import Scanned, Scope, Skipped
-from discovery.plan.recollection import scope_memories
+from discovery.plan.next_state import scope_memories
 from state.records import Memory
 
 

@@ -33,8 +33,8 @@ from discovery.model import (
     Scope,
     Skipped,
 )
-from discovery.plan.guard import GuardVerdict
 from discovery.plan.item import Item, Missed, in_order
+from discovery.plan.removal_guard import GuardVerdict
 from discovery.reports.report import Report
 
 AT = datetime(2026, 11, 23, 9, 24, 7, tzinfo=UTC)

@@ -33,14 +33,14 @@ from discovery.model import (
     Tags,
     UserGroup,
 )
-from discovery.plan.guard import Budget
+from discovery.plan.inputs import Situation
 from discovery.plan.item import Item
+from discovery.plan.next_state import recollect
 from discovery.plan.ownership import CacheArn, owner_of
 from discovery.plan.plan import Plan, make_plan
-from discovery.plan.recollection import recollect
 from discovery.plan.removal import rules_changed
+from discovery.plan.removal_guard import Budget
 from discovery.plan.rules import Rules
-from discovery.plan.survey import Situation
 from discovery.plan.targets import Part, RegionList, Targets
 from discovery.write import kind_of
 from matchers.matcher import IamUsers, Matcher

@@ -29,8 +29,8 @@ from discovery.model import (
     Tags,
     UserGroup,
 )
+from discovery.plan.next_state import recollect
 from discovery.plan.plan import make_plan
-from discovery.plan.recollection import recollect
 from tests.unit.plan.make import (
     EAST,
     arn_of,

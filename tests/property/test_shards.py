@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from discovery.codes import Action, Reason, ScopeReason
 from discovery.model import AccountId, Arn, Cache, Complete, Database, Failed, Scanned, Scope, Tags
+from discovery.plan.inputs import Situation
 from discovery.plan.item import Item
 from discovery.plan.plan import Plan, make_plan
 from discovery.plan.shard import Shard
-from discovery.plan.survey import Situation
 from discovery.plan.targets import Part, RegionList, Targets
 from discovery.write import Writer
 from state.records import Memory

@@ -7,7 +7,7 @@ import pytest
 from discovery.control_plane.base import ClusterInfo, Denied
 from discovery.listing import list_all
 from discovery.model import Database, ResourceName
-from discovery.plan.unfinished import settle
+from discovery.plan.open_intents import settle
 from state.records import IntentKind, Memory
 from tests.unit.plan.make import cache, registered
 from tests.unit.plan.past import journaled, memory, open_intent

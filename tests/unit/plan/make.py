@@ -32,12 +32,12 @@ from discovery.model import (
     UnknownType,
     UserGroup,
 )
-from discovery.plan.guard import Budget
+from discovery.plan.inputs import Situation
 from discovery.plan.item import Item
 from discovery.plan.lookups import LookUp
 from discovery.plan.plan import Plan, make_plan
+from discovery.plan.removal_guard import Budget
 from discovery.plan.rules import Rules
-from discovery.plan.survey import Situation
 from discovery.plan.targets import RegionList, Targets
 from matchers.matcher import Matcher
 from matchers.selectors import Selector, TagExclusion, TagSelector

@@ -14,16 +14,16 @@ from discovery.codes import Action, IamVerdict, Reason, ScopeReason
 from discovery.model import UNKNOWN, Cache, Database, Directory, ResourceName, Scanned
 from discovery.plan.address import address_of
 from discovery.plan.adoption import adoption, unseen
-from discovery.plan.claims import part_to_scan
 from discovery.plan.handover import Handover, Obstacle, Refused, is_same
+from discovery.plan.identify import part_to_scan
+from discovery.plan.inputs import survey_of
 from discovery.plan.item import Item
+from discovery.plan.open_intents import settle, settled_memory
 from discovery.plan.ownership import CacheArn, NotOurs, owner_of, parse_cache_arn
 from discovery.plan.release import keep_unwanted, release
 from discovery.plan.resource import changes_between
 from discovery.plan.rules import Rules
-from discovery.plan.survey import survey_of
 from discovery.plan.targets import Part
-from discovery.plan.unfinished import settle, settled_memory
 from matchers.matcher import IamUsers
 from matchers.selectors import Pattern
 from state.records import Intent, IntentKind, Memory, OpenIntent

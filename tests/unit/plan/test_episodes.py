@@ -16,7 +16,7 @@ from discovery.plan.episodes import (
     without_outage,
 )
 from discovery.plan.item import Item, ItemError
-from discovery.plan.recollection import scope_memories
+from discovery.plan.next_state import scope_memories
 from state.records import HistoryEntry, HistoryEvent, Memory
 from tests.unit.plan.make import WEST, complete, failed, plan_of, situation
 from tests.unit.plan.make import cache as make_cache

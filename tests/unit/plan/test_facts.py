@@ -10,8 +10,8 @@ import pytest
 from discovery.codes import Action, IamVerdict, NoteCode, Reason
 from discovery.model import UNKNOWN, Cache, Database, Tags
 from discovery.plan.facts import Facts, facts_of, is_recreated
+from discovery.plan.next_state import recollect
 from discovery.plan.plan import Plan
-from discovery.plan.recollection import recollect
 from state.records import LastVerdict, Memory, Registration, RememberedCache
 from tests.unit.plan.make import (
     arn_of,

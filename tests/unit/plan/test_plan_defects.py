@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from discovery.codes import Action, Reason
-from discovery.plan import plan, survey
-from discovery.plan.recollection import recollect
+from discovery.plan import inputs, plan
+from discovery.plan.next_state import recollect
 from tests.unit.plan.make import EAST, cache, plan_of, registered, situation
 from tests.unit.plan.past import NOW, journaled, memory, miss, remembered
 
@@ -35,8 +35,8 @@ def stumbling(step: Callable[..., Any]) -> Callable[..., Any]:
 
 
 WHERE = [
-    pytest.param(survey, "facts_of", id="facts"),
-    pytest.param(survey, "wish_for", id="desired"),
+    pytest.param(inputs, "facts_of", id="facts"),
+    pytest.param(inputs, "wish_for", id="desired"),
     pytest.param(plan, "item_for", id="item"),
 ]
 

@@ -10,9 +10,9 @@ import pytest
 
 from discovery.codes import Action, GuardCode, Reason
 from discovery.model import Cache, Database, Endpoint, Scope
-from discovery.plan.guard import Budget
 from discovery.plan.item import Item
 from discovery.plan.plan import Plan
+from discovery.plan.removal_guard import Budget
 from discovery.plan.targets import Part
 from tests.unit.plan.make import (
     ABROAD,

@@ -11,9 +11,9 @@ import pytest
 
 from discovery.codes import Action, NoteCode, Reason
 from discovery.model import UNKNOWN, ResourceName, Scope, Tags, UnknownType
+from discovery.plan.inputs import Situation
 from discovery.plan.item import Item, in_order
 from discovery.plan.plan import Plan
-from discovery.plan.survey import Situation
 from tests.unit.plan.make import (
     ABROAD,
     ACCOUNT,

@@ -10,9 +10,9 @@ import pytest
 
 from discovery.codes import REASONS_OF, Action, GuardCode, NoteCode, Reason
 from discovery.model import UNKNOWN, Cache, Database, Endpoint, Region
+from discovery.plan.inputs import Situation
 from discovery.plan.lookups import NameState
 from discovery.plan.rules import Rules, WritePolicy
-from discovery.plan.survey import Situation
 from discovery.plan.targets import Part, RegionList, Targets
 from matchers.matcher import Connect, IamUsers
 from tests.unit.plan.make import (

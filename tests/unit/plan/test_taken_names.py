@@ -9,10 +9,10 @@ import pytest
 
 from discovery.codes import Action
 from discovery.model import UNKNOWN, Cache, ResourceName
+from discovery.plan.from_state import situation_from
 from discovery.plan.item import ItemError
 from discovery.plan.lookups import LookUp, NameState
-from discovery.plan.recall import situation_from
-from discovery.plan.recollection import scope_memories
+from discovery.plan.next_state import scope_memories
 from discovery.plan.shard import Shard
 from discovery.plan.taken_names import taken_after, taken_history
 from discovery.plan.targets import Part

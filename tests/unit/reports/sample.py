@@ -34,8 +34,8 @@ from discovery.model import (
     Scope,
     Skipped,
 )
-from discovery.plan.guard import GuardVerdict
 from discovery.plan.item import Item, ItemError, Missed, in_order
+from discovery.plan.removal_guard import GuardVerdict
 from discovery.reports.report import Report
 
 NOW = datetime(2026, 11, 23, 9, 24, 7, 250_000, tzinfo=UTC)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from discovery.codes import ScopeReason, ScopeStatus
 from discovery.model import Complete, Scanned, Scope, Skipped
-from discovery.plan.recollection import scope_memories
+from discovery.plan.next_state import scope_memories
 from discovery.service.ledger import Ledger
 from state.records import Memory, ScopeMemory
 from tests.unit.plan.make import EAST, WEST

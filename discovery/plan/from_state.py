@@ -27,9 +27,9 @@ from discovery.model import (
     Skipped,
 )
 from discovery.plan.cache_facts import FACTS
+from discovery.plan.inputs import Situation
 from discovery.plan.lookups import NameState
 from discovery.plan.ownership import parse_cache_arn
-from discovery.plan.survey import Situation
 from discovery.plan.targets import RegionList, Targets
 from state.records import Memory, RememberedCache, ScopeMemory
 

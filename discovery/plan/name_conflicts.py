@@ -10,7 +10,7 @@ from discovery.codes import Action, Reason
 from discovery.model import Arn, Database, ResourceName
 from discovery.plan.naming import Name, same_name
 from discovery.plan.ownership import CacheArn, NotOurs
-from discovery.plan.registry import Registry
+from discovery.plan.registration_index import Registry
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from typing import Any
 
 from discovery.model import AccountId, Complete, Database, Failed, Region, Scope
 from discovery.plan.address import address_of
+from discovery.plan.inputs import Found, Survey
 from discovery.plan.ownership import ARN_LABEL, MANAGED_BY, MANAGED_BY_LABEL
-from discovery.plan.survey import Found, Survey
 from discovery.plan.targets import Part, result_for
 from state.records import Memory
 

@@ -12,9 +12,9 @@ import pytest
 
 from discovery.codes import IamVerdict, NoteCode, Reason
 from discovery.model import UNKNOWN, Cache, Database, Directory, Endpoint, UnknownType
+from discovery.plan.desired import Blocked, Undecided, Unwanted, Wanted, Wish, wish_for
 from discovery.plan.facts import facts_of
 from discovery.plan.rules import Rules
-from discovery.plan.wish import Blocked, Undecided, Unwanted, Wanted, Wish, wish_for
 from matchers.matcher import Connect, IamUsers, Matcher
 from state.records import LastVerdict, RememberedCache
 from tests.unit.plan.make import (

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 from discovery.codes import Action, Reason, ScopeReason
 from discovery.model import Complete, Failed, Scanned, Skipped
+from discovery.plan.inputs import Survey
 from discovery.plan.item import Item
-from discovery.plan.registry import Owned
-from discovery.plan.remarks import inherited_notes
+from discovery.plan.notes import inherited_notes
+from discovery.plan.registration_index import Owned
 from discovery.plan.removal import Grounds, rule_on
 from discovery.plan.rules import Rules
-from discovery.plan.survey import Survey
 from discovery.plan.targets import Standing, result_for
 
 

@@ -11,7 +11,7 @@ from discovery.codes import Action, NoteCode, Reason
 from discovery.model import UNKNOWN, Arn, Cache, Database, ResourceName
 from discovery.plan.item import Item
 from discovery.plan.ownership import NotOurs
-from discovery.plan.registry import Registry, read_registry
+from discovery.plan.registration_index import Registry, read_registry
 from discovery.plan.rules import WritePolicy
 from matchers.matcher import IamUsers
 from state.records import IntentKind, Memory

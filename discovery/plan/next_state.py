@@ -20,6 +20,7 @@ from discovery.model import (
     Tags,
 )
 from discovery.plan.cache_facts import to_remember
+from discovery.plan.desired import Blocked, Unreadable, Wanted
 from discovery.plan.facts import Facts, facts_of
 from discovery.plan.inheritance import (
     is_inherited,
@@ -27,12 +28,11 @@ from discovery.plan.inheritance import (
     is_match,
     is_removed_and_listed,
 )
+from discovery.plan.inputs import Found, Survey
 from discovery.plan.item import Item
 from discovery.plan.ownership import parse_cache_arn
 from discovery.plan.removal import RESTARTED_BY_NEW_RULES
-from discovery.plan.survey import Found, Survey
 from discovery.plan.targets import Standing, Targets
-from discovery.plan.wish import Blocked, Unreadable, Wanted
 from state.records import (
     LastVerdict,
     Memory,

@@ -12,7 +12,7 @@ from discovery.codes import IamVerdict, Reason, Severity
 from discovery.model import Cache
 from discovery.plan.facts import is_recreated
 from discovery.plan.item import Item
-from discovery.plan.recollection import says_nothing
+from discovery.plan.next_state import says_nothing
 from state.records import HistoryEntry, Memory, Miss, RememberedCache
 
 

@@ -24,12 +24,12 @@ from discovery.model import (
 )
 from discovery.plan.address import address_of
 from discovery.plan.defect import defect
+from discovery.plan.desired import Unreadable, Wish, name_by, wish_for
 from discovery.plan.facts import Facts, bare_facts, facts_of, likely_tags
 from discovery.plan.lookups import LookUp, late_in_list, stands_unlisted, taken_names
-from discovery.plan.registry import Owned, Registry, read_registry
+from discovery.plan.registration_index import Owned, Registry, read_registry
 from discovery.plan.rules import Rules
 from discovery.plan.targets import Targets
-from discovery.plan.wish import Unreadable, Wish, name_by, wish_for
 from state.records import Memory
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from discovery.codes import Action, Reason
 from discovery.model import UNKNOWN, Cache, Database
-from discovery.plan.chronicle import chronicle
+from discovery.plan.history_entries import chronicle
 from discovery.plan.rules import Rules
 from state.records import HistoryEntry, Memory
 from tests.unit.plan.make import (

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from discovery.codes import GuardCode
-from discovery.plan.guard import Evidence, GuardVerdict, judge_removals
+from discovery.plan.removal_guard import Evidence, GuardVerdict, judge_removals
 from tests.unit.plan.make import budget
 
 G = GuardCode

@@ -11,7 +11,7 @@ import pytest
 from discovery.codes import Action, FindingCode, IamVerdict, Reason, ScopeReason
 from discovery.model import UNKNOWN, Arn, Cache, Database, Scanned, Tags
 from discovery.plan.item import Item
-from discovery.plan.recollection import (
+from discovery.plan.next_state import (
     Recollection,
     recollect,
     sightings,

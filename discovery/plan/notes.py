@@ -7,10 +7,10 @@ from collections.abc import Set
 from discovery.codes import NoteCode
 from discovery.model import Note
 from discovery.plan.address import address_of
+from discovery.plan.desired import Wanted
 from discovery.plan.inheritance import is_inherited
-from discovery.plan.registry import Owned
-from discovery.plan.survey import Found, Situation, Survey
-from discovery.plan.wish import Wanted
+from discovery.plan.inputs import Found, Situation, Survey
+from discovery.plan.registration_index import Owned
 
 
 def registration_notes(found: Found, survey: Survey) -> tuple[Note, ...]:

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 from discovery.codes import Action, IamVerdict, Reason
 from discovery.model import Cache, Change
-from discovery.plan.contention import Loss
+from discovery.plan.desired import Blocked, Undecided, Unreadable, Unwanted, Wanted
 from discovery.plan.findings import USERS_ADVICE
+from discovery.plan.inputs import Found, Survey
 from discovery.plan.item import Item
+from discovery.plan.name_conflicts import Loss
+from discovery.plan.notes import registration_notes
 from discovery.plan.ownership import CacheArn
 from discovery.plan.registered import asks_for_rename, finished_rename, registered_item
-from discovery.plan.registry import Owned, Registry
-from discovery.plan.remarks import registration_notes
+from discovery.plan.registration_index import Owned, Registry
 from discovery.plan.removal import Grounds, rule_on
 from discovery.plan.rules import Rules
-from discovery.plan.survey import Found, Survey
-from discovery.plan.wish import Blocked, Undecided, Unreadable, Unwanted, Wanted
 from matchers.matcher import IamUsers
 
 _REMOVAL_REASON = {

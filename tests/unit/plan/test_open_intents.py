@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from discovery.model import Database
-from discovery.plan.unfinished import settle
+from discovery.plan.open_intents import settle
 from state.records import IntentKind
 from tests.unit.plan.make import cache, foreign, registered
 from tests.unit.plan.past import open_intent

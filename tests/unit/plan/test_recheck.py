@@ -9,7 +9,7 @@ import pytest
 from discovery.codes import Action, Reason
 from discovery.model import UNKNOWN, Cache, Database, Directory, UnknownType
 from discovery.plan.plan import Plan
-from discovery.plan.rejudge import rejudging, rename_check
+from discovery.plan.recheck import rejudging, rename_check
 from discovery.plan.rules import Rules
 from matchers.matcher import IamUsers
 from state.records import IntentKind, Memory

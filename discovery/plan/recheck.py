@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 
 from discovery.codes import Reason
 from discovery.model import Arn, Cache, Directory, ResourceName, UnknownType
+from discovery.plan.desired import wanted_name, wish_for
+from discovery.plan.diff import removal_reason
 from discovery.plan.facts import Facts, facts_of
-from discovery.plan.found import removal_reason
+from discovery.plan.inputs import Found
 from discovery.plan.plan import Plan
 from discovery.plan.rules import Rules
-from discovery.plan.survey import Found
-from discovery.plan.wish import wanted_name, wish_for
 
 Rejudge = Callable[[Cache, Directory | UnknownType], Reason | None]
 RenameHolds = Callable[[Cache], bool]
