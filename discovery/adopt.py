@@ -21,7 +21,7 @@ from discovery.plan.adoption import adoption, own_to_claim, refused_unowned, uns
 from discovery.plan.handover import Handover, is_same, not_found
 from discovery.plan.identify import part_to_scan
 from discovery.plan.identity import refuse_other_identity
-from discovery.plan.inputs import Situation, Survey, survey_of
+from discovery.plan.inputs import ObservedState, PlanInput, observe
 from discovery.plan.release import release
 from discovery.plan.rules import Rules
 from discovery.plan.targets import Part
@@ -118,7 +118,7 @@ async def prospect_of_adoption(
         handover=handover,
         identity=identity,
         replan=replan,
-        scopes=surveyed(listed, memory).situation.results,
+        scopes=surveyed(listed, memory).plan_input.results,
     )
 
 
@@ -224,12 +224,12 @@ async def _scanned(
 
 def _surveyed(
     scanned: Scan, rules: Rules, clock: Clock, listed: tuple[Database, ...], memory: Memory
-) -> Survey:
-    situation = Situation(
+) -> ObservedState:
+    plan_input = PlanInput(
         results=scanned.results,
         targets=scanned.targets,
         listed=listed,
         memory=memory,
         now=clock(),
     )
-    return survey_of(situation, rules)
+    return observe(plan_input, rules)

@@ -155,13 +155,13 @@ def outcome_of(course: Course, report: Report, identity: StateIdentity) -> Sweep
     if course.wrote:
         episodes = next_episodes(course.items, course.plan.guard, memory.episodes, of.at)
     known = recollect(
-        course.plan.survey,
+        course.plan.observed,
         course.items,
         started_at=course.started_at,
         rules_changed=rules_changed(memory, course.rules),
     )
-    survey = course.plan.survey
-    taken = taken_after(course.items, survey, course.started_at)
+    observed = course.plan.observed
+    taken = taken_after(course.items, observed, course.started_at)
     return SweepOutcome(
         record=record,
         identity=identity,
@@ -178,7 +178,7 @@ def outcome_of(course: Course, report: Report, identity: StateIdentity) -> Sweep
         taken=taken,
         history=(
             *chronicle(course.items, memory, sweep_id=course.sweep_id, at=course.finished_at),
-            *taken_history(taken, course.items, survey, sweep_id=of.sweep_id, at=of.at),
+            *taken_history(taken, course.items, observed, sweep_id=of.sweep_id, at=of.at),
             *scope_entries(memory, known.scopes, known.scopes_forgotten, of),
             *episode_entries(memory.episodes, episodes, course.items, course.plan.guard, of),
         ),

@@ -22,11 +22,11 @@ def explanations(
 ) -> tuple[Explanation, ...]:
     """All caches that go by `name`: their own, a registered one, or an ARN. Empty: none does."""
     memory = store.memory()
-    situation = situation_from(memory, now)
-    items = {item.arn: item for item in make_plan(situation, rules).items if item.arn is not None}
+    plan_input = situation_from(memory, now)
+    items = {item.arn: item for item in make_plan(plan_input, rules).items if item.arn is not None}
     sentences = {
         cache.arn: explain(outcome_for(facts_of(cache, memory.caches.get(cache.arn), None), rules))
-        for result in situation.results
+        for result in plan_input.results
         if isinstance(result, Complete)
         for cache in result.caches
     }

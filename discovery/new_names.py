@@ -24,11 +24,11 @@ async def check_new_names(
 
     Raises: ControlPlaneError.
     """
-    while asked := new_names(plan.items) - plan.survey.situation.looked_up.keys():
+    while asked := new_names(plan.items) - plan.observed.plan_input.looked_up.keys():
         found = await look_up_all(reader, asked, sleep=sleep)
-        situation = plan.survey.situation
-        situation = replace(situation, looked_up={**situation.looked_up, **found})
+        plan_input = plan.observed.plan_input
+        plan_input = replace(plan_input, looked_up={**plan_input.looked_up, **found})
         if all(answer is NameState.FREE for answer in found.values()):
-            return replace(plan, survey=replace(plan.survey, situation=situation))
-        plan = make_plan(situation, rules)
+            return replace(plan, observed=replace(plan.observed, plan_input=plan_input))
+        plan = make_plan(plan_input, rules)
     return plan

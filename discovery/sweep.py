@@ -22,7 +22,7 @@ from discovery.listing import list_all
 from discovery.model import Database, Served
 from discovery.new_names import check_new_names
 from discovery.plan.identity import refuse_other_identity
-from discovery.plan.inputs import Situation
+from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
 from discovery.plan.only import check_named_scopes
 from discovery.plan.ownership import CacheArn, owner_of
@@ -185,7 +185,7 @@ class Sweep:
         """List, plan, prove. Raises: Stopped, ControlPlaneError."""
         if not self.request.asks_control_plane:
             self.check_named_scopes(())
-            self.items = unread_items(self.situation(), self.rules, NOT_ASKED)
+            self.items = unread_items(self.plan_input(), self.rules, NOT_ASKED)
             return
         listed = await self.listed(registry)
         self.check_named_scopes(listed)
@@ -266,10 +266,10 @@ class Sweep:
             registered=ours | registered_scopes(self.memory),
         )
 
-    def situation(self, listed: tuple[Database, ...] = ()) -> Situation:
+    def plan_input(self, listed: tuple[Database, ...] = ()) -> PlanInput:
         """This moment."""
         assert self.scanned is not None  # noqa: S101 - the scan comes first
-        return Situation(
+        return PlanInput(
             results=self.scanned.results,
             targets=self.scanned.targets,
             listed=listed,
@@ -280,7 +280,7 @@ class Sweep:
 
     def planned(self, listed: tuple[Database, ...]) -> Plan:
         """The plan of this moment, as far as the list tells."""
-        return make_plan(self.situation(listed), self.rules)
+        return make_plan(self.plan_input(listed), self.rules)
 
     async def checked(self, plan: Plan, registry: Reader) -> Plan:
         """The plan once every new name was looked up; until it is proved, its items are this run's.
@@ -290,7 +290,7 @@ class Sweep:
         assert self.scanned is not None  # noqa: S101 - the scan comes first
         checking = check_new_names(plan, self.rules, registry)
         found = await unless_stopped(self.ground.stop, checking)
-        self.scanned = replace(self.scanned, results=found.survey.situation.results)
+        self.scanned = replace(self.scanned, results=found.observed.plan_input.results)
         self.items = found.items
         return found
 
@@ -339,7 +339,7 @@ class Sweep:
             kept = "shown" if self.dry_run else "remembered"
             self.error = f"{reason}. Nothing was written there; what was scanned is {kept}"
             if self.scanned is not None:
-                self.items = unread_items(self.situation(), self.rules, NOT_READ)
+                self.items = unread_items(self.plan_input(), self.rules, NOT_READ)
         else:
             self.error = str(reason)
 

@@ -12,10 +12,10 @@ from discovery.codes import Action, IamVerdict, Reason
 from discovery.model import Database, ResourceName
 from discovery.plan.desired import (
     Blocked,
-    Undecided,
+    Register,
+    Skip,
+    Undetermined,
     Unreadable,
-    Unwanted,
-    Wanted,
     wanted_name,
 )
 from discovery.plan.handover import (
@@ -28,7 +28,7 @@ from discovery.plan.handover import (
 )
 from discovery.plan.identify import cache_of
 from discovery.plan.inheritance import may_be_claimed
-from discovery.plan.inputs import Found, Survey
+from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.item import Item
 from discovery.plan.labels import DISCOVERY_GROUP_LABEL, ORIGIN_LABEL
 from discovery.plan.ownership import (
@@ -46,27 +46,27 @@ from state.records import Memory
 
 
 def adoption(
-    survey: Survey, rules: Rules, *, name: ResourceName | None, from_group: str | None
+    observed: ObservedState, rules: Rules, *, name: ResourceName | None, from_group: str | None
 ) -> Handover:
     """What taking over `name` means; without a name, everything of theirs that stands in the
     computed name of a cache. They are whoever has no group, or `from_group` alone."""
-    listed = survey.situation.listed
+    listed = observed.plan_input.listed
     if name is None:
-        theirs = tuple(_in_wanted_names(survey, rules, from_group))
+        theirs = tuple(_in_wanted_names(observed, rules, from_group))
     else:
         theirs = tuple(each for each in listed if each.name == name)
         if not theirs:
             return Handover(refused=(not_found(name),))
-    return handover_of(_adopted(each, survey, rules, from_group) for each in theirs)
+    return handover_of(_adopted(each, observed, rules, from_group) for each in theirs)
 
 
-def unseen(name: ResourceName, survey: Survey) -> Refused:
+def unseen(name: ResourceName, observed: ObservedState) -> Refused:
     """It exists, and the identity in use may not see it; with what its cache is to become."""
     wanted = next(
         (
-            each.wish.database
-            for each in survey.found
-            if isinstance(each.wish, Wanted) and each.wish.name.value == name
+            each.desired.database
+            for each in observed.found
+            if isinstance(each.desired, Register) and each.desired.name.value == name
         ),
         None,
     )
@@ -85,9 +85,9 @@ def own_to_claim(live: Database, group: str, memory: Memory) -> CacheArn | None:
     return None
 
 
-def _claimed(live: Database, owner: CacheArn, survey: Survey) -> Item | Refused:
+def _claimed(live: Database, owner: CacheArn, observed: ObservedState) -> Item | Refused:
     """State takes it as its own, matched or not; the control plane has it as it should be."""
-    counted = survey.registry.ours[owner.arn].database.name
+    counted = observed.registry.ours[owner.arn].database.name
     if counted != live.name:
         text = (
             f"cache {owner.name} is registered as {counted} already; remove this one by hand if "
@@ -129,60 +129,60 @@ def refused_unowned(live: Database, group: str, from_group: str | None) -> Refus
 
 
 def _adopted(
-    live: Database, survey: Survey, rules: Rules, from_group: str | None
+    live: Database, observed: ObservedState, rules: Rules, from_group: str | None
 ) -> Item | Refused:
-    claimable = own_to_claim(live, rules.group, survey.situation.memory)
+    claimable = own_to_claim(live, rules.group, observed.plan_input.memory)
     if claimable is not None:
-        return _claimed(live, claimable, survey)
+        return _claimed(live, claimable, observed)
     refused = refused_unowned(live, rules.group, from_group)
     if refused is not None:
         return refused
-    found = cache_of(live, survey)
+    found = cache_of(live, observed)
     refuse = refusing(live.name)
-    if not isinstance(found, Found):
+    if not isinstance(found, ObservedCache):
         return refuse(Obstacle[found.why.name], found.message)
     return _refused_cache(live, found) or _item(live, found, _wanted(found), rules)
 
 
-def _refused_cache(live: Database, found: Found) -> Refused | None:
+def _refused_cache(live: Database, found: ObservedCache) -> Refused | None:
     """Why a sweep would not leave this resource to its cache as it is, None when it does."""
-    refuse, wish, cache = refusing(live.name), found.wish, found.facts.cache
+    refuse, desired, cache = refusing(live.name), found.desired, found.facts.cache
     if found.live is not None:
         text = (
             f"cache {cache.name} is registered as {found.live.database.name} already; remove this "
             "one by hand if nothing needs it"
         )
         return refuse(Obstacle.ALREADY_REGISTERED, text)
-    if isinstance(wish, Undecided):
-        return refuse(Obstacle.TAGS_UNKNOWN, wish.message)
-    if isinstance(wish, Unwanted | Blocked | Unreadable):
-        reason = Reason.UNREADABLE if isinstance(wish, Unreadable) else wish.reason
-        text = f"cache {cache.name} is not to be registered: {reason.value}, {wish.message}"
+    if isinstance(desired, Undetermined):
+        return refuse(Obstacle.TAGS_UNKNOWN, desired.message)
+    if isinstance(desired, Skip | Blocked | Unreadable):
+        reason = Reason.UNREADABLE if isinstance(desired, Unreadable) else desired.reason
+        text = f"cache {cache.name} is not to be registered: {reason.value}, {desired.message}"
         return refuse(Obstacle.NOT_WANTED, text)
-    if wish.name.value != live.name:
+    if desired.name.value != live.name:
         text = (
-            f"cache {cache.name} is to be named {wish.name.value}, and the next sweep would rename "
-            f"it; to keep the name, give the cache the tag TeleportDatabaseName={live.name}"
+            f"cache {cache.name} is to be named {desired.name.value}, and the next sweep would "
+            f"rename it; to keep the name, give the cache the tag TeleportDatabaseName={live.name}"
         )
         return refuse(Obstacle.OTHER_NAME, text)
-    requires = wish.matcher.iam_users is IamUsers.REQUIRE and wish.iam is not None
-    if requires and wish.iam is not None and wish.iam.verdict is not IamVerdict.READY:
+    requires = desired.matcher.iam_users is IamUsers.REQUIRE and desired.iam is not None
+    if requires and desired.iam is not None and desired.iam.verdict is not IamVerdict.READY:
         text = (
-            f"matcher {wish.matcher.name} requires a user that can log in with IAM; mend what the "
-            "IAM findings of `cachemuster audit` say"
+            f"matcher {desired.matcher.name} requires a user that can log in with IAM; mend what "
+            "the IAM findings of `cachemuster audit` say"
         )
         return refuse(Obstacle.IAM_NOT_READY, text)
     return None
 
 
-def _wanted(found: Found) -> Wanted:
-    assert isinstance(found.wish, Wanted)  # noqa: S101 - the rest has been refused
-    return found.wish
+def _wanted(found: ObservedCache) -> Register:
+    assert isinstance(found.desired, Register)  # noqa: S101 - the rest has been refused
+    return found.desired
 
 
-def _item(live: Database, found: Found, wish: Wanted, rules: Rules) -> Item:
+def _item(live: Database, found: ObservedCache, desired: Register, rules: Rules) -> Item:
     """The desired resource on top of what is there (R7)."""
-    target = merged(wish.database, live, rules.keeps_label)
+    target = merged(desired.database, live, rules.keeps_label)
     changes = changes_between(live, target)
     replaces = changes_origin(changes)
     cache = found.facts.cache
@@ -191,13 +191,13 @@ def _item(live: Database, found: Found, wish: Wanted, rules: Rules) -> Item:
         arn=cache.arn,
         cache=cache.name,
         name=live.name,
-        matcher=wish.matcher.name,
+        matcher=desired.matcher.name,
         action=Action.UPDATE,
         reason=reason_for(changes, target, None, recreated=False),
         message=_taken_over(live.labels) + (_anew(live, target) if replaces else ""),
-        notes=wish.notes,
+        notes=desired.notes,
         changes=changes,
-        iam=wish.iam,
+        iam=desired.iam,
         database=target,
         live=live,
         found=cache,
@@ -227,13 +227,15 @@ def _anew(live: Database, target: Database) -> str:
     )
 
 
-def _in_wanted_names(survey: Survey, rules: Rules, from_group: str | None) -> Iterator[Database]:
+def _in_wanted_names(
+    observed: ObservedState, rules: Rules, from_group: str | None
+) -> Iterator[Database]:
     """What stands in the name of a cache that has no registration of ours, and may be taken."""
     shown: set[ResourceName] = set()
-    for found in survey.found:
-        if found.live is not None or isinstance(found.wish, Unwanted):
+    for found in observed.found:
+        if found.live is not None or isinstance(found.desired, Skip):
             continue
-        for holder in survey.registry.holders(wanted_name(found.facts, rules).value):
+        for holder in observed.registry.holders(wanted_name(found.facts, rules).value):
             if holder.name not in shown and not refused_unowned(holder, rules.group, from_group):
                 shown.add(holder.name)
                 yield holder

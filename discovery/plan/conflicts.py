@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from discovery.codes import Action, Reason
 from discovery.model import AccountId, Database, Region, Scope
 from discovery.plan.diff import finishes_rename
-from discovery.plan.inputs import Survey
+from discovery.plan.inputs import ObservedState
 from discovery.plan.item import Item
 from discovery.plan.ownership import ARN_LABEL
 from discovery.plan.registration_index import Owned
 
 
-def conflict_items(survey: Survey, shown: frozenset[str]) -> Iterator[Item]:
+def conflict_items(observed: ObservedState, shown: frozenset[str]) -> Iterator[Item]:
     """One item for each resource that is marked as ours but cannot count; `shown` are names that
     the item of a cache shows already."""
-    registry = survey.registry
+    registry = observed.registry
     for owned in registry.duplicates:
         yield _duplicate(owned, _surplus(registry.ours[owned.cache.arn]))
-    finished = {each.arn for each in survey.found if finishes_rename(each, registry)}
+    finished = {each.arn for each in observed.found if finishes_rename(each, registry)}
     for arn, owned in registry.half_renamed.items():
         if arn not in finished:
             yield _duplicate(owned, _old_half(registry.ours[arn]))

@@ -22,7 +22,7 @@ from discovery.model import (
 )
 from discovery.plan.cache_facts import ENGINES, remembered_notes
 from discovery.plan.compatibility import judge
-from discovery.plan.facts import Facts
+from discovery.plan.facts import CacheFacts
 from discovery.plan.labels import (
     build_labels,
     discovery_labels,
@@ -39,7 +39,7 @@ from matchers.subject import LabelSet, Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Register:
     """To be registered, as `database`, unless something registered stands against it."""
 
     matcher: Matcher
@@ -51,7 +51,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unwanted:
+class Skip:
     """Not to be registered; one that is may be removed, under the rules of R3."""
 
     reason: Reason
@@ -61,7 +61,7 @@ class Unwanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Undecided:
+class Undetermined:
     """Nobody can tell until its tags are read."""
 
     message: str
@@ -88,7 +88,7 @@ class Unreadable:
     notes: tuple[Note, ...] = ()
 
 
-Wish = Wanted | Unwanted | Undecided | Blocked | Unreadable
+Desired = Register | Skip | Undetermined | Blocked | Unreadable
 
 _TAGS_ADVICE = "allow elasticache:ListTagsForResource"
 _NONSENSE_ADVICE = (
@@ -97,12 +97,12 @@ _NONSENSE_ADVICE = (
 )
 
 
-def wish_for(
-    facts: Facts,
+def desired_for(
+    facts: CacheFacts,
     directory: Directory | UnknownType,
     rules: Rules,
     verdict: IamJudgement | None = None,
-) -> Wish:
+) -> Desired:
     """What the cache is to become. Pure: the same facts give the same wish.
 
     `verdict` stands for a judgement where the users are not there to be judged.
@@ -117,45 +117,45 @@ def wish_for(
     outcome = outcome_for(facts, rules)
     notes = facts.notes
     if isinstance(outcome, evaluate.Taken):
-        return _enrol(facts, outcome.matcher, directory, rules, verdict)
+        return _build_database(facts, outcome.matcher, directory, rules, verdict)
     if isinstance(outcome, evaluate.Undecided):
         missing = ", ".join(sorted({each.key or each.kind.value for each in outcome.missing}))
         lacking = f"matcher {outcome.matcher} needs {missing or 'tags'}, which could not be read"
         message = f"{lacking}; {_TAGS_ADVICE}"
-        return Undecided(message=message, notes=notes)
+        return Undetermined(message=message, notes=notes)
     if isinstance(outcome, evaluate.Excluded):
         message = f"matcher {outcome.matcher} excludes it: tag {outcome.key} is {outcome.value}"
-        return Unwanted(reason=Reason.EXCLUDED, message=message, notes=notes)
+        return Skip(reason=Reason.EXCLUDED, message=message, notes=notes)
     message = "; ".join(explain(outcome)) or "no matcher takes it"
-    return Unwanted(reason=Reason.NO_MATCHER, message=message, notes=notes)
+    return Skip(reason=Reason.NO_MATCHER, message=message, notes=notes)
 
 
-def ineligible(cache: KnownCache, rules: Rules) -> Unwanted | None:
+def ineligible(cache: KnownCache, rules: Rules) -> Skip | None:
     """Why a cache cannot be registered whatever matches, None when it can.
 
     Source: control_plane/README: Inclusion; a status that nobody knows counts as available.
     """
     if cache.engine.lower() not in ENGINES:
         text = f"engine {cache.engine or 'unknown'} is neither redis nor valkey"
-        return Unwanted(reason=Reason.ENGINE, message=text)
+        return Skip(reason=Reason.ENGINE, message=text)
     if cache.status == "deleting":
-        return Unwanted(reason=Reason.DELETING, message="AWS is deleting the cache")
+        return Skip(reason=Reason.DELETING, message="AWS is deleting the cache")
     if cache.status == "creating":
-        return Unwanted(reason=Reason.CREATING, message="AWS is still creating the cache")
+        return Skip(reason=Reason.CREATING, message="AWS is still creating the cache")
     if cache.status == "create-failed":
-        return Unwanted(reason=Reason.CREATE_FAILED, message="AWS could not create the cache")
+        return Skip(reason=Reason.CREATE_FAILED, message="AWS could not create the cache")
     if cache.endpoint is None:
-        return Unwanted(reason=Reason.NO_ENDPOINT, message="the cache has no endpoint yet")
+        return Skip(reason=Reason.NO_ENDPOINT, message="the cache has no endpoint yet")
     if cache.endpoint.is_public and not rules.enrolls_public:
         text = (
             "the cache has a public endpoint, which Teleport may not recognise; "
             "aws.public_caches: enroll registers it all the same"
         )
-        return Unwanted(reason=Reason.PUBLIC, message=text)
+        return Skip(reason=Reason.PUBLIC, message=text)
     return None
 
 
-def wanted_name(facts: Facts, rules: Rules) -> Name:
+def wanted_name(facts: CacheFacts, rules: Rules) -> Name:
     """The name a cache is to have."""
     return name_by(facts.cache, {} if facts.tags is UNKNOWN else facts.tags, rules)
 
@@ -171,7 +171,7 @@ def name_by(cache: Cache, tags: Mapping[str, str], rules: Rules) -> Name:
     )
 
 
-def outcome_for(facts: Facts, rules: Rules) -> evaluate.Outcome:
+def outcome_for(facts: CacheFacts, rules: Rules) -> evaluate.Outcome:
     """What the matchers say. What merely stands in may take a cache, never turn it away (R1)."""
     discovery = discovery_labels(facts.cache)
     likely = _by(facts, LabelSet.of(discovery, facts.tags), rules)
@@ -185,22 +185,22 @@ def outcome_for(facts: Facts, rules: Rules) -> evaluate.Outcome:
     return likely if isinstance(likely, evaluate.Taken) else certain
 
 
-def _by(facts: Facts, labels: LabelSet, rules: Rules) -> evaluate.Outcome:
+def _by(facts: CacheFacts, labels: LabelSet, rules: Rules) -> evaluate.Outcome:
     cache = facts.cache
     subject = Subject(cache.account_id, cache.region, cache.name, cache.engine, labels)
     return evaluate.decide(rules.matchers, subject)
 
 
-def _enrol(
-    facts: Facts,
+def _build_database(
+    facts: CacheFacts,
     matcher: Matcher,
     directory: Directory | UnknownType,
     rules: Rules,
     verdict: IamJudgement | None,
-) -> Wish:
+) -> Desired:
     if facts.tags is UNKNOWN:
         message = f"its tags could not be read, and they become its labels; {_TAGS_ADVICE}"
-        return Undecided(message=message, notes=facts.notes)
+        return Undetermined(message=message, notes=facts.notes)
     cache = facts.cache
     name = wanted_name(facts, rules)
     ignored = matcher.iam_users is IamUsers.IGNORE
@@ -222,10 +222,10 @@ def _enrol(
         discovered_name=name.discovered,
     )
     database = desired_database(cache, name.value, labels, connect)
-    return Wanted(matcher=matcher, name=name, database=database, iam=iam, notes=notes)
+    return Register(matcher=matcher, name=name, database=database, iam=iam, notes=notes)
 
 
-def _label_verdict(iam: IamJudgement | None, facts: Facts) -> IamVerdict:
+def _label_verdict(iam: IamJudgement | None, facts: CacheFacts) -> IamVerdict:
     """What the label says: it changes on complete evidence only, and for the worse only on what
     was read."""
     surely = (IamVerdict.READY,) if facts.remembered else (IamVerdict.READY, IamVerdict.NOT_READY)

@@ -6,15 +6,15 @@ from dataclasses import replace
 
 from discovery.codes import Action, IamVerdict, Reason
 from discovery.model import Cache, Change
-from discovery.plan.desired import Blocked, Undecided, Unreadable, Unwanted, Wanted
+from discovery.plan.desired import Blocked, Register, Skip, Undetermined, Unreadable
 from discovery.plan.findings import USERS_ADVICE
-from discovery.plan.inputs import Found, Survey
+from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.item import Item
 from discovery.plan.name_conflicts import Loss
 from discovery.plan.notes import registration_notes
 from discovery.plan.ownership import CacheArn
 from discovery.plan.registered import asks_for_rename, finished_rename, registered_item
-from discovery.plan.registration_index import Owned, Registry
+from discovery.plan.registration_index import Owned, RegistrationIndex
 from discovery.plan.removal import Grounds, rule_on
 from discovery.plan.rules import Rules
 from matchers.matcher import IamUsers
@@ -30,50 +30,50 @@ _REMOVAL_REASON = {
 """Why a registration goes, by why its cache is not wanted. The rest only have to wait."""
 
 
-def removal_reason(found: Found) -> Reason | None:
+def removal_reason(found: ObservedCache) -> Reason | None:
     """The reason to remove this cache's registration, None when there is none. An answer with a
     hole removes nothing: what stands in for a fact is no evidence (R1)."""
     if found.facts.remembered or found.facts.missing:
         return None
-    wish = found.wish
-    if isinstance(wish, Unwanted):
-        return _REMOVAL_REASON.get(wish.reason)
-    if isinstance(wish, Wanted | Blocked) and _goes_unready(wish):
+    desired = found.desired
+    if isinstance(desired, Skip):
+        return _REMOVAL_REASON.get(desired.reason)
+    if isinstance(desired, Register | Blocked) and _goes_unready(desired):
         return Reason.UNREADY
     return None
 
 
-def finishes_rename(found: Found, registry: Registry) -> bool:
+def finishes_rename(found: ObservedCache, registry: RegistrationIndex) -> bool:
     """True when a crash left this cache's rename half done, and it is to be finished (R6)."""
-    wanted = isinstance(found.wish, Wanted) and removal_reason(found) is None
+    wanted = isinstance(found.desired, Register) and removal_reason(found) is None
     return wanted and found.arn in registry.half_renamed
 
 
-def wants_other_name(found: Found, registry: Registry) -> bool:
+def wants_other_name(found: ObservedCache, registry: RegistrationIndex) -> bool:
     """True for a new cache that may be registered, and for one that is to be renamed."""
-    if not isinstance(found.wish, Wanted) or finishes_rename(found, registry):
+    if not isinstance(found.desired, Register) or finishes_rename(found, registry):
         return False
     if found.live is None:
-        return _iam_block(found.wish) is None
+        return _iam_block(found.desired) is None
     return asks_for_rename(found, found.live) and removal_reason(found) is None
 
 
 def item_for(
-    found: Found, loss: Loss | None, survey: Survey, rules: Rules
+    found: ObservedCache, loss: Loss | None, observed: ObservedState, rules: Rules
 ) -> tuple[Item, Item | None]:
     """The item of a found cache, and what is done instead when the guard refuses it."""
-    base = base_item(found, survey)
+    base = base_item(found, observed)
     if found.live is None:
         return _new(found, loss, base), None
     reason = removal_reason(found)
     if reason is not None:
-        return _removal(found, found.live, reason, base, survey, rules), None
-    wish = found.wish
-    if not isinstance(wish, Wanted):
+        return _removal(found, found.live, reason, base, observed, rules), None
+    desired = found.desired
+    if not isinstance(desired, Register):
         return _standing(found, found.live, base), None
-    if finishes_rename(found, survey.registry):
-        return finished_rename(found.live, wish, base, survey, rules), None
-    return registered_item(found, found.live, wish, loss, base, survey, rules)
+    if finishes_rename(found, observed.registry):
+        return finished_rename(found.live, desired, base, observed, rules), None
+    return registered_item(found, found.live, desired, loss, base, observed, rules)
 
 
 def unreadable_item(
@@ -95,43 +95,47 @@ def unreadable_item(
     )
 
 
-def base_item(found: Found, survey: Survey) -> Item:
+def base_item(found: ObservedCache, observed: ObservedState) -> Item:
     """The parts that every item of a found cache has; action and message are yet to come."""
-    cache, wish, live = found.facts.cache, found.wish, found.live
-    blank = wish.name.value if isinstance(wish, Wanted | Blocked) else None
+    cache, desired, live = found.facts.cache, found.desired, found.live
+    blank = desired.name.value if isinstance(desired, Register | Blocked) else None
     return Item(
         scope=cache.scope,
         arn=cache.arn,
         cache=cache.name,
         name=live.database.name if live is not None else blank,
-        matcher=wish.matcher.name if isinstance(wish, Wanted | Blocked) else None,
+        matcher=desired.matcher.name if isinstance(desired, Register | Blocked) else None,
         action=Action.SKIPPED,
         reason=Reason.NO_MATCHER,
         message="",
-        notes=wish.notes + registration_notes(found, survey),
-        iam=wish.iam if isinstance(wish, Wanted | Blocked) else None,
+        notes=desired.notes + registration_notes(found, observed),
+        iam=desired.iam if isinstance(desired, Register | Blocked) else None,
         database=live.database if live is not None else None,
         live=live.database if live is not None else None,
         found=cache,
     )
 
 
-def _new(found: Found, loss: Loss | None, base: Item) -> Item:
-    wish = found.wish
-    if isinstance(wish, Unwanted):
-        return replace(base, action=Action.SKIPPED, reason=wish.reason, message=wish.message)
-    if isinstance(wish, Undecided):
-        return replace(base, action=Action.HELD, reason=Reason.TAGS_UNKNOWN, message=wish.message)
-    if isinstance(wish, Unreadable):
-        return replace(base, action=Action.BLOCKED, reason=Reason.UNREADABLE, message=wish.message)
-    if isinstance(wish, Blocked):
-        return replace(base, action=Action.BLOCKED, reason=wish.reason, message=wish.message)
-    base = replace(base, wanted=wish.database)
-    block = _iam_block(wish)
+def _new(found: ObservedCache, loss: Loss | None, base: Item) -> Item:
+    desired = found.desired
+    if isinstance(desired, Skip):
+        return replace(base, action=Action.SKIPPED, reason=desired.reason, message=desired.message)
+    if isinstance(desired, Undetermined):
+        return replace(
+            base, action=Action.HELD, reason=Reason.TAGS_UNKNOWN, message=desired.message
+        )
+    if isinstance(desired, Unreadable):
+        return replace(
+            base, action=Action.BLOCKED, reason=Reason.UNREADABLE, message=desired.message
+        )
+    if isinstance(desired, Blocked):
+        return replace(base, action=Action.BLOCKED, reason=desired.reason, message=desired.message)
+    base = replace(base, wanted=desired.database)
+    block = _iam_block(desired)
     if block is not None:
-        return replace(base, action=Action.BLOCKED, reason=block, message=_iam_text(wish, block))
+        return replace(base, action=Action.BLOCKED, reason=block, message=_iam_text(desired, block))
     if loss is not None:
-        taken = wish.name.value if loss.unseen else None
+        taken = desired.name.value if loss.unseen else None
         refused = replace(base, action=loss.action, reason=loss.reason, taken_name=taken)
         return replace(refused, message=loss.message)
     if found.stands_unlisted:
@@ -151,37 +155,42 @@ def _new(found: Found, loss: Loss | None, base: Item) -> Item:
         base,
         action=Action.CREATE,
         reason=Reason.NEW,
-        message=f"matcher {wish.matcher.name} takes it",
-        changes=(Change("", None, wish.database.document()),),
-        database=wish.database,
-        unlisted=found.unlisted if found.unlisted != wish.name.value else None,
+        message=f"matcher {desired.matcher.name} takes it",
+        changes=(Change("", None, desired.database.document()),),
+        database=desired.database,
+        unlisted=found.unlisted if found.unlisted != desired.name.value else None,
     )
 
 
-def _standing(found: Found, live: Owned, base: Item) -> Item:
+def _standing(found: ObservedCache, live: Owned, base: Item) -> Item:
     """A registration that stays as it is, because nothing better can be said of its cache."""
-    wish = found.wish
-    if isinstance(wish, Blocked | Unreadable):
-        reason = wish.reason if isinstance(wish, Blocked) else Reason.UNREADABLE
-        text = f"the registration stays as it is: {wish.message}"
+    desired = found.desired
+    if isinstance(desired, Blocked | Unreadable):
+        reason = desired.reason if isinstance(desired, Blocked) else Reason.UNREADABLE
+        text = f"the registration stays as it is: {desired.message}"
         return replace(base, action=Action.BLOCKED, reason=reason, message=text)
-    if isinstance(wish, Unwanted) and wish.reason in _REMOVAL_REASON:
+    if isinstance(desired, Skip) and desired.reason in _REMOVAL_REASON:
         members = " and ".join(found.facts.remembered)
         text = (
-            f"the registration stays as it is: {wish.message}, but AWS's answer leaves out "
+            f"the registration stays as it is: {desired.message}, but AWS's answer leaves out "
             f"{members}, and what is remembered of that removes nothing; the next sweep asks again"
         )
         return replace(base, action=Action.BLOCKED, reason=Reason.UNREADABLE, message=text)
-    reason = Reason.NOT_READY_YET if isinstance(wish, Unwanted) else Reason.TAGS_UNKNOWN
-    message = wish.message if isinstance(wish, Unwanted | Undecided) else ""
+    reason = Reason.NOT_READY_YET if isinstance(desired, Skip) else Reason.TAGS_UNKNOWN
+    message = desired.message if isinstance(desired, Skip | Undetermined) else ""
     text = f"{live.database.name} stays registered: {message}"
     return replace(base, action=Action.HELD, reason=reason, message=text)
 
 
 def _removal(
-    found: Found, live: Owned, reason: Reason, base: Item, survey: Survey, rules: Rules
+    found: ObservedCache,
+    live: Owned,
+    reason: Reason,
+    base: Item,
+    observed: ObservedState,
+    rules: Rules,
 ) -> Item:
-    text = found.wish.message if isinstance(found.wish, Unwanted) else _unready_text(found)
+    text = found.desired.message if isinstance(found.desired, Skip) else _unready_text(found)
     grounds = Grounds(
         live=live.database,
         arn=found.arn,
@@ -189,7 +198,7 @@ def _removal(
         message=text,
         forgets=found.facts.recreated,
     )
-    ruling = rule_on(grounds, survey.situation.memory, rules, survey.situation.now)
+    ruling = rule_on(grounds, observed.plan_input.memory, rules, observed.plan_input.now)
     return replace(
         base,
         action=ruling.action,
@@ -201,32 +210,32 @@ def _removal(
     )
 
 
-def _goes_unready(wish: Wanted | Blocked) -> bool:
+def _goes_unready(desired: Register | Blocked) -> bool:
     """True when the matcher requires users, lets go of caches without, and this is surely one."""
-    matcher = wish.matcher
+    matcher = desired.matcher
     requires = matcher.iam_users is IamUsers.REQUIRE and matcher.deregister_unready
-    return requires and wish.iam is not None and wish.iam.verdict is IamVerdict.NOT_READY
+    return requires and desired.iam is not None and desired.iam.verdict is IamVerdict.NOT_READY
 
 
-def _iam_block(wish: Wanted) -> Reason | None:
+def _iam_block(desired: Register) -> Reason | None:
     """Why `iam_users: require` keeps a new cache out, None when it does not."""
-    if wish.matcher.iam_users is not IamUsers.REQUIRE or wish.iam is None:
+    if desired.matcher.iam_users is not IamUsers.REQUIRE or desired.iam is None:
         return None
-    if wish.iam.verdict is IamVerdict.READY:
+    if desired.iam.verdict is IamVerdict.READY:
         return None
-    unknown = wish.iam.verdict is IamVerdict.UNKNOWN
+    unknown = desired.iam.verdict is IamVerdict.UNKNOWN
     return Reason.IAM_UNKNOWN if unknown else Reason.IAM_NOT_READY
 
 
-def _iam_text(wish: Wanted, block: Reason) -> str:
-    requires = f"matcher {wish.matcher.name} requires a user that can log in with IAM"
+def _iam_text(desired: Register, block: Reason) -> str:
+    requires = f"matcher {desired.matcher.name} requires a user that can log in with IAM"
     if block is Reason.IAM_NOT_READY:
         return f"{requires}; mend what the IAM findings say, which `cachemuster audit` shows"
     return f"{requires}, and nobody can tell; {USERS_ADVICE}"
 
 
-def _unready_text(found: Found) -> str:
-    wish = found.wish
-    iam = wish.iam if isinstance(wish, Wanted | Blocked) else None
+def _unready_text(found: ObservedCache) -> str:
+    desired = found.desired
+    iam = desired.iam if isinstance(desired, Register | Blocked) else None
     findings = iam.findings if iam is not None else ()
     return findings[0].message if findings else "no user can log in with IAM"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from discovery.codes import Action, Reason, ScopeReason
 from discovery.model import Complete, Failed, Scanned, Skipped
-from discovery.plan.inputs import Survey
+from discovery.plan.inputs import ObservedState
 from discovery.plan.item import Item
 from discovery.plan.notes import inherited_notes
 from discovery.plan.registration_index import Owned
@@ -24,9 +24,9 @@ class _Why:
     evidence: bool = False
 
 
-def item_for_missing(owned: Owned, survey: Survey, rules: Rules) -> Item:
+def item_for_missing(owned: Owned, observed: ObservedState, rules: Rules) -> Item:
     """Held, unless a complete scan shows that the cache is gone or the configuration lets go."""
-    why = _why(owned, survey)
+    why = _why(owned, observed)
     held = Item(
         scope=owned.cache.scope,
         arn=owned.cache.arn,
@@ -35,20 +35,20 @@ def item_for_missing(owned: Owned, survey: Survey, rules: Rules) -> Item:
         action=Action.HELD,
         reason=why.reason,
         message=why.message,
-        notes=inherited_notes(owned, survey.situation),
+        notes=inherited_notes(owned, observed.plan_input),
         database=owned.database,
         live=owned.database,
     )
-    return _ruled(held, owned, why, survey, rules) if why.evidence else held
+    return _ruled(held, owned, why, observed, rules) if why.evidence else held
 
 
-def _ruled(held: Item, owned: Owned, why: _Why, survey: Survey, rules: Rules) -> Item:
+def _ruled(held: Item, owned: Owned, why: _Why, observed: ObservedState, rules: Rules) -> Item:
     grounds = Grounds(
         live=owned.database, arn=owned.cache.arn, reason=why.reason, message=why.message
     )
-    ruling = rule_on(grounds, survey.situation.memory, rules, survey.situation.now)
+    ruling = rule_on(grounds, observed.plan_input.memory, rules, observed.plan_input.now)
     held = replace(held, missed=ruling.missed, grounds=why.reason)
-    if why.reason is Reason.OUT_OF_SCOPE and not _lets_go(owned, survey, rules):
+    if why.reason is Reason.OUT_OF_SCOPE and not _lets_go(owned, observed, rules):
         # Its misses are counted all the same, so that `sweep --prune` finds the time gone by.
         return held
     return replace(
@@ -60,15 +60,15 @@ def _ruled(held: Item, owned: Owned, why: _Why, survey: Survey, rules: Rules) ->
     )
 
 
-def _lets_go(owned: Owned, survey: Survey, rules: Rules) -> bool:
-    if survey.situation.targets.excludes(owned.cache.scope):
+def _lets_go(owned: Owned, observed: ObservedState, rules: Rules) -> bool:
+    if observed.plan_input.targets.excludes(owned.cache.scope):
         return rules.prunes
     return rules.removes_out_of_scope
 
 
-def _why(owned: Owned, survey: Survey) -> _Why:
+def _why(owned: Owned, observed: ObservedState) -> _Why:
     scope = owned.cache.scope
-    standing = survey.situation.targets.standing(scope)
+    standing = observed.plan_input.targets.standing(scope)
     if standing is Standing.NOT_IN_RUN:
         return _Why(Reason.NOT_IN_RUN, f"scope {scope} is not part of this run")
     if standing is Standing.TARGETS_UNKNOWN:
@@ -77,8 +77,8 @@ def _why(owned: Owned, survey: Survey) -> _Why:
             "the unread scopes say"
         )
         return _Why(Reason.TARGETS_UNKNOWN, text)
-    if standing is Standing.OUT_OF_SCOPE and scope not in survey.results:
-        if survey.situation.targets.excludes(scope):
+    if standing is Standing.OUT_OF_SCOPE and scope not in observed.results:
+        if observed.plan_input.targets.excludes(scope):
             text = (
                 f"region {scope.region} is in aws.exclude_regions; take it out there to have it "
                 "read, or let go of it with `cachemuster sweep --prune`"
@@ -89,7 +89,7 @@ def _why(owned: Owned, survey: Survey) -> _Why:
             "again, or let go of it with `cachemuster sweep --prune`"
         )
         return _Why(Reason.OUT_OF_SCOPE, text, evidence=True)
-    return _by_result(owned, result_for(scope, survey.results))
+    return _by_result(owned, result_for(scope, observed.results))
 
 
 def _by_result(owned: Owned, result: Scanned | None) -> _Why:

@@ -16,7 +16,7 @@ from state.records import Registration, RememberedCache
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CacheFacts:
     """One cache as judged: what this scan read, else what was read last."""
 
     cache: KnownCache
@@ -54,7 +54,7 @@ def facts_of(
     remembered: RememberedCache | None,
     live: Database | None,
     written: Registration | None = None,
-) -> Facts:
+) -> CacheFacts:
     """Fills in what was not read; nothing of an earlier cache under the same ARN is used.
 
     `written` is what the journal knows of `live`, None if it does not know it.
@@ -65,7 +65,7 @@ def facts_of(
     known = fill_in(cache, before, registered)
     tags, tag_notes = _tags(cache, before, live, registered)
     vpc_id, vpc_by_label, vpc_notes = _vpc(cache, before, registered)
-    return Facts(
+    return CacheFacts(
         cache=replace(known.cache, vpc_id=vpc_id),
         tags=tags,
         tags_read_now=cache.tags is not UNKNOWN,
@@ -78,9 +78,9 @@ def facts_of(
     )
 
 
-def bare_facts(cache: Cache) -> Facts:
+def bare_facts(cache: Cache) -> CacheFacts:
     """Of a cache that could not be judged: what the answer says, and nothing besides."""
-    return Facts(
+    return CacheFacts(
         cache=fill_in(cache, None, None).cache,
         tags=UNKNOWN,
         tags_read_now=False,

@@ -27,17 +27,17 @@ from discovery.model import (
     Skipped,
 )
 from discovery.plan.cache_facts import FACTS
-from discovery.plan.inputs import Situation
+from discovery.plan.inputs import PlanInput
 from discovery.plan.lookups import NameState
 from discovery.plan.ownership import parse_cache_arn
 from discovery.plan.targets import RegionList, Targets
 from state.records import Memory, RememberedCache, ScopeMemory
 
 
-def situation_from(memory: Memory, now: datetime) -> Situation:
+def situation_from(memory: Memory, now: datetime) -> PlanInput:
     """The last scans and the registrations as last written, as if they were of this moment."""
     results = tuple(_result(each, memory) for each in memory.scopes.values())
-    return Situation(
+    return PlanInput(
         results=results,
         targets=_targets(memory),
         listed=tuple(each for each in remembered_list(memory) if each.name not in memory.taken),

@@ -13,7 +13,7 @@ from typing import Any
 
 from discovery.model import AccountId, Complete, Database, Failed, Region, Scope
 from discovery.plan.address import address_of
-from discovery.plan.inputs import Found, Survey
+from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.ownership import ARN_LABEL, MANAGED_BY, MANAGED_BY_LABEL
 from discovery.plan.targets import Part, result_for
 from state.records import Memory
@@ -78,11 +78,11 @@ def part_to_scan(database: Database, memory: Memory) -> Part:
     return Part(only=tuple(scopes))
 
 
-def cache_of(database: Database, survey: Survey) -> Found | NoCache:
+def cache_of(database: Database, observed: ObservedState) -> ObservedCache | NoCache:
     """The cache of a scan that the resource stands for: what it names and its URI are one."""
     claim = claim_of(database)
-    named = tuple(each for each in survey.found if claim.cache and not _contradicts(claim, each))
-    listening = next((each for each in survey.found if _listens_at(each, claim.address)), None)
+    named = tuple(each for each in observed.found if claim.cache and not _contradicts(claim, each))
+    listening = next((each for each in observed.found if _listens_at(each, claim.address)), None)
     if listening is not None and not _contradicts(claim, listening):
         return listening
     if listening is not None:
@@ -96,14 +96,14 @@ def cache_of(database: Database, survey: Survey) -> Found | NoCache:
         where = f"listens at {endpoint.uri}" if endpoint is not None else "has no endpoint yet"
         text = f"cache {named[0].arn} {where}, and its URI is {database.uri}; correct it by hand"
         return NoCache(Unclear.URI_DISAGREES, text)
-    return _nowhere(claim, database, survey)
+    return _nowhere(claim, database, observed)
 
 
 def _remembered(claim: Claim, memory: Memory) -> set[Scope]:
     return {each.scope for each in memory.caches.values() if each.uri.lower() == claim.address}
 
 
-def _contradicts(claim: Claim, found: Found) -> bool:
+def _contradicts(claim: Claim, found: ObservedCache) -> bool:
     """True when the resource says something that is not so of this cache."""
     cache = found.facts.cache
     said = (
@@ -115,15 +115,15 @@ def _contradicts(claim: Claim, found: Found) -> bool:
     return any(claimed and claimed != fact for claimed, fact in said)
 
 
-def _listens_at(found: Found, address: str) -> bool:
+def _listens_at(found: ObservedCache, address: str) -> bool:
     endpoint = found.facts.cache.endpoint
     return endpoint is not None and endpoint.uri.lower() == address
 
 
-def _nowhere(claim: Claim, database: Database, survey: Survey) -> NoCache:
+def _nowhere(claim: Claim, database: Database, observed: ObservedState) -> NoCache:
     """No cache that was read is named or has the URI; perhaps because not all were read."""
     if claim.scope is None:
-        unread = [each for each in survey.results.values() if isinstance(each, Failed)]
+        unread = [each for each in observed.results.values() if isinstance(each, Failed)]
         if unread:
             scopes = ", ".join(str(each.scope) for each in unread[:3])
             text = (
@@ -133,7 +133,7 @@ def _nowhere(claim: Claim, database: Database, survey: Survey) -> NoCache:
             return NoCache(Unclear.SCOPE_UNREAD, text)
         text = f"no cache that was found listens at {database.uri}; correct its URI, or remove it"
         return NoCache(Unclear.NO_SUCH_CACHE, text)
-    result = result_for(claim.scope, survey.results)
+    result = result_for(claim.scope, observed.results)
     if isinstance(result, Failed):
         text = f"scope {claim.scope} could not be read: {result.reason.value}, {result.message}"
         return NoCache(Unclear.SCOPE_UNREAD, text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from discovery.codes import IamVerdict
 from discovery.model import Arn, Database, ResourceName
-from discovery.plan.desired import Blocked, Wanted, Wish
+from discovery.plan.desired import Blocked, Desired, Register
 from matchers.matcher import IamUsers
 from state.records import Memory, RemovedRegistration
 
@@ -48,14 +48,14 @@ def may_be_claimed(live: Database, arn: Arn, memory: Memory) -> bool:
     return is_inherited(live, arn, memory) or restoration(live, arn, memory) is not None
 
 
-def is_match(wish: Wish) -> bool:
+def is_match(desired: Desired) -> bool:
     """True when a matcher takes the cache and nothing it asks for would make it go again; of a
     matcher that lets go of caches without users, only a verdict that is ready says so."""
-    if not isinstance(wish, Wanted | Blocked):
+    if not isinstance(desired, Register | Blocked):
         return False
-    matcher = wish.matcher
+    matcher = desired.matcher
     if matcher.iam_users is IamUsers.REQUIRE and matcher.deregister_unready:
-        return wish.iam is not None and wish.iam.verdict is IamVerdict.READY
+        return desired.iam is not None and desired.iam.verdict is IamVerdict.READY
     return True
 
 

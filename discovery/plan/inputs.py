@@ -24,17 +24,17 @@ from discovery.model import (
 )
 from discovery.plan.address import address_of
 from discovery.plan.defect import defect
-from discovery.plan.desired import Unreadable, Wish, name_by, wish_for
-from discovery.plan.facts import Facts, bare_facts, facts_of, likely_tags
+from discovery.plan.desired import Desired, Unreadable, desired_for, name_by
+from discovery.plan.facts import CacheFacts, bare_facts, facts_of, likely_tags
 from discovery.plan.lookups import LookUp, late_in_list, stands_unlisted, taken_names
-from discovery.plan.registration_index import Owned, Registry, read_registry
+from discovery.plan.registration_index import Owned, RegistrationIndex, index_registrations
 from discovery.plan.rules import Rules
 from discovery.plan.targets import Targets
 from state.records import Memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class PlanInput:
     """One moment: what was scanned, what is listed, what is remembered."""
 
     results: tuple[Scanned, ...]
@@ -51,11 +51,11 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ObservedCache:
     """A cache that a complete scan showed, with what it is to become."""
 
-    facts: Facts
-    wish: Wish
+    facts: CacheFacts
+    desired: Desired
     live: Owned | None
     """Its registration, None if it has none."""
     unlisted: ResourceName | None = None
@@ -69,12 +69,12 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
+class ObservedState:
     """The situation, sorted."""
 
-    situation: Situation
-    registry: Registry
-    found: tuple[Found, ...]
+    plan_input: PlanInput
+    registry: RegistrationIndex
+    found: tuple[ObservedCache, ...]
     results: Mapping[Scope, Scanned]
     served: Mapping[str, frozenset[str]]
     """Names of what is served, by the host and port of their URI."""
@@ -86,33 +86,33 @@ class Survey:
         return frozenset(each.arn for each in self.found)
 
 
-def survey_of(situation: Situation, rules: Rules) -> Survey:
+def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
     """Pairs every found cache with its registration and says what it is to become."""
-    memory = situation.memory
-    complete = [result for result in situation.results if isinstance(result, Complete)]
+    memory = plan_input.memory
+    complete = [result for result in plan_input.results if isinstance(result, Complete)]
     caches = [(cache, result.directory) for result in complete for cache in result.caches]
     likely = {cache.arn: _likely_name(cache, memory, rules) for cache, _ in caches}
-    looked_up = situation.looked_up
-    listed = (*situation.listed, *late_in_list(looked_up, rules.group, likely))
-    registry = read_registry(listed, rules.group, memory, likely)
+    looked_up = plan_input.looked_up
+    listed = (*plan_input.listed, *late_in_list(looked_up, rules.group, likely))
+    registry = index_registrations(listed, rules.group, memory, likely)
     unlisted = _unlisted(registry, memory)
     found = []
     for cache, directory in caches:
-        judged = _judge(cache, directory, registry, situation, rules)
+        judged = _judge(cache, directory, registry, plan_input, rules)
         other = unlisted.get(cache.arn) if judged.live is None else None
         hidden = stands_unlisted(other, cache.arn, looked_up, rules.group)
         found.append(replace(judged, unlisted=other, stands_unlisted=hidden))
     holes = {each.facts.cache.scope: each.facts for each in found if each.facts.missing}
     results = tuple(
         malformed(each, holes[each.scope]) if each.scope in holes else each
-        for each in situation.results
+        for each in plan_input.results
     )
-    return Survey(
-        situation=replace(situation, results=results),
+    return ObservedState(
+        plan_input=replace(plan_input, results=results),
         registry=registry,
         found=tuple(each for each in found if each.facts.cache.scope not in holes),
         results={result.scope: result for result in results},
-        served=_by_address(situation.served),
+        served=_by_address(plan_input.served),
         taken=taken_names(looked_up, listed),
     )
 
@@ -120,23 +120,25 @@ def survey_of(situation: Situation, rules: Rules) -> Survey:
 def _judge(
     cache: Cache,
     directory: Directory | UnknownType,
-    registry: Registry,
-    situation: Situation,
+    registry: RegistrationIndex,
+    plan_input: PlanInput,
     rules: Rules,
-) -> Found:
+) -> ObservedCache:
     """What one cache is to become. One over which this program stumbles stops no other (R8)."""
-    live, memory = registry.ours.get(cache.arn), situation.memory
+    live, memory = registry.ours.get(cache.arn), plan_input.memory
     database = live.database if live is not None else None
     written = memory.registrations.get(database.name) if database is not None else None
     try:
         facts = facts_of(cache, memory.caches.get(cache.arn), database, written)
-        wish = wish_for(facts, directory, rules, situation.verdicts.get(cache.arn))
+        desired = desired_for(facts, directory, rules, plan_input.verdicts.get(cache.arn))
     except Exception as error:
-        return Found(bare_facts(cache), Unreadable(message=defect("it", "judged", error)), live)
-    return Found(facts, wish, live)
+        return ObservedCache(
+            bare_facts(cache), Unreadable(message=defect("it", "judged", error)), live
+        )
+    return ObservedCache(facts, desired, live)
 
 
-def malformed(result: Scanned, hole: Facts) -> Failed:
+def malformed(result: Scanned, hole: CacheFacts) -> Failed:
     """The result of a scope in which one cache cannot be judged, and nothing is remembered of it.
     A list with such a hole is no evidence about any cache (R1)."""
     return Failed(
@@ -160,7 +162,7 @@ def _by_address(served: Iterable[Served]) -> dict[str, frozenset[str]]:
     return {address: frozenset(names) for address, names in found.items()}
 
 
-def _unlisted(registry: Registry, memory: Memory) -> Mapping[Arn, ResourceName]:
+def _unlisted(registry: RegistrationIndex, memory: Memory) -> Mapping[Arn, ResourceName]:
     """Remembered registrations in whose name nothing is listed, by cache."""
     return {
         registration.arn: name

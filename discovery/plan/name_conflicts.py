@@ -10,7 +10,7 @@ from discovery.codes import Action, Reason
 from discovery.model import Arn, Database, ResourceName
 from discovery.plan.naming import Name, same_name
 from discovery.plan.ownership import CacheArn, NotOurs
-from discovery.plan.registration_index import Registry
+from discovery.plan.registration_index import RegistrationIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Loss:
 
 def settle(
     contenders: Iterable[Contender],
-    registry: Registry,
+    registry: RegistrationIndex,
     taken: frozenset[ResourceName] = frozenset(),
 ) -> Mapping[Arn, Loss]:
     """The contenders that do not get their name; everybody else does.
@@ -58,7 +58,7 @@ def settle(
     return losses
 
 
-def _held_by_another(contender: Contender, registry: Registry) -> Loss | None:
+def _held_by_another(contender: Contender, registry: RegistrationIndex) -> Loss | None:
     holders = registry.holders(contender.name.value)
     others = [each for each in holders if each.name != contender.registered_as]
     if not others:

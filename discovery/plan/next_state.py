@@ -20,15 +20,15 @@ from discovery.model import (
     Tags,
 )
 from discovery.plan.cache_facts import to_remember
-from discovery.plan.desired import Blocked, Unreadable, Wanted
-from discovery.plan.facts import Facts, facts_of
+from discovery.plan.desired import Blocked, Register, Unreadable
+from discovery.plan.facts import CacheFacts, facts_of
 from discovery.plan.inheritance import (
     is_inherited,
     is_journaled,
     is_match,
     is_removed_and_listed,
 )
-from discovery.plan.inputs import Found, Survey
+from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.item import Item
 from discovery.plan.ownership import parse_cache_arn
 from discovery.plan.removal import RESTARTED_BY_NEW_RULES
@@ -69,22 +69,24 @@ class Recollection:
 
 
 def recollect(
-    survey: Survey, items: Iterable[Item], *, started_at: datetime, rules_changed: bool
+    observed: ObservedState, items: Iterable[Item], *, started_at: datetime, rules_changed: bool
 ) -> Recollection:
     """What to remember of a sweep whose items have been applied."""
     applied = tuple(items)
-    memory = survey.situation.memory
+    memory = observed.plan_input.memory
     return Recollection(
-        scopes=scope_memories(survey.situation.results, memory, started_at),
-        scopes_forgotten=scopes_forgotten(survey.situation.targets, survey.results, memory),
+        scopes=scope_memories(observed.plan_input.results, memory, started_at),
+        scopes_forgotten=scopes_forgotten(observed.plan_input.targets, observed.results, memory),
         caches_seen=tuple(
-            seen for found in survey.found if (seen := _seen(found, memory, started_at)) is not None
+            seen
+            for found in observed.found
+            if (seen := _seen(found, memory, started_at)) is not None
         ),
-        caches_gone=_gone(survey),
-        registrations_forgotten=_forgotten(survey, applied),
-        registrations_inherited=tuple(_inherited(survey, applied, started_at)),
-        registrations_matched=tuple(_matched(survey)),
-        misses=tuple(_misses(applied, survey, rules_changed=rules_changed)),
+        caches_gone=_gone(observed),
+        registrations_forgotten=_forgotten(observed, applied),
+        registrations_inherited=tuple(_inherited(observed, applied, started_at)),
+        registrations_matched=tuple(_matched(observed)),
+        misses=tuple(_misses(applied, observed, rules_changed=rules_changed)),
     )
 
 
@@ -170,17 +172,17 @@ def sightings(
     )
 
 
-def _seen(found: Found, memory: Memory, started_at: datetime) -> RememberedCache | None:
+def _seen(found: ObservedCache, memory: Memory, started_at: datetime) -> RememberedCache | None:
     """What to remember of a found cache. Of one that nobody could judge only that it is there, and
     nothing if it was not known before."""
-    if not isinstance(found.wish, Unreadable):
+    if not isinstance(found.desired, Unreadable):
         return _remembered(found.facts, _verdict(found), memory, started_at)
     before = memory.caches.get(found.arn)
     return replace(before, last_seen_at=started_at) if before is not None else None
 
 
 def _remembered(
-    facts: Facts, verdict: LastVerdict | None, memory: Memory, started_at: datetime
+    facts: CacheFacts, verdict: LastVerdict | None, memory: Memory, started_at: datetime
 ) -> RememberedCache:
     """The facts of one cache; what this scan did not read stays as it was read last."""
     cache = facts.cache
@@ -213,40 +215,40 @@ def _tags(cache: Cache, before: RememberedCache | None) -> Tags | None:
     return before.tags if before is not None else None
 
 
-def _verdict(found: Found) -> LastVerdict | None:
+def _verdict(found: ObservedCache) -> LastVerdict | None:
     """The verdict of this sweep, None when it rests on incomplete evidence or was not asked."""
-    wish = found.wish
-    iam = wish.iam if isinstance(wish, Wanted | Blocked) else None
+    desired = found.desired
+    iam = desired.iam if isinstance(desired, Register | Blocked) else None
     if iam is None or iam.verdict is IamVerdict.UNKNOWN:
         return None
     codes = dict.fromkeys(finding.code for finding in iam.findings)
     return LastVerdict(iam.verdict, iam.users, tuple(codes))
 
 
-def is_decided(scope: Scope, survey: Survey) -> bool:
+def is_decided(scope: Scope, observed: ObservedState) -> bool:
     """True when the scope was read to its end, or is configured no more."""
-    if isinstance(survey.results.get(scope), Complete):
+    if isinstance(observed.results.get(scope), Complete):
         return True
-    return survey.situation.targets.standing(scope) is Standing.OUT_OF_SCOPE
+    return observed.plan_input.targets.standing(scope) is Standing.OUT_OF_SCOPE
 
 
-def _gone(survey: Survey) -> tuple[Arn, ...]:
+def _gone(observed: ObservedState) -> tuple[Arn, ...]:
     """Remembered caches that a complete scan no longer shows, or that are configured no more, and
     nothing is registered for; and those of another shard.
 
     What a shard knew of an account is stale when the account comes back: the registration itself
     then says more.
     """
-    part = survey.situation.targets.part
-    kept = survey.arns_found | survey.registry.ours.keys()
+    part = observed.plan_input.targets.part
+    kept = observed.arns_found | observed.registry.ours.keys()
     return tuple(
         arn
-        for arn, cache in survey.situation.memory.caches.items()
-        if part.is_anothers(cache.scope) or (arn not in kept and is_decided(cache.scope, survey))
+        for arn, cache in observed.plan_input.memory.caches.items()
+        if part.is_anothers(cache.scope) or (arn not in kept and is_decided(cache.scope, observed))
     )
 
 
-def _forgotten(survey: Survey, items: tuple[Item, ...]) -> tuple[ResourceName, ...]:
+def _forgotten(observed: ObservedState, items: tuple[Item, ...]) -> tuple[ResourceName, ...]:
     """Remembered registrations that are not listed, although their scope was read to its end, or
     is configured no more: nothing will make them anew. And those of another shard.
 
@@ -254,8 +256,8 @@ def _forgotten(survey: Survey, items: tuple[Item, ...]) -> tuple[ResourceName, .
     one whose cache is to be registered by another name, until that is done: who does it looks for
     the remembered one first.
     """
-    part = survey.situation.targets.part
-    registry = survey.registry
+    part = observed.plan_input.targets.part
+    registry = observed.registry
     standing = (*registry.ours.values(), *registry.duplicates, *registry.half_renamed.values())
     kept = {owned.database.name for owned in standing}
     kept |= {item.name for item in items if item.applied and item.name is not None}
@@ -264,27 +266,28 @@ def _forgotten(survey: Survey, items: tuple[Item, ...]) -> tuple[ResourceName, .
     kept |= {item.unlisted for item in items if item.unlisted is not None and not item.applied}
     parsed = {
         name: parse_cache_arn(registration.arn)
-        for name, registration in survey.situation.memory.registrations.items()
+        for name, registration in observed.plan_input.memory.registrations.items()
     }
     return tuple(
         name
         for name, cache in parsed.items()
         if cache is not None
         and (
-            part.is_anothers(cache.scope) or (name not in kept and is_decided(cache.scope, survey))
+            part.is_anothers(cache.scope)
+            or (name not in kept and is_decided(cache.scope, observed))
         )
     )
 
 
 def _inherited(
-    survey: Survey, items: tuple[Item, ...], started_at: datetime
+    observed: ObservedState, items: tuple[Item, ...], started_at: datetime
 ) -> Iterator[Registration]:
     """Registrations of ours that state did not know; from now on it does (R2). What it removed and
     a list that lags still shows is none, until it is wanted again."""
     written = {item.arn for item in items if item.applied}
-    memory, part = survey.situation.memory, survey.situation.targets.part
-    matched = frozenset(_matched(survey))
-    for arn, owned in survey.registry.ours.items():
+    memory, part = observed.plan_input.memory, observed.plan_input.targets.part
+    matched = frozenset(_matched(observed))
+    for arn, owned in observed.registry.ours.items():
         live = owned.database
         is_known = arn in written or is_journaled(live.name, arn, memory)
         lags = is_removed_and_listed(live, arn, memory) and live.name not in matched
@@ -299,12 +302,12 @@ def _inherited(
             )
 
 
-def _matched(survey: Survey) -> Iterator[ResourceName]:
+def _matched(observed: ObservedState) -> Iterator[ResourceName]:
     """Registrations that somebody else made and a matcher takes now: from now on they are as if
     made here, and an earlier removal of them is over (R2)."""
-    memory = survey.situation.memory
-    for found in survey.found:
-        if found.live is None or not is_match(found.wish) or not _tags_were_read(found, memory):
+    memory = observed.plan_input.memory
+    for found in observed.found:
+        if found.live is None or not is_match(found.desired) or not _tags_were_read(found, memory):
             continue
         if found.facts.remembered:
             continue  # what stands in may be of the registration itself, which anybody may edit
@@ -313,15 +316,17 @@ def _matched(survey: Survey) -> Iterator[ResourceName]:
             yield live.name
 
 
-def _tags_were_read(found: Found, memory: Memory) -> bool:
+def _tags_were_read(found: ObservedCache, memory: Memory) -> bool:
     """False when only the labels of the registration, which anybody may edit, stand in for tags."""
     before = None if found.facts.recreated else memory.caches.get(found.arn)
     return found.facts.tags_read_now or (before is not None and before.tags is not None)
 
 
-def _misses(items: tuple[Item, ...], survey: Survey, *, rules_changed: bool) -> Iterator[Miss]:
-    memory, part = survey.situation.memory, survey.situation.targets.part
-    recreated = {found.arn for found in survey.found if found.facts.recreated}
+def _misses(
+    items: tuple[Item, ...], observed: ObservedState, *, rules_changed: bool
+) -> Iterator[Miss]:
+    memory, part = observed.plan_input.memory, observed.plan_input.targets.part
+    recreated = {found.arn for found in observed.found if found.facts.recreated}
     for item in items:
         if item.live is None or item.arn is None or part.is_anothers(item.scope):
             continue
@@ -333,7 +338,7 @@ def _misses(items: tuple[Item, ...], survey: Survey, *, rules_changed: bool) -> 
                     reason=item.grounds,
                     scans=item.missed.scans,
                     since=item.missed.since,
-                    last_at=survey.situation.now,
+                    last_at=observed.plan_input.now,
                 )
         elif says_nothing(item) and item.arn not in recreated:
             before = memory.misses.get(item.live.name)

@@ -15,10 +15,10 @@ from discovery.model import Complete, ResourceName
 from discovery.plan.checksum import checksum_of
 from discovery.plan.conflicts import conflict_items
 from discovery.plan.defect import defect
-from discovery.plan.desired import Wanted
+from discovery.plan.desired import Register
 from discovery.plan.diff import item_for, unreadable_item, wants_other_name
 from discovery.plan.diff_missing import item_for_missing
-from discovery.plan.inputs import Found, Situation, Survey, survey_of
+from discovery.plan.inputs import ObservedCache, ObservedState, PlanInput, observe
 from discovery.plan.item import Item, in_order, taken_back
 from discovery.plan.name_conflicts import Contender, Loss, settle
 from discovery.plan.ownership import parse_cache_arn
@@ -35,18 +35,18 @@ class Plan:
     items: tuple[Item, ...]
     guard: GuardVerdict
     checksum: str
-    survey: Survey
+    observed: ObservedState
 
 
-def make_plan(situation: Situation, rules: Rules) -> Plan:
+def make_plan(plan_input: PlanInput, rules: Rules) -> Plan:
     """The total, ordered plan. Same inputs, same plan, same checksum."""
-    survey = survey_of(situation, rules)
-    drafts = tuple(_drafts(survey, rules))
-    evidence = _evidence(survey, rules.budget.window)
+    observed = observe(plan_input, rules)
+    drafts = tuple(_drafts(observed, rules))
+    evidence = _evidence(observed, rules.budget.window)
     planned = sum(1 for draft in drafts if draft.item.removes)
     verdict = judge_removals(planned, evidence, rules.budget)
     items = in_order(_refused(each, verdict) if verdict.refused else each.item for each in drafts)
-    return Plan(items=items, guard=verdict, checksum=checksum_of(items), survey=survey)
+    return Plan(items=items, guard=verdict, checksum=checksum_of(items), observed=observed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,94 +58,96 @@ class Draft:
     """An update under the present name, for a rename that carries other changes too."""
 
 
-def _drafts(survey: Survey, rules: Rules) -> Iterator[Draft]:
-    losses = settle(_contenders(survey), survey.registry, survey.taken)
-    for found in survey.found:
-        yield _draft_of_found(found, losses.get(found.arn), survey, rules)
-    seen = survey.arns_found
-    for arn, owned in survey.registry.ours.items():
+def _drafts(observed: ObservedState, rules: Rules) -> Iterator[Draft]:
+    losses = settle(_contenders(observed), observed.registry, observed.taken)
+    for found in observed.found:
+        yield _draft_of_found(found, losses.get(found.arn), observed, rules)
+    seen = observed.arns_found
+    for arn, owned in observed.registry.ours.items():
         if arn not in seen:
-            yield _draft_of_missing(owned, survey, rules)
+            yield _draft_of_missing(owned, observed, rules)
     shown = frozenset(loss.holder for loss in losses.values() if loss.holder is not None)
-    for item in conflict_items(survey, shown):
+    for item in conflict_items(observed, shown):
         yield Draft(item)
 
 
-def _draft_of_found(found: Found, loss: Loss | None, survey: Survey, rules: Rules) -> Draft:
+def _draft_of_found(
+    found: ObservedCache, loss: Loss | None, observed: ObservedState, rules: Rules
+) -> Draft:
     try:
-        return Draft(*item_for(found, loss, survey, rules))
+        return Draft(*item_for(found, loss, observed, rules))
     except Exception as error:
         cache = found.facts.cache
         text = defect("it", "judged", error)
         return Draft(unreadable_item(cache, found.live, text, cache))
 
 
-def _draft_of_missing(owned: Owned, survey: Survey, rules: Rules) -> Draft:
+def _draft_of_missing(owned: Owned, observed: ObservedState, rules: Rules) -> Draft:
     try:
-        return Draft(item_for_missing(owned, survey, rules))
+        return Draft(item_for_missing(owned, observed, rules))
     except Exception as error:
         text = defect("it", "judged", error)
         return Draft(unreadable_item(owned.cache, owned, text))
 
 
-def _contenders(survey: Survey) -> Iterator[Contender]:
-    for found in survey.found:
-        if isinstance(found.wish, Wanted) and wants_other_name(found, survey.registry):
+def _contenders(observed: ObservedState) -> Iterator[Contender]:
+    for found in observed.found:
+        if isinstance(found.desired, Register) and wants_other_name(found, observed.registry):
             present = found.live.database.name if found.live is not None else None
-            yield Contender(found.arn, found.wish.name, present)
+            yield Contender(found.arn, found.desired.name, present)
 
 
-def _evidence(survey: Survey, window: timedelta) -> Evidence:
-    situation = survey.situation
-    remembered = _remembered_names(situation)
+def _evidence(observed: ObservedState, window: timedelta) -> Evidence:
+    plan_input = observed.plan_input
+    remembered = _remembered_names(plan_input)
     listed = {
         owned.database.name
-        for owned in (*survey.registry.ours.values(), *survey.registry.duplicates)
-        if situation.targets.part.weighed.covers(owned.cache.scope)
+        for owned in (*observed.registry.ours.values(), *observed.registry.duplicates)
+        if plan_input.targets.part.weighed.covers(owned.cache.scope)
     }
-    lacking = remembered - {database.name for database in situation.listed}
+    lacking = remembered - {database.name for database in plan_input.listed}
     return Evidence(
         population=max(len(listed), len(remembered)),
-        removed_in_window=_removed_in_window(survey, window),
-        caches_seen=_caches_seen(situation),
+        removed_in_window=_removed_in_window(observed, window),
+        caches_seen=_caches_seen(plan_input),
         registry_shrank=len(lacking) * 2 > len(remembered),
     )
 
 
-def _caches_seen(situation: Situation) -> int:
+def _caches_seen(plan_input: PlanInput) -> int:
     """Caches in all complete scopes together. After an event only its own scope was scanned; what
     earlier scans saw of the others stands in, since one scope becoming empty is ordinary."""
-    complete = [result for result in situation.results if isinstance(result, Complete)]
+    complete = [result for result in plan_input.results if isinstance(result, Complete)]
     seen = sum(len(result.caches) for result in complete)
-    if not situation.targets.part.by_event:
+    if not plan_input.targets.part.by_event:
         return seen
     scanned = {result.scope for result in complete}
-    remembered = situation.memory.caches.values()
+    remembered = plan_input.memory.caches.values()
     return seen + sum(1 for cache in remembered if cache.scope not in scanned)
 
 
-def _remembered_names(situation: Situation) -> set[ResourceName]:
-    part = situation.targets.part.weighed
+def _remembered_names(plan_input: PlanInput) -> set[ResourceName]:
+    part = plan_input.targets.part.weighed
     return {
         name
-        for name, registration in situation.memory.registrations.items()
+        for name, registration in plan_input.memory.registrations.items()
         if (parsed := parse_cache_arn(registration.arn)) is None or part.covers(parsed.scope)
     }
 
 
-def _removed_in_window(survey: Survey, window: timedelta) -> int:
+def _removed_in_window(observed: ObservedState, window: timedelta) -> int:
     """Removals younger than the window; those dated in the future count, whatever the clock did.
 
     A rename that is half done is counted as planned, so its open intent is left out here.
     """
-    situation = survey.situation
-    oldest = situation.now - window
-    recent = sum(1 for at in situation.memory.removals if at > oldest)
+    plan_input = observed.plan_input
+    oldest = plan_input.now - window
+    recent = sum(1 for at in plan_input.memory.removals if at > oldest)
     half_done = sum(
         1
-        for each in situation.memory.open_intents
+        for each in plan_input.memory.open_intents
         if each.intent.kind is IntentKind.RENAME
-        and each.intent.arn in survey.registry.half_renamed
+        and each.intent.arn in observed.registry.half_renamed
         and each.intent.at > oldest
     )
     return max(0, recent - half_done)

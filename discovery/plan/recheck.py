@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 from discovery.codes import Reason
 from discovery.model import Arn, Cache, Directory, ResourceName, UnknownType
-from discovery.plan.desired import wanted_name, wish_for
+from discovery.plan.desired import desired_for, wanted_name
 from discovery.plan.diff import removal_reason
-from discovery.plan.facts import Facts, facts_of
-from discovery.plan.inputs import Found
+from discovery.plan.facts import CacheFacts, facts_of
+from discovery.plan.inputs import ObservedCache
 from discovery.plan.plan import Plan
 from discovery.plan.rules import Rules
 
@@ -22,8 +22,8 @@ def rejudging(plan: Plan, rules: Rules) -> Rejudge:
 
     def judge(cache: Cache, directory: Directory | UnknownType) -> Reason | None:
         facts = _facts(plan, cache)
-        live = plan.survey.registry.ours.get(cache.arn)
-        return removal_reason(Found(facts, wish_for(facts, directory, rules), live))
+        live = plan.observed.registry.ours.get(cache.arn)
+        return removal_reason(ObservedCache(facts, desired_for(facts, directory, rules), live))
 
     return judge
 
@@ -37,17 +37,17 @@ def rename_check(plan: Plan, rules: Rules) -> RenameHolds:
     }
 
     def holds(cache: Cache) -> bool:
-        if cache.arn in plan.survey.registry.half_renamed:
+        if cache.arn in plan.observed.registry.half_renamed:
             return True  # the new name stands already; what is left is to let go of the old one
         return wanted_name(_facts(plan, cache), rules).value == planned.get(cache.arn)
 
     return holds
 
 
-def _facts(plan: Plan, cache: Cache) -> Facts:
-    live = plan.survey.registry.ours.get(cache.arn)
-    remembered = plan.survey.situation.memory.caches.get(cache.arn)
+def _facts(plan: Plan, cache: Cache) -> CacheFacts:
+    live = plan.observed.registry.ours.get(cache.arn)
+    remembered = plan.observed.plan_input.memory.caches.get(cache.arn)
     database = live.database if live is not None else None
-    registrations = plan.survey.situation.memory.registrations
+    registrations = plan.observed.plan_input.memory.registrations
     written = registrations.get(database.name) if database is not None else None
     return facts_of(cache, remembered, database, written)

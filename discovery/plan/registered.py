@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from discovery.codes import Action, Reason
 from discovery.model import Change, Database
-from discovery.plan.desired import Wanted
-from discovery.plan.inputs import Found, Survey
+from discovery.plan.desired import Register
+from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.item import Item, taken_back
 from discovery.plan.name_conflicts import Loss
 from discovery.plan.registration_index import Owned
@@ -18,43 +18,43 @@ from discovery.plan.update import changes_origin, reason_for, under_its_present_
 from state.records import Memory
 
 
-def asks_for_rename(found: Found, live: Owned) -> bool:
+def asks_for_rename(found: ObservedCache, live: Owned) -> bool:
     """True when a registered cache is to have another name; tags that were not read say nothing
     of names (R12)."""
-    wish = found.wish
-    named = isinstance(wish, Wanted) and live.database.name != wish.name.value
+    desired = found.desired
+    named = isinstance(desired, Register) and live.database.name != desired.name.value
     return named and found.facts.tags_read_now
 
 
 def registered_item(
-    found: Found,
+    found: ObservedCache,
     live: Owned,
-    wish: Wanted,
+    desired: Register,
     loss: Loss | None,
     base: Item,
-    survey: Survey,
+    observed: ObservedState,
     rules: Rules,
 ) -> tuple[Item, Item | None]:
     """The item, and the update under the present name that takes a refused rename's place."""
-    stays = _in_place(found, live.database, wish, base, survey.situation.memory, rules)
+    stays = _in_place(found, live.database, desired, base, observed.plan_input.memory, rules)
     if not asks_for_rename(found, live):
         return stays, None
     if loss is not None:
-        text = f"it is to be named {wish.name.value}, but {loss.message}"
+        text = f"it is to be named {desired.name.value}, but {loss.message}"
         blocked = replace(base, action=Action.BLOCKED, reason=loss.reason, message=text)
         if not loss.unseen:
             return blocked, None
         if stays.action is Action.UPDATE:
             blocked = replace(stays, message=f"{stays.message}; {text}")
-        return replace(blocked, taken_name=wish.name.value), None
-    target = replace(merged(wish.database, live.database, rules.keeps_label), revision="")
+        return replace(blocked, taken_name=desired.name.value), None
+    target = replace(merged(desired.database, live.database, rules.keeps_label), revision="")
     renamed = replace(
         base,
         action=Action.UPDATE,
         reason=Reason.RENAMED,
-        name=wish.name.value,
+        name=desired.name.value,
         previous_name=live.database.name,
-        message=f"its name is now {wish.name.value}",
+        message=f"its name is now {desired.name.value}",
         changes=changes_between(live.database, target),
         database=target,
     )
@@ -63,12 +63,17 @@ def registered_item(
 
 
 def _in_place(
-    found: Found, live: Database, wish: Wanted, base: Item, memory: Memory, rules: Rules
+    found: ObservedCache,
+    live: Database,
+    desired: Register,
+    base: Item,
+    memory: Memory,
+    rules: Rules,
 ) -> Item:
     """Keep or update under the present name."""
-    target = merged(under_its_present_name(wish.database, live), live, rules.keeps_label)
-    if live.name == wish.name.value:
-        target = merged(wish.database, live, rules.keeps_label)
+    target = merged(under_its_present_name(desired.database, live), live, rules.keeps_label)
+    if live.name == desired.name.value:
+        target = merged(desired.database, live, rules.keeps_label)
     changes = changes_between(live, target)
     if not changes:
         return replace(
@@ -89,11 +94,13 @@ def _in_place(
     return _allowed(item, rules)
 
 
-def finished_rename(live: Owned, wish: Wanted, base: Item, survey: Survey, rules: Rules) -> Item:
+def finished_rename(
+    live: Owned, desired: Register, base: Item, observed: ObservedState, rules: Rules
+) -> Item:
     """The second half of a rename that a crash cut in two: the old name goes (R6)."""
-    old = survey.registry.half_renamed[live.cache.arn]
+    old = observed.registry.half_renamed[live.cache.arn]
     target = merged(
-        under_its_present_name(wish.database, live.database), live.database, rules.keeps_label
+        under_its_present_name(desired.database, live.database), live.database, rules.keeps_label
     )
     item = replace(
         base,

@@ -22,7 +22,7 @@ class Owned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Registry:
+class RegistrationIndex:
     """What the control plane lists."""
 
     ours: Mapping[Arn, Owned]
@@ -46,9 +46,9 @@ class Registry:
         return owner_of(database, self.group)
 
 
-def read_registry(
+def index_registrations(
     listed: Iterable[Database], group: str, memory: Memory, computed: Mapping[Arn, ResourceName]
-) -> Registry:
+) -> RegistrationIndex:
     """Sorts the list. `computed` has the wanted names of the caches that were found."""
     by_arn: dict[Arn, list[Owned]] = defaultdict(list)
     by_name: dict[str, list[Database]] = defaultdict(list)
@@ -63,7 +63,7 @@ def read_registry(
         elif owner is NotOurs.IDENTITY_MISMATCH:
             mismatched.append(database)
     ours, duplicates, halves = _one_each(by_arn, memory, computed)
-    return Registry(
+    return RegistrationIndex(
         ours=ours,
         duplicates=duplicates,
         mismatched=tuple(mismatched),

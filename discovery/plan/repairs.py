@@ -247,8 +247,8 @@ class Repairs:
 
     # -- ids -------------------------------------------------------------------------------------
 
-    def _free_user(self, wish: str) -> str:
-        return free_id(wish, self._is_user)
+    def _free_user(self, desired: str) -> str:
+        return free_id(desired, self._is_user)
 
     def _is_user(self, user_id: str) -> bool:
         if self._directory is None:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from discovery.codes import Action, Reason
 from discovery.model import AccountId, Arn, ResourceName, Scope
-from discovery.plan.inputs import Survey
+from discovery.plan.inputs import ObservedState
 from discovery.plan.item import Item
 from discovery.plan.lookups import NameState
 from discovery.plan.next_state import is_decided, says_nothing
@@ -19,15 +19,15 @@ from state.records import HistoryEntry, TakenName
 
 
 def taken_after(
-    items: Iterable[Item], survey: Survey, started_at: datetime
+    items: Iterable[Item], observed: ObservedState, started_at: datetime
 ) -> tuple[TakenName, ...]:
     """The names that are taken unseen after a sweep whose items came out like this."""
-    memory = survey.situation.memory
+    memory = observed.plan_input.memory
     items = tuple(items)
     found = dict(_met(items))
     undecided = {item.arn for item in items if says_nothing(item)}
     for name, taken in memory.taken.items():
-        if name not in found and _says_nothing_of(taken, survey, undecided):
+        if name not in found and _says_nothing_of(taken, observed, undecided):
             found[name] = taken.arn
     return tuple(
         before
@@ -46,30 +46,30 @@ def _met(items: Iterable[Item]) -> Iterator[tuple[ResourceName, Arn]]:
             yield name, item.arn
 
 
-def _says_nothing_of(taken: TakenName, survey: Survey, undecided: set[Arn | None]) -> bool:
+def _says_nothing_of(taken: TakenName, observed: ObservedState, undecided: set[Arn | None]) -> bool:
     """True when this sweep learned nothing of the cache that wants the name."""
     cache = parse_cache_arn(taken.arn)
-    if cache is None or survey.situation.targets.part.is_anothers(cache.scope):
+    if cache is None or observed.plan_input.targets.part.is_anothers(cache.scope):
         return False
-    if taken.arn in survey.arns_found:
+    if taken.arn in observed.arns_found:
         return taken.arn in undecided
-    return not is_decided(cache.scope, survey)
+    return not is_decided(cache.scope, observed)
 
 
 def taken_history(
     after: Iterable[TakenName],
     items: Iterable[Item],
-    survey: Survey,
+    observed: ObservedState,
     *,
     sweep_id: str,
     at: datetime,
 ) -> tuple[HistoryEntry, ...]:
     """An entry for each name that was found taken now, and for each that is so no longer."""
-    memory, now = survey.situation.memory, {(each.name, each.arn): each for each in after}
+    memory, now = observed.plan_input.memory, {(each.name, each.arn): each for each in after}
     then = {(each.name, each.arn): each for each in memory.taken.values()}
     by_arn = {item.arn: item for item in items}
     told = [(now[key], _BEGINS) for key in now.keys() - then.keys() if key[1] in memory.caches]
-    told += [(then[key], _ended(then[key], survey)) for key in then.keys() - now.keys()]
+    told += [(then[key], _ended(then[key], observed)) for key in then.keys() - now.keys()]
     return tuple(
         _entry(taken, text, by_arn, sweep_id, at)
         for taken, text in sorted(told, key=lambda pair: pair[0].name)
@@ -80,11 +80,11 @@ _BEGINS = " is taken by a resource that the list does not show"
 """Told of caches that were seen before; of a new one the entry of its first sighting tells it."""
 
 
-def _ended(taken: TakenName, survey: Survey) -> str:
+def _ended(taken: TakenName, observed: ObservedState) -> str:
     since = f", taken unseen since {taken.since:%Y-%m-%d %H:%M:%S} UTC"
-    if survey.registry.holders(taken.name):
+    if observed.registry.holders(taken.name):
         return f"{since}, is in the list now"
-    if survey.situation.looked_up.get(taken.name) is NameState.FREE:
+    if observed.plan_input.looked_up.get(taken.name) is NameState.FREE:
         return f"{since}, is free"
     return f"{since}, is not wanted any more"
 

@@ -33,7 +33,7 @@ from discovery.model import (
     Tags,
     UserGroup,
 )
-from discovery.plan.inputs import Situation
+from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
 from discovery.plan.next_state import recollect
 from discovery.plan.ownership import CacheArn, owner_of
@@ -247,10 +247,10 @@ class World:
     writes: int = 0
     """How many resources have been written; each has a revision of its own."""
 
-    def situation(
+    def plan_input(
         self, results: Iterable[Scanned], *, targets: Targets = TARGETS, now: datetime | None = None
-    ) -> Situation:
-        return Situation(
+    ) -> PlanInput:
+        return PlanInput(
             results=tuple(results),
             targets=targets,
             listed=tuple(self.listed.values()),
@@ -268,8 +268,8 @@ class World:
     ) -> tuple[Plan, World]:
         """One sweep: the plan, and the world an interval after every call of it succeeded."""
         now = now or self.now
-        situation = self.situation(results, targets=targets, now=now)
-        plan = make_plan(situation, by)
+        plan_input = self.plan_input(results, targets=targets, now=now)
+        plan = make_plan(plan_input, by)
         items = tuple(
             replace(item, applied=True if item.action.writes else None) for item in plan.items
         )
@@ -290,7 +290,7 @@ def remembering(
 ) -> Memory:
     """The memory after a sweep whose items came out like this."""
     items = tuple(items)
-    known = recollect(plan.survey, items, started_at=now, rules_changed=rules_changed(before, by))
+    known = recollect(plan.observed, items, started_at=now, rules_changed=rules_changed(before, by))
     registrations, removed = dict(before.registrations), dict(before.removed)
     for item in items:
         _register(item, registrations, removed, now)

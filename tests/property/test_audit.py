@@ -204,7 +204,7 @@ def fenced(draw: st.DrawFn, wreck: Wreck, results: tuple[Scanned, ...]) -> Fence
     """What stands, seen as a role shows it: mostly what is the agent's own, and nothing else.
     Strangers stand in some of the names that a plan would take."""
     listed = dict(wreck.world.listed)
-    wanted = new_names(make_plan(wreck.world.situation(results), rules()).items)
+    wanted = new_names(make_plan(wreck.world.plan_input(results), rules()).items)
     for name in sorted(wanted - listed.keys()):
         if draw(st.booleans()):
             listed[name] = stranger(name, *draw(st.sampled_from(STRANGE)))

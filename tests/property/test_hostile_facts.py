@@ -36,10 +36,10 @@ from tests.unit.plan.make import (
     arn_of,
     cache,
     matcher,
+    plan_input,
     plan_of,
     registered,
     rules,
-    situation,
 )
 from tests.unit.plan.past import NOW, journaled, memory, remembered
 
@@ -140,15 +140,15 @@ def resources(draw: st.DrawFn) -> Database:
 def test_no_value_of_one_cache_ends_a_sweep(said, directory, listed, is_known):
     odd = cache(**said)
     known = memory(caches=[remembered(cache())] if is_known else [])
-    at = situation(odd, QUIET, listed=listed, known=known, users=directory)
+    at = plan_input(odd, QUIET, listed=listed, known=known, users=directory)
     plan = make_plan(at, RULES)
     assert [item.action for item in plan.items if item.cache == "quiet"] == [Action.CREATE]
     about = [item for item in plan.items if item.arn == odd.arn]
     failed = {each.scope for each in at.results} - {
-        each.scope for each in plan.survey.situation.results if hasattr(each, "caches")
+        each.scope for each in plan.observed.plan_input.results if hasattr(each, "caches")
     }
     assert about or odd.scope in failed
-    recollect(plan.survey, plan.items, started_at=NOW, rules_changed=False)
+    recollect(plan.observed, plan.items, started_at=NOW, rules_changed=False)
 
 
 @pytest.mark.parametrize("member", sorted(MEMBERS))
@@ -158,17 +158,17 @@ def test_one_hostile_member_neither_removes_nor_ends_a_sweep(member, data):
     odd = cache(**{member: data.draw(MEMBERS[member])})
     live = registered()
     known = memory(registrations=[journaled(live)], caches=[remembered(cache())])
-    plan = plan_of(situation(odd, QUIET, listed=[live], known=known), RULES)
+    plan = plan_of(plan_input(odd, QUIET, listed=[live], known=known), RULES)
     (item,) = [each for each in plan.items if each.live == live]
     assert item.action is not Action.DELETE or item.reason in (Reason.DELETING, Reason.EXCLUDED)
-    recollect(plan.survey, plan.items, started_at=NOW, rules_changed=False)
+    recollect(plan.observed, plan.items, started_at=NOW, rules_changed=False)
 
 
 @pytest.mark.parametrize("is_registered", [False, True])
 def test_a_version_of_five_thousand_digits_blocks_that_cache(is_registered):
     odd, live = cache(engine_version=LONG), registered()
     listed = [live] if is_registered else []
-    plan = plan_of(situation(odd, QUIET, listed=listed), RULES)
+    plan = plan_of(plan_input(odd, QUIET, listed=listed), RULES)
     (item,) = [each for each in plan.items if each.cache == "orders"]
     assert (item.action, item.reason) == (Action.BLOCKED, Reason.UNREADABLE)
     assert (item.changes, item.live) == ((), live if is_registered else None)
@@ -227,8 +227,8 @@ def test_what_a_registration_says_is_never_remembered_as_read():
     live = replace(registered(), labels={**registered().labels, "engine-version": "6.0"})
     known = memory(registrations=[journaled(live)], caches=[])
     odd = cache(engine_version=UNKNOWN)
-    plan = plan_of(situation(odd, listed=[live], known=known))
-    kept = recollect(plan.survey, plan.items, started_at=NOW, rules_changed=False)
+    plan = plan_of(plan_input(odd, listed=[live], known=known))
+    kept = recollect(plan.observed, plan.items, started_at=NOW, rules_changed=False)
     assert [each.engine_version for each in kept.caches_seen] == [""]
     (item,) = plan.items
     assert item.action is Action.KEEP
@@ -241,7 +241,7 @@ def test_a_fact_that_the_registration_itself_tells_makes_no_match():
     """What another agent registered is not this one's because of labels that stand in (R2)."""
     live = registered()
     for engine, matched in ((UNKNOWN, ()), ("valkey", (live.name,))):
-        plan = plan_of(situation(cache(engine=engine), listed=[live], known=memory()))
+        plan = plan_of(plan_input(cache(engine=engine), listed=[live], known=memory()))
         assert [each.action for each in plan.items] == [Action.KEEP]
-        kept = recollect(plan.survey, plan.items, started_at=NOW, rules_changed=False)
+        kept = recollect(plan.observed, plan.items, started_at=NOW, rules_changed=False)
         assert kept.registrations_matched == matched

@@ -44,7 +44,7 @@ def lived_in(draw: st.DrawFn, results=all_complete) -> World:
 
 @given(lived_in(any_results), any_results())
 def test_every_cache_and_registration_is_one_item_with_a_reason_of_its_action(world, results):
-    plan = make_plan(world.situation(results), rules())
+    plan = make_plan(world.plan_input(results), rules())
     found = [cache.arn for each in results if isinstance(each, Complete) for cache in each.caches]
     names = [item.live.name for item in plan.items if item.live is not None]
     assert sorted(item.arn for item in plan.items if item.found is not None) == sorted(found)
@@ -82,15 +82,15 @@ def test_the_order_of_inputs_is_irrelevant(world, results, chance: random.Random
     world = replace(world, listed={**strange, **world.listed})
     listed = list(world.listed.items())
     other = replace(world, listed=dict(chance.sample(listed, len(listed))))
-    one = make_plan(world.situation(results), rules())
-    two = make_plan(other.situation(shuffled), rules())
+    one = make_plan(world.plan_input(results), rules())
+    two = make_plan(other.plan_input(shuffled), rules())
     assert (one.items, one.guard, one.checksum) == (two.items, two.guard, two.checksum)
 
 
 @given(lived_in(), any_results())
 def test_nothing_in_a_scope_that_was_not_read_is_changed(world, results):
     unread = {each.scope for each in results if not isinstance(each, Complete)}
-    plan = make_plan(world.situation(results), rules(removes_out_of_scope=True))
+    plan = make_plan(world.plan_input(results), rules(removes_out_of_scope=True))
     assert [item for item in plan.items if item.action.writes and item.scope in unread] == []
 
 
@@ -120,7 +120,7 @@ def test_with_only_and_pruning_nothing_outside_that_part_is_removed(world, resul
 
     targets = part(*only, without=taken)
     seen = [each for each in results if inside(each.scope) and each.scope not in taken]
-    plan = make_plan(world.situation(seen, targets=targets), rules(removes_out_of_scope=True))
+    plan = make_plan(world.plan_input(seen, targets=targets), rules(removes_out_of_scope=True))
     removed = [item for item in plan.items if item.action.writes]
     event(f"{len([item for item in removed if item.reason is Reason.OUT_OF_SCOPE])} pruned")
     assert all(inside(item.scope) for item in removed)
@@ -141,7 +141,7 @@ def test_tightening_a_limit_never_lets_more_through(world, results, one, two):
     def removals(limits):
         count, percent, allowed = limits
         budget = replace(rules().budget, max_count=count, max_percent=percent, min_allowed=allowed)
-        plan = make_plan(world.situation(results), rules(budget=budget))
+        plan = make_plan(world.plan_input(results), rules(budget=budget))
         return {item.arn for item in plan.items if item.removes}
 
     population = len(ours(world.listed))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from discovery.codes import Action, Reason, ScopeReason
 from discovery.model import AccountId, Arn, Cache, Complete, Database, Failed, Scanned, Scope, Tags
-from discovery.plan.inputs import Situation
+from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
 from discovery.plan.plan import Plan, make_plan
 from discovery.plan.shard import Shard
@@ -105,11 +105,11 @@ def lived_in(draw: st.DrawFn) -> World:
 
 @given(lived_in(), clouds(whole=False), st.integers(1, 4))
 def test_the_parts_together_plan_what_one_process_plans(world, results, count):
-    whole = make_plan(world.situation(results, targets=targets_of(None)), rules())
+    whole = make_plan(world.plan_input(results, targets=targets_of(None)), rules())
     event(f"{sum(item.action.writes for item in whole.items)} writes")
     parts = {
         shard: make_plan(
-            world.situation(seen_by(shard, results), targets=targets_of(shard)), rules()
+            world.plan_input(seen_by(shard, results), targets=targets_of(shard)), rules()
         )
         for shard in shards(count)
     }
@@ -176,14 +176,14 @@ class Process:
         if self.scanned is None:
             self.scanned = seen_by(self.shard, cloud.scan(unread))
         elif self.plan is None:
-            situation = Situation(
+            plan_input = PlanInput(
                 results=self.scanned,
                 targets=targets_of(self.shard),
                 listed=await plane.list_databases(),
                 memory=self.memory,
                 now=now,
             )
-            self.plan = make_plan(situation, rules())
+            self.plan = make_plan(plan_input, rules())
         else:
             items = [await self._carried_out(item, cloud, plane) for item in self.plan.items]
             self.memory = remembering(self.memory, self.plan, items, rules(), now)

@@ -46,7 +46,7 @@ def needs_words(item: Item) -> bool:
 def test_an_item_that_waits_for_a_person_says_what_to_do(
     world: World, results: tuple, policy: WritePolicy
 ) -> None:
-    for item in make_plan(world.situation(results), rules(policy=policy)).items:
+    for item in make_plan(world.plan_input(results), rules(policy=policy)).items:
         if needs_words(item):
             event(item.reason.value)
             assert ADVICE.match(last_clause(item.message)), (item.reason, item.message)

@@ -20,7 +20,7 @@ from discovery.look_up import AT_ONCE
 from discovery.model import Cache, Database, ResourceName
 from discovery.new_names import check_new_names
 from discovery.plan.plan import Plan
-from tests.unit.plan.make import cache, name_in, plan_of, registered, rules, situation, tagged
+from tests.unit.plan.make import cache, name_in, plan_input, plan_of, registered, rules, tagged
 from tests.unit.plan.past import journaled, memory
 
 
@@ -73,14 +73,16 @@ def many(count: int) -> list[Cache]:
 
 async def test_nothing_is_looked_up_where_nothing_is_to_be_registered() -> None:
     names, live = Names(), registered()
-    plan = plan_of(situation(cache(), listed=[live], known=memory(registrations=[journaled(live)])))
+    plan = plan_of(
+        plan_input(cache(), listed=[live], known=memory(registrations=[journaled(live)]))
+    )
     assert await checked(plan, names) is plan
     assert (names.asked, names.pings) == (Counter(), 0)
 
 
 async def test_a_thousand_names_are_looked_up_once_each_and_a_few_at_a_time() -> None:
     names = Names()
-    plan = await checked(plan_of(situation(*many(1000))), names)
+    plan = await checked(plan_of(plan_input(*many(1000))), names)
     assert set(names.asked.values()) == {1}
     assert len(names.asked) == 1000
     assert 1 < names.most <= AT_ONCE
@@ -89,17 +91,17 @@ async def test_a_thousand_names_are_looked_up_once_each_and_a_few_at_a_time() ->
 
 
 async def test_free_names_leave_the_plan_as_it_is() -> None:
-    before = plan_of(situation(*many(3)))
+    before = plan_of(plan_input(*many(3)))
     plan = await checked(before, Names())
     assert (plan.items, plan.checksum) == (before.items, before.checksum)
-    assert len(plan.survey.situation.looked_up) == 3
+    assert len(plan.observed.plan_input.looked_up) == 3
 
 
 async def test_a_plan_that_is_made_again_asks_for_no_name_twice() -> None:
     found = [cache(name, tags=tagged(TeleportDatabaseName=f"new-{name}")) for name in "ab"]
     live = [registered(each, name=f"old-{each.name}") for each in found]
     fresh = cache("fresh")
-    at = situation(
+    at = plan_input(
         *found, fresh, listed=live, known=memory(registrations=[journaled(each) for each in live])
     )
     names = Names(taken={name_in("fresh"), "new-a"})
@@ -114,7 +116,7 @@ async def test_a_plan_that_is_made_again_asks_for_no_name_twice() -> None:
 @pytest.mark.parametrize("count", [1, 3])
 async def test_what_passes_by_is_asked_again(count: int) -> None:
     names = Names(trouble=[Unavailable("busy") for _ in range(count)])
-    plan = await checked(plan_of(situation(cache())), names)
+    plan = await checked(plan_of(plan_input(cache())), names)
     assert reasons(plan) == {"orders": Reason.NEW}
     assert names.asked == {name_in("orders"): count + 1}
 
@@ -129,15 +131,15 @@ FAILURES: list[list[ControlPlaneError]] = [
 async def test_what_does_not_pass_by_is_a_broken_list(trouble: list[ControlPlaneError]) -> None:
     expected = type(trouble[0])
     with pytest.raises(expected):
-        await checked(plan_of(situation(cache())), Names(trouble=list(trouble)))
+        await checked(plan_of(plan_input(cache())), Names(trouble=list(trouble)))
 
 
 async def test_denials_count_only_from_who_is_still_let_in() -> None:
     names = Names(taken={name_in("orders")})
-    assert reasons(await checked(plan_of(situation(cache())), names)) == {
+    assert reasons(await checked(plan_of(plan_input(cache())), names)) == {
         "orders": Reason.NAME_TAKEN_UNSEEN
     }
     assert names.pings == 1
     names.locked = True
     with pytest.raises(Denied):
-        await checked(plan_of(situation(cache())), names)
+        await checked(plan_of(plan_input(cache())), names)

@@ -32,7 +32,7 @@ from discovery.model import (
     UnknownType,
     UserGroup,
 )
-from discovery.plan.inputs import Situation
+from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
 from discovery.plan.lookups import LookUp
 from discovery.plan.plan import Plan, make_plan
@@ -175,7 +175,7 @@ def registered(
 
 
 def create_of(of: Cache, under: Rules, users: Directory | UnknownType = READY) -> Database:
-    item = only(plan_of(situation(instead=[complete(of.scope, of, users=users)]), under))
+    item = only(plan_of(plan_input(instead=[complete(of.scope, of, users=users)]), under))
     assert item.action is Action.CREATE, item
     assert item.database is not None
     return item.database
@@ -208,7 +208,7 @@ def skipped(scope: Scope, reason: ScopeReason) -> Skipped:
     return Skipped(scope=scope, started_at=NOW, reason=reason)
 
 
-def situation(
+def plan_input(
     *caches: Cache,
     listed: Iterable[Database] = (),
     known: Memory | None = None,
@@ -217,14 +217,14 @@ def situation(
     users: Directory | UnknownType = READY,
     now: datetime = NOW,
     looked_up: Mapping[ResourceName, LookUp] | None = None,
-) -> Situation:
+) -> PlanInput:
     """A complete scan of all targets, but for the results in `instead`."""
     results: dict[Scope, Scanned] = {
         scope: complete(scope, *(c for c in caches if c.scope == scope), users=users)
         for scope in targets.scopes
     }
     results |= {each.scope: each for each in instead}
-    return Situation(
+    return PlanInput(
         results=tuple(results.values()),
         targets=targets,
         listed=tuple(listed),
@@ -234,7 +234,7 @@ def situation(
     )
 
 
-def plan_of(at: Situation, under: Rules | None = None) -> Plan:
+def plan_of(at: PlanInput, under: Rules | None = None) -> Plan:
     return make_plan(at, under or rules())
 
 

@@ -16,7 +16,7 @@ from discovery.plan.address import address_of
 from discovery.plan.adoption import adoption, unseen
 from discovery.plan.handover import Handover, Obstacle, Refused, is_same
 from discovery.plan.identify import part_to_scan
-from discovery.plan.inputs import survey_of
+from discovery.plan.inputs import observe
 from discovery.plan.item import Item
 from discovery.plan.open_intents import settle, settled_memory
 from discovery.plan.ownership import CacheArn, NotOurs, owner_of, parse_cache_arn
@@ -43,10 +43,10 @@ from tests.unit.plan.make import (
     matcher,
     name_in,
     only,
+    plan_input,
     plan_of,
     registered,
     rules,
-    situation,
     tagged,
 )
 from tests.unit.plan.past import NOW, inherited, journaled, memory, remembered, removed
@@ -90,9 +90,11 @@ def adopted(
     known: Memory | None = None,
 ) -> Handover:
     used = under or rules()
-    at = situation(*caches, listed=listed, users=users, instead=instead, known=known)
-    survey = survey_of(at, used)
-    return adoption(survey, used, name=ResourceName(name) if name else None, from_group=from_group)
+    at = plan_input(*caches, listed=listed, users=users, instead=instead, known=known)
+    observed = observe(at, used)
+    return adoption(
+        observed, used, name=ResourceName(name) if name else None, from_group=from_group
+    )
 
 
 def one(handover: Handover) -> Item:
@@ -124,7 +126,7 @@ class TestTakenOver:
     def test_the_next_sweep_has_nothing_to_do(self) -> None:
         item = one(adopted(theirs(labels=DISCOVERED, description="theirs")))
         assert item.database is not None
-        after = only(plan_of(situation(ORDERS, listed=[item.database])))
+        after = only(plan_of(plan_input(ORDERS, listed=[item.database])))
         assert (after.action, after.reason) == (Action.KEEP, Reason.UNCHANGED)
 
     def test_settings_that_we_have_none_for_stay(self) -> None:
@@ -347,10 +349,10 @@ class TestAll:
 
 
 def test_what_cannot_be_seen_comes_with_what_the_cache_is_to_become() -> None:
-    survey = survey_of(situation(ORDERS), rules())
-    refused = unseen(NAME, survey)
+    observed = observe(plan_input(ORDERS), rules())
+    refused = unseen(NAME, observed)
     assert (refused.code, refused.wanted) == (Obstacle.NOT_VISIBLE, registered())
-    assert unseen(ResourceName("other"), survey).wanted is None
+    assert unseen(ResourceName("other"), observed).wanted is None
 
 
 def test_a_plan_is_the_same_until_the_resource_or_its_cache_changes() -> None:
@@ -436,7 +438,7 @@ class TestRelease:
     def test_the_sweep_after_shows_a_conflict(self) -> None:
         released = one(release([registered()], GROUP, NAME)).database
         assert released is not None
-        after = only(plan_of(situation(ORDERS, listed=[released])))
+        after = only(plan_of(plan_input(ORDERS, listed=[released])))
         assert (after.action, after.reason) == (Action.CONFLICT, Reason.FOREIGN)
 
 

@@ -16,7 +16,7 @@ from discovery.model import Arn, Change, ResourceName
 from discovery.plan.checksum import checksum_of
 from discovery.plan.fingerprint import fingerprint
 from discovery.plan.item import Item
-from tests.unit.plan.make import WEST, arn_of, cache, matcher, plan_of, rules, situation
+from tests.unit.plan.make import WEST, arn_of, cache, matcher, plan_input, plan_of, rules
 
 SECRET = "correct-horse"
 ITEM = Item(
@@ -99,6 +99,6 @@ def test_hostile_text_has_a_checksum() -> None:
 def test_a_plan_of_the_same_inputs_in_another_order_has_the_same_checksum() -> None:
     caches = [cache(name) for name in ("c", "a", "b")]
     under = rules(matcher(labels={"z": "1", "a": "2"}))
-    one = plan_of(situation(*caches), under)
-    two = plan_of(situation(*reversed(caches)), rules(matcher(labels={"a": "2", "z": "1"})))
+    one = plan_of(plan_input(*caches), under)
+    two = plan_of(plan_input(*reversed(caches)), rules(matcher(labels={"a": "2", "z": "1"})))
     assert one.checksum == two.checksum == checksum_of(one.items)

@@ -12,7 +12,7 @@ import pytest
 
 from discovery.codes import IamVerdict, NoteCode, Reason
 from discovery.model import UNKNOWN, Cache, Database, Directory, Endpoint, UnknownType
-from discovery.plan.desired import Blocked, Undecided, Unwanted, Wanted, Wish, wish_for
+from discovery.plan.desired import Blocked, Desired, Register, Skip, Undetermined, desired_for
 from discovery.plan.facts import facts_of
 from discovery.plan.rules import Rules
 from matchers.matcher import Connect, IamUsers, Matcher
@@ -32,15 +32,15 @@ from tests.unit.plan.past import remembered
 R = Reason
 
 
-def wish(
+def desired(
     of: Cache,
     under: Rules | None = None,
     *,
     before: RememberedCache | None = None,
     live: Database | None = None,
     users: Directory | UnknownType = READY,
-) -> Wish:
-    return wish_for(facts_of(of, before, live), users, under or rules())
+) -> Desired:
+    return desired_for(facts_of(of, before, live), users, under or rules())
 
 
 PUBLIC = Endpoint("orders-abc123.public.serverless.euw1.cache.amazonaws.com", 6379)
@@ -66,8 +66,8 @@ PUBLIC = Endpoint("orders-abc123.public.serverless.euw1.cache.amazonaws.com", 63
 def test_a_cache_that_cannot_be_registered_is_not_wanted_whatever_matches(
     facts: dict[str, Any], reason: Reason
 ) -> None:
-    found = wish(cache(**facts))
-    assert isinstance(found, Unwanted)
+    found = desired(cache(**facts))
+    assert isinstance(found, Skip)
     assert found.reason is reason
 
 
@@ -87,11 +87,11 @@ def test_a_cache_that_cannot_be_registered_is_not_wanted_whatever_matches(
     ids=str,
 )
 def test_any_other_engine_case_status_and_host_counts_as_available(facts: dict[str, Any]) -> None:
-    assert isinstance(wish(cache(**facts)), Wanted)
+    assert isinstance(desired(cache(**facts)), Register)
 
 
 def test_public_caches_are_registered_where_configured() -> None:
-    assert isinstance(wish(cache(endpoint=PUBLIC), rules(enrolls_public=True)), Wanted)
+    assert isinstance(desired(cache(endpoint=PUBLIC), rules(enrolls_public=True)), Register)
 
 
 PROD = matcher("production", tags={"env": "prod"})
@@ -124,21 +124,21 @@ NOT_OFF = matcher("careful", exclude={"teleport": "off"})
 def test_matchers_decide(
     matchers: list[Matcher], tags: dict[str, str], reason: Reason | None
 ) -> None:
-    found = wish(cache(tags=tagged(tags)), rules(*matchers))
-    assert (found.reason if isinstance(found, Unwanted) else None) is reason
-    assert isinstance(found, Wanted) is (reason is None)
+    found = desired(cache(tags=tagged(tags)), rules(*matchers))
+    assert (found.reason if isinstance(found, Skip) else None) is reason
+    assert isinstance(found, Register) is (reason is None)
 
 
 def test_without_a_matcher_no_cache_is_wanted() -> None:
-    found = wish(cache(), replace(rules(), matchers=()))
-    assert isinstance(found, Unwanted)
+    found = desired(cache(), replace(rules(), matchers=()))
+    assert isinstance(found, Skip)
     assert (found.reason, found.message) == (R.NO_MATCHER, "no matcher takes it")
 
 
 def test_the_first_matcher_that_takes_a_cache_wins() -> None:
     gold, silver = matcher("gold", labels={"tier": "gold"}), matcher("silver")
-    found = wish(cache(), rules(PROD, gold, silver))
-    assert isinstance(found, Wanted)
+    found = desired(cache(), rules(PROD, gold, silver))
+    assert isinstance(found, Register)
     assert (found.matcher.name, found.database.labels["tier"]) == ("gold", "gold")
 
 
@@ -152,16 +152,16 @@ STAND_INS = {"prod": tagged(env="prod"), "dev": tagged(env="dev"), "off": tagged
 @pytest.mark.parametrize(
     ("matchers", "stand_in", "expected"),
     [
-        pytest.param([PROD], None, Undecided, id="never-registered-hangs-on-tags"),
-        pytest.param([matcher()], None, Undecided, id="never-registered-needs-them-as-labels"),
+        pytest.param([PROD], None, Undetermined, id="never-registered-hangs-on-tags"),
+        pytest.param([matcher()], None, Undetermined, id="never-registered-needs-them-as-labels"),
         pytest.param([OFF], None, R.NO_MATCHER, id="never-registered-surely-not"),
-        pytest.param([PROD], "prod", Wanted, id="registered-and-stand-ins-say-yes"),
-        pytest.param([PROD], "dev", Undecided, id="registered-and-stand-ins-say-no"),
-        pytest.param([NOT_OFF], "dev", Wanted, id="registered-and-not-excluded"),
-        pytest.param([NOT_OFF], "off", Undecided, id="registered-and-stand-ins-exclude"),
-        pytest.param([matcher()], "dev", Wanted, id="registered-and-no-tag-matters"),
+        pytest.param([PROD], "prod", Register, id="registered-and-stand-ins-say-yes"),
+        pytest.param([PROD], "dev", Undetermined, id="registered-and-stand-ins-say-no"),
+        pytest.param([NOT_OFF], "dev", Register, id="registered-and-not-excluded"),
+        pytest.param([NOT_OFF], "off", Undetermined, id="registered-and-stand-ins-exclude"),
+        pytest.param([matcher()], "dev", Register, id="registered-and-no-tag-matters"),
         pytest.param([OFF], "prod", R.NO_MATCHER, id="registered-and-surely-not"),
-        pytest.param([OFF, PROD], "prod", Wanted, id="registered-and-the-second-says-yes"),
+        pytest.param([OFF, PROD], "prod", Register, id="registered-and-the-second-says-yes"),
     ],
 )
 @pytest.mark.parametrize("from_memory", [True, False], ids=["remembered", "from-the-labels"])
@@ -169,20 +169,20 @@ def test_stand_in_tags_may_take_a_cache_and_never_turn_it_away(
     matchers: list[Matcher], stand_in: str | None, expected: object, from_memory: bool
 ) -> None:
     read = cache(tags=STAND_INS[stand_in]) if stand_in is not None else None
-    found = wish(
+    found = desired(
         UNREAD,
         rules(*matchers),
         before=remembered(read) if from_memory and read is not None else None,
         live=registered(read) if read is not None else None,
     )
-    assert (found.reason if isinstance(found, Unwanted) else type(found)) == expected
+    assert (found.reason if isinstance(found, Skip) else type(found)) == expected
     if isinstance(expected, type):
         assert NoteCode.TAGS_UNKNOWN in [note.code for note in found.notes]
 
 
 def test_an_undecided_cache_says_which_tags_it_waits_for() -> None:
-    found = wish(UNREAD, rules(matcher("m", tags={"env": "prod", "team": "*"})))
-    assert isinstance(found, Undecided)
+    found = desired(UNREAD, rules(matcher("m", tags={"env": "prod", "team": "*"})))
+    assert isinstance(found, Undetermined)
     lacking = "matcher m needs env, team, which could not be read"
     assert found.message == f"{lacking}; allow elasticache:ListTagsForResource"
 
@@ -208,25 +208,25 @@ def connecting(arn: str, external_id: str | None = None) -> Rules:
 def test_a_connect_role_is_in_the_caches_account_and_partition(
     arn: str, filled: str | None
 ) -> None:
-    found = wish(cache(), connecting(arn))
+    found = desired(cache(), connecting(arn))
     if filled is None:
         assert isinstance(found, Blocked)
         assert found.reason is R.CONNECT_ROLE_INVALID
         return
-    assert isinstance(found, Wanted)
+    assert isinstance(found, Register)
     aws = found.database.spec["aws"]
     assert aws["assume_role_arn"] == f"arn:aws:iam::111122223333:{filled}"
     assert "external_id" not in aws
 
 
 def test_the_external_id_is_the_one_behind_the_reference() -> None:
-    found = wish(cache(), connecting("arn:aws:iam::{account_id}:role/c", "env:EID"))
-    assert isinstance(found, Wanted)
+    found = desired(cache(), connecting("arn:aws:iam::{account_id}:role/c", "env:EID"))
+    assert isinstance(found, Register)
     assert found.database.spec["aws"]["external_id"] == "secret"
 
 
 def test_an_illegal_name_by_tag_blocks_and_is_shown_escaped() -> None:
-    found = wish(cache(tags=tagged(TeleportDatabaseName="my\x1bdb")))
+    found = desired(cache(tags=tagged(TeleportDatabaseName="my\x1bdb")))
     assert isinstance(found, Blocked)
     assert found.reason is R.NAME_INVALID
     assert "'my\\x1bdb' is no legal database name" in found.message
@@ -241,8 +241,8 @@ def test_an_illegal_name_by_tag_blocks_and_is_shown_escaped() -> None:
     ],
 )
 def test_the_name_is_generated_or_the_tags(of: Cache, named_by_tag: bool, name: str) -> None:
-    found = wish(of, rules(named_by_tag=named_by_tag))
-    assert isinstance(found, Wanted)
+    found = desired(of, rules(named_by_tag=named_by_tag))
+    assert isinstance(found, Register)
     assert (found.name.value, found.database.name) == (name, name)
 
 
@@ -268,8 +268,8 @@ def test_the_iam_label_changes_on_complete_evidence_only(
     verdict: IamVerdict | None,
 ) -> None:
     before = remembered(cache(), iam=last and LastVerdict(last))
-    found = wish(cache(), rules(matcher(iam_users=iam_users)), before=before, users=users)
-    assert isinstance(found, Wanted)
+    found = desired(cache(), rules(matcher(iam_users=iam_users)), before=before, users=users)
+    assert isinstance(found, Register)
     assert found.database.labels["cachemuster/iam-auth"] == label
     assert (found.iam.verdict if found.iam is not None else None) is verdict
     told = NoteCode.USERS_UNKNOWN in [note.code for note in found.notes]
@@ -278,5 +278,5 @@ def test_the_iam_label_changes_on_complete_evidence_only(
 
 def test_a_vpc_that_stands_in_from_the_label_turns_nothing_away() -> None:
     live = registered(labels={"vpc-id": "vpc-forged"})
-    found = wish(cache(vpc_id=UNKNOWN), rules(matcher(tags={"vpc-id": "vpc-1"})), live=live)
-    assert not isinstance(found, Unwanted)
+    found = desired(cache(vpc_id=UNKNOWN), rules(matcher(tags={"vpc-id": "vpc-1"})), live=live)
+    assert not isinstance(found, Skip)

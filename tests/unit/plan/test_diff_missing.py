@@ -22,10 +22,10 @@ from tests.unit.plan.make import (
     cache,
     failed,
     only,
+    plan_input,
     plan_of,
     registered,
     rules,
-    situation,
     skipped,
 )
 from tests.unit.plan.past import NOW, journaled, memory, miss
@@ -58,7 +58,7 @@ def missing(
     under: Rules | None = None,
 ) -> Item:
     known = known or memory(registrations=[journaled(live)])
-    found = situation(listed=[live], known=known, targets=at, instead=instead)
+    found = plan_input(listed=[live], known=known, targets=at, instead=instead)
     return only(plan_of(found, under))
 
 
@@ -122,7 +122,7 @@ def test_nothing_but_a_complete_scan_is_evidence(instead: Scanned, reason: Reaso
 def test_an_account_that_was_not_entered_stands_for_its_regions(
     entrance: Scanned, reason: Reason
 ) -> None:
-    moment = situation(listed=[LIVE], known=memory(registrations=[journaled(LIVE)]))
+    moment = plan_input(listed=[LIVE], known=memory(registrations=[journaled(LIVE)]))
     item = only(plan_of(replace(moment, results=(entrance,))))
     assert (item.action, item.reason) == (A.HELD, reason)
 
@@ -132,7 +132,7 @@ def test_a_scope_with_a_result_of_its_own_is_not_spoken_for_by_the_account() -> 
 
 
 def test_a_scope_in_this_run_without_any_result_is_not_evidence() -> None:
-    moment = situation(listed=[LIVE], known=memory(registrations=[journaled(LIVE)]))
+    moment = plan_input(listed=[LIVE], known=memory(registrations=[journaled(LIVE)]))
     assert only(plan_of(replace(moment, results=()))).reason is R.NOT_IN_RUN
 
 
@@ -162,7 +162,7 @@ def test_out_of_scope_is_removed_only_on_demand_and_in_time(
     misses: list[Miss], under: Rules, expected: tuple[Action, Reason]
 ) -> None:
     known = memory(registrations=[journaled(LIVE)], misses=misses)
-    moment = situation(
+    moment = plan_input(
         cache("other", EAST), listed=[LIVE, registered(cache("other", EAST))], known=known,
         targets=OUT,
     )  # fmt: skip
@@ -185,7 +185,7 @@ def test_what_an_exclusion_takes_out_waits_for_prune(
     east = frozenset({Region("us-east-1")})
     at = replace(OUT, accounts={ACCOUNT: RegionList(east, complete, excluded=("eu-*",))})
     known = memory(registrations=[journaled(LIVE)], misses=[miss(LIVE, R.OUT_OF_SCOPE, scans=9)])
-    moment = situation(
+    moment = plan_input(
         cache("other", EAST), listed=[LIVE, registered(cache("other", EAST))], known=known,
         targets=at,
     )  # fmt: skip
@@ -221,7 +221,7 @@ def test_a_journal_entry_of_another_cache_makes_it_inherited_too() -> None:
 
 def test_a_cache_of_the_same_name_elsewhere_is_another_cache() -> None:
     known = memory(registrations=[journaled(LIVE)])
-    plan = plan_of(situation(cache(scope=EAST), listed=[LIVE], known=known))
+    plan = plan_of(plan_input(cache(scope=EAST), listed=[LIVE], known=known))
     assert [(item.scope, item.action, item.reason) for item in plan.items] == [
         (WEST, A.HELD, R.WAITING),
         (EAST, A.CREATE, R.NEW),

@@ -18,7 +18,7 @@ from discovery.plan.episodes import (
 from discovery.plan.item import Item, ItemError
 from discovery.plan.next_state import scope_memories
 from state.records import HistoryEntry, HistoryEvent, Memory
-from tests.unit.plan.make import WEST, complete, failed, plan_of, situation
+from tests.unit.plan.make import WEST, complete, failed, plan_input, plan_of
 from tests.unit.plan.make import cache as make_cache
 from tests.unit.plan.past import NOW
 
@@ -27,13 +27,13 @@ E = HistoryEvent
 
 
 def denied(*, code: str = "DENIED") -> list[Item]:
-    items = plan_of(situation(make_cache())).items
+    items = plan_of(plan_input(make_cache())).items
     error = ItemError(code, "the role may not create", retryable=False)
     return [replace(item, applied=False, error=error) for item in items]
 
 
 def test_a_verb_that_is_denied_is_told_of_once() -> None:
-    calm = plan_of(situation(make_cache())).guard
+    calm = plan_of(plan_input(make_cache())).guard
     first = next_episodes(denied(), calm, {}, NOW)
     told = list(episode_entries({}, first, denied(), calm, OF))
     assert [(each.event, each.reason) for each in told] == [(E.WRITES_DENIED, "DENIED")]
@@ -48,12 +48,12 @@ def test_a_verb_that_is_denied_is_told_of_once() -> None:
 
 
 def test_another_failure_is_no_denial() -> None:
-    calm = plan_of(situation(make_cache())).guard
+    calm = plan_of(plan_input(make_cache())).guard
     assert next_episodes(denied(code="UNAVAILABLE"), calm, {}, NOW) == {}
 
 
 def test_a_refusal_of_the_guard_has_its_beginning_and_its_end() -> None:
-    calm = plan_of(situation(make_cache())).guard
+    calm = plan_of(plan_input(make_cache())).guard
     refuses = replace(calm, refused=True, code=GuardCode.GUARD_COUNT, message="too many")
     begun = next_episodes([], refuses, {}, NOW)
     [first] = episode_entries({}, begun, [], refuses, OF)
@@ -67,7 +67,7 @@ def test_a_refusal_of_the_guard_has_its_beginning_and_its_end() -> None:
 
 
 def test_an_outage_of_the_control_plane_has_its_beginning_and_its_end() -> None:
-    calm = plan_of(situation(make_cache())).guard
+    calm = plan_of(plan_input(make_cache())).guard
     down = next_outage({}, "UNAVAILABLE", NOW)
     [first] = episode_entries({}, down, [], None, OF, "it does not answer")
     assert (first.event, first.reason, first.message) == (

@@ -9,7 +9,7 @@ import pytest
 
 from discovery.codes import Action, IamVerdict, NoteCode, Reason
 from discovery.model import UNKNOWN, Cache, Database, Tags
-from discovery.plan.facts import Facts, facts_of, is_recreated
+from discovery.plan.facts import CacheFacts, facts_of, is_recreated
 from discovery.plan.next_state import recollect
 from discovery.plan.plan import Plan
 from state.records import LastVerdict, Memory, Registration, RememberedCache
@@ -18,10 +18,10 @@ from tests.unit.plan.make import (
     cache,
     matcher,
     only,
+    plan_input,
     plan_of,
     registered,
     rules,
-    situation,
     tagged,
 )
 from tests.unit.plan.past import (
@@ -158,7 +158,7 @@ def test_the_last_vpc_that_was_read_stands_in(
 
 
 def verdict(before: RememberedCache | None, live: Database | None) -> IamVerdict | None:
-    facts: Facts = facts_of(cache(), before, live)
+    facts: CacheFacts = facts_of(cache(), before, live)
     return facts.last_verdict
 
 
@@ -192,7 +192,7 @@ REMADE = cache(created_at=LATER, tags=UNKNOWN)
 
 def after(first: Plan) -> Memory:
     """What the next sweep remembers, ten minutes later."""
-    known = recollect(first.survey, first.items, started_at=NOW, rules_changed=False)
+    known = recollect(first.observed, first.items, started_at=NOW, rules_changed=False)
     return memory(
         caches=known.caches_seen, registrations=[journaled(OLD_LIVE)], misses=known.misses
     )
@@ -200,7 +200,7 @@ def after(first: Plan) -> Memory:
 
 def sweep(now: Cache, known: Memory, *, minutes: int = 0) -> Plan:
     at = NOW + minutes * MINUTE
-    return plan_of(situation(now, listed=[OLD_LIVE], known=known, now=at), PROD)
+    return plan_of(plan_input(now, listed=[OLD_LIVE], known=known, now=at), PROD)
 
 
 KNOWN = memory(
@@ -233,7 +233,7 @@ def test_a_vpc_by_label_is_not_remembered_as_one_that_was_read() -> None:
     live = registered(labels={"vpc-id": "vpc-forged"})
     under = rules(matcher(tags={"vpc-id": "vpc-1"}))
     of = cache(vpc_id=UNKNOWN)
-    first = plan_of(situation(of, listed=[live]), under)
-    known = recollect(first.survey, first.items, started_at=NOW, rules_changed=False)
-    second = plan_of(situation(of, listed=[live], known=memory(caches=known.caches_seen)), under)
+    first = plan_of(plan_input(of, listed=[live]), under)
+    known = recollect(first.observed, first.items, started_at=NOW, rules_changed=False)
+    second = plan_of(plan_input(of, listed=[live], known=memory(caches=known.caches_seen)), under)
     assert [only(plan).reason for plan in (first, second)] == [Reason.TAGS_UNKNOWN] * 2

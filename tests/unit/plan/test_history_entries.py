@@ -18,10 +18,10 @@ from tests.unit.plan.make import (
     cache,
     failed,
     matcher,
+    plan_input,
     plan_of,
     registered,
     rules,
-    situation,
 )
 from tests.unit.plan.past import CREATED, MINUTE, NOW, journaled, memory, miss, remembered
 
@@ -45,7 +45,7 @@ def entries(
     listed: tuple[Database, ...] = (LIVE,),
     **world: Any,
 ) -> tuple[HistoryEntry, ...]:
-    plan = plan_of(situation(*found, OTHER, listed=listed, known=before, **world), under)
+    plan = plan_of(plan_input(*found, OTHER, listed=listed, known=before, **world), under)
     return chronicle(plan.items, before, sweep_id="s-1", at=NOW)
 
 

@@ -18,10 +18,10 @@ from tests.unit.plan.make import (
     foreign,
     name_in,
     only,
+    plan_input,
     plan_of,
     registered,
     rules,
-    situation,
     tagged,
 )
 from tests.unit.plan.past import journaled, memory, remembered
@@ -47,7 +47,7 @@ def planned(
         caches=[remembered(each) for each in found],
     )
     answers = {ResourceName(name): answer for name, answer in looked_up.items()}
-    at = situation(*found, listed=listed, looked_up=answers, known=state, **more)
+    at = plan_input(*found, listed=listed, looked_up=answers, known=state, **more)
     return plan_of(at, under)
 
 

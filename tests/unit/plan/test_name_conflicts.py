@@ -18,10 +18,10 @@ from tests.unit.plan.make import (
     foreign,
     matcher,
     name_in,
+    plan_input,
     plan_of,
     registered,
     rules,
-    situation,
     tagged,
 )
 from tests.unit.plan.past import journaled, memory
@@ -39,7 +39,7 @@ def outcomes(
 ) -> dict[str | None, tuple[Action, Reason]]:
     ours = [each for each in listed if "cachemuster/arn" in each.labels]
     known = memory(registrations=[journaled(each) for each in ours])
-    plan = plan_of(situation(*caches, listed=listed, known=known))
+    plan = plan_of(plan_input(*caches, listed=listed, known=known))
     return {item.cache: (item.action, item.reason) for item in plan.items}
 
 
@@ -88,7 +88,7 @@ def test_between_new_caches(caches: list[Cache], expected: list[tuple[Action, Re
 
 def test_both_losers_are_told_of_each_other_and_of_the_way_out() -> None:
     a, b = named("a", "shared"), named("b", "shared")
-    messages = [item.message for item in plan_of(situation(a, b)).items]
+    messages = [item.message for item in plan_of(plan_input(a, b)).items]
     assert messages == [
         f"{other.arn} wants the name shared too; "
         "give one of them another name with the tag TeleportDatabaseName"
@@ -148,7 +148,7 @@ def test_a_rename_needs_its_new_name_free(
     live = registered()
     known = memory(registrations=[journaled(live)])
     listed = [live] + ([holder] if holder is not None else [])
-    plan = plan_of(situation(named("orders", "shared"), listed=listed, known=known))
+    plan = plan_of(plan_input(named("orders", "shared"), listed=listed, known=known))
     item = next(each for each in plan.items if each.live == live)
     assert (item.action, item.reason) == expected
     if expected is COLLISION:
@@ -176,7 +176,7 @@ def test_a_new_cache_and_a_rename_contend_as_equals() -> None:
 def test_a_cache_that_may_not_be_registered_takes_no_name_from_others() -> None:
     strict = matcher("strict", names="a", iam_users=IamUsers.REQUIRE)
     caches = named("a", "shared"), named("b", "shared")
-    plan = plan_of(situation(*caches, users=UNREADY), rules(strict, matcher()))
+    plan = plan_of(plan_input(*caches, users=UNREADY), rules(strict, matcher()))
     assert [(item.action, item.reason) for item in plan.items] == [
         (A.BLOCKED, R.IAM_NOT_READY),
         CREATED,
@@ -184,12 +184,12 @@ def test_a_cache_that_may_not_be_registered_takes_no_name_from_others() -> None:
 
 
 def test_the_same_name_in_two_regions_is_no_collision() -> None:
-    found = plan_of(situation(cache(), cache(scope=EAST))).items
+    found = plan_of(plan_input(cache(), cache(scope=EAST))).items
     assert [(item.action, item.reason) for item in found] == [CREATED, CREATED]
 
 
 def items_of(*caches: Cache, listed: Iterable[Database]) -> list[tuple[str | None, Item]]:
-    return [(each.name, each) for each in plan_of(situation(*caches, listed=listed)).items]
+    return [(each.name, each) for each in plan_of(plan_input(*caches, listed=listed)).items]
 
 
 def test_a_resource_in_a_wanted_name_is_shown_once_with_the_cache() -> None:

@@ -30,10 +30,10 @@ from tests.unit.plan.make import (
     failed,
     foreign,
     matcher,
+    plan_input,
     plan_of,
     registered,
     rules,
-    situation,
     tagged,
 )
 from tests.unit.plan.past import (
@@ -72,10 +72,10 @@ def after(
     rules_changed: bool = False,
     **world: Any,
 ) -> Recollection:
-    at = situation(*found, listed=[LIVE] if listed is None else listed, known=known, **world)
+    at = plan_input(*found, listed=[LIVE] if listed is None else listed, known=known, **world)
     plan = plan_of(at, under)
     items = [carry(item) for item in plan.items]
-    return recollect(plan.survey, items, started_at=STARTED, rules_changed=rules_changed)
+    return recollect(plan.observed, items, started_at=STARTED, rules_changed=rules_changed)
 
 
 # Caches.

@@ -10,7 +10,7 @@ import pytest
 from discovery.codes import Action, Reason
 from discovery.plan import inputs, plan
 from discovery.plan.next_state import recollect
-from tests.unit.plan.make import EAST, cache, plan_of, registered, situation
+from tests.unit.plan.make import EAST, cache, plan_input, plan_of, registered
 from tests.unit.plan.past import NOW, journaled, memory, miss, remembered
 
 QUIET = cache("quiet", EAST)
@@ -36,7 +36,7 @@ def stumbling(step: Callable[..., Any]) -> Callable[..., Any]:
 
 WHERE = [
     pytest.param(inputs, "facts_of", id="facts"),
-    pytest.param(inputs, "wish_for", id="desired"),
+    pytest.param(inputs, "desired_for", id="desired"),
     pytest.param(plan, "item_for", id="item"),
 ]
 
@@ -47,7 +47,7 @@ def test_one_cache_over_which_a_step_stumbles(
     monkeypatch: pytest.MonkeyPatch, module: Any, step: str, listed: tuple[Any, ...]
 ) -> None:
     monkeypatch.setattr(module, step, stumbling(getattr(module, step)))
-    made = plan_of(situation(cache(), QUIET, listed=listed, known=KNOWN))
+    made = plan_of(plan_input(cache(), QUIET, listed=listed, known=KNOWN))
     items = {item.cache: item for item in made.items}
     odd = items["orders"]
     assert items["quiet"].action is Action.CREATE
@@ -56,7 +56,7 @@ def test_one_cache_over_which_a_step_stumbles(
     assert odd.changes == ()
     assert "ZeroDivisionError in test_plan_defects.py, line" in odd.message
     assert "secret" not in odd.message
-    kept = recollect(made.survey, made.items, started_at=NOW, rules_changed=False)
+    kept = recollect(made.observed, made.items, started_at=NOW, rules_changed=False)
     (seen,) = [each for each in kept.caches_seen if each.name == "orders"]
     assert (seen.engine, seen.last_seen_at) == ("valkey", NOW)
     assert [each.reason for each in kept.misses] == ([Reason.ABSENT] if listed else [])
@@ -65,7 +65,7 @@ def test_one_cache_over_which_a_step_stumbles(
 
 def test_one_registration_over_which_a_step_stumbles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "item_for_missing", stumbling(plan.item_for_missing))
-    made = plan_of(situation(QUIET, listed=[LIVE], known=KNOWN))
+    made = plan_of(plan_input(QUIET, listed=[LIVE], known=KNOWN))
     (odd,) = [item for item in made.items if item.cache == "orders"]
     assert (odd.action, odd.reason) == (Action.BLOCKED, Reason.UNREADABLE)
     assert (odd.live, odd.database, odd.name) == (LIVE, LIVE, LIVE.name)

@@ -23,10 +23,10 @@ from tests.unit.plan.make import (
     cache,
     failed,
     name_in,
+    plan_input,
     plan_of,
     registered,
     rules,
-    situation,
     tagged,
 )
 from tests.unit.plan.past import MINUTE, NOW, journaled, memory, miss
@@ -53,7 +53,7 @@ def planned(
     journal = [journaled(each) for each in (listed if remembered is None else remembered)]
     misses = [miss(each, R.ABSENT) for each in listed]
     at = memory(registrations=journal, misses=misses, **known)
-    moment = situation(*found, listed=listed, known=at, **(world or {}))
+    moment = plan_input(*found, listed=listed, known=at, **(world or {}))
     return plan_of(moment, rules(budget=limits or budget(), **(under or {})))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from discovery.codes import Action, NoteCode, Reason
 from discovery.model import UNKNOWN, ResourceName, Scope, Tags, UnknownType
-from discovery.plan.inputs import Situation
+from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item, in_order
 from discovery.plan.plan import Plan
 from tests.unit.plan.make import (
@@ -25,10 +25,10 @@ from tests.unit.plan.make import (
     foreign,
     matcher,
     name_in,
+    plan_input,
     plan_of,
     registered,
     rules,
-    situation,
     tagged,
 )
 from tests.unit.plan.past import journaled, memory, miss, remembered
@@ -64,18 +64,18 @@ KNOWN = memory(
 UNDER = rules(matcher("m", labels={"z": "1", "a": "2"}))
 
 
-def shuffled(seed: int) -> Situation:
+def shuffled(seed: int) -> PlanInput:
     """The same situation, told in another order."""
     dice = random.Random(seed)
     caches = [replace(c, tags=_tags_shuffled(c.tags, dice)) for c in CACHES]
     listed = [replace(d, labels=dict(_shuffled(list(d.labels.items()), dice))) for d in LISTED]
     found = [complete(s, *_shuffled([c for c in caches if c.scope == s], dice)) for s in SCOPES]
-    return Situation(
+    return PlanInput(
         results=tuple(_shuffled(found, dice)),
         targets=TARGETS,
         listed=tuple(_shuffled(listed, dice)),
         memory=KNOWN,
-        now=situation().now,
+        now=plan_input().now,
     )
 
 
@@ -89,7 +89,7 @@ def _tags_shuffled(tags: Tags | UnknownType, dice: random.Random) -> Tags | Unkn
     return replace(tags, values=dict(_shuffled(list(tags.values.items()), dice)))
 
 
-PLAN: Plan = plan_of(situation(*CACHES, listed=LISTED, known=KNOWN), UNDER)
+PLAN: Plan = plan_of(plan_input(*CACHES, listed=LISTED, known=KNOWN), UNDER)
 
 
 @pytest.mark.parametrize("seed", range(20))

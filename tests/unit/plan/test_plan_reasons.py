@@ -10,7 +10,7 @@ import pytest
 
 from discovery.codes import REASONS_OF, Action, GuardCode, NoteCode, Reason
 from discovery.model import UNKNOWN, Cache, Database, Endpoint, Region
-from discovery.plan.inputs import Situation
+from discovery.plan.inputs import PlanInput
 from discovery.plan.lookups import NameState
 from discovery.plan.rules import Rules, WritePolicy
 from discovery.plan.targets import Part, RegionList, Targets
@@ -28,10 +28,10 @@ from tests.unit.plan.make import (
     foreign,
     matcher,
     name_in,
+    plan_input,
     plan_of,
     registered,
     rules,
-    situation,
     tagged,
 )
 from tests.unit.plan.past import (
@@ -69,7 +69,7 @@ class Case:
     """True: without the quiet cache."""
 
     @property
-    def situation(self) -> Situation:
+    def plan_input(self) -> PlanInput:
         beside = () if self.alone else (QUIET,)
         ours = [each for each in self.listed if "cachemuster/arn" in each.labels]
         written = [self.journal] if self.journal is not None else ours[:1]
@@ -78,7 +78,7 @@ class Case:
             "caches": [remembered(self.found)] if self.found is not None else [],
             "misses": [miss(LIVE, reason) for reason in self.misses],
         }
-        return situation(
+        return plan_input(
             *([self.found] if self.found is not None else []),
             *beside,
             listed=self.listed,
@@ -238,7 +238,7 @@ def names(cases: Iterable[Case]) -> list[str]:
 
 @pytest.mark.parametrize("case", CASES, ids=names(CASES))
 def test_the_item_has_its_action_and_reason(case: Case) -> None:
-    plan = plan_of(case.situation, case.under)
+    plan = plan_of(case.plan_input, case.under)
     items = [item for item in plan.items if item.cache != "quiet"]
     assert case.pair in [(item.action, item.reason) for item in items]
     for item in items:
@@ -260,7 +260,7 @@ def test_what_stands_in_the_way_of_a_new_cache_hides_not_what_it_is_to_become(
     reason: Reason,
 ) -> None:
     case = next(case for case in CASES if case.pair[1] is reason)
-    items = plan_of(case.situation, case.under).items
+    items = plan_of(case.plan_input, case.under).items
     item = next(item for item in items if item.reason is reason and item.cache == "orders")
     assert item.wanted is not None
     assert item.wanted.labels["region"] == "eu-west-1"
@@ -274,7 +274,7 @@ REGISTERED = [case for case in CASES if case.listed and case.pair[0] is not A.CO
     "case", [c for c in REGISTERED if not c.pair[0].writes], ids=lambda c: names([c])[0]
 )
 def test_what_is_not_written_shows_the_registration_as_it_is(case: Case) -> None:
-    for item in plan_of(case.situation, case.under).items:
+    for item in plan_of(case.plan_input, case.under).items:
         if item.live is not None:
             assert (item.name, item.database, item.previous_name) == (
                 item.live.name,
@@ -290,7 +290,7 @@ JOURNALED = [case for case in CASES if not case.known and case.journal is None]
 def test_losing_the_journal_inherits_and_neither_removes_nor_registers(case: Case) -> None:
     """What has never matched since is removed only where AWS says that the cache goes."""
     lost = replace(case, known={"registrations": []})
-    before, after = plan_of(case.situation, case.under), plan_of(lost.situation, case.under)
+    before, after = plan_of(case.plan_input, case.under), plan_of(lost.plan_input, case.under)
     for item, was in zip(after.items, before.items, strict=True):
         waits = item.grounds in (R.UNMATCHED, R.EXCLUDED, R.INELIGIBLE, R.UNREADY)
         verdict = (A.HELD, R.INHERITED) if waits else (was.action, was.reason)

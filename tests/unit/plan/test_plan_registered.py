@@ -22,10 +22,10 @@ from tests.unit.plan.make import (
     foreign,
     matcher,
     only,
+    plan_input,
     plan_of,
     registered,
     rules,
-    situation,
     tagged,
 )
 from tests.unit.plan.past import CREATED, MINUTE, journaled, memory, miss, remembered
@@ -50,7 +50,7 @@ def found(
         misses=[miss(live, miss_of)] if live is not None and miss_of is not None else [],
     )
     listed = [live] if live is not None else []
-    return only(plan_of(situation(of, listed=listed, known=known, users=users), under))
+    return only(plan_of(plan_input(of, listed=listed, known=known, users=users), under))
 
 
 MOVED = cache(endpoint=Endpoint("orders-zzz.serverless.euw1.cache.amazonaws.com", 6379))
@@ -225,14 +225,14 @@ def test_a_registered_cache_that_is_not_ready_yet_stays(of: Cache) -> None:
 def test_the_same_uri_elsewhere_is_noted_on_registered_caches_too() -> None:
     other = replace(foreign("by-hand"), spec=LIVE.spec)
     known = memory(registrations=[journaled(LIVE)])
-    item = only(plan_of(situation(cache(), listed=[LIVE, other], known=known)))
+    item = only(plan_of(plan_input(cache(), listed=[LIVE, other], known=known)))
     assert [note.code for note in item.notes] == [NoteCode.SAME_URI_ELSEWHERE]
 
 
 def test_a_copy_of_our_labels_on_another_cache_touches_neither() -> None:
     forged = replace(registered(cache("x")), labels=LIVE.labels)
     known = memory(registrations=[journaled(LIVE)])
-    plan = plan_of(situation(cache(), cache("x", EAST), listed=[LIVE, forged], known=known))
+    plan = plan_of(plan_input(cache(), cache("x", EAST), listed=[LIVE, forged], known=known))
     assert {(item.name, item.action, item.reason) for item in plan.items} == {
         (LIVE.name, A.KEEP, R.UNCHANGED),
         (forged.name, A.CONFLICT, R.IDENTITY_MISMATCH),

@@ -22,10 +22,10 @@ from tests.unit.plan.make import (
     matcher,
     name_in,
     only,
+    plan_input,
     plan_of,
     registered,
     rules,
-    situation,
     tagged,
 )
 from tests.unit.plan.past import (
@@ -56,7 +56,7 @@ def plan(of: Cache, reason: Reason, users: Directory = READY) -> Plan:
     known = memory(
         caches=[remembered(PROD)], registrations=[journaled(LIVE)], misses=[miss(LIVE, reason)]
     )
-    made = plan_of(situation(of, listed=[LIVE], known=known, users=users), WANTED)
+    made = plan_of(plan_input(of, listed=[LIVE], known=known, users=users), WANTED)
     assert (only(made).action, only(made).reason) == (Action.DELETE, reason)
     return made
 
@@ -129,7 +129,7 @@ def renaming(
 ) -> Plan:
     live = listed or (registered(),)
     at = known or memory(registrations=[journaled(live[0])])
-    return plan_of(situation(of, listed=live, known=at), under)
+    return plan_of(plan_input(of, listed=live, known=at), under)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from discovery.codes import Action, NoteCode, Reason
 from discovery.model import UNKNOWN, Arn, Cache, Database, ResourceName
 from discovery.plan.item import Item
 from discovery.plan.ownership import NotOurs
-from discovery.plan.registration_index import Registry, read_registry
+from discovery.plan.registration_index import RegistrationIndex, index_registrations
 from discovery.plan.rules import WritePolicy
 from matchers.matcher import IamUsers
 from state.records import IntentKind, Memory
@@ -25,10 +25,10 @@ from tests.unit.plan.make import (
     foreign,
     matcher,
     name_in,
+    plan_input,
     plan_of,
     registered,
     rules,
-    situation,
     tagged,
 )
 from tests.unit.plan.past import MINUTE, NOW, journaled, memory, open_intent, remembered
@@ -42,8 +42,8 @@ SHARED = cache(tags=tagged(TeleportDatabaseName="shared"))
 
 def read(
     *listed: Database, known: Memory | None = None, computed: dict[Arn, ResourceName] | None = None
-) -> Registry:
-    return read_registry(listed, "prod", known or memory(), computed or {})
+) -> RegistrationIndex:
+    return index_registrations(listed, "prod", known or memory(), computed or {})
 
 
 @pytest.mark.parametrize(
@@ -95,20 +95,20 @@ def duplicate(name: str) -> tuple[str, Action, Reason]:
 
 def test_a_duplicate_is_shown_and_never_written_to() -> None:
     known = memory(registrations=[journaled(COMPUTED)])
-    plan = plan_of(situation(cache(), listed=[THIRD, COMPUTED], known=known))
+    plan = plan_of(plan_input(cache(), listed=[THIRD, COMPUTED], known=known))
     kept = (COMPUTED.name, Action.KEEP, R.UNCHANGED)
     assert [outcome(item) for item in plan.items] == [duplicate("a-third"), kept]
 
 
 def test_the_computed_name_is_the_one_by_the_tags_that_were_read() -> None:
-    plan = plan_of(situation(SHARED, listed=[registered(SHARED), COMPUTED]))
+    plan = plan_of(plan_input(SHARED, listed=[registered(SHARED), COMPUTED]))
     assert duplicate(COMPUTED.name) in [outcome(item) for item in plan.items]
 
 
 def test_the_computed_name_is_the_one_by_the_remembered_tags_else() -> None:
     known = memory(caches=[remembered(SHARED)])
     listed = [registered(SHARED), COMPUTED]
-    plan = plan_of(situation(replace(SHARED, tags=UNKNOWN), listed=listed, known=known))
+    plan = plan_of(plan_input(replace(SHARED, tags=UNKNOWN), listed=listed, known=known))
     assert duplicate(COMPUTED.name) in [outcome(item) for item in plan.items]
 
 
@@ -125,7 +125,7 @@ def half_renamed(*found: Cache, at: Any = None, **under: Any) -> list[Item]:
     """The items of a sweep that finds both halves and, if it is read, the cache."""
     known = memory(**{**HALVES, **(at or {})})
     unread = [] if found else [failed(WEST)]
-    moment = situation(*found, listed=[OLD, NEW], known=known, instead=unread)
+    moment = plan_input(*found, listed=[OLD, NEW], known=known, instead=unread)
     return list(plan_of(moment, rules(**under)).items)
 
 
@@ -184,7 +184,7 @@ STRICT = matcher(iam_users=IamUsers.REQUIRE, deregister_unready=True)
 
 
 def test_the_old_half_is_in_the_plan_when_the_cache_is_unready() -> None:
-    moment = situation(SHARED, listed=[OLD, NEW], known=memory(**HALVES), users=UNREADY)
+    moment = plan_input(SHARED, listed=[OLD, NEW], known=memory(**HALVES), users=UNREADY)
     items = plan_of(moment, rules(STRICT)).items
     assert OLD.name in {name for item in items for name in (item.name, item.previous_name)}
 
@@ -213,7 +213,7 @@ def test_two_renames_begun_at_one_instant_count_two() -> None:
     begun = (RENAME, open_intent(IntentKind.RENAME, users, "people", name_in("users")))
     listed = [OLD, NEW, registered(cache("users")), registered(users)]
     known = memory(open_intents=begun, removals=tuple(each.intent.at for each in begun))
-    plan = plan_of(situation(SHARED, users, listed=listed, known=known))
+    plan = plan_of(plan_input(SHARED, users, listed=listed, known=known))
     assert plan.guard.removals == 2
 
 

@@ -27,10 +27,10 @@ from tests.unit.plan.make import (
     matcher,
     name_in,
     only,
+    plan_input,
     plan_of,
     registered,
     rules,
-    situation,
     tagged,
 )
 from tests.unit.plan.past import MINUTE, NOW, journaled, memory, remembered
@@ -48,9 +48,9 @@ def swept(
 ) -> tuple[tuple[TakenName, ...], tuple[HistoryEntry, ...]]:
     """What is remembered after a sweep, and what history gets."""
     under = more.pop("under", None)
-    plan = plan_of(situation(*found, known=at, looked_up={NAME: answer}, **more), under)
-    after = taken_after(plan.items, plan.survey, NOW)
-    told = taken_history(after, plan.items, plan.survey, sweep_id="s", at=NOW)
+    plan = plan_of(plan_input(*found, known=at, looked_up={NAME: answer}, **more), under)
+    after = taken_after(plan.items, plan.observed, NOW)
+    told = taken_history(after, plan.items, plan.observed, sweep_id="s", at=NOW)
     return after, told
 
 
@@ -118,14 +118,14 @@ def test_what_another_shard_looks_after_is_forgotten_without_a_word_of_its_scope
 
 
 def test_what_a_write_met_is_remembered_too() -> None:
-    plan = plan_of(situation(cache(), known=memory(), looked_up={NAME: NameState.FREE}))
+    plan = plan_of(plan_input(cache(), known=memory(), looked_up={NAME: NameState.FREE}))
     item = only(plan)
     assert item.action is Action.CREATE
-    refused = only(plan_of(situation(cache(), looked_up={NAME: NameState.TAKEN})))
+    refused = only(plan_of(plan_input(cache(), looked_up={NAME: NameState.TAKEN})))
     met = replace(item, action=refused.action, reason=refused.reason)
-    assert [each.name for each in taken_after([met], plan.survey, NOW)] == [NAME]
+    assert [each.name for each in taken_after([met], plan.observed, NOW)] == [NAME]
     failed_otherwise = replace(item, applied=False, error=ItemError("DENIED", "no", False))
-    assert taken_after([failed_otherwise], plan.survey, NOW) == ()
+    assert taken_after([failed_otherwise], plan.observed, NOW) == ()
 
 
 def planned_from(state: Memory) -> tuple[str, str]:
@@ -135,7 +135,7 @@ def planned_from(state: Memory) -> tuple[str, str]:
 
 
 def from_scan(*found: Cache, **more: Any) -> Memory:
-    scopes = scope_memories(situation(*found).results, Memory(), NOW)
+    scopes = scope_memories(plan_input(*found).results, Memory(), NOW)
     caches = [remembered(each, last_seen_at=NOW) for each in found]
     return memory(caches=caches, scopes={each.scope: each for each in scopes}, **more)
 

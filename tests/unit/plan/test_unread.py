@@ -17,9 +17,9 @@ from tests.unit.plan.make import (
     cache,
     failed,
     matcher,
+    plan_input,
     registered,
     rules,
-    situation,
     tagged,
 )
 from tests.unit.plan.past import journaled, memory, miss
@@ -32,7 +32,7 @@ ABROAD_ROLE = rules(matcher(connect=Connect("arn:aws:iam::444455556666:role/c"))
 
 
 def told(*found: Cache, known: Any = None, under: Any = None, **more: Any) -> tuple[Item, ...]:
-    at = situation(*found, known=known if known is not None else memory(), **more)
+    at = plan_input(*found, known=known if known is not None else memory(), **more)
     return unread_items(at, under or rules(), NOT_READ)
 
 

@@ -19,10 +19,10 @@ from tests.unit.plan.make import (
     matcher,
     name_in,
     only,
+    plan_input,
     plan_of,
     registered,
     rules,
-    situation,
     tagged,
 )
 from tests.unit.plan.past import CREATED, MINUTE, journaled, memory, remembered
@@ -47,7 +47,7 @@ def updated(
         caches=[remembered(before)] if before is not None else (),
         registrations=[journaled(written)] if written is not None else (),
     )
-    return only(plan_of(situation(now or cache(), listed=[live], known=known), under))
+    return only(plan_of(plan_input(now or cache(), listed=[live], known=known), under))
 
 
 LIVE = registered()
@@ -142,7 +142,7 @@ def test_a_change_of_aws_is_told_before_drift_on_the_same_registration() -> None
 def test_what_is_remembered_of_another_cache_under_the_name_does_not_count() -> None:
     known = memory(registrations=[journaled(LIVE, arn=cache("another").arn)])
     live = registered(spec={"uri": "evil.example.com:1"})
-    item = only(plan_of(situation(cache(), listed=[live], known=known)))
+    item = only(plan_of(plan_input(cache(), listed=[live], known=known)))
     assert item.reason is R.URI_CHANGED
 
 

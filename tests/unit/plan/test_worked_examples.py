@@ -19,9 +19,9 @@ from tests.unit.plan.make import (
     complete,
     matcher,
     only,
+    plan_input,
     plan_of,
     rules,
-    situation,
     tagged,
 )
 from tests.unit.plan.past import journaled, memory
@@ -44,7 +44,7 @@ def ec1(**more: Any) -> Cache:
 
 
 def registered(of: Cache, under: Rules) -> Database:
-    item = only(plan_of(situation(instead=[complete(SCOPE, of)]), under))
+    item = only(plan_of(plan_input(instead=[complete(SCOPE, of)]), under))
     assert (item.action, item.reason) == (Action.CREATE, Reason.NEW)
     assert item.database is not None
     return item.database
@@ -115,7 +115,7 @@ def test_example_b_override_and_hostile_tags() -> None:
 
 def test_example_b_says_what_became_of_the_tags() -> None:
     tags = {"region": "mars", "teleport.dev/cloud": "GCP", "cost center": "1"}
-    found = situation(instead=[complete(SCOPE, ec1(tags=tagged(tags)))])
+    found = plan_input(instead=[complete(SCOPE, ec1(tags=tagged(tags)))])
     notes = only(plan_of(found, EVERYTHING)).notes
     assert [(note.code, note.subject) for note in notes] == [
         (NoteCode.TAG_KEY_DROPPED, "cost center"),
@@ -134,7 +134,7 @@ def test_example_c_subnets_denied_costs_the_vpc_label_alone() -> None:
 def test_example_d_tags_denied_deregisters_nothing() -> None:
     """Teleport's own discovery deletes here; the last known tags stand in for ours (R1)."""
     live = registered(ec1(), PROD)
-    moment = situation(
+    moment = plan_input(
         instead=[complete(SCOPE, ec1(tags=UNKNOWN))],
         listed=[live],
         known=memory(registrations=[journaled(live)]),
@@ -153,5 +153,5 @@ def test_example_d_tags_denied_deregisters_nothing() -> None:
     ],
 )
 def test_example_e_no_resource(facts: dict[str, Any], reason: Reason) -> None:
-    item = only(plan_of(situation(instead=[complete(SCOPE, ec1(**facts))]), EVERYTHING))
+    item = only(plan_of(plan_input(instead=[complete(SCOPE, ec1(**facts))]), EVERYTHING))
     assert (item.action, item.reason, item.database) == (Action.SKIPPED, reason, None)
