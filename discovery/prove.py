@@ -20,10 +20,10 @@ from discovery.aws.users import read_directory
 from discovery.codes import Action, Reason
 from discovery.model import UNKNOWN, Cache, Directory, Scope, Tags, UnknownType
 from discovery.plan.defect import defect
-from discovery.plan.item import Item, taken_back
+from discovery.plan.item import Item, hold_instead
 from discovery.plan.ownership import CacheArn, parse_cache_arn
 
-Rejudge = Callable[[Cache, Directory | UnknownType], Reason | None]
+Recheck = Callable[[Cache, Directory | UnknownType], Reason | None]
 """The reason of a removal that holds for a cache as it is now, None when there is none."""
 
 RenameHolds = Callable[[Cache], bool]
@@ -37,7 +37,7 @@ async def prove(
     items: Sequence[Item],
     cloud: Cloud,
     *,
-    rejudge: Rejudge,
+    rejudge: Recheck,
     rename_holds: RenameHolds,
 ) -> tuple[Item, ...]:
     """The items in the same order; a removal or rename that is not proven is `held/PROOF_FAILED`.
@@ -61,7 +61,7 @@ class _Doubt:
 class _Proving:
     """The proofs of one sweep."""
 
-    def __init__(self, cloud: Cloud, rejudge: Rejudge, rename_holds: RenameHolds) -> None:
+    def __init__(self, cloud: Cloud, rejudge: Recheck, rename_holds: RenameHolds) -> None:
         self._cloud = cloud
         self._rejudge = rejudge
         self._rename_holds = rename_holds
@@ -176,7 +176,7 @@ def _with_scanned_facts(cache: Cache, found: Cache | None) -> Cache:
 def _held(item: Item, doubt: _Doubt) -> Item:
     """The item with its registration left as it is."""
     planned = f"{item.action.value}/{item.reason.value}"
-    return taken_back(
+    return hold_instead(
         item,
         Reason.PROOF_FAILED,
         f"{planned} was asked about once more and not confirmed: {doubt.message}. The "

@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime
 
 from discovery.model import Database
-from discovery.plan.open_intents import settle, settled_memory
+from discovery.plan.open_intents import classify_open_intents, memory_after_closing
 from state.records import Memory, Outcome
 from state.store import Store
 
@@ -17,7 +17,7 @@ async def settled(
     """What is remembered once they have it. Raises: StateError."""
     if not memory.open_intents:
         return memory
-    known = settle(memory.open_intents, listed, group)
+    known = classify_open_intents(memory.open_intents, listed, group)
     for each in known.landed:
         await asyncio.to_thread(store.finish, each.intent_id, Outcome.DONE, None, now)
     ids = [each.intent_id for each in known.abandoned]
@@ -29,4 +29,6 @@ def as_if_settled(
     memory: Memory, listed: tuple[Database, ...], group: str, now: datetime
 ) -> Memory:
     """What `settled` gives, with nothing written (R5)."""
-    return settled_memory(memory, settle(memory.open_intents, listed, group), now)
+    return memory_after_closing(
+        memory, classify_open_intents(memory.open_intents, listed, group), now
+    )

@@ -27,7 +27,7 @@ from discovery.plan.item import Item
 from discovery.plan.only import check_named_scopes
 from discovery.plan.ownership import CacheArn, owner_of
 from discovery.plan.plan import Plan, make_plan
-from discovery.plan.recheck import rejudging, rename_check
+from discovery.plan.recheck import recheck, rename_check
 from discovery.plan.rules import Rules
 from discovery.plan.targets import registered_scopes
 from discovery.plan.unread import NOT_ASKED, NOT_READ, unread_items
@@ -311,7 +311,7 @@ class Sweep:
         return await prove(
             plan.items,
             self.ground.cloud,
-            rejudge=rejudging(plan, self.rules),
+            rejudge=recheck(plan, self.rules),
             rename_holds=rename_check(plan, self.rules),
         )
 

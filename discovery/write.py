@@ -27,7 +27,7 @@ from discovery.control_plane.base import (
 from discovery.model import Database, ResourceName
 from discovery.plan.item import Item
 from discovery.plan.ownership import CacheArn, owner_of
-from discovery.plan.rebase import rebased
+from discovery.plan.rebase import three_way_merge
 from discovery.plan.removal import CACHE_GOES
 from discovery.plan.resource import changes_between
 from discovery.written import (
@@ -327,7 +327,7 @@ def _onto(item: Item, found: Database | None) -> Database:
     planned = _database(item)
     if found is None:
         return planned
-    return rebased(planned, item.live if item.live is not None else found, found)
+    return three_way_merge(planned, item.live if item.live is not None else found, found)
 
 
 def _without_revision(database: Database) -> Database:

@@ -95,7 +95,7 @@ class RemovedRegistration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Miss:
+class PendingRemoval:
     """How long a reason to remove a registration has held."""
 
     name: ResourceName
@@ -303,7 +303,7 @@ class Memory:
     registrations: Mapping[ResourceName, Registration] = field(default_factory=dict)
     removed: Mapping[ResourceName, RemovedRegistration] = field(default_factory=dict)
     """What this state removed and has not registered or wanted since."""
-    misses: Mapping[ResourceName, Miss] = field(default_factory=dict)
+    misses: Mapping[ResourceName, PendingRemoval] = field(default_factory=dict)
     taken: Mapping[ResourceName, TakenName] = field(default_factory=dict)
     """Names that were taken unseen when they were last looked up (R10)."""
     scopes: Mapping[Scope, ScopeMemory] = field(default_factory=dict)
@@ -351,7 +351,7 @@ class SweepOutcome:
     """Ours, listed, unknown to the journal until now (R2); remembered from now on."""
     registrations_matched: tuple[ResourceName, ...] = ()
     """Inherited ones, and ones that were removed and stand again, that a matcher takes now."""
-    misses: tuple[Miss, ...] = ()
+    misses: tuple[PendingRemoval, ...] = ()
     """All misses that stand after this sweep; those not named here are dropped."""
     taken: tuple[TakenName, ...] = ()
     """All names that are taken unseen after this sweep; those not named here are dropped."""

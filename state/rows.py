@@ -44,7 +44,7 @@ from state.records import (
     Intent,
     IntentKind,
     LastVerdict,
-    Miss,
+    PendingRemoval,
     Registration,
     RememberedCache,
     RememberedRegions,
@@ -265,7 +265,7 @@ def removed_registration(row: Row) -> RemovedRegistration:
     )
 
 
-def miss_row(miss: Miss) -> Row:
+def miss_row(miss: PendingRemoval) -> Row:
     return {
         "name": miss.name,
         "arn": miss.arn,
@@ -276,8 +276,8 @@ def miss_row(miss: Miss) -> Row:
     }
 
 
-def miss_of(row: Row) -> Miss:
-    return Miss(
+def miss_of(row: Row) -> PendingRemoval:
+    return PendingRemoval(
         name=ResourceName(row["name"]),
         arn=Arn(row["arn"]),
         reason=Reason(row["reason"]),

@@ -55,7 +55,7 @@ def partition_of_region(region: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class PartitionReference:
     """A value that names a partition."""
 
     path: Path
@@ -63,7 +63,7 @@ class Evidence:
     partition: str
 
 
-def evidence(data: Mapping[str, Any]) -> Iterator[Evidence]:
+def evidence(data: Mapping[str, Any]) -> Iterator[PartitionReference]:
     """Every value of a configuration that names a partition, in the order of the sections.
 
     `data` is the file as it was read: values of the wrong type are passed over.
@@ -102,24 +102,24 @@ def mixed_partitions(data: Mapping[str, Any]) -> Iterator[Problem]:
             yield _foreign(found, f"{dotted(every[0].path)} is of partition {every[0].partition}")
 
 
-def _foreign(found: Evidence, reason: str) -> Problem:
+def _foreign(found: PartitionReference, reason: str) -> Problem:
     message = f"{quoted(found.value)} is of partition {found.partition}, but {reason}"
     return Problem(f"{message}; an agent serves one partition", found.path)
 
 
-def _role(path: Path, arn: Any) -> Iterator[Evidence]:
+def _role(path: Path, arn: Any) -> Iterator[PartitionReference]:
     found = re.match(r"arn:(aws(?:-[a-z]+)*):iam:", str(arn), re.ASCII)
     if found:
-        yield Evidence(path, str(arn), found[1])
+        yield PartitionReference(path, str(arn), found[1])
 
 
-def _regions(path: Path, regions: Any) -> Iterator[Evidence]:
+def _regions(path: Path, regions: Any) -> Iterator[PartitionReference]:
     for i, region in texts_in(regions):
         yield from _region((*path, i), region)
 
 
-def _region(path: Path, region: str) -> Iterator[Evidence]:
+def _region(path: Path, region: str) -> Iterator[PartitionReference]:
     """A glob tells its partition only where it begins like none but one: `cn-*` does."""
     partition = partition_of_region(region)
     if re.fullmatch(REGION, region, re.ASCII) or ("*" in region and partition != "aws"):
-        yield Evidence(path, region, partition)
+        yield PartitionReference(path, region, partition)

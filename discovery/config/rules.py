@@ -60,4 +60,4 @@ def widened(rules: Rules, *, allow_mass_removal: int | None, prune: bool) -> Rul
         rules = replace(rules, removes_out_of_scope=True, prunes=True)
     if allow_mass_removal is None:
         return rules
-    return replace(rules, budget=rules.budget.widened(allow_mass_removal))
+    return replace(rules, budget=rules.budget.with_overrides(allow_mass_removal))

@@ -26,7 +26,7 @@ from discovery.plan.handover import (
     not_found,
     refusing,
 )
-from discovery.plan.identify import cache_of
+from discovery.plan.identify import identify_cache
 from discovery.plan.inheritance import may_be_claimed
 from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.item import Item
@@ -137,7 +137,7 @@ def _adopted(
     refused = refused_unowned(live, rules.group, from_group)
     if refused is not None:
         return refused
-    found = cache_of(live, observed)
+    found = identify_cache(live, observed)
     refuse = refusing(live.name)
     if not isinstance(found, ObservedCache):
         return refuse(Obstacle[found.why.name], found.message)

@@ -10,12 +10,12 @@ from discovery.plan.desired import Blocked, Register, Skip, Undetermined, Unread
 from discovery.plan.findings import USERS_ADVICE
 from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.item import Item
-from discovery.plan.name_conflicts import Loss
+from discovery.plan.name_conflicts import NameRefusal
 from discovery.plan.notes import registration_notes
 from discovery.plan.ownership import CacheArn
-from discovery.plan.registered import asks_for_rename, finished_rename, registered_item
+from discovery.plan.registered import finished_rename, needs_rename, registered_item
 from discovery.plan.registration_index import Owned, RegistrationIndex
-from discovery.plan.removal import Grounds, rule_on
+from discovery.plan.removal import RemovalReason, decide_removal
 from discovery.plan.rules import Rules
 from matchers.matcher import IamUsers
 
@@ -55,22 +55,22 @@ def wants_other_name(found: ObservedCache, registry: RegistrationIndex) -> bool:
         return False
     if found.live is None:
         return _iam_block(found.desired) is None
-    return asks_for_rename(found, found.live) and removal_reason(found) is None
+    return needs_rename(found, found.live) and removal_reason(found) is None
 
 
-def item_for(
-    found: ObservedCache, loss: Loss | None, observed: ObservedState, rules: Rules
+def plan_cache(
+    found: ObservedCache, loss: NameRefusal | None, observed: ObservedState, rules: Rules
 ) -> tuple[Item, Item | None]:
     """The item of a found cache, and what is done instead when the guard refuses it."""
     base = base_item(found, observed)
     if found.live is None:
-        return _new(found, loss, base), None
+        return _plan_new(found, loss, base), None
     reason = removal_reason(found)
     if reason is not None:
         return _removal(found, found.live, reason, base, observed, rules), None
     desired = found.desired
     if not isinstance(desired, Register):
-        return _standing(found, found.live, base), None
+        return _plan_kept(found, found.live, base), None
     if finishes_rename(found, observed.registry):
         return finished_rename(found.live, desired, base, observed, rules), None
     return registered_item(found, found.live, desired, loss, base, observed, rules)
@@ -116,7 +116,7 @@ def base_item(found: ObservedCache, observed: ObservedState) -> Item:
     )
 
 
-def _new(found: ObservedCache, loss: Loss | None, base: Item) -> Item:
+def _plan_new(found: ObservedCache, loss: NameRefusal | None, base: Item) -> Item:
     desired = found.desired
     if isinstance(desired, Skip):
         return replace(base, action=Action.SKIPPED, reason=desired.reason, message=desired.message)
@@ -162,7 +162,7 @@ def _new(found: ObservedCache, loss: Loss | None, base: Item) -> Item:
     )
 
 
-def _standing(found: ObservedCache, live: Owned, base: Item) -> Item:
+def _plan_kept(found: ObservedCache, live: Owned, base: Item) -> Item:
     """A registration that stays as it is, because nothing better can be said of its cache."""
     desired = found.desired
     if isinstance(desired, Blocked | Unreadable):
@@ -191,14 +191,14 @@ def _removal(
     rules: Rules,
 ) -> Item:
     text = found.desired.message if isinstance(found.desired, Skip) else _unready_text(found)
-    grounds = Grounds(
+    grounds = RemovalReason(
         live=live.database,
         arn=found.arn,
         reason=reason,
         message=text,
         forgets=found.facts.recreated,
     )
-    ruling = rule_on(grounds, observed.plan_input.memory, rules, observed.plan_input.now)
+    ruling = decide_removal(grounds, observed.plan_input.memory, rules, observed.plan_input.now)
     return replace(
         base,
         action=ruling.action,

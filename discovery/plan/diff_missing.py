@@ -10,7 +10,7 @@ from discovery.plan.inputs import ObservedState
 from discovery.plan.item import Item
 from discovery.plan.notes import inherited_notes
 from discovery.plan.registration_index import Owned
-from discovery.plan.removal import Grounds, rule_on
+from discovery.plan.removal import RemovalReason, decide_removal
 from discovery.plan.rules import Rules
 from discovery.plan.targets import Standing, result_for
 
@@ -43,10 +43,10 @@ def item_for_missing(owned: Owned, observed: ObservedState, rules: Rules) -> Ite
 
 
 def _ruled(held: Item, owned: Owned, why: _Why, observed: ObservedState, rules: Rules) -> Item:
-    grounds = Grounds(
+    grounds = RemovalReason(
         live=owned.database, arn=owned.cache.arn, reason=why.reason, message=why.message
     )
-    ruling = rule_on(grounds, observed.plan_input.memory, rules, observed.plan_input.now)
+    ruling = decide_removal(grounds, observed.plan_input.memory, rules, observed.plan_input.now)
     held = replace(held, missed=ruling.missed, grounds=why.reason)
     if why.reason is Reason.OUT_OF_SCOPE and not _lets_go(owned, observed, rules):
         # Its misses are counted all the same, so that `sweep --prune` finds the time gone by.

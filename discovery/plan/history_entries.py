@@ -13,7 +13,7 @@ from discovery.model import Cache
 from discovery.plan.facts import is_recreated
 from discovery.plan.item import Item
 from discovery.plan.next_state import says_nothing
-from state.records import HistoryEntry, Memory, Miss, RememberedCache
+from state.records import HistoryEntry, Memory, PendingRemoval, RememberedCache
 
 
 def chronicle(
@@ -71,7 +71,7 @@ def _why(item: Item) -> str:
     return f": {blocker.message}" if blocker is not None else ""
 
 
-def _missing(item: Item, before: Miss | None) -> Iterator[str]:
+def _missing(item: Item, before: PendingRemoval | None) -> Iterator[str]:
     same = before is not None and before.reason is item.grounds
     if item.grounds is not None and not same:
         yield f"missed for the first time: {item.message}"

@@ -21,7 +21,7 @@ from state.records import Memory
 _ACCOUNT = re.compile("[0-9]{12}")
 
 
-class Unclear(Enum):
+class Unidentified(Enum):
     """Why it is not known which cache a resource stands for."""
 
     NO_SUCH_CACHE = "NO_SUCH_CACHE"
@@ -34,12 +34,12 @@ class Unclear(Enum):
 class NoCache:
     """No cache, and why."""
 
-    why: Unclear
+    why: Unidentified
     message: str
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class ClaimedIdentity:
     """What a resource says of its cache; empty is unsaid."""
 
     account_id: str
@@ -58,11 +58,11 @@ class Claim:
         return Scope(AccountId(self.account_id), Region(self.region))
 
 
-def claim_of(database: Database) -> Claim:
+def claim_of(database: Database) -> ClaimedIdentity:
     """What the resource says."""
     aws = _tree(database.spec, "aws")
     is_marked = database.labels.get(MANAGED_BY_LABEL) == MANAGED_BY
-    return Claim(
+    return ClaimedIdentity(
         account_id=str(aws.get("account_id") or ""),
         region=str(aws.get("region") or ""),
         cache=str(_tree(aws, "elasticache_serverless").get("cache_name") or ""),
@@ -78,7 +78,7 @@ def part_to_scan(database: Database, memory: Memory) -> Part:
     return Part(only=tuple(scopes))
 
 
-def cache_of(database: Database, observed: ObservedState) -> ObservedCache | NoCache:
+def identify_cache(database: Database, observed: ObservedState) -> ObservedCache | NoCache:
     """The cache of a scan that the resource stands for: what it names and its URI are one."""
     claim = claim_of(database)
     named = tuple(each for each in observed.found if claim.cache and not _contradicts(claim, each))
@@ -90,20 +90,20 @@ def cache_of(database: Database, observed: ObservedState) -> ObservedCache | NoC
             f"its URI is that of {listening.arn}, and what it says of its cache is not; correct it "
             "by hand"
         )
-        return NoCache(Unclear.URI_DISAGREES, text)
+        return NoCache(Unidentified.URI_DISAGREES, text)
     if len(named) == 1:
         endpoint = named[0].facts.cache.endpoint
         where = f"listens at {endpoint.uri}" if endpoint is not None else "has no endpoint yet"
         text = f"cache {named[0].arn} {where}, and its URI is {database.uri}; correct it by hand"
-        return NoCache(Unclear.URI_DISAGREES, text)
+        return NoCache(Unidentified.URI_DISAGREES, text)
     return _nowhere(claim, database, observed)
 
 
-def _remembered(claim: Claim, memory: Memory) -> set[Scope]:
+def _remembered(claim: ClaimedIdentity, memory: Memory) -> set[Scope]:
     return {each.scope for each in memory.caches.values() if each.uri.lower() == claim.address}
 
 
-def _contradicts(claim: Claim, found: ObservedCache) -> bool:
+def _contradicts(claim: ClaimedIdentity, found: ObservedCache) -> bool:
     """True when the resource says something that is not so of this cache."""
     cache = found.facts.cache
     said = (
@@ -120,7 +120,7 @@ def _listens_at(found: ObservedCache, address: str) -> bool:
     return endpoint is not None and endpoint.uri.lower() == address
 
 
-def _nowhere(claim: Claim, database: Database, observed: ObservedState) -> NoCache:
+def _nowhere(claim: ClaimedIdentity, database: Database, observed: ObservedState) -> NoCache:
     """No cache that was read is named or has the URI; perhaps because not all were read."""
     if claim.scope is None:
         unread = [each for each in observed.results.values() if isinstance(each, Failed)]
@@ -130,24 +130,24 @@ def _nowhere(claim: Claim, database: Database, observed: ObservedState) -> NoCac
                 f"no cache that was read listens at {database.uri}; not read: {scopes}; see there "
                 "with `cachemuster doctor`"
             )
-            return NoCache(Unclear.SCOPE_UNREAD, text)
+            return NoCache(Unidentified.SCOPE_UNREAD, text)
         text = f"no cache that was found listens at {database.uri}; correct its URI, or remove it"
-        return NoCache(Unclear.NO_SUCH_CACHE, text)
+        return NoCache(Unidentified.NO_SUCH_CACHE, text)
     result = result_for(claim.scope, observed.results)
     if isinstance(result, Failed):
         text = f"scope {claim.scope} could not be read: {result.reason.value}, {result.message}"
-        return NoCache(Unclear.SCOPE_UNREAD, text)
+        return NoCache(Unidentified.SCOPE_UNREAD, text)
     if not isinstance(result, Complete):
         text = (
             f"scope {claim.scope} is not among the configured accounts and regions; add it to "
             "aws.accounts and aws.regions"
         )
-        return NoCache(Unclear.OUT_OF_SCOPE, text)
+        return NoCache(Unidentified.OUT_OF_SCOPE, text)
     text = (
         f"a complete scan of {claim.scope} shows no cache {claim.cache or 'that listens there'} "
         f"at {database.uri}; correct the resource, or remove it"
     )
-    return NoCache(Unclear.NO_SUCH_CACHE, text)
+    return NoCache(Unidentified.NO_SUCH_CACHE, text)
 
 
 def _tree(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from discovery.model import Arn, Cache, Change, Database, IamJudgement, Note, Re
 
 
 @dataclass(frozen=True, slots=True)
-class Missed:
+class MissCount:
     """How long the reason to remove a registration has held."""
 
     scans: int
@@ -49,7 +49,7 @@ class Item:
     """None: a dry run, or nothing to apply."""
     error: ItemError | None = None
     changes: tuple[Change, ...] = ()
-    missed: Missed | None = None
+    missed: MissCount | None = None
     grounds: Reason | None = None
     """The reason for which it is, or is to be, removed; it stands while the removal is held, so
     that misses are counted under it. Not part of the document."""
@@ -106,7 +106,7 @@ class Item:
         )
 
 
-def taken_back(item: Item, reason: Reason, message: str) -> Item:
+def hold_instead(item: Item, reason: Reason, message: str) -> Item:
     """A removal, rename or change of origin that is not made after all: what stands, stays."""
     stays = item if item.finishes else replace(item, name=_standing_name(item), database=item.live)
     return replace(

@@ -14,7 +14,7 @@ from discovery.plan.registration_index import RegistrationIndex
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
+class NameClaim:
     """A cache that wants a name it does not have."""
 
     arn: Arn
@@ -24,7 +24,7 @@ class Contender:
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class NameRefusal:
     """Why a contender does not get its name."""
 
     action: Action
@@ -36,17 +36,17 @@ class Loss:
     """True when the list does not show what stands there (R10)."""
 
 
-def settle(
-    contenders: Iterable[Contender],
+def resolve_name_conflicts(
+    contenders: Iterable[NameClaim],
     registry: RegistrationIndex,
     taken: frozenset[ResourceName] = frozenset(),
-) -> Mapping[Arn, Loss]:
+) -> Mapping[Arn, NameRefusal]:
     """The contenders that do not get their name; everybody else does.
 
     `taken`: names in which something stands that the list does not show.
     """
-    rivals: dict[str, list[Contender]] = defaultdict(list)
-    losses: dict[Arn, Loss] = {}
+    rivals: dict[str, list[NameClaim]] = defaultdict(list)
+    losses: dict[Arn, NameRefusal] = {}
     for each in contenders:
         loss = _held_by_another(each, registry) or _taken_unseen(each, taken)
         if loss is None:
@@ -58,19 +58,19 @@ def settle(
     return losses
 
 
-def _held_by_another(contender: Contender, registry: RegistrationIndex) -> Loss | None:
+def _held_by_another(contender: NameClaim, registry: RegistrationIndex) -> NameRefusal | None:
     holders = registry.holders(contender.name.value)
     others = [each for each in holders if each.name != contender.registered_as]
     if not others:
         return None
     owner = registry.owner_of(others[0])
     if contender.registered_as is not None or isinstance(owner, CacheArn):
-        return Loss(Action.BLOCKED, Reason.NAME_COLLISION, _taken(others[0], owner))
+        return NameRefusal(Action.BLOCKED, Reason.NAME_COLLISION, _taken(others[0], owner))
     text = _taken(others[0], owner)
-    return Loss(Action.CONFLICT, Reason(owner.value), text, holder=others[0].name)
+    return NameRefusal(Action.CONFLICT, Reason(owner.value), text, holder=others[0].name)
 
 
-def _taken_unseen(contender: Contender, taken: frozenset[ResourceName]) -> Loss | None:
+def _taken_unseen(contender: NameClaim, taken: frozenset[ResourceName]) -> NameRefusal | None:
     name = contender.name.value
     if name not in taken:
         return None
@@ -80,22 +80,22 @@ def _taken_unseen(contender: Contender, taken: frozenset[ResourceName]) -> Loss 
         "remove it"
     )
     if contender.registered_as is not None:
-        return Loss(Action.BLOCKED, Reason.NAME_COLLISION, text, unseen=True)
-    return Loss(Action.CONFLICT, Reason.NAME_TAKEN_UNSEEN, text, unseen=True)
+        return NameRefusal(Action.BLOCKED, Reason.NAME_COLLISION, text, unseen=True)
+    return NameRefusal(Action.CONFLICT, Reason.NAME_TAKEN_UNSEEN, text, unseen=True)
 
 
-def _between(several: list[Contender]) -> dict[Arn, Loss]:
+def _between(several: list[NameClaim]) -> dict[Arn, NameRefusal]:
     """A generated name beats an override; two of a kind both lose."""
     generated = [each for each in several if not each.name.overridden]
     best = generated or several
     losers = [each for each in several if len(best) > 1 or each is not best[0]]
     return {
-        each.arn: Loss(Action.BLOCKED, Reason.NAME_COLLISION, _wanted_too(each, several))
+        each.arn: NameRefusal(Action.BLOCKED, Reason.NAME_COLLISION, _wanted_too(each, several))
         for each in losers
     }
 
 
-def _wanted_too(contender: Contender, several: list[Contender]) -> str:
+def _wanted_too(contender: NameClaim, several: list[NameClaim]) -> str:
     others = ", ".join(sorted(each.arn for each in several if each is not contender))
     return (
         f"{others} wants the name {contender.name.value} too; "

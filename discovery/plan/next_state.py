@@ -36,7 +36,7 @@ from discovery.plan.targets import Standing, Targets
 from state.records import (
     LastVerdict,
     Memory,
-    Miss,
+    PendingRemoval,
     Registration,
     RememberedCache,
     ScopeMemory,
@@ -65,7 +65,7 @@ class Recollection:
     registrations_forgotten: tuple[ResourceName, ...]
     registrations_inherited: tuple[Registration, ...]
     registrations_matched: tuple[ResourceName, ...]
-    misses: tuple[Miss, ...]
+    misses: tuple[PendingRemoval, ...]
 
 
 def recollect(
@@ -324,7 +324,7 @@ def _tags_were_read(found: ObservedCache, memory: Memory) -> bool:
 
 def _misses(
     items: tuple[Item, ...], observed: ObservedState, *, rules_changed: bool
-) -> Iterator[Miss]:
+) -> Iterator[PendingRemoval]:
     memory, part = observed.plan_input.memory, observed.plan_input.targets.part
     recreated = {found.arn for found in observed.found if found.facts.recreated}
     for item in items:
@@ -332,7 +332,7 @@ def _misses(
             continue
         if item.grounds is not None and item.missed is not None:
             if not (item.action is Action.DELETE and item.applied):
-                yield Miss(
+                yield PendingRemoval(
                     name=item.live.name,
                     arn=item.arn,
                     reason=item.grounds,

@@ -12,14 +12,16 @@ from state.records import IntentKind, Memory, OpenIntent, Registration, RemovedR
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class ClassifiedIntents:
     """Open intents by what became of them; those in neither stay open and are finished."""
 
     landed: tuple[OpenIntent, ...]
     abandoned: tuple[OpenIntent, ...]
 
 
-def settle(intents: Iterable[OpenIntent], listed: Iterable[Database], group: str) -> Settled:
+def classify_open_intents(
+    intents: Iterable[OpenIntent], listed: Iterable[Database], group: str
+) -> ClassifiedIntents:
     """Which writes of a process that ended had landed. The plan makes the others again."""
     ours = {
         (database.name, owner.arn): database
@@ -44,10 +46,10 @@ def settle(intents: Iterable[OpenIntent], listed: Iterable[Database], group: str
             IntentKind.RELEASE: not new_stands,
         }
         (landed if done[intent.kind] else abandoned).append(each)
-    return Settled(tuple(landed), tuple(abandoned))
+    return ClassifiedIntents(tuple(landed), tuple(abandoned))
 
 
-def settled_memory(memory: Memory, known: Settled, now: datetime) -> Memory:
+def memory_after_closing(memory: Memory, known: ClassifiedIntents, now: datetime) -> Memory:
     """The memory once these intents have their outcome, for those who may not write it (R5)."""
     registrations, removed = dict(memory.registrations), dict(memory.removed)
     misses = dict(memory.misses)

@@ -16,14 +16,14 @@ from discovery.plan.checksum import checksum_of
 from discovery.plan.conflicts import conflict_items
 from discovery.plan.defect import defect
 from discovery.plan.desired import Register
-from discovery.plan.diff import item_for, unreadable_item, wants_other_name
+from discovery.plan.diff import plan_cache, unreadable_item, wants_other_name
 from discovery.plan.diff_missing import item_for_missing
 from discovery.plan.inputs import ObservedCache, ObservedState, PlanInput, observe
-from discovery.plan.item import Item, in_order, taken_back
-from discovery.plan.name_conflicts import Contender, Loss, settle
+from discovery.plan.item import Item, hold_instead, in_order
+from discovery.plan.name_conflicts import NameClaim, NameRefusal, resolve_name_conflicts
 from discovery.plan.ownership import parse_cache_arn
 from discovery.plan.registration_index import Owned
-from discovery.plan.removal_guard import Evidence, GuardVerdict, judge_removals
+from discovery.plan.removal_guard import GuardInput, GuardVerdict, judge_removals
 from discovery.plan.rules import Rules
 from state.records import IntentKind
 
@@ -59,7 +59,7 @@ class Draft:
 
 
 def _drafts(observed: ObservedState, rules: Rules) -> Iterator[Draft]:
-    losses = settle(_contenders(observed), observed.registry, observed.taken)
+    losses = resolve_name_conflicts(_contenders(observed), observed.registry, observed.taken)
     for found in observed.found:
         yield _draft_of_found(found, losses.get(found.arn), observed, rules)
     seen = observed.arns_found
@@ -72,10 +72,10 @@ def _drafts(observed: ObservedState, rules: Rules) -> Iterator[Draft]:
 
 
 def _draft_of_found(
-    found: ObservedCache, loss: Loss | None, observed: ObservedState, rules: Rules
+    found: ObservedCache, loss: NameRefusal | None, observed: ObservedState, rules: Rules
 ) -> Draft:
     try:
-        return Draft(*item_for(found, loss, observed, rules))
+        return Draft(*plan_cache(found, loss, observed, rules))
     except Exception as error:
         cache = found.facts.cache
         text = defect("it", "judged", error)
@@ -90,14 +90,14 @@ def _draft_of_missing(owned: Owned, observed: ObservedState, rules: Rules) -> Dr
         return Draft(unreadable_item(owned.cache, owned, text))
 
 
-def _contenders(observed: ObservedState) -> Iterator[Contender]:
+def _contenders(observed: ObservedState) -> Iterator[NameClaim]:
     for found in observed.found:
         if isinstance(found.desired, Register) and wants_other_name(found, observed.registry):
             present = found.live.database.name if found.live is not None else None
-            yield Contender(found.arn, found.desired.name, present)
+            yield NameClaim(found.arn, found.desired.name, present)
 
 
-def _evidence(observed: ObservedState, window: timedelta) -> Evidence:
+def _evidence(observed: ObservedState, window: timedelta) -> GuardInput:
     plan_input = observed.plan_input
     remembered = _remembered_names(plan_input)
     listed = {
@@ -106,7 +106,7 @@ def _evidence(observed: ObservedState, window: timedelta) -> Evidence:
         if plan_input.targets.part.weighed.covers(owned.cache.scope)
     }
     lacking = remembered - {database.name for database in plan_input.listed}
-    return Evidence(
+    return GuardInput(
         population=max(len(listed), len(remembered)),
         removed_in_window=_removed_in_window(observed, window),
         caches_seen=_caches_seen(plan_input),
@@ -161,4 +161,4 @@ def _refused(draft: Draft, verdict: GuardVerdict) -> Item:
     if draft.instead is not None and not draft.instead.removes:
         return draft.instead
     reason = Reason(verdict.code.value)
-    return taken_back(item, reason, f"{item.message}; {verdict.message}")
+    return hold_instead(item, reason, f"{item.message}; {verdict.message}")

@@ -11,7 +11,7 @@ from discovery.model import Database
 _ABSENT: Final = object()
 
 
-def rebased(planned: Database, listed: Database, fresh: Database) -> Database:
+def three_way_merge(planned: Database, listed: Database, fresh: Database) -> Database:
     """What the plan changes is as planned; all else is as just read.
 
     The plan was made from `listed`. Whoever edited the resource since then keeps the edit, unless

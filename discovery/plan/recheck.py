@@ -13,11 +13,11 @@ from discovery.plan.inputs import ObservedCache
 from discovery.plan.plan import Plan
 from discovery.plan.rules import Rules
 
-Rejudge = Callable[[Cache, Directory | UnknownType], Reason | None]
+Recheck = Callable[[Cache, Directory | UnknownType], Reason | None]
 RenameHolds = Callable[[Cache], bool]
 
 
-def rejudging(plan: Plan, rules: Rules) -> Rejudge:
+def recheck(plan: Plan, rules: Rules) -> Recheck:
     """A judge of caches read anew: the removal reason that now holds, None if none does."""
 
     def judge(cache: Cache, directory: Directory | UnknownType) -> Reason | None:

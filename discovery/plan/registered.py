@@ -9,8 +9,8 @@ from discovery.codes import Action, Reason
 from discovery.model import Change, Database
 from discovery.plan.desired import Register
 from discovery.plan.inputs import ObservedCache, ObservedState
-from discovery.plan.item import Item, taken_back
-from discovery.plan.name_conflicts import Loss
+from discovery.plan.item import Item, hold_instead
+from discovery.plan.name_conflicts import NameRefusal
 from discovery.plan.registration_index import Owned
 from discovery.plan.resource import changes_between, merged
 from discovery.plan.rules import Rules, WritePolicy
@@ -18,7 +18,7 @@ from discovery.plan.update import changes_origin, reason_for, under_its_present_
 from state.records import Memory
 
 
-def asks_for_rename(found: ObservedCache, live: Owned) -> bool:
+def needs_rename(found: ObservedCache, live: Owned) -> bool:
     """True when a registered cache is to have another name; tags that were not read say nothing
     of names (R12)."""
     desired = found.desired
@@ -30,14 +30,14 @@ def registered_item(
     found: ObservedCache,
     live: Owned,
     desired: Register,
-    loss: Loss | None,
+    loss: NameRefusal | None,
     base: Item,
     observed: ObservedState,
     rules: Rules,
 ) -> tuple[Item, Item | None]:
     """The item, and the update under the present name that takes a refused rename's place."""
     stays = _in_place(found, live.database, desired, base, observed.plan_input.memory, rules)
-    if not asks_for_rename(found, live):
+    if not needs_rename(found, live):
         return stays, None
     if loss is not None:
         text = f"it is to be named {desired.name.value}, but {loss.message}"
@@ -128,7 +128,7 @@ def _allowed(item: Item, rules: Rules) -> Item:
         return item
     leave = "sync" if needs_sync else "sync or upsert-only"
     text = f"{item.message}; policy {policy.value} does not allow it; set policy: {leave}"
-    return taken_back(item, Reason.POLICY, text)
+    return hold_instead(item, Reason.POLICY, text)
 
 
 def _changed_text(changes: Iterable[Change]) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from discovery.codes import Action, Reason
 from discovery.model import Arn, Database
 from discovery.plan.inheritance import is_inherited, is_removed_and_listed, restoration
-from discovery.plan.item import Missed
+from discovery.plan.item import MissCount
 from discovery.plan.rules import Rules, WritePolicy
 from state.records import Memory
 
@@ -23,19 +23,19 @@ RESTARTED_BY_NEW_RULES = frozenset({Reason.UNMATCHED, Reason.EXCLUDED})
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class RemovalDecision:
     """Remove now, or hold; and how long the reason has held."""
 
     action: Action
     reason: Reason
     message: str
-    missed: Missed
+    missed: MissCount
     lags: bool = False
     """True when the list still shows the revision that this state removed already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grounds:
+class RemovalReason:
     """Why a registration no longer stands."""
 
     live: Database
@@ -46,7 +46,9 @@ class Grounds:
     """True when the cache was recreated: misses of the earlier one do not count."""
 
 
-def rule_on(grounds: Grounds, memory: Memory, rules: Rules, now: datetime) -> Ruling:
+def decide_removal(
+    grounds: RemovalReason, memory: Memory, rules: Rules, now: datetime
+) -> RemovalDecision:
     """Whether it may go, and whether the time has come. Proof and budget are asked later."""
     missed = _missed(grounds, memory, rules, now)
     kept = _not_ours_to_remove(grounds, memory, rules, missed)
@@ -56,11 +58,11 @@ def rule_on(grounds: Grounds, memory: Memory, rules: Rules, now: datetime) -> Ru
     if rules.policy is not WritePolicy.SYNC:
         policy = f"policy {rules.policy.value} never removes; set policy: sync to remove it"
         text = f"{grounds.message}; {policy}"
-        return Ruling(Action.HELD, Reason.POLICY, text, missed)
+        return RemovalDecision(Action.HELD, Reason.POLICY, text, missed)
     if waiting is not None:
-        return Ruling(Action.HELD, Reason.WAITING, f"{grounds.message}; {waiting}", missed)
+        return RemovalDecision(Action.HELD, Reason.WAITING, f"{grounds.message}; {waiting}", missed)
     lags = is_removed_and_listed(grounds.live, grounds.arn, memory)
-    return Ruling(Action.DELETE, grounds.reason, grounds.message, missed, lags)
+    return RemovalDecision(Action.DELETE, grounds.reason, grounds.message, missed, lags)
 
 
 def rules_changed(memory: Memory, rules: Rules) -> bool:
@@ -69,8 +71,8 @@ def rules_changed(memory: Memory, rules: Rules) -> bool:
 
 
 def _not_ours_to_remove(
-    grounds: Grounds, memory: Memory, rules: Rules, missed: Missed
-) -> Ruling | None:
+    grounds: RemovalReason, memory: Memory, rules: Rules, missed: MissCount
+) -> RemovalDecision | None:
     """Why another agent of the group may need it, though nothing here does (R2)."""
     if grounds.reason in CACHE_GOES:
         return None
@@ -83,16 +85,16 @@ def _not_ours_to_remove(
     if removed is not None:
         at = f"{removed.removed_at:%Y-%m-%d %H:%M:%S} UTC"
         text = f"{grounds.message}; removed here at {at}, and it stands again: {others}"
-        return Ruling(Action.CONFLICT, Reason.RESTORED, text, missed)
+        return RemovalDecision(Action.CONFLICT, Reason.RESTORED, text, missed)
     if not is_inherited(grounds.live, grounds.arn, memory):
         return None
     if grounds.reason is Reason.OUT_OF_SCOPE and rules.prunes:
         return None
     text = f"{grounds.message}; not registered by this agent's state, nor ever matched: {others}"
-    return Ruling(Action.HELD, Reason.INHERITED, text, missed)
+    return RemovalDecision(Action.HELD, Reason.INHERITED, text, missed)
 
 
-def _missed(grounds: Grounds, memory: Memory, rules: Rules, now: datetime) -> Missed:
+def _missed(grounds: RemovalReason, memory: Memory, rules: Rules, now: datetime) -> MissCount:
     before = memory.misses.get(grounds.live.name)
     restarted = grounds.reason in RESTARTED_BY_NEW_RULES and rules_changed(memory, rules)
     if (
@@ -101,14 +103,14 @@ def _missed(grounds: Grounds, memory: Memory, rules: Rules, now: datetime) -> Mi
         or grounds.forgets
         or (before.arn, before.reason) != (grounds.arn, grounds.reason)
     ):
-        return Missed(scans=1, since=now)
+        return MissCount(scans=1, since=now)
     # A clock that stepped back makes every span a guess, so the grace starts again.
     since = now if now < before.last_at else before.since
-    return Missed(scans=before.scans + 1, since=since)
+    return MissCount(scans=before.scans + 1, since=since)
 
 
 def _why_wait(
-    grounds: Grounds, missed: Missed, memory: Memory, rules: Rules, now: datetime
+    grounds: RemovalReason, missed: MissCount, memory: Memory, rules: Rules, now: datetime
 ) -> str | None:
     if memory.finished_sweeps == 0:
         return "the first sweep of a new state file never removes"

@@ -28,7 +28,7 @@ class Budget:
         share = population * self.max_percent // 100
         return min(self.max_count, max(self.min_allowed, share))
 
-    def widened(self, count: int) -> Budget:
+    def with_overrides(self, count: int) -> Budget:
         """The budget for up to `count` removals in one sweep, whatever was removed before it."""
         return replace(
             self,
@@ -55,7 +55,7 @@ class GuardVerdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class GuardInput:
     """What the guard weighs, besides the removals planned."""
 
     population: int
@@ -67,7 +67,7 @@ class Evidence:
     """The list lacks more than half of what state remembers as registered (R10)."""
 
 
-def judge_removals(planned: int, evidence: Evidence, budget: Budget) -> GuardVerdict:
+def judge_removals(planned: int, evidence: GuardInput, budget: Budget) -> GuardVerdict:
     """Whether the planned removals may go ahead; a refusal takes all of them."""
     limit = budget.limit(evidence.population)
     count = planned + (evidence.removed_in_window if budget.counts_window else 0)
@@ -84,7 +84,7 @@ def judge_removals(planned: int, evidence: Evidence, budget: Budget) -> GuardVer
 
 
 def _refusal(
-    planned: int, count: int, limit: int, evidence: Evidence, budget: Budget
+    planned: int, count: int, limit: int, evidence: GuardInput, budget: Budget
 ) -> GuardCode | None:
     if evidence.registry_shrank:
         return GuardCode.REGISTRY_SHRANK
@@ -102,7 +102,7 @@ def _message(
     planned: int,
     count: int,
     limit: int,
-    evidence: Evidence,
+    evidence: GuardInput,
     budget: Budget,
 ) -> str:
     minutes = f"{budget.window.total_seconds() / 60:g} min"

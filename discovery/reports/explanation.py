@@ -18,7 +18,7 @@ from discovery.plan.ownership import CacheArn, parse_cache_arn
 from discovery.reports.document import timestamp
 from discovery.reports.sentence import counted
 from discovery.reports.style import cell, columns, console_for, heading
-from state.records import HistoryEntry, Miss, Registration, RememberedCache, TakenName
+from state.records import HistoryEntry, PendingRemoval, Registration, RememberedCache, TakenName
 
 SCHEMA_VERSION: Final = 1
 
@@ -31,7 +31,7 @@ class Explanation:
     cache: RememberedCache | None
     """None: only its registration is remembered."""
     registration: Registration | None
-    miss: Miss | None
+    miss: PendingRemoval | None
     taken: TakenName | None
     """The name that it is to have, and that something holds which the list does not show."""
     matchers: tuple[str, ...]

@@ -13,8 +13,8 @@ from discovery.plan.removal import CACHE_GOES
 from discovery.reports.document import timestamp
 from state.records import (
     Memory,
-    Miss,
     OpenIntent,
+    PendingRemoval,
     Registration,
     RememberedRegions,
     ScopeMemory,
@@ -67,30 +67,30 @@ class Status:
         return self.memory.pause_at(self.now)
 
     @property
-    def waiting(self) -> tuple[Miss, ...]:
+    def waiting(self) -> tuple[PendingRemoval, ...]:
         """Reasons that lead to a removal once they have held, by name."""
         return tuple(each for each in self._misses if not self.is_held(each))
 
     @property
-    def of_another_agent(self) -> tuple[Miss, ...]:
+    def of_another_agent(self) -> tuple[PendingRemoval, ...]:
         """Reasons that lead to none, since another agent of the group may need it (R2)."""
         return tuple(each for each in self._misses if self.is_held(each))
 
     @property
-    def _misses(self) -> tuple[Miss, ...]:
+    def _misses(self) -> tuple[PendingRemoval, ...]:
         return tuple(miss for _, miss in sorted(self.memory.misses.items()))
 
-    def is_held(self, miss: Miss) -> bool:
+    def is_held(self, miss: PendingRemoval) -> bool:
         """True where only the end of the cache, or a person's word, removes the registration."""
         known = self.memory.registrations.get(miss.name)
         inherited = known is not None and known.inherited
         return miss.reason not in CACHE_GOES and (inherited or miss.name in self.memory.removed)
 
-    def scans_left(self, miss: Miss) -> int:
+    def scans_left(self, miss: PendingRemoval) -> int:
         """In how many more complete scans the reason has to hold."""
         return max(0, self.missed_sweeps - miss.scans)
 
-    def not_before(self, miss: Miss) -> datetime:
+    def not_before(self, miss: PendingRemoval) -> datetime:
         """When the grace ends."""
         return miss.since + self.grace
 
@@ -173,7 +173,7 @@ def _registration(one: Registration) -> dict[str, Any]:
     }
 
 
-def _miss(miss: Miss, status: Status) -> dict[str, Any]:
+def _miss(miss: PendingRemoval, status: Status) -> dict[str, Any]:
     return {
         "name": miss.name,
         "arn": miss.arn,

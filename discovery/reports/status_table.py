@@ -23,7 +23,7 @@ from discovery.reports.style import (
     console_for,
     heading,
 )
-from state.records import Miss, Registration, ScopeMemory, TakenName
+from state.records import PendingRemoval, Registration, ScopeMemory, TakenName
 
 _INDENT: Final = 3
 
@@ -162,7 +162,7 @@ def _print_waiting(status: Status, console: Console) -> None:
 
 
 def _print_misses(
-    title: str, remark: str, misses: tuple[Miss, ...], status: Status, console: Console
+    title: str, remark: str, misses: tuple[PendingRemoval, ...], status: Status, console: Console
 ) -> None:
     if not misses:
         return
@@ -188,14 +188,14 @@ def _taken(taken: TakenName, now: datetime) -> Entry:
     return Entry((("!", "yellow"),), (first, (run(f"wanted for {taken.arn}", "dim"),)))
 
 
-def _missed(miss: Miss, status: Status) -> Entry:
+def _missed(miss: PendingRemoval, status: Status) -> Entry:
     since = clock_time(miss.since, status.now)
     held = f"{miss.reason.value} for {counted(miss.scans, 'scan')}, since {since}"
     rest = "" if status.is_held(miss) else f"; {_countdown(status, miss)}"
     return Entry((("?", ""),), ((run(f"{miss.name}: {held}{rest}"),),))
 
 
-def _countdown(status: Status, miss: Miss) -> str:
+def _countdown(status: Status, miss: PendingRemoval) -> str:
     """What is still to come before the removal: scans, time, and then proof and budget."""
     left, at = status.scans_left(miss), status.not_before(miss)
     parts = [f"{counted(left, 'scan')} to go"] if left else []

@@ -33,7 +33,7 @@ from discovery.model import (
     Scope,
     Skipped,
 )
-from discovery.plan.item import Item, Missed, in_order
+from discovery.plan.item import Item, MissCount, in_order
 from discovery.plan.removal_guard import GuardVerdict
 from discovery.reports.report import Report
 
@@ -127,7 +127,7 @@ def _item(number: int, scanned: Scanned, calm: bool) -> Item:
         message=message,
         notes=notes,
         changes=changed,
-        missed=Missed(1, AT) if reason is Reason.WAITING else None,
+        missed=MissCount(1, AT) if reason is Reason.WAITING else None,
         iam=_READY if calm else _judged(number, cache, scope),
         database=_database(cache, name, scope),
     )

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discovery.model import Database, ResourceName
-from discovery.plan.rebase import rebased
+from discovery.plan.rebase import three_way_merge
 
 few = settings(max_examples=40)
 keys = st.sampled_from(["a", "b", "c"])
@@ -31,19 +31,19 @@ resources = st.builds(
 @few
 @given(planned=resources, listed=resources)
 def test_nothing_happened_meanwhile(planned: Database, listed: Database) -> None:
-    assert rebased(planned, listed, listed) == planned
+    assert three_way_merge(planned, listed, listed) == planned
 
 
 @few
 @given(listed=resources, fresh=resources)
 def test_nothing_was_planned(listed: Database, fresh: Database) -> None:
-    assert rebased(listed, listed, fresh) == fresh
+    assert three_way_merge(listed, listed, fresh) == fresh
 
 
 @few
 @given(planned=resources, listed=resources)
 def test_it_was_written_already(planned: Database, listed: Database) -> None:
-    assert rebased(planned, listed, planned) == planned
+    assert three_way_merge(planned, listed, planned) == planned
 
 
 @few
@@ -51,7 +51,7 @@ def test_it_was_written_already(planned: Database, listed: Database) -> None:
 def test_every_label_is_the_plans_or_the_fresh_ones(
     planned: Database, listed: Database, fresh: Database
 ) -> None:
-    found = rebased(planned, listed, fresh).labels
+    found = three_way_merge(planned, listed, fresh).labels
     for key in {*planned.labels, *listed.labels, *fresh.labels}:
         changed = planned.labels.get(key) != listed.labels.get(key)
         source = planned if changed else fresh
@@ -83,10 +83,10 @@ def resource(spec: dict[str, Any]) -> Database:
 def test_place_by_place(
     listed: dict[str, Any], planned: dict[str, Any], fresh: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    assert rebased(resource(planned), resource(listed), resource(fresh)).spec == expected
+    assert three_way_merge(resource(planned), resource(listed), resource(fresh)).spec == expected
 
 
 def test_it_carries_what_the_control_plane_wants_back() -> None:
     fresh = replace(resource({}), revision="7", opaque=b"raw")
-    found = rebased(replace(resource({}), revision="6", opaque=b"old"), resource({}), fresh)
+    found = three_way_merge(replace(resource({}), revision="6", opaque=b"old"), resource({}), fresh)
     assert (found.revision, found.opaque) == ("7", b"raw")

@@ -7,7 +7,7 @@ import pytest
 from discovery.control_plane.base import ClusterInfo, Denied
 from discovery.listing import list_all
 from discovery.model import Database, ResourceName
-from discovery.plan.open_intents import settle
+from discovery.plan.open_intents import classify_open_intents
 from state.records import IntentKind, Memory
 from tests.unit.plan.make import cache, registered
 from tests.unit.plan.past import journaled, memory, open_intent
@@ -77,6 +77,6 @@ async def test_a_rename_is_not_done_because_the_list_lacks_its_old_half() -> Non
     """Its journal said done, and the old half stood beside the new one for ever."""
     where = Forgetful(OLD, NEW, lists={"new"})
     found = await list_all(where, memory(open_intents=(RENAME,)), "prod")  # type: ignore[arg-type]
-    known = settle([RENAME], found, "prod")
+    known = classify_open_intents([RENAME], found, "prod")
     assert not known.landed
     assert not known.abandoned

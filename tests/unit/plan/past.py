@@ -14,8 +14,8 @@ from state.records import (
     IntentKind,
     LastVerdict,
     Memory,
-    Miss,
     OpenIntent,
+    PendingRemoval,
     Registration,
     RememberedCache,
     RemovedRegistration,
@@ -73,9 +73,11 @@ def removed(database: Database, revision: str = "r1") -> RemovedRegistration:
     )
 
 
-def miss(of: Database, reason: Reason, *, scans: int = 1, minutes: int = 60, last: int = 5) -> Miss:
+def miss(
+    of: Database, reason: Reason, *, scans: int = 1, minutes: int = 60, last: int = 5
+) -> PendingRemoval:
     """A reason that has held for so many minutes, and did so again `last` minutes ago."""
-    return Miss(
+    return PendingRemoval(
         name=of.name,
         arn=Arn(of.labels["cachemuster/arn"]),
         reason=reason,
@@ -90,7 +92,7 @@ def memory(
     caches: Iterable[RememberedCache] = (),
     registrations: Iterable[Registration] = (),
     removed: Iterable[RemovedRegistration] = (),
-    misses: Iterable[Miss] = (),
+    misses: Iterable[PendingRemoval] = (),
     **more: Any,
 ) -> Memory:
     fields: dict[str, Any] = {"finished_sweeps": 3, "matching_digest": DIGEST}

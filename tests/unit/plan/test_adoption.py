@@ -18,7 +18,7 @@ from discovery.plan.handover import Handover, Obstacle, Refused, is_same
 from discovery.plan.identify import part_to_scan
 from discovery.plan.inputs import observe
 from discovery.plan.item import Item
-from discovery.plan.open_intents import settle, settled_memory
+from discovery.plan.open_intents import classify_open_intents, memory_after_closing
 from discovery.plan.ownership import CacheArn, NotOurs, owner_of, parse_cache_arn
 from discovery.plan.release import keep_unwanted, release
 from discovery.plan.resource import changes_between
@@ -489,9 +489,9 @@ def test_a_crash_in_between_is_looked_up_by_the_next_sweep(
         at=NOW,
     )
     assert not intent.counts_as_removal
-    known = settle([OpenIntent(intent_id=1, intent=intent)], listed, GROUP)
+    known = classify_open_intents([OpenIntent(intent_id=1, intent=intent)], listed, GROUP)
     assert (len(known.landed), len(known.abandoned)) == ((1, 0) if landed else (0, 1))
-    remembers = NAME in settled_memory(Memory(), known, NOW).registrations
+    remembers = NAME in memory_after_closing(Memory(), known, NOW).registrations
     assert remembers is (landed and kind is IntentKind.ADOPT)
 
 

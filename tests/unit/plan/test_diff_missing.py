@@ -11,7 +11,7 @@ from discovery.model import Database, Region, Scanned, Scope
 from discovery.plan.item import Item
 from discovery.plan.rules import Rules, WritePolicy
 from discovery.plan.targets import Part, RegionList, Targets
-from state.records import Memory, Miss
+from state.records import Memory, PendingRemoval
 from tests.unit.plan.make import (
     ABROAD,
     ACCOUNT,
@@ -159,7 +159,7 @@ def test_a_scope_in_this_run_without_any_result_is_not_evidence() -> None:
     ],
 )
 def test_out_of_scope_is_removed_only_on_demand_and_in_time(
-    misses: list[Miss], under: Rules, expected: tuple[Action, Reason]
+    misses: list[PendingRemoval], under: Rules, expected: tuple[Action, Reason]
 ) -> None:
     known = memory(registrations=[journaled(LIVE)], misses=misses)
     moment = plan_input(

@@ -18,7 +18,7 @@ from discovery.plan.next_state import (
 )
 from discovery.plan.rules import Rules
 from matchers.matcher import IamUsers
-from state.records import LastVerdict, Memory, Miss, Registration
+from state.records import LastVerdict, Memory, PendingRemoval, Registration
 from tests.unit.plan.make import (
     EAST,
     UNREADY,
@@ -255,7 +255,9 @@ def test_what_a_list_that_lags_still_shows_is_not_inherited() -> None:
 GONE = miss(LIVE, R.ABSENT, scans=3)
 
 
-def miss_after(*found: Cache, before: Miss | None = GONE, **more: Any) -> Miss | None:
+def miss_after(
+    *found: Cache, before: PendingRemoval | None = GONE, **more: Any
+) -> PendingRemoval | None:
     known = memory(
         registrations=[journaled(LIVE)], misses=[before] if before else [], **more.pop("known", {})
     )
@@ -308,6 +310,6 @@ def test_unread_tags_neither_confirm_nor_refute_a_miss() -> None:
 @pytest.mark.parametrize(
     ("before", "kept"), [(UNMATCHED, False), (GONE, True)], ids=["UNMATCHED", "ABSENT"]
 )
-def test_new_matchers_drop_what_the_old_ones_counted(before: Miss, kept: bool) -> None:
+def test_new_matchers_drop_what_the_old_ones_counted(before: PendingRemoval, kept: bool) -> None:
     found = miss_after(before=before, instead=[failed(WEST)], rules_changed=True)
     assert found == (before if kept else None)

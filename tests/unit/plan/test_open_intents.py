@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from discovery.model import Database
-from discovery.plan.open_intents import settle
+from discovery.plan.open_intents import classify_open_intents
 from state.records import IntentKind
 from tests.unit.plan.make import cache, foreign, registered
 from tests.unit.plan.past import open_intent
@@ -36,7 +36,7 @@ def test_what_the_list_says_became_of_it(
     kind: IntentKind, listed: list[Database], became: str
 ) -> None:
     intent = open_intent(kind, cache(), "new", "old" if kind is K.RENAME else None)
-    settled = settle([intent], listed, "prod")
+    settled = classify_open_intents([intent], listed, "prod")
     assert {
         LANDED: settled.landed == (intent,),
         ABANDONED: settled.abandoned == (intent,),
@@ -58,18 +58,18 @@ def test_only_our_own_resource_for_the_same_cache_says_that_a_write_landed(
     listed: Database,
 ) -> None:
     create = open_intent(K.CREATE, cache(), "new")
-    assert settle([create], [listed], "prod").abandoned == (create,)
+    assert classify_open_intents([create], [listed], "prod").abandoned == (create,)
     delete = open_intent(K.DELETE, cache(), "new")
-    assert settle([delete], [listed], "prod").landed == (delete,)
+    assert classify_open_intents([delete], [listed], "prod").landed == (delete,)
 
 
 def test_each_intent_is_settled_by_itself_and_in_order() -> None:
     one, two = (open_intent(K.CREATE, cache(), name) for name in ("new", "none"))
     three = open_intent(K.DELETE, cache(), "none")
-    settled = settle([one, two, three], [NEW], "prod")
+    settled = classify_open_intents([one, two, three], [NEW], "prod")
     assert (settled.landed, settled.abandoned) == ((one, three), (two,))
 
 
 def test_nothing_open_settles_nothing() -> None:
-    settled = settle([], [NEW], "prod")
+    settled = classify_open_intents([], [NEW], "prod")
     assert (settled.landed, settled.abandoned) == ((), ())

@@ -37,7 +37,7 @@ def stumbling(step: Callable[..., Any]) -> Callable[..., Any]:
 WHERE = [
     pytest.param(inputs, "facts_of", id="facts"),
     pytest.param(inputs, "desired_for", id="desired"),
-    pytest.param(plan, "item_for", id="item"),
+    pytest.param(plan, "plan_cache", id="item"),
 ]
 
 

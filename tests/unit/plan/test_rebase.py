@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from discovery.model import Database, ResourceName
-from discovery.plan.rebase import rebased
+from discovery.plan.rebase import three_way_merge
 
 
 def database(
@@ -46,8 +46,8 @@ def test_three_ways_to_look_at_one_place(
         return database({"aws": {**tree, "region": "x"}, "uri": "y"})
 
     expected = {} if written is None else {"env": written}
-    assert rebased(labels(planned), labels(listed), labels(fresh)).labels == expected
-    found = rebased(spec(planned), spec(listed), spec(fresh)).spec
+    assert three_way_merge(labels(planned), labels(listed), labels(fresh)).labels == expected
+    found = three_way_merge(spec(planned), spec(listed), spec(fresh)).spec
     assert found == spec(written).spec
 
 
@@ -55,7 +55,7 @@ def test_edits_in_different_places_of_one_tree_are_both_there() -> None:
     listed = database({"aws": {"region": "x", "role": "old"}, "uri": "a"})
     planned = database({"aws": {"region": "x", "role": "new"}, "uri": "a"})
     fresh = database({"aws": {"region": "x", "role": "old", "tags": {"a": 1}}, "uri": "b"})
-    assert rebased(planned, listed, fresh).spec == {
+    assert three_way_merge(planned, listed, fresh).spec == {
         "aws": {"region": "x", "role": "new", "tags": {"a": 1}},
         "uri": "b",
     }
@@ -65,18 +65,18 @@ def test_edits_in_different_places_of_one_tree_are_both_there() -> None:
 def test_a_tree_that_somebody_made_something_else_is_as_planned(other: Any) -> None:
     listed, planned = database({"aws": {"role": "old"}}), database({"aws": {"role": "new"}})
     fresh = database({"aws": other})
-    assert rebased(planned, listed, fresh).spec == {"aws": {"role": "new"}}
+    assert three_way_merge(planned, listed, fresh).spec == {"aws": {"role": "new"}}
 
 
 def test_description_and_metadata_are_places_too() -> None:
     listed = replace(database(), metadata={"expires": "2030"})
     planned = replace(listed, description="new")
     fresh = replace(listed, metadata={"expires": "2031"}, revision="8", opaque=b"\x02")
-    written = rebased(planned, listed, fresh)
+    written = three_way_merge(planned, listed, fresh)
     assert (written.description, written.metadata) == ("new", {"expires": "2031"})
     assert (written.revision, written.opaque) == ("8", b"\x02")
 
 
 def test_the_name_is_the_planned_one() -> None:
     planned = replace(database(), name=ResourceName("new"))
-    assert rebased(planned, database(), database()).name == "new"
+    assert three_way_merge(planned, database(), database()).name == "new"

@@ -9,7 +9,7 @@ import pytest
 from discovery.codes import Action, Reason
 from discovery.model import UNKNOWN, Cache, Database, Directory, UnknownType
 from discovery.plan.plan import Plan
-from discovery.plan.recheck import rejudging, rename_check
+from discovery.plan.recheck import recheck, rename_check
 from discovery.plan.rules import Rules
 from matchers.matcher import IamUsers
 from state.records import IntentKind, Memory
@@ -80,12 +80,12 @@ def test_tags_are_judged_as_they_are_now(
     scanned: dict[str, str], anew: dict[str, str], now: Reason | None
 ) -> None:
     reason = R.EXCLUDED if "teleport" in scanned else R.UNMATCHED
-    judge = rejudging(plan(cache(tags=tagged(scanned)), reason), WANTED)
+    judge = recheck(plan(cache(tags=tagged(scanned)), reason), WANTED)
     assert judge(cache(tags=tagged(anew)), UNKNOWN) is now
 
 
 def test_unread_tags_prove_nothing() -> None:
-    judge = rejudging(plan(cache(), R.UNMATCHED), WANTED)
+    judge = recheck(plan(cache(), R.UNMATCHED), WANTED)
     assert judge(cache(tags=UNKNOWN), UNKNOWN) is None
 
 
@@ -100,7 +100,7 @@ def test_unread_tags_prove_nothing() -> None:
 def test_users_are_judged_as_they_are_now(
     users: Directory | UnknownType, now: Reason | None
 ) -> None:
-    judge = rejudging(plan(PROD, R.UNREADY, UNREADY), WANTED)
+    judge = recheck(plan(PROD, R.UNREADY, UNREADY), WANTED)
     assert judge(PROD, users) is now
 
 
@@ -115,7 +115,7 @@ def test_users_are_judged_as_they_are_now(
     ],
 )
 def test_the_cache_is_judged_as_it_is_now(anew: dict[str, Any], now: Reason | None) -> None:
-    judge = rejudging(plan(cache(engine="memcached"), R.INELIGIBLE), WANTED)
+    judge = recheck(plan(cache(engine="memcached"), R.INELIGIBLE), WANTED)
     assert judge(cache(tags=PROD.tags, **anew), READY) is now
 
 

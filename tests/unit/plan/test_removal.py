@@ -9,10 +9,10 @@ import pytest
 
 from discovery.codes import Action, Reason
 from discovery.model import Arn
-from discovery.plan.item import Missed
-from discovery.plan.removal import Grounds, Ruling, rule_on, rules_changed
+from discovery.plan.item import MissCount
+from discovery.plan.removal import RemovalDecision, RemovalReason, decide_removal, rules_changed
 from discovery.plan.rules import WritePolicy
-from state.records import Miss
+from state.records import PendingRemoval
 from tests.unit.plan.make import arn_of, cache, registered, rules
 from tests.unit.plan.past import MINUTE, NOW, inherited, journaled, memory, miss, removed
 
@@ -25,19 +25,19 @@ IN_TIME = [reason for reason in ALL if reason not in AT_ONCE]
 
 def ruled(
     reason: Reason = R.ABSENT,
-    *misses: Miss,
+    *misses: PendingRemoval,
     arn: Arn = ORDERS,
     forgets: bool = False,
     known: dict[str, Any] | None = None,
     **under: Any,
-) -> Ruling:
+) -> RemovalDecision:
     """Of a registration that this state made, unless `known` says otherwise."""
-    grounds = Grounds(live=LIVE, arn=arn, reason=reason, message="why", forgets=forgets)
+    grounds = RemovalReason(live=LIVE, arn=arn, reason=reason, message="why", forgets=forgets)
     before = {"registrations": [journaled(LIVE, arn)], **(known or {})}
-    return rule_on(grounds, memory(misses=misses, **before), rules(**under), NOW)
+    return decide_removal(grounds, memory(misses=misses, **before), rules(**under), NOW)
 
 
-def outcome(ruling: Ruling) -> tuple[Action, Reason]:
+def outcome(ruling: RemovalDecision) -> tuple[Action, Reason]:
     return ruling.action, ruling.reason
 
 
@@ -48,7 +48,7 @@ WAITING = (Action.HELD, R.WAITING)
 def test_most_reasons_wait_on_first_sight(reason: Reason) -> None:
     ruling = ruled(reason)
     assert outcome(ruling) == WAITING
-    assert ruling.missed == Missed(scans=1, since=NOW)
+    assert ruling.missed == MissCount(scans=1, since=NOW)
     assert "seen so in 1 of 2 complete scans; removed not before 2026-11-23 09:10:00 UTC" in (
         ruling.message
     )
@@ -63,7 +63,7 @@ def test_what_aws_or_a_tag_on_the_cache_says_needs_no_time(reason: Reason) -> No
 def test_every_reason_removes_once_scans_and_grace_have_gone_by(reason: Reason) -> None:
     ruling = ruled(reason, miss(LIVE, reason, scans=1, minutes=60))
     assert outcome(ruling) == (Action.DELETE, reason)
-    assert ruling.missed == Missed(scans=2, since=NOW - 60 * MINUTE)
+    assert ruling.missed == MissCount(scans=2, since=NOW - 60 * MINUTE)
     assert ruling.message == "why"
 
 
@@ -101,10 +101,12 @@ def test_one_missed_sweep_and_no_grace_removes_on_first_sight() -> None:
         ),
     ],
 )
-def test_a_miss_of_something_else_does_not_count(before: Miss, asked: dict[str, Any]) -> None:
+def test_a_miss_of_something_else_does_not_count(
+    before: PendingRemoval, asked: dict[str, Any]
+) -> None:
     ruling = ruled(R.ABSENT, before, **asked)
     assert outcome(ruling) == WAITING
-    assert ruling.missed == Missed(scans=1, since=NOW)
+    assert ruling.missed == MissCount(scans=1, since=NOW)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_a_miss_of_something_else_does_not_count(before: Miss, asked: dict[str, 
 )
 def test_a_miss_dated_before_the_last_one(last: int, since: Any) -> None:
     ruling = ruled(R.ABSENT, miss(LIVE, R.ABSENT, minutes=60, last=last))
-    assert ruling.missed == Missed(scans=2, since=since)
+    assert ruling.missed == MissCount(scans=2, since=since)
 
 
 CHANGED = {"matching_digest": "of-other-matchers"}
@@ -127,7 +129,7 @@ def test_new_matchers_start_the_count_again(reason: Reason) -> None:
     """R3 says so of UNMATCHED alone; for EXCLUDED this is one sweep more careful."""
     ruling = ruled(reason, miss(LIVE, reason, scans=9), known=CHANGED)
     assert outcome(ruling) == WAITING
-    assert ruling.missed == Missed(scans=1, since=NOW)
+    assert ruling.missed == MissCount(scans=1, since=NOW)
     assert "matchers or name rules have changed since the last sweep" in ruling.message
 
 

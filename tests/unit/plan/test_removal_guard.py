@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 
 from discovery.codes import GuardCode
-from discovery.plan.removal_guard import Evidence, GuardVerdict, judge_removals
+from discovery.plan.removal_guard import GuardInput, GuardVerdict, judge_removals
 from tests.unit.plan.make import budget
 
 G = GuardCode
 
 
-def evidence(population: int = 100, removed: int = 0, **more: Any) -> Evidence:
+def evidence(population: int = 100, removed: int = 0, **more: Any) -> GuardInput:
     fields: dict[str, Any] = {
         "population": population,
         "removed_in_window": removed,
         "caches_seen": 50,
         "registry_shrank": False,
     }
-    return Evidence(**{**fields, **more})
+    return GuardInput(**{**fields, **more})
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_the_limit_is_the_smaller_of_count_and_share(
     ],
 )
 def test_what_is_refused(
-    planned: int, found: Evidence, limits: dict[str, Any], code: GuardCode | None
+    planned: int, found: GuardInput, limits: dict[str, Any], code: GuardCode | None
 ) -> None:
     verdict = judge_removals(planned, found, budget(**limits))
     assert (verdict.refused, verdict.code) == (code is not None, code)
@@ -112,7 +112,7 @@ def test_what_is_refused(
     ],
 )
 def test_the_message_says_what_was_counted_and_the_way_past(
-    planned: int, found: Evidence, limits: dict[str, Any], words: str
+    planned: int, found: GuardInput, limits: dict[str, Any], words: str
 ) -> None:
     assert words in judge_removals(planned, found, budget(**limits)).message
 
@@ -143,9 +143,9 @@ def advised(verdict: GuardVerdict) -> int:
         ),
     ],
 )
-def test_who_follows_the_advice_is_not_refused_again(planned: int, found: Evidence) -> None:
+def test_who_follows_the_advice_is_not_refused_again(planned: int, found: GuardInput) -> None:
     verdict = judge_removals(planned, found, budget())
     assert advised(verdict) == planned  # what still pends, whatever was removed before
-    assert judge_removals(planned, found, budget().widened(planned)).code is None
+    assert judge_removals(planned, found, budget().with_overrides(planned)).code is None
     if planned > 1:
-        assert judge_removals(planned, found, budget().widened(planned - 1)).code is not None
+        assert judge_removals(planned, found, budget().with_overrides(planned - 1)).code is not None

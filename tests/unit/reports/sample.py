@@ -34,7 +34,7 @@ from discovery.model import (
     Scope,
     Skipped,
 )
-from discovery.plan.item import Item, ItemError, Missed, in_order
+from discovery.plan.item import Item, ItemError, MissCount, in_order
 from discovery.plan.removal_guard import GuardVerdict
 from discovery.reports.report import Report
 
@@ -164,11 +164,11 @@ def one_of_each() -> tuple[Item, ...]:
                 "baskets",
                 previous_name=ResourceName("baskets-by-hand"),
             ),
-            item(Action.DELETE, Reason.ABSENT, "legacy", missed=Missed(2, EARLIER)),
+            item(Action.DELETE, Reason.ABSENT, "legacy", missed=MissCount(2, EARLIER)),
             item(Action.KEEP, Reason.UNCHANGED, "sessions", iam=unready),
             item(Action.KEEP, Reason.UNCHANGED, "tokens", iam=ready),
             item(Action.HELD, Reason.SCOPE_FAILED, "users", OTHER),
-            item(Action.HELD, Reason.WAITING, "old", EAST, missed=Missed(1, NOW)),
+            item(Action.HELD, Reason.WAITING, "old", EAST, missed=MissCount(1, NOW)),
             item(
                 Action.BLOCKED,
                 Reason.NAME_COLLISION,

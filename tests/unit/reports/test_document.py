@@ -12,7 +12,7 @@ import pytest
 from discovery.codes import Action, Reason
 from discovery.model import Change
 from discovery.plan.fingerprint import fingerprint
-from discovery.plan.item import Missed
+from discovery.plan.item import MissCount
 from discovery.reports.document import (
     change_entry,
     document,
@@ -99,7 +99,7 @@ def test_misses_and_judgements_are_null_where_there_are_none() -> None:
 
 
 def test_a_miss_is_counted_and_dated() -> None:
-    missed = Missed(2, EARLIER)
+    missed = MissCount(2, EARLIER)
     (found,) = document(report(item(Action.HELD, Reason.WAITING, missed=missed)))["items"]
     assert found["missed"] == {"scans": 2, "since": timestamp(EARLIER)}
 

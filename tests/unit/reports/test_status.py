@@ -15,8 +15,8 @@ from state.records import (
     Intent,
     IntentKind,
     Memory,
-    Miss,
     OpenIntent,
+    PendingRemoval,
     Registration,
     RememberedRegions,
     ScopeMemory,
@@ -38,7 +38,7 @@ def memory() -> Memory:
             for name, one in (("orders", ORDERS), ("legacy", LEGACY))
         },
         misses={
-            LEGACY.name: Miss(
+            LEGACY.name: PendingRemoval(
                 name=LEGACY.name,
                 arn=arn("legacy"),
                 reason=Reason.ABSENT,

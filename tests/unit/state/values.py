@@ -12,7 +12,7 @@ from state.records import (
     Intent,
     IntentKind,
     LastVerdict,
-    Miss,
+    PendingRemoval,
     Registration,
     RememberedCache,
     ScopeMemory,
@@ -132,8 +132,8 @@ def registration_of(name: str, *, at: datetime = START) -> Registration:
     )
 
 
-def miss_of(name: str, *, scans: int = 1, at: datetime = START) -> Miss:
-    return Miss(
+def miss_of(name: str, *, scans: int = 1, at: datetime = START) -> PendingRemoval:
+    return PendingRemoval(
         name=ResourceName(name),
         arn=arn_of(name),
         reason=Reason.ABSENT,
@@ -177,7 +177,7 @@ def outcome_of(
     at: datetime = START,
     caches: tuple[RememberedCache, ...] = (),
     scopes: tuple[ScopeMemory, ...] | None = None,
-    misses: tuple[Miss, ...] = (),
+    misses: tuple[PendingRemoval, ...] = (),
     taken: tuple[TakenName, ...] = (),
     gone: tuple[Arn, ...] = (),
     inherited: tuple[Registration, ...] = (),
