@@ -17,9 +17,9 @@ from discovery.plan.episodes import (
     scope_entries,
     without_outage,
 )
-from discovery.plan.history_entries import chronicle
+from discovery.plan.history_entries import history_entries
 from discovery.plan.item import Item
-from discovery.plan.next_state import recollect, scope_memories, sightings
+from discovery.plan.next_state import next_state, scope_memories, seen_caches
 from discovery.plan.plan import Plan
 from discovery.plan.removal import rules_changed
 from discovery.plan.removal_guard import GuardVerdict
@@ -146,7 +146,7 @@ def outcome_of(course: Course, report: Report, identity: StateIdentity) -> Sweep
             finished=False,
             scopes=(scopes := scope_memories(course.results, memory, course.started_at)),
             regions_read=course.regions_read,
-            caches_seen=sightings(course.results, memory, course.started_at),
+            caches_seen=seen_caches(course.results, memory, course.started_at),
             history=(*scope_entries(memory, scopes, (), of), *began),
             episodes=ongoing,
             proven_at=course.proven_at,
@@ -154,7 +154,7 @@ def outcome_of(course: Course, report: Report, identity: StateIdentity) -> Sweep
     episodes = without_outage(memory.episodes)
     if course.wrote:
         episodes = next_episodes(course.items, course.plan.guard, memory.episodes, of.at)
-    known = recollect(
+    known = next_state(
         course.plan.observed,
         course.items,
         started_at=course.started_at,
@@ -177,7 +177,7 @@ def outcome_of(course: Course, report: Report, identity: StateIdentity) -> Sweep
         misses=known.misses,
         taken=taken,
         history=(
-            *chronicle(course.items, memory, sweep_id=course.sweep_id, at=course.finished_at),
+            *history_entries(course.items, memory, sweep_id=course.sweep_id, at=course.finished_at),
             *taken_history(taken, course.items, observed, sweep_id=of.sweep_id, at=of.at),
             *scope_entries(memory, known.scopes, known.scopes_forgotten, of),
             *episode_entries(memory.episodes, episodes, course.items, course.plan.guard, of),

@@ -7,7 +7,7 @@ from datetime import datetime
 from discovery.model import Arn, Complete
 from discovery.plan.desired import outcome_for
 from discovery.plan.facts import facts_of
-from discovery.plan.from_state import situation_from
+from discovery.plan.from_state import plan_input_from_state
 from discovery.plan.ownership import parse_cache_arn
 from discovery.plan.plan import make_plan
 from discovery.plan.rules import Rules
@@ -22,7 +22,7 @@ def explanations(
 ) -> tuple[Explanation, ...]:
     """All caches that go by `name`: their own, a registered one, or an ARN. Empty: none does."""
     memory = store.memory()
-    plan_input = situation_from(memory, now)
+    plan_input = plan_input_from_state(memory, now)
     items = {item.arn: item for item in make_plan(plan_input, rules).items if item.arn is not None}
     sentences = {
         cache.arn: explain(outcome_for(facts_of(cache, memory.caches.get(cache.arn), None), rules))

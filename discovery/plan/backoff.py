@@ -14,7 +14,7 @@ from discovery.codes import ScopeReason, ScopeStatus
 from discovery.model import Scope
 from state.records import ScopeMemory
 
-PATIENCE = 3
+FAILURES_BEFORE_BACKOFF = 3
 """Failures in a row before the first pause: most troubles are over by then."""
 FIRST_PAUSE = timedelta(minutes=8)
 """More than one interval of the service, so that the first pause leaves out one sweep."""
@@ -39,9 +39,9 @@ class Pause:
 
 def pause_after(failures: int) -> timedelta:
     """How long nothing is asked after so many failures in a row: none, 8, 16, 30 minutes."""
-    if failures < PATIENCE:
+    if failures < FAILURES_BEFORE_BACKOFF:
         return timedelta(0)
-    doublings = min(failures - PATIENCE, 8)  # a scope may fail for years
+    doublings = min(failures - FAILURES_BEFORE_BACKOFF, 8)  # a scope may fail for years
     return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
 
 

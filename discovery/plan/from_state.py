@@ -34,7 +34,7 @@ from discovery.plan.targets import RegionList, Targets
 from state.records import Memory, RememberedCache, ScopeMemory
 
 
-def situation_from(memory: Memory, now: datetime) -> PlanInput:
+def plan_input_from_state(memory: Memory, now: datetime) -> PlanInput:
     """The last scans and the registrations as last written, as if they were of this moment."""
     results = tuple(_result(each, memory) for each in memory.scopes.values())
     return PlanInput(

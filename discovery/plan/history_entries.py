@@ -12,11 +12,11 @@ from discovery.codes import IamVerdict, Reason, Severity
 from discovery.model import Cache
 from discovery.plan.facts import is_recreated
 from discovery.plan.item import Item
-from discovery.plan.next_state import says_nothing
+from discovery.plan.next_state import is_inconclusive
 from state.records import HistoryEntry, Memory, PendingRemoval, RememberedCache
 
 
-def chronicle(
+def history_entries(
     items: Iterable[Item], memory: Memory, *, sweep_id: str, at: datetime
 ) -> tuple[HistoryEntry, ...]:
     """The entries of one sweep, in the order of its items; an unchanged sweep has none."""
@@ -75,5 +75,5 @@ def _missing(item: Item, before: PendingRemoval | None) -> Iterator[str]:
     same = before is not None and before.reason is item.grounds
     if item.grounds is not None and not same:
         yield f"missed for the first time: {item.message}"
-    elif before is not None and item.found is not None and not same and not says_nothing(item):
+    elif before is not None and item.found is not None and not same and not is_inconclusive(item):
         yield f"came back after {before.scans} scans as {before.reason.value}"

@@ -47,7 +47,7 @@ _UNKNOWING = frozenset(
 )
 
 
-def says_nothing(item: Item) -> bool:
+def is_inconclusive(item: Item) -> bool:
     """True when an item neither confirms nor refutes an earlier miss: it stays as it was."""
     if item.reason is Reason.UNREADABLE:
         return True
@@ -55,7 +55,7 @@ def says_nothing(item: Item) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recollection:
+class StateChanges:
     """The parts of a `SweepOutcome` that follow from the plan."""
 
     scopes: tuple[ScopeMemory, ...]
@@ -68,13 +68,13 @@ class Recollection:
     misses: tuple[PendingRemoval, ...]
 
 
-def recollect(
+def next_state(
     observed: ObservedState, items: Iterable[Item], *, started_at: datetime, rules_changed: bool
-) -> Recollection:
+) -> StateChanges:
     """What to remember of a sweep whose items have been applied."""
     applied = tuple(items)
     memory = observed.plan_input.memory
-    return Recollection(
+    return StateChanges(
         scopes=scope_memories(observed.plan_input.results, memory, started_at),
         scopes_forgotten=scopes_forgotten(observed.plan_input.targets, observed.results, memory),
         caches_seen=tuple(
@@ -156,7 +156,7 @@ def _failures(before: ScopeMemory | None) -> int:
     return before.failures if before is not None else 0
 
 
-def sightings(
+def seen_caches(
     results: Iterable[Scanned], memory: Memory, started_at: datetime
 ) -> tuple[RememberedCache, ...]:
     """The caches of a scan that no plan was made from, as far as they can be remembered.
@@ -340,7 +340,7 @@ def _misses(
                     since=item.missed.since,
                     last_at=observed.plan_input.now,
                 )
-        elif says_nothing(item) and item.arn not in recreated:
+        elif is_inconclusive(item) and item.arn not in recreated:
             before = memory.misses.get(item.live.name)
             restarts = rules_changed and before and before.reason in RESTARTED_BY_NEW_RULES
             if before is not None and not restarts:

@@ -13,7 +13,7 @@ from typing import Final
 
 from discovery.model import Arn, Complete, Scanned, Scope
 
-LADDER: Final = tuple(timedelta(seconds=span) for span in (15, 30, 60, 120))
+RECHECK_DELAYS: Final = tuple(timedelta(seconds=span) for span in (15, 30, 60, 120))
 _PASSING: Final = frozenset({"creating", "modifying", "deleting"})
 
 
@@ -46,8 +46,8 @@ class FollowUps:
         if not passing:
             return None
         step = step if passing == before else 0
-        if step >= len(LADDER):
+        if step >= len(RECHECK_DELAYS):
             self._seen[result.scope] = (passing, step)
             return None
         self._seen[result.scope] = (passing, step + 1)
-        return FollowUp(result.scope, frozenset(arn for arn, _ in passing), LADDER[step])
+        return FollowUp(result.scope, frozenset(arn for arn, _ in passing), RECHECK_DELAYS[step])

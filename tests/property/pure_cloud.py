@@ -35,7 +35,7 @@ from discovery.model import (
 )
 from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
-from discovery.plan.next_state import recollect
+from discovery.plan.next_state import next_state
 from discovery.plan.ownership import CacheArn, owner_of
 from discovery.plan.plan import Plan, make_plan
 from discovery.plan.removal import rules_changed
@@ -290,7 +290,9 @@ def remembering(
 ) -> Memory:
     """The memory after a sweep whose items came out like this."""
     items = tuple(items)
-    known = recollect(plan.observed, items, started_at=now, rules_changed=rules_changed(before, by))
+    known = next_state(
+        plan.observed, items, started_at=now, rules_changed=rules_changed(before, by)
+    )
     registrations, removed = dict(before.registrations), dict(before.removed)
     for item in items:
         _register(item, registrations, removed, now)

@@ -10,7 +10,7 @@ import pytest
 from discovery.codes import Action, IamVerdict, NoteCode, Reason
 from discovery.model import UNKNOWN, Cache, Database, Tags
 from discovery.plan.facts import CacheFacts, facts_of, is_recreated
-from discovery.plan.next_state import recollect
+from discovery.plan.next_state import next_state
 from discovery.plan.plan import Plan
 from state.records import LastVerdict, Memory, Registration, RememberedCache
 from tests.unit.plan.make import (
@@ -192,7 +192,7 @@ REMADE = cache(created_at=LATER, tags=UNKNOWN)
 
 def after(first: Plan) -> Memory:
     """What the next sweep remembers, ten minutes later."""
-    known = recollect(first.observed, first.items, started_at=NOW, rules_changed=False)
+    known = next_state(first.observed, first.items, started_at=NOW, rules_changed=False)
     return memory(
         caches=known.caches_seen, registrations=[journaled(OLD_LIVE)], misses=known.misses
     )
@@ -234,6 +234,6 @@ def test_a_vpc_by_label_is_not_remembered_as_one_that_was_read() -> None:
     under = rules(matcher(tags={"vpc-id": "vpc-1"}))
     of = cache(vpc_id=UNKNOWN)
     first = plan_of(plan_input(of, listed=[live]), under)
-    known = recollect(first.observed, first.items, started_at=NOW, rules_changed=False)
+    known = next_state(first.observed, first.items, started_at=NOW, rules_changed=False)
     second = plan_of(plan_input(of, listed=[live], known=memory(caches=known.caches_seen)), under)
     assert [only(plan).reason for plan in (first, second)] == [Reason.TAGS_UNKNOWN] * 2

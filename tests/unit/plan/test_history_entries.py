@@ -8,7 +8,7 @@ import pytest
 
 from discovery.codes import Action, Reason
 from discovery.model import UNKNOWN, Cache, Database
-from discovery.plan.history_entries import chronicle
+from discovery.plan.history_entries import history_entries
 from discovery.plan.rules import Rules
 from state.records import HistoryEntry, Memory
 from tests.unit.plan.make import (
@@ -46,7 +46,7 @@ def entries(
     **world: Any,
 ) -> tuple[HistoryEntry, ...]:
     plan = plan_of(plan_input(*found, OTHER, listed=listed, known=before, **world), under)
-    return chronicle(plan.items, before, sweep_id="s-1", at=NOW)
+    return history_entries(plan.items, before, sweep_id="s-1", at=NOW)
 
 
 def told(*found: Cache, before: Memory, **more: Any) -> list[str]:

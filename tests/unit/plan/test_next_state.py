@@ -12,9 +12,9 @@ from discovery.codes import Action, FindingCode, IamVerdict, Reason, ScopeReason
 from discovery.model import UNKNOWN, Arn, Cache, Database, Scanned, Tags
 from discovery.plan.item import Item
 from discovery.plan.next_state import (
-    Recollection,
-    recollect,
-    sightings,
+    StateChanges,
+    next_state,
+    seen_caches,
 )
 from discovery.plan.rules import Rules
 from matchers.matcher import IamUsers
@@ -71,11 +71,11 @@ def after(
     carry: Carry = as_planned,
     rules_changed: bool = False,
     **world: Any,
-) -> Recollection:
+) -> StateChanges:
     at = plan_input(*found, listed=[LIVE] if listed is None else listed, known=known, **world)
     plan = plan_of(at, under)
     items = [carry(item) for item in plan.items]
-    return recollect(plan.observed, items, started_at=STARTED, rules_changed=rules_changed)
+    return next_state(plan.observed, items, started_at=STARTED, rules_changed=rules_changed)
 
 
 # Caches.
@@ -141,7 +141,7 @@ def test_a_scan_without_a_plan_is_remembered_but_for_recreated_caches() -> None:
         complete(WEST, cache(tags=UNKNOWN), again, cache("new")),
         failed(EAST),
     ]
-    found = {each.name: each for each in sightings(results, known, STARTED)}
+    found = {each.name: each for each in seen_caches(results, known, STARTED)}
     assert set(found) == {"orders", "new"}
     assert found["orders"] == replace(BEFORE, last_seen_at=STARTED)
 

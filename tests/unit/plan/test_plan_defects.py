@@ -9,7 +9,7 @@ import pytest
 
 from discovery.codes import Action, Reason
 from discovery.plan import inputs, plan
-from discovery.plan.next_state import recollect
+from discovery.plan.next_state import next_state
 from tests.unit.plan.make import EAST, cache, plan_input, plan_of, registered
 from tests.unit.plan.past import NOW, journaled, memory, miss, remembered
 
@@ -56,7 +56,7 @@ def test_one_cache_over_which_a_step_stumbles(
     assert odd.changes == ()
     assert "ZeroDivisionError in test_plan_defects.py, line" in odd.message
     assert "secret" not in odd.message
-    kept = recollect(made.observed, made.items, started_at=NOW, rules_changed=False)
+    kept = next_state(made.observed, made.items, started_at=NOW, rules_changed=False)
     (seen,) = [each for each in kept.caches_seen if each.name == "orders"]
     assert (seen.engine, seen.last_seen_at) == ("valkey", NOW)
     assert [each.reason for each in kept.misses] == ([Reason.ABSENT] if listed else [])

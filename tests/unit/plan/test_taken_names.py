@@ -9,7 +9,7 @@ import pytest
 
 from discovery.codes import Action
 from discovery.model import UNKNOWN, Cache, ResourceName
-from discovery.plan.from_state import situation_from
+from discovery.plan.from_state import plan_input_from_state
 from discovery.plan.item import ItemError
 from discovery.plan.lookups import LookUp, NameState
 from discovery.plan.next_state import scope_memories
@@ -129,7 +129,7 @@ def test_what_a_write_met_is_remembered_too() -> None:
 
 
 def planned_from(state: Memory) -> tuple[str, str]:
-    items = plan_of(situation_from(state, NOW)).items
+    items = plan_of(plan_input_from_state(state, NOW)).items
     (item,) = [each for each in items if each.cache == "orders"]
     return item.action.value, item.reason.value
 
