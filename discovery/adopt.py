@@ -24,7 +24,7 @@ from discovery.plan.identity import refuse_other_identity
 from discovery.plan.inputs import ObservedState, PlanInput, observe
 from discovery.plan.release import release
 from discovery.plan.rules import Rules
-from discovery.plan.targets import Part
+from discovery.plan.targets import ScopeFilter
 from discovery.scan import OnProgress, Scan, scan
 from discovery.settling import settled
 from discovery.transfer import Transfers, TransferWriter
@@ -191,10 +191,10 @@ async def _met(registry: Reader, memory: Memory, setting: Setting) -> StateIdent
 
 async def _part(
     wish: Wish, rules: Rules, listed: tuple[Database, ...], registry: Reader, memory: Memory
-) -> Part | Handover:
+) -> ScopeFilter | Handover:
     """Where to scan; or what there is to say without a scan."""
     if wish.name is None:
-        return Part()
+        return ScopeFilter()
     live = next((each for each in listed if each.name == wish.name), None)
     if live is not None and own_to_claim(live, rules.group, memory) is not None:
         return part_to_scan(live, memory)
@@ -204,12 +204,12 @@ async def _part(
     try:
         await registry.get(wish.name)
     except Denied:
-        return Part()  # it is there; whoever wants its name can be found all the same
+        return ScopeFilter()  # it is there; whoever wants its name can be found all the same
     return Handover(refused=(not_found(wish.name),))
 
 
 async def _scanned(
-    part: Part, rules: Rules, cloud: Cloud, memory: Memory, on_progress: OnProgress | None
+    part: ScopeFilter, rules: Rules, cloud: Cloud, memory: Memory, on_progress: OnProgress | None
 ) -> Scan:
     wishes = {matcher.iam_users for matcher in rules.matchers}
     return await scan(

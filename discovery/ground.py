@@ -12,14 +12,14 @@ from discovery.aws.cloud import Cloud
 from discovery.config.model import Config
 from discovery.model import Arn, Clock
 from discovery.plan.rules import Rules
-from discovery.plan.targets import Part
+from discovery.plan.targets import ScopeFilter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepRequest:
     """What is asked of one sweep, beyond the configuration."""
 
-    part: Part = Part()
+    part: ScopeFilter = ScopeFilter()
     allow_mass_removal: int | None = None
     prune: bool = False
     checksum: str | None = None

@@ -24,7 +24,7 @@ from discovery.config.partitions import can_be_disabled
 from discovery.model import AccountId, Arn, Failed, Region, Scanned, Scope
 from discovery.plan.backoff import Pause, pauses
 from discovery.plan.defect import defect
-from discovery.plan.targets import Part, Targets, registered_regions
+from discovery.plan.targets import ScopeFilter, Targets, registered_regions
 from discovery.roster import Roster
 from discovery.watch import Watch
 from state.records import Memory, RememberedRegions
@@ -53,7 +53,7 @@ class Scan:
 async def scan(
     cloud: Cloud,
     *,
-    part: Part,
+    part: ScopeFilter,
     memory: Memory,
     named: frozenset[Arn] = frozenset(),
     users: bool = True,
@@ -103,7 +103,7 @@ class _Scanning:
     def __init__(
         self,
         cloud: Cloud,
-        part: Part,
+        part: ScopeFilter,
         memory: Memory,
         resting: Mapping[Scope, Pause],
         question: Question,

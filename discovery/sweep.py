@@ -256,7 +256,7 @@ class Sweep:
     def check_named_scopes(self, listed: tuple[Database, ...]) -> None:
         """Check that there is something in what a person named. Raises: NoSuchScope."""
         assert self.scanned is not None  # noqa: S101 - the scan comes first
-        if self.request.part.by_event or not self.request.part.only:
+        if self.request.part.from_event or not self.request.part.only:
             return
         owners = (owner_of(each, self.rules.group) for each in listed)
         ours = {each.scope for each in owners if isinstance(each, CacheArn)}

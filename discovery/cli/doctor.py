@@ -29,7 +29,7 @@ from discovery.doctor.queue import examine_queue
 from discovery.doctor.state import examine_state, remembered
 from discovery.model import Scope
 from discovery.plan.shard import Shard
-from discovery.plan.targets import Part, registered_scopes
+from discovery.plan.targets import ScopeFilter, registered_scopes
 from discovery.policies.usage import Hub, Usage
 from discovery.reports.checkup import (
     Area,
@@ -70,7 +70,9 @@ def command(only: tuple[Scope, ...], part: Shard | None, form: str, output: Path
     config = load_config(path)
     with destination(output) as place:
         with progress() as on_progress:
-            checks = asyncio.run(_checks(config, path, Part(only=only, shard=part), on_progress))
+            checks = asyncio.run(
+                _checks(config, path, ScopeFilter(only=only, shard=part), on_progress)
+            )
         if form == Format.JSON:
             place.write(lambda stream: write_checkup_document(checks, stream))
             say(checkup_sentence(checks))
@@ -80,7 +82,7 @@ def command(only: tuple[Scope, ...], part: Shard | None, form: str, output: Path
 
 
 async def _checks(
-    config: Config, path: Path, part: Part, on_progress: OnProgress | None
+    config: Config, path: Path, part: ScopeFilter, on_progress: OnProgress | None
 ) -> tuple[Check, ...]:
     settings = config.control_plane
     memory = await asyncio.to_thread(remembered, config.state.path)
@@ -118,7 +120,7 @@ def _configuration(config: Config, path: Path) -> Iterator[Check]:
 async def _aws(
     config: Config,
     path: Path,
-    part: Part,
+    part: ScopeFilter,
     on_progress: OnProgress | None,
     registered: frozenset[Scope],
 ) -> tuple[Check, ...]:

@@ -28,7 +28,7 @@ from discovery.ground import Ground, SweepRequest
 from discovery.model import Database
 from discovery.plan.ownership import CacheArn, owner_of
 from discovery.plan.shard import Shard
-from discovery.plan.targets import Part
+from discovery.plan.targets import ScopeFilter
 from discovery.reports.report import Report
 from discovery.service.foundation import Edges
 from discovery.sweep import audit, sweep
@@ -115,7 +115,7 @@ def _queue(cloud: Cloud, config: Config, path: Path, shard: Shard | None) -> Que
         raise ConfigError([Problem(str(error))], str(path)) from error
 
 
-async def registered(path: Path, part: Part) -> tuple[Database, ...]:
+async def registered(path: Path, part: ScopeFilter) -> tuple[Database, ...]:
     """Our registrations of a part, as they are. Raises: ConfigError, ControlPlaneError."""
     config = load_config(path)
     async with reading(config) as registry:

@@ -17,7 +17,7 @@ from discovery.cli.streams import say
 from discovery.codes import Action
 from discovery.ground import SweepRequest
 from discovery.model import Database, Scope
-from discovery.plan.targets import Part
+from discovery.plan.targets import ScopeFilter
 from discovery.reports.exit import Exit, exit_code
 from discovery.reports.report import Report
 from discovery.reports.sentence import counted, sentence
@@ -49,7 +49,7 @@ def command(is_registered: bool, only: tuple[Scope, ...], output: Path | None) -
     64 usage, 78 configuration, 130/143 interrupted.
     """
     path = configuration_path(common())
-    part = Part(only=only)
+    part = ScopeFilter(only=only)
     with destination(output) as place:
         if is_registered:
             databases = asyncio.run(registered(path, part))
@@ -65,7 +65,7 @@ def command(is_registered: bool, only: tuple[Scope, ...], output: Path | None) -
         return code
 
 
-def _planned(path: Path, part: Part) -> tuple[Report, bool]:
+def _planned(path: Path, part: ScopeFilter) -> tuple[Report, bool]:
     with progress() as on_progress:
 
         async def errand(interruption: Interruption) -> tuple[Report, bool]:

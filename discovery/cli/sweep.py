@@ -26,7 +26,7 @@ from discovery.cli.settings import configuration_path
 from discovery.ground import SweepRequest
 from discovery.model import Scope
 from discovery.plan.shard import Shard
-from discovery.plan.targets import Part
+from discovery.plan.targets import ScopeFilter
 from discovery.reports.exit import Exit
 from discovery.reports.formats import Format
 from discovery.reports.report import Report
@@ -87,7 +87,7 @@ def command(
     shared = common()
     path = configuration_path(shared)
     request = SweepRequest(
-        part=Part(only=only, shard=part),
+        part=ScopeFilter(only=only, shard=part),
         allow_mass_removal=allow_mass_removal,
         prune=prune,
         checksum=wanted,

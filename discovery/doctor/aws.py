@@ -20,7 +20,7 @@ from discovery.config.partitions import can_be_disabled
 from discovery.doctor.permissions import UNDECIDED, Found, try_permissions, within
 from discovery.model import AccountId, Region, Scope
 from discovery.plan.only import check_named_scopes
-from discovery.plan.targets import Part, RegionList, Targets
+from discovery.plan.targets import RegionList, ScopeFilter, Targets
 from discovery.policies.kinds import statement_allowing
 from discovery.policies.usage import Usage
 from discovery.reports.checkup import Area, Check, Outcome
@@ -39,7 +39,7 @@ _NAMED: Final = 5
 async def examine_aws(
     cloud: Cloud,
     usage: Usage,
-    part: Part,
+    part: ScopeFilter,
     on_progress: OnProgress | None = None,
     registered: frozenset[Scope] = frozenset(),
 ) -> tuple[Check, ...]:
@@ -90,7 +90,7 @@ class _Examination:
 
     cloud: Cloud
     usage: Usage
-    part: Part
+    part: ScopeFilter
     on_progress: OnProgress | None
     slots: asyncio.Semaphore = field(init=False)
     done: int = field(default=0, init=False)

@@ -12,7 +12,7 @@ from discovery.plan.notes import inherited_notes
 from discovery.plan.registration_index import Owned
 from discovery.plan.removal import RemovalReason, decide_removal
 from discovery.plan.rules import Rules
-from discovery.plan.targets import Standing, result_for
+from discovery.plan.targets import ScopeMembership, result_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +68,16 @@ def _lets_go(owned: Owned, observed: ObservedState, rules: Rules) -> bool:
 
 def _why(owned: Owned, observed: ObservedState) -> _Why:
     scope = owned.cache.scope
-    standing = observed.plan_input.targets.standing(scope)
-    if standing is Standing.NOT_IN_RUN:
+    standing = observed.plan_input.targets.membership(scope)
+    if standing is ScopeMembership.NOT_IN_RUN:
         return _Why(Reason.NOT_IN_RUN, f"scope {scope} is not part of this run")
-    if standing is Standing.TARGETS_UNKNOWN:
+    if standing is ScopeMembership.TARGETS_UNKNOWN:
         text = (
             f"whether scope {scope} is configured hangs on a list that could not be read; see what "
             "the unread scopes say"
         )
         return _Why(Reason.TARGETS_UNKNOWN, text)
-    if standing is Standing.OUT_OF_SCOPE and scope not in observed.results:
+    if standing is ScopeMembership.OUT_OF_SCOPE and scope not in observed.results:
         if observed.plan_input.targets.excludes(scope):
             text = (
                 f"region {scope.region} is in aws.exclude_regions; take it out there to have it "

@@ -15,7 +15,7 @@ from discovery.model import AccountId, Complete, Database, Failed, Region, Scope
 from discovery.plan.address import address_of
 from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.ownership import ARN_LABEL, MANAGED_BY, MANAGED_BY_LABEL
-from discovery.plan.targets import Part, result_for
+from discovery.plan.targets import ScopeFilter, result_for
 from state.records import Memory
 
 _ACCOUNT = re.compile("[0-9]{12}")
@@ -71,11 +71,11 @@ def claim_of(database: Database) -> ClaimedIdentity:
     )
 
 
-def part_to_scan(database: Database, memory: Memory) -> Part:
+def part_to_scan(database: Database, memory: Memory) -> ScopeFilter:
     """Where the resource's cache is to be looked for: its scope; everywhere when nothing says."""
     claim = claim_of(database)
     scopes = {claim.scope} if claim.scope is not None else _remembered(claim, memory)
-    return Part(only=tuple(scopes))
+    return ScopeFilter(only=tuple(scopes))
 
 
 def identify_cache(database: Database, observed: ObservedState) -> ObservedCache | NoCache:

@@ -32,7 +32,7 @@ from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.item import Item
 from discovery.plan.ownership import parse_cache_arn
 from discovery.plan.removal import RESTARTED_BY_NEW_RULES
-from discovery.plan.targets import Standing, Targets
+from discovery.plan.targets import ScopeMembership, Targets
 from state.records import (
     LastVerdict,
     Memory,
@@ -110,21 +110,21 @@ def scopes_forgotten(
     agent in again, and what another shard has taken over. One with remembered caches stays: it
     says when they were last seen."""
     part = targets.part
-    occupied = {each.scope for each in memory.caches.values() if not part.is_anothers(each.scope)}
+    occupied = {each.scope for each in memory.caches.values() if not part.other_shard(each.scope)}
     return tuple(
         scope
         for scope in memory.scopes
         if scope not in results
         and scope not in occupied
-        and (part.is_anothers(scope) or _is_over(scope, targets))
+        and (part.other_shard(scope) or _is_over(scope, targets))
     )
 
 
 def _is_over(scope: Scope, targets: Targets) -> bool:
-    standing = targets.standing(scope)
-    if standing is Standing.IN_RUN:  # an account that stayed shut has a result of its own
+    standing = targets.membership(scope)
+    if standing is ScopeMembership.IN_RUN:  # an account that stayed shut has a result of its own
         return scope.region is None
-    return standing is Standing.OUT_OF_SCOPE
+    return standing is ScopeMembership.OUT_OF_SCOPE
 
 
 def _is_left_alone(result: Scanned) -> bool:
@@ -229,7 +229,7 @@ def is_decided(scope: Scope, observed: ObservedState) -> bool:
     """True when the scope was read to its end, or is configured no more."""
     if isinstance(observed.results.get(scope), Complete):
         return True
-    return observed.plan_input.targets.standing(scope) is Standing.OUT_OF_SCOPE
+    return observed.plan_input.targets.membership(scope) is ScopeMembership.OUT_OF_SCOPE
 
 
 def _gone(observed: ObservedState) -> tuple[Arn, ...]:
@@ -244,7 +244,7 @@ def _gone(observed: ObservedState) -> tuple[Arn, ...]:
     return tuple(
         arn
         for arn, cache in observed.plan_input.memory.caches.items()
-        if part.is_anothers(cache.scope) or (arn not in kept and is_decided(cache.scope, observed))
+        if part.other_shard(cache.scope) or (arn not in kept and is_decided(cache.scope, observed))
     )
 
 
@@ -273,7 +273,7 @@ def _forgotten(observed: ObservedState, items: tuple[Item, ...]) -> tuple[Resour
         for name, cache in parsed.items()
         if cache is not None
         and (
-            part.is_anothers(cache.scope)
+            part.other_shard(cache.scope)
             or (name not in kept and is_decided(cache.scope, observed))
         )
     )
@@ -291,7 +291,7 @@ def _inherited(
         live = owned.database
         is_known = arn in written or is_journaled(live.name, arn, memory)
         lags = is_removed_and_listed(live, arn, memory) and live.name not in matched
-        if not is_known and not lags and not part.is_anothers(owned.cache.scope):
+        if not is_known and not lags and not part.other_shard(owned.cache.scope):
             yield Registration(
                 name=owned.database.name,
                 arn=arn,
@@ -328,7 +328,7 @@ def _misses(
     memory, part = observed.plan_input.memory, observed.plan_input.targets.part
     recreated = {found.arn for found in observed.found if found.facts.recreated}
     for item in items:
-        if item.live is None or item.arn is None or part.is_anothers(item.scope):
+        if item.live is None or item.arn is None or part.other_shard(item.scope):
             continue
         if item.grounds is not None and item.missed is not None:
             if not (item.action is Action.DELETE and item.applied):

@@ -39,7 +39,7 @@ def _elsewhere(uri: str, own: Set[str], observed: ObservedState) -> str:
 
 def inherited_notes(live: Owned, plan_input: PlanInput) -> tuple[Note, ...]:
     """The note on an inherited registration, unless another shard looks after it."""
-    if plan_input.targets.part.is_anothers(live.cache.scope):
+    if plan_input.targets.part.other_shard(live.cache.scope):
         return ()
     if not is_inherited(live.database, live.cache.arn, plan_input.memory):
         return ()

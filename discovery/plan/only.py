@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Iterable
 
 from discovery.model import Scope
-from discovery.plan.targets import Part, Standing, Targets
+from discovery.plan.targets import ScopeFilter, ScopeMembership, Targets
 
 
 class NoSuchScope(Exception):
@@ -30,10 +30,10 @@ def check_named_scopes(
 def _fits(
     scope: Scope, targets: Targets, scanned: Collection[Scope], held: frozenset[Scope]
 ) -> bool:
-    part = Part(only=(scope,))
+    part = ScopeFilter(only=(scope,))
     if scope in scanned or any(part.covers(each) for each in held):
         return True
-    return targets.standing(scope) is not Standing.OUT_OF_SCOPE
+    return targets.membership(scope) is not ScopeMembership.OUT_OF_SCOPE
 
 
 def _about(scope: Scope, targets: Targets) -> str:

@@ -103,7 +103,7 @@ def _evidence(observed: ObservedState, window: timedelta) -> GuardInput:
     listed = {
         owned.database.name
         for owned in (*observed.registry.ours.values(), *observed.registry.duplicates)
-        if plan_input.targets.part.weighed.covers(owned.cache.scope)
+        if plan_input.targets.part.guard_filter.covers(owned.cache.scope)
     }
     lacking = remembered - {database.name for database in plan_input.listed}
     return GuardInput(
@@ -119,7 +119,7 @@ def _caches_seen(plan_input: PlanInput) -> int:
     earlier scans saw of the others stands in, since one scope becoming empty is ordinary."""
     complete = [result for result in plan_input.results if isinstance(result, Complete)]
     seen = sum(len(result.caches) for result in complete)
-    if not plan_input.targets.part.by_event:
+    if not plan_input.targets.part.from_event:
         return seen
     scanned = {result.scope for result in complete}
     remembered = plan_input.memory.caches.values()
@@ -127,7 +127,7 @@ def _caches_seen(plan_input: PlanInput) -> int:
 
 
 def _remembered_names(plan_input: PlanInput) -> set[ResourceName]:
-    part = plan_input.targets.part.weighed
+    part = plan_input.targets.part.guard_filter
     return {
         name
         for name, registration in plan_input.memory.registrations.items()

@@ -49,7 +49,7 @@ def _met(items: Iterable[Item]) -> Iterator[tuple[ResourceName, Arn]]:
 def _says_nothing_of(taken: TakenName, observed: ObservedState, undecided: set[Arn | None]) -> bool:
     """True when this sweep learned nothing of the cache that wants the name."""
     cache = parse_cache_arn(taken.arn)
-    if cache is None or observed.plan_input.targets.part.is_anothers(cache.scope):
+    if cache is None or observed.plan_input.targets.part.other_shard(cache.scope):
         return False
     if taken.arn in observed.arns_found:
         return taken.arn in undecided

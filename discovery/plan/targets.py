@@ -17,7 +17,7 @@ from matchers.selectors import Pattern
 from state.records import Memory
 
 
-class Standing(Enum):
+class ScopeMembership(Enum):
     """Where a scope stands in a run."""
 
     IN_RUN = "IN_RUN"
@@ -31,28 +31,28 @@ class Standing(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ScopeFilter:
     """The part of all targets that this run is about: `--only` and `--shard` together."""
 
     only: tuple[Scope, ...] = ()
     """Empty: no restriction. A scope without a region stands for its whole account."""
     shard: Shard | None = None
-    by_event: bool = False
+    from_event: bool = False
     """True when events named the scopes of `only`: the process looks after its whole part all the
     same, and removals are weighed against that (R3)."""
 
     @property
-    def weighed(self) -> Part:
+    def guard_filter(self) -> ScopeFilter:
         """The part whose registrations are the population of the guard."""
-        return Part(shard=self.shard) if self.by_event else self
+        return ScopeFilter(shard=self.shard) if self.from_event else self
 
-    def is_anothers(self, scope: Scope) -> bool:
+    def other_shard(self, scope: Scope) -> bool:
         """True when another shard looks after this scope, in every run."""
         return self.shard is not None and not self.shard.owns(scope.account_id)
 
     def covers(self, scope: Scope) -> bool:
         """True when the run is about this scope; of a whole account, about any of its regions."""
-        if self.is_anothers(scope):
+        if self.other_shard(scope):
             return False
         return not self.only or any(_overlap(each, scope) for each in self.only)
 
@@ -79,13 +79,13 @@ class RegionList:
     may_take: tuple[str, ...] = ()
     """Globs that take more regions as soon as those are enabled."""
 
-    def standing(self, region: Region) -> Standing:
+    def membership(self, region: Region) -> ScopeMembership:
         """Where a region of this account stands."""
         if self.excludes(region):
-            return Standing.OUT_OF_SCOPE
+            return ScopeMembership.OUT_OF_SCOPE
         if region in self.listed or _any(self.globs, region):
-            return Standing.IN_RUN
-        return Standing.OUT_OF_SCOPE if self.complete else Standing.TARGETS_UNKNOWN
+            return ScopeMembership.IN_RUN
+        return ScopeMembership.OUT_OF_SCOPE if self.complete else ScopeMembership.TARGETS_UNKNOWN
 
     def excludes(self, region: Region) -> bool:
         """True for a region that the configuration leaves out by itself."""
@@ -107,7 +107,7 @@ class Targets:
 
     accounts: Mapping[AccountId, RegionList]
     accounts_complete: bool
-    part: Part = Part()
+    part: ScopeFilter = ScopeFilter()
 
     @property
     def scopes(self) -> tuple[Scope, ...]:
@@ -121,16 +121,20 @@ class Targets:
             sorted((scope for scope in known if self.part.covers(scope)), key=lambda s: s.key)
         )
 
-    def standing(self, scope: Scope) -> Standing:
+    def membership(self, scope: Scope) -> ScopeMembership:
         """Where the scope of a registration stands."""
         if not self.part.covers(scope):
-            return Standing.NOT_IN_RUN
+            return ScopeMembership.NOT_IN_RUN
         regions = self.accounts.get(scope.account_id)
         if regions is None:
-            return Standing.OUT_OF_SCOPE if self.accounts_complete else Standing.TARGETS_UNKNOWN
+            return (
+                ScopeMembership.OUT_OF_SCOPE
+                if self.accounts_complete
+                else ScopeMembership.TARGETS_UNKNOWN
+            )
         if scope.region is None:
-            return Standing.IN_RUN
-        return regions.standing(scope.region)
+            return ScopeMembership.IN_RUN
+        return regions.membership(scope.region)
 
     def excludes(self, scope: Scope) -> bool:
         """True when it is `aws.exclude_regions` that takes a scope out."""

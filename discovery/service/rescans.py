@@ -20,7 +20,7 @@ from discovery.aws.faults import AwsFault
 from discovery.aws.queue import Message
 from discovery.codes import ScopeReason
 from discovery.model import Arn, Clock, Complete, Scanned, Scope, Skipped
-from discovery.plan.targets import Standing, Targets
+from discovery.plan.targets import ScopeMembership, Targets
 from discovery.service.attempts import Attempts
 from discovery.service.backlog import Backlog, Entry
 from discovery.service.followups import FollowUps
@@ -106,7 +106,7 @@ class Rescans:
         """True, too, for a region that may have been enabled since the targets were known."""
         if self.targets is None:
             return True
-        is_target = self.targets.standing(scope) is Standing.IN_RUN
+        is_target = self.targets.membership(scope) is ScopeMembership.IN_RUN
         return is_target or self.targets.may_be_new(scope)
 
     async def swept(self, targets: Targets, results: Iterable[Scanned]) -> None:
@@ -154,7 +154,7 @@ class Rescans:
         else:
             results = {result.scope: result for result in done.report.scopes}
             for each in taken:
-                is_out = done.targets.standing(each) is Standing.OUT_OF_SCOPE
+                is_out = done.targets.membership(each) is ScopeMembership.OUT_OF_SCOPE
                 is_known = is_out or _is_read(results.get(each))
                 await self._ended(each, acted=done.report.error is None and is_known)
             self.follow(done.report.scopes)

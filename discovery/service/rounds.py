@@ -18,7 +18,7 @@ import structlog
 from discovery.ground import Ground, SweepRequest
 from discovery.model import Arn, Scope
 from discovery.plan.shard import Shard
-from discovery.plan.targets import Part, Targets
+from discovery.plan.targets import ScopeFilter, Targets
 from discovery.reports.report import Report
 from discovery.service.foundation import Edges, Foundation
 from discovery.service.kind import Kind
@@ -81,7 +81,7 @@ class Rounds:
         """
         async with self.foundation.held() as edges:
             request = SweepRequest(
-                part=Part(shard=self.shard),
+                part=ScopeFilter(shard=self.shard),
                 backs_off=not self.asks_everywhere,
                 fresh_regions=edges is not self._swept,
                 scan_deadline=edges.config.service.sweep_timeout,
@@ -100,7 +100,7 @@ class Rounds:
         """
         async with self.foundation.held() as edges:
             request = SweepRequest(
-                part=Part(only=tuple(scopes), shard=self.shard, by_event=True),
+                part=ScopeFilter(only=tuple(scopes), shard=self.shard, from_event=True),
                 named=named,
                 fresh_users=True,
                 scan_deadline=edges.config.service.sweep_timeout,

@@ -405,14 +405,14 @@ class Court:
             )
         found = [each for each in hearing.results.values() if isinstance(each, Complete)]
         is_empty = not any(each.caches for each in found)
-        if is_empty and not (hearing.by_event or settings.allow_empty or hearing.allowed):
+        if is_empty and not (hearing.from_event or settings.allow_empty or hearing.allowed):
             self.accuse("budget", "removals although no cache was found anywhere")
 
     def _judge_list(self, hearing: Hearing) -> None:
         in_part = {
             name
             for name, arn in hearing.remembered.items()
-            if hearing.by_event or not hearing.only or scope_of(arn) in hearing.only
+            if hearing.from_event or not hearing.only or scope_of(arn) in hearing.only
         }
         lacking = in_part - hearing.listed - hearing.looked_up
         if len(lacking) * 2 > len(in_part):

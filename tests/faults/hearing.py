@@ -88,7 +88,7 @@ class Hearing:
     scanned: Callable[[Hearing, Glimpse, Scan], None]
     """To be called with the world as it was before the scan, and what the scan found."""
     only: frozenset[Scope] = frozenset()
-    by_event: bool = False
+    from_event: bool = False
     allowed: int | None = None
     """`--allow-mass-removal`"""
     prunes: bool = False

@@ -16,7 +16,7 @@ from discovery.control_plane.embedded import Embedded, EmbeddedReader
 from discovery.ground import Ground, SweepRequest
 from discovery.model import AccountId, Arn, Region, Scope
 from discovery.plan.shard import Shard
-from discovery.plan.targets import Part
+from discovery.plan.targets import ScopeFilter
 from discovery.reports.report import Report
 from discovery.service.foundation import Edges, Foundation
 from discovery.service.rounds import Rounds
@@ -131,7 +131,7 @@ class Process:
             look=self.court.glimpse,
             scanned=self.court.scanned,
             only=frozenset(ask.only),
-            by_event=ask.kind == "rescan",
+            from_event=ask.kind == "rescan",
             allowed=ask.allow,
             prunes=ask.prune,
             covers=self.covers,
@@ -164,7 +164,7 @@ class Process:
             return await audit(self._ground(), self._request(ask), registry=plane, memory=memory)
 
     def _request(self, ask: Ask) -> SweepRequest:
-        part = Part(only=ask.scopes, shard=self.shard)
+        part = ScopeFilter(only=ask.scopes, shard=self.shard)
         return SweepRequest(part=part, allow_mass_removal=ask.allow, prune=ask.prune)
 
     async def _service(self) -> Rounds:

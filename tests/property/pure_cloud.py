@@ -41,7 +41,7 @@ from discovery.plan.plan import Plan, make_plan
 from discovery.plan.removal import rules_changed
 from discovery.plan.removal_guard import Budget
 from discovery.plan.rules import Rules
-from discovery.plan.targets import Part, RegionList, Targets
+from discovery.plan.targets import RegionList, ScopeFilter, Targets
 from discovery.write import kind_of
 from matchers.matcher import IamUsers, Matcher
 from matchers.selectors import TagExclusion, TagSelector
@@ -377,4 +377,4 @@ def part(*only: Scope, without: Iterable[Scope] = ()) -> Targets:
         )
         for account in ACCOUNTS
     }
-    return replace(TARGETS, accounts=accounts, part=Part(only=only))
+    return replace(TARGETS, accounts=accounts, part=ScopeFilter(only=only))

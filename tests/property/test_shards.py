@@ -20,7 +20,7 @@ from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
 from discovery.plan.plan import Plan, make_plan
 from discovery.plan.shard import Shard
-from discovery.plan.targets import Part, RegionList, Targets
+from discovery.plan.targets import RegionList, ScopeFilter, Targets
 from discovery.write import Writer
 from state.records import Memory
 from tests.property.pure_cloud import (
@@ -50,12 +50,12 @@ def targets_of(shard: Shard | None) -> Targets:
     return Targets(
         accounts={each: RegionList(frozenset(REGIONS[:1]), complete=True) for each in ACCOUNTS},
         accounts_complete=True,
-        part=Part(shard=shard),
+        part=ScopeFilter(shard=shard),
     )
 
 
 def seen_by(shard: Shard | None, results: Iterable[Scanned]) -> tuple[Scanned, ...]:
-    return tuple(each for each in results if Part(shard=shard).covers(each.scope))
+    return tuple(each for each in results if ScopeFilter(shard=shard).covers(each.scope))
 
 
 @st.composite
@@ -92,7 +92,7 @@ def told(items: Iterable[Item]) -> list[str]:
 
 
 def is_its_own(shard: Shard, item: Item) -> bool:
-    return Part(shard=shard).covers(item.scope)
+    return ScopeFilter(shard=shard).covers(item.scope)
 
 
 @st.composite

@@ -19,7 +19,7 @@ from discovery.aws.session import Session
 from discovery.config.aws import Organization as Entry
 from discovery.model import AccountId, Region, Scope
 from discovery.plan.shard import Shard
-from discovery.plan.targets import Part, RegionList, Standing, Targets
+from discovery.plan.targets import RegionList, ScopeFilter, ScopeMembership, Targets
 from discovery.sandbox.aws.errors import AwsError, Modelled
 from discovery.sandbox.aws.organization import ROOT, STATUSES, Organization
 from discovery.sandbox.aws.paging import PagingFault, TokenMint
@@ -217,7 +217,7 @@ def region_lists(draw: st.DrawFn) -> RegionList:
 
 
 parts = st.builds(
-    Part,
+    ScopeFilter,
     only=st.lists(scopes, max_size=2).map(tuple),
     shard=st.none() | st.integers(0, 2).map(lambda index: Shard(index, 3)),
 )
@@ -231,18 +231,18 @@ everything = st.builds(
 
 @given(everything, scopes)
 def test_out_of_scope_needs_lists_read_to_their_end(targets: Targets, scope: Scope) -> None:
-    standing = targets.standing(scope)
+    standing = targets.membership(scope)
     regions = targets.accounts.get(scope.account_id)
-    if standing is Standing.OUT_OF_SCOPE:
+    if standing is ScopeMembership.OUT_OF_SCOPE:
         assert targets.part.covers(scope)
         is_known = regions.complete if regions is not None else targets.accounts_complete
         assert is_known or targets.excludes(scope), "an exclusion needs no list"
         assert scope not in targets.scopes
-    assert (standing is Standing.NOT_IN_RUN) is (not targets.part.covers(scope))
-    if standing is Standing.TARGETS_UNKNOWN:
+    assert (standing is ScopeMembership.NOT_IN_RUN) is (not targets.part.covers(scope))
+    if standing is ScopeMembership.TARGETS_UNKNOWN:
         assert not (regions.complete if regions is not None else targets.accounts_complete)
     if scope in targets.scopes:
-        assert standing is Standing.IN_RUN
+        assert standing is ScopeMembership.IN_RUN
 
 
 @given(everything, scopes)
@@ -250,7 +250,10 @@ def test_what_is_excluded_is_never_scanned_and_no_event_brings_it_back(
     targets: Targets, scope: Scope
 ) -> None:
     if targets.excludes(scope):
-        assert targets.standing(scope) in (Standing.OUT_OF_SCOPE, Standing.NOT_IN_RUN)
+        assert targets.membership(scope) in (
+            ScopeMembership.OUT_OF_SCOPE,
+            ScopeMembership.NOT_IN_RUN,
+        )
         assert not targets.may_be_new(scope)
     if targets.may_be_new(scope):
         assert targets.part.covers(scope)
@@ -260,5 +263,8 @@ def test_what_is_excluded_is_never_scanned_and_no_event_brings_it_back(
 def test_a_list_that_was_cut_short_only_ever_holds_back(targets: Targets, scope: Scope) -> None:
     """Knowing less never makes a removal of what was none."""
     cut = Targets(accounts=targets.accounts, accounts_complete=False, part=targets.part)
-    before, after = targets.standing(scope), cut.standing(scope)
-    assert after is before or (before, after) == (Standing.OUT_OF_SCOPE, Standing.TARGETS_UNKNOWN)
+    before, after = targets.membership(scope), cut.membership(scope)
+    assert after is before or (before, after) == (
+        ScopeMembership.OUT_OF_SCOPE,
+        ScopeMembership.TARGETS_UNKNOWN,
+    )

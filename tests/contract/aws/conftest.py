@@ -18,7 +18,7 @@ from discovery.aws.pacing import Pacing
 from discovery.config.aws import Aws
 from discovery.config.secrets import Secret, resolve_external_id
 from discovery.model import AccountId, Arn, Cache, Complete, Region, Scanned, Scope
-from discovery.plan.targets import Part
+from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.faults import Effect, Fault
 from discovery.sandbox.aws.region import Region as SandboxRegion
 from discovery.sandbox.aws.server import SimulatedAws
@@ -92,7 +92,7 @@ class Site:
     async def scan(
         self,
         *,
-        part: Part = Part(),
+        part: ScopeFilter = ScopeFilter(),
         remembered: Mapping[Arn, RememberedCache] | None = None,
         memory: Memory | None = None,
         users: bool = True,
@@ -110,7 +110,7 @@ class Site:
                 on_progress=on_progress,
             )
 
-    async def scan_with(self, cloud: Cloud, *, part: Part = Part()) -> Scan:
+    async def scan_with(self, cloud: Cloud, *, part: ScopeFilter = ScopeFilter()) -> Scan:
         """One more scan of a process that has scanned before."""
         return await scan(cloud, part=part, memory=Memory())
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from discovery.aws.pacing import Pacing
 from discovery.model import AccountId, Complete, Region, Scope
-from discovery.plan.targets import Standing
+from discovery.plan.targets import ScopeMembership
 from discovery.sandbox.aws.organization import ROOT, Organization
 from discovery.sandbox.aws.world import World
 from discovery.scan import Scan
@@ -58,7 +58,7 @@ def read(found: Scan, region: str = HOME) -> set[str]:
     }
 
 
-def standing(found: Scan, account_id: str, region: str = HOME) -> Standing:
+def standing(found: Scan, account_id: str, region: str = HOME) -> ScopeMembership:
     return found.targets.standing(Scope(AccountId(account_id), Region(region)))
 
 

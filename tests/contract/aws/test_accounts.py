@@ -14,7 +14,7 @@ from discovery.aws.faults import AwsFault
 from discovery.codes import ScopeReason
 from discovery.config.aws import Aws
 from discovery.model import AccountId, Complete, Failed, Region, Scope, Skipped
-from discovery.plan.targets import Standing
+from discovery.plan.targets import ScopeMembership
 from discovery.sandbox.aws.faults import Effect
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, now, result_of
 
@@ -146,7 +146,7 @@ async def test_a_role_that_trusts_nobody(site: Site) -> None:
     assert f"arn:aws:iam::{HUB}:user/agent" in result.message
     assert site.asked("AssumeRole") == 1, "a denied call is not tried again"
     literal = found.targets.standing(Scope(AccountId(MEMBER), Region(HOME)))
-    assert literal is Standing.IN_RUN
+    assert literal is ScopeMembership.IN_RUN
 
 
 async def test_another_account_without_a_role(site: Site) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from discovery.codes import ScopeReason, ScopeStatus
 from discovery.model import AccountId, Complete, Failed, Region, Scope
-from discovery.plan.targets import Part, Standing
+from discovery.plan.targets import ScopeFilter, ScopeMembership
 from discovery.sandbox.aws.faults import Effect
 from state.records import Memory, ScopeMemory
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, now, result_of
@@ -56,14 +56,16 @@ async def test_a_scope_that_backs_off_is_not_asked(site: Site) -> None:
     assert "DENIED" in result.message
     assert isinstance(result_of(found, HUB, ELSEWHERE), Complete)
     assert site.asked("DescribeServerlessCaches", region=HOME) == 0
-    assert standing(found, HUB) is Standing.IN_RUN
+    assert standing(found, HUB) is ScopeMembership.IN_RUN
 
 
 @pytest.mark.parametrize(
     "how",
     [
         pytest.param({}, id="by-hand"),
-        pytest.param({"backs_off": True, "part": Part((Scope(AccountId(HUB), None),))}, id="named"),
+        pytest.param(
+            {"backs_off": True, "part": ScopeFilter((Scope(AccountId(HUB), None),))}, id="named"
+        ),
     ],
 )
 async def test_who_names_it_or_asks_by_hand_sees_it(site: Site, how: dict[str, object]) -> None:
@@ -95,7 +97,7 @@ async def test_an_unreadable_list_is_not_read_but_what_is_known_is_scanned(site:
     assert result_of(found, MEMBER, None).is_backing_off
     assert isinstance(result_of(found, MEMBER), Complete)
     assert site.asked("DescribeRegions", account=MEMBER) == 0
-    assert standing(found, MEMBER, "us-east-1") is Standing.TARGETS_UNKNOWN
+    assert standing(found, MEMBER, "us-east-1") is ScopeMembership.TARGETS_UNKNOWN
 
 
 async def test_the_list_of_an_organization_never_backs_off(site: Site) -> None:

@@ -11,7 +11,7 @@ from discovery.aws.cloud import open_cloud
 from discovery.config.load import parse_config
 from discovery.config.secrets import Secret
 from discovery.doctor.aws import examine_aws
-from discovery.plan.targets import Part
+from discovery.plan.targets import ScopeFilter
 from discovery.policies.usage import Hub, Usage
 from discovery.reports.checkup import Area, Check, Outcome
 from discovery.sandbox.aws.faults import Effect
@@ -25,7 +25,7 @@ async def examined(site: Site, off: timedelta = timedelta(0)) -> tuple[Check, ..
     config = parse_config("version: 1\ngroup: g\n", file="c.yaml", base=Path("/etc"))
     async with open_cloud(site.settings(), resolve=Secret, clock=clock) as cloud:
         usage = Usage.of(config, Hub.of(cloud.identity.arn), HOME)
-        return await examine_aws(cloud, usage, Part())
+        return await examine_aws(cloud, usage, ScopeFilter())
 
 
 def of(checks: tuple[Check, ...], area: Area) -> list[Check]:

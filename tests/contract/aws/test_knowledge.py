@@ -10,7 +10,7 @@ import pytest
 
 from discovery.aws.cloud import Cloud
 from discovery.model import UNKNOWN, Arn, Complete, Directory
-from discovery.plan.targets import Part
+from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import Scan, scan
 from state.records import Memory, RememberedCache
@@ -23,7 +23,7 @@ async def scanned(
     cloud: Cloud, *known: object, at: datetime | None = None, fresh_users: bool = False
 ) -> Scan:
     memory = Memory(caches=remember(*known))
-    return await scan(cloud, part=Part(), memory=memory, at=at, fresh_users=fresh_users)
+    return await scan(cloud, part=ScopeFilter(), memory=memory, at=at, fresh_users=fresh_users)
 
 
 def directory_of(found: Scan) -> Directory:
@@ -186,7 +186,7 @@ class TestVpcs:
             arn: change(one) for arn, one in remember(cache).items()
         }
         async with site.cloud() as cloud:
-            return caches_of(await scan(cloud, part=Part(), memory=Memory(caches=known)))[
+            return caches_of(await scan(cloud, part=ScopeFilter(), memory=Memory(caches=known)))[
                 "one"
             ].vpc_id
 

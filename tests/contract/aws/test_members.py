@@ -12,7 +12,7 @@ from discovery.aws.members import MEMBERS
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
 from discovery.model import UNKNOWN, Complete, Failed, Scanned
-from discovery.plan.targets import Standing
+from discovery.plan.targets import ScopeMembership
 from discovery.sandbox.aws.faults import Effect
 from tests.contract.aws.conftest import (
     HOME,
@@ -190,7 +190,7 @@ async def test_an_account_in_two_states_ends_the_list(site: Site) -> None:
     result = result_of(found, HUB, None)
     assert isinstance(result, Failed)
     assert result.reason is ScopeReason.MALFORMED
-    assert standing(found, "888888888888") is Standing.TARGETS_UNKNOWN
+    assert standing(found, "888888888888") is ScopeMembership.TARGETS_UNKNOWN
 
 
 async def test_a_region_both_enabled_and_not_leaves_the_list_unread(site: Site) -> None:

@@ -9,7 +9,7 @@ import pytest
 from discovery.codes import ScopeReason
 from discovery.model import AccountId, Failed, Region, Scope
 from discovery.plan.shard import Shard
-from discovery.plan.targets import Part, Standing
+from discovery.plan.targets import ScopeFilter, ScopeMembership
 from discovery.scan import scan
 from state.records import Memory
 from tests.contract.aws.conftest import HOME, HUB, Site, result_of
@@ -28,7 +28,7 @@ async def test_every_active_account_is_a_target(fleet: Fleet) -> None:
     fleet.join(A, B)
     found = await fleet.scan()
     assert read(found) == {HUB, A, B}
-    assert standing(found, STRANGER) is Standing.OUT_OF_SCOPE
+    assert standing(found, STRANGER) is ScopeMembership.OUT_OF_SCOPE
     assert fleet.site.asked("ListAccounts") == 1
     assert fleet.site.asked("ListRoots") == 0, "nothing asks for the tree"
 
@@ -41,8 +41,8 @@ async def test_units_are_walked_to_the_bottom(fleet: Fleet) -> None:
     fleet.join(C)
     found = await fleet.scan(include_ous=[prod])
     assert read(found) == {A, B}
-    assert standing(found, C) is Standing.OUT_OF_SCOPE
-    assert standing(found, HUB) is Standing.OUT_OF_SCOPE
+    assert standing(found, C) is ScopeMembership.OUT_OF_SCOPE
+    assert standing(found, HUB) is ScopeMembership.OUT_OF_SCOPE
     assert fleet.site.asked("ListAccounts") == 0
 
 
@@ -54,7 +54,7 @@ async def test_an_excluded_unit_takes_everything_below_along(fleet: Fleet) -> No
     fleet.join(C, parent=below)
     found = await fleet.scan(exclude_ous=[sandbox], exclude_accounts=[HUB])
     assert read(found) == {A}
-    assert standing(found, C) is Standing.OUT_OF_SCOPE
+    assert standing(found, C) is ScopeMembership.OUT_OF_SCOPE
 
 
 async def test_exclusion_wins_whichever_lies_below_the_other(fleet: Fleet) -> None:
@@ -73,7 +73,7 @@ async def test_an_excluded_unit_that_is_gone_excludes_nothing(fleet: Fleet) -> N
     fleet.join(A, parent=prod)
     found = await fleet.scan(include_ous=[prod], exclude_ous=["ou-ab12-deadbeef"])
     assert read(found) == {A}
-    assert standing(found, STRANGER) is Standing.OUT_OF_SCOPE
+    assert standing(found, STRANGER) is ScopeMembership.OUT_OF_SCOPE
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ async def test_only_active_accounts(
     fleet.organization.join(A, state=state, wire=wire)
     found = await fleet.scan(exclude_accounts=[HUB])
     assert read(found) == ({A} if is_target else set())
-    expected = Standing.IN_RUN if is_target else Standing.OUT_OF_SCOPE
+    expected = ScopeMembership.IN_RUN if is_target else ScopeMembership.OUT_OF_SCOPE
     assert standing(found, A) is expected
 
 
@@ -146,12 +146,12 @@ async def test_a_member_that_shuts_its_door_fails_alone(fleet: Fleet) -> None:
 
 async def test_only_named_accounts_need_no_more_of_the_list(fleet: Fleet) -> None:
     fleet.join(*(number(n) for n in range(1, 60)))
-    only = Part((Scope(AccountId(number(5)), Region(HOME)),))
+    only = ScopeFilter((Scope(AccountId(number(5)), Region(HOME)),))
     found = await fleet.scan(more={"part": only})
     assert read(found) == {number(5)}
     assert fleet.site.asked("ListAccounts") == 1, "of three pages"
-    assert standing(found, number(50)) is Standing.NOT_IN_RUN
-    listed = Part((Scope(AccountId(HUB), None),))
+    assert standing(found, number(50)) is ScopeMembership.NOT_IN_RUN
+    listed = ScopeFilter((Scope(AccountId(HUB), None),))
     found = await fleet.scan(beside=[{"id": HUB}], more={"part": listed})
     assert read(found) == {HUB}
     assert fleet.site.asked("ListAccounts") == 1, "it has an entry of its own"
@@ -159,15 +159,17 @@ async def test_only_named_accounts_need_no_more_of_the_list(fleet: Fleet) -> Non
 
 async def test_a_named_account_that_has_left(fleet: Fleet) -> None:
     fleet.join(A)
-    found = await fleet.scan(more={"part": Part((Scope(AccountId(STRANGER), None),))})
+    found = await fleet.scan(more={"part": ScopeFilter((Scope(AccountId(STRANGER), None),))})
     assert found.results == ()
-    assert standing(found, STRANGER) is Standing.OUT_OF_SCOPE
-    assert standing(found, A) is Standing.NOT_IN_RUN
+    assert standing(found, STRANGER) is ScopeMembership.OUT_OF_SCOPE
+    assert standing(found, A) is ScopeMembership.NOT_IN_RUN
 
 
 async def test_shards_share_the_accounts_out(fleet: Fleet) -> None:
     fleet.join(*(number(n) for n in range(1, 12)))
-    parts = [read(await fleet.scan(more={"part": Part(shard=Shard(n, 3))})) for n in range(3)]
+    parts = [
+        read(await fleet.scan(more={"part": ScopeFilter(shard=Shard(n, 3))})) for n in range(3)
+    ]
     assert sorted(chain.from_iterable(parts)) == sorted(fleet.organization.members)
 
 
@@ -176,10 +178,10 @@ async def test_an_account_that_was_listed_before_is_gone_to_straight(fleet: Flee
     fleet.join(*(number(n) for n in range(1, 60)))
     organization = {"organization": {"role_name": ROLE}}
     async with fleet.site.cloud(accounts=[organization]) as cloud:
-        await scan(cloud, part=Part(), memory=Memory())
+        await scan(cloud, part=ScopeFilter(), memory=Memory())
         pages = fleet.site.asked("ListAccounts")
-        only = Part((Scope(AccountId(number(55)), Region(HOME)),), by_event=True)
+        only = ScopeFilter((Scope(AccountId(number(55)), Region(HOME)),), from_event=True)
         found = await scan(cloud, part=only, memory=Memory())
     assert read(found) == {number(55)}
     assert fleet.site.asked("ListAccounts") == pages
-    assert standing(found, number(50)) is Standing.NOT_IN_RUN
+    assert standing(found, number(50)) is ScopeMembership.NOT_IN_RUN

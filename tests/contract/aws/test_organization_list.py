@@ -6,7 +6,7 @@ import pytest
 
 from discovery.codes import ScopeReason
 from discovery.model import Complete, Failed
-from discovery.plan.targets import Standing
+from discovery.plan.targets import ScopeMembership
 from discovery.sandbox.aws.faults import Effect
 from tests.contract.aws.conftest import HUB, Site, result_of
 from tests.contract.aws.fleet import ROLE, Fleet, number, read, standing
@@ -25,7 +25,7 @@ async def test_an_empty_page_with_a_token_is_not_the_end(fleet: Fleet) -> None:
     fleet.site.fault(Effect.EMPTY_FIRST_PAGE, service="organizations")
     found = await fleet.scan()
     assert read(found) == {HUB, A}
-    assert standing(found, STRANGER) is Standing.OUT_OF_SCOPE
+    assert standing(found, STRANGER) is ScopeMembership.OUT_OF_SCOPE
 
 
 BROKEN = [
@@ -53,9 +53,9 @@ async def test_a_list_that_cannot_be_read_leaves_the_accounts_unknown(
     assert "organizations:ListAccounts" in said.message or effect is Effect.LATENCY
     assert "the organization's accounts are not all known" in said.message
     for account_id in (A, HUB, STRANGER):
-        assert standing(found, account_id) is Standing.TARGETS_UNKNOWN
-    assert standing(found, B) is Standing.IN_RUN
-    assert standing(found, B, "us-east-1") is Standing.OUT_OF_SCOPE
+        assert standing(found, account_id) is ScopeMembership.TARGETS_UNKNOWN
+    assert standing(found, B) is ScopeMembership.IN_RUN
+    assert standing(found, B, "us-east-1") is ScopeMembership.OUT_OF_SCOPE
 
 
 async def test_what_was_read_before_the_second_page_failed_is_scanned(fleet: Fleet) -> None:
@@ -65,9 +65,9 @@ async def test_what_was_read_before_the_second_page_failed_is_scanned(fleet: Fle
     found = await fleet.scan()
     assert len(read(found)) == 1
     [listed] = read(found)
-    assert standing(found, listed) is Standing.IN_RUN
+    assert standing(found, listed) is ScopeMembership.IN_RUN
     for account_id in {HUB, A, B} - {listed}:
-        assert standing(found, account_id) is Standing.TARGETS_UNKNOWN
+        assert standing(found, account_id) is ScopeMembership.TARGETS_UNKNOWN
     said = result_of(found, HUB, None)
     assert isinstance(said, Failed)
     assert "the 1 that were listed are scanned" in said.message
@@ -81,7 +81,7 @@ async def test_a_token_that_comes_again(fleet: Fleet) -> None:
     said = result_of(found, HUB, None)
     assert isinstance(said, Failed)
     assert said.reason is ScopeReason.REPEATED_TOKEN
-    assert standing(found, STRANGER) is Standing.TARGETS_UNKNOWN
+    assert standing(found, STRANGER) is ScopeMembership.TARGETS_UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ async def test_an_entry_that_is_no_account_ends_the_list(
     said = result_of(found, HUB, None)
     assert isinstance(said, Failed)
     assert said.reason is ScopeReason.MALFORMED
-    assert standing(found, STRANGER) is Standing.TARGETS_UNKNOWN
+    assert standing(found, STRANGER) is ScopeMembership.TARGETS_UNKNOWN
 
 
 async def test_the_agents_own_failure_and_its_organizations_are_said_together(fleet: Fleet) -> None:

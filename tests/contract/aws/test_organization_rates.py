@@ -9,7 +9,7 @@ import pytest
 from discovery.aws.clients import open_clients
 from discovery.aws.pacing import Pacing
 from discovery.model import AccountId, Complete, Scope
-from discovery.plan.targets import Part
+from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import Account, World
 from discovery.scan import Scan
@@ -33,7 +33,7 @@ class Rationed:
 
     async def list(self, **entry: object) -> Scan:
         """The accounts are listed; the part is such that none of them is entered."""
-        nobody = Part((Scope(AccountId(STRANGER), None),))
+        nobody = ScopeFilter((Scope(AccountId(STRANGER), None),))
         return await self.fleet.scan(more={"part": nobody}, **entry)
 
     @property

@@ -6,7 +6,7 @@ import pytest
 
 from discovery.codes import ScopeReason
 from discovery.model import AccountId, Complete, Failed, Region, Scope, Skipped
-from discovery.plan.targets import Part, Standing
+from discovery.plan.targets import ScopeFilter, ScopeMembership
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import Scan
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, result_of
@@ -15,7 +15,7 @@ OFF = "ap-south-2"
 """An opt-in region that no account has opted in to."""
 
 
-def standing(found: Scan, region: str, account_id: str = HUB) -> Standing:
+def standing(found: Scan, region: str, account_id: str = HUB) -> ScopeMembership:
     return found.targets.standing(Scope(AccountId(account_id), Region(region)))
 
 
@@ -30,7 +30,7 @@ async def test_a_star_is_every_enabled_region_of_each_account(site: Site) -> Non
     assert regions_of(found, MEMBER) - regions_of(found) == {OFF}
     assert len(regions_of(found)) == 17
     assert site.asked("DescribeRegions") == 2
-    assert standing(found, OFF) is Standing.OUT_OF_SCOPE
+    assert standing(found, OFF) is ScopeMembership.OUT_OF_SCOPE
 
 
 async def test_a_glob_takes_what_it_matches(site: Site) -> None:
@@ -55,8 +55,8 @@ async def test_a_literal_region_that_is_off(site: Site) -> None:
     assert isinstance(result, Skipped)
     assert result.reason is ScopeReason.REGION_NOT_ENABLED
     assert isinstance(result_of(found), Complete)
-    assert standing(found, OFF) is Standing.OUT_OF_SCOPE
-    assert standing(found, HOME) is Standing.IN_RUN
+    assert standing(found, OFF) is ScopeMembership.OUT_OF_SCOPE
+    assert standing(found, HOME) is ScopeMembership.IN_RUN
 
 
 async def test_beside_a_glob_the_list_says_it_without_a_call(site: Site) -> None:
@@ -80,7 +80,7 @@ async def test_off_and_no_list_to_prove_it_is_a_failure(site: Site) -> None:
         result = result_of(found, HUB, region)
         assert isinstance(result, Failed)
         assert result.reason is ScopeReason.DENIED
-        assert standing(found, region) is Standing.IN_RUN
+        assert standing(found, region) is ScopeMembership.IN_RUN
     asked = [call.region for call in site.aws.calls.of("DescribeRegions")]
     assert asked == [HOME, "ap-south-1"], "what denies one region may allow another"
 
@@ -97,9 +97,9 @@ async def test_a_list_that_cannot_be_read(site: Site, effect: Effect) -> None:
     assert "ec2:DescribeRegions" in result.message
     assert isinstance(result_of(found), Complete), "literals of a mixed list are scanned"
     assert regions_of(found) == {None, HOME}
-    assert standing(found, "us-east-1") is Standing.TARGETS_UNKNOWN
-    assert standing(found, "sa-east-1") is Standing.TARGETS_UNKNOWN
-    assert standing(found, HOME) is Standing.IN_RUN
+    assert standing(found, "us-east-1") is ScopeMembership.TARGETS_UNKNOWN
+    assert standing(found, "sa-east-1") is ScopeMembership.TARGETS_UNKNOWN
+    assert standing(found, HOME) is ScopeMembership.IN_RUN
 
 
 async def test_a_proxys_page_is_not_an_account_without_regions(site: Site) -> None:
@@ -116,16 +116,16 @@ async def test_one_accounts_list_says_nothing_of_anothers(site: Site) -> None:
     found = await site.scan(regions="eu-*")
     assert regions_of(found, MEMBER) == {None}
     assert isinstance(result_of(found), Complete)
-    assert standing(found, "us-east-1") is Standing.OUT_OF_SCOPE
-    assert standing(found, "us-east-1", MEMBER) is Standing.TARGETS_UNKNOWN
+    assert standing(found, "us-east-1") is ScopeMembership.OUT_OF_SCOPE
+    assert standing(found, "us-east-1", MEMBER) is ScopeMembership.TARGETS_UNKNOWN
 
 
 async def test_a_part_asks_nobody_else(site: Site) -> None:
     site.member()
-    only = Part((Scope(AccountId(HUB), Region("eu-west-2")),))
+    only = ScopeFilter((Scope(AccountId(HUB), Region("eu-west-2")),))
     found = await site.scan(regions="eu-west-*", part=only)
     assert [str(result.scope) for result in found.results] == [f"{HUB}/eu-west-2"]
     assert site.asked("AssumeRole") == 0
     assert site.asked("DescribeServerlessCaches") == 1
-    assert standing(found, HOME) is Standing.NOT_IN_RUN
-    assert standing(found, HOME, MEMBER) is Standing.NOT_IN_RUN
+    assert standing(found, HOME) is ScopeMembership.NOT_IN_RUN
+    assert standing(found, HOME, MEMBER) is ScopeMembership.NOT_IN_RUN

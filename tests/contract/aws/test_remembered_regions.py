@@ -18,7 +18,7 @@ from discovery.model import (
     Scope,
     Skipped,
 )
-from discovery.plan.targets import Part, Standing
+from discovery.plan.targets import ScopeFilter, ScopeMembership
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import scan
 from state.records import Memory, Registration, RememberedRegions
@@ -92,9 +92,9 @@ async def test_a_list_serves_for_a_day(site: Site, age: timedelta, asked: int) -
 
 async def test_an_earlier_list_says_of_no_region_that_it_is_out(site: Site) -> None:
     found = await site.scan(regions="eu-*", memory=remembered(*EU))
-    assert standing(found, HUB, "eu-west-1") is Standing.IN_RUN
-    assert standing(found, HUB, "eu-west-3") is Standing.TARGETS_UNKNOWN
-    assert standing(found, HUB, "us-east-1") is Standing.TARGETS_UNKNOWN
+    assert standing(found, HUB, "eu-west-1") is ScopeMembership.IN_RUN
+    assert standing(found, HUB, "eu-west-3") is ScopeMembership.TARGETS_UNKNOWN
+    assert standing(found, HUB, "us-east-1") is ScopeMembership.TARGETS_UNKNOWN
 
 
 @pytest.mark.parametrize("region", ["eu-west-3", "us-east-1", OFF])
@@ -102,7 +102,9 @@ async def test_a_registration_elsewhere_has_the_list_read_anew(site: Site, regio
     found = await site.scan(regions="eu-*", memory=remembered(*EU, registered=(region,)))
     assert site.asked("DescribeRegions") == 1
     taken = region == "eu-west-3"
-    assert standing(found, HUB, region) is (Standing.IN_RUN if taken else Standing.OUT_OF_SCOPE)
+    assert standing(found, HUB, region) is (
+        ScopeMembership.IN_RUN if taken else ScopeMembership.OUT_OF_SCOPE
+    )
     assert len(found.regions_read) == 1
 
 
@@ -113,7 +115,9 @@ async def test_a_region_that_says_it_is_off_has_the_list_read_anew(site: Site) -
     off = result_of(found, HUB, "eu-west-2")
     assert isinstance(off, Skipped)
     assert off.reason is ScopeReason.REGION_NOT_ENABLED
-    assert standing(found, HUB, "eu-west-2") is Standing.OUT_OF_SCOPE, "on a list of this run"
+    assert standing(found, HUB, "eu-west-2") is ScopeMembership.OUT_OF_SCOPE, (
+        "on a list of this run"
+    )
     assert isinstance(result_of(found, HUB, OFF), Complete), "a new one is scanned at once"
     assert isinstance(result_of(found, HUB, "eu-north-1"), Complete)
     assert site.asked("DescribeRegions") == 1
@@ -124,7 +128,7 @@ async def test_a_region_named_in_full_is_known_to_be_off_for_a_day(site: Site) -
     found = await site.scan(regions=["eu-west-*", OFF], memory=remembered(*EU))
     assert isinstance(result_of(found, HUB, OFF), Skipped)
     assert site.asked("DescribeServerlessCaches", region=OFF) == 0
-    assert standing(found, HUB, OFF) is Standing.TARGETS_UNKNOWN
+    assert standing(found, HUB, OFF) is ScopeMembership.TARGETS_UNKNOWN
 
 
 async def test_a_list_that_cannot_be_read_anew_serves_on(site: Site) -> None:
@@ -135,8 +139,8 @@ async def test_a_list_that_cannot_be_read_anew_serves_on(site: Site) -> None:
     assert isinstance(failed, Failed)
     assert failed.reason is ScopeReason.REGIONS_UNREADABLE
     assert scanned(found) == {None, *EU, "us-east-1"}
-    assert standing(found, HUB, "eu-west-2") is Standing.IN_RUN
-    assert standing(found, HUB, "eu-west-3") is Standing.TARGETS_UNKNOWN
+    assert standing(found, HUB, "eu-west-2") is ScopeMembership.IN_RUN
+    assert standing(found, HUB, "eu-west-3") is ScopeMembership.TARGETS_UNKNOWN
 
 
 async def test_but_not_for_longer_than_a_day(site: Site) -> None:
@@ -144,7 +148,7 @@ async def test_but_not_for_longer_than_a_day(site: Site) -> None:
     memory = remembered(*EU, age=DAY + MINUTE)
     found = await site.scan(regions=["eu-*", "us-east-1"], memory=memory)
     assert scanned(found) == {None, "us-east-1"}
-    assert standing(found, HUB, "eu-west-1") is Standing.TARGETS_UNKNOWN
+    assert standing(found, HUB, "eu-west-1") is ScopeMembership.TARGETS_UNKNOWN
 
 
 async def test_a_list_that_hangs_serves_on_too(site: Site) -> None:
@@ -157,7 +161,7 @@ async def test_a_list_that_hangs_serves_on_too(site: Site) -> None:
 async def test_an_event_from_a_region_enabled_since_has_the_list_read_anew(site: Site) -> None:
     """So does `--only`; what it finds there is scanned in the same run."""
     site.hub.enable(OFF)
-    only = Part((Scope(AccountId(HUB), Region(OFF)),), by_event=True)
+    only = ScopeFilter((Scope(AccountId(HUB), Region(OFF)),), from_event=True)
     found = await site.scan(regions="eu-*", part=only, memory=remembered(*EU))
     assert isinstance(result_of(found, HUB, OFF), Complete)
     assert scanned(found) == {OFF}
@@ -168,7 +172,7 @@ async def test_an_event_from_a_region_enabled_since_has_the_list_read_anew(site:
 async def test_a_sweep_by_hand_reads_the_list_anew(site: Site) -> None:
     site.hub.enable(OFF)
     async with site.cloud(regions="eu-*") as cloud:
-        found = await scan(cloud, part=Part(), memory=remembered(*EU), fresh_regions=True)
+        found = await scan(cloud, part=ScopeFilter(), memory=remembered(*EU), fresh_regions=True)
     assert isinstance(result_of(found, HUB, OFF), Complete)
     assert len(found.regions_read) == 1
 
@@ -176,7 +180,7 @@ async def test_a_sweep_by_hand_reads_the_list_anew(site: Site) -> None:
 async def test_read_anew_by_hand_in_vain_the_earlier_list_serves_on(site: Site) -> None:
     site.fault(Effect.DENIED, service="ec2", operation="DescribeRegions")
     async with site.cloud(regions="eu-*") as cloud:
-        found = await scan(cloud, part=Part(), memory=remembered(*EU), fresh_regions=True)
+        found = await scan(cloud, part=ScopeFilter(), memory=remembered(*EU), fresh_regions=True)
     assert scanned(found) == {None, *EU}
 
 
@@ -184,4 +188,4 @@ async def test_a_registration_in_an_excluded_region_reads_no_list(site: Site) ->
     memory = remembered(*EU, registered=("us-east-1",))
     found = await site.scan(regions="*", exclude_regions="us-*", memory=memory)
     assert site.asked("DescribeRegions") == 0
-    assert standing(found, HUB, "us-east-1") is Standing.OUT_OF_SCOPE
+    assert standing(found, HUB, "us-east-1") is ScopeMembership.OUT_OF_SCOPE

@@ -8,7 +8,7 @@ import pytest
 
 from discovery.codes import ScopeReason
 from discovery.model import AccountId, Arn, Complete, Region, Scope, Skipped, Tags
-from discovery.plan.targets import Part, Standing
+from discovery.plan.targets import ScopeFilter, ScopeMembership
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import scan
 from state.records import Memory
@@ -33,7 +33,7 @@ async def test_what_was_read_in_time_counts(site: Site) -> None:
     site.place().add_cache("one")
     site.fault(Effect.LATENCY, service="elasticache", region="eu-west-2", delay_s=NEVER_S)
     async with site.cloud(regions=THREE, scope_timeout="5m") as cloud:
-        found = await scan(cloud, part=Part(), memory=Memory(), deadline=SOON)
+        found = await scan(cloud, part=ScopeFilter(), memory=Memory(), deadline=SOON)
     assert set(caches_of(found)) == {"one"}
     late = result_of(found, HUB, "eu-west-2")
     assert isinstance(late, Skipped)
@@ -46,29 +46,31 @@ async def test_an_account_that_was_not_entered_in_time(site: Site) -> None:
     site.member(MEMBER)
     site.fault(Effect.LATENCY, service="sts", operation="AssumeRole", delay_s=NEVER_S)
     async with site.cloud(regions=["eu-*"], scope_timeout="5m") as cloud:
-        found = await scan(cloud, part=Part(), memory=Memory(), deadline=SOON)
+        found = await scan(cloud, part=ScopeFilter(), memory=Memory(), deadline=SOON)
     late = result_of(found, MEMBER, None)
     assert isinstance(late, Skipped)
     assert late.reason is ScopeReason.NOT_IN_RUN
     assert isinstance(result_of(found), Complete)
     standing = found.targets.standing(Scope(AccountId(MEMBER), Region(HOME)))
-    assert standing is not Standing.OUT_OF_SCOPE
+    assert standing is not ScopeMembership.OUT_OF_SCOPE
 
 
 async def test_a_list_of_accounts_that_was_cut_short_says_nothing_of_the_others(site: Site) -> None:
     site.fault(Effect.LATENCY, service="elasticache", delay_s=NEVER_S)
     async with site.cloud(scope_timeout="5m") as cloud:
-        found = await scan(cloud, part=Part(), memory=Memory(), deadline=SOON)
+        found = await scan(cloud, part=ScopeFilter(), memory=Memory(), deadline=SOON)
     assert not found.targets.accounts_complete
     assert found.targets.standing(Scope(AccountId(MEMBER), Region(HOME))) is (
-        Standing.TARGETS_UNKNOWN
+        ScopeMembership.TARGETS_UNKNOWN
     )
 
 
 async def test_time_that_was_enough_changes_nothing(site: Site) -> None:
     site.place().add_cache("one")
     async with site.cloud() as cloud:
-        found = await scan(cloud, part=Part(), memory=Memory(), deadline=timedelta(minutes=5))
+        found = await scan(
+            cloud, part=ScopeFilter(), memory=Memory(), deadline=timedelta(minutes=5)
+        )
     assert found.targets.accounts_complete
     assert set(caches_of(found)) == {"one"}
 
@@ -84,7 +86,7 @@ async def test_a_named_cache_is_asked_for_its_tags_itself(site: Site, is_named: 
     named = frozenset({Arn(one.arn)}) if is_named else frozenset[Arn]()
     memory = Memory(caches=remember(one, two))
     async with site.cloud() as cloud:
-        caches = caches_of(await scan(cloud, part=Part(), memory=memory, named=named))
+        caches = caches_of(await scan(cloud, part=ScopeFilter(), memory=memory, named=named))
     tags = [caches[name].tags for name in ("one", "two")]
     assert [each.values["env"] for each in tags if isinstance(each, Tags)] == [
         "new" if is_named else "old",

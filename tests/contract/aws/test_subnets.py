@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from discovery.model import UNKNOWN, Complete
-from discovery.plan.targets import Part
+from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import scan
 from state.records import Memory
@@ -47,11 +47,11 @@ async def test_subnets_that_cannot_be_read_are_unknown(site: Site) -> None:
 async def test_what_is_known_already_stays_known(site: Site) -> None:
     site.place().add_cache("one")
     async with site.cloud() as cloud:
-        before = caches_of(await scan(cloud, part=Part(), memory=Memory()))["one"].vpc_id
+        before = caches_of(await scan(cloud, part=ScopeFilter(), memory=Memory()))["one"].vpc_id
         site.place().add_subnet("subnet-new", vpc="vpc-new")
         site.place().add_cache("two", subnets=("subnet-new",))
         site.fault(Effect.DENIED, **SUBNETS)
-        found = caches_of(await scan(cloud, part=Part(), memory=Memory()))
+        found = caches_of(await scan(cloud, part=ScopeFilter(), memory=Memory()))
     assert found["one"].vpc_id == before
     assert found["two"].vpc_id is UNKNOWN
 
@@ -79,6 +79,6 @@ async def test_what_cannot_change_is_not_asked_twice(site: Site) -> None:
         site.place(account_id).add_cache("one", subnets=("subnet-shared",))
     async with site.cloud() as cloud:
         for _ in range(3):
-            found = await scan(cloud, part=Part(), memory=Memory())
+            found = await scan(cloud, part=ScopeFilter(), memory=Memory())
             assert caches_of(found, MEMBER)["one"].vpc_id == "vpc-shared"
     assert site.asked("DescribeSubnets") == 2, "once for each account"

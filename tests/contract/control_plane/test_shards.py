@@ -16,7 +16,7 @@ from discovery.cli.edges import swept
 from discovery.cli.interruption import Interruption
 from discovery.ground import SweepRequest
 from discovery.plan.shard import Shard
-from discovery.plan.targets import Part
+from discovery.plan.targets import ScopeFilter
 from discovery.reports.report import Report
 from discovery.sandbox.teleport.cluster import Cluster
 from tests.contract.control_plane.stage import Stage, stage
@@ -71,7 +71,7 @@ class Fleet:
     async def _sweep(self, shard: Shard) -> Report:
         return await swept(
             self._configuration(shard),
-            SweepRequest(part=Part(shard=shard)),
+            SweepRequest(part=ScopeFilter(shard=shard)),
             Interruption(),
             None,
             lock_timeout=timedelta(seconds=60),

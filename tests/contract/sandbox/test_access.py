@@ -10,7 +10,7 @@ from discovery.aws.cloud import open_cloud
 from discovery.config.load import load_config
 from discovery.config.secrets import resolve_external_id
 from discovery.model import Complete
-from discovery.plan.targets import Part
+from discovery.plan.targets import ScopeFilter
 from discovery.sandbox import access
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.demo import DATA, HUB, SHOP, Demo, build_demo, environment
@@ -76,7 +76,7 @@ async def test_every_account_is_read(
             resolve=lambda reference: resolve_external_id(reference, variables),
             clock=lambda: datetime.now(UTC),
         ) as cloud:
-            found = await scan(cloud, part=Part(), memory=Memory())
+            found = await scan(cloud, part=ScopeFilter(), memory=Memory())
     assert all(isinstance(result, Complete) for result in found.results), found.results
     assert len(found.results) == scopes
     assert {result.scope.account_id for result in found.results} == set(accounts)

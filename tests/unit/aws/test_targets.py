@@ -9,7 +9,7 @@ import pytest
 from discovery.codes import ScopeReason
 from discovery.model import AccountId, Complete, Failed, Region, Scope
 from discovery.plan.shard import Shard
-from discovery.plan.targets import Part, RegionList, Standing, Targets, result_for
+from discovery.plan.targets import RegionList, ScopeFilter, ScopeMembership, Targets, result_for
 
 READ, FAILED_LIST, NO_ROLE_LITERAL, NO_ROLE_GLOBS = (
     AccountId(f"{n}{n}{n}{n}" * 3) for n in range(1, 5)
@@ -25,31 +25,39 @@ ACCOUNTS = {
 }
 
 
-def targets(*, complete: bool = True, part: Part = Part()) -> Targets:
+def targets(*, complete: bool = True, part: ScopeFilter = ScopeFilter()) -> Targets:
     return Targets(accounts=ACCOUNTS, accounts_complete=complete, part=part)
 
 
 @pytest.mark.parametrize(
     ("account_id", "region", "standing"),
     [
-        pytest.param(READ, IRELAND, Standing.IN_RUN, id="listed"),
-        pytest.param(READ, OHIO, Standing.OUT_OF_SCOPE, id="not-in-a-list-read-to-its-end"),
-        pytest.param(FAILED_LIST, IRELAND, Standing.IN_RUN, id="literal-beside-a-failed-list"),
-        pytest.param(FAILED_LIST, OHIO, Standing.TARGETS_UNKNOWN, id="hangs-on-a-failed-list"),
-        pytest.param(NO_ROLE_LITERAL, IRELAND, Standing.IN_RUN, id="literal-behind-a-closed-door"),
-        pytest.param(NO_ROLE_LITERAL, OHIO, Standing.OUT_OF_SCOPE, id="literal-lists-need-no-door"),
-        pytest.param(NO_ROLE_GLOBS, FRANKFURT, Standing.IN_RUN, id="a-glob-could-take-it"),
-        pytest.param(NO_ROLE_GLOBS, OHIO, Standing.TARGETS_UNKNOWN, id="no-glob-takes-it"),
-        pytest.param(STRANGER, IRELAND, Standing.OUT_OF_SCOPE, id="account-not-configured"),
+        pytest.param(READ, IRELAND, ScopeMembership.IN_RUN, id="listed"),
+        pytest.param(READ, OHIO, ScopeMembership.OUT_OF_SCOPE, id="not-in-a-list-read-to-its-end"),
+        pytest.param(
+            FAILED_LIST, IRELAND, ScopeMembership.IN_RUN, id="literal-beside-a-failed-list"
+        ),
+        pytest.param(
+            FAILED_LIST, OHIO, ScopeMembership.TARGETS_UNKNOWN, id="hangs-on-a-failed-list"
+        ),
+        pytest.param(
+            NO_ROLE_LITERAL, IRELAND, ScopeMembership.IN_RUN, id="literal-behind-a-closed-door"
+        ),
+        pytest.param(
+            NO_ROLE_LITERAL, OHIO, ScopeMembership.OUT_OF_SCOPE, id="literal-lists-need-no-door"
+        ),
+        pytest.param(NO_ROLE_GLOBS, FRANKFURT, ScopeMembership.IN_RUN, id="a-glob-could-take-it"),
+        pytest.param(NO_ROLE_GLOBS, OHIO, ScopeMembership.TARGETS_UNKNOWN, id="no-glob-takes-it"),
+        pytest.param(STRANGER, IRELAND, ScopeMembership.OUT_OF_SCOPE, id="account-not-configured"),
     ],
 )
-def test_standing(account_id: AccountId, region: Region, standing: Standing) -> None:
-    assert targets().standing(Scope(account_id, region)) is standing
+def test_standing(account_id: AccountId, region: Region, standing: ScopeMembership) -> None:
+    assert targets().membership(Scope(account_id, region)) is standing
 
 
 def test_an_account_missing_from_a_list_that_was_cut_short_is_unknown() -> None:
-    standing = targets(complete=False).standing(Scope(STRANGER, IRELAND))
-    assert standing is Standing.TARGETS_UNKNOWN
+    standing = targets(complete=False).membership(Scope(STRANGER, IRELAND))
+    assert standing is ScopeMembership.TARGETS_UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -63,18 +71,18 @@ def test_an_account_missing_from_a_list_that_was_cut_short_is_unknown() -> None:
 def test_a_part_leaves_everything_else_out_of_the_run(
     only: Scope, inside: set[tuple[AccountId, Region]]
 ) -> None:
-    narrowed = targets(part=Part((only,)))
+    narrowed = targets(part=ScopeFilter((only,)))
     assert {(scope.account_id, scope.region) for scope in narrowed.scopes} == inside
     for scope in (Scope(READ, IRELAND), Scope(READ, OHIO), Scope(NO_ROLE_GLOBS, IRELAND)):
-        if not Part((only,)).covers(scope):
-            assert narrowed.standing(scope) is Standing.NOT_IN_RUN
+        if not ScopeFilter((only,)).covers(scope):
+            assert narrowed.membership(scope) is ScopeMembership.NOT_IN_RUN
 
 
 def test_another_shards_accounts_are_never_out_of_scope() -> None:
     shards = [Shard(index, 2) for index in range(2)]
     mine = next(shard for shard in shards if not shard.owns(STRANGER))
-    narrowed = targets(part=Part(shard=mine))
-    assert narrowed.standing(Scope(STRANGER, IRELAND)) is Standing.NOT_IN_RUN
+    narrowed = targets(part=ScopeFilter(shard=mine))
+    assert narrowed.membership(Scope(STRANGER, IRELAND)) is ScopeMembership.NOT_IN_RUN
 
 
 def test_a_scope_without_its_own_result_has_that_of_its_account() -> None:

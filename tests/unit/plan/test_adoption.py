@@ -23,7 +23,7 @@ from discovery.plan.ownership import CacheArn, NotOurs, owner_of, parse_cache_ar
 from discovery.plan.release import keep_unwanted, release
 from discovery.plan.resource import changes_between
 from discovery.plan.rules import Rules
-from discovery.plan.targets import Part
+from discovery.plan.targets import ScopeFilter
 from matchers.matcher import IamUsers
 from matchers.selectors import Pattern
 from state.records import Intent, IntentKind, Memory, OpenIntent
@@ -365,18 +365,21 @@ def test_a_plan_is_the_same_until_the_resource_or_its_cache_changes() -> None:
 
 class TestWhereToLook:
     def test_in_the_scope_that_it_names(self) -> None:
-        assert part_to_scan(theirs(), Memory()) == Part(only=(WEST,))
+        assert part_to_scan(theirs(), Memory()) == ScopeFilter(only=(WEST,))
 
     def test_where_a_cache_was_last_seen_at_its_uri(self) -> None:
         bare = theirs(spec={"protocol": "redis", "uri": ORDERS.endpoint.uri})  # type: ignore[union-attr]
         known = Memory(caches={ORDERS.arn: remembered(ORDERS)})
-        assert part_to_scan(bare, known) == Part(only=(WEST,))
-        assert part_to_scan(bare, Memory()) == Part()
+        assert part_to_scan(bare, known) == ScopeFilter(only=(WEST,))
+        assert part_to_scan(bare, Memory()) == ScopeFilter()
 
     @pytest.mark.parametrize("account", ["", "12", "11112222333x", f"{ACCOUNT}/x"])
     def test_everywhere_when_what_it_names_is_no_scope(self, account: str) -> None:
         live = theirs()
-        assert part_to_scan(replace(live, spec=spec(live, account_id=account)), Memory()) == Part()
+        assert (
+            part_to_scan(replace(live, spec=spec(live, account_id=account)), Memory())
+            == ScopeFilter()
+        )
 
 
 @given(st.text(max_size=40))

@@ -10,7 +10,7 @@ from discovery.codes import Action, NoteCode, Reason, ScopeReason
 from discovery.model import Database, Region, Scanned, Scope
 from discovery.plan.item import Item
 from discovery.plan.rules import Rules, WritePolicy
-from discovery.plan.targets import Part, RegionList, Targets
+from discovery.plan.targets import RegionList, ScopeFilter, Targets
 from state.records import Memory, PendingRemoval
 from tests.unit.plan.make import (
     ABROAD,
@@ -39,7 +39,11 @@ PRUNING = rules(removes_out_of_scope=True, prunes=True)
 
 
 def targets(
-    *, west: bool = True, complete: bool = True, accounts: bool = True, part: Part = Part()
+    *,
+    west: bool = True,
+    complete: bool = True,
+    accounts: bool = True,
+    part: ScopeFilter = ScopeFilter(),
 ) -> Targets:
     """Targets with EAST, and WEST if so; `complete` the region list, `accounts` the others'."""
     regions = frozenset({Region("us-east-1")} | ({Region("eu-west-1")} if west else set()))
@@ -69,9 +73,14 @@ OUT = targets(west=False)
     ("live", "at", "reason"),
     [
         pytest.param(LIVE, TARGETS, R.WAITING, id="in-this-run-and-read"),
-        pytest.param(LIVE, targets(part=Part(only=(EAST,))), R.NOT_IN_RUN, id="left-out-by-only"),
         pytest.param(
-            LIVE_ABROAD, targets(part=Part(only=(WEST,))), R.NOT_IN_RUN, id="only-before-all-else"
+            LIVE, targets(part=ScopeFilter(only=(EAST,))), R.NOT_IN_RUN, id="left-out-by-only"
+        ),
+        pytest.param(
+            LIVE_ABROAD,
+            targets(part=ScopeFilter(only=(WEST,))),
+            R.NOT_IN_RUN,
+            id="only-before-all-else",
         ),
         pytest.param(LIVE, OUT, R.OUT_OF_SCOPE, id="region-not-configured"),
         pytest.param(LIVE_ABROAD, TARGETS, R.OUT_OF_SCOPE, id="account-not-configured"),
@@ -197,9 +206,11 @@ def test_what_an_exclusion_takes_out_waits_for_prune(
 @pytest.mark.parametrize(
     "at",
     [
-        pytest.param(targets(part=Part(only=(EAST,))), id="not-in-this-run"),
+        pytest.param(targets(part=ScopeFilter(only=(EAST,))), id="not-in-this-run"),
         pytest.param(targets(west=False, complete=False), id="targets-unknown"),
-        pytest.param(targets(west=False, part=Part(only=(EAST,))), id="pruning-sees-the-part-only"),
+        pytest.param(
+            targets(west=False, part=ScopeFilter(only=(EAST,))), id="pruning-sees-the-part-only"
+        ),
     ],
 )
 def test_no_setting_removes_what_is_not_looked_at(at: Targets) -> None:

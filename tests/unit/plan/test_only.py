@@ -7,7 +7,7 @@ import pytest
 from discovery.model import AccountId, Region, Scope
 from discovery.plan.only import NoSuchScope, check_named_scopes
 from discovery.plan.shard import Shard
-from discovery.plan.targets import Part, RegionList, Targets
+from discovery.plan.targets import RegionList, ScopeFilter, Targets
 
 ONE, OTHER, STRANGE = (AccountId(digit * 12) for digit in "123")
 WEST, NORTH = Region("eu-west-1"), Region("eu-north-1")
@@ -25,7 +25,7 @@ def check(
     targets = Targets(
         accounts={ONE: regions, OTHER: regions},
         accounts_complete=complete,
-        part=Part(only=only, shard=shard),
+        part=ScopeFilter(only=only, shard=shard),
     )
     check_named_scopes(targets, scanned=scanned, registered=registered)
 

@@ -13,7 +13,7 @@ from discovery.model import UNKNOWN, Cache, Database, Endpoint, Region
 from discovery.plan.inputs import PlanInput
 from discovery.plan.lookups import NameState
 from discovery.plan.rules import Rules, WritePolicy
-from discovery.plan.targets import Part, RegionList, Targets
+from discovery.plan.targets import RegionList, ScopeFilter, Targets
 from matchers.matcher import Connect, IamUsers
 from tests.unit.plan.make import (
     ABROAD,
@@ -160,7 +160,7 @@ CASES = [
     live(A.KEEP, R.UNCHANGED, cache(), under=STRICT),
     # held
     live(A.HELD, R.SCOPE_FAILED, world={"instead": [failed(WEST)]}),
-    live(A.HELD, R.NOT_IN_RUN, world={"targets": replace(TARGETS, part=Part(only=(EAST,)))}),
+    live(A.HELD, R.NOT_IN_RUN, world={"targets": replace(TARGETS, part=ScopeFilter(only=(EAST,)))}),
     live(A.HELD, R.TARGETS_UNKNOWN, world={"targets": HALF_READ}),
     live(A.HELD, R.OUT_OF_SCOPE, listed=(registered(cache(scope=ABROAD)),)),
     live(A.HELD, R.WAITING),

@@ -8,7 +8,7 @@ from discovery.codes import Action, NoteCode, Reason
 from discovery.model import AccountId, Complete, Endpoint, Scope, Tags
 from discovery.model import Cache as FoundCache
 from discovery.plan.shard import Shard
-from discovery.plan.targets import Part, RegionList, Targets
+from discovery.plan.targets import RegionList, ScopeFilter, Targets
 from tests.property.pure_cloud import DIRECTORY, NOW, REGIONS, World, arn_of, rules
 
 ACCOUNT = AccountId("111122223333")
@@ -35,7 +35,7 @@ ORDERS = FoundCache(
 
 def targets(shard: Shard) -> Targets:
     known = {ACCOUNT: RegionList(frozenset(REGIONS[:1]), complete=True)}
-    return Targets(accounts=known, accounts_complete=True, part=Part(shard=shard))
+    return Targets(accounts=known, accounts_complete=True, part=ScopeFilter(shard=shard))
 
 
 def swept(world: World, shard: Shard, *caches: FoundCache, now: datetime = NOW):

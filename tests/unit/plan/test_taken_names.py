@@ -15,7 +15,7 @@ from discovery.plan.lookups import LookUp, NameState
 from discovery.plan.next_state import scope_memories
 from discovery.plan.shard import Shard
 from discovery.plan.taken_names import taken_after, taken_history
-from discovery.plan.targets import Part
+from discovery.plan.targets import ScopeFilter
 from state.records import HistoryEntry, Memory, TakenName
 from tests.unit.plan.make import (
     TARGETS,
@@ -113,7 +113,7 @@ def test_its_end_is_told(
 def test_what_another_shard_looks_after_is_forgotten_without_a_word_of_its_scope() -> None:
     shards = (Shard(index, 2) for index in range(2))
     theirs = next(shard for shard in shards if not shard.owns(WEST.account_id))
-    after, _ = swept(at=known(), targets=replace(TARGETS, part=Part(shard=theirs)))
+    after, _ = swept(at=known(), targets=replace(TARGETS, part=ScopeFilter(shard=theirs)))
     assert after == ()
 
 
