@@ -47,7 +47,7 @@ _OLDEST: Final = {"redis": (7, 0), "valkey": (7, 2)}
 _VERSION: Final = re.compile(r"(\d+)(?:\.(\d+))?")
 
 
-def judge(cache: KnownCache, directory: Directory | UnknownType) -> IamJudgement:
+def iam_verdict(cache: KnownCache, directory: Directory | UnknownType) -> IamJudgement:
     """The verdict on a cache, from its group and users as they work right now.
 
     Ready: some member passes every check. Unknown: what would decide could not be read.
@@ -89,7 +89,7 @@ class _Members:
         unlisted = next(filter(self._is_unlisted, self._current), None)
         unread = next(filter(self._is_unread, self._current), None)
         unclear = next(filter(self._might_pass, self._current), None)
-        found = [*self._doors(), *self._obstructed(told_all=not ready)]
+        found = [*self._default_user_findings(), *self._member_findings(told_all=not ready)]
         verdict = IamVerdict.READY
         if not ready and unlisted is not None:
             verdict = IamVerdict.UNKNOWN
@@ -127,7 +127,7 @@ class _Members:
             and not is_default(user_id, None)
         )
 
-    def _doors(self) -> Iterator[Finding]:
+    def _default_user_findings(self) -> Iterator[Finding]:
         """The default user of the group, where whoever reaches the cache may be it."""
         for user_id in self._current:
             user = self._users.get(user_id)
@@ -137,7 +137,7 @@ class _Members:
                 yield self._tell.default(user_id, user, self._group)
                 return
 
-    def _obstructed(self, *, told_all: bool) -> Iterator[Finding]:
+    def _member_findings(self, *, told_all: bool) -> Iterator[Finding]:
         """Members that do not pass. One with a password is in order where another can log in."""
         for user_id in (*self._current, *self._coming):
             user = self._users.get(user_id)

@@ -21,7 +21,7 @@ from discovery.model import (
     UnknownType,
 )
 from discovery.plan.cache_facts import ENGINES, remembered_notes
-from discovery.plan.compatibility import judge
+from discovery.plan.compatibility import iam_verdict
 from discovery.plan.facts import CacheFacts
 from discovery.plan.labels import (
     build_labels,
@@ -204,7 +204,7 @@ def _build_database(
     cache = facts.cache
     name = wanted_name(facts, rules)
     ignored = matcher.iam_users is IamUsers.IGNORE
-    iam = None if ignored else verdict or judge(cache, directory)
+    iam = None if ignored else verdict or iam_verdict(cache, directory)
     notes = facts.notes + tag_notes(facts.tags) + _users_note(iam)
     connect, wrong = _connect(cache, matcher, rules)
     if wrong is not None or not is_legal_name(name.value):

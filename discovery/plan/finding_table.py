@@ -16,7 +16,7 @@ _BLOCKER, _WARNING, _INFO = Severity.BLOCKER, Severity.WARNING, Severity.INFO
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FindingSpec:
     """What is true of every finding of one code."""
 
     severity: Severity
@@ -34,89 +34,91 @@ class Kind:
 _NEW_GROUP: Final = "create an IAM user and a group, attach the group"
 _MEND: Final = "change the user; or put an IAM user in its place, where AWS allows no change"
 
-FINDINGS: Final[Mapping[FindingCode, Kind]] = {
-    _F.ENGINE_TOO_OLD: Kind(
+FINDINGS: Final[Mapping[FindingCode, FindingSpec]] = {
+    _F.ENGINE_TOO_OLD: FindingSpec(
         _BLOCKER,
         "the cache runs an engine older than Redis OSS 7.0 or Valkey 7.2, which IAM needs",
         "raise the major version",
     ),
-    _F.NO_USER_GROUP: Kind(
+    _F.NO_USER_GROUP: FindingSpec(
         _BLOCKER,
         "no user group is attached: there is no access control at all, and no IAM login",
         _NEW_GROUP,
     ),
-    _F.GROUP_MISSING: Kind(_BLOCKER, "AWS does not list the attached user group", _NEW_GROUP),
-    _F.GROUP_NOT_ACTIVE: Kind(
+    _F.GROUP_MISSING: FindingSpec(
+        _BLOCKER, "AWS does not list the attached user group", _NEW_GROUP
+    ),
+    _F.GROUP_NOT_ACTIVE: FindingSpec(
         _BLOCKER,
         "the attached user group is being created or deleted",
         f"wait for one that is being created; else {_NEW_GROUP}",
     ),
-    _F.GROUP_ENGINE_MISMATCH: Kind(
+    _F.GROUP_ENGINE_MISMATCH: FindingSpec(
         _BLOCKER,
         "the attached user group is for Valkey, the cache runs Redis OSS",
         _NEW_GROUP,
     ),
-    _F.NO_IAM_USER: Kind(
+    _F.NO_IAM_USER: FindingSpec(
         _BLOCKER,
         "no member of the user group can log in with IAM; the findings on its members say why",
         "create an IAM user and add it to the group",
     ),
-    _F.USER_MISSING: Kind(
+    _F.USER_MISSING: FindingSpec(
         _WARNING, "the group lists a user that AWS does not list", "take it out of the group"
     ),
-    _F.USER_NOT_ACTIVE: Kind(
+    _F.USER_NOT_ACTIVE: FindingSpec(
         _WARNING,
         "the member is being deleted, or in a state nobody knows",
         "take out one that is being deleted; else wait",
     ),
-    _F.PASSWORDLESS_USER: Kind(
+    _F.PASSWORDLESS_USER: FindingSpec(
         _WARNING, "the member is on and needs no password: whoever knows its name is in", _MEND
     ),
-    _F.USER_NOT_IAM: Kind(
+    _F.USER_NOT_IAM: FindingSpec(
         _INFO,
         "the member authenticates by password; told where no member can log in with IAM, and on "
         "public caches, where every user must be IAM",
         _MEND,
         severity_if_public=_WARNING,
     ),
-    _F.USER_ID_NAME_MISMATCH: Kind(
+    _F.USER_ID_NAME_MISMATCH: FindingSpec(
         _WARNING, "the id and the name of the IAM member differ, so IAM refuses it", _MEND
     ),
-    _F.USER_DISABLED: Kind(_WARNING, "the access string of the IAM member is off", _MEND),
-    _F.ENGINE_MISMATCH: Kind(
+    _F.USER_DISABLED: FindingSpec(_WARNING, "the access string of the IAM member is off", _MEND),
+    _F.ENGINE_MISMATCH: FindingSpec(
         _WARNING, "the IAM member is for Valkey, its group for Redis OSS", _MEND
     ),
-    _F.DEFAULT_USER_OPEN: Kind(
+    _F.DEFAULT_USER_OPEN: FindingSpec(
         _WARNING,
         "the group's own default user is on and needs no password; `tsh db connect` without "
         "`--db-user` lands there",
         "switch it off",
     ),
-    _F.DEFAULT_USER_UNREPLACED: Kind(
+    _F.DEFAULT_USER_UNREPLACED: FindingSpec(
         _WARNING,
         "AWS's own default user, on and without a password, was never replaced; `tsh db connect` "
         "without `--db-user` lands there",
         "put a default user who is off in its place",
     ),
-    _F.USER_NOT_IN_GROUP: Kind(
+    _F.USER_NOT_IN_GROUP: FindingSpec(
         _INFO,
         "an IAM user of the region fits the group but is not in it, or not yet; told of at most "
         "five where no member can log in, and of those being added",
         "add it to the group; wait for one being added",
     ),
-    _F.USERS_UNREADABLE: Kind(
+    _F.USERS_UNREADABLE: FindingSpec(
         _WARNING,
         "users and groups could not be read, AWS does not list its own, or the only user who might "
         "log in is in a state nobody knows or told of in part only; the verdict is unknown and the "
         "label keeps its last value",
         f"the two reads that must succeed; for groups of AWS's own, {_NEW_GROUP}; else wait",
     ),
-    _F.LOGIN_REFUSED: Kind(
+    _F.LOGIN_REFUSED: FindingSpec(
         _BLOCKER,
         "a login with IAM was tried and refused; this version tries none, so it does not report it",
         "none",
     ),
-    _F.LOGIN_UNREACHABLE: Kind(
+    _F.LOGIN_UNREACHABLE: FindingSpec(
         _INFO,
         "a login with IAM was tried and the cache not reached from this host; this version tries "
         "none, so it does not report it",

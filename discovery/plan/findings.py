@@ -70,7 +70,7 @@ class Findings:
         name = group.group_id
         if group.status == "creating":
             text = f"user group {name} is being created; wait until it is active"
-            return self._tell(_F.GROUP_NOT_ACTIVE, name, text, self._repairs.await_group(group))
+            return self._tell(_F.GROUP_NOT_ACTIVE, name, text, self._repairs.wait_for_group(group))
         text = f"user group {name} is being deleted; attach another one"
         return self._tell(_F.GROUP_NOT_ACTIVE, name, text, self._repairs.new_group())
 
@@ -102,7 +102,7 @@ class Findings:
             text = (
                 f"user group {group.group_id} lists user {user_id}, which AWS does not; take it out"
             )
-            return self._tell(code, user_id, text, self._repairs.take_out(user_id, group))
+            return self._tell(code, user_id, text, self._repairs.remove_user(user_id, group))
         text = f"user {user_id} {self._trouble(code, user, group)}"
         return self._tell(code, user_id, text, self._member_repair(code, user, group))
 
@@ -135,7 +135,7 @@ class Findings:
             f"IAM user {user_id} is being added to user group {group.group_id}; wait until the "
             "group is active, then it can log in"
         )
-        return self._tell(_F.USER_NOT_IN_GROUP, user_id, text, self._repairs.await_group(group))
+        return self._tell(_F.USER_NOT_IN_GROUP, user_id, text, self._repairs.wait_for_group(group))
 
     def outside(self, user_id: str, group: UserGroup) -> Finding:
         """Who could log in, were it in the group."""
@@ -179,14 +179,16 @@ class Findings:
             f"user {user.user_id} {_state(user.status)}, and nobody else can log in, so the label "
             "keeps its last value; wait until it is active"
         )
-        return self._tell(_F.USERS_UNREADABLE, user.user_id, text, self._repairs.await_user(user))
+        return self._tell(
+            _F.USERS_UNREADABLE, user.user_id, text, self._repairs.wait_for_user(user)
+        )
 
     def _member_repair(self, code: FindingCode, user: CacheUser, group: UserGroup) -> Lines:
         if code is not _F.USER_NOT_ACTIVE:
-            return self._repairs.mend(user, group)
+            return self._repairs.fix_user(user, group)
         if user.status == "deleting":
-            return self._repairs.take_out(user.user_id, group)
-        return self._repairs.await_user(user)
+            return self._repairs.remove_user(user.user_id, group)
+        return self._repairs.wait_for_user(user)
 
     def _trouble(self, code: FindingCode, user: CacheUser, group: UserGroup) -> str:
         if code is _F.USER_NOT_ACTIVE:

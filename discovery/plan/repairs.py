@@ -77,11 +77,11 @@ class Repairs:
             self._modify_cache(UserGroupId=group_id),
         )
 
-    def await_group(self, group: UserGroup) -> Lines:
+    def wait_for_group(self, group: UserGroup) -> Lines:
         """The group is active."""
         return self._lines(*self._until_group_active(group.group_id))
 
-    def await_user(self, user: CacheUser) -> Lines:
+    def wait_for_user(self, user: CacheUser) -> Lines:
         """The user is active."""
         return self._lines(*self._until_user_active(user.user_id))
 
@@ -99,13 +99,13 @@ class Repairs:
         """A user who exists is in the group."""
         return self._lines(*self._change(group, add=(user_id,)))
 
-    def take_out(self, user_id: str, group: UserGroup) -> Lines:
+    def remove_user(self, user_id: str, group: UserGroup) -> Lines:
         """A member is in the group no longer."""
         if _is_out_of_reach(user_id, group):
             return self._other_group(group, without=user_id)
         return self._lines(*self._change(group, remove=(user_id,)))
 
-    def mend(self, user: CacheUser, group: UserGroup) -> Lines:
+    def fix_user(self, user: CacheUser, group: UserGroup) -> Lines:
         """The member can log in with IAM; where AWS allows no such change, a new user in its place.
 
         The name of a user cannot be changed, nor its engine from valkey to redis.
@@ -149,7 +149,7 @@ class Repairs:
         """The group has no default user; a redis group cannot be without, so another takes its
         place."""
         if _engine(group.engine) == "valkey":
-            return self.take_out(user_id, group)
+            return self.remove_user(user_id, group)
         return self._other_group(group, without=user_id)
 
     def reads(self) -> Lines:

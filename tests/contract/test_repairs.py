@@ -18,7 +18,7 @@ from botocore.loaders import create_loader
 
 from discovery.codes import FindingCode, IamVerdict, Severity
 from discovery.model import Complete, Finding, IamJudgement
-from discovery.plan.compatibility import judge
+from discovery.plan.compatibility import iam_verdict
 from discovery.plan.finding_table import BY_PROBING
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.aws.region import Region
@@ -56,7 +56,7 @@ async def judged(site: Site) -> IamJudgement:
     found = await site.scan()
     result = result_of(found, MEMBER)
     assert isinstance(result, Complete), result
-    return judge(caches_of(found, MEMBER)["orders"], result.directory)
+    return iam_verdict(caches_of(found, MEMBER)["orders"], result.directory)
 
 
 async def repaired(site: Site, finding: Finding) -> IamJudgement:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from discovery.codes import FindingCode, IamVerdict, Severity
 from discovery.model import UNKNOWN, Cache, CacheUser, Directory, Endpoint, UserGroup
-from discovery.plan.compatibility import MOST_NAMED, judge
+from discovery.plan.compatibility import MOST_NAMED, iam_verdict
 from discovery.plan.finding_table import FINDINGS
 from tests.property.pure_cloud import NOW, SCOPES, arn_of, mostly
 
@@ -127,7 +127,7 @@ def old(cache: Cache) -> bool:
 @given(situations())
 def test_ready_is_when_some_member_passes_every_check(case: tuple[Cache, Directory]) -> None:
     cache, directory = case
-    judged = judge(cache, directory)
+    judged = iam_verdict(cache, directory)
     group = directory.groups.get(cache.user_group_id or "")
     who: tuple[str, ...] = ()
     if group is not None and group_works(cache, group) and not old(cache):
@@ -139,7 +139,7 @@ def test_ready_is_when_some_member_passes_every_check(case: tuple[Cache, Directo
 
 @given(situations())
 def test_not_ready_is_when_a_blocker_says_why(case: tuple[Cache, Directory]) -> None:
-    judged = judge(*case)
+    judged = iam_verdict(*case)
     blockers = [each.code for each in judged.findings if each.severity is Severity.BLOCKER]
     assert len(blockers) == (judged.verdict is V.NOT_READY)
     unread = [each for each in judged.findings if each.code is F.USERS_UNREADABLE]
@@ -151,7 +151,7 @@ def test_what_was_not_read_is_unknown_unless_the_cache_says_enough(
     case: tuple[Cache, Directory],
 ) -> None:
     cache, _ = case
-    judged = judge(cache, UNKNOWN)
+    judged = iam_verdict(cache, UNKNOWN)
     enough = cache.user_group_id is None or old(cache)
     assert judged.verdict is (V.NOT_READY if enough else V.UNKNOWN)
     assert (judged.as_of, judged.users) == (None, ())
@@ -179,13 +179,13 @@ def test_the_order_in_which_aws_tells_is_no_matter(
         for group_id, group in directory.groups.items()
     }
     other = Directory(turned(groups), turned(directory.users), NOW)
-    assert judge(cache, other) == judge(cache, directory)
+    assert iam_verdict(cache, other) == iam_verdict(cache, directory)
 
 
 @given(situations())
 def test_each_finding_once_few_strangers_one_default_user(case: tuple[Cache, Directory]) -> None:
     cache, _ = case
-    findings = judge(*case).findings
+    findings = iam_verdict(*case).findings
     told = Counter((each.code, each.subject) for each in findings)
     assert set(told.values()) <= {1}
     by_code = Counter(each.code for each in findings)
@@ -215,7 +215,7 @@ def test_every_line_is_one_aws_elasticache_command_whatever_ids_hold(
     case: tuple[Cache, Directory],
 ) -> None:
     cache, _ = case
-    for finding in judge(*case).findings:
+    for finding in iam_verdict(*case).findings:
         account, *lines = finding.repair
         assert account == f"# account {cache.account_id}"
         assert any(not line.startswith("#") for line in lines)
@@ -259,7 +259,7 @@ def value_of(flag: str, words: list[str]) -> str | None:
 @given(situations(ANY_ID))
 def test_a_new_id_is_nobody_elses(case: tuple[Cache, Directory]) -> None:
     _, directory = case
-    for finding in judge(*case).findings:
+    for finding in iam_verdict(*case).findings:
         for line in finding.repair:
             words = shlex.split(line)
             if line.startswith("aws") and words[2] == "create-user":
@@ -277,5 +277,5 @@ def test_a_hostile_access_string_is_told_and_never_run(case: tuple[Cache, Direct
     assume(directory.users)
     evil = "off ~$(id)\n`id` '; id #"
     users_ = {key: replace(user, access_string=evil) for key, user in directory.users.items()}
-    for finding in judge(cache, replace(directory, users=users_)).findings:
+    for finding in iam_verdict(cache, replace(directory, users=users_)).findings:
         assert not any("id)" in line or "`" in line for line in finding.repair)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from discovery.codes import Action, Reason
 from discovery.model import UNKNOWN, Cache, Directory
-from discovery.plan.compatibility import judge
+from discovery.plan.compatibility import iam_verdict
 from discovery.plan.item import Item
 from discovery.plan.plan import make_plan
 from discovery.plan.rules import WritePolicy
@@ -55,7 +55,7 @@ def test_an_item_that_waits_for_a_person_says_what_to_do(
 @given(situations())
 def test_a_finding_says_what_to_do(case: tuple[Cache, Directory]) -> None:
     cache, directory = case
-    for finding in (*judge(cache, directory).findings, *judge(cache, UNKNOWN).findings):
+    for finding in (*iam_verdict(cache, directory).findings, *iam_verdict(cache, UNKNOWN).findings):
         event(finding.code.value)
         assert ADVICE.match(last_clause(finding.message)), (finding.code, finding.message)
 

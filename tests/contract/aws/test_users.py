@@ -6,7 +6,7 @@ import pytest
 
 from discovery.codes import ScopeReason
 from discovery.model import UNKNOWN, CacheUser, Complete, Directory, Failed, UserGroup
-from discovery.plan.compatibility import judge
+from discovery.plan.compatibility import iam_verdict
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import Scan
 from tests.contract.aws.conftest import Site, caches_of, result_of
@@ -59,7 +59,7 @@ async def test_an_id_is_the_same_however_it_is_spelled(site: Site) -> None:
     assert one.user_group_id is not None
     group = directory_of(found).groups[one.user_group_id]
     assert (group.user_ids, group.pending_add) == (("ann",), ("bob",))
-    assert judge(one, directory_of(found)).users == ("ann",)
+    assert iam_verdict(one, directory_of(found)).users == ("ann",)
 
 
 async def test_they_fill_pages(site: Site) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from discovery.codes import FindingCode
 from discovery.model import UNKNOWN, CacheUser, Directory, UnknownType
-from discovery.plan.compatibility import judge
+from discovery.plan.compatibility import iam_verdict
 from discovery.plan.finding_table import BY_PROBING
 from tests.unit.plan.make import cache, directory, group, user
 
@@ -23,7 +23,7 @@ NO_PASSWORD = "no-password"
 
 def lines(code: FindingCode, found: Directory | UnknownType, **of_cache: Any) -> tuple[str, ...]:
     """The repair of the one finding of that code, without `aws elasticache` and the region."""
-    [told] = [each for each in judge(cache(**of_cache), found).findings if each.code is code]
+    [told] = [each for each in iam_verdict(cache(**of_cache), found).findings if each.code is code]
     head, *rest = told.repair
     assert head == ACCOUNT
     return tuple(_short(line) for line in rest)
@@ -371,5 +371,5 @@ def test_every_code_has_a_repair_here() -> None:
 
 
 def test_an_engine_that_never_has_users_cannot_be_repaired() -> None:
-    [told] = judge(cache(engine="memcached"), directory([])).findings
+    [told] = iam_verdict(cache(engine="memcached"), directory([])).findings
     assert (told.code, told.repair) == (F.ENGINE_TOO_OLD, ())

@@ -6,7 +6,7 @@ import pytest
 
 from discovery.codes import FindingCode
 from discovery.model import CacheUser, Directory
-from discovery.plan.compatibility import judge
+from discovery.plan.compatibility import iam_verdict
 from tests.unit.plan.make import cache, directory, group, user
 
 F = FindingCode
@@ -14,7 +14,7 @@ F = FindingCode
 
 def first_repair(found: Directory, name: str = "orders", group_id: str | None = None) -> str:
     """The commands of what matters most, as one text."""
-    told = judge(cache(name, user_group_id=group_id), found).findings[0]
+    told = iam_verdict(cache(name, user_group_id=group_id), found).findings[0]
     assert told.code in (F.NO_USER_GROUP, F.GROUP_MISSING, F.NO_IAM_USER)
     return "\n".join(told.repair)
 
