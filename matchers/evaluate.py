@@ -65,7 +65,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Excluded:
+class MatchExcluded:
     """No matcher takes the cache, and one would but for this tag."""
 
     matcher: str
@@ -82,7 +82,7 @@ class NotTaken:
 
 
 @dataclass(frozen=True, slots=True)
-class Undecided:
+class MatchUndecided:
     """Nobody can tell before `missing` is read, whatever later matchers say."""
 
     matcher: str
@@ -90,31 +90,31 @@ class Undecided:
     verdicts: tuple[Verdict, ...]
 
 
-Outcome = Taken | Excluded | NotTaken | Undecided
+MatchResult = Taken | MatchExcluded | NotTaken | MatchUndecided
 
 
-def decide(matchers: Sequence[Matcher], subject: Subject) -> Outcome:
+def decide(matchers: Sequence[Matcher], subject: Subject) -> MatchResult:
     """The first matcher that takes the cache wins; one that cannot tell ends the search."""
     verdicts: list[Verdict] = []
     for matcher in matchers:
-        verdict = judge(matcher, subject)
+        verdict = evaluate(matcher, subject)
         verdicts.append(verdict)
         if verdict.kind is VerdictKind.TAKES:
             return Taken(matcher, tuple(verdicts))
         if verdict.kind is VerdictKind.UNDECIDED:
-            return Undecided(matcher.name, verdict.unknown, tuple(verdicts))
+            return MatchUndecided(matcher.name, verdict.unknown, tuple(verdicts))
     return _excluded(verdicts) or NotTaken(tuple(verdicts))
 
 
-def _excluded(verdicts: list[Verdict]) -> Excluded | None:
+def _excluded(verdicts: list[Verdict]) -> MatchExcluded | None:
     for verdict in verdicts:
         if verdict.kind is VerdictKind.EXCLUDES:
             tag = verdict.failed[0]
-            return Excluded(verdict.matcher, tag.key, str(tag.found), tuple(verdicts))
+            return MatchExcluded(verdict.matcher, tag.key, str(tag.found), tuple(verdicts))
     return None
 
 
-def judge(matcher: Matcher, subject: Subject) -> Verdict:
+def evaluate(matcher: Matcher, subject: Subject) -> Verdict:
     """What one matcher says. A condition that surely fails outweighs any that is unknown.
 
     `EXCLUDES` needs a tag really on the cache and every other condition known to hold. With an

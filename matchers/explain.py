@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from matchers.evaluate import Condition, ConditionKind, Outcome, Verdict, VerdictKind
+from matchers.evaluate import Condition, ConditionKind, MatchResult, Verdict, VerdictKind
 from matchers.keys import DISCOVERY_KEYS
 
 
-def explain(outcome: Outcome) -> tuple[str, ...]:
+def explain(outcome: MatchResult) -> tuple[str, ...]:
     """One sentence for each matcher that was asked, in their order."""
     return tuple(sentence(verdict) for verdict in outcome.verdicts)
 

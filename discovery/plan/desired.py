@@ -118,12 +118,12 @@ def desired_for(
     notes = facts.notes
     if isinstance(outcome, evaluate.Taken):
         return _build_database(facts, outcome.matcher, directory, rules, verdict)
-    if isinstance(outcome, evaluate.Undecided):
+    if isinstance(outcome, evaluate.MatchUndecided):
         missing = ", ".join(sorted({each.key or each.kind.value for each in outcome.missing}))
         lacking = f"matcher {outcome.matcher} needs {missing or 'tags'}, which could not be read"
         message = f"{lacking}; {_TAGS_ADVICE}"
         return Undetermined(message=message, notes=notes)
-    if isinstance(outcome, evaluate.Excluded):
+    if isinstance(outcome, evaluate.MatchExcluded):
         message = f"matcher {outcome.matcher} excludes it: tag {outcome.key} is {outcome.value}"
         return Skip(reason=Reason.EXCLUDED, message=message, notes=notes)
     message = "; ".join(explain(outcome)) or "no matcher takes it"
@@ -171,7 +171,7 @@ def name_by(cache: Cache, tags: Mapping[str, str], rules: Rules) -> Name:
     )
 
 
-def outcome_for(facts: CacheFacts, rules: Rules) -> evaluate.Outcome:
+def outcome_for(facts: CacheFacts, rules: Rules) -> evaluate.MatchResult:
     """What the matchers say. What merely stands in may take a cache, never turn it away (R1)."""
     discovery = discovery_labels(facts.cache)
     likely = _by(facts, LabelSet.of(discovery, facts.tags), rules)
@@ -185,7 +185,7 @@ def outcome_for(facts: CacheFacts, rules: Rules) -> evaluate.Outcome:
     return likely if isinstance(likely, evaluate.Taken) else certain
 
 
-def _by(facts: CacheFacts, labels: LabelSet, rules: Rules) -> evaluate.Outcome:
+def _by(facts: CacheFacts, labels: LabelSet, rules: Rules) -> evaluate.MatchResult:
     cache = facts.cache
     subject = Subject(cache.account_id, cache.region, cache.name, cache.engine, labels)
     return evaluate.decide(rules.matchers, subject)

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from discovery.model import UNKNOWN, UnknownType
 from matchers.evaluate import (
-    Excluded,
+    MatchExcluded,
+    MatchResult,
+    MatchUndecided,
     NotTaken,
-    Outcome,
     Taken,
-    Undecided,
     VerdictKind,
     decide,
-    judge,
+    evaluate,
 )
 from matchers.explain import explain
 from matchers.matcher import Matcher
@@ -97,16 +97,16 @@ def completions(tags: Mapping[str, str] | UnknownType, vpc_id: Fact) -> list[Sub
     return [subject(t, v) for t in tag_choices for v in vpc_choices]
 
 
-def contradicts(before: Outcome, after: Outcome) -> bool:
+def contradicts(before: MatchResult, after: MatchResult) -> bool:
     """True when learning more took back what was said."""
     match before:
         case Taken(matcher=matcher):
             return not (isinstance(after, Taken) and after.matcher is matcher)
-        case Excluded():
-            return not isinstance(after, Excluded)
+        case MatchExcluded():
+            return not isinstance(after, MatchExcluded)
         case NotTaken():
-            return not isinstance(after, NotTaken | Excluded)
-        case Undecided():
+            return not isinstance(after, NotTaken | MatchExcluded)
+        case MatchUndecided():
             return False
 
 
@@ -117,7 +117,7 @@ def test_learning_more_never_contradicts_a_definite_answer(
     before = decide(several, subject(*known))
     for complete in completions(*known):
         after = decide(several, complete)
-        assert not isinstance(after, Undecided)
+        assert not isinstance(after, MatchUndecided)
         assert not contradicts(before, after)
 
 
@@ -125,7 +125,7 @@ def test_learning_more_never_contradicts_a_definite_answer(
 def test_what_is_undecided_names_what_is_missing(
     matcher: Matcher, known: tuple[Mapping[str, str] | UnknownType, Fact]
 ) -> None:
-    verdict = judge(matcher, subject(*known))
+    verdict = evaluate(matcher, subject(*known))
     if verdict.kind is VerdictKind.UNDECIDED:
         assert verdict.unknown
         assert all(condition.found is UNKNOWN for condition in verdict.unknown)
@@ -147,7 +147,7 @@ def test_the_order_of_keys_and_values_is_irrelevant(
         tags=TagSelector.of(turned(matcher.tags.requirements)),
         exclude_tags=TagExclusion.of(turned(matcher.exclude_tags.requirements)),
     )
-    assert judge(matcher, subject(*known)).kind is judge(other, subject(*known)).kind
+    assert evaluate(matcher, subject(*known)).kind is evaluate(other, subject(*known)).kind
 
 
 @given(several=st.lists(matchers(), max_size=4), known=partial())
@@ -156,8 +156,8 @@ def test_an_exclusion_never_makes_a_matcher_take_more(
 ) -> None:
     for matcher in several:
         without = Matcher(name=matcher.name, names=matcher.names, tags=matcher.tags)
-        if judge(matcher, subject(*known)).kind is VerdictKind.TAKES:
-            assert judge(without, subject(*known)).kind is VerdictKind.TAKES
+        if evaluate(matcher, subject(*known)).kind is VerdictKind.TAKES:
+            assert evaluate(without, subject(*known)).kind is VerdictKind.TAKES
 
 
 @given(several=st.lists(matchers(), max_size=4), known=partial())

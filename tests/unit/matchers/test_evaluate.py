@@ -8,13 +8,13 @@ from discovery.model import UNKNOWN
 from matchers.evaluate import (
     Condition,
     ConditionKind,
-    Excluded,
+    MatchExcluded,
+    MatchUndecided,
     NotTaken,
     Taken,
-    Undecided,
     VerdictKind,
     decide,
-    judge,
+    evaluate,
 )
 from matchers.explain import explain, sentence
 from matchers.keys import is_label_key, is_reserved
@@ -75,11 +75,11 @@ TAG_TABLE = [
 )
 def test_tags_as_in_teleport(tags: dict[str, list[str]], expected: VerdictKind) -> None:
     matcher = Matcher(name="m", tags=TagSelector.of(tags))
-    assert judge(matcher, cache()).kind is expected
+    assert evaluate(matcher, cache()).kind is expected
 
 
 def test_a_matcher_without_conditions_takes_everything_even_unread() -> None:
-    assert judge(Matcher(name="m"), cache(labels(None))).kind is TAKES
+    assert evaluate(Matcher(name="m"), cache(labels(None))).kind is TAKES
 
 
 FACTS = [
@@ -94,8 +94,8 @@ FACTS = [
 def test_facts(field: str, good: list[str], bad: list[str], kind: ConditionKind) -> None:
     taking = Matcher(name="m", **{field: Selector.of(good)})  # type: ignore[arg-type]
     refusing = Matcher(name="m", **{field: Selector.of(bad)})  # type: ignore[arg-type]
-    assert judge(taking, cache()).kind is TAKES
-    verdict = judge(refusing, cache())
+    assert evaluate(taking, cache()).kind is TAKES
+    verdict = evaluate(refusing, cache())
     assert verdict.kind is REFUSES
     assert [c.kind for c in verdict.failed] == [kind]
 
@@ -108,7 +108,7 @@ def test_every_condition_that_failed_is_told() -> None:
         tags=TagSelector.of({"env": ["dev"], "owner": ["*"], "team": ["*"]}),
         exclude_tags=TagExclusion.of({"env": ["p*"]}),
     )
-    assert judge(matcher, cache()).failed == (
+    assert evaluate(matcher, cache()).failed == (
         Condition(ConditionKind.REGION, "", ("us-*",), "eu-west-1"),
         Condition(ConditionKind.NAME, "", ("x",), "sessions"),
         Condition(ConditionKind.TAG, "env", ("dev",), "prod"),
@@ -170,7 +170,7 @@ def test_three_values(
     expected: VerdictKind,
 ) -> None:
     matcher = Matcher(name="m", tags=TagSelector.of(tags), exclude_tags=TagExclusion.of(excluded))
-    assert judge(matcher, cache(label_set)).kind is expected
+    assert evaluate(matcher, cache(label_set)).kind is expected
 
 
 PROD = Matcher(name="prod", tags=TagSelector.of({"env": ["prod"]}))
@@ -194,7 +194,7 @@ def test_a_later_matcher_may_take_what_an_earlier_one_excludes() -> None:
 
 def test_excluded_names_the_tag_really_on_the_cache() -> None:
     outcome = decide([DEV, NOT_PROD], cache())
-    assert isinstance(outcome, Excluded)
+    assert isinstance(outcome, MatchExcluded)
     assert (outcome.matcher, outcome.key, outcome.value) == ("not-prod", "env", "prod")
 
 
@@ -207,7 +207,7 @@ def test_not_taken_by_any() -> None:
 
 def test_an_earlier_unknown_outweighs_a_later_taker() -> None:
     outcome = decide([PROD, REST], cache(labels(None)))
-    assert isinstance(outcome, Undecided)
+    assert isinstance(outcome, MatchUndecided)
     assert outcome.matcher == "prod"
     assert [(c.kind, c.key) for c in outcome.missing] == [(ConditionKind.TAG, "env")]
 
@@ -286,7 +286,7 @@ SENTENCES = [
 
 @pytest.mark.parametrize(("matcher", "label_set", "expected"), SENTENCES, ids=lambda v: str(v)[:20])
 def test_sentences(matcher: Matcher, label_set: LabelSet, expected: str) -> None:
-    assert sentence(judge(matcher, cache(label_set))) == expected
+    assert sentence(evaluate(matcher, cache(label_set))) == expected
 
 
 def test_one_sentence_for_each_matcher_asked() -> None:
