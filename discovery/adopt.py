@@ -217,7 +217,7 @@ async def _scanned(
         part=part,
         memory=memory,
         users=bool(wishes - {IamUsers.IGNORE}),
-        fresh_users=IamUsers.REQUIRE in wishes,
+        refresh_users=IamUsers.REQUIRE in wishes,
         on_progress=on_progress,
     )
 

@@ -57,9 +57,9 @@ async def scan(
     memory: Memory,
     named: frozenset[Arn] = frozenset(),
     users: bool = True,
-    fresh_users: bool = False,
-    fresh_regions: bool = False,
-    backs_off: bool = False,
+    refresh_users: bool = False,
+    refresh_regions: bool = False,
+    use_backoff: bool = False,
     at: datetime | None = None,
     deadline: timedelta | None = None,
     on_progress: OnProgress | None = None,
@@ -67,25 +67,25 @@ async def scan(
     """Every scope of this part, scanned; a scope that could not be read says why.
 
     `named`: caches whose tags are read one by one, because an event told of a change.
-    `fresh_users`: what earlier scans of this process know of users and groups does not serve.
-    `fresh_regions`: lists of enabled regions from earlier runs do not serve.
-    `backs_off`: scopes that keep failing are left alone for a while, unless the part names them.
+    `refresh_users`: what earlier scans of this process know of users and groups does not serve.
+    `refresh_regions`: lists of enabled regions from earlier runs do not serve.
+    `use_backoff`: scopes that keep failing are left alone for a while, unless the part names them.
     `at`: the instant that tags and users count as read; None: now. One for all, not the moment of
     each answer, so that a sweep without news writes next to nothing to state.
     `deadline`: what was not read so long after the beginning is not in this run.
     Raises: nothing that AWS can cause.
     """
-    resting = pauses(memory.scopes.values(), cloud.clock()) if backs_off and not part.only else {}
+    resting = pauses(memory.scopes.values(), cloud.clock()) if use_backoff and not part.only else {}
     question = Question(
         tags=cloud.settings.read_tags,
         users=users,
-        fresh_users=fresh_users,
+        refresh_users=refresh_users,
         named=named,
         remembered=memory.caches,
         now=at or cloud.clock(),
     )
     scanning = _Scanning(
-        cloud, part, memory, resting, question, on_progress, fresh_regions=fresh_regions
+        cloud, part, memory, resting, question, on_progress, refresh_regions=refresh_regions
     )
     with collecting_dates() as dates:
         await scanning.run(deadline)
@@ -109,7 +109,7 @@ class _Scanning:
         question: Question,
         on_progress: OnProgress | None,
         *,
-        fresh_regions: bool,
+        refresh_regions: bool,
     ) -> None:
         self.results: dict[Scope, Scanned] = {}
         self._cloud = cloud
@@ -119,7 +119,7 @@ class _Scanning:
         self._resting = resting
         self._question = question
         self._on_progress = on_progress
-        self._fresh_regions = fresh_regions
+        self._fresh_regions = refresh_regions
         named = frozenset(scope.account_id for scope in part.only)
         self._roster = Roster(cloud, named, within=self._within, begin=self._begin)
         self._accounts: dict[AccountId, AccountRegions] = {}

@@ -15,9 +15,9 @@ from datetime import datetime
 
 from discovery.apply import apply
 from discovery.config.rules import widened
+from discovery.context import SweepContext, SweepRequest
 from discovery.control_plane.base import ControlPlane, ControlPlaneError, Reader
 from discovery.ending import Course, outcome_of, report_of
-from discovery.ground import Ground, SweepRequest
 from discovery.listing import list_all
 from discovery.model import Database, Served
 from discovery.new_names import check_new_names
@@ -44,44 +44,46 @@ from state.store import Store
 
 
 async def audit(
-    ground: Ground, request: SweepRequest, *, registry: Reader, memory: Memory
+    context: SweepContext, request: SweepRequest, *, registry: Reader, memory: Memory
 ) -> Report:
     """What a sweep at this moment does, without doing it. Nothing is written anywhere.
 
     Raises: WrongState, before anything is read from AWS.
     """
-    run = begin(ground, request, memory, dry_run=True)
+    run = begin(context, request, memory, dry_run=True)
     await run.meet(registry)
     await run.scan()
     return await run.foretell(registry)
 
 
 async def sweep(
-    ground: Ground, request: SweepRequest, *, control_plane: ControlPlane, store: Store
+    context: SweepContext, request: SweepRequest, *, control_plane: ControlPlane, store: Store
 ) -> Report:
     """The control plane is as the plan says, as far as calls succeeded, and state remembers.
 
     Raises: WrongState or StateError before anything is done.
     """
-    run = begin(ground, request, await asyncio.to_thread(store.memory))
+    run = begin(context, request, await asyncio.to_thread(store.memory))
     await run.meet(control_plane)
     await run.scan()
     return await run.conclude(control_plane, store)
 
 
-def begin(ground: Ground, request: SweepRequest, memory: Memory, *, dry_run: bool = False) -> Sweep:
+def begin(
+    context: SweepContext, request: SweepRequest, memory: Memory, *, dry_run: bool = False
+) -> Sweep:
     """A sweep that has found out nothing yet."""
     rules = widened(
-        ground.rules, allow_mass_removal=request.allow_mass_removal, prune=request.prune
+        context.rules, allow_mass_removal=request.allow_mass_removal, prune=request.prune
     )
-    return Sweep(ground, request, rules, memory, dry_run, started_at=ground.clock())
+    return Sweep(context, request, rules, memory, dry_run, started_at=context.clock())
 
 
 @dataclass(slots=True)
 class Sweep:
     """One sweep or audit under way: what it was asked, and what it has found out so far."""
 
-    ground: Ground
+    context: SweepContext
     request: SweepRequest
     rules: Rules
     memory: Memory
@@ -121,10 +123,10 @@ class Sweep:
         except ControlPlaneError as error:
             self.silence = error
         identity = StateIdentity(
-            control_plane=self.ground.config.control_plane.kind,
+            control_plane=self.context.config.control_plane.kind,
             cluster=cluster,
             group=self.rules.group,
-            endpoint_override=bool(self.ground.cloud.endpoints),
+            endpoint_override=bool(self.context.cloud.endpoints),
         )
         if not self.request.rebind_state:
             refuse_other_identity(before, identity)
@@ -148,24 +150,24 @@ class Sweep:
     async def scan(self) -> None:
         """Every scope of this run was asked, unless the run was told to stop; `scanned` has it."""
         try:
-            self.scanned = await unless_stopped(self.ground.stop, self._scan())
+            self.scanned = await unless_stopped(self.context.stop, self._scan())
         except Stopped as reason:
             self.cut_short(reason)
 
     async def _scan(self) -> Scan:
         wishes = {matcher.iam_users for matcher in self.rules.matchers}
         return await scan(
-            self.ground.cloud,
+            self.context.cloud,
             part=self.request.part,
             memory=self.memory,
             named=self.request.named,
             users=bool(wishes - {IamUsers.IGNORE}),
-            fresh_users=self.request.fresh_users or IamUsers.REQUIRE in wishes,
-            fresh_regions=self.request.fresh_regions,
-            backs_off=self.request.backs_off,
+            refresh_users=self.request.refresh_users or IamUsers.REQUIRE in wishes,
+            refresh_regions=self.request.refresh_regions,
+            use_backoff=self.request.use_backoff,
             at=self.started_at,
             deadline=self.request.scan_deadline,
-            on_progress=self.ground.on_progress,
+            on_progress=self.context.on_progress,
         )
 
     def go_on_from(self, memory: Memory, scanned: Scan) -> None:
@@ -189,11 +191,11 @@ class Sweep:
             return
         listed = await self.listed(registry)
         self.check_named_scopes(listed)
-        now, group = self.ground.clock(), self.rules.group
+        now, group = self.context.clock(), self.rules.group
         self.memory = as_if_settled(self.memory, listed, group, now)
         self.plan = await self.checked(self.planned(listed), registry)
         if self.goes_ahead(self.plan):
-            self.items = await unless_stopped(self.ground.stop, self.proved(self.plan))
+            self.items = await unless_stopped(self.context.stop, self.proved(self.plan))
 
     async def conclude(self, control_plane: ControlPlane, store: Store) -> Report:
         """What was scanned is acted upon and remembered, and so is how the sweep ended.
@@ -225,11 +227,11 @@ class Sweep:
         listed = await self.listed(control_plane)
         self.check_named_scopes(listed)
         await asyncio.to_thread(store.bind, identity)
-        now, group = self.ground.clock(), self.rules.group
+        now, group = self.context.clock(), self.rules.group
         self.memory = self._recalled(await settled(store, self.memory, listed, group, now))
         self.plan = await self.checked(self.planned(listed), control_plane)
         if self.goes_ahead(self.plan) and self.pause is None:
-            self.items = await unless_stopped(self.ground.stop, self.proved(self.plan))
+            self.items = await unless_stopped(self.context.stop, self.proved(self.plan))
             self.items = await self.applied(control_plane, store)
             self.wrote = not self.interrupted
 
@@ -240,7 +242,7 @@ class Sweep:
         await asyncio.to_thread(
             store.prune,
             self.scanned.aws_time,
-            history=self.ground.config.state.history,
+            history=self.context.config.state.history,
             window=self.rules.budget.window,
         )
 
@@ -249,8 +251,8 @@ class Sweep:
         if self.silence is not None:
             raise self.silence
         every = list_all(registry, self.memory, self.rules.group)
-        found = await unless_stopped(self.ground.stop, every)
-        self.served = await unless_stopped(self.ground.stop, registry.served())
+        found = await unless_stopped(self.context.stop, every)
+        self.served = await unless_stopped(self.context.stop, registry.served())
         return found
 
     def check_named_scopes(self, listed: tuple[Database, ...]) -> None:
@@ -274,7 +276,7 @@ class Sweep:
             targets=self.scanned.targets,
             listed=listed,
             memory=self.memory,
-            now=self.ground.clock(),
+            now=self.context.clock(),
             served=self.served,
         )
 
@@ -289,7 +291,7 @@ class Sweep:
         """
         assert self.scanned is not None  # noqa: S101 - the scan comes first
         checking = check_new_names(plan, self.rules, registry)
-        found = await unless_stopped(self.ground.stop, checking)
+        found = await unless_stopped(self.context.stop, checking)
         self.scanned = replace(self.scanned, results=found.observed.plan_input.results)
         self.items = found.items
         return found
@@ -310,7 +312,7 @@ class Sweep:
         """The items, with every removal whose ground no longer holds taken back."""
         return await prove(
             plan.items,
-            self.ground.cloud,
+            self.context.cloud,
             rejudge=recheck(plan, self.rules),
             rename_holds=rename_check(plan, self.rules),
         )
@@ -323,11 +325,11 @@ class Sweep:
             journal=store,
             group=self.rules.group,
             sweep_id=self.sweep_id,
-            clock=self.ground.clock,
-            on_write=self.ground.on_write,
+            clock=self.context.clock,
+            on_write=self.context.on_write,
             known_failures=self.memory.failed_writes,
         )
-        items, self.interrupted = await wound_down(self.ground.stop, writing)
+        items, self.interrupted = await wound_down(self.context.stop, writing)
         return items
 
     def cut_short(self, reason: Stopped | ControlPlaneError | StateError) -> None:
@@ -344,15 +346,15 @@ class Sweep:
             self.error = str(reason)
 
     def _report_of(self, course: Course) -> Report:
-        return report_of(course, self.ground.config, dict(self.ground.cloud.endpoints))
+        return report_of(course, self.context.config, dict(self.context.cloud.endpoints))
 
     def course(self) -> Course:
         """How this run went."""
         return Course(
             sweep_id=self.sweep_id,
-            agent=self.ground.agent,
+            agent=self.context.agent,
             started_at=self.started_at,
-            finished_at=self.ground.clock(),
+            finished_at=self.context.clock(),
             dry_run=self.dry_run,
             results=self.scanned.results if self.scanned is not None else (),
             regions_read=self.scanned.regions_read if self.scanned is not None else (),

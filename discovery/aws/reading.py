@@ -35,7 +35,7 @@ class Question:
     tags: bool
     """False: tags are switched off, and every cache counts as untagged."""
     users: bool
-    fresh_users: bool = False
+    refresh_users: bool = False
     """True: a decision hangs on users and groups as they are now, whatever is known of them."""
     named: frozenset[Arn] = frozenset()
     """Caches that somebody has just changed: each is asked for its tags itself."""
@@ -146,7 +146,7 @@ class _Facts:
         if not self.question.users:
             return
         directories, scope, now = self.knowledge.directories, self.session.scope, self.question.now
-        if not self.question.fresh_users:
+        if not self.question.refresh_users:
             known = directories.serving(scope, self.caches, now)
             if known is not None:
                 self.directory = known

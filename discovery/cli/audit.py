@@ -22,7 +22,7 @@ from discovery.cli.progress import progress
 from discovery.cli.reporting import Publication
 from discovery.cli.settings import configuration_path
 from discovery.codes import Severity
-from discovery.ground import SweepRequest
+from discovery.context import SweepRequest
 from discovery.model import Scope
 from discovery.plan.targets import ScopeFilter
 from discovery.reports.exit import Exit, Strictness
@@ -85,7 +85,7 @@ def command(
     if leaves_unread and identity_file is not None:
         raise click.UsageError("--no-control-plane asks no cluster, so no --identity-file is used")
     request = SweepRequest(
-        part=ScopeFilter(only=only), fresh_regions=True, asks_control_plane=not leaves_unread
+        part=ScopeFilter(only=only), refresh_regions=True, asks_control_plane=not leaves_unread
     )
     with destination(output) as place:
         with progress(every) as on_progress:

@@ -24,7 +24,7 @@ from discovery.config.problems import ConfigError, Problem
 from discovery.config.rules import rules_of
 from discovery.config.secrets import Secret, resolve_external_id
 from discovery.config.service import queue_for
-from discovery.ground import Ground, SweepRequest
+from discovery.context import SweepContext, SweepRequest
 from discovery.model import Database
 from discovery.plan.ownership import CacheArn, owner_of
 from discovery.plan.shard import Shard
@@ -54,14 +54,14 @@ async def audited(
     """
     config = configuration_as(path, identity_file)
     async with (
-        grounded(config, path, interruption, on_progress) as ground,
+        open_context(config, path, interruption, on_progress) as context,
         reading(config) as registry,
     ):
         if request.asks_control_plane:
             await announced(registry, config)
         memory = read_memory(config.state.path)
         interruption.in_sweep = True
-        return await audit(ground, request, registry=registry, memory=memory)
+        return await audit(context, request, registry=registry, memory=memory)
 
 
 async def swept(
@@ -79,13 +79,13 @@ async def swept(
     config = load_config(path)
     state = config.state.path
     async with (
-        grounded(config, path, interruption, on_progress) as ground,
+        open_context(config, path, interruption, on_progress) as context,
         locked_store(state, wait=lock_timeout, holder=this_process("sweep", utc_now())) as store,
         writing(config) as control_plane,
     ):
         await announced(control_plane, config)
         interruption.in_sweep = True
-        return await sweep(ground, request, control_plane=control_plane, store=store)
+        return await sweep(context, request, control_plane=control_plane, store=store)
 
 
 @asynccontextmanager
@@ -98,11 +98,11 @@ async def serving(
     """
     config = load_config(path)
     async with (
-        grounded(config, path, interruption, None) as ground,
+        open_context(config, path, interruption, None) as context,
         writing(config) as control_plane,
     ):
         await announced(control_plane, config)
-        yield Edges(ground, control_plane, _queue(ground.cloud, config, path, shard))
+        yield Edges(context, control_plane, _queue(context.cloud, config, path, shard))
 
 
 def _queue(cloud: Cloud, config: Config, path: Path, shard: Shard | None) -> Queue | None:
@@ -127,9 +127,9 @@ async def registered(path: Path, part: ScopeFilter) -> tuple[Database, ...]:
 
 
 @asynccontextmanager
-async def grounded(
+async def open_context(
     config: Config, path: Path, interruption: Interruption, on_progress: OnProgress | None
-) -> AsyncIterator[Ground]:
+) -> AsyncIterator[SweepContext]:
     """The rules, the cloud and the clock. Raises: SecretError, ConfigError, AwsFault."""
     rules = rules_of(config, _secret)
     async with open_cloud(config.aws, resolve=_secret, clock=utc_now) as cloud:
@@ -138,7 +138,7 @@ async def grounded(
             raise locate(problems, path)
         if cloud.endpoints:
             log.info("aws.endpoints_overridden", endpoints=dict(cloud.endpoints))
-        yield Ground(
+        yield SweepContext(
             config=config,
             rules=rules,
             cloud=cloud,

@@ -15,7 +15,7 @@ from discovery.cli.progress import progress
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import say
 from discovery.codes import Action
-from discovery.ground import SweepRequest
+from discovery.context import SweepRequest
 from discovery.model import Database, Scope
 from discovery.plan.targets import ScopeFilter
 from discovery.reports.exit import Exit, exit_code
@@ -70,7 +70,7 @@ def _planned(path: Path, part: ScopeFilter) -> tuple[Report, bool]:
 
         async def errand(interruption: Interruption) -> tuple[Report, bool]:
             report = await audited(
-                path, SweepRequest(part=part, fresh_regions=True), interruption, on_progress
+                path, SweepRequest(part=part, refresh_regions=True), interruption, on_progress
             )
             return report, interruption.terminated
 

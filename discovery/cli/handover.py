@@ -22,7 +22,7 @@ from discovery.adopt import (
 )
 from discovery.cli.clock import utc_now
 from discovery.cli.control_planes import reading, serving_remark, writing
-from discovery.cli.edges import grounded
+from discovery.cli.edges import open_context
 from discovery.cli.interruption import Interruption, attended
 from discovery.cli.operator import with_identity_file
 from discovery.cli.options import with_lock_timeout
@@ -83,18 +83,18 @@ class Errand:
 
             async def look(interruption: Interruption) -> tuple[Prospect, Setting]:
                 async with (
-                    grounded(self.config, self.path, interruption, on_progress) as ground,
+                    open_context(self.config, self.path, interruption, on_progress) as context,
                     reading(self.config) as registry,
                 ):
                     setting = Setting(
-                        rules=ground.rules,
+                        rules=context.rules,
                         kind=self.config.control_plane.kind,
-                        simulated_aws=bool(ground.cloud.endpoints),
+                        simulated_aws=bool(context.cloud.endpoints),
                     )
                     prospect = await prospect_of_adoption(
                         wish,
                         setting,
-                        cloud=ground.cloud,
+                        cloud=context.cloud,
                         registry=registry,
                         memory=read_memory(self.config.state.path),
                         clock=utc_now,

@@ -23,7 +23,7 @@ from discovery.cli.output import destination
 from discovery.cli.progress import progress
 from discovery.cli.reporting import Publication
 from discovery.cli.settings import configuration_path
-from discovery.ground import SweepRequest
+from discovery.context import SweepRequest
 from discovery.model import Scope
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter
@@ -92,7 +92,7 @@ def command(
         prune=prune,
         checksum=wanted,
         rebind_state=rebind_state,
-        fresh_regions=True,
+        refresh_regions=True,
     )
     with destination(output) as place:
         with progress(every) as on_progress:

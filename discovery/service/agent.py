@@ -65,7 +65,7 @@ class Agent:
         edges = self.foundation.edges
         self.attempts = Attempts(self.rounds, self.metrics, self.vitals)
         self.rescans = Rescans(
-            self.attempts, self.schedule, self.metrics, edges.ground.clock, timedelta(0)
+            self.attempts, self.schedule, self.metrics, edges.context.clock, timedelta(0)
         )
         self.rounds.on_move = self.vitals.pulse.beat
         self.rounds.on_scan = self._show_scan

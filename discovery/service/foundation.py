@@ -17,8 +17,8 @@ import structlog
 
 from discovery.aws.queue import Queue
 from discovery.config.model import Config
+from discovery.context import SweepContext
 from discovery.control_plane.base import ControlPlane
-from discovery.ground import Ground
 
 log = structlog.get_logger()
 
@@ -27,14 +27,14 @@ log = structlog.get_logger()
 class Edges:
     """The cloud and the control plane of one configuration, open."""
 
-    ground: Ground
+    context: SweepContext
     control_plane: ControlPlane
     queue: Queue | None = None
     """Where change events arrive; None: nowhere."""
 
     @property
     def config(self) -> Config:
-        return self.ground.config
+        return self.context.config
 
     @property
     def state(self) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from discovery.ground import SweepRequest
+from discovery.context import SweepRequest
 from discovery.service.foundation import Edges
 from discovery.sweep import begin
 from state.store import read_memory
@@ -33,7 +33,7 @@ async def check_reload(before: Edges, after: Edges) -> None:
             f"{after.state} is not; restart the service"
         )
     memory = await asyncio.to_thread(read_memory, after.state)
-    run = begin(after.ground, SweepRequest(), memory)
+    run = begin(after.context, SweepRequest(), memory)
     await run.meet(after.control_plane)
     if run.silence is not None and after.config.control_plane != before.config.control_plane:
         raise CannotReload(

@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from discovery.ground import Ground, SweepRequest
+from discovery.context import SweepContext, SweepRequest
 from discovery.model import Arn, Scope
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter, Targets
@@ -72,7 +72,7 @@ class Rounds:
         does not answer says nothing about that. Raises: WrongState, StateError."""
         async with self.foundation.held() as edges:
             memory = await asyncio.to_thread(read_memory, edges.state)
-            await begin(edges.ground, SweepRequest(), memory).meet(edges.control_plane)
+            await begin(edges.context, SweepRequest(), memory).meet(edges.control_plane)
 
     async def sweep(self) -> Round | None:
         """Every scope of this process was looked at and acted upon; None when told to stop first.
@@ -82,13 +82,13 @@ class Rounds:
         async with self.foundation.held() as edges:
             request = SweepRequest(
                 part=ScopeFilter(shard=self.shard),
-                backs_off=not self.asks_everywhere,
-                fresh_regions=edges is not self._swept,
+                use_backoff=not self.asks_everywhere,
+                refresh_regions=edges is not self._swept,
                 scan_deadline=edges.config.service.sweep_timeout,
             )
             self.asks_everywhere = False
-            ground = replace(edges.ground, on_progress=self._progress, on_write=self.on_move)
-            done = await self._round(Kind.SWEEP, edges, ground, request)
+            context = replace(edges.context, on_progress=self._progress, on_write=self.on_move)
+            done = await self._round(Kind.SWEEP, edges, context, request)
             if done is not None:
                 self._swept = edges
             return done
@@ -102,18 +102,18 @@ class Rounds:
             request = SweepRequest(
                 part=ScopeFilter(only=tuple(scopes), shard=self.shard, from_event=True),
                 named=named,
-                fresh_users=True,
+                refresh_users=True,
                 scan_deadline=edges.config.service.sweep_timeout,
             )
-            return await self._round(Kind.RESCAN, edges, edges.ground, request)
+            return await self._round(Kind.RESCAN, edges, edges.context, request)
 
     async def _round(
-        self, kind: Kind, edges: Edges, ground: Ground, request: SweepRequest
+        self, kind: Kind, edges: Edges, context: SweepContext, request: SweepRequest
     ) -> Round | None:
         self._check_files()
         ticket = self._ledger.draw()
         then = await asyncio.to_thread(read_memory, edges.state)
-        run = begin(ground, request, then)
+        run = begin(context, request, then)
         await run.scan()
         if run.scanned is None:
             return None
@@ -159,7 +159,7 @@ class Rounds:
     @asynccontextmanager
     async def _taken(self, edges: Edges) -> AsyncIterator[HeldLock]:
         """The turn is ours. Raises: Stopped, Locked, Unwritable."""
-        stop, holder = edges.ground.stop, this_process("run", edges.ground.clock())
+        stop, holder = edges.context.stop, this_process("run", edges.context.clock())
         lock = writer_lock(edges.state, wait=TURN_WAIT, holder=holder)
         async with AsyncExitStack() as taken:
             await unless_stopped(stop, taken.enter_async_context(self._turn))

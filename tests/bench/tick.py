@@ -20,8 +20,8 @@ from discovery.aws.cloud import open_cloud
 from discovery.config.load import load_config
 from discovery.config.rules import rules_of
 from discovery.config.secrets import Secret, resolve_external_id
+from discovery.context import SweepContext, SweepRequest
 from discovery.control_plane.embedded import Embedded
-from discovery.ground import Ground, SweepRequest
 from discovery.reports.report import Report
 from discovery.sweep import sweep
 from state.lock import this_process, writer_lock
@@ -36,12 +36,14 @@ async def ticks(file: Path) -> dict[str, object]:
     """What the second sweep took."""
     config = load_config(file)
     async with open_cloud(config.aws, resolve=_secret, clock=_now) as cloud:
-        ground = Ground(config=config, rules=rules_of(config, _secret), cloud=cloud, clock=_now)
-        await _swept(ground)
+        context = SweepContext(
+            config=config, rules=rules_of(config, _secret), cloud=cloud, clock=_now
+        )
+        await _swept(context)
         counted(os.environ["AWS_ENDPOINT_URL"])
         before_s, cpu_before_s = time.perf_counter(), time.process_time()
         starved_before_s = starved_s_of("self")
-        report = await _swept(ground)
+        report = await _swept(context)
         return {
             "wall_s": time.perf_counter() - before_s,
             "cpu_s": time.process_time() - cpu_before_s,
@@ -50,13 +52,15 @@ async def ticks(file: Path) -> dict[str, object]:
         }
 
 
-async def _swept(ground: Ground) -> Report:
-    path = ground.config.state.path
+async def _swept(context: SweepContext) -> Report:
+    path = context.config.state.path
     registry = path.with_name("registry.db")
     async with writer_lock(path, wait=_LOCK_WAIT, holder=this_process("bench", _now())):
         with Store.open(path) as store:
             async with Embedded(registry) as control_plane:
-                return await sweep(ground, SweepRequest(), control_plane=control_plane, store=store)
+                return await sweep(
+                    context, SweepRequest(), control_plane=control_plane, store=store
+                )
 
 
 def _secret(reference: str) -> Secret:

@@ -12,8 +12,8 @@ from pathlib import Path
 from discovery.config.model import Config
 from discovery.config.rules import rules_of
 from discovery.config.secrets import Secret
+from discovery.context import SweepContext, SweepRequest
 from discovery.control_plane.embedded import Embedded, EmbeddedReader
-from discovery.ground import Ground, SweepRequest
 from discovery.model import AccountId, Arn, Region, Scope
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter
@@ -151,12 +151,14 @@ class Process:
 
     async def _by_hand(self, ask: Ask) -> Report:
         """As `cachemuster sweep` does it: a process of its own, beside the service if there is."""
-        ground = self._ground()
+        context = self._ground()
         holder = this_process("sweep", self.theatre.times.agent())
         async with writer_lock(self.state, wait=timedelta(minutes=1), holder=holder):
             with Store.open(self.state) as store:
                 async with self._plane() as plane:
-                    return await sweep(ground, self._request(ask), control_plane=plane, store=store)
+                    return await sweep(
+                        context, self._request(ask), control_plane=plane, store=store
+                    )
 
     async def _audited(self, ask: Ask) -> Report:
         memory = read_memory(self.state)
@@ -178,9 +180,9 @@ class Process:
         async with self._plane() as plane:
             yield Edges(self._ground(), plane)
 
-    def _ground(self) -> Ground:
+    def _ground(self) -> SweepContext:
         config = self.config
-        return Ground(
+        return SweepContext(
             config=config,
             rules=rules_of(config, Secret),
             cloud=self.theatre.cloud_for(config.aws),

@@ -15,8 +15,8 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from discovery.codes import Action, Reason
+from discovery.context import SweepContext, SweepRequest
 from discovery.control_plane.base import AlreadyExists, ClusterInfo, Denied, NotFound
-from discovery.ground import Ground, SweepRequest
 from discovery.model import Database, ResourceName, Scanned, Served
 from discovery.plan.item import Item
 from discovery.plan.lookups import new_names
@@ -149,7 +149,7 @@ def _outcome(memory: Memory, number: int) -> SweepOutcome:
 def run_of(memory: Memory, results: tuple[Scanned, ...], *, dry_run: bool) -> Sweep:
     """A sweep or audit that has scanned."""
     by = rules(budget=replace(rules().budget, window=timedelta(hours=1), max_count=3))
-    ground = Ground(config=None, rules=by, cloud=None, clock=lambda: NOW)  # type: ignore[arg-type]
+    ground = SweepContext(config=None, rules=by, cloud=None, clock=lambda: NOW)  # type: ignore[arg-type]
     run = begin(ground, SweepRequest(), memory, dry_run=dry_run)
     run.scanned = Scan(TARGETS, results)
     return run

@@ -12,7 +12,7 @@ from unittest.mock import patch
 from discovery.cli.edges import swept
 from discovery.cli.interruption import Interruption
 from discovery.codes import ScopeReason, ScopeStatus
-from discovery.ground import SweepRequest
+from discovery.context import SweepRequest
 from discovery.model import Failed, Scanned
 from discovery.reports.exit import Exit, exit_code
 from discovery.reports.report import Report
@@ -21,7 +21,7 @@ from discovery.sandbox.aws.faults import Effect
 from tests.scenarios.tale import FRANKFURT, HUB, LISTING, MEMBER, Tale
 
 TICK_MIN = 5
-REQUEST = SweepRequest(backs_off=True)
+REQUEST = SweepRequest(use_backoff=True)
 
 
 def tick(tale: Tale, request: SweepRequest = REQUEST) -> Report:

@@ -96,7 +96,7 @@ class Site:
         remembered: Mapping[Arn, RememberedCache] | None = None,
         memory: Memory | None = None,
         users: bool = True,
-        backs_off: bool = False,
+        use_backoff: bool = False,
         on_progress: OnProgress | None = None,
         **changes: object,
     ) -> Scan:
@@ -106,7 +106,7 @@ class Site:
                 part=part,
                 memory=memory or Memory(caches=remembered or {}),
                 users=users,
-                backs_off=backs_off,
+                use_backoff=use_backoff,
                 on_progress=on_progress,
             )
 

@@ -47,7 +47,7 @@ def _memories(
 
 async def test_a_scope_that_backs_off_is_not_asked(site: Site) -> None:
     memory = failing((HUB, HOME))
-    found = await site.scan(regions=[HOME, ELSEWHERE], memory=memory, backs_off=True)
+    found = await site.scan(regions=[HOME, ELSEWHERE], memory=memory, use_backoff=True)
     result = result_of(found)
     assert isinstance(result, Failed)
     assert (result.reason, result.calls) == (ScopeReason.DENIED, 0)
@@ -75,13 +75,13 @@ async def test_who_names_it_or_asks_by_hand_sees_it(site: Site, how: dict[str, o
 
 async def test_when_the_time_is_over_it_is_asked(site: Site) -> None:
     memory = failing((HUB, HOME), last=timedelta(minutes=31))
-    assert isinstance(result_of(await site.scan(memory=memory, backs_off=True)), Complete)
+    assert isinstance(result_of(await site.scan(memory=memory, use_backoff=True)), Complete)
 
 
 async def test_an_account_that_stays_shut_is_not_tried(site: Site) -> None:
     site.member()
     memory = failing((MEMBER, None), reason=ScopeReason.ASSUME_ROLE_DENIED)
-    found = await site.scan(memory=memory, backs_off=True)
+    found = await site.scan(memory=memory, use_backoff=True)
     result = result_of(found, MEMBER, None)
     assert isinstance(result, Failed)
     assert result.reason is ScopeReason.ASSUME_ROLE_DENIED
@@ -93,7 +93,7 @@ async def test_an_account_that_stays_shut_is_not_tried(site: Site) -> None:
 async def test_an_unreadable_list_is_not_read_but_what_is_known_is_scanned(site: Site) -> None:
     site.member()
     memory = failing((MEMBER, None), reason=ScopeReason.REGIONS_UNREADABLE)
-    found = await site.scan(regions=["us-*", HOME], memory=memory, backs_off=True)
+    found = await site.scan(regions=["us-*", HOME], memory=memory, use_backoff=True)
     assert result_of(found, MEMBER, None).is_backing_off
     assert isinstance(result_of(found, MEMBER), Complete)
     assert site.asked("DescribeRegions", account=MEMBER) == 0

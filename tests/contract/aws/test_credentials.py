@@ -149,7 +149,7 @@ async def test_deleted_keys_of_the_agent_are_no_fault_of_a_members_role(
 async def test_scopes_are_not_left_alone_for_trouble_of_the_agents_own(
     site: Site, reason: ScopeReason
 ) -> None:
-    found = await site.scan(memory=failing((HUB, HOME), reason=reason), backs_off=True)
+    found = await site.scan(memory=failing((HUB, HOME), reason=reason), use_backoff=True)
     assert isinstance(result_of(found), Complete)
 
 

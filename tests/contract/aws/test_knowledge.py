@@ -20,10 +20,10 @@ SUBNETS = {"service": "ec2", "operation": "DescribeSubnets"}
 
 
 async def scanned(
-    cloud: Cloud, *known: object, at: datetime | None = None, fresh_users: bool = False
+    cloud: Cloud, *known: object, at: datetime | None = None, refresh_users: bool = False
 ) -> Scan:
     memory = Memory(caches=remember(*known))
-    return await scan(cloud, part=ScopeFilter(), memory=memory, at=at, fresh_users=fresh_users)
+    return await scan(cloud, part=ScopeFilter(), memory=memory, at=at, refresh_users=refresh_users)
 
 
 def directory_of(found: Scan) -> Directory:
@@ -58,7 +58,7 @@ class TestUsersAndGroups:
             await scanned(cloud)
             site.place().add_user("new")
             assert "new" not in directory_of(await scanned(cloud)).users
-            assert "new" in directory_of(await scanned(cloud, fresh_users=True)).users
+            assert "new" in directory_of(await scanned(cloud, refresh_users=True)).users
 
     @pytest.mark.parametrize("status", ["modifying", "creating"])
     async def test_a_group_about_to_change_is_looked_at_each_time(

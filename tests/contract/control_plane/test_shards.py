@@ -14,7 +14,7 @@ import pytest
 
 from discovery.cli.edges import swept
 from discovery.cli.interruption import Interruption
-from discovery.ground import SweepRequest
+from discovery.context import SweepRequest
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter
 from discovery.reports.report import Report

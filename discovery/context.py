@@ -25,14 +25,14 @@ class SweepRequest:
     checksum: str | None = None
     """Apply only if the plan still has this checksum."""
     rebind_state: bool = False
-    backs_off: bool = False
+    use_backoff: bool = False
     """Scopes that keep failing are left alone for a while. For the service; whoever starts a
     sweep by hand wants to see."""
     named: frozenset[Arn] = frozenset()
     """Caches that events named: their tags are read one by one."""
-    fresh_users: bool = False
+    refresh_users: bool = False
     """Users and groups are read anew, whatever earlier scans of this process know of them."""
-    fresh_regions: bool = False
+    refresh_regions: bool = False
     """Lists of enabled regions are read anew, whatever earlier sweeps read."""
     asks_control_plane: bool = True
     """False: what is registered is left unread, and only AWS's half is told. For audits."""
@@ -41,7 +41,7 @@ class SweepRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class SweepContext:
     """What a sweep stands on: the configuration, the cloud, the clock."""
 
     config: Config
