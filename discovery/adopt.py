@@ -17,6 +17,7 @@ from typing import Any
 from discovery.aws.cloud import Cloud
 from discovery.control_plane.base import ControlPlane, Denied, Reader
 from discovery.model import Clock, Database, ResourceName, Scanned
+from discovery.open_intents import close_open_intents
 from discovery.plan.adoption import adoption, own_to_claim, refused_unowned, unseen
 from discovery.plan.handover import Handover, is_same, not_found
 from discovery.plan.identify import part_to_scan
@@ -26,7 +27,6 @@ from discovery.plan.release import release
 from discovery.plan.rules import Rules
 from discovery.plan.targets import ScopeFilter
 from discovery.scan import OnProgress, Scan, scan
-from discovery.settling import settled
 from discovery.transfer import Transfers, TransferWriter
 from matchers.matcher import IamUsers
 from state.records import IntentKind, Memory, StateIdentity
@@ -168,7 +168,7 @@ async def hand_over(
     listed = await control_plane.list_databases()
     if setting.simulated_aws is not None:
         await asyncio.to_thread(store.bind, identity)
-    memory = await settled(store, memory, listed, setting.rules.group, clock())
+    memory = await close_open_intents(store, memory, listed, setting.rules.group, clock())
     again = {item.name: item for item in prospect.replan(listed, memory).items}
     transfers = Transfers(
         kind=prospect.kind,

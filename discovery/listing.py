@@ -11,7 +11,7 @@ from discovery.plan.unlisted import unlisted_names
 from state.records import Memory
 
 
-async def list_all(
+async def list_registered(
     registry: Reader, memory: Memory, group: str, *, sleep: Sleep = asyncio.sleep
 ) -> tuple[Database, ...]:
     """The list, and what stands under names that it lacks although much hangs on them.

@@ -14,13 +14,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from discovery.apply import apply
+from discovery.cancellation import Stopped, drain_on_stop, run_or_stop
 from discovery.config.rules import widened
+from discovery.confirm import confirm_removals
 from discovery.context import SweepContext, SweepRequest
 from discovery.control_plane.base import ControlPlane, ControlPlaneError, Reader
-from discovery.ending import Course, outcome_of, report_of
-from discovery.listing import list_all
+from discovery.listing import list_registered
 from discovery.model import Database, Served
 from discovery.new_names import check_new_names
+from discovery.open_intents import close_open_intents, preview_closed_intents
 from discovery.plan.identity import refuse_other_identity
 from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
@@ -31,11 +33,9 @@ from discovery.plan.recheck import recheck, rename_check
 from discovery.plan.rules import Rules
 from discovery.plan.targets import registered_scopes
 from discovery.plan.unread import NOT_ASKED, NOT_READ, unread_items
-from discovery.prove import prove
 from discovery.reports.report import Report
+from discovery.result import SweepResult, report_of, state_update
 from discovery.scan import Scan, scan
-from discovery.settling import as_if_settled, settled
-from discovery.stopping import Stopped, unless_stopped, wound_down
 from discovery.sweep_events import log_episodes
 from matchers.matcher import IamUsers
 from state.errors import StateError
@@ -51,9 +51,9 @@ async def audit(
     Raises: WrongState, before anything is read from AWS.
     """
     run = begin(context, request, memory, dry_run=True)
-    await run.meet(registry)
+    await run.check_state_identity(registry)
     await run.scan()
-    return await run.foretell(registry)
+    return await run.finish_dry_run(registry)
 
 
 async def sweep(
@@ -64,7 +64,7 @@ async def sweep(
     Raises: WrongState or StateError before anything is done.
     """
     run = begin(context, request, await asyncio.to_thread(store.memory))
-    await run.meet(control_plane)
+    await run.check_state_identity(control_plane)
     await run.scan()
     return await run.conclude(control_plane, store)
 
@@ -102,14 +102,14 @@ class Sweep:
     """The code of the error that kept the control plane unread."""
     wrote: bool = False
     """True once what was planned was tried, to the last item."""
-    rebound: bool = False
+    state_rebound: bool = False
     """True when the state belonged to something else until now (`--rebind-state`)."""
-    silence: ControlPlaneError | None = None
+    ping_error: ControlPlaneError | None = None
     """Why the control plane did not say who it is."""
     identity: StateIdentity | None = None
     """What the state belongs to, once the control plane was met."""
 
-    async def meet(self, registry: Reader) -> StateIdentity:
+    async def check_state_identity(self, registry: Reader) -> StateIdentity:
         """What the state belongs to. A control plane that does not answer, or is not to be asked,
         stops nothing yet: the scan is told and remembered all the same (R10).
 
@@ -121,7 +121,7 @@ class Sweep:
             if self.request.asks_control_plane:
                 cluster = (await registry.ping()).cluster
         except ControlPlaneError as error:
-            self.silence = error
+            self.ping_error = error
         identity = StateIdentity(
             control_plane=self.context.config.control_plane.kind,
             cluster=cluster,
@@ -130,15 +130,15 @@ class Sweep:
         )
         if not self.request.rebind_state:
             refuse_other_identity(before, identity)
-        self.rebound = before not in (None, identity)
-        self.memory = self._recalled(self.memory)
+        self.state_rebound = before not in (None, identity)
+        self.memory = self._reset_if_rebound(self.memory)
         self.identity = identity
         return identity
 
-    def _recalled(self, memory: Memory) -> Memory:
+    def _reset_if_rebound(self, memory: Memory) -> Memory:
         """The memory, or what a rebound one is worth: what was made, removed or missed elsewhere
         was not here, and like a new state file it removes nothing at first (R2, R3)."""
-        if not self.rebound:
+        if not self.state_rebound:
             return memory
         registrations = {
             name: replace(each, inherited=True) for name, each in memory.registrations.items()
@@ -150,9 +150,9 @@ class Sweep:
     async def scan(self) -> None:
         """Every scope of this run was asked, unless the run was told to stop; `scanned` has it."""
         try:
-            self.scanned = await unless_stopped(self.context.stop, self._scan())
+            self.scanned = await run_or_stop(self.context.stop, self._scan())
         except Stopped as reason:
-            self.cut_short(reason)
+            self.end_early(reason)
 
     async def _scan(self) -> Scan:
         wishes = {matcher.iam_users for matcher in self.rules.matchers}
@@ -170,17 +170,17 @@ class Sweep:
             on_progress=self.context.on_progress,
         )
 
-    def go_on_from(self, memory: Memory, scanned: Scan) -> None:
+    def use_fresh_state(self, memory: Memory, scanned: Scan) -> None:
         """What was scanned is judged by what is remembered now: time has passed since."""
         self.memory, self.scanned = memory, scanned
 
-    async def foretell(self, registry: Reader) -> Report:
+    async def finish_dry_run(self, registry: Reader) -> Report:
         """The report of what a sweep with this scan does now. Nothing is written anywhere."""
         try:
             if not self.interrupted:
                 await self._preview(registry)
         except (Stopped, ControlPlaneError) as reason:
-            self.cut_short(reason)
+            self.end_early(reason)
         return self._report_of(self.course())
 
     async def _preview(self, registry: Reader) -> None:
@@ -192,26 +192,26 @@ class Sweep:
         listed = await self.listed(registry)
         self.check_named_scopes(listed)
         now, group = self.context.clock(), self.rules.group
-        self.memory = as_if_settled(self.memory, listed, group, now)
+        self.memory = preview_closed_intents(self.memory, listed, group, now)
         self.plan = await self.checked(self.planned(listed), registry)
-        if self.goes_ahead(self.plan):
-            self.items = await unless_stopped(self.context.stop, self.proved(self.plan))
+        if self.check_plan_checksum(self.plan):
+            self.items = await run_or_stop(self.context.stop, self.proved(self.plan))
 
     async def conclude(self, control_plane: ControlPlane, store: Store) -> Report:
         """What was scanned is acted upon and remembered, and so is how the sweep ended.
 
         Raises: WrongState or StateError before anything is done.
         """
-        identity = self.identity or await self.meet(control_plane)
+        identity = self.identity or await self.check_state_identity(control_plane)
         try:
             if not self.interrupted:
                 await self._act(control_plane, store, identity)
         except (Stopped, ControlPlaneError, StateError) as reason:
-            self.cut_short(reason)
+            self.end_early(reason)
         course = self.course()
         report = self._report_of(course)
         try:
-            outcome = outcome_of(course, report, identity)
+            outcome = state_update(course, report, identity)
             await asyncio.to_thread(store.record, outcome)
         except StateError as error:
             # What was written is in the journal; the document is owed all the same.
@@ -228,10 +228,12 @@ class Sweep:
         self.check_named_scopes(listed)
         await asyncio.to_thread(store.bind, identity)
         now, group = self.context.clock(), self.rules.group
-        self.memory = self._recalled(await settled(store, self.memory, listed, group, now))
+        self.memory = self._reset_if_rebound(
+            await close_open_intents(store, self.memory, listed, group, now)
+        )
         self.plan = await self.checked(self.planned(listed), control_plane)
-        if self.goes_ahead(self.plan) and self.pause is None:
-            self.items = await unless_stopped(self.context.stop, self.proved(self.plan))
+        if self.check_plan_checksum(self.plan) and self.pause is None:
+            self.items = await run_or_stop(self.context.stop, self.proved(self.plan))
             self.items = await self.applied(control_plane, store)
             self.wrote = not self.interrupted
 
@@ -248,11 +250,11 @@ class Sweep:
 
     async def listed(self, registry: Reader) -> tuple[Database, ...]:
         """All that the control plane shows. Raises: ControlPlaneError, Stopped."""
-        if self.silence is not None:
-            raise self.silence
-        every = list_all(registry, self.memory, self.rules.group)
-        found = await unless_stopped(self.context.stop, every)
-        self.served = await unless_stopped(self.context.stop, registry.served())
+        if self.ping_error is not None:
+            raise self.ping_error
+        every = list_registered(registry, self.memory, self.rules.group)
+        found = await run_or_stop(self.context.stop, every)
+        self.served = await run_or_stop(self.context.stop, registry.served())
         return found
 
     def check_named_scopes(self, listed: tuple[Database, ...]) -> None:
@@ -291,7 +293,7 @@ class Sweep:
         """
         assert self.scanned is not None  # noqa: S101 - the scan comes first
         checking = check_new_names(plan, self.rules, registry)
-        found = await unless_stopped(self.context.stop, checking)
+        found = await run_or_stop(self.context.stop, checking)
         self.scanned = replace(self.scanned, results=found.observed.plan_input.results)
         self.items = found.items
         return found
@@ -302,7 +304,7 @@ class Sweep:
         beginning: a sweep is paused as a whole or not at all."""
         return self.memory.pause_at(self.started_at)
 
-    def goes_ahead(self, plan: Plan) -> bool:
+    def check_plan_checksum(self, plan: Plan) -> bool:
         """False when `--checksum` names another plan: then nothing is applied."""
         wanted = self.request.checksum
         self.plan_changed = wanted is not None and wanted.lower() != plan.checksum
@@ -310,7 +312,7 @@ class Sweep:
 
     async def proved(self, plan: Plan) -> tuple[Item, ...]:
         """The items, with every removal whose ground no longer holds taken back."""
-        return await prove(
+        return await confirm_removals(
             plan.items,
             self.context.cloud,
             rejudge=recheck(plan, self.rules),
@@ -329,10 +331,10 @@ class Sweep:
             on_write=self.context.on_write,
             known_failures=self.memory.failed_writes,
         )
-        items, self.interrupted = await wound_down(self.context.stop, writing)
+        items, self.interrupted = await drain_on_stop(self.context.stop, writing)
         return items
 
-    def cut_short(self, reason: Stopped | ControlPlaneError | StateError) -> None:
+    def end_early(self, reason: Stopped | ControlPlaneError | StateError) -> None:
         """The run is over before its end; what was found out so far stands."""
         if isinstance(reason, Stopped):
             self.interrupted = True
@@ -345,12 +347,12 @@ class Sweep:
         else:
             self.error = str(reason)
 
-    def _report_of(self, course: Course) -> Report:
+    def _report_of(self, course: SweepResult) -> Report:
         return report_of(course, self.context.config, dict(self.context.cloud.endpoints))
 
-    def course(self) -> Course:
+    def course(self) -> SweepResult:
         """How this run went."""
-        return Course(
+        return SweepResult(
             sweep_id=self.sweep_id,
             agent=self.context.agent,
             started_at=self.started_at,

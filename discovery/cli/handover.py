@@ -31,7 +31,6 @@ from discovery.cli.progress import progress
 from discovery.cli.streams import say, say_lines, speaks_in_events
 from discovery.config.model import Config
 from discovery.config.rules import offline_rules_of
-from discovery.ending import expected_failures
 from discovery.model import Failed, ResourceName, Scope
 from discovery.plan.handover import Handover
 from discovery.reports.exit import Exit
@@ -44,6 +43,7 @@ from discovery.reports.handover import (
     write_handover_document,
     write_plan,
 )
+from discovery.result import expected_failures
 from state.exclusive import locked_store
 from state.lock import this_process
 from state.store import read_memory

@@ -75,7 +75,7 @@ class Agent:
 
         Raises: WrongState; whatever ended a task of the service.
         """
-        await self.rounds.meet()
+        await self.rounds.check_state_identity()
         self._serve(self.foundation.edges)
         self.schedule.start()
         service = self.foundation.edges.config.service

@@ -34,9 +34,9 @@ async def check_reload(before: Edges, after: Edges) -> None:
         )
     memory = await asyncio.to_thread(read_memory, after.state)
     run = begin(after.context, SweepRequest(), memory)
-    await run.meet(after.control_plane)
-    if run.silence is not None and after.config.control_plane != before.config.control_plane:
+    await run.check_state_identity(after.control_plane)
+    if run.ping_error is not None and after.config.control_plane != before.config.control_plane:
         raise CannotReload(
             "control_plane was changed, and what it names now does not answer, so it cannot be "
-            f"said whether the state file belongs to it: {run.silence}"
-        ) from run.silence
+            f"said whether the state file belongs to it: {run.ping_error}"
+        ) from run.ping_error

@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from discovery.cancellation import Stopped, run_or_stop
 from discovery.context import SweepContext, SweepRequest
 from discovery.model import Arn, Scope
 from discovery.plan.shard import Shard
@@ -23,7 +24,6 @@ from discovery.reports.report import Report
 from discovery.service.foundation import Edges, Foundation
 from discovery.service.kind import Kind
 from discovery.service.ledger import Ledger
-from discovery.stopping import Stopped, unless_stopped
 from discovery.sweep import Sweep, begin
 from state.file_identity import FileIdentity
 from state.lock import HeldLock, this_process, writer_lock
@@ -67,12 +67,14 @@ class Rounds:
     _state: FileIdentity | None = None
     """The state file of the last round that opened it."""
 
-    async def meet(self) -> None:
+    async def check_state_identity(self) -> None:
         """The state file belongs to what is configured, or to nothing yet. A control plane that
         does not answer says nothing about that. Raises: WrongState, StateError."""
         async with self.foundation.held() as edges:
             memory = await asyncio.to_thread(read_memory, edges.state)
-            await begin(edges.context, SweepRequest(), memory).meet(edges.control_plane)
+            await begin(edges.context, SweepRequest(), memory).check_state_identity(
+                edges.control_plane
+            )
 
     async def sweep(self) -> Round | None:
         """Every scope of this process was looked at and acted upon; None when told to stop first.
@@ -151,7 +153,7 @@ class Rounds:
             now = await asyncio.to_thread(store.memory)
             assert run.scanned is not None  # noqa: S101 - a run without a scan ended before
             results = self._ledger.current(ticket, run.scanned.results, then=then, now=now)
-            run.go_on_from(now, replace(run.scanned, results=results))
+            run.use_fresh_state(now, replace(run.scanned, results=results))
             report = await run.conclude(edges.control_plane, store)
             self._ledger.acted(ticket, results, now, run.started_at)
             return report
@@ -162,8 +164,8 @@ class Rounds:
         stop, holder = edges.context.stop, this_process("run", edges.context.clock())
         lock = writer_lock(edges.state, wait=TURN_WAIT, holder=holder)
         async with AsyncExitStack() as taken:
-            await unless_stopped(stop, taken.enter_async_context(self._turn))
-            yield await unless_stopped(stop, taken.enter_async_context(lock))
+            await run_or_stop(stop, taken.enter_async_context(self._turn))
+            yield await run_or_stop(stop, taken.enter_async_context(lock))
 
     def _progress(self, done: int, failed: int, known: int) -> None:
         self.on_move()

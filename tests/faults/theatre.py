@@ -29,7 +29,7 @@ from discovery.config.control_plane import Teleport as TeleportSettings
 from discovery.config.regions import RegionChoice
 from discovery.config.secrets import Secret
 from discovery.control_plane.teleport.client import Teleport
-from discovery.listing import list_all
+from discovery.listing import list_registered
 from discovery.new_names import check_new_names
 from discovery.sandbox.aws.calls import Call, CallLog
 from discovery.sandbox.aws.control import Controls
@@ -203,7 +203,7 @@ def _instead(url: str, times: Times) -> Iterator[None]:
             (ExponentialBackoff, "delay_amount", lambda _self, _context: 0),
             (RetryQuota, "acquire", lambda _self, _cost: True),  # not used up by stories before
             (discovery.sweep, "apply", functools.partial(apply, sleep=times.sleep)),
-            (discovery.sweep, "list_all", functools.partial(list_all, sleep=times.sleep)),
+            (discovery.sweep, "list_all", functools.partial(list_registered, sleep=times.sleep)),
             (
                 discovery.sweep,
                 "check_new_names",

@@ -18,12 +18,12 @@ from discovery.codes import Action, Reason
 from discovery.context import SweepContext, SweepRequest
 from discovery.control_plane.base import AlreadyExists, ClusterInfo, Denied, NotFound
 from discovery.model import Database, ResourceName, Scanned, Served
+from discovery.open_intents import close_open_intents, preview_closed_intents
 from discovery.plan.item import Item
 from discovery.plan.lookups import new_names
 from discovery.plan.ownership import parse_cache_arn
 from discovery.plan.plan import Plan, make_plan
 from discovery.scan import Scan
-from discovery.settling import as_if_settled, settled
 from discovery.sweep import Sweep, begin
 from state.records import Intent, IntentKind, Memory, Registration, SweepOutcome
 from state.store import Store, read_memory
@@ -224,14 +224,14 @@ def fenced(draw: st.DrawFn, wreck: Wreck, results: tuple[Scanned, ...]) -> Fence
 async def foretold(run: Sweep, plane: Fenced) -> Plan:
     """The plan of an audit."""
     listed = await run.listed(plane)
-    run.memory = as_if_settled(run.memory, listed, run.rules.group, NOW)
+    run.memory = preview_closed_intents(run.memory, listed, run.rules.group, NOW)
     return await run.checked(run.planned(listed), plane)
 
 
 async def swept(run: Sweep, plane: Fenced, store: Store) -> tuple[Plan, tuple[Item, ...]]:
     """The plan of a sweep, and its items once they were carried out."""
     listed = await run.listed(plane)
-    run.memory = await settled(store, run.memory, listed, run.rules.group, NOW)
+    run.memory = await close_open_intents(store, run.memory, listed, run.rules.group, NOW)
     plan = await run.checked(run.planned(listed), plane)
     return plan, await run.applied(plane, store)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from discovery.control_plane.base import ClusterInfo, Denied
-from discovery.listing import list_all
+from discovery.listing import list_registered
 from discovery.model import Database, ResourceName
 from discovery.plan.open_intents import classify_open_intents
 from state.records import IntentKind, Memory
@@ -38,7 +38,7 @@ class Forgetful:
 
 
 async def listed(where: Forgetful, known: Memory) -> set[str]:
-    found = await list_all(where, known, "prod")  # type: ignore[arg-type]
+    found = await list_registered(where, known, "prod")  # type: ignore[arg-type]
     assert len(found) == len({each.name for each in found})
     return {each.name for each in found}
 
@@ -76,7 +76,7 @@ async def test_what_is_gone_is_not_there() -> None:
 async def test_a_rename_is_not_done_because_the_list_lacks_its_old_half() -> None:
     """Its journal said done, and the old half stood beside the new one for ever."""
     where = Forgetful(OLD, NEW, lists={"new"})
-    found = await list_all(where, memory(open_intents=(RENAME,)), "prod")  # type: ignore[arg-type]
+    found = await list_registered(where, memory(open_intents=(RENAME,)), "prod")  # type: ignore[arg-type]
     known = classify_open_intents([RENAME], found, "prod")
     assert not known.landed
     assert not known.abandoned

@@ -33,7 +33,7 @@ _ON_TAGS = (Reason.UNMATCHED, Reason.EXCLUDED)
 _AT_ONCE = 16
 
 
-async def prove(
+async def confirm_removals(
     items: Sequence[Item],
     cloud: Cloud,
     *,
@@ -45,20 +45,20 @@ async def prove(
     `OUT_OF_SCOPE` rests on configuration, so nothing is asked for it.
     Raises: nothing that AWS can cause.
     """
-    proving = _Proving(cloud, rejudge, rename_holds)
+    proving = _Confirming(cloud, rejudge, rename_holds)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(proving.item(item)) for item in items]
     return tuple(task.result() for task in tasks)
 
 
 @dataclass(frozen=True, slots=True)
-class _Doubt:
+class _ConfirmationFailure:
     """Why an item is not proven: what was asked, and what came back."""
 
     message: str
 
 
-class _Proving:
+class _Confirming:
     """The proofs of one sweep."""
 
     def __init__(self, cloud: Cloud, rejudge: Recheck, rename_holds: RenameHolds) -> None:
@@ -75,10 +75,10 @@ class _Proving:
         doubt = await self._doubt(item)
         return item if doubt is None else _held(item, doubt)
 
-    async def _doubt(self, item: Item) -> _Doubt | None:
+    async def _doubt(self, item: Item) -> _ConfirmationFailure | None:
         arn = parse_cache_arn(item.arn or "")
         if arn is None:
-            return _Doubt("the registration names no cache that could be asked about")
+            return _ConfirmationFailure("the registration names no cache that could be asked about")
         limit = self._cloud.settings.scope_timeout.total_seconds()
         async with self._slots:
             try:
@@ -86,32 +86,38 @@ class _Proving:
                     account = await self._cloud.accounts.enter(arn.account_id)
                     return await self._ask(item, arn, account.session(arn.region))
             except AwsFault as error:
-                return _Doubt(error.fault.message)
+                return _ConfirmationFailure(error.fault.message)
             except Unsigned:
                 raise
             except TimeoutError:
                 if not deadline.expired():
                     raise
-                return _Doubt(f"AWS did not answer within {limit:g} s")
+                return _ConfirmationFailure(f"AWS did not answer within {limit:g} s")
             except Exception as error:
-                return _Doubt(defect("it", "judged", error))
+                return _ConfirmationFailure(defect("it", "judged", error))
 
-    async def _ask(self, item: Item, arn: CacheArn, session: Session) -> _Doubt | None:
+    async def _ask(
+        self, item: Item, arn: CacheArn, session: Session
+    ) -> _ConfirmationFailure | None:
         if item.action is not Action.DELETE:
             return await self._ask_rename(item, session)
         cache = await describe_cache(session, arn)
         if cache is None:
             if item.reason in (Reason.ABSENT, Reason.DELETING):
                 return None
-            return _Doubt("AWS does not list it any more; the next sweep counts it as absent")
+            return _ConfirmationFailure(
+                "AWS does not list it any more; the next sweep counts it as absent"
+            )
         status = "in no state that AWS tells" if cache.status is UNKNOWN else cache.status
         if item.reason is Reason.ABSENT:
-            return _Doubt(f"AWS lists it, as {status}")
+            return _ConfirmationFailure(f"AWS lists it, as {status}")
         if item.reason is Reason.DELETING:
-            return None if status == "deleting" else _Doubt(f"it is {status} now")
+            return None if status == "deleting" else _ConfirmationFailure(f"it is {status} now")
         return await self._ask_judgement(item, cache, session)
 
-    async def _ask_judgement(self, item: Item, cache: Cache, session: Session) -> _Doubt | None:
+    async def _ask_judgement(
+        self, item: Item, cache: Cache, session: Session
+    ) -> _ConfirmationFailure | None:
         directory: Directory | UnknownType = UNKNOWN
         cache = _with_scanned_facts(cache, item.found)
         if item.reason in _ON_TAGS:
@@ -121,21 +127,23 @@ class _Proving:
         now = self._rejudge(cache, directory)
         if now is item.reason:
             return None
-        return _Doubt(
+        return _ConfirmationFailure(
             f"as it is now, the reason is {now.value}"
             if now is not None
             else "as it is now, nothing speaks for its removal"
         )
 
-    async def _ask_rename(self, item: Item, session: Session) -> _Doubt | None:
+    async def _ask_rename(self, item: Item, session: Session) -> _ConfirmationFailure | None:
         if item.found is None:
-            return _Doubt("the cache that gives the new name was not found in this scan")
+            return _ConfirmationFailure(
+                "the cache that gives the new name was not found in this scan"
+            )
         if not self._cloud.settings.read_tags:
             return None  # then names rest on configuration alone, and there is nothing to ask
         tags = await self._tags(session, item.found)
         if self._rename_holds(replace(item.found, tags=tags)):
             return None
-        return _Doubt("its tags have changed since they were scanned")
+        return _ConfirmationFailure("its tags have changed since they were scanned")
 
     async def _tags(self, session: Session, cache: Cache) -> Tags:
         """Raises: AwsFault. With tags switched off, none: nobody may be allowed to read them."""
@@ -173,7 +181,7 @@ def _with_scanned_facts(cache: Cache, found: Cache | None) -> Cache:
     return replace(cache, tags=found.tags, vpc_id=found.vpc_id)
 
 
-def _held(item: Item, doubt: _Doubt) -> Item:
+def _held(item: Item, doubt: _ConfirmationFailure) -> Item:
     """The item with its registration left as it is."""
     planned = f"{item.action.value}/{item.reason.value}"
     return hold_instead(

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from discovery.codes import Action, Reason
+from discovery.confirm import confirm_removals
 from discovery.model import (
     UNKNOWN,
     AccountId,
@@ -23,7 +24,6 @@ from discovery.model import (
     UnknownType,
 )
 from discovery.plan.item import Item
-from discovery.prove import prove
 from discovery.sandbox.aws.faults import Effect
 from tests.contract.aws.conftest import HOME, HUB, LONG_AGO, MEMBER, Site, caches_of, now
 
@@ -75,7 +75,9 @@ async def proven(
     **settings: object,
 ) -> list[Item]:
     async with site.cloud(**settings) as cloud:
-        return list(await prove(items, cloud, rejudge=rejudge, rename_holds=rename_holds))
+        return list(
+            await confirm_removals(items, cloud, rejudge=rejudge, rename_holds=rename_holds)
+        )
 
 
 def assert_held(result: Item, said: str) -> None:

@@ -37,7 +37,7 @@ from state.records import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class SweepResult:
     """What a sweep found out and did, as far as it came."""
 
     sweep_id: str
@@ -69,7 +69,7 @@ class Course:
     writing; None when it does not."""
 
 
-def report_of(course: Course, config: Config, endpoints: dict[str, str]) -> Report:
+def report_of(course: SweepResult, config: Config, endpoints: dict[str, str]) -> Report:
     """The report of a sweep as far as it came."""
     failing = scope_memories(course.results, course.memory, course.started_at)
     return Report(
@@ -95,7 +95,7 @@ def report_of(course: Course, config: Config, endpoints: dict[str, str]) -> Repo
     )
 
 
-def _stop_message(course: Course) -> str:
+def _stop_message(course: SweepResult) -> str:
     if course.interrupted:
         return "interrupted; what was not done yet stays as it was"
     if course.paused_until is None:
@@ -109,7 +109,7 @@ def _stop_message(course: Course) -> str:
     return f"{until}: {what}. `cachemuster resume` ends the pause"
 
 
-def _unasked(course: Course) -> GuardVerdict:
+def _unasked(course: SweepResult) -> GuardVerdict:
     why = "what is registered was not read" if course.items else "there is no plan"
     return GuardVerdict(
         refused=False,
@@ -122,7 +122,7 @@ def _unasked(course: Course) -> GuardVerdict:
     )
 
 
-def outcome_of(course: Course, report: Report, identity: StateIdentity) -> SweepOutcome:
+def state_update(course: SweepResult, report: Report, identity: StateIdentity) -> SweepOutcome:
     """What state is to remember of a sweep. One without a plan leaves its scopes and caches."""
     memory = course.memory
     of = Sweep(course.sweep_id, course.finished_at)
@@ -187,7 +187,7 @@ def outcome_of(course: Course, report: Report, identity: StateIdentity) -> Sweep
     )
 
 
-def _digest(course: Course) -> str:
+def _digest(course: SweepResult) -> str:
     """The digest to remember: a sweep over a part has not judged every registration by the new
     rules, so they stay new until a whole one has."""
     if course.whole:

@@ -11,7 +11,7 @@ from state.records import Memory, Outcome
 from state.store import Store
 
 
-async def settled(
+async def close_open_intents(
     store: Store, memory: Memory, listed: tuple[Database, ...], group: str, now: datetime
 ) -> Memory:
     """What is remembered once they have it. Raises: StateError."""
@@ -25,7 +25,7 @@ async def settled(
     return await asyncio.to_thread(store.memory)
 
 
-def as_if_settled(
+def preview_closed_intents(
     memory: Memory, listed: tuple[Database, ...], group: str, now: datetime
 ) -> Memory:
     """What `settled` gives, with nothing written (R5)."""

@@ -13,7 +13,7 @@ class Stopped(Exception):
     """The stop event was set while something was under way."""
 
 
-async def unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
+async def run_or_stop(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
     """What `work` returns; when the event comes first, `work` is cancelled and has ended.
 
     Raises: Stopped.
@@ -30,7 +30,7 @@ async def unless_stopped(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T
         await asyncio.gather(working, asked, return_exceptions=True)
 
 
-async def wound_down(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
+async def drain_on_stop(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
     """What `work` returns, and whether it was asked to stop before its end.
 
     For work that takes a first cancellation as a request to finish what it has in hand.
