@@ -21,8 +21,8 @@ from discovery.codes import Action
 from discovery.control_plane.base import ControlPlane
 from discovery.model import Clock, ResourceName
 from discovery.plan.item import Item, ItemError
-from discovery.write import Writer, kind_of
-from discovery.written import Written
+from discovery.write import Writer, intent_kind
+from discovery.write_result import WriteResult
 from state.errors import StateError
 from state.journal import Closing
 from state.records import Intent, IntentKind
@@ -79,11 +79,11 @@ async def apply(
     """
     items = tuple(items)
     writing = [(place, item) for place, item in enumerate(items) if item.action.writes]
-    writing.sort(key=lambda pair: (_ORDER[kind_of(pair[1])], pair[1].sort_key))
+    writing.sort(key=lambda pair: (_ORDER[intent_kind(pair[1])], pair[1].sort_key))
     breaker = Breaker(control_plane)
     writer = Writer(breaker, group, sleep)
     run = _Run(
-        _scribe(journal),
+        _journal_writer(journal),
         writer,
         breaker,
         sweep_id,
@@ -151,7 +151,7 @@ class _Run:
         while self.waiting and not self.writer.stopping and self.journal_trouble is None:
             place, item = self.waiting.popleft()
             self.begun.add(place)
-            async with self.breaker.trial(kind_of(item)) as denied:
+            async with self.breaker.trial(intent_kind(item)) as denied:
                 if denied is not None:
                     error = ItemError(denied.code, str(denied), denied.retryable)
                     self.ended[place] = replace(item, applied=False, error=error)
@@ -184,7 +184,7 @@ class _Run:
             return _failed(item, "STATE", f"not attempted: {error}")
         return await self._acknowledge(intent_id, await self.writer.write(item))
 
-    async def _acknowledge(self, intent_id: int, written: Written) -> Item:
+    async def _acknowledge(self, intent_id: int, written: WriteResult) -> Item:
         removed = written.item.database if written.item.action is Action.DELETE else None
         revision = removed.revision if removed is not None else ""
         closing = Closing(intent_id, written.outcome, written.error, self.clock(), revision)
@@ -200,7 +200,7 @@ class _Run:
     def _intent(self, item: Item) -> Intent:
         if item.arn is None or item.name is None:
             raise ValueError("an item that writes has an ARN and a name")
-        kind = kind_of(item)
+        kind = intent_kind(item)
         return Intent(
             sweep_id=self.sweep_id,
             kind=kind,
@@ -217,7 +217,7 @@ class _Run:
         )
 
 
-def _scribe(journal: Journal) -> Shared[Intent | Closing, int]:
+def _journal_writer(journal: Journal) -> Shared[Intent | Closing, int]:
     """The journal's one writer; it writes for all workers that wait for it together."""
     return Shared(journal.write, is_common=lambda error: isinstance(error, StateError))
 

@@ -18,7 +18,7 @@ from discovery.model import Clock, Database, ResourceName
 from discovery.plan.item import Item, ItemError
 from discovery.plan.resource import changes_between
 from discovery.write import Writer
-from discovery.written import Removed, Written, conflict, vanished
+from discovery.write_result import DeletedResource, WriteResult, conflict, missing_on_update
 from state.errors import StateError
 from state.records import Intent, IntentKind
 from state.store import Store
@@ -32,7 +32,7 @@ class TransferWriter(Writer):
     async def _update_once(self, item: Item) -> Database:
         found, target = await self._control_plane.get(_name(item)), _planned(item)
         if found is None:
-            raise vanished(item)
+            raise missing_on_update(item)
         if not changes_between(found, target):
             return target  # the answer to an earlier attempt was lost
         _require_as_shown(found, item)
@@ -41,16 +41,16 @@ class TransferWriter(Writer):
                 replace(target, revision=found.revision, opaque=found.opaque)
             )
         except NotFound as error:
-            raise vanished(item) from error
+            raise missing_on_update(item) from error
         return target
 
     async def _delete_once(
-        self, item: Item, name: ResourceName, removed: Removed | None = None
+        self, item: Item, name: ResourceName, removed: DeletedResource | None = None
     ) -> None:
-        removed = removed or Removed()
+        removed = removed or DeletedResource()
         found = await self._control_plane.get(name)
         if found is None and removed.database is None:
-            raise vanished(item)  # not by us, and whoever removed it may have meant it
+            raise missing_on_update(item)  # not by us, and whoever removed it may have meant it
         if found is None:
             return
         _require_as_shown(found, item)
@@ -94,7 +94,7 @@ class Transfers:
             return _failed(item, "STATE", f"not attempted: {error}")
         return await self._acknowledged(intent_id, await self._written(item))
 
-    async def _written(self, item: Item) -> Written:
+    async def _written(self, item: Item) -> WriteResult:
         try:
             return await self.writer.write(item)
         except Exception as error:
@@ -103,9 +103,9 @@ class Transfers:
                 f"an unexpected {type(error).__name__} stopped it; whether it was written is not "
                 "known. The next sweep looks; please report it with the log"
             )
-            return Written(_failed(item, "INTERNAL", text), None)
+            return WriteResult(_failed(item, "INTERNAL", text), None)
 
-    async def _acknowledged(self, intent_id: int, written: Written) -> Item:
+    async def _acknowledged(self, intent_id: int, written: WriteResult) -> Item:
         item = written.item
         log.info("transfer.ended", kind=self.kind.value, applied=item.applied, **item.log_fields)
         if written.outcome is None:

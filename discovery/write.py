@@ -30,25 +30,25 @@ from discovery.plan.ownership import CacheArn, owner_of
 from discovery.plan.rebase import three_way_merge
 from discovery.plan.removal import CACHE_GOES
 from discovery.plan.resource import changes_between
-from discovery.written import (
+from discovery.write_result import (
     CALL_DEADLINE_S,
-    Calls,
-    Ended,
-    Removed,
-    Written,
+    CreateAttempts,
+    DeletedResource,
+    WriteAborted,
+    WriteResult,
     conflict,
-    half_done,
+    create_unknown,
+    half_applied,
+    missing_on_update,
     not_replaced,
     refused,
-    unclear,
-    undone,
-    vanished,
+    rolled_back,
 )
 from state.records import IntentKind, Outcome
 
 T = TypeVar("T")
 
-IsDone = Callable[[Database, Calls], bool]
+IsDone = Callable[[Database, CreateAttempts], bool]
 """True when one of ours that stands in the name to be taken is what was to be made, so that the
 creation has come to its end."""
 
@@ -57,7 +57,7 @@ _READS_AFTER_TAKEN = 3
 _READ_PAUSE_S = 0.5
 
 
-def kind_of(item: Item) -> IntentKind:
+def intent_kind(item: Item) -> IntentKind:
     """The kind of write that carries out an item that writes."""
     if item.action is Action.CREATE:
         return IntentKind.CREATE
@@ -81,7 +81,7 @@ class Writer:
         """The error code of the last creation of any item, None when it was answered."""
         self.stopping = False
 
-    async def write(self, item: Item) -> Written:
+    async def write(self, item: Item) -> WriteResult:
         """The item is carried out, or the result says what stands in the way."""
         steps = {
             IntentKind.CREATE: self._create,
@@ -91,19 +91,19 @@ class Writer:
             IntentKind.REPLACE: self._replace,
         }
         try:
-            database = await steps[kind_of(item)](item)
-        except Ended as end:
+            database = await steps[intent_kind(item)](item)
+        except WriteAborted as end:
             return end.written
         except (ControlPlaneError, TimeoutError) as error:
             return refused(item, error)
-        return Written(replace(item, applied=True, database=database), Outcome.DONE)
+        return WriteResult(replace(item, applied=True, database=database), Outcome.DONE)
 
     async def _create(self, item: Item) -> Database:
         database, other = _database(item), item.unlisted
         if other is not None:
             await self._retried(lambda: self._require_absent(item, other))
 
-        def by_this_item(found: Database, calls: Calls) -> bool:
+        def by_this_item(found: Database, calls: CreateAttempts) -> bool:
             # Without a call that was not answered it is somebody else's doing, be it an agent of
             # the same group that makes the very same resource.
             return calls.unanswered and not changes_between(found, database)
@@ -115,7 +115,7 @@ class Writer:
         return await self._retried(lambda: self._update_once(item))
 
     async def _delete(self, item: Item) -> Database | None:
-        removed = Removed()
+        removed = DeletedResource()
         await self._retried(lambda: self._delete_once(item, _name(item), removed))
         return removed.database or item.database
 
@@ -127,8 +127,8 @@ class Writer:
         await self._created(item, database, lambda *_: True)
         try:
             await self._retried(lambda: self._delete_once(item, old))
-        except (ControlPlaneError, TimeoutError, Ended) as error:
-            raise half_done(
+        except (ControlPlaneError, TimeoutError, WriteAborted) as error:
+            raise half_applied(
                 item,
                 error,
                 f"{database.name} is registered, but {old} could not be removed and stands "
@@ -137,21 +137,21 @@ class Writer:
         return database
 
     async def _replace(self, item: Item) -> Database:
-        name, removed = _name(item), Removed()
+        name, removed = _name(item), DeletedResource()
         if self._creations_fail is not None:
             raise not_replaced(item, self._creations_fail)
         await self._retried(lambda: self._delete_once(item, name, removed))
-        database = _without_revision(_onto(item, removed.database))
+        database = _without_revision(_rebase(item, removed.database))
         try:
             await self._created(
                 item, database, lambda found, _: not changes_between(found, database)
             )
-        except (ControlPlaneError, TimeoutError, Ended) as error:
-            if removed.database is not None and await self._put_back(removed.database):
-                raise undone(
+        except (ControlPlaneError, TimeoutError, WriteAborted) as error:
+            if removed.database is not None and await self._restore(removed.database):
+                raise rolled_back(
                     item, error, f"{name} could not be registered anew and is back as it was"
                 ) from error
-            raise half_done(
+            raise half_applied(
                 item,
                 error,
                 f"{name} was removed to be registered anew, and that failed; the next sweep "
@@ -159,7 +159,7 @@ class Writer:
             ) from error
         return database
 
-    async def _put_back(self, database: Database) -> bool:
+    async def _restore(self, database: Database) -> bool:
         try:
             await self._retried(lambda: self._control_plane.create(_without_revision(database)))
         except (ControlPlaneError, TimeoutError):
@@ -167,7 +167,7 @@ class Writer:
         return True
 
     async def _created(self, item: Item, database: Database, is_done: IsDone) -> None:
-        calls = Calls()
+        calls = CreateAttempts()
         try:
             await self._retried(lambda: self._create_once(item, database, calls, is_done))
         except (Denied, Malformed, Unavailable) as error:
@@ -179,14 +179,14 @@ class Writer:
         self._creations_fail = None
 
     async def _create_once(
-        self, item: Item, database: Database, calls: Calls, is_done: IsDone
+        self, item: Item, database: Database, calls: CreateAttempts, is_done: IsDone
     ) -> None:
         try:
             await self._control_plane.create(database)
         except AlreadyExists as error:
             found = await self._read_taken(database.name)
             if found is None and calls.unanswered:
-                raise unclear(item, error, database.name) from error
+                raise create_unknown(item, error, database.name) from error
             ours = found is not None and self._is_of(found, item)
             if found is None or not ours or not is_done(found, calls):
                 text = self._taken_text(database.name, ours=ours)
@@ -211,19 +211,19 @@ class Writer:
     async def _update_once(self, item: Item) -> Database:
         found = await self._read(_name(item), item)
         if found is None:
-            raise vanished(item)
+            raise missing_on_update(item)
         self._require_ours(found, item)
-        target = _onto(item, found)
+        target = _rebase(item, found)
         if not changes_between(found, target):
             return target
         try:
             await self._control_plane.update(target)
         except NotFound as error:
-            raise vanished(item) from error
+            raise missing_on_update(item) from error
         return target
 
     async def _delete_once(
-        self, item: Item, name: ResourceName, removed: Removed | None = None
+        self, item: Item, name: ResourceName, removed: DeletedResource | None = None
     ) -> None:
         found = await self._read(name, item)
         if found is None:
@@ -322,7 +322,7 @@ def _is_retryable(error: BaseException) -> bool:
     return isinstance(error, ControlPlaneError) and error.retryable
 
 
-def _onto(item: Item, found: Database | None) -> Database:
+def _rebase(item: Item, found: Database | None) -> Database:
     """The planned resource on top of what was just read."""
     planned = _database(item)
     if found is None:

@@ -42,7 +42,7 @@ from discovery.plan.removal import rules_changed
 from discovery.plan.removal_guard import Budget
 from discovery.plan.rules import Rules
 from discovery.plan.targets import RegionList, ScopeFilter, Targets
-from discovery.write import kind_of
+from discovery.write import intent_kind
 from matchers.matcher import IamUsers, Matcher
 from matchers.selectors import TagExclusion, TagSelector
 from state.records import IntentKind, Memory, Registration, RemovedRegistration
@@ -344,7 +344,7 @@ def _register(
             database=item.database,
             registered_at=now,
             updated_at=now,
-            inherited=kind_of(item) is IntentKind.UPDATE and not own,
+            inherited=intent_kind(item) is IntentKind.UPDATE and not own,
         )
 
 

@@ -25,7 +25,7 @@ _ANSWERS = (Denied, Rejected, AlreadyExists, NotFound)
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WriteResult:
     """How the write of one item ended."""
 
     item: Item
@@ -36,7 +36,7 @@ class Written:
 
 
 @dataclass(slots=True)
-class Calls:
+class CreateAttempts:
     """What is known of the calls of one creation, over its retries."""
 
     unanswered: bool = False
@@ -44,34 +44,34 @@ class Calls:
 
 
 @dataclass(slots=True)
-class Removed:
+class DeletedResource:
     """What a delete has found and removed, kept over its retries."""
 
     database: Database | None = None
 
 
-class Ended(Exception):
+class WriteAborted(Exception):
     """The write of this item is over, other than by success."""
 
-    def __init__(self, written: Written) -> None:
+    def __init__(self, written: WriteResult) -> None:
         super().__init__()
         self.written = written
 
 
-def refused(item: Item, error: ControlPlaneError | TimeoutError) -> Written:
+def refused(item: Item, error: ControlPlaneError | TimeoutError) -> WriteResult:
     """The control plane did not do it, or did not say; a resource it rejects blocks the item."""
     found = _error_of(item, error)
     if isinstance(error, Rejected) and item.action is not Action.DELETE:
         blocked = replace(
             item, action=Action.BLOCKED, reason=Reason.REJECTED, message=found.message
         )
-        return Written(blocked, Outcome.FAILED, found)
+        return WriteResult(blocked, Outcome.FAILED, found)
     outcome = Outcome.FAILED if isinstance(error, _ANSWERS) else None
-    return Written(replace(item, applied=False, error=found), outcome, found)
+    return WriteResult(replace(item, applied=False, error=found), outcome, found)
 
 
 def _error_of(item: Item, error: BaseException) -> ItemError:
-    if isinstance(error, Ended) and error.written.error is not None:
+    if isinstance(error, WriteAborted) and error.written.error is not None:
         return error.written.error
     if isinstance(error, ControlPlaneError):
         return ItemError(error.code, _discreet(str(error), item), error.retryable)
@@ -83,14 +83,14 @@ def _error_of(item: Item, error: BaseException) -> ItemError:
     )
 
 
-def conflict(item: Item, reason: Reason, message: str) -> Ended:
+def conflict(item: Item, reason: Reason, message: str) -> WriteAborted:
     """The resource turned out not to be ours; nothing was written."""
     found = replace(item, action=Action.CONFLICT, reason=reason, message=message)
     error = ItemError(reason.value, message, retryable=False)
-    return Ended(Written(found, Outcome.FAILED, error))
+    return WriteAborted(WriteResult(found, Outcome.FAILED, error))
 
 
-def vanished(item: Item) -> Ended:
+def missing_on_update(item: Item) -> WriteAborted:
     """An update found nothing to update."""
     # Not created anew here: whoever removed it may have meant it, and only a plan knows.
     error = ItemError(
@@ -99,34 +99,38 @@ def vanished(item: Item) -> Ended:
         "The next sweep registers it anew if it is still wanted",
         retryable=True,
     )
-    return Ended(Written(replace(item, applied=False, error=error), Outcome.FAILED, error))
+    return WriteAborted(
+        WriteResult(replace(item, applied=False, error=error), Outcome.FAILED, error)
+    )
 
 
-def unclear(item: Item, cause: BaseException, name: str) -> Ended:
+def create_unknown(item: Item, cause: BaseException, name: str) -> WriteAborted:
     """A creation that was not answered may have taken the name itself, and nobody may look."""
     message = (
         f"{name} is taken, perhaps by a call of this item that was not answered, and may not be "
         "read now. The next sweep looks and goes on"
     )
     error = ItemError(_error_of(item, cause).code, message, retryable=True)
-    return Ended(Written(replace(item, applied=False, error=error), None, error))
+    return WriteAborted(WriteResult(replace(item, applied=False, error=error), None, error))
 
 
-def half_done(item: Item, cause: BaseException, message: str) -> Ended:
+def half_applied(item: Item, cause: BaseException, message: str) -> WriteAborted:
     """The first half stands and the second failed; the next sweep finishes it."""
     why = _error_of(item, cause)
     error = ItemError(why.code, f"{message} ({why.message})", retryable=True)
-    return Ended(Written(replace(item, applied=False, error=error), None, error))
+    return WriteAborted(WriteResult(replace(item, applied=False, error=error), None, error))
 
 
-def undone(item: Item, cause: BaseException, message: str) -> Ended:
+def rolled_back(item: Item, cause: BaseException, message: str) -> WriteAborted:
     """The second half failed and the first was taken back."""
     why = _error_of(item, cause)
     error = ItemError(why.code, f"{message} ({why.message})", why.retryable)
-    return Ended(Written(replace(item, applied=False, error=error), Outcome.FAILED, error))
+    return WriteAborted(
+        WriteResult(replace(item, applied=False, error=error), Outcome.FAILED, error)
+    )
 
 
-def not_replaced(item: Item, code: str) -> Ended:
+def not_replaced(item: Item, code: str) -> WriteAborted:
     """Nothing is removed to be registered anew while registering fails."""
     error = ItemError(
         code,
@@ -134,7 +138,9 @@ def not_replaced(item: Item, code: str) -> Ended:
         f"and the last registration of this sweep failed ({code}). The next sweep tries again",
         retryable=True,
     )
-    return Ended(Written(replace(item, applied=False, error=error), Outcome.FAILED, error))
+    return WriteAborted(
+        WriteResult(replace(item, applied=False, error=error), Outcome.FAILED, error)
+    )
 
 
 def _discreet(message: str, item: Item) -> str:
