@@ -25,8 +25,8 @@ from discovery.model import AccountId, Arn, Failed, Region, Scanned, Scope
 from discovery.plan.backoff import Pause, pauses
 from discovery.plan.defect import defect
 from discovery.plan.targets import ScopeFilter, Targets, registered_regions
-from discovery.roster import Roster
-from discovery.watch import Watch
+from discovery.scan_results import ScanResultBuilder
+from discovery.scan_targets import AccountEnumerator
 from state.records import Memory, RememberedRegions
 
 OnProgress = Callable[[int, int, int], None]
@@ -121,7 +121,7 @@ class _Scanning:
         self._on_progress = on_progress
         self._fresh_regions = refresh_regions
         named = frozenset(scope.account_id for scope in part.only)
-        self._roster = Roster(cloud, named, within=self._within, begin=self._begin)
+        self._roster = AccountEnumerator(cloud, named, within=self._within, begin=self._begin)
         self._accounts: dict[AccountId, AccountRegions] = {}
         self._entered: set[AccountId] = set()
         self._known: set[Scope] = set()
@@ -144,7 +144,7 @@ class _Scanning:
 
     async def run(self, limit: timedelta | None) -> None:
         """Everything is scanned, or its time was over."""
-        watch = Watch(self._cloud.clock)
+        watch = ScanResultBuilder(self._cloud.clock)
         try:
             async with asyncio.timeout(limit.total_seconds() if limit else None) as deadline:
                 await self._everything()
@@ -153,7 +153,7 @@ class _Scanning:
                 raise
             self._give_up(watch, limit)
 
-    def _give_up(self, watch: Watch, limit: timedelta) -> None:
+    def _give_up(self, watch: ScanResultBuilder, limit: timedelta) -> None:
         """What has no result yet is not in this run; nor are accounts that were not listed yet."""
         self._roster.complete = False
         entrances = {
@@ -167,8 +167,8 @@ class _Scanning:
 
     async def _everything(self) -> None:
         async with self._group:
-            self._roster.call_known()
-            listing = self._group.create_task(self._roster.call_listed())
+            self._roster.start_configured()
+            listing = self._group.create_task(self._roster.start_organization())
         for failed in listing.result():
             own = self.results.get(failed.scope)
             also = f". {own.message}" if own is not None else ""
@@ -192,7 +192,7 @@ class _Scanning:
         """Enters one account and starts the scan of its regions."""
         entrance = Scope(account_id, None)
         pause = self._pause_of(entrance)
-        watch = Watch(self._cloud.clock)
+        watch = ScanResultBuilder(self._cloud.clock)
         if pause is not None:
             self._finish(watch.backing_off(entrance, pause))
             if pause.reason is not ScopeReason.REGIONS_UNREADABLE:
@@ -218,7 +218,11 @@ class _Scanning:
         return self._resting.get(entrance)
 
     async def _resolve(
-        self, entrance: Scope, regions: AccountRegions, enabled: EnabledRegions, watch: Watch
+        self,
+        entrance: Scope,
+        regions: AccountRegions,
+        enabled: EnabledRegions,
+        watch: ScanResultBuilder,
     ) -> None:
         fault = await self._within(regions.resolve(enabled, watch.started_at))
         if fault is not None:
@@ -250,10 +254,10 @@ class _Scanning:
         assert scope.region is not None  # noqa: S101 - it is one of the account's regions
         pause = self._resting.get(scope)
         if pause is not None:
-            self._finish(Watch(self._cloud.clock).backing_off(scope, pause))
+            self._finish(ScanResultBuilder(self._cloud.clock).backing_off(scope, pause))
             return
         async with self._slots:
-            watch = Watch(self._cloud.clock)
+            watch = ScanResultBuilder(self._cloud.clock)
             session = account.session(scope.region)
             reading = await self._within(read_scope(session, self._question, self._cloud.knowledge))
             if isinstance(reading, Reading):

@@ -25,6 +25,7 @@ from discovery.codes import (
     ScopeReason,
     ScopeStatus,
 )
+from discovery.interning import intern_mapping, intern_text
 from discovery.model import (
     AccountId,
     Arn,
@@ -36,7 +37,6 @@ from discovery.model import (
     Tags,
 )
 from discovery.plan.fingerprint import redacted, redacted_change
-from discovery.texts import mapping_once, once
 from state.records import (
     Episode,
     HistoryEntry,
@@ -86,8 +86,8 @@ def scope_columns(scope: Scope) -> Row:
 
 
 def scope_of(row: Row) -> Scope:
-    region = Region(once(row["region"])) if row["region"] else None
-    return Scope(AccountId(once(row["account_id"])), region)
+    region = Region(intern_text(row["region"])) if row["region"] else None
+    return Scope(AccountId(intern_text(row["account_id"])), region)
 
 
 def database_text(database: Database) -> str:
@@ -104,7 +104,7 @@ def database_text(database: Database) -> str:
 
 
 def database_of(text: str) -> Database:
-    return Database(**json.loads(text, object_pairs_hook=mapping_once))
+    return Database(**json.loads(text, object_pairs_hook=intern_mapping))
 
 
 def scope_row(memory: ScopeMemory, tick: datetime | None, tags_read_at: datetime | None) -> Row:
@@ -191,18 +191,18 @@ def remembered_cache(
     if seen is None:
         raise ValueError("a cache that was never seen")
     return RememberedCache(
-        arn=Arn(once(row["arn"])),
+        arn=Arn(intern_text(row["arn"])),
         scope=scope_of(row),
-        name=once(row["name"]),
+        name=intern_text(row["name"]),
         created_at=_moment(row["created_at"]),
         first_seen_at=moment(row["first_seen_at"]),
         last_seen_at=seen,
-        status=once(row["status"]),
-        engine=once(row["engine"]),
-        engine_version=once(row["engine_version"]),
-        uri=once(row["uri"]),
+        status=intern_text(row["status"]),
+        engine=intern_text(row["engine"]),
+        engine_version=intern_text(row["engine_version"]),
+        uri=intern_text(row["uri"]),
         tags=_tags(row["tags"], _or_from(row["tags_read_at"], scope_tags_at)),
-        vpc_id=once(row["vpc_id"]) if row["vpc_id"] is not None else None,
+        vpc_id=intern_text(row["vpc_id"]) if row["vpc_id"] is not None else None,
         vpc_known=bool(row["vpc_known"]),
         iam=_last_verdict(row),
     )
@@ -213,7 +213,7 @@ def _last_verdict(row: Row) -> LastVerdict | None:
         return None
     codes = tuple(FindingCode(code) for code in row["iam_codes"].split())
     return LastVerdict(
-        IamVerdict(row["iam_verdict"]), tuple(map(once, json.loads(row["iam_users"]))), codes
+        IamVerdict(row["iam_verdict"]), tuple(map(intern_text, json.loads(row["iam_users"]))), codes
     )
 
 
@@ -222,7 +222,7 @@ def _tags(text: str | None, read_at: datetime | None) -> Tags | None:
         return None
     if read_at is None:
         raise ValueError("tags without the time they were read")
-    return Tags(json.loads(text, object_pairs_hook=mapping_once), read_at, confirmed=False)
+    return Tags(json.loads(text, object_pairs_hook=intern_mapping), read_at, confirmed=False)
 
 
 def registration_row(registration: Registration) -> Row:
@@ -238,8 +238,8 @@ def registration_row(registration: Registration) -> Row:
 
 def registration_of(row: Row) -> Registration:
     return Registration(
-        name=ResourceName(once(row["name"])),
-        arn=Arn(once(row["arn"])),
+        name=ResourceName(intern_text(row["name"])),
+        arn=Arn(intern_text(row["arn"])),
         database=database_of(row["database"]),
         registered_at=moment(row["registered_at"]),
         updated_at=moment(row["updated_at"]),

@@ -11,10 +11,10 @@ from discovery.aws.faults import NO_SUCH_CACHE, AwsFault, Fault, nonsense
 from discovery.aws.repetitions import each_once
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
+from discovery.interning import intern_text
 from discovery.model import UNKNOWN, Arn, Cache, Endpoint, UnknownType
 from discovery.plan.cache_facts import FACTS, HAS_ENDPOINT, is_port_number
 from discovery.plan.ownership import CacheArn, parse_cache_arn
-from discovery.texts import once
 
 LIST = "elasticache:DescribeServerlessCaches"
 _PAGE = 100
@@ -113,12 +113,12 @@ def _text(entry: Mapping[str, Any], name: str) -> str | UnknownType | _Nonsense:
     value = entry.get(name)
     if not isinstance(value, str) or not value:
         return UNKNOWN
-    return once(value) if len(value) <= LONGEST_TEXT else _Nonsense.NONSENSE
+    return intern_text(value) if len(value) <= LONGEST_TEXT else _Nonsense.NONSENSE
 
 
 def _lowered(entry: Mapping[str, Any], name: str) -> str | UnknownType | _Nonsense:
     value = _text(entry, name)
-    return once(value.lower()) if isinstance(value, str) else value
+    return intern_text(value.lower()) if isinstance(value, str) else value
 
 
 def _or_none(value: str | UnknownType | _Nonsense) -> str | None:
@@ -163,5 +163,5 @@ def _subnets(
     """A public cache has none and says nothing of them; of any other they are merely unread."""
     values = entry.get("SubnetIds")
     if isinstance(values, list | tuple):
-        return tuple(once(subnet) for subnet in values if subnet)
+        return tuple(intern_text(subnet) for subnet in values if subnet)
     return () if isinstance(endpoint, Endpoint) and endpoint.is_public else UNKNOWN

@@ -18,8 +18,8 @@ from discovery.aws.faults import AwsFault, Fault, nonsense
 from discovery.aws.knowledge import Untagged
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
+from discovery.interning import intern_text
 from discovery.model import UNKNOWN, Arn, Cache, Tags
-from discovery.texts import once
 from state.records import RememberedCache
 
 BULK = "tag:GetResources"
@@ -184,6 +184,6 @@ def _values(entries: Any) -> dict[str, str] | None:
         value = entry.get("Value", "") if isinstance(entry, Mapping) else None
         if not isinstance(key, str) or not key or not isinstance(value, str):
             return None
-        if values.setdefault(once(key), once(value)) != value:
+        if values.setdefault(intern_text(key), intern_text(value)) != value:
             return None
     return values

@@ -16,8 +16,8 @@ from sqlite_utils import Database as Sqlite
 from sqlite_utils.migrations import Migrations
 
 from discovery.control_plane.base import AlreadyExists, Malformed, NotFound
+from discovery.interning import intern_mapping, intern_text
 from discovery.model import Database, ResourceName
-from discovery.texts import mapping_once, once
 from state.sqlite import FileKind
 
 migrations = Migrations("cachemuster.registry")
@@ -104,9 +104,9 @@ def _encoded(database: Database) -> str:
 
 def _decoded(row: Mapping[str, Any]) -> Database:
     try:
-        resource = json.loads(row["resource"], object_pairs_hook=mapping_once)
+        resource = json.loads(row["resource"], object_pairs_hook=intern_mapping)
         return Database(
-            name=ResourceName(once(row["name"])),
+            name=ResourceName(intern_text(row["name"])),
             labels=_texts(resource["labels"]),
             description=str(resource["description"]),
             spec=_mapping(resource["spec"]),

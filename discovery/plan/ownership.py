@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from discovery.interning import intern_text
 from discovery.model import AccountId, Arn, Database, Region, Scope
-from discovery.texts import once
 
 MANAGED_BY_LABEL = "managed-by"
 MANAGED_BY = "cachemuster"
@@ -54,11 +54,11 @@ def parse_cache_arn(text: str) -> CacheArn | None:
     if match is None:
         return None
     return CacheArn(
-        Arn(once(text)),
-        once(match["partition"]),
-        AccountId(once(match["account"])),
-        Region(once(match["region"])),
-        once(match["name"]),
+        Arn(intern_text(text)),
+        intern_text(match["partition"]),
+        AccountId(intern_text(match["account"])),
+        Region(intern_text(match["region"])),
+        intern_text(match["name"]),
     )
 
 

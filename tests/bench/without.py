@@ -61,7 +61,7 @@ async def work(self):
 Shared._work = work
 """,
     "texts kept once": """
-import discovery.texts as texts
+import discovery.interning as texts
 texts.once = lambda text: text
 texts.mapping_once = dict
 """,

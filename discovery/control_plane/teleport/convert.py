@@ -16,8 +16,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from discovery.control_plane.base import Malformed, Rejected
 from discovery.control_plane.teleport.teleport_pb2 import DatabaseTLSMode, DatabaseV3
+from discovery.interning import intern_mapping
 from discovery.model import Database, ResourceName
-from discovery.texts import mapping_once
 
 _NANOSECONDS: Final = 1_000_000_000
 _DURATION: Final = re.compile(r"(-?[0-9]{1,18})(ns|s)")
@@ -34,7 +34,7 @@ def database_of(message: DatabaseV3) -> Database:
     expires = {"expires": _time(metadata.expires)} if metadata.HasField("expires") else {}
     return Database(
         name=ResourceName(metadata.name),
-        labels=mapping_once(metadata.labels.items()),
+        labels=intern_mapping(metadata.labels.items()),
         description=metadata.description,
         spec=_document(message.spec),
         metadata=expires,

@@ -15,11 +15,14 @@ _MOST: Final = 1 << 17
 
 
 @lru_cache(maxsize=_MOST)
-def once(text: str) -> str:
+def intern_text(text: str) -> str:
     """The same text, as the object that stood for it before."""
     return text
 
 
-def mapping_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+def intern_mapping(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """A mapping whose texts are kept once; made for `json.loads(…, object_pairs_hook=…)`."""
-    return {once(key): once(value) if type(value) is str else value for key, value in pairs}
+    return {
+        intern_text(key): intern_text(value) if type(value) is str else value
+        for key, value in pairs
+    }

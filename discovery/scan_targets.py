@@ -12,7 +12,7 @@ from discovery.aws.organizations import list_members
 from discovery.aws.session import Session
 from discovery.config.aws import Organization
 from discovery.model import AccountId, Failed, Scope
-from discovery.watch import Watch
+from discovery.scan_results import ScanResultBuilder
 
 Result = TypeVar("Result")
 
@@ -23,7 +23,7 @@ class Within(Protocol):
     def __call__(self, work: Awaitable[Result]) -> Awaitable[Result | Fault]: ...
 
 
-class Roster:
+class AccountEnumerator:
     """Calls out each account once, as soon as it is known."""
 
     def __init__(
@@ -46,21 +46,21 @@ class Roster:
         self.has_ended = False
         """True once every list was read as far as it goes."""
 
-    def call_known(self) -> None:
+    def start_configured(self) -> None:
         """The configured accounts are begun, and named ones that an earlier list had."""
         for account_id in self._accounts.entries:
             self._call(account_id)
         for account_id in self._named & self._accounts.admitted:
             self._call(account_id)
 
-    async def call_listed(self) -> list[Failed]:
+    async def start_organization(self) -> list[Failed]:
         """The accounts of every organization are begun; answers which lists ended early, and how.
 
         One after another: of two that have an account in common, the first one's role is used.
         """
         unlisted = []
         for organization in self._accounts.organizations:
-            watch = Watch(self._cloud.clock)
+            watch = ScanResultBuilder(self._cloud.clock)
             session = self._accounts.organization_reader(self._cloud.pacing)
             before = len(self._begun)
             fault = await self._call_members(session, organization)

@@ -12,7 +12,7 @@ from discovery.model import Clock, Complete, Failed, Note, Scope, Skipped
 from discovery.plan.backoff import Pause
 
 
-class Watch:
+class ScanResultBuilder:
     """Starts when it is made."""
 
     def __init__(self, clock: Clock) -> None:
