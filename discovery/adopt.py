@@ -36,7 +36,7 @@ Replan = Callable[[tuple[Database, ...], Memory], Handover]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class AdoptRequest:
     """What a person asks to have taken over."""
 
     name: ResourceName | None = None
@@ -46,7 +46,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prospect:
+class TransferPlan:
     """A plan to be shown, and what it takes to make it again."""
 
     kind: IntentKind
@@ -60,7 +60,7 @@ class Prospect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
+class TransferContext:
     """What both halves need to know of the configuration."""
 
     rules: Rules
@@ -83,15 +83,15 @@ class Setting:
 
 
 async def prospect_of_adoption(
-    wish: Wish,
-    setting: Setting,
+    wish: AdoptRequest,
+    setting: TransferContext,
     *,
     cloud: Cloud,
     registry: Reader,
     memory: Memory,
     clock: Clock,
     on_progress: OnProgress | None = None,
-) -> Prospect:
+) -> TransferPlan:
     """What taking over means now, from a fresh scan of where the cache is. Nothing is written.
 
     Raises: WrongState, ControlPlaneError.
@@ -101,7 +101,7 @@ async def prospect_of_adoption(
     listed = await registry.list_databases()
     part = await _part(wish, rules, listed, registry, memory)
     if isinstance(part, Handover):
-        return Prospect(
+        return TransferPlan(
             kind=IntentKind.ADOPT, handover=part, identity=identity, replan=lambda *_: part
         )
     scanned = await _scanned(part, rules, cloud, memory, on_progress)
@@ -113,7 +113,7 @@ async def prospect_of_adoption(
     handover = replan(listed, memory)
     if wish.name is not None and not any(each.name == wish.name for each in listed):
         handover = Handover(refused=(unseen(wish.name, surveyed(listed, memory)),))
-    return Prospect(
+    return TransferPlan(
         kind=IntentKind.ADOPT,
         handover=handover,
         identity=identity,
@@ -123,8 +123,8 @@ async def prospect_of_adoption(
 
 
 async def prospect_of_release(
-    name: ResourceName | None, setting: Setting, *, registry: Reader, memory: Memory
-) -> Prospect:
+    name: ResourceName | None, setting: TransferContext, *, registry: Reader, memory: Memory
+) -> TransferPlan:
     """What letting go of a resource means now, or of all of ours. AWS is not asked, and nothing is
     written.
 
@@ -137,7 +137,7 @@ async def prospect_of_release(
 
     handover = replan(await registry.list_databases(), memory)
     kind = IntentKind.RELEASE
-    return Prospect(
+    return TransferPlan(
         kind=kind,
         handover=handover,
         identity=identity,
@@ -146,9 +146,9 @@ async def prospect_of_release(
     )
 
 
-async def hand_over(
-    prospect: Prospect,
-    setting: Setting,
+async def apply_transfer(
+    prospect: TransferPlan,
+    setting: TransferContext,
     *,
     control_plane: ControlPlane,
     store: Store,
@@ -182,7 +182,7 @@ async def hand_over(
     return replace(prospect.handover, items=await transfers.of(agreed))
 
 
-async def _met(registry: Reader, memory: Memory, setting: Setting) -> StateIdentity:
+async def _met(registry: Reader, memory: Memory, setting: TransferContext) -> StateIdentity:
     """What the state is to belong to. Raises: WrongState, ControlPlaneError."""
     identity = setting.identity((await registry.ping()).cluster, memory.identity)
     refuse_other_identity(memory.identity, identity)
@@ -190,7 +190,7 @@ async def _met(registry: Reader, memory: Memory, setting: Setting) -> StateIdent
 
 
 async def _part(
-    wish: Wish, rules: Rules, listed: tuple[Database, ...], registry: Reader, memory: Memory
+    wish: AdoptRequest, rules: Rules, listed: tuple[Database, ...], registry: Reader, memory: Memory
 ) -> ScopeFilter | Handover:
     """Where to scan; or what there is to say without a scan."""
     if wish.name is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from discovery.adopt import Wish
+from discovery.adopt import AdoptRequest
 from discovery.cli.handover import (
     Errand,
     require_somebody,
@@ -74,7 +74,7 @@ def command(
     config = configuration_as(path, identity_file)
     if from_group == config.group:
         raise click.UsageError(f"--from-group {from_group} is the group of this configuration")
-    wish = Wish(name=ResourceName(name) if name else None, from_group=from_group)
+    wish = AdoptRequest(name=ResourceName(name) if name else None, from_group=from_group)
     errand = Errand(verb="adopt", config=config, path=path, lock_timeout=lock_timeout, yes=yes)
     with destination(output) as place:
         prospect, setting = errand.adoption(wish)

@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 import click
 
 from discovery.adopt import (
-    Prospect,
-    Setting,
-    Wish,
-    hand_over,
+    AdoptRequest,
+    TransferContext,
+    TransferPlan,
+    apply_transfer,
     prospect_of_adoption,
     prospect_of_release,
 )
@@ -77,16 +77,16 @@ class Errand:
     lock_timeout: timedelta
     yes: bool
 
-    def adoption(self, wish: Wish) -> tuple[Prospect, Setting]:
+    def adoption(self, wish: AdoptRequest) -> tuple[TransferPlan, TransferContext]:
         """The plan of taking over, from a fresh scan."""
         with progress() as on_progress:
 
-            async def look(interruption: Interruption) -> tuple[Prospect, Setting]:
+            async def look(interruption: Interruption) -> tuple[TransferPlan, TransferContext]:
                 async with (
                     open_context(self.config, self.path, interruption, on_progress) as context,
                     reading(self.config) as registry,
                 ):
-                    setting = Setting(
+                    setting = TransferContext(
                         rules=context.rules,
                         kind=self.config.control_plane.kind,
                         simulated_aws=bool(context.cloud.endpoints),
@@ -104,12 +104,12 @@ class Errand:
 
             return attended(look)
 
-    def release(self, name: ResourceName | None) -> tuple[Prospect, Setting, str]:
+    def release(self, name: ResourceName | None) -> tuple[TransferPlan, TransferContext, str]:
         """The plan of letting go of one, or of all of ours, and who is served no more by it."""
         rules = offline_rules_of(self.config)
-        setting = Setting(rules=rules, kind=self.config.control_plane.kind)
+        setting = TransferContext(rules=rules, kind=self.config.control_plane.kind)
 
-        async def look(_: Interruption) -> tuple[Prospect, str]:
+        async def look(_: Interruption) -> tuple[TransferPlan, str]:
             memory = read_memory(self.config.state.path)
             async with reading(self.config) as registry:
                 found = await prospect_of_release(name, setting, registry=registry, memory=memory)
@@ -121,7 +121,7 @@ class Errand:
         prospect, remark = attended(look)
         return prospect, setting, remark
 
-    def report(self, prospect: Prospect, *, advice: tuple[str, ...] = ()) -> HandoverReport:
+    def report(self, prospect: TransferPlan, *, advice: tuple[str, ...] = ()) -> HandoverReport:
         """The plan, to be shown."""
         expected = expected_failures(self.config)
         unread = (each for each in prospect.scopes if isinstance(each, Failed))
@@ -148,7 +148,9 @@ class Errand:
             write_plan(report, sys.stderr)
         return self.yes or _is_yes(f"Shall cachemuster {self.verb} this?")
 
-    def carried_out(self, prospect: Prospect, setting: Setting) -> tuple[Handover, Exit | None]:
+    def carried_out(
+        self, prospect: TransferPlan, setting: TransferContext
+    ) -> tuple[Handover, Exit | None]:
         """What was agreed to, done; and the exit code when a signal came meanwhile."""
         state = self.config.state.path
 
@@ -159,7 +161,7 @@ class Errand:
                 writing(self.config) as control_plane,
             ):
                 interruption.in_sweep = True
-                found = await hand_over(
+                found = await apply_transfer(
                     prospect,
                     setting,
                     control_plane=control_plane,
@@ -190,8 +192,8 @@ def _is_yes(question: str) -> bool:
 
 def settle(
     errand: Errand,
-    prospect: Prospect,
-    setting: Setting,
+    prospect: TransferPlan,
+    setting: TransferContext,
     *,
     place: Destination,
     form: Format,

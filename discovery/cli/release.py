@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from discovery.adopt import Prospect, Setting
+from discovery.adopt import TransferContext, TransferPlan
 from discovery.cli.handover import (
     Errand,
     require_somebody,
@@ -111,7 +111,7 @@ def _advice_of_all(conflict: str) -> tuple[str, ...]:
     )
 
 
-def _advice(prospect: Prospect, setting: Setting, conflict: str) -> tuple[str, ...]:
+def _advice(prospect: TransferPlan, setting: TransferContext, conflict: str) -> tuple[str, ...]:
     """What becomes of the released database, and how its cache is kept from being wanted."""
     caches = [parse_cache_arn(item.arn or "") for item in prospect.handover.items]
     return tuple(
