@@ -13,17 +13,17 @@ from dataclasses import dataclass, replace
 from discovery.aws.caches import describe_cache
 from discovery.aws.clients import Unsigned
 from discovery.aws.cloud import Cloud
-from discovery.aws.faults import AwsFault
+from discovery.aws.errors import AwsCallFailed
 from discovery.aws.session import Session
 from discovery.aws.tags import read_cache_tags
 from discovery.aws.users import read_directory
 from discovery.codes import Action, Reason
-from discovery.model import UNKNOWN, Cache, Directory, Scope, Tags, UnknownType
+from discovery.model import UNKNOWN, Cache, Scope, Tags, UnknownType, UsersAndGroups
 from discovery.plan.defect import defect
 from discovery.plan.item import Item, hold_instead
 from discovery.plan.ownership import CacheArn, parse_cache_arn
 
-Recheck = Callable[[Cache, Directory | UnknownType], Reason | None]
+Recheck = Callable[[Cache, UsersAndGroups | UnknownType], Reason | None]
 """The reason of a removal that holds for a cache as it is now, None when there is none."""
 
 RenameHolds = Callable[[Cache], bool]
@@ -85,7 +85,7 @@ class _Confirming:
                 async with asyncio.timeout(limit) as deadline:
                     account = await self._cloud.accounts.enter(arn.account_id)
                     return await self._ask(item, arn, account.session(arn.region))
-            except AwsFault as error:
+            except AwsCallFailed as error:
                 return _ConfirmationFailure(error.fault.message)
             except Unsigned:
                 raise
@@ -118,7 +118,7 @@ class _Confirming:
     async def _ask_judgement(
         self, item: Item, cache: Cache, session: Session
     ) -> _ConfirmationFailure | None:
-        directory: Directory | UnknownType = UNKNOWN
+        directory: UsersAndGroups | UnknownType = UNKNOWN
         cache = _with_scanned_facts(cache, item.found)
         if item.reason in _ON_TAGS:
             cache = replace(cache, tags=await self._tags(session, cache))
@@ -146,13 +146,15 @@ class _Confirming:
         return _ConfirmationFailure("its tags have changed since they were scanned")
 
     async def _tags(self, session: Session, cache: Cache) -> Tags:
-        """Raises: AwsFault. With tags switched off, none: nobody may be allowed to read them."""
+        """Raises: AwsCallFailed. With tags switched off, none: nobody may be allowed to read
+        them.
+        """
         now = self._cloud.clock()
         if not self._cloud.settings.read_tags:
             return Tags({}, now, confirmed=True)
         return await read_cache_tags(session, cache.arn, now)
 
-    async def _directory(self, session: Session) -> Directory:
+    async def _directory(self, session: Session) -> UsersAndGroups:
         """Users and groups of a scope, read anew once however many items rest on them."""
         one = self._directories.setdefault(session.scope, _Directory(self._cloud))
         return await one.read(session)
@@ -164,10 +166,10 @@ class _Directory:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._reading = asyncio.Lock()
-        self._read: Directory | None = None
+        self._read: UsersAndGroups | None = None
 
-    async def read(self, session: Session) -> Directory:
-        """Raises: AwsFault"""
+    async def read(self, session: Session) -> UsersAndGroups:
+        """Raises: AwsCallFailed"""
         async with self._reading:
             if self._read is None:
                 self._read = await read_directory(session, self._cloud.clock())

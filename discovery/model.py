@@ -164,7 +164,7 @@ class UserGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
+class UsersAndGroups:
     """All users and user groups of one scope, read together."""
 
     groups: Mapping[str, UserGroup]
@@ -209,7 +209,7 @@ class Complete(ScanResult):
     """Every cache of the scope was listed. Only this makes absence evidence (R1)."""
 
     caches: tuple[Cache, ...]
-    directory: Directory | UnknownType = UNKNOWN
+    directory: UsersAndGroups | UnknownType = UNKNOWN
     status: ScopeStatus = field(default=ScopeStatus.COMPLETE, init=False)
 
 

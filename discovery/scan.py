@@ -16,9 +16,9 @@ from discovery.aws.accounts import Account
 from discovery.aws.answer_dates import collecting_dates
 from discovery.aws.clients import Unsigned
 from discovery.aws.cloud import Cloud
-from discovery.aws.faults import STRANGER_CODES, AwsFault, Fault, old_token
-from discovery.aws.reading import Question, Reading, read_scope
+from discovery.aws.errors import STRANGER_CODES, AwsCallFailed, AwsError, old_token
 from discovery.aws.regions import AccountRegions, EnabledRegions
+from discovery.aws.scope_reader import ScopeQuery, ScopeReading, read_scope
 from discovery.codes import ScopeReason
 from discovery.config.partitions import can_be_disabled
 from discovery.model import AccountId, Arn, Failed, Region, Scanned, Scope
@@ -76,7 +76,7 @@ async def scan(
     Raises: nothing that AWS can cause.
     """
     resting = pauses(memory.scopes.values(), cloud.clock()) if use_backoff and not part.only else {}
-    question = Question(
+    question = ScopeQuery(
         tags=cloud.settings.read_tags,
         users=users,
         refresh_users=refresh_users,
@@ -106,7 +106,7 @@ class _Scanning:
         part: ScopeFilter,
         memory: Memory,
         resting: Mapping[Scope, Pause],
-        question: Question,
+        question: ScopeQuery,
         on_progress: OnProgress | None,
         *,
         refresh_regions: bool,
@@ -199,7 +199,7 @@ class _Scanning:
                 return
         async with self._slots:
             account = await self._within(self._cloud.accounts.enter(account_id))
-            if isinstance(account, Fault):
+            if isinstance(account, AwsError):
                 self._finish(watch.failed(entrance, account, 0))
                 return
             enabled = self._cloud.enabled_regions(account)
@@ -226,7 +226,7 @@ class _Scanning:
     ) -> None:
         fault = await self._within(regions.resolve(enabled, watch.started_at))
         if fault is not None:
-            unreadable = Fault(ScopeReason.REGIONS_UNREADABLE, fault.message)
+            unreadable = AwsError(ScopeReason.REGIONS_UNREADABLE, fault.message)
             self._finish(watch.failed(entrance, unreadable, enabled.requests))
 
     def _named(self, account_id: AccountId) -> frozenset[Region]:
@@ -259,11 +259,13 @@ class _Scanning:
         async with self._slots:
             watch = ScanResultBuilder(self._cloud.clock)
             session = account.session(scope.region)
-            reading = await self._within(read_scope(session, self._question, self._cloud.knowledge))
-            if isinstance(reading, Reading):
+            reading = await self._within(
+                read_scope(session, self._question, self._cloud.scan_cache)
+            )
+            if isinstance(reading, ScopeReading):
                 self._finish(watch.complete(scope, reading, session.requests))
                 return
-            is_off: bool | Fault | None = None
+            is_off: bool | AwsError | None = None
             if reading.code in STRANGER_CODES:
                 is_off = await self._within(regions.is_off(scope.region, enabled, watch.started_at))
         if is_off is False and can_be_disabled(scope.region):
@@ -274,26 +276,26 @@ class _Scanning:
         else:
             self._finish(watch.failed(scope, reading, session.requests))
 
-    async def _within(self, work: Awaitable[Result]) -> Result | Fault:
+    async def _within(self, work: Awaitable[Result]) -> Result | AwsError:
         """What the work gives, or why it gave nothing, within the time of one scope."""
         limit = self._cloud.settings.scope_timeout
         try:
             async with asyncio.timeout(limit.total_seconds()) as deadline:
                 return await work
-        except AwsFault as error:
+        except AwsCallFailed as error:
             return error.fault
         except Unsigned:
             raise
         except TimeoutError:
             if not deadline.expired():
                 raise
-            return Fault(
+            return AwsError(
                 ScopeReason.TIMEOUT,
                 f"not read within {limit.total_seconds():g} s; raise aws.scope_timeout if AWS is "
                 "merely slow",
             )
         except Exception as error:
-            return Fault(ScopeReason.MALFORMED, defect("what AWS answered", "read", error))
+            return AwsError(ScopeReason.MALFORMED, defect("what AWS answered", "read", error))
 
     def _finish(self, result: Scanned) -> None:
         self.results[result.scope] = result

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from discovery.aws.faults import Fault
-from discovery.aws.reading import Reading
+from discovery.aws.errors import AwsError
+from discovery.aws.scope_reader import ScopeReading
 from discovery.codes import NoteCode, ScopeReason
 from discovery.model import Clock, Complete, Failed, Note, Scope, Skipped
 from discovery.plan.backoff import Pause
@@ -22,7 +22,7 @@ class ScanResultBuilder:
     def _took_s(self) -> float:
         return round(asyncio.get_running_loop().time() - self._started_s, 3)
 
-    def complete(self, scope: Scope, reading: Reading, calls: int) -> Complete:
+    def complete(self, scope: Scope, reading: ScopeReading, calls: int) -> Complete:
         return Complete(
             scope=scope,
             started_at=self.started_at,
@@ -34,7 +34,7 @@ class ScanResultBuilder:
             directory=reading.directory,
         )
 
-    def failed(self, scope: Scope, fault: Fault, calls: int) -> Failed:
+    def failed(self, scope: Scope, fault: AwsError, calls: int) -> Failed:
         return Failed(
             scope=scope,
             started_at=self.started_at,
@@ -44,7 +44,7 @@ class ScanResultBuilder:
             reason=fault.reason,
         )
 
-    def unlisted(self, scope: Scope, fault: Fault, read: int, calls: int) -> Failed:
+    def unlisted(self, scope: Scope, fault: AwsError, read: int, calls: int) -> Failed:
         """The list of an organization's accounts ended early."""
         return Failed(
             scope=scope,

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Protocol, TypeVar
 
 from discovery.aws.cloud import Cloud
-from discovery.aws.faults import Fault
+from discovery.aws.errors import AwsError
 from discovery.aws.organizations import list_members
 from discovery.aws.session import Session
 from discovery.config.aws import Organization
@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 class Within(Protocol):
     """Work done within the time of one scope, or the fault with which it was not."""
 
-    def __call__(self, work: Awaitable[Result]) -> Awaitable[Result | Fault]: ...
+    def __call__(self, work: Awaitable[Result]) -> Awaitable[Result | AwsError]: ...
 
 
 class AccountEnumerator:
@@ -71,14 +71,14 @@ class AccountEnumerator:
         self.has_ended = True
         return unlisted
 
-    async def _call_members(self, session: Session, organization: Organization) -> Fault | None:
+    async def _call_members(self, session: Session, organization: Organization) -> AwsError | None:
         """Begins the accounts of one organization; the fault with which its list ended early."""
         async with aclosing(list_members(session, organization)) as pages:
             while not self._has_all_named():
                 page = await self._within(anext(pages, None))
                 if page is None:
                     return None
-                if isinstance(page, Fault):
+                if isinstance(page, AwsError):
                     self.complete = False
                     return page
                 for account_id in page:

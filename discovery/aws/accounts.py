@@ -16,9 +16,9 @@ from typing import Any
 from botocore.credentials import ReadOnlyCredentials
 
 from discovery.aws.clients import Clients, CredentialSource, Signer
-from discovery.aws.faults import STALE_CODES, AwsFault, Fault, nonsense
-from discovery.aws.pacing import Pacing
-from discovery.aws.refresh import Lease, RoleCredentials
+from discovery.aws.errors import STALE_CODES, AwsCallFailed, AwsError, malformed_response
+from discovery.aws.rate_limiter import RateLimiter
+from discovery.aws.refresh import ExpiringCredentials, RoleCredentials
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
 from discovery.config.aws import Account as AccountEntry
@@ -81,12 +81,12 @@ class Account:
 async def read_identity(session: Session) -> Identity:
     """Whose the session's credentials are.
 
-    Raises: AwsFault
+    Raises: AwsCallFailed
     """
     answer = await session.call("sts:GetCallerIdentity")
     match = _STS_ARN.fullmatch(_text(answer, "Arn"))
     if match is None or match["account"] != answer.get("Account"):
-        raise nonsense("no identity", "sts:GetCallerIdentity", str(session.scope))
+        raise malformed_response("no identity", "sts:GetCallerIdentity", str(session.scope))
     return Identity(AccountId(match["account"]), match["partition"], match.string)
 
 
@@ -129,7 +129,7 @@ class Accounts:
         credentials = self._ambient.signer.credentials
         return replace(self._ambient, region=region, signer=Signer(credentials))
 
-    def organization_reader(self, pacing: Pacing) -> Session:
+    def organization_reader(self, pacing: RateLimiter) -> Session:
         """The agent's own credentials at work on its organization, counting from nothing."""
         return replace(
             self._ambient, signer=Signer(self._ambient.signer.credentials), pacing=pacing
@@ -148,12 +148,12 @@ class Accounts:
     async def enter(self, account_id: AccountId) -> Account:
         """The account with credentials that are valid now and proven to be its own.
 
-        Raises: AwsFault
+        Raises: AwsCallFailed
         """
         entry = self._entries.get(account_id) or self._members.get(account_id)
         if entry is None:
-            raise AwsFault(
-                Fault(ScopeReason.WRONG_ACCOUNT, f"account {account_id} is not configured")
+            raise AwsCallFailed(
+                AwsError(ScopeReason.WRONG_ACCOUNT, f"account {account_id} is not configured")
             )
         if self._is_entered_as_itself(entry):
             return self._account(account_id, self._ambient.signer.credentials)
@@ -171,8 +171,8 @@ class Accounts:
     def _account(self, account_id: AccountId, credentials: CredentialSource) -> Account:
         return Account(account_id, self._identity.partition, self._ambient.clients, credentials)
 
-    def _assuming(self, entry: AccountEntry) -> Callable[[], Awaitable[Lease]]:
-        async def assume() -> Lease:
+    def _assuming(self, entry: AccountEntry) -> Callable[[], Awaitable[ExpiringCredentials]]:
+        async def assume() -> ExpiringCredentials:
             return await _assume(self._ambient, self._identity, entry, self._resolve)
 
         return assume
@@ -188,11 +188,11 @@ def _entries(settings: Aws, identity: Identity) -> dict[AccountId, AccountEntry]
 
 async def _assume(
     ambient: Session, identity: Identity, entry: AccountEntry, resolve: Resolve
-) -> Lease:
-    """Raises: AwsFault"""
+) -> ExpiringCredentials:
+    """Raises: AwsCallFailed"""
     if entry.role_arn is None:
-        raise AwsFault(
-            Fault(
+        raise AwsCallFailed(
+            AwsError(
                 ScopeReason.ASSUME_ROLE_DENIED,
                 f"account {entry.id} is not the agent's own ({identity.account_id}) and has no "
                 "role_arn; set one",
@@ -206,8 +206,8 @@ async def _assume(
     }
     try:
         answer = await ambient.call("sts:AssumeRole", **parameters)
-    except AwsFault as error:
-        raise AwsFault(_about_role(error.fault, entry, identity)) from error
+    except AwsCallFailed as error:
+        raise AwsCallFailed(_about_role(error.fault, entry, identity)) from error
     _prove(answer, entry, identity)
     return _lease(answer, str(ambient.scope))
 
@@ -219,24 +219,24 @@ def _external_id(entry: AccountEntry, resolve: Resolve) -> dict[str, str]:
     try:
         return {"ExternalId": resolve(entry.external_id).reveal()}
     except SecretError as error:
-        raise AwsFault(
-            Fault(
+        raise AwsCallFailed(
+            AwsError(
                 ScopeReason.ASSUME_ROLE_DENIED,
                 f"the external id of account {entry.id} cannot be read: {error}",
             )
         ) from error
 
 
-def _about_role(fault: Fault, entry: AccountEntry, identity: Identity) -> Fault:
+def _about_role(fault: AwsError, entry: AccountEntry, identity: Identity) -> AwsError:
     if fault.reason is ScopeReason.CREDENTIALS:
         return fault
     if fault.code in STALE_CODES and fault.reason is ScopeReason.DENIED:
         # It is who asks that AWS does not know; the role was not looked at.
         message = f"the agent's own credentials are not known to AWS: {fault.message}"
-        return Fault(ScopeReason.CREDENTIALS, message, fault.code)
+        return AwsError(ScopeReason.CREDENTIALS, message, fault.code)
     if fault.reason is not ScopeReason.DENIED:
-        return Fault(fault.reason, f"role {entry.role_arn}: {fault.message}", fault.code)
-    return Fault(
+        return AwsError(fault.reason, f"role {entry.role_arn}: {fault.message}", fault.code)
+    return AwsError(
         ScopeReason.ASSUME_ROLE_DENIED,
         f"role {entry.role_arn}: {fault.message}. Its trust policy has to let in "
         f"{identity.principal}, or its account, with the external id that is configured and, if "
@@ -250,8 +250,8 @@ def _prove(answer: Mapping[str, Any], entry: AccountEntry, identity: Identity) -
     arn = _text(user, "Arn") if isinstance(user, Mapping) else ""
     match = _STS_ARN.fullmatch(arn)
     if match is None or (match["account"], match["partition"]) != (entry.id, identity.partition):
-        raise AwsFault(
-            Fault(
+        raise AwsCallFailed(
+            AwsError(
                 ScopeReason.WRONG_ACCOUNT,
                 f"role {entry.role_arn} answers as {arn or 'nobody'}, which is not account "
                 f"{entry.id}; correct the role, or look at endpoint overrides",
@@ -259,7 +259,7 @@ def _prove(answer: Mapping[str, Any], entry: AccountEntry, identity: Identity) -
         )
 
 
-def _lease(answer: Mapping[str, Any], where: str) -> Lease:
+def _lease(answer: Mapping[str, Any], where: str) -> ExpiringCredentials:
     made = answer.get("Credentials")
     given = made if isinstance(made, Mapping) else {}
     key, secret, token = (
@@ -267,8 +267,8 @@ def _lease(answer: Mapping[str, Any], where: str) -> Lease:
     )
     expires_at = given.get("Expiration")
     if not (key and secret and token) or not isinstance(expires_at, datetime):
-        raise nonsense("no credentials", "sts:AssumeRole", where)
-    return Lease(ReadOnlyCredentials(key, secret, token), expires_at)
+        raise malformed_response("no credentials", "sts:AssumeRole", where)
+    return ExpiringCredentials(ReadOnlyCredentials(key, secret, token), expires_at)
 
 
 def _text(answer: Mapping[str, Any], name: str) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from discovery.aws.faults import NO_SUCH_CACHE, AwsFault, Fault, nonsense
+from discovery.aws.errors import NO_SUCH_CACHE, AwsCallFailed, AwsError, malformed_response
 from discovery.aws.repetitions import each_once
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
@@ -31,7 +31,7 @@ async def list_caches(session: Session) -> tuple[Cache, ...]:
     """Every serverless cache of the scope, in the order of their names.
 
     One that moved from page to page while they were read counts once.
-    Raises: AwsFault, and then nothing is known about any of them.
+    Raises: AwsCallFailed, and then nothing is known about any of them.
     """
     token = ("NextToken", "NextToken")
     entries = await session.entries(LIST, "ServerlessCaches", token, MaxResults=_PAGE)
@@ -42,11 +42,11 @@ async def list_caches(session: Session) -> tuple[Cache, ...]:
 async def describe_cache(session: Session, arn: CacheArn) -> Cache | None:
     """One cache as it is now; None when AWS says that it does not exist.
 
-    Raises: AwsFault
+    Raises: AwsCallFailed
     """
     try:
         answer = await session.call(LIST, ServerlessCacheName=arn.name)
-    except AwsFault as error:
+    except AwsCallFailed as error:
         if error.fault.code == NO_SUCH_CACHE:
             return None
         raise
@@ -56,13 +56,13 @@ async def describe_cache(session: Session, arn: CacheArn) -> Cache | None:
 def check_place(arn: str, action: str, session: Session) -> None:
     """Holds an ARN in an answer against the scope that was asked (R11).
 
-    Raises: AwsFault, WRONG_ACCOUNT when it names another partition, region or account.
+    Raises: AwsCallFailed, WRONG_ACCOUNT when it names another partition, region or account.
     """
     parts = arn.split(":")
     place = tuple(parts[1:2] + parts[3:5])
     if place != (session.partition, session.region, session.account_id):
-        raise AwsFault(
-            Fault(
+        raise AwsCallFailed(
+            AwsError(
                 ScopeReason.WRONG_ACCOUNT,
                 f"{action} in {session.scope} answered with {arn}, which lies elsewhere; look at "
                 "the role and at endpoint overrides",
@@ -71,7 +71,7 @@ def check_place(arn: str, action: str, session: Session) -> None:
 
 
 def _each_once(entries: Iterable[Mapping[str, Any]], session: Session) -> dict[Arn, Cache]:
-    """Raises: AwsFault, also when one cache is described twice and not alike."""
+    """Raises: AwsCallFailed, also when one cache is described twice and not alike."""
     caches = (_cache(entry, session) for entry in entries)
     return each_once(((cache.arn, cache) for cache in caches), LIST, session)
 
@@ -79,12 +79,12 @@ def _each_once(entries: Iterable[Mapping[str, Any]], session: Session) -> dict[A
 def _cache(entry: Mapping[str, Any], session: Session) -> Cache:
     text, name = _text(entry, "ARN"), _text(entry, "ServerlessCacheName")
     if not isinstance(text, str) or not isinstance(name, str):
-        raise nonsense("a cache without ARN or name", LIST, str(session.scope))
+        raise malformed_response("a cache without ARN or name", LIST, str(session.scope))
     if text.count(":") >= 5:
         check_place(text, LIST, session)
     arn = parse_cache_arn(text)
     if arn is None or arn.name != name:
-        raise nonsense(f"cache {name} has the ARN {text}", LIST, str(session.scope))
+        raise malformed_response(f"cache {name} has the ARN {text}", LIST, str(session.scope))
     read = {fact.member: _READ[fact.field](entry, fact.member) for fact in FACTS}
     read["UserGroupId"] = group = _lowered(entry, "UserGroupId")
     bad = tuple(name for name, value in read.items() if isinstance(value, _Nonsense))

@@ -36,7 +36,7 @@ from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.credentials import ReadOnlyCredentials
 from botocore.utils import parse_timestamp
 
-from discovery.aws.faults import AwsFault, Fault
+from discovery.aws.errors import AwsCallFailed, AwsError
 from discovery.aws.tls import SharedTls
 from discovery.codes import ScopeReason
 from discovery.foreign_text import without_passwords
@@ -73,7 +73,7 @@ class Renewable(Protocol):
     async def renewed_since(self, generation: int) -> bool:
         """Get others, once for all who ask; True when others than of that generation are at hand.
 
-        Raises: AwsFault
+        Raises: AwsCallFailed
         """
 
 
@@ -110,13 +110,13 @@ def _put_credentials(request: Any, **_: object) -> None:
     request.context.setdefault("signing", {})["request_credentials"] = signer.credentials
 
 
-class _Nobody(AioCredentials):  # type: ignore[misc]  # aiobotocore is untyped
+class _RefusingCredentials(AioCredentials):  # type: ignore[misc]  # aiobotocore is untyped
     """Credentials that refuse to be used, and the provider that finds them."""
 
     def __init__(self) -> None:
         super().__init__("", "", method="nobody")
 
-    async def load_credentials(self) -> _Nobody:
+    async def load_credentials(self) -> _RefusingCredentials:
         return self
 
     async def get_frozen_credentials(self) -> NoReturn:
@@ -239,7 +239,8 @@ def endpoint_overrides(profile: str | None) -> Mapping[str, str]:
     """The URLs that stand in for AWS's own, by service; empty when none is configured.
 
     Signed requests go there, so they are reported. A password in a URL is masked.
-    Raises: botocore's ProfileNotFound; AwsFault for one that is no URL, which the SDK would repeat.
+    Raises: botocore's ProfileNotFound; AwsCallFailed for one that is no URL, which the SDK would
+    repeat.
     """
     session = session_of(profile)
     if session.get_config_variable("ignore_configured_endpoint_urls"):
@@ -247,7 +248,7 @@ def endpoint_overrides(profile: str | None) -> Mapping[str, str]:
     found = {service: _override(session, service) for service in SERVICES}
     for service, url in found.items():
         if url and not _is_endpoint(url):
-            raise AwsFault(Fault(ScopeReason.UNREACHABLE, _no_endpoint(service)))
+            raise AwsCallFailed(AwsError(ScopeReason.UNREACHABLE, _no_endpoint(service)))
     return {service: without_passwords(url) for service, url in found.items() if url}
 
 
@@ -283,7 +284,7 @@ def _override(session: AioSession, service: str) -> str | None:
 
 def _refusing_session(profile: str | None) -> AioSession:
     session = session_of(profile)
-    session.register_component("credential_provider", _Nobody())
+    session.register_component("credential_provider", _RefusingCredentials())
     parsers = session.get_component("response_parser_factory")
     parsers.set_parser_defaults(timestamp_parser=_utc)
     return session

@@ -20,12 +20,12 @@ from discovery.aws.accounts import (
     read_identity,
 )
 from discovery.aws.clients import Signer, endpoint_overrides, open_clients, session_of
-from discovery.aws.credential_faults import unreadable_setup
+from discovery.aws.credential_errors import unreadable_setup
 from discovery.aws.credentials import AmbientCredentials
-from discovery.aws.faults import AwsFault, Fault
-from discovery.aws.knowledge import Directories, Knowledge
-from discovery.aws.pacing import Pacing
+from discovery.aws.errors import AwsCallFailed, AwsError
+from discovery.aws.rate_limiter import RateLimiter
 from discovery.aws.regions import EnabledRegions
+from discovery.aws.scan_cache import ScanCache, UsersAndGroupsCache
 from discovery.aws.session import Session
 from discovery.aws.tls import CaBundleError, check_ca_bundle
 from discovery.codes import ScopeReason
@@ -52,8 +52,8 @@ class Cloud:
     """Where roles are assumed and lists of regions are asked for first."""
     regions: RegionChoice
     accounts: Accounts
-    knowledge: Knowledge
-    pacing: Pacing
+    scan_cache: ScanCache
+    pacing: RateLimiter
 
     def enabled_regions(self, account: Account) -> EnabledRegions:
         """The enabled regions of an account, to be asked for when somebody needs them."""
@@ -62,11 +62,12 @@ class Cloud:
 
 @asynccontextmanager
 async def open_cloud(
-    settings: Aws, *, resolve: Resolve, clock: Clock, pacing: Pacing | None = None
+    settings: Aws, *, resolve: Resolve, clock: Clock, pacing: RateLimiter | None = None
 ) -> AsyncIterator[Cloud]:
     """AWS with every connection closed at the end.
 
-    Raises: AwsFault when the agent's own credentials cannot be used, or no region is configured.
+    Raises: AwsCallFailed when the agent's own credentials cannot be used, or no region is
+    configured.
     """
     overrides, default = _from_the_sdk(settings.profile)
     regions = _choice(settings, default)
@@ -92,38 +93,40 @@ async def open_cloud(
             home_region=home,
             regions=regions,
             accounts=Accounts(settings, ambient, identity, resolve, clock),
-            knowledge=Knowledge(Directories(settings.iam_refresh)),
-            pacing=pacing or Pacing(),
+            scan_cache=ScanCache(UsersAndGroupsCache(settings.iam_refresh)),
+            pacing=pacing or RateLimiter(),
         )
 
 
 def default_region(profile: str | None) -> Region | None:
-    """The region that the SDK's own configuration names. Raises: AwsFault."""
+    """The region that the SDK's own configuration names. Raises: AwsCallFailed."""
     return _from_the_sdk(profile)[1]
 
 
 def _from_the_sdk(profile: str | None) -> tuple[Mapping[str, str], Region | None]:
     problem = proxy_problem(os.environ)
     if problem is not None:
-        raise AwsFault(Fault(ScopeReason.UNREACHABLE, f"{problem}. Nothing was asked"))
+        raise AwsCallFailed(AwsError(ScopeReason.UNREACHABLE, f"{problem}. Nothing was asked"))
     try:
         session = session_of(profile)
         check_ca_bundle(session.get_config_variable("ca_bundle"))
         named = session.get_config_variable("region")
         return endpoint_overrides(profile), Region(named) if named else None
     except CaBundleError as error:
-        raise AwsFault(Fault(ScopeReason.UNREACHABLE, str(error))) from error
+        raise AwsCallFailed(AwsError(ScopeReason.UNREACHABLE, str(error))) from error
     except Exception as error:
         raise unreadable_setup(error) from error
 
 
 async def _prove_same(ambient: Session, identity: Identity, fresh: ReadOnlyCredentials) -> None:
-    """New credentials of the agent are of the account that it began with (R11). Raises: AwsFault"""
+    """New credentials of the agent are of the account that it began with (R11). Raises:
+    AwsCallFailed
+    """
     held = AioCredentials(fresh.access_key, fresh.secret_key, fresh.token)
     found = await read_identity(replace(ambient, signer=Signer(held)))
     if (found.account_id, found.partition) != (identity.account_id, identity.partition):
-        raise AwsFault(
-            Fault(
+        raise AwsCallFailed(
+            AwsError(
                 ScopeReason.WRONG_ACCOUNT,
                 f"the agent's credentials are now of account {found.account_id}, and it began "
                 f"with those of {identity.account_id}; restart it, or reload its configuration, "
@@ -140,12 +143,12 @@ def _configured_regions(settings: Aws, default: Region | None) -> tuple[str, ...
             "no region is configured, so nothing was asked; set aws.regions, AWS_REGION, or the "
             "region of the profile"
         )
-        raise AwsFault(Fault(ScopeReason.REGIONS_UNREADABLE, message))
+        raise AwsCallFailed(AwsError(ScopeReason.REGIONS_UNREADABLE, message))
     return (default,)
 
 
 def _choice(settings: Aws, default: Region | None) -> RegionChoice:
-    """Raises: AwsFault when nothing is left to scan."""
+    """Raises: AwsCallFailed when nothing is left to scan."""
     named = _configured_regions(settings, default)
     choice = RegionChoice.of(named, settings.exclude_regions)
     if not choice.texts:
@@ -153,7 +156,7 @@ def _choice(settings: Aws, default: Region | None) -> RegionChoice:
             f"aws.exclude_regions leaves out every region that is configured ({', '.join(named)}), "
             "so nothing was asked; set aws.regions, or leave out less"
         )
-        raise AwsFault(Fault(ScopeReason.REGIONS_UNREADABLE, message))
+        raise AwsCallFailed(AwsError(ScopeReason.REGIONS_UNREADABLE, message))
     return choice
 
 

@@ -21,7 +21,7 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ConfigNotFound
 
 from discovery.aws.clients import CredentialSource, session_of
-from discovery.aws.credential_faults import (
+from discovery.aws.credential_errors import (
     check_fit,
     explained,
     made_for_another_sdk,
@@ -39,7 +39,7 @@ from discovery.aws.credential_origin import (
     made_by_login,
     origin_of,
 )
-from discovery.aws.faults import AwsFault
+from discovery.aws.errors import AwsCallFailed
 from discovery.aws.tls import Unproxied
 from discovery.codes import ScopeReason
 from discovery.model import Clock, Region
@@ -54,7 +54,7 @@ one after the other."""
 
 
 Prove = Callable[[ReadOnlyCredentials], Awaitable[None]]
-"""Raises AwsFault unless the credentials are of the account that the agent began with."""
+"""Raises AwsCallFailed unless the credentials are of the account that the agent began with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class _Found:
 class AmbientCredentials:
     """Credentials of the agent itself, none of which signs for an account that is not proven (R11).
 
-    What is raised is an AwsFault, with CREDENTIALS where there are none to be had.
+    What is raised is an AwsCallFailed, with CREDENTIALS where there are none to be had.
     """
 
     def __init__(self, profile: str | None, region: Region | None, clock: Clock) -> None:
@@ -78,7 +78,7 @@ class AmbientCredentials:
         self._found: _Found | None = None
         self._current: ReadOnlyCredentials | None = None
         self._prove: Prove | None = None
-        self._failure: AwsFault | None = None
+        self._failure: AwsCallFailed | None = None
         self._failed_at: datetime | None = None
         self._reread_at: datetime | None = None
         self._turn = asyncio.Lock()
@@ -87,7 +87,7 @@ class AmbientCredentials:
 
     @classmethod
     async def open(cls, profile: str | None, region: Region | None, clock: Clock) -> Self:
-        """Credentials that are there and valid. Raises: AwsFault."""
+        """Credentials that are there and valid. Raises: AwsCallFailed."""
         made = cls(profile, region, clock)
         await made.get_frozen_credentials()
         return made
@@ -109,14 +109,14 @@ class AmbientCredentials:
         return found
 
     async def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        """Give what is valid now. Raises: AwsFault."""
+        """Give what is valid now. Raises: AwsCallFailed."""
         async with self._turn:
             if self._failure is not None and not self._is_due(self._failed_at):
-                raise AwsFault(self._failure.fault) from self._failure
+                raise AwsCallFailed(self._failure.fault) from self._failure
             try:
                 found = self._found or await self._read_chain()
                 self._current = await self._proven(await self._frozen(found))
-            except AwsFault as error:
+            except AwsCallFailed as error:
                 self._failure, self._failed_at = error, self._clock()
                 raise
             self._found, self._failure = found, None
@@ -126,7 +126,7 @@ class AmbientCredentials:
         """AWS has refused those of that generation: read the chain anew, once for all who ask.
 
         True when others are at hand now. What a file or a command holds may have been replaced
-        long before the SDK would look. Raises: AwsFault, when they are another account's.
+        long before the SDK would look. Raises: AwsCallFailed, when they are another account's.
         """
         async with self._turn:
             if self.generation != generation:
@@ -140,7 +140,7 @@ class AmbientCredentials:
                 if current == self._current:
                     return False
                 self._current = await self._proven(current)
-            except AwsFault as error:
+            except AwsCallFailed as error:
                 if error.fault.reason is ScopeReason.WRONG_ACCOUNT:
                     raise
                 return False
@@ -158,7 +158,7 @@ class AmbientCredentials:
         return current
 
     async def _frozen(self, found: _Found) -> ReadOnlyCredentials:
-        """Ask the SDK, which fetches or renews them here. Raises: AwsFault."""
+        """Ask the SDK, which fetches or renews them here. Raises: AwsCallFailed."""
         if asks_for_code(found.origin, found.setup) and not _is_terminal():
             raise needs_code(found.origin)
         try:
@@ -170,7 +170,7 @@ class AmbientCredentials:
             raise explained(error, found.origin, found.setup) from error
 
     async def _read_chain(self) -> _Found:
-        """Find the first way that has credentials. Raises: AwsFault."""
+        """Find the first way that has credentials. Raises: AwsCallFailed."""
         try:
             session = session_of(self._profile, self._region)
             setup = _setup_of(session, self._profile)
@@ -240,7 +240,7 @@ async def _whole(stream: asyncio.StreamReader) -> bytes:
 
 
 async def _loaded(provider: Any, origin: Origin, setup: SdkSetup) -> CredentialSource | None:
-    """What one way has; some fetch here already, others at the first use. Raises: AwsFault."""
+    """What one way has; some fetch here already, others at the first use. Raises: AwsCallFailed."""
     try:
         async with asyncio.timeout(DEADLINE.total_seconds()):
             found: CredentialSource | None = await provider.load()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 
-from discovery.aws.faults import AwsFault, Fault, nonsense
+from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
 from discovery.aws.repetitions import each_once
 from discovery.aws.session import Answer, Session
 from discovery.codes import ScopeReason
@@ -42,7 +42,7 @@ async def list_members(
 ) -> AsyncGenerator[tuple[AccountId, ...], None]:
     """The active accounts that the entry stands for, as they are read; some pages are empty.
 
-    Raises: AwsFault when the list ends early; the accounts given until then belong to it.
+    Raises: AwsCallFailed when the list ends early; the accounts given until then belong to it.
     """
     left_out = frozenset(organization.exclude_accounts)
     seen: dict[AccountId, bool] = {}
@@ -54,8 +54,8 @@ async def list_members(
             yield tuple(
                 account_id for account_id, active in read if active and account_id not in left_out
             )
-    except AwsFault as error:
-        raise AwsFault(_explained(error.fault)) from error
+    except AwsCallFailed as error:
+        raise AwsCallFailed(_explained(error.fault)) from error
 
 
 def _pages(session: Session, organization: Organization) -> AsyncIterator[_Page]:
@@ -105,7 +105,7 @@ async def _below(session: Session, units: Iterable[str]) -> AsyncIterator[tuple[
                 found = _ids(page, UNITS_IN, session)
                 todo.extend(found)
                 yield found
-        except AwsFault as error:
+        except AwsCallFailed as error:
             if error.fault.code != _NO_SUCH_PARENT:
                 raise
 
@@ -113,14 +113,14 @@ async def _below(session: Session, units: Iterable[str]) -> AsyncIterator[tuple[
 def _ids(page: _Page, action: str, session: Session) -> tuple[str, ...]:
     ids = tuple(entry.get("Id") for entry in page)
     if not all(isinstance(each, str) and each for each in ids):
-        raise nonsense("an entry without an id", action, str(session.scope))
+        raise malformed_response("an entry without an id", action, str(session.scope))
     return tuple(str(each) for each in ids)
 
 
 def _account_id(entry: Answer, session: Session) -> AccountId:
     account_id = entry.get("Id")
     if not (isinstance(account_id, str) and len(account_id) == 12 and account_id.isdecimal()):
-        raise nonsense("an account without an id", ACCOUNTS, str(session.scope))
+        raise malformed_response("an account without an id", ACCOUNTS, str(session.scope))
     return AccountId(account_id)
 
 
@@ -128,11 +128,11 @@ def _is_active(entry: Answer, session: Session) -> bool:
     """`State` says it; AWS was to drop the older `Status` in September 2026."""
     state = entry.get("State") or entry.get("Status")
     if not isinstance(state, str):
-        raise nonsense("an account without a state", ACCOUNTS, str(session.scope))
+        raise malformed_response("an account without a state", ACCOUNTS, str(session.scope))
     return state == _ACTIVE
 
 
-def _explained(fault: Fault) -> Fault:
+def _explained(fault: AwsError) -> AwsError:
     advice = _ADVICE.get(fault.code)
     if advice is None:
         return fault

@@ -54,7 +54,7 @@ class Queue:
 
         They are hidden from other receivers for the queue's visibility timeout. Cancelled, it
         closes its connection; a message that was on its way then is seen again after that time.
-        Raises: AwsFault
+        Raises: AwsCallFailed
         """
         answer = await self._call(
             RECEIVE,
@@ -69,7 +69,7 @@ class Queue:
         """It may be received from. A message that is there was received once more, and is left
         for others to receive.
 
-        Raises: AwsFault
+        Raises: AwsCallFailed
         """
         await self._call(RECEIVE, MaxNumberOfMessages=1, VisibilityTimeout=0, WaitTimeSeconds=0)
 
@@ -77,7 +77,7 @@ class Queue:
         """The messages are gone from the queue, but for those returned.
 
         Those are received again; to delete a message twice does no harm.
-        Raises: AwsFault; then earlier tens may be gone already.
+        Raises: AwsCallFailed; then earlier tens may be gone already.
         """
         kept: list[Message] = []
         for batch in _tens(messages):
@@ -93,7 +93,7 @@ class Queue:
         """The messages are received again after `span` from now, 12 h at most.
 
         One that SQS takes for received or deleted meanwhile is left as it is.
-        Raises: AwsFault; then earlier tens may be postponed already.
+        Raises: AwsCallFailed; then earlier tens may be postponed already.
         """
         seconds = int(min(max(span, timedelta(0)), LONGEST_POSTPONEMENT).total_seconds())
         for batch in _tens(messages):
@@ -104,7 +104,7 @@ class Queue:
             await self._call(POSTPONE, Entries=entries)
 
     async def attributes(self) -> Mapping[str, str]:
-        """How the queue is set up, by SQS's names. Raises: AwsFault"""
+        """How the queue is set up, by SQS's names. Raises: AwsCallFailed"""
         answer = await self._call(ATTRIBUTES, AttributeNames=["All"])
         return dict(answer.get("Attributes") or {})
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from botocore.credentials import ReadOnlyCredentials
 
-from discovery.aws.faults import AwsFault
+from discovery.aws.errors import AwsCallFailed
 from discovery.model import Clock
 
 ADVISED = timedelta(minutes=15)
@@ -21,7 +21,7 @@ AGAIN_AFTER = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
+class ExpiringCredentials:
     """Credentials and the moment they stop working."""
 
     credentials: ReadOnlyCredentials = field(repr=False)
@@ -35,12 +35,12 @@ class RoleCredentials:
     of those who waited. The SDK's own class logs a traceback for every denied role.
     """
 
-    def __init__(self, assume: Callable[[], Awaitable[Lease]], clock: Clock) -> None:
+    def __init__(self, assume: Callable[[], Awaitable[ExpiringCredentials]], clock: Clock) -> None:
         self._assume = assume
         self._clock = clock
-        self._lease: Lease | None = None
+        self._lease: ExpiringCredentials | None = None
         self._attempts = 0
-        self._failure: AwsFault | None = None
+        self._failure: AwsCallFailed | None = None
         self._renewing = asyncio.Lock()
         self._refused_at: datetime | None = None
         self.generation = 0
@@ -49,7 +49,7 @@ class RoleCredentials:
     async def get_frozen_credentials(self) -> ReadOnlyCredentials:
         """Credentials that are valid now.
 
-        Raises: AwsFault when the role cannot be assumed.
+        Raises: AwsCallFailed when the role cannot be assumed.
         """
         lease = self._usable(FORCED)
         if lease is None:
@@ -73,28 +73,28 @@ class RoleCredentials:
             self._refused_at = now
         try:
             await self._renewed()
-        except AwsFault:
+        except AwsCallFailed:
             return False
         return True
 
-    def _usable(self, margin: timedelta) -> Lease | None:
+    def _usable(self, margin: timedelta) -> ExpiringCredentials | None:
         if self._lease is None or self._lease.expires_at - self._clock() < margin:
             return None
         return self._lease
 
-    async def _renewed_or(self, lease: Lease) -> Lease:
+    async def _renewed_or(self, lease: ExpiringCredentials) -> ExpiringCredentials:
         try:
             return await self._renewed()
-        except AwsFault:
+        except AwsCallFailed:
             return lease
 
-    async def _renewed(self) -> Lease:
+    async def _renewed(self) -> ExpiringCredentials:
         seen = self._attempts
         async with self._renewing:
             if self._attempts == seen:
                 await self._attempt()
         if self._failure is not None:
-            raise AwsFault(self._failure.fault) from self._failure
+            raise AwsCallFailed(self._failure.fault) from self._failure
         assert self._lease is not None  # noqa: S101 - an attempt leaves one or the other
         return self._lease
 
@@ -103,6 +103,6 @@ class RoleCredentials:
             self._lease = await self._assume()
             self._failure = None
             self.generation += 1
-        except AwsFault as error:
+        except AwsCallFailed as error:
             self._failure = error
         self._attempts += 1

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from discovery.aws.accounts import Account
-from discovery.aws.faults import AwsFault, Fault, nonsense
+from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
 from discovery.aws.repetitions import each_once
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
@@ -36,7 +36,7 @@ class EnabledRegions:
         self._places = places
         self._sessions: list[Session] = []
         self._asking = asyncio.Lock()
-        self._found: frozenset[Region] | Fault | None = None
+        self._found: frozenset[Region] | AwsError | None = None
 
     @property
     def requests(self) -> int:
@@ -45,19 +45,19 @@ class EnabledRegions:
     async def read(self) -> frozenset[Region]:
         """The regions that are enabled in the account.
 
-        Raises: AwsFault; a refusal is remembered, it is not asked again.
+        Raises: AwsCallFailed; a refusal is remembered, it is not asked again.
         """
         async with self._asking:
             if self._found is None:
                 self._found = await self._ask()
-        if isinstance(self._found, Fault):
-            raise AwsFault(self._found)
+        if isinstance(self._found, AwsError):
+            raise AwsCallFailed(self._found)
         return self._found
 
-    async def _ask(self) -> frozenset[Region] | Fault:
+    async def _ask(self) -> frozenset[Region] | AwsError:
         try:
             return await read_enabled(self._open_sessions())
-        except AwsFault as error:
+        except AwsCallFailed as error:
             return error.fault
 
     def _open_sessions(self) -> Iterator[Session]:
@@ -103,7 +103,7 @@ class AccountRegions:
     async def resolve(self, enabled: EnabledRegions, now: datetime) -> None:
         """It is settled which regions the globs take.
 
-        Raises: AwsFault when the list has to be read and cannot be; then as after `stand_in`.
+        Raises: AwsCallFailed when the list has to be read and cannot be; then as after `stand_in`.
         """
         if not self._globs:
             return
@@ -123,7 +123,7 @@ class AccountRegions:
     async def is_off(self, region: Region, enabled: EnabledRegions, now: datetime) -> bool:
         """True when the account's list, read in this run, does not hold the region.
 
-        Raises: AwsFault
+        Raises: AwsCallFailed
         """
         regions = await enabled.read()
         self._learn(regions, now)
@@ -166,14 +166,14 @@ async def read_enabled(sessions: Iterable[Session]) -> frozenset[Region]:
 
     A denial may be one of the region that was asked. One that names a service control policy is;
     of the others two are enough, for they most likely are of the role.
-    Raises: AwsFault, the first denial.
+    Raises: AwsCallFailed, the first denial.
     """
-    first: AwsFault | None = None
+    first: AwsCallFailed | None = None
     others = 2
     for session in sessions:
         try:
             return await _read_enabled(session)
-        except AwsFault as error:
+        except AwsCallFailed as error:
             first = first or error
             if error.fault.reason is not ScopeReason.DENIED:
                 raise first from error
@@ -186,8 +186,8 @@ async def read_enabled(sessions: Iterable[Session]) -> frozenset[Region]:
 
 
 async def _read_enabled(session: Session) -> frozenset[Region]:
-    """Raises: AwsFault. An empty list is no answer: most regions cannot be disabled, and nothing
-    here may look like an account that has left every region.
+    """Raises: AwsCallFailed. An empty list is no answer: most regions cannot be disabled, and
+    nothing here may look like an account that has left every region.
     Source: aws/README: Regions and subnets.
     """
     answer = await session.call(REGIONS)
@@ -196,7 +196,7 @@ async def _read_enabled(session: Session) -> frozenset[Region]:
     )
     enabled = frozenset(region for region, is_enabled in listed.items() if is_enabled)
     if not enabled:
-        raise nonsense("it names no region", REGIONS, str(session.scope))
+        raise malformed_response("it names no region", REGIONS, str(session.scope))
     return enabled
 
 
@@ -204,5 +204,5 @@ def _region(entry: Mapping[str, Any], session: Session) -> tuple[Region, bool]:
     """A region, and whether it is enabled: one that is listed is, unless it says otherwise."""
     name = entry.get("RegionName")
     if not isinstance(name, str) or not name:
-        raise nonsense("a region without a name", REGIONS, str(session.scope))
+        raise malformed_response("a region without a name", REGIONS, str(session.scope))
     return Region(name), entry.get("OptInStatus") != _NOT_ENABLED

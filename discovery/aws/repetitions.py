@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from discovery.aws.faults import nonsense
+from discovery.aws.errors import malformed_response
 from discovery.aws.session import Session
 
 Key = TypeVar("Key")
@@ -22,11 +22,11 @@ def each_once(
     again; one that says something else makes the answer contradict itself. `found` has those of
     earlier pages, and gets these.
 
-    Raises: AwsFault, MALFORMED.
+    Raises: AwsCallFailed, MALFORMED.
     """
     found = {} if found is None else found
     for key, value in entries:
         if found.setdefault(key, value) != value:
             what = f"it describes {key} twice, and not alike"
-            raise nonsense(what, action, str(session.scope))
+            raise malformed_response(what, action, str(session.scope))
     return found

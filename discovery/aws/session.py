@@ -11,16 +11,16 @@ from botocore.exceptions import ClientError
 
 from discovery.aws.answer_dates import collect_date
 from discovery.aws.clients import Clients, Renewable, Signer, Unsigned, signing_as
-from discovery.aws.faults import (
+from discovery.aws.errors import (
     STALE_CODES,
-    AwsFault,
-    Fault,
-    fault_of,
-    nonsense,
+    AwsCallFailed,
+    AwsError,
+    aws_error_of,
+    malformed_response,
     overdue,
     unusable_endpoint,
 )
-from discovery.aws.pacing import Pacing
+from discovery.aws.rate_limiter import RateLimiter
 from discovery.codes import ScopeReason
 from discovery.model import AccountId, Region, Scope
 
@@ -65,7 +65,7 @@ class Session:
     region: Region
     clients: Clients = field(repr=False)
     signer: Signer = field(repr=False)
-    pacing: Pacing | None = field(default=None, repr=False)
+    pacing: RateLimiter | None = field(default=None, repr=False)
     """Set where actions with a published rate are called."""
 
     @property
@@ -79,14 +79,14 @@ class Session:
     async def call(self, action: str, **parameters: Any) -> Answer:
         """AWS's answer.
 
-        Raises: AwsFault for everything else, an answer that no AWS service gives included.
+        Raises: AwsCallFailed for everything else, an answer that no AWS service gives included.
         """
         source = self.signer.credentials
         renewable = source if isinstance(source, Renewable) else None
         generation = renewable.generation if renewable is not None else 0
         try:
             answer = await self._attempt(action, parameters)
-        except AwsFault as error:
+        except AwsCallFailed as error:
             if renewable is None or error.fault.code not in STALE_CODES:
                 raise
             if not await renewable.renewed_since(generation):
@@ -95,15 +95,15 @@ class Session:
         # Every service names the request in its answer; a proxy's own page does not. Without
         # this check EC2's answers, which have no wrapper, parse from any XML as empty.
         if not answer.get("ResponseMetadata", {}).get("RequestId"):
-            raise nonsense("it names no request id", action, str(self.scope))
+            raise malformed_response("it names no request id", action, str(self.scope))
         return answer
 
     async def _attempt(self, action: str, parameters: Mapping[str, Any]) -> Answer:
-        """One call, the SDK's retries included. Raises: AwsFault."""
+        """One call, the SDK's retries included. Raises: AwsCallFailed."""
         service, method = _METHODS[action]
         client = await self._client(service, action)
         if self.pacing is not None:
-            await self.pacing.turn(action)
+            await self.pacing.acquire(action)
         limit_s = self.clients.deadline_s(service)
         try:
             async with self.clients.slot(service), asyncio.timeout(limit_s) as deadline:
@@ -113,10 +113,10 @@ class Session:
             raise
         except Exception as error:
             if isinstance(error, TimeoutError) and deadline.expired():
-                raise AwsFault(overdue(action, str(self.scope), limit_s)) from error
+                raise AwsCallFailed(overdue(action, str(self.scope), limit_s)) from error
             if isinstance(error, ClientError):
                 collect_date(error.response)
-            raise AwsFault(fault_of(error, action, str(self.scope))) from error
+            raise AwsCallFailed(aws_error_of(error, action, str(self.scope))) from error
         collect_date(answer)
         return answer
 
@@ -124,14 +124,14 @@ class Session:
         try:
             return await self.clients.get(service, self.region)
         except Exception as error:
-            raise AwsFault(unusable_endpoint(error, action, str(self.scope))) from error
+            raise AwsCallFailed(unusable_endpoint(error, action, str(self.scope))) from error
 
     async def entries(
         self, action: str, member: str, token: tuple[str, str], **parameters: Any
     ) -> list[Answer]:
         """The `member` lists of every page to the last, as one; there is no cap.
 
-        Raises: AwsFault, as `pages`; then no page counts.
+        Raises: AwsCallFailed, as `pages`; then no page counts.
         """
         found: list[Answer] = []
         async for page in self.pages(action, member, token, **parameters):
@@ -144,8 +144,8 @@ class Session:
         """The `member` list of each page, to the last; one without entries is empty.
 
         `token` names the answer's member and the parameter that carry the page token.
-        Raises: AwsFault; a token that came before is REPEATED_TOKEN, because what follows could
-        go round for ever and still lack pages.
+        Raises: AwsCallFailed; a token that came before is REPEATED_TOKEN, because what follows
+        could go round for ever and still lack pages.
         """
         given, asked = token
         seen: set[str] = set()
@@ -153,28 +153,28 @@ class Session:
         while True:
             page = await self.call(action, **parameters, **following)
             if member not in page and action.startswith(_LISTS_ALWAYS):
-                raise nonsense(f"it holds no {member}", action, str(self.scope))
+                raise malformed_response(f"it holds no {member}", action, str(self.scope))
             yield page.get(member) or ()
             value = page.get(given)
             if not value:
                 return
             if not isinstance(value, str):
-                raise nonsense("its page token is no text", action, str(self.scope))
+                raise malformed_response("its page token is no text", action, str(self.scope))
             if value in seen:
-                raise AwsFault(_repeated(action, self.scope))
+                raise AwsCallFailed(_repeated(action, self.scope))
             seen.add(value)
             following = {asked: value}
 
 
-def _repeated(action: str, scope: Scope) -> Fault:
-    return Fault(
+def _repeated(action: str, scope: Scope) -> AwsError:
+    return AwsError(
         ScopeReason.REPEATED_TOKEN,
         f"{action} in {scope} gave the same page token twice, so the list is not known to be "
         "whole; the next sweep asks again",
     )
 
 
-async def together(*readings: Coroutine[Any, Any, Read]) -> tuple[Read, ...]:
+async def gather_all(*readings: Coroutine[Any, Any, Read]) -> tuple[Read, ...]:
     """What each of them reads, all at once and in their order.
 
     Raises: the first one's error; the others are stopped then.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from discovery.aws.faults import nonsense
+from discovery.aws.errors import malformed_response
 from discovery.aws.repetitions import each_once
 from discovery.aws.session import Session
 from discovery.model import UNKNOWN, AccountId, Cache, Region
@@ -25,7 +25,7 @@ class Vpcs:
     async def read(self, session: Session, caches: Iterable[Cache]) -> None:
         """The VPCs of these caches are known afterwards, as far as their subnets exist.
 
-        Raises: AwsFault
+        Raises: AwsCallFailed
         """
         every = {
             subnet
@@ -60,10 +60,10 @@ class Vpcs:
 
 
 def _vpc_of(entry: Mapping[str, Any], session: Session) -> tuple[str, str]:
-    """Raises: AwsFault for a subnet without id or VPC: every one has both."""
+    """Raises: AwsCallFailed for a subnet without id or VPC: every one has both."""
     subnet, vpc_id = entry.get("SubnetId"), entry.get("VpcId")
     if not (isinstance(subnet, str) and subnet and isinstance(vpc_id, str) and vpc_id):
-        raise nonsense("a subnet without an id or a VPC", SUBNETS, str(session.scope))
+        raise malformed_response("a subnet without an id or a VPC", SUBNETS, str(session.scope))
     return subnet, vpc_id
 
 

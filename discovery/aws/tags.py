@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from discovery.aws.caches import check_place
-from discovery.aws.faults import AwsFault, Fault, nonsense
-from discovery.aws.knowledge import Untagged
+from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
+from discovery.aws.scan_cache import Untagged
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
 from discovery.interning import intern_text
@@ -42,9 +42,9 @@ class TagReading:
 
     tags: Mapping[Arn, Tags]
     """Of every cache whose tags were read; the others are unknown, not untagged."""
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[AwsError, ...] = ()
     """Why those are unknown that are."""
-    bulk_fault: Fault | None = None
+    bulk_fault: AwsError | None = None
     """Why caches were asked one by one that the bulk answer should have told of."""
 
 
@@ -59,7 +59,7 @@ async def read_tags(
     """The tags of these caches, read in this moment; `untagged` ones may have been asked before.
 
     The bulk answer may be of before the change that an event told of, so `named` caches are asked
-    themselves. Raises: AwsFault for WRONG_ACCOUNT only.
+    themselves. Raises: AwsCallFailed for WRONG_ACCOUNT only.
     """
     every = tuple(caches)
     settled = [
@@ -95,13 +95,13 @@ def is_settled(cache: Cache, remembered: RememberedCache | None, now: datetime) 
 async def read_cache_tags(session: Session, arn: Arn, now: datetime) -> Tags:
     """The tags of one cache, confirmed.
 
-    Raises: AwsFault, also for a cache that is not available just now.
+    Raises: AwsCallFailed, also for a cache that is not available just now.
     """
     answer = await session.call(SINGLE, ResourceName=arn)
     values = _values(answer.get("TagList") or ())  # the SDK shows an empty list as none
     if values is None:
         what = "a tag without a key, or two values of one key"
-        raise nonsense(what, SINGLE, str(session.scope))
+        raise malformed_response(what, SINGLE, str(session.scope))
     return Tags(values, now, confirmed=True)
 
 
@@ -111,14 +111,14 @@ class _Bulk:
 
     tags: Mapping[Arn, Mapping[str, str]] = field(default_factory=dict)
     is_read: bool = False
-    fault: Fault | None = None
+    fault: AwsError | None = None
 
 
 async def _read_bulk_or_fault(session: Session) -> _Bulk:
     """A bulk read that fails says nothing about any cache; every one is then asked singly."""
     try:
         return await _read_bulk(session)
-    except AwsFault as error:
+    except AwsCallFailed as error:
         if error.fault.reason is ScopeReason.WRONG_ACCOUNT:
             raise
         return _Bulk(fault=error.fault)
@@ -133,7 +133,7 @@ async def _read_bulk(session: Session) -> _Bulk:
         ResourcesPerPage=_PAGE,
     )
     found: dict[Arn, Mapping[str, str]] = {}
-    odd: Fault | None = None
+    odd: AwsError | None = None
     unclear: set[Arn] = set()
     for entry in entries:
         arn = entry.get("ResourceARN") if isinstance(entry, Mapping) else None
@@ -144,22 +144,22 @@ async def _read_bulk(session: Session) -> _Bulk:
             if values is None or found.setdefault(Arn(arn), values) != values:
                 unclear.add(Arn(arn))
         if values is None:
-            odd = nonsense("an entry without ARN or tags", BULK, str(session.scope)).fault
+            odd = malformed_response("an entry without ARN or tags", BULK, str(session.scope)).fault
     # What has a hole or two answers is asked singly, as if it had not been listed.
     clear = {arn: values for arn, values in found.items() if arn not in unclear}
     if odd is None and unclear:
-        odd = nonsense("two answers for one ARN", BULK, str(session.scope)).fault
+        odd = malformed_response("two answers for one ARN", BULK, str(session.scope)).fault
     return _Bulk(clear, is_read=True, fault=odd)
 
 
 async def _read_singly(session: Session, arns: Iterable[Arn], now: datetime) -> TagReading:
     slots = asyncio.Semaphore(AT_ONCE)
 
-    async def read(arn: Arn) -> Tags | Fault:
+    async def read(arn: Arn) -> Tags | AwsError:
         async with slots:
             try:
                 return await read_cache_tags(session, arn, now)
-            except AwsFault as error:
+            except AwsCallFailed as error:
                 return error.fault
 
     wanted = tuple(arns)
@@ -169,7 +169,7 @@ async def _read_singly(session: Session, arns: Iterable[Arn], now: datetime) -> 
     tags = {
         arn: result for arn, result in zip(wanted, results, strict=True) if isinstance(result, Tags)
     }
-    return TagReading(tags, tuple(result for result in results if isinstance(result, Fault)))
+    return TagReading(tags, tuple(result for result in results if isinstance(result, AwsError)))
 
 
 def _values(entries: Any) -> dict[str, str] | None:

@@ -7,29 +7,29 @@ from datetime import datetime
 from typing import Any
 
 from discovery.aws.caches import check_place
-from discovery.aws.faults import nonsense
+from discovery.aws.errors import malformed_response
 from discovery.aws.repetitions import each_once
-from discovery.aws.session import Session, together
-from discovery.model import CacheUser, Directory, UserGroup
+from discovery.aws.session import Session, gather_all
+from discovery.model import CacheUser, UserGroup, UsersAndGroups
 
 GROUPS = "elasticache:DescribeUserGroups"
 USERS = "elasticache:DescribeUsers"
 _PAGE = 100
 
 
-async def read_directory(session: Session, now: datetime) -> Directory:
+async def read_directory(session: Session, now: datetime) -> UsersAndGroups:
     """Every user and user group of the scope.
 
-    Raises: AwsFault; half a directory is none.
+    Raises: AwsCallFailed; half a directory is none.
     """
     token = ("Marker", "Marker")
-    groups, users = await together(
+    groups, users = await gather_all(
         session.entries(GROUPS, "UserGroups", token, MaxRecords=_PAGE),
         session.entries(USERS, "Users", token, MaxRecords=_PAGE),
     )
     listed_groups = each_once((_group(entry, session) for entry in groups), GROUPS, session)
     listed_users = each_once((_user(entry, session) for entry in users), USERS, session)
-    return Directory(
+    return UsersAndGroups(
         groups={key: group for key, group in listed_groups.items() if group is not None},
         users={key: user for key, user in listed_users.items() if user is not None},
         read_at=now,
@@ -82,7 +82,7 @@ def _id(entry: Mapping[str, Any], name: str, action: str, session: Session) -> s
     if arn := _text(entry, "ARN"):
         check_place(arn, action, session)
     if not (value := _text(entry, name)):
-        raise nonsense(f"an entry without {name}", action, str(session.scope))
+        raise malformed_response(f"an entry without {name}", action, str(session.scope))
     return value.lower()
 
 

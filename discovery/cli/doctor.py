@@ -11,7 +11,7 @@ import click
 
 from discovery.aws.accounts import Identity
 from discovery.aws.cloud import default_region, open_cloud
-from discovery.aws.faults import AwsFault
+from discovery.aws.errors import AwsCallFailed
 from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common, with_only, with_report, with_shard
 from discovery.cli.output import destination
@@ -135,7 +135,7 @@ async def _aws(
             usage = Usage.of(config, _hub(cloud.identity), default)
             checks = await examine_aws(cloud, usage, part, on_progress, registered)
             return (*checks, *await examine_queue(cloud, usage, part.shard))
-    except AwsFault as error:
+    except AwsCallFailed as error:
         text = f"{error}. Nothing else of AWS was tried"
         return (_check(Area.CREDENTIALS, "the agent's own", Outcome.FAIL, text),)
 

@@ -130,7 +130,7 @@ async def registered(path: Path, part: ScopeFilter) -> tuple[Database, ...]:
 async def open_context(
     config: Config, path: Path, interruption: Interruption, on_progress: OnProgress | None
 ) -> AsyncIterator[SweepContext]:
-    """The rules, the cloud and the clock. Raises: SecretError, ConfigError, AwsFault."""
+    """The rules, the cloud and the clock. Raises: SecretError, ConfigError, AwsCallFailed."""
     rules = rules_of(config, _secret)
     async with open_cloud(config.aws, resolve=_secret, clock=utc_now) as cloud:
         problems = partition_problems(config, cloud.identity.partition)

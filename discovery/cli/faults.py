@@ -6,7 +6,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Final
 
-from discovery.aws.faults import AwsFault
+from discovery.aws.errors import AwsCallFailed
 from discovery.cli.interruption import Interrupted
 from discovery.cli.output import PlaceUnwritable, ReportLost
 from discovery.config.problems import ConfigError
@@ -35,7 +35,7 @@ _EXPECTED: Final[tuple[tuple[type[Exception], Exit], ...]] = (
     (NoSuchScope, Exit.USAGE),
     (Locked, Exit.LOCKED),
     (StateError, Exit.FAILED),
-    (AwsFault, Exit.FAILED),
+    (AwsCallFailed, Exit.FAILED),
     (ControlPlaneError, Exit.FAILED),
     (PlaceUnwritable, Exit.USAGE),
     (ReportLost, Exit.FAILED),

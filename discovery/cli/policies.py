@@ -135,7 +135,7 @@ def _made(kind: Kind, asked: Asked, form: Form | None) -> Made:
 
 
 def _usage(path: Path, kind: Kind, named: Hub | None) -> Usage:
-    """The configuration, and the identity that runs it. Raises: ConfigError, AwsFault."""
+    """The configuration, and the identity that runs it. Raises: ConfigError, AwsCallFailed."""
     config = load_config(path)
     if not kind.names_agent:
         return Usage.of(config, named or Hub.unnamed(), None)
@@ -153,7 +153,7 @@ def _usage(path: Path, kind: Kind, named: Hub | None) -> Usage:
 
 
 async def _asked(config: Config) -> Hub:
-    """Whose the credentials at hand are. Raises: AwsFault."""
+    """Whose the credentials at hand are. Raises: AwsCallFailed."""
     from discovery.aws.cloud import open_cloud  # noqa: PLC0415
 
     def resolve(reference: str) -> Secret:

@@ -59,7 +59,7 @@ def command(cache: str, user: str, region: str | None, profile: str | None) -> N
 
 
 async def _credentials(profile: str | None, region: Region) -> ReadOnlyCredentials:
-    """Those that the AWS CLI would use now. Raises: AwsFault."""
+    """Those that the AWS CLI would use now. Raises: AwsCallFailed."""
     from discovery.aws.credentials import AmbientCredentials  # noqa: PLC0415
 
     held = await AmbientCredentials.open(profile, region, utc_now)
@@ -83,7 +83,7 @@ def _named(cache: str, region: str | None, profile: str | None) -> tuple[str, st
 
 
 def _usual_region(profile: str | None) -> str:
-    """The region that the AWS CLI takes here. Raises: click.UsageError, AwsFault."""
+    """The region that the AWS CLI takes here. Raises: click.UsageError, AwsCallFailed."""
     from discovery.aws.cloud import default_region  # noqa: PLC0415
 
     found = default_region(profile)

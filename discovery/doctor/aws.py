@@ -12,7 +12,7 @@ from typing import Final
 from discovery.aws.accounts import Account
 from discovery.aws.answer_dates import date_of
 from discovery.aws.cloud import Cloud
-from discovery.aws.faults import STRANGER_CODES, Fault, old_token
+from discovery.aws.errors import STRANGER_CODES, AwsError, old_token
 from discovery.aws.organizations import list_members
 from discovery.codes import ScopeReason
 from discovery.config.aws import Organization
@@ -122,7 +122,7 @@ class _Examination:
         session = self.cloud.accounts.organization_reader(self.cloud.pacing)
         answer = await within(session.call(_IDENTITY), self.limit)
         now = self.cloud.clock()
-        if isinstance(answer, Fault):
+        if isinstance(answer, AwsError):
             return self._failed(Area.CLOCK, "this machine", answer)
         there = date_of(answer)
         if there is None:
@@ -145,7 +145,7 @@ class _Examination:
         members = list_members(session, organization)
         read = 0
         while (page := await within(anext(members, None), self.limit)) is not None:
-            if isinstance(page, Fault):
+            if isinstance(page, AwsError):
                 self.accounts_complete = False
                 return self._failed(Area.ORGANIZATION, subject, page, _action_of(page))
             read += len(page)
@@ -158,7 +158,7 @@ class _Examination:
         """The role, the regions and the permissions of one account."""
         async with self.slots:
             account = await within(self.cloud.accounts.enter(account_id), self.limit)
-        if isinstance(account, Fault):
+        if isinstance(account, AwsError):
             fault = account
             return (self._failed(Area.ROLE, account_id, fault, _ASSUME, scope=account_id),)
         role = _check(Area.ROLE, account_id, Outcome.OK, self._way_in(account_id))
@@ -204,7 +204,7 @@ class _Examination:
             return [], sorted(choice.literals), unlisted
         async with self.slots:
             enabled = await within(self.cloud.enabled_regions(account).read(), self.limit)
-        if isinstance(enabled, Fault):
+        if isinstance(enabled, AwsError):
             failed = self._failed(Area.REGIONS, subject, enabled, _REGIONS, scope=subject)
             return [failed], sorted(choice.literals), unlisted
         chosen = choice.among(enabled)
@@ -218,7 +218,7 @@ class _Examination:
 
     def _permissions(self, account_id: AccountId, found: Mapping[Region, Found]) -> Iterator[Check]:
         """A line for each permission, and one more for each way in which it fails."""
-        places: dict[str, dict[Fault | None, list[Region]]] = defaultdict(dict)
+        places: dict[str, dict[AwsError | None, list[Region]]] = defaultdict(dict)
         for region, tried in found.items():
             for action, fault in tried.items():
                 same = next((each for each in places[action] if _alike(each, fault)), fault)
@@ -234,7 +234,7 @@ class _Examination:
                 yield self._failed(
                     Area.PERMISSION,
                     subject,
-                    Fault(fault.reason, fault.message + where, fault.code),
+                    AwsError(fault.reason, fault.message + where, fault.code),
                     action,
                     scope=account_id,
                     regions=regions,
@@ -244,7 +244,7 @@ class _Examination:
         self,
         area: Area,
         subject: str,
-        fault: Fault,
+        fault: AwsError,
         action: str | None = None,
         *,
         scope: str | None = None,
@@ -272,7 +272,7 @@ class _Examination:
         )
 
     def _outcome(
-        self, fault: Fault, account_id: str | None, regions: list[Region] | None
+        self, fault: AwsError, account_id: str | None, regions: list[Region] | None
     ) -> Outcome:
         """A scope that is configured to be expected to fail is no reason for exit 1."""
         if fault.reason in UNDECIDED:
@@ -299,14 +299,14 @@ def _explained(found: Found) -> Found:
     }
 
 
-def _alike(one: Fault | None, other: Fault | None) -> bool:
+def _alike(one: AwsError | None, other: AwsError | None) -> bool:
     """Faults that a person repairs in the same way."""
     if one is None or other is None:
         return one is other
     return (one.reason, one.code) == (other.reason, other.code)
 
 
-def _action_of(fault: Fault) -> str:
+def _action_of(fault: AwsError) -> str:
     """The action that a fault of the SDK is about begins its sentence."""
     return fault.message.partition(" ")[0]
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 from discovery.aws.caches import LIST
-from discovery.aws.faults import NO_SUCH_CACHE, AwsFault, Fault
+from discovery.aws.errors import NO_SUCH_CACHE, AwsCallFailed, AwsError
 from discovery.aws.session import Answer, Session
 from discovery.aws.subnets import SUBNETS
 from discovery.aws.tags import BULK, SINGLE
@@ -24,31 +24,31 @@ UNDECIDED: Final = frozenset({ScopeReason.THROTTLED, ScopeReason.TIMEOUT, ScopeR
 """Faults that say nothing about what is allowed."""
 
 Read = TypeVar("Read")
-Found = Mapping[str, Fault | None]
+Found = Mapping[str, AwsError | None]
 """By action, why it failed; None when it is allowed."""
 
 
-async def within(work: Awaitable[Read], limit: timedelta) -> Read | Fault:
+async def within(work: Awaitable[Read], limit: timedelta) -> Read | AwsError:
     """What the work gives, or why it gave nothing, within the time of one scope."""
     try:
         async with asyncio.timeout(limit.total_seconds()):
             return await work
-    except AwsFault as error:
+    except AwsCallFailed as error:
         return error.fault
     except TimeoutError:
         message = f"no answer within {limit.total_seconds():g} s; raise aws.scope_timeout"
-        return Fault(ScopeReason.TIMEOUT, message)
+        return AwsError(ScopeReason.TIMEOUT, message)
 
 
 async def try_permissions(session: Session, usage: Usage, limit: timedelta) -> Found:
     """Every permission that a scan of one scope uses."""
     listed = await within(session.call(LIST, MaxResults=20), limit)
-    found: dict[str, Fault | None] = {LIST: listed if isinstance(listed, Fault) else None}
+    found: dict[str, AwsError | None] = {LIST: listed if isinstance(listed, AwsError) else None}
     tried = dict(_calls(session, usage, _some_cache(session, listed)))
     answers = await asyncio.gather(*(within(call, limit) for call in tried.values()))
     for action, answer in zip(tried, answers, strict=True):
-        failed = isinstance(answer, Fault) and answer.code not in ALLOWED_ALL_THE_SAME
-        found[action] = answer if isinstance(answer, Fault) and failed else None
+        failed = isinstance(answer, AwsError) and answer.code not in ALLOWED_ALL_THE_SAME
+        found[action] = answer if isinstance(answer, AwsError) and failed else None
     return found
 
 
@@ -63,10 +63,10 @@ def _calls(session: Session, usage: Usage, arn: str) -> Iterator[tuple[str, Awai
     yield SUBNETS, session.call(SUBNETS, MaxResults=5)
 
 
-def _some_cache(session: Session, listed: Answer | Fault) -> str:
+def _some_cache(session: Session, listed: Answer | AwsError) -> str:
     """A cache that exists, or one that does not: that it is not found is told only to those who
     may ask."""
-    caches = () if isinstance(listed, Fault) else listed.get("ServerlessCaches") or ()
+    caches = () if isinstance(listed, AwsError) else listed.get("ServerlessCaches") or ()
     arns = (each.get("ARN") for each in caches if each.get("Status") == "available")
     nobody = f"cachemuster-doctor-{secrets.token_hex(4)}"
     place = f"arn:{session.partition}:elasticache:{session.region}:{session.account_id}"

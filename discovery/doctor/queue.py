@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from discovery.aws.cloud import Cloud
-from discovery.aws.faults import Fault
+from discovery.aws.errors import AwsError
 from discovery.aws.queue import ATTRIBUTES, DELETE, POSTPONE, RECEIVE, Message, Queue, open_queue
 from discovery.codes import ScopeReason
 from discovery.config.service import SHARD, queue_for
@@ -50,14 +50,14 @@ async def examine_queue(cloud: Cloud, usage: Usage, shard: Shard | None) -> tupl
     except ValueError as error:
         return (_check(events.queue_url, Outcome.FAIL, str(error)),)
     found = await within(queue.attributes(), limit)
-    if isinstance(found, Fault) and found.reason is ScopeReason.UNREACHABLE:
+    if isinstance(found, AwsError) and found.reason is ScopeReason.UNREACHABLE:
         return (_failed(url, ATTRIBUTES, found, usage),)
-    setup = () if isinstance(found, Fault) else _setup(url, found, usage)
+    setup = () if isinstance(found, AwsError) else _setup(url, found, usage)
     return (*await _permissions(queue, url, found, usage, limit), *setup)
 
 
 async def _permissions(
-    queue: Queue, url: str, attributes: Mapping[str, str] | Fault, usage: Usage, limit: timedelta
+    queue: Queue, url: str, attributes: Mapping[str, str] | AwsError, usage: Usage, limit: timedelta
 ) -> tuple[Check, ...]:
     """A line for each permission, proved by using it on nothing."""
     answers = await asyncio.gather(
@@ -68,7 +68,7 @@ async def _permissions(
     tried = dict(zip((ATTRIBUTES, RECEIVE, DELETE, POSTPONE), (attributes, *answers), strict=True))
     return tuple(
         _failed(url, action, answer, usage)
-        if isinstance(answer, Fault)
+        if isinstance(answer, AwsError)
         else _check(url, Outcome.OK, "allowed", action)
         for action, answer in tried.items()
     )
@@ -132,7 +132,7 @@ def _texts(value: Any) -> list[str]:
     return [text for text in listed if isinstance(text, str)]
 
 
-def _failed(url: str, action: str, fault: Fault, usage: Usage) -> Check:
+def _failed(url: str, action: str, fault: AwsError, usage: Usage) -> Check:
     is_denial = fault.reason is ScopeReason.DENIED
     lacking = statement_allowing(action, usage, None) if is_denial else None
     return Check(

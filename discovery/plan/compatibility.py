@@ -18,12 +18,12 @@ from typing import Final
 from discovery.codes import FindingCode, IamVerdict
 from discovery.model import (
     UNKNOWN,
-    Directory,
     Finding,
     IamJudgement,
     KnownCache,
     UnknownType,
     UserGroup,
+    UsersAndGroups,
 )
 from discovery.plan.findings import Findings, in_order
 from discovery.plan.members import (
@@ -47,7 +47,7 @@ _OLDEST: Final = {"redis": (7, 0), "valkey": (7, 2)}
 _VERSION: Final = re.compile(r"(\d+)(?:\.(\d+))?")
 
 
-def iam_verdict(cache: KnownCache, directory: Directory | UnknownType) -> IamJudgement:
+def iam_verdict(cache: KnownCache, directory: UsersAndGroups | UnknownType) -> IamJudgement:
     """The verdict on a cache, from its group and users as they work right now.
 
     Ready: some member passes every check. Unknown: what would decide could not be read.
@@ -75,7 +75,7 @@ def iam_verdict(cache: KnownCache, directory: Directory | UnknownType) -> IamJud
 class _Members:
     """The judgement on the members of one group that works."""
 
-    def __init__(self, group: UserGroup, directory: Directory, tell: Findings) -> None:
+    def __init__(self, group: UserGroup, directory: UsersAndGroups, tell: Findings) -> None:
         self._group = group
         self._users = directory.users
         self._directory = directory

@@ -14,11 +14,11 @@ from discovery.model import (
     AccountId,
     Cache,
     Database,
-    Directory,
     IamJudgement,
     KnownCache,
     Note,
     UnknownType,
+    UsersAndGroups,
 )
 from discovery.plan.cache_facts import ENGINES, remembered_notes
 from discovery.plan.compatibility import iam_verdict
@@ -99,7 +99,7 @@ _NONSENSE_ADVICE = (
 
 def desired_for(
     facts: CacheFacts,
-    directory: Directory | UnknownType,
+    directory: UsersAndGroups | UnknownType,
     rules: Rules,
     verdict: IamJudgement | None = None,
 ) -> Desired:
@@ -194,7 +194,7 @@ def _by(facts: CacheFacts, labels: LabelSet, rules: Rules) -> evaluate.MatchResu
 def _build_database(
     facts: CacheFacts,
     matcher: Matcher,
-    directory: Directory | UnknownType,
+    directory: UsersAndGroups | UnknownType,
     rules: Rules,
     verdict: IamJudgement | None,
 ) -> Desired:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from discovery.codes import FindingCode, Severity
-from discovery.model import CacheUser, Directory, Finding, KnownCache, UnknownType, UserGroup
+from discovery.model import CacheUser, Finding, KnownCache, UnknownType, UserGroup, UsersAndGroups
 from discovery.plan.finding_table import FINDINGS
 from discovery.plan.members import engines_fit, is_service_owned
 from discovery.plan.repairs import Lines, Repairs
@@ -31,7 +31,7 @@ def _rank(finding: Finding) -> tuple[int, int, str]:
 class Findings:
     """Makes the findings on one cache."""
 
-    def __init__(self, cache: KnownCache, directory: Directory | UnknownType) -> None:
+    def __init__(self, cache: KnownCache, directory: UsersAndGroups | UnknownType) -> None:
         self._cache = cache
         self._repairs = Repairs(cache, directory)
         self.is_public = cache.endpoint is not None and cache.endpoint.is_public

@@ -13,7 +13,6 @@ from discovery.model import (
     Cache,
     Complete,
     Database,
-    Directory,
     Failed,
     IamJudgement,
     ResourceName,
@@ -21,6 +20,7 @@ from discovery.model import (
     Scope,
     Served,
     UnknownType,
+    UsersAndGroups,
 )
 from discovery.plan.address import address_of
 from discovery.plan.defect import defect
@@ -119,7 +119,7 @@ def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
 
 def _judge(
     cache: Cache,
-    directory: Directory | UnknownType,
+    directory: UsersAndGroups | UnknownType,
     registry: RegistrationIndex,
     plan_input: PlanInput,
     rules: Rules,

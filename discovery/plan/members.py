@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from discovery.codes import FindingCode
-from discovery.model import CacheUser, Directory, UserGroup
+from discovery.model import CacheUser, UserGroup, UsersAndGroups
 from discovery.plan.access_string import is_on
 
 DEFAULT: Final = "default"
@@ -98,7 +98,7 @@ def is_refused(user: CacheUser | None, group: UserGroup) -> bool:
     return group.engine == "valkey" and user.authentication == "no-password"
 
 
-def candidates(group: UserGroup, directory: Directory) -> Iterator[str]:
+def candidates(group: UserGroup, directory: UsersAndGroups) -> Iterator[str]:
     """Ids of users outside the group who could log in with IAM if only they were in it.
 
     Names are unique in a group, so one whose name is taken there is none of them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from discovery.codes import Reason
-from discovery.model import Arn, Cache, Directory, ResourceName, UnknownType
+from discovery.model import Arn, Cache, ResourceName, UnknownType, UsersAndGroups
 from discovery.plan.desired import desired_for, wanted_name
 from discovery.plan.diff import removal_reason
 from discovery.plan.facts import CacheFacts, facts_of
@@ -13,14 +13,14 @@ from discovery.plan.inputs import ObservedCache
 from discovery.plan.plan import Plan
 from discovery.plan.rules import Rules
 
-Recheck = Callable[[Cache, Directory | UnknownType], Reason | None]
+Recheck = Callable[[Cache, UsersAndGroups | UnknownType], Reason | None]
 RenameHolds = Callable[[Cache], bool]
 
 
 def recheck(plan: Plan, rules: Rules) -> Recheck:
     """A judge of caches read anew: the removal reason that now holds, None if none does."""
 
-    def judge(cache: Cache, directory: Directory | UnknownType) -> Reason | None:
+    def judge(cache: Cache, directory: UsersAndGroups | UnknownType) -> Reason | None:
         facts = _facts(plan, cache)
         live = plan.observed.registry.ours.get(cache.arn)
         return removal_reason(ObservedCache(facts, desired_for(facts, directory, rules), live))

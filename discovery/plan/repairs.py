@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from discovery.model import UNKNOWN, CacheUser, Directory, KnownCache, UnknownType, UserGroup
+from discovery.model import UNKNOWN, CacheUser, KnownCache, UnknownType, UserGroup, UsersAndGroups
 from discovery.plan.access_string import NOTHING, READING, is_on
 from discovery.plan.aws_cli import Value, command
 from discovery.plan.free_ids import free_id
@@ -38,7 +38,7 @@ Lines = tuple[str, ...]
 class Repairs:
     """Repairs for one cache, with ids that are free among the users and groups of its scope."""
 
-    def __init__(self, cache: KnownCache, directory: Directory | UnknownType) -> None:
+    def __init__(self, cache: KnownCache, directory: UsersAndGroups | UnknownType) -> None:
         self._cache = cache
         self._directory = None if directory is UNKNOWN else directory
         self._in_group = frozenset(self._names_in_group())

@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 
 import structlog
 
-from discovery.aws.faults import AwsFault
+from discovery.aws.errors import AwsCallFailed
 from discovery.aws.queue import Queue
 from discovery.service.rescans import Rescans
 
@@ -32,7 +32,7 @@ async def listen(
     while True:
         try:
             messages = await queue.receive()
-        except AwsFault as error:
+        except AwsCallFailed as error:
             failures += 1
             if failures == 1:
                 log.warning("events.unreadable", why=error.fault.message)

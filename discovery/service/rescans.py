@@ -15,8 +15,8 @@ from typing import Final, Protocol
 
 import structlog
 
+from discovery.aws.errors import AwsCallFailed
 from discovery.aws.events import Change, Ignored, read_message
-from discovery.aws.faults import AwsFault
 from discovery.aws.queue import Message
 from discovery.codes import ScopeReason
 from discovery.model import Arn, Clock, Complete, Scanned, Scope, Skipped
@@ -55,7 +55,7 @@ class Mailbox(Protocol):
     """Where messages are deleted; `discovery.aws.queue.Queue` is one."""
 
     async def delete(self, messages: Iterable[Message]) -> tuple[Message, ...]:
-        """They do not come again; answers those that do all the same. Raises: AwsFault."""
+        """They do not come again; answers those that do all the same. Raises: AwsCallFailed."""
         ...
 
 
@@ -192,7 +192,7 @@ class Rescans:
             return
         try:
             left = await self.mailbox.delete(every)
-        except AwsFault as error:
+        except AwsCallFailed as error:
             log.warning("events.not_deleted", count=len(every), why=error.fault.message)
             return
         if left:

@@ -22,8 +22,8 @@ import discovery.sweep
 from discovery.apply import apply
 from discovery.aws.accounts import Accounts
 from discovery.aws.cloud import Cloud, open_cloud
-from discovery.aws.knowledge import Directories, Knowledge
-from discovery.aws.pacing import Pacing
+from discovery.aws.rate_limiter import RateLimiter
+from discovery.aws.scan_cache import ScanCache, UsersAndGroupsCache
 from discovery.config.aws import Aws
 from discovery.config.control_plane import Teleport as TeleportSettings
 from discovery.config.regions import RegionChoice
@@ -122,8 +122,8 @@ class Theatre:
             settings=settings,
             accounts=Accounts(settings, own, base.identity, Secret, self.times.agent),
             regions=RegionChoice.of(settings.regions or (), settings.exclude_regions),
-            knowledge=Knowledge(Directories(settings.iam_refresh)),
-            pacing=Pacing(),
+            scan_cache=ScanCache(UsersAndGroupsCache(settings.iam_refresh)),
+            pacing=RateLimiter(),
         )
 
     def client(self) -> Teleport:

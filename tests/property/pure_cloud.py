@@ -22,7 +22,6 @@ from discovery.model import (
     CacheUser,
     Complete,
     Database,
-    Directory,
     Endpoint,
     Failed,
     Region,
@@ -32,6 +31,7 @@ from discovery.model import (
     Skipped,
     Tags,
     UserGroup,
+    UsersAndGroups,
 )
 from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
@@ -136,7 +136,7 @@ def caches(draw: st.DrawFn, scope: Scope, name: str) -> Cache:
     )
 
 
-DIRECTORY = Directory(
+DIRECTORY = UsersAndGroups(
     groups={
         "people": UserGroup(group_id="people", status="active", engine="redis", user_ids=("ann",)),
         "nobody": UserGroup(group_id="nobody", status="active", engine="redis", user_ids=()),

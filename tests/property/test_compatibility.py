@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from discovery.codes import FindingCode, IamVerdict, Severity
-from discovery.model import UNKNOWN, Cache, CacheUser, Directory, Endpoint, UserGroup
+from discovery.model import UNKNOWN, Cache, CacheUser, Endpoint, UserGroup, UsersAndGroups
 from discovery.plan.compatibility import MOST_NAMED, iam_verdict
 from discovery.plan.finding_table import FINDINGS
 from tests.property.pure_cloud import NOW, SCOPES, arn_of, mostly
@@ -45,7 +45,7 @@ def users(draw: st.DrawFn, user_id: str) -> CacheUser:
 
 
 @st.composite
-def directories(draw: st.DrawFn, ids: st.SearchStrategy[str] = SOME_ID) -> Directory:
+def directories(draw: st.DrawFn, ids: st.SearchStrategy[str] = SOME_ID) -> UsersAndGroups:
     listed = draw(st.lists(ids, unique=True, max_size=7))
     member = st.lists(st.sampled_from(listed) | ids if listed else ids, max_size=5)
     group = UserGroup(
@@ -57,7 +57,7 @@ def directories(draw: st.DrawFn, ids: st.SearchStrategy[str] = SOME_ID) -> Direc
         pending_remove=tuple(draw(st.just([]) | member)),
     )
     others = draw(st.sampled_from([True, True, True, False]))
-    return Directory(
+    return UsersAndGroups(
         groups={group.group_id: group} if others else {},
         users={user_id: draw(users(user_id)) for user_id in listed},
         read_at=NOW,
@@ -90,7 +90,9 @@ def caches(draw: st.DrawFn, group_id: str | None) -> Cache:
 
 
 @st.composite
-def situations(draw: st.DrawFn, ids: st.SearchStrategy[str] = SOME_ID) -> tuple[Cache, Directory]:
+def situations(
+    draw: st.DrawFn, ids: st.SearchStrategy[str] = SOME_ID
+) -> tuple[Cache, UsersAndGroups]:
     directory = draw(directories(ids))
     attached = next(iter(directory.groups), draw(ids))
     return draw(caches(draw(mostly(attached, attached, None)))), directory
@@ -125,7 +127,7 @@ def old(cache: Cache) -> bool:
 
 
 @given(situations())
-def test_ready_is_when_some_member_passes_every_check(case: tuple[Cache, Directory]) -> None:
+def test_ready_is_when_some_member_passes_every_check(case: tuple[Cache, UsersAndGroups]) -> None:
     cache, directory = case
     judged = iam_verdict(cache, directory)
     group = directory.groups.get(cache.user_group_id or "")
@@ -138,7 +140,7 @@ def test_ready_is_when_some_member_passes_every_check(case: tuple[Cache, Directo
 
 
 @given(situations())
-def test_not_ready_is_when_a_blocker_says_why(case: tuple[Cache, Directory]) -> None:
+def test_not_ready_is_when_a_blocker_says_why(case: tuple[Cache, UsersAndGroups]) -> None:
     judged = iam_verdict(*case)
     blockers = [each.code for each in judged.findings if each.severity is Severity.BLOCKER]
     assert len(blockers) == (judged.verdict is V.NOT_READY)
@@ -148,7 +150,7 @@ def test_not_ready_is_when_a_blocker_says_why(case: tuple[Cache, Directory]) -> 
 
 @given(situations())
 def test_what_was_not_read_is_unknown_unless_the_cache_says_enough(
-    case: tuple[Cache, Directory],
+    case: tuple[Cache, UsersAndGroups],
 ) -> None:
     cache, _ = case
     judged = iam_verdict(cache, UNKNOWN)
@@ -159,7 +161,7 @@ def test_what_was_not_read_is_unknown_unless_the_cache_says_enough(
 
 @given(situations(), st.randoms())
 def test_the_order_in_which_aws_tells_is_no_matter(
-    case: tuple[Cache, Directory], any_: Any
+    case: tuple[Cache, UsersAndGroups], any_: Any
 ) -> None:
     cache, directory = case
 
@@ -178,12 +180,14 @@ def test_the_order_in_which_aws_tells_is_no_matter(
         )
         for group_id, group in directory.groups.items()
     }
-    other = Directory(turned(groups), turned(directory.users), NOW)
+    other = UsersAndGroups(turned(groups), turned(directory.users), NOW)
     assert iam_verdict(cache, other) == iam_verdict(cache, directory)
 
 
 @given(situations())
-def test_each_finding_once_few_strangers_one_default_user(case: tuple[Cache, Directory]) -> None:
+def test_each_finding_once_few_strangers_one_default_user(
+    case: tuple[Cache, UsersAndGroups],
+) -> None:
     cache, _ = case
     findings = iam_verdict(*case).findings
     told = Counter((each.code, each.subject) for each in findings)
@@ -200,7 +204,7 @@ def test_each_finding_once_few_strangers_one_default_user(case: tuple[Cache, Dir
 COMMENT = re.compile(r"# [a-z0-9 ,:+@-]{1,64}")
 
 
-def ids_in(case: tuple[Cache, Directory]) -> set[str]:
+def ids_in(case: tuple[Cache, UsersAndGroups]) -> set[str]:
     cache, directory = case
     members = {
         each
@@ -212,7 +216,7 @@ def ids_in(case: tuple[Cache, Directory]) -> set[str]:
 
 @given(situations(ANY_ID))
 def test_every_line_is_one_aws_elasticache_command_whatever_ids_hold(
-    case: tuple[Cache, Directory],
+    case: tuple[Cache, UsersAndGroups],
 ) -> None:
     cache, _ = case
     for finding in iam_verdict(*case).findings:
@@ -228,7 +232,7 @@ def test_every_line_is_one_aws_elasticache_command_whatever_ids_hold(
                 check_command(line, case)
 
 
-def check_command(line: str, case: tuple[Cache, Directory]) -> None:
+def check_command(line: str, case: tuple[Cache, UsersAndGroups]) -> None:
     lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     words = list(lexer)
@@ -257,7 +261,7 @@ def value_of(flag: str, words: list[str]) -> str | None:
 
 
 @given(situations(ANY_ID))
-def test_a_new_id_is_nobody_elses(case: tuple[Cache, Directory]) -> None:
+def test_a_new_id_is_nobody_elses(case: tuple[Cache, UsersAndGroups]) -> None:
     _, directory = case
     for finding in iam_verdict(*case).findings:
         for line in finding.repair:
@@ -272,7 +276,7 @@ def test_a_new_id_is_nobody_elses(case: tuple[Cache, Directory]) -> None:
 
 
 @given(situations())
-def test_a_hostile_access_string_is_told_and_never_run(case: tuple[Cache, Directory]) -> None:
+def test_a_hostile_access_string_is_told_and_never_run(case: tuple[Cache, UsersAndGroups]) -> None:
     cache, directory = case
     assume(directory.users)
     evil = "off ~$(id)\n`id` '; id #"

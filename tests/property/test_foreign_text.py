@@ -10,7 +10,7 @@ from grpclib.const import Status
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.aws.faults import Fault, fault_of, unusable_endpoint
+from discovery.aws.errors import AwsError, aws_error_of, unusable_endpoint
 from discovery.cli.logs import harmless
 from discovery.cli.streams import say_lines
 from discovery.codes import ScopeReason
@@ -62,9 +62,9 @@ def test_an_error_of_the_sdk_shows_no_password(text: str) -> None:
         ValueError(text),
     ]
     for error in errors:
-        assert SECRET not in fault_of(error, "sts:GetCallerIdentity", "1/eu-west-1").message
+        assert SECRET not in aws_error_of(error, "sts:GetCallerIdentity", "1/eu-west-1").message
         assert SECRET not in unusable_endpoint(error, "sts:GetCallerIdentity", "1").message
-    assert SECRET not in Fault(ScopeReason.UNREACHABLE, text).message
+    assert SECRET not in AwsError(ScopeReason.UNREACHABLE, text).message
 
 
 @given(urls())

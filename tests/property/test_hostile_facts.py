@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from discovery.aws.caches import _cache
-from discovery.aws.faults import AwsFault
+from discovery.aws.errors import AwsCallFailed
 from discovery.aws.session import Session
 from discovery.aws.tags import _values
 from discovery.aws.users import _group, _user
@@ -22,12 +22,12 @@ from discovery.model import (
     AccountId,
     CacheUser,
     Database,
-    Directory,
     Endpoint,
     Region,
     ResourceName,
     Tags,
     UserGroup,
+    UsersAndGroups,
 )
 from discovery.plan.next_state import next_state
 from discovery.plan.plan import make_plan
@@ -97,7 +97,7 @@ RULES = rules(
 
 
 @st.composite
-def users(draw: st.DrawFn) -> Directory:
+def users(draw: st.DrawFn) -> UsersAndGroups:
     names = ("user_name", "status", "engine", "access_string", "authentication", "arn")
     user = CacheUser(user_id="alice", **{name: draw(TEXTS) for name in names})
     ids = st.lists(TEXTS | st.just("alice"), max_size=3).map(tuple)
@@ -109,7 +109,7 @@ def users(draw: st.DrawFn) -> Directory:
         pending_add=draw(ids),
         pending_remove=draw(ids),
     )
-    return Directory({"app": group}, {"alice": user}, draw(TIMES))
+    return UsersAndGroups({"app": group}, {"alice": user}, draw(TIMES))
 
 
 FLAT = TEXTS | st.none() | st.booleans() | st.integers()
@@ -211,7 +211,7 @@ def test_what_is_read_of_users_and_groups_is_one_or_is_a_fault(said):
     for read in (_user, _group):
         try:
             name, described = read(said, SESSION)
-        except AwsFault:
+        except AwsCallFailed:
             continue
         assert name
         assert described is None

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.aws.clients import Signer
-from discovery.aws.faults import AwsFault
+from discovery.aws.errors import AwsCallFailed
 from discovery.aws.organizations import list_members
 from discovery.aws.session import Session
 from discovery.config.aws import Organization as Entry
@@ -156,7 +156,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 async def listed(
     case: Case, page_size: int, fails_at: int | None = None
-) -> tuple[list[str], AwsFault | None, int]:
+) -> tuple[list[str], AwsCallFailed | None, int]:
     """The accounts that the agent reads, what ended the list early, and how often it asked."""
     client = Directly(case.world, page_size, fails_at)
     session = Session(
@@ -171,7 +171,7 @@ async def listed(
         async with aclosing(list_members(session, case.entry)) as pages:
             async for page in pages:
                 found.extend(page)
-    except AwsFault as fault:
+    except AwsCallFailed as fault:
         return found, fault, client.calls
     return found, None, client.calls
 

@@ -10,7 +10,7 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from discovery.codes import Action, Reason
-from discovery.model import UNKNOWN, Cache, Directory
+from discovery.model import UNKNOWN, Cache, UsersAndGroups
 from discovery.plan.compatibility import iam_verdict
 from discovery.plan.item import Item
 from discovery.plan.plan import make_plan
@@ -53,7 +53,7 @@ def test_an_item_that_waits_for_a_person_says_what_to_do(
 
 
 @given(situations())
-def test_a_finding_says_what_to_do(case: tuple[Cache, Directory]) -> None:
+def test_a_finding_says_what_to_do(case: tuple[Cache, UsersAndGroups]) -> None:
     cache, directory = case
     for finding in (*iam_verdict(cache, directory).findings, *iam_verdict(cache, UNKNOWN).findings):
         event(finding.code.value)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from discovery import scan
-from discovery.aws.reading import Reading
+from discovery.aws.scope_reader import ScopeReading
 from discovery.aws.session import Session
 from discovery.control_plane.base import Denied, Rejected, Unavailable
 from discovery.control_plane.embedded import Embedded
@@ -209,7 +209,7 @@ def test_an_exception_while_one_scope_is_read_ends_that_scope(
     before = tale.registry
     read = scan.read_scope
 
-    async def stumbling(session: Session, *rest: Any) -> Reading:
+    async def stumbling(session: Session, *rest: Any) -> ScopeReading:
         if session.region == "us-east-1":
             raise OverflowError("date value out of range")
         return await read(session, *rest)

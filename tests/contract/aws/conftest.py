@@ -14,7 +14,7 @@ from botocore.loaders import create_loader
 from botocore.retries.standard import ExponentialBackoff
 
 from discovery.aws.cloud import Cloud, open_cloud
-from discovery.aws.pacing import Pacing
+from discovery.aws.rate_limiter import RateLimiter
 from discovery.config.aws import Aws
 from discovery.config.secrets import Secret, resolve_external_id
 from discovery.model import AccountId, Arn, Cache, Complete, Region, Scanned, Scope
@@ -47,7 +47,7 @@ class Site:
         self.hub = aws.world.account(HUB)
         self.entries: list[dict[str, object]] = [{"id": HUB}]
         self.environ: dict[str, str] = {}
-        self.pacing = Pacing()
+        self.pacing = RateLimiter()
 
     def member(self, account_id: str = MEMBER, *, external_id: str | None = None) -> None:
         """An account whose role trusts the agent's, and its entry in the configuration."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from discovery.aws.pacing import Pacing
+from discovery.aws.rate_limiter import RateLimiter
 from discovery.model import AccountId, Complete, Region, Scope
 from discovery.plan.targets import ScopeMembership
 from discovery.sandbox.aws.organization import ROOT, Organization
@@ -72,8 +72,8 @@ class SimulatedTime:
         return World(lambda: EPOCH + timedelta(seconds=self.slept_s))
 
     @property
-    def pacing(self) -> Pacing:
-        return Pacing(now_s=lambda: self.slept_s, sleep=self._sleep)
+    def pacing(self) -> RateLimiter:
+        return RateLimiter(now_s=lambda: self.slept_s, sleep=self._sleep)
 
     async def _sleep(self, seconds: float) -> None:
         self.slept_s += seconds

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from discovery.aws.cloud import open_cloud
-from discovery.aws.faults import AwsFault
+from discovery.aws.errors import AwsCallFailed
 from discovery.codes import ScopeReason
 from discovery.config.aws import Aws
 from discovery.model import AccountId, Complete, Failed, Region, Scope, Skipped
@@ -47,40 +47,40 @@ async def test_no_accounts_configured_is_the_agents_own(site: Site) -> None:
 async def test_no_credentials(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with pytest.raises(AwsFault, match="give the agent credentials"):
+    with pytest.raises(AwsCallFailed, match="give the agent credentials"):
         await opened(regions=[HOME])
     assert len(site.aws.calls) == 0
 
 
 async def test_a_profile_that_does_not_exist(site: Site) -> None:
-    with pytest.raises(AwsFault, match="could not be found"):
+    with pytest.raises(AwsCallFailed, match="could not be found"):
         await opened(profile="nobody", regions=[HOME])
 
 
 async def test_credentials_that_were_deleted(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAGONE")
-    with pytest.raises(AwsFault) as raised:
+    with pytest.raises(AwsCallFailed) as raised:
         await opened(regions=[HOME])
     assert raised.value.fault.reason is ScopeReason.DENIED
 
 
 async def test_a_secret_of_another_key(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
-    with pytest.raises(AwsFault, match="secret key does not belong"):
+    with pytest.raises(AwsCallFailed, match="secret key does not belong"):
         await opened(regions=[HOME])
 
 
 @pytest.mark.parametrize("minutes", [-20, 20])
 async def test_a_clock_that_is_off(site: Site, minutes: int) -> None:
     site.aws.world.front_door.advance(timedelta(minutes=minutes))
-    with pytest.raises(AwsFault) as raised:
+    with pytest.raises(AwsCallFailed) as raised:
         await opened(regions=[HOME])
     assert raised.value.fault.reason is ScopeReason.CLOCK_SKEW
 
 
 async def test_no_region_anywhere(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    with pytest.raises(AwsFault, match="no region is configured"):
+    with pytest.raises(AwsCallFailed, match="no region is configured"):
         await opened()
 
 
@@ -207,7 +207,7 @@ async def test_sessions_that_expire_before_their_time(site: Site) -> None:
         await account.session(Region(HOME)).call("elasticache:DescribeUsers")
         assert site.asked("AssumeRole") == 2
         site.aws.world.expire_sessions()
-        with pytest.raises(AwsFault) as raised:
+        with pytest.raises(AwsCallFailed) as raised:
             await account.session(Region(HOME)).call("elasticache:DescribeUsers")
     assert raised.value.fault.reason is ScopeReason.EXPIRED
     assert site.asked("AssumeRole") == 2

@@ -14,7 +14,7 @@ from aiohttp import web
 from discovery.aws.accounts import NOBODY, read_identity
 from discovery.aws.clients import Signer, open_clients
 from discovery.aws.credentials import AmbientCredentials
-from discovery.aws.faults import AwsFault
+from discovery.aws.errors import AwsCallFailed
 from discovery.aws.session import Session
 from discovery.aws.tls import LARGEST_ANSWER_BYTES
 from discovery.codes import ScopeReason
@@ -61,7 +61,7 @@ async def test_an_answer_that_does_not_stop_is_not_read_whole(
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         async with session(60) as own:
             tracemalloc.start()
-            with pytest.raises(AwsFault) as raised:
+            with pytest.raises(AwsCallFailed) as raised:
                 await read_identity(own)
             _, peak = tracemalloc.get_traced_memory()
             tracemalloc.stop()
@@ -88,7 +88,7 @@ async def test_an_answer_that_dribbles_is_given_up(
     async with served(dribble) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         async with session(0.5) as own:
-            with pytest.raises(AwsFault) as raised:
+            with pytest.raises(AwsCallFailed) as raised:
                 async with asyncio.timeout(20):
                     await read_identity(own)
     assert raised.value.fault.reason is ScopeReason.TIMEOUT

@@ -17,17 +17,17 @@ from discovery.model import (
     Cache,
     Change,
     Database,
-    Directory,
     Region,
     ResourceName,
     Scope,
     UnknownType,
+    UsersAndGroups,
 )
 from discovery.plan.item import Item
 from discovery.sandbox.aws.faults import Effect
 from tests.contract.aws.conftest import HOME, HUB, LONG_AGO, MEMBER, Site, caches_of, now
 
-Rejudge = Callable[[Cache, Directory | UnknownType], Reason | None]
+Rejudge = Callable[[Cache, UsersAndGroups | UnknownType], Reason | None]
 
 LIVE = Database(ResourceName("registered"), {}, "", {"uri": "old:6379"})
 PLANNED = Database(ResourceName("renamed"), {}, "", {"uri": "new:6379"})
@@ -62,7 +62,7 @@ def holding(reason: Reason | None) -> Rejudge:
     return lambda _cache, _directory: reason
 
 
-def never(_cache: Cache, _directory: Directory | UnknownType) -> Reason | None:
+def never(_cache: Cache, _directory: UsersAndGroups | UnknownType) -> Reason | None:
     raise AssertionError("nothing is to be judged")
 
 
@@ -179,7 +179,7 @@ async def test_tags_are_read_by_name_and_judged_anew(site: Site, reason: Reason)
     site.place().tags[cache.arn] = {"env": "dev"}
     judged: list[Cache] = []
 
-    def rejudge(fresh: Cache, directory: Directory | UnknownType) -> Reason | None:
+    def rejudge(fresh: Cache, directory: UsersAndGroups | UnknownType) -> Reason | None:
         judged.append(fresh)
         assert directory is UNKNOWN
         return reason
@@ -220,7 +220,7 @@ async def test_ineligible_is_described_anew_with_the_facts_of_the_scan(site: Sit
     scanned = caches_of(await site.scan())["one"]
     site.place().change_cache("one", engine="memcached")
 
-    def rejudge(fresh: Cache, _directory: Directory | UnknownType) -> Reason | None:
+    def rejudge(fresh: Cache, _directory: UsersAndGroups | UnknownType) -> Reason | None:
         assert (fresh.engine, fresh.tags, fresh.vpc_id) == (
             "memcached",
             scanned.tags,
@@ -237,7 +237,7 @@ async def test_a_recreated_cache_takes_nothing_from_the_scan(site: Site) -> None
     scanned = caches_of(await site.scan())["one"]
     site.place().add_cache("one", created_at=now() - timedelta(minutes=1))
 
-    def rejudge(fresh: Cache, _directory: Directory | UnknownType) -> Reason | None:
+    def rejudge(fresh: Cache, _directory: UsersAndGroups | UnknownType) -> Reason | None:
         assert fresh.tags is UNKNOWN
         return None
 
@@ -252,7 +252,7 @@ async def test_readiness_is_judged_by_users_read_anew_once(site: Site) -> None:
     site.place().add_user_group("people", users=("late",))
     site.place().add_user("late")
 
-    def rejudge(_cache: Cache, directory: Directory | UnknownType) -> Reason | None:
+    def rejudge(_cache: Cache, directory: UsersAndGroups | UnknownType) -> Reason | None:
         assert directory is not UNKNOWN
         return None if "late" in directory.users else Reason.UNREADY
 
@@ -338,7 +338,7 @@ async def test_an_answer_with_a_hole_proves_nothing(
 
 
 async def test_an_exception_while_one_removal_is_proven_ends_that_proof(site: Site) -> None:
-    def stumbling(cache: Cache, _directory: Directory | UnknownType) -> Reason | None:
+    def stumbling(cache: Cache, _directory: UsersAndGroups | UnknownType) -> Reason | None:
         if cache.name == "odd":
             raise ZeroDivisionError
         return Reason.INELIGIBLE

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from discovery.aws.clients import session_of
 from discovery.aws.cloud import Cloud, open_cloud
-from discovery.aws.faults import AwsFault
+from discovery.aws.errors import AwsCallFailed
 from discovery.codes import ScopeReason
 from discovery.config.aws import Aws
 from discovery.config.secrets import Secret
@@ -126,7 +126,7 @@ async def test_keys_that_expired_and_were_not_renewed_are_read_anew_once(
         session = cloud.accounts.own(Region(HOME))
         calls = (session.call("elasticache:DescribeUsers") for _ in range(10))
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    assert {type(each) for each in outcomes} == {AwsFault}
+    assert {type(each) for each in outcomes} == {AwsCallFailed}
     assert site.asked("DescribeUsers") + site.asked("?") >= 10
 
 
@@ -242,7 +242,7 @@ async def test_a_token_is_not_sent_on_to_whom_a_redirect_names(
 
         async with served(turn_away) as url:
             monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-            with pytest.raises(AwsFault) as raised:
+            with pytest.raises(AwsCallFailed) as raised:
                 async with open_cloud(Aws(), resolve=Secret, clock=now):
                     pass
     assert raised.value.fault.reason is ScopeReason.CREDENTIALS
@@ -303,7 +303,7 @@ async def test_no_proxy_is_read_for_aws_as_for_teleport(
         monkeypatch.setenv("HTTP_PROXY", proxy)
         monkeypatch.setenv("NO_PROXY", exempt)
         if asked:
-            with pytest.raises(AwsFault):
+            with pytest.raises(AwsCallFailed):
                 async with site.cloud():
                     pass
         else:
@@ -349,7 +349,7 @@ async def test_a_command_that_never_answers_is_ended_and_told(
     pid = tmp_path / "pid"
     command = script(tmp_path, f"echo $$ > {pid}\nexec sleep 600")
     (tmp_path / "config").write_text(f"[default]\ncredential_process = {command}\n", "utf-8")
-    with pytest.raises(AwsFault, match="it gave none in time; run the command by hand"):
+    with pytest.raises(AwsCallFailed, match="it gave none in time; run the command by hand"):
         async with site.cloud():
             pass
     with pytest.raises(ProcessLookupError):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from discovery.aws.clients import open_clients
-from discovery.aws.pacing import Pacing
+from discovery.aws.rate_limiter import RateLimiter
 from discovery.model import AccountId, Complete, Scope
 from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.server import SimulatedAws
@@ -92,7 +92,7 @@ async def test_who_does_not_wait_is_throttled(rationed: Rationed) -> None:
     async def hurry(_: float) -> None:
         return
 
-    rationed.fleet.site.pacing = Pacing(sleep=hurry)
+    rationed.fleet.site.pacing = RateLimiter(sleep=hurry)
     found = await rationed.list()
     assert "TooManyRequestsException" in rationed.errors
     assert not found.targets.accounts_complete

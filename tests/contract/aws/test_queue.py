@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from discovery.aws import queue as module
+from discovery.aws.errors import AwsCallFailed, AwsError
 from discovery.aws.events import Change, read_message
-from discovery.aws.faults import AwsFault, Fault
 from discovery.aws.queue import LONGEST_POSTPONEMENT, WAIT, Message, Queue, open_queue
 from discovery.codes import ScopeReason
 from discovery.sandbox.aws.faults import Effect
@@ -49,8 +49,8 @@ async def queue(box: Box) -> AsyncIterator[Queue]:
         yield open_queue(cloud, box.url)
 
 
-async def fault_of(work: Any) -> Fault:
-    with pytest.raises(AwsFault) as caught:
+async def fault_of(work: Any) -> AwsError:
+    with pytest.raises(AwsCallFailed) as caught:
         await work
     return caught.value.fault
 

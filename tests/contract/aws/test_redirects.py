@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from discovery.aws.faults import AwsFault
+from discovery.aws.errors import AwsCallFailed
 from discovery.codes import ScopeReason
 from discovery.model import AccountId
 from tests.contract.aws.conftest import HOME, MEMBER, Site
@@ -51,7 +51,7 @@ async def test_no_request_is_sent_on(
 
         async with served(redirect) as url:
             monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-            with pytest.raises(AwsFault) as refused:
+            with pytest.raises(AwsCallFailed) as refused:
                 async with site.cloud():
                     pass
     assert refused.value.fault.reason is not ScopeReason.DENIED
@@ -75,7 +75,7 @@ async def test_an_external_id_is_not_sent_on(site: Site) -> None:
             sts.meta.events.register_first(
                 "before-sign.sts", lambda request, **_: _at(request, url)
             )
-            with pytest.raises(AwsFault):
+            with pytest.raises(AwsCallFailed):
                 await cloud.accounts.enter(AccountId(MEMBER))
     assert b"sesame-open-up" in asked.got[0]
     assert somebody.got == []

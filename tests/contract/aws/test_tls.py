@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from discovery.aws import tls
 from discovery.aws.clients import Signer, open_clients, session_of
-from discovery.aws.faults import AwsFault
+from discovery.aws.errors import AwsCallFailed
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
 from discovery.model import AccountId, Region
@@ -184,7 +184,7 @@ async def test_only_a_trusted_certificate_is_talked_to(
             if trusted:
                 await session.call("sts:GetCallerIdentity")
             else:
-                with pytest.raises(AwsFault) as raised:
+                with pytest.raises(AwsCallFailed) as raised:
                     await session.call("sts:GetCallerIdentity")
                 assert raised.value.fault.reason is ScopeReason.UNREACHABLE
     assert len(site.aws.calls) == (1 if trusted else 0)
@@ -211,7 +211,7 @@ async def test_a_bundle_that_cannot_be_used_is_named_with_its_variable(
     if content is not None:
         file.write_text(content, "utf-8")
     monkeypatch.setenv(variable, str(file))
-    with pytest.raises(AwsFault) as raised:
+    with pytest.raises(AwsCallFailed) as raised:
         async with site.cloud():
             pass
     assert f"{variable} names {file}, which {why}" in str(raised.value)
@@ -224,7 +224,7 @@ async def test_a_directory_without_a_certificate_is_named(
 ) -> None:
     (tmp_path / "README").write_text("none here", "utf-8")
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path))
-    with pytest.raises(AwsFault, match="which holds no certificate"):
+    with pytest.raises(AwsCallFailed, match="which holds no certificate"):
         async with site.cloud():
             pass
 
@@ -233,7 +233,9 @@ async def test_a_bundle_of_the_profile_is_named_as_such(
     site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "config").write_text("[default]\nca_bundle = /etc/nowhere.pem\n", "utf-8")
-    with pytest.raises(AwsFault, match=r"^ca_bundle of the AWS profile names /etc/nowhere\.pem"):
+    with pytest.raises(
+        AwsCallFailed, match=r"^ca_bundle of the AWS profile names /etc/nowhere\.pem"
+    ):
         async with site.cloud():
             pass
 
@@ -255,7 +257,9 @@ async def test_an_untrusted_certificate_comes_with_the_remedy(
 ) -> None:
     async with encrypted(site.url, bundle) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        with pytest.raises(AwsFault, match=r"nobody trusted here has signed .* in AWS_CA_BUNDLE"):
+        with pytest.raises(
+            AwsCallFailed, match=r"nobody trusted here has signed .* in AWS_CA_BUNDLE"
+        ):
             async with site.cloud():
                 pass
 
@@ -275,13 +279,13 @@ async def test_a_bundle_that_was_replaced_is_read_anew(
         monkeypatch.setenv("AWS_ENDPOINT_URL", first)
         await session.call("ec2:DescribeSubnets")
         monkeypatch.setenv("AWS_ENDPOINT_URL", second)
-        with pytest.raises(AwsFault, match="AWS_CA_BUNDLE"):
+        with pytest.raises(AwsCallFailed, match="AWS_CA_BUNDLE"):
             await session.call("elasticache:DescribeUsers")
         put(named, other, share=2)
         await session.call("ec2:DescribeSubnets")
         put(named, other)
         await session.call("elasticache:DescribeUsers")
-        with pytest.raises(AwsFault, match="AWS_CA_BUNDLE"):
+        with pytest.raises(AwsCallFailed, match="AWS_CA_BUNDLE"):
             await session.call("ec2:DescribeSubnets")
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from discovery.codes import ScopeReason
-from discovery.model import UNKNOWN, CacheUser, Complete, Directory, Failed, UserGroup
+from discovery.model import UNKNOWN, CacheUser, Complete, Failed, UserGroup, UsersAndGroups
 from discovery.plan.compatibility import iam_verdict
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import Scan
 from tests.contract.aws.conftest import Site, caches_of, result_of
 
 
-def directory_of(found: Scan) -> Directory:
+def directory_of(found: Scan) -> UsersAndGroups:
     result = result_of(found)
     assert isinstance(result, Complete)
     assert result.directory is not UNKNOWN

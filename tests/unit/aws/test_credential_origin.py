@@ -11,7 +11,7 @@ from botocore import exceptions as sdk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.aws.credential_faults import explained, unreadable_setup
+from discovery.aws.credential_errors import explained, unreadable_setup
 from discovery.aws.credential_origin import (
     CONTAINER,
     ENVIRONMENT,

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from botocore.credentials import ReadOnlyCredentials
 
-from discovery.aws.faults import AwsFault, Fault
-from discovery.aws.refresh import Lease, RoleCredentials
+from discovery.aws.errors import AwsCallFailed, AwsError
+from discovery.aws.refresh import ExpiringCredentials, RoleCredentials
 from discovery.codes import ScopeReason
 
 
@@ -25,13 +25,13 @@ class Sts:
     def clock(self) -> datetime:
         return self.now
 
-    async def assume(self) -> Lease:
+    async def assume(self) -> ExpiringCredentials:
         self.asked += 1
         await (self.doors.wait() if self.doors else asyncio.sleep(0))
         if self.refuses:
-            raise AwsFault(Fault(ScopeReason.ASSUME_ROLE_DENIED, "no"))
+            raise AwsCallFailed(AwsError(ScopeReason.ASSUME_ROLE_DENIED, "no"))
         key = ReadOnlyCredentials(f"key-{self.asked}", "secret", "token")
-        return Lease(key, self.now + timedelta(hours=1))
+        return ExpiringCredentials(key, self.now + timedelta(hours=1))
 
 
 @pytest.fixture
@@ -61,13 +61,13 @@ async def test_fifty_who_wait_for_a_refusal_share_it(
     results = await asyncio.gather(
         *(key_of(credentials) for _ in range(50)), return_exceptions=True
     )
-    assert all(isinstance(result, AwsFault) for result in results)
+    assert all(isinstance(result, AwsCallFailed) for result in results)
     assert sts.asked == 1
 
 
 async def test_a_refusal_is_not_for_ever(sts: Sts, credentials: RoleCredentials) -> None:
     sts.refuses = True
-    with pytest.raises(AwsFault):
+    with pytest.raises(AwsCallFailed):
         await key_of(credentials)
     sts.refuses = False
     assert await key_of(credentials) == "key-2"
@@ -108,7 +108,7 @@ async def test_forced_and_refused_signs_nothing(sts: Sts, credentials: RoleCrede
     await key_of(credentials)
     sts.now += timedelta(minutes=51)
     sts.refuses = True
-    with pytest.raises(AwsFault):
+    with pytest.raises(AwsCallFailed):
         await key_of(credentials)
 
 
@@ -126,5 +126,5 @@ async def test_while_one_renews_in_time_the_others_go_on(
 
 
 def test_a_lease_does_not_print_its_secret(sts: Sts) -> None:
-    lease = Lease(ReadOnlyCredentials("key", "hush", "token"), sts.now)
+    lease = ExpiringCredentials(ReadOnlyCredentials("key", "hush", "token"), sts.now)
     assert "hush" not in repr(lease)

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from discovery.aws.faults import AwsFault
+from discovery.aws.errors import AwsCallFailed
 from discovery.aws.regions import read_enabled
 from discovery.aws.session import Session
 from discovery.codes import ScopeReason
@@ -40,7 +40,7 @@ async def enabled(*regions: dict[str, str]) -> frozenset[Region]:
     ],
 )
 async def test_no_region_at_all_is_no_answer(regions: tuple[dict[str, str], ...]) -> None:
-    with pytest.raises(AwsFault) as raised:
+    with pytest.raises(AwsCallFailed) as raised:
         await enabled(*regions)
     assert raised.value.fault.reason is ScopeReason.MALFORMED
 

@@ -19,7 +19,6 @@ from discovery.model import (
     CacheUser,
     Complete,
     Database,
-    Directory,
     Endpoint,
     Failed,
     Note,
@@ -31,6 +30,7 @@ from discovery.model import (
     Tags,
     UnknownType,
     UserGroup,
+    UsersAndGroups,
 )
 from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
@@ -102,8 +102,8 @@ def group(*user_ids: str, **more: Any) -> UserGroup:
     return UserGroup(**{**fields, "user_ids": user_ids, **more})
 
 
-def directory(groups: Iterable[UserGroup], *users: CacheUser) -> Directory:
-    return Directory({g.group_id: g for g in groups}, {u.user_id: u for u in users}, NOW)
+def directory(groups: Iterable[UserGroup], *users: CacheUser) -> UsersAndGroups:
+    return UsersAndGroups({g.group_id: g for g in groups}, {u.user_id: u for u in users}, NOW)
 
 
 READY = directory([group("alice")], user())
@@ -155,7 +155,7 @@ def registered(
     of: Cache | None = None,
     *,
     under: Rules | None = None,
-    users: Directory | UnknownType = READY,
+    users: UsersAndGroups | UnknownType = READY,
     name: str | None = None,
     labels: Mapping[str, str] | None = None,
     without: Iterable[str] = (),
@@ -174,7 +174,7 @@ def registered(
     )
 
 
-def create_of(of: Cache, under: Rules, users: Directory | UnknownType = READY) -> Database:
+def create_of(of: Cache, under: Rules, users: UsersAndGroups | UnknownType = READY) -> Database:
     item = only(plan_of(plan_input(instead=[complete(of.scope, of, users=users)]), under))
     assert item.action is Action.CREATE, item
     assert item.database is not None
@@ -191,7 +191,7 @@ REGIONS = RegionList(frozenset({Region("eu-west-1"), Region("us-east-1")}), comp
 TARGETS = Targets(accounts={ACCOUNT: REGIONS}, accounts_complete=True)
 
 
-def complete(scope: Scope, *caches: Cache, users: Directory | UnknownType = READY) -> Complete:
+def complete(scope: Scope, *caches: Cache, users: UsersAndGroups | UnknownType = READY) -> Complete:
     return Complete(scope=scope, started_at=NOW, caches=caches, directory=users)
 
 
@@ -214,7 +214,7 @@ def plan_input(
     known: Memory | None = None,
     targets: Targets = TARGETS,
     instead: Iterable[Scanned] = (),
-    users: Directory | UnknownType = READY,
+    users: UsersAndGroups | UnknownType = READY,
     now: datetime = NOW,
     looked_up: Mapping[ResourceName, LookUp] | None = None,
 ) -> PlanInput:

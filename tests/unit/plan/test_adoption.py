@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.codes import Action, IamVerdict, Reason, ScopeReason
-from discovery.model import UNKNOWN, Cache, Database, Directory, ResourceName, Scanned
+from discovery.model import UNKNOWN, Cache, Database, ResourceName, Scanned, UsersAndGroups
 from discovery.plan.address import address_of
 from discovery.plan.adoption import adoption, unseen
 from discovery.plan.handover import Handover, Obstacle, Refused, is_same
@@ -85,7 +85,7 @@ def adopted(
     under: Rules | None = None,
     name: str | None = NAME,
     from_group: str | None = None,
-    users: Directory = READY,
+    users: UsersAndGroups = READY,
     instead: tuple[Scanned, ...] = (),
     known: Memory | None = None,
 ) -> Handover:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from discovery.codes import FindingCode, IamVerdict, Severity
-from discovery.model import UNKNOWN, CacheUser, Directory, Endpoint, UnknownType
+from discovery.model import UNKNOWN, CacheUser, Endpoint, UnknownType, UsersAndGroups
 from discovery.plan.access_string import is_on
 from discovery.plan.compatibility import iam_verdict
 from discovery.plan.members import engines_fit
@@ -19,7 +19,7 @@ NO_PASSWORD = "no-password"
 PUBLIC = Endpoint("orders-abc123.public.serverless.euw1.cache.amazonaws.com", 6379)
 
 
-def codes(found: Directory | UnknownType, **of_cache: Any) -> tuple[FindingCode, ...]:
+def codes(found: UsersAndGroups | UnknownType, **of_cache: Any) -> tuple[FindingCode, ...]:
     return tuple(each.code for each in iam_verdict(cache(**of_cache), found).findings)
 
 
@@ -30,7 +30,7 @@ def test_a_member_who_passes_every_check_makes_the_cache_ready() -> None:
 
 
 # Every row fails its own check and, where that can be, a later one as well.
-LADDER: list[tuple[FindingCode, dict[str, Any], Directory]] = [
+LADDER: list[tuple[FindingCode, dict[str, Any], UsersAndGroups]] = [
     (F.ENGINE_TOO_OLD, {"engine_version": "7.1", "user_group_id": None}, directory([])),
     (F.NO_USER_GROUP, {"user_group_id": None}, directory([])),
     (F.GROUP_MISSING, {}, directory([])),
@@ -45,7 +45,7 @@ LADDER: list[tuple[FindingCode, dict[str, Any], Directory]] = [
 
 @pytest.mark.parametrize(("code", "of_cache", "found"), LADDER, ids=[c.value for c, _, _ in LADDER])
 def test_the_first_thing_wrong_with_cache_or_group_is_the_only_one_told(
-    code: FindingCode, of_cache: dict[str, Any], found: Directory
+    code: FindingCode, of_cache: dict[str, Any], found: UsersAndGroups
 ) -> None:
     judged = iam_verdict(cache(**of_cache), found)
     assert (judged.verdict, judged.users) == (V.NOT_READY, ())

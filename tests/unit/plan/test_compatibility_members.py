@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from discovery.codes import FindingCode, IamVerdict, Severity
-from discovery.model import CacheUser, Directory
+from discovery.model import CacheUser, UsersAndGroups
 from discovery.plan.compatibility import MOST_NAMED, iam_verdict
 from discovery.plan.finding_table import FINDINGS
 from tests.unit.plan.make import cache, directory, group, user
@@ -18,7 +18,7 @@ F, V = FindingCode, IamVerdict
 NO_PASSWORD = "no-password"
 
 
-def codes(found: Directory) -> tuple[FindingCode, ...]:
+def codes(found: UsersAndGroups) -> tuple[FindingCode, ...]:
     return tuple(each.code for each in iam_verdict(cache(), found).findings)
 
 
@@ -110,7 +110,7 @@ def test_users_and_groups_of_aws_own_are_judged_when_it_lists_them() -> None:
     ],
 )
 def test_what_aws_owns_and_does_not_list_leaves_the_verdict_open(
-    found: Directory, of_cache: dict[str, Any], subject: str
+    found: UsersAndGroups, of_cache: dict[str, Any], subject: str
 ) -> None:
     judged = iam_verdict(cache(**of_cache), found)
     assert (judged.verdict, judged.as_of, judged.users) == (V.UNKNOWN, NOW, ())
@@ -138,7 +138,9 @@ def test_what_aws_owns_and_does_not_list_leaves_the_verdict_open(
         ),
     ],
 )
-def test_what_aws_tells_of_in_part_leaves_the_verdict_open(found: Directory, subject: str) -> None:
+def test_what_aws_tells_of_in_part_leaves_the_verdict_open(
+    found: UsersAndGroups, subject: str
+) -> None:
     judged = iam_verdict(cache(), found)
     assert judged.verdict is V.UNKNOWN
     (said,) = [each for each in judged.findings if each.code is F.USERS_UNREADABLE]
@@ -158,7 +160,7 @@ def test_an_unlisted_user_of_aws_own_matters_not_where_another_can_log_in() -> N
 # -- users who are not in the group --------------------------------------------------------------
 
 
-def outsiders(found: Directory) -> list[str]:
+def outsiders(found: UsersAndGroups) -> list[str]:
     told = iam_verdict(cache(), found).findings
     return [each.subject for each in told if each.code is F.USER_NOT_IN_GROUP]
 

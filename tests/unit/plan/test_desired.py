@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from discovery.codes import IamVerdict, NoteCode, Reason
-from discovery.model import UNKNOWN, Cache, Database, Directory, Endpoint, UnknownType
+from discovery.model import UNKNOWN, Cache, Database, Endpoint, UnknownType, UsersAndGroups
 from discovery.plan.desired import Blocked, Desired, Register, Skip, Undetermined, desired_for
 from discovery.plan.facts import facts_of
 from discovery.plan.rules import Rules
@@ -38,7 +38,7 @@ def desired(
     *,
     before: RememberedCache | None = None,
     live: Database | None = None,
-    users: Directory | UnknownType = READY,
+    users: UsersAndGroups | UnknownType = READY,
 ) -> Desired:
     return desired_for(facts_of(of, before, live), users, under or rules())
 
@@ -261,7 +261,7 @@ V = IamVerdict
     ],
 )
 def test_the_iam_label_changes_on_complete_evidence_only(
-    users: Directory | UnknownType,
+    users: UsersAndGroups | UnknownType,
     last: IamVerdict | None,
     iam_users: IamUsers,
     label: str,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from discovery.codes import Action, IamVerdict, NoteCode, Reason
-from discovery.model import UNKNOWN, Cache, Database, Directory, Endpoint, UnknownType
+from discovery.model import UNKNOWN, Cache, Database, Endpoint, UnknownType, UsersAndGroups
 from discovery.plan.item import Item
 from discovery.plan.rules import Rules, WritePolicy
 from matchers.matcher import IamUsers
@@ -41,7 +41,7 @@ def found(
     live: Database | None = LIVE,
     before: RememberedCache | None = None,
     miss_of: Reason | None = None,
-    users: Directory | UnknownType = READY,
+    users: UsersAndGroups | UnknownType = READY,
     state_lost: bool = False,
 ) -> Item:
     known = memory(
@@ -83,7 +83,7 @@ def test_policies_are_filters_over_the_same_plan(
             assert policy.value in item.message
 
 
-USERS: dict[str, Directory | UnknownType] = {
+USERS: dict[str, UsersAndGroups | UnknownType] = {
     "ready": READY,
     "unready": UNREADY,
     "unread": UNKNOWN,
@@ -127,7 +127,7 @@ NO_GROUP = directory([])
     ],
 )
 def test_deregister_unready_removes_on_complete_evidence(
-    users: Directory | UnknownType, miss_of: Reason | None, expected: tuple[Action, Reason]
+    users: UsersAndGroups | UnknownType, miss_of: Reason | None, expected: tuple[Action, Reason]
 ) -> None:
     item = found(cache(), STRICTER, users=users, miss_of=miss_of)
     assert (item.action, item.reason) == expected

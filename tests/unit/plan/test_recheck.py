@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from discovery.codes import Action, Reason
-from discovery.model import UNKNOWN, Cache, Database, Directory, UnknownType
+from discovery.model import UNKNOWN, Cache, Database, UnknownType, UsersAndGroups
 from discovery.plan.plan import Plan
 from discovery.plan.recheck import recheck, rename_check
 from discovery.plan.rules import Rules
@@ -51,7 +51,7 @@ WANTED = rules(
 )
 
 
-def plan(of: Cache, reason: Reason, users: Directory = READY) -> Plan:
+def plan(of: Cache, reason: Reason, users: UsersAndGroups = READY) -> Plan:
     """A plan that removes the registration of `of`, which is not what is read anew later."""
     known = memory(
         caches=[remembered(PROD)], registrations=[journaled(LIVE)], misses=[miss(LIVE, reason)]
@@ -98,7 +98,7 @@ def test_unread_tags_prove_nothing() -> None:
     ],
 )
 def test_users_are_judged_as_they_are_now(
-    users: Directory | UnknownType, now: Reason | None
+    users: UsersAndGroups | UnknownType, now: Reason | None
 ) -> None:
     judge = recheck(plan(PROD, R.UNREADY, UNREADY), WANTED)
     assert judge(PROD, users) is now

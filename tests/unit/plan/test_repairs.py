@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from discovery.codes import FindingCode
-from discovery.model import UNKNOWN, CacheUser, Directory, UnknownType
+from discovery.model import UNKNOWN, CacheUser, UnknownType, UsersAndGroups
 from discovery.plan.compatibility import iam_verdict
 from discovery.plan.finding_table import BY_PROBING
 from tests.unit.plan.make import cache, directory, group, user
@@ -21,7 +21,9 @@ OFF = "--access-string 'off ~* -@all'"
 NO_PASSWORD = "no-password"
 
 
-def lines(code: FindingCode, found: Directory | UnknownType, **of_cache: Any) -> tuple[str, ...]:
+def lines(
+    code: FindingCode, found: UsersAndGroups | UnknownType, **of_cache: Any
+) -> tuple[str, ...]:
     """The repair of the one finding of that code, without `aws elasticache` and the region."""
     [told] = [each for each in iam_verdict(cache(**of_cache), found).findings if each.code is code]
     head, *rest = told.repair
@@ -359,7 +361,7 @@ REPAIRS = [
 @pytest.mark.parametrize(("code", "found", "of_cache", "expected"), REPAIRS)
 def test_the_repair_of_a_finding(
     code: FindingCode,
-    found: Directory | UnknownType,
+    found: UsersAndGroups | UnknownType,
     of_cache: dict[str, Any],
     expected: tuple[str, ...],
 ) -> None:

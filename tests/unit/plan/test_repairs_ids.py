@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from discovery.codes import FindingCode
-from discovery.model import CacheUser, Directory
+from discovery.model import CacheUser, UsersAndGroups
 from discovery.plan.compatibility import iam_verdict
 from tests.unit.plan.make import cache, directory, group, user
 
 F = FindingCode
 
 
-def first_repair(found: Directory, name: str = "orders", group_id: str | None = None) -> str:
+def first_repair(found: UsersAndGroups, name: str = "orders", group_id: str | None = None) -> str:
     """The commands of what matters most, as one text."""
     told = iam_verdict(cache(name, user_group_id=group_id), found).findings[0]
     assert told.code in (F.NO_USER_GROUP, F.GROUP_MISSING, F.NO_IAM_USER)

@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
-from discovery.aws.faults import AwsFault, Fault
+from discovery.aws.errors import AwsCallFailed, AwsError
 from discovery.aws.queue import Message
 from discovery.codes import ScopeReason
 from discovery.model import Arn, Complete, Failed, Region, Scanned, Scope, Skipped
@@ -110,7 +110,7 @@ class Mailbox:
 
     async def delete(self, messages: Iterable[Message]) -> tuple[Message, ...]:
         if self.is_broken:
-            raise AwsFault(Fault(ScopeReason.UNREACHABLE, "no way there"))
+            raise AwsCallFailed(AwsError(ScopeReason.UNREACHABLE, "no way there"))
         self.deleted += [each.message_id for each in messages]
         return ()
 

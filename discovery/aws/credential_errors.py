@@ -22,7 +22,7 @@ from discovery.aws.credential_origin import (
     asks_for_code,
     made_by_login,
 )
-from discovery.aws.faults import AwsFault, Fault, quoted
+from discovery.aws.errors import AwsCallFailed, AwsError, quoted
 from discovery.codes import ScopeReason
 
 _ADVICE: Final = {
@@ -46,15 +46,15 @@ class UnfitCredentials(Exception):
     """Credentials came that cannot be any."""
 
 
-def could_not_be_got(origin: str, why: str, advice: str) -> AwsFault:
+def could_not_be_got(origin: str, why: str, advice: str) -> AwsCallFailed:
     """Name what failed, why, and what to do."""
     message = f"the agent's credentials could not be got: {origin}: {why}; {advice}"
-    return AwsFault(Fault(ScopeReason.CREDENTIALS, message))
+    return AwsCallFailed(AwsError(ScopeReason.CREDENTIALS, message))
 
 
-def explained(error: Exception, origin: Origin, setup: SdkSetup) -> AwsFault:
+def explained(error: Exception, origin: Origin, setup: SdkSetup) -> AwsCallFailed:
     """Explain what was raised while credentials were fetched, by their origin."""
-    if isinstance(error, AwsFault) and error.fault.reason is ScopeReason.CREDENTIALS:
+    if isinstance(error, AwsCallFailed) and error.fault.reason is ScopeReason.CREDENTIALS:
         return error
     if isinstance(error, sdk.RefreshWithMFAUnsupportedError):
         return needs_code(origin)
@@ -79,12 +79,12 @@ def check_fit(found: ReadOnlyCredentials) -> None:
             )
 
 
-def needs_code(origin: Origin) -> AwsFault:
+def needs_code(origin: Origin) -> AwsCallFailed:
     """Refuse a role that asks for a code where nobody types."""
     return could_not_be_got(origin.text, *_CODE)
 
 
-def made_for_another_sdk(profile: str, origin: str) -> AwsFault:
+def made_for_another_sdk(profile: str, origin: str) -> AwsCallFailed:
     """Refuse a profile of `aws login`: the SDK would pass over it and become somebody else."""
     return could_not_be_got(
         origin,
@@ -93,7 +93,7 @@ def made_for_another_sdk(profile: str, origin: str) -> AwsFault:
     )
 
 
-def nothing_found(setup: SdkSetup, unreadable: tuple[str, ...]) -> AwsFault:
+def nothing_found(setup: SdkSetup, unreadable: tuple[str, ...]) -> AwsCallFailed:
     """The whole chain had nothing."""
     files = f"profile {setup.profile} of {setup.config_file} and {setup.credentials_file}"
     why = "there are none"
@@ -109,10 +109,10 @@ def nothing_found(setup: SdkSetup, unreadable: tuple[str, ...]) -> AwsFault:
     )
 
 
-def unreadable_setup(error: Exception) -> AwsFault:
+def unreadable_setup(error: Exception) -> AwsCallFailed:
     """Explain why the SDK's own files could not be read, with file and line and not a word of
     what stands there."""
-    if isinstance(error, AwsFault):
+    if isinstance(error, AwsCallFailed):
         return error
     if isinstance(error, sdk.ConfigParseError):
         place = f"{error.kwargs.get('path')}{_line(error.kwargs.get('error'))}"

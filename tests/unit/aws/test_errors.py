@@ -7,7 +7,7 @@ import pytest
 from botocore import exceptions as sdk
 from botocore.parsers import QueryParser, ResponseParserError
 
-from discovery.aws.faults import LONGEST_QUOTE, fault_of, quoted
+from discovery.aws.errors import LONGEST_QUOTE, aws_error_of, quoted
 from discovery.codes import ScopeReason
 
 ACTION = "elasticache:DescribeServerlessCaches"
@@ -97,14 +97,14 @@ def name(value: object) -> str | None:
 
 @pytest.mark.parametrize(("error", "reason"), REASONS, ids=name)
 def test_reason(error: Exception, reason: ScopeReason) -> None:
-    fault = fault_of(error, ACTION, WHERE)
+    fault = aws_error_of(error, ACTION, WHERE)
     assert fault.reason is reason
     assert ACTION in fault.message
 
 
 def test_a_denial_says_what_to_allow_and_what_aws_said() -> None:
     said = "User: arn:x is not authorized … with an explicit deny in a service control policy"
-    fault = fault_of(refusal("AccessDenied", said), ACTION, WHERE)
+    fault = aws_error_of(refusal("AccessDenied", said), ACTION, WHERE)
     assert f"allow {ACTION}" in fault.message
     assert said in fault.message
     assert WHERE in fault.message
@@ -112,7 +112,7 @@ def test_a_denial_says_what_to_allow_and_what_aws_said() -> None:
 
 
 def test_values_that_were_refused_before_sending_are_not_repeated() -> None:
-    fault = fault_of(sdk.ParamValidationError(report="secret"), ACTION, WHERE)
+    fault = aws_error_of(sdk.ParamValidationError(report="secret"), ACTION, WHERE)
     assert "secret" not in fault.message
 
 
@@ -131,4 +131,4 @@ def test_foreign_text_is_one_bounded_line() -> None:
     ],
 )
 def test_trouble_with_the_queue_says_what_to_do(code: str, advice: str) -> None:
-    assert advice in fault_of(refusal(code), "sqs:ReceiveMessage", WHERE).message
+    assert advice in aws_error_of(refusal(code), "sqs:ReceiveMessage", WHERE).message

@@ -1,6 +1,6 @@
 """Everything a sweep wants to know of one scope: caches first, the rest where there are any.
 
-What is known already is not asked again (`Knowledge`); what has to be asked is asked at once, so a
+What is known already is not asked again (`ScanCache`); what has to be asked is asked at once, so a
 scope takes the time of two calls to AWS, the list of its caches and the slowest of the others.
 """
 
@@ -13,13 +13,13 @@ from datetime import datetime
 from typing import TypeVar
 
 from discovery.aws.caches import LIST, list_caches
-from discovery.aws.faults import AwsFault, Fault, nonsense
-from discovery.aws.knowledge import Knowledge
-from discovery.aws.session import Session, together
+from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
+from discovery.aws.scan_cache import ScanCache
+from discovery.aws.session import Session, gather_all
 from discovery.aws.tags import read_tags
 from discovery.aws.users import read_directory
 from discovery.codes import NoteCode, ScopeReason
-from discovery.model import UNKNOWN, Arn, Cache, Directory, Note, Tags, UnknownType
+from discovery.model import UNKNOWN, Arn, Cache, Note, Tags, UnknownType, UsersAndGroups
 from discovery.plan.cache_facts import ENGINES, may_be_registered
 from state.records import RememberedCache
 
@@ -29,7 +29,7 @@ _ACTION = re.compile(r"\b(?:elasticache|tag|ec2):[A-Z][A-Za-z]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class ScopeQuery:
     """What is to be read besides the caches, and what is remembered of them."""
 
     tags: bool
@@ -44,27 +44,27 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ScopeReading:
     """What was read of a scope."""
 
     caches: tuple[Cache, ...]
-    directory: Directory | UnknownType
+    directory: UsersAndGroups | UnknownType
     notes: tuple[Note, ...]
     """What could not be read besides, or at more cost than it should; each names the action to
     allow."""
 
 
-async def read_scope(session: Session, question: Question, knowledge: Knowledge) -> Reading:
+async def read_scope(session: Session, question: ScopeQuery, scan_cache: ScanCache) -> ScopeReading:
     """All caches of the scope, with what else was readable; the rest is unknown.
 
-    Raises: AwsFault when the caches cannot be listed, or anything answers for another account.
+    Raises: AwsCallFailed when the caches cannot be listed, or anything answers for another account.
     """
     caches = await list_caches(session)
     candidates = tuple(cache for cache in caches if _may_be_registered(cache))
     if not candidates:
-        return Reading(caches, UNKNOWN, ())
-    facts = _Facts(session, candidates, question, knowledge)
-    await together(facts.read_tags(), facts.read_vpcs(), facts.read_directory())
+        return ScopeReading(caches, UNKNOWN, ())
+    facts = _ScopeReader(session, candidates, question, scan_cache)
+    await gather_all(facts.read_tags(), facts.read_vpcs(), facts.read_directory())
     completed = {
         cache.arn: replace(
             cache,
@@ -74,7 +74,7 @@ async def read_scope(session: Session, question: Question, knowledge: Knowledge)
         for cache in candidates
     }
     notes = tuple(note for _, note in sorted(facts.notes.items()))
-    return Reading(
+    return ScopeReading(
         tuple(completed.get(cache.arn, cache) for cache in caches), facts.directory, notes
     )
 
@@ -86,21 +86,21 @@ def _may_be_registered(cache: Cache) -> bool:
 
 
 @dataclass(slots=True)
-class _Facts:
+class _ScopeReader:
     """What is found out about the caches of a scope, and what could not be."""
 
     session: Session
     caches: Sequence[Cache]
-    question: Question
-    knowledge: Knowledge
+    question: ScopeQuery
+    scan_cache: ScanCache
     tags: Mapping[Arn, Tags] = field(default_factory=dict)
     vpcs: Mapping[Arn, str | None] = field(default_factory=dict)
-    directory: Directory | UnknownType = UNKNOWN
+    directory: UsersAndGroups | UnknownType = UNKNOWN
     notes: dict[NoteCode, Note] = field(default_factory=dict)
     """What is unknown, or was read in another way."""
 
     async def read_tags(self) -> None:
-        """Raises: AwsFault, WRONG_ACCOUNT only, as do the others."""
+        """Raises: AwsCallFailed, WRONG_ACCOUNT only, as do the others."""
         now = self.question.now
         if not self.question.tags:
             self.tags = {cache.arn: Tags({}, now, confirmed=True) for cache in self.caches}
@@ -109,7 +109,7 @@ class _Facts:
             self.session,
             self.caches,
             self.question.remembered,
-            self.knowledge.untagged,
+            self.scan_cache.untagged,
             now,
             self.question.named,
         )
@@ -131,9 +131,9 @@ class _Facts:
         rest = [cache for cache in unknown if cache.subnet_ids is not UNKNOWN]
         if len(rest) < len(unknown):
             left_out = f"{len(unknown) - len(rest)} of {len(self.caches)} caches without subnets"
-            fault = nonsense(left_out, LIST, str(self.session.scope)).fault
+            fault = malformed_response(left_out, LIST, str(self.session.scope)).fault
             self._note(NoteCode.SUBNETS_UNKNOWN, "subnets are unknown", fault)
-        vpcs = self.knowledge.vpcs
+        vpcs = self.scan_cache.vpcs
         answer = await self._or_unknown(vpcs.read(self.session, rest), NoteCode.SUBNETS_UNKNOWN)
         for cache in rest:
             vpc_id = vpcs.of(cache)
@@ -145,9 +145,9 @@ class _Facts:
         """Users and groups that were read a while ago serve, unless a decision hangs on them."""
         if not self.question.users:
             return
-        directories, scope, now = self.knowledge.directories, self.session.scope, self.question.now
+        directories, scope, now = self.scan_cache.directories, self.session.scope, self.question.now
         if not self.question.refresh_users:
-            known = directories.serving(scope, self.caches, now)
+            known = directories.get(scope, self.caches, now)
             if known is not None:
                 self.directory = known
                 return
@@ -167,13 +167,13 @@ class _Facts:
     async def _or_unknown(self, reading: Awaitable[Read], code: NoteCode) -> Read | UnknownType:
         try:
             return await reading
-        except AwsFault as error:
+        except AwsCallFailed as error:
             if error.fault.reason is ScopeReason.WRONG_ACCOUNT:
                 raise
             self._note(code, f"{_WHAT[code]} are unknown", error.fault)
             return UNKNOWN
 
-    def _note(self, code: NoteCode, what: str, fault: Fault) -> None:
+    def _note(self, code: NoteCode, what: str, fault: AwsError) -> None:
         self.notes[code] = Note(code, _action_of(fault), f"{what}: {fault.message}")
 
 
@@ -183,7 +183,7 @@ _WHAT = {
 }
 
 
-def _action_of(fault: Fault) -> str:
+def _action_of(fault: AwsError) -> str:
     """The action that failed; a sentence about the answer to it names it later."""
     found = _ACTION.search(fault.message)
     return found[0] if found else ""

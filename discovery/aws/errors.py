@@ -165,7 +165,7 @@ _END_TOO_SOON = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class AwsError:
     """Why a call, and what hangs on it, failed."""
 
     reason: ScopeReason
@@ -178,22 +178,22 @@ class Fault:
         object.__setattr__(self, "message", without_passwords(self.message))
 
 
-class AwsFault(Exception):
+class AwsCallFailed(Exception):
     """A call failed. The only exception that leaves `discovery.aws` for a failed call."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: AwsError) -> None:
         super().__init__(fault.message)
         self.fault = fault
 
 
-def nonsense(what: str, action: str, where: str) -> AwsFault:
+def malformed_response(what: str, action: str, where: str) -> AwsCallFailed:
     """The fault of an answer that cannot be an answer of AWS."""
-    return AwsFault(Fault(ScopeReason.MALFORMED, _malformed(what, action, where)))
+    return AwsCallFailed(AwsError(ScopeReason.MALFORMED, _malformed(what, action, where)))
 
 
-def fault_of(error: Exception, action: str, where: str) -> Fault:
+def aws_error_of(error: Exception, action: str, where: str) -> AwsError:
     """What an exception of the SDK means; `action` is the IAM action that was attempted."""
-    if isinstance(error, AwsFault):
+    if isinstance(error, AwsCallFailed):
         return error.fault
     if isinstance(error, sdk.ClientError):
         return _refusal(error, action, where)
@@ -202,31 +202,31 @@ def fault_of(error: Exception, action: str, where: str) -> Fault:
     if isinstance(error, sdk.BotoCoreError):
         return _without_answer(error, action, where)
     # The SDK's parsers stumble over what is well-formed and not AWS's: KeyError, ValueError …
-    return Fault(ScopeReason.MALFORMED, _malformed(quoted(repr(error)), action, where))
+    return AwsError(ScopeReason.MALFORMED, _malformed(quoted(repr(error)), action, where))
 
 
-def unusable_endpoint(error: Exception, action: str, where: str) -> Fault:
+def unusable_endpoint(error: Exception, action: str, where: str) -> AwsError:
     """The fault of a request that reached nobody, or has nobody to reach."""
-    return Fault(
+    return AwsError(
         ScopeReason.UNREACHABLE,
         f"{action} did not reach AWS in {where} ({quoted(str(error))}); "
         + (exhaustion(error) or "check the region's name, network, proxy and endpoint overrides"),
     )
 
 
-def overdue(action: str, where: str, limit_s: float) -> Fault:
+def overdue(action: str, where: str, limit_s: float) -> AwsError:
     """The fault of a call that did not end, although bytes may have come in all the time."""
-    return Fault(
+    return AwsError(
         ScopeReason.TIMEOUT,
         f"{action} in {where} was not answered to the end within {limit_s:g} s; the next sweep "
         "asks again. If it stays, look at network, proxies and endpoint overrides in between",
     )
 
 
-def old_token(fault: Fault) -> Fault:
+def old_token(fault: AwsError) -> AwsError:
     """The fault of a region that the account has enabled and that does not know its session."""
     refused, _, _ = fault.message.rpartition("; ")
-    return Fault(
+    return AwsError(
         fault.reason,
         f"{refused}; the region is enabled, so the session most likely has a version 1 token, "
         "which regions that an account can disable do not take: have the agent's credentials "
@@ -242,13 +242,13 @@ def quoted(text: str) -> str:
     return foreign_text.quoted(text, LONGEST_QUOTE)
 
 
-def _refusal(error: sdk.ClientError, action: str, where: str) -> Fault:
+def _refusal(error: sdk.ClientError, action: str, where: str) -> AwsError:
     answer = error.response.get("Error", {})
     code, said = str(answer.get("Code") or ""), str(answer.get("Message") or "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     reason, advice = _meaning(code, said, status, action)
     answered = f"{code}: {quoted(said)}" if said else code or f"HTTP {status}"
-    return Fault(reason, f"{action} failed in {where} ({answered}); {advice}", code)
+    return AwsError(reason, f"{action} failed in {where} ({answered}); {advice}", code)
 
 
 def _meaning(code: str, said: str, status: int, action: str) -> tuple[ScopeReason, str]:
@@ -283,43 +283,43 @@ def _bad_signature(said: str) -> tuple[ScopeReason, str]:
     )
 
 
-def _unreadable(error: ResponseParserError, action: str, where: str) -> Fault:
+def _unreadable(error: ResponseParserError, action: str, where: str) -> AwsError:
     cause = error.__context__
     if isinstance(cause, ParseError) and cause.code in _END_TOO_SOON:
         return _truncated(action, where)
     said = without_passwords(str(error)).split("\n")[0]
-    return Fault(ScopeReason.MALFORMED, _malformed(quoted(said), action, where))
+    return AwsError(ScopeReason.MALFORMED, _malformed(quoted(said), action, where))
 
 
-def _without_answer(error: sdk.BotoCoreError, action: str, where: str) -> Fault:
+def _without_answer(error: sdk.BotoCoreError, action: str, where: str) -> AwsError:
     cause = error.kwargs.get("error")
     if isinstance(cause, aiohttp.ClientPayloadError):
         return _truncated(action, where)
     if isinstance(cause, AnswerTooLarge):
-        return Fault(ScopeReason.MALFORMED, _malformed(str(cause), action, where))
+        return AwsError(ScopeReason.MALFORMED, _malformed(str(cause), action, where))
     said = quoted(str(error))
     if isinstance(error, sdk.ReadTimeoutError):
-        return Fault(
+        return AwsError(
             ScopeReason.TIMEOUT,
             f"{action} in {where} got no answer in time ({said}); the next sweep asks again",
         )
     if isinstance(error, _NO_CREDENTIALS):
-        return Fault(
+        return AwsError(
             ScopeReason.CREDENTIALS,
             f"{action} could not be signed: the agent's credentials could not be got ({said}); "
             "give it credentials by environment, profile or instance role, as for the AWS CLI",
         )
     if isinstance(cause, CaBundleError):
-        return Fault(ScopeReason.UNREACHABLE, str(cause))
+        return AwsError(ScopeReason.UNREACHABLE, str(cause))
     if isinstance(error, sdk.SSLError) and "certificate verify failed" in said.lower():
-        return Fault(
+        return AwsError(
             ScopeReason.UNREACHABLE,
             f"{action} in {where} met a certificate that nobody trusted here has signed ({said}); "
             "where a proxy inspects TLS, or the endpoint is your own, name its CA in "
             "AWS_CA_BUNDLE: a PEM file, or a directory of them",
         )
     if isinstance(error, sdk.ParamValidationError):  # its text may repeat a value
-        return Fault(
+        return AwsError(
             ScopeReason.DENIED,
             f"{action} in {where} was not sent: a configured value has a form that AWS does not "
             "take; check role and external id",
@@ -327,8 +327,8 @@ def _without_answer(error: sdk.BotoCoreError, action: str, where: str) -> Fault:
     return unusable_endpoint(error, action, where)
 
 
-def _truncated(action: str, where: str) -> Fault:
-    return Fault(
+def _truncated(action: str, where: str) -> AwsError:
+    return AwsError(
         ScopeReason.TRUNCATED,
         f"the answer to {action} in {where} was cut short; the next sweep asks again. If it "
         "stays, look at proxies in between",

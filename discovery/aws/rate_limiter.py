@@ -34,7 +34,7 @@ _SPARE_CALLS = 1
 leave."""
 
 
-class Pacing:
+class RateLimiter:
     """Turns to call, each operation's own. One for a process: AWS counts them together."""
 
     def __init__(
@@ -47,7 +47,7 @@ class Pacing:
         self._sleep = sleep
         self._buckets: dict[str, tuple[float, float]] = {}
 
-    async def turn(self, action: str) -> None:
+    async def acquire(self, action: str) -> None:
         """It is time for one call of this action; at once for one that has no published rate."""
         rate = RATES.get(action)
         if rate is None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from discovery.aws.cloud import Cloud
-from discovery.model import UNKNOWN, Arn, Complete, Directory
+from discovery.model import UNKNOWN, Arn, Complete, UsersAndGroups
 from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import Scan, scan
@@ -26,7 +26,7 @@ async def scanned(
     return await scan(cloud, part=ScopeFilter(), memory=memory, at=at, refresh_users=refresh_users)
 
 
-def directory_of(found: Scan) -> Directory:
+def directory_of(found: Scan) -> UsersAndGroups:
     result = result_of(found)
     assert isinstance(result, Complete)
     assert result.directory is not UNKNOWN

@@ -10,25 +10,25 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from discovery.aws.subnets import Vpcs
-from discovery.model import Arn, Cache, Directory, Scope, Tags, UnknownType
+from discovery.model import Arn, Cache, Scope, Tags, UnknownType, UsersAndGroups
 
 STAYS_UNTAGGED = timedelta(hours=1)
 """So long a cache that had no tags counts as untagged without being asked itself. One that gets
 tags meanwhile is seen sooner: the tagging API then knows it."""
 
 
-class Directories:
+class UsersAndGroupsCache:
     """Users and user groups by scope, as they were last read."""
 
     def __init__(self, lifetime: timedelta) -> None:
         self._lifetime = lifetime
-        self._read: dict[Scope, Directory] = {}
+        self._read: dict[Scope, UsersAndGroups] = {}
 
-    def keep(self, scope: Scope, directory: Directory) -> None:
+    def keep(self, scope: Scope, directory: UsersAndGroups) -> None:
         """This is what the scope's directory is now."""
         self._read[scope] = directory
 
-    def serving(self, scope: Scope, caches: Iterable[Cache], now: datetime) -> Directory | None:
+    def get(self, scope: Scope, caches: Iterable[Cache], now: datetime) -> UsersAndGroups | None:
         """The scope's directory if it may still be used for these caches.
 
         Not when it is older than `aws.iam_refresh`, nor when a cache names a group that is not in
@@ -74,9 +74,9 @@ def _is_younger(read_at: datetime, span: timedelta, now: datetime) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Knowledge:
+class ScanCache:
     """All of it."""
 
-    directories: Directories
+    directories: UsersAndGroupsCache
     untagged: Untagged = field(default_factory=Untagged)
     vpcs: Vpcs = field(default_factory=Vpcs)
