@@ -15,11 +15,11 @@ from typing import Self, TypeVar
 
 from sqlite_utils import Database as Sqlite
 
-from discovery.control_plane import registry
+from discovery.control_plane import storage
 from discovery.control_plane.base import AlreadyExists, ClusterInfo, ControlPlaneError, NotFound
-from discovery.control_plane.faults import registry_faults
-from discovery.control_plane.registry import REGISTRY_FILE
-from discovery.control_plane.rules import accepted
+from discovery.control_plane.errors import registry_faults
+from discovery.control_plane.storage import REGISTRY_FILE
+from discovery.control_plane.validation import accepted
 from discovery.model import Database, ResourceName, Served
 from state.faults import translated
 from state.sharing import Shared
@@ -44,11 +44,11 @@ class EmbeddedReader:
 
     async def list_databases(self) -> tuple[Database, ...]:
         """All resources, by name. Raises: ControlPlaneError."""
-        return await self._read(registry.all_databases) or ()
+        return await self._read(storage.all_databases) or ()
 
     async def get(self, name: ResourceName) -> Database | None:
         """The resource of this name as it is now. Raises: ControlPlaneError."""
-        return await self._read(lambda file: registry.one_database(file, name))
+        return await self._read(lambda file: storage.one_database(file, name))
 
     async def served(self) -> tuple[Served, ...]:
         """Nothing: a file has no Database Services."""
@@ -94,11 +94,11 @@ class Embedded:
 
     async def list_databases(self) -> tuple[Database, ...]:
         """All resources, by name. Raises: ControlPlaneError."""
-        return await self._call(registry.all_databases)
+        return await self._call(storage.all_databases)
 
     async def get(self, name: ResourceName) -> Database | None:
         """The resource of this name as it is now. Raises: ControlPlaneError."""
-        return await self._call(lambda file: registry.one_database(file, name))
+        return await self._call(lambda file: storage.one_database(file, name))
 
     async def served(self) -> tuple[Served, ...]:
         """Nothing: a file has no Database Services."""
@@ -107,16 +107,16 @@ class Embedded:
     async def create(self, database: Database) -> None:
         """The resource exists. Raises: AlreadyExists, Rejected, ControlPlaneError."""
         checked = accepted(database)
-        await self._writes.write(lambda file: registry.insert(file, checked))
+        await self._writes.write(lambda file: storage.insert(file, checked))
 
     async def update(self, database: Database) -> None:
         """The resource is replaced as a whole. Raises: NotFound, Rejected, ControlPlaneError."""
         checked = accepted(database)
-        await self._writes.write(lambda file: registry.replace_whole(file, checked))
+        await self._writes.write(lambda file: storage.replace_whole(file, checked))
 
     async def delete(self, name: ResourceName) -> None:
         """The resource is gone. Raises: NotFound, ControlPlaneError."""
-        await self._writes.write(lambda file: registry.remove(file, name))
+        await self._writes.write(lambda file: storage.remove(file, name))
 
     async def _call(self, statement: Callable[[Sqlite], T]) -> T:
         return await asyncio.to_thread(self._in_turn, statement)

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from sqlite_utils import Database as Sqlite
 
-from discovery.control_plane import registry as table
-from discovery.control_plane.registry import REGISTRY_FILE
+from discovery.control_plane import storage as table
+from discovery.control_plane.storage import REGISTRY_FILE
 from discovery.model import Database, ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.messages import Message, to_document

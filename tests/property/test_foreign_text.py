@@ -15,7 +15,7 @@ from discovery.cli.logs import harmless
 from discovery.cli.streams import say_lines
 from discovery.codes import ScopeReason
 from discovery.control_plane.base import Unavailable
-from discovery.control_plane.teleport.faults import Attempt, fault_of_status
+from discovery.control_plane.teleport.errors import Attempt, fault_of_status
 from discovery.foreign_text import quoted, without_passwords
 
 SECRET = "S3cret"

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 DOOMED = """
 import os, signal, sys
-import discovery.control_plane.registry as registry
+import discovery.control_plane.storage as registry
 from discovery.control_plane.embedded import Embedded
 from state.store import Store
 

@@ -12,12 +12,11 @@ from google.protobuf.message import Message
 
 from discovery.config.control_plane import Teleport as Settings
 from discovery.control_plane.base import AlreadyExists, ControlPlaneError, NotFound, Rejected
+from discovery.control_plane.teleport.auth_connection import Peer
 from discovery.control_plane.teleport.convert import message_of
-from discovery.control_plane.teleport.faults import Attempt, ReadsLag, reads_lag
-from discovery.control_plane.teleport.keeping import SERVERLESS, not_kept
-from discovery.control_plane.teleport.link import Peer
-from discovery.control_plane.teleport.reader import LAG_PAUSE_S, LAG_READS, Sleep, TeleportReader
-from discovery.control_plane.teleport.rpc import (
+from discovery.control_plane.teleport.dropped_fields import SERVERLESS, not_kept
+from discovery.control_plane.teleport.errors import Attempt, ReadsLag, reads_lag
+from discovery.control_plane.teleport.methods import (
     CREATE_DATABASE,
     DELETE_DATABASE,
     UPDATE_DATABASE,
@@ -25,6 +24,7 @@ from discovery.control_plane.teleport.rpc import (
     Request,
     Response,
 )
+from discovery.control_plane.teleport.reader import LAG_PAUSE_S, LAG_READS, Sleep, TeleportReader
 from discovery.control_plane.teleport.teleport_pb2 import ResourceRequest
 from discovery.model import Clock, Database, ResourceName
 

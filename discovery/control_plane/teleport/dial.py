@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from discovery.config.control_plane import Route
 from discovery.control_plane.base import ControlPlaneError, Unavailable
-from discovery.control_plane.teleport.channel import Connection
-from discovery.control_plane.teleport.egress import ForwardProxy, tunnel
-from discovery.control_plane.teleport.faults import SERVER_NAME, NoRoute, Untrusted, reason_of
+from discovery.control_plane.teleport.errors import SERVER_NAME, NoRoute, Untrusted, reason_of
+from discovery.control_plane.teleport.grpc_channel import GrpcConnection
+from discovery.control_plane.teleport.http_proxy import ForwardProxy, tunnel
 from discovery.control_plane.teleport.identity import Identity
-from discovery.control_plane.teleport.routes import ALPN_H2, Way
+from discovery.control_plane.teleport.routes import ALPN_H2, DialTarget
 from discovery.descriptors import exhaustion
 
 DIAL_DEADLINE_S: Final = 10.0
@@ -24,13 +24,13 @@ _HOSTNAME_MISMATCH: Final = 62  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH
 
 
 @dataclass(frozen=True, slots=True)
-class Dialler:
+class Dialer:
     """Dials one way, by a forward proxy or none."""
 
-    way: Way
+    way: DialTarget
     proxy: ForwardProxy | None = None
 
-    async def connect(self, identity: Identity) -> Connection:
+    async def connect(self, identity: Identity) -> GrpcConnection:
         """A connection whose other end is an Auth Service of the identity's cluster.
 
         Raises: Untrusted, NoRoute, IdentityUnusable, Unavailable.
@@ -38,7 +38,7 @@ class Dialler:
         context = identity.context(self.way.alpn(identity.cluster))
         try:
             async with asyncio.timeout(DIAL_DEADLINE_S):
-                connection = await Connection.open(self.way.address, context, self._open_socket)
+                connection = await GrpcConnection.open(self.way.address, context, self._open_socket)
         except TimeoutError as error:
             raise Unavailable(f"{self} did not answer within {DIAL_DEADLINE_S:g} s") from error
         except (ssl.SSLError, ConnectionResetError, ConnectionAbortedError) as error:

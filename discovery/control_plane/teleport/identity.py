@@ -20,7 +20,7 @@ from datetime import datetime
 from typing import Final
 
 from discovery.control_plane.teleport.certificate import Certificate, read_certificate
-from discovery.control_plane.teleport.faults import IdentityExpired, IdentityUnusable, reason_of
+from discovery.control_plane.teleport.errors import IdentityExpired, IdentityUnusable, reason_of
 
 SIZE_LIMIT_BYTES: Final = 1 << 20
 

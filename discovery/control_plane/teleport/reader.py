@@ -25,12 +25,11 @@ from discovery.control_plane.base import (
     Malformed,
     NotFound,
 )
+from discovery.control_plane.teleport.auth_connection import AuthConnection, Peer
 from discovery.control_plane.teleport.convert import database_of
-from discovery.control_plane.teleport.faults import Attempt, ReadsLag, Unsupported, reads_lag
-from discovery.control_plane.teleport.keeping import Keeping
-from discovery.control_plane.teleport.link import Link, Peer
-from discovery.control_plane.teleport.recent import Recent
-from discovery.control_plane.teleport.rpc import (
+from discovery.control_plane.teleport.dropped_fields import DroppedFields
+from discovery.control_plane.teleport.errors import Attempt, ReadsLag, Unsupported, reads_lag
+from discovery.control_plane.teleport.methods import (
     GET_DATABASE,
     GET_DATABASES,
     LIST_DATABASES,
@@ -39,6 +38,7 @@ from discovery.control_plane.teleport.rpc import (
     Request,
     Response,
 )
+from discovery.control_plane.teleport.read_your_writes import RecentWrites
 from discovery.control_plane.teleport.services import served_databases
 from discovery.control_plane.teleport.teleport_pb2 import (
     ListDatabasesRequest,
@@ -73,10 +73,10 @@ class TeleportReader:
         sleep: Sleep = asyncio.sleep,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        self._link = Link(settings, clock, sleep, environ)
+        self._link = AuthConnection(settings, clock, sleep, environ)
         self._sleep = sleep
-        self._recent = Recent(time.monotonic)
-        self._keeping = Keeping()
+        self._recent = RecentWrites(time.monotonic)
+        self._keeping = DroppedFields()
         self._serving: tuple[float, tuple[Served, ...]] | None = None
 
     async def __aenter__(self) -> Self:
@@ -116,7 +116,7 @@ class TeleportReader:
             async for page in pages:
                 found.update({each.name: each for each in page})
         self._recent.listed(found)
-        return self._recent.overlaid(self._keeping.listed(found.values()))
+        return self._recent.apply_to_list(self._keeping.listed(found.values()))
 
     async def first_page(self) -> tuple[Database, ...]:
         """Some visible resources, as they are. Raises: ControlPlaneError."""
@@ -142,7 +142,7 @@ class TeleportReader:
         if found is None or self._recent.is_gone(found):
             return None
         self._recent.saw(found)
-        return self._keeping.restored(found)
+        return self._keeping.restore(found)
 
     async def served(self) -> tuple[Served, ...]:
         """What `serving` says; nothing where it cannot be read, which `preflight` tells."""

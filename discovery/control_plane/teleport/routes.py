@@ -16,8 +16,8 @@ from tenacity.wait import wait_random_exponential
 from discovery.config.control_plane import Route
 from discovery.config.fields import HostPort
 from discovery.control_plane.base import Unavailable
-from discovery.control_plane.teleport.egress import ForwardProxy
-from discovery.control_plane.teleport.faults import SERVER_NAME
+from discovery.control_plane.teleport.errors import SERVER_NAME
+from discovery.control_plane.teleport.http_proxy import ForwardProxy
 from discovery.descriptors import exhaustion
 
 ALPN_H2: Final = "h2"
@@ -27,7 +27,7 @@ _ANSWER_LIMIT_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class DialTarget:
     """How an Auth Service is dialled: the address, and straight or through the Proxy Service."""
 
     address: HostPort
@@ -50,7 +50,7 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ProxyInfo:
     """What a Proxy Service says of itself."""
 
     cluster: str
@@ -66,7 +66,7 @@ async def find(
     proxy: ForwardProxy | None,
     *,
     sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
-) -> Found:
+) -> ProxyInfo:
     """What `GET /webapi/find` answers. Verified against the system's roots: it is a web port.
 
     Raises: NoProxyService; Unavailable, when nothing answers.
@@ -85,7 +85,7 @@ async def find(
         raise Unavailable(f"{address} did not answer within {FIND_DEADLINE_S:g} s") from error
 
 
-async def _find_once(address: HostPort, proxy: ForwardProxy | None) -> Found:
+async def _find_once(address: HostPort, proxy: ForwardProxy | None) -> ProxyInfo:
     url = f"https://{address}/webapi/find"
     through = None
     if proxy is not None:
@@ -139,10 +139,10 @@ async def _body(response: httpx.Response) -> bytes:
     return body
 
 
-def _said(body: bytes) -> Found:
+def _said(body: bytes) -> ProxyInfo:
     try:
         answer = json.loads(body)
         proxy, cluster = answer["proxy"], answer.get("cluster_name", "")
-        return Found(str(cluster), proxy.get("tls_routing_enabled") is True)
+        return ProxyInfo(str(cluster), proxy.get("tls_routing_enabled") is True)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NoProxyService("GET /webapi/find does not answer as a Proxy Service does") from error

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from discovery.control_plane.base import Malformed
-from discovery.control_plane.teleport.faults import Attempt
-from discovery.control_plane.teleport.rpc import LIST_RESOURCES, Method, Request, Response
+from discovery.control_plane.teleport.errors import Attempt
+from discovery.control_plane.teleport.methods import LIST_RESOURCES, Method, Request, Response
 from discovery.control_plane.teleport.teleport_pb2 import (
     DatabaseResourceMatcher,
     ListResourcesRequest,
@@ -21,7 +21,7 @@ _PAGE: Final = 200
 _PAGES_LIMIT: Final = 1000
 
 
-class Asks(Protocol):
+class QueryClient(Protocol):
     """Whoever puts questions to a cluster."""
 
     async def ask(
@@ -58,7 +58,7 @@ def _selects(values: tuple[str, ...], value: str) -> bool:
         return False  # Teleport takes nothing by it either
 
 
-async def service_matchers(reader: Asks) -> tuple[tuple[ServiceMatcher, ...], ...]:
+async def service_matchers(reader: QueryClient) -> tuple[tuple[ServiceMatcher, ...], ...]:
     """The matchers of every Database Service. Raises: ControlPlaneError."""
     found = await _resources(reader, "db_service", "listing Database Services")
     return tuple(
@@ -71,7 +71,7 @@ async def service_matchers(reader: Asks) -> tuple[tuple[ServiceMatcher, ...], ..
     )
 
 
-async def served_databases(reader: Asks) -> tuple[Served, ...]:
+async def served_databases(reader: QueryClient) -> tuple[Served, ...]:
     """Every database that some Database Service serves, registered ones and those of its own
     configuration. Raises: ControlPlaneError."""
     found = await _resources(reader, "db_server", "listing what Database Services serve")
@@ -91,7 +91,7 @@ def _labels(matcher: DatabaseResourceMatcher) -> dict[str, tuple[str, ...]]:
     return {key: tuple(each.values) for key, each in matcher.labels.values.items()}
 
 
-async def _resources(reader: Asks, kind: str, doing: str) -> list[PaginatedResource]:
+async def _resources(reader: QueryClient, kind: str, doing: str) -> list[PaginatedResource]:
     found: list[PaginatedResource] = []
     seen: set[str] = set()
     key = ""

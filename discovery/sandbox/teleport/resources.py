@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from discovery.control_plane.rules import ORIGIN_LABEL, accepted
+from discovery.control_plane.validation import ORIGIN_LABEL, accepted
 from discovery.model import Database, ResourceName
 from discovery.sandbox.teleport.endpoints import parsed
 from discovery.sandbox.teleport.messages import Message, fill, to_document

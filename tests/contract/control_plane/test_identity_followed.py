@@ -10,9 +10,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from discovery.control_plane.base import Denied, Unavailable
-from discovery.control_plane.teleport import following
+from discovery.control_plane.teleport import identity_file
 from discovery.control_plane.teleport.client import Teleport
-from discovery.control_plane.teleport.faults import IdentityUnusable, Untrusted
+from discovery.control_plane.teleport.errors import IdentityUnusable, Untrusted
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.roles import fenced_bot
 from tests.contract.control_plane.ground import GROUP, Ground, registration
@@ -21,7 +21,7 @@ from tests.contract.control_plane.ground import GROUP, Ground, registration
 @pytest.fixture(autouse=True)
 def _looks_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The file is read before every call instead of every few seconds."""
-    monkeypatch.setattr(following, "READ_EVERY_S", 0.0)
+    monkeypatch.setattr(identity_file, "READ_EVERY_S", 0.0)
 
 
 def users(ground: Ground) -> list[int]:

@@ -11,12 +11,12 @@ from datetime import timedelta
 
 import pytest
 
-from discovery.control_plane.teleport import channel
+from discovery.control_plane.teleport import grpc_channel
 from tests.contract.control_plane.ground import Ground
 
 
 def test_pings_are_more_than_a_minute_apart() -> None:
-    chosen = channel._CONFIGURATION
+    chosen = grpc_channel._CONFIGURATION
     assert chosen._keepalive_time is not None
     assert chosen._keepalive_time >= 75
     assert chosen._http2_min_sent_ping_interval_without_data > 60
@@ -31,11 +31,11 @@ async def test_an_idle_connection_is_pinged(
 ) -> None:
     """The same settings with a clock that runs 500 times as fast."""
     quick = replace(
-        channel._CONFIGURATION,
+        grpc_channel._CONFIGURATION,
         _keepalive_time=0.15,
         _http2_min_sent_ping_interval_without_data=0.148,
     )
-    monkeypatch.setattr(channel, "_CONFIGURATION", quick)
+    monkeypatch.setattr(grpc_channel, "_CONFIGURATION", quick)
     ground.cluster.habits.shortest_ping_interval = shortest
     async with ground.client() as client:
         await client.ping()

@@ -12,7 +12,7 @@ import pytest
 from discovery.apply import apply
 from discovery.codes import Action, Reason
 from discovery.control_plane.base import AlreadyExists, Denied, NotFound
-from discovery.control_plane.teleport.faults import ReadsLag
+from discovery.control_plane.teleport.errors import ReadsLag
 from discovery.control_plane.teleport.reader import LAG_READS
 from discovery.model import AccountId, Arn, Region, ResourceName, Scope
 from discovery.plan.item import Item

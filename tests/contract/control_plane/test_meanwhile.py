@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from discovery.control_plane.teleport import following
+from discovery.control_plane.teleport import identity_file
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.deeds import ChangeRole, Copy, Deed, Edit, Remove, TakeOver
 from discovery.sandbox.teleport.faults import Effect, Fault
@@ -27,7 +27,7 @@ NAME = f"orders-elasticache-serverless-{FRANKFURT}-{HUB}"
 @pytest.fixture(autouse=True)
 def _looks_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The identity file is read before every call instead of every few seconds."""
-    monkeypatch.setattr(following, "READ_EVERY_S", 0.0)
+    monkeypatch.setattr(identity_file, "READ_EVERY_S", 0.0)
 
 
 @pytest.fixture

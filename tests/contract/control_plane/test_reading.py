@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from discovery.control_plane.base import Denied, Malformed, Unavailable
-from discovery.control_plane.teleport import channel
+from discovery.control_plane.teleport import grpc_channel
 from discovery.control_plane.teleport import reader as reading
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
@@ -62,7 +62,7 @@ async def test_an_answer_that_says_it_is_larger_than_any_is_not_read(
         ground.cluster.place(registration(f"cache-{number}"))
     async with ground.reader() as reader:
         await reader.ping()
-        monkeypatch.setattr(channel, "LARGEST_ANSWER_BYTES", 1000)
+        monkeypatch.setattr(grpc_channel, "LARGEST_ANSWER_BYTES", 1000)
         with pytest.raises(Malformed, match="no answer"):
             await reader.list_databases()
         monkeypatch.undo()

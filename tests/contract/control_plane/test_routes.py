@@ -17,16 +17,16 @@ from discovery.config.control_plane import Route
 from discovery.config.fields import HostPort
 from discovery.control_plane.base import Denied, Unavailable
 from discovery.control_plane.teleport.client import Teleport
-from discovery.control_plane.teleport.dial import Dialler
-from discovery.control_plane.teleport.egress import ForwardProxy
-from discovery.control_plane.teleport.faults import (
+from discovery.control_plane.teleport.dial import Dialer
+from discovery.control_plane.teleport.errors import (
     IdentityUnusable,
     NoRoute,
     TooOld,
     Untrusted,
 )
+from discovery.control_plane.teleport.http_proxy import ForwardProxy
 from discovery.control_plane.teleport.identity import parse_identity
-from discovery.control_plane.teleport.routes import NoProxyService, Way, find
+from discovery.control_plane.teleport.routes import DialTarget, NoProxyService, find
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.front import auth_protocol
@@ -260,9 +260,9 @@ async def _pumped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         writer.close()
 
 
-def _way(ground: Ground, route: Route) -> Way:
+def _way(ground: Ground, route: Route) -> DialTarget:
     at = ground.at.auth if route is Route.AUTH else ground.at.proxy
-    return Way(HostPort.parse(at), route)
+    return DialTarget(HostPort.parse(at), route)
 
 
 @pytest.mark.parametrize("route", [Route.AUTH, Route.PROXY])
@@ -270,7 +270,7 @@ async def test_both_routes_go_by_a_forward_proxy(ground: Ground, route: Route) -
     tunnels = TunnelMaker()
     identity = parse_identity(ground.write_identity().read_bytes(), now=ground.now())
     async with tunnels.serve() as proxy:
-        connection = await Dialler(_way(ground, route), proxy).connect(identity)
+        connection = await Dialer(_way(ground, route), proxy).connect(identity)
         connection.close()
         await asyncio.sleep(0.05)
     [head] = tunnels.asked
@@ -342,7 +342,7 @@ async def test_every_address_of_a_forward_proxy_is_tried(
     async with tunnels.serve() as proxy:
         resolved(monkeypatch, 1, proxy.port)
         named = ForwardProxy("proxy.test", 3128)
-        connection = await Dialler(_way(ground, Route.AUTH), named).connect(identity)
+        connection = await Dialer(_way(ground, Route.AUTH), named).connect(identity)
         connection.close()
         await connection.ended()
     assert len(tunnels.asked) == 1
@@ -352,7 +352,7 @@ async def test_a_forward_proxy_that_refuses_is_named(ground: Ground) -> None:
     identity = parse_identity(ground.write_identity().read_bytes(), now=ground.now())
     async with TunnelMaker(b"403 Forbidden").serve() as proxy:
         with pytest.raises(Unavailable, match=r"opens no way to .*403 Forbidden.*NO_PROXY"):
-            await Dialler(_way(ground, Route.AUTH), proxy).connect(identity)
+            await Dialer(_way(ground, Route.AUTH), proxy).connect(identity)
 
 
 ANSWERS: list[tuple[str, bytes, Any]] = [

@@ -19,7 +19,7 @@ from discovery.control_plane.base import (
     Unavailable,
 )
 from discovery.control_plane.teleport.client import REQUEST_LIMIT_BYTES
-from discovery.control_plane.teleport.faults import ChangedMeanwhile
+from discovery.control_plane.teleport.errors import ChangedMeanwhile
 from discovery.plan.resource import changes_between
 from discovery.sandbox.teleport import deeds
 from discovery.sandbox.teleport.cluster import Cluster

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from discovery.config.proxies import HTTPS_PROXY, PROXIES, proxy_problem
-from discovery.control_plane.teleport.egress import forward_proxy
-from discovery.control_plane.teleport.faults import NoRoute
+from discovery.control_plane.teleport.errors import NoRoute
+from discovery.control_plane.teleport.http_proxy import forward_proxy
 
 GOOD = [
     "",

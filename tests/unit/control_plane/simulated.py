@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from discovery.control_plane.base import AlreadyExists, ClusterInfo, NotFound
-from discovery.control_plane.rules import accepted
+from discovery.control_plane.validation import accepted
 from discovery.model import Database, ResourceName, Served
 
 

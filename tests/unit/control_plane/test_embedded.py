@@ -22,7 +22,7 @@ from discovery.control_plane.base import (
     Unavailable,
 )
 from discovery.control_plane.embedded import Embedded, EmbeddedReader
-from discovery.control_plane.faults import RegistryUnusable
+from discovery.control_plane.errors import RegistryUnusable
 from discovery.model import ResourceName
 from state.store import Store
 from tests.unit.state.values import EXTERNAL_ID, database_of, with_external_id

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.control_plane.teleport.certificate import read_certificate
-from discovery.control_plane.teleport.faults import IdentityUnusable
+from discovery.control_plane.teleport.errors import IdentityUnusable
 from discovery.control_plane.teleport.identity import Identity, parse_identity
 from discovery.sandbox.teleport.authorities import new_legacy_key
 from discovery.sandbox.teleport.cluster import Cluster

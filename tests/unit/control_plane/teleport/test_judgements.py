@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from discovery.control_plane.teleport.keeping import SERVERLESS, Keeping, not_kept
-from discovery.control_plane.teleport.link import is_too_old
+from discovery.control_plane.teleport.auth_connection import is_too_old
+from discovery.control_plane.teleport.dropped_fields import SERVERLESS, DroppedFields, not_kept
 from discovery.control_plane.teleport.services import ServiceMatcher
 from discovery.model import Database
 from discovery.plan.ownership import CacheArn, NotOurs, owner_of
@@ -46,16 +46,16 @@ def without_name(database: Database, **changes: Any) -> Database:
 def test_where_no_cache_name_is_kept_it_is_put_back() -> None:
     dropped = without_name(registration())
     assert owner_of(dropped, GROUP) is NotOurs.IDENTITY_MISMATCH
-    [found] = Keeping().listed([dropped])
+    [found] = DroppedFields().listed([dropped])
     assert found == registration()
     assert isinstance(owner_of(found, GROUP), CacheArn)
 
 
 def test_where_any_is_kept_none_is_put_back() -> None:
     dropped = without_name(registration())
-    keeping = Keeping()
+    keeping = DroppedFields()
     assert keeping.listed([dropped, registration("carts")])[0] == dropped
-    assert keeping.restored(dropped) == dropped
+    assert keeping.restore(dropped) == dropped
 
 
 NOT_PUT_BACK = [
@@ -68,13 +68,13 @@ NOT_PUT_BACK = [
 
 @pytest.mark.parametrize(("_", "database"), NOT_PUT_BACK, ids=[each[0] for each in NOT_PUT_BACK])
 def test_a_copy_of_labels_gets_no_identity(_: str, database: Database) -> None:
-    assert Keeping().listed([database]) == (database,)
+    assert DroppedFields().listed([database]) == (database,)
 
 
 def test_another_account_stays_a_mismatch() -> None:
     dropped = without_name(registration())
     aws = {**dropped.spec["aws"], "account_id": "999999999999"}
-    [found] = Keeping().listed([replace(dropped, spec={**dropped.spec, "aws": aws})])
+    [found] = DroppedFields().listed([replace(dropped, spec={**dropped.spec, "aws": aws})])
     assert owner_of(found, GROUP) is NotOurs.IDENTITY_MISMATCH
 
 

@@ -7,7 +7,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
 from discovery.control_plane.teleport.convert import database_of, message_of
-from discovery.control_plane.teleport.rpc import METHODS
+from discovery.control_plane.teleport.methods import METHODS
 from discovery.control_plane.teleport.teleport_pb2 import (
     DatabaseV3,
     ListDatabasesRequest,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from discovery.control_plane.teleport.egress import ForwardProxy, forward_proxy
-from discovery.control_plane.teleport.faults import NoRoute
+from discovery.control_plane.teleport.errors import NoRoute
+from discovery.control_plane.teleport.http_proxy import ForwardProxy, forward_proxy
 
 PROXY = {"HTTPS_PROXY": "http://proxy.example:3128"}
 

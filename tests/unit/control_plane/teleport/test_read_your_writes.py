@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from discovery.control_plane.teleport.recent import LAG_S, WINDOW_S, Recent
+from discovery.control_plane.teleport.read_your_writes import LAG_S, WINDOW_S, RecentWrites
 from discovery.model import Database, ResourceName
 
 A = Database(ResourceName("a"), {"v": "1"}, "", {}, revision="r1")
@@ -20,66 +20,66 @@ class Watch:
 
 
 def test_what_was_created_is_there() -> None:
-    recent = Recent(Watch())
+    recent = RecentWrites(Watch())
     recent.wrote(NEW)
     assert recent.is_stale(A.name, None)
     assert not recent.is_stale(A.name, A)
-    assert recent.overlaid(()) == (NEW,)
-    assert recent.overlaid((A,)) == (A,)
+    assert recent.apply_to_list(()) == (NEW,)
+    assert recent.apply_to_list((A,)) == (A,)
 
 
 def test_what_was_updated_is_not_what_it_was() -> None:
-    recent = Recent(Watch())
+    recent = RecentWrites(Watch())
     recent.saw(A)
     recent.wrote(replace(A, labels={"v": "2"}))
     assert recent.is_stale(A.name, A)
     assert not recent.is_stale(A.name, LATER)
-    assert recent.overlaid((A,))[0].labels == {"v": "2"}
-    assert recent.overlaid((LATER,)) == (LATER,)
+    assert recent.apply_to_list((A,))[0].labels == {"v": "2"}
+    assert recent.apply_to_list((LATER,)) == (LATER,)
 
 
 def test_what_was_removed_is_gone_but_not_what_came_after_it() -> None:
-    recent = Recent(Watch())
+    recent = RecentWrites(Watch())
     recent.saw(A)
     recent.removed(A.name)
     assert recent.is_stale(A.name, A)
     assert recent.is_gone(A)
-    assert recent.overlaid((A,)) == ()
+    assert recent.apply_to_list((A,)) == ()
     assert not recent.is_stale(A.name, None)
-    assert recent.overlaid((LATER,)) == (LATER,)
+    assert recent.apply_to_list((LATER,)) == (LATER,)
 
 
 def test_what_was_removed_and_made_anew_is_there() -> None:
-    recent = Recent(Watch())
+    recent = RecentWrites(Watch())
     recent.saw(A)
     recent.removed(A.name)
     recent.wrote(NEW)
     assert recent.is_stale(A.name, A)
     assert not recent.is_gone(A)
-    assert recent.overlaid((A,)) == (NEW,)
+    assert recent.apply_to_list((A,)) == (NEW,)
 
 
 def test_a_taken_name_is_there_though_nobody_knows_as_what() -> None:
-    recent = Recent(Watch())
+    recent = RecentWrites(Watch())
     recent.is_taken(A.name)
     assert recent.is_stale(A.name, None)
     assert not recent.is_stale(A.name, A)
-    assert recent.overlaid(()) == ()
+    assert recent.apply_to_list(()) == ()
 
 
 def test_after_the_window_reads_are_believed() -> None:
     watch = Watch()
-    recent = Recent(watch)
+    recent = RecentWrites(watch)
     recent.wrote(NEW)
     watch.now += WINDOW_S + 1
     assert not recent.is_stale(A.name, None)
-    assert recent.overlaid(()) == ()
+    assert recent.apply_to_list(()) == ()
 
 
 def test_what_a_list_or_a_get_has_shown_is_doubted_to_be_gone_for_two_seconds() -> None:
     for see in (lambda recent: recent.listed([A.name]), lambda recent: recent.saw(A)):
         watch = Watch()
-        recent = Recent(watch)
+        recent = RecentWrites(watch)
         see(recent)
         watch.now += LAG_S
         assert recent.is_stale(A.name, None)
@@ -89,14 +89,14 @@ def test_what_a_list_or_a_get_has_shown_is_doubted_to_be_gone_for_two_seconds() 
 
 
 def test_a_later_list_that_lacks_it_is_believed() -> None:
-    recent = Recent(Watch())
+    recent = RecentWrites(Watch())
     recent.listed([A.name])
     recent.listed([])
     assert not recent.is_doubtful(A.name)
 
 
 def test_what_we_removed_is_not_doubted_to_be_gone_until_somebody_makes_it_anew() -> None:
-    recent = Recent(Watch())
+    recent = RecentWrites(Watch())
     recent.listed([A.name])
     recent.saw(A)
     recent.removed(A.name)
@@ -107,7 +107,7 @@ def test_what_we_removed_is_not_doubted_to_be_gone_until_somebody_makes_it_anew(
 
 
 def test_only_a_write_of_ours_was_accepted() -> None:
-    recent = Recent(Watch())
+    recent = RecentWrites(Watch())
     recent.is_taken(A.name)
     assert not recent.was_accepted(A.name)
     recent.wrote(NEW)

@@ -34,7 +34,7 @@ class _Trace:
     """Revisions that our writes ended. Every write makes a new one."""
 
 
-class Recent:
+class RecentWrites:
     """The names that were read or written within the window."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -98,7 +98,7 @@ class Recent:
         trace = self._known(found.name)
         return trace is not None and trace.is_there is False and found.revision in trace.dead
 
-    def overlaid(self, listed: Iterable[Database]) -> tuple[Database, ...]:
+    def apply_to_list(self, listed: Iterable[Database]) -> tuple[Database, ...]:
         """The list as it will be once it has caught up, by name."""
         found = {each.name: each for each in listed}
         for name in list(self._traces):

@@ -18,8 +18,8 @@ from grpclib.protocol import H2Protocol
 
 from discovery.config.fields import HostPort
 from discovery.control_plane.base import Unavailable
-from discovery.control_plane.teleport.faults import SERVER_NAME, Attempt, fault_of_call
-from discovery.control_plane.teleport.rpc import Method, Request, Response
+from discovery.control_plane.teleport.errors import SERVER_NAME, Attempt, fault_of_call
+from discovery.control_plane.teleport.methods import Method, Request, Response
 
 OpenSocket = Callable[[], Awaitable[socket.socket]]
 """Makes a socket that leads to the address, where a plain connection does not."""
@@ -115,7 +115,7 @@ def _bound(stream: Stream[Any, Any]) -> None:
     answer.recv_data = recv_data  # type: ignore[method-assign]
 
 
-class Connection:
+class GrpcConnection:
     """A connection that carries calls. Closed once it is retired and its last call has ended."""
 
     def __init__(self, channel: _Channel, protocol: _Protocol) -> None:
@@ -127,7 +127,7 @@ class Connection:
     @classmethod
     async def open(
         cls, address: HostPort, context: ssl.SSLContext, open_socket: OpenSocket | None = None
-    ) -> Connection:
+    ) -> GrpcConnection:
         """A connection whose handshake is done. Raises: ssl.SSLError, OSError."""
         channel = _Channel(address, context, open_socket)
         try:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import structlog
 
-from discovery.control_plane.teleport.faults import IdentityExpired, IdentityUnusable
+from discovery.control_plane.teleport.errors import IdentityExpired, IdentityUnusable
 from discovery.control_plane.teleport.identity import (
     SIZE_LIMIT_BYTES,
     Identity,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from discovery.control_plane.base import Rejected
-from discovery.control_plane.rules import ORIGINS, accepted
+from discovery.control_plane.validation import ORIGINS, accepted
 from discovery.model import Database, ResourceName
 from tests.unit.state.values import EXTERNAL_ID, database_of, with_external_id
 

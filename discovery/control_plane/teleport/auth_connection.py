@@ -14,20 +14,20 @@ import structlog
 
 from discovery.config.control_plane import Route, Teleport
 from discovery.control_plane.base import ControlPlaneError, Denied, Unavailable
-from discovery.control_plane.teleport.channel import Connection
-from discovery.control_plane.teleport.dial import Dialler
-from discovery.control_plane.teleport.egress import forward_proxy
-from discovery.control_plane.teleport.faults import (
+from discovery.control_plane.teleport.dial import Dialer
+from discovery.control_plane.teleport.errors import (
     Attempt,
     NoRoute,
     TooOld,
     Untrusted,
     more_than_one,
 )
-from discovery.control_plane.teleport.following import IdentityFile
+from discovery.control_plane.teleport.grpc_channel import GrpcConnection
+from discovery.control_plane.teleport.http_proxy import forward_proxy
 from discovery.control_plane.teleport.identity import Identity
-from discovery.control_plane.teleport.routes import Found, NoProxyService, Way, find
-from discovery.control_plane.teleport.rpc import PING, Method, Request, Response
+from discovery.control_plane.teleport.identity_file import IdentityFile
+from discovery.control_plane.teleport.methods import PING, Method, Request, Response
+from discovery.control_plane.teleport.routes import DialTarget, NoProxyService, ProxyInfo, find
 from discovery.control_plane.teleport.teleport_pb2 import PingRequest, PingResponse
 from discovery.model import Clock
 
@@ -46,19 +46,19 @@ class Peer:
     """Who is at the other end, and as whom we speak."""
 
     identity: Identity
-    way: Way
+    way: DialTarget
     cluster: str
     version: str
 
 
 @dataclass(slots=True)
 class _Session:
-    connection: Connection
+    connection: GrpcConnection
     peer: Peer
 
 
 @dataclass(slots=True)
-class Link:
+class AuthConnection:
     """Calls to the Auth Service of one configuration."""
 
     settings: Teleport
@@ -67,7 +67,7 @@ class Link:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     _identities: IdentityFile = field(init=False)
     _session: _Session | None = field(default=None, init=False)
-    _dialler: Dialler | None = field(default=None, init=False)
+    _dialler: Dialer | None = field(default=None, init=False)
     _next_try_at: float = field(default=0.0, init=False)
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
@@ -146,7 +146,7 @@ class Link:
             pong = await _called(
                 _Session(connection, unknown), PING, PingRequest(), attempt, CALL_DEADLINE_S
             )
-            peer = _judged(pong, unknown, allow_older=self.settings.allow_older)
+            peer = _verify_peer(pong, unknown, allow_older=self.settings.allow_older)
         except BaseException as error:
             was_cut = not connection.is_usable
             connection.close()
@@ -166,19 +166,19 @@ class Link:
         )
         return _Session(connection, peer)
 
-    async def _dialled(self, identity: Identity) -> tuple[Dialler, Connection]:
+    async def _dialled(self, identity: Identity) -> tuple[Dialer, GrpcConnection]:
         """The way that works, found out once, and a connection."""
         if self._dialler is not None:
             return self._dialler, await self._dialler.connect(identity)
         address, route = self.settings.address, self.settings.route
         proxy = forward_proxy(self.environ, address.host, address.port)
         if route is not Route.AUTO:
-            dialler = Dialler(Way(address, route), proxy)
+            dialler = Dialer(DialTarget(address, route), proxy)
             return dialler, await dialler.connect(identity)
         try:
             found = await find(address, proxy, sleep=self.sleep)
         except NoProxyService as reason:
-            dialler = Dialler(Way(address, Route.AUTH), proxy)
+            dialler = Dialer(DialTarget(address, Route.AUTH), proxy)
             try:
                 return dialler, await dialler.connect(identity)
             except (Untrusted, NoRoute, Unavailable) as error:
@@ -186,11 +186,11 @@ class Link:
                     f"{address} is neither a Proxy Service ({reason}) nor an Auth Service "
                     f"({error}). If it is a Proxy Service, `route: proxy` asks no more"
                 ) from error
-        dialler = Dialler(_through(address, found, identity), proxy)
+        dialler = Dialer(_via_proxy(address, found, identity), proxy)
         return dialler, await dialler.connect(identity)
 
 
-def _through(address: Any, found: Found, identity: Identity) -> Way:
+def _via_proxy(address: Any, found: ProxyInfo, identity: Identity) -> DialTarget:
     """The way through a Proxy Service that said who it is. Raises: Untrusted."""
     if found.cluster and found.cluster != identity.cluster:
         raise Untrusted(
@@ -203,10 +203,10 @@ def _through(address: Any, found: Found, identity: Identity) -> Way:
         else "The Proxy Service says that TLS routing is off; if so, use `route: auth` with the "
         "address of the Auth Service"
     )
-    return Way(address, Route.PROXY, remark)
+    return DialTarget(address, Route.PROXY, remark)
 
 
-def _judged(pong: PingResponse, unknown: Peer, *, allow_older: bool) -> Peer:
+def _verify_peer(pong: PingResponse, unknown: Peer, *, allow_older: bool) -> Peer:
     """Who answered. Raises: Untrusted, TooOld."""
     identity, way = unknown.identity, unknown.way
     if pong.cluster_name != identity.cluster:

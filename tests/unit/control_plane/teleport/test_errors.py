@@ -18,7 +18,7 @@ from discovery.control_plane.base import (
     Rejected,
     Unavailable,
 )
-from discovery.control_plane.teleport.faults import (
+from discovery.control_plane.teleport.errors import (
     Attempt,
     ChangedMeanwhile,
     Unsupported,

@@ -24,7 +24,7 @@ from discovery.plan.ownership import (
 SERVERLESS: Final = "/spec/aws/elasticache_serverless/cache_name"
 
 
-class Keeping:
+class DroppedFields:
     """What is known of one cluster."""
 
     def __init__(self) -> None:
@@ -34,9 +34,9 @@ class Keeping:
         """The list as it is to be compared; it shows whether the cluster keeps cache names."""
         found = tuple(databases)
         self._keeps_cache_name = any(_serverless(each.spec) for each in found)
-        return tuple(self.restored(each) for each in found)
+        return tuple(self.restore(each) for each in found)
 
-    def restored(self, database: Database) -> Database:
+    def restore(self, database: Database) -> Database:
         """The resource with the cache's name, where the cluster cannot have kept it."""
         if self._keeps_cache_name or _serverless(database.spec):
             return database

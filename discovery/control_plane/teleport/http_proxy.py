@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from discovery.config.proxies import HTTPS_PROXY, is_exempt, is_loopback, proxy_problem
 from discovery.control_plane.base import Unavailable
-from discovery.control_plane.teleport.faults import NoRoute
+from discovery.control_plane.teleport.errors import NoRoute
 
 _ANSWER_LIMIT_BYTES: Final = 8192
 
