@@ -29,10 +29,10 @@ from discovery.plan.targets import ScopeFilter
 from discovery.scan import OnProgress, Scan, scan
 from discovery.transfer import Transfers, TransferWriter
 from matchers.matcher import IamUsers
-from state.records import IntentKind, Memory, StateIdentity
+from state.records import IntentKind, RememberedState, StateIdentity
 from state.store import Store
 
-Replan = Callable[[tuple[Database, ...], Memory], Handover]
+Replan = Callable[[tuple[Database, ...], RememberedState], Handover]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ async def prospect_of_adoption(
     *,
     cloud: Cloud,
     registry: Reader,
-    memory: Memory,
+    memory: RememberedState,
     clock: Clock,
     on_progress: OnProgress | None = None,
 ) -> TransferPlan:
@@ -107,7 +107,7 @@ async def prospect_of_adoption(
     scanned = await _scanned(part, rules, cloud, memory, on_progress)
     surveyed = partial(_surveyed, scanned, rules, clock)
 
-    def replan(listed: tuple[Database, ...], memory: Memory) -> Handover:
+    def replan(listed: tuple[Database, ...], memory: RememberedState) -> Handover:
         return adoption(surveyed(listed, memory), rules, name=wish.name, from_group=wish.from_group)
 
     handover = replan(listed, memory)
@@ -123,7 +123,11 @@ async def prospect_of_adoption(
 
 
 async def prospect_of_release(
-    name: ResourceName | None, setting: TransferContext, *, registry: Reader, memory: Memory
+    name: ResourceName | None,
+    setting: TransferContext,
+    *,
+    registry: Reader,
+    memory: RememberedState,
 ) -> TransferPlan:
     """What letting go of a resource means now, or of all of ours. AWS is not asked, and nothing is
     written.
@@ -132,7 +136,7 @@ async def prospect_of_release(
     """
     identity = await _met(registry, memory, setting)
 
-    def replan(listed: tuple[Database, ...], _memory: Memory) -> Handover:
+    def replan(listed: tuple[Database, ...], _memory: RememberedState) -> Handover:
         return release(listed, setting.rules.group, name)
 
     handover = replan(await registry.list_databases(), memory)
@@ -182,7 +186,9 @@ async def apply_transfer(
     return replace(prospect.handover, items=await transfers.of(agreed))
 
 
-async def _met(registry: Reader, memory: Memory, setting: TransferContext) -> StateIdentity:
+async def _met(
+    registry: Reader, memory: RememberedState, setting: TransferContext
+) -> StateIdentity:
     """What the state is to belong to. Raises: WrongState, ControlPlaneError."""
     identity = setting.identity((await registry.ping()).cluster, memory.identity)
     refuse_other_identity(memory.identity, identity)
@@ -190,7 +196,11 @@ async def _met(registry: Reader, memory: Memory, setting: TransferContext) -> St
 
 
 async def _part(
-    wish: AdoptRequest, rules: Rules, listed: tuple[Database, ...], registry: Reader, memory: Memory
+    wish: AdoptRequest,
+    rules: Rules,
+    listed: tuple[Database, ...],
+    registry: Reader,
+    memory: RememberedState,
 ) -> ScopeFilter | Handover:
     """Where to scan; or what there is to say without a scan."""
     if wish.name is None:
@@ -209,7 +219,11 @@ async def _part(
 
 
 async def _scanned(
-    part: ScopeFilter, rules: Rules, cloud: Cloud, memory: Memory, on_progress: OnProgress | None
+    part: ScopeFilter,
+    rules: Rules,
+    cloud: Cloud,
+    memory: RememberedState,
+    on_progress: OnProgress | None,
 ) -> Scan:
     wishes = {matcher.iam_users for matcher in rules.matchers}
     return await scan(
@@ -223,7 +237,7 @@ async def _scanned(
 
 
 def _surveyed(
-    scanned: Scan, rules: Rules, clock: Clock, listed: tuple[Database, ...], memory: Memory
+    scanned: Scan, rules: Rules, clock: Clock, listed: tuple[Database, ...], memory: RememberedState
 ) -> ObservedState:
     plan_input = PlanInput(
         results=scanned.results,

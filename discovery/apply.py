@@ -24,9 +24,9 @@ from discovery.plan.item import Item, ItemError
 from discovery.write import Writer, intent_kind
 from discovery.write_result import WriteResult
 from state.errors import StateError
-from state.journal import Closing
+from state.group_commit import GroupCommit
+from state.journal import IntentClosure
 from state.records import Intent, IntentKind
-from state.sharing import Shared
 
 log = structlog.get_logger()
 
@@ -48,7 +48,7 @@ _ORDER = {
 class Journal(Protocol):
     """Where intents and outcomes are kept; `state.store.Store` is one. Raises: StateError."""
 
-    def write(self, entries: Sequence[Intent | Closing]) -> Sequence[int]:
+    def write(self, entries: Sequence[Intent | IntentClosure]) -> Sequence[int]:
         """All entries are durable, or none; the numbers of the intents meant, in their order."""
         ...
 
@@ -100,7 +100,7 @@ async def apply(
 class _Run:
     """The writes of one sweep under way."""
 
-    scribe: Shared[Intent | Closing, int]
+    scribe: GroupCommit[Intent | IntentClosure, int]
     writer: Writer
     breaker: Breaker
     sweep_id: str
@@ -187,7 +187,7 @@ class _Run:
     async def _acknowledge(self, intent_id: int, written: WriteResult) -> Item:
         removed = written.item.database if written.item.action is Action.DELETE else None
         revision = removed.revision if removed is not None else ""
-        closing = Closing(intent_id, written.outcome, written.error, self.clock(), revision)
+        closing = IntentClosure(intent_id, written.outcome, written.error, self.clock(), revision)
         try:
             await self.scribe.write(closing)
         except StateError as error:
@@ -217,9 +217,9 @@ class _Run:
         )
 
 
-def _journal_writer(journal: Journal) -> Shared[Intent | Closing, int]:
+def _journal_writer(journal: Journal) -> GroupCommit[Intent | IntentClosure, int]:
     """The journal's one writer; it writes for all workers that wait for it together."""
-    return Shared(journal.write, is_common=lambda error: isinstance(error, StateError))
+    return GroupCommit(journal.write, is_common=lambda error: isinstance(error, StateError))
 
 
 def _failed(item: Item, code: str, message: str) -> Item:

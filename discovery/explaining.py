@@ -13,7 +13,7 @@ from discovery.plan.plan import make_plan
 from discovery.plan.rules import Rules
 from discovery.reports.explanation import Explanation
 from matchers.explain import explain
-from state.records import Memory, RememberedCache
+from state.records import RememberedCache, RememberedState
 from state.store import ReadOnlyStore
 
 
@@ -47,19 +47,19 @@ def explanations(
     )
 
 
-def is_remembered(name: str, memory: Memory) -> bool:
+def is_remembered(name: str, memory: RememberedState) -> bool:
     """True when a cache goes by `name`: its own, a registered one, or its ARN."""
     return bool(_arns(name, memory))
 
 
-def _gone_at(cache: RememberedCache | None, memory: Memory) -> datetime | None:
+def _gone_at(cache: RememberedCache | None, memory: RememberedState) -> datetime | None:
     """The complete scan of its scope that no longer showed the cache, if the last one did not."""
     scope = memory.scopes.get(cache.scope) if cache is not None else None
     at = scope.last_complete_at if scope is not None else None
     return at if cache is not None and at is not None and cache.last_seen_at < at else None
 
 
-def _arns(name: str, memory: Memory) -> set[Arn]:
+def _arns(name: str, memory: RememberedState) -> set[Arn]:
     """Case does not count: AWS keeps names in lower case, and registered names that differ in case
     alone count as one."""
     name = name.lower()

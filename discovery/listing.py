@@ -8,11 +8,11 @@ from discovery.control_plane.base import Reader
 from discovery.look_up import Sleep, look_up_all
 from discovery.model import Database
 from discovery.plan.unlisted import unlisted_names
-from state.records import Memory
+from state.records import RememberedState
 
 
 async def list_registered(
-    registry: Reader, memory: Memory, group: str, *, sleep: Sleep = asyncio.sleep
+    registry: Reader, memory: RememberedState, group: str, *, sleep: Sleep = asyncio.sleep
 ) -> tuple[Database, ...]:
     """The list, and what stands under names that it lacks although much hangs on them.
 

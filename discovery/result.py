@@ -28,8 +28,8 @@ from discovery.plan.taken_names import taken_after, taken_history
 from discovery.reports.exit import exit_code
 from discovery.reports.report import Report
 from state.records import (
-    Memory,
     RememberedRegions,
+    RememberedState,
     StateIdentity,
     SweepOutcome,
     SweepRecord,
@@ -50,7 +50,7 @@ class SweepResult:
     plan: Plan | None
     """None: it never came to a plan."""
     items: tuple[Item, ...]
-    memory: Memory
+    memory: RememberedState
     """As the plan saw it."""
     rules: Rules
     whole: bool

@@ -27,7 +27,7 @@ from discovery.plan.defect import defect
 from discovery.plan.targets import ScopeFilter, Targets, registered_regions
 from discovery.scan_results import ScanResultBuilder
 from discovery.scan_targets import AccountEnumerator
-from state.records import Memory, RememberedRegions
+from state.records import RememberedRegions, RememberedState
 
 OnProgress = Callable[[int, int, int], None]
 """Called with how many scopes are done, how many of those failed, and how many are known of."""
@@ -54,7 +54,7 @@ async def scan(
     cloud: Cloud,
     *,
     part: ScopeFilter,
-    memory: Memory,
+    memory: RememberedState,
     named: frozenset[Arn] = frozenset(),
     users: bool = True,
     refresh_users: bool = False,
@@ -104,7 +104,7 @@ class _Scanning:
         self,
         cloud: Cloud,
         part: ScopeFilter,
-        memory: Memory,
+        memory: RememberedState,
         resting: Mapping[Scope, Pause],
         question: ScopeQuery,
         on_progress: OnProgress | None,

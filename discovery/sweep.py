@@ -39,12 +39,12 @@ from discovery.scan import Scan, scan
 from discovery.sweep_events import log_episodes
 from matchers.matcher import IamUsers
 from state.errors import StateError
-from state.records import Memory, StateIdentity
+from state.records import RememberedState, StateIdentity
 from state.store import Store
 
 
 async def audit(
-    context: SweepContext, request: SweepRequest, *, registry: Reader, memory: Memory
+    context: SweepContext, request: SweepRequest, *, registry: Reader, memory: RememberedState
 ) -> Report:
     """What a sweep at this moment does, without doing it. Nothing is written anywhere.
 
@@ -70,7 +70,7 @@ async def sweep(
 
 
 def begin(
-    context: SweepContext, request: SweepRequest, memory: Memory, *, dry_run: bool = False
+    context: SweepContext, request: SweepRequest, memory: RememberedState, *, dry_run: bool = False
 ) -> Sweep:
     """A sweep that has found out nothing yet."""
     rules = widened(
@@ -86,7 +86,7 @@ class Sweep:
     context: SweepContext
     request: SweepRequest
     rules: Rules
-    memory: Memory
+    memory: RememberedState
     dry_run: bool
     started_at: datetime
     sweep_id: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -135,7 +135,7 @@ class Sweep:
         self.identity = identity
         return identity
 
-    def _reset_if_rebound(self, memory: Memory) -> Memory:
+    def _reset_if_rebound(self, memory: RememberedState) -> RememberedState:
         """The memory, or what a rebound one is worth: what was made, removed or missed elsewhere
         was not here, and like a new state file it removes nothing at first (R2, R3)."""
         if not self.state_rebound:
@@ -170,7 +170,7 @@ class Sweep:
             on_progress=self.context.on_progress,
         )
 
-    def use_fresh_state(self, memory: Memory, scanned: Scan) -> None:
+    def use_fresh_state(self, memory: RememberedState, scanned: Scan) -> None:
         """What was scanned is judged by what is remembered now: time has passed since."""
         self.memory, self.scanned = memory, scanned
 

@@ -44,7 +44,7 @@ from discovery.write_result import (
     refused,
     rolled_back,
 )
-from state.records import IntentKind, Outcome
+from state.records import IntentKind, IntentOutcome
 
 T = TypeVar("T")
 
@@ -96,7 +96,7 @@ class Writer:
             return end.written
         except (ControlPlaneError, TimeoutError) as error:
             return refused(item, error)
-        return WriteResult(replace(item, applied=True, database=database), Outcome.DONE)
+        return WriteResult(replace(item, applied=True, database=database), IntentOutcome.DONE)
 
     async def _create(self, item: Item) -> Database:
         database, other = _database(item), item.unlisted

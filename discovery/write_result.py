@@ -15,7 +15,7 @@ from discovery.control_plane.base import (
 from discovery.model import Database
 from discovery.plan.fingerprint import fingerprint
 from discovery.plan.item import Item, ItemError
-from state.records import Outcome
+from state.records import IntentOutcome
 
 CALL_DEADLINE_S = 20.0
 """For one step, all attempts and the pauses between them included."""
@@ -29,7 +29,7 @@ class WriteResult:
     """How the write of one item ended."""
 
     item: Item
-    outcome: Outcome | None
+    outcome: IntentOutcome | None
     """None: not known, or half done; the intent stays open."""
     error: ItemError | None = None
     """For the journal; a conflict has one here and none on its item."""
@@ -65,8 +65,8 @@ def refused(item: Item, error: ControlPlaneError | TimeoutError) -> WriteResult:
         blocked = replace(
             item, action=Action.BLOCKED, reason=Reason.REJECTED, message=found.message
         )
-        return WriteResult(blocked, Outcome.FAILED, found)
-    outcome = Outcome.FAILED if isinstance(error, _ANSWERS) else None
+        return WriteResult(blocked, IntentOutcome.FAILED, found)
+    outcome = IntentOutcome.FAILED if isinstance(error, _ANSWERS) else None
     return WriteResult(replace(item, applied=False, error=found), outcome, found)
 
 
@@ -87,7 +87,7 @@ def conflict(item: Item, reason: Reason, message: str) -> WriteAborted:
     """The resource turned out not to be ours; nothing was written."""
     found = replace(item, action=Action.CONFLICT, reason=reason, message=message)
     error = ItemError(reason.value, message, retryable=False)
-    return WriteAborted(WriteResult(found, Outcome.FAILED, error))
+    return WriteAborted(WriteResult(found, IntentOutcome.FAILED, error))
 
 
 def missing_on_update(item: Item) -> WriteAborted:
@@ -100,7 +100,7 @@ def missing_on_update(item: Item) -> WriteAborted:
         retryable=True,
     )
     return WriteAborted(
-        WriteResult(replace(item, applied=False, error=error), Outcome.FAILED, error)
+        WriteResult(replace(item, applied=False, error=error), IntentOutcome.FAILED, error)
     )
 
 
@@ -126,7 +126,7 @@ def rolled_back(item: Item, cause: BaseException, message: str) -> WriteAborted:
     why = _error_of(item, cause)
     error = ItemError(why.code, f"{message} ({why.message})", why.retryable)
     return WriteAborted(
-        WriteResult(replace(item, applied=False, error=error), Outcome.FAILED, error)
+        WriteResult(replace(item, applied=False, error=error), IntentOutcome.FAILED, error)
     )
 
 
@@ -139,7 +139,7 @@ def not_replaced(item: Item, code: str) -> WriteAborted:
         retryable=True,
     )
     return WriteAborted(
-        WriteResult(replace(item, applied=False, error=error), Outcome.FAILED, error)
+        WriteResult(replace(item, applied=False, error=error), IntentOutcome.FAILED, error)
     )
 
 

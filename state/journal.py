@@ -20,7 +20,7 @@ from state.records import (
     HistoryEvent,
     Intent,
     IntentKind,
-    Outcome,
+    IntentOutcome,
     Registration,
     RemovedRegistration,
 )
@@ -63,11 +63,11 @@ _FORGET_REPEATED = """
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
+class IntentClosure:
     """How an intent ended."""
 
     intent_id: int
-    outcome: Outcome | None
+    outcome: IntentOutcome | None
     """None: not known, or half done; the intent stays open, with the error it met."""
     error: ItemError | None
     at: datetime
@@ -89,19 +89,21 @@ def add_intent(database: Database, intent: Intent) -> int:
     return int(cursor.lastrowid)
 
 
-def close_intents(database: Database, closings: Sequence[Closing], agent: Agent) -> set[int]:
+def close_intents(database: Database, closings: Sequence[IntentClosure], agent: Agent) -> set[int]:
     """Intents that were open have their outcome, and registrations and history follow the `DONE`
     ones; the numbers of these intents."""
     intents = _open(database, [closing.intent_id for closing in closings])
-    done: list[tuple[Closing, Intent]] = []
+    done: list[tuple[IntentClosure, Intent]] = []
     for closing in closings:
         intent = intents.get(closing.intent_id)
         if intent is None:
             continue
         _close(database, closing)
-        if closing.outcome is Outcome.DONE:
+        if closing.outcome is IntentOutcome.DONE:
             done.append((closing, intent))
-    if any(closing.outcome in (Outcome.FAILED, Outcome.ABANDONED) for closing in closings):
+    if any(
+        closing.outcome in (IntentOutcome.FAILED, IntentOutcome.ABANDONED) for closing in closings
+    ):
         _forget_repeated(database)
     _register(database, done)
     entries = (_done_entry(intent, closing.at) for closing, intent in done)
@@ -118,12 +120,12 @@ def _open(database: Database, numbers: Sequence[int]) -> dict[int, Intent]:
     return dict(queries.decoded(found, lambda row: (row["id"], rows.intent_of(row))))
 
 
-def _close(database: Database, closing: Closing) -> None:
+def _close(database: Database, closing: IntentClosure) -> None:
     error = closing.error
     row = storable(
         {
             "outcome": closing.outcome,
-            "finished_at": rows.instant(closing.at) if closing.outcome else None,
+            "finished_at": rows.to_iso(closing.at) if closing.outcome else None,
             "error_code": error.code if error else None,
             "error_message": error.message if error else None,
             "error_retryable": int(error.retryable) if error else None,
@@ -137,8 +139,8 @@ def _supersede(database: Database, intent: Intent) -> None:
     superseded = database.execute(
         _SUPERSEDE,
         [
-            Outcome.ABANDONED,
-            rows.instant(intent.at),
+            IntentOutcome.ABANDONED,
+            rows.to_iso(intent.at),
             intent.sweep_id,
             intent.kind,
             intent.arn,
@@ -155,14 +157,14 @@ def _forget_repeated(database: Database) -> None:
     database.execute(
         _FORGET_REPEATED,
         {
-            "failed": Outcome.FAILED,
-            "abandoned": Outcome.ABANDONED,
+            "failed": IntentOutcome.FAILED,
+            "abandoned": IntentOutcome.ABANDONED,
             "replace": IntentKind.REPLACE,
         },
     )
 
 
-def _register(database: Database, done: Iterable[tuple[Closing, Intent]]) -> None:
+def _register(database: Database, done: Iterable[tuple[IntentClosure, Intent]]) -> None:
     """Registrations are as the intents, carried out in this order, have left them."""
     made: list[Registration] = []
     for closing, intent in done:
@@ -187,7 +189,7 @@ def _register(database: Database, done: Iterable[tuple[Closing, Intent]]) -> Non
     put(database, "registrations", [rows.registration_row(each) for each in made])
 
 
-def _removed(closing: Closing, intent: Intent) -> RemovedRegistration:
+def _removed(closing: IntentClosure, intent: Intent) -> RemovedRegistration:
     return RemovedRegistration(
         name=intent.name,
         arn=intent.arn,
@@ -196,7 +198,9 @@ def _removed(closing: Closing, intent: Intent) -> RemovedRegistration:
     )
 
 
-def _unregister(database: Database, closing: Closing, intent: Intent) -> tuple[datetime, bool]:
+def _unregister(
+    database: Database, closing: IntentClosure, intent: Intent
+) -> tuple[datetime, bool]:
     """What the intent removed or begins anew is forgotten; returns since when its resource is
     registered, and whether as another's."""
     if intent.kind in _STARTS_ANEW:
@@ -213,7 +217,7 @@ def _unregister(database: Database, closing: Closing, intent: Intent) -> tuple[d
             names,
         )
     )
-    first_at = min((rows.moment(row["registered_at"]) for row in before), default=closing.at)
+    first_at = min((rows.from_iso(row["registered_at"]) for row in before), default=closing.at)
     own = any(row["arn"] == intent.arn and not row["inherited"] for row in before)
     gone = [intent.name] if intent.kind in _FORGETTING else names[:-1]
     delete(database, "registrations", "name", gone)

@@ -14,10 +14,10 @@ from state import rows
 from state.records import (
     HistoryEntry,
     IntentKind,
-    Memory,
+    IntentOutcome,
     OpenIntent,
-    Outcome,
     RememberedCache,
+    RememberedState,
     ScopeMemory,
     SweepRecord,
 )
@@ -62,11 +62,11 @@ class StoredScope:
     tags_read_at: datetime | None
 
 
-def memory(database: Database) -> Memory:
+def memory(database: Database) -> RememberedState:
     """Everything the plan needs."""
     scopes = stored_scopes(database)
     about = facts(database)
-    return Memory(
+    return RememberedState(
         caches={
             cache.arn: cache
             for cache in decoded(
@@ -106,7 +106,7 @@ def memory(database: Database) -> Memory:
         last_sweep=next(iter(sweeps(database, limit=1)), None),
         episodes=fact(about, EPISODES, rows.episodes_of) or {},
         failed_writes=_failed_writes(database),
-        paused_until=fact(about, PAUSED_UNTIL, rows.moment),
+        paused_until=fact(about, PAUSED_UNTIL, rows.from_iso),
     )
 
 
@@ -127,7 +127,7 @@ def finished_sweeps(database: Database) -> int:
 
 
 def stored_scopes(database: Database) -> dict[Scope, StoredScope]:
-    tick = fact(facts(database), TICK, rows.moment)
+    tick = fact(facts(database), TICK, rows.from_iso)
 
     def one(row: Row) -> StoredScope:
         return StoredScope(rows.scope_memory(row, tick), rows.scope_tags_read_at(row, tick))
@@ -147,7 +147,7 @@ def cache_of(row: Row, scopes: dict[Scope, StoredScope]) -> RememberedCache:
 def last_write_at(database: Database) -> datetime | None:
     """When a write to the control plane last began or ended, None when the journal has none."""
     found = [row for row in database.query(_LAST_WRITE) if row["text"] is not None]
-    return next(iter(decoded(found, lambda row: rows.moment(row["text"]))), None)
+    return next(iter(decoded(found, lambda row: rows.from_iso(row["text"]))), None)
 
 
 def open_intents(database: Database) -> tuple[OpenIntent, ...]:
@@ -184,7 +184,7 @@ def history(
         {
             "arn": arn,
             "name": name,
-            "since": rows.instant(since) if since is not None else None,
+            "since": rows.to_iso(since) if since is not None else None,
             "limit": -1 if limit is None else limit,
         },
     )
@@ -211,7 +211,7 @@ def decoded(found: Iterable[Row], decode: Callable[[Row], T]) -> list[T]:
 def _failed_writes(database: Database) -> dict[ResourceName, str]:
     """The error code of the last write under each name, where it failed or has not ended."""
     found = database.query("SELECT name, outcome, error_code, max(id) FROM journal GROUP BY name")
-    failed = (row for row in found if row["outcome"] != Outcome.DONE and row["error_code"])
+    failed = (row for row in found if row["outcome"] != IntentOutcome.DONE and row["error_code"])
     return dict(decoded(failed, lambda row: (ResourceName(row["name"]), row["error_code"])))
 
 
@@ -222,8 +222,8 @@ def _removals(database: Database) -> tuple[datetime, ...]:
             "delete": IntentKind.DELETE,
             "rename": IntentKind.RENAME,
             "replace": IntentKind.REPLACE,
-            "done": Outcome.DONE,
-            "abandoned": Outcome.ABANDONED,
+            "done": IntentOutcome.DONE,
+            "abandoned": IntentOutcome.ABANDONED,
         },
     )
-    return tuple(decoded(found, lambda row: rows.moment(row["at"])))
+    return tuple(decoded(found, lambda row: rows.from_iso(row["at"])))

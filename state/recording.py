@@ -65,7 +65,7 @@ def record(database: Database, outcome: SweepOutcome, agent: Agent) -> None:
     put(database, "sweeps", [rows.sweep_row(outcome.record)])
     put_fact(database, queries.EPISODES, rows.episodes_text(outcome.episodes))
     if outcome.proven_at is not None:
-        _date(database, rows.instant(outcome.proven_at))
+        _date(database, rows.to_iso(outcome.proven_at))
     if outcome.finished:
         _record_registrations(database, outcome)
         _record_facts(database, outcome)
@@ -157,14 +157,14 @@ def _scopes_after(
         after.pop(scope, None)
     for scope, instants in tags_read_at.items():
         if scope in after:
-            after[scope] = replace(after[scope], tags_read_at=rows.commonest(instants))
+            after[scope] = replace(after[scope], tags_read_at=rows.most_common(instants))
     return after
 
 
 def _write_scopes(
     database: Database, before: dict[Scope, StoredScope], after: dict[Scope, StoredScope]
 ) -> None:
-    tick = rows.commonest(
+    tick = rows.most_common(
         at
         for scope in after.values()
         for at in (
@@ -174,7 +174,7 @@ def _write_scopes(
         )
     )
     if tick is not None:
-        put_fact(database, queries.TICK, rows.instant(tick))
+        put_fact(database, queries.TICK, rows.to_iso(tick))
     stored = {
         (row["account_id"], row["region"]): row for row in database.query("SELECT * FROM scopes")
     }

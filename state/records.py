@@ -162,7 +162,7 @@ class IntentKind(StrEnum):
     """Ours becomes nobody's: the labels that say so go, the resource stays (R2)."""
 
 
-class Outcome(StrEnum):
+class IntentOutcome(StrEnum):
     """How a journaled write ended."""
 
     DONE = "done"
@@ -293,7 +293,7 @@ class StateIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class RememberedState:
     """Everything the plan needs from state, read in one consistent snapshot.
 
     Of a new or absent state file: all empty, `finished_sweeps` 0.

@@ -60,17 +60,17 @@ Row = dict[str, Any]
 SHARED = "="
 
 
-def instant(at: datetime) -> str:
+def to_iso(at: datetime) -> str:
     """An aware datetime as text that sorts by time."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def moment(text: str) -> datetime:
+def from_iso(text: str) -> datetime:
     """The aware UTC datetime of `instant`."""
     return datetime.fromisoformat(text)
 
 
-def commonest(instants: Iterable[datetime | None]) -> datetime | None:
+def most_common(instants: Iterable[datetime | None]) -> datetime | None:
     """The instant that occurs most often, the earliest of several; None when there is none."""
     counts = Counter(at for at in instants if at is not None)
     return min(counts, key=lambda at: (-counts[at], at), default=None)
@@ -147,7 +147,7 @@ def regions_row(remembered: RememberedRegions) -> Row:
     return {
         "account_id": remembered.account_id,
         "regions": " ".join(sorted(remembered.regions)),
-        "read_at": instant(remembered.read_at),
+        "read_at": to_iso(remembered.read_at),
     }
 
 
@@ -155,7 +155,7 @@ def remembered_regions(row: Row) -> RememberedRegions:
     return RememberedRegions(
         account_id=AccountId(row["account_id"]),
         regions=frozenset(Region(name) for name in row["regions"].split()),
-        read_at=moment(row["read_at"]),
+        read_at=from_iso(row["read_at"]),
     )
 
 
@@ -168,7 +168,7 @@ def cache_row(
         **scope_columns(cache.scope),
         "name": cache.name,
         "created_at": _text(cache.created_at),
-        "first_seen_at": instant(cache.first_seen_at),
+        "first_seen_at": to_iso(cache.first_seen_at),
         "last_seen_at": _or_shared(cache.last_seen_at, scope_seen_at),
         "status": cache.status,
         "engine": cache.engine,
@@ -195,7 +195,7 @@ def remembered_cache(
         scope=scope_of(row),
         name=intern_text(row["name"]),
         created_at=_moment(row["created_at"]),
-        first_seen_at=moment(row["first_seen_at"]),
+        first_seen_at=from_iso(row["first_seen_at"]),
         last_seen_at=seen,
         status=intern_text(row["status"]),
         engine=intern_text(row["engine"]),
@@ -230,8 +230,8 @@ def registration_row(registration: Registration) -> Row:
         "name": registration.name,
         "arn": registration.arn,
         "database": database_text(registration.database),
-        "registered_at": instant(registration.registered_at),
-        "updated_at": instant(registration.updated_at),
+        "registered_at": to_iso(registration.registered_at),
+        "updated_at": to_iso(registration.updated_at),
         "inherited": int(registration.inherited),
     }
 
@@ -241,8 +241,8 @@ def registration_of(row: Row) -> Registration:
         name=ResourceName(intern_text(row["name"])),
         arn=Arn(intern_text(row["arn"])),
         database=database_of(row["database"]),
-        registered_at=moment(row["registered_at"]),
-        updated_at=moment(row["updated_at"]),
+        registered_at=from_iso(row["registered_at"]),
+        updated_at=from_iso(row["updated_at"]),
         inherited=bool(row["inherited"]),
     )
 
@@ -252,7 +252,7 @@ def removed_row(removed: RemovedRegistration) -> Row:
         "name": removed.name,
         "arn": removed.arn,
         "revision": removed.revision,
-        "removed_at": instant(removed.removed_at),
+        "removed_at": to_iso(removed.removed_at),
     }
 
 
@@ -261,7 +261,7 @@ def removed_registration(row: Row) -> RemovedRegistration:
         name=ResourceName(row["name"]),
         arn=Arn(row["arn"]),
         revision=row["revision"],
-        removed_at=moment(row["removed_at"]),
+        removed_at=from_iso(row["removed_at"]),
     )
 
 
@@ -271,8 +271,8 @@ def miss_row(miss: PendingRemoval) -> Row:
         "arn": miss.arn,
         "reason": miss.reason,
         "scans": miss.scans,
-        "since": instant(miss.since),
-        "last_at": instant(miss.last_at),
+        "since": to_iso(miss.since),
+        "last_at": to_iso(miss.last_at),
     }
 
 
@@ -282,18 +282,18 @@ def miss_of(row: Row) -> PendingRemoval:
         arn=Arn(row["arn"]),
         reason=Reason(row["reason"]),
         scans=row["scans"],
-        since=moment(row["since"]),
-        last_at=moment(row["last_at"]),
+        since=from_iso(row["since"]),
+        last_at=from_iso(row["last_at"]),
     )
 
 
 def taken_row(taken: TakenName) -> Row:
-    return {"name": taken.name, "arn": taken.arn, "since": instant(taken.since)}
+    return {"name": taken.name, "arn": taken.arn, "since": to_iso(taken.since)}
 
 
 def taken_of(row: Row) -> TakenName:
     return TakenName(
-        name=ResourceName(row["name"]), arn=Arn(row["arn"]), since=moment(row["since"])
+        name=ResourceName(row["name"]), arn=Arn(row["arn"]), since=from_iso(row["since"])
     )
 
 
@@ -308,7 +308,7 @@ def intent_row(intent: Intent) -> Row:
         "name": intent.name,
         "previous_name": intent.previous_name,
         "database": database_text(intent.database) if intent.database else None,
-        "at": instant(intent.at),
+        "at": to_iso(intent.at),
         "changes": changes_text(intent.changes),
         "revision": intent.revision,
     }
@@ -325,7 +325,7 @@ def intent_of(row: Row) -> Intent:
         name=ResourceName(row["name"]),
         previous_name=_name(row["previous_name"]),
         database=database_of(row["database"]) if row["database"] is not None else None,
-        at=moment(row["at"]),
+        at=from_iso(row["at"]),
         changes=changes_of(row["changes"]),
         revision=row["revision"],
     )
@@ -344,7 +344,7 @@ def changes_of(text: str) -> tuple[Change, ...]:
 def history_row(entry: HistoryEntry) -> Row:
     scope = scope_columns(entry.scope) if entry.scope else {"account_id": "", "region": ""}
     return {
-        "at": instant(entry.at),
+        "at": to_iso(entry.at),
         "sweep_id": entry.sweep_id,
         "event": entry.event,
         "step": entry.event.step,
@@ -363,7 +363,7 @@ def history_row(entry: HistoryEntry) -> Row:
 
 def history_entry(row: Row) -> HistoryEntry:
     return HistoryEntry(
-        at=moment(row["at"]),
+        at=from_iso(row["at"]),
         sweep_id=row["sweep_id"],
         event=HistoryEvent(row["event"]),
         arn=Arn(row["arn"]) if row["arn"] is not None else None,
@@ -382,8 +382,8 @@ def history_entry(row: Row) -> HistoryEntry:
 def sweep_row(record: SweepRecord) -> Row:
     return {
         "sweep_id": record.sweep_id,
-        "started_at": instant(record.started_at),
-        "finished_at": instant(record.finished_at),
+        "started_at": to_iso(record.started_at),
+        "finished_at": to_iso(record.finished_at),
         "complete": int(record.complete),
         "exit_code": record.exit_code,
         "checksum": record.checksum,
@@ -394,8 +394,8 @@ def sweep_row(record: SweepRecord) -> Row:
 def sweep_record(row: Row) -> SweepRecord:
     return SweepRecord(
         sweep_id=row["sweep_id"],
-        started_at=moment(row["started_at"]),
-        finished_at=moment(row["finished_at"]),
+        started_at=from_iso(row["started_at"]),
+        finished_at=from_iso(row["finished_at"]),
         complete=bool(row["complete"]),
         exit_code=row["exit_code"],
         checksum=row["checksum"],
@@ -404,12 +404,12 @@ def sweep_record(row: Row) -> SweepRecord:
 
 
 def episodes_text(episodes: Mapping[str, Episode]) -> str:
-    return tree({key: [each.code, instant(each.since)] for key, each in episodes.items()})
+    return tree({key: [each.code, to_iso(each.since)] for key, each in episodes.items()})
 
 
 def episodes_of(text: str) -> dict[str, Episode]:
     found = json.loads(text).items()
-    return {key: Episode(code, moment(since)) for key, (code, since) in found}
+    return {key: Episode(code, from_iso(since)) for key, (code, since) in found}
 
 
 def identity_text(identity: StateIdentity) -> str:
@@ -433,11 +433,11 @@ def changed(rows: Iterable[Row], stored: Mapping[Any, Row], key: str) -> list[Ro
 
 
 def _text(at: datetime | None) -> str | None:
-    return instant(at) if at is not None else None
+    return to_iso(at) if at is not None else None
 
 
 def _moment(text: str | None) -> datetime | None:
-    return moment(text) if text is not None else None
+    return from_iso(text) if text is not None else None
 
 
 def _name(text: str | None) -> ResourceName | None:
@@ -447,7 +447,7 @@ def _name(text: str | None) -> ResourceName | None:
 def _or_shared(at: datetime | None, shared: datetime | None) -> str | None:
     if at is None:
         return None
-    return SHARED if at == shared else instant(at)
+    return SHARED if at == shared else to_iso(at)
 
 
 def _or_from(text: str | None, shared: datetime | None) -> datetime | None:

@@ -21,9 +21,9 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from state.errors import Corrupt, NewerSchema, Unwritable
-from state.faults import damaged, translated
 from state.file_identity import FileIdentity
 from state.mounts import require_local
+from state.sqlite_errors import damaged, translate_errors
 
 T = TypeVar("T")
 
@@ -65,7 +65,7 @@ def open_writer(path: Path, kind: FileKind, *, wait_s: float = BUSY_TIMEOUT_S) -
     """
     real = require_ours(path, kind)
     require_local(real, kind.what)
-    with translated(real, kind.what, kind.remedy):
+    with translate_errors(real, kind.what, kind.remedy):
         _make_private(real)
         identity = FileIdentity.of(path, kind.what)
         connection = _connect(real, "mode=rw", wait_s)
@@ -90,7 +90,7 @@ def read(path: Path, kind: FileKind, query: Callable[[Database], T]) -> T | None
     real = _located(path, kind)
     if not real.exists():
         return None
-    with translated(real, kind.what, kind.remedy, "read"):
+    with translate_errors(real, kind.what, kind.remedy, "read"):
         for _ in range(_QUIET_ATTEMPTS):
             before = _quiet(real)
             if before is None:
@@ -115,7 +115,7 @@ def require_ours(path: Path, kind: FileKind) -> Path:
     Raises: NewerSchema, Corrupt, Unwritable, Locked.
     """
     real = _located(path, kind)
-    with translated(real, kind.what, kind.remedy, "read"):
+    with translate_errors(real, kind.what, kind.remedy, "read"):
         _refuse_orphaned_log(real, kind)
         if real.exists() and real.stat().st_size > 0:
             # Through SQLite: closing a descriptor of our own would drop the locks that SQLite

@@ -22,9 +22,8 @@ from discovery.model import Arn, ResourceName
 from discovery.plan.item import ItemError
 from state import journal, queries, recording, rows
 from state.errors import StateError
-from state.faults import damaged, translated
 from state.file_identity import FileIdentity
-from state.journal import Closing
+from state.journal import IntentClosure
 from state.migrations import STATE_FILE
 from state.pruning import next_kept_from, prune_batch
 from state.queries import Undecodable
@@ -32,14 +31,15 @@ from state.records import (
     HistoryEntry,
     HistoryEvent,
     Intent,
-    Memory,
-    Outcome,
+    IntentOutcome,
+    RememberedState,
     StateIdentity,
     SweepOutcome,
     SweepRecord,
 )
 from state.reserve import give_up_reserve, keep_reserve
 from state.sqlite import BUSY_TIMEOUT_S, OpenFile, open_writer, read, require_ours
+from state.sqlite_errors import damaged, translate_errors
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ class Store:
 
     def close(self) -> None:
         """The file is closed and its log merged into it."""
-        with self._turn, translated(self._path, STATE_FILE.what, STATE_FILE.remedy):
+        with self._turn, translate_errors(self._path, STATE_FILE.what, STATE_FILE.remedy):
             self._database.close()
 
     def __enter__(self) -> Self:
@@ -101,7 +101,7 @@ class Store:
     ) -> None:
         self.close()
 
-    def memory(self) -> Memory:
+    def memory(self) -> RememberedState:
         """Everything the plan needs, as of one moment."""
         with self._transaction() as database:
             return queries.memory(database)
@@ -131,7 +131,7 @@ class Store:
     def pause(self, until: datetime, at: datetime) -> None:
         """Keep sweeps from writing to the control plane before this moment."""
         with self._transaction() as database:
-            recording.put_fact(database, queries.PAUSED_UNTIL, rows.instant(until))
+            recording.put_fact(database, queries.PAUSED_UNTIL, rows.to_iso(until))
             self._note(
                 database,
                 HistoryEvent.PAUSED,
@@ -157,13 +157,13 @@ class Store:
         return self.write([intent])[0]
 
     def finish(
-        self, intent_id: int, outcome: Outcome | None, error: ItemError | None, at: datetime
+        self, intent_id: int, outcome: IntentOutcome | None, error: ItemError | None, at: datetime
     ) -> None:
         """The outcome is on disk, None for one that is not known. When it is `DONE`, so are the
         registration and its history."""
-        self.write([Closing(intent_id, outcome, error, at)])
+        self.write([IntentClosure(intent_id, outcome, error, at)])
 
-    def write(self, entries: Sequence[Intent | Closing]) -> Sequence[int]:
+    def write(self, entries: Sequence[Intent | IntentClosure]) -> Sequence[int]:
         """All these entries of the journal are on disk, as by `begin` and `finish`, or none is;
         the numbers of the intents that they are about, in their order."""
         with self._transaction() as database:
@@ -173,7 +173,7 @@ class Store:
                 else entry.intent_id
                 for entry in entries
             ]
-            closings = [entry for entry in entries if isinstance(entry, Closing)]
+            closings = [entry for entry in entries if isinstance(entry, IntentClosure)]
             closed = journal.close_intents(database, closings, self._agent)
             if unknown := {closing.intent_id for closing in closings} - closed:
                 raise StateError(
@@ -185,7 +185,9 @@ class Store:
     def abandon(self, intent_ids: Iterable[int], at: datetime) -> None:
         """Open intents among these are closed as abandoned: somebody looked and went on."""
         with self._transaction() as database:
-            closings = [Closing(number, Outcome.ABANDONED, None, at) for number in intent_ids]
+            closings = [
+                IntentClosure(number, IntentOutcome.ABANDONED, None, at) for number in intent_ids
+            ]
             journal.close_intents(database, closings, self._agent)
 
     def record(self, outcome: SweepOutcome) -> None:
@@ -211,7 +213,7 @@ class Store:
         with self._transaction() as database:
             removed = prune_batch(database, kept_from, intents_from)
         if removed:  # the log stays as small as one batch: the disk may be full
-            with self._turn, translated(self._path, STATE_FILE.what, STATE_FILE.remedy):
+            with self._turn, translate_errors(self._path, STATE_FILE.what, STATE_FILE.remedy):
                 self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return removed
 
@@ -219,7 +221,7 @@ class Store:
     def _transaction(self) -> Iterator[Database]:
         with (
             self._turn,
-            translated(self._path, STATE_FILE.what, STATE_FILE.remedy),
+            translate_errors(self._path, STATE_FILE.what, STATE_FILE.remedy),
             _trusted(self._path),
             self._database.identity.unchanged(),
             self._database.atomic() as database,
@@ -237,9 +239,9 @@ class ReadOnlyStore:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def memory(self) -> Memory:
+    def memory(self) -> RememberedState:
         """Everything the plan needs."""
-        return self._read(queries.memory) or Memory()
+        return self._read(queries.memory) or RememberedState()
 
     def history(
         self,
@@ -269,7 +271,7 @@ class ReadOnlyStore:
             return read(self._path, STATE_FILE, query)
 
 
-def read_memory(path: Path) -> Memory:
+def read_memory(path: Path) -> RememberedState:
     """What is remembered now; all empty when there is no file yet. Raises: StateError."""
     return ReadOnlyStore(path).memory()
 

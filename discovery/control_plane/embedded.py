@@ -21,9 +21,9 @@ from discovery.control_plane.errors import registry_faults
 from discovery.control_plane.storage import REGISTRY_FILE
 from discovery.control_plane.validation import accepted
 from discovery.model import Database, ResourceName, Served
-from state.faults import translated
-from state.sharing import Shared
+from state.group_commit import GroupCommit
 from state.sqlite import OpenFile, open_writer, read
+from state.sqlite_errors import translate_errors
 
 T = TypeVar("T")
 Write = Callable[[Sqlite], None]
@@ -69,7 +69,9 @@ class Embedded:
         self._path = path
         self._turn = threading.Lock()
         self._file: OpenFile | None = None
-        self._writes: Shared[Write, None] = Shared(self._write_all, is_common=_is_about_the_file)
+        self._writes: GroupCommit[Write, None] = GroupCommit(
+            self._write_all, is_common=_is_about_the_file
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -132,7 +134,7 @@ class Embedded:
         with (
             self._turn,
             registry_faults(),
-            translated(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
+            translate_errors(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
         ):
             file, self._file = self._file, None
             if file is not None:
@@ -142,7 +144,7 @@ class Embedded:
         with (
             self._turn,
             registry_faults(),
-            translated(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
+            translate_errors(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
         ):
             if self._file is not None:
                 self._file.identity.check()
@@ -151,7 +153,7 @@ class Embedded:
         with (
             self._turn,
             registry_faults(),
-            translated(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
+            translate_errors(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
         ):
             if self._file is None:
                 self._file = open_writer(self._path, REGISTRY_FILE)

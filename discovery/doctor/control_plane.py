@@ -30,7 +30,7 @@ from discovery.plan.ownership import (
 from discovery.policies.teleport import DB_VERBS
 from discovery.reports.checkup import Area, Check, Outcome
 from discovery.reports.sentence import counted
-from state.records import Memory
+from state.records import RememberedState
 
 _RULE: Final = {"resources": ["db"], "verbs": list(DB_VERBS)}
 
@@ -68,7 +68,7 @@ def _absent(path: Path) -> Check | None:
 
 
 async def examine_teleport(
-    config: Config, settings: TeleportSettings, memory: Memory | None, clock: Clock
+    config: Config, settings: TeleportSettings, memory: RememberedState | None, clock: Clock
 ) -> tuple[Check, ...]:
     """The cluster, the verbs of our role, and who would serve what is registered."""
     async with Teleport(settings, clock=clock) as teleport:
@@ -130,7 +130,7 @@ async def _tried(subject: object, verb: str, call: Awaitable[Any]) -> Check:
     return _check(subject, Outcome.OK, "allowed", verb)
 
 
-def _creating(cluster: str, memory: Memory | None) -> Check:
+def _creating(cluster: str, memory: RememberedState | None) -> Check:
     """Creating cannot be tried without creating; what was registered is evidence."""
     identity = memory.identity if memory is not None else None
     known = memory is not None and identity is not None and identity.cluster == cluster

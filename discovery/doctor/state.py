@@ -13,11 +13,11 @@ from discovery.reports.sentence import counted
 from state.errors import StateError
 from state.lock import holder_of
 from state.mounts import require_local
-from state.records import Memory
+from state.records import RememberedState
 from state.store import read_memory
 
 
-def remembered(path: Path) -> Memory | None:
+def remembered(path: Path) -> RememberedState | None:
     """What state holds; None when it cannot be read, which `examine_state` tells."""
     try:
         return read_memory(path)
@@ -79,7 +79,7 @@ def _writable(path: Path) -> Check:
     return _check(path, Outcome.OK, "writable")
 
 
-def _belonging(path: Path, memory: Memory, config: Config) -> Iterator[Check]:
+def _belonging(path: Path, memory: RememberedState, config: Config) -> Iterator[Check]:
     identity = memory.identity
     if identity is None:
         return

@@ -42,7 +42,7 @@ from discovery.plan.resource import changes_between, merged
 from discovery.plan.rules import Rules
 from discovery.plan.update import changes_origin, reason_for
 from matchers.matcher import IamUsers
-from state.records import Memory
+from state.records import RememberedState
 
 
 def adoption(
@@ -77,7 +77,7 @@ def unseen(name: ResourceName, observed: ObservedState) -> Refused:
     return Refused(name, Obstacle.NOT_VISIBLE, text, wanted)
 
 
-def own_to_claim(live: Database, group: str, memory: Memory) -> CacheArn | None:
+def own_to_claim(live: Database, group: str, memory: RememberedState) -> CacheArn | None:
     """The cache of a registration of our group that this state has no claim to yet (R2)."""
     owner = owner_of(live, group)
     if isinstance(owner, CacheArn) and may_be_claimed(live, owner.arn, memory):

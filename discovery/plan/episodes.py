@@ -15,7 +15,7 @@ from typing import Final
 from discovery.model import Scope
 from discovery.plan.item import Item
 from discovery.plan.removal_guard import GuardVerdict
-from state.records import Episode, HistoryEntry, HistoryEvent, Memory, ScopeMemory
+from state.records import Episode, HistoryEntry, HistoryEvent, RememberedState, ScopeMemory
 
 GUARD: Final = "guard"
 CONTROL_PLANE: Final = "control_plane"
@@ -103,7 +103,7 @@ def _denied(verb: str, items: Sequence[Item]) -> str:
 
 
 def scope_entries(
-    memory: Memory, after: Iterable[ScopeMemory], forgotten: Iterable[Scope], of: Sweep
+    memory: RememberedState, after: Iterable[ScopeMemory], forgotten: Iterable[Scope], of: Sweep
 ) -> Iterator[HistoryEntry]:
     """An entry for each scope that began to fail, or can be read again."""
     begun: dict[str, list[ScopeMemory]] = defaultdict(list)

@@ -31,10 +31,10 @@ from discovery.plan.inputs import PlanInput
 from discovery.plan.lookups import NameState
 from discovery.plan.ownership import parse_cache_arn
 from discovery.plan.targets import RegionList, Targets
-from state.records import Memory, RememberedCache, ScopeMemory
+from state.records import RememberedCache, RememberedState, ScopeMemory
 
 
-def plan_input_from_state(memory: Memory, now: datetime) -> PlanInput:
+def plan_input_from_state(memory: RememberedState, now: datetime) -> PlanInput:
     """The last scans and the registrations as last written, as if they were of this moment."""
     results = tuple(_result(each, memory) for each in memory.scopes.values())
     return PlanInput(
@@ -48,18 +48,18 @@ def plan_input_from_state(memory: Memory, now: datetime) -> PlanInput:
     )
 
 
-def remembered_list(memory: Memory) -> tuple[Database, ...]:
+def remembered_list(memory: RememberedState) -> tuple[Database, ...]:
     """The registrations as last written."""
     return tuple(_listed(each.database) for each in memory.registrations.values())
 
 
-def _name_state(name: ResourceName, memory: Memory) -> NameState:
+def _name_state(name: ResourceName, memory: RememberedState) -> NameState:
     registration = memory.registrations.get(name)
     is_ours = registration is not None and registration.arn == memory.taken[name].arn
     return NameState.OURS if is_ours else NameState.TAKEN
 
 
-def _verdicts(memory: Memory) -> Iterator[tuple[Arn, IamJudgement]]:
+def _verdicts(memory: RememberedState) -> Iterator[tuple[Arn, IamJudgement]]:
     """Those that stand; of findings only the kinds are remembered, and no message is made up."""
     for arn, cache in memory.caches.items():
         if cache.iam is not None:
@@ -75,7 +75,7 @@ def _listed(database: Database) -> Database:
     return replace(database, spec={**database.spec, "aws": kept})
 
 
-def _targets(memory: Memory) -> Targets:
+def _targets(memory: RememberedState) -> Targets:
     regions: dict[AccountId, set[Region]] = {}
     for scope in memory.scopes:
         known = regions.setdefault(scope.account_id, set())
@@ -90,7 +90,7 @@ def _targets(memory: Memory) -> Targets:
     )
 
 
-def _result(scope: ScopeMemory, memory: Memory) -> Scanned:
+def _result(scope: ScopeMemory, memory: RememberedState) -> Scanned:
     at = scope.last_attempt_at
     if scope.status is ScopeStatus.COMPLETE or scope.reason is None:
         return Complete(scope=scope.scope, started_at=at, caches=_caches(scope.scope, memory))
@@ -98,7 +98,7 @@ def _result(scope: ScopeMemory, memory: Memory) -> Scanned:
     return kind(scope=scope.scope, started_at=at, message=scope.message, reason=scope.reason)
 
 
-def _caches(scope: Scope, memory: Memory) -> tuple[Cache, ...]:
+def _caches(scope: Scope, memory: RememberedState) -> tuple[Cache, ...]:
     seen = (each for each in memory.caches.values() if each.scope == scope)
     at = memory.scopes[scope].last_complete_at
     return tuple(_cache(each) for each in seen if at is None or each.last_seen_at >= at)

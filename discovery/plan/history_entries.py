@@ -13,11 +13,11 @@ from discovery.model import Cache
 from discovery.plan.facts import is_recreated
 from discovery.plan.item import Item
 from discovery.plan.next_state import is_inconclusive
-from state.records import HistoryEntry, Memory, PendingRemoval, RememberedCache
+from state.records import HistoryEntry, PendingRemoval, RememberedCache, RememberedState
 
 
 def history_entries(
-    items: Iterable[Item], memory: Memory, *, sweep_id: str, at: datetime
+    items: Iterable[Item], memory: RememberedState, *, sweep_id: str, at: datetime
 ) -> tuple[HistoryEntry, ...]:
     """The entries of one sweep, in the order of its items; an unchanged sweep has none."""
     return tuple(
@@ -37,7 +37,7 @@ def history_entries(
     )
 
 
-def _sentences(item: Item, memory: Memory) -> Iterator[str]:
+def _sentences(item: Item, memory: RememberedState) -> Iterator[str]:
     cache = memory.caches.get(item.arn) if item.arn is not None else None
     if item.found is not None:
         yield from _sighting(item.found, cache, item)

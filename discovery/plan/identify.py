@@ -16,7 +16,7 @@ from discovery.plan.address import address_of
 from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.ownership import ARN_LABEL, MANAGED_BY, MANAGED_BY_LABEL
 from discovery.plan.targets import ScopeFilter, result_for
-from state.records import Memory
+from state.records import RememberedState
 
 _ACCOUNT = re.compile("[0-9]{12}")
 
@@ -71,7 +71,7 @@ def claim_of(database: Database) -> ClaimedIdentity:
     )
 
 
-def part_to_scan(database: Database, memory: Memory) -> ScopeFilter:
+def part_to_scan(database: Database, memory: RememberedState) -> ScopeFilter:
     """Where the resource's cache is to be looked for: its scope; everywhere when nothing says."""
     claim = claim_of(database)
     scopes = {claim.scope} if claim.scope is not None else _remembered(claim, memory)
@@ -99,7 +99,7 @@ def identify_cache(database: Database, observed: ObservedState) -> ObservedCache
     return _nowhere(claim, database, observed)
 
 
-def _remembered(claim: ClaimedIdentity, memory: Memory) -> set[Scope]:
+def _remembered(claim: ClaimedIdentity, memory: RememberedState) -> set[Scope]:
     return {each.scope for each in memory.caches.values() if each.uri.lower() == claim.address}
 
 

@@ -10,10 +10,10 @@ from discovery.codes import IamVerdict
 from discovery.model import Arn, Database, ResourceName
 from discovery.plan.desired import Blocked, Desired, Register
 from matchers.matcher import IamUsers
-from state.records import Memory, RemovedRegistration
+from state.records import RememberedState, RemovedRegistration
 
 
-def is_journaled(name: ResourceName, arn: Arn, memory: Memory) -> bool:
+def is_journaled(name: ResourceName, arn: Arn, memory: RememberedState) -> bool:
     """True when state knows the registration, or is about to: its write has no outcome yet."""
     known = memory.registrations.get(name)
     under_way = any(
@@ -22,7 +22,7 @@ def is_journaled(name: ResourceName, arn: Arn, memory: Memory) -> bool:
     return under_way or (known is not None and known.arn == arn)
 
 
-def is_inherited(live: Database, arn: Arn, memory: Memory) -> bool:
+def is_inherited(live: Database, arn: Arn, memory: RememberedState) -> bool:
     """True for a registration of ours that this state neither made nor adopted, and that has never
     matched under it."""
     if is_journaled(live.name, arn, memory):
@@ -31,19 +31,19 @@ def is_inherited(live: Database, arn: Arn, memory: Memory) -> bool:
     return not is_removed_and_listed(live, arn, memory)
 
 
-def is_removed_and_listed(live: Database, arn: Arn, memory: Memory) -> bool:
+def is_removed_and_listed(live: Database, arn: Arn, memory: RememberedState) -> bool:
     """True when the list still shows the revision that this state removed: it lags."""
     removed = _removed(live.name, arn, memory)
     return removed is not None and removed.revision == live.revision != ""
 
 
-def restoration(live: Database, arn: Arn, memory: Memory) -> RemovedRegistration | None:
+def restoration(live: Database, arn: Arn, memory: RememberedState) -> RemovedRegistration | None:
     """What this state had removed, when it stands again without its doing."""
     removed = _removed(live.name, arn, memory)
     return None if is_removed_and_listed(live, arn, memory) else removed
 
 
-def may_be_claimed(live: Database, arn: Arn, memory: Memory) -> bool:
+def may_be_claimed(live: Database, arn: Arn, memory: RememberedState) -> bool:
     """True for one of ours that only a person's word makes this state's own (R2)."""
     return is_inherited(live, arn, memory) or restoration(live, arn, memory) is not None
 
@@ -59,6 +59,6 @@ def is_match(desired: Desired) -> bool:
     return True
 
 
-def _removed(name: ResourceName, arn: Arn, memory: Memory) -> RemovedRegistration | None:
+def _removed(name: ResourceName, arn: Arn, memory: RememberedState) -> RemovedRegistration | None:
     removed = memory.removed.get(name)
     return removed if removed is not None and removed.arn == arn else None

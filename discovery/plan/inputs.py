@@ -30,7 +30,7 @@ from discovery.plan.lookups import LookUp, late_in_list, stands_unlisted, taken_
 from discovery.plan.registration_index import Owned, RegistrationIndex, index_registrations
 from discovery.plan.rules import Rules
 from discovery.plan.targets import Targets
-from state.records import Memory
+from state.records import RememberedState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class PlanInput:
     results: tuple[Scanned, ...]
     targets: Targets
     listed: tuple[Database, ...]
-    memory: Memory
+    memory: RememberedState
     now: datetime
     served: tuple[Served, ...] = ()
     """What Database Services serve, as far as it could be read."""
@@ -162,7 +162,7 @@ def _by_address(served: Iterable[Served]) -> dict[str, frozenset[str]]:
     return {address: frozenset(names) for address, names in found.items()}
 
 
-def _unlisted(registry: RegistrationIndex, memory: Memory) -> Mapping[Arn, ResourceName]:
+def _unlisted(registry: RegistrationIndex, memory: RememberedState) -> Mapping[Arn, ResourceName]:
     """Remembered registrations in whose name nothing is listed, by cache."""
     return {
         registration.arn: name
@@ -171,7 +171,7 @@ def _unlisted(registry: RegistrationIndex, memory: Memory) -> Mapping[Arn, Resou
     }
 
 
-def _likely_name(cache: Cache, memory: Memory, rules: Rules) -> ResourceName:
+def _likely_name(cache: Cache, memory: RememberedState, rules: Rules) -> ResourceName:
     """The name by the tags just read, else by those remembered; it only ranks duplicates."""
     tags = likely_tags(cache, memory.caches.get(cache.arn))
     return name_by(cache, tags, rules).value

@@ -35,10 +35,10 @@ from discovery.plan.removal import RESTARTED_BY_NEW_RULES
 from discovery.plan.targets import ScopeMembership, Targets
 from state.records import (
     LastVerdict,
-    Memory,
     PendingRemoval,
     Registration,
     RememberedCache,
+    RememberedState,
     ScopeMemory,
 )
 
@@ -91,7 +91,7 @@ def next_state(
 
 
 def scope_memories(
-    results: Iterable[Scanned], memory: Memory, started_at: datetime
+    results: Iterable[Scanned], memory: RememberedState, started_at: datetime
 ) -> tuple[ScopeMemory, ...]:
     """What to remember of the scopes of a scan. Of one that was left alone for now nothing is
     known anew, so what is remembered of it stays, be it nothing."""
@@ -104,7 +104,7 @@ def scope_memories(
 
 
 def scopes_forgotten(
-    targets: Targets, results: Mapping[Scope, Scanned], memory: Memory
+    targets: Targets, results: Mapping[Scope, Scanned], memory: RememberedState
 ) -> tuple[Scope, ...]:
     """Remembered scopes that are configured no more, the own entries of accounts that let the
     agent in again, and what another shard has taken over. One with remembered caches stays: it
@@ -157,7 +157,7 @@ def _failures(before: ScopeMemory | None) -> int:
 
 
 def seen_caches(
-    results: Iterable[Scanned], memory: Memory, started_at: datetime
+    results: Iterable[Scanned], memory: RememberedState, started_at: datetime
 ) -> tuple[RememberedCache, ...]:
     """The caches of a scan that no plan was made from, as far as they can be remembered.
 
@@ -172,7 +172,9 @@ def seen_caches(
     )
 
 
-def _seen(found: ObservedCache, memory: Memory, started_at: datetime) -> RememberedCache | None:
+def _seen(
+    found: ObservedCache, memory: RememberedState, started_at: datetime
+) -> RememberedCache | None:
     """What to remember of a found cache. Of one that nobody could judge only that it is there, and
     nothing if it was not known before."""
     if not isinstance(found.desired, Unreadable):
@@ -182,7 +184,7 @@ def _seen(found: ObservedCache, memory: Memory, started_at: datetime) -> Remembe
 
 
 def _remembered(
-    facts: CacheFacts, verdict: LastVerdict | None, memory: Memory, started_at: datetime
+    facts: CacheFacts, verdict: LastVerdict | None, memory: RememberedState, started_at: datetime
 ) -> RememberedCache:
     """The facts of one cache; what this scan did not read stays as it was read last."""
     cache = facts.cache
@@ -316,7 +318,7 @@ def _matched(observed: ObservedState) -> Iterator[ResourceName]:
             yield live.name
 
 
-def _tags_were_read(found: ObservedCache, memory: Memory) -> bool:
+def _tags_were_read(found: ObservedCache, memory: RememberedState) -> bool:
     """False when only the labels of the registration, which anybody may edit, stand in for tags."""
     before = None if found.facts.recreated else memory.caches.get(found.arn)
     return found.facts.tags_read_now or (before is not None and before.tags is not None)

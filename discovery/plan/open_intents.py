@@ -8,7 +8,7 @@ from datetime import datetime
 
 from discovery.model import Database, ResourceName
 from discovery.plan.ownership import CacheArn, owner_of
-from state.records import IntentKind, Memory, OpenIntent, Registration, RemovedRegistration
+from state.records import IntentKind, OpenIntent, Registration, RememberedState, RemovedRegistration
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,9 @@ def classify_open_intents(
     return ClassifiedIntents(tuple(landed), tuple(abandoned))
 
 
-def memory_after_closing(memory: Memory, known: ClassifiedIntents, now: datetime) -> Memory:
+def memory_after_closing(
+    memory: RememberedState, known: ClassifiedIntents, now: datetime
+) -> RememberedState:
     """The memory once these intents have their outcome, for those who may not write it (R5)."""
     registrations, removed = dict(memory.registrations), dict(memory.removed)
     misses = dict(memory.misses)

@@ -15,7 +15,7 @@ from discovery.plan.registration_index import Owned
 from discovery.plan.resource import changes_between, merged
 from discovery.plan.rules import Rules, WritePolicy
 from discovery.plan.update import changes_origin, reason_for, under_its_present_name
-from state.records import Memory
+from state.records import RememberedState
 
 
 def needs_rename(found: ObservedCache, live: Owned) -> bool:
@@ -67,7 +67,7 @@ def _in_place(
     live: Database,
     desired: Register,
     base: Item,
-    memory: Memory,
+    memory: RememberedState,
     rules: Rules,
 ) -> Item:
     """Keep or update under the present name."""

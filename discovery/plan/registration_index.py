@@ -10,7 +10,7 @@ from discovery.model import Arn, Database, ResourceName
 from discovery.plan.address import address_of
 from discovery.plan.naming import name_of, same_name
 from discovery.plan.ownership import CacheArn, NotOurs, owner_of
-from state.records import IntentKind, Memory
+from state.records import IntentKind, RememberedState
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,10 @@ class RegistrationIndex:
 
 
 def index_registrations(
-    listed: Iterable[Database], group: str, memory: Memory, computed: Mapping[Arn, ResourceName]
+    listed: Iterable[Database],
+    group: str,
+    memory: RememberedState,
+    computed: Mapping[Arn, ResourceName],
 ) -> RegistrationIndex:
     """Sorts the list. `computed` has the wanted names of the caches that were found."""
     by_arn: dict[Arn, list[Owned]] = defaultdict(list)
@@ -75,7 +78,7 @@ def index_registrations(
 
 
 def _one_each(
-    by_arn: Mapping[Arn, list[Owned]], memory: Memory, computed: Mapping[Arn, ResourceName]
+    by_arn: Mapping[Arn, list[Owned]], memory: RememberedState, computed: Mapping[Arn, ResourceName]
 ) -> tuple[dict[Arn, Owned], tuple[Owned, ...], dict[Arn, Owned]]:
     ours: dict[Arn, Owned] = {}
     duplicates: list[Owned] = []
@@ -91,7 +94,7 @@ def _one_each(
     return ours, tuple(duplicates), halves
 
 
-def _open_renames(memory: Memory) -> dict[Arn, tuple[ResourceName, ResourceName]]:
+def _open_renames(memory: RememberedState) -> dict[Arn, tuple[ResourceName, ResourceName]]:
     """New and old name of every rename without an outcome (R6: finished forwards)."""
     return {
         each.intent.arn: (each.intent.name, each.intent.previous_name)
@@ -107,7 +110,7 @@ def _both_halves(
     return (named[new], named[old]) if new in named and old in named else None
 
 
-def _the_one(owned: list[Owned], memory: Memory, computed: ResourceName | None) -> Owned:
+def _the_one(owned: list[Owned], memory: RememberedState, computed: ResourceName | None) -> Owned:
     """Which of several counts: the journal's, else the one under the computed name (R2)."""
 
     def rank(each: Owned) -> tuple[bool, bool, str]:

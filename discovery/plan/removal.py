@@ -10,7 +10,7 @@ from discovery.model import Arn, Database
 from discovery.plan.inheritance import is_inherited, is_removed_and_listed, restoration
 from discovery.plan.item import MissCount
 from discovery.plan.rules import Rules, WritePolicy
-from state.records import Memory
+from state.records import RememberedState
 
 NEEDS_NO_TIME = frozenset({Reason.DELETING, Reason.EXCLUDED})
 """AWS itself, or a tag really on the cache, says so."""
@@ -47,7 +47,7 @@ class RemovalReason:
 
 
 def decide_removal(
-    grounds: RemovalReason, memory: Memory, rules: Rules, now: datetime
+    grounds: RemovalReason, memory: RememberedState, rules: Rules, now: datetime
 ) -> RemovalDecision:
     """Whether it may go, and whether the time has come. Proof and budget are asked later."""
     missed = _missed(grounds, memory, rules, now)
@@ -65,13 +65,13 @@ def decide_removal(
     return RemovalDecision(Action.DELETE, grounds.reason, grounds.message, missed, lags)
 
 
-def rules_changed(memory: Memory, rules: Rules) -> bool:
+def rules_changed(memory: RememberedState, rules: Rules) -> bool:
     """True when matchers or name rules differ from those of the last finished sweep."""
     return memory.finished_sweeps > 0 and memory.matching_digest != rules.matching_digest
 
 
 def _not_ours_to_remove(
-    grounds: RemovalReason, memory: Memory, rules: Rules, missed: MissCount
+    grounds: RemovalReason, memory: RememberedState, rules: Rules, missed: MissCount
 ) -> RemovalDecision | None:
     """Why another agent of the group may need it, though nothing here does (R2)."""
     if grounds.reason in CACHE_GOES:
@@ -94,7 +94,9 @@ def _not_ours_to_remove(
     return RemovalDecision(Action.HELD, Reason.INHERITED, text, missed)
 
 
-def _missed(grounds: RemovalReason, memory: Memory, rules: Rules, now: datetime) -> MissCount:
+def _missed(
+    grounds: RemovalReason, memory: RememberedState, rules: Rules, now: datetime
+) -> MissCount:
     before = memory.misses.get(grounds.live.name)
     restarted = grounds.reason in RESTARTED_BY_NEW_RULES and rules_changed(memory, rules)
     if (
@@ -110,7 +112,7 @@ def _missed(grounds: RemovalReason, memory: Memory, rules: Rules, now: datetime)
 
 
 def _why_wait(
-    grounds: RemovalReason, missed: MissCount, memory: Memory, rules: Rules, now: datetime
+    grounds: RemovalReason, missed: MissCount, memory: RememberedState, rules: Rules, now: datetime
 ) -> str | None:
     if memory.finished_sweeps == 0:
         return "the first sweep of a new state file never removes"

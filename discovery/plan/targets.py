@@ -14,7 +14,7 @@ from discovery.model import AccountId, Region, Scanned, Scope
 from discovery.plan.ownership import parse_cache_arn
 from discovery.plan.shard import Shard
 from matchers.selectors import Pattern
-from state.records import Memory
+from state.records import RememberedState
 
 
 class ScopeMembership(Enum):
@@ -156,7 +156,7 @@ def result_for(scope: Scope, results: Mapping[Scope, Scanned]) -> Scanned | None
     return results.get(scope) or results.get(Scope(scope.account_id, None))
 
 
-def registered_regions(memory: Memory) -> Mapping[AccountId, frozenset[Region]]:
+def registered_regions(memory: RememberedState) -> Mapping[AccountId, frozenset[Region]]:
     """The regions of each account in which something of ours is remembered as registered."""
     found: dict[AccountId, set[Region]] = {}
     for scope in registered_scopes(memory):
@@ -165,7 +165,7 @@ def registered_regions(memory: Memory) -> Mapping[AccountId, frozenset[Region]]:
     return {account_id: frozenset(regions) for account_id, regions in found.items()}
 
 
-def registered_scopes(memory: Memory) -> frozenset[Scope]:
+def registered_scopes(memory: RememberedState) -> frozenset[Scope]:
     """The scopes in which something of ours is remembered as registered."""
     arns = (parse_cache_arn(registration.arn) for registration in memory.registrations.values())
     return frozenset(arn.scope for arn in arns if arn is not None)

@@ -10,11 +10,11 @@ from collections.abc import Collection
 
 from discovery.model import Database, ResourceName
 from discovery.plan.ownership import CacheArn, owner_of
-from state.records import Memory
+from state.records import RememberedState
 
 
 def unlisted_names(
-    memory: Memory, listed: Collection[Database], group: str
+    memory: RememberedState, listed: Collection[Database], group: str
 ) -> tuple[ResourceName, ...]:
     """Remembered names of caches that are listed by another name, and the names of writes without
     an outcome; none that is listed."""

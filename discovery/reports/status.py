@@ -12,11 +12,11 @@ from discovery.codes import ScopeStatus
 from discovery.plan.removal import CACHE_GOES
 from discovery.reports.document import timestamp
 from state.records import (
-    Memory,
     OpenIntent,
     PendingRemoval,
     Registration,
     RememberedRegions,
+    RememberedState,
     ScopeMemory,
     SweepRecord,
     TakenName,
@@ -29,7 +29,7 @@ SCHEMA_VERSION: Final = 1
 class Status:
     """A memory, and when and where it was read."""
 
-    memory: Memory
+    memory: RememberedState
     path: Path
     now: datetime
     missed_sweeps: int = 2

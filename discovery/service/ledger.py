@@ -13,7 +13,7 @@ from datetime import datetime
 from discovery.codes import ScopeReason
 from discovery.model import Scanned, Scope, Skipped
 from discovery.plan.next_state import scope_memories
-from state.records import Memory
+from state.records import RememberedState
 
 
 class Ledger:
@@ -30,7 +30,12 @@ class Ledger:
         return self._drawn
 
     def current(
-        self, ticket: int, results: Iterable[Scanned], *, then: Memory, now: Memory
+        self,
+        ticket: int,
+        results: Iterable[Scanned],
+        *,
+        then: RememberedState,
+        now: RememberedState,
     ) -> tuple[Scanned, ...]:
         """The results; those that are older than what was acted on already are not in this run.
 
@@ -44,7 +49,7 @@ class Ledger:
         )
 
     def acted(
-        self, ticket: int, results: Iterable[Scanned], memory: Memory, started_at: datetime
+        self, ticket: int, results: Iterable[Scanned], memory: RememberedState, started_at: datetime
     ) -> None:
         """These results were acted on, and recorded as `scope_memories` says."""
         every = tuple(results)
@@ -52,13 +57,13 @@ class Ledger:
         recorded = scope_memories(every, memory, started_at)
         self._recorded.update({each.scope: each.last_attempt_at for each in recorded})
 
-    def _others(self, scope: Scope, then: Memory, now: Memory) -> bool:
+    def _others(self, scope: Scope, then: RememberedState, now: RememberedState) -> bool:
         """True when somebody else recorded the scope meanwhile."""
         before, after = _attempt(then, scope), _attempt(now, scope)
         return after not in (before, self._recorded.get(scope))
 
 
-def _attempt(memory: Memory, scope: Scope) -> datetime | None:
+def _attempt(memory: RememberedState, scope: Scope) -> datetime | None:
     remembered = memory.scopes.get(scope)
     return remembered.last_attempt_at if remembered is not None else None
 

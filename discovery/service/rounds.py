@@ -27,7 +27,7 @@ from discovery.service.ledger import Ledger
 from discovery.sweep import Sweep, begin
 from state.file_identity import FileIdentity
 from state.lock import HeldLock, this_process, writer_lock
-from state.records import Memory
+from state.records import RememberedState
 from state.store import Store, read_memory
 
 log = structlog.get_logger()
@@ -145,7 +145,7 @@ class Rounds:
             self._state.check()
 
     async def _conclude(
-        self, run: Sweep, ticket: int, then: Memory, edges: Edges, lock: HeldLock
+        self, run: Sweep, ticket: int, then: RememberedState, edges: Edges, lock: HeldLock
     ) -> Report:
         """What is still current of the scan was acted upon and recorded."""
         with await asyncio.to_thread(Store.open, edges.state, check_lock=lock.check) as store:

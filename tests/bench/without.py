@@ -53,7 +53,7 @@ import gc
 gc.freeze = lambda: None
 """,
     "shared transactions": """
-from state.sharing import Shared
+from state.group_commit import Shared
 async def work(self):
     while self._waiting:
         page, self._waiting = self._waiting[:1], self._waiting[1:]

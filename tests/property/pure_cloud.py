@@ -45,7 +45,7 @@ from discovery.plan.targets import RegionList, ScopeFilter, Targets
 from discovery.write import intent_kind
 from matchers.matcher import IamUsers, Matcher
 from matchers.selectors import TagExclusion, TagSelector
-from state.records import IntentKind, Memory, Registration, RemovedRegistration
+from state.records import IntentKind, Registration, RememberedState, RemovedRegistration
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 INTERVAL = timedelta(minutes=5)
@@ -242,7 +242,7 @@ class World:
     """What a sweep meets, and what it leaves."""
 
     listed: Mapping[str, Database] = field(default_factory=dict)
-    memory: Memory = field(default_factory=Memory)
+    memory: RememberedState = field(default_factory=RememberedState)
     now: datetime = NOW
     writes: int = 0
     """How many resources have been written; each has a revision of its own."""
@@ -282,12 +282,12 @@ class World:
 
     def forgetful(self) -> World:
         """The same world after the state file was lost."""
-        return replace(self, memory=Memory())
+        return replace(self, memory=RememberedState())
 
 
 def remembering(
-    before: Memory, plan: Plan, items: Iterable[Item], by: Rules, now: datetime
-) -> Memory:
+    before: RememberedState, plan: Plan, items: Iterable[Item], by: Rules, now: datetime
+) -> RememberedState:
     """The memory after a sweep whose items came out like this."""
     items = tuple(items)
     known = next_state(
@@ -306,7 +306,7 @@ def remembering(
     gone, over = set(known.caches_gone), set(known.scopes_forgotten)
     caches = {arn: cache for arn, cache in before.caches.items() if arn not in gone}
     scopes = {scope: each for scope, each in before.scopes.items() if scope not in over}
-    return Memory(
+    return RememberedState(
         caches={**caches, **{each.arn: each for each in known.caches_seen}},
         registrations=registrations,
         removed=removed,

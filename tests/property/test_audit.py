@@ -25,7 +25,7 @@ from discovery.plan.ownership import parse_cache_arn
 from discovery.plan.plan import Plan, make_plan
 from discovery.scan import Scan
 from discovery.sweep import Sweep, begin
-from state.records import Intent, IntentKind, Memory, Registration, SweepOutcome
+from state.records import Intent, IntentKind, Registration, RememberedState, SweepOutcome
 from state.store import Store, read_memory
 from tests.property.pure_cloud import (
     NOW,
@@ -134,7 +134,7 @@ def stored(wreck: Wreck) -> Iterator[Path]:
         yield path
 
 
-def _outcome(memory: Memory, number: int) -> SweepOutcome:
+def _outcome(memory: RememberedState, number: int) -> SweepOutcome:
     return SweepOutcome(
         record=record_of(number),
         identity=IDENTITY,
@@ -146,7 +146,7 @@ def _outcome(memory: Memory, number: int) -> SweepOutcome:
     )
 
 
-def run_of(memory: Memory, results: tuple[Scanned, ...], *, dry_run: bool) -> Sweep:
+def run_of(memory: RememberedState, results: tuple[Scanned, ...], *, dry_run: bool) -> Sweep:
     """A sweep or audit that has scanned."""
     by = rules(budget=replace(rules().budget, window=timedelta(hours=1), max_count=3))
     ground = SweepContext(config=None, rules=by, cloud=None, clock=lambda: NOW)  # type: ignore[arg-type]

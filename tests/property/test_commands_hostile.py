@@ -42,7 +42,7 @@ from discovery.reports.handover import (
 from discovery.reports.history import write_history_document, write_history_table
 from discovery.reports.status import Status, write_status_document
 from discovery.reports.status_table import write_status_table
-from state.records import LastVerdict, Memory, OpenIntent, StateIdentity, TakenName
+from state.records import LastVerdict, OpenIntent, RememberedState, StateIdentity, TakenName
 from tests.property.test_reports_hostile import HOSTILE, acts
 from tests.unit.reports.sample import NOW, item
 from tests.unit.state.values import (
@@ -113,7 +113,7 @@ def _status(text: str) -> Status:
         message=text,
         failing_since=START,
     )
-    memory = Memory(
+    memory = RememberedState(
         caches={arn_of("orders"): cache_of("orders")},
         registrations={name: replace(registration_of("orders"), name=name, database=database)},
         misses={name: replace(miss_of("orders"), name=name, arn=Arn(text))},

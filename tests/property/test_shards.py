@@ -22,7 +22,7 @@ from discovery.plan.plan import Plan, make_plan
 from discovery.plan.shard import Shard
 from discovery.plan.targets import RegionList, ScopeFilter, Targets
 from discovery.write import Writer
-from state.records import Memory
+from state.records import RememberedState
 from tests.property.pure_cloud import (
     GROUP,
     NOW,
@@ -123,7 +123,7 @@ def test_the_parts_together_plan_what_one_process_plans(world, results, count):
 @given(st.lists(clouds(whole=False), min_size=1, max_size=3), st.integers(2, 4))
 def test_sweep_after_sweep_the_parts_write_what_one_process_writes(rounds, count):
     alone, listed = World(), {}
-    memories = {shard: Memory() for shard in shards(count)}
+    memories = {shard: RememberedState() for shard in shards(count)}
     for number, results in enumerate(rounds):
         now, written = NOW + number * SPAN, []
         plan, alone = alone.swept(results, rules(), targets=targets_of(None), now=now)
@@ -165,7 +165,7 @@ class Process:
     """One shard, somewhere in a sweep."""
 
     shard: Shard
-    memory: Memory = field(default_factory=Memory)
+    memory: RememberedState = field(default_factory=RememberedState)
     scanned: tuple[Scanned, ...] | None = None
     plan: Plan | None = None
 
@@ -264,7 +264,7 @@ async def _resharded(
         grown = grown or grows
         process = (old + new)[number % (before + after)]
         if loses_memory:
-            process.memory = Memory()
+            process.memory = RememberedState()
         await process.step(pair[grown], plane, next(clock), unread)
         arns = [arn for arn, _ in registered(plane)]
         assert len(arns) == len(set(arns)), "registered twice"

@@ -17,7 +17,7 @@ from discovery.model import Arn, Cache, Complete, Database, Endpoint, Tags
 from discovery.plan.rules import Rules
 from matchers.matcher import Matcher
 from matchers.selectors import TagExclusion, TagSelector
-from state.records import Memory
+from state.records import RememberedState
 from tests.property.pure_cloud import DIRECTORY, NOW, SCOPES, World, arn_of, rules
 
 NAMES = ("orders", "carts")
@@ -69,7 +69,7 @@ class Agent:
     """One agent, and what the oracle knows of its doings."""
 
     choice: str
-    memory: Memory = field(default_factory=Memory)
+    memory: RememberedState = field(default_factory=RememberedState)
     claims: set[Arn] = field(default_factory=set)
     """Caches whose standing registration it made or has matched."""
 
@@ -148,7 +148,7 @@ def test_no_agent_removes_what_it_never_made_or_matched(split, steps):
             cloud.agents[which[0]].choice = which[1]
         else:
             agent = cloud.agents[which[0]]
-            agent.memory, agent.claims = Memory(), set()
+            agent.memory, agent.claims = RememberedState(), set()
 
 
 @given(SPLITS, st.lists(st.integers(0, 1), min_size=2, max_size=20))

@@ -22,7 +22,7 @@ from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.values import Cache
 from discovery.sandbox.aws.world import World
-from state.records import Memory
+from state.records import RememberedState
 from state.store import read_memory
 from tests.unit.cli.rig import FRANKFURT, HUB, MEMBER, VIRGINIA, Rig, Run, bare_environment
 
@@ -190,7 +190,7 @@ class Tale:
         return self.directory / "registry.db"
 
     @property
-    def memory(self) -> Memory:
+    def memory(self) -> RememberedState:
         return read_memory(self.state_file)
 
     @property

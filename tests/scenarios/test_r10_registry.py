@@ -10,7 +10,7 @@ import pytest
 
 from discovery.control_plane.embedded import Embedded
 from discovery.model import Database, ResourceName
-from state.records import Memory
+from state.records import RememberedState
 from tests.scenarios.tale import FRANKFURT, VIRGINIA, Tale
 
 AT_ONCE = {"missed_sweeps": 1, "grace": "0s", "max_percent": 100}
@@ -108,7 +108,7 @@ def test_a_list_that_fails_writes_nothing_and_remembers_the_scan(tale: Tale) -> 
     assert set(told.verdicts) == set(FIVE)  # the one that is gone is remembered as registered
     assert [scope["status"] for scope in told.document["scopes"]] == ["complete"]
     assert tale.registry_file.read_bytes() == broken
-    after: Memory = tale.memory
+    after: RememberedState = tale.memory
     assert after.registrations == before.registrations
     assert after.finished_sweeps == before.finished_sweeps
     (was,), (now) = before.scopes.values(), list(after.scopes.values())

@@ -25,8 +25,8 @@ from discovery.plan.fingerprint import fingerprint
 from discovery.plan.item import Item, ItemError
 from discovery.write import ATTEMPTS
 from state.errors import Unwritable
-from state.journal import Closing
-from state.records import Intent, IntentKind, Memory, Outcome
+from state.journal import IntentClosure
+from state.records import Intent, IntentKind, IntentOutcome, RememberedState
 from state.store import Store
 from tests.unit.control_plane.simulated import Fault, SimulatedControlPlane
 from tests.unit.state.values import (
@@ -103,15 +103,15 @@ class Journal:
     def __init__(self, control_plane: SimulatedControlPlane) -> None:
         self.control_plane = control_plane
         self.intents: list[Intent] = []
-        self.outcomes: dict[int, tuple[Outcome, ItemError | None]] = {}
+        self.outcomes: dict[int, tuple[IntentOutcome, ItemError | None]] = {}
         self.writes_before: list[int] = []
         self.fail_begin_at: int | None = None
         self.fail_finish_at: int | None = None
 
-    def write(self, entries: Sequence[Intent | Closing]) -> list[int]:
+    def write(self, entries: Sequence[Intent | IntentClosure]) -> list[int]:
         return [self._write(entry) for entry in entries]
 
-    def _write(self, entry: Intent | Closing) -> int:
+    def _write(self, entry: Intent | IntentClosure) -> int:
         if isinstance(entry, Intent):
             return self.begin(entry)
         self.finish(entry.intent_id, entry.outcome, entry.error, entry.at)
@@ -125,7 +125,7 @@ class Journal:
         return len(self.intents)
 
     def finish(
-        self, intent_id: int, outcome: Outcome | None, error: ItemError | None, at: datetime
+        self, intent_id: int, outcome: IntentOutcome | None, error: ItemError | None, at: datetime
     ) -> None:
         if self.fail_finish_at == intent_id:
             raise Unwritable("the state file s.db cannot be written: the disk is full")
@@ -219,7 +219,7 @@ async def test_an_item_is_carried_out_and_journaled(
     assert intent.previous_name == (item.previous_name if kind is IntentKind.RENAME else None)
     assert intent.database == item.database
     assert journal.writes_before == [0]
-    assert journal.outcomes == {1: (Outcome.DONE, None)}
+    assert journal.outcomes == {1: (IntentOutcome.DONE, None)}
 
 
 @each_kind
@@ -262,7 +262,7 @@ async def test_one_lost_call_is_made_good_by_another(
     assert (done.applied, done.error) == (True, None)
     assert set(sim.resources) == after
     assert all(sim.resources[name] == item.database for name in after)
-    assert journal.outcomes == {1: (Outcome.DONE, None)}
+    assert journal.outcomes == {1: (IntentOutcome.DONE, None)}
     if any(call[0] == method for call in sim.calls):
         assert 1 <= len(pauses) <= 4
         assert all(0 <= pause <= 5 for pause in pauses)
@@ -348,7 +348,7 @@ async def test_a_create_that_finds_another_resource_is_a_conflict(
     assert "left alone" in found.message
     assert sim.resources == {"new": taken}
     outcome, error = journal.outcomes[1]
-    assert outcome is Outcome.FAILED
+    assert outcome is IntentOutcome.FAILED
     assert error is not None
     assert error.code == "NAME_TAKEN_UNSEEN"
 
@@ -375,7 +375,7 @@ async def test_a_rename_goes_on_from_a_new_one_that_is_there(
     (done,) = await run(sim, journal, rename())
     assert done.applied is True
     assert set(sim.resources) == {"new"}
-    assert journal.outcomes[1] == (Outcome.DONE, None)
+    assert journal.outcomes[1] == (IntentOutcome.DONE, None)
 
 
 async def test_a_name_that_an_unanswered_create_may_have_taken_leaves_the_intent_open(
@@ -426,7 +426,7 @@ async def test_what_the_server_rejects_is_blocked_with_its_sentence(
     assert (blocked.action, blocked.reason) == (Action.BLOCKED, Reason.REJECTED)
     assert (blocked.message, blocked.applied, blocked.error) == (sentence, None, None)
     assert set(sim.resources) == {"old"}
-    assert journal.outcomes[1][0] is Outcome.FAILED
+    assert journal.outcomes[1][0] is IntentOutcome.FAILED
 
 
 async def test_a_rejected_delete_is_an_error(sim: SimulatedControlPlane, journal: Journal) -> None:
@@ -472,7 +472,7 @@ async def test_a_resource_that_got_another_owner_is_not_written(
     assert (found.action, found.reason) == (Action.CONFLICT, Reason.OWNER_CHANGED)
     assert (found.applied, found.error) == (None, None)
     assert sim.writes == []
-    assert journal.outcomes[1][0] is Outcome.FAILED
+    assert journal.outcomes[1][0] is IntentOutcome.FAILED
 
 
 async def test_ownership_is_read_again_before_a_retry_too(
@@ -553,7 +553,7 @@ async def test_an_update_of_what_vanished_fails_and_creates_nothing(
     assert failed.error is not None
     assert (failed.error.code, failed.error.retryable) == ("NOT_FOUND", True)
     assert sim.resources == {}
-    assert journal.outcomes[1][0] is Outcome.FAILED
+    assert journal.outcomes[1][0] is IntentOutcome.FAILED
 
 
 async def test_a_delete_of_what_is_gone_is_done(
@@ -604,7 +604,7 @@ async def test_a_replacement_that_is_refused_puts_back_what_was_there(
     assert failed.error.code == "REJECTED"
     assert "is back as it was" in failed.error.message
     assert sim.resources == {"old": admin}
-    assert journal.outcomes[1][0] is Outcome.FAILED
+    assert journal.outcomes[1][0] is IntentOutcome.FAILED
 
 
 async def test_a_replacement_that_fails_for_good_says_so_and_stays_open(
@@ -842,7 +842,7 @@ async def test_the_registry_and_state_agree_afterwards(
             clock=lambda: START,
         )
         listed = await registry.list_databases()
-    memory: Memory = store.memory()
+    memory: RememberedState = store.memory()
     assert done.applied is True
     assert {database.name for database in listed} == after == set(memory.registrations)
     assert all(memory.registrations[each.name].database == each for each in listed)

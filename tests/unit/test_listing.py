@@ -8,7 +8,7 @@ from discovery.control_plane.base import ClusterInfo, Denied
 from discovery.listing import list_registered
 from discovery.model import Database, ResourceName
 from discovery.plan.open_intents import classify_open_intents
-from state.records import IntentKind, Memory
+from state.records import IntentKind, RememberedState
 from tests.unit.plan.make import cache, registered
 from tests.unit.plan.past import journaled, memory, open_intent
 
@@ -37,7 +37,7 @@ class Forgetful:
         return self.stands.get(name)
 
 
-async def listed(where: Forgetful, known: Memory) -> set[str]:
+async def listed(where: Forgetful, known: RememberedState) -> set[str]:
     found = await list_registered(where, known, "prod")  # type: ignore[arg-type]
     assert len(found) == len({each.name for each in found})
     return {each.name for each in found}
@@ -55,7 +55,7 @@ async def listed(where: Forgetful, known: Memory) -> set[str]:
     ],
 )
 async def test_only_names_on_which_much_hangs_are_asked_for(
-    known: Memory, lists: set[str], asked: list[str]
+    known: RememberedState, lists: set[str], asked: list[str]
 ) -> None:
     where = Forgetful(OLD, NEW, lists=lists)
     assert await listed(where, known) == lists | set(asked)

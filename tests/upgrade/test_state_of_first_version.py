@@ -14,7 +14,7 @@ import pytest
 
 from discovery.codes import Reason, ScopeStatus
 from discovery.control_plane.embedded import Embedded
-from state.records import Memory
+from state.records import RememberedState
 from state.store import Store, read_memory
 from tests.scenarios.conftest import quick_sdk, tale
 from tests.scenarios.tale import FRANKFURT, VIRGINIA, Tale
@@ -28,7 +28,7 @@ ANOTHERS = {name_of("theirs"), name_of("restored")}
 
 
 @pytest.fixture(params=["brought up to date", "read as it is"])
-def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Memory]:
+def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RememberedState]:
     """As the writer has it once it has opened the file, and as a reader has it that may not."""
     path = tmp_path / "state.db"
     write_state(path, tmp_path / "registry.db")
@@ -39,23 +39,23 @@ def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Memory]:
         yield read_memory(path)
 
 
-def test_what_the_journal_made_renamed_or_adopted_is_its_own(memory: Memory) -> None:
+def test_what_the_journal_made_renamed_or_adopted_is_its_own(memory: RememberedState) -> None:
     own = {name for name, each in memory.registrations.items() if not each.inherited}
     assert own == MADE | {MADE_ABROAD}
 
 
-def test_what_another_agent_made_is_inherited(memory: Memory) -> None:
+def test_what_another_agent_made_is_inherited(memory: RememberedState) -> None:
     """Also what this state had made once, and had removed before the other made it again."""
     assert {name for name, each in memory.registrations.items() if each.inherited} == ANOTHERS
 
 
-def test_removals_are_known_from_the_journal(memory: Memory) -> None:
+def test_removals_are_known_from_the_journal(memory: RememberedState) -> None:
     assert set(memory.removed) == {name_of("removed"), name_of("restored")}
     assert {each.revision for each in memory.removed.values()} == {""}
     assert all(each.removed_at < LAST_SWEEP for each in memory.removed.values())
 
 
-def test_everything_else_is_as_it_was(memory: Memory) -> None:
+def test_everything_else_is_as_it_was(memory: RememberedState) -> None:
     misses = {name: (miss.reason, miss.scans) for name, miss in memory.misses.items()}
     assert misses == {
         name_of("leaving"): (Reason.UNMATCHED, 2),

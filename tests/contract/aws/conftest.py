@@ -24,7 +24,7 @@ from discovery.sandbox.aws.region import Region as SandboxRegion
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World
 from discovery.scan import OnProgress, Scan, scan
-from state.records import Memory, RememberedCache
+from state.records import RememberedCache, RememberedState
 
 HUB = "111111111111"
 MEMBER = "222222222222"
@@ -94,7 +94,7 @@ class Site:
         *,
         part: ScopeFilter = ScopeFilter(),
         remembered: Mapping[Arn, RememberedCache] | None = None,
-        memory: Memory | None = None,
+        memory: RememberedState | None = None,
         users: bool = True,
         use_backoff: bool = False,
         on_progress: OnProgress | None = None,
@@ -104,7 +104,7 @@ class Site:
             return await scan(
                 cloud,
                 part=part,
-                memory=memory or Memory(caches=remembered or {}),
+                memory=memory or RememberedState(caches=remembered or {}),
                 users=users,
                 use_backoff=use_backoff,
                 on_progress=on_progress,
@@ -112,7 +112,7 @@ class Site:
 
     async def scan_with(self, cloud: Cloud, *, part: ScopeFilter = ScopeFilter()) -> Scan:
         """One more scan of a process that has scanned before."""
-        return await scan(cloud, part=part, memory=Memory())
+        return await scan(cloud, part=part, memory=RememberedState())
 
     def _resolve(self, reference: str) -> Secret:
         return resolve_external_id(reference, self.environ)

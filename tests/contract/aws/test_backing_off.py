@@ -11,7 +11,7 @@ from discovery.codes import ScopeReason, ScopeStatus
 from discovery.model import AccountId, Complete, Failed, Region, Scope
 from discovery.plan.targets import ScopeFilter, ScopeMembership
 from discovery.sandbox.aws.faults import Effect
-from state.records import Memory, ScopeMemory
+from state.records import RememberedState, ScopeMemory
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, now, result_of
 from tests.contract.aws.fleet import Fleet, standing
 
@@ -23,9 +23,9 @@ def failing(
     *scopes: tuple[str, str | None],
     reason: ScopeReason = ScopeReason.DENIED,
     last: timedelta = timedelta(minutes=1),
-) -> Memory:
+) -> RememberedState:
     """The memory of a state in which these scopes have failed five times in a row."""
-    return Memory(scopes={each.scope: each for each in _memories(scopes, reason, last)})
+    return RememberedState(scopes={each.scope: each for each in _memories(scopes, reason, last)})
 
 
 def _memories(

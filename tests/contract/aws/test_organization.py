@@ -11,7 +11,7 @@ from discovery.model import AccountId, Failed, Region, Scope
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter, ScopeMembership
 from discovery.scan import scan
-from state.records import Memory
+from state.records import RememberedState
 from tests.contract.aws.conftest import HOME, HUB, Site, result_of
 from tests.contract.aws.fleet import ROLE, Fleet, number, read, standing
 
@@ -178,10 +178,10 @@ async def test_an_account_that_was_listed_before_is_gone_to_straight(fleet: Flee
     fleet.join(*(number(n) for n in range(1, 60)))
     organization = {"organization": {"role_name": ROLE}}
     async with fleet.site.cloud(accounts=[organization]) as cloud:
-        await scan(cloud, part=ScopeFilter(), memory=Memory())
+        await scan(cloud, part=ScopeFilter(), memory=RememberedState())
         pages = fleet.site.asked("ListAccounts")
         only = ScopeFilter((Scope(AccountId(number(55)), Region(HOME)),), from_event=True)
-        found = await scan(cloud, part=only, memory=Memory())
+        found = await scan(cloud, part=only, memory=RememberedState())
     assert read(found) == {number(55)}
     assert fleet.site.asked("ListAccounts") == pages
     assert standing(found, number(50)) is ScopeMembership.NOT_IN_RUN

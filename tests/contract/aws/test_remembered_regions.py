@@ -21,7 +21,7 @@ from discovery.model import (
 from discovery.plan.targets import ScopeFilter, ScopeMembership
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import scan
-from state.records import Memory, Registration, RememberedRegions
+from state.records import Registration, RememberedRegions, RememberedState
 from tests.contract.aws.conftest import HOME, HUB, Site, now, result_of
 from tests.contract.aws.fleet import standing
 
@@ -31,14 +31,16 @@ OFF = "eu-south-1"
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
-def remembered(*regions: str, age: timedelta = MINUTE, registered: tuple[str, ...] = ()) -> Memory:
+def remembered(
+    *regions: str, age: timedelta = MINUTE, registered: tuple[str, ...] = ()
+) -> RememberedState:
     """The memory of a state that has read this list, and knows registrations in these regions."""
     known = RememberedRegions(
         account_id=AccountId(HUB),
         regions=frozenset(Region(region) for region in regions),
         read_at=now() - age,
     )
-    return Memory(
+    return RememberedState(
         regions={known.account_id: known},
         registrations={name: _registration(name, region) for name, region in _names(registered)},
     )
@@ -67,7 +69,7 @@ async def test_a_list_is_read_once_and_handed_on_to_be_remembered(site: Site) ->
     found = await site.scan(regions="eu-*")
     [read] = found.regions_read
     assert (read.account_id, read.regions) == (HUB, frozenset(EU))
-    again = await site.scan(regions="eu-*", memory=Memory(regions={read.account_id: read}))
+    again = await site.scan(regions="eu-*", memory=RememberedState(regions={read.account_id: read}))
     assert scanned(again) == set(EU)
     assert again.regions_read == ()
     assert site.asked("DescribeRegions") == 1

@@ -11,7 +11,7 @@ from discovery.model import Complete, Failed
 from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import scan
-from state.records import Memory
+from state.records import RememberedState
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, result_of
 
 NEVER_S = 300.0
@@ -85,7 +85,7 @@ async def test_who_is_told_to_stop_stops(site: Site) -> None:
             others_done.set()
 
     async with site.cloud(regions=THREE) as cloud:
-        scanning = scan(cloud, part=ScopeFilter(), memory=Memory(), on_progress=tell)
+        scanning = scan(cloud, part=ScopeFilter(), memory=RememberedState(), on_progress=tell)
         under_way = asyncio.create_task(scanning)
         await others_done.wait()
         under_way.cancel()

@@ -13,7 +13,7 @@ from discovery.model import UNKNOWN, Arn, Complete, UsersAndGroups
 from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import Scan, scan
-from state.records import Memory, RememberedCache
+from state.records import RememberedCache, RememberedState
 from tests.contract.aws.conftest import LONG_AGO, Site, caches_of, now, remember, result_of
 
 SUBNETS = {"service": "ec2", "operation": "DescribeSubnets"}
@@ -22,7 +22,7 @@ SUBNETS = {"service": "ec2", "operation": "DescribeSubnets"}
 async def scanned(
     cloud: Cloud, *known: object, at: datetime | None = None, refresh_users: bool = False
 ) -> Scan:
-    memory = Memory(caches=remember(*known))
+    memory = RememberedState(caches=remember(*known))
     return await scan(cloud, part=ScopeFilter(), memory=memory, at=at, refresh_users=refresh_users)
 
 
@@ -186,9 +186,9 @@ class TestVpcs:
             arn: change(one) for arn, one in remember(cache).items()
         }
         async with site.cloud() as cloud:
-            return caches_of(await scan(cloud, part=ScopeFilter(), memory=Memory(caches=known)))[
-                "one"
-            ].vpc_id
+            return caches_of(
+                await scan(cloud, part=ScopeFilter(), memory=RememberedState(caches=known))
+            )["one"].vpc_id
 
 
 KNOWN: dict[str, object] = {"vpc_id": "vpc-known", "vpc_known": True}

@@ -11,7 +11,7 @@ from discovery.model import AccountId, Arn, Complete, Region, Scope, Skipped, Ta
 from discovery.plan.targets import ScopeFilter, ScopeMembership
 from discovery.sandbox.aws.faults import Effect
 from discovery.scan import scan
-from state.records import Memory
+from state.records import RememberedState
 from tests.contract.aws.conftest import (
     HOME,
     HUB,
@@ -33,7 +33,7 @@ async def test_what_was_read_in_time_counts(site: Site) -> None:
     site.place().add_cache("one")
     site.fault(Effect.LATENCY, service="elasticache", region="eu-west-2", delay_s=NEVER_S)
     async with site.cloud(regions=THREE, scope_timeout="5m") as cloud:
-        found = await scan(cloud, part=ScopeFilter(), memory=Memory(), deadline=SOON)
+        found = await scan(cloud, part=ScopeFilter(), memory=RememberedState(), deadline=SOON)
     assert set(caches_of(found)) == {"one"}
     late = result_of(found, HUB, "eu-west-2")
     assert isinstance(late, Skipped)
@@ -46,7 +46,7 @@ async def test_an_account_that_was_not_entered_in_time(site: Site) -> None:
     site.member(MEMBER)
     site.fault(Effect.LATENCY, service="sts", operation="AssumeRole", delay_s=NEVER_S)
     async with site.cloud(regions=["eu-*"], scope_timeout="5m") as cloud:
-        found = await scan(cloud, part=ScopeFilter(), memory=Memory(), deadline=SOON)
+        found = await scan(cloud, part=ScopeFilter(), memory=RememberedState(), deadline=SOON)
     late = result_of(found, MEMBER, None)
     assert isinstance(late, Skipped)
     assert late.reason is ScopeReason.NOT_IN_RUN
@@ -58,7 +58,7 @@ async def test_an_account_that_was_not_entered_in_time(site: Site) -> None:
 async def test_a_list_of_accounts_that_was_cut_short_says_nothing_of_the_others(site: Site) -> None:
     site.fault(Effect.LATENCY, service="elasticache", delay_s=NEVER_S)
     async with site.cloud(scope_timeout="5m") as cloud:
-        found = await scan(cloud, part=ScopeFilter(), memory=Memory(), deadline=SOON)
+        found = await scan(cloud, part=ScopeFilter(), memory=RememberedState(), deadline=SOON)
     assert not found.targets.accounts_complete
     assert found.targets.standing(Scope(AccountId(MEMBER), Region(HOME))) is (
         ScopeMembership.TARGETS_UNKNOWN
@@ -69,7 +69,7 @@ async def test_time_that_was_enough_changes_nothing(site: Site) -> None:
     site.place().add_cache("one")
     async with site.cloud() as cloud:
         found = await scan(
-            cloud, part=ScopeFilter(), memory=Memory(), deadline=timedelta(minutes=5)
+            cloud, part=ScopeFilter(), memory=RememberedState(), deadline=timedelta(minutes=5)
         )
     assert found.targets.accounts_complete
     assert set(caches_of(found)) == {"one"}
@@ -84,7 +84,7 @@ async def test_a_named_cache_is_asked_for_its_tags_itself(site: Site, is_named: 
     )
     site.place().set_tags(one.arn, {"env": "new"}, lag=timedelta(hours=1))
     named = frozenset({Arn(one.arn)}) if is_named else frozenset[Arn]()
-    memory = Memory(caches=remember(one, two))
+    memory = RememberedState(caches=remember(one, two))
     async with site.cloud() as cloud:
         caches = caches_of(await scan(cloud, part=ScopeFilter(), memory=memory, named=named))
     tags = [caches[name].tags for name in ("one", "two")]

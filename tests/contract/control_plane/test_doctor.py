@@ -18,7 +18,7 @@ from discovery.reports.checkup import Check, Outcome
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import Role
 from discovery.sandbox.teleport.server import SimulatedTeleport
-from state.records import Memory, Registration, StateIdentity
+from state.records import Registration, RememberedState, StateIdentity
 from tests.contract.control_plane.ground import GROUP, Ground, registration, with_labels
 
 
@@ -39,7 +39,7 @@ def lacking(verb: str, kind: str = "db") -> Role:
     return Role.from_document(document)
 
 
-async def examined(ground: Ground, memory: Memory | None = None) -> dict[str, Check]:
+async def examined(ground: Ground, memory: RememberedState | None = None) -> dict[str, Check]:
     """The checks by their verb; those without one under their message."""
     if not ground.identity_file.exists():
         ground.write_identity(Role.from_document(printed_role()))
@@ -148,7 +148,7 @@ async def test_what_state_remembers_is_evidence_of_create(ground: Ground) -> Non
         registered_at=ground.now(),
         updated_at=ground.now(),
     )
-    memory = Memory(
+    memory = RememberedState(
         registrations={one.name: one},
         identity=StateIdentity(
             control_plane="teleport", cluster=cluster, group=GROUP, endpoint_override=False

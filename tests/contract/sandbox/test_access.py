@@ -17,7 +17,7 @@ from discovery.sandbox.demo import DATA, HUB, SHOP, Demo, build_demo, environmen
 from discovery.sandbox.world_file import read_world
 from discovery.sandbox.worlds import Size, generate
 from discovery.scan import scan
-from state.records import Memory
+from state.records import RememberedState
 
 SIZE = Size(4, 2, 12)
 WORLD = """\
@@ -76,7 +76,7 @@ async def test_every_account_is_read(
             resolve=lambda reference: resolve_external_id(reference, variables),
             clock=lambda: datetime.now(UTC),
         ) as cloud:
-            found = await scan(cloud, part=ScopeFilter(), memory=Memory())
+            found = await scan(cloud, part=ScopeFilter(), memory=RememberedState())
     assert all(isinstance(result, Complete) for result in found.results), found.results
     assert len(found.results) == scopes
     assert {result.scope.account_id for result in found.results} == set(accounts)

@@ -16,7 +16,7 @@ from discovery.codes import Action, Reason
 from discovery.control_plane.embedded import Embedded
 from discovery.model import Database
 from discovery.plan.item import Item
-from state.records import Memory, Outcome
+from state.records import IntentOutcome, RememberedState
 from state.store import Store, read_memory
 from tests.contract.state.conftest import ROOT
 from tests.unit.state.values import SCOPE, START, arn_of, database_of
@@ -139,7 +139,7 @@ async def test_killed_between_intent_and_outcome(tmp_path: Path, kind: str, poin
         if (kind, point) in (("create", 2), ("rename", 4)):
             # The last call had landed. A sweep sees that in the list and closes the intent first.
             with Store.open(tmp_path / "state.db") as store:
-                store.finish(left.intent_id, Outcome.DONE, None, START)
+                store.finish(left.intent_id, IntentOutcome.DONE, None, START)
         else:
             again = await carry_out(kind, tmp_path, control_plane)
             assert (again.applied, again.error) == (True, None)
@@ -254,9 +254,9 @@ def test_killed_while_the_file_is_made(path: Path) -> None:
     for point in (1, 6, 8, 999):
         fresh = path.with_name(f"{point}.db")
         killed(code, str(fresh), str(point))
-        assert read_memory(fresh) == Memory()
+        assert read_memory(fresh) == RememberedState()
         with Store.open(fresh) as store:
-            assert store.memory() == Memory()
+            assert store.memory() == RememberedState()
         assert fresh.stat().st_mode & 0o777 == 0o600
 
 

@@ -17,9 +17,9 @@ from state.errors import Corrupt, Locked, NewerSchema, StateError, Unwritable
 from state.migrations import STATE_FILE, m0001_first, m0002_fleet, migrations
 from state.queries import TICK
 from state.recording import put_fact
-from state.records import LastVerdict, Outcome
+from state.records import IntentOutcome, LastVerdict
 from state.reserve import reserve_of
-from state.rows import instant
+from state.rows import to_iso
 from state.sqlite import FileKind, open_writer, read
 from state.store import Store, read_memory
 from tests.contract.state.conftest import ROOT
@@ -203,7 +203,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(store: Store) -> None:
         store.record(outcome_of(caches=tuple(cache_of(f"c{n}") for n in range(500))))
     assert [each.intent_id for each in store.memory().open_intents] == [kept]
     store._database.execute("PRAGMA max_page_count = 100000")
-    store.finish(kept, Outcome.DONE, None, START)
+    store.finish(kept, IntentOutcome.DONE, None, START)
     assert len(store.memory().registrations) == 1
 
 
@@ -308,8 +308,8 @@ def test_a_file_of_the_first_version_keeps_its_scopes(path: Path) -> None:
     first(name="m0001_first")(m0001_first)
     old = FileKind("state file", STATE_FILE.application_id, first, 1, "Restore.")
     database = open_writer(path, old)
-    put_fact(database, TICK, instant(START))
-    for number, failing_since in ((1, None), (2, instant(START))):
+    put_fact(database, TICK, to_iso(START))
+    for number, failing_since in ((1, None), (2, to_iso(START))):
         database.execute(
             "INSERT INTO scopes VALUES (?, '', '=', '=', ?, 'failed', 'DENIED', '', 1, '=')",
             [f"{number:012d}", failing_since],
@@ -328,11 +328,11 @@ def test_a_file_of_the_second_version_keeps_its_verdicts(path: Path) -> None:
     second(name="m0002_fleet")(m0002_fleet)
     old = FileKind("state file", STATE_FILE.application_id, second, 2, "Restore.")
     database = open_writer(path, old)
-    put_fact(database, TICK, instant(START))
+    put_fact(database, TICK, to_iso(START))
     database.execute(
         "INSERT INTO scopes VALUES ('1', 'r', '=', '=', NULL, 'complete', NULL, '', 1, '=', 0)"
     )
-    at = instant(START)
+    at = to_iso(START)
     for name, verdict in (("a", "ready"), ("b", None)):
         database.execute(
             "INSERT INTO caches VALUES (?, '1', 'r', ?, NULL, ?, '=', 'available', 'valkey', '8.1',"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from discovery.agent import this_agent
 from discovery.model import Change
 from discovery.plan.item import ItemError
-from state.records import HistoryEvent, IntentKind, Outcome
+from state.records import HistoryEvent, IntentKind, IntentOutcome
 from state.reserve import RESERVE_BYTES, reserve_of
 from state.store import Store
 from tests.unit.state.values import START, entry_of, intent_of, outcome_of
@@ -100,7 +100,7 @@ def test_closed_intents_are_kept_for_the_window(store: Store) -> None:
         at = START + timedelta(minutes=minute)
         store.prune(at, history=HISTORY, window=WINDOW)
         number = store.begin(intent_of(sweep=f"sweep-{minute}", at=at))
-        store.finish(number, Outcome.DONE, None, at)
+        store.finish(number, IntentOutcome.DONE, None, at)
         store.record(replace(outcome_of(minute, at=at), proven_at=at))
     assert _count(store, "journal") == 13
     assert len(store.history()) == 120
@@ -108,7 +108,9 @@ def test_closed_intents_are_kept_for_the_window(store: Store) -> None:
 
 def test_a_lasting_refusal_takes_one_row(store: Store) -> None:
     for number in range(50):
-        store.finish(store.begin(intent_of(sweep=f"sweep-{number}")), Outcome.FAILED, DENIED, START)
+        store.finish(
+            store.begin(intent_of(sweep=f"sweep-{number}")), IntentOutcome.FAILED, DENIED, START
+        )
     assert _count(store, "journal") == 1
     assert store.memory().failed_writes == {intent_of().name: "DENIED"}
 
@@ -134,13 +136,13 @@ def test_a_rename_that_stays_half_done_is_open_once_and_one_removal(store: Store
 
 
 def test_a_success_ends_the_memory_of_a_refusal(store: Store) -> None:
-    store.finish(store.begin(intent_of()), Outcome.FAILED, DENIED, START)
-    store.finish(store.begin(intent_of()), Outcome.DONE, None, START)
+    store.finish(store.begin(intent_of()), IntentOutcome.FAILED, DENIED, START)
+    store.finish(store.begin(intent_of()), IntentOutcome.DONE, None, START)
     assert store.memory().failed_writes == {}
 
 
 def test_registered_stands_above_first_seen_of_the_same_sweep(store: Store) -> None:
-    store.finish(store.begin(intent_of(sweep="sweep-1")), Outcome.DONE, None, START)
+    store.finish(store.begin(intent_of(sweep="sweep-1")), IntentOutcome.DONE, None, START)
     store.record(outcome_of(1, history=(entry_of("first seen", sweep="sweep-1"),)))
     assert [entry.event for entry in store.history()] == [
         HistoryEvent.CHANGED,
@@ -154,7 +156,7 @@ def test_an_entry_says_who_what_and_by_which_plan(store: Store) -> None:
         Change("/spec/aws/external_id", "one secret", "another secret"),
     )
     number = store.begin(replace(intent_of(sweep="sweep-1"), changes=changes))
-    store.finish(number, Outcome.DONE, None, START)
+    store.finish(number, IntentOutcome.DONE, None, START)
     store.record(outcome_of(1))
     (entry,) = store.history()
     assert entry.agent == this_agent()

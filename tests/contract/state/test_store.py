@@ -17,8 +17,15 @@ from discovery.model import AccountId, Arn, ResourceName, Scope, Tags
 from discovery.plan.fingerprint import fingerprint
 from discovery.plan.item import ItemError
 from state.errors import StateError
-from state.journal import Closing
-from state.records import Intent, IntentKind, Memory, Outcome, RemovedRegistration, TakenName
+from state.journal import IntentClosure
+from state.records import (
+    Intent,
+    IntentKind,
+    IntentOutcome,
+    RememberedState,
+    RemovedRegistration,
+    TakenName,
+)
 from state.reserve import reserve_of
 from state.store import ReadOnlyStore, Store, read_memory
 from tests.unit.state.values import (
@@ -46,11 +53,11 @@ DENIED = ItemError("DENIED", "access denied to `db`", retryable=False)
 
 
 def test_a_new_file_remembers_nothing(store: Store) -> None:
-    assert store.memory() == Memory()
+    assert store.memory() == RememberedState()
 
 
 def test_no_file_is_an_empty_memory_and_stays_no_file(path: Path) -> None:
-    assert read_memory(path) == Memory()
+    assert read_memory(path) == RememberedState()
     assert ReadOnlyStore(path).history() == ()
     assert list(path.parent.iterdir()) == []
 
@@ -101,7 +108,7 @@ def test_a_recorded_sweep_comes_back_as_it_was(store: Store, path: Path) -> None
     store.record(outcome)
     escaped = replace(failed, message="x[/bold]y \x1b[31m \\ud800")
     for memory in (store.memory(), read_memory(path)):
-        assert memory == Memory(
+        assert memory == RememberedState(
             caches={cache.arn: cache for cache in outcome.caches_seen},
             registrations={ResourceName("orders"): registration_of("orders")},
             misses={ResourceName("old"): miss_of("old")},
@@ -200,7 +207,7 @@ def test_an_intent_is_open_until_it_has_an_outcome(store: Store, path: Path) -> 
     intent_id = store.begin(intent_of())
     assert [each.intent_id for each in read_memory(path).open_intents] == [intent_id]
     assert store.memory().open_intents[0].intent == intent_of()
-    store.finish(intent_id, Outcome.FAILED, DENIED, START)
+    store.finish(intent_id, IntentOutcome.FAILED, DENIED, START)
     memory = store.memory()
     assert memory.open_intents == ()
     assert memory.registrations == {}
@@ -226,7 +233,7 @@ def test_a_done_write_changes_registrations_and_history_together(
     )
     later = START + STEP
     intent_id = store.begin(intent_of(kind, name, previous_name=previous, at=later))
-    store.finish(intent_id, Outcome.DONE, None, later)
+    store.finish(intent_id, IntentOutcome.DONE, None, later)
     memory = store.memory()
     assert set(memory.registrations) == expected
     if name in expected:
@@ -241,9 +248,9 @@ def test_a_done_write_changes_registrations_and_history_together(
 
 def test_an_outcome_is_given_once(store: Store) -> None:
     intent_id = store.begin(intent_of())
-    store.finish(intent_id, Outcome.DONE, None, START)
+    store.finish(intent_id, IntentOutcome.DONE, None, START)
     with pytest.raises(StateError, match="is not open"):
-        store.finish(intent_id, Outcome.FAILED, DENIED, START)
+        store.finish(intent_id, IntentOutcome.FAILED, DENIED, START)
     assert SESSIONS in store.memory().registrations
 
 
@@ -254,7 +261,7 @@ def test_a_write_that_is_tried_again_closes_its_earlier_tries(store: Store) -> N
     again = store.begin(replace(retry, sweep_id="sweep-2"))
     assert [each.intent_id for each in store.memory().open_intents] == [unrelated, again]
     assert len(store.memory().removals) == 2
-    store.finish(again, Outcome.DONE, None, START)
+    store.finish(again, IntentOutcome.DONE, None, START)
     memory = store.memory()
     assert [each.intent_id for each in memory.open_intents] == [unrelated]
     assert half not in [each.intent_id for each in memory.open_intents]
@@ -264,7 +271,7 @@ def test_a_write_that_is_tried_again_closes_its_earlier_tries(store: Store) -> N
 
 def test_abandoning_closes_only_what_is_open(store: Store) -> None:
     done, open_one = store.begin(intent_of()), store.begin(intent_of(name="other"))
-    store.finish(done, Outcome.DONE, None, START)
+    store.finish(done, IntentOutcome.DONE, None, START)
     store.abandon([done, open_one, 999], START)
     memory = store.memory()
     assert memory.open_intents == ()
@@ -275,21 +282,21 @@ def test_abandoning_closes_only_what_is_open(store: Store) -> None:
     ("kind", "outcome", "counts"),
     [
         (IntentKind.DELETE, None, True),
-        (IntentKind.DELETE, Outcome.DONE, True),
-        (IntentKind.RENAME, Outcome.DONE, True),
-        (IntentKind.REPLACE, Outcome.DONE, True),
-        (IntentKind.REPLACE, Outcome.ABANDONED, True),
-        (IntentKind.DELETE, Outcome.ABANDONED, False),
-        (IntentKind.DELETE, Outcome.FAILED, False),
-        (IntentKind.CREATE, Outcome.DONE, False),
-        (IntentKind.UPDATE, Outcome.DONE, False),
+        (IntentKind.DELETE, IntentOutcome.DONE, True),
+        (IntentKind.RENAME, IntentOutcome.DONE, True),
+        (IntentKind.REPLACE, IntentOutcome.DONE, True),
+        (IntentKind.REPLACE, IntentOutcome.ABANDONED, True),
+        (IntentKind.DELETE, IntentOutcome.ABANDONED, False),
+        (IntentKind.DELETE, IntentOutcome.FAILED, False),
+        (IntentKind.CREATE, IntentOutcome.DONE, False),
+        (IntentKind.UPDATE, IntentOutcome.DONE, False),
     ],
 )
 def test_the_budget_counts_removals_that_happened_or_may_have(
-    store: Store, kind: IntentKind, outcome: Outcome | None, counts: bool
+    store: Store, kind: IntentKind, outcome: IntentOutcome | None, counts: bool
 ) -> None:
     intent_id = store.begin(intent_of(kind, previous_name="before"))
-    if outcome is Outcome.ABANDONED:
+    if outcome is IntentOutcome.ABANDONED:
         store.abandon([intent_id], START)
     elif outcome is not None:
         store.finish(intent_id, outcome, None, START)
@@ -299,7 +306,7 @@ def test_the_budget_counts_removals_that_happened_or_may_have(
 def test_an_external_id_never_reaches_the_file(store: Store, path: Path) -> None:
     database = with_external_id(replace(database_of("sessions"), opaque=EXTERNAL_ID.encode()))
     done = store.begin(intent_of(database=database))
-    store.finish(done, Outcome.DONE, None, START)
+    store.finish(done, IntentOutcome.DONE, None, START)
     store.begin(intent_of(database=database))
     store.record(outcome_of(inherited=(replace(registration_of("b"), database=database),)))
     memory = store.memory()
@@ -324,7 +331,7 @@ def test_history_is_newest_first_and_can_be_asked_for(store: Store) -> None:
 
 def test_pruning_keeps_the_last_sweep_and_open_intents(store: Store) -> None:
     store.begin(intent_of())
-    store.finish(store.begin(intent_of()), Outcome.DONE, None, START)
+    store.finish(store.begin(intent_of()), IntentOutcome.DONE, None, START)
     store.record(replace(outcome_of(1), proven_at=START))
     store.record(replace(outcome_of(2, at=START + STEP), proven_at=START + STEP))
     removed = store.prune(START + timedelta(days=400), history=DAY, window=DAY)
@@ -338,7 +345,7 @@ def test_pruning_keeps_the_last_sweep_and_open_intents(store: Store) -> None:
 
 def test_binding_names_the_owner_before_any_sweep_finished(store: Store) -> None:
     store.bind(IDENTITY)
-    assert store.memory() == Memory(identity=IDENTITY)
+    assert store.memory() == RememberedState(identity=IDENTITY)
 
 
 def test_a_failed_transaction_leaves_nothing_of_itself(store: Store) -> None:
@@ -355,7 +362,7 @@ def test_a_failed_transaction_leaves_nothing_of_itself(store: Store) -> None:
 def test_threads_take_turns(store: Store) -> None:
     def write() -> None:
         for _ in range(10):
-            store.finish(store.begin(intent_of()), Outcome.DONE, None, START)
+            store.finish(store.begin(intent_of()), IntentOutcome.DONE, None, START)
 
     threads = [threading.Thread(target=write) for _ in range(4)]
     for thread in threads:
@@ -418,7 +425,7 @@ REMOVED = replace(intent_of(IntentKind.DELETE), revision="r1")
 
 def done(store: Store, intent: Intent, revision: str = "", at: datetime = START) -> None:
     number = store.begin(intent)
-    store.write([Closing(number, Outcome.DONE, None, at, revision)])
+    store.write([IntentClosure(number, IntentOutcome.DONE, None, at, revision)])
 
 
 def test_what_is_removed_is_remembered_with_its_revision(store: Store) -> None:

@@ -41,7 +41,7 @@ from discovery.plan.rules import Rules
 from discovery.plan.targets import RegionList, Targets
 from matchers.matcher import Matcher
 from matchers.selectors import Selector, TagExclusion, TagSelector
-from state.records import Memory
+from state.records import RememberedState
 from tests.unit.plan.past import CREATED, DIGEST, NOW, memory
 
 ACCOUNT, OTHER_ACCOUNT = AccountId("111122223333"), AccountId("444455556666")
@@ -211,7 +211,7 @@ def skipped(scope: Scope, reason: ScopeReason) -> Skipped:
 def plan_input(
     *caches: Cache,
     listed: Iterable[Database] = (),
-    known: Memory | None = None,
+    known: RememberedState | None = None,
     targets: Targets = TARGETS,
     instead: Iterable[Scanned] = (),
     users: UsersAndGroups | UnknownType = READY,

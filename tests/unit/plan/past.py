@@ -13,11 +13,11 @@ from state.records import (
     Intent,
     IntentKind,
     LastVerdict,
-    Memory,
     OpenIntent,
     PendingRemoval,
     Registration,
     RememberedCache,
+    RememberedState,
     RemovedRegistration,
 )
 
@@ -94,9 +94,9 @@ def memory(
     removed: Iterable[RemovedRegistration] = (),
     misses: Iterable[PendingRemoval] = (),
     **more: Any,
-) -> Memory:
+) -> RememberedState:
     fields: dict[str, Any] = {"finished_sweeps": 3, "matching_digest": DIGEST}
-    return Memory(
+    return RememberedState(
         caches={each.arn: each for each in caches},
         registrations={each.name: each for each in registrations},
         removed={each.name: each for each in removed},

@@ -26,7 +26,7 @@ from discovery.plan.rules import Rules
 from discovery.plan.targets import ScopeFilter
 from matchers.matcher import IamUsers
 from matchers.selectors import Pattern
-from state.records import Intent, IntentKind, Memory, OpenIntent
+from state.records import Intent, IntentKind, OpenIntent, RememberedState
 from tests.unit.plan.make import (
     ABROAD,
     ACCOUNT,
@@ -87,7 +87,7 @@ def adopted(
     from_group: str | None = None,
     users: UsersAndGroups = READY,
     instead: tuple[Scanned, ...] = (),
-    known: Memory | None = None,
+    known: RememberedState | None = None,
 ) -> Handover:
     used = under or rules()
     at = plan_input(*caches, listed=listed, users=users, instead=instead, known=known)
@@ -365,19 +365,19 @@ def test_a_plan_is_the_same_until_the_resource_or_its_cache_changes() -> None:
 
 class TestWhereToLook:
     def test_in_the_scope_that_it_names(self) -> None:
-        assert part_to_scan(theirs(), Memory()) == ScopeFilter(only=(WEST,))
+        assert part_to_scan(theirs(), RememberedState()) == ScopeFilter(only=(WEST,))
 
     def test_where_a_cache_was_last_seen_at_its_uri(self) -> None:
         bare = theirs(spec={"protocol": "redis", "uri": ORDERS.endpoint.uri})  # type: ignore[union-attr]
-        known = Memory(caches={ORDERS.arn: remembered(ORDERS)})
+        known = RememberedState(caches={ORDERS.arn: remembered(ORDERS)})
         assert part_to_scan(bare, known) == ScopeFilter(only=(WEST,))
-        assert part_to_scan(bare, Memory()) == ScopeFilter()
+        assert part_to_scan(bare, RememberedState()) == ScopeFilter()
 
     @pytest.mark.parametrize("account", ["", "12", "11112222333x", f"{ACCOUNT}/x"])
     def test_everywhere_when_what_it_names_is_no_scope(self, account: str) -> None:
         live = theirs()
         assert (
-            part_to_scan(replace(live, spec=spec(live, account_id=account)), Memory())
+            part_to_scan(replace(live, spec=spec(live, account_id=account)), RememberedState())
             == ScopeFilter()
         )
 
@@ -494,7 +494,7 @@ def test_a_crash_in_between_is_looked_up_by_the_next_sweep(
     assert not intent.counts_as_removal
     known = classify_open_intents([OpenIntent(intent_id=1, intent=intent)], listed, GROUP)
     assert (len(known.landed), len(known.abandoned)) == ((1, 0) if landed else (0, 1))
-    remembers = NAME in memory_after_closing(Memory(), known, NOW).registrations
+    remembers = NAME in memory_after_closing(RememberedState(), known, NOW).registrations
     assert remembers is (landed and kind is IntentKind.ADOPT)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from discovery.codes import ScopeReason, ScopeStatus
 from discovery.plan.backoff import LONGEST_PAUSE, pause_after, pauses
 from discovery.plan.next_state import scope_memories
-from state.records import Memory, ScopeMemory
+from state.records import RememberedState, ScopeMemory
 from tests.unit.plan.make import WEST, backing_off, complete, failed
 from tests.unit.plan.past import MINUTE, NOW
 
@@ -63,7 +63,7 @@ def test_what_does_not_fail_does_not_rest(status: ScopeStatus) -> None:
 @given(st.lists(st.booleans(), max_size=60), st.integers(1, 15))
 def test_over_any_course_of_sweeps(course: list[bool], interval_min: int) -> None:
     """A success ends it at once; no pause is longer than half an hour; two failures make none."""
-    memory = Memory()
+    memory = RememberedState()
     now = NOW
     last_try = now
     in_a_row = 0
@@ -81,17 +81,17 @@ def test_over_any_course_of_sweeps(course: list[bool], interval_min: int) -> Non
         (after,) = scope_memories([result], memory, now)
         if resting:
             assert after == before
-        memory = Memory(scopes={WEST: after})
+        memory = RememberedState(scopes={WEST: after})
         assert after.failures == in_a_row
         assert (after.failing_since is None) is (in_a_row == 0)
 
 
 def test_a_sweep_every_five_minutes_leaves_out_one_then_three_then_five() -> None:
     tried = []
-    memory = Memory()
+    memory = RememberedState()
     for tick in range(26):
         now = NOW + tick * timedelta(minutes=5)
         if WEST not in pauses(memory.scopes.values(), now):
             tried.append(tick)
-            memory = Memory(scopes={WEST: scope_memories([failed(WEST)], memory, now)[0]})
+            memory = RememberedState(scopes={WEST: scope_memories([failed(WEST)], memory, now)[0]})
     assert tried == [0, 1, 2, 4, 8, 14, 20]

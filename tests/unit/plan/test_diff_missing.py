@@ -11,7 +11,7 @@ from discovery.model import Database, Region, Scanned, Scope
 from discovery.plan.item import Item
 from discovery.plan.rules import Rules, WritePolicy
 from discovery.plan.targets import RegionList, ScopeFilter, Targets
-from state.records import Memory, PendingRemoval
+from state.records import PendingRemoval, RememberedState
 from tests.unit.plan.make import (
     ABROAD,
     ACCOUNT,
@@ -58,7 +58,7 @@ def missing(
     live: Database = LIVE,
     *instead: Scanned,
     at: Targets = TARGETS,
-    known: Memory | None = None,
+    known: RememberedState | None = None,
     under: Rules | None = None,
 ) -> Item:
     known = known or memory(registrations=[journaled(live)])

@@ -17,7 +17,7 @@ from discovery.plan.episodes import (
 )
 from discovery.plan.item import Item, ItemError
 from discovery.plan.next_state import scope_memories
-from state.records import HistoryEntry, HistoryEvent, Memory
+from state.records import HistoryEntry, HistoryEvent, RememberedState
 from tests.unit.plan.make import WEST, complete, failed, plan_input, plan_of
 from tests.unit.plan.make import cache as make_cache
 from tests.unit.plan.past import NOW
@@ -82,14 +82,16 @@ def test_an_outage_of_the_control_plane_has_its_beginning_and_its_end() -> None:
     ]
 
 
-def scopes_told(memory: Memory, *results: Scanned) -> tuple[Memory, list[HistoryEntry]]:
+def scopes_told(
+    memory: RememberedState, *results: Scanned
+) -> tuple[RememberedState, list[HistoryEntry]]:
     after = scope_memories(results, memory, NOW)
     told = list(scope_entries(memory, after, (), OF))
-    return Memory(scopes={each.scope: each for each in after}), told
+    return RememberedState(scopes={each.scope: each for each in after}), told
 
 
 def test_an_unread_scope_has_its_beginning_and_its_end() -> None:
-    memory, told = scopes_told(Memory(), failed(WEST))
+    memory, told = scopes_told(RememberedState(), failed(WEST))
     assert [(each.event, each.reason, each.scope) for each in told] == [
         (E.SCOPE_FAILING, "DENIED", WEST)
     ]
@@ -102,7 +104,7 @@ def test_an_unread_scope_has_its_beginning_and_its_end() -> None:
 
 def test_an_outage_of_a_whole_fleet_is_one_entry() -> None:
     scopes = [Scope(AccountId(f"{n:012}"), Region("eu-west-1")) for n in range(1_000)]
-    memory, told = scopes_told(Memory(), *map(failed, scopes))
+    memory, told = scopes_told(RememberedState(), *map(failed, scopes))
     assert [each.scope for each in told] == [None]
     assert "1000 scopes, among them 000000000000/eu-west-1" in told[0].message
     _, told = scopes_told(memory, *map(complete, scopes))

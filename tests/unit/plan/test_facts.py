@@ -12,7 +12,7 @@ from discovery.model import UNKNOWN, Cache, Database, Tags
 from discovery.plan.facts import CacheFacts, facts_of, is_recreated
 from discovery.plan.next_state import next_state
 from discovery.plan.plan import Plan
-from state.records import LastVerdict, Memory, Registration, RememberedCache
+from state.records import LastVerdict, Registration, RememberedCache, RememberedState
 from tests.unit.plan.make import (
     arn_of,
     cache,
@@ -190,7 +190,7 @@ OLD_LIVE = registered(OLD, under=PROD)
 REMADE = cache(created_at=LATER, tags=UNKNOWN)
 
 
-def after(first: Plan) -> Memory:
+def after(first: Plan) -> RememberedState:
     """What the next sweep remembers, ten minutes later."""
     known = next_state(first.observed, first.items, started_at=NOW, rules_changed=False)
     return memory(
@@ -198,7 +198,7 @@ def after(first: Plan) -> Memory:
     )
 
 
-def sweep(now: Cache, known: Memory, *, minutes: int = 0) -> Plan:
+def sweep(now: Cache, known: RememberedState, *, minutes: int = 0) -> Plan:
     at = NOW + minutes * MINUTE
     return plan_of(plan_input(now, listed=[OLD_LIVE], known=known, now=at), PROD)
 

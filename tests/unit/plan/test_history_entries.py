@@ -10,7 +10,7 @@ from discovery.codes import Action, Reason
 from discovery.model import UNKNOWN, Cache, Database
 from discovery.plan.history_entries import history_entries
 from discovery.plan.rules import Rules
-from state.records import HistoryEntry, Memory
+from state.records import HistoryEntry, RememberedState
 from tests.unit.plan.make import (
     EAST,
     UNREADY,
@@ -30,7 +30,7 @@ LIVE, OTHER = registered(), cache("other", EAST)
 PROD = rules(matcher(tags={"env": "prod"}))
 
 
-def known(**more: Any) -> Memory:
+def known(**more: Any) -> RememberedState:
     fields: dict[str, Any] = {
         "caches": [remembered(cache()), remembered(OTHER)],
         "registrations": [journaled(LIVE)],
@@ -40,7 +40,7 @@ def known(**more: Any) -> Memory:
 
 def entries(
     *found: Cache,
-    before: Memory,
+    before: RememberedState,
     under: Rules | None = None,
     listed: tuple[Database, ...] = (LIVE,),
     **world: Any,
@@ -49,7 +49,7 @@ def entries(
     return history_entries(plan.items, before, sweep_id="s-1", at=NOW)
 
 
-def told(*found: Cache, before: Memory, **more: Any) -> list[str]:
+def told(*found: Cache, before: RememberedState, **more: Any) -> list[str]:
     return [entry.message for entry in entries(*found, before=before, **more)]
 
 

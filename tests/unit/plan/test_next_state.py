@@ -18,7 +18,7 @@ from discovery.plan.next_state import (
 )
 from discovery.plan.rules import Rules
 from matchers.matcher import IamUsers
-from state.records import LastVerdict, Memory, PendingRemoval, Registration
+from state.records import LastVerdict, PendingRemoval, Registration, RememberedState
 from tests.unit.plan.make import (
     EAST,
     UNREADY,
@@ -66,7 +66,7 @@ def not_applied(item: Item) -> Item:
 def after(
     *found: Cache,
     listed: list[Database] | None = None,
-    known: Memory | None = None,
+    known: RememberedState | None = None,
     under: Rules | None = None,
     carry: Carry = as_planned,
     rules_changed: bool = False,

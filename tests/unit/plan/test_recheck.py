@@ -12,7 +12,7 @@ from discovery.plan.plan import Plan
 from discovery.plan.recheck import recheck, rename_check
 from discovery.plan.rules import Rules
 from matchers.matcher import IamUsers
-from state.records import IntentKind, Memory
+from state.records import IntentKind, RememberedState
 from tests.unit.plan.make import (
     EAST,
     READY,
@@ -125,7 +125,10 @@ SHARED = cache(tags=tagged(TeleportDatabaseName="shared"))
 
 
 def renaming(
-    of: Cache = SHARED, *listed: Database, known: Memory | None = None, under: Rules | None = None
+    of: Cache = SHARED,
+    *listed: Database,
+    known: RememberedState | None = None,
+    under: Rules | None = None,
 ) -> Plan:
     live = listed or (registered(),)
     at = known or memory(registrations=[journaled(live[0])])

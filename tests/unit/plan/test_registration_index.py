@@ -14,7 +14,7 @@ from discovery.plan.ownership import NotOurs
 from discovery.plan.registration_index import RegistrationIndex, index_registrations
 from discovery.plan.rules import WritePolicy
 from matchers.matcher import IamUsers
-from state.records import IntentKind, Memory
+from state.records import IntentKind, RememberedState
 from tests.unit.plan.make import (
     UNREADY,
     WEST,
@@ -41,7 +41,9 @@ SHARED = cache(tags=tagged(TeleportDatabaseName="shared"))
 
 
 def read(
-    *listed: Database, known: Memory | None = None, computed: dict[Arn, ResourceName] | None = None
+    *listed: Database,
+    known: RememberedState | None = None,
+    computed: dict[Arn, ResourceName] | None = None,
 ) -> RegistrationIndex:
     return index_registrations(listed, "prod", known or memory(), computed or {})
 

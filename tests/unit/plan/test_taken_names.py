@@ -16,7 +16,7 @@ from discovery.plan.next_state import scope_memories
 from discovery.plan.shard import Shard
 from discovery.plan.taken_names import taken_after, taken_history
 from discovery.plan.targets import ScopeFilter
-from state.records import HistoryEntry, Memory, TakenName
+from state.records import HistoryEntry, RememberedState, TakenName
 from tests.unit.plan.make import (
     TARGETS,
     WEST,
@@ -39,12 +39,12 @@ NAME = name_in("orders")
 BEFORE = TakenName(name=NAME, arn=arn_of("orders"), since=NOW - 90 * MINUTE)
 
 
-def known(**more: Any) -> Memory:
+def known(**more: Any) -> RememberedState:
     return memory(caches=[remembered(cache())], taken={NAME: BEFORE}, **more)
 
 
 def swept(
-    *found: Cache, at: Memory, answer: LookUp = NameState.TAKEN, **more: Any
+    *found: Cache, at: RememberedState, answer: LookUp = NameState.TAKEN, **more: Any
 ) -> tuple[tuple[TakenName, ...], tuple[HistoryEntry, ...]]:
     """What is remembered after a sweep, and what history gets."""
     under = more.pop("under", None)
@@ -128,14 +128,14 @@ def test_what_a_write_met_is_remembered_too() -> None:
     assert taken_after([failed_otherwise], plan.observed, NOW) == ()
 
 
-def planned_from(state: Memory) -> tuple[str, str]:
+def planned_from(state: RememberedState) -> tuple[str, str]:
     items = plan_of(plan_input_from_state(state, NOW)).items
     (item,) = [each for each in items if each.cache == "orders"]
     return item.action.value, item.reason.value
 
 
-def from_scan(*found: Cache, **more: Any) -> Memory:
-    scopes = scope_memories(plan_input(*found).results, Memory(), NOW)
+def from_scan(*found: Cache, **more: Any) -> RememberedState:
+    scopes = scope_memories(plan_input(*found).results, RememberedState(), NOW)
     caches = [remembered(each, last_seen_at=NOW) for each in found]
     return memory(caches=caches, scopes={each.scope: each for each in scopes}, **more)
 

@@ -14,11 +14,11 @@ from discovery.reports.status_table import status_sentence, write_status_table
 from state.records import (
     Intent,
     IntentKind,
-    Memory,
     OpenIntent,
     PendingRemoval,
     Registration,
     RememberedRegions,
+    RememberedState,
     ScopeMemory,
     StateIdentity,
     SweepRecord,
@@ -29,8 +29,8 @@ ORDERS = database("orders")
 LEGACY = database("legacy")
 
 
-def memory() -> Memory:
-    return Memory(
+def memory() -> RememberedState:
+    return RememberedState(
         registrations={
             one.name: Registration(
                 name=one.name, arn=arn(name), database=one, registered_at=EARLIER, updated_at=NOW
@@ -103,7 +103,7 @@ def memory() -> Memory:
 
 
 STATUS = Status(memory=memory(), path=Path("/var/lib/cachemuster.db"), now=NOW)
-NOTHING = Status(memory=Memory(), path=Path("/nowhere.db"), now=NOW)
+NOTHING = Status(memory=RememberedState(), path=Path("/nowhere.db"), now=NOW)
 
 
 def table(status: Status, *, verbose: bool = False) -> str:

@@ -8,7 +8,7 @@ from discovery.codes import ScopeReason, ScopeStatus
 from discovery.model import Complete, Scanned, Scope, Skipped
 from discovery.plan.next_state import scope_memories
 from discovery.service.ledger import Ledger
-from state.records import Memory, ScopeMemory
+from state.records import RememberedState, ScopeMemory
 from tests.unit.plan.make import EAST, WEST
 from tests.unit.plan.past import NOW
 
@@ -19,8 +19,8 @@ def read(*scopes: Scope) -> tuple[Scanned, ...]:
     return tuple(Complete(scope=scope, started_at=NOW, caches=()) for scope in scopes)
 
 
-def remembering(*scopes: Scope, at: object = NOW) -> Memory:
-    return Memory(
+def remembering(*scopes: Scope, at: object = NOW) -> RememberedState:
+    return RememberedState(
         scopes={
             scope: ScopeMemory(
                 scope=scope,
@@ -46,14 +46,14 @@ def left_out(results: tuple[Scanned, ...]) -> set[Scope]:
 
 
 def test_alone_a_scan_is_current() -> None:
-    ledger, empty = Ledger(), Memory()
+    ledger, empty = Ledger(), RememberedState()
     ticket = ledger.draw()
     found = ledger.current(ticket, read(WEST, EAST), then=empty, now=empty)
     assert found == read(WEST, EAST)
 
 
 def test_a_sweep_does_not_undo_the_rescan_that_overtook_it() -> None:
-    ledger, before = Ledger(), Memory()
+    ledger, before = Ledger(), RememberedState()
     sweep, rescan = ledger.draw(), ledger.draw()
     ledger.acted(rescan, read(WEST), before, NOW)
     after = remembering(WEST)
@@ -62,7 +62,7 @@ def test_a_sweep_does_not_undo_the_rescan_that_overtook_it() -> None:
 
 
 def test_a_rescan_is_current_after_the_sweep_that_began_before_it() -> None:
-    ledger, before = Ledger(), Memory()
+    ledger, before = Ledger(), RememberedState()
     sweep, rescan = ledger.draw(), ledger.draw()
     ledger.acted(sweep, read(WEST, EAST), before, NOW)
     after = remembering(WEST, EAST)
@@ -73,7 +73,7 @@ def test_what_another_process_recorded_meanwhile_is_later() -> None:
     ledger = Ledger()
     ticket = ledger.draw()
     then, now = remembering(WEST, EAST), remembering(WEST, at=SOON)
-    both = Memory(scopes={**then.scopes, **now.scopes})
+    both = RememberedState(scopes={**then.scopes, **now.scopes})
     assert left_out(ledger.current(ticket, read(WEST, EAST), then=then, now=both)) == {WEST}
 
 
@@ -85,7 +85,7 @@ def test_what_another_process_recorded_before_the_scan_is_earlier() -> None:
 
 
 def test_what_was_left_out_counts_as_not_acted_upon() -> None:
-    ledger, empty = Ledger(), Memory()
+    ledger, empty = Ledger(), RememberedState()
     early, late = ledger.draw(), ledger.draw()
     skipped = Skipped(scope=WEST, started_at=NOW, reason=ScopeReason.NOT_IN_RUN)
     ledger.acted(late, (skipped,), empty, NOW)
@@ -93,11 +93,13 @@ def test_what_was_left_out_counts_as_not_acted_upon() -> None:
 
 
 def test_a_clock_that_was_set_back_does_not_matter() -> None:
-    ledger, empty = Ledger(), Memory()
+    ledger, empty = Ledger(), RememberedState()
     first = ledger.draw()
     ledger.acted(first, read(WEST), empty, SOON)
     second = ledger.draw()
-    then = Memory(scopes={each.scope: each for each in scope_memories(read(WEST), empty, SOON)})
+    then = RememberedState(
+        scopes={each.scope: each for each in scope_memories(read(WEST), empty, SOON)}
+    )
     earlier = tuple(
         Complete(scope=WEST, started_at=NOW - timedelta(days=1), caches=()) for _ in "x"
     )

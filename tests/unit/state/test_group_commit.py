@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from state.errors import StateError, Unwritable
-from state.journal import Closing
-from state.records import Intent, Outcome
-from state.sharing import Shared
+from state.group_commit import GroupCommit
+from state.journal import IntentClosure
+from state.records import Intent, IntentOutcome
 from state.store import Store, read_memory
 from tests.unit.state.values import START, intent_of
 
@@ -21,13 +21,13 @@ class Journal:
     """Keeps pages; the first one takes until `go` is set."""
 
     def __init__(self) -> None:
-        self.pages: list[list[Intent | Closing]] = []
+        self.pages: list[list[Intent | IntentClosure]] = []
         self.go = threading.Event()
         self.begun = threading.Event()
         self.poison: Intent | None = None
         self.trouble: Exception | None = None
 
-    def write(self, entries: Sequence[Intent | Closing]) -> list[int]:
+    def write(self, entries: Sequence[Intent | IntentClosure]) -> list[int]:
         self.begun.set()
         assert self.go.wait(10)
         if self.trouble is not None:
@@ -38,8 +38,8 @@ class Journal:
         return list(range(len(entries)))
 
 
-def shared(journal: Journal) -> Shared[Intent | Closing, int]:
-    return Shared(journal.write, is_common=lambda error: isinstance(error, StateError))
+def shared(journal: Journal) -> GroupCommit[Intent | IntentClosure, int]:
+    return GroupCommit(journal.write, is_common=lambda error: isinstance(error, StateError))
 
 
 @pytest.fixture
@@ -98,8 +98,8 @@ def test_a_page_of_the_real_journal_is_written_whole_or_not_at_all(tmp_path: Pat
     given = intents(4)
     with Store.open(tmp_path / "state.db") as store:
         numbers = store.write(given)
-        done = [Closing(number, Outcome.DONE, None, START) for number in numbers]
-        unknown = Closing(99, Outcome.DONE, None, START)
+        done = [IntentClosure(number, IntentOutcome.DONE, None, START) for number in numbers]
+        unknown = IntentClosure(99, IntentOutcome.DONE, None, START)
         with pytest.raises(Exception, match=r"intent 99 .* is not open"):
             store.write([done[0], unknown, intents(5)[4]])
         assert len(store.memory().open_intents) == 4

@@ -14,7 +14,7 @@ Entry = TypeVar("Entry")
 Answer = TypeVar("Answer")
 
 
-class Shared(Generic[Entry, Answer]):
+class GroupCommit(Generic[Entry, Answer]):
     """Hands entries to `write`, in a thread, as many at once as wait; `close` it.
 
     `write` writes all of them or raises; what it raises is everybody's when `is_common` says so.
@@ -52,7 +52,7 @@ class Shared(Generic[Entry, Answer]):
             await asyncio.sleep(0)  # whoever is about to come may still come
             page, self._waiting = self._waiting, []
             try:
-                await self._write_page(page)
+                await self._write_batch(page)
             except asyncio.CancelledError:
                 _dismiss(page)
                 raise
@@ -65,11 +65,11 @@ class Shared(Generic[Entry, Answer]):
     async def _write_singly(self, page: Sequence[tuple[Entry, asyncio.Future[Answer]]]) -> None:
         for line in page:
             try:
-                await self._write_page([line])
+                await self._write_batch([line])
             except Exception as error:
                 _refuse([line], error)
 
-    async def _write_page(self, page: Sequence[tuple[Entry, asyncio.Future[Answer]]]) -> None:
+    async def _write_batch(self, page: Sequence[tuple[Entry, asyncio.Future[Answer]]]) -> None:
         answers = await asyncio.to_thread(self._write, [entry for entry, _ in page])
         for (_, waiting), answer in zip(page, answers, strict=True):
             if not waiting.done():

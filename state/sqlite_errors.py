@@ -46,7 +46,9 @@ Doing = Literal["read", "written"]
 
 
 @contextmanager
-def translated(path: Path, what: str, remedy: str, doing: Doing = "written") -> Iterator[None]:
+def translate_errors(
+    path: Path, what: str, remedy: str, doing: Doing = "written"
+) -> Iterator[None]:
     """Whatever SQLite or the system raises inside leaves as a `StateError`.
 
     `what` names the file's role, `remedy` says what to do when it is damaged, `doing` is what
