@@ -15,7 +15,7 @@ from datetime import datetime
 
 from discovery.apply import apply
 from discovery.cancellation import Stopped, drain_on_stop, run_or_stop
-from discovery.config.rules import widened
+from discovery.config.rules import with_overrides
 from discovery.confirm import confirm_removals
 from discovery.context import SweepContext, SweepRequest
 from discovery.control_plane.base import ControlPlane, ControlPlaneError, Reader
@@ -73,7 +73,7 @@ def begin(
     context: SweepContext, request: SweepRequest, memory: RememberedState, *, dry_run: bool = False
 ) -> Sweep:
     """A sweep that has found out nothing yet."""
-    rules = widened(
+    rules = with_overrides(
         context.rules, allow_mass_removal=request.allow_mass_removal, prune=request.prune
     )
     return Sweep(context, request, rules, memory, dry_run, started_at=context.clock())

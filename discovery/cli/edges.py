@@ -21,7 +21,7 @@ from discovery.config.load import load_config, locate
 from discovery.config.model import Config
 from discovery.config.partitions import partition_problems
 from discovery.config.problems import ConfigError, Problem
-from discovery.config.rules import rules_of
+from discovery.config.rules import build_rules
 from discovery.config.secrets import Secret, resolve_external_id
 from discovery.config.service import queue_for
 from discovery.context import SweepContext, SweepRequest
@@ -131,7 +131,7 @@ async def open_context(
     config: Config, path: Path, interruption: Interruption, on_progress: OnProgress | None
 ) -> AsyncIterator[SweepContext]:
     """The rules, the cloud and the clock. Raises: SecretError, ConfigError, AwsCallFailed."""
-    rules = rules_of(config, _secret)
+    rules = build_rules(config, _secret)
     async with open_cloud(config.aws, resolve=_secret, clock=utc_now) as cloud:
         problems = partition_problems(config, cloud.identity.partition)
         if problems:

@@ -11,7 +11,7 @@ from discovery.cli.options import common, with_common, with_report
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration
 from discovery.cli.streams import say
-from discovery.config.rules import offline_rules_of
+from discovery.config.rules import build_offline_rules
 from discovery.explaining import explanations
 from discovery.reports.exit import Exit
 from discovery.reports.explanation import write_explanation_document, write_explanations
@@ -42,7 +42,7 @@ def command(cache: str, form: str, output: Path | None) -> Exit:
     config = configuration(common())
     with destination(output) as place:
         store = ReadOnlyStore(config.state.path)
-        found = explanations(cache, store, offline_rules_of(config), utc_now())
+        found = explanations(cache, store, build_offline_rules(config), utc_now())
         if not found:
             say(
                 f"Nothing named {cache!r} is remembered in {config.state.path}. "

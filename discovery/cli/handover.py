@@ -30,7 +30,7 @@ from discovery.cli.output import Destination
 from discovery.cli.progress import progress
 from discovery.cli.streams import say, say_lines, speaks_in_events
 from discovery.config.model import Config
-from discovery.config.rules import offline_rules_of
+from discovery.config.rules import build_offline_rules
 from discovery.model import Failed, ResourceName, Scope
 from discovery.plan.handover import Handover
 from discovery.reports.exit import Exit
@@ -106,7 +106,7 @@ class Errand:
 
     def release(self, name: ResourceName | None) -> tuple[TransferPlan, TransferContext, str]:
         """The plan of letting go of one, or of all of ours, and who is served no more by it."""
-        rules = offline_rules_of(self.config)
+        rules = build_offline_rules(self.config)
         setting = TransferContext(rules=rules, kind=self.config.control_plane.kind)
 
         async def look(_: Interruption) -> tuple[TransferPlan, str]:

@@ -11,13 +11,13 @@ from pydantic import Discriminator, Field, StrictBool, StrictInt, Tag
 from discovery.config.fields import (
     REGION,
     AccountIdText,
-    Form,
+    DurationRange,
+    Matching,
     OneOrMany,
     RegionPattern,
     RoleArn,
     SecretReference,
     Section,
-    Span,
 )
 
 
@@ -39,7 +39,9 @@ SESSION_NAME: Final = "cachemuster"
 
 SessionName = Annotated[
     str,
-    Form(r"[\w+=,.@-]{2,64}", "the name of a session: 2 to 64 letters, digits or any of _+=,.@-"),
+    Matching(
+        r"[\w+=,.@-]{2,64}", "the name of a session: 2 to 64 letters, digits or any of _+=,.@-"
+    ),
 ]
 
 
@@ -59,7 +61,7 @@ class Account(Section):
 
 OuId = Annotated[
     str,
-    Form(
+    Matching(
         r"ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}|r-[0-9a-z]{4,32}",
         "the id of an organizational unit such as ou-ab12-cdef3456, or of a root such as r-ab12",
     ),
@@ -71,7 +73,7 @@ class Organization(Section):
 
     role_name: Annotated[
         str,
-        Form(
+        Matching(
             r"([\w+=,.@-]+/)*[\w+=,.@-]{1,64}",
             "the name of a role, which is the last part of its ARN, with its path if it has one, "
             "such as security/cachemuster",
@@ -150,10 +152,10 @@ class Aws(Section):
     concurrency: Annotated[StrictInt, Field(ge=1, le=1024)] = 128
     """How many scopes (an account in a region) are scanned at once. More of them use more memory
     and reach the limits of AWS's API sooner; 1 scans one after another."""
-    scope_timeout: Annotated[timedelta, Span("1s", "1h")] = timedelta(seconds=60)
+    scope_timeout: Annotated[timedelta, DurationRange("1s", "1h")] = timedelta(seconds=60)
     """How long one scope may take before it counts as failed. A failed scope removes nothing.
     Too short: large accounts fail every time. Too long: one slow region delays the report."""
-    iam_refresh: Annotated[timedelta, Span("0s", "30d")] = timedelta(minutes=15)
+    iam_refresh: Annotated[timedelta, DurationRange("0s", "30d")] = timedelta(minutes=15)
     """How old the users and user groups of a scope may be before they are read again. 0s reads
     them in every sweep."""
     read_tags: StrictBool = True
@@ -170,7 +172,7 @@ class Aws(Section):
         tuple[
             Annotated[
                 str,
-                Form(
+                Matching(
                     rf"[0-9]{{12}}(/{REGION})?|\*/{REGION}",
                     "ACCOUNT, ACCOUNT/REGION or */REGION, such as 111122223333/eu-west-1",
                 ),

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, StrictBool, Tag
 
-from discovery.config.fields import FilePath, Form, HostPort, OneOrMany, Section
+from discovery.config.fields import FilePath, HostPort, Matching, OneOrMany, Section
 
 
 class Origin(StrEnum):
@@ -29,7 +29,7 @@ class Route(StrEnum):
 KeyGlobs = Annotated[
     tuple[
         Annotated[
-            str, Form(r"[a-zA-Z/.0-9_:*-]+", "a label key, or a glob of keys such as team-*")
+            str, Matching(r"[a-zA-Z/.0-9_:*-]+", "a label key, or a glob of keys such as team-*")
         ],
         ...,
     ],

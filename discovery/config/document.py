@@ -1,7 +1,7 @@
 """A configuration file as plain data, with the place of everything in it.
 
 What YAML 1.1 reads as something else than its characters (`10:30`, `0123`, dates) becomes a
-`Misread`, which fits nowhere; so the person is told to put it in quotes.
+`YamlSurprise`, which fits nowhere; so the person is told to put it in quotes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _READINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Misread:
+class YamlSurprise:
     """A value without quotes that YAML reads as something else than its characters."""
 
     text: str
@@ -137,7 +137,7 @@ class Document:
         if kind == "str":
             # YAML 1.1 reads 0123 as a number and 0189 as a text: nobody should have to know.
             is_number = node.style is None and re.fullmatch(r"0[0-9]+", text, re.ASCII)
-            return Misread(text, "a number") if is_number else text
+            return YamlSurprise(text, "a number") if is_number else text
         if kind == "null":
             return None
         if kind == "bool":
@@ -158,9 +158,9 @@ class Document:
         self.problems.append(problem)
 
 
-def _number(text: str, reading: str) -> int | float | Misread:
+def _number(text: str, reading: str) -> int | float | YamlSurprise:
     if re.fullmatch(r"-?(0|[1-9][0-9]{0,17})", text, re.ASCII):
         return int(text)
     if re.fullmatch(r"-?[0-9]{1,18}\.[0-9]{1,18}", text, re.ASCII):
         return float(text)
-    return Misread(text, reading)
+    return YamlSurprise(text, reading)

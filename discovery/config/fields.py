@@ -32,7 +32,7 @@ class Section(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class Matching:
     """A text that matches `pattern` as a whole; `expected` says to a person what that is."""
 
     pattern: str
@@ -87,7 +87,7 @@ class OneOrMany:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class DurationRange:
     """A duration between two others, both included."""
 
     at_least: str = "0s"
@@ -187,7 +187,7 @@ FilePath = Annotated[Path, _FilePath]
 SECRET_REFERENCE = r"env:[A-Za-z_][A-Za-z0-9_]*|file:/[^\x00]*[^\x00/]"  # noqa: S105
 SecretReference = Annotated[
     str,
-    Form(
+    Matching(
         SECRET_REFERENCE,
         "a reference to a secret: write env:NAME or file:/path, never the secret itself",
         shown=False,
@@ -195,12 +195,12 @@ SecretReference = Annotated[
 ]
 """Where a secret is: `env:NAME` or `file:/path`."""
 
-AccountIdText = Annotated[str, Form(r"[0-9]{12}", "an AWS account id of twelve digits")]
+AccountIdText = Annotated[str, Matching(r"[0-9]{12}", "an AWS account id of twelve digits")]
 
 REGION = r"[a-z]{2,}(-[a-z]+)+-[0-9]+"
 RegionPattern = Annotated[
     str,
-    Form(
+    Matching(
         rf"{REGION}|[a-z0-9-]*\*[a-z0-9*-]*",
         "a region such as eu-west-1, or a glob such as eu-*",
     ),
@@ -208,7 +208,7 @@ RegionPattern = Annotated[
 
 ROLE_ARN = r"arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/([\w+=,.@-]+/)*[\w+=,.@-]{1,64}"
 RoleArn = Annotated[
-    str, Form(ROLE_ARN, "a role ARN such as arn:aws:iam::111122223333:role/cachemuster")
+    str, Matching(ROLE_ARN, "a role ARN such as arn:aws:iam::111122223333:role/cachemuster")
 ]
 
 Count = Annotated[StrictInt, Field(ge=0, le=1_000_000)]

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StrictBool
 
 from discovery.config.fields import (
     ROLE_ARN,
-    Form,
+    Matching,
     OneOrMany,
     RegionPattern,
     SecretReference,
@@ -70,7 +70,9 @@ TagKey = Annotated[str, Field(min_length=1, max_length=128)]
 NamePattern = Annotated[str, AfterValidator(_name_pattern)]
 AccountPattern = Annotated[
     str,
-    Form(r"[0-9]{12}|[0-9]*\*[0-9*]*", "an account id of twelve digits, or a glob such as 1111*"),
+    Matching(
+        r"[0-9]{12}|[0-9]*\*[0-9*]*", "an account id of twelve digits, or a glob such as 1111*"
+    ),
 ]
 LabelKey = Annotated[str, AfterValidator(_label_key)]
 
@@ -93,7 +95,9 @@ class MatcherSection(Section):
 
     name: Annotated[
         str,
-        Form(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a name of at most 64 letters, digits and . _ -"),
+        Matching(
+            r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "a name of at most 64 letters, digits and . _ -"
+        ),
     ]
     """Names the matcher in reports; no two may share a name."""
     accounts: Annotated[tuple[AccountPattern, ...], OneOrMany()] = ("*",)

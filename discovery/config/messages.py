@@ -9,9 +9,9 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from discovery.config.control_plane import Embedded, Teleport
-from discovery.config.document import Document, Misread
-from discovery.config.draft import mapping_in
+from discovery.config.document import Document, YamlSurprise
 from discovery.config.durations import EXPECTED
+from discovery.config.lenient import mapping_in
 from discovery.config.model import Config
 from discovery.config.problems import SHOWN, Path, Problem, did_you_mean, quoted
 
@@ -127,7 +127,7 @@ _WANTED = {
 
 
 def _reading(found: Any) -> str:
-    if isinstance(found, Misread):
+    if isinstance(found, YamlSurprise):
         return found.reading
     return str(found).lower() if isinstance(found, bool) else "a number"
 

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt
 
 from discovery.config.aws import Aws
 from discovery.config.control_plane import ControlPlane, Embedded
-from discovery.config.fields import Count, FilePath, Form, OneOrMany, Section, Span
+from discovery.config.fields import Count, DurationRange, FilePath, Matching, OneOrMany, Section
 from discovery.config.matching import MatcherSection
 from discovery.config.service import Service
 from discovery.plan.rules import WritePolicy
@@ -32,7 +32,7 @@ class State(Section):
     """The state file. It is created when missing, readable for its owner only. One process
     writes it at a time. It belongs on a local disk: a network file system, where locks do not
     hold, is refused."""
-    history: Annotated[timedelta, Span("1d")] = timedelta(days=400)
+    history: Annotated[timedelta, DurationRange("1d")] = timedelta(days=400)
     """How long finished sweeps and changes are remembered. Short values lose the answer to "since
     when"; the size of the file grows with it."""
 
@@ -42,9 +42,9 @@ class Deregistration(Section):
 
     missed_sweeps: Annotated[StrictInt, Field(ge=1, le=1000)] = 2
     """In how many complete scans in a row a cache has to be missed. 1: the first miss counts."""
-    grace: Annotated[timedelta, Span("0s", "30d")] = timedelta(minutes=10)
+    grace: Annotated[timedelta, DurationRange("0s", "30d")] = timedelta(minutes=10)
     """How long it has to be missed besides. 0s: the count alone decides."""
-    window: Annotated[timedelta, Span("0s", "1d")] = timedelta(hours=1)
+    window: Annotated[timedelta, DurationRange("0s", "1d")] = timedelta(hours=1)
     """Removals of this long ago still count against the budget. 0s: each sweep has its own."""
     max_count: Count = 20
     """At most this many removals within the window. 0: nothing is ever removed. With shards each
@@ -71,7 +71,7 @@ class Config(Section):
     """The version of this format: 1."""
     group: Annotated[
         str,
-        Form(
+        Matching(
             r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?",
             "a group name of at most 64 letters, digits and . _ -",
         ),

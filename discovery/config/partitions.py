@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from discovery.config.draft import list_in, mapping_in, texts_in
 from discovery.config.fields import REGION
+from discovery.config.lenient import list_in, mapping_in, texts_in
 from discovery.config.model import Config
 from discovery.config.problems import Path, Problem, dotted, quoted
 from discovery.config.service import queue_region

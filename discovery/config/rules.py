@@ -15,7 +15,7 @@ from discovery.plan.rules import Rules
 from matchers.selectors import Pattern
 
 
-def rules_of(config: Config, resolve: Callable[[str], Secret]) -> Rules:
+def build_rules(config: Config, resolve: Callable[[str], Secret]) -> Rules:
     """The rules of a sweep under this configuration, with connect external ids looked up.
 
     Raises: SecretError when an external id is not where its reference says.
@@ -49,12 +49,12 @@ def rules_of(config: Config, resolve: Callable[[str], Secret]) -> Rules:
     )
 
 
-def offline_rules_of(config: Config) -> Rules:
+def build_offline_rules(config: Config) -> Rules:
     """The rules with no secret looked up: external ids are left out of what they make."""
-    return replace(rules_of(config, Secret), external_ids={})
+    return replace(build_rules(config, Secret), external_ids={})
 
 
-def widened(rules: Rules, *, allow_mass_removal: int | None, prune: bool) -> Rules:
+def with_overrides(rules: Rules, *, allow_mass_removal: int | None, prune: bool) -> Rules:
     """The rules with what the command line allows for one sweep; time and proof stay (R3)."""
     if prune:
         rules = replace(rules, removes_out_of_scope=True, prunes=True)

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, StrictInt
 
-from discovery.config.fields import REGION, HostPort, Section, Span
+from discovery.config.fields import REGION, DurationRange, HostPort, Section
 from discovery.config.problems import quoted
 from discovery.plan.shard import Shard
 
@@ -92,7 +92,7 @@ class Events(Section):
     queue_url: Annotated[str, AfterValidator(_queue_url)]
     """The SQS queue that an EventBridge rule fills. With `--shard I/N` each process needs its
     own: `{shard}` in the name of the queue stands for I."""
-    debounce: Annotated[timedelta, Span("0s", "10m")] = timedelta(seconds=5)
+    debounce: Annotated[timedelta, DurationRange("0s", "10m")] = timedelta(seconds=5)
     """How long to gather events of one scope before it is scanned. 0s scans for every event;
     long values make a burst cheap and a single change slow."""
 
@@ -100,13 +100,13 @@ class Events(Section):
 class Service(Section):
     """How `cachemuster run` behaves."""
 
-    interval: Annotated[timedelta, Span("10s", "7d")] = timedelta(minutes=5)
+    interval: Annotated[timedelta, DurationRange("10s", "7d")] = timedelta(minutes=5)
     """From the start of one sweep to the start of the next. A sweep that takes longer delays the
     next one; two never overlap."""
-    jitter: Annotated[timedelta, Span("0s", "1h")] = timedelta(seconds=30)
+    jitter: Annotated[timedelta, DurationRange("0s", "1h")] = timedelta(seconds=30)
     """Up to this much is added to each interval at random, so that many agents do not start at
     once. 0s: none."""
-    sweep_timeout: Annotated[timedelta, Span("10s", "1d")] = timedelta(minutes=15)
+    sweep_timeout: Annotated[timedelta, DurationRange("10s", "1d")] = timedelta(minutes=15)
     """When a sweep stops to begin new scopes. What was not reached is held, never removed."""
     listen: HostPort = HostPort("127.0.0.1", 9808)
     """Where health and metrics are served, as host:port. `"*:9808"`, in quotes, is every address of

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, StrictBool
 
-from discovery.config.fields import AccountIdText, Form, OneOrMany, Section, Span
+from discovery.config.fields import AccountIdText, DurationRange, Matching, OneOrMany, Section
 from discovery.config.problems import Path as Place
 from discovery.config.problems import Problem
 from discovery.sandbox.aws.geography import PARTITIONS
@@ -19,7 +19,9 @@ from discovery.sandbox.aws.region import FULL_VERSIONS
 Text = Annotated[str, Field(min_length=1, max_length=2048)]
 Entry = TypeVar("Entry")
 Many = Annotated[tuple[Entry, ...], OneOrMany(may_be_empty=True)]
-UnitId = Annotated[str, Form(r"ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}", "a unit's id: ou-ab12-cdef3456")]
+UnitId = Annotated[
+    str, Matching(r"ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}", "a unit's id: ou-ab12-cdef3456")
+]
 
 
 class User(Section):
@@ -61,7 +63,7 @@ class Cache(Section):
     tags: dict[str, str] = Field(default_factory=dict)
     subnets: Many[Text] | None = None
     public: StrictBool = False
-    age: Annotated[timedelta, Span()] = timedelta(days=90)
+    age: Annotated[timedelta, DurationRange()] = timedelta(days=90)
 
 
 class Part(Section):

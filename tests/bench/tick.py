@@ -18,7 +18,7 @@ from pathlib import Path
 
 from discovery.aws.cloud import open_cloud
 from discovery.config.load import load_config
-from discovery.config.rules import rules_of
+from discovery.config.rules import build_rules
 from discovery.config.secrets import Secret, resolve_external_id
 from discovery.context import SweepContext, SweepRequest
 from discovery.control_plane.embedded import Embedded
@@ -37,7 +37,7 @@ async def ticks(file: Path) -> dict[str, object]:
     config = load_config(file)
     async with open_cloud(config.aws, resolve=_secret, clock=_now) as cloud:
         context = SweepContext(
-            config=config, rules=rules_of(config, _secret), cloud=cloud, clock=_now
+            config=config, rules=build_rules(config, _secret), cloud=cloud, clock=_now
         )
         await _swept(context)
         counted(os.environ["AWS_ENDPOINT_URL"])

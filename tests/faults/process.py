@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from discovery.config.model import Config
-from discovery.config.rules import rules_of
+from discovery.config.rules import build_rules
 from discovery.config.secrets import Secret
 from discovery.context import SweepContext, SweepRequest
 from discovery.control_plane.embedded import Embedded, EmbeddedReader
@@ -184,7 +184,7 @@ class Process:
         config = self.config
         return SweepContext(
             config=config,
-            rules=rules_of(config, Secret),
+            rules=build_rules(config, Secret),
             cloud=self.theatre.cloud_for(config.aws),
             clock=self.theatre.times.agent,
             stop=self.stop,
