@@ -30,7 +30,7 @@ from discovery.plan.ownership import CacheArn, owner_of
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter
 from discovery.reports.report import Report
-from discovery.service.foundation import Edges
+from discovery.service.connections import Edges
 from discovery.sweep import audit, sweep
 from state.exclusive import locked_store
 from state.lock import this_process

@@ -15,7 +15,7 @@ from discovery.control_plane.base import ControlPlaneError
 from discovery.plan.identity import WrongState
 from discovery.plan.only import NoSuchScope
 from discovery.reports.exit import Exit
-from discovery.service.faults import CannotListen
+from discovery.service.errors import CannotListen
 from state.errors import Locked, OnNetwork, StateError
 
 

@@ -23,11 +23,11 @@ from discovery.config.source import is_read_once
 from discovery.plan.shard import Shard
 from discovery.reports.exit import Exit
 from discovery.service.agent import Agent
-from discovery.service.foundation import Foundation
-from discovery.service.health import Vitals, served
+from discovery.service.connections import ReloadableConnections
+from discovery.service.health import HealthState, served
+from discovery.service.heartbeat import Heartbeat, heartbeat_limit
 from discovery.service.metrics import Metrics
-from discovery.service.pulse import Pulse, pulse_limit
-from discovery.service.rounds import Rounds
+from discovery.service.runner import SweepRunner
 from discovery.service.systemd import Notifier
 from state.lock import service_lock, this_process
 
@@ -74,7 +74,7 @@ async def _serve_until_stopped(
     path: Path, part: Shard | None, interruption: Interruption, reload: asyncio.Event
 ) -> None:
     config = load_config(path)
-    vitals = Vitals(pulse=Pulse(), limit=pulse_limit(config))
+    vitals = HealthState(pulse=Heartbeat(), limit=heartbeat_limit(config))
     metrics = Metrics(
         scope_metrics_limit=config.service.scope_metrics_limit,
         version=metadata.version("cachemuster"),
@@ -82,12 +82,12 @@ async def _serve_until_stopped(
     async with (
         service_lock(config.state.path, holder=this_process("run", utc_now())) as lock,
         served(config.service.listen, vitals, metrics) as address,
-        Foundation.laid(lambda: serving(path, interruption, part)) as foundation,
+        ReloadableConnections.open(lambda: serving(path, interruption, part)) as foundation,
     ):
         say(f"Health and metrics are served on {_shown(address)}. Ctrl-C stops the service.")
         agent = Agent(
             foundation=foundation,
-            rounds=Rounds(foundation, part, service_lock=lock),
+            rounds=SweepRunner(foundation, part, service_lock=lock),
             metrics=metrics,
             vitals=vitals,
             notifier=Notifier(os.environ),

@@ -15,17 +15,17 @@ import structlog
 
 from discovery.control_plane.base import ControlPlaneError
 from discovery.reports.sentence import clock_time, counted, sentence
-from discovery.service.attempts import Attempts
-from discovery.service.foundation import Edges, Foundation
-from discovery.service.health import Vitals
-from discovery.service.kind import Kind
+from discovery.service.connections import Edges, ReloadableConnections
+from discovery.service.health import HealthState
+from discovery.service.heartbeat import heartbeat_limit
+from discovery.service.kind import SweepKind
 from discovery.service.listener import listen
 from discovery.service.metrics import Metrics
-from discovery.service.pulse import pulse_limit
 from discovery.service.reload_check import CannotReload, check_reload
 from discovery.service.rescans import Rescans
-from discovery.service.rounds import Rounds
+from discovery.service.runner import SweepRunner
 from discovery.service.schedule import Schedule
+from discovery.service.supervisor import Supervisor
 from discovery.service.systemd import Notifier
 
 log = structlog.get_logger()
@@ -45,10 +45,10 @@ READ_ONCE: Final = (
 class Agent:
     """One service, from its first sweep to its end."""
 
-    foundation: Foundation
-    rounds: Rounds
+    foundation: ReloadableConnections
+    rounds: SweepRunner
     metrics: Metrics
-    vitals: Vitals
+    vitals: HealthState
     notifier: Notifier
     stop: asyncio.Event
     """Set: nothing new is begun, what is under way comes to an end, `run` returns."""
@@ -57,13 +57,13 @@ class Agent:
     is_read_once: bool = False
     """True when the configuration cannot be read anew: it came through a pipe."""
     schedule: Schedule = field(default_factory=Schedule)
-    attempts: Attempts = field(init=False)
+    attempts: Supervisor = field(init=False)
     rescans: Rescans = field(init=False)
     _listening: asyncio.Task[Any] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         edges = self.foundation.edges
-        self.attempts = Attempts(self.rounds, self.metrics, self.vitals)
+        self.attempts = Supervisor(self.rounds, self.metrics, self.vitals)
         self.rescans = Rescans(
             self.attempts, self.schedule, self.metrics, edges.context.clock, timedelta(0)
         )
@@ -80,7 +80,7 @@ class Agent:
         self.schedule.start()
         service = self.foundation.edges.config.service
         self.schedule.every(
-            Kind.SWEEP, self.sweep, interval=service.interval, jitter=service.jitter
+            SweepKind.SWEEP, self.sweep, interval=service.interval, jitter=service.jitter
         )
         self.schedule.every(LOOK, self.look, interval=LOOK_EVERY, jitter=timedelta(0))
         self.notifier.ready()
@@ -92,11 +92,11 @@ class Agent:
     async def sweep(self) -> None:
         """One sweep was attempted."""
         self.metrics.next_due(None)
-        done = await self.attempts.attempt(Kind.SWEEP, Rounds.sweep)
+        done = await self.attempts.attempt(SweepKind.SWEEP, SweepRunner.sweep)
         self.vitals.pulse.beat()
         if done is not None:
             await self.rescans.swept(done.targets, done.report.scopes)
-        due_at = self.schedule.due_at(Kind.SWEEP)
+        due_at = self.schedule.due_at(SweepKind.SWEEP)
         self.metrics.next_due(due_at)
         if done is not None and due_at is not None:
             again = clock_time(due_at, done.report.finished_at)
@@ -128,7 +128,7 @@ class Agent:
             try:
                 if self.is_read_once:
                     raise CannotReload(READ_ONCE)
-                await self.foundation.renew(check_reload, self._take_effect)
+                await self.foundation.reload(check_reload, self._take_effect)
             except Exception as error:
                 log.error(
                     "configuration.refused",
@@ -143,8 +143,8 @@ class Agent:
         self.rounds.asks_everywhere = True
         old, new = before.config.service, edges.config.service
         if (old.interval, old.jitter) != (new.interval, new.jitter):
-            self.schedule.change(Kind.SWEEP, interval=new.interval, jitter=new.jitter)
-            self.metrics.next_due(self.schedule.due_at(Kind.SWEEP))
+            self.schedule.change(SweepKind.SWEEP, interval=new.interval, jitter=new.jitter)
+            self.metrics.next_due(self.schedule.due_at(SweepKind.SWEEP))
         self._serve(edges)
         fixed = [
             name
@@ -159,7 +159,7 @@ class Agent:
     def _serve(self, edges: Edges) -> None:
         """Events are heard, and the pulse is judged, as the configuration says."""
         events = edges.config.service.events
-        self.vitals.limit = pulse_limit(edges.config)
+        self.vitals.limit = heartbeat_limit(edges.config)
         self.rescans.debounce = events.debounce if events is not None else timedelta(0)
         self.rescans.mailbox = edges.queue
         if self._listening is not None:

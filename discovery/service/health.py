@@ -21,10 +21,10 @@ from aiohttp import web
 from discovery.config.fields import HostPort
 from discovery.descriptors import descriptor_limit
 from discovery.service.accept_errors import AcceptErrors
-from discovery.service.door import MOST_CONNECTIONS, Door, page, text_page
-from discovery.service.faults import CannotListen
+from discovery.service.errors import CannotListen
+from discovery.service.heartbeat import Heartbeat
 from discovery.service.metrics import Metrics
-from discovery.service.pulse import Pulse
+from discovery.service.read_only_server import MOST_CONNECTIONS, ReadOnlyServer, page, text_page
 
 _FAREWELL_S: Final = 1.0
 """How long answers under way may take when the service stops."""
@@ -34,12 +34,12 @@ _AT_ONCE: Final = 128
 
 
 @dataclass(slots=True, kw_only=True)
-class Vitals:
+class HealthState:
     """How the service is, kept current by the loop and its identity checks."""
 
-    pulse: Pulse
+    pulse: Heartbeat
     limit: timedelta
-    """How old the pulse may be (`pulse_limit`)."""
+    """How old the pulse may be (`heartbeat_limit`)."""
     first_sweep_done: bool = False
     """True once a whole sweep came to its end."""
     sweep_trouble: bool = False
@@ -85,7 +85,9 @@ def _code(trouble: str) -> str:
 
 
 @asynccontextmanager
-async def served(listen: HostPort, vitals: Vitals, metrics: Metrics) -> AsyncIterator[HostPort]:
+async def served(
+    listen: HostPort, vitals: HealthState, metrics: Metrics
+) -> AsyncIterator[HostPort]:
     """The pages are served inside the `async with`, at the address it answers: port 0 took a free
     one. Raises: CannotListen."""
     pages = {
@@ -96,7 +98,9 @@ async def served(listen: HostPort, vitals: Vitals, metrics: Metrics) -> AsyncIte
     loop = asyncio.get_running_loop()
     handler = loop.get_exception_handler()
     most = max(1, min(MOST_CONNECTIONS, descriptor_limit() // 4))
-    runner = web.ServerRunner(Door(pages, most_connections=most), shutdown_timeout=_FAREWELL_S)
+    runner = web.ServerRunner(
+        ReadOnlyServer(pages, most_connections=most), shutdown_timeout=_FAREWELL_S
+    )
     await runner.setup()
     loop.set_exception_handler(AcceptErrors())
     try:

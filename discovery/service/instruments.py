@@ -14,8 +14,8 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
-from discovery.service.facts import Facts
 from discovery.service.metric_table import TABLE, Row, Type
+from discovery.service.snapshot_gauge import SnapshotGauge
 
 _DURATIONS_S: Final = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600)
 """From a re-scan of one scope to a sweep at the longest usual `sweep_timeout`, and past it."""
@@ -27,14 +27,14 @@ class Instruments:
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each counter
         self.registry = CollectorRegistry()
-        self._gauges: dict[str, Facts] = {}
+        self._gauges: dict[str, SnapshotGauge] = {}
         self._counters: dict[str, Counter] = {}
         self._histograms: dict[str, Histogram] = {}
         for row in TABLE:
             self._make(row)
         ProcessCollector(registry=self.registry)
 
-    def gauge(self, row: Row) -> Facts:
+    def gauge(self, row: Row) -> SnapshotGauge:
         return self._gauges[row.name]
 
     def counter(self, row: Row) -> Counter:
@@ -50,7 +50,7 @@ class Instruments:
     def _make(self, row: Row) -> None:
         name, meaning, labels, registry = row.name, row.meaning, row.labels, self.registry
         if row.type is Type.GAUGE:
-            self._gauges[name] = Facts(row)
+            self._gauges[name] = SnapshotGauge(row)
             registry.register(self._gauges[name])
         elif row.type is Type.COUNTER:
             self._counters[name] = Counter(name, meaning, labels, registry=registry)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class SweepKind(StrEnum):
     """What a round is about."""
 
     SWEEP = "sweep"

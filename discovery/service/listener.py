@@ -42,7 +42,7 @@ async def listen(
             log.info("events.readable_again", failures=failures)
             failures = 0
         if messages:
-            await rescans.hear(messages)
+            await rescans.handle(messages)
 
 
 def _pause_s(failures: int) -> float:

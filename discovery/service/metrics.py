@@ -18,7 +18,7 @@ from discovery.reports.exit import Exit, exit_code, is_expected
 from discovery.reports.report import Report
 from discovery.service import metric_table as table
 from discovery.service.instruments import Instruments
-from discovery.service.kind import Kind
+from discovery.service.kind import SweepKind
 from discovery.service.scope_series import ScopeSeries
 
 BROKE: Final = "broke"
@@ -45,14 +45,14 @@ class Metrics:
         self._all.gauge(table.WAITING).put(0)
         self._start_at_zero()
 
-    def swept(self, report: Report, *, kind: Kind) -> None:
+    def swept(self, report: Report, *, kind: SweepKind) -> None:
         """A sweep or re-scan (`kind`) ended with this report."""
         ending = exit_code(report)
         self._ended(kind, ending.name.lower(), report.finished_at)
         duration = report.finished_at - report.started_at
         self._all.histogram(table.DURATION).labels(kind).observe(duration.total_seconds())
         self._count(report, kind)
-        self._scopes.read(report, whole=kind == Kind.SWEEP)
+        self._scopes.read(report, whole=kind == SweepKind.SWEEP)
         self.paused(report.paused_until)
         if report.interrupted:
             return
@@ -61,10 +61,10 @@ class Metrics:
             return
         self._all.gauge(table.LAST_SUCCESS).put(report.finished_at.timestamp(), kind)
         self._all.gauge(table.CONSECUTIVE_FAILURES).put(0, kind)
-        if kind == Kind.SWEEP:
+        if kind == SweepKind.SWEEP:
             self._state(report)
 
-    def broke(self, kind: Kind) -> None:
+    def broke(self, kind: SweepKind) -> None:
         """A sweep or re-scan ended without a report."""
         self._ended(kind, BROKE, self._clock())
         self._failed(kind)
@@ -99,7 +99,7 @@ class Metrics:
 
     def _start_at_zero(self) -> None:
         """Counters whose labels are few exist from the start, so that their first step shows."""
-        for kind in Kind:
+        for kind in SweepKind:
             self._all.gauge(table.CONSECUTIVE_FAILURES).put(0, kind)
             self._all.counter(table.AWS_CALLS).labels(kind)
             for outcome in (*(ending.name.lower() for ending in _ENDINGS), BROKE):
@@ -111,15 +111,15 @@ class Metrics:
                 for reason in reasons:
                     self._all.counter(table.CHANGES).labels(action.value, reason.value)
 
-    def _ended(self, kind: Kind, outcome: str, at: datetime) -> None:
+    def _ended(self, kind: SweepKind, outcome: str, at: datetime) -> None:
         self._all.counter(table.SWEEPS).labels(kind, outcome).inc()
         self._all.gauge(table.LAST_ATTEMPT).put(at.timestamp(), kind)
 
-    def _failed(self, kind: Kind) -> None:
+    def _failed(self, kind: SweepKind) -> None:
         failures = self._all.gauge(table.CONSECUTIVE_FAILURES)
         failures.put((failures.get(kind) or 0) + 1, kind)
 
-    def _count(self, report: Report, kind: Kind) -> None:
+    def _count(self, report: Report, kind: SweepKind) -> None:
         for scope in report.scopes:
             if scope.is_backing_off:
                 continue

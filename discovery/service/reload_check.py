@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 
 from discovery.context import SweepRequest
-from discovery.service.foundation import Edges
+from discovery.service.connections import Edges
 from discovery.sweep import begin
 from state.store import read_memory
 

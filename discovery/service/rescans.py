@@ -21,12 +21,12 @@ from discovery.aws.queue import Message
 from discovery.codes import ScopeReason
 from discovery.model import Arn, Clock, Complete, Scanned, Scope, Skipped
 from discovery.plan.targets import ScopeMembership, Targets
-from discovery.service.attempts import Attempts
 from discovery.service.backlog import Backlog, Entry
 from discovery.service.followups import FollowUps
-from discovery.service.kind import Kind
+from discovery.service.kind import SweepKind
 from discovery.service.metrics import Metrics
 from discovery.service.schedule import Schedule
+from discovery.service.supervisor import Supervisor
 
 log = structlog.get_logger()
 
@@ -36,7 +36,7 @@ AGAIN: Final = timedelta(seconds=30)
 """After a round that came to nothing, such as one that found the state file held too long."""
 
 
-class Outcome(StrEnum):
+class EventOutcome(StrEnum):
     """What became of a message, besides `Ignored`."""
 
     ACCEPTED = "accepted"
@@ -51,7 +51,7 @@ class Outcome(StrEnum):
     GIVEN_UP = "given_up"
 
 
-class Mailbox(Protocol):
+class MessageQueue(Protocol):
     """Where messages are deleted; `discovery.aws.queue.Queue` is one."""
 
     async def delete(self, messages: Iterable[Message]) -> tuple[Message, ...]:
@@ -63,44 +63,47 @@ class Mailbox(Protocol):
 class Rescans:
     """Everything between a message and the round that it causes."""
 
-    attempts: Attempts
+    attempts: Supervisor
     schedule: Schedule
     metrics: Metrics
     clock: Clock
     debounce: timedelta
-    mailbox: Mailbox | None = None
+    mailbox: MessageQueue | None = None
     targets: Targets | None = None
     """Of the last whole sweep; before the first, every scope may be ours."""
     _backlog: Backlog = field(default_factory=Backlog)
     _follow_ups: FollowUps = field(default_factory=FollowUps)
 
     def __post_init__(self) -> None:
-        for outcome in (*Outcome, *Ignored):  # counted from nothing, so that the first one shows
+        for outcome in (
+            *EventOutcome,
+            *Ignored,
+        ):  # counted from nothing, so that the first one shows
             self.metrics.event(outcome.value, 0)
 
-    async def hear(self, messages: Iterable[Message]) -> None:
+    async def handle(self, messages: Iterable[Message]) -> None:
         """Each message waits with its scope, or is deleted because it changes nothing."""
         dealt_with = []
         for message in messages:
             change = read_message(message.body)
             outcome = self._heard(change, message)
             self.metrics.event(outcome.value)
-            if outcome is not Outcome.ACCEPTED:
+            if outcome is not EventOutcome.ACCEPTED:
                 dealt_with.append(message)
                 log.debug("event.ignored", message_id=message.message_id, why=outcome.value)
         self._show()
         await self._delete(dealt_with)
 
-    def _heard(self, change: Change | Ignored, message: Message) -> Outcome | Ignored:
+    def _heard(self, change: Change | Ignored, message: Message) -> EventOutcome | Ignored:
         if isinstance(change, Ignored):
             return change
         if self._backlog.is_repeated(change):
-            return Outcome.DUPLICATE
+            return EventOutcome.DUPLICATE
         if not self._is_ours(change.scope):
-            return Outcome.FOREIGN
+            return EventOutcome.FOREIGN
         if self._backlog.mark(change, message, self.clock()) and self.targets is not None:
             self._wait(change.scope, self.debounce)
-        return Outcome.ACCEPTED
+        return EventOutcome.ACCEPTED
 
     def _is_ours(self, scope: Scope) -> bool:
         """True, too, for a region that may have been enabled since the targets were known."""
@@ -119,7 +122,7 @@ class Rescans:
                 self._wait(scope, self.debounce)
             else:
                 entry = self._backlog.drop(scope)
-                self.metrics.event(Outcome.FOREIGN.value, len(entry.messages))
+                self.metrics.event(EventOutcome.FOREIGN.value, len(entry.messages))
                 await self._delete(entry.messages.values())
         self._show()
 
@@ -145,7 +148,7 @@ class Rescans:
         self._show()
         named = frozenset(arn for entry in taken.values() for arn in entry.named)
         done = await self.attempts.attempt(
-            Kind.RESCAN, lambda rounds: rounds.rescan(tuple(taken), named)
+            SweepKind.RESCAN, lambda rounds: rounds.rescan(tuple(taken), named)
         )
         if done is None:
             for each in taken:
@@ -165,7 +168,7 @@ class Rescans:
         if scope in self._backlog.scopes:
             self._wait(scope, self.debounce)  # it was touched again, or due, meanwhile
         if acted:
-            self.metrics.event(Outcome.ACTED.value, len(entry.messages))
+            self.metrics.event(EventOutcome.ACTED.value, len(entry.messages))
             await self._delete(entry.messages.values())
         else:
             await self._give_up(scope, entry)
@@ -173,8 +176,8 @@ class Rescans:
     async def _give_up(self, scope: Scope, entry: Entry) -> None:
         messages = entry.messages.values()
         hopeless = [each for each in messages if each.received_count >= MOST_DELIVERIES]
-        self.metrics.event(Outcome.RETRIED.value, len(entry.messages) - len(hopeless))
-        self.metrics.event(Outcome.GIVEN_UP.value, len(hopeless))
+        self.metrics.event(EventOutcome.RETRIED.value, len(entry.messages) - len(hopeless))
+        self.metrics.event(EventOutcome.GIVEN_UP.value, len(hopeless))
         for each in hopeless:
             log.warning(
                 "event.given_up",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from discovery.codes import ScopeReason
 from discovery.model import AccountId, Complete, Scanned, Skipped
 from discovery.reports.report import Report
-from discovery.service.facts import Facts
+from discovery.service.snapshot_gauge import SnapshotGauge
 
 
 class ScopeSeries:
@@ -14,7 +14,7 @@ class ScopeSeries:
     Above `limit` scopes none has a series: a part of them would look like the whole.
     """
 
-    def __init__(self, last_complete: Facts, caches: Facts, *, limit: int) -> None:
+    def __init__(self, last_complete: SnapshotGauge, caches: SnapshotGauge, *, limit: int) -> None:
         self._last_complete = last_complete
         self._caches = caches
         self._limit = limit

@@ -18,9 +18,9 @@ import pytest
 import yaml
 
 from discovery.config.fields import HostPort
-from discovery.service.health import Vitals, served
+from discovery.service.health import HealthState, served
+from discovery.service.heartbeat import Heartbeat
 from discovery.service.metrics import Metrics
-from discovery.service.pulse import Pulse
 from tests.contract.promtool import needs_promtool, promtool
 from tests.unit.reports.sample import REFUSED, carried_out, full_report
 
@@ -127,7 +127,7 @@ async def seen(client: httpx.AsyncClient, expression: str, value: float) -> None
 async def test_prometheus_scrapes_the_service_and_the_dashboard_shows_it(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     metrics = Metrics(scope_metrics_limit=500, version="1.2.3")
-    vitals = Vitals(pulse=Pulse(), limit=timedelta(hours=1))
+    vitals = HealthState(pulse=Heartbeat(), limit=timedelta(hours=1))
     async with (
         served(HostPort("127.0.0.1", 0), vitals, metrics) as target,
         scraping(target, tmp_path) as client,

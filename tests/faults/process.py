@@ -18,8 +18,8 @@ from discovery.model import AccountId, Arn, Region, Scope
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter
 from discovery.reports.report import Report
-from discovery.service.foundation import Edges, Foundation
-from discovery.service.rounds import Rounds
+from discovery.service.connections import Edges, ReloadableConnections
+from discovery.service.runner import SweepRunner
 from discovery.sweep import audit, sweep
 from state.lock import this_process, writer_lock
 from state.store import Store, read_memory
@@ -70,7 +70,7 @@ class Process:
     """Whether an embedded registry shows only what is the agent's own."""
     doors: list[Door] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
-    _rounds: Rounds | None = None
+    _rounds: SweepRunner | None = None
     _running: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @property
@@ -98,7 +98,7 @@ class Process:
     async def reload(self) -> None:
         """The service has the settings as they are now."""
         if self._rounds is not None:
-            await self._rounds.foundation.renew()
+            await self._rounds.foundation.reload()
 
     async def lose_state(self) -> None:
         """Its state file is gone."""
@@ -169,10 +169,12 @@ class Process:
         part = ScopeFilter(only=ask.scopes, shard=self.shard)
         return SweepRequest(part=part, allow_mass_removal=ask.allow, prune=ask.prune)
 
-    async def _service(self) -> Rounds:
+    async def _service(self) -> SweepRunner:
         if self._rounds is None:
-            foundation = await self._running.enter_async_context(Foundation.laid(self._edges))
-            self._rounds = Rounds(foundation, self.shard)
+            foundation = await self._running.enter_async_context(
+                ReloadableConnections.open(self._edges)
+            )
+            self._rounds = SweepRunner(foundation, self.shard)
         return self._rounds
 
     @asynccontextmanager

@@ -16,11 +16,11 @@ from aiohttp import web
 from discovery.cli.faults import told
 from discovery.config.fields import HostPort
 from discovery.reports.exit import Exit
-from discovery.service.door import Door, text_page
-from discovery.service.faults import CannotListen
-from discovery.service.health import Vitals, served
+from discovery.service.errors import CannotListen
+from discovery.service.health import HealthState, served
+from discovery.service.heartbeat import Heartbeat
 from discovery.service.metrics import Metrics
-from discovery.service.pulse import Pulse
+from discovery.service.read_only_server import ReadOnlyServer, text_page
 from tests.contract.sandbox_teleport.client import until
 from tests.unit.reports.sample import full_report
 
@@ -28,8 +28,8 @@ ANY = HostPort("127.0.0.1", 0)
 
 
 @pytest.fixture
-def vitals() -> Vitals:
-    return Vitals(pulse=Pulse(), limit=timedelta(hours=1))
+def vitals() -> HealthState:
+    return HealthState(pulse=Heartbeat(), limit=timedelta(hours=1))
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-async def place(vitals: Vitals, metrics: Metrics) -> AsyncIterator[HostPort]:
+async def place(vitals: HealthState, metrics: Metrics) -> AsyncIterator[HostPort]:
     async with served(ANY, vitals, metrics) as place:
         yield place
 
@@ -65,7 +65,9 @@ async def raw(place: HostPort, said: bytes) -> bytes:
         writer.close()
 
 
-async def test_the_probes_turn_with_the_vitals(client: httpx.AsyncClient, vitals: Vitals) -> None:
+async def test_the_probes_turn_with_the_vitals(
+    client: httpx.AsyncClient, vitals: HealthState
+) -> None:
     alive = await client.get("/healthz")
     assert (alive.status_code, alive.text) == (200, "the loop moved 0 s ago; red after 3600 s\n")
     assert (await client.get("/readyz")).status_code == 503
@@ -146,7 +148,7 @@ async def test_a_body_that_never_comes_is_not_waited_for(place: HostPort) -> Non
 
 
 @asynccontextmanager
-async def standing(door: Door) -> AsyncIterator[HostPort]:
+async def standing(door: ReadOnlyServer) -> AsyncIterator[HostPort]:
     """The door, where strangers find it."""
     runner = web.ServerRunner(door, shutdown_timeout=0.1)
     await runner.setup()
@@ -159,13 +161,13 @@ async def standing(door: Door) -> AsyncIterator[HostPort]:
 
 @pytest.mark.parametrize("said", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
 async def test_who_says_nothing_more_is_shown_out(said: bytes) -> None:
-    server = Door({"/": lambda: text_page(200, "hello")}, longest_visit_s=0.05)
+    server = ReadOnlyServer({"/": lambda: text_page(200, "hello")}, longest_visit_s=0.05)
     async with standing(server) as place:
         assert await raw(place, said) == b""
 
 
 async def test_who_does_not_read_is_shown_out() -> None:
-    server = Door({"/": lambda: text_page(200, "x" * 50_000_000)}, longest_visit_s=0.05)
+    server = ReadOnlyServer({"/": lambda: text_page(200, "x" * 50_000_000)}, longest_visit_s=0.05)
     async with standing(server) as place:
         _, writer = await asyncio.open_connection(place.host, place.port, limit=1)
         writer.write(request("/"))
@@ -175,7 +177,7 @@ async def test_who_does_not_read_is_shown_out() -> None:
 
 
 async def test_a_crowd_waits_outside_and_the_next_one_is_served() -> None:
-    server = Door({"/": lambda: text_page(200, "hello")}, most_connections=4)
+    server = ReadOnlyServer({"/": lambda: text_page(200, "hello")}, most_connections=4)
     async with standing(server) as place:
         async with AsyncExitStack() as crowd:
             for _ in range(4):
@@ -190,7 +192,7 @@ async def test_a_page_that_breaks_tells_the_log_and_not_the_visitor() -> None:
     def broken() -> web.Response:
         raise RuntimeError("arn:aws:elasticache:secret")
 
-    async with standing(Door({"/": broken})) as place:
+    async with standing(ReadOnlyServer({"/": broken})) as place:
         answer = await raw(place, request("/"))
         assert answer.startswith(b"HTTP/1.1 500 ")
         assert answer.endswith(b"\r\n\r\nthis cannot be answered\n")
@@ -199,7 +201,7 @@ async def test_a_page_that_breaks_tells_the_log_and_not_the_visitor() -> None:
 
 class TestListening:
     async def test_a_port_in_use_is_said_with_what_to_do(
-        self, place: HostPort, vitals: Vitals, metrics: Metrics
+        self, place: HostPort, vitals: HealthState, metrics: Metrics
     ) -> None:
         with pytest.raises(CannotListen) as refusal:
             async with served(place, vitals, metrics):
@@ -212,14 +214,14 @@ class TestListening:
             "takes any free one"
         )
 
-    async def test_a_host_that_is_not_there(self, vitals: Vitals, metrics: Metrics) -> None:
+    async def test_a_host_that_is_not_there(self, vitals: HealthState, metrics: Metrics) -> None:
         nowhere = HostPort("no-such-host.invalid", 9808)
         with pytest.raises(CannotListen, match=r"no-such-host\.invalid:9808: .*not known"):
             async with served(nowhere, vitals, metrics):
                 raise AssertionError("it listens nowhere")
 
     async def test_the_port_is_free_again_afterwards(
-        self, vitals: Vitals, metrics: Metrics
+        self, vitals: HealthState, metrics: Metrics
     ) -> None:
         async with served(ANY, vitals, metrics) as place:
             assert place.port != 0
@@ -227,7 +229,7 @@ class TestListening:
             assert again == place
 
     @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
-    async def test_ipv6(self, vitals: Vitals, metrics: Metrics) -> None:
+    async def test_ipv6(self, vitals: HealthState, metrics: Metrics) -> None:
         try:
             async with served(HostPort("::1", 0), vitals, metrics) as place:
                 assert str(place).startswith("[::1]:")
@@ -244,7 +246,7 @@ class TestListening:
         ],
     )
     async def test_one_value_serves_both_families_and_the_others_their_own(
-        self, vitals: Vitals, metrics: Metrics, listen: str, answers: set[str]
+        self, vitals: HealthState, metrics: Metrics, listen: str, answers: set[str]
     ) -> None:
         if not socket.has_dualstack_ipv6():
             pytest.skip("no IPv6 here")
@@ -259,7 +261,7 @@ class TestListening:
         assert reached == answers
 
     async def test_every_address_is_refused_where_one_of_them_is_taken(
-        self, place: HostPort, vitals: Vitals, metrics: Metrics
+        self, place: HostPort, vitals: HealthState, metrics: Metrics
     ) -> None:
         with pytest.raises(CannotListen, match=rf"on \*:{place.port}: Address already in use"):
             async with served(HostPort("*", place.port), vitals, metrics):

@@ -12,9 +12,9 @@ from structlog.testing import capture_logs
 from discovery.config.fields import HostPort
 from discovery.descriptors import descriptor_limit
 from discovery.service.accept_errors import AcceptErrors
-from discovery.service.health import Vitals, served
+from discovery.service.health import HealthState, served
+from discovery.service.heartbeat import Heartbeat
 from discovery.service.metrics import Metrics
-from discovery.service.pulse import Pulse
 
 FAILED = {
     "message": "socket.accept() out of system resource",
@@ -56,7 +56,7 @@ def test_everything_else_is_told_as_ever() -> None:
 async def test_it_is_the_handler_of_the_loop_only_while_pages_are_served() -> None:
     loop = asyncio.get_running_loop()
     before = loop.get_exception_handler()
-    vitals = Vitals(pulse=Pulse(), limit=timedelta(hours=1))
+    vitals = HealthState(pulse=Heartbeat(), limit=timedelta(hours=1))
     metrics = Metrics(scope_metrics_limit=1, version="1")
     async with served(HostPort("127.0.0.1", 0), vitals, metrics):
         assert isinstance(loop.get_exception_handler(), AcceptErrors)

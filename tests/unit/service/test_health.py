@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from discovery.config.load import parse_config
-from discovery.service.health import Vitals
-from discovery.service.pulse import Pulse, pulse_limit
+from discovery.service.health import HealthState
+from discovery.service.heartbeat import Heartbeat, heartbeat_limit
 
 
 @dataclass(slots=True)
@@ -26,8 +26,8 @@ class Stopwatch:
 WATCH_LIMIT = timedelta(seconds=60)
 
 
-def vitals(watch: Stopwatch | None = None) -> Vitals:
-    return Vitals(pulse=Pulse(watch or Stopwatch()), limit=WATCH_LIMIT)
+def vitals(watch: Stopwatch | None = None) -> HealthState:
+    return HealthState(pulse=Heartbeat(watch or Stopwatch()), limit=WATCH_LIMIT)
 
 
 class TestAlive:
@@ -68,7 +68,7 @@ def test_the_pulse_may_be_as_old_as_two_of_the_longest_waits(
     settings: str, seconds: int, tmp_path: Path
 ) -> None:
     config = parse_config(f"version: 1\ngroup: g\n{settings}\n", file="c.yaml", base=tmp_path)
-    assert pulse_limit(config).total_seconds() == seconds
+    assert heartbeat_limit(config).total_seconds() == seconds
 
 
 class TestReady:

@@ -15,7 +15,7 @@ from discovery.codes import Action, FindingCode, Reason, ScopeReason, Severity
 from discovery.model import Failed, Scope
 from discovery.service.metric_table import EVENTS
 from discovery.service.metrics import Metrics
-from discovery.service.rescans import Outcome
+from discovery.service.rescans import EventOutcome
 from tests.unit.reports.sample import (
     EARLIER,
     NOW,
@@ -255,4 +255,4 @@ def test_no_name_and_no_text_of_others_is_ever_shown(name: str, message: str) ->
 
 def test_every_outcome_of_an_event_is_told_of_in_the_table() -> None:
     told = set(re.findall(r"`(\w+)`", EVENTS.meaning))
-    assert told == {outcome.value for outcome in (*Outcome, *Ignored)}
+    assert told == {outcome.value for outcome in (*EventOutcome, *Ignored)}

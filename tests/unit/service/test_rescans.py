@@ -19,12 +19,12 @@ from discovery.codes import ScopeReason
 from discovery.model import Arn, Complete, Failed, Region, Scanned, Scope, Skipped
 from discovery.plan.targets import RegionList, Targets
 from discovery.reports.report import Report
-from discovery.service.attempts import Attempts
-from discovery.service.kind import Kind
+from discovery.service.kind import SweepKind
 from discovery.service.metrics import Metrics
 from discovery.service.rescans import AGAIN, MOST_DELIVERIES, Rescans
-from discovery.service.rounds import Round, Rounds
+from discovery.service.runner import ScheduledRun, SweepRunner
 from discovery.service.schedule import Schedule
+from discovery.service.supervisor import Supervisor
 from tests.unit.plan.make import ABROAD, ACCOUNT, EAST, WEST, arn_of, cache
 from tests.unit.plan.past import NOW
 from tests.unit.reports.sample import report
@@ -77,12 +77,12 @@ class Desk:
     """Scopes that no round has a result for."""
 
     async def attempt(
-        self, kind: Kind, work: Callable[[Rounds], Awaitable[Round | None]]
-    ) -> Round | None:
-        assert kind is Kind.RESCAN
-        return await work(cast("Rounds", self))
+        self, kind: SweepKind, work: Callable[[SweepRunner], Awaitable[ScheduledRun | None]]
+    ) -> ScheduledRun | None:
+        assert kind is SweepKind.RESCAN
+        return await work(cast("SweepRunner", self))
 
-    async def rescan(self, scopes: Iterable[Scope], named: frozenset[Arn]) -> Round | None:
+    async def rescan(self, scopes: Iterable[Scope], named: frozenset[Arn]) -> ScheduledRun | None:
         every = set(scopes)
         self.asked.append((round(self.wall.passed_s), every, named))
         await asyncio.sleep(self.takes_s)
@@ -91,7 +91,7 @@ class Desk:
             return None
         asked = every - self.silent
         results = tuple(self.endings.get(scope, read(scope)) for scope in asked)
-        return Round(Kind.RESCAN, self._report(results), TARGETS)
+        return ScheduledRun(SweepKind.RESCAN, self._report(results), TARGETS)
 
     def _report(self, results: tuple[Scanned, ...]) -> Report:
         return replace(report(), scopes=results, error=self.error)
@@ -131,8 +131,8 @@ class Bench:
     mailbox: Mailbox
     metrics: Metrics
 
-    async def hear(self, *messages: Message) -> None:
-        await self.rescans.hear(messages)
+    async def handle(self, *messages: Message) -> None:
+        await self.rescans.handle(messages)
 
     def counted(self, outcome: str) -> float:
         line = f'cachemuster_events_total{{outcome="{outcome}"}} '
@@ -146,7 +146,7 @@ async def bench(wall: WallClock) -> AsyncIterator[Bench]:
     desk, mailbox, schedule = Desk(wall), Mailbox(), Schedule()
     metrics = Metrics(scope_metrics_limit=10, version="1")
     rescans = Rescans(
-        cast("Attempts", desk), schedule, metrics, wall.now, DEBOUNCE, mailbox, TARGETS
+        cast("Supervisor", desk), schedule, metrics, wall.now, DEBOUNCE, mailbox, TARGETS
     )
     schedule.start()
     yield Bench(rescans, desk, mailbox, metrics)
@@ -155,7 +155,7 @@ async def bench(wall: WallClock) -> AsyncIterator[Bench]:
 
 async def test_one_event_one_rescan_and_the_message_is_deleted(bench: Bench) -> None:
     told = message()
-    await bench.hear(told)
+    await bench.handle(told)
     assert bench.mailbox.deleted == []
     await asyncio.sleep(60)
     assert bench.desk.asked == [(5, {WEST}, {arn_of("orders")})]
@@ -165,7 +165,7 @@ async def test_one_event_one_rescan_and_the_message_is_deleted(bench: Bench) -> 
 
 async def test_later_events_do_not_restart_the_wait(bench: Bench) -> None:
     for number in range(20):
-        await bench.hear(message(name=f"c{number}"))
+        await bench.handle(message(name=f"c{number}"))
         await asyncio.sleep(1)
     await asyncio.sleep(60)
     assert bench.desk.moments[0] == 5
@@ -179,7 +179,7 @@ async def test_later_events_do_not_restart_the_wait(bench: Bench) -> None:
 
 async def test_a_flood_costs_one_rescan_a_wait(bench: Bench) -> None:
     for _ in range(60):
-        await bench.hear(*(message() for _ in range(170)))
+        await bench.handle(*(message() for _ in range(170)))
         await asyncio.sleep(1)
     await asyncio.sleep(60)
     assert len(bench.desk.asked) <= 13
@@ -187,7 +187,7 @@ async def test_a_flood_costs_one_rescan_a_wait(bench: Bench) -> None:
 
 
 async def test_scopes_that_are_due_together_share_a_round(bench: Bench) -> None:
-    await bench.hear(message(WEST), message(EAST))
+    await bench.handle(message(WEST), message(EAST))
     await asyncio.sleep(60)
     assert [scopes for _, scopes, _ in bench.desk.asked] in ([{WEST, EAST}], [{WEST}, {EAST}])
     assert len(bench.mailbox.deleted) == 2
@@ -195,10 +195,10 @@ async def test_scopes_that_are_due_together_share_a_round(bench: Bench) -> None:
 
 async def test_touched_while_it_is_scanned_it_is_scanned_again(bench: Bench) -> None:
     bench.desk.takes_s = 30
-    await bench.hear(message())
+    await bench.handle(message())
     await asyncio.sleep(10)
     late = message(name="carts")
-    await bench.hear(late)
+    await bench.handle(late)
     await asyncio.sleep(20)
     assert len(bench.desk.asked) == 1  # never two of one scope side by side
     await asyncio.sleep(60)
@@ -207,10 +207,10 @@ async def test_touched_while_it_is_scanned_it_is_scanned_again(bench: Bench) -> 
 
 
 async def test_an_event_that_comes_twice_is_acted_upon_once(bench: Bench) -> None:
-    await bench.hear(message(event="same"), message(event="same"))
+    await bench.handle(message(event="same"), message(event="same"))
     await asyncio.sleep(30)
     again = message(event="same")
-    await bench.hear(again)
+    await bench.handle(again)
     await asyncio.sleep(60)
     assert len(bench.desk.asked) == 1
     assert again.message_id in bench.mailbox.deleted
@@ -221,8 +221,8 @@ async def test_delivered_again_while_it_waits_both_receipts_are_no_two_messages(
     bench: Bench,
 ) -> None:
     first = message()
-    await bench.hear(first)
-    await bench.hear(replace(first, receipt="newer", received_count=2))
+    await bench.handle(first)
+    await bench.handle(replace(first, receipt="newer", received_count=2))
     await asyncio.sleep(60)
     assert bench.mailbox.deleted == [first.message_id]
 
@@ -240,7 +240,7 @@ async def test_delivered_again_while_it_waits_both_receipts_are_no_two_messages(
 async def test_what_changes_nothing_is_counted_and_deleted(
     bench: Bench, body: str, outcome: str
 ) -> None:
-    await bench.hear(Message("m", "r", body, 1))
+    await bench.handle(Message("m", "r", body, 1))
     await asyncio.sleep(60)
     assert bench.desk.asked == []
     assert bench.mailbox.deleted == ["m"]
@@ -250,7 +250,7 @@ async def test_what_changes_nothing_is_counted_and_deleted(
 async def test_before_the_first_sweep_events_wait_for_it(bench: Bench) -> None:
     bench.rescans.targets = None
     ours, foreign = message(WEST), message(ABROAD)
-    await bench.hear(ours, foreign)
+    await bench.handle(ours, foreign)
     await asyncio.sleep(600)
     assert bench.desk.asked == []
     await bench.rescans.swept(TARGETS, ())
@@ -263,11 +263,11 @@ async def test_before_the_first_sweep_events_wait_for_it(bench: Bench) -> None:
 async def test_a_scope_that_cannot_be_read_leaves_its_message_in_the_queue(bench: Bench) -> None:
     bench.desk.endings[WEST] = unread(WEST)
     told = message()
-    await bench.hear(told)
+    await bench.handle(told)
     await asyncio.sleep(60)
     assert bench.mailbox.deleted == []
     del bench.desk.endings[WEST]
-    await bench.hear(replace(told, received_count=2))
+    await bench.handle(replace(told, received_count=2))
     await asyncio.sleep(60)
     assert len(bench.desk.asked) == 2
     assert bench.mailbox.deleted == [told.message_id]
@@ -280,7 +280,7 @@ async def test_a_poison_message_ends_after_its_retries(bench: Bench) -> None:
     with capture_logs() as logs:
         for deliveries in range(1, MOST_DELIVERIES + 1):
             assert bench.mailbox.deleted == []
-            await bench.hear(replace(told, received_count=deliveries))
+            await bench.handle(replace(told, received_count=deliveries))
             await asyncio.sleep(60)
     assert bench.mailbox.deleted == [told.message_id]
     assert [each["event"] for each in logs].count("event.given_up") == 1
@@ -289,7 +289,7 @@ async def test_a_poison_message_ends_after_its_retries(bench: Bench) -> None:
 
 async def test_a_control_plane_that_is_down_loses_no_message(bench: Bench) -> None:
     bench.desk.error = "the control plane does not answer"
-    await bench.hear(message())
+    await bench.handle(message())
     await asyncio.sleep(60)
     assert bench.mailbox.deleted == []
 
@@ -297,7 +297,7 @@ async def test_a_control_plane_that_is_down_loses_no_message(bench: Bench) -> No
 async def test_a_round_that_came_to_nothing_is_made_again(bench: Bench) -> None:
     bench.desk.comes_to_nothing = 2
     told = message()
-    await bench.hear(told)
+    await bench.handle(told)
     await asyncio.sleep(3 * AGAIN.total_seconds())
     assert bench.desk.moments == [5, 35, 65]
     assert bench.mailbox.deleted == [told.message_id]
@@ -306,7 +306,7 @@ async def test_a_round_that_came_to_nothing_is_made_again(bench: Bench) -> None:
 async def test_a_region_that_is_not_enabled_is_done_with(bench: Bench) -> None:
     off = Skipped(scope=WEST, started_at=NOW, reason=ScopeReason.REGION_NOT_ENABLED)
     bench.desk.endings[WEST] = off
-    await bench.hear(message())
+    await bench.handle(message())
     await asyncio.sleep(60)
     assert len(bench.mailbox.deleted) == 1
 
@@ -314,11 +314,11 @@ async def test_a_region_that_is_not_enabled_is_done_with(bench: Bench) -> None:
 async def test_a_queue_that_does_not_delete_costs_nothing_but_a_line(bench: Bench) -> None:
     bench.mailbox.is_broken = True
     with capture_logs() as logs:
-        await bench.hear(message())
+        await bench.handle(message())
         await asyncio.sleep(60)
     assert "events.not_deleted" in {each["event"] for each in logs}
     bench.mailbox.is_broken = False
-    await bench.hear(message())
+    await bench.handle(message())
     await asyncio.sleep(60)
     assert len(bench.mailbox.deleted) == 1
 
@@ -347,7 +347,7 @@ async def test_an_event_from_a_region_that_a_glob_takes_is_evidence(bench: Bench
     """The list of enabled regions may be of before it was enabled."""
     bench.rescans.targets = globbed()
     told = message(NEW)
-    await bench.hear(told)
+    await bench.handle(told)
     await asyncio.sleep(60)
     assert [scopes for _, scopes, _ in bench.desk.asked] == [{NEW}]
     assert bench.mailbox.deleted == [told.message_id]
@@ -357,7 +357,7 @@ async def test_read_anew_a_list_without_the_region_settles_it(bench: Bench) -> N
     bench.rescans.targets = globbed()
     bench.desk.silent.add(NEW)
     told = message(NEW)
-    await bench.hear(told)
+    await bench.handle(told)
     await asyncio.sleep(60)
     assert bench.mailbox.deleted == [told.message_id]
     assert (bench.counted("acted"), bench.counted("retried")) == (1, 0)
@@ -365,7 +365,7 @@ async def test_read_anew_a_list_without_the_region_settles_it(bench: Bench) -> N
 
 async def test_an_event_from_an_excluded_region_is_foreign(bench: Bench) -> None:
     bench.rescans.targets = globbed(excluded=("ap-*",))
-    await bench.hear(message(NEW))
+    await bench.handle(message(NEW))
     await asyncio.sleep(60)
     assert bench.desk.asked == []
     assert bench.counted("foreign") == 1

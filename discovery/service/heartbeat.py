@@ -17,7 +17,7 @@ _SLOWEST_STEP: Final = timedelta(minutes=1)
 """What a step that no configuration bounds may take: the control plane's list, with its retries."""
 
 
-class Pulse:
+class Heartbeat:
     """Whoever makes progress calls `beat`; whoever watches reads `age_s`."""
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
@@ -34,7 +34,7 @@ class Pulse:
         return self._now_s() - self._beaten_at_s
 
 
-def pulse_limit(config: Config) -> timedelta:
+def heartbeat_limit(config: Config) -> timedelta:
     """How old a pulse may be before the loop counts as stuck: two intervals.
 
     Where the interval is short, twice the longest thing that goes on without progress: the scan of

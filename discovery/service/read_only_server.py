@@ -28,7 +28,7 @@ _HEADERS: Final = {
 Page = Callable[[], web.Response]
 
 
-class Door(web.Server):
+class ReadOnlyServer(web.Server):
     """Serves these pages to GET and HEAD, one request a connection; other paths are 404."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Door(web.Server):
 
     def __call__(self) -> web.RequestHandler:
         """The protocol for a new connection."""
-        return _Visit(self, self._most_connections, self._longest_visit_s)
+        return _Connection(self, self._most_connections, self._longest_visit_s)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         page = self._pages.get(request.path)
@@ -58,10 +58,10 @@ class Door(web.Server):
         return page()
 
 
-class _Visit(web.RequestHandler):
+class _Connection(web.RequestHandler):
     """One connection."""
 
-    def __init__(self, door: Door, most_connections: int, longest_visit_s: float) -> None:
+    def __init__(self, door: ReadOnlyServer, most_connections: int, longest_visit_s: float) -> None:
         loop = asyncio.get_running_loop()
         super().__init__(  # a request's body is not waited for
             door,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from discovery.codes import ScopeReason, ScopeStatus
 from discovery.model import Complete, Scanned, Scope, Skipped
 from discovery.plan.next_state import scope_memories
-from discovery.service.ledger import Ledger
+from discovery.service.scan_sequencer import ScanSequencer
 from state.records import RememberedState, ScopeMemory
 from tests.unit.plan.make import EAST, WEST
 from tests.unit.plan.past import NOW
@@ -46,14 +46,14 @@ def left_out(results: tuple[Scanned, ...]) -> set[Scope]:
 
 
 def test_alone_a_scan_is_current() -> None:
-    ledger, empty = Ledger(), RememberedState()
+    ledger, empty = ScanSequencer(), RememberedState()
     ticket = ledger.draw()
     found = ledger.current(ticket, read(WEST, EAST), then=empty, now=empty)
     assert found == read(WEST, EAST)
 
 
 def test_a_sweep_does_not_undo_the_rescan_that_overtook_it() -> None:
-    ledger, before = Ledger(), RememberedState()
+    ledger, before = ScanSequencer(), RememberedState()
     sweep, rescan = ledger.draw(), ledger.draw()
     ledger.acted(rescan, read(WEST), before, NOW)
     after = remembering(WEST)
@@ -62,7 +62,7 @@ def test_a_sweep_does_not_undo_the_rescan_that_overtook_it() -> None:
 
 
 def test_a_rescan_is_current_after_the_sweep_that_began_before_it() -> None:
-    ledger, before = Ledger(), RememberedState()
+    ledger, before = ScanSequencer(), RememberedState()
     sweep, rescan = ledger.draw(), ledger.draw()
     ledger.acted(sweep, read(WEST, EAST), before, NOW)
     after = remembering(WEST, EAST)
@@ -70,7 +70,7 @@ def test_a_rescan_is_current_after_the_sweep_that_began_before_it() -> None:
 
 
 def test_what_another_process_recorded_meanwhile_is_later() -> None:
-    ledger = Ledger()
+    ledger = ScanSequencer()
     ticket = ledger.draw()
     then, now = remembering(WEST, EAST), remembering(WEST, at=SOON)
     both = RememberedState(scopes={**then.scopes, **now.scopes})
@@ -78,14 +78,14 @@ def test_what_another_process_recorded_meanwhile_is_later() -> None:
 
 
 def test_what_another_process_recorded_before_the_scan_is_earlier() -> None:
-    ledger = Ledger()
+    ledger = ScanSequencer()
     ticket = ledger.draw()
     now = remembering(WEST, at=SOON)
     assert not left_out(ledger.current(ticket, read(WEST), then=now, now=now))
 
 
 def test_what_was_left_out_counts_as_not_acted_upon() -> None:
-    ledger, empty = Ledger(), RememberedState()
+    ledger, empty = ScanSequencer(), RememberedState()
     early, late = ledger.draw(), ledger.draw()
     skipped = Skipped(scope=WEST, started_at=NOW, reason=ScopeReason.NOT_IN_RUN)
     ledger.acted(late, (skipped,), empty, NOW)
@@ -93,7 +93,7 @@ def test_what_was_left_out_counts_as_not_acted_upon() -> None:
 
 
 def test_a_clock_that_was_set_back_does_not_matter() -> None:
-    ledger, empty = Ledger(), RememberedState()
+    ledger, empty = ScanSequencer(), RememberedState()
     first = ledger.draw()
     ledger.acted(first, read(WEST), empty, SOON)
     second = ledger.draw()

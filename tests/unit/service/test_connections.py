@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from discovery.service.foundation import Edges, Foundation
+from discovery.service.connections import Edges, ReloadableConnections
 
 
 class Opening:
@@ -35,7 +35,7 @@ class Opening:
 
 @asynccontextmanager
 async def standing(
-    foundation: Foundation, leave: asyncio.Event
+    foundation: ReloadableConnections, leave: asyncio.Event
 ) -> AsyncIterator[asyncio.Task[Any]]:
     """Somebody stands on it until told to leave; answers on what."""
 
@@ -53,7 +53,7 @@ async def standing(
 
 async def test_open_within_the_context_only() -> None:
     opening = Opening()
-    async with Foundation.laid(opening) as foundation:
+    async with ReloadableConnections.open(opening) as foundation:
         assert foundation.edges == 1
         assert opening.open == [1]
     assert opening.open == []
@@ -61,10 +61,10 @@ async def test_open_within_the_context_only() -> None:
 
 async def test_renewed_the_old_one_is_closed() -> None:
     opening = Opening()
-    async with Foundation.laid(opening) as foundation:
-        await foundation.renew()
+    async with ReloadableConnections.open(opening) as foundation:
+        await foundation.reload()
         assert (foundation.edges, opening.open) == (2, [2])
-        await foundation.renew()
+        await foundation.reload()
         assert (foundation.edges, opening.open) == (3, [3])
     assert opening.open == []
 
@@ -72,8 +72,11 @@ async def test_renewed_the_old_one_is_closed() -> None:
 async def test_it_waits_for_whoever_stands_on_it_and_lets_nobody_new_on() -> None:
     opening, leave, later = Opening(), asyncio.Event(), asyncio.Event()
     later.set()
-    async with Foundation.laid(opening) as foundation, standing(foundation, leave) as first:
-        renewing = asyncio.create_task(foundation.renew())
+    async with (
+        ReloadableConnections.open(opening) as foundation,
+        standing(foundation, leave) as first,
+    ):
+        renewing = asyncio.create_task(foundation.reload())
         await asyncio.sleep(0.001)
         assert (foundation.edges, opening.open) == (1, [1, 2])
         async with standing(foundation, later) as second:
@@ -86,10 +89,10 @@ async def test_it_waits_for_whoever_stands_on_it_and_lets_nobody_new_on() -> Non
 
 async def test_one_that_cannot_be_opened_changes_nothing() -> None:
     opening = Opening()
-    async with Foundation.laid(opening) as foundation:
+    async with ReloadableConnections.open(opening) as foundation:
         opening.refuses = True
         with pytest.raises(ValueError, match="bad configuration"):
-            await foundation.renew()
+            await foundation.reload()
         assert (foundation.edges, opening.open) == (1, [1])
         async with foundation.held() as edges:
             assert edges == 1
@@ -97,8 +100,8 @@ async def test_one_that_cannot_be_opened_changes_nothing() -> None:
 
 async def test_given_up_while_it_waits_the_new_one_is_closed_and_the_old_one_goes_on() -> None:
     opening, leave = Opening(), asyncio.Event()
-    async with Foundation.laid(opening) as foundation, standing(foundation, leave):
-        renewing = asyncio.create_task(foundation.renew())
+    async with ReloadableConnections.open(opening) as foundation, standing(foundation, leave):
+        renewing = asyncio.create_task(foundation.reload())
         await asyncio.sleep(0.001)
         renewing.cancel()
         await asyncio.gather(renewing, return_exceptions=True)

@@ -12,10 +12,10 @@ import structlog
 from discovery.model import Skipped
 from discovery.plan.identity import WrongState
 from discovery.reports.report import Report
-from discovery.service.health import Vitals
-from discovery.service.kind import Kind
+from discovery.service.health import HealthState
+from discovery.service.kind import SweepKind
 from discovery.service.metrics import Metrics
-from discovery.service.rounds import Round, Rounds
+from discovery.service.runner import ScheduledRun, SweepRunner
 from discovery.service.sweep_log import SweepLog
 from state.errors import StateError
 
@@ -23,12 +23,12 @@ log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class Attempts:
+class Supervisor:
     """One after another or side by side."""
 
-    rounds: Rounds
+    rounds: SweepRunner
     metrics: Metrics
-    vitals: Vitals
+    vitals: HealthState
     fatal: asyncio.Future[Exception] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -36,8 +36,8 @@ class Attempts:
     _log: SweepLog = field(default_factory=SweepLog)
 
     async def attempt(
-        self, kind: Kind, work: Callable[[Rounds], Awaitable[Round | None]]
-    ) -> Round | None:
+        self, kind: SweepKind, work: Callable[[SweepRunner], Awaitable[ScheduledRun | None]]
+    ) -> ScheduledRun | None:
         """The round, once it has come to its end; None when it did not. Never raises."""
         try:
             done = await work(self.rounds)
@@ -56,9 +56,9 @@ class Attempts:
             return done
         return None
 
-    def _broke(self, kind: Kind, error: Exception, *, is_defect: bool = False) -> None:
+    def _broke(self, kind: SweepKind, error: Exception, *, is_defect: bool = False) -> None:
         self.metrics.broke(kind)
-        if kind is Kind.SWEEP:
+        if kind is SweepKind.SWEEP:
             self.vitals.sweep_trouble = True
         log.error(
             "sweep.broke",
@@ -69,12 +69,12 @@ class Attempts:
             exc_info=error if is_defect else None,
         )
 
-    def _ended(self, done: Round) -> None:
+    def _ended(self, done: ScheduledRun) -> None:
         self.vitals.state_trouble = None
         self.metrics.swept(done.report, kind=done.kind)
         self._log.finished(done.report, kind=done.kind.value)
         _warn_of_time(done.report)
-        if done.kind is Kind.SWEEP and not done.report.interrupted:
+        if done.kind is SweepKind.SWEEP and not done.report.interrupted:
             self.vitals.sweep_trouble = done.report.error is not None
             self.vitals.first_sweep_done |= not self.vitals.sweep_trouble
 

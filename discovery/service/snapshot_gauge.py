@@ -17,7 +17,7 @@ from discovery.service.metric_table import Row
 Labels = TypeVar("Labels", bound=tuple[str, ...])
 
 
-class Facts(Collector):
+class SnapshotGauge(Collector):
     """One gauge; its samples are replaced as a whole or stated one by one."""
 
     def __init__(self, row: Row) -> None:

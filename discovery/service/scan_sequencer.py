@@ -16,7 +16,7 @@ from discovery.plan.next_state import scope_memories
 from state.records import RememberedState
 
 
-class Ledger:
+class ScanSequencer:
     """Tickets are drawn when a scan begins; the higher one is of the later scan."""
 
     def __init__(self) -> None:

@@ -21,9 +21,9 @@ from discovery.model import Arn, Scope
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter, Targets
 from discovery.reports.report import Report
-from discovery.service.foundation import Edges, Foundation
-from discovery.service.kind import Kind
-from discovery.service.ledger import Ledger
+from discovery.service.connections import Edges, ReloadableConnections
+from discovery.service.kind import SweepKind
+from discovery.service.scan_sequencer import ScanSequencer
 from discovery.sweep import Sweep, begin
 from state.file_identity import FileIdentity
 from state.lock import HeldLock, this_process, writer_lock
@@ -37,19 +37,19 @@ TURN_WAIT: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class ScheduledRun:
     """A round that came to its end."""
 
-    kind: Kind
+    kind: SweepKind
     report: Report
     targets: Targets
 
 
 @dataclass(slots=True)
-class Rounds:
+class SweepRunner:
     """The rounds of one service. They scan side by side and act one after another."""
 
-    foundation: Foundation
+    foundation: ReloadableConnections
     shard: Shard | None = None
     service_lock: HeldLock | None = None
     """What keeps other services off this state file; None: nothing does."""
@@ -60,7 +60,7 @@ class Rounds:
     asks_everywhere: bool = False
     """The next sweep asks also where it would be left alone for a while: set by a reload, because
     whoever reloads has repaired something."""
-    _ledger: Ledger = field(default_factory=Ledger)
+    _sequencer: ScanSequencer = field(default_factory=ScanSequencer)
     _swept: Edges | None = None
     """Those of the last sweep; the first sweep with a configuration reads lists of regions anew."""
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -76,7 +76,7 @@ class Rounds:
                 edges.control_plane
             )
 
-    async def sweep(self) -> Round | None:
+    async def sweep(self) -> ScheduledRun | None:
         """Every scope of this process was looked at and acted upon; None when told to stop first.
 
         Raises: StateError, Locked among them; WrongState.
@@ -90,12 +90,12 @@ class Rounds:
             )
             self.asks_everywhere = False
             context = replace(edges.context, on_progress=self._progress, on_write=self.on_move)
-            done = await self._round(Kind.SWEEP, edges, context, request)
+            done = await self._round(SweepKind.SWEEP, edges, context, request)
             if done is not None:
                 self._swept = edges
             return done
 
-    async def rescan(self, scopes: Iterable[Scope], named: frozenset[Arn]) -> Round | None:
+    async def rescan(self, scopes: Iterable[Scope], named: frozenset[Arn]) -> ScheduledRun | None:
         """These scopes were looked at anew and acted upon; None when told to stop first.
 
         The tags of the named caches are read one by one, users and groups anew. Raises: as `sweep`.
@@ -107,13 +107,13 @@ class Rounds:
                 refresh_users=True,
                 scan_deadline=edges.config.service.sweep_timeout,
             )
-            return await self._round(Kind.RESCAN, edges, edges.context, request)
+            return await self._round(SweepKind.RESCAN, edges, edges.context, request)
 
     async def _round(
-        self, kind: Kind, edges: Edges, context: SweepContext, request: SweepRequest
-    ) -> Round | None:
+        self, kind: SweepKind, edges: Edges, context: SweepContext, request: SweepRequest
+    ) -> ScheduledRun | None:
         self._check_files()
-        ticket = self._ledger.draw()
+        ticket = self._sequencer.draw()
         then = await asyncio.to_thread(read_memory, edges.state)
         run = begin(context, request, then)
         await run.scan()
@@ -126,7 +126,7 @@ class Rounds:
                 report = await self._conclude(run, ticket, then, edges, lock)
         except Stopped:
             return None
-        return Round(kind, report, run.scanned.targets)
+        return ScheduledRun(kind, report, run.scanned.targets)
 
     def _check_files(self) -> None:
         """Make sure that the state file and the service's lock are those of the round before.
@@ -152,10 +152,10 @@ class Rounds:
             self._state = store.identity
             now = await asyncio.to_thread(store.memory)
             assert run.scanned is not None  # noqa: S101 - a run without a scan ended before
-            results = self._ledger.current(ticket, run.scanned.results, then=then, now=now)
+            results = self._sequencer.current(ticket, run.scanned.results, then=then, now=now)
             run.use_fresh_state(now, replace(run.scanned, results=results))
             report = await run.conclude(edges.control_plane, store)
-            self._ledger.acted(ticket, results, now, run.started_at)
+            self._sequencer.acted(ticket, results, now, run.started_at)
             return report
 
     @asynccontextmanager

@@ -57,7 +57,7 @@ def _ignore(before: Edges, after: Edges) -> None:
     del before, after
 
 
-class Foundation:
+class ReloadableConnections:
     """Edges that are replaced only while nobody stands on them."""
 
     def __init__(self, open_edges: OpenEdges, edges: Edges, closing: AsyncExitStack) -> None:
@@ -70,7 +70,7 @@ class Foundation:
 
     @classmethod
     @asynccontextmanager
-    async def laid(cls, open_edges: OpenEdges) -> AsyncIterator[Self]:
+    async def open(cls, open_edges: OpenEdges) -> AsyncIterator[Self]:
         """Edges are open within the context. Raises: what opening them raises."""
         closing = AsyncExitStack()
         foundation = cls(open_edges, await closing.enter_async_context(open_edges()), closing)
@@ -97,7 +97,7 @@ class Foundation:
                 self._standing -= 1
                 self._changed.notify_all()
 
-    async def renew(
+    async def reload(
         self, check: Check = _accept, on_replaced: Callable[[Edges, Edges], None] = _ignore
     ) -> None:
         """The configuration as it is now is in force, and what was open before is closed.
