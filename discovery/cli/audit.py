@@ -25,7 +25,7 @@ from discovery.codes import Severity
 from discovery.context import SweepRequest
 from discovery.model import Scope
 from discovery.plan.targets import ScopeFilter
-from discovery.reports.exit import Exit, Strictness
+from discovery.reports.exit import Exit, ExitRules
 from discovery.reports.formats import Format
 from discovery.reports.report import Report
 from discovery.reports.view import View
@@ -101,7 +101,7 @@ def command(
             place=place,
             form=Format(form),
             view=View(title="audit", findings=True, verbose=shared.verbose),
-            strictness=Strictness(
+            strictness=ExitRules(
                 detailed=detailed_exitcode, fail_on=Severity(fail_on) if fail_on else None
             ),
         )

@@ -13,8 +13,8 @@ from discovery.cli.settings import configuration_path
 from discovery.config.load import load_config
 from discovery.config.model import Config, config_schema
 from discovery.config.source import name_of
-from discovery.reports.hostile import visible
-from discovery.reports.sentence import counted
+from discovery.reports.safe_text import escape_unprintable
+from discovery.reports.summary import counted
 
 
 @click.group(name="config", short_help="Check a configuration, or print its JSON Schema.")
@@ -46,7 +46,7 @@ def check() -> None:
     """
     path = configuration_path(common())
     config = load_config(path)
-    click.echo(visible(f"{name_of(path)} is right: {_summary(config)}."))
+    click.echo(escape_unprintable(f"{name_of(path)} is right: {_summary(config)}."))
 
 
 @command.command(name="schema")

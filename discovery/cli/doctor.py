@@ -31,10 +31,10 @@ from discovery.model import Scope
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter, registered_scopes
 from discovery.policies.usage import Hub, Usage
-from discovery.reports.checkup import (
+from discovery.reports.doctor import (
     Area,
     Check,
-    Outcome,
+    CheckStatus,
     checkup_sentence,
     write_checkup,
     write_checkup_document,
@@ -78,7 +78,7 @@ def command(only: tuple[Scope, ...], part: Shard | None, form: str, output: Path
             say(checkup_sentence(checks))
         else:
             place.write(lambda stream: write_checkup(checks, stream, verbose=shared.verbose))
-    return Exit.FAILED if any(each.outcome is Outcome.FAIL for each in checks) else Exit.DONE
+    return Exit.FAILED if any(each.outcome is CheckStatus.FAIL for each in checks) else Exit.DONE
 
 
 async def _checks(
@@ -108,13 +108,13 @@ async def _checks(
 
 
 def _configuration(config: Config, path: Path) -> Iterator[Check]:
-    yield _check(Area.CONFIGURATION, path, Outcome.OK, f"group {config.group}")
+    yield _check(Area.CONFIGURATION, path, CheckStatus.OK, f"group {config.group}")
     connects = (each.connect for each in config.matchers if each.connect is not None)
     for reference in sorted({each.external_id for each in connects if each.external_id}):
         try:
             _secret(reference)
         except SecretError as error:
-            yield _check(Area.CONFIGURATION, reference, Outcome.FAIL, f"{error}; put it there")
+            yield _check(Area.CONFIGURATION, reference, CheckStatus.FAIL, f"{error}; put it there")
 
 
 async def _aws(
@@ -129,7 +129,8 @@ async def _aws(
             foreign = partition_problems(config, cloud.identity.partition)
             if foreign:
                 return tuple(
-                    _check(Area.CONFIGURATION, path, Outcome.FAIL, str(each)) for each in foreign
+                    _check(Area.CONFIGURATION, path, CheckStatus.FAIL, str(each))
+                    for each in foreign
                 )
             default = default_region(config.aws.profile)
             usage = Usage.of(config, _hub(cloud.identity), default)
@@ -137,7 +138,7 @@ async def _aws(
             return (*checks, *await examine_queue(cloud, usage, part.shard))
     except AwsCallFailed as error:
         text = f"{error}. Nothing else of AWS was tried"
-        return (_check(Area.CREDENTIALS, "the agent's own", Outcome.FAIL, text),)
+        return (_check(Area.CREDENTIALS, "the agent's own", CheckStatus.FAIL, text),)
 
 
 def _hub(identity: Identity) -> Hub:
@@ -152,5 +153,5 @@ def _secret(reference: str) -> Secret:
     return resolve_external_id(reference, os.environ)
 
 
-def _check(area: Area, subject: object, outcome: Outcome, message: str) -> Check:
+def _check(area: Area, subject: object, outcome: CheckStatus, message: str) -> Check:
     return Check(area=area, subject=str(subject), outcome=outcome, message=message)

@@ -20,7 +20,7 @@ from discovery.model import Database, Scope
 from discovery.plan.targets import ScopeFilter
 from discovery.reports.exit import Exit, exit_code
 from discovery.reports.report import Report
-from discovery.reports.sentence import counted, sentence
+from discovery.reports.summary import counted, sentence
 from discovery.reports.tctl import external_ids, write_resources
 
 _STANDS = frozenset({Action.CREATE, Action.UPDATE, Action.KEEP, Action.HELD, Action.BLOCKED})

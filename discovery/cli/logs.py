@@ -16,7 +16,7 @@ from discovery.cli.streams import speak_in_events
 from discovery.cli.vendor_logs import set_up_vendor_logs
 from discovery.foreign_text import without_passwords
 from discovery.plan.fingerprint import fingerprint
-from discovery.reports.hostile import visible
+from discovery.reports.safe_text import escape_unprintable
 
 _OF_LINES: Final = ("exception", "text")
 """What may have several lines: ours, so none of them passes for an event."""
@@ -59,12 +59,15 @@ def set_up_logs(chosen: LogFormat | None, verbosity: int, *, shows_events: bool 
 
 def harmless(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """Every text in the event is safe to print, and nothing that is named a secret stands there."""
-    return {visible(key): _harmless(value, key) for key, value in event.items()}
+    return {escape_unprintable(key): _harmless(value, key) for key, value in event.items()}
 
 
 def _harmless(value: Any, key: str) -> Any:
     if isinstance(value, Mapping):
-        return {visible(str(inner)): _harmless(held, str(inner)) for inner, held in value.items()}
+        return {
+            escape_unprintable(str(inner)): _harmless(held, str(inner))
+            for inner, held in value.items()
+        }
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_harmless(one, key) for one in value]
     if value is None or isinstance(value, (bool, int, float)):
@@ -78,7 +81,7 @@ def _harmless(value: Any, key: str) -> Any:
 
 
 def _safe(text: str) -> str:
-    return visible(without_passwords(text))
+    return escape_unprintable(without_passwords(text))
 
 
 def _level(form: LogFormat, verbosity: int, *, shows_events: bool) -> int:

@@ -12,7 +12,7 @@ import click
 from discovery.cli.clock import utc_now
 from discovery.cli.options import common, duration, with_common, with_lock_timeout
 from discovery.cli.settings import configuration
-from discovery.reports.hostile import visible
+from discovery.reports.safe_text import escape_unprintable
 from state.exclusive import locked_store
 from state.lock import this_process
 
@@ -59,7 +59,7 @@ def command(span: timedelta, lock_timeout: timedelta) -> None:
     until = asyncio.run(_pause(path, span, lock_timeout))
     click.echo(
         f"Paused until {until.astimezone(UTC):%Y-%m-%d %H:%M:%S UTC}: sweeps with "
-        f"{visible(str(path))} scan and remember, and write nothing. "
+        f"{escape_unprintable(str(path))} scan and remember, and write nothing. "
         "`cachemuster resume` ends it sooner."
     )
 

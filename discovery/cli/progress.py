@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from discovery.cli.streams import say, speaks_in_events
-from discovery.reports.sentence import counted
+from discovery.reports.summary import counted
 
 OnProgress = Callable[[int, int, int], None]
 """Scopes done, those of them that failed, and how many there are so far."""

@@ -8,10 +8,10 @@ import structlog
 
 from discovery.cli.output import Destination
 from discovery.cli.streams import say
-from discovery.reports.exit import Exit, Strictness, exit_code
+from discovery.reports.exit import Exit, ExitRules, exit_code
 from discovery.reports.formats import RENDERERS, Format
 from discovery.reports.report import Report
-from discovery.reports.sentence import sentence
+from discovery.reports.summary import sentence
 from discovery.reports.view import View
 from discovery.service.sweep_log import finished_fields
 
@@ -25,7 +25,7 @@ class Publication:
     place: Destination
     form: Format
     view: View
-    strictness: Strictness = field(default_factory=Strictness)
+    strictness: ExitRules = field(default_factory=ExitRules)
 
     def publish(self, report: Report, *, terminated: bool) -> Exit:
         """The report stands in its place. Raises: ReportLost."""

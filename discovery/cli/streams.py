@@ -14,7 +14,7 @@ from typing import TextIO
 import structlog
 
 from discovery.foreign_text import without_passwords
-from discovery.reports.hostile import visible
+from discovery.reports.safe_text import escape_unprintable
 
 log = structlog.get_logger()
 
@@ -73,7 +73,7 @@ def say_lines(texts: Iterable[str], *, level: int = logging.INFO) -> None:
     if _Voice.as_events:
         log.log(level, "cli.message", text="\n".join(texts))
         return
-    lines = "".join(f"{visible(without_passwords(text))}\n" for text in texts)
+    lines = "".join(f"{escape_unprintable(without_passwords(text))}\n" for text in texts)
     try:
         sys.stderr.write(lines)
         sys.stderr.flush()

@@ -23,8 +23,8 @@ from discovery.plan.only import check_named_scopes
 from discovery.plan.targets import RegionList, ScopeFilter, Targets
 from discovery.policies.kinds import statement_allowing
 from discovery.policies.usage import Usage
-from discovery.reports.checkup import Area, Check, Outcome
-from discovery.reports.sentence import counted
+from discovery.reports.doctor import Area, Check, CheckStatus
+from discovery.reports.summary import counted
 from discovery.scan import OnProgress
 
 WORTH_SAYING: Final = timedelta(seconds=60)
@@ -64,7 +64,7 @@ def _credentials(cloud: Cloud) -> Iterator[Check]:
     yield Check(
         area=Area.CREDENTIALS,
         subject=identity.arn,
-        outcome=Outcome.OK,
+        outcome=CheckStatus.OK,
         message=f"account {identity.account_id}, partition {identity.partition}; from "
         f"{cloud.credentials.origin}, {_until(cloud.credentials.expires_at)}",
     )
@@ -73,7 +73,7 @@ def _credentials(cloud: Cloud) -> Iterator[Check]:
         yield Check(
             area=Area.CREDENTIALS,
             subject=places,
-            outcome=Outcome.WARN,
+            outcome=CheckStatus.WARN,
             message="not the real AWS: an endpoint override is in force",
         )
 
@@ -127,16 +127,16 @@ class _Examination:
         there = date_of(answer)
         if there is None:
             text = "AWS's answer has no date to compare with"
-            return _check(Area.CLOCK, "this machine", Outcome.WARN, text)
+            return _check(Area.CLOCK, "this machine", CheckStatus.WARN, text)
         off = abs(now - there)
         if off <= WORTH_SAYING:
             text = f"within {WORTH_SAYING.total_seconds():g} s of AWS's clock"
-            return _check(Area.CLOCK, "this machine", Outcome.OK, text)
+            return _check(Area.CLOCK, "this machine", CheckStatus.OK, text)
         text = (
             f"{off.total_seconds():.0f} s off AWS's clock, which refuses requests from 300 s on: "
             "set it, best by NTP"
         )
-        return _check(Area.CLOCK, "this machine", Outcome.WARN, text)
+        return _check(Area.CLOCK, "this machine", CheckStatus.WARN, text)
 
     async def organization(self, organization: Organization, accounts: list[AccountId]) -> Check:
         """The members are among the accounts, as far as they are listed."""
@@ -152,7 +152,9 @@ class _Examination:
             for account_id in page:
                 self.cloud.accounts.admit(account_id, organization)
                 accounts.append(account_id)
-        return _check(Area.ORGANIZATION, subject, Outcome.OK, f"{counted(read, 'active account')}")
+        return _check(
+            Area.ORGANIZATION, subject, CheckStatus.OK, f"{counted(read, 'active account')}"
+        )
 
     async def account(self, account_id: AccountId) -> tuple[Check, ...]:
         """The role, the regions and the permissions of one account."""
@@ -161,7 +163,7 @@ class _Examination:
         if isinstance(account, AwsError):
             fault = account
             return (self._failed(Area.ROLE, account_id, fault, _ASSUME, scope=account_id),)
-        role = _check(Area.ROLE, account_id, Outcome.OK, self._way_in(account_id))
+        role = _check(Area.ROLE, account_id, CheckStatus.OK, self._way_in(account_id))
         listing, regions, enabled = await self._regions(account)
         is_read = bool(enabled) or not self.usage.lists_regions
         excluded = tuple(each.text for each in self.cloud.regions.excluded)
@@ -209,11 +211,11 @@ class _Examination:
             return [failed], sorted(choice.literals), unlisted
         chosen = choice.among(enabled)
         text = f"{len(chosen)} to scan, of {counted(len(enabled), 'enabled region')}"
-        outcome = Outcome.OK if chosen else Outcome.WARN
+        outcome = CheckStatus.OK if chosen else CheckStatus.WARN
         checks = [_check(Area.REGIONS, subject, outcome, text, _REGIONS)]
         if off := sorted(choice.literals - enabled):
             text = f"not enabled in the account, so skipped: {', '.join(off)}"
-            checks.append(_check(Area.REGIONS, subject, Outcome.WARN, text))
+            checks.append(_check(Area.REGIONS, subject, CheckStatus.WARN, text))
         return checks, sorted(chosen), enabled
 
     def _permissions(self, account_id: AccountId, found: Mapping[Region, Found]) -> Iterator[Check]:
@@ -227,7 +229,7 @@ class _Examination:
             for fault, regions in outcomes.items():
                 if fault is None:
                     text = f"allowed in {_named(regions)}"
-                    yield _check(Area.PERMISSION, account_id, Outcome.OK, text, action)
+                    yield _check(Area.PERMISSION, account_id, CheckStatus.OK, text, action)
                     continue
                 subject = str(Scope(account_id, regions[0] if len(regions) == 1 else None))
                 where = f"; in {_named(regions)}" if len(regions) > 1 else ""
@@ -273,19 +275,19 @@ class _Examination:
 
     def _outcome(
         self, fault: AwsError, account_id: str | None, regions: list[Region] | None
-    ) -> Outcome:
+    ) -> CheckStatus:
         """A scope that is configured to be expected to fail is no reason for exit 1."""
         if fault.reason in UNDECIDED:
-            return Outcome.WARN
+            return CheckStatus.WARN
         expects = self.cloud.settings.expects_failure
         places: list[Region | None] = [*regions] if regions else [None]
         if account_id is not None and all(expects(account_id, each) for each in places):
-            return Outcome.WARN
-        return Outcome.FAIL
+            return CheckStatus.WARN
+        return CheckStatus.FAIL
 
 
 def _check(
-    area: Area, subject: str, outcome: Outcome, message: str, action: str | None = None
+    area: Area, subject: str, outcome: CheckStatus, message: str, action: str | None = None
 ) -> Check:
     return Check(area=area, subject=subject, outcome=outcome, message=message, action=action)
 

@@ -28,8 +28,8 @@ from discovery.plan.ownership import (
     owner_of,
 )
 from discovery.policies.teleport import DB_VERBS
-from discovery.reports.checkup import Area, Check, Outcome
-from discovery.reports.sentence import counted
+from discovery.reports.doctor import Area, Check, CheckStatus
+from discovery.reports.summary import counted
 from state.records import RememberedState
 
 _RULE: Final = {"resources": ["db"], "verbs": list(DB_VERBS)}
@@ -41,11 +41,11 @@ async def examine_registry(settings: EmbeddedSettings, group: str) -> tuple[Chec
     try:
         listed = await reader.list_databases()
     except ControlPlaneError as error:
-        return (_check(settings.path, Outcome.FAIL, str(error)),)
+        return (_check(settings.path, CheckStatus.FAIL, str(error)),)
     ours = sum(1 for each in listed if isinstance(owner_of(each, group), CacheArn))
     listing = _check(
         settings.path,
-        Outcome.OK,
+        CheckStatus.OK,
         f"{counted(len(listed), 'database')}, {ours} of group {group}",
         "list",
     )
@@ -62,9 +62,9 @@ def _absent(path: Path) -> Check | None:
     if path.exists():
         return None
     if os.access(path.parent, os.W_OK | os.X_OK):
-        return _check(path, Outcome.OK, "not there yet; the first sweep makes it", "write")
+        return _check(path, CheckStatus.OK, "not there yet; the first sweep makes it", "write")
     text = f"there is no such file, and {path.parent} cannot be written to"
-    return _check(path, Outcome.FAIL, f"{text}: create it, or name another file", "write")
+    return _check(path, CheckStatus.FAIL, f"{text}: create it, or name another file", "write")
 
 
 async def examine_teleport(
@@ -74,7 +74,9 @@ async def examine_teleport(
     async with Teleport(settings, clock=clock) as teleport:
         found = await preflight(teleport, config.group)
         if found.peer is None:
-            return tuple(_check(settings.address, Outcome.FAIL, each) for each in found.problems)
+            return tuple(
+                _check(settings.address, CheckStatus.FAIL, each) for each in found.problems
+            )
         cluster = found.peer.cluster
         checks = [*_peer(found, config.group, clock), *_listing(found)]
         name = _nobody()
@@ -91,13 +93,13 @@ def _peer(found: Preflight, group: str, clock: Clock) -> Iterator[Check]:
     assert found.peer is not None  # noqa: S101 - the caller has looked
     cluster = found.peer.cluster
     about, *remarks = found.lines(group, clock())
-    outcome = Outcome.WARN if is_too_old(found.peer.version) else Outcome.OK
+    outcome = CheckStatus.WARN if is_too_old(found.peer.version) else CheckStatus.OK
     yield _check(cluster, outcome, about)
     for each in remarks:
         if not each.startswith("Databases cannot be listed"):
-            yield _check(cluster, Outcome.WARN, each)
+            yield _check(cluster, CheckStatus.WARN, each)
     if found.services and not found.unserved:
-        yield _check(cluster, Outcome.OK, _serving(found.services))
+        yield _check(cluster, CheckStatus.OK, _serving(found.services))
 
 
 def _serving(services: int) -> str:
@@ -110,10 +112,10 @@ def _listing(found: Preflight) -> Iterator[Check]:
     assert found.peer is not None  # noqa: S101 - the caller has looked
     cluster = found.peer.cluster
     if found.ours is not None:
-        yield _check(cluster, Outcome.OK, "allowed", "list")
+        yield _check(cluster, CheckStatus.OK, "allowed", "list")
     for each in found.problems:
         if each.startswith("Databases cannot be listed"):
-            yield _check(cluster, Outcome.FAIL, each, "list", _RULE)
+            yield _check(cluster, CheckStatus.FAIL, each, "list", _RULE)
 
 
 async def _tried(subject: object, verb: str, call: Awaitable[Any]) -> Check:
@@ -121,13 +123,13 @@ async def _tried(subject: object, verb: str, call: Awaitable[Any]) -> Check:
     try:
         await call
     except NotFound:
-        return _check(subject, Outcome.OK, "allowed", verb)
+        return _check(subject, CheckStatus.OK, "allowed", verb)
     except Denied as error:
-        return _check(subject, Outcome.FAIL, str(error), verb, _RULE)
+        return _check(subject, CheckStatus.FAIL, str(error), verb, _RULE)
     except ControlPlaneError as error:
-        outcome = Outcome.WARN if error.retryable else Outcome.FAIL
+        outcome = CheckStatus.WARN if error.retryable else CheckStatus.FAIL
         return _check(subject, outcome, str(error), verb)
-    return _check(subject, Outcome.OK, "allowed", verb)
+    return _check(subject, CheckStatus.OK, "allowed", verb)
 
 
 def _creating(cluster: str, memory: RememberedState | None) -> Check:
@@ -136,12 +138,12 @@ def _creating(cluster: str, memory: RememberedState | None) -> Check:
     known = memory is not None and identity is not None and identity.cluster == cluster
     if known and memory is not None and memory.registrations:
         count = counted(len(memory.registrations), "registration")
-        return _check(cluster, Outcome.OK, f"state remembers {count} in this cluster", "create")
+        return _check(cluster, CheckStatus.OK, f"state remembers {count} in this cluster", "create")
     text = (
         "not tried, because it would register something: see that the role has the verb. "
         "`cachemuster policies teleport-bot-role` prints one that does"
     )
-    return _check(cluster, Outcome.WARN, text, "create", _RULE)
+    return _check(cluster, CheckStatus.WARN, text, "create", _RULE)
 
 
 def _nobody() -> ResourceName:
@@ -173,7 +175,7 @@ def _database(name: ResourceName, group: str) -> Database:
 
 def _check(
     subject: object,
-    outcome: Outcome,
+    outcome: CheckStatus,
     message: str,
     verb: str | None = None,
     rule: Any = None,

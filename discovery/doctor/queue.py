@@ -22,8 +22,8 @@ from discovery.plan.shard import Shard
 from discovery.policies.kinds import statement_allowing
 from discovery.policies.queues import hiding
 from discovery.policies.usage import Usage
-from discovery.reports.checkup import Area, Check, Outcome
-from discovery.reports.sentence import counted
+from discovery.reports.doctor import Area, Check, CheckStatus
+from discovery.reports.summary import counted
 
 _NOBODY: Final = Message("", "cachemuster-doctor", "", 1)
 """A receipt that SQS gave nobody: to delete or hide it changes nothing, and is denied or not."""
@@ -43,12 +43,12 @@ async def examine_queue(cloud: Cloud, usage: Usage, shard: Shard | None) -> tupl
         return ()
     if shard is None and SHARD in events.queue_url:
         text = "each process has its own queue: examine one with --shard I/N"
-        return (_check(events.queue_url, Outcome.WARN, text),)
+        return (_check(events.queue_url, CheckStatus.WARN, text),)
     try:
         url = queue_for(events.queue_url, shard)
         queue, limit = open_queue(cloud, url), cloud.settings.scope_timeout
     except ValueError as error:
-        return (_check(events.queue_url, Outcome.FAIL, str(error)),)
+        return (_check(events.queue_url, CheckStatus.FAIL, str(error)),)
     found = await within(queue.attributes(), limit)
     if isinstance(found, AwsError) and found.reason is ScopeReason.UNREACHABLE:
         return (_failed(url, ATTRIBUTES, found, usage),)
@@ -69,16 +69,16 @@ async def _permissions(
     return tuple(
         _failed(url, action, answer, usage)
         if isinstance(answer, AwsError)
-        else _check(url, Outcome.OK, "allowed", action)
+        else _check(url, CheckStatus.OK, "allowed", action)
         for action, answer in tried.items()
     )
 
 
 def _setup(url: str, attributes: Mapping[str, str], usage: Usage) -> Iterator[Check]:
     waiting = _number(attributes, "ApproximateNumberOfMessages") or 0
-    yield _check(url, Outcome.OK, f"{counted(waiting, 'message')} to receive")
+    yield _check(url, CheckStatus.OK, f"{counted(waiting, 'message')} to receive")
     for wrong in _wrong(attributes, usage):
-        yield _check(url, Outcome.WARN, wrong)
+        yield _check(url, CheckStatus.WARN, wrong)
 
 
 def _wrong(attributes: Mapping[str, str], usage: Usage) -> Iterator[str]:
@@ -138,12 +138,12 @@ def _failed(url: str, action: str, fault: AwsError, usage: Usage) -> Check:
     return Check(
         area=Area.QUEUE,
         subject=url,
-        outcome=Outcome.WARN if fault.reason in UNDECIDED else Outcome.FAIL,
+        outcome=CheckStatus.WARN if fault.reason in UNDECIDED else CheckStatus.FAIL,
         message=f"{fault.message}. Without it: {lacking.without}" if lacking else fault.message,
         action=action,
         statement=lacking.document() if lacking else None,
     )
 
 
-def _check(url: str, outcome: Outcome, message: str, action: str | None = None) -> Check:
+def _check(url: str, outcome: CheckStatus, message: str, action: str | None = None) -> Check:
     return Check(area=Area.QUEUE, subject=url, outcome=outcome, message=message, action=action)

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from discovery.config.model import Config
-from discovery.reports.checkup import Area, Check, Outcome
-from discovery.reports.sentence import counted
+from discovery.reports.doctor import Area, Check, CheckStatus
+from discovery.reports.summary import counted
 from state.errors import StateError
 from state.lock import holder_of
 from state.mounts import require_local
@@ -35,23 +35,23 @@ def _examined(config: Config, now: datetime) -> Iterator[Check]:
     try:
         memory = read_memory(path)
     except StateError as error:
-        yield _check(path, Outcome.FAIL, str(error))
+        yield _check(path, CheckStatus.FAIL, str(error))
         return
     if not path.exists():
-        yield _check(path, Outcome.OK, "not there yet; the first sweep makes it")
+        yield _check(path, CheckStatus.OK, "not there yet; the first sweep makes it")
     else:
         sweeps = counted(memory.finished_sweeps, "finished sweep")
         registered = counted(len(memory.registrations), "registration")
-        yield _check(path, Outcome.OK, f"readable, its schema known: {sweeps}, {registered}")
+        yield _check(path, CheckStatus.OK, f"readable, its schema known: {sweeps}, {registered}")
     yield _writable(path)
     try:
         require_local(path, "state file")
         holder = holder_of(path)
     except StateError as error:
-        yield _check(path, Outcome.FAIL, str(error))
+        yield _check(path, CheckStatus.FAIL, str(error))
     else:
         if holder is not None:
-            yield _check(path, Outcome.WARN, f"held by {holder}; a sweep waits for it")
+            yield _check(path, CheckStatus.WARN, f"held by {holder}; a sweep waits for it")
     yield from _belonging(path, memory, config)
     if memory.regions:
         since = min(each.read_at for each in memory.regions.values())
@@ -60,12 +60,12 @@ def _examined(config: Config, now: datetime) -> Iterator[Check]:
             f"regions as of {since.astimezone(UTC):%Y-%m-%d %H:%M:%S UTC} in {of}: sweeps of the "
             "service go by this list for a day, or until something tells of another region"
         )
-        yield _check(path, Outcome.OK, text)
+        yield _check(path, CheckStatus.OK, text)
     pause = memory.pause_at(now)
     if pause is not None:
         until = f"{pause.astimezone(UTC):%Y-%m-%d %H:%M:%S UTC}"
         text = f"paused until {until}: sweeps write nothing. `cachemuster resume` ends it"
-        yield _check(path, Outcome.WARN, text)
+        yield _check(path, CheckStatus.WARN, text)
 
 
 def _writable(path: Path) -> Check:
@@ -75,8 +75,8 @@ def _writable(path: Path) -> Check:
     shut = [str(each) for each in places if not os.access(each, os.W_OK)]
     if shut:
         text = f"{' and '.join(shut)} cannot be written to: sweeps need to; correct the permissions"
-        return _check(path, Outcome.FAIL, text)
-    return _check(path, Outcome.OK, "writable")
+        return _check(path, CheckStatus.FAIL, text)
+    return _check(path, CheckStatus.OK, "writable")
 
 
 def _belonging(path: Path, memory: RememberedState, config: Config) -> Iterator[Check]:
@@ -90,8 +90,8 @@ def _belonging(path: Path, memory: RememberedState, config: Config) -> Iterator[
             f"configuration is of group {config.group} on {config.control_plane.kind}: name "
             "another state.path, or sweep once with --rebind-state"
         )
-        yield _check(path, Outcome.FAIL, text)
+        yield _check(path, CheckStatus.FAIL, text)
 
 
-def _check(path: Path, outcome: Outcome, message: str) -> Check:
+def _check(path: Path, outcome: CheckStatus, message: str) -> Check:
     return Check(area=Area.STATE, subject=str(path), outcome=outcome, message=message)

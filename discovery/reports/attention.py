@@ -98,7 +98,7 @@ def grouped(report: Report) -> tuple[Group, ...]:
     return tuple(Group(attention, tuple(group)) for attention, group in found.items() if group)
 
 
-def quiet_line(items: tuple[Item, ...]) -> str:
+def unchanged_line(items: tuple[Item, ...]) -> str:
     """`= 300 keep   . 12 skipped (ENGINE 2, NO_MATCHER 10)`"""
     parts = []
     for action in (Action.KEEP, Action.SKIPPED):

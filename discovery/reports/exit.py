@@ -38,7 +38,7 @@ class Exit(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Strictness:
+class ExitRules:
     """What a caller asked the exit code to tell, beyond the plain outcome."""
 
     detailed: bool = False
@@ -55,7 +55,7 @@ _RANK: Final = {Severity.INFO: 0, Severity.WARNING: 1, Severity.BLOCKER: 2}
 
 def exit_code(
     report: Report,
-    strictness: Strictness = Strictness(),
+    strictness: ExitRules = ExitRules(),
     *,
     terminated: bool = False,
 ) -> Exit:

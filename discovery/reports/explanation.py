@@ -16,8 +16,8 @@ from discovery.model import Arn
 from discovery.plan.item import Item
 from discovery.plan.ownership import CacheArn, parse_cache_arn
 from discovery.reports.document import timestamp
-from discovery.reports.sentence import counted
 from discovery.reports.style import cell, columns, console_for, heading
+from discovery.reports.summary import counted
 from state.records import HistoryEntry, PendingRemoval, Registration, RememberedCache, TakenName
 
 SCHEMA_VERSION: Final = 1

@@ -9,7 +9,7 @@ from typing import Final
 from discovery.codes import FindingCode, IamVerdict, Severity
 from discovery.model import Finding, Scope
 from discovery.reports.report import Report
-from discovery.reports.sentence import counted
+from discovery.reports.summary import counted
 
 SEVERITIES: Final = (Severity.BLOCKER, Severity.WARNING, Severity.INFO)
 """The most pressing first."""

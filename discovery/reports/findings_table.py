@@ -17,10 +17,8 @@ from discovery.reports.findings import (
     shared_findings,
     verdicts,
 )
-from discovery.reports.hanging import Entry, print_entries, run
-from discovery.reports.hostile import visible
 from discovery.reports.report import Report
-from discovery.reports.sentence import counted
+from discovery.reports.safe_text import escape_unprintable
 from discovery.reports.shell import continued
 from discovery.reports.style import (
     SEVERITY_SIGNS,
@@ -28,6 +26,8 @@ from discovery.reports.style import (
     cell,
     heading,
 )
+from discovery.reports.summary import counted
+from discovery.reports.wrapped_list import Entry, print_entries, run
 
 _INDENT: Final = 14
 _LISTED: Final = 500
@@ -73,4 +73,4 @@ def _entry(shared: SharedFinding, width: int) -> Entry:
 
 def _repair_lines(finding: Finding, width: int) -> Iterator[str]:
     for command in finding.repair:
-        yield from continued(visible(command), width)
+        yield from continued(escape_unprintable(command), width)

@@ -18,9 +18,9 @@ from discovery.plan.item import Item
 from discovery.reports.changes import differences, value_text
 from discovery.reports.document import change_entry, database_entry
 from discovery.reports.exit import Exit
-from discovery.reports.hostile import visible
-from discovery.reports.sentence import counted
+from discovery.reports.safe_text import escape_unprintable
 from discovery.reports.style import NAME_LIMIT, cell, console_for, heading
+from discovery.reports.summary import counted
 from discovery.reports.tctl import write_resources
 
 SCHEMA_VERSION: Final = 1
@@ -88,7 +88,7 @@ def write_handover(report: HandoverReport, stream: TextIO) -> None:
         stream.write(f"\n{block}")
     if report.done:
         for line in report.advice:
-            stream.write(f"{visible(line)}\n")
+            stream.write(f"{escape_unprintable(line)}\n")
     console.print(cell(handover_sentence(report), "bold"), soft_wrap=True)
 
 
@@ -105,7 +105,7 @@ def write_handover_document(report: HandoverReport, stream: TextIO) -> None:
                 "name": each.name,
                 "code": each.code.value,
                 "message": each.message,
-                "by_hand": each.wanted and by_hand(each.wanted, report.verb, unseen=True),
+                "by_hand": each.wanted and manual_commands(each.wanted, report.verb, unseen=True),
             }
             for each in report.handover.refused
         ],
@@ -131,7 +131,9 @@ def handover_sentence(report: HandoverReport) -> str:
     return ", ".join(parts) or f"nothing to {report.verb}"
 
 
-def by_hand(database: Database, verb: str, *, replaces: bool = False, unseen: bool = False) -> str:
+def manual_commands(
+    database: Database, verb: str, *, replaces: bool = False, unseen: bool = False
+) -> str:
     """What somebody who may hands to `tctl create -f`, with what else to do as remarks.
 
     `unseen`: what stands there could not be read, so nothing of it is in the document. A connect
@@ -151,7 +153,7 @@ def by_hand(database: Database, verb: str, *, replaces: bool = False, unseen: bo
         remarks.append("spec.aws.external_id is left out; the next sweep writes it.")
     elif secret:
         remarks.append("spec.aws.external_id is left out; copy it from `tctl get db` before.")
-    text.writelines(f"# {visible(remark)}\n" for remark in remarks)
+    text.writelines(f"# {escape_unprintable(remark)}\n" for remark in remarks)
     write_resources([shown], text)
     return text.getvalue()
 
@@ -169,14 +171,14 @@ def _by_hand(report: HandoverReport) -> Iterator[str]:
             yield text
     for each in report.handover.refused:
         if each.wanted is not None:
-            yield by_hand(each.wanted, report.verb, unseen=True)
+            yield manual_commands(each.wanted, report.verb, unseen=True)
 
 
 def _item_by_hand(item: Item, report: HandoverReport) -> str | None:
     denied = item.error is not None and item.error.code == _DENIED
     if not denied or item.database is None:
         return None
-    return by_hand(item.database, report.verb, replaces=item.replaces)
+    return manual_commands(item.database, report.verb, replaces=item.replaces)
 
 
 def _title(report: HandoverReport) -> Any:

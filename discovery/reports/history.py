@@ -8,11 +8,11 @@ from typing import Any, Final, TextIO
 
 from discovery.plan.ownership import parse_cache_arn
 from discovery.reports.document import change_entry, timestamp
-from discovery.reports.hanging import Entry, print_entries, run
 from discovery.reports.plan_table import change_line
-from discovery.reports.sentence import counted
 from discovery.reports.spreadsheet import write_csv
 from discovery.reports.style import NAME_LIMIT, SIGNS, STYLES, cell, console_for
+from discovery.reports.summary import counted
+from discovery.reports.wrapped_list import Entry, print_entries, run
 from state.records import HistoryEntry
 
 SCHEMA_VERSION: Final = 1

@@ -13,7 +13,14 @@ from typing import Final, TextIO
 from discovery.codes import Action
 from discovery.model import Change, Scanned
 from discovery.plan.item import Item
-from discovery.reports.attention import PRESSING, Attention, Group, grouped, quiet_line, title_of
+from discovery.reports.attention import (
+    PRESSING,
+    Attention,
+    Group,
+    grouped,
+    title_of,
+    unchanged_line,
+)
 from discovery.reports.changes import differences, value_text
 from discovery.reports.coverage import coverage, has_remark, lacks_a_fact, reason_of
 from discovery.reports.exit import is_expected
@@ -25,13 +32,13 @@ from discovery.reports.findings import (
     shared_findings,
     verdicts,
 )
-from discovery.reports.hostile import visible
-from discovery.reports.markdown_room import COMMENT_LIMIT, Section, fitted
+from discovery.reports.markdown_limit import COMMENT_LIMIT, Section, fit_to_comment
 from discovery.reports.markdown_text import code, fenced, words
 from discovery.reports.report import Report
-from discovery.reports.sentence import clock_time, counted, sentence
+from discovery.reports.safe_text import escape_unprintable
 from discovery.reports.shell import continued
 from discovery.reports.style import MESSAGE_LIMIT, SEVERITY_SIGNS, SIGNS
+from discovery.reports.summary import clock_time, counted, sentence
 from discovery.reports.view import View
 
 _CHANGES: Final = 4
@@ -56,7 +63,7 @@ def write_markdown(report: Report, stream: TextIO, view: View) -> None:
         *_findings(report),
     )
     stream.write(head)
-    for text in fitted(sections, room):
+    for text in fit_to_comment(sections, room):
         stream.write(text)
     stream.write(end)
 
@@ -112,7 +119,7 @@ def _plan(groups: Iterable[Group], report: Report, view: View) -> Iterator[Secti
         if group.attention in PRESSING:
             continue
         if group.attention is Attention.QUIET:
-            quiet = f"{code(quiet_line(group.items), limit=MESSAGE_LIMIT)}\n\n"
+            quiet = f"{code(unchanged_line(group.items), limit=MESSAGE_LIMIT)}\n\n"
         else:
             title, _ = title_of(group.attention, dry_run=report.dry_run)
             told.append(f"{len(group.items)} {title.lower()}")
@@ -221,7 +228,9 @@ def _finding(shared: SharedFinding) -> str:
     told = f"{severity} · {code(finding.code.value)} · {_affected(shared)}"
     told += f": {words(finding.message)}\n\n"
     lines = [
-        line for command in finding.repair for line in continued(visible(command), _COMMAND_WIDTH)
+        line
+        for command in finding.repair
+        for line in continued(escape_unprintable(command), _COMMAND_WIDTH)
     ]
     return f"{told}{fenced(lines)}\n\n" if lines else told
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from discovery.reports.hostile import shortened, visible
+from discovery.reports.safe_text import escape_unprintable, shortened
 from discovery.reports.style import MESSAGE_LIMIT, NAME_LIMIT
 
 _PLAIN: Final = re.compile(r"\(?[A-Za-z]+(?:'[a-z]+)?\)?|[0-9]{1,5}|%")
@@ -53,7 +53,7 @@ def code(text: str, *, limit: int = NAME_LIMIT) -> str:
 
 def fenced(lines: Iterable[str]) -> str:
     """Shell lines in a block that none of them can close."""
-    body = "\n".join(visible(line) for line in lines)
+    body = "\n".join(escape_unprintable(line) for line in lines)
     fence = _fence(body, 3)
     return f"{fence}sh\n{body}\n{fence}"
 

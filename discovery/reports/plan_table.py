@@ -12,12 +12,12 @@ from rich.text import Text
 from discovery.codes import Action, Reason
 from discovery.model import Change
 from discovery.plan.item import Item
-from discovery.reports.attention import Attention, Group, grouped, quiet_line, title_of
+from discovery.reports.attention import Attention, Group, grouped, title_of, unchanged_line
 from discovery.reports.changes import differences, value_text
-from discovery.reports.hanging import Entry, Run, print_entries, run
 from discovery.reports.report import Report
-from discovery.reports.sentence import clock_time, counted
 from discovery.reports.style import NAME_LIMIT, SIGNS, STYLES, cell, heading
+from discovery.reports.summary import clock_time, counted
+from discovery.reports.wrapped_list import Entry, Run, print_entries, run
 
 _LISTED: Final = 10
 """Waiting items listed for each reason; more are counted unless all are asked for."""
@@ -31,7 +31,7 @@ def print_plan(report: Report, console: Console, *, verbose: bool) -> None:
     """Every item stands in the console, most pressing first, or is counted there."""
     for group in grouped(report):
         if group.attention is Attention.QUIET and not verbose:
-            console.print(Text(quiet_line(group.items), style="dim"))
+            console.print(Text(unchanged_line(group.items), style="dim"))
         else:
             _print_group(group, report, console, verbose=verbose)
         console.print()

@@ -11,15 +11,15 @@ from rich.console import Console
 from discovery.codes import ScopeStatus
 from discovery.model import Complete, Scanned, Scope
 from discovery.reports.coverage import coverage, has_remark, reason_of
-from discovery.reports.hanging import Entry, print_entries, run
 from discovery.reports.report import Report
-from discovery.reports.sentence import clock_time, counted
 from discovery.reports.style import (
     SCOPE_SIGNS,
     SCOPE_STYLES,
     cell,
     heading,
 )
+from discovery.reports.summary import clock_time, counted
+from discovery.reports.wrapped_list import Entry, print_entries, run
 
 _INDENT: Final = 3
 _LISTED: Final = 10

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from typing import Final, TextIO
 
-from discovery.reports.hostile import visible
+from discovery.reports.safe_text import escape_unprintable
 
 _RUNS: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -20,5 +20,5 @@ def write_csv(columns: Sequence[str], rows: Iterable[Iterable[str]], stream: Tex
 
 def escape_formula(text: str) -> str:
     """Put an apostrophe before text that a spreadsheet would take for a formula."""
-    shown = visible(text)
+    shown = escape_unprintable(text)
     return f"'{shown}" if shown.startswith(_RUNS) or text.startswith(_RUNS) else shown

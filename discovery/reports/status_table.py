@@ -11,9 +11,7 @@ from rich.console import Console
 from discovery.codes import ScopeStatus
 from discovery.model import Arn, Scope
 from discovery.plan.ownership import parse_cache_arn
-from discovery.reports.hanging import Entry, print_entries, run
 from discovery.reports.scope_table import told_before
-from discovery.reports.sentence import clock_time, counted
 from discovery.reports.status import Status
 from discovery.reports.style import (
     NAME_LIMIT,
@@ -23,6 +21,8 @@ from discovery.reports.style import (
     console_for,
     heading,
 )
+from discovery.reports.summary import clock_time, counted
+from discovery.reports.wrapped_list import Entry, print_entries, run
 from state.records import PendingRemoval, Registration, ScopeMemory, TakenName
 
 _INDENT: Final = 3

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from discovery.codes import Action, ScopeStatus, Severity
-from discovery.reports.hostile import shortened, visible
+from discovery.reports.safe_text import escape_unprintable, shortened
 from discovery.reports.wrapping import wrapped
 
 SIGNS: Final = {
@@ -183,5 +183,5 @@ class _Columns(Table):
 
 def heading(text: str, remark: str = "") -> Text:
     """The title of a section, with a quiet remark behind it, both made safe to print."""
-    quiet = f"  {visible(remark)}" if remark else ""
-    return Text.assemble((visible(text), "bold"), (quiet, "dim"))
+    quiet = f"  {escape_unprintable(remark)}" if remark else ""
+    return Text.assemble((escape_unprintable(text), "bold"), (quiet, "dim"))

@@ -11,8 +11,8 @@ from discovery.reports.findings_table import print_findings, print_findings_coun
 from discovery.reports.plan_table import print_plan
 from discovery.reports.report import Report
 from discovery.reports.scope_table import print_scopes
-from discovery.reports.sentence import counted, sentence
 from discovery.reports.style import cell, console_for, heading
+from discovery.reports.summary import counted, sentence
 from discovery.reports.view import View
 
 _PLAN_CHANGED: Final = (

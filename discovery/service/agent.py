@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 
 from discovery.control_plane.base import ControlPlaneError
-from discovery.reports.sentence import clock_time, counted, sentence
+from discovery.reports.summary import clock_time, counted, sentence
 from discovery.service.connections import Edges, ReloadableConnections
 from discovery.service.health import HealthState
 from discovery.service.heartbeat import heartbeat_limit

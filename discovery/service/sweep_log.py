@@ -18,7 +18,7 @@ from discovery.codes import NoteCode, Reason, ScopeReason
 from discovery.model import Complete, Failed, Scanned, Scope
 from discovery.reports.exit import Exit, exit_code, is_expected
 from discovery.reports.report import Report
-from discovery.reports.sentence import sentence
+from discovery.reports.summary import sentence
 
 log = structlog.get_logger()
 

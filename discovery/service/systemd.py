@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from discovery.reports.hostile import shortened
+from discovery.reports.safe_text import shortened
 
 _LONGEST_STATUS: Final = 200
 

@@ -21,10 +21,10 @@ from discovery.codes import Action, FindingCode, IamVerdict, Reason, ScopeReason
 from discovery.model import Arn, Change, Failed, ResourceName, Tags
 from discovery.plan.handover import Handover, Obstacle, Refused
 from discovery.plan.item import ItemError
-from discovery.reports.checkup import (
+from discovery.reports.doctor import (
     Area,
     Check,
-    Outcome,
+    CheckStatus,
     write_checkup,
     write_checkup_document,
 )
@@ -166,7 +166,7 @@ def _checks(text: str) -> Sequence[Check]:
             statement={"Action": text, "Resource": [text]},
         )
         for area in Area
-        for outcome in Outcome
+        for outcome in CheckStatus
     ]
 
 

@@ -14,9 +14,9 @@ from discovery.model import Change, Finding, IamJudgement, Note, ResourceName
 from discovery.plan.item import ItemError
 from discovery.reports.document import write_document
 from discovery.reports.formats import Format
-from discovery.reports.hostile import shortened, visible
-from discovery.reports.markdown_room import COMMENT_LIMIT
+from discovery.reports.markdown_limit import COMMENT_LIMIT
 from discovery.reports.report import Report
+from discovery.reports.safe_text import escape_unprintable, shortened
 from discovery.reports.table import write_table
 from discovery.reports.tctl import write_resources
 from discovery.reports.view import View
@@ -91,10 +91,10 @@ def saying(text: str) -> Report:
 
 @given(ANYTHING)
 def test_visible_text_shows_and_stays_on_its_line(text: str) -> None:
-    shown = visible(text)
+    shown = escape_unprintable(text)
     assert not acts(shown)
     assert "\n" not in shown
-    assert visible(shown) == shown
+    assert escape_unprintable(shown) == shown
 
 
 @given(ANYTHING, st.integers(min_value=2, max_value=80))

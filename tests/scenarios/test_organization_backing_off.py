@@ -16,7 +16,7 @@ from discovery.context import SweepRequest
 from discovery.model import Failed, Scanned
 from discovery.reports.exit import Exit, exit_code
 from discovery.reports.report import Report
-from discovery.reports.sentence import sentence
+from discovery.reports.summary import sentence
 from discovery.sandbox.aws.faults import Effect
 from tests.scenarios.tale import FRANKFURT, HUB, LISTING, MEMBER, Tale
 

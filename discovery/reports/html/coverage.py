@@ -13,7 +13,7 @@ from discovery.reports.exit import is_expected
 from discovery.reports.html.markup import Html, closed, element, joined, opened
 from discovery.reports.html.words import badge, code, message, place_of, section_title
 from discovery.reports.report import Report
-from discovery.reports.sentence import clock_time
+from discovery.reports.summary import clock_time
 
 _ROWS: Final = 1_000
 """Accounts in the grid; of more, those that lack something are shown first."""

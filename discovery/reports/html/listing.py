@@ -8,7 +8,6 @@ from typing import Final
 from discovery.codes import FindingCode, IamVerdict
 from discovery.plan.item import Item
 from discovery.reports.attention import Attention, Group, grouped, title_of
-from discovery.reports.hostile import shortened
 from discovery.reports.html.markup import Html, closed, element, joined, opened
 from discovery.reports.html.selection import Selection
 from discovery.reports.html.words import (
@@ -20,8 +19,9 @@ from discovery.reports.html.words import (
     verdict_badge,
 )
 from discovery.reports.report import Report
-from discovery.reports.sentence import counted
+from discovery.reports.safe_text import shortened
 from discovery.reports.style import NAME_LIMIT
+from discovery.reports.summary import counted
 
 _ROWS: Final = 20_000
 """Rows of the table: what a browser shows within seconds."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from discovery.reports.hostile import shortened, visible
+from discovery.reports.safe_text import escape_unprintable, shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def _attribute(key: str, value: Attribute) -> str:
 def _escaped(words: str) -> str:
     if _HARMLESS.fullmatch(words):
         return words
-    shown = html.escape(visible(words), quote=True)
+    shown = html.escape(escape_unprintable(words), quote=True)
     if shown.isascii():
         return shown
     return shown.encode("ascii", "xmlcharrefreplace").decode("ascii")

@@ -23,8 +23,8 @@ from discovery.reports.html.words import (
     place_of,
 )
 from discovery.reports.report import Report
-from discovery.reports.sentence import counted, sentence
 from discovery.reports.style import SIGNS
+from discovery.reports.summary import counted, sentence
 from discovery.reports.view import View
 
 _PRESSING: Final = 12
@@ -38,7 +38,7 @@ _CHAPTERS: Final = (
 )
 
 
-def masthead(report: Report, view: View) -> Html:
+def page_header(report: Report, view: View) -> Html:
     """Title, sentence, and links to what follows."""
     started = report.started_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     took = (report.finished_at - report.started_at).total_seconds()

@@ -7,6 +7,7 @@ from datetime import UTC
 from typing import TextIO
 
 from discovery.reports.html.assets import script, security_policy, style_sheet
+from discovery.reports.html.cards import parts_section
 from discovery.reports.html.coverage import coverage_section
 from discovery.reports.html.listing import listing_section
 from discovery.reports.html.markup import (
@@ -17,8 +18,7 @@ from discovery.reports.html.markup import (
     opened,
     verbatim,
 )
-from discovery.reports.html.overview import masthead, overview_section
-from discovery.reports.html.parts import parts_section
+from discovery.reports.html.overview import overview_section, page_header
 from discovery.reports.html.selection import selected
 from discovery.reports.html.words import badge, code, message
 from discovery.reports.report import Report
@@ -38,7 +38,7 @@ def _page(report: Report, view: View) -> Iterator[Html]:
     yield _head(report, view)
     yield opened("body")
     yield element("a", "Skip to the caches", href="#caches", class_="skip")
-    yield masthead(report, view)
+    yield page_header(report, view)
     yield opened("main")
     yield from overview_section(report, selection)
     yield from coverage_section(report)

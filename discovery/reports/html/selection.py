@@ -19,7 +19,7 @@ _NOT_IN_A_SLUG: Final = re.compile("[^a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Chapter:
+class PageSection:
     """Items that have a part of the page, and how many more of their kind have none."""
 
     title: str
@@ -32,7 +32,7 @@ class Chapter:
 class Selection:
     """The chapters of a report, and the anchors that stand in the page."""
 
-    chapters: tuple[Chapter, ...]
+    chapters: tuple[PageSection, ...]
     anchors: frozenset[str]
 
     def anchor(self, item: Item) -> str | None:
@@ -61,7 +61,7 @@ def anchor_of(item: Item) -> str:
     return f"cache-{slug}-{hashlib.sha256(key).hexdigest()[:8]}"
 
 
-def _chapters(report: Report, most: int | None) -> Iterator[Chapter]:
+def _chapters(report: Report, most: int | None) -> Iterator[PageSection]:
     for group in grouped(report):
         title, remark = title_of(group.attention, dry_run=report.dry_run)
         if group.attention is not Attention.QUIET:
@@ -76,11 +76,11 @@ def _chapters(report: Report, most: int | None) -> Iterator[Chapter]:
             yield _chapter("Not wanted", "and not registered", unwanted, most)
 
 
-def _chapter(title: str, remark: str, items: tuple[Item, ...], most: int | None) -> Chapter:
+def _chapter(title: str, remark: str, items: tuple[Item, ...], most: int | None) -> PageSection:
     if most is None or len(items) <= most:
-        return Chapter(title, remark, items, 0)
+        return PageSection(title, remark, items, 0)
     shown = sorted(items, key=lambda item: not _is_remarkable(item))[:most]
-    return Chapter(title, remark, tuple(shown), len(items) - most)
+    return PageSection(title, remark, tuple(shown), len(items) - most)
 
 
 def _is_remarkable(item: Item) -> bool:

@@ -11,8 +11,8 @@ from typing import Final
 from discovery.codes import IamVerdict, Severity
 from discovery.model import Scope
 from discovery.plan.item import Item
-from discovery.reports.hostile import shortened
 from discovery.reports.html.markup import Child, Html, element, joined, text
+from discovery.reports.safe_text import shortened
 from discovery.reports.style import MESSAGE_LIMIT, NAME_LIMIT, SEVERITY_SIGNS, SIGNS
 
 VERDICT_SIGNS: Final = {

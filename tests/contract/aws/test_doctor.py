@@ -13,7 +13,7 @@ from discovery.config.secrets import Secret
 from discovery.doctor.aws import examine_aws
 from discovery.plan.targets import ScopeFilter
 from discovery.policies.usage import Hub, Usage
-from discovery.reports.checkup import Area, Check, Outcome
+from discovery.reports.doctor import Area, Check, CheckStatus
 from discovery.sandbox.aws.faults import Effect
 from tests.contract.aws.conftest import HOME, Site, now
 
@@ -35,14 +35,14 @@ def of(checks: tuple[Check, ...], area: Area) -> list[Check]:
 @pytest.mark.parametrize(
     ("off", "outcome"),
     [
-        (timedelta(0), Outcome.OK),
-        (timedelta(seconds=50), Outcome.OK),
-        (timedelta(minutes=2), Outcome.WARN),
-        (-timedelta(minutes=2), Outcome.WARN),
+        (timedelta(0), CheckStatus.OK),
+        (timedelta(seconds=50), CheckStatus.OK),
+        (timedelta(minutes=2), CheckStatus.WARN),
+        (-timedelta(minutes=2), CheckStatus.WARN),
     ],
 )
 async def test_a_drifting_clock_is_told_before_aws_refuses(
-    site: Site, off: timedelta, outcome: Outcome
+    site: Site, off: timedelta, outcome: CheckStatus
 ) -> None:
     [check] = of(await examined(site, off), Area.CLOCK)
     assert check.outcome is outcome
@@ -56,22 +56,22 @@ async def test_a_cache_that_is_busy_proves_the_permission_all_the_same(site: Sit
         operation="ListTagsForResource",
         code="InvalidServerlessCacheStateFault",
     )
-    assert not [each for each in await examined(site) if each.outcome is Outcome.FAIL]
+    assert not [each for each in await examined(site) if each.outcome is CheckStatus.FAIL]
 
 
 @pytest.mark.parametrize(
     ("effect", "more", "outcome"),
     [
-        pytest.param(Effect.HTML, {"status": 200}, Outcome.FAIL, id="page"),
-        pytest.param(Effect.CUT_OFF, {}, Outcome.FAIL, id="cut-off"),
-        pytest.param(Effect.INTERNAL, {}, Outcome.WARN, id="trouble-at-aws"),
+        pytest.param(Effect.HTML, {"status": 200}, CheckStatus.FAIL, id="page"),
+        pytest.param(Effect.CUT_OFF, {}, CheckStatus.FAIL, id="cut-off"),
+        pytest.param(Effect.INTERNAL, {}, CheckStatus.WARN, id="trouble-at-aws"),
     ],
 )
 async def test_an_answer_that_is_none_is_no_proof(
-    site: Site, effect: Effect, more: dict[str, int], outcome: Outcome
+    site: Site, effect: Effect, more: dict[str, int], outcome: CheckStatus
 ) -> None:
     site.fault(effect, service="elasticache", operation="DescribeUsers", **more)
     checks = of(await examined(site), Area.PERMISSION)
-    [check] = [each for each in checks if each.outcome is not Outcome.OK]
+    [check] = [each for each in checks if each.outcome is not CheckStatus.OK]
     assert (check.action, check.outcome) == ("elasticache:DescribeUsers", outcome)
     assert check.statement is None

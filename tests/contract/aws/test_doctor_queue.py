@@ -15,7 +15,7 @@ from discovery.plan.shard import Shard
 from discovery.policies.aws import hub
 from discovery.policies.document import policy_document
 from discovery.policies.usage import Hub, Usage
-from discovery.reports.checkup import Area, Check, Outcome
+from discovery.reports.doctor import Area, Check, CheckStatus
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.aws.queues import Queue
 from tests.contract.aws.conftest import HOME, HUB, Site
@@ -56,7 +56,7 @@ async def examined(
 
 
 def bad(checks: tuple[Check, ...]) -> list[Check]:
-    return [each for each in checks if each.outcome is not Outcome.OK]
+    return [each for each in checks if each.outcome is not CheckStatus.OK]
 
 
 async def test_a_queue_that_is_well_is_left_as_it_was(site: Site) -> None:
@@ -80,7 +80,7 @@ async def test_without_events_there_is_nothing_to_say(site: Site) -> None:
 
 async def test_a_queue_that_is_not_there(site: Site) -> None:
     [check] = await examined(site)
-    assert check.outcome is Outcome.FAIL
+    assert check.outcome is CheckStatus.FAIL
     assert "service.events.queue_url" in check.message
 
 
@@ -97,7 +97,7 @@ async def test_a_permission_that_is_missing_is_printed(site: Site, action: str) 
     receives["Action"].remove(action)
     site.hub.allow(agent, policy)
     [check] = bad(await examined(site))
-    assert (check.action, check.outcome) == (action, Outcome.FAIL)
+    assert (check.action, check.outcome) == (action, CheckStatus.FAIL)
     assert f"allow {action}" in check.message
     assert "seen by the next sweep only" in check.message
     assert check.statement is not None
@@ -134,7 +134,7 @@ async def test_a_queue_that_would_lose_changes(
 ) -> None:
     make(site, **attributes)
     [check] = bad(await examined(site))
-    assert check.outcome is Outcome.WARN
+    assert check.outcome is CheckStatus.WARN
     assert words in check.message
 
 
@@ -162,10 +162,10 @@ async def test_a_longer_debounce_needs_messages_hidden_for_longer(site: Site) ->
 async def test_each_process_has_its_queue(site: Site) -> None:
     make(site, "changes-1")
     [check] = await examined(site, name="changes-{shard}")
-    assert (check.outcome, "--shard I/N" in check.message) == (Outcome.WARN, True)
+    assert (check.outcome, "--shard I/N" in check.message) == (CheckStatus.WARN, True)
     assert bad(await examined(site, name="changes-{shard}", shard=Shard(1, 2))) == []
     [check] = await examined(site, shard=Shard(1, 2))
-    assert check.outcome is Outcome.FAIL
+    assert check.outcome is CheckStatus.FAIL
     assert "cannot share one queue" in check.message
 
 
@@ -173,4 +173,4 @@ async def test_trouble_at_aws_is_no_verdict(site: Site) -> None:
     make(site)
     site.fault(Effect.INTERNAL, service="sqs", operation="ReceiveMessage")
     [check] = bad(await examined(site))
-    assert (check.action, check.outcome) == ("sqs:ReceiveMessage", Outcome.WARN)
+    assert (check.action, check.outcome) == ("sqs:ReceiveMessage", CheckStatus.WARN)

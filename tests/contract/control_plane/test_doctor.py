@@ -14,7 +14,7 @@ from discovery.control_plane.base import ControlPlaneError
 from discovery.doctor.control_plane import examine_teleport
 from discovery.policies.teleport import DB_VERBS, bot_role
 from discovery.policies.usage import Hub, Usage
-from discovery.reports.checkup import Check, Outcome
+from discovery.reports.doctor import Check, CheckStatus
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import Role
 from discovery.sandbox.teleport.server import SimulatedTeleport
@@ -47,16 +47,16 @@ async def examined(ground: Ground, memory: RememberedState | None = None) -> dic
     return {check.action or check.message: check for check in found}
 
 
-def outcomes(found: dict[str, Check]) -> dict[str, Outcome]:
+def outcomes(found: dict[str, Check]) -> dict[str, CheckStatus]:
     return {key: check.outcome for key, check in found.items() if key.startswith("db:")}
 
 
 GOOD = {
-    "db:list": Outcome.OK,
-    "db:read": Outcome.OK,
-    "db:update": Outcome.OK,
-    "db:delete": Outcome.OK,
-    "db:create": Outcome.WARN,
+    "db:list": CheckStatus.OK,
+    "db:read": CheckStatus.OK,
+    "db:update": CheckStatus.OK,
+    "db:delete": CheckStatus.OK,
+    "db:create": CheckStatus.WARN,
 }
 
 
@@ -99,7 +99,7 @@ async def test_with_the_printed_role_doctor_has_no_complaint(ground: Ground) -> 
     ground.cluster.place_service("agent", {"managed-by": "cachemuster"})
     found = await examined(ground)
     assert outcomes(found) == GOOD
-    assert [each.outcome for each in found.values()].count(Outcome.WARN) == 1
+    assert [each.outcome for each in found.values()].count(CheckStatus.WARN) == 1
     assert "the one Database Service takes what is registered" in found
 
 
@@ -128,7 +128,7 @@ async def test_a_missing_verb_is_named_with_the_rule(ground: Ground, verb: str) 
     ground.write_identity(lacking(verb))
     found = await examined(ground)
     check = found[f"db:{verb}"]
-    assert check.outcome is Outcome.FAIL
+    assert check.outcome is CheckStatus.FAIL
     assert check.statement == {"resources": ["db"], "verbs": list(DB_VERBS)}
 
 
@@ -154,19 +154,19 @@ async def test_what_state_remembers_is_evidence_of_create(ground: Ground) -> Non
             control_plane="teleport", cluster=cluster, group=GROUP, endpoint_override=False
         ),
     )
-    assert (await examined(ground, memory))["db:create"].outcome is Outcome.OK
+    assert (await examined(ground, memory))["db:create"].outcome is CheckStatus.OK
 
 
 async def test_without_a_service_a_warning(ground: Ground) -> None:
     found = await examined(ground)
     [message] = [each for each in found if each.startswith("No Database Service is shown")]
-    assert found[message].outcome is Outcome.WARN
+    assert found[message].outcome is CheckStatus.WARN
 
 
 async def test_without_the_right_to_see_services_a_warning(ground: Ground) -> None:
     ground.write_identity(lacking("list", "db_service"))
     found = await examined(ground)
-    warned = [key for key, check in found.items() if check.outcome is Outcome.WARN]
+    warned = [key for key, check in found.items() if check.outcome is CheckStatus.WARN]
     assert any(each.startswith("Whether a Database Service serves") for each in warned)
     assert outcomes(found) == GOOD
 
@@ -175,7 +175,7 @@ async def test_a_cluster_that_cannot_be_reached(ground: Ground) -> None:
     ground.write_identity()
     settings = ground.settings(address="127.0.0.1:1")
     [check] = await examine_teleport(config(), settings, None, ground.now)
-    assert check.outcome is Outcome.FAIL
+    assert check.outcome is CheckStatus.FAIL
 
 
 class TestAnOlderCluster:
@@ -186,5 +186,5 @@ class TestAnOlderCluster:
     async def test_is_refused(self, ground: Ground) -> None:
         ground.write_identity()
         [check] = await examine_teleport(config(), ground.settings(), None, ground.now)
-        assert check.outcome is Outcome.FAIL
+        assert check.outcome is CheckStatus.FAIL
         assert "allow_older" in check.message

@@ -6,7 +6,7 @@ import pytest
 
 from discovery.codes import Action, FindingCode, GuardCode, Reason, Severity
 from discovery.model import AccountId, Region, Scope
-from discovery.reports.exit import Exit, Strictness, exit_code
+from discovery.reports.exit import Exit, ExitRules, exit_code
 from discovery.reports.report import Report
 from tests.unit.reports.sample import (
     CALM,
@@ -31,31 +31,31 @@ UNFINISHED = report(error="the control plane could not be listed")
 STOPPED = report(interrupted=True)
 UNREADY = report(item(Action.KEEP, Reason.UNCHANGED, iam=judged(finding())))
 WARNING_ONLY = report(item(Action.KEEP, Reason.UNCHANGED, iam=WARNED))
-DETAILED = Strictness(detailed=True)
-ON_BLOCKER = Strictness(fail_on=Severity.BLOCKER)
-ON_WARNING = Strictness(fail_on=Severity.WARNING)
+DETAILED = ExitRules(detailed=True)
+ON_BLOCKER = ExitRules(fail_on=Severity.BLOCKER)
+ON_WARNING = ExitRules(fail_on=Severity.WARNING)
 
 
 @pytest.mark.parametrize(
     ("found", "strictness", "expected"),
     [
         pytest.param(CALM_REPORT, DETAILED, Exit.DONE, id="nothing-to-do"),
-        pytest.param(PENDING, Strictness(), Exit.DONE, id="pending-unasked"),
+        pytest.param(PENDING, ExitRules(), Exit.DONE, id="pending-unasked"),
         pytest.param(PENDING, DETAILED, Exit.PENDING, id="pending-asked"),
-        pytest.param(UNREAD, Strictness(), Exit.INCOMPLETE, id="unread-scope"),
-        pytest.param(BROKEN_ITEM, Strictness(), Exit.INCOMPLETE, id="failed-item"),
-        pytest.param(GUARDED, Strictness(), Exit.REFUSED, id="guard"),
-        pytest.param(SHRANK, Strictness(), Exit.REFUSED, id="registry-shrank"),
-        pytest.param(UNFINISHED, Strictness(), Exit.FAILED, id="not-finished"),
-        pytest.param(STOPPED, Strictness(), Exit.INTERRUPTED, id="interrupted"),
-        pytest.param(UNREADY, Strictness(), Exit.DONE, id="finding-unasked"),
+        pytest.param(UNREAD, ExitRules(), Exit.INCOMPLETE, id="unread-scope"),
+        pytest.param(BROKEN_ITEM, ExitRules(), Exit.INCOMPLETE, id="failed-item"),
+        pytest.param(GUARDED, ExitRules(), Exit.REFUSED, id="guard"),
+        pytest.param(SHRANK, ExitRules(), Exit.REFUSED, id="registry-shrank"),
+        pytest.param(UNFINISHED, ExitRules(), Exit.FAILED, id="not-finished"),
+        pytest.param(STOPPED, ExitRules(), Exit.INTERRUPTED, id="interrupted"),
+        pytest.param(UNREADY, ExitRules(), Exit.DONE, id="finding-unasked"),
         pytest.param(UNREADY, ON_BLOCKER, Exit.FINDINGS, id="blocker-on-blocker"),
         pytest.param(UNREADY, ON_WARNING, Exit.FINDINGS, id="blocker-on-warning"),
         pytest.param(WARNING_ONLY, ON_BLOCKER, Exit.DONE, id="warning-on-blocker"),
         pytest.param(WARNING_ONLY, ON_WARNING, Exit.FINDINGS, id="warning-on-warning"),
     ],
 )
-def test_one_thing_at_a_time(found: Report, strictness: Strictness, expected: Exit) -> None:
+def test_one_thing_at_a_time(found: Report, strictness: ExitRules, expected: Exit) -> None:
     assert exit_code(found, strictness) == expected
 
 
@@ -108,7 +108,7 @@ def test_the_first_that_holds_wins(without: dict[str, object], expected: Exit) -
     found = EVERYTHING
     for step in order[: order.index(without) + 1]:
         found = replace(found, **step)
-    strictness = Strictness(detailed=True, fail_on=Severity.BLOCKER)
+    strictness = ExitRules(detailed=True, fail_on=Severity.BLOCKER)
     assert exit_code(found, strictness) == expected
 
 

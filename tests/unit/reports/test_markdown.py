@@ -8,9 +8,9 @@ import pytest
 from discovery.codes import Action, Reason
 from discovery.model import Complete, Failed, Scanned
 from discovery.reports.formats import Format
-from discovery.reports.markdown_room import COMMENT_LIMIT, Section, fitted
+from discovery.reports.markdown_limit import COMMENT_LIMIT, Section, fit_to_comment
 from discovery.reports.report import Report
-from discovery.reports.sentence import sentence
+from discovery.reports.summary import sentence
 from discovery.reports.view import View
 from tests.bench.fleet_report import fleet_report
 from tests.unit.reports.rendered import read_markdown, rendered
@@ -155,8 +155,8 @@ def test_the_longest_messages_fit_too(filling: str) -> None:
 def test_room_that_one_section_leaves_is_used_by_the_next() -> None:
     few = Section(title="few", entries=["a\n"], total=1)
     many = Section(title="many", entries=["b\n"] * 900, total=900)
-    first, second = fitted((few, many), 2_500)
+    first, second = fit_to_comment((few, many), 2_500)
     assert "left out" not in first
     assert second.count("b\n") == 900
-    alone = "".join(fitted((few, replace(many, share=1)), 1_500))
+    alone = "".join(fit_to_comment((few, replace(many, share=1)), 1_500))
     assert "of 900 entries left out" in alone

@@ -10,8 +10,8 @@ from discovery.codes import Action, NoteCode, Reason, ScopeReason
 from discovery.model import AccountId, Change, Note, Region, ResourceName, Scope, Skipped
 from discovery.reports.formats import RENDERERS, Format
 from discovery.reports.report import Report
-from discovery.reports.sentence import sentence
 from discovery.reports.style import SIGNS
+from discovery.reports.summary import sentence
 from discovery.reports.table import write_table
 from discovery.reports.view import View
 from tests.unit.reports.sample import (

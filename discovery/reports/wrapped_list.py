@@ -13,7 +13,7 @@ from typing import Final
 from rich.console import Console
 from rich.segment import Segment, Segments
 
-from discovery.reports.hostile import shortened
+from discovery.reports.safe_text import shortened
 from discovery.reports.style import MESSAGE_LIMIT, folds_words
 from discovery.reports.wrapping import wrapped
 

@@ -25,7 +25,7 @@ _STACKED: Final = 2
 """Combining marks that one letter may carry; more of them climb over the lines around."""
 
 
-def visible(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     """The same text on one line, with every character that does not simply show spelled out.
 
     Characters up to U+00FF become `\\x..`, up to U+FFFF `\\u....`, others `\\U........`.
@@ -47,7 +47,7 @@ def shortened(text: str, limit: int) -> str:
 
     The middle goes: names differ at their start, suffixes tell regions and accounts apart.
     """
-    shown = visible(text)
+    shown = escape_unprintable(text)
     if len(shown) <= limit:
         return shown
     head = (limit - 1) * 2 // 3

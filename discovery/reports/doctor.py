@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TextIO
 
-from discovery.reports.hanging import Entry, print_entries, run
-from discovery.reports.sentence import counted
 from discovery.reports.style import cell, console_for, heading
+from discovery.reports.summary import counted
+from discovery.reports.wrapped_list import Entry, print_entries, run
 
 SCHEMA_VERSION: Final = 1
 _INDENT: Final = 6
@@ -20,7 +20,7 @@ FOLDED: Final = 10
 """More good lines of one sort than this are counted unless everything is asked for."""
 
 
-class Outcome(StrEnum):
+class CheckStatus(StrEnum):
     """How a check ended."""
 
     OK = "ok"
@@ -51,7 +51,7 @@ class Check:
     area: Area
     subject: str
     """What was tried on: an account, a scope, a file, a cluster."""
-    outcome: Outcome
+    outcome: CheckStatus
     message: str
     """What came of it; of a fail, what to do next."""
     action: str | None = None
@@ -60,7 +60,7 @@ class Check:
     """Of a missing permission: what to add to a policy or a role."""
 
 
-_STYLES: Final = {Outcome.OK: "dim", Outcome.WARN: "yellow", Outcome.FAIL: "bold red"}
+_STYLES: Final = {CheckStatus.OK: "dim", CheckStatus.WARN: "yellow", CheckStatus.FAIL: "bold red"}
 
 
 def write_checkup(checks: Sequence[Check], stream: TextIO, *, verbose: bool) -> None:
@@ -79,7 +79,7 @@ def write_checkup(checks: Sequence[Check], stream: TextIO, *, verbose: bool) -> 
     console.print(cell(checkup_sentence(checks), "bold"), soft_wrap=True)
 
 
-def _told(outcome: Outcome, text: str, statement: Mapping[str, Any] | None) -> Entry:
+def _told(outcome: CheckStatus, text: str, statement: Mapping[str, Any] | None) -> Entry:
     lines = [(run(text),)]
     if statement is not None:
         lines.append((run(f"add: {json.dumps(statement)}", limit=_STATEMENT_LIMIT),))
@@ -89,24 +89,24 @@ def _told(outcome: Outcome, text: str, statement: Mapping[str, Any] | None) -> E
 def checkup_sentence(checks: Iterable[Check]) -> str:
     """`38 ok, 1 warning, 2 fail`"""
     count = Counter(each.outcome for each in checks)
-    parts = [f"{count[Outcome.OK]} ok"]
-    if count[Outcome.WARN]:
-        parts.append(counted(count[Outcome.WARN], "warning"))
-    if count[Outcome.FAIL]:
-        parts.append(f"{count[Outcome.FAIL]} fail")
+    parts = [f"{count[CheckStatus.OK]} ok"]
+    if count[CheckStatus.WARN]:
+        parts.append(counted(count[CheckStatus.WARN], "warning"))
+    if count[CheckStatus.FAIL]:
+        parts.append(f"{count[CheckStatus.FAIL]} fail")
     return ", ".join(parts)
 
 
 def _lines(
     checks: Sequence[Check], *, verbose: bool
-) -> Iterator[tuple[Outcome, str, Mapping[str, Any] | None]]:
-    good = Counter(each.action for each in checks if each.outcome is Outcome.OK)
+) -> Iterator[tuple[CheckStatus, str, Mapping[str, Any] | None]]:
+    good = Counter(each.action for each in checks if each.outcome is CheckStatus.OK)
     folded = {action for action, count in good.items() if count > FOLDED and not verbose}
     for action in sorted(folded, key=str):
         what = f"{action}: " if action else ""
-        yield Outcome.OK, f"{what}{good[action]} of this sort; -v lists them", None
+        yield CheckStatus.OK, f"{what}{good[action]} of this sort; -v lists them", None
     for each in checks:
-        if each.outcome is Outcome.OK and each.action in folded:
+        if each.outcome is CheckStatus.OK and each.action in folded:
             continue
         what = f" {each.action}" if each.action else ""
         yield each.outcome, f"{each.subject}{what}: {each.message}", each.statement
@@ -117,7 +117,7 @@ def write_checkup_document(checks: Sequence[Check], stream: TextIO) -> None:
     count = Counter(each.outcome for each in checks)
     document = {
         "schema_version": SCHEMA_VERSION,
-        "summary": {outcome.value: count[outcome] for outcome in Outcome},
+        "summary": {outcome.value: count[outcome] for outcome in CheckStatus},
         "checks": [_entry(each) for each in checks],
     }
     stream.write(json.dumps(document, indent=2) + "\n")

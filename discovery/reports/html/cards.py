@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from discovery.model import Change, Finding, IamJudgement
 from discovery.plan.item import Item
 from discovery.reports.changes import differences, value_text
-from discovery.reports.hostile import visible
 from discovery.reports.html.markup import Html, closed, element, joined, lines, opened
-from discovery.reports.html.selection import Chapter, Selection, anchor_of
+from discovery.reports.html.selection import PageSection, Selection, anchor_of
 from discovery.reports.html.words import (
     action_badge,
     badge,
@@ -21,8 +20,9 @@ from discovery.reports.html.words import (
     verdict_badge,
 )
 from discovery.reports.report import Report
-from discovery.reports.sentence import clock_time, counted
+from discovery.reports.safe_text import escape_unprintable
 from discovery.reports.shell import continued
+from discovery.reports.summary import clock_time, counted
 
 _COMMAND_WIDTH = 88
 
@@ -39,7 +39,7 @@ def parts_section(report: Report, selection: Selection) -> Iterator[Html]:
     yield closed("section")
 
 
-def _chapter(chapter: Chapter, report: Report) -> Iterator[Html]:
+def _chapter(chapter: PageSection, report: Report) -> Iterator[Html]:
     count = len(chapter.items) + chapter.left_out
     remark = element("small", " · ".join(filter(None, (str(count), chapter.remark))))
     yield element("h3", chapter.title, " ", remark, class_="chapter")
@@ -191,6 +191,8 @@ def _repair(finding: Finding) -> Html | None:
     if not finding.repair:
         return None
     rows = [
-        row for command in finding.repair for row in continued(visible(command), _COMMAND_WIDTH)
+        row
+        for command in finding.repair
+        for row in continued(escape_unprintable(command), _COMMAND_WIDTH)
     ]
     return element("pre", element("code", lines(rows)), tabindex=0)

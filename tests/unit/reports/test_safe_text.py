@@ -2,7 +2,7 @@
 
 import pytest
 
-from discovery.reports.hostile import shortened, visible
+from discovery.reports.safe_text import escape_unprintable, shortened
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from discovery.reports.hostile import shortened, visible
     ],
 )
 def test_only_what_shows_is_printed(text: str, shown: str) -> None:
-    assert visible(text) == shown
+    assert escape_unprintable(text) == shown
 
 
 def test_a_monster_is_cut_in_the_middle() -> None:

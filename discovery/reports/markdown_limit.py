@@ -29,7 +29,7 @@ class Section:
     """How much of the room it may take, as against the sections behind it."""
 
 
-def fitted(sections: Sequence[Section], room: int) -> Iterator[str]:
+def fit_to_comment(sections: Sequence[Section], room: int) -> Iterator[str]:
     """The sections' texts, together at most `room` bytes; what one leaves free, the next may use.
 
     `room` is to hold all titles and openings.

@@ -7,7 +7,7 @@ import pytest
 
 from discovery.codes import Action, Reason
 from discovery.reports.report import Report
-from discovery.reports.sentence import sentence
+from discovery.reports.summary import sentence
 from tests.unit.reports.sample import (
     EARLIER,
     OTHER,
