@@ -9,16 +9,16 @@ import click
 
 from discovery.adopt import AdoptRequest
 from discovery.cli.handover import (
-    Errand,
+    TransferCommand,
+    confirm_and_apply,
     require_somebody,
-    settle,
     with_consent,
 )
 from discovery.cli.operator import configuration_as
 from discovery.cli.options import common, with_common, with_report
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration_path
-from discovery.cli.streams import say
+from discovery.cli.streams import stderr_line
 from discovery.config.control_plane import Teleport
 from discovery.model import ResourceName
 from discovery.reports.exit import Exit
@@ -75,14 +75,18 @@ def command(
     if from_group == config.group:
         raise click.UsageError(f"--from-group {from_group} is the group of this configuration")
     wish = AdoptRequest(name=ResourceName(name) if name else None, from_group=from_group)
-    errand = Errand(verb="adopt", config=config, path=path, lock_timeout=lock_timeout, yes=yes)
+    work = TransferCommand(
+        verb="adopt", config=config, path=path, lock_timeout=lock_timeout, yes=yes
+    )
     with destination(output) as place:
-        prospect, setting = errand.adoption(wish)
+        prospect, setting = work.adoption(wish)
         handover = prospect.handover
         fenced = identity_file is None and isinstance(config.control_plane, Teleport)
         if fenced and not handover.items:
-            say(
+            stderr_line(
                 "Only what the agent's own identity sees was looked at, and a fenced bot sees "
                 "nothing foreign. Name an operator's with --identity-file."
             )
-        return settle(errand, prospect, setting, place=place, form=Format(form), single=bool(name))
+        return confirm_and_apply(
+            work, prospect, setting, place=place, form=Format(form), single=bool(name)
+        )

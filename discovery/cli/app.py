@@ -18,12 +18,12 @@ from discovery.cli.options import with_common
 from discovery.cli.streams import (
     StdoutLost,
     flush_stdout,
-    let_go_of_stderr,
+    harden_streams,
     mute_stdout,
-    say,
-    say_lines,
+    release_stderr,
     speak_in_events,
-    tolerant,
+    stderr_line,
+    stderr_lines,
 )
 from discovery.reports.exit import Exit
 
@@ -101,7 +101,7 @@ def cachemuster(context: click.Context) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """The exit code of one command; whatever went wrong is said on stderr in plain words."""
-    tolerant()
+    harden_streams()
     speak_in_events(on=False)
     if _wants_json(arguments):  # before they are understood, or where they never are
         set_up_logs(LogFormat.JSON, 0)
@@ -110,7 +110,7 @@ def run(arguments: Sequence[str]) -> int:
         flush_stdout()
     except StdoutLost as error:
         mute_stdout()
-        say(f"The output could not be written to standard output: {error.strerror}.")
+        stderr_line(f"The output could not be written to standard output: {error.strerror}.")
         return Exit.FAILED
     return code
 
@@ -119,25 +119,25 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         code = cachemuster.main(list(arguments), prog_name="cachemuster", standalone_mode=False)
     except click.UsageError as error:
-        say(_usage(error), level=logging.ERROR)
+        stderr_line(_usage(error), level=logging.ERROR)
         return Exit.USAGE
     except click.ClickException as error:
-        say_lines(error.format_message().splitlines(), level=logging.ERROR)
+        stderr_lines(error.format_message().splitlines(), level=logging.ERROR)
         return Exit.FAILED
     except BrokenPipeError:
         mute_stdout()
         return Exit.DONE
     except (KeyboardInterrupt, click.Abort):
-        say("Interrupted.", level=logging.ERROR)
+        stderr_line("Interrupted.", level=logging.ERROR)
         return Exit.INTERRUPTED
     except StdoutLost:
         raise
     except Exception as error:
         # Only a failing command pays for the vendors' libraries that know the reasons.
-        from discovery.cli.faults import told  # noqa: PLC0415
+        from discovery.cli.errors import describe  # noqa: PLC0415
 
-        fault = told(error)
-        say_lines(fault.lines, level=logging.ERROR)
+        fault = describe(error)
+        stderr_lines(fault.lines, level=logging.ERROR)
         return fault.exit
     return code if isinstance(code, int) else Exit.DONE
 
@@ -163,7 +163,7 @@ def main() -> None:
     # sweep makes answers and few cycles: an eighth of its CPU time.
     gc.set_threshold(*_COLLECTED_AFTER)
     code = run(sys.argv[1:])
-    let_go_of_stderr()
+    release_stderr()
     # Else they are looked over twice more at the exit, all to be thrown away: half a second.
     gc.freeze()
     sys.exit(code)

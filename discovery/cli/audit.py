@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from discovery.cli.edges import audited
-from discovery.cli.interruption import Interruption, attended
+from discovery.cli.interruption import Interruption, run_with_signals
 from discovery.cli.operator import with_identity_file
 from discovery.cli.options import (
     common,
@@ -19,8 +18,9 @@ from discovery.cli.options import (
 )
 from discovery.cli.output import destination
 from discovery.cli.progress import progress
-from discovery.cli.reporting import Publication
+from discovery.cli.reporting import ReportOutput
 from discovery.cli.settings import configuration_path
+from discovery.cli.setup import run_audit
 from discovery.codes import Severity
 from discovery.context import SweepRequest
 from discovery.model import Scope
@@ -90,14 +90,14 @@ def command(
     with destination(output) as place:
         with progress(every) as on_progress:
 
-            async def errand(interruption: Interruption) -> tuple[Report, bool]:
-                report = await audited(
+            async def work(interruption: Interruption) -> tuple[Report, bool]:
+                report = await run_audit(
                     path, request, interruption, on_progress, identity_file=identity_file
                 )
                 return report, interruption.terminated
 
-            report, terminated = attended(errand)
-        publication = Publication(
+            report, terminated = run_with_signals(work)
+        publication = ReportOutput(
             place=place,
             form=Format(form),
             view=View(title="audit", findings=True, verbose=shared.verbose),
@@ -105,4 +105,4 @@ def command(
                 detailed=detailed_exitcode, fail_on=Severity(fail_on) if fail_on else None
             ),
         )
-        return publication.publish(report, terminated=terminated)
+        return publication.emit_report(report, terminated=terminated)

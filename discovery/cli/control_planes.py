@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from discovery.cli.clock import utc_now
-from discovery.cli.streams import say
+from discovery.cli.streams import stderr_line
 from discovery.config.control_plane import Embedded as EmbeddedSettings
 from discovery.config.model import Config
 from discovery.control_plane.base import ControlPlane, Reader
@@ -77,7 +77,7 @@ async def _reads_caught_up(state: Path) -> None:
         await asyncio.sleep(left.total_seconds())
 
 
-async def announced(control_plane: Reader, config: Config) -> None:
+async def print_preflight(control_plane: Reader, config: Config) -> None:
     """What is worth knowing of a cluster stands on stderr. Nothing of it stops a sweep."""
     if isinstance(config.control_plane, EmbeddedSettings):
         return
@@ -87,4 +87,4 @@ async def announced(control_plane: Reader, config: Config) -> None:
     if isinstance(control_plane, TeleportReader):
         found = await preflight(control_plane, config.group)
         for line in found.lines(config.group, utc_now()):
-            say(line)
+            stderr_line(line)

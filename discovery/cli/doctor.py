@@ -17,7 +17,7 @@ from discovery.cli.options import common, with_common, with_only, with_report, w
 from discovery.cli.output import destination
 from discovery.cli.progress import OnProgress, progress
 from discovery.cli.settings import configuration_path
-from discovery.cli.streams import say
+from discovery.cli.streams import stderr_line
 from discovery.config.control_plane import Embedded
 from discovery.config.load import load_config
 from discovery.config.model import Config
@@ -75,7 +75,7 @@ def command(only: tuple[Scope, ...], part: Shard | None, form: str, output: Path
             )
         if form == Format.JSON:
             place.write(lambda stream: write_checkup_document(checks, stream))
-            say(checkup_sentence(checks))
+            stderr_line(checkup_sentence(checks))
         else:
             place.write(lambda stream: write_checkup(checks, stream, verbose=shared.verbose))
     return Exit.FAILED if any(each.outcome is CheckStatus.FAIL for each in checks) else Exit.DONE

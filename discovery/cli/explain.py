@@ -10,7 +10,7 @@ from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common, with_report
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration
-from discovery.cli.streams import say
+from discovery.cli.streams import stderr_line
 from discovery.config.rules import build_offline_rules
 from discovery.explaining import explanations
 from discovery.reports.exit import Exit
@@ -44,7 +44,7 @@ def command(cache: str, form: str, output: Path | None) -> Exit:
         store = ReadOnlyStore(config.state.path)
         found = explanations(cache, store, build_offline_rules(config), utc_now())
         if not found:
-            say(
+            stderr_line(
                 f"Nothing named {cache!r} is remembered in {config.state.path}. "
                 "`cachemuster audit -v` shows what AWS lists now, "
                 f"`cachemuster history --cache {cache}` what there was."

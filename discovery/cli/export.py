@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from discovery.cli.edges import audited, registered
-from discovery.cli.interruption import Interruption, attended
+from discovery.cli.interruption import Interruption, run_with_signals
 from discovery.cli.options import common, with_common, with_only, with_output
 from discovery.cli.output import Destination, destination
 from discovery.cli.progress import progress
 from discovery.cli.settings import configuration_path
-from discovery.cli.streams import say
+from discovery.cli.setup import registered, run_audit
+from discovery.cli.streams import stderr_line
 from discovery.codes import Action
 from discovery.context import SweepRequest
 from discovery.model import Database, Scope
@@ -58,23 +58,23 @@ def command(is_registered: bool, only: tuple[Scope, ...], output: Path | None) -
         report, terminated = _planned(path, part)
         code = exit_code(report, terminated=terminated)
         if code in (Exit.FAILED, Exit.INTERRUPTED, Exit.TERMINATED):
-            say(f"{report.error or report.stop_message}. Nothing was exported.")
+            stderr_line(f"{report.error or report.stop_message}. Nothing was exported.")
             return code
         _write(_standing(report), place)
-        say(sentence(report))
+        stderr_line(sentence(report))
         return code
 
 
 def _planned(path: Path, part: ScopeFilter) -> tuple[Report, bool]:
     with progress() as on_progress:
 
-        async def errand(interruption: Interruption) -> tuple[Report, bool]:
-            report = await audited(
+        async def work(interruption: Interruption) -> tuple[Report, bool]:
+            report = await run_audit(
                 path, SweepRequest(part=part, refresh_regions=True), interruption, on_progress
             )
             return report, interruption.terminated
 
-        return attended(errand)
+        return run_with_signals(work)
 
 
 def _standing(report: Report) -> tuple[Database, ...]:
@@ -90,6 +90,6 @@ def _write(databases: tuple[Database, ...], place: Destination) -> None:
     secrets = external_ids(databases)
     if secrets:
         kept = counted(secrets, "resource holds its", "resources hold their")
-        say(f"{kept} connect external id in clear. Keep the output as you keep a password.")
+        stderr_line(f"{kept} connect external id in clear. Keep the output as you keep a password.")
     place.write(lambda stream: write_resources(databases, stream), holds_secret=secrets > 0)
-    say(f"{counted(len(databases), 'database')} exported.")
+    stderr_line(f"{counted(len(databases), 'database')} exported.")

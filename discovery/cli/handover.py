@@ -22,13 +22,13 @@ from discovery.adopt import (
 )
 from discovery.cli.clock import utc_now
 from discovery.cli.control_planes import reading, serving_remark, writing
-from discovery.cli.edges import open_context
-from discovery.cli.interruption import Interruption, attended
+from discovery.cli.interruption import Interruption, run_with_signals
 from discovery.cli.operator import with_identity_file
 from discovery.cli.options import with_lock_timeout
 from discovery.cli.output import Destination
 from discovery.cli.progress import progress
-from discovery.cli.streams import say, say_lines, speaks_in_events
+from discovery.cli.setup import open_context
+from discovery.cli.streams import speaks_in_events, stderr_line, stderr_lines
 from discovery.config.model import Config
 from discovery.config.rules import build_offline_rules
 from discovery.model import Failed, ResourceName, Scope
@@ -68,7 +68,7 @@ def require_somebody(yes: bool) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Errand:
+class TransferCommand:
     """One change of owner as it was asked for."""
 
     verb: str
@@ -102,7 +102,7 @@ class Errand:
                     )
                     return prospect, setting
 
-            return attended(look)
+            return run_with_signals(look)
 
     def release(self, name: ResourceName | None) -> tuple[TransferPlan, TransferContext, str]:
         """The plan of letting go of one, or of all of ours, and who is served no more by it."""
@@ -118,7 +118,7 @@ class Errand:
                 pairs = [(old, new) for old, new in changes if old is not None and new is not None]
                 return found, await serving_remark(registry, pairs)
 
-        prospect, remark = attended(look)
+        prospect, remark = run_with_signals(look)
         return prospect, setting, remark
 
     def report(self, prospect: TransferPlan, *, advice: tuple[str, ...] = ()) -> HandoverReport:
@@ -143,7 +143,7 @@ class Errand:
         if speaks_in_events():
             plan = io.StringIO()
             write_plan(report, plan)
-            say_lines(plan.getvalue().splitlines())
+            stderr_lines(plan.getvalue().splitlines())
         else:
             write_plan(report, sys.stderr)
         return self.yes or _is_yes(f"Shall cachemuster {self.verb} this?")
@@ -173,7 +173,7 @@ class Errand:
                 return found, None
             return found, Exit.TERMINATED if interruption.terminated else Exit.INTERRUPTED
 
-        return attended(work)
+        return run_with_signals(work)
 
 
 def _is_yes(question: str) -> bool:
@@ -181,7 +181,7 @@ def _is_yes(question: str) -> bool:
     # Not click.confirm: it asks by input(), which loses a Ctrl-C that comes while it flushes the
     # question, and then takes the next line for the answer.
     if speaks_in_events():
-        say(f"{question} [y/N]")
+        stderr_line(f"{question} [y/N]")
     else:
         click.echo(f"{question} [y/N]: ", nl=False, err=True)
     answer = sys.stdin.readline()
@@ -190,8 +190,8 @@ def _is_yes(question: str) -> bool:
     return answer.strip().lower() in {"y", "yes"}
 
 
-def settle(
-    errand: Errand,
+def confirm_and_apply(
+    work: TransferCommand,
     prospect: TransferPlan,
     setting: TransferContext,
     *,
@@ -201,20 +201,20 @@ def settle(
     advice: tuple[str, ...] = (),
 ) -> Exit:
     """Asked, done and reported. Raises: click.Abort, ReportLost, and what the work raises."""
-    report = errand.report(prospect, advice=advice)
+    report = work.report(prospect, advice=advice)
     if single and report.unread:
         report = replace(report, unread=())  # what was refused says so itself
     interrupted = None
-    if report.handover.items and not errand.is_agreed(report):
-        say("Nothing was changed.")
+    if report.handover.items and not work.is_agreed(report):
+        stderr_line("Nothing was changed.")
         return Exit.FAILED
     if report.handover.items or prospect.unfinished:
-        found, interrupted = errand.carried_out(prospect, setting)
+        found, interrupted = work.carried_out(prospect, setting)
         report = replace(report, handover=found)
     if form is Format.JSON:
         place.write(lambda stream: write_handover_document(report, stream))
     else:
         place.write(lambda stream: write_handover(report, stream))
     if form is Format.JSON or place.path is not None:
-        say(handover_sentence(report))
+        stderr_line(handover_sentence(report))
     return interrupted or handover_exit(report, single=single)

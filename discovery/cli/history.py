@@ -13,7 +13,7 @@ from discovery.cli.clock import utc_now
 from discovery.cli.options import common, duration, with_common, with_history_report
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration
-from discovery.cli.streams import say
+from discovery.cli.streams import stderr_line
 from discovery.explaining import is_remembered
 from discovery.reports.exit import Exit
 from discovery.reports.history import (
@@ -70,7 +70,7 @@ def command(
         is_known = is_remembered(cache, store.memory()) or any(
             is_about(entry, cache) for entry in store.history()
         )
-        say(
+        stderr_line(
             f"{'Nothing so recent' if is_known else 'Nothing'} is remembered of {cache!r} in "
             f"{path}. `cachemuster history` without --cache shows all; `cachemuster audit -v` "
             "shows what AWS lists now."

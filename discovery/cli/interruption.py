@@ -8,7 +8,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
-from discovery.cli.streams import say
+from discovery.cli.streams import stderr_line
 from discovery.reports.exit import Exit
 
 T = TypeVar("T")
@@ -36,12 +36,12 @@ class Interruption:
         """From here on a signal lets the sweep end by itself; before, it just ends."""
         self._work: asyncio.Task[Any] | None = None
 
-    async def attend(self, errand: Awaitable[T]) -> T:
+    async def attend(self, work: Awaitable[T]) -> T:
         """What `errand` returns, while signals are heeded.
 
         Raises: Interrupted, when a signal came before the sweep began.
         """
-        self._work = asyncio.ensure_future(errand)
+        self._work = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
         for number, code in _SIGNALS.items():
             loop.add_signal_handler(number, self._heed, code)
@@ -60,21 +60,23 @@ class Interruption:
 
     def _heed(self, code: Exit) -> None:
         if self.stop.is_set():
-            say("Stopped at once. The journal knows what was under way; the next sweep looks.")
+            stderr_line(
+                "Stopped at once. The journal knows what was under way; the next sweep looks."
+            )
             os._exit(code)
         self.terminated = code is Exit.TERMINATED
         self.stop.set()
         if self.in_sweep:
-            say("Stopping: what is being written is ended first. Once more stops at once.")
+            stderr_line("Stopping: what is being written is ended first. Once more stops at once.")
         elif self._work is not None:
             self._work.cancel()
 
 
-def attended(errand: Callable[[Interruption], Awaitable[T]]) -> T:
+def run_with_signals(work: Callable[[Interruption], Awaitable[T]]) -> T:
     """What the errand returns, run to its end or to a signal. Raises: Interrupted."""
 
     async def whole() -> T:
         interruption = Interruption()
-        return await interruption.attend(errand(interruption))
+        return await interruption.attend(work(interruption))
 
     return asyncio.run(whole())

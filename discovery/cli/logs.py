@@ -47,7 +47,7 @@ def set_up_logs(chosen: LogFormat | None, verbosity: int, *, shows_events: bool 
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            harmless,
+            sanitize,
             *_renderers(form),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -57,7 +57,7 @@ def set_up_logs(chosen: LogFormat | None, verbosity: int, *, shows_events: bool 
     set_up_vendor_logs(shows_remarks=verbosity > 1)
 
 
-def harmless(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+def sanitize(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """Every text in the event is safe to print, and nothing that is named a secret stands there."""
     return {escape_unprintable(key): _harmless(value, key) for key, value in event.items()}
 
@@ -93,10 +93,10 @@ def _level(form: LogFormat, verbosity: int, *, shows_events: bool) -> int:
 def _renderers(form: LogFormat) -> tuple[structlog.typing.Processor, ...]:
     if form is LogFormat.JSON:
         return (structlog.processors.JSONRenderer(ensure_ascii=True),)
-    return briefly, flat, structlog.dev.ConsoleRenderer(colors=_colours(), pad_event_to=28)
+    return summary_only, flat, structlog.dev.ConsoleRenderer(colors=_colours(), pad_event_to=28)
 
 
-def briefly(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+def summary_only(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """Of an event that says everything in one sentence, a person at a terminal reads that."""
     if "sentence" not in event:
         return event

@@ -14,7 +14,7 @@ from typing import TextIO
 from discovery.cli.options import named_configuration
 from discovery.cli.own_files import own_file
 from discovery.cli.settings import chosen
-from discovery.cli.streams import mute_stdout, say
+from discovery.cli.streams import mute_stdout, stderr_line
 
 Render = Callable[[TextIO], None]
 """Writes a report to a stream."""
@@ -104,7 +104,7 @@ def _refuse_own(path: Path) -> None:
 def _prepared(path: Path) -> Destination:
     if path.exists() and not path.is_file() and not path.is_dir():
         if path.is_fifo():
-            say(f"Waiting for somebody to read the named pipe {path}.")
+            stderr_line(f"Waiting for somebody to read the named pipe {path}.")
         # /dev/null, a pipe: written to, never replaced. Opened once: a pipe's reader is gone
         # as soon as its first writer is.
         return Destination(path, stream=path.open("w", encoding="utf-8", errors="backslashreplace"))

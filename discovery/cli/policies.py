@@ -15,7 +15,7 @@ from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common, with_output
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration_path
-from discovery.cli.streams import say
+from discovery.cli.streams import stderr_line
 from discovery.config.load import load_config, locate
 from discovery.config.model import Config
 from discovery.config.partitions import partition_problems
@@ -115,7 +115,9 @@ def command(
         except NotInUse as reason:
             raise click.UsageError(f"{reason}.") from reason
         for reference in references(made):
-            say(f"Put the value of {reference} where its name stands: secrets are not printed.")
+            stderr_line(
+                f"Put the value of {reference} where its name stands: secrets are not printed."
+            )
         written = Form(form) if form else Form.YAML if chosen.is_for_teleport else Form.JSON
         place.write(lambda stream: _write(made, written, stream))
         return Exit.DONE
@@ -164,7 +166,7 @@ async def _asked(config: Config) -> Hub:
             hub = Hub.of(cloud.identity.arn)
         except ValueError as error:
             raise click.UsageError(f"{error}; name the agent's own with --hub.") from error
-    say(f"For {hub}, whose credentials these are; --hub names another.")
+    stderr_line(f"For {hub}, whose credentials these are; --hub names another.")
     return hub
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from discovery.cli.streams import say, speaks_in_events
+from discovery.cli.streams import speaks_in_events, stderr_line
 from discovery.reports.summary import counted
 
 OnProgress = Callable[[int, int, int], None]
@@ -43,7 +43,7 @@ def _now_and_then(every: timedelta) -> OnProgress:
         now_s = time.monotonic()
         if now_s >= due_s:
             due_s = now_s + every.total_seconds()
-            say(_line(done, failed, total))
+            stderr_line(_line(done, failed, total))
 
     return show
 

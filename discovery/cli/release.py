@@ -9,16 +9,16 @@ import click
 
 from discovery.adopt import TransferContext, TransferPlan
 from discovery.cli.handover import (
-    Errand,
+    TransferCommand,
+    confirm_and_apply,
     require_somebody,
-    settle,
     with_consent,
 )
 from discovery.cli.operator import configuration_as
 from discovery.cli.options import common, with_common, with_report
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration_path
-from discovery.cli.streams import say
+from discovery.cli.streams import stderr_line
 from discovery.config.control_plane import Teleport
 from discovery.model import ResourceName
 from discovery.plan.ownership import parse_cache_arn
@@ -75,15 +75,17 @@ def command(
     config = configuration_as(path, identity_file)
     in_cluster = isinstance(config.control_plane, Teleport)
     conflict = _IN_CLUSTER if in_cluster else "conflict/FOREIGN"
-    errand = Errand(verb="release", config=config, path=path, lock_timeout=lock_timeout, yes=yes)
+    work = TransferCommand(
+        verb="release", config=config, path=path, lock_timeout=lock_timeout, yes=yes
+    )
     with destination(output) as place:
-        prospect, setting, remark = errand.release(ResourceName(name) if name else None)
+        prospect, setting, remark = work.release(ResourceName(name) if name else None)
         if identity_file is None and in_cluster and prospect.handover.items:
-            say(_DENIED_TO_THE_BOT)
+            stderr_line(_DENIED_TO_THE_BOT)
         if remark:
-            say(f"{remark}.")
-        return settle(
-            errand,
+            stderr_line(f"{remark}.")
+        return confirm_and_apply(
+            work,
             prospect,
             setting,
             place=place,

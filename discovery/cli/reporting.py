@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from discovery.cli.output import Destination
-from discovery.cli.streams import say
+from discovery.cli.streams import stderr_line
 from discovery.reports.exit import Exit, ExitRules, exit_code
 from discovery.reports.formats import RENDERERS, Format
 from discovery.reports.report import Report
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Publication:
+class ReportOutput:
     """Where a report goes, in what form, and what its exit code is to tell."""
 
     place: Destination
@@ -27,7 +27,7 @@ class Publication:
     view: View
     strictness: ExitRules = field(default_factory=ExitRules)
 
-    def publish(self, report: Report, *, terminated: bool) -> Exit:
+    def emit_report(self, report: Report, *, terminated: bool) -> Exit:
         """The report stands in its place. Raises: ReportLost."""
         code = exit_code(report, self.strictness, terminated=terminated)
         _log(report, code)
@@ -35,8 +35,8 @@ class Publication:
         if self.form is not Format.TABLE or self.place.path is not None:
             for why in (report.error, report.stop_message, _other_plan(report)):
                 if why:
-                    say(why)
-            say(sentence(report))
+                    stderr_line(why)
+            stderr_line(sentence(report))
         return code
 
 

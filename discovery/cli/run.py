@@ -11,12 +11,12 @@ from pathlib import Path
 import click
 
 from discovery.cli.clock import utc_now
-from discovery.cli.edges import serving
 from discovery.cli.hangup import on_hangup
-from discovery.cli.interruption import Interrupted, Interruption, attended
+from discovery.cli.interruption import Interrupted, Interruption, run_with_signals
 from discovery.cli.options import common, with_common, with_shard
 from discovery.cli.settings import configuration_path
-from discovery.cli.streams import say
+from discovery.cli.setup import open_service
+from discovery.cli.streams import stderr_line
 from discovery.config.fields import HostPort
 from discovery.config.load import load_config
 from discovery.config.source import is_read_once
@@ -55,11 +55,11 @@ def command(part: Shard | None) -> Exit:
     """
     path = configuration_path(common(shows_events=True))
 
-    async def errand(interruption: Interruption) -> None:
+    async def work(interruption: Interruption) -> None:
         await _serve(path, part, interruption)
 
     with contextlib.suppress(Interrupted):  # told to stop before it had started
-        attended(errand)
+        run_with_signals(work)
     return Exit.DONE
 
 
@@ -82,9 +82,11 @@ async def _serve_until_stopped(
     async with (
         service_lock(config.state.path, holder=this_process("run", utc_now())) as lock,
         served(config.service.listen, vitals, metrics) as address,
-        ReloadableConnections.open(lambda: serving(path, interruption, part)) as foundation,
+        ReloadableConnections.open(lambda: open_service(path, interruption, part)) as foundation,
     ):
-        say(f"Health and metrics are served on {_shown(address)}. Ctrl-C stops the service.")
+        stderr_line(
+            f"Health and metrics are served on {_shown(address)}. Ctrl-C stops the service."
+        )
         agent = Agent(
             foundation=foundation,
             rounds=SweepRunner(foundation, part, service_lock=lock),

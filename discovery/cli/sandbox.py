@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from discovery.cli.options import common, with_common
-from discovery.cli.streams import say, say_lines
+from discovery.cli.streams import stderr_line, stderr_lines
 from discovery.reports.exit import Exit
 from discovery.sandbox import access
 from discovery.sandbox.aws.calls import CallLog
@@ -191,20 +191,20 @@ async def _serve(demo: Demo, port: int, teleport_port: int, latency_s: float) ->
 def _tell_of_aws(demo: Demo, url: str) -> None:
     for name, value in {**environment(demo, url), **access.external_ids(demo)}.items():
         click.echo(f"export {name}={shlex.quote(value)}")
-    say(f"The simulated AWS listens on {url}. Ctrl-C ends it, and all that is in it.")
-    say(f"It tells of changes in the queue {tell_changes(demo, url)}: put that into")
-    say("service.events.queue_url, and `cachemuster run` sees them within seconds.")
-    say("Put this into a configuration:")
-    say_lines(("", *access.section(demo).splitlines()))
+    stderr_line(f"The simulated AWS listens on {url}. Ctrl-C ends it, and all that is in it.")
+    stderr_line(f"It tells of changes in the queue {tell_changes(demo, url)}: put that into")
+    stderr_line("service.events.queue_url, and `cachemuster run` sees them within seconds.")
+    stderr_line("Put this into a configuration:")
+    stderr_lines(("", *access.section(demo).splitlines()))
 
 
 def _tell_of_teleport(at: Addresses, badges: Badges) -> None:
-    say("")
-    say(f"The simulated Teleport listens on {at.proxy} (its Auth Service on {at.auth}).")
-    say("Put this into a configuration, too:")
-    say_lines(("", *section(at.proxy, badges.bot).splitlines(), ""))
-    say(f"A person's identity, for adopt and release: {badges.person}")
-    say(f"What the cluster holds: curl --cacert {badges.web_ca} {at.control}state")
+    stderr_line("")
+    stderr_line(f"The simulated Teleport listens on {at.proxy} (its Auth Service on {at.auth}).")
+    stderr_line("Put this into a configuration, too:")
+    stderr_lines(("", *section(at.proxy, badges.bot).splitlines(), ""))
+    stderr_line(f"A person's identity, for adopt and release: {badges.person}")
+    stderr_line(f"What the cluster holds: curl --cacert {badges.web_ca} {at.control}state")
 
 
 @asynccontextmanager

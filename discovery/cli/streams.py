@@ -62,13 +62,13 @@ def _as_lost() -> Iterator[None]:
         raise StdoutLost(error.errno, error.strerror or str(error)) from error
 
 
-def say(text: str, *, level: int = logging.INFO) -> None:
+def stderr_line(text: str, *, level: int = logging.INFO) -> None:
     """Print one line to stderr, safe to show, or one event where a log collector reads
     (`--log-format json`). A closed stderr is nobody's loss."""
-    say_lines((text,), level=level)
+    stderr_lines((text,), level=level)
 
 
-def say_lines(texts: Iterable[str], *, level: int = logging.INFO) -> None:
+def stderr_lines(texts: Iterable[str], *, level: int = logging.INFO) -> None:
     """The same of several lines; a line break inside of one is shown as what it is."""
     if _Voice.as_events:
         log.log(level, "cli.message", text="\n".join(texts))
@@ -81,7 +81,7 @@ def say_lines(texts: Iterable[str], *, level: int = logging.INFO) -> None:
         return
 
 
-def tolerant() -> None:
+def harden_streams() -> None:
     """Characters that the terminal's encoding lacks are spelled out instead of raising, and what
     was closed by the caller leads nowhere instead of into the next file that is opened."""
     for number in (0, 1, 2):
@@ -115,7 +115,7 @@ def mute_stdout() -> None:
     _mute(sys.stdout)
 
 
-def let_go_of_stderr() -> None:
+def release_stderr() -> None:
     """What could not be said, on a disk that is full, is dropped: left in the buffer, it would
     cost the exit code."""
     try:

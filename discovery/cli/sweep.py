@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from discovery.cli.edges import audited, swept
-from discovery.cli.interruption import Interruption, attended
+from discovery.cli.interruption import Interruption, run_with_signals
 from discovery.cli.options import (
     checksum,
     common,
@@ -21,8 +20,9 @@ from discovery.cli.options import (
 )
 from discovery.cli.output import destination
 from discovery.cli.progress import progress
-from discovery.cli.reporting import Publication
+from discovery.cli.reporting import ReportOutput
 from discovery.cli.settings import configuration_path
+from discovery.cli.setup import run_audit, run_sweep
 from discovery.context import SweepRequest
 from discovery.model import Scope
 from discovery.plan.shard import Shard
@@ -97,16 +97,16 @@ def command(
     with destination(output) as place:
         with progress(every) as on_progress:
 
-            async def errand(interruption: Interruption) -> tuple[Report, bool]:
+            async def work(interruption: Interruption) -> tuple[Report, bool]:
                 if dry_run:
-                    report = await audited(path, request, interruption, on_progress)
+                    report = await run_audit(path, request, interruption, on_progress)
                 else:
-                    report = await swept(
+                    report = await run_sweep(
                         path, request, interruption, on_progress, lock_timeout=lock_timeout
                     )
                 return report, interruption.terminated
 
-            report, terminated = attended(errand)
+            report, terminated = run_with_signals(work)
         view = View(title="sweep", findings=False, verbose=shared.verbose)
-        publication = Publication(place=place, form=Format(form), view=view)
-        return publication.publish(report, terminated=terminated)
+        publication = ReportOutput(place=place, form=Format(form), view=view)
+        return publication.emit_report(report, terminated=terminated)

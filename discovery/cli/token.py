@@ -10,7 +10,7 @@ import click
 
 from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common
-from discovery.cli.streams import say
+from discovery.cli.streams import stderr_line
 from discovery.model import Region
 from discovery.plan.ownership import parse_cache_arn
 
@@ -54,7 +54,7 @@ def command(cache: str, user: str, region: str | None, profile: str | None) -> N
 
     credentials = asyncio.run(_credentials(profile, Region(place)))
     token = iam_token(name, user.lower(), place, credentials)
-    say(f"Good for {LIFETIME_S // 60} minutes as the password of user {user.lower()}.")
+    stderr_line(f"Good for {LIFETIME_S // 60} minutes as the password of user {user.lower()}.")
     click.echo(token)
 
 

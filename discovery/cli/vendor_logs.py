@@ -47,10 +47,10 @@ def set_up_vendor_logs(*, shows_remarks: bool) -> None:
         levels |= dict.fromkeys(_TOLD, logging.DEBUG)
     for library, level in levels.items():
         logging.getLogger(library).setLevel(level)
-    logging.basicConfig(handlers=[Retelling()], level=logging.WARNING)
+    logging.basicConfig(handlers=[ForwardingHandler()], level=logging.WARNING)
 
 
-class Retelling(logging.Handler):
+class ForwardingHandler(logging.Handler):
     """Tells a library's record as an event."""
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.aws.errors import AwsError, aws_error_of, unusable_endpoint
-from discovery.cli.logs import harmless
-from discovery.cli.streams import say_lines
+from discovery.cli.logs import sanitize
+from discovery.cli.streams import stderr_lines
 from discovery.codes import ScopeReason
 from discovery.control_plane.base import Unavailable
 from discovery.control_plane.teleport.errors import Attempt, fault_of_status
@@ -79,10 +79,10 @@ def test_an_error_of_the_control_plane_shows_no_password(text: str) -> None:
 def test_a_log_line_shows_no_password(text: str) -> None:
     on_one_line = " ".join(text.split())
     event = {"why": on_one_line, "exception": on_one_line, "inner": {"list": [on_one_line]}}
-    assert SECRET not in str(harmless(None, "error", event))
+    assert SECRET not in str(sanitize(None, "error", event))
 
 
 def test_what_is_said_on_stderr_shows_no_password(capsys: pytest.CaptureFixture[str]) -> None:
-    say_lines(("HTTPClientError: http://svc:S3cret#1@127.0.0.1:3128", "Nothing was started."))
+    stderr_lines(("HTTPClientError: http://svc:S3cret#1@127.0.0.1:3128", "Nothing was started."))
     said = capsys.readouterr().err
     assert said == "HTTPClientError: http://***@127.0.0.1:3128\nNothing was started.\n"

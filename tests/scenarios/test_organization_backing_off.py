@@ -9,8 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
 
-from discovery.cli.edges import swept
 from discovery.cli.interruption import Interruption
+from discovery.cli.setup import run_sweep
 from discovery.codes import ScopeReason, ScopeStatus
 from discovery.context import SweepRequest
 from discovery.model import Failed, Scanned
@@ -29,7 +29,7 @@ def tick(tale: Tale, request: SweepRequest = REQUEST) -> Report:
 
     async def errand() -> Report:
         path = Path("cachemuster.yaml")
-        return await swept(path, request, Interruption(), None, lock_timeout=timedelta(0))
+        return await run_sweep(path, request, Interruption(), None, lock_timeout=timedelta(0))
 
     tale.later(minutes=TICK_MIN)
     with (

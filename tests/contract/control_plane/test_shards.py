@@ -12,8 +12,8 @@ from unittest.mock import patch
 
 import pytest
 
-from discovery.cli.edges import swept
 from discovery.cli.interruption import Interruption
+from discovery.cli.setup import run_sweep
 from discovery.context import SweepRequest
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter
@@ -69,7 +69,7 @@ class Fleet:
         return await asyncio.gather(*(self._sweep(shard) for shard in shards))
 
     async def _sweep(self, shard: Shard) -> Report:
-        return await swept(
+        return await run_sweep(
             self._configuration(shard),
             SweepRequest(part=ScopeFilter(shard=shard)),
             Interruption(),

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from aiohttp import web
 
-from discovery.cli.faults import told
+from discovery.cli.errors import describe
 from discovery.config.fields import HostPort
 from discovery.reports.exit import Exit
 from discovery.service.errors import CannotListen
@@ -206,7 +206,7 @@ class TestListening:
         with pytest.raises(CannotListen) as refusal:
             async with served(place, vitals, metrics):
                 raise AssertionError("two listen on one port")
-        ending = told(refusal.value)
+        ending = describe(refusal.value)
         assert ending.exit is Exit.FAILED
         assert "\n".join(ending.lines) == (
             f"health and metrics cannot be served on {place}: Address already in use. Nothing was "

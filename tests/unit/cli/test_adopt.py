@@ -284,13 +284,13 @@ def test_what_changes_after_the_plan_was_shown_is_left_alone(
     else:
         rig.run("sweep")
     changed = meddle(registry(rig)[NAME])
-    agreed = handover.Errand.is_agreed
+    agreed = handover.TransferCommand.is_agreed
 
-    def slowly(errand: handover.Errand, report: Any) -> bool:
+    def slowly(errand: handover.TransferCommand, report: Any) -> bool:
         put(rig, changed)
         return agreed(errand, report)
 
-    monkeypatch.setattr(handover.Errand, "is_agreed", slowly)
+    monkeypatch.setattr(handover.TransferCommand, "is_agreed", slowly)
     run = rig.run(verb, NAME, "--yes", "--format", "json")
     assert run.code == 1, run
     (item,) = run.document["items"]

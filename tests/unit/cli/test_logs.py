@@ -8,13 +8,13 @@ import pytest
 import structlog
 
 from discovery.cli.logs import LogFormat, set_up_logs
-from discovery.cli.vendor_logs import Retelling, set_up_vendor_logs
+from discovery.cli.vendor_logs import ForwardingHandler, set_up_vendor_logs
 
 
 @pytest.fixture(autouse=True)
 def _own_logs() -> Iterator[None]:
     """Libraries are retold, as in a process of its own; afterwards everything is as it was."""
-    root, retelling = logging.getLogger(), Retelling()
+    root, retelling = logging.getLogger(), ForwardingHandler()
     root.addHandler(retelling)
     yield
     root.removeHandler(retelling)
@@ -126,7 +126,7 @@ class TestLibraries:
     def test_a_record_that_cannot_be_told_stops_nothing(self, capsys: Captured) -> None:
         set_up_logs(LogFormat.JSON, 0)
         bad = logging.LogRecord("grpclib", logging.WARNING, "", 0, "%d", ("no number",), None)
-        Retelling().handle(bad)
+        ForwardingHandler().handle(bad)
         assert "Logging error" in capsys.readouterr().err
 
 

@@ -13,7 +13,7 @@ import structlog
 from discovery.aws.cloud import Cloud, open_cloud
 from discovery.aws.queue import Queue, open_queue
 from discovery.cli.clock import utc_now
-from discovery.cli.control_planes import announced, reading, writing
+from discovery.cli.control_planes import print_preflight, reading, writing
 from discovery.cli.interruption import Interruption
 from discovery.cli.operator import configuration_as
 from discovery.cli.progress import OnProgress
@@ -39,7 +39,7 @@ from state.store import read_memory
 log = structlog.get_logger()
 
 
-async def audited(
+async def run_audit(
     path: Path,
     request: SweepRequest,
     interruption: Interruption,
@@ -58,13 +58,13 @@ async def audited(
         reading(config) as registry,
     ):
         if request.asks_control_plane:
-            await announced(registry, config)
+            await print_preflight(registry, config)
         memory = read_memory(config.state.path)
         interruption.in_sweep = True
         return await audit(context, request, registry=registry, memory=memory)
 
 
-async def swept(
+async def run_sweep(
     path: Path,
     request: SweepRequest,
     interruption: Interruption,
@@ -83,13 +83,13 @@ async def swept(
         locked_store(state, wait=lock_timeout, holder=this_process("sweep", utc_now())) as store,
         writing(config) as control_plane,
     ):
-        await announced(control_plane, config)
+        await print_preflight(control_plane, config)
         interruption.in_sweep = True
         return await sweep(context, request, control_plane=control_plane, store=store)
 
 
 @asynccontextmanager
-async def serving(
+async def open_service(
     path: Path, interruption: Interruption, shard: Shard | None
 ) -> AsyncIterator[Edges]:
     """What the service stands on, from the configuration as it is now.
@@ -101,7 +101,7 @@ async def serving(
         open_context(config, path, interruption, None) as context,
         writing(config) as control_plane,
     ):
-        await announced(control_plane, config)
+        await print_preflight(control_plane, config)
         yield Edges(context, control_plane, _queue(context.cloud, config, path, shard))
 
 

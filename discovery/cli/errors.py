@@ -20,7 +20,7 @@ from state.errors import Locked, OnNetwork, StateError
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CommandFailure:
     """An ending, told."""
 
     exit: Exit
@@ -46,18 +46,20 @@ _OF_LINES: Final = (ConfigError, NoSuchScope)
 """A line for each problem, each scope; everything else is one line, whatever it quotes."""
 
 
-def told(error: Exception) -> Told:
+def describe(error: Exception) -> CommandFailure:
     """How `error` ends the command. Only what nobody expected comes with where it happened."""
     if isinstance(error, ExceptionGroup):
-        return told(error.exceptions[0])  # things done at once; the first that broke ended them
+        return describe(error.exceptions[0])  # things done at once; the first that broke ended them
     if isinstance(error, Interrupted):
-        return Told(error.code, (str(error),))
+        return CommandFailure(error.code, (str(error),))
     for expected, code in _EXPECTED:
         if isinstance(error, expected):
             text = str(error)
-            return Told(code, tuple(text.splitlines()) if expected in _OF_LINES else (text,))
+            return CommandFailure(
+                code, tuple(text.splitlines()) if expected in _OF_LINES else (text,)
+            )
     where = "".join(traceback.format_exception(error, limit=-6))
-    return Told(
+    return CommandFailure(
         Exit.FAILED,
         (
             *where.splitlines(),
