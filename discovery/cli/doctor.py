@@ -30,7 +30,7 @@ from discovery.doctor.state import examine_state, remembered
 from discovery.model import Scope
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter, registered_scopes
-from discovery.policies.usage import Hub, Usage
+from discovery.policies.usage import AwsUsage, Hub
 from discovery.reports.doctor import (
     Area,
     Check,
@@ -133,7 +133,7 @@ async def _aws(
                     for each in foreign
                 )
             default = default_region(config.aws.profile)
-            usage = Usage.of(config, _hub(cloud.identity), default)
+            usage = AwsUsage.of(config, _hub(cloud.identity), default)
             checks = await examine_aws(cloud, usage, part, on_progress, registered)
             return (*checks, *await examine_queue(cloud, usage, part.shard))
     except AwsCallFailed as error:

@@ -20,8 +20,8 @@ from discovery.config.load import load_config, locate
 from discovery.config.model import Config
 from discovery.config.partitions import partition_problems
 from discovery.config.secrets import Secret, resolve_external_id
-from discovery.policies.kinds import KINDS, Asked, Kind, Made, references
-from discovery.policies.usage import Hub, NotInUse, Usage
+from discovery.policies.kinds import KINDS, DocumentKind, Made, PolicyRequest, references
+from discovery.policies.usage import AwsUsage, Hub, NotApplicable
 from discovery.reports.exit import Exit
 from discovery.reports.tctl import write_documents
 
@@ -109,10 +109,10 @@ def command(
     chosen = KINDS[kind]
     with destination(output) as place:
         usage = _usage(path, chosen, hub)
-        asked = Asked(usage, account, matcher, shards)
+        asked = PolicyRequest(usage, account, matcher, shards)
         try:
             made = _made(chosen, asked, Form(form) if form else None)
-        except NotInUse as reason:
+        except NotApplicable as reason:
             raise click.UsageError(f"{reason}.") from reason
         for reference in references(made):
             stderr_line(
@@ -123,12 +123,12 @@ def command(
         return Exit.DONE
 
 
-def _made(kind: Kind, asked: Asked, form: Form | None) -> Made:
-    """Raises: NotInUse."""
+def _made(kind: DocumentKind, asked: PolicyRequest, form: Form | None) -> Made:
+    """Raises: NotApplicable."""
     if form is not Form.CLOUDFORMATION:
         return kind.make(asked)
     if kind.stack is None:
-        raise NotInUse(
+        raise NotApplicable(
             "It is nothing that CloudFormation makes"
             if kind.is_for_teleport
             else "The template of `member` has it already"
@@ -136,11 +136,11 @@ def _made(kind: Kind, asked: Asked, form: Form | None) -> Made:
     return kind.stack(asked)
 
 
-def _usage(path: Path, kind: Kind, named: Hub | None) -> Usage:
+def _usage(path: Path, kind: DocumentKind, named: Hub | None) -> AwsUsage:
     """The configuration, and the identity that runs it. Raises: ConfigError, AwsCallFailed."""
     config = load_config(path)
     if not kind.names_agent:
-        return Usage.of(config, named or Hub.unnamed(), None)
+        return AwsUsage.of(config, named or Hub.unnamed(), None)
     # The SDK is loaded only by whoever needs it.
     from discovery.aws.cloud import default_region  # noqa: PLC0415
 
@@ -151,7 +151,7 @@ def _usage(path: Path, kind: Kind, named: Hub | None) -> Usage:
     default = default_region(config.aws.profile)
     if config.aws.regions is None and default is None:
         raise click.UsageError("No region is configured: set aws.regions or AWS_REGION.")
-    return Usage.of(config, hub, default)
+    return AwsUsage.of(config, hub, default)
 
 
 async def _asked(config: Config) -> Hub:

@@ -22,7 +22,7 @@ from discovery.model import AccountId, Region, Scope
 from discovery.plan.only import check_named_scopes
 from discovery.plan.targets import RegionList, ScopeFilter, Targets
 from discovery.policies.kinds import statement_allowing
-from discovery.policies.usage import Usage
+from discovery.policies.usage import AwsUsage
 from discovery.reports.doctor import Area, Check, CheckStatus
 from discovery.reports.summary import counted
 from discovery.scan import OnProgress
@@ -38,7 +38,7 @@ _NAMED: Final = 5
 
 async def examine_aws(
     cloud: Cloud,
-    usage: Usage,
+    usage: AwsUsage,
     part: ScopeFilter,
     on_progress: OnProgress | None = None,
     registered: frozenset[Scope] = frozenset(),
@@ -89,7 +89,7 @@ class _Examination:
     """One examination under way."""
 
     cloud: Cloud
-    usage: Usage
+    usage: AwsUsage
     part: ScopeFilter
     on_progress: OnProgress | None
     slots: asyncio.Semaphore = field(init=False)

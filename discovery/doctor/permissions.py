@@ -15,7 +15,7 @@ from discovery.aws.subnets import SUBNETS
 from discovery.aws.tags import BULK, SINGLE
 from discovery.aws.users import GROUPS, USERS
 from discovery.codes import ScopeReason
-from discovery.policies.usage import Usage
+from discovery.policies.usage import AwsUsage
 
 ALLOWED_ALL_THE_SAME: Final = frozenset({NO_SUCH_CACHE, "InvalidServerlessCacheStateFault"})
 """Refusals that come after the permission was found to be there."""
@@ -40,7 +40,7 @@ async def within(work: Awaitable[Read], limit: timedelta) -> Read | AwsError:
         return AwsError(ScopeReason.TIMEOUT, message)
 
 
-async def try_permissions(session: Session, usage: Usage, limit: timedelta) -> Found:
+async def try_permissions(session: Session, usage: AwsUsage, limit: timedelta) -> Found:
     """Every permission that a scan of one scope uses."""
     listed = await within(session.call(LIST, MaxResults=20), limit)
     found: dict[str, AwsError | None] = {LIST: listed if isinstance(listed, AwsError) else None}
@@ -52,7 +52,7 @@ async def try_permissions(session: Session, usage: Usage, limit: timedelta) -> F
     return found
 
 
-def _calls(session: Session, usage: Usage, arn: str) -> Iterator[tuple[str, Awaitable[Answer]]]:
+def _calls(session: Session, usage: AwsUsage, arn: str) -> Iterator[tuple[str, Awaitable[Answer]]]:
     if usage.reads_tags:
         yield SINGLE, session.call(SINGLE, ResourceName=arn)
         filters = ["elasticache:serverlesscache"]

@@ -20,8 +20,8 @@ from discovery.config.service import SHARD, queue_for
 from discovery.doctor.permissions import UNDECIDED, within
 from discovery.plan.shard import Shard
 from discovery.policies.kinds import statement_allowing
-from discovery.policies.queues import hiding
-from discovery.policies.usage import Usage
+from discovery.policies.queues import visibility_timeout
+from discovery.policies.usage import AwsUsage
 from discovery.reports.doctor import Area, Check, CheckStatus
 from discovery.reports.summary import counted
 
@@ -33,7 +33,7 @@ _KEY_OF_AWS: Final = "alias/aws/sqs"
 _TEMPLATE: Final = "`cachemuster policies event-rule --format cloudformation` prints a queue"
 
 
-async def examine_queue(cloud: Cloud, usage: Usage, shard: Shard | None) -> tuple[Check, ...]:
+async def examine_queue(cloud: Cloud, usage: AwsUsage, shard: Shard | None) -> tuple[Check, ...]:
     """Everything about the queue of a process; nothing when no events are configured.
 
     Raises: nothing that AWS can cause.
@@ -57,7 +57,11 @@ async def examine_queue(cloud: Cloud, usage: Usage, shard: Shard | None) -> tupl
 
 
 async def _permissions(
-    queue: Queue, url: str, attributes: Mapping[str, str] | AwsError, usage: Usage, limit: timedelta
+    queue: Queue,
+    url: str,
+    attributes: Mapping[str, str] | AwsError,
+    usage: AwsUsage,
+    limit: timedelta,
 ) -> tuple[Check, ...]:
     """A line for each permission, proved by using it on nothing."""
     answers = await asyncio.gather(
@@ -74,15 +78,18 @@ async def _permissions(
     )
 
 
-def _setup(url: str, attributes: Mapping[str, str], usage: Usage) -> Iterator[Check]:
+def _setup(url: str, attributes: Mapping[str, str], usage: AwsUsage) -> Iterator[Check]:
     waiting = _number(attributes, "ApproximateNumberOfMessages") or 0
     yield _check(url, CheckStatus.OK, f"{counted(waiting, 'message')} to receive")
     for wrong in _wrong(attributes, usage):
         yield _check(url, CheckStatus.WARN, wrong)
 
 
-def _wrong(attributes: Mapping[str, str], usage: Usage) -> Iterator[str]:
-    hidden, needed = _number(attributes, "VisibilityTimeout"), int(hiding(usage).total_seconds())
+def _wrong(attributes: Mapping[str, str], usage: AwsUsage) -> Iterator[str]:
+    hidden, needed = (
+        _number(attributes, "VisibilityTimeout"),
+        int(visibility_timeout(usage).total_seconds()),
+    )
     if hidden is not None and hidden < needed:
         yield (
             f"messages come again after {hidden} s, and a change may be in hand for {needed} s: "
@@ -132,7 +139,7 @@ def _texts(value: Any) -> list[str]:
     return [text for text in listed if isinstance(text, str)]
 
 
-def _failed(url: str, action: str, fault: AwsError, usage: Usage) -> Check:
+def _failed(url: str, action: str, fault: AwsError, usage: AwsUsage) -> Check:
     is_denial = fault.reason is ScopeReason.DENIED
     lacking = statement_allowing(action, usage, None) if is_denial else None
     return Check(

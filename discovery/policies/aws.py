@@ -13,19 +13,19 @@ from discovery.config.aws import Organization
 from discovery.config.matching import MatcherSection
 from discovery.config.service import SHARD, queue_region
 from discovery.policies.document import Statement
-from discovery.policies.usage import Usage
+from discovery.policies.usage import AwsUsage
 from matchers.selectors import Pattern, PatternKind
 
 ANYTHING: Final = ("*",)
 """The resource of actions that take none."""
 
 
-def reading(usage: Usage, account_id: str) -> tuple[Statement, ...]:
+def reading(usage: AwsUsage, account_id: str) -> tuple[Statement, ...]:
     """What is read in an account that is scanned."""
     return tuple(_reading(usage, account_id))
 
 
-def _reading(usage: Usage, account_id: str) -> Iterator[Statement]:
+def _reading(usage: AwsUsage, account_id: str) -> Iterator[Statement]:
     regions = () if usage.regions == ANYTHING else usage.regions
     yield Statement(
         sid="ListCaches",
@@ -76,12 +76,12 @@ def _reading(usage: Usage, account_id: str) -> Iterator[Statement]:
         )
 
 
-def hub(usage: Usage) -> tuple[Statement, ...]:
+def hub(usage: AwsUsage) -> tuple[Statement, ...]:
     """What the agent's own identity needs."""
     return tuple(_hub(usage))
 
 
-def _hub(usage: Usage) -> Iterator[Statement]:
+def _hub(usage: AwsUsage) -> Iterator[Statement]:
     partition = usage.hub.partition
     if usage.members:
         yield Statement(
@@ -137,7 +137,7 @@ def queue_arn(queue_url: str, partition: str) -> str:
 
 
 def connecting(
-    usage: Usage, account_id: str, matchers: Iterable[MatcherSection]
+    usage: AwsUsage, account_id: str, matchers: Iterable[MatcherSection]
 ) -> tuple[Statement, ...]:
     """What a Database Service needs to connect to the caches that these matchers take."""
     caches = tuple(
@@ -177,12 +177,12 @@ def _names(matchers: Iterable[MatcherSection]) -> tuple[str, ...]:
     return ANYTHING if "*" in names else tuple(sorted(names))
 
 
-def resources(usage: Usage, account_id: str, kind: str) -> tuple[str, ...]:
+def resources(usage: AwsUsage, account_id: str, kind: str) -> tuple[str, ...]:
     """All things of a kind, in every region that is used."""
     return tuple(f"{place}:*" for place in _places(usage, account_id, kind))
 
 
-def _places(usage: Usage, account_id: str, kind: str) -> tuple[str, ...]:
+def _places(usage: AwsUsage, account_id: str, kind: str) -> tuple[str, ...]:
     partition = usage.hub.partition
     return tuple(
         f"arn:{partition}:elasticache:{region}:{account_id}:{kind}" for region in usage.regions

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from discovery.policies.aws import connecting, hub, reading
-from discovery.policies.connection import Connection
+from discovery.policies.connection import ConnectRole
 from discovery.policies.document import Json, Statement, policy_document, trust_document
-from discovery.policies.usage import Usage, trusting
+from discovery.policies.usage import AwsUsage, trusting
 
 ACCOUNT: Final = "${AWS::AccountId}"
 """In an ARN: the account that the stack is made in."""
@@ -21,7 +21,7 @@ _EXTERNAL_ID: Final = {
 }
 
 
-def hub_template(usage: Usage) -> Json:
+def hub_template(usage: AwsUsage) -> Json:
     """A managed policy, attached to the agent's own role or user."""
     kind = "Roles" if usage.hub.is_role else "Users"
     return template(
@@ -46,8 +46,8 @@ def hub_template(usage: Usage) -> Json:
     )
 
 
-def member_template(usage: Usage, account_id: str | None) -> Json:
-    """The role that the agent takes on, with its trust. Raises: NotInUse."""
+def member_template(usage: AwsUsage, account_id: str | None) -> Json:
+    """The role that the agent takes on, with its trust. Raises: NotApplicable."""
     member = usage.member(account_id)
     has_word = member.external_id is not None
     word = {"Ref": "ExternalId"} if has_word else None
@@ -66,7 +66,7 @@ def member_template(usage: Usage, account_id: str | None) -> Json:
     )
 
 
-def connect_template(usage: Usage, connection: Connection) -> Json:
+def connect_template(usage: AwsUsage, connection: ConnectRole) -> Json:
     """The role that Teleport's Database Service takes on to connect."""
     has_word = connection.external_id is not None
     word = {"Ref": "ExternalId"} if has_word else None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from discovery.config.matching import ConnectSection, MatcherSection
-from discovery.policies.usage import ANY_ACCOUNT, NotInUse, Usage
+from discovery.policies.usage import ANY_ACCOUNT, AwsUsage, NotApplicable
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class ConnectRole:
     """One role to connect with, and the matchers that name it."""
 
     template: str
@@ -38,28 +38,28 @@ class Connection:
         return role
 
 
-def connection_of(usage: Usage, matcher: str | None) -> Connection:
+def connection_of(usage: AwsUsage, matcher: str | None) -> ConnectRole:
     """The one role to connect with, or the one that a matcher names.
 
-    Raises: NotInUse when there is none, or several and no matcher was named.
+    Raises: NotApplicable when there is none, or several and no matcher was named.
     """
     sections = usage.config.matchers
     if matcher is not None and matcher not in {each.name for each in sections}:
-        raise NotInUse(f"No matcher is named {matcher!r}")
+        raise NotApplicable(f"No matcher is named {matcher!r}")
     found: dict[ConnectSection, list[MatcherSection]] = {}
     for each in sections:
         if each.connect is not None:
             found.setdefault(each.connect, []).append(each)
     chosen = [
-        Connection(connect.assume_role_arn, connect.external_id, tuple(users))
+        ConnectRole(connect.assume_role_arn, connect.external_id, tuple(users))
         for connect, users in found.items()
         if matcher is None or matcher in {each.name for each in users}
     ]
     if not chosen:
-        raise NotInUse(
+        raise NotApplicable(
             "No matcher has `connect`, so no role is taken on to connect: the Database Service "
             "uses its own. Set matchers[].connect.assume_role_arn first"
         )
     if len(chosen) > 1:
-        raise NotInUse("Matchers name several roles to connect with. Choose one by --matcher")
+        raise NotApplicable("Matchers name several roles to connect with. Choose one by --matcher")
     return chosen[0]

@@ -13,7 +13,7 @@ from typing import Final
 from discovery.policies.cloudformation import template
 from discovery.policies.document import VERSION, Json
 from discovery.policies.queues import AT_QUEUE, queue_resources, queues_of
-from discovery.policies.usage import ANY_ACCOUNT, Usage
+from discovery.policies.usage import ANY_ACCOUNT, AwsUsage
 
 _NATIVE: Final = (
     "Cache Created",
@@ -43,7 +43,7 @@ _ORGANIZATION_ID: Final = {
 }
 
 
-def event_pattern(usage: Usage) -> Json:
+def event_pattern(usage: AwsUsage) -> Json:
     """The changes that a sweep looks at: what the service says itself, and the calls that were
     made and did not fail."""
     calls = [*_ON_CACHES]
@@ -65,9 +65,9 @@ def event_pattern(usage: Usage) -> Json:
     }
 
 
-def event_template(usage: Usage, shards: int | None) -> Json:
+def event_template(usage: AwsUsage, shards: int | None) -> Json:
     """The queue of each process, or the only one; and the rule, for every region of every account
-    that is scanned. Raises: NotInUse."""
+    that is scanned. Raises: NotApplicable."""
     queues = queues_of(usage, shards)
     region, account_id = next(iter(queues.values())).split(":")[3:5]
     bus = f"arn:{usage.hub.partition}:events:{region}:{account_id}:event-bus/default"
@@ -106,7 +106,7 @@ def _rules_of(queues: Iterable[str]) -> Mapping[str, str]:
     return {number: f"Delivery{turn + 1 if turn else ''}" for number, turn in turns}
 
 
-def _deliveries(usage: Usage, queues: Mapping[str, str], rules: Mapping[str, str]) -> Json:
+def _deliveries(usage: AwsUsage, queues: Mapping[str, str], rules: Mapping[str, str]) -> Json:
     """The rules that lead to the queues: each process hears of everything, and passes over what is
     not its own."""
     targets: dict[str, list[Json]] = {}
@@ -117,7 +117,7 @@ def _deliveries(usage: Usage, queues: Mapping[str, str], rules: Mapping[str, str
     }
 
 
-def _rule(usage: Usage, *targets: Json) -> Json:
+def _rule(usage: AwsUsage, *targets: Json) -> Json:
     return {
         "Type": "AWS::Events::Rule",
         "Properties": {
@@ -129,7 +129,7 @@ def _rule(usage: Usage, *targets: Json) -> Json:
     }
 
 
-def _forwarding(usage: Usage, bus: str) -> Json:
+def _forwarding(usage: AwsUsage, bus: str) -> Json:
     role = {"Fn::GetAtt": ["ForwardingRole", "Arn"]}
     target = {"Id": "bus", "Arn": bus, "RoleArn": role}
     return {**_rule(usage, target), "Condition": "Elsewhere"}
@@ -157,7 +157,7 @@ def _forwarding_role(bus: str) -> Json:
     }
 
 
-def _bus_policy(usage: Usage, bus: str) -> Json:
+def _bus_policy(usage: AwsUsage, bus: str) -> Json:
     """Who may pass events on. Of an organization the accounts are not known here, so its role
     names them."""
     accounts = sorted({each.account_id for each in usage.members} | {usage.hub.account_id})

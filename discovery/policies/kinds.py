@@ -12,14 +12,14 @@ from discovery.policies.connection import connection_of
 from discovery.policies.document import Json, Statement, policy_document
 from discovery.policies.events import event_pattern, event_template
 from discovery.policies.teleport import access_role, bot, bot_role, tbot
-from discovery.policies.usage import ANY_ACCOUNT, NotInUse, Usage, trusting
+from discovery.policies.usage import ANY_ACCOUNT, AwsUsage, NotApplicable, trusting
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PolicyRequest:
     """What a document is asked for."""
 
-    usage: Usage
+    usage: AwsUsage
     account_id: str | None = None
     """None: for all accounts."""
     matcher: str | None = None
@@ -33,76 +33,76 @@ Made = Json | tuple[Json, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One document. Its makers raise NotInUse where the configuration has no use for it."""
+class DocumentKind:
+    """One document. Its makers raise NotApplicable where the configuration has no use for it."""
 
     about: str
-    make: Callable[[Asked], Made]
-    stack: Callable[[Asked], Json] | None = None
+    make: Callable[[PolicyRequest], Made]
+    stack: Callable[[PolicyRequest], Json] | None = None
     """As CloudFormation; None where nothing of it is AWS's."""
     is_for_teleport: bool = False
     names_agent: bool = True
     """False: it is the same whoever runs the agent."""
 
 
-def _reading_in_member(asked: Asked) -> tuple[Statement, ...]:
+def _reading_in_member(asked: PolicyRequest) -> tuple[Statement, ...]:
     return reading(asked.usage, asked.usage.account(asked.account_id))
 
 
-def _trust(asked: Asked) -> Json:
+def _trust(asked: PolicyRequest) -> Json:
     external_id = asked.usage.member(asked.account_id).external_id
     return trusting(asked.usage.hub, external_id and placeholder(external_id))
 
 
-def _connecting(asked: Asked) -> tuple[Statement, ...]:
+def _connecting(asked: PolicyRequest) -> tuple[Statement, ...]:
     connection = connection_of(asked.usage, asked.matcher)
     named = connection.account_id
     if asked.account_id is not None and named not in (ANY_ACCOUNT, asked.account_id):
-        raise NotInUse(f"The role to connect with is one of account {named}")
+        raise NotApplicable(f"The role to connect with is one of account {named}")
     account_id = named if asked.account_id is None else asked.account_id
     return connecting(asked.usage, account_id, connection.matchers)
 
 
-KINDS: Final[Mapping[str, Kind]] = {
-    "hub": Kind(
+KINDS: Final[Mapping[str, DocumentKind]] = {
+    "hub": DocumentKind(
         "policy of the role or user that cachemuster runs as",
         lambda asked: policy_document(hub(asked.usage)),
         lambda asked: hub_template(asked.usage),
     ),
-    "member": Kind(
+    "member": DocumentKind(
         "policy of the role that it takes on in other accounts",
         lambda asked: policy_document(_reading_in_member(asked)),
         lambda asked: member_template(asked.usage, asked.account_id),
     ),
-    "trust": Kind("trust policy of that role", _trust),
-    "connect": Kind(
+    "trust": DocumentKind("trust policy of that role", _trust),
+    "connect": DocumentKind(
         "policy of the role with which Teleport connects",
         lambda asked: policy_document(_connecting(asked)),
         lambda asked: connect_template(asked.usage, connection_of(asked.usage, asked.matcher)),
     ),
-    "event-rule": Kind(
+    "event-rule": DocumentKind(
         "event pattern; as CloudFormation, queue and rule",
         lambda asked: event_pattern(asked.usage),
         lambda asked: event_template(asked.usage, asked.shards),
     ),
-    "teleport-bot-role": Kind(
+    "teleport-bot-role": DocumentKind(
         "role of the bot that registers databases",
         lambda asked: bot_role(asked.usage),
         is_for_teleport=True,
         names_agent=False,
     ),
-    "teleport-access-role": Kind(
+    "teleport-access-role": DocumentKind(
         "role of people who connect to them",
         lambda asked: access_role(asked.usage),
         is_for_teleport=True,
         names_agent=False,
     ),
-    "teleport-bot": Kind(
+    "teleport-bot": DocumentKind(
         "the bot, and the token by which it joins",
         lambda asked: bot(asked.usage),
         is_for_teleport=True,
     ),
-    "tbot": Kind(
+    "tbot": DocumentKind(
         "tbot's own configuration",
         lambda asked: tbot(asked.usage),
         is_for_teleport=True,
@@ -111,7 +111,7 @@ KINDS: Final[Mapping[str, Kind]] = {
 }
 
 
-def statement_allowing(action: str, usage: Usage, account_id: str | None) -> Statement | None:
+def statement_allowing(action: str, usage: AwsUsage, account_id: str | None) -> Statement | None:
     """The statement that allows the action to the agent, or to its role in another account; None
     when no document of this configuration has it."""
     own = account_id is None or (account_id == usage.hub.account_id and usage.scans_own_account)

@@ -14,7 +14,7 @@ from discovery.config.service import SHARD, Events, queue_for
 from discovery.plan.shard import Shard
 from discovery.policies.aws import queue_arn
 from discovery.policies.document import VERSION, Json
-from discovery.policies.usage import NotInUse, Usage
+from discovery.policies.usage import AwsUsage, NotApplicable
 
 AT_QUEUE: Final = "AtQueue"
 """The condition that holds where the queues are."""
@@ -39,14 +39,16 @@ _MOST_RECEIVED: Final = 20
 """The service gives up sooner and says so; what comes this far, it died of."""
 
 
-def queues_of(usage: Usage, shards: int | None) -> Mapping[str, str]:
+def queues_of(usage: AwsUsage, shards: int | None) -> Mapping[str, str]:
     """The ARN of the queue by the number of its process; the number of the only one, when `shards`
-    is None, is empty. Raises: NotInUse."""
+    is None, is empty. Raises: NotApplicable."""
     url = events_of(usage).queue_url
     if url.endswith(".fifo"):
-        raise NotInUse("The queue's name ends in .fifo: order is of no use here, and costs speed")
+        raise NotApplicable(
+            "The queue's name ends in .fifo: order is of no use here, and costs speed"
+        )
     if (SHARD in url) != (shards is not None):
-        raise NotInUse(_COUNT_IS_MISSING if shards is None else _NUMBER_IS_MISSING)
+        raise NotApplicable(_COUNT_IS_MISSING if shards is None else _NUMBER_IS_MISSING)
     parts = [None] if shards is None else [Shard(index, shards) for index in range(shards)]
     queues = {
         "" if part is None else str(part.index): queue_arn(
@@ -55,19 +57,21 @@ def queues_of(usage: Usage, shards: int | None) -> Mapping[str, str]:
         for part in parts
     }
     if any(arn.split(":")[3] == "*" for arn in queues.values()):
-        raise NotInUse("The queue's URL names no region of AWS, so no rule can lead to it")
+        raise NotApplicable("The queue's URL names no region of AWS, so no rule can lead to it")
     return queues
 
 
-def events_of(usage: Usage) -> Events:
-    """The configured events. Raises: NotInUse."""
+def events_of(usage: AwsUsage) -> Events:
+    """The configured events. Raises: NotApplicable."""
     events = usage.config.service.events
     if events is None:
-        raise NotInUse("No queue is configured to pass events on to: set service.events.queue_url")
+        raise NotApplicable(
+            "No queue is configured to pass events on to: set service.events.queue_url"
+        )
     return events
 
 
-def queue_resources(usage: Usage, queues: Mapping[str, str], rules: Mapping[str, str]) -> Json:
+def queue_resources(usage: AwsUsage, queues: Mapping[str, str], rules: Mapping[str, str]) -> Json:
     """The queues, where their poison ends up, and who may send to each: its rule, by the name that
     `rules` has for its number."""
     resources: Json = {"DeadLetters": _dead_letters(usage)}
@@ -77,7 +81,7 @@ def queue_resources(usage: Usage, queues: Mapping[str, str], rules: Mapping[str,
     return resources
 
 
-def _queue(usage: Usage, arn: str) -> Json:
+def _queue(usage: AwsUsage, arn: str) -> Json:
     dead_letters = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
     return {
         "Type": "AWS::SQS::Queue",
@@ -86,7 +90,7 @@ def _queue(usage: Usage, arn: str) -> Json:
             "QueueName": arn.rpartition(":")[2],
             "SqsManagedSseEnabled": True,
             "ReceiveMessageWaitTimeSeconds": 20,
-            "VisibilityTimeout": int(hiding(usage).total_seconds()),
+            "VisibilityTimeout": int(visibility_timeout(usage).total_seconds()),
             "MessageRetentionPeriod": int(_KEPT.total_seconds()),
             "RedrivePolicy": {
                 "deadLetterTargetArn": dead_letters,
@@ -96,13 +100,13 @@ def _queue(usage: Usage, arn: str) -> Json:
     }
 
 
-def hiding(usage: Usage) -> timedelta:
+def visibility_timeout(usage: AwsUsage) -> timedelta:
     """How long a received message stays hidden: while it waits for others and its scope is
     scanned, twice over, because another scan may be ahead."""
     return max(2 * (events_of(usage).debounce + usage.config.aws.scope_timeout), _SHORTEST_HIDING)
 
 
-def _dead_letters(usage: Usage) -> Json:
+def _dead_letters(usage: AwsUsage) -> Json:
     name = events_of(usage).queue_url.rpartition("/")[2]
     dead = name.replace(SHARD, "dead") if SHARD in name else f"{name[: _LONGEST_NAME - 5]}-dead"
     return {

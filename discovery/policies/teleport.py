@@ -12,19 +12,19 @@ from discovery.config.control_plane import Route
 from discovery.config.control_plane import Teleport as Settings
 from discovery.plan.ownership import GROUP_LABEL, IAM_LABEL, MANAGED_BY, MANAGED_BY_LABEL
 from discovery.policies.document import Json
-from discovery.policies.usage import NotInUse, Usage
+from discovery.policies.usage import AwsUsage, NotApplicable
 from matchers.matcher import IamUsers
 
 DB_VERBS: Final = ("list", "read", "create", "update", "delete")
 _READ: Final = ("list", "read")
 
 
-def name_of(usage: Usage) -> str:
+def name_of(usage: AwsUsage) -> str:
     """The name of the bot, its role and its token: groups do not share them."""
     return f"cachemuster-{usage.config.group}"
 
 
-def bot_role(usage: Usage) -> Json:
+def bot_role(usage: AwsUsage) -> Json:
     """What the agent may do, and to which databases."""
     return {
         "kind": "role",
@@ -35,7 +35,7 @@ def bot_role(usage: Usage) -> Json:
         },
         "spec": {
             "allow": {
-                "db_labels": _fence(usage),
+                "db_labels": _label_scope(usage),
                 # Beside the rule: without it the list of Database Services is empty, and no error.
                 "db_service_labels": {"*": "*"},
                 "rules": [
@@ -48,7 +48,7 @@ def bot_role(usage: Usage) -> Json:
     }
 
 
-def access_role(usage: Usage) -> Json:
+def access_role(usage: AwsUsage) -> Json:
     """What lets people connect: caches to which IAM lets somebody in, as the users that their
     own traits name."""
     verdicts = ["ready"]
@@ -63,14 +63,14 @@ def access_role(usage: Usage) -> Json:
         },
         "spec": {
             "allow": {
-                "db_labels": {**_fence(usage), IAM_LABEL: verdicts},
+                "db_labels": {**_label_scope(usage), IAM_LABEL: verdicts},
                 "db_users": ["{{internal.db_users}}"],
             }
         },
     }
 
 
-def bot(usage: Usage) -> tuple[Json, ...]:
+def bot(usage: AwsUsage) -> tuple[Json, ...]:
     """The bot, and the token by which the agent's AWS identity joins as it."""
     name = name_of(usage)
     return (
@@ -94,11 +94,11 @@ def bot(usage: Usage) -> tuple[Json, ...]:
     )
 
 
-def tbot(usage: Usage) -> Json:
-    """The configuration of tbot, which keeps the identity file fresh. Raises: NotInUse."""
+def tbot(usage: AwsUsage) -> Json:
+    """The configuration of tbot, which keeps the identity file fresh. Raises: NotApplicable."""
     settings = usage.config.control_plane
     if not isinstance(settings, Settings):
-        raise NotInUse(
+        raise NotApplicable(
             "Databases are registered in a local file, not in a Teleport cluster. Set "
             "control_plane: {kind: teleport} with its address first"
         )
@@ -120,11 +120,11 @@ def tbot(usage: Usage) -> Json:
     }
 
 
-def _fence(usage: Usage) -> Json:
+def _label_scope(usage: AwsUsage) -> Json:
     return {MANAGED_BY_LABEL: MANAGED_BY, GROUP_LABEL: usage.config.group}
 
 
-def _caller(usage: Usage) -> str:
+def _caller(usage: AwsUsage) -> str:
     """The ARN by which AWS names the agent: a role's by any of its sessions."""
     hub = usage.hub
     if not hub.is_role:

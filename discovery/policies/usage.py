@@ -24,7 +24,7 @@ _PRINCIPAL = re.compile(
 )
 
 
-class NotInUse(Exception):
+class NotApplicable(Exception):
     """The configuration has no use for the document that was asked for; says why."""
 
 
@@ -110,7 +110,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class AwsUsage:
     """A configuration, and who runs it."""
 
     config: Config
@@ -172,7 +172,7 @@ class Usage:
     def account(self, account_id: str | None) -> str:
         """The account of an ARN: the one that is named, the only one, or any.
 
-        Raises: NotInUse when no role is taken on there.
+        Raises: NotApplicable when no role is taken on there.
         """
         if account_id is not None:
             return self._member_of(account_id).account_id
@@ -182,7 +182,7 @@ class Usage:
     def member(self, account_id: str | None) -> Member:
         """The role of one account; without one named, that of all accounts.
 
-        Raises: NotInUse when there is none, or they differ in more than their account.
+        Raises: NotApplicable when there is none, or they differ in more than their account.
         """
         if account_id is not None:
             return self._member_of(account_id)
@@ -190,17 +190,17 @@ class Usage:
         if len(members) == 1:
             return members[0]
         if len({(each.role, each.external_id) for each in members}) > 1:
-            raise NotInUse(
+            raise NotApplicable(
                 "The configured roles differ in name or external id. Name one of their accounts "
                 "with --account"
             )
         return Member(ANY_ACCOUNT, members[0].role, members[0].external_id)
 
     def _taken_on(self) -> tuple[Member, ...]:
-        """The members, at least one. Raises: NotInUse."""
+        """The members, at least one. Raises: NotApplicable."""
         if members := self.members:
             return members
-        raise NotInUse(
+        raise NotApplicable(
             "No role is taken on: the only account is read with the agent's own credentials. "
             "`cachemuster policies hub` is all it needs"
         )
@@ -213,7 +213,7 @@ class Usage:
         for organization in self.organizations:
             if account_id not in named and account_id not in organization.exclude_accounts:
                 return Member(account_id, organization.role_name, organization.external_id)
-        raise NotInUse(f"No role is taken on in account {account_id}: aws.accounts has none")
+        raise NotApplicable(f"No role is taken on in account {account_id}: aws.accounts has none")
 
     def _members(self) -> Iterator[Member]:
         for entry in self.config.aws.accounts:

@@ -11,8 +11,8 @@ from discovery.config.control_plane import Teleport
 from discovery.config.load import load_config, parse_config
 from discovery.config.partitions import partition_problems
 from discovery.config.problems import ConfigError
-from discovery.policies.kinds import KINDS, Asked
-from discovery.policies.usage import Hub, NotInUse, Usage
+from discovery.policies.kinds import KINDS, PolicyRequest
+from discovery.policies.usage import AwsUsage, Hub, NotApplicable
 from tests.docs.pages import DEPLOY, told_files
 
 HERE = DEPLOY / "examples"
@@ -63,12 +63,12 @@ def test_paths_are_those_of_the_pages_that_install_them(file: Path) -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_documents_of_an_example_stay_in_its_partition(file: Path) -> None:
     """What `cachemuster policies` prints of it names no ARN of another one."""
-    usage = Usage.of(load_config(file), hub(file), None)
+    usage = AwsUsage.of(load_config(file), hub(file), None)
     found: set[str] = set()
     for kind in KINDS.values():
         try:
-            document = kind.make(Asked(usage))
-        except NotInUse:
+            document = kind.make(PolicyRequest(usage))
+        except NotApplicable:
             continue
         found |= set(re.findall(r"arn:(aws[a-z-]*):", str(document)))
     assert found == {hub(file).partition}

@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from discovery.config.load import load_config
-from discovery.policies.kinds import KINDS, Asked
-from discovery.policies.usage import Hub, Usage
+from discovery.policies.kinds import KINDS, PolicyRequest
+from discovery.policies.usage import AwsUsage, Hub
 from tests.docs.pages import DEPLOY, invocations, parse, shell_lines, told_files
 from tests.unit.policies.test_documents import cfn_lint
 
@@ -56,7 +56,10 @@ def template(file: str) -> dict[str, Any]:
 def test_a_template_is_what_policies_prints(file: str) -> None:
     stack = KINDS[PRINTED[file]].stack
     assert stack is not None
-    printed = json.dumps(stack(Asked(Usage.of(load_config(EXAMPLE), HUB, None))), indent=2) + "\n"
+    printed = (
+        json.dumps(stack(PolicyRequest(AwsUsage.of(load_config(EXAMPLE), HUB, None))), indent=2)
+        + "\n"
+    )
     path = HERE / file
     if os.environ.get("UPDATE_GOLDEN"):
         path.write_text(printed, "utf-8")

@@ -25,8 +25,8 @@ import yaml
 from discovery.config.control_plane import Teleport
 from discovery.config.load import load_config
 from discovery.config.service import Service
-from discovery.policies.kinds import KINDS, Asked
-from discovery.policies.usage import Hub, Usage
+from discovery.policies.kinds import KINDS, PolicyRequest
+from discovery.policies.usage import AwsUsage, Hub
 from tests.docs.pages import DEPLOY, ROOT, invocations, parse, shell_lines
 
 HERE = DEPLOY / "kubernetes"
@@ -168,7 +168,7 @@ class TestFiles:
         config = load_config(HERE / "overlays" / overlay / "cachemuster.yaml")
         role = next(kept("ServiceAccount"))["metadata"]["annotations"]
         hub = Hub.of(role["eks.amazonaws.com/role-arn"])
-        printed = KINDS["tbot"].make(Asked(Usage.of(config, hub, None)))
+        printed = KINDS["tbot"].make(PolicyRequest(AwsUsage.of(config, hub, None)))
         assert isinstance(printed, dict)
         (found,) = documents(HERE / "overlays" / overlay / "tbot.yaml")
         assert found == {**printed, "storage": {"type": "memory"}}

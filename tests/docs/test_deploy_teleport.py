@@ -27,8 +27,8 @@ from discovery.control_plane.teleport.preflight import unserved_of
 from discovery.control_plane.teleport.services import ServiceMatcher
 from discovery.plan.ownership import GROUP_LABEL, IAM_LABEL, MANAGED_BY, MANAGED_BY_LABEL
 from discovery.policies.document import trust_document
-from discovery.policies.kinds import KINDS, Asked, placeholder
-from discovery.policies.usage import Hub, Usage
+from discovery.policies.kinds import KINDS, PolicyRequest, placeholder
+from discovery.policies.usage import AwsUsage, Hub
 from discovery.reports.tctl import write_documents
 from discovery.sandbox.teleport.roles import Role, RoleSet
 from tests.contract.control_plane.ground import registration
@@ -54,7 +54,7 @@ BESIDES = {"access-role.yaml": {"db_names": ["*"]}}
 
 def printed(file: str) -> str:
     """What `cachemuster policies` prints for the example configuration."""
-    made = KINDS[PRINTED[file]].make(Asked(Usage.of(CONFIG, HUB, None)))
+    made = KINDS[PRINTED[file]].make(PolicyRequest(AwsUsage.of(CONFIG, HUB, None)))
     documents = list(made) if isinstance(made, tuple) else [made]
     for document in documents:
         if file in BESIDES:

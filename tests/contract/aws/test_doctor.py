@@ -12,7 +12,7 @@ from discovery.config.load import parse_config
 from discovery.config.secrets import Secret
 from discovery.doctor.aws import examine_aws
 from discovery.plan.targets import ScopeFilter
-from discovery.policies.usage import Hub, Usage
+from discovery.policies.usage import AwsUsage, Hub
 from discovery.reports.doctor import Area, Check, CheckStatus
 from discovery.sandbox.aws.faults import Effect
 from tests.contract.aws.conftest import HOME, Site, now
@@ -24,7 +24,7 @@ async def examined(site: Site, off: timedelta = timedelta(0)) -> tuple[Check, ..
 
     config = parse_config("version: 1\ngroup: g\n", file="c.yaml", base=Path("/etc"))
     async with open_cloud(site.settings(), resolve=Secret, clock=clock) as cloud:
-        usage = Usage.of(config, Hub.of(cloud.identity.arn), HOME)
+        usage = AwsUsage.of(config, Hub.of(cloud.identity.arn), HOME)
         return await examine_aws(cloud, usage, ScopeFilter())
 
 

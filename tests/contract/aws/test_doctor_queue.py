@@ -14,7 +14,7 @@ from discovery.doctor.queue import examine_queue
 from discovery.plan.shard import Shard
 from discovery.policies.aws import hub
 from discovery.policies.document import policy_document
-from discovery.policies.usage import Hub, Usage
+from discovery.policies.usage import AwsUsage, Hub
 from discovery.reports.doctor import Area, Check, CheckStatus
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.aws.queues import Queue
@@ -39,11 +39,11 @@ def make(site: Site, name: str = "changes", **attributes: str) -> Queue:
     return site.place().add_queue(name, {**GOOD, **attributes})
 
 
-def usage_of(site: Site, cloud: Cloud, name: str, **events: Any) -> Usage:
+def usage_of(site: Site, cloud: Cloud, name: str, **events: Any) -> AwsUsage:
     url = f"{site.url}/{HUB}/{name}"
     document = {"version": 1, "group": "g", "service": {"events": {"queue_url": url, **events}}}
     config = parse_config(json.dumps(document), file="c.yaml", base=Path("/etc"))
-    return Usage.of(config, Hub.of(cloud.identity.arn), HOME)
+    return AwsUsage.of(config, Hub.of(cloud.identity.arn), HOME)
 
 
 async def examined(
@@ -73,7 +73,7 @@ async def test_a_queue_that_is_well_is_left_as_it_was(site: Site) -> None:
 async def test_without_events_there_is_nothing_to_say(site: Site) -> None:
     config = parse_config("version: 1\ngroup: g\n", file="c.yaml", base=Path("/etc"))
     async with site.cloud() as cloud:
-        usage = Usage.of(config, Hub.of(cloud.identity.arn), HOME)
+        usage = AwsUsage.of(config, Hub.of(cloud.identity.arn), HOME)
         assert await examine_queue(cloud, usage, None) == ()
     assert not site.asked("GetQueueAttributes")
 

@@ -13,7 +13,7 @@ from discovery.config.model import Config
 from discovery.control_plane.base import ControlPlaneError
 from discovery.doctor.control_plane import examine_teleport
 from discovery.policies.teleport import DB_VERBS, bot_role
-from discovery.policies.usage import Hub, Usage
+from discovery.policies.usage import AwsUsage, Hub
 from discovery.reports.doctor import Check, CheckStatus
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import Role
@@ -28,7 +28,7 @@ def config() -> Config:
 
 def printed_role() -> dict[str, Any]:
     """The bot's role as `cachemuster policies teleport-bot-role` prints it."""
-    return bot_role(Usage.of(config(), Hub.unnamed(), None))
+    return bot_role(AwsUsage.of(config(), Hub.unnamed(), None))
 
 
 def lacking(verb: str, kind: str = "db") -> Role:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from discovery.config.load import parse_config
-from discovery.policies.kinds import KINDS, Asked, references, statement_allowing
-from discovery.policies.usage import Hub, NotInUse, Usage
+from discovery.policies.kinds import KINDS, PolicyRequest, references, statement_allowing
+from discovery.policies.usage import AwsUsage, Hub, NotApplicable
 
 HUB = Hub.of("arn:aws:iam::111122223333:role/agent")
 MEMBER = {"id": "222233334444", "role_arn": "arn:aws:iam::222233334444:role/cachemuster"}
@@ -27,20 +27,22 @@ CONNECT = {
 }
 
 
-def usage(hub: Hub = HUB, default_region: str | None = "eu-west-1", **sections: Any) -> Usage:
+def usage(hub: Hub = HUB, default_region: str | None = "eu-west-1", **sections: Any) -> AwsUsage:
     document = json.dumps({"version": 1, "group": "prod", **sections})
-    return Usage.of(parse_config(document, file="c.yaml", base=Path("/etc")), hub, default_region)
+    return AwsUsage.of(
+        parse_config(document, file="c.yaml", base=Path("/etc")), hub, default_region
+    )
 
 
 def aws(*accounts: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"regions": ["eu-west-1"], **({"accounts": list(accounts)} if accounts else {}), **more}
 
 
-def made(kind: str, found: Usage, account: str | None = None, matcher: str | None = None) -> Any:
-    return KINDS[kind].make(Asked(found, account, matcher))
+def made(kind: str, found: AwsUsage, account: str | None = None, matcher: str | None = None) -> Any:
+    return KINDS[kind].make(PolicyRequest(found, account, matcher))
 
 
-def actions(kind: str, found: Usage) -> set[str]:
+def actions(kind: str, found: AwsUsage) -> set[str]:
     listed: set[str] = set()
     for statement in made(kind, found)["Statement"]:
         action = statement["Action"]
@@ -200,7 +202,7 @@ def test_a_role_that_is_known_by_a_session_only_is_trusted_by_name_whatever_its_
     assert made("trust", found)["Statement"] == [expected]
     stack = KINDS["member"].stack
     assert stack is not None
-    role = stack(Asked(found))["Resources"]["DiscoveryRole"]["Properties"]
+    role = stack(PolicyRequest(found))["Resources"]["DiscoveryRole"]["Properties"]
     [in_stack] = role["AssumeRolePolicyDocument"]["Statement"]
     assert in_stack["Principal"] == expected["Principal"]
     assert in_stack["Condition"]["ArnLike"] == expected["Condition"]["ArnLike"]  # type: ignore[index]
@@ -231,7 +233,7 @@ def test_a_trust_policy_asks_for_the_word_and_does_not_print_it() -> None:
 
 def test_roles_that_differ_are_asked_for_one_by_one() -> None:
     found = usage(aws=aws(MEMBER, ORGANIZATION))
-    with pytest.raises(NotInUse, match="--account"):
+    with pytest.raises(NotApplicable, match="--account"):
         made("trust", found)
     assert references(made("trust", found, "222233334444")) == ()
     assert references(made("trust", found, "999988887777")) == ("env:WORD",)
@@ -249,7 +251,7 @@ def test_roles_that_differ_are_asked_for_one_by_one() -> None:
     ],
 )
 def test_what_is_not_in_use_is_refused(kind: str, sections: Any, why: str) -> None:
-    with pytest.raises(NotInUse, match=why):
+    with pytest.raises(NotApplicable, match=why):
         made(kind, usage(**sections))
 
 
@@ -327,7 +329,7 @@ def cfn_lint(directory: Path, **templates: Any) -> subprocess.CompletedProcess[s
 
 def test_templates_pass_cfn_lint(tmp_path: Path) -> None:
     templates = {
-        f"{name}-{kind}": each.stack(Asked(found))
+        f"{name}-{kind}": each.stack(PolicyRequest(found))
         for kind, each in KINDS.items()
         for name, found in (("full", FULL), ("plain", PLAIN))
         if each.stack is not None
@@ -336,7 +338,7 @@ def test_templates_pass_cfn_lint(tmp_path: Path) -> None:
     stack = KINDS["event-rule"].stack
     assert stack is not None
     sharded = usage(aws=aws(), service={"events": {"queue_url": f"{QUEUE}-{{shard}}"}})
-    templates["seven-queues"] = stack(Asked(sharded, shards=7))
+    templates["seven-queues"] = stack(PolicyRequest(sharded, shards=7))
     run = cfn_lint(tmp_path, **templates)
     assert run.returncode == 0, run.stdout + run.stderr
 
@@ -344,7 +346,7 @@ def test_templates_pass_cfn_lint(tmp_path: Path) -> None:
 def test_a_broken_template_does_not_pass(tmp_path: Path) -> None:
     stack = KINDS["hub"].stack
     assert stack is not None
-    template = stack(Asked(PLAIN))
+    template = stack(PolicyRequest(PLAIN))
     del template["Resources"]["HubPolicy"]["Properties"]["PolicyDocument"]
     assert "PolicyDocument" in cfn_lint(tmp_path, hub=template).stdout
 
@@ -352,7 +354,7 @@ def test_a_broken_template_does_not_pass(tmp_path: Path) -> None:
 def test_a_template_names_the_account_it_is_deployed_to() -> None:
     stack = KINDS["member"].stack
     assert stack is not None
-    template = stack(Asked(FULL, "222233334444"))
+    template = stack(PolicyRequest(FULL, "222233334444"))
     role = template["Resources"]["DiscoveryRole"]["Properties"]
     assert role["RoleName"] == "cachemuster"
     resource = role["Policies"][0]["PolicyDocument"]["Statement"][0]["Resource"][0]

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.policies.aws import hub
-from discovery.policies.kinds import KINDS, Asked
-from discovery.policies.usage import NotInUse
+from discovery.policies.kinds import KINDS, PolicyRequest
+from discovery.policies.usage import NotApplicable
 from discovery.service.rescans import MOST_DELIVERIES
 from tests.unit.policies.test_documents import QUEUE, aws, usage
 
@@ -23,7 +23,7 @@ def template(url: str, shards: int | None = None, **sections: Any) -> dict[str, 
     found = usage(aws=aws(**sections), service={"events": {"queue_url": url}})
     stack = KINDS["event-rule"].stack
     assert stack is not None
-    return stack(Asked(found, shards=shards))
+    return stack(PolicyRequest(found, shards=shards))
 
 
 def of_type(made: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
@@ -109,7 +109,7 @@ def test_the_service_gives_up_before_the_queue_does() -> None:
     ],
 )
 def test_what_cannot_be_made_is_told(url: str, shards: int | None, reason: str) -> None:
-    with pytest.raises(NotInUse, match=reason):
+    with pytest.raises(NotApplicable, match=reason):
         template(url, shards)
 
 
