@@ -16,7 +16,7 @@ from discovery.cli.tour import Tour
 from discovery.reports.exit import Exit
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.demo import DATA, EXTERNAL_ID, HUB, ROLE_NAME, SHOP, build_demo, environment
-from discovery.sandbox.teleport.demo import build_cluster, hand_out, section
+from discovery.sandbox.teleport.demo import build_cluster, issue, section
 from discovery.sandbox.teleport.server import SimulatedTeleport
 
 CONFIGURATION = f"""\
@@ -75,7 +75,7 @@ def command(keep: Path | None) -> Exit:
     demo = build_demo()
     aws, teleport = SimulatedAws(demo.world), SimulatedTeleport(build_cluster())
     with aws.serve_in_thread() as url, teleport.serve_in_thread() as at:
-        badges = hand_out(teleport.cluster, directory)
+        badges = issue(teleport.cluster, directory)
         cluster = section(at.proxy, badges.bot)
         path.write_text(CONFIGURATION % {"secret": secret} + cluster, "utf-8")
         with _only({**environment(demo, url), VARIABLE: str(path)}):

@@ -22,7 +22,13 @@ from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.demo import Demo, build_demo, environment, tell_changes
 from discovery.sandbox.distance import latencies
 from discovery.sandbox.teleport.calls import CallLog as TeleportCallLog
-from discovery.sandbox.teleport.demo import Badges, build_cluster, hand_out, keep_fresh, section
+from discovery.sandbox.teleport.demo import (
+    DemoIdentities,
+    build_cluster,
+    issue,
+    keep_fresh,
+    section,
+)
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
 from discovery.sandbox.world_file import read_world
 from discovery.sandbox.worlds import MOST_ACCOUNTS, REGIONS, Size, Spread, generate
@@ -181,7 +187,7 @@ async def _serve(demo: Demo, port: int, teleport_port: int, latency_s: float) ->
     ):
         _tell_of_aws(demo, url)
         with tempfile.TemporaryDirectory(prefix="cachemuster-sandbox-") as directory:
-            badges = hand_out(teleport.cluster, Path(directory))
+            badges = issue(teleport.cluster, Path(directory))
             _tell_of_teleport(at, badges)
             fresh = asyncio.create_task(keep_fresh(teleport.cluster, badges))
             await stopped.wait()
@@ -198,7 +204,7 @@ def _tell_of_aws(demo: Demo, url: str) -> None:
     stderr_lines(("", *access.section(demo).splitlines()))
 
 
-def _tell_of_teleport(at: Addresses, badges: Badges) -> None:
+def _tell_of_teleport(at: Addresses, badges: DemoIdentities) -> None:
     stderr_line("")
     stderr_line(f"The simulated Teleport listens on {at.proxy} (its Auth Service on {at.auth}).")
     stderr_line("Put this into a configuration, too:")

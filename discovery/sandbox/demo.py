@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from discovery.sandbox.aws.clock import Clock, wall_clock
 from discovery.sandbox.aws.keys import Key
-from discovery.sandbox.aws.lifecycle import Pace
+from discovery.sandbox.aws.lifecycle import Delays
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.world import Account, World
 
@@ -46,7 +46,7 @@ class Demo:
     """The region that the agent calls its own."""
 
 
-def build_demo(clock: Clock = wall_clock, *, pace: Pace | None = None) -> Demo:
+def build_demo(clock: Clock = wall_clock, *, pace: Delays | None = None) -> Demo:
     """The demo as it is before anything is done with it; `pace` None: everything at once."""
     world = World(clock, pace=pace)
     hub, shop, data = (world.account(number, regions=REGIONS) for number in (HUB, SHOP, DATA))

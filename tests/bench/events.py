@@ -29,7 +29,7 @@ from typing import Any
 
 import boto3
 
-from discovery.sandbox.aws.lifecycle import Pace
+from discovery.sandbox.aws.lifecycle import Delays
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World
 
@@ -75,7 +75,7 @@ class Waits:
 
 def measured(creations: int, debounce: str, latency_ms: float) -> Waits:
     """One round. Raises: RuntimeError, when the service does not come so far."""
-    world = World(pace=Pace(creating=CREATING))
+    world = World(pace=Delays(creating=CREATING))
     hub = world.account(ACCOUNT, regions=REGIONS)
     key = hub.add_key("cachemuster")
     world.events.deliver_to(hub.region(REGIONS[0]).add_queue("changes"))

@@ -16,8 +16,8 @@ import yaml
 from botocore.loaders import create_loader
 
 from discovery.sandbox.teleport.calls import WRITES
+from discovery.sandbox.teleport.changes import Edit, Remove, TakeOver
 from discovery.sandbox.teleport.cluster import Cluster
-from discovery.sandbox.teleport.deeds import Edit, Remove, TakeOver
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.roles import EDITOR, Role, fenced_bot
 from discovery.sandbox.teleport.server import SimulatedTeleport

@@ -34,7 +34,7 @@ from discovery.new_names import check_new_names
 from discovery.sandbox.aws.calls import Call, CallLog
 from discovery.sandbox.aws.control import Controls
 from discovery.sandbox.aws.faults import Fault, FaultBoard
-from discovery.sandbox.aws.frontdoor import FrontDoor
+from discovery.sandbox.aws.request_handler import RequestHandler
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World
 from discovery.sandbox.teleport.cluster import Cluster
@@ -97,7 +97,7 @@ class Playhouse(SimulatedAws):
 
     def play(self, world: World, faults: FaultBoard, calls: CallLog) -> None:
         self.world, self.faults, self.calls = world, faults, calls
-        self._front_door = FrontDoor(world, faults, calls)
+        self._front_door = RequestHandler(world, faults, calls)
         self._controls = Controls(world, faults, calls)
 
 

@@ -22,7 +22,7 @@ from discovery.plan.shard import Shard
 from discovery.plan.targets import RegionList, ScopeFilter, ScopeMembership, Targets
 from discovery.sandbox.aws.errors import AwsError, Modelled
 from discovery.sandbox.aws.organization import ROOT, STATUSES, Organization
-from discovery.sandbox.aws.paging import PagingFault, TokenMint
+from discovery.sandbox.aws.paging import PageTokens, PagingFault
 from discovery.sandbox.aws.rates import TokenBuckets
 from discovery.sandbox.aws.services.organizations import service
 from discovery.sandbox.aws.services.service import Ask, Given
@@ -45,7 +45,7 @@ class Directly:
     def __init__(self, world: World, page_size: int, fails_at: int | None) -> None:
         self._world = world
         self._key = world.account(HUB).add_key()
-        self._mint = TokenMint()
+        self._mint = PageTokens()
         self._page_size = page_size
         self._fails_at = fails_at
         self.calls = 0

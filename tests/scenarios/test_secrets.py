@@ -24,8 +24,8 @@ import pytest
 
 from discovery.config.secrets import Secret
 from discovery.policies.kinds import KINDS
+from discovery.sandbox.teleport.changes import Edit
 from discovery.sandbox.teleport.cluster import Cluster
-from discovery.sandbox.teleport.deeds import Edit
 from discovery.sandbox.teleport.identity import Identity
 from discovery.sandbox.teleport.roles import EDITOR, Role, fenced_bot
 from discovery.sandbox.teleport.server import SimulatedTeleport

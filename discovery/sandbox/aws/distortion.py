@@ -13,14 +13,14 @@ _HTML = b"<html><head><title>Error</title></head><body><h1>Service unavailable</
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Response:
     """An answer, and what becomes of it on its way."""
 
     answer: Answer
     delay_s: float = 0.0
     cut_off: bool = False
     reset: bool = False
-    later: "Callable[[], Awaitable[Outcome]] | None" = None
+    later: "Callable[[], Awaitable[Response]] | None" = None
     """What gives the true answer in its own time, when this one is only that there was none."""
 
     @property
@@ -54,7 +54,7 @@ def other_account(struck: tuple[Fault, ...]) -> str | None:
     return next((f.as_account for f in struck if f.effect is Effect.OTHER_ACCOUNT), None)
 
 
-def twisted(
+def distort(
     result: Mapping[str, Any], struck: tuple[Fault, ...], account_id: str
 ) -> Mapping[str, Any]:
     """The output, changed by the faults that struck."""
@@ -102,10 +102,10 @@ def _with_arns_of(value: Any, old: str, new: str) -> Any:
     return value
 
 
-def broken(answer: Answer, struck: tuple[Fault, ...], *, away_s: float) -> Outcome:
+def broken(answer: Answer, struck: tuple[Fault, ...], *, away_s: float) -> Response:
     """The answer, and what the faults that struck do to it on its way of `away_s` seconds."""
     slowed_s = sum(fault.delay_s for fault in struck if fault.effect is Effect.LATENCY)
-    outcome = Outcome(answer, delay_s=away_s + slowed_s)
+    outcome = Response(answer, delay_s=away_s + slowed_s)
     for fault in struck:
         match fault.effect:
             case Effect.HTML:

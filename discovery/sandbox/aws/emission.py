@@ -33,7 +33,7 @@ Settle = Callable[[datetime], None]
 _LONG_BEFORE = timedelta(days=1)
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """Who tells of a change."""
 
     NATIVE = "native"
@@ -54,7 +54,7 @@ class Delivery:
     """How events reach a queue; as it stands, each one once, at once and in order."""
 
     envelope: Envelope = Envelope.DIRECT
-    kinds: frozenset[Kind] = frozenset(Kind)
+    kinds: frozenset[EventKind] = frozenset(EventKind)
     reads: bool = False
     """Whether calls that only read are told too."""
     delay: timedelta = timedelta(0)
@@ -78,7 +78,7 @@ class _Subscription:
         self.delivery = delivery
         self._chance = random.Random(delivery.seed)  # noqa: S311 - reproducible on purpose
 
-    def hand_over(self, event: Event, kind: Kind, place: Place) -> None:
+    def hand_over(self, event: Event, kind: EventKind, place: Place) -> None:
         delivery, chance = self.delivery, self._chance
         if kind not in delivery.kinds or chance.random() < delivery.drop:
             return
@@ -122,15 +122,17 @@ class Events:
     def tell(self, place: Place, what: str, message: str, cache: Cache) -> None:
         """The service's own event `what` about a cache is on its way."""
         if self.is_on:
-            self._publish(told_by_service(place, what, message, cache), Kind.NATIVE, place)
+            self._publish(told_by_service(place, what, message, cache), EventKind.NATIVE, place)
 
     def record(self, place: Place, call: Call) -> None:
         """CloudTrail's event of a call is on its way."""
         if self.is_on:
             event = told_by_cloudtrail(place, call)
-            self._publish(event, Kind.CALL, place, reads_only=call.reads_only)
+            self._publish(event, EventKind.CALL, place, reads_only=call.reads_only)
 
-    def _publish(self, event: Event, kind: Kind, place: Place, *, reads_only: bool = False) -> None:
+    def _publish(
+        self, event: Event, kind: EventKind, place: Place, *, reads_only: bool = False
+    ) -> None:
         for each in tuple(self._subscriptions):
             if each.delivery.reads or not reads_only:
                 each.hand_over(event, kind, place)

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Delays:
     """How long things take, by the sandbox's clock; zero means at once."""
 
     creating: timedelta = timedelta(0)
@@ -23,7 +23,7 @@ class Pace:
     """For so long the tagging API still returns what is deleted (boto3 #3341: hours)."""
 
 
-LIKE_AWS = Pace(
+LIKE_AWS = Delays(
     creating=timedelta(seconds=8),
     modifying=timedelta(seconds=4),
     deleting=timedelta(seconds=6),
@@ -53,7 +53,7 @@ class Step(Generic[T]):
     """Whether time brought it about."""
 
 
-class Shelf(Generic[T]):
+class TimedStore(Generic[T]):
     """Stored values by id, some of them on their way to another value."""
 
     def __init__(self) -> None:

@@ -44,7 +44,7 @@ class PagingFault:
     """Every page has the token that it was asked with."""
 
 
-class TokenMint:
+class PageTokens:
     """Makes and reads page tokens. A token says after which item to go on, and is signed."""
 
     def __init__(self, *, life: timedelta = timedelta(minutes=15)) -> None:

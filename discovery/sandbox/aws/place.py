@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from discovery.sandbox.aws.clock import Clock
 from discovery.sandbox.aws.geography import Partition
-from discovery.sandbox.aws.lifecycle import Pace
+from discovery.sandbox.aws.lifecycle import Delays
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Place:
     account_id: str
     name: str
     clock: Clock
-    pace: Pace
+    pace: Delays
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of something here."""

@@ -11,7 +11,7 @@ _BETWEEN_LOOKS_S = 0.05
 """The sandbox's clock has no alarm, so what hangs on it is looked at so often."""
 
 
-class Bell:
+class Notification:
     """Wakes whoever waits for it, from any thread."""
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ def _wake(future: asyncio.Future[None]) -> None:
 class Poll:
     """An answer that may take its time."""
 
-    bell: Bell
+    bell: Notification
     patience_s: float
     """How long it waits, by the machine's time: that is what clients count by."""
     look: Callable[[], Members | None]

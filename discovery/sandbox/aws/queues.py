@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from discovery.sandbox.aws.clock import Clock
-from discovery.sandbox.aws.polling import Bell
+from discovery.sandbox.aws.polling import Notification
 from discovery.sandbox.aws.queue_attributes import DEFAULTS, check_attribute, read_redrive
 from discovery.sandbox.aws.values import NO_TAGS
 
@@ -72,7 +72,7 @@ class Queue:
         """
         self.name = name
         self.arn = arn
-        self.bell = Bell()
+        self.bell = Notification()
         self.most_in_flight = MOST_IN_FLIGHT
         self.created_at = clock()
         self.attributes: dict[str, str] = dict(DEFAULTS)

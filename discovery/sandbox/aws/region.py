@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from discovery.sandbox.aws.change_events import ChangeEvents
 from discovery.sandbox.aws.emission import Events
 from discovery.sandbox.aws.geography import short_code
-from discovery.sandbox.aws.lifecycle import Pace, Shelf
+from discovery.sandbox.aws.lifecycle import Delays, TimedStore
 from discovery.sandbox.aws.place import Place, digest
 from discovery.sandbox.aws.queues import Queue
 from discovery.sandbox.aws.tag_index import TagIndex
 from discovery.sandbox.aws.values import NO_MEMBERS, NO_TAGS, Cache, Subnet, User, UserGroup
-from discovery.sandbox.aws.witness import Witness
 
 FULL_VERSIONS: Mapping[str, Mapping[str, str]] = {
     "redis": {"7": "7.1"},
@@ -38,20 +38,20 @@ class Region:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.caches: Shelf[Cache] = Shelf()
-        self.users: Shelf[User] = Shelf()
-        self.groups: Shelf[UserGroup] = Shelf()
+        self.caches: TimedStore[Cache] = TimedStore()
+        self.users: TimedStore[User] = TimedStore()
+        self.groups: TimedStore[UserGroup] = TimedStore()
         self.subnets: dict[str, Subnet] = {}
         self.tags: dict[str, dict[str, str]] = {}
         self.tag_index = TagIndex()
         self.queues: dict[str, Queue] = {}
-        self._witness: Witness | None = None
+        self._witness: ChangeEvents | None = None
         self._births: Counter[str] = Counter()
         self._add_default_vpc()
         self.add_user("default", engine="redis", authentication="no-password")
 
     @property
-    def pace(self) -> Pace:
+    def pace(self) -> Delays:
         """How long things take here."""
         return self.place.pace
 
@@ -63,7 +63,7 @@ class Region:
 
     def tell(self, events: Events) -> None:
         """Every change from now on is told to those who subscribed."""
-        self._witness = Witness(events, self.place, self.settle)
+        self._witness = ChangeEvents(events, self.place, self.settle)
         self._witness.watch(self.caches, self.users, self.groups)
 
     # -- placing ---------------------------------------------------------------------------------

@@ -16,9 +16,9 @@ from aiohttp import web
 
 from discovery.sandbox.aws.calls import CallLog
 from discovery.sandbox.aws.control import PREFIX, Controls
-from discovery.sandbox.aws.distortion import Outcome
+from discovery.sandbox.aws.distortion import Response
 from discovery.sandbox.aws.faults import FaultBoard
-from discovery.sandbox.aws.frontdoor import FrontDoor
+from discovery.sandbox.aws.request_handler import RequestHandler
 from discovery.sandbox.aws.wire.message import Request
 from discovery.sandbox.aws.world import World
 
@@ -41,7 +41,7 @@ class SimulatedAws:
         self.world = world
         self.faults = FaultBoard()
         self.calls = calls or CallLog()
-        self._front_door = FrontDoor(world, self.faults, self.calls, latencies)
+        self._front_door = RequestHandler(world, self.faults, self.calls, latencies)
         self._controls = Controls(world, self.faults, self.calls)
 
     @asynccontextmanager
@@ -125,7 +125,7 @@ async def _body(request: web.BaseRequest) -> bytes:
     return body
 
 
-async def _send(request: web.BaseRequest, outcome: Outcome, date: str) -> web.StreamResponse:
+async def _send(request: web.BaseRequest, outcome: Response, date: str) -> web.StreamResponse:
     answer = outcome.answer
     headers = {"Content-Type": answer.content_type, "Date": date, **dict(answer.headers)}
     if not (outcome.reset or outcome.cut_off):

@@ -10,7 +10,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class IndexedTags:
     """What the index shows of one resource from a moment on; None: not there."""
 
     visible_at: datetime
@@ -21,7 +21,7 @@ class TagIndex:
     """Tags by ARN, each change visible only from its own moment on."""
 
     def __init__(self) -> None:
-        self._sightings: dict[str, tuple[Sighting, ...]] = {}
+        self._sightings: dict[str, tuple[IndexedTags, ...]] = {}
 
     def record(self, arn: str, tags: Mapping[str, str], *, visible_at: datetime) -> None:
         """From `visible_at` on the index shows `tags`; a resource never tagged stays unknown."""
@@ -30,12 +30,12 @@ class TagIndex:
             return
         # A deletion that the index has not noticed yet is overtaken by the resource's return.
         kept = tuple(s for s in earlier if s.tags is not None or s.visible_at <= visible_at)
-        self._sightings[arn] = (*kept, Sighting(visible_at, dict(tags)))
+        self._sightings[arn] = (*kept, IndexedTags(visible_at, dict(tags)))
 
     def forget(self, arn: str, *, visible_at: datetime) -> None:
         """From `visible_at` on the index no longer shows the resource."""
         if arn in self._sightings:
-            self._sightings[arn] = (*self._sightings[arn], Sighting(visible_at, None))
+            self._sightings[arn] = (*self._sightings[arn], IndexedTags(visible_at, None))
 
     def seen(self, now: datetime) -> Mapping[str, Mapping[str, str]]:
         """Tags by ARN as the index shows them at `now`."""

@@ -9,7 +9,7 @@ from discovery.sandbox.aws.emission import Events
 from discovery.sandbox.aws.geography import PARTITIONS, Partition
 from discovery.sandbox.aws.iam import Statement, statements_of
 from discovery.sandbox.aws.keys import Key, KeyRing, new_id, new_secret
-from discovery.sandbox.aws.lifecycle import Pace
+from discovery.sandbox.aws.lifecycle import Delays
 from discovery.sandbox.aws.organization import Organization
 from discovery.sandbox.aws.place import Place
 from discovery.sandbox.aws.rates import TokenBuckets
@@ -124,7 +124,7 @@ class World:
         self,
         clock: Clock = wall_clock,
         *,
-        pace: Pace | None = None,
+        pace: Delays | None = None,
         furnish: Callable[[Region], None] = lambda _: None,
     ) -> None:
         self.clock = SteppableClock(clock)
@@ -132,7 +132,7 @@ class World:
         self.front_door = SteppableClock()
         """What signatures and sessions are judged by. It follows the machine's clock, as clients
         do, so that `clock` can be stepped or stand still without every request being refused."""
-        self.pace = pace or Pace()
+        self.pace = pace or Delays()
         self.furnish = furnish
         """Called with every region when somebody first asks there or places something."""
         self.events = Events(self.clock)

@@ -53,7 +53,7 @@ class Rotating:
 
 
 @dataclass(slots=True)
-class Habits:
+class ClusterBehaviour:
     """What is set by those who run a cluster, or differs between them; may change any time."""
 
     page_size: int = 1000
@@ -91,7 +91,7 @@ class Cluster:
             version, lists_in_pages=lists_in_pages, knows_serverless=knows_serverless
         )
         self.clock = SteppableClock(clock)
-        self.habits = Habits()
+        self.habits = ClusterBehaviour()
         self.store = Store(self.clock)
         self.store.step = read_step
         self.locked: set[str] = set()

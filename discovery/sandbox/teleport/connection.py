@@ -16,7 +16,7 @@ from h2.events import PingReceived
 from discovery.sandbox.aws.clock import wall_clock
 from discovery.sandbox.teleport import hangup
 from discovery.sandbox.teleport.calls import Handshake
-from discovery.sandbox.teleport.desk import Auth, Desk
+from discovery.sandbox.teleport.grpc_handler import Auth, GrpcHandler
 from discovery.sandbox.teleport.tls import Client, certificates_sent, client_of
 
 _PING_STRIKES = 2
@@ -37,7 +37,7 @@ class Connection(H2Protocol):
     """One connection to Auth; who calls is settled when it is made."""
 
     def __init__(self, auth: Auth, handshake: Handshake, gone: Callable[[Connection], None]):
-        self._desk = Desk(auth, self)
+        self._desk = GrpcHandler(auth, self)
         super().__init__(self._desk, _CONFIGURATION, _H2)
         self.auth = auth
         self.handshake = handshake

@@ -14,8 +14,8 @@ from typing import Any
 from aiohttp import web
 
 from discovery.sandbox.teleport.calls import CallLog
+from discovery.sandbox.teleport.changes import deed_from
 from discovery.sandbox.teleport.cluster import Cluster
-from discovery.sandbox.teleport.deeds import deed_from
 from discovery.sandbox.teleport.faults import Fault, FaultBoard
 from discovery.sandbox.teleport.messages import Unfit
 from discovery.sandbox.teleport.roles import Role

@@ -25,7 +25,7 @@ LIFETIME, RENEWED_EVERY = timedelta(hours=1), timedelta(minutes=20)
 
 
 @dataclass(frozen=True, slots=True)
-class Badges:
+class DemoIdentities:
     """The files with which one enters."""
 
     bot: Path
@@ -43,9 +43,9 @@ def build_cluster() -> Cluster:
     return cluster
 
 
-def hand_out(cluster: Cluster, directory: Path) -> Badges:
+def issue(cluster: Cluster, directory: Path) -> DemoIdentities:
     """The files stand in the directory, the identities fresh."""
-    badges = Badges(
+    badges = DemoIdentities(
         bot=directory / "identity",
         person=directory / "operator.identity",
         web_ca=cluster.write_web_ca(directory / "web-ca.pem"),
@@ -54,7 +54,9 @@ def hand_out(cluster: Cluster, directory: Path) -> Badges:
     return badges
 
 
-async def keep_fresh(cluster: Cluster, badges: Badges, every: timedelta = RENEWED_EVERY) -> None:
+async def keep_fresh(
+    cluster: Cluster, badges: DemoIdentities, every: timedelta = RENEWED_EVERY
+) -> None:
     """The identities are renewed now and then, in the way that tbot writes them, for ever."""
     while True:
         await asyncio.sleep(every.total_seconds())
@@ -72,7 +74,7 @@ def section(address: str, identity_file: Path) -> str:
     )
 
 
-def _renew(cluster: Cluster, badges: Badges) -> None:
+def _renew(cluster: Cluster, badges: DemoIdentities) -> None:
     for path, user, role in ((badges.bot, BOT, ROLE), (badges.person, PERSON, EDITOR)):
         for _ in cluster.issue(user, role, lifetime=LIFETIME).write_as_tbot(path):
             pass

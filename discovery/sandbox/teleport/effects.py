@@ -19,7 +19,7 @@ class Dropped(Exception):
     """The connection is reset here and now."""
 
 
-class Leaving(Exception):
+class GoAway(Exception):
     """The server ends the connection in an orderly way."""
 
 
@@ -31,7 +31,9 @@ class Paging:
     repeat_token: bool
 
 
-async def befall(struck: Iterable[Fault], cluster: Cluster, subject: str, *, after: bool) -> None:
+async def apply_faults(
+    struck: Iterable[Fault], cluster: Cluster, subject: str, *, after: bool
+) -> None:
     """What happens on this side of the server's acting has happened.
 
     Raises: Refused, Dropped, Leaving.
@@ -54,7 +56,7 @@ async def _befall(fault: Fault, cluster: Cluster, subject: str) -> None:
         case Effect.DROP:
             raise Dropped
         case Effect.GOODBYE:
-            raise Leaving
+            raise GoAway
         case Effect.MEANWHILE:
             assert fault.deed is not None  # noqa: S101 - a fault is checked when it is made
             fault.deed.do(cluster, subject)

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from grpclib.const import Status
 
-from discovery.sandbox.teleport.deeds import Deed
+from discovery.sandbox.teleport.changes import ClusterChange
 
 ANY = "*"
 CONNECT = "connect"
@@ -83,7 +83,7 @@ class Fault:
     message: str = "injected by a test"
     delay_s: float = 0.0
     page_size: int = 1
-    deed: Deed | None = None
+    deed: ClusterChange | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "effect", Effect(self.effect))

@@ -14,9 +14,9 @@ from aiohttp import web
 from discovery.sandbox.teleport.calls import CallLog
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.control import PREFIX, Controls
-from discovery.sandbox.teleport.desk import Auth
 from discovery.sandbox.teleport.faults import FaultBoard
-from discovery.sandbox.teleport.front import AUTH, LOOPBACK, PROXY, Front
+from discovery.sandbox.teleport.grpc_handler import Auth
+from discovery.sandbox.teleport.tls_frontend import AUTH, LOOPBACK, PROXY, TlsFrontend
 from discovery.sandbox.teleport.web import Web
 
 
@@ -45,7 +45,7 @@ class SimulatedTeleport:
         self.cluster = cluster or Cluster()
         self.faults = FaultBoard()
         self.calls = CallLog() if calls is None else calls  # an empty one is false
-        self._served: tuple[asyncio.AbstractEventLoop, Front] | None = None
+        self._served: tuple[asyncio.AbstractEventLoop, TlsFrontend] | None = None
 
     @asynccontextmanager
     async def serve(
@@ -61,7 +61,7 @@ class SimulatedTeleport:
         pages = Web(self.cluster, self.faults, self.calls, controls, lambda: front.addresses[PROXY])
         # Whoever hangs up ends his request: one that is late by minutes does not outlive us.
         http = web.Server(pages.handle, handler_cancellation=True)
-        front = Front(auth, http, self.calls)
+        front = TlsFrontend(auth, http, self.calls)
         try:
             front.listen(PROXY, host, port)
             front.listen(AUTH, host, auth_port)

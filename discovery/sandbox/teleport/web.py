@@ -17,7 +17,7 @@ from discovery.sandbox.teleport import hangup
 from discovery.sandbox.teleport.calls import Call, CallLog
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.control import PREFIX, Controls
-from discovery.sandbox.teleport.effects import Dropped, Leaving, befall
+from discovery.sandbox.teleport.effects import Dropped, GoAway, apply_faults
 from discovery.sandbox.teleport.faults import CONNECT, FIND, WEB_PING, Effect, FaultBoard
 from discovery.sandbox.teleport.service import Refused
 
@@ -62,7 +62,7 @@ class Web:
             await self._connect(request.transport)
             response = await self._answer(request)
             outcome = str(response.status)
-        except (Dropped, Leaving):
+        except (Dropped, GoAway):
             outcome = "(dropped)"
             hangup.reset(request.transport)
             return web.Response()
@@ -76,7 +76,7 @@ class Web:
             return
         self._connected.add(transport)
         struck = self._faults.strike(CONNECT, "proxy")
-        await befall(struck, self._cluster, "", after=False)
+        await apply_faults(struck, self._cluster, "", after=False)
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         method = _METHODS.get(request.path.removeprefix("/v1"))
@@ -86,8 +86,8 @@ class Web:
             return _failure(405, "method not allowed")
         struck = self._faults.strike(method, "")
         try:
-            await befall(struck, self._cluster, "", after=False)
-            await befall(struck, self._cluster, "", after=True)
+            await apply_faults(struck, self._cluster, "", after=False)
+            await apply_faults(struck, self._cluster, "", after=True)
         except Refused as refused:
             return _failure(_STATUSES.get(refused.status, 500), refused.message)
         effects = {fault.effect for fault in struck}

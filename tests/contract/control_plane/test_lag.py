@@ -16,7 +16,7 @@ from discovery.control_plane.teleport.errors import ReadsLag
 from discovery.control_plane.teleport.reader import LAG_READS
 from discovery.model import AccountId, Arn, Region, ResourceName, Scope
 from discovery.plan.item import Item
-from discovery.sandbox.teleport import deeds
+from discovery.sandbox.teleport import changes
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.server import SimulatedTeleport
@@ -115,7 +115,7 @@ async def test_what_was_really_removed_after_the_list_is_believed_in_the_end(
     ground.cluster.store.catch_up()
     async with ground.client() as client:
         await client.list_databases()
-        deeds.Remove(name="orders").do(ground.cluster, "")
+        changes.Remove(name="orders").do(ground.cluster, "")
         with pytest.raises(NotFound):
             await client.delete(ORDERS)
         assert await client.get(ORDERS) is None

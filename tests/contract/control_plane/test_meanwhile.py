@@ -11,8 +11,15 @@ from typing import Any
 import pytest
 
 from discovery.control_plane.teleport import identity_file
+from discovery.sandbox.teleport.changes import (
+    ChangeRole,
+    ClusterChange,
+    Copy,
+    Edit,
+    Remove,
+    TakeOver,
+)
 from discovery.sandbox.teleport.cluster import Cluster
-from discovery.sandbox.teleport.deeds import ChangeRole, Copy, Deed, Edit, Remove, TakeOver
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.roles import EDITOR, Role, fenced_bot
 from tests.contract.control_plane.stage import Stage, by_name, stage
@@ -41,7 +48,9 @@ def registered(tmp_path: Path) -> Iterator[Stage]:
         yield told
 
 
-def meanwhile(told: Stage, method: str, deed: Deed, *, name: str = NAME, **more: Any) -> None:
+def meanwhile(
+    told: Stage, method: str, deed: ClusterChange, *, name: str = NAME, **more: Any
+) -> None:
     """`skip`: the first list is the preflight's."""
     fault = Fault(effect=Effect.MEANWHILE, method=method, name=name, deed=deed, times=1, **more)
     told.teleport.faults.add(fault)

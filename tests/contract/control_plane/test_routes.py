@@ -29,8 +29,8 @@ from discovery.control_plane.teleport.identity import parse_identity
 from discovery.control_plane.teleport.routes import DialTarget, NoProxyService, find
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
-from discovery.sandbox.teleport.front import auth_protocol
 from discovery.sandbox.teleport.server import SimulatedTeleport
+from discovery.sandbox.teleport.tls_frontend import auth_protocol
 from tests.contract.control_plane.ground import Ground, registration
 
 WAYS = [("auth", "auth"), ("proxy", "proxy"), ("auto", "proxy")]

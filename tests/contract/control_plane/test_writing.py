@@ -21,7 +21,7 @@ from discovery.control_plane.base import (
 from discovery.control_plane.teleport.client import REQUEST_LIMIT_BYTES
 from discovery.control_plane.teleport.errors import ChangedMeanwhile
 from discovery.plan.resource import changes_between
-from discovery.sandbox.teleport import deeds
+from discovery.sandbox.teleport import changes
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.server import SimulatedTeleport
@@ -216,7 +216,7 @@ async def test_somebody_elses_change_is_not_hidden_by_what_we_wrote(ground: Grou
     async with ground.client() as client:
         await client.create(registration())
         await client.get(registration().name)
-        deeds.Edit(name="orders", labels={"theirs": "yes"}).do(ground.cluster, "orders")
+        changes.Edit(name="orders", labels={"theirs": "yes"}).do(ground.cluster, "orders")
         found = await client.get(registration().name)
         assert found is not None
         assert found.labels["theirs"] == "yes"

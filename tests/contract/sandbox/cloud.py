@@ -9,7 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from discovery.sandbox.aws.keys import Key
-from discovery.sandbox.aws.lifecycle import Pace
+from discovery.sandbox.aws.lifecycle import Delays
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import Account, World
@@ -68,7 +68,7 @@ class Cloud:
 
 
 @contextmanager
-def running(pace: Pace | None = None) -> Iterator[Cloud]:
+def running(pace: Delays | None = None) -> Iterator[Cloud]:
     """A cloud that is served inside the `with`."""
     with ExitStack() as clients:
         aws = SimulatedAws(World(pace=pace))

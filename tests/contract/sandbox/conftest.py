@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from discovery.sandbox.aws.lifecycle import Pace
+from discovery.sandbox.aws.lifecycle import Delays
 from tests.contract.sandbox.cloud import Cloud, running
 
-SLOW = Pace(
+SLOW = Delays(
     creating=timedelta(minutes=1),
     modifying=timedelta(minutes=1),
     deleting=timedelta(minutes=1),

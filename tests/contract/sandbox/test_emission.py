@@ -11,12 +11,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from discovery.aws.events import Change, Ignored, Subject, read_message
-from discovery.sandbox.aws.emission import Delivery, Envelope, Kind
+from discovery.sandbox.aws.emission import Delivery, Envelope, EventKind
 from discovery.sandbox.aws.queues import Queue
 from discovery.sandbox.worlds import Size, Spread, generate
 from tests.contract.sandbox.cloud import HUB, MEMBER, REGION, Cloud
 
-NATIVE, CALLS = frozenset({Kind.NATIVE}), frozenset({Kind.CALL})
+NATIVE, CALLS = frozenset({EventKind.NATIVE}), frozenset({EventKind.CALL})
 
 
 def subscribed(cloud: Cloud, **how: Any) -> Queue:

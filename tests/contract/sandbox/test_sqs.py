@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from discovery.sandbox.aws.faults import Effect, Fault
-from discovery.sandbox.aws.polling import Bell
+from discovery.sandbox.aws.polling import Notification
 from discovery.sandbox.aws.queues import Queue
 from tests.contract.sandbox.cloud import HUB, MEMBER, REGION, Cloud, message, refusal
 
@@ -365,7 +365,7 @@ def test_two_long_polls_do_not_get_the_same_message(asked: Asked) -> None:
 
 
 async def test_a_bell_that_rang_before_the_wait_is_heard() -> None:
-    bell = Bell()
+    bell = Notification()
     rings = bell.rings
     bell.ring()
     await asyncio.wait_for(bell.wait(rings, at_most_s=60), 5)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from discovery.sandbox.aws.lifecycle import Pace
+from discovery.sandbox.aws.lifecycle import Delays
 from tests.contract.sandbox.cloud import HUB, MEMBER, REGION, Cloud, refusal, running
 
 
@@ -161,7 +161,7 @@ def test_what_xml_cannot_hold_makes_the_answer_unreadable(cloud: Cloud) -> None:
 
 
 def test_new_tags_can_keep_a_cache_busy() -> None:
-    with running(Pace(retagging=timedelta(seconds=30))) as cloud:
+    with running(Delays(retagging=timedelta(seconds=30))) as cloud:
         cloud.region.add_cache("orders")
         client = cloud.client("elasticache")
         client.add_tags_to_resource(ResourceName=CACHE, Tags=[{"Key": "a"}])

@@ -12,7 +12,7 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import ConnectionTerminated
 
-from discovery.sandbox.teleport import deeds
+from discovery.sandbox.teleport import changes
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import CONNECT, Effect, Fault
 from discovery.sandbox.teleport.roles import Role
@@ -149,16 +149,18 @@ async def test_a_later_page_fails(rig: Rig) -> None:
     await caller.call("ListDatabases", request)
 
 
-DEEDS: dict[str, deeds.Deed] = {
-    "edited": deeds.Edit(labels={"env": "dev", "team": None}, spec={"uri": "other:1"}),
-    "taken over": deeds.TakeOver(by="terraform"),
-    "copied": deeds.Copy(to="orders-copy"),
-    "removed": deeds.Remove(),
+DEEDS: dict[str, changes.ClusterChange] = {
+    "edited": changes.Edit(labels={"env": "dev", "team": None}, spec={"uri": "other:1"}),
+    "taken over": changes.TakeOver(by="terraform"),
+    "copied": changes.Copy(to="orders-copy"),
+    "removed": changes.Remove(),
 }
 
 
 @pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
-async def test_somebody_acts_between_the_list_and_the_write(rig: Rig, deed: deeds.Deed) -> None:
+async def test_somebody_acts_between_the_list_and_the_write(
+    rig: Rig, deed: changes.ClusterChange
+) -> None:
     rig.cluster.place({"metadata": {"name": "orders", "labels": {**OURS, "team": "x"}}})
     add(rig, Effect.MEANWHILE, method="GetDatabase", name="orders", deed=deed, after=True, times=1)
     caller = rig.caller()
@@ -166,15 +168,15 @@ async def test_somebody_acts_between_the_list_and_the_write(rig: Rig, deed: deed
     assert (await caller.get("orders")).part(4).map(5).items() >= OURS.items()
     now = rig.cluster.databases
     match deed:
-        case deeds.Edit():
+        case changes.Edit():
             assert now["orders"]["metadata"]["labels"]["env"] == "dev"
             assert "team" not in now["orders"]["metadata"]["labels"]
             assert now["orders"]["spec"]["uri"] == "other:1"
-        case deeds.TakeOver():
+        case changes.TakeOver():
             assert now["orders"]["metadata"]["labels"]["managed-by"] == "terraform"
             status, _ = await caller.refused("DeleteDatabase", message((1, "orders")))
             assert status is Status.PERMISSION_DENIED
-        case deeds.Copy():
+        case changes.Copy():
             copy = now["orders-copy"]["metadata"]
             assert copy["labels"] == now["orders"]["metadata"]["labels"]
         case _:
@@ -194,14 +196,14 @@ async def test_a_list_that_shrinks_between_its_pages(rig: Rig) -> None:
         method="ListDatabases",
         after=True,
         times=1,
-        deed=deeds.ChangeRole(role=narrower),
+        deed=changes.ChangeRole(role=narrower),
     )
     assert await rig.caller().names() == ["db-0", "db-1"]
     assert len(rig.cluster.databases) == 6
 
 
 async def test_somebody_takes_the_name_first(rig: Rig) -> None:
-    deed = deeds.Place(document={"metadata": {"name": "orders", "labels": {"by": "hand"}}})
+    deed = changes.Place(document={"metadata": {"name": "orders", "labels": {"by": "hand"}}})
     add(rig, Effect.MEANWHILE, method="CreateDatabase", deed=deed, times=1)
     status, _ = await rig.caller().refused("CreateDatabase", database("orders"))
     assert status is Status.ALREADY_EXISTS
@@ -249,7 +251,7 @@ async def test_faults_for_one_name_and_some_times(rig: Rig) -> None:
         ({"effect": "nonsense"}, "nonsense"),
         ({"effect": Effect.SLOW}, "delay_s"),
         ({"effect": Effect.MEANWHILE}, "deed"),
-        ({"effect": Effect.DROP, "deed": deeds.Remove()}, "deed"),
+        ({"effect": Effect.DROP, "deed": changes.Remove()}, "deed"),
         ({"effect": Effect.GARBAGE, "after": True}, "after"),
         ({"effect": Effect.ERROR, "status": "FINE"}, "FINE"),
         ({"effect": Effect.ERROR, "status": "OK"}, "OK"),

@@ -17,9 +17,9 @@ from grpclib.events import RecvInitialMetadata, RecvTrailingMetadata, listen
 from grpclib.exceptions import StreamTerminatedError
 
 from discovery.sandbox.teleport.cluster import Cluster
-from discovery.sandbox.teleport.front import auth_protocol
 from discovery.sandbox.teleport.hello import Hello, NotTls, read_hello
 from discovery.sandbox.teleport.identity import Identity
+from discovery.sandbox.teleport.tls_frontend import auth_protocol
 from tests.contract.sandbox_teleport.client import (
     AUTH_NAME,
     CLUSTER,

@@ -19,7 +19,7 @@ from discovery.aws.events import Change, read_message
 from discovery.cli.app import run
 from discovery.config.service import Events
 from discovery.control_plane.teleport.identity import parse_identity
-from discovery.sandbox.teleport.demo import BOT, PERSON, build_cluster, hand_out, keep_fresh
+from discovery.sandbox.teleport.demo import BOT, PERSON, build_cluster, issue, keep_fresh
 from tests.unit.cli.rig import SCRIPT, bare_environment
 
 
@@ -142,7 +142,7 @@ def owners(web_ca: str, url: str) -> dict[str, str | None]:
 
 async def test_its_identities_are_renewed_and_never_wider_than_their_owners(tmp_path: Path) -> None:
     cluster = build_cluster()
-    badges = hand_out(cluster, tmp_path)
+    badges = issue(cluster, tmp_path)
     before = badges.bot.read_text()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):

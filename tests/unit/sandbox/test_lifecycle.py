@@ -3,14 +3,14 @@
 from datetime import UTC, datetime, timedelta
 
 from discovery.sandbox.aws.clock import SteppableClock
-from discovery.sandbox.aws.lifecycle import Change, Shelf
+from discovery.sandbox.aws.lifecycle import Change, TimedStore
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=1)
 
 
 def test_a_change_happens_when_it_is_due() -> None:
-    shelf: Shelf[str] = Shelf()
+    shelf: TimedStore[str] = TimedStore()
     shelf.put("a", "creating", Change(LATER, lambda value: "available"))
     shelf.settle(NOON)
     assert shelf.get("a") == "creating"
@@ -19,7 +19,7 @@ def test_a_change_happens_when_it_is_due() -> None:
 
 
 def test_what_becomes_nothing_is_gone() -> None:
-    shelf: Shelf[str] = Shelf()
+    shelf: TimedStore[str] = TimedStore()
     shelf.put("a", "deleting", Change(NOON, lambda value: None))
     shelf.settle(NOON)
     assert "a" not in shelf
@@ -27,7 +27,7 @@ def test_what_becomes_nothing_is_gone() -> None:
 
 
 def test_a_new_value_replaces_what_was_under_way() -> None:
-    shelf: Shelf[str] = Shelf()
+    shelf: TimedStore[str] = TimedStore()
     shelf.put("a", "deleting", Change(NOON, lambda value: None))
     shelf.put("a", "back")
     shelf.settle(LATER)
@@ -35,7 +35,7 @@ def test_a_new_value_replaces_what_was_under_way() -> None:
 
 
 def test_values_come_in_the_order_of_their_ids() -> None:
-    shelf: Shelf[str] = Shelf()
+    shelf: TimedStore[str] = TimedStore()
     for key in "cab":
         shelf.put(key, key.upper())
     assert shelf.values() == ("A", "B", "C")

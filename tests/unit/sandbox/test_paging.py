@@ -10,8 +10,8 @@ from discovery.sandbox.aws.paging import (
     START,
     ExpiredToken,
     InvalidToken,
+    PageTokens,
     PagingFault,
-    TokenMint,
     cut,
 )
 
@@ -20,7 +20,7 @@ LISTING = "DescribeThings 111122223333 eu-central-1"
 
 
 def read_all(items: list[str], size: int, fault: PagingFault) -> list[tuple[str, ...]]:
-    mint = TokenMint()
+    mint = PageTokens()
     pages, token = [], None
     while True:
         page = cut(
@@ -56,7 +56,7 @@ def test_pages_hold_every_item_once_and_in_order(
 
 
 def test_a_token_is_for_one_listing_and_some_time() -> None:
-    mint = TokenMint()
+    mint = PageTokens()
     token = mint.issue(LISTING, "c05", NOW)
     assert mint.read(LISTING, token, NOW + timedelta(minutes=15)) == "c05"
     with pytest.raises(ExpiredToken):
@@ -64,10 +64,10 @@ def test_a_token_is_for_one_listing_and_some_time() -> None:
     with pytest.raises(InvalidToken):
         mint.read(LISTING.replace("1111", "2222"), token, NOW)
     with pytest.raises(InvalidToken):
-        TokenMint().read(LISTING, token, NOW)
+        PageTokens().read(LISTING, token, NOW)
 
 
 @given(st.text())
 def test_garbage_is_no_token(text: str) -> None:
     with pytest.raises(InvalidToken):
-        TokenMint().read(LISTING, text, NOW)
+        PageTokens().read(LISTING, text, NOW)

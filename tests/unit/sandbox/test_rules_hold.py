@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 
 from discovery.sandbox.aws.calls import CallLog
 from discovery.sandbox.aws.faults import FaultBoard
-from discovery.sandbox.aws.frontdoor import FrontDoor
-from discovery.sandbox.aws.lifecycle import Pace
+from discovery.sandbox.aws.lifecycle import Delays
 from discovery.sandbox.aws.models import operation_model
 from discovery.sandbox.aws.region import Region
+from discovery.sandbox.aws.request_handler import RequestHandler
 from discovery.sandbox.aws.wire.message import Request
 from discovery.sandbox.aws.world import World
 
 REGION = "eu-central-1"
 CREDENTIALS = Credentials("AKIAIOSFODNN7EXAMPLE", "secret")
-PACE = Pace(*([timedelta(seconds=2)] * 4))
+PACE = Delays(*([timedelta(seconds=2)] * 4))
 
 GOOD_NAMES = st.sampled_from(["a", "B", "c", "d", "default"])
 NAMES = st.integers(0, 19).flatmap(
@@ -111,7 +111,7 @@ class Rig:
         self.account = self.world.account("111122223333")
         self.account.add_key(access_key_id=CREDENTIALS.access_key, secret=CREDENTIALS.secret_key)
         self._furnish(self.account.region(REGION))
-        self._door = FrontDoor(self.world, FaultBoard(), CallLog())
+        self._door = RequestHandler(self.world, FaultBoard(), CallLog())
         self._serializer = create_serializer("query", include_validation=False)
 
     def _furnish(self, region: Region) -> None:

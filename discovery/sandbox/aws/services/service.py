@@ -15,8 +15,8 @@ from discovery.sandbox.aws.paging import (
     ExpiredToken,
     InvalidToken,
     Page,
+    PageTokens,
     PagingFault,
-    TokenMint,
     cut,
 )
 from discovery.sandbox.aws.polling import Poll
@@ -79,7 +79,7 @@ class Ask:
     operation: str
     given: Given
     now: datetime
-    mint: TokenMint
+    mint: PageTokens
     paging: PagingFault
     acts_as: str | None
     """For STS: the account that a fault makes it answer as."""

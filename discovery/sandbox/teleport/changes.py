@@ -16,7 +16,7 @@ OWNER_LABEL = "managed-by"
 OUR_LABELS = "cachemuster/"
 
 
-class Deed(Protocol):
+class ClusterChange(Protocol):
     """Something that is done to the cluster."""
 
     def do(self, cluster: Cluster, subject: str) -> None:
@@ -115,7 +115,7 @@ class ChangeRole:
         cluster.set_role(self.role)
 
 
-def deed_from(document: Mapping[str, Any]) -> Deed:
+def deed_from(document: Mapping[str, Any]) -> ClusterChange:
     """The deed that `{"edit": {…}}` and the like describe. Raises ValueError when it is none."""
     if len(document) != 1:
         raise ValueError(f"a deed has one key of {', '.join(sorted(_DEEDS))}")

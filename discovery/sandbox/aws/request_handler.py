@@ -13,12 +13,12 @@ from typing import Any
 from discovery.sandbox.aws.auth import Claim, authenticate, claim_of
 from discovery.sandbox.aws.calls import Call, CallLog
 from discovery.sandbox.aws.distortion import (
-    Outcome,
+    Response,
     broken,
+    distort,
     is_later_page,
     other_account,
     paging_fault,
-    twisted,
 )
 from discovery.sandbox.aws.emission import within_a_call
 from discovery.sandbox.aws.errors import SPELLINGS, AwsError, Dialect, Modelled, Refusal, Refused
@@ -30,7 +30,7 @@ from discovery.sandbox.aws.models import (
     operation_names,
     service_model,
 )
-from discovery.sandbox.aws.paging import TokenMint
+from discovery.sandbox.aws.paging import PageTokens
 from discovery.sandbox.aws.permissions import check_permission
 from discovery.sandbox.aws.polling import Poll
 from discovery.sandbox.aws.recorder import record
@@ -70,7 +70,7 @@ class _Progress:
     result: Mapping[str, Any] = field(default_factory=dict)
 
 
-class FrontDoor:
+class RequestHandler:
     """Answers requests on behalf of a world."""
 
     def __init__(
@@ -84,9 +84,9 @@ class FrontDoor:
         self._faults = faults
         self._calls = calls
         self._latencies = latencies
-        self._mint = TokenMint()
+        self._mint = PageTokens()
 
-    def open(self, request: Request) -> Outcome:
+    def open(self, request: Request) -> Response:
         """The answer to `request`, whatever it is; the call is logged."""
         request_id = str(uuid.uuid4())
         claim = claim_of(request) or unsigned_claim(request)
@@ -111,7 +111,7 @@ class FrontDoor:
         self._record(progress, error)
         return outcome if poll is None else replace(outcome, later=self._later(poll, progress))
 
-    def _turned_away(self, claim: Claim | None, request_id: str) -> Outcome:
+    def _turned_away(self, claim: Claim | None, request_id: str) -> Response:
         protocol = QueryProtocol()
         if claim is None:
             spelling = SPELLINGS[protocol.dialect][Refusal.UNSIGNED]
@@ -120,7 +120,7 @@ class FrontDoor:
             error = AwsError("InvalidAction", f"the sandbox has no service {claim.service!r}", 400)
         unproved = claim or Claim("", "", "?", "?", (), "")
         self._log_call(unproved, unproved.service, error=error.code)
-        return Outcome(protocol.write_error("", error, request_id))
+        return Response(protocol.write_error("", error, request_id))
 
     def _serve(self, request: Request, progress: _Progress) -> Members | Poll:
         claim, service = progress.claim, progress.service
@@ -173,15 +173,15 @@ class FrontDoor:
     def _written(self, members: Members, progress: _Progress) -> Answer:
         account_id = progress.key.account_id if progress.key else ""
         model = operation_model(progress.service.name, progress.operation)
-        shown = twisted(members, progress.struck, account_id)
+        shown = distort(members, progress.struck, account_id)
         return progress.protocol.write(model, shown, progress.request_id)
 
-    def _sent_off(self, answer: Answer, progress: _Progress) -> Outcome:
+    def _sent_off(self, answer: Answer, progress: _Progress) -> Response:
         away_s = self._latencies.get(progress.claim.region, 0.0)
         return broken(answer, progress.struck, away_s=away_s)
 
-    def _later(self, poll: Poll, progress: _Progress) -> Callable[[], Awaitable[Outcome]]:
-        async def wait() -> Outcome:
+    def _later(self, poll: Poll, progress: _Progress) -> Callable[[], Awaitable[Response]]:
+        async def wait() -> Response:
             try:
                 answer = self._written(await poll.answer(), progress)
             except (AwsError, Modelled, Refused) as raised:

@@ -17,8 +17,8 @@ from discovery.sandbox.teleport.calls import Call, CallLog, Handshake
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.effects import (
     Dropped,
-    Leaving,
-    befall,
+    GoAway,
+    apply_faults,
     distorted,
     is_cut_off,
     paging,
@@ -66,7 +66,7 @@ class _Unwelcome(Refused):
     """The connection is closed, too."""
 
 
-class Desk(AbstractHandler):
+class GrpcHandler(AbstractHandler):
     """Takes the calls of one connection."""
 
     def __init__(self, auth: Auth, line: Line) -> None:
@@ -116,7 +116,7 @@ class Desk(AbstractHandler):
         except Dropped:
             outcome = "(dropped)"
             line.reset()
-        except Leaving:
+        except GoAway:
             outcome = "(goodbye)"
             line.say_goodbye()
         except (ProtocolError, ConnectionError):  # h2's word for what is sent after the end
@@ -169,7 +169,7 @@ class Desk(AbstractHandler):
         cluster = self._auth.cluster
         if self._line.client.user in cluster.locked:
             raise Refused(Status.PERMISSION_DENIED, "access denied")
-        await befall(struck, cluster, subject, after=False)
+        await apply_faults(struck, cluster, subject, after=False)
         pages = paging(struck)
         ask = Ask(
             cluster=cluster,
@@ -183,5 +183,5 @@ class Desk(AbstractHandler):
         try:
             answer: bytes = procedure.act(ask).SerializeToString()
         finally:  # the answer that is lost may be a refusal, too
-            await befall(struck, cluster, subject, after=True)
+            await apply_faults(struck, cluster, subject, after=True)
         return answer

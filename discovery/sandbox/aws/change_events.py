@@ -4,7 +4,7 @@ from typing import Final
 
 from discovery.sandbox.aws.emission import Events, Settle, is_within_a_call
 from discovery.sandbox.aws.event_documents import Call
-from discovery.sandbox.aws.lifecycle import Shelf, Step
+from discovery.sandbox.aws.lifecycle import Step, TimedStore
 from discovery.sandbox.aws.place import Place
 from discovery.sandbox.aws.values import Cache, User, UserGroup
 
@@ -12,7 +12,7 @@ SOMEBODY: Final = "user/somebody"
 """Who is said to have made the calls behind changes that a test makes directly."""
 
 
-class Witness:
+class ChangeEvents:
     """Tells the changes of one region to those who subscribed."""
 
     def __init__(self, events: Events, place: Place, settle: Settle) -> None:
@@ -20,7 +20,9 @@ class Witness:
         self._place = place
         self._settle = settle
 
-    def watch(self, caches: Shelf[Cache], users: Shelf[User], groups: Shelf[UserGroup]) -> None:
+    def watch(
+        self, caches: TimedStore[Cache], users: TimedStore[User], groups: TimedStore[UserGroup]
+    ) -> None:
         """Every change of these is told from now on."""
         caches.watch = self._see_cache
         users.watch = self._see_user

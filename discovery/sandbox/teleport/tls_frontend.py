@@ -15,8 +15,8 @@ from discovery.sandbox.aws.clock import wall_clock
 from discovery.sandbox.teleport.calls import CallLog, Handshake
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.connection import Connection
-from discovery.sandbox.teleport.desk import Auth
 from discovery.sandbox.teleport.faults import CONNECT, Effect, FaultBoard
+from discovery.sandbox.teleport.grpc_handler import Auth
 from discovery.sandbox.teleport.hangup import reset_at_close
 from discovery.sandbox.teleport.hello import Hello, NotTls, read_hello
 from discovery.sandbox.teleport.tls import auth_context, told, web_context
@@ -35,7 +35,7 @@ def auth_protocol(cluster: str) -> str:
     return f"teleport-auth@{cluster.encode().hex()}.teleport.cluster.local"
 
 
-class Front:
+class TlsFrontend:
     """Takes connections, reads where they want to go, and hands them over."""
 
     def __init__(self, auth: Auth, web: Callable[[], asyncio.Protocol], calls: CallLog) -> None:
