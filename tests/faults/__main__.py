@@ -19,9 +19,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.faults.parts import Part, Played, parts, play, played
+from tests.faults.batches import Batch, Played, batches, play, played
 from tests.faults.record import RunRecord, WrongCommit, commit_here
-from tests.faults.story import Tally
+from tests.faults.simulation import Tally
 
 RECORDED_AT_ONCE = 10
 """Stories that are lost at most when a run with `--ledger` is stopped, in each process."""
@@ -32,9 +32,9 @@ def main() -> int:
     _with_fixed_hashes()
     asked = _parser().parse_args()
     if asked.seed is not None:
-        found = play(Part(seeds=range(asked.seed, asked.seed + 1), verbose=asked.verbose))
+        found = play(Batch(seeds=range(asked.seed, asked.seed + 1), verbose=asked.verbose))
     elif asked.kill_seed is not None:
-        found = play(Part(first=asked.kill_seed, alone=True, verbose=asked.verbose))
+        found = play(Batch(first=asked.kill_seed, alone=True, verbose=asked.verbose))
     elif asked.record is not None:
         try:
             found = _recorded(asked)
@@ -42,7 +42,7 @@ def main() -> int:
             sys.stderr.write(f"{error}\n")
             return 2
     else:
-        every = parts(asked.first, asked.seeds, asked.kills, verbose=asked.verbose)
+        every = batches(asked.first, asked.seeds, asked.kills, verbose=asked.verbose)
         found = Played()
         for _, each in played(tuple(every), jobs=asked.jobs):
             found.add(each)
@@ -53,7 +53,7 @@ def main() -> int:
 def _recorded(asked: argparse.Namespace) -> Played:
     """What the file holds once it holds all that was asked for. Raises: WrongCommit."""
     record = RunRecord.at_commit(asked.record, commit_here())
-    every = parts(
+    every = batches(
         asked.first, asked.seeds, asked.kills, verbose=asked.verbose, at_once=RECORDED_AT_ONCE
     )
     for part, each in played(record.left(tuple(every)), jobs=asked.jobs):

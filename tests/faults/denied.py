@@ -18,11 +18,11 @@ from structlog.testing import capture_logs
 
 from discovery.service.sweep_log import SweepLog
 from state.store import ReadOnlyStore
-from tests.faults.door import CREATE, Break
+from tests.faults.environment import opened
+from tests.faults.faulty_control_plane import CREATE, Break
 from tests.faults.process import Ask
 from tests.faults.settings import FRANKFURT, Settings
-from tests.faults.story import Story
-from tests.faults.theatre import opened
+from tests.faults.simulation import Simulation
 
 INTERVAL: Final = timedelta(minutes=5)
 AGE: Final = timedelta(days=30)
@@ -49,14 +49,14 @@ class Outcome:
 
 async def denied_for(directory: Path, *, caches: int, sweeps: int) -> Outcome:
     """Sweep every five minutes while each create is denied, then once when it is allowed."""
-    async with opened() as theatre:
-        story = Story(theatre, directory, seed=2)
+    async with opened() as environment:
+        story = Simulation(environment, directory, seed=2)
         [agent] = story.agents
         agent.settings = story.settings = Settings(control_plane=story.settings.control_plane)
-        regions = [account.region(FRANKFURT) for account in story.crowd.world.accounts.values()]
+        regions = [account.region(FRANKFURT) for account in story.actors.world.accounts.values()]
         for number in range(caches):
             region = regions[number % len(agent.settings.accounts)]
-            region.add_cache(f"cache-{number}", created_at=theatre.times.world() - AGE)
+            region.add_cache(f"cache-{number}", created_at=environment.times.world() - AGE)
         denial = Break(CREATE, "denied", times=ALWAYS)
         agent.breaks.append(denial)
         log = SweepLog()
@@ -66,7 +66,7 @@ async def denied_for(directory: Path, *, caches: int, sweeps: int) -> Outcome:
                 assert report is not None
                 log.finished(report, kind="sweep")
                 agent.life.rounds.clear()
-                theatre.times.let_pass(INTERVAL)
+                environment.times.let_pass(INTERVAL)
             agent.breaks.clear()
             attempts = ALWAYS - denial.times
             after = await agent.run(Ask("round"))

@@ -24,16 +24,16 @@ from discovery.sandbox.aws.calls import Call
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
 from state.store import read_memory
-from tests.faults.court import Court
-from tests.faults.crowd import LAGS, Crowd, create_cache, name_by_tag, remove_cache, retag
-from tests.faults.doomed import MOMENTS
-from tests.faults.hearing import rows
-from tests.faults.judgement import Owner, Peace, Rows
+from tests.faults.actors import LAGS, Actors, create_cache, name_by_tag, remove_cache, retag
+from tests.faults.crash_main import MOMENTS
+from tests.faults.environment import BOT, KEY_ID, SECRET, Calls, Faults, Simulations, company
+from tests.faults.expected_state import owner_of, reasons
+from tests.faults.final_checks import ConvergenceCheck, Owner, Rows
+from tests.faults.invariants import InvariantChecker
+from tests.faults.observation import rows
 from tests.faults.registries import ClusterRegistry, FileRegistry, Registry, Resource
 from tests.faults.settings import FRANKFURT, MATCHINGS, Settings
-from tests.faults.theatre import BOT, KEY_ID, SECRET, Calls, Faults, Playhouse, company
-from tests.faults.times import MachineTimes
-from tests.faults.wanted import owner_of, reasons
+from tests.faults.sim_clock import MachineTimes
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60
@@ -85,7 +85,7 @@ class Killed:
 class Morgue:
     """What such seeds share: servers in threads of their own."""
 
-    aws: Playhouse
+    aws: Simulations
     url: str
     teleport: SimulatedTeleport
     at: Addresses
@@ -95,7 +95,7 @@ class Morgue:
 def opened() -> Iterator[Morgue]:
     """Servers listen."""
     times = MachineTimes()
-    aws, teleport = Playhouse(company(times)), SimulatedTeleport(Cluster())
+    aws, teleport = Simulations(company(times)), SimulatedTeleport(Cluster())
     with aws.serve_in_thread() as url, teleport.serve_in_thread() as at:
         yield Morgue(aws, url, teleport, at)
 
@@ -112,14 +112,14 @@ class Killing:
         self.world = company(self.times)
         self.with_teleport = self.chance.random() < 0.3
         self.registry = self._registry()
-        court = Court(self.world, self.times, self.registry, self.accuse)
+        checker = InvariantChecker(self.world, self.times, self.registry, self.violation)
         self.settings = Settings(
             control_plane=self._control_plane(), matchers=self.chance.choice(MATCHINGS),
             missed_sweeps=1, grace=timedelta(0), window=timedelta(0),
             max_count=99, max_percent=100, min_allowed=99, allow_empty=True,
         )  # fmt: skip
-        self.crowd = Crowd(
-            self.world, self.registry, self.times, random.Random(~seed), court,
+        self.actors = Actors(
+            self.world, self.registry, self.times, random.Random(~seed), checker,
             lambda: self.settings, self.tell,
         )  # fmt: skip
         self.victim: subprocess.Popen[str] | None = None
@@ -134,7 +134,7 @@ class Killing:
     def tell(self, line: str) -> None:
         self.lines.append(line)
 
-    def accuse(self, invariant: str, what: str) -> None:
+    def violation(self, invariant: str, what: str) -> None:
         """A rule was broken."""
         self.found.violations.append((invariant, what))
         self.tell(f"!! {invariant}: {what}")
@@ -171,7 +171,7 @@ class Killing:
         """The seed from beginning to end."""
         try:
             for _ in range(self.chance.randrange(2, 7)):
-                self.crowd.do(create_cache)
+                self.actors.do(create_cache)
             if self.chance.random() < 0.6:
                 self._run("sweep", "as it should be")
             for _ in range(KILLS_A_SEED):
@@ -186,7 +186,7 @@ class Killing:
     def _give_work(self) -> None:
         """Something to register, to update, to rename, to replace, to remove."""
         for _ in range(self.chance.randrange(2, 7)):
-            self.crowd.do(
+            self.actors.do(
                 self.chance.choice((create_cache, create_cache, retag, name_by_tag, remove_cache))
             )
         if self.chance.random() < 0.25:
@@ -210,31 +210,31 @@ class Killing:
 
     def _heal(self) -> None:
         self.tell("== nobody is killed any more")
-        self.crowd.finish_what_is_under_way()
+        self.actors.finish_what_is_under_way()
         self.world.clock.advance(timedelta(minutes=max(LAGS)))  # the tagging API has caught up
         problems: list[str] = []
         for _ in range(4):
             replacing = self._is_replacing()
             code = self._run("sweep", "as it should be", more=("--allow-mass-removal", "99"))
             if code != 0 and not (code == 4 and replacing):
-                self.accuse("calm", f"exit {code}")
-            names = frozenset(self.crowd.put_there)
+                self.violation("calm", f"exit {code}")
+            names = frozenset(self.actors.put_there)
             standing = self.registry.all()
             owners = ((name, owner_of(e.labels, e.spec)) for name, e in standing.items())
             made = frozenset((name, arn) for name, arn in owners if arn is not None)
             alone = Owner(self.settings, lambda _account_id: True, made)
-            peace = Peace(self.world, [alone], standing, names)
+            peace = ConvergenceCheck(self.world, [alone], standing, names)
             problems = list(peace.problems())
             if not problems:
                 break
         for problem in problems:
-            self.accuse("registry", problem)
+            self.violation("registry", problem)
         memory = read_memory(self.state)
         if memory.open_intents:
-            self.accuse("journal", f"still open: {memory.open_intents}")
+            self.violation("journal", f"still open: {memory.open_intents}")
         ours = {n for n, e in self.registry.all().items() if owner_of(e.labels, e.spec)}
         if not problems and set(memory.registrations) != ours:
-            self.accuse("state", f"{set(memory.registrations) ^ ours} differ from the registry")
+            self.violation("state", f"{set(memory.registrations) ^ ours} differ from the registry")
 
     def _is_replacing(self) -> bool:
         """Whether registrations were being made anew, with another origin, when it was killed: if
@@ -257,7 +257,7 @@ class Killing:
         self._configure()
         self.reasons.clear()
         self._note_reasons()
-        module = "tests.faults.doomed" if doom else "discovery.cli"
+        module = "tests.faults.crash_main" if doom else "discovery.cli"
         victim = self.victim = subprocess.Popen(
             [sys.executable, "-m", module, *doom, command, *more],
             cwd=self.directory,
@@ -271,7 +271,7 @@ class Killing:
         self._note_reasons()
         self._count(victim.returncode)
         if "Traceback" in said:
-            self.accuse("escaped", said[-2000:])
+            self.violation("escaped", said[-2000:])
         self._judge(after=f"{command}, {how}: exit {victim.returncode}")
         return victim.returncode
 
@@ -284,7 +284,7 @@ class Killing:
             victim.kill()
             _, said = victim.communicate(timeout=PATIENCE_S)
             if patience_s == PATIENCE_S:
-                self.accuse("hangs", f"{command} did not end within {PATIENCE_S} s")
+                self.violation("hangs", f"{command} did not end within {PATIENCE_S} s")
         return said
 
     def _count(self, code: int) -> None:
@@ -336,7 +336,7 @@ class Killing:
     ) -> None:
         """The simulated Teleport is about to write: the intent has to be on disk by now."""
         if not self._intents(what, name):
-            self.accuse("journal", f"{what} of {name} before its intent")
+            self.violation("journal", f"{what} of {name} before its intent")
         self.written.append((what, name, standing))
 
     def _intents(self, what: str, name: str) -> list[tuple[str, str, str]]:
@@ -358,18 +358,20 @@ class Killing:
         self.tell(f"{after}; {done or 'nothing written'}")
         self.written.clear()
         for problem in self.rows.grown(self.state, self.settings.window):
-            self.accuse("history", problem)
+            self.violation("history", problem)
 
     def _judge_write(self, what: str, name: str, standing: Resource | None) -> None:
         intents = self._intents(what, name)
         if not intents:
-            self.accuse("journal", f"{what} of {name} without an intent")
+            self.violation("journal", f"{what} of {name} without an intent")
             return
         kind, reason, arn = intents[-1]
         if standing is not None and owner_of(standing.labels, standing.spec) != arn:
-            self.accuse("R2", f"{what} of {name}, which was not ours: {standing}")
+            self.violation("R2", f"{what} of {name}, which was not ours: {standing}")
         if what == "delete" and kind == "delete" and reason not in self.reasons.get(arn, ()):
-            self.accuse("R3", f"{name} was removed as {reason}; true was {self.reasons.get(arn)}")
+            self.violation(
+                "R3", f"{name} was removed as {reason}; true was {self.reasons.get(arn)}"
+            )
 
 
 def _nobody_listens(_: Call) -> None:

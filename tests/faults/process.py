@@ -23,12 +23,12 @@ from discovery.service.runner import SweepRunner
 from discovery.sweep import audit, sweep
 from state.lock import this_process, writer_lock
 from state.store import Store, read_memory
-from tests.faults.court import Court
-from tests.faults.door import Break, Door
-from tests.faults.hearing import CURRENT, Hearing, Life
+from tests.faults.environment import Environment
+from tests.faults.faulty_control_plane import Break, FaultyControlPlane
+from tests.faults.invariants import InvariantChecker
+from tests.faults.observation import CURRENT, Life, Observation
 from tests.faults.registries import Registry
 from tests.faults.settings import Settings
-from tests.faults.theatre import Theatre
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Ask:
 class Process:
     """One agent."""
 
-    theatre: Theatre
-    court: Court
+    environment: Environment
+    checker: InvariantChecker
     registry: Registry
     directory: Path
     settings: Settings
@@ -68,7 +68,7 @@ class Process:
     breaks: list[Break] = field(default_factory=list)
     is_fenced: bool = False
     """Whether an embedded registry shows only what is the agent's own."""
-    doors: list[Door] = field(default_factory=list)
+    doors: list[FaultyControlPlane] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     _rounds: SweepRunner | None = None
     _running: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -111,32 +111,32 @@ class Process:
 
     async def run(self, ask: Ask) -> Report | None:
         """One round; None when it was told to stop before it had anything to tell."""
-        hearing = self._hearing(ask)
-        token = CURRENT.set(hearing)
-        self.court.open.append(hearing)
+        observation = self._hearing(ask)
+        token = CURRENT.set(observation)
+        self.checker.open.append(observation)
         report = None
         try:
             report = await self._carry_out(ask)
         finally:
             CURRENT.reset(token)
-            self.court.close(hearing, report)
+            self.checker.close(observation, report)
         return report
 
-    def _hearing(self, ask: Ask) -> Hearing:
+    def _hearing(self, ask: Ask) -> Observation:
         memory = read_memory(self.state)
-        return Hearing(
+        return Observation(
             life=self.life,
             state=self.state,
             settings=self.settings,
-            look=self.court.glimpse,
-            scanned=self.court.scanned,
+            look=self.checker.glimpse,
+            scanned=self.checker.scanned,
             only=frozenset(ask.only),
             from_event=ask.kind == "rescan",
             allowed=ask.allow,
             prunes=ask.prune,
             covers=self.covers,
             is_dry=ask.kind == "audit",
-            is_paused=memory.pause_at(self.theatre.times.agent()) is not None,
+            is_paused=memory.pause_at(self.environment.times.agent()) is not None,
         )
 
     async def _carry_out(self, ask: Ask) -> Report | None:
@@ -152,7 +152,7 @@ class Process:
     async def _by_hand(self, ask: Ask) -> Report:
         """As `cachemuster sweep` does it: a process of its own, beside the service if there is."""
         context = self._ground()
-        holder = this_process("sweep", self.theatre.times.agent())
+        holder = this_process("sweep", self.environment.times.agent())
         async with writer_lock(self.state, wait=timedelta(minutes=1), holder=holder):
             with Store.open(self.state) as store:
                 async with self._plane() as plane:
@@ -187,26 +187,26 @@ class Process:
         return SweepContext(
             config=config,
             rules=build_rules(config, Secret),
-            cloud=self.theatre.cloud_for(config.aws),
-            clock=self.theatre.times.agent,
+            cloud=self.environment.cloud_for(config.aws),
+            clock=self.environment.times.agent,
             stop=self.stop,
         )
 
     @asynccontextmanager
-    async def _plane(self, *, reads_only: bool = False) -> AsyncIterator[Door]:
+    async def _plane(self, *, reads_only: bool = False) -> AsyncIterator[FaultyControlPlane]:
         """The control plane, with people at its door."""
         if self.settings.control_plane["kind"] == "teleport":
-            async with self.theatre.client() as client:
-                yield self._door(Door(client, self.court))
+            async with self.environment.client() as client:
+                yield self._door(FaultyControlPlane(client, self.checker))
             return
         path = Path(self.settings.control_plane["path"])
         if reads_only:
-            yield self._door(Door(EmbeddedReader(path), self.court, self.registry))  # type: ignore[arg-type]
+            yield self._door(FaultyControlPlane(EmbeddedReader(path), self.checker, self.registry))  # type: ignore[arg-type]
             return
         async with Embedded(path) as plane:
-            yield self._door(Door(plane, self.court, self.registry))
+            yield self._door(FaultyControlPlane(plane, self.checker, self.registry))
 
-    def _door(self, door: Door) -> Door:
+    def _door(self, door: FaultyControlPlane) -> FaultyControlPlane:
         """What breaks, breaks at every door."""
         door.breaks = self.breaks
         door.is_fenced = self.is_fenced and door.behind is not None

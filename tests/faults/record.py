@@ -11,7 +11,7 @@ from typing import Self
 
 from pydantic import TypeAdapter
 
-from tests.faults.parts import Part, Played
+from tests.faults.batches import Batch, Played
 
 _PLAYED = TypeAdapter(Played)
 
@@ -43,11 +43,11 @@ class RunRecord:
         rows = [json.loads(line) for line in lines[:-1]]
         return cls(path, {row["part"]: _PLAYED.validate_python(row["played"]) for row in rows})
 
-    def left(self, parts: Sequence[Part]) -> tuple[Part, ...]:
+    def left(self, parts: Sequence[Batch]) -> tuple[Batch, ...]:
         """Those that were not played yet."""
         return tuple(part for part in parts if part.label not in self.finished)
 
-    def add(self, part: Part, played: Played) -> None:
+    def add(self, part: Batch, played: Played) -> None:
         """The part was played."""
         self.finished[part.label] = played
         row = {"part": part.label, "played": _PLAYED.dump_python(played, mode="json")}

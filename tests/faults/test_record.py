@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.faults.__main__ import table
-from tests.faults.parts import Part, Played, parts
+from tests.faults.batches import Batch, Played, batches
 from tests.faults.record import RunRecord, WrongCommit
-from tests.faults.story import Tally
+from tests.faults.simulation import Tally
 
-EVERY = tuple(parts(0, 25, 5, verbose=False, at_once=10))
+EVERY = tuple(batches(0, 25, 5, verbose=False, at_once=10))
 
 
 def played(stories: int) -> Played:
@@ -62,4 +62,4 @@ def test_a_line_that_was_cut_off_is_played_again(tmp_path: Path) -> None:
 def test_parts_are_told_apart() -> None:
     labels = [part.label for part in EVERY]
     assert labels == ["seeds 0 to 9", "seeds 10 to 19", "seeds 20 to 24", "5 kills from 0"]
-    assert Part(first=1000, kills=5).label == "5 kills from 1000"
+    assert Batch(first=1000, kills=5).label == "5 kills from 1000"

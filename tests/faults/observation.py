@@ -13,8 +13,8 @@ from pathlib import Path
 from discovery.model import Complete, Scanned
 from discovery.sandbox.aws.world import World
 from discovery.scan import Scan
+from tests.faults.expected_state import caches, find, may_be_registered, reasons, scope_of
 from tests.faults.settings import Settings
-from tests.faults.wanted import caches, find, may_be_registered, reasons, scope_of
 
 Scope = tuple[str, str]
 Registered = tuple[str, str]
@@ -23,7 +23,7 @@ Reasons = frozenset[str]
 
 
 @dataclass(frozen=True)
-class Glimpse:
+class Snapshot:
     """The world at one moment, as far as removals and creations depend on it."""
 
     reasons: Mapping[str, Reasons]
@@ -37,7 +37,7 @@ class Glimpse:
     """Names and create times of the caches in each scope."""
 
     @classmethod
-    def at(cls, world: World, settings: Settings, arns: set[str], now: datetime) -> Glimpse:
+    def at(cls, world: World, settings: Settings, arns: set[str], now: datetime) -> Snapshot:
         every = arns | {place.cache.arn for place in caches(world)}
         places = {arn: find(world, arn) for arn in every}
         there: dict[Scope, set[tuple[str, datetime]]] = {}
@@ -65,7 +65,7 @@ def _likely(world: World, settings: Settings, arn: str, now: datetime) -> Reason
 class Life:
     """A state file from its making to its loss: what rounds with it have seen and done."""
 
-    rounds: list[Hearing] = field(default_factory=list)
+    rounds: list[Observation] = field(default_factory=list)
     """Those that came to a plan and were recorded, in their order."""
     removed_at: list[datetime] = field(default_factory=list)
     """By the agent's clock."""
@@ -78,14 +78,14 @@ class Life:
 
 
 @dataclass(eq=False)  # each is itself, and they know of each other
-class Hearing:
+class Observation:
     """One round."""
 
     life: Life
     state: Path
     settings: Settings
-    look: Callable[[Hearing], Glimpse]
-    scanned: Callable[[Hearing, Glimpse, Scan], None]
+    look: Callable[[Observation], Snapshot]
+    scanned: Callable[[Observation, Snapshot, Scan], None]
     """To be called with the world as it was before the scan, and what the scan found."""
     only: frozenset[Scope] = frozenset()
     from_event: bool = False
@@ -95,10 +95,10 @@ class Hearing:
     is_dry: bool = False
     is_paused: bool = False
     results: Mapping[Scope, Scanned] = field(default_factory=dict)
-    before: Glimpse | None = None
-    after: Glimpse | None = None
+    before: Snapshot | None = None
+    after: Snapshot | None = None
     """Around the scan."""
-    past: list[Glimpse] = field(default_factory=list)
+    past: list[Snapshot] = field(default_factory=list)
     """Since the scan, one before each thing that people did."""
     planned_at: datetime | None = None
     """By the agent's clock."""
@@ -137,7 +137,7 @@ class Hearing:
         glimpses = (each for each in (self.before, self.after) if each is not None)
         return any(reason in each.likely.get(arn, ()) for each in glimpses)
 
-    def held_since(self, arn: str, reason: str, asked_at: int, now: Glimpse) -> bool:
+    def held_since(self, arn: str, reason: str, asked_at: int, now: Snapshot) -> bool:
         """Whether the reason was true at some moment from that question until now."""
         moments = (*self.past[asked_at:], now)
         return any(reason in each.reasons.get(arn, ()) for each in moments)
@@ -146,7 +146,7 @@ class Hearing:
         return self.after.born.get(arn) if self.after is not None else None
 
 
-CURRENT: ContextVar[Hearing] = ContextVar("hearing")
+CURRENT: ContextVar[Observation] = ContextVar("hearing")
 
 
 def rows(state: Path, query: str, *values: object) -> list[tuple[object, ...]]:

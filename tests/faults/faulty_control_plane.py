@@ -21,8 +21,8 @@ from discovery.control_plane.base import (
     Unavailable,
 )
 from discovery.model import Database, ResourceName, Served
+from tests.faults.expected_state import owner_of
 from tests.faults.registries import Registry, Resource
-from tests.faults.wanted import owner_of
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ class Break:
         return True
 
 
-class Bystander(Protocol):
+class CallObserver(Protocol):
     """Who looks on: people, and the court."""
 
     def called(self, call: str, name: str) -> None:
@@ -75,11 +75,11 @@ class Bystander(Protocol):
 
 
 @dataclass
-class Door:
+class FaultyControlPlane:
     """A control plane as one process has it."""
 
     plane: ControlPlane
-    bystander: Bystander
+    bystander: CallObserver
     behind: Registry | None = None
     """Set for an embedded registry: then its writes are told of from here."""
     breaks: list[Break] = field(default_factory=list)

@@ -43,9 +43,9 @@ from discovery.sandbox.teleport.faults import FaultBoard as TeleportBoard
 from discovery.sandbox.teleport.roles import Role, fenced_bot
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
 from discovery.scan import Scan, scan
-from tests.faults.hearing import CURRENT
+from tests.faults.observation import CURRENT
 from tests.faults.settings import FRANKFURT, GROUP, HUB, MEMBER, REGIONS, ROLE, THIRD
-from tests.faults.times import Times
+from tests.faults.sim_clock import Times
 
 KEY_ID, SECRET = "AKIAEXAMPLEEXAMPLE00", "the-same-in-every-story-0000000000000000"
 BOT = fenced_bot(GROUP)
@@ -92,7 +92,7 @@ class TeleportFaults(TeleportBoard):
         return found
 
 
-class Playhouse(SimulatedAws):
+class Simulations(SimulatedAws):
     """One server in which world after world is played."""
 
     def play(self, world: World, faults: FaultBoard, calls: CallLog) -> None:
@@ -102,11 +102,11 @@ class Playhouse(SimulatedAws):
 
 
 @dataclass
-class Theatre:
+class Environment:
     """Everything that outlives a story."""
 
     times: Times
-    aws: Playhouse
+    aws: Simulations
     teleport: SimulatedTeleport
     at: Addresses
     identity_file: Path
@@ -143,10 +143,10 @@ class Theatre:
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[Theatre]:
+async def opened() -> AsyncIterator[Environment]:
     """Servers listen and clients are made; nobody waits before trying again."""
     times = Times()
-    aws = Playhouse(company(times))
+    aws = Simulations(company(times))
     teleport = SimulatedTeleport(Cluster(clock=times.world))
     teleport.faults = TeleportFaults()
     with TemporaryDirectory() as directory:
@@ -156,7 +156,7 @@ async def opened() -> AsyncIterator[Theatre]:
             with _instead(url, times):
                 settings = Aws.model_validate({"regions": [FRANKFURT]})
                 async with open_cloud(settings, resolve=Secret, clock=times.agent) as cloud:
-                    yield Theatre(times, aws, teleport, at, identity_file, cloud)
+                    yield Environment(times, aws, teleport, at, identity_file, cloud)
 
 
 def company(times: Times) -> World:
@@ -217,8 +217,8 @@ def _instead(url: str, times: Times) -> Iterator[None]:
 
 async def _watched_scan(cloud: Cloud, **asked: Any) -> Scan:
     """A scan, and the court sees the world before and after it."""
-    hearing = CURRENT.get()
-    before = hearing.look(hearing)
+    observation = CURRENT.get()
+    before = observation.look(observation)
     found = await scan(cloud, **asked)
-    hearing.scanned(hearing, before, found)
+    observation.scanned(observation, before, found)
     return found

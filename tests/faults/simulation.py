@@ -22,10 +22,13 @@ from discovery.reports.report import Report
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
 from discovery.sandbox.teleport.faults import Fault as TeleportFault
 from state.store import Store
-from tests.faults.court import Court
-from tests.faults.crowd import Crowd, create_cache
-from tests.faults.door import Break
-from tests.faults.judgement import Owner, Peace, Rows, told
+from tests.faults.actors import Actors, create_cache
+from tests.faults.environment import Calls, Environment, Faults, company
+from tests.faults.expected_state import caches, owner_of
+from tests.faults.fault_injector import METHODS, FaultInjector, Surprise
+from tests.faults.faulty_control_plane import Break
+from tests.faults.final_checks import ConvergenceCheck, Owner, Rows, described
+from tests.faults.invariants import InvariantChecker
 from tests.faults.process import Ask, Process
 from tests.faults.registries import ClusterRegistry, FileRegistry, Registry, Resource
 from tests.faults.settings import (
@@ -38,10 +41,7 @@ from tests.faults.settings import (
     THIRD,
     Settings,
 )
-from tests.faults.theatre import Calls, Faults, Theatre, company
-from tests.faults.times import EPOCH
-from tests.faults.wanted import caches, owner_of
-from tests.faults.weather import METHODS, Surprise, Weather
+from tests.faults.sim_clock import EPOCH
 
 
 @dataclass
@@ -69,35 +69,37 @@ class Tally:
             getattr(self, name).update(getattr(other, name))
 
 
-class Story:
+class Simulation:
     """One seed, from its beginning to its end."""
 
-    def __init__(self, theatre: Theatre, directory: Path, seed: int) -> None:
-        self.theatre, self.directory, self.seed = theatre, directory, seed
+    def __init__(self, environment: Environment, directory: Path, seed: int) -> None:
+        self.environment, self.directory, self.seed = environment, directory, seed
         self.chance = random.Random(seed)
         random.seed(seed)  # pauses between attempts are drawn from it
         self.tally = Tally()
         self.lines: list[str] = []
-        self.times = theatre.times
+        self.times = environment.times
         self.times.now, self.times.ahead = EPOCH, timedelta(0)
         self.world = company(self.times)
         self.with_teleport = self.chance.random() < 0.3
         self.is_fenced = random.Random(f"fence of {seed}").random() < 0.7
         self.registry = self._registry()
-        self.court = Court(self.world, self.times, self.registry, self.accuse, self._between_calls)
+        self.checker = InvariantChecker(
+            self.world, self.times, self.registry, self.violation, self._between_calls
+        )
         self.board = Faults(self._between_calls)
-        theatre.aws.play(self.world, self.board, Calls(self.court.asked))
+        environment.aws.play(self.world, self.board, Calls(self.checker.asked))
         self.settings = Settings(control_plane=self._control_plane()).drawn(self.chance)
         self.is_service = self.chance.random() < 0.5
         if self.chance.random() < 0.05:
             self.settings = replace(self.settings, scope_timeout_s=1)
-        self.crowd = Crowd(
-            self.world, self.registry, self.times, random.Random(~seed), self.court,
+        self.actors = Actors(
+            self.world, self.registry, self.times, random.Random(~seed), self.checker,
             lambda: self.settings, self.tell,
         )  # fmt: skip
         self.breaks: list[Break] = []
-        self.weather = Weather(
-            theatre, self.court, self.chance, self.tell, self.breaks, self.settings.accounts,
+        self.weather = FaultInjector(
+            environment, self.checker, self.chance, self.tell, self.breaks, self.settings.accounts,
             self.registry if isinstance(self.registry, ClusterRegistry) else None,
             is_slow=self.settings.scope_timeout_s == 1,
         )  # fmt: skip
@@ -117,7 +119,7 @@ class Story:
         """One more line of the story."""
         self.lines.append(line)
 
-    def accuse(self, invariant: str, what: str) -> None:
+    def violation(self, invariant: str, what: str) -> None:
         """A rule was broken."""
         self.tally.violations.append((invariant, what))
         self.tell(f"!! {invariant}: {what}")
@@ -128,7 +130,7 @@ class Story:
         if not self.with_teleport:
             return FileRegistry(self.directory / "registry.db")
         self.tally.with_teleport = 1
-        cluster = self.theatre.teleport.cluster
+        cluster = self.environment.teleport.cluster
         found = ClusterRegistry(cluster)
         found.store.written = self._written
         found.store.enforces_revisions = self.chance.random() < 0.3
@@ -137,11 +139,11 @@ class Story:
     def _written(
         self, what: str, name: str, standing: Resource | None, new: Resource | None
     ) -> None:
-        self.court.written(what, name, standing, new)
+        self.checker.written(what, name, standing, new)
 
     def _control_plane(self) -> dict[str, str]:
         if self.with_teleport:
-            return dict(self.theatre.control_plane)
+            return dict(self.environment.control_plane)
         return {"kind": "embedded", "path": str(self.directory / "registry.db")}
 
     def _set_processes(self, count: int) -> None:
@@ -152,7 +154,7 @@ class Story:
             name = str(shard.index if shard is not None else 0)
             known = self.processes.get(name)
             self.processes[name] = Process(
-                self.theatre, self.court, self.registry, self.directory, self.settings,
+                self.environment, self.checker, self.registry, self.directory, self.settings,
                 shard, breaks=self.breaks, is_fenced=self.is_fenced,
             )  # fmt: skip
             if known is not None:
@@ -171,7 +173,7 @@ class Story:
             process.settings = self.settings
         self.tell(f"two agents share the group: {self.split}")
         found = self.processes["second"] = Process(
-            self.theatre, self.court, self.registry, self.directory, self._second_settings(),
+            self.environment, self.checker, self.registry, self.directory, self._second_settings(),
             name="second", breaks=self.breaks,
         )  # fmt: skip
         return found
@@ -192,7 +194,7 @@ class Story:
             self._surprises = [left - 1 for left in self._surprises]
             while 0 in self._surprises:
                 self._surprises.remove(0)
-                self.crowd.do_something()
+                self.actors.do_something()
 
     # -- the plot --------------------------------------------------------------------------------
 
@@ -200,7 +202,7 @@ class Story:
         """The whole story; what it came to."""
         try:
             for _ in range(self.chance.randrange(2, 14)):
-                self.crowd.do(create_cache)
+                self.actors.do(create_cache)
             for _ in range(self.chance.randrange(4, 8)):
                 await self._act()
             await self._heal()
@@ -212,17 +214,17 @@ class Story:
                 self.registry.close()
         self._count()
         for left in _open_below(self.directory):
-            self.accuse("leak", f"{left} is still open")
+            self.violation("leak", f"{left} is still open")
         return self.tally
 
     async def _act(self) -> None:
         """Time passes, people are at work, something breaks, and the agents do their rounds."""
         self._let_pass()
         for _ in range(self.chance.randrange(1, 7)):
-            self.crowd.do_something()
+            self.actors.do_something()
         if self.chance.random() < 0.35:
             await self._operator()
-        self.weather.worsen()
+        self.weather.inject()
         surprises = self.chance.choice((0, 0, 0, 1, 3))
         self._surprises = [self.chance.randrange(1, 40) for _ in range(surprises)]
         for process in self.agents:
@@ -284,18 +286,18 @@ class Story:
             self.tell(f"{ask}: {error}")
             return None
         except Exception as error:
-            self.accuse("escaped", f"{ask}: {type(error).__name__}: {error}")
+            self.violation("escaped", f"{ask}: {type(error).__name__}: {error}")
             return None
         name = process.state.name
         for problem in self.rows.setdefault(name, Rows()).grown(
             process.state, process.settings.window
         ):
-            self.accuse("history", problem)
+            self.violation("history", problem)
         if report is None:
             self.tell(f"{name} {ask}: told to stop")
             return None
-        for problem in told(report):
-            self.accuse("report", problem)
+        for problem in described(report):
+            self.violation("report", problem)
         self.tell(f"{name} {ask}: {_brief(report)}")
         return report
 
@@ -305,10 +307,10 @@ class Story:
         fault = TeleportFault(
             effect=TeleportEffect.MEANWHILE,
             method=METHODS[call],
-            deed=Surprise(self.crowd.do_something_in_the_registry),
+            deed=Surprise(self.actors.do_something_in_the_registry),
             times=1,
         )
-        self.theatre.teleport.faults.add(fault)
+        self.environment.teleport.faults.add(fault)
 
     async def _operator(self) -> None:
         """Somebody changes how the agents are run."""
@@ -342,7 +344,7 @@ class Story:
         """Renames that were half done when their state file was lost: nobody can know any more
         which half counts, and both stay."""
         halves = Counter(owner_of(e.labels, e.spec) for e in self.registry.all().values())
-        self.crowd.put_there |= {
+        self.actors.put_there |= {
             name
             for name, each in self.registry.all().items()
             if halves[owner_of(each.labels, each.spec)] > 1
@@ -389,11 +391,11 @@ class Story:
         self.is_calm = True
         self.weather.clear()
         self._resume()
-        self.crowd.restore_roles()
+        self.actors.restore_roles()
         if any("*" in each for each in self.settings.regions):
             # A list of regions is good for a day, perhaps of a day that a wrong clock has seen.
             self.times.let_pass(timedelta(hours=51))
-        self.crowd.finish_what_is_under_way()
+        self.actors.finish_what_is_under_way()
         if self.chance.random() < 0.7:
             self.times.ahead = timedelta(0)
         await self._apply(replace(self.settings, scope_timeout_s=60))
@@ -410,7 +412,7 @@ class Story:
             if number >= needed and allow is None:
                 break
         for problem in problems:
-            self.accuse("registry", problem)
+            self.violation("registry", problem)
         await self._nothing_more()
 
     def _sweeps_needed(self) -> int:
@@ -428,27 +430,27 @@ class Story:
             foretold = await self._round(process, Ask("audit", allow=allow))
         report = await self._round(process, Ask(kind, allow=allow))
         if report is not None and foretold is not None and _told(report) != _told(foretold):
-            self.accuse("audit", f"foretold {_brief(foretold)}, done {_brief(report)}")
+            self.violation("audit", f"foretold {_brief(foretold)}, done {_brief(report)}")
         if report is not None:
             failing = [each for each in report.unread_scopes if not each.is_backing_off]
             if report.error or failing or report.failed_items:
-                self.accuse("calm", f"{report.error} {failing} {_brief(report)}")
+                self.violation("calm", f"{report.error} {failing} {_brief(report)}")
         return report
 
     async def _nothing_more(self) -> None:
         """Once it is as it should be, nothing is written any more."""
         if self.tally.violations:
             return
-        before = Counter(self.court.writes)
+        before = Counter(self.checker.writes)
         for process in self.agents:
             await self._round(process, Ask("sweep"))
-        if self.court.writes != before:
-            self.accuse("registry", f"still writing: {self.court.writes - before}")
+        if self.checker.writes != before:
+            self.violation("registry", f"still writing: {self.checker.writes - before}")
 
-    def _peace(self) -> Peace:
-        names = frozenset(self.crowd.put_there | self.court.unknowable)
+    def _peace(self) -> ConvergenceCheck:
+        names = frozenset(self.actors.put_there | self.checker.unknowable)
         agents = [Owner(each.settings, each.covers, each.life.made) for each in self.agents]
-        return Peace(self.world, agents, self.registry.all(), names)
+        return ConvergenceCheck(self.world, agents, self.registry.all(), names)
 
     def _count(self) -> None:
         tally = self.tally
@@ -456,9 +458,9 @@ class Story:
         for process in self.processes.values():
             for door in process.doors:
                 tally.faults.update(door.struck)
-        tally.deeds.update(self.crowd.did)
-        tally.writes.update(self.court.writes)
-        tally.races += self.court.races
+        tally.deeds.update(self.actors.did)
+        tally.writes.update(self.checker.writes)
+        tally.races += self.checker.races
 
 
 def _open_below(directory: Path) -> Iterator[str]:

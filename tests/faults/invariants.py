@@ -16,11 +16,11 @@ from discovery.reports.report import Report
 from discovery.sandbox.aws.calls import Call
 from discovery.sandbox.aws.world import World
 from discovery.scan import Scan
-from tests.faults.hearing import CURRENT, Glimpse, Hearing, Life, rows
+from tests.faults.expected_state import caches, owner_of, scope_of
+from tests.faults.observation import CURRENT, Life, Observation, Snapshot, rows
 from tests.faults.registries import Registry, Resource
 from tests.faults.settings import may_take
-from tests.faults.times import Times
-from tests.faults.wanted import caches, owner_of, scope_of
+from tests.faults.sim_clock import Times
 
 AT_ONCE = frozenset({"DELETING", "EXCLUDED"})
 _KINDS = {
@@ -46,19 +46,19 @@ class Intent:
 
 
 @dataclass
-class Court:
+class InvariantChecker:
     """Judges one story."""
 
     world: World
     times: Times
     registry: Registry
-    accuse: Callable[[str, str], None]
+    violation: Callable[[str, str], None]
     """Called with the invariant that was violated, and what happened."""
     interlude: Callable[[], None] = lambda: None
     """Called before each call of the agent: people may be quicker."""
-    current: Hearing | None = None
+    current: Observation | None = None
     """The round that has read the list last; others do not act meanwhile."""
-    open: list[Hearing] = field(default_factory=list)
+    open: list[Observation] = field(default_factory=list)
     writes: Counter[str] = field(default_factory=Counter)
     races: int = 0
     """Writes to what became another's after it was read: no server can tell."""
@@ -81,53 +81,53 @@ class Court:
 
     # -- what it sees ----------------------------------------------------------------------------
 
-    def glimpse(self, hearing: Hearing) -> Glimpse:
+    def glimpse(self, observation: Observation) -> Snapshot:
         """The world now."""
         owners = (owner_of(each.labels, each.spec) for each in self.registry.all().values())
         arns = {arn for arn in owners if arn is not None}
-        return Glimpse.at(self.world, hearing.settings, arns, self.times.world())
+        return Snapshot.at(self.world, observation.settings, arns, self.times.world())
 
     def before_deed(self) -> None:
         """People are about to do something."""
-        for hearing in self.open:
-            if hearing.after is not None:
-                hearing.past.append(self.glimpse(hearing))
+        for observation in self.open:
+            if observation.after is not None:
+                observation.past.append(self.glimpse(observation))
 
-    def scanned(self, hearing: Hearing, before: Glimpse, found: Scan) -> None:
+    def scanned(self, observation: Observation, before: Snapshot, found: Scan) -> None:
         """A scan is over. What counts as whole has to be whole (R1)."""
-        hearing.before, hearing.after = before, self.glimpse(hearing)
-        hearing.past.clear()
-        hearing.results = _by_scope(found.results)
+        observation.before, observation.after = before, self.glimpse(observation)
+        observation.past.clear()
+        observation.results = _by_scope(found.results)
         for place in caches(self.world):
-            seen = hearing.life.tags.setdefault(place.cache.arn, [])
+            seen = observation.life.tags.setdefault(place.cache.arn, [])
             for tags in (place.tags, place.tags_by_index(self.times.world())):
                 if tags not in seen:
                     seen.append(dict(tags))
-        for scope, result in hearing.results.items():
+        for scope, result in observation.results.items():
             if isinstance(result, Complete):
-                stayed = before.there.get(scope, frozenset()) & hearing.after.there.get(
+                stayed = before.there.get(scope, frozenset()) & observation.after.there.get(
                     scope, frozenset()
                 )
                 lacking = {name for name, _ in stayed} - {cache.name for cache in result.caches}
                 if lacking:
-                    self.accuse("R1", f"a scan of {scope} counts as complete without {lacking}")
+                    self.violation("R1", f"a scan of {scope} counts as complete without {lacking}")
 
     def asked(self, call: Call) -> None:
         """AWS has answered a question."""
         if call.error not in (None, "ServerlessCacheNotFoundFault"):
             return
         scope = (str(call.account_id), call.region)
-        for hearing in self.open:
-            if hearing.after is None:
+        for observation in self.open:
+            if observation.after is None:
                 continue
-            moment = len(hearing.past)
+            moment = len(observation.past)
             if name := call.members.get("ServerlessCacheName"):
                 arn = f"arn:aws:elasticache:{scope[1]}:{scope[0]}:serverlesscache:{name}"
-                hearing.described[arn] = moment
+                observation.described[arn] = moment
             elif call.operation == "ListTagsForResource":
-                hearing.tagged[str(call.members["ResourceName"])] = moment
+                observation.tagged[str(call.members["ResourceName"])] = moment
             elif call.operation in ("DescribeUsers", "DescribeUserGroups"):
-                hearing.directories[scope] = moment
+                observation.directories[scope] = moment
 
     def called(self, call: str, name: str) -> None:
         """The agent calls the control plane."""
@@ -136,22 +136,26 @@ class Court:
         self.calls += 1
         if call == "get":
             self.read_at[name] = self.calls
-            hearing = self.current
-            if hearing is not None and not hearing.touched and self.registry.get(name) is not None:
-                hearing.looked_up.add(name)
+            observation = self.current
+            if (
+                observation is not None
+                and not observation.touched
+                and self.registry.get(name) is not None
+            ):
+                observation.looked_up.add(name)
 
     def listed(self, found: tuple[Database, ...]) -> None:
         """The agent has read the list; it plans now."""
-        hearing = CURRENT.get()
-        self.current = hearing
-        hearing.began_at_call = self.calls
-        hearing.planned_at = self.times.agent()
-        hearing.listed = frozenset(str(each.name) for each in found)
-        known = rows(hearing.state, "SELECT name, arn FROM registrations")
-        hearing.remembered = {str(name): str(arn) for name, arn in known}
+        observation = CURRENT.get()
+        self.current = observation
+        observation.began_at_call = self.calls
+        observation.planned_at = self.times.agent()
+        observation.listed = frozenset(str(each.name) for each in found)
+        known = rows(observation.state, "SELECT name, arn FROM registrations")
+        observation.remembered = {str(name): str(arn) for name, arn in known}
         owners = ((str(each.name), owner_of(each.labels, each.spec)) for each in found)
-        hearing.ours = frozenset((name, arn) for name, arn in owners if arn is not None)
-        hearing.population = max(len(hearing.ours), len(hearing.remembered))
+        observation.ours = frozenset((name, arn) for name, arn in owners if arn is not None)
+        observation.population = max(len(observation.ours), len(observation.remembered))
 
     def people_put(self, name: str) -> None:
         """People have changed a resource of the registry."""
@@ -163,35 +167,35 @@ class Court:
         self, what: str, name: str, standing: Resource | None, new: Resource | None
     ) -> None:
         """Judges a write that happens now."""
-        hearing = self.current
-        if hearing is None or hearing.is_dry:
-            self.accuse("R5", f"{what} of {name} by what may only read")
+        observation = self.current
+        if observation is None or observation.is_dry:
+            self.violation("R5", f"{what} of {name} by what may only read")
             return
         self.writes[what] += 1
         self.wrote_at[name] = self.times.world()
-        if hearing.is_paused:
-            self.accuse("pause", f"{what} of {name} during a pause")
-        intent = self._intent(hearing, what, name)
+        if observation.is_paused:
+            self.violation("pause", f"{what} of {name} during a pause")
+        intent = self._intent(observation, what, name)
         if intent is None:
-            self.accuse("journal", f"{what} of {name} without an intent")
+            self.violation("journal", f"{what} of {name} without an intent")
             return
-        hearing.touched.add(intent.arn)
+        observation.touched.add(intent.arn)
         if self._is_foreign(name, standing, intent):
             return
-        self._judge_policy(hearing, what, intent)
+        self._judge_policy(observation, what, intent)
         if what == "create":
-            self._judge_create(hearing, intent, new)
-            self.made_by[name] = (hearing.life, self.times.world(), self.calls)
-            hearing.life.made.add((name, intent.arn))
-            hearing.life.claims.add((name, intent.arn))
+            self._judge_create(observation, intent, new)
+            self.made_by[name] = (observation.life, self.times.world(), self.calls)
+            observation.life.made.add((name, intent.arn))
+            observation.life.claims.add((name, intent.arn))
         elif what == "delete":
-            self._judge_claim(hearing, name, intent)
-            self._judge_delete(hearing, name, intent)
-            hearing.life.made.discard((name, intent.arn))
-            hearing.life.claims.discard((name, intent.arn))
+            self._judge_claim(observation, name, intent)
+            self._judge_delete(observation, name, intent)
+            observation.life.made.discard((name, intent.arn))
+            observation.life.claims.discard((name, intent.arn))
 
-    def _intent(self, hearing: Hearing, what: str, name: str) -> Intent | None:
-        found = [Intent(*row) for row in rows(hearing.state, _INTENTS, name)]  # type: ignore[arg-type]
+    def _intent(self, observation: Observation, what: str, name: str) -> Intent | None:
+        found = [Intent(*row) for row in rows(observation.state, _INTENTS, name)]  # type: ignore[arg-type]
         return next((each for each in found if each.kind in _KINDS[what]), None)
 
     def _is_foreign(self, name: str, standing: Resource | None, intent: Intent) -> bool:
@@ -202,7 +206,7 @@ class Court:
         if put is not None and self._is_too_late(name, put):
             self.races += 1
         else:
-            self.accuse("R2", f"{intent.kind} wrote to {name}, which is not ours: {standing}")
+            self.violation("R2", f"{intent.kind} wrote to {name}, which is not ours: {standing}")
         return True
 
     def _is_too_late(self, name: str, put: tuple[datetime, int]) -> bool:
@@ -213,38 +217,45 @@ class Court:
         """Whether reads may still show what was before that moment."""
         return self.times.world() - at <= self.lag
 
-    def _judge_policy(self, hearing: Hearing, what: str, intent: Intent) -> None:
-        policy = hearing.settings.policy
+    def _judge_policy(self, observation: Observation, what: str, intent: Intent) -> None:
+        policy = observation.settings.policy
         is_new = intent.kind == "create"
         if policy == "create-only" and not is_new:
-            self.accuse("policy", f"{intent.kind} of {intent.name} under create-only")
+            self.violation("policy", f"{intent.kind} of {intent.name} under create-only")
         if policy == "upsert-only" and intent.kind not in ("create", "update"):
-            self.accuse("policy", f"{intent.kind} of {intent.name} under upsert-only")
-        if not hearing.is_complete(intent.arn) and intent.reason != "OUT_OF_SCOPE":
-            self.accuse("R1", f"{what} of {intent.name}, whose scope was not read to its end")
+            self.violation("policy", f"{intent.kind} of {intent.name} under upsert-only")
+        if not observation.is_complete(intent.arn) and intent.reason != "OUT_OF_SCOPE":
+            self.violation("R1", f"{what} of {intent.name}, whose scope was not read to its end")
 
-    def _judge_create(self, hearing: Hearing, intent: Intent, new: Resource | None) -> None:
+    def _judge_create(self, observation: Observation, intent: Intent, new: Resource | None) -> None:
         assert new is not None
         if owner_of(new.labels, new.spec) != intent.arn:
-            self.accuse("R2", f"{new.name} was registered for another cache than was journaled")
+            self.violation("R2", f"{new.name} was registered for another cache than was journaled")
         if intent.kind != "create":
             return
-        moments = (hearing.before, hearing.after, *hearing.past, self.glimpse(hearing))
+        moments = (
+            observation.before,
+            observation.after,
+            *observation.past,
+            self.glimpse(observation),
+        )
         seen = [each for each in moments if each is not None]
         recreated = len({each.born.get(intent.arn) for each in seen}) > 1
         # Made anew between two questions of one scan, its parts are of two caches.
         if not recreated and not any(intent.arn in each.welcome for each in seen):
-            self.accuse("R1", f"{intent.name} was registered, which nothing asks for")
+            self.violation("R1", f"{intent.name} was registered, which nothing asks for")
         twins = [
             each.name
             for each in self.registry.all().values()
             if owner_of(each.labels, each.spec) == intent.arn and not self._is_unseen(each.name)
         ]
-        known = [name for name in twins if name in hearing.listed or name in hearing.remembered]
+        known = [
+            name for name in twins if name in observation.listed or name in observation.remembered
+        ]
         if not known:
             self.unknowable.update(twins)
         if known and not self.is_blind:
-            self.accuse("twice", f"{intent.name} was registered beside {known}")
+            self.violation("twice", f"{intent.name} was registered beside {known}")
 
     def _is_unseen(self, name: str) -> bool:
         """Whether no read shows yet what the agent has written: it looks, and is told no."""
@@ -253,93 +264,93 @@ class Court:
 
     # -- a removal -------------------------------------------------------------------------------
 
-    def _judge_claim(self, hearing: Hearing, name: str, intent: Intent) -> None:
+    def _judge_claim(self, observation: Observation, name: str, intent: Intent) -> None:
         """No agent removes what it never made, adopted or matched (R2)."""
         goes = intent.reason in ("ABSENT", "DELETING") or intent.kind != "delete"
-        pruned = intent.reason == "OUT_OF_SCOPE" and hearing.prunes
-        if goes or pruned or (name, intent.arn) in hearing.life.claims:
+        pruned = intent.reason == "OUT_OF_SCOPE" and observation.prunes
+        if goes or pruned or (name, intent.arn) in observation.life.claims:
             return
-        life, at, calls = self.made_by.get(name, (hearing.life, self.times.world(), -1))
-        if life is not hearing.life and self._is_too_late(name, (at, calls)):
+        life, at, calls = self.made_by.get(name, (observation.life, self.times.world(), -1))
+        if life is not observation.life and self._is_too_late(name, (at, calls)):
             self.races += 1
         else:
-            self.accuse("R2", f"{name} was removed as {intent.reason} by who never had it")
+            self.violation("R2", f"{name} was removed as {intent.reason} by who never had it")
 
-    def _judge_delete(self, hearing: Hearing, name: str, intent: Intent) -> None:
-        hearing.removals += 1
-        hearing.life.removed_at.append(self.times.agent())
-        if not hearing.life.rounds and intent.kind == "delete":
-            self.accuse("R3", f"{name} was removed by the first sweep of a state file")
+    def _judge_delete(self, observation: Observation, name: str, intent: Intent) -> None:
+        observation.removals += 1
+        observation.life.removed_at.append(self.times.agent())
+        if not observation.life.rounds and intent.kind == "delete":
+            self.violation("R3", f"{name} was removed by the first sweep of a state file")
         if intent.kind == "rename":
-            self._judge_rename(hearing, name, intent)
+            self._judge_rename(observation, name, intent)
         elif intent.kind == "delete":
-            for problem in self._against(hearing, intent):
-                self.accuse("R3", f"{name} was removed as {intent.reason}: {problem}")
+            for problem in self._against(observation, intent):
+                self.violation("R3", f"{name} was removed as {intent.reason}: {problem}")
 
-    def _judge_rename(self, hearing: Hearing, name: str, intent: Intent) -> None:
+    def _judge_rename(self, observation: Observation, name: str, intent: Intent) -> None:
         new = self.registry.get(intent.name)
         put = self.put_at.get(intent.name, (self.times.world(), -1))
         stands = new is not None and owner_of(new.labels, new.spec) == intent.arn
-        if not stands and put[1] < hearing.began_at_call:  # people did not take it away again
-            self.accuse("R12", f"{name} was removed before {intent.name} stood in its place")
-        if intent.arn not in hearing.tagged:
-            self.accuse("R12", f"{name} was renamed without a look at its tags")
+        if not stands and put[1] < observation.began_at_call:  # people did not take it away again
+            self.violation("R12", f"{name} was removed before {intent.name} stood in its place")
+        if intent.arn not in observation.tagged:
+            self.violation("R12", f"{name} was renamed without a look at its tags")
 
-    def _against(self, hearing: Hearing, intent: Intent) -> list[str]:
+    def _against(self, observation: Observation, intent: Intent) -> list[str]:
         """All that speaks against a removal."""
-        problems = [*self._not_proven(hearing, intent), *self._too_early(hearing, intent)]
+        problems = [*self._not_proven(observation, intent), *self._too_early(observation, intent)]
         if intent.reason == "OUT_OF_SCOPE":
-            if not (hearing.prunes or hearing.settings.out_of_scope == "remove"):
+            if not (observation.prunes or observation.settings.out_of_scope == "remove"):
                 problems.append("the configuration says to hold it")
-        elif not hearing.is_complete(intent.arn):
+        elif not observation.is_complete(intent.arn):
             problems.append("its scope was not read to its end")
-        elif intent.reason == "EXCLUDED" and self._matching_before(hearing) not in (
+        elif intent.reason == "EXCLUDED" and self._matching_before(observation) not in (
             None,
-            hearing.settings.matching,
+            observation.settings.matching,
         ):
             problems.append("matchers were edited since the last sweep")
         return problems
 
-    def _not_proven(self, hearing: Hearing, intent: Intent) -> list[str]:
-        now, arn, reason = self.glimpse(hearing), intent.arn, intent.reason
-        asked = [hearing.described.get(arn)] if reason != "OUT_OF_SCOPE" else [0]
+    def _not_proven(self, observation: Observation, intent: Intent) -> list[str]:
+        now, arn, reason = self.glimpse(observation), intent.arn, intent.reason
+        asked = [observation.described.get(arn)] if reason != "OUT_OF_SCOPE" else [0]
         if reason in ("UNMATCHED", "EXCLUDED"):
-            asked.append(hearing.tagged.get(arn))
+            asked.append(observation.tagged.get(arn))
         if reason == "UNREADY":
-            asked.append(hearing.directories.get(scope_of(arn)))
+            asked.append(observation.directories.get(scope_of(arn)))
         if None in asked:
             return ["AWS was not asked once more"]
         since = min(moment for moment in asked if moment is not None)
-        if hearing.held_since(arn, reason, since, now) or (
-            reason == "DELETING" and hearing.held_since(arn, "ABSENT", since, now)
+        if observation.held_since(arn, reason, since, now) or (
+            reason == "DELETING" and observation.held_since(arn, "ABSENT", since, now)
         ):
             return []
         return [f"it is not so; true is {sorted(now.reasons.get(arn, ()))}"]
 
-    def _too_early(self, hearing: Hearing, intent: Intent) -> list[str]:
+    def _too_early(self, observation: Observation, intent: Intent) -> list[str]:
         if intent.reason in AT_ONCE:
             return []
-        count, since = self._held(hearing, intent)
-        settings = hearing.settings
-        assert hearing.planned_at is not None
+        count, since = self._held(observation, intent)
+        settings = observation.settings
+        assert observation.planned_at is not None
         problems = []
         if count < settings.missed_sweeps:
             problems.append(f"seen so in {count} complete scan(s) of {settings.missed_sweeps}")
-        if since is not None and hearing.planned_at - since < settings.grace:
+        if since is not None and observation.planned_at - since < settings.grace:
             problems.append(f"the grace of {settings.grace} began at {since}")
         return problems
 
-    def _held(self, hearing: Hearing, intent: Intent) -> tuple[int, datetime | None]:
+    def _held(self, observation: Observation, intent: Intent) -> tuple[int, datetime | None]:
         """In how many scans in a row the reason held, and since when the grace counts."""
         count, since, last, born = 0, None, None, None
-        for each in (*hearing.life.rounds, hearing):
+        for each in (*observation.life.rounds, observation):
             told = each.tells(intent.arn, intent.reason)
             assert each.planned_at is not None
             if told is None:
                 continue
             edited = (
                 intent.reason in ("UNMATCHED", "EXCLUDED")
-                and each.settings.matching != hearing.settings.matching
+                and each.settings.matching != observation.settings.matching
             )
             recreated = intent.reason != "OUT_OF_SCOPE" and each.born(intent.arn) != born
             if not told or edited or recreated:
@@ -351,33 +362,33 @@ class Court:
                 last = each.planned_at
         return count, since
 
-    def _matching_before(self, hearing: Hearing) -> object:
-        whole = [each for each in hearing.life.rounds if not each.only]
+    def _matching_before(self, observation: Observation) -> object:
+        whole = [each for each in observation.life.rounds if not each.only]
         return whole[-1].settings.matching if whole else None
 
     # -- a round is over -------------------------------------------------------------------------
 
-    def close(self, hearing: Hearing, report: Report | None) -> None:
+    def close(self, observation: Observation, report: Report | None) -> None:
         """Judges a round as a whole: the budget, and whether the list was worth trusting."""
-        self.open.remove(hearing)
-        if self.current is hearing:
+        self.open.remove(observation)
+        if self.current is observation:
             self.current = None
-        if hearing.removals:
-            self._judge_budget(hearing)
-            self._judge_list(hearing)
-        if report is None or report.error is not None or hearing.planned_at is None:
+        if observation.removals:
+            self._judge_budget(observation)
+            self._judge_list(observation)
+        if report is None or report.error is not None or observation.planned_at is None:
             return
-        if not hearing.is_dry:
+        if not observation.is_dry:
             # What a later scan had overtaken was not acted on, and tells nothing.
-            hearing.results = _by_scope(report.scopes)
-            hearing.life.rounds.append(hearing)
-            self._remember_claims(hearing)
+            observation.results = _by_scope(report.scopes)
+            observation.life.rounds.append(observation)
+            self._remember_claims(observation)
 
-    def _remember_claims(self, hearing: Hearing) -> None:
+    def _remember_claims(self, observation: Observation) -> None:
         """What the round can have matched is the agent's from now on; of what it has made, only
         what it has always been shown is so for sure."""
-        life, matchers = hearing.life, hearing.settings.matchers
-        for name, arn in hearing.ours:
+        life, matchers = observation.life, observation.settings.matchers
+        for name, arn in observation.ours:
             place = scope_of(arn)
             cache = arn.rsplit(":", 1)[-1]
             if any(may_take(each, place, cache, life.tags.get(arn, [])) for each in matchers):
@@ -385,38 +396,38 @@ class Court:
         life.made = {
             (name, arn)
             for name, arn in life.made
-            if hearing.covers(scope_of(arn)[0])
-            and ((name, arn) in hearing.ours or arn in hearing.touched)
+            if observation.covers(scope_of(arn)[0])
+            and ((name, arn) in observation.ours or arn in observation.touched)
         }
 
-    def _judge_budget(self, hearing: Hearing) -> None:
-        settings = hearing.settings
-        assert hearing.planned_at is not None
-        oldest = hearing.planned_at - settings.window
-        before = hearing.life.removed_at[: -hearing.removals]
+    def _judge_budget(self, observation: Observation) -> None:
+        settings = observation.settings
+        assert observation.planned_at is not None
+        oldest = observation.planned_at - settings.window
+        before = observation.life.removed_at[: -observation.removals]
         # What a person allowed for one sweep is what still pended, whatever went before it.
-        done = 0 if hearing.allowed else sum(1 for at in before if at > oldest)
-        limit = settings.limit(hearing.population, hearing.allowed)
-        if hearing.removals + done > limit:
-            self.accuse(
+        done = 0 if observation.allowed else sum(1 for at in before if at > oldest)
+        limit = settings.limit(observation.population, observation.allowed)
+        if observation.removals + done > limit:
+            self.violation(
                 "budget",
-                f"{hearing.removals} removals and {done} before, of {hearing.population} only "
-                f"{limit} may go",
+                f"{observation.removals} removals and {done} before, of {observation.population} "
+                f"only {limit} may go",
             )
-        found = [each for each in hearing.results.values() if isinstance(each, Complete)]
+        found = [each for each in observation.results.values() if isinstance(each, Complete)]
         is_empty = not any(each.caches for each in found)
-        if is_empty and not (hearing.from_event or settings.allow_empty or hearing.allowed):
-            self.accuse("budget", "removals although no cache was found anywhere")
+        if is_empty and not (observation.from_event or settings.allow_empty or observation.allowed):
+            self.violation("budget", "removals although no cache was found anywhere")
 
-    def _judge_list(self, hearing: Hearing) -> None:
+    def _judge_list(self, observation: Observation) -> None:
         in_part = {
             name
-            for name, arn in hearing.remembered.items()
-            if hearing.from_event or not hearing.only or scope_of(arn) in hearing.only
+            for name, arn in observation.remembered.items()
+            if observation.from_event or not observation.only or scope_of(arn) in observation.only
         }
-        lacking = in_part - hearing.listed - hearing.looked_up
+        lacking = in_part - observation.listed - observation.looked_up
         if len(lacking) * 2 > len(in_part):
-            self.accuse("R10", f"removals although the list lacked {lacking} of {in_part}")
+            self.violation("R10", f"removals although the list lacked {lacking} of {in_part}")
 
 
 def _by_scope(results: Iterable[Scanned]) -> dict[tuple[str, str], Scanned]:

@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory
 
 import structlog
 
-from tests.faults import killing, theatre
+from tests.faults import environment, killing
 from tests.faults.killing import Killed, Killing
-from tests.faults.story import Story, Tally
+from tests.faults.simulation import Simulation, Tally
 from tests.house import HOUSE, rules_kept
 
 _MEMORY = Path("/dev/shm")
@@ -28,7 +28,7 @@ _SEEDS_BETWEEN = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class Batch:
     """What one process plays."""
 
     seeds: range = range(0)
@@ -69,19 +69,19 @@ class Played:
         self.deaths_s += other.deaths_s
 
 
-def parts(
+def batches(
     first: int, seeds: int, kills: int, *, verbose: bool, at_once: int = SEEDS_AT_ONCE
-) -> Iterator[Part]:
+) -> Iterator[Batch]:
     """The same parts, however many of them are played at once; `at_once` stories in each."""
     for begun in range(0, seeds, at_once):
         ended = min(begun + at_once, seeds)
-        yield Part(seeds=range(first + begun, first + ended), verbose=verbose)
+        yield Batch(seeds=range(first + begun, first + ended), verbose=verbose)
     for number, begun in enumerate(range(0, kills, _KILLS_AT_ONCE)):
         count = min(_KILLS_AT_ONCE, kills - begun)
-        yield Part(first=first + number * _SEEDS_BETWEEN, kills=count, verbose=verbose)
+        yield Batch(first=first + number * _SEEDS_BETWEEN, kills=count, verbose=verbose)
 
 
-def played(what: Sequence[Part], *, jobs: int) -> Iterator[tuple[Part, Played]]:
+def played(what: Sequence[Batch], *, jobs: int) -> Iterator[tuple[Batch, Played]]:
     """Every part as soon as it has been played, so many at once; one alone in this process."""
     if len(what) == 1:
         yield what[0], play(what[0])
@@ -95,7 +95,7 @@ def played(what: Sequence[Part], *, jobs: int) -> Iterator[tuple[Part, Played]]:
             sys.stderr.write(f"{number} of {len(what)} parts played\n")
 
 
-def play(part: Part) -> Played:
+def play(part: Batch) -> Played:
     """One part, in this process, with the rules of the house kept."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     logging.disable(logging.WARNING)  # broken connections, told by the event loop
@@ -112,21 +112,21 @@ def play(part: Part) -> Played:
     return found
 
 
-async def _simulated(part: Part) -> Tally:
+async def _simulated(part: Batch) -> Tally:
     total = Tally(stories=0)
     if not part.seeds:
         return total
-    async with theatre.opened() as stage:
+    async with environment.opened() as stage:
         for seed in part.seeds:
             with _directory() as directory:
-                story = Story(stage, Path(directory), seed)
+                story = Simulation(stage, Path(directory), seed)
                 found = await story.play()
             _tell(f"--seed {seed}", story.lines, found.violations, verbose=part.verbose)
             total.add(found)
     return total
 
 
-def _killed(part: Part) -> Killed:
+def _killed(part: Batch) -> Killed:
     """The figures of the stories that it takes."""
     total, seed = Killed(), part.first
     with killing.opened() as morgue:

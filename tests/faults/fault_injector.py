@@ -13,11 +13,11 @@ from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
 from discovery.sandbox.teleport.faults import Fault as TeleportFault
 from discovery.sandbox.teleport.faults import FaultBoard as TeleportBoard
-from tests.faults.court import Court
-from tests.faults.door import CREATE, DELETE, GET, LIST, PING, UPDATE, Break
+from tests.faults.environment import Environment, role_of
+from tests.faults.faulty_control_plane import CREATE, DELETE, GET, LIST, PING, UPDATE, Break
+from tests.faults.invariants import InvariantChecker
 from tests.faults.registries import ClusterRegistry
 from tests.faults.settings import REGIONS
-from tests.faults.theatre import Theatre, role_of
 
 QUESTIONS = (
     ("elasticache", "DescribeServerlessCaches"), ("elasticache", "DescribeServerlessCaches"),
@@ -59,11 +59,11 @@ METHODS = {
 
 
 @dataclass
-class Weather:
+class FaultInjector:
     """Draws what goes wrong, and takes it back."""
 
-    theatre: Theatre
-    court: Court
+    environment: Environment
+    checker: InvariantChecker
     chance: random.Random
     tell: Callable[[str], None]
     breaks: list[Break]
@@ -73,7 +73,7 @@ class Weather:
     is_slow: bool = False
     """Whether AWS is late at times, which takes real seconds."""
 
-    def worsen(self) -> None:
+    def inject(self) -> None:
         """Some things go wrong from now on."""
         for _ in range(self.chance.choice((0, 0, 1, 1, 2, 4))):
             self._aws()
@@ -81,14 +81,14 @@ class Weather:
             if self.cluster is None:
                 self._embedded()
             else:
-                self._teleport(self.cluster.cluster, self.theatre.teleport.faults)
+                self._teleport(self.cluster.cluster, self.environment.teleport.faults)
 
     def clear(self) -> None:
         """Nothing goes wrong any more."""
-        self.theatre.aws.faults.clear()
-        self.theatre.teleport.faults.clear()
+        self.environment.aws.faults.clear()
+        self.environment.teleport.faults.clear()
         self.breaks.clear()
-        self.court.is_blind, self.court.lag = False, timedelta(0)
+        self.checker.is_blind, self.checker.lag = False, timedelta(0)
         if self.cluster is not None:
             self.cluster.cluster.set_role(role_of("fenced"))
             self.cluster.store.lag = timedelta(0)
@@ -118,7 +118,7 @@ class Weather:
             as_account=chance.choice(("111122223333", "999999999999")),
             delay_s=1.2 if effect is Effect.LATENCY else 0.0,
         )
-        self.theatre.aws.faults.add(fault)
+        self.environment.aws.faults.add(fault)
         where = f"{fault.account}/{fault.region} times {fault.times} after {fault.skip}"
         what = fault.code or fault.member or ""
         self.tell(f"AWS: {effect.value} {what} on {operation} in {where}")
@@ -147,10 +147,10 @@ class Weather:
         if kind < 0.12:
             what = chance.choice(("half blind", "reading only", "seeing everything"))
             cluster.set_role(role_of(what))
-            self.court.is_blind |= what == "half blind"
+            self.checker.is_blind |= what == "half blind"
             self.tell(f"Teleport: the bot is {what}")
         elif kind < 0.24:
-            self.court.lag = cluster.store.lag = timedelta(seconds=chance.choice((1, 5, 600)))
+            self.checker.lag = cluster.store.lag = timedelta(seconds=chance.choice((1, 5, 600)))
             self.tell(f"Teleport: reads lag by {cluster.store.lag}")
         else:
             fault = self._teleport_fault()

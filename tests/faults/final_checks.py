@@ -18,17 +18,17 @@ from discovery.reports.exit import exit_code
 from discovery.reports.report import Report
 from discovery.reports.schema import committed_schema
 from discovery.sandbox.aws.world import World
-from tests.faults.hearing import Registered, rows
+from tests.faults.expected_state import Expected, expected, find, is_unfinished, owner_of, scope_of
+from tests.faults.observation import Registered, rows
 from tests.faults.registries import Resource
 from tests.faults.settings import Settings
-from tests.faults.wanted import Expected, expected, find, is_unfinished, owner_of, scope_of
 
 _VALIDATOR = Draft202012Validator(committed_schema())
 _TWINS = frozenset({"DUPLICATE_REGISTRATION", "REGISTRY_UNREAD"})
 """Reasons of a second registration of one cache: by the list, or by what is remembered alone."""
 
 
-def told(report: Report) -> Iterator[str]:
+def described(report: Report) -> Iterator[str]:
     """What is wrong with a report by itself."""
     shown = json.loads(json.dumps(document(report)))
     yield from (f"schema: {error.message}" for error in _VALIDATOR.iter_errors(shown))
@@ -135,7 +135,7 @@ class Owner:
 
 
 @dataclass
-class Peace:
+class ConvergenceCheck:
     """The registry once everything is well, held against what is wanted."""
 
     world: World

@@ -14,11 +14,11 @@ from typing import Any
 
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.world import Account, World
-from tests.faults.court import Court
+from tests.faults.expected_state import ARN, Place, caches, name_of, owner_of
+from tests.faults.invariants import InvariantChecker
 from tests.faults.registries import Registry, Resource
 from tests.faults.settings import HUB, REGIONS, ROLE, Settings
-from tests.faults.times import Times
-from tests.faults.wanted import ARN, Place, caches, name_of, owner_of
+from tests.faults.sim_clock import Times
 
 NAMES = ("orders", "carts", "sessions", "prices", "my-eu-central-1")
 CHOSEN = ("shared", "Shared", "orders-db", "carts-db", "not a legal name", "orders")
@@ -36,14 +36,14 @@ LAGS = (0, 0, 2, 45)
 
 
 @dataclass
-class Crowd:
+class Actors:
     """Everybody but the agent."""
 
     world: World
     registry: Registry
     times: Times
     chance: random.Random
-    court: Court
+    checker: InvariantChecker
     settings: Callable[[], Settings]
     tell: Callable[[str], None]
     did: Counter[str] = field(default_factory=Counter)
@@ -61,9 +61,9 @@ class Crowd:
         [deed] = self.chance.choices(list(_IN_THE_REGISTRY), list(_IN_THE_REGISTRY.values()))
         self.do(deed)
 
-    def do(self, deed: Callable[[Crowd], str | None]) -> None:
+    def do(self, deed: Callable[[Actors], str | None]) -> None:
         """It is done, if there is anything to do it to, and the court knows."""
-        self.court.before_deed()
+        self.checker.before_deed()
         told = deed(self)
         if told is not None:
             self.did[deed.__name__] += 1
@@ -98,7 +98,7 @@ class Crowd:
     def put(self, resource: Resource) -> None:
         """It stands there now."""
         self.registry.put(resource)
-        self.court.people_put(resource.name)
+        self.checker.people_put(resource.name)
 
     def lag(self) -> timedelta:
         return timedelta(minutes=self.chance.choice(LAGS))
@@ -144,20 +144,20 @@ class Crowd:
 # -- in the cloud ----------------------------------------------------------------------------------
 
 
-def create_cache(crowd: Crowd) -> str | None:
-    region = crowd.region()
+def create_cache(actors: Actors) -> str | None:
+    region = actors.region()
     free = [name for name in NAMES if region.caches.get(name) is None]
     if not free:
         return None
-    days = crowd.chance.choice((0, 0, 30))
-    made = _make(crowd, region, crowd.chance.choice(free), days=days)
+    days = actors.chance.choice((0, 0, 30))
+    made = _make(actors, region, actors.chance.choice(free), days=days)
     return f"{made} in {region.place.account_id}/{region.place.name}, {days} days old"
 
 
-def _make(crowd: Crowd, region: Region, name: str, *, days: int = 0) -> str:
-    chance = crowd.chance
+def _make(actors: Actors, region: Region, name: str, *, days: int = 0) -> str:
+    chance = actors.chance
     engine = chance.choice(("valkey", "valkey", "redis"))
-    tags = crowd.tags()
+    tags = actors.tags()
     status = chance.choice(("available",) * 8 + ("creating", "create-failed"))
     public, is_mute = chance.random() < 0.08, chance.random() < 0.03
     cache = region.add_cache(
@@ -167,111 +167,111 @@ def _make(crowd: Crowd, region: Region, name: str, *, days: int = 0) -> str:
         # A status that nobody knows may come without an endpoint; an available cache has one.
         status="repairing" if is_mute else status,
         public=public,
-        created_at=crowd.times.world() - timedelta(days=days),
+        created_at=actors.times.world() - timedelta(days=days),
         indexed=False,
         wire={"Endpoint": None} if is_mute else {},
     )
     region.tags[cache.arn] = tags
-    lag = timedelta(0) if days else crowd.lag()
-    region.tag_index.record(cache.arn, tags, visible_at=crowd.times.world() + lag)
+    lag = timedelta(0) if days else actors.lag()
+    region.tag_index.record(cache.arn, tags, visible_at=actors.times.world() + lag)
     return f"{name} {tags} {cache.status} {engine}"
 
 
-def remove_cache(crowd: Crowd) -> str | None:
-    place = crowd.place()
+def remove_cache(actors: Actors) -> str | None:
+    place = actors.place()
     if place is None:
         return None
-    remembered = timedelta(hours=crowd.chance.choice((0, 0, 3)))
+    remembered = timedelta(hours=actors.chance.choice((0, 0, 3)))
     place.region.remove_cache(place.cache.name, remembered=remembered)
     return place.cache.arn
 
 
-def recreate_cache(crowd: Crowd) -> str | None:
-    place = crowd.place()
+def recreate_cache(actors: Actors) -> str | None:
+    place = actors.place()
     if place is None:
         return None
-    remembered = timedelta(hours=crowd.chance.choice((0, 3)))
+    remembered = timedelta(hours=actors.chance.choice((0, 3)))
     place.region.remove_cache(place.cache.name, remembered=remembered)
-    return f"{_make(crowd, place.region, place.cache.name)} at {place.key}"
+    return f"{_make(actors, place.region, place.cache.name)} at {place.key}"
 
 
-def change_status(crowd: Crowd) -> str | None:
-    place = crowd.place()
+def change_status(actors: Actors) -> str | None:
+    place = actors.place()
     if place is None:
         return None
-    status = crowd.chance.choice(("available", "available", "modifying", "deleting"))
+    status = actors.chance.choice(("available", "available", "modifying", "deleting"))
     place.region.change_cache(place.cache.name, status=status, wire={})
     return f"{place.cache.arn} is {status}"
 
 
-def retag(crowd: Crowd) -> str | None:
-    place = crowd.place()
+def retag(actors: Actors) -> str | None:
+    place = actors.place()
     if place is None:
         return None
-    tags = crowd.tags()
-    place.region.set_tags(place.cache.arn, tags, lag=crowd.lag())
+    tags = actors.tags()
+    place.region.set_tags(place.cache.arn, tags, lag=actors.lag())
     return f"{place.cache.arn} {tags}"
 
 
-def name_by_tag(crowd: Crowd) -> str | None:
-    place = crowd.place()
+def name_by_tag(actors: Actors) -> str | None:
+    place = actors.place()
     if place is None:
         return None
-    tags = {**place.tags, "TeleportDatabaseName": crowd.chance.choice(CHOSEN)}
-    place.region.set_tags(place.cache.arn, tags, lag=crowd.lag())
+    tags = {**place.tags, "TeleportDatabaseName": actors.chance.choice(CHOSEN)}
+    place.region.set_tags(place.cache.arn, tags, lag=actors.lag())
     return f"{place.cache.arn} {tags}"
 
 
-def regroup(crowd: Crowd) -> str | None:
-    place = crowd.place()
+def regroup(actors: Actors) -> str | None:
+    place = actors.place()
     if place is None:
         return None
-    group = crowd.chance.choice((None, f"people-{place.cache.engine}", "nobody-knows"))
+    group = actors.chance.choice((None, f"people-{place.cache.engine}", "nobody-knows"))
     place.region.change_cache(place.cache.name, user_group_id=group)
     return f"{place.cache.arn} has group {group}"
 
 
-def edit_user(crowd: Crowd) -> str | None:
-    region, engine = crowd.region(), crowd.chance.choice(("valkey", "redis"))
-    how: Mapping[str, Any] = crowd.chance.choice(
+def edit_user(actors: Actors) -> str | None:
+    region, engine = actors.region(), actors.chance.choice(("valkey", "redis"))
+    how: Mapping[str, Any] = actors.chance.choice(
         ({}, {}, {"authentication": "password"}, {"access_string": "off"}, {"name": "another"})
     )
     region.add_user(f"app-{engine}", engine=engine, **how)
     return f"app-{engine} {how} in {region.place.account_id}/{region.place.name}"
 
 
-def edit_group(crowd: Crowd) -> str | None:
-    region, engine = crowd.region(), crowd.chance.choice(("valkey", "redis"))
-    members = crowd.chance.choice(((), (f"app-{engine}",), (f"app-{engine}", f"default-{engine}")))
+def edit_group(actors: Actors) -> str | None:
+    region, engine = actors.region(), actors.chance.choice(("valkey", "redis"))
+    members = actors.chance.choice(((), (f"app-{engine}",), (f"app-{engine}", f"default-{engine}")))
     region.add_user_group(f"people-{engine}", users=members, engine=engine)
     return f"people-{engine} {members} in {region.place.account_id}/{region.place.name}"
 
 
-def narrow_role(crowd: Crowd) -> str | None:
-    account = crowd.account()
+def narrow_role(actors: Actors) -> str | None:
+    account = actors.account()
     role = account.roles.get(ROLE)
     if role is None:
         return None
-    lost = crowd.chance.choice(READS)
+    lost = actors.chance.choice(READS)
     account.allow(role.arn, _policy("Allow", ["*"]), _policy("Deny", list(lost)))
     return f"in {account.id} without {', '.join(lost)}"
 
 
-def widen_role(crowd: Crowd) -> str | None:
-    restored = crowd.restore_roles()
+def widen_role(actors: Actors) -> str | None:
+    restored = actors.restore_roles()
     return "every role" if restored else None
 
 
-def close_account(crowd: Crowd) -> str | None:
-    account = crowd.account()
+def close_account(actors: Actors) -> str | None:
+    account = actors.account()
     if ROLE not in account.roles:
         return None
     account.add_role(ROLE, trusted=["999988887777"])
     return account.id
 
 
-def switch_region(crowd: Crowd) -> str | None:
-    account, region = crowd.account(), REGIONS[1]
+def switch_region(actors: Actors) -> str | None:
+    account, region = actors.account(), REGIONS[1]
     if region in account.enabled:
         account.disable(region)
         return f"{region} off in {account.id}"
@@ -287,11 +287,11 @@ def _policy(effect: str, actions: list[str]) -> dict[str, Any]:
 # -- in the registry -------------------------------------------------------------------------------
 
 
-def edit_labels(crowd: Crowd) -> str | None:
-    found = crowd.ours()
+def edit_labels(actors: Actors) -> str | None:
+    found = actors.ours()
     if found is None:
         return None
-    edit = crowd.chance.choice(
+    edit = actors.chance.choice(
         (
             {"owner-team": "them"},
             {"env": "forged"},
@@ -300,71 +300,71 @@ def edit_labels(crowd: Crowd) -> str | None:
             {"teleport.internal/x": "y"},
         )
     )
-    crowd.put(replace(found, labels={**found.labels, **edit}))
+    actors.put(replace(found, labels={**found.labels, **edit}))
     return f"{found.name} {edit}"
 
 
-def edit_spec(crowd: Crowd) -> str | None:
-    found = crowd.ours()
+def edit_spec(actors: Actors) -> str | None:
+    found = actors.ours()
     if found is None:
         return None
     spec = {**found.spec, "uri": "elsewhere.example.com:6379"}
-    crowd.put(replace(found, spec=spec, description="edited"))
+    actors.put(replace(found, spec=spec, description="edited"))
     return found.name
 
 
-def take_over(crowd: Crowd) -> str | None:
-    found = crowd.ours()
+def take_over(actors: Actors) -> str | None:
+    found = actors.ours()
     if found is None:
         return None
-    theirs: Mapping[str, str] = crowd.chance.choice(
+    theirs: Mapping[str, str] = actors.chance.choice(
         ({"managed-by": "terraform"}, {"cachemuster/group": "staging"}, {ARN: "arn:of:nothing"})
     )
-    crowd.put(replace(found, labels={**found.labels, **theirs}))
-    crowd.put_there.add(found.name)
+    actors.put(replace(found, labels={**found.labels, **theirs}))
+    actors.put_there.add(found.name)
     return f"{found.name} {theirs}"
 
 
-def copy(crowd: Crowd) -> str | None:
-    found = crowd.ours()
+def copy(actors: Actors) -> str | None:
+    found = actors.ours()
     if found is None:
         return None
     name = f"{found.name}-copy"
-    crowd.put(replace(found, name=name))
-    crowd.put_there.add(name)
+    actors.put(replace(found, name=name))
+    actors.put_there.add(name)
     return name
 
 
-def unregister(crowd: Crowd) -> str | None:
-    found = crowd.resource()
+def unregister(actors: Actors) -> str | None:
+    found = actors.resource()
     if found is None:
         return None
-    crowd.registry.remove(found.name)
-    crowd.court.people_put(found.name)
+    actors.registry.remove(found.name)
+    actors.checker.people_put(found.name)
     return found.name
 
 
-def register_foreign(crowd: Crowd) -> str | None:
+def register_foreign(actors: Actors) -> str | None:
     """In a name that some cache wants."""
-    place = crowd.place()
+    place = actors.place()
     if place is None:
         return None
-    name, _ = name_of(place, crowd.settings())
+    name, _ = name_of(place, actors.settings())
     if not name.replace("-", "").isalnum():
         return None
-    labels: Mapping[str, str] = crowd.chance.choice(
+    labels: Mapping[str, str] = actors.chance.choice(
         ({"team": "x"}, {"managed-by": "cachemuster", "cachemuster/group": "staging"})
     )
-    crowd.put(Resource(name, labels, "", {"protocol": "redis", "uri": "other.example.com:6379"}))
-    crowd.put_there.add(name)
+    actors.put(Resource(name, labels, "", {"protocol": "redis", "uri": "other.example.com:6379"}))
+    actors.put_there.add(name)
     return name
 
 
-_IN_THE_CLOUD: dict[Callable[[Crowd], str | None], int] = {
+_IN_THE_CLOUD: dict[Callable[[Actors], str | None], int] = {
     create_cache: 10, remove_cache: 7, recreate_cache: 4, change_status: 4, retag: 7,
     name_by_tag: 5, regroup: 2, edit_user: 2, edit_group: 2, narrow_role: 2, widen_role: 2,
     close_account: 1, switch_region: 1,
 }  # fmt: skip
-_IN_THE_REGISTRY: dict[Callable[[Crowd], str | None], int] = {
+_IN_THE_REGISTRY: dict[Callable[[Actors], str | None], int] = {
     edit_labels: 3, edit_spec: 2, take_over: 3, copy: 2, unregister: 3, register_foreign: 3,
 }  # fmt: skip

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench.measure import MIB, resident_bytes_of
-from tests.faults.crowd import create_cache
+from tests.faults.actors import create_cache
+from tests.faults.environment import opened
 from tests.faults.process import Ask
 from tests.faults.settings import Settings
-from tests.faults.story import Story
-from tests.faults.theatre import opened
+from tests.faults.simulation import Simulation
 
 SWEEPS, SETTLED, WINDOW = 288, 50, 12
 INTERVAL = timedelta(minutes=5)
@@ -22,25 +22,25 @@ PACKAGES = ("discovery.", "matchers.", "state.")
 
 
 async def test_a_day_of_sweeps_leaves_nothing_behind(tmp_path: Path) -> None:
-    async with opened() as theatre:
-        story = Story(theatre, tmp_path, seed=2)
+    async with opened() as environment:
+        story = Simulation(environment, tmp_path, seed=2)
         [agent] = story.agents
         agent.settings = story.settings = Settings(
             control_plane=story.settings.control_plane, grace=INTERVAL
         )
         for _ in range(12):
-            story.crowd.do(create_cache)
+            story.actors.do(create_cache)
         measured = []
         for number in range(SWEEPS):
             report = await agent.run(Ask("round"))
             assert report is not None
             assert report.error is None
             agent.life.rounds.clear()  # the court remembers every round
-            theatre.times.let_pass(INTERVAL)
+            environment.times.let_pass(INTERVAL)
             if SETTLED <= number < SETTLED + WINDOW or number >= SWEEPS - WINDOW:
                 measured.append(_measured())
         await agent.end()
-    assert story.court.writes["create"] == story.court.writes.total() > 3
+    assert story.checker.writes["create"] == story.checker.writes.total() > 3
     assert not story.tally.violations
     begun, ended = _least(measured[:WINDOW]), _least(measured[WINDOW:])
     assert ended.handles <= begun.handles

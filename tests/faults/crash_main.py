@@ -1,5 +1,5 @@
-"""A `cachemuster` that kills itself with SIGKILL at a chosen moment: `python -m tests.faults.doomed
-MOMENT COUNT sweep …`. Nothing else differs from the real command.
+"""A `cachemuster` that kills itself with SIGKILL at a chosen moment: `python -m
+tests.faults.crash_main MOMENT COUNT sweep …`. Nothing else differs from the real command.
 
 MOMENT: `statement`, the COUNT-th statement to either file, so in the middle of a transaction more
 often than not; `intent` and `outcome`, before and after the journal has taken them; `asked` and
@@ -24,7 +24,7 @@ from state.store import Store
 MOMENTS = ("statement", "statement", "intent", "outcome", "asked", "answered", "record")
 
 
-class Fate:
+class CrashPoint:
     """When it is time."""
 
     def __init__(self, count: int) -> None:
@@ -37,7 +37,7 @@ class Fate:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def prepare(moment: str, fate: Fate) -> None:
+def prepare(moment: str, fate: CrashPoint) -> None:
     """From now on the process is doomed."""
     if moment == "statement":
         _after(Database, "execute", fate)
@@ -53,7 +53,7 @@ def prepare(moment: str, fate: Fate) -> None:
                 _around(plane, call, fate, is_answered=moment == "answered")
 
 
-def _before(place: type, name: str, fate: Fate) -> None:
+def _before(place: type, name: str, fate: CrashPoint) -> None:
     real: Callable[..., Any] = getattr(place, name)
 
     def doomed(*arguments: Any, **more: Any) -> Any:
@@ -63,7 +63,7 @@ def _before(place: type, name: str, fate: Fate) -> None:
     setattr(place, name, doomed)
 
 
-def _after(place: type, name: str, fate: Fate) -> None:
+def _after(place: type, name: str, fate: CrashPoint) -> None:
     real: Callable[..., Any] = getattr(place, name)
 
     def doomed(*arguments: Any, **more: Any) -> Any:
@@ -74,7 +74,7 @@ def _after(place: type, name: str, fate: Fate) -> None:
     setattr(place, name, doomed)
 
 
-def _around(place: type, name: str, fate: Fate, *, is_answered: bool) -> None:
+def _around(place: type, name: str, fate: CrashPoint, *, is_answered: bool) -> None:
     real: Callable[..., Any] = getattr(place, name)
 
     async def doomed(*arguments: Any) -> Any:
@@ -89,5 +89,5 @@ def _around(place: type, name: str, fate: Fate, *, is_answered: bool) -> None:
 
 
 if __name__ == "__main__":
-    prepare(sys.argv.pop(1), Fate(int(sys.argv.pop(1))))
+    prepare(sys.argv.pop(1), CrashPoint(int(sys.argv.pop(1))))
     main()
