@@ -15,7 +15,7 @@ from botocore.loaders import create_loader
 from botocore.retries.standard import ExponentialBackoff
 
 from tests.scenarios.fenced import FencedTale, fenced_in
-from tests.scenarios.tale import Tale, tale_in
+from tests.scenarios.scenario import Scenario, scenario_in
 
 _LOADER = create_loader()
 
@@ -48,8 +48,10 @@ def quick_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def tale(quick_sdk: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tale]:
-    with tale_in(tmp_path) as made:
+def scenario(
+    quick_sdk: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Scenario]:
+    with scenario_in(tmp_path) as made:
         _set_clock(made, monkeypatch)
         yield made
 
@@ -67,6 +69,6 @@ def fenced(
         yield made
 
 
-def _set_clock(tale: Tale, monkeypatch: pytest.MonkeyPatch) -> None:
+def _set_clock(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     for command in ("edges", "status"):
-        monkeypatch.setattr(f"discovery.cli.{command}.utc_now", tale.now)
+        monkeypatch.setattr(f"discovery.cli.{command}.utc_now", scenario.now)

@@ -12,7 +12,7 @@ from discovery.model import Database, ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import EDITOR, fenced_bot
 from discovery.sandbox.teleport.server import SimulatedTeleport
-from tests.scenarios.tale import SETTINGS, Tale, tale_in
+from tests.scenarios.scenario import SETTINGS, Scenario, scenario_in
 
 ELSEWHERE = {"protocol": "redis", "uri": "elsewhere:6379"}
 
@@ -24,7 +24,7 @@ def foreign(name: str) -> Database:
 
 
 @dataclass
-class FencedTale(Tale):
+class FencedTale(Scenario):
     """The same, with a cluster in place of the registry's file."""
 
     teleport: SimulatedTeleport = field(kw_only=True)
@@ -74,19 +74,19 @@ def _database(document: Mapping[str, Any]) -> Database:
 
 @contextlib.contextmanager
 def fenced_in(directory: Path, badges: Path) -> Iterator[FencedTale]:
-    """As `tale_in`, with a cluster and the identity of a bot in it."""
+    """As `scenario_in`, with a cluster and the identity of a bot in it."""
     teleport = SimulatedTeleport(Cluster())
-    with tale_in(directory) as plain, teleport.serve_in_thread() as at:
+    with scenario_in(directory) as plain, teleport.serve_in_thread() as at:
         identity = badges / "identity"
         teleport.cluster.issue("bot-cachemuster", fenced_bot("prod")).write(identity)
         environment = {"SSL_CERT_FILE": str(teleport.cluster.write_web_ca(badges / "web-ca.pem"))}
         plain.rig.environment |= environment
-        tale = FencedTale(plain.rig, dict(SETTINGS), teleport=teleport, badges=badges)
-        tale.configure(
+        scenario = FencedTale(plain.rig, dict(SETTINGS), teleport=teleport, badges=badges)
+        scenario.configure(
             control_plane={
                 "kind": "teleport",
                 "address": at.proxy,
                 "identity_file": str(identity),
             }
         )
-        yield tale
+        yield scenario

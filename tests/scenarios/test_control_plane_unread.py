@@ -9,25 +9,25 @@ from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
 from discovery.sandbox.teleport.faults import Fault as TeleportFault
 from tests.scenarios.fenced import FencedTale
-from tests.scenarios.tale import LISTING, VIRGINIA, Tale, Told
+from tests.scenarios.scenario import LISTING, VIRGINIA, RunOutput, Scenario
 
 UNREAD = "held/REGISTRY_UNREAD"
 
 
-def three(tale: Tale) -> None:
+def three(scenario: Scenario) -> None:
     """One that is ready, one that nobody could log in to, one that nothing takes."""
-    tale.configure(matchers=[{"name": "all", "exclude_tags": {"teleport": "off"}}])
-    tale.cache("ready", group="people")
-    tale.cache("shut")
-    tale.cache("unwanted", tags={"teleport": "off"})
+    scenario.configure(matchers=[{"name": "all", "exclude_tags": {"teleport": "off"}}])
+    scenario.cache("ready", group="people")
+    scenario.cache("shut")
+    scenario.cache("unwanted", tags={"teleport": "off"})
 
 
-def down(tale: FencedTale, method: str = "ListDatabases") -> None:
+def down(scenario: FencedTale, method: str = "ListDatabases") -> None:
     effect = TeleportEffect.ERROR
-    tale.teleport.faults.add(TeleportFault(effect=effect, status="INTERNAL", method=method))
+    scenario.teleport.faults.add(TeleportFault(effect=effect, status="INTERNAL", method=method))
 
 
-def holds_awss_half(told: Told) -> None:
+def holds_awss_half(told: RunOutput) -> None:
     assert told.verdicts["ready"] == told.verdicts["shut"] == UNREAD
     assert told.document["checksum"] == checksum_of(())
     assert told.document["guard"]["refused"] is False
@@ -128,14 +128,14 @@ def test_a_state_of_something_else_is_no_memory_to_tell_from(fenced: FencedTale)
     assert (run.code, run.out) == (78, "")
 
 
-def test_a_registry_file_that_is_damaged_is_one_too(tale: Tale) -> None:
-    tale.configure(aws={"regions": ["eu-central-1", VIRGINIA]})
-    tale.cache("ready", group="people")
-    tale.cache("far", VIRGINIA, group="people")
-    tale.sweep()
-    tale.registry_file.write_bytes(b"no registry at all" * 400)
-    told = tale.audit(exits=1)
+def test_a_registry_file_that_is_damaged_is_one_too(scenario: Scenario) -> None:
+    scenario.configure(aws={"regions": ["eu-central-1", VIRGINIA]})
+    scenario.cache("ready", group="people")
+    scenario.cache("far", VIRGINIA, group="people")
+    scenario.sweep()
+    scenario.registry_file.write_bytes(b"no registry at all" * 400)
+    told = scenario.audit(exits=1)
     assert told.verdicts == {"ready": UNREAD, "far": UNREAD}
     assert {item["database"]["metadata"]["name"] for item in told.document["items"]} == set(
-        tale.memory.registrations
+        scenario.memory.registrations
     )

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from discovery.sandbox.aws.faults import Effect
-from tests.scenarios.living import living
-from tests.scenarios.tale import FRANKFURT, HUB, Tale
+from tests.scenarios.scenario import FRANKFURT, HUB, Scenario
+from tests.scenarios.service_process import service_process
 from tests.unit.cli.rig import Run
 
 SUBJECT = "system:serviceaccount:cachemuster:cachemuster"
@@ -22,63 +22,63 @@ SECRET = "S3cret"
 COULD_NOT = "the agent's credentials could not be got: "
 
 
-def process(tale: Tale, *arguments: str, **environment: str) -> Run:
+def process(scenario: Scenario, *arguments: str, **environment: str) -> Run:
     """One command without the keys that others have, and nobody at its terminal."""
-    started = tale.rig.start(*arguments, **bare(tale, **environment))
+    started = scenario.rig.start(*arguments, **bare(scenario, **environment))
     out, err = started.communicate(timeout=60)
     return Run(started.returncode, out, err)
 
 
-def bare(tale: Tale, **environment: str) -> dict[str, str]:
+def bare(scenario: Scenario, **environment: str) -> dict[str, str]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        tale.rig.environment.pop(name, None)
+        scenario.rig.environment.pop(name, None)
     files = {"AWS_CONFIG_FILE": "config", "AWS_SHARED_CREDENTIALS_FILE": "credentials"}
-    named = {name: str(tale.directory / file) for name, file in files.items()}
-    return {**tale.environment, **named, "COLUMNS": "1000", **environment}
+    named = {name: str(scenario.directory / file) for name, file in files.items()}
+    return {**scenario.environment, **named, "COLUMNS": "1000", **environment}
 
 
-def script(tale: Tale, text: str) -> Path:
-    file = tale.directory / "command"
+def script(scenario: Scenario, text: str) -> Path:
+    file = scenario.directory / "command"
     file.write_text(f"#!/bin/sh\n{text}\n", "utf-8")
     file.chmod(0o755)
     return file
 
 
-def profile(tale: Tale, *lines: str) -> dict[str, str]:
-    (tale.directory / "config").write_text("\n".join(("[profile work]", *lines, "")), "utf-8")
+def profile(scenario: Scenario, *lines: str) -> dict[str, str]:
+    (scenario.directory / "config").write_text("\n".join(("[profile work]", *lines, "")), "utf-8")
     return {"AWS_PROFILE": "work"}
 
 
-def token(tale: Tale, role: str = "security/pod", **lifetime: timedelta) -> dict[str, str]:
+def token(scenario: Scenario, role: str = "security/pod", **lifetime: timedelta) -> dict[str, str]:
     """The environment that Kubernetes gives a pod, and the token that it mounts."""
-    hub = tale.aws.world.account(HUB)
+    hub = scenario.aws.world.account(HUB)
     hub.add_role(role, trusted=[SUBJECT])
-    file = tale.directory / "token"
-    file.write_text(tale.aws.world.issue_web_identity(SUBJECT, **lifetime), "utf-8")
+    file = scenario.directory / "token"
+    file.write_text(scenario.aws.world.issue_web_identity(SUBJECT, **lifetime), "utf-8")
     return {
         "AWS_WEB_IDENTITY_TOKEN_FILE": str(file),
         "AWS_ROLE_ARN": hub.iam_arn(f"role/{role}"),
     }
 
 
-def missing_token(tale: Tale) -> tuple[dict[str, str], str]:
-    named = token(tale)
+def missing_token(scenario: Scenario) -> tuple[dict[str, str], str]:
+    named = token(scenario)
     file = Path(named["AWS_WEB_IDENTITY_TOKEN_FILE"])
     file.unlink()
     return named, f"web identity token file {file} .*No such file or directory"
 
 
-def unreadable_token(tale: Tale) -> tuple[dict[str, str], str]:
-    named = token(tale) | {"AWS_WEB_IDENTITY_TOKEN_FILE": str(tale.directory)}
-    return named, f"web identity token file {tale.directory} .*Is a directory"
+def unreadable_token(scenario: Scenario) -> tuple[dict[str, str], str]:
+    named = token(scenario) | {"AWS_WEB_IDENTITY_TOKEN_FILE": str(scenario.directory)}
+    return named, f"web identity token file {scenario.directory} .*Is a directory"
 
 
-def ended_token(tale: Tale) -> tuple[dict[str, str], str]:
-    return token(tale, lifetime=-timedelta(hours=1)), "refused \\(ExpiredTokenException"
+def ended_token(scenario: Scenario) -> tuple[dict[str, str], str]:
+    return token(scenario, lifetime=-timedelta(hours=1)), "refused \\(ExpiredTokenException"
 
 
-def container_token(tale: Tale) -> tuple[dict[str, str], str]:
-    file = tale.directory / "nowhere"
+def container_token(scenario: Scenario) -> tuple[dict[str, str], str]:
+    file = scenario.directory / "nowhere"
     named = {
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:9/creds",
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(file),
@@ -86,27 +86,29 @@ def container_token(tale: Tale) -> tuple[dict[str, str], str]:
     return named, f"http://127.0.0.1:9/creds, with the token of {file}: No such file"
 
 
-def no_json(tale: Tale) -> tuple[dict[str, str], str]:
-    command = script(tale, f"echo {SECRET}")
-    named = profile(tale, f"credential_process = {command} --key {SECRET}")
+def no_json(scenario: Scenario) -> tuple[dict[str, str], str]:
+    command = script(scenario, f"echo {SECRET}")
+    named = profile(scenario, f"credential_process = {command} --key {SECRET}")
     return named, f"credential_process `{command} …` of profile work .*printed no JSON document"
 
 
-def no_command(tale: Tale) -> tuple[dict[str, str], str]:
-    file = tale.directory / "nowhere"
-    return profile(tale, f"credential_process = {file}"), f"credential_process `{file}` .*No such"
+def no_command(scenario: Scenario) -> tuple[dict[str, str], str]:
+    file = scenario.directory / "nowhere"
+    return profile(
+        scenario, f"credential_process = {file}"
+    ), f"credential_process `{file}` .*No such"
 
 
-def failing_command(tale: Tale) -> tuple[dict[str, str], str]:
-    command = script(tale, f"echo the vault is shut: http://a:{SECRET}@vault >&2; exit 3")
-    named = profile(tale, f"credential_process = {command}")
+def failing_command(scenario: Scenario) -> tuple[dict[str, str], str]:
+    command = script(scenario, f"echo the vault is shut: http://a:{SECRET}@vault >&2; exit 3")
+    named = profile(scenario, f"credential_process = {command}")
     return named, f"credential_process `{command}` .*the vault is shut: http://\\*\\*\\*@vault"
 
 
-def code_to_type(tale: Tale) -> tuple[dict[str, str], str]:
-    key = tale.aws.world.account(HUB).add_key("alice")
+def code_to_type(scenario: Scenario) -> tuple[dict[str, str], str]:
+    key = scenario.aws.world.account(HUB).add_key("alice")
     named = profile(
-        tale,
+        scenario,
         f"role_arn = arn:aws:iam::{HUB}:role/plain",
         "source_profile = base",
         f"mfa_serial = arn:aws:iam::{HUB}:mfa/alice",
@@ -117,17 +119,19 @@ def code_to_type(tale: Tale) -> tuple[dict[str, str], str]:
     return named, "profile work .*MFA device, and nobody is there to type it"
 
 
-def broken_file(tale: Tale) -> tuple[dict[str, str], str]:
-    return profile(tale, "region = x", SECRET), f"{tale.directory}/config:3: the line is neither"
+def broken_file(scenario: Scenario) -> tuple[dict[str, str], str]:
+    return profile(
+        scenario, "region = x", SECRET
+    ), f"{scenario.directory}/config:3: the line is neither"
 
 
-def wrong_name(tale: Tale) -> tuple[dict[str, str], str]:
-    return profile(tale) | {"AWS_PROFILE": "wrok"}, "profile wrok: .*could not be found"
+def wrong_name(scenario: Scenario) -> tuple[dict[str, str], str]:
+    return profile(scenario) | {"AWS_PROFILE": "wrok"}, "profile wrok: .*could not be found"
 
 
-def signed_out(tale: Tale) -> tuple[dict[str, str], str]:
+def signed_out(scenario: Scenario) -> tuple[dict[str, str], str]:
     named = profile(
-        tale,
+        scenario,
         "sso_session = corp",
         f"sso_account_id = {HUB}",
         "sso_role_name = x",
@@ -138,33 +142,37 @@ def signed_out(tale: Tale) -> tuple[dict[str, str], str]:
     return named, "the SSO session of profile work .*`aws sso login --profile work`"
 
 
-def made_by_login(tale: Tale) -> tuple[dict[str, str], str]:
-    named = profile(tale, f"login_session = arn:aws:iam::{HUB}:user/alice")
+def made_by_login(scenario: Scenario) -> tuple[dict[str, str], str]:
+    named = profile(scenario, f"login_session = arn:aws:iam::{HUB}:user/alice")
     return named, "profile work .*made by `aws login`.*export-credentials --profile work"
 
 
-def number_for_a_key(tale: Tale) -> tuple[dict[str, str], str]:
-    command = script(tale, """echo '{"Version": 1, "AccessKeyId": 7, "SecretAccessKey": "x"}'""")
-    return profile(tale, f"credential_process = {command}"), "the access key id is empty, or holds"
+def number_for_a_key(scenario: Scenario) -> tuple[dict[str, str], str]:
+    command = script(
+        scenario, """echo '{"Version": 1, "AccessKeyId": 7, "SecretAccessKey": "x"}'"""
+    )
+    return profile(
+        scenario, f"credential_process = {command}"
+    ), "the access key id is empty, or holds"
 
 
-def line_break_in_a_token(tale: Tale) -> tuple[dict[str, str], str]:
-    del tale
+def line_break_in_a_token(scenario: Scenario) -> tuple[dict[str, str], str]:
+    del scenario
     given = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "x"}
     return given | {"AWS_SESSION_TOKEN": f"{SECRET}\n"}, "the environment .*: the session token is"
 
 
-def endless_command(tale: Tale) -> tuple[dict[str, str], str]:
-    named = profile(tale, f"credential_process = {script(tale, 'exec yes')}")
+def endless_command(scenario: Scenario) -> tuple[dict[str, str], str]:
+    named = profile(scenario, f"credential_process = {script(scenario, 'exec yes')}")
     return named, "printed no JSON document"
 
 
-def half_a_key(tale: Tale) -> tuple[dict[str, str], str]:
+def half_a_key(scenario: Scenario) -> tuple[dict[str, str], str]:
     return {"AWS_ACCESS_KEY_ID": "AKIA"}, "the environment .*AWS_SECRET_ACCESS_KEY is missing"
 
 
-def nothing(tale: Tale) -> tuple[dict[str, str], str]:
-    del tale
+def nothing(scenario: Scenario) -> tuple[dict[str, str], str]:
+    del scenario
     return {}, "there are none .*give the agent credentials by environment"
 
 
@@ -173,19 +181,19 @@ TROUBLES = [
     *(failing_command, code_to_type, broken_file, wrong_name, signed_out, made_by_login),
     *(half_a_key, nothing, number_for_a_key, line_break_in_a_token, endless_command),
 ]
-Trouble = Callable[[Tale], tuple[dict[str, str], str]]
+Trouble = Callable[[Scenario], tuple[dict[str, str], str]]
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
 def test_trouble_of_this_machine_is_not_told_as_nonsense_from_aws(
-    tale: Tale, trouble: Trouble
+    scenario: Scenario, trouble: Trouble
 ) -> None:
-    tale.cache("orders")
-    named, words = trouble(tale)
-    swept = tale.rig.run("sweep", "--format", "json", **bare(tale, **named))
+    scenario.cache("orders")
+    named, words = trouble(scenario)
+    swept = scenario.rig.run("sweep", "--format", "json", **bare(scenario, **named))
     assert (swept.code, swept.out) == (1, "")
     assert COULD_NOT in swept.err
-    examined = process(tale, "doctor", "--format", "json", **named)
+    examined = process(scenario, "doctor", "--format", "json", **named)
     assert examined.code == 1
     [check] = [each for each in examined.document["checks"] if each["area"] == "credentials"]
     assert check["outcome"] == "fail"
@@ -194,7 +202,7 @@ def test_trouble_of_this_machine_is_not_told_as_nonsense_from_aws(
         assert "makes no sense" not in said
         assert SECRET not in said
         assert re.search(words, said), said
-    assert tale.aws.calls.tally.get("elasticache:DescribeServerlessCaches") is None
+    assert scenario.aws.calls.tally.get("elasticache:DescribeServerlessCaches") is None
 
 
 def origin(run: Run) -> str:
@@ -206,50 +214,50 @@ def until(span: timedelta) -> str:
     return f"{datetime.now(UTC) + span:%Y-%m-%d}"
 
 
-def test_doctor_says_that_the_credentials_are_a_pods_and_until_when(tale: Tale) -> None:
-    named = token(tale)
-    run = process(tale, "doctor", "--format", "json", **named)
+def test_doctor_says_that_the_credentials_are_a_pods_and_until_when(scenario: Scenario) -> None:
+    named = token(scenario)
+    run = process(scenario, "doctor", "--format", "json", **named)
     assert run.code == 0, run
     assert f"web identity token file {named['AWS_WEB_IDENTITY_TOKEN_FILE']}" in origin(run)
     assert f"good until {until(timedelta(hours=1))}" in origin(run)
 
 
-def test_doctor_says_that_the_credentials_are_of_the_environment(tale: Tale) -> None:
-    key = tale.aws.world.account(HUB).add_key("alice")
+def test_doctor_says_that_the_credentials_are_of_the_environment(scenario: Scenario) -> None:
+    key = scenario.aws.world.account(HUB).add_key("alice")
     named = {"AWS_ACCESS_KEY_ID": key.access_key_id, "AWS_SECRET_ACCESS_KEY": key.secret}
-    run = process(tale, "doctor", "--format", "json", **named)
+    run = process(scenario, "doctor", "--format", "json", **named)
     assert "from the environment (AWS_ACCESS_KEY_ID), no end known" in origin(run)
 
 
-def test_a_sweep_by_a_pods_token_registers(tale: Tale) -> None:
-    tale.cache("orders")
-    run = process(tale, "sweep", "--format", "json", **token(tale))
+def test_a_sweep_by_a_pods_token_registers(scenario: Scenario) -> None:
+    scenario.cache("orders")
+    run = process(scenario, "sweep", "--format", "json", **token(scenario))
     assert run.code == 0, run
     assert run.document["summary"]["create"] == 1
 
 
-def lending(tale: Tale, times: int) -> dict[str, str]:
+def lending(scenario: Scenario, times: int) -> dict[str, str]:
     """A command whose credentials have to be renewed at each use, and that gives them so often."""
-    key = tale.aws.world.account(HUB).add_key("alice")
+    key = scenario.aws.world.account(HUB).add_key("alice")
     given = {
         "Version": 1,
         "AccessKeyId": key.access_key_id,
         "SecretAccessKey": key.secret,
         "Expiration": (datetime.now(UTC) + timedelta(minutes=5)).isoformat(),
     }
-    count = tale.directory / "count"
+    count = scenario.directory / "count"
     command = script(
-        tale,
+        scenario,
         f"echo x >> {count}; test $(wc -l < {count}) -gt {times} && exit 9; "
         f"echo '{json.dumps(given)}'",
     )
-    return profile(tale, f"credential_process = {command}")
+    return profile(scenario, f"credential_process = {command}")
 
 
-def test_credentials_that_are_lost_during_a_sweep_fail_its_scopes(tale: Tale) -> None:
-    tale.cache("orders")
-    assert process(tale, "sweep", **token(tale)).code == 0
-    run = process(tale, "sweep", "--format", "json", **lending(tale, 3))
+def test_credentials_that_are_lost_during_a_sweep_fail_its_scopes(scenario: Scenario) -> None:
+    scenario.cache("orders")
+    assert process(scenario, "sweep", **token(scenario)).code == 0
+    run = process(scenario, "sweep", "--format", "json", **lending(scenario, 3))
     assert run.code == 3, run
     failed: list[Mapping[str, Any]] = run.document["scopes"]
     assert {(each["status"], each["reason"]) for each in failed} == {("failed", "CREDENTIALS")}
@@ -259,17 +267,17 @@ def test_credentials_that_are_lost_during_a_sweep_fail_its_scopes(tale: Tale) ->
     assert (item["action"], item["reason"]) == ("held", "SCOPE_FAILED")
 
 
-def test_a_reload_ends_that_a_failing_scope_is_left_alone(tale: Tale) -> None:
-    tale.cache("orders")
-    tale.configure(service={"interval": "10s", "jitter": "0s", "listen": "127.0.0.1:0"})
-    tale.fault(Effect.DENIED, service="elasticache")
+def test_a_reload_ends_that_a_failing_scope_is_left_alone(scenario: Scenario) -> None:
+    scenario.cache("orders")
+    scenario.configure(service={"interval": "10s", "jitter": "0s", "listen": "127.0.0.1:0"})
+    scenario.fault(Effect.DENIED, service="elasticache")
     for _ in range(3):
-        tale.sweep(exits=3)
-    asked = len(tale.aws.calls.of("DescribeServerlessCaches"))
-    with living(tale) as service:
+        scenario.sweep(exits=3)
+    asked = len(scenario.aws.calls.of("DescribeServerlessCaches"))
+    with service_process(scenario) as service:
         service.until("sweep.finished", kind="sweep")
-        assert len(tale.aws.calls.of("DescribeServerlessCaches")) == asked
-        tale.healed()
+        assert len(scenario.aws.calls.of("DescribeServerlessCaches")) == asked
+        scenario.healed()
         service.send(signal.SIGHUP)
         service.until("item.applied", reason="NEW")
         assert service.ended() == 0

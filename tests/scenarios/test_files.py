@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.tale import Tale
+from tests.scenarios.scenario import Scenario
 from tests.unit.cli.rig import SCRIPT
 
 
@@ -62,83 +62,87 @@ BROKEN = [
 
 @pytest.mark.parametrize("damage", BROKEN, ids=lambda damage: damage.__name__)
 def test_a_state_file_that_is_none_is_left_as_it_is(
-    tale: Tale, damage: Callable[[Path], None]
+    scenario: Scenario, damage: Callable[[Path], None]
 ) -> None:
-    tale.cache("orders")
-    tale.sweep()
-    before = tale.registry
-    damage(tale.state_file)
-    left = tale.state_file.read_bytes() if tale.state_file.is_file() else b""
-    tale.gone("orders")
+    scenario.cache("orders")
+    scenario.sweep()
+    before = scenario.registry
+    damage(scenario.state_file)
+    left = scenario.state_file.read_bytes() if scenario.state_file.is_file() else b""
+    scenario.gone("orders")
     for command in (("sweep",), ("audit",), ("status",), ("export",)):
-        run = tale.run(*command)
+        run = scenario.run(*command)
         assert run.code == 1, run
-        assert str(tale.state_file) in run.err
+        assert str(scenario.state_file) in run.err
         assert run.out == ""
-    assert tale.registry == before
-    assert (tale.state_file.read_bytes() if tale.state_file.is_file() else b"") == left
+    assert scenario.registry == before
+    assert (scenario.state_file.read_bytes() if scenario.state_file.is_file() else b"") == left
 
 
 @pytest.mark.parametrize("damage", BROKEN, ids=lambda damage: damage.__name__)
-def test_a_registry_that_is_none_is_exit_1(tale: Tale, damage: Callable[[Path], None]) -> None:
-    tale.cache("orders")
-    tale.sweep()
-    damage(tale.registry_file)
-    left = tale.registry_file.read_bytes() if tale.registry_file.is_file() else b""
+def test_a_registry_that_is_none_is_exit_1(
+    scenario: Scenario, damage: Callable[[Path], None]
+) -> None:
+    scenario.cache("orders")
+    scenario.sweep()
+    damage(scenario.registry_file)
+    left = scenario.registry_file.read_bytes() if scenario.registry_file.is_file() else b""
     for command in ("sweep", "audit"):
-        told = tale.tell(command, exits=1)
+        told = scenario.tell(command, exits=1)
         assert set(told.verdicts.values()) == {"held/REGISTRY_UNREAD"}
         assert "registry" in told.run.err
-    assert (tale.registry_file.read_bytes() if tale.registry_file.is_file() else b"") == left
-    assert len(tale.memory.registrations) == 1
+    assert (
+        scenario.registry_file.read_bytes() if scenario.registry_file.is_file() else b""
+    ) == left
+    assert len(scenario.memory.registrations) == 1
 
 
-def test_a_directory_that_is_not_there(tale: Tale) -> None:
-    tale.configure(state={"path": "nowhere/state.db"})
-    run = tale.run("sweep")
+def test_a_directory_that_is_not_there(scenario: Scenario) -> None:
+    scenario.configure(state={"path": "nowhere/state.db"})
+    run = scenario.run("sweep")
     assert (run.code, run.out) == (1, ""), run
     assert "nowhere" in run.err
-    assert not tale.registry_file.exists()
+    assert not scenario.registry_file.exists()
 
 
-def test_an_audit_in_a_directory_that_cannot_be_written(tale: Tale) -> None:
+def test_an_audit_in_a_directory_that_cannot_be_written(scenario: Scenario) -> None:
     """Everything may be read and nothing written."""
-    tale.cache("orders")
-    tale.sweep()
-    tale.cache("fresh")
-    before = tale.files()
-    tale.directory.chmod(0o555)
-    for file in tale.directory.iterdir():
+    scenario.cache("orders")
+    scenario.sweep()
+    scenario.cache("fresh")
+    before = scenario.files()
+    scenario.directory.chmod(0o555)
+    for file in scenario.directory.iterdir():
         file.chmod(0o444)
     try:
-        audit = without_privilege(tale, "audit", "--format", "json")
+        audit = without_privilege(scenario, "audit", "--format", "json")
         assert audit.returncode == 0, audit.stderr
         assert json.loads(audit.stdout)["summary"]["create"] == 1
-        sweep = without_privilege(tale, "sweep")
+        sweep = without_privilege(scenario, "sweep")
         assert sweep.returncode == 1, sweep.stderr
         assert "Nothing was changed" in sweep.stderr
     finally:
-        tale.directory.chmod(0o755)
-    assert tale.files() == before
+        scenario.directory.chmod(0o755)
+    assert scenario.files() == before
 
 
-def without_privilege(tale: Tale, *arguments: str) -> subprocess.CompletedProcess[str]:
+def without_privilege(scenario: Scenario, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A command that may only what the modes of files allow, even if root runs the tests."""
 
     def drop() -> None:
         for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
             ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP, where one may
 
-    return in_process(tale, *arguments, before=drop)
+    return in_process(scenario, *arguments, before=drop)
 
 
 def in_process(
-    tale: Tale, *arguments: str, before: Callable[[], object]
+    scenario: Scenario, *arguments: str, before: Callable[[], object]
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*SCRIPT, *arguments],
-        cwd=tale.directory,
-        env=tale.rig.environment,
+        cwd=scenario.directory,
+        env=scenario.rig.environment,
         capture_output=True,
         text=True,
         timeout=60,
@@ -147,37 +151,37 @@ def in_process(
     )
 
 
-def test_a_full_disk_loses_nothing_and_says_so(tale: Tale) -> None:
+def test_a_full_disk_loses_nothing_and_says_so(scenario: Scenario) -> None:
     """No file of the process may grow beyond a few kilobytes, as if the disk had filled up."""
-    tale.cache("orders", tags={"TeleportDatabaseName": "orders-db"})
-    tale.sweep()
-    before, memory = tale.registry, tale.memory
+    scenario.cache("orders", tags={"TeleportDatabaseName": "orders-db"})
+    scenario.sweep()
+    before, memory = scenario.registry, scenario.memory
     for number in range(40):
-        tale.cache(f"c{number}", tags={"note": "x" * 200})
+        scenario.cache(f"c{number}", tags={"note": "x" * 200})
     done = in_process(
-        tale,
+        scenario,
         "sweep",
         before=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (70_000, 70_000)),
     )
     assert done.returncode in (1, 3), done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert "What it held before is unchanged" in " ".join(done.stdout.split())
-    assert {"orders-db"} <= set(tale.registry)
-    assert tale.registry["orders-db"] == before["orders-db"]
-    assert set(memory.registrations) <= set(tale.memory.registrations)
-    told = tale.sweep()
-    assert len(tale.registry) == 41
+    assert {"orders-db"} <= set(scenario.registry)
+    assert scenario.registry["orders-db"] == before["orders-db"]
+    assert set(memory.registrations) <= set(scenario.memory.registrations)
+    told = scenario.sweep()
+    assert len(scenario.registry) == 41
     assert told.verdicts["orders"] == "keep/UNCHANGED"
-    assert tale.sweep().writes == 0
+    assert scenario.sweep().writes == 0
 
 
-def test_a_log_on_a_full_disk_stops_no_sweep(tale: Tale) -> None:
-    tale.cache("orders")
+def test_a_log_on_a_full_disk_stops_no_sweep(scenario: Scenario) -> None:
+    scenario.cache("orders")
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [*SCRIPT, "sweep", "--format", "json"],
-            cwd=tale.directory,
-            env=tale.rig.environment,
+            cwd=scenario.directory,
+            env=scenario.rig.environment,
             stdout=subprocess.PIPE,
             stderr=full,
             text=True,
@@ -186,25 +190,27 @@ def test_a_log_on_a_full_disk_stops_no_sweep(tale: Tale) -> None:
         )
     assert done.returncode == 0
     assert json.loads(done.stdout)["summary"]["create"] == 1
-    assert len(tale.registry) == 1
+    assert len(scenario.registry) == 1
 
 
-def test_a_report_that_cannot_be_written_stops_the_sweep_before_it_begins(tale: Tale) -> None:
-    tale.cache("orders")
-    run = tale.run("sweep", "-o", "no/such/place.json")
+def test_a_report_that_cannot_be_written_stops_the_sweep_before_it_begins(
+    scenario: Scenario,
+) -> None:
+    scenario.cache("orders")
+    run = scenario.run("sweep", "-o", "no/such/place.json")
     assert run.code == 64, run
-    assert not tale.registry_file.exists()
-    assert not tale.aws.calls.of("DescribeServerlessCaches")
+    assert not scenario.registry_file.exists()
+    assert not scenario.aws.calls.of("DescribeServerlessCaches")
 
 
-def test_a_report_replaces_the_former_one_as_a_whole(tale: Tale) -> None:
-    tale.cache("orders")
-    report = tale.directory / "report.json"
+def test_a_report_replaces_the_former_one_as_a_whole(scenario: Scenario) -> None:
+    scenario.cache("orders")
+    report = scenario.directory / "report.json"
     report.write_text("the former one")
-    run = tale.run("sweep", "--format", "json", "-o", "report.json")
+    run = scenario.run("sweep", "--format", "json", "-o", "report.json")
     assert (run.code, run.out) == (0, ""), run
     assert '"create": 1' in report.read_text()
-    assert {file.name for file in tale.directory.iterdir()} == {
+    assert {file.name for file in scenario.directory.iterdir()} == {
         "cachemuster.yaml",
         "cachemuster.db",
         "cachemuster.db.lock",
@@ -214,48 +220,48 @@ def test_a_report_replaces_the_former_one_as_a_whole(tale: Tale) -> None:
     }
 
 
-def test_a_port_in_use_is_said(tale: Tale) -> None:
+def test_a_port_in_use_is_said(scenario: Scenario) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        run = tale.run("sandbox", "--port", str(port))
+        run = scenario.run("sandbox", "--port", str(port))
     assert run.code == 1, run
     assert str(port) in run.err
 
 
-def test_copied_state_and_registry_work_elsewhere_after_a_rebind(tale: Tale) -> None:
-    tale.cache("orders")
-    tale.sweep()
-    moved = tale.directory / "moved"
+def test_copied_state_and_registry_work_elsewhere_after_a_rebind(scenario: Scenario) -> None:
+    scenario.cache("orders")
+    scenario.sweep()
+    moved = scenario.directory / "moved"
     moved.mkdir()
     for name in ("cachemuster.db", "registry.db"):
-        shutil.copy(tale.directory / name, moved / name)
-    tale.configure(
+        shutil.copy(scenario.directory / name, moved / name)
+    scenario.configure(
         state={"path": "moved/cachemuster.db"},
         control_plane={"kind": "embedded", "path": "moved/registry.db"},
     )
-    assert tale.run("sweep").code == 78
-    assert tale.sweep("--rebind-state").verdicts == {"orders": "keep/UNCHANGED"}
-    assert tale.sweep().verdicts == {"orders": "keep/UNCHANGED"}
+    assert scenario.run("sweep").code == 78
+    assert scenario.sweep("--rebind-state").verdicts == {"orders": "keep/UNCHANGED"}
+    assert scenario.sweep().verdicts == {"orders": "keep/UNCHANGED"}
 
 
 def test_state_on_a_network_file_system_is_refused(
-    tale: Tale, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tale.cache("orders")
-    mountinfo = tale.directory / "mountinfo"
+    scenario.cache("orders")
+    mountinfo = scenario.directory / "mountinfo"
     mountinfo.write_text(
         "1 0 8:1 / / rw - ext4 /dev/sda rw\n"
-        f"2 1 0:9 / {tale.directory} rw - nfs4 fs-1.efs.eu-central-1.amazonaws.com:/ rw\n"
+        f"2 1 0:9 / {scenario.directory} rw - nfs4 fs-1.efs.eu-central-1.amazonaws.com:/ rw\n"
     )
     monkeypatch.setattr("state.mounts.MOUNTINFO", mountinfo)
-    before = tale.files()
+    before = scenario.files()
     for command in (("sweep",), ("pause", "--for", "1h"), ("run",)):
-        run = tale.run(*command)
+        run = scenario.run(*command)
         assert run.code == 78, run
-        assert f"the state file {tale.state_file} lies on a network file system" in run.err
+        assert f"the state file {scenario.state_file} lies on a network file system" in run.err
         assert "nfs4, fs-1.efs.eu-central-1.amazonaws.com:/" in run.err
-    assert tale.files() == before, "nothing was made there"
-    assert tale.audit().verdicts == {"orders": "create/NEW"}, "an audit needs no state"
-    examined = tale.run("doctor")
+    assert scenario.files() == before, "nothing was made there"
+    assert scenario.audit().verdicts == {"orders": "create/NEW"}, "an audit needs no state"
+    examined = scenario.run("doctor")
     assert examined.code == 1
     assert "network file" in examined.out

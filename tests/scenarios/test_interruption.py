@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from discovery.sandbox.aws.faults import Effect
-from tests.scenarios.tale import LISTING, VALIDATOR, Tale
+from tests.scenarios.scenario import LISTING, VALIDATOR, Scenario
 from tests.unit.cli.rig import Run
 
 ROOT = Path(__file__).parents[2]
@@ -74,37 +74,37 @@ def test_ctrl_c_while_the_libraries_load_is_no_traceback() -> None:
     assert (run.returncode, run.stdout, run.stderr) == (130, "", "")
 
 
-def test_stopped_in_the_scan_nothing_is_lost(tale: Tale) -> None:
-    tale.cache("orders")
-    tale.sweep()
-    before, memory = tale.registry, tale.memory
-    tale.gone("orders")
-    tale.aws.calls.clear()
-    tale.fault(Effect.LATENCY, delay_s=20, **LISTING)
-    with tale.rig.start("sweep", "--format", "json") as process:
-        until(lambda: tale.aws.calls.of("DescribeServerlessCaches"))
+def test_stopped_in_the_scan_nothing_is_lost(scenario: Scenario) -> None:
+    scenario.cache("orders")
+    scenario.sweep()
+    before, memory = scenario.registry, scenario.memory
+    scenario.gone("orders")
+    scenario.aws.calls.clear()
+    scenario.fault(Effect.LATENCY, delay_s=20, **LISTING)
+    with scenario.rig.start("sweep", "--format", "json") as process:
+        until(lambda: scenario.aws.calls.of("DescribeServerlessCaches"))
         run = interrupted(process, signal.SIGINT)
     assert run.code == 130, run
     assert run.document["items"] == []
     assert "interrupted" in run.err
-    tale.healed()
-    assert tale.registry == before
-    after = tale.memory
+    scenario.healed()
+    assert scenario.registry == before
+    after = scenario.memory
     assert after.registrations == memory.registrations
     assert after.finished_sweeps == memory.finished_sweeps
     assert after.last_sweep is not None
     assert after.last_sweep.exit_code == 130
-    assert tale.sweep().item("orders")["missed"]["scans"] == 1
+    assert scenario.sweep().item("orders")["missed"]["scans"] == 1
 
 
-def test_stopped_while_writing_the_next_sweep_goes_on(tale: Tale) -> None:
+def test_stopped_while_writing_the_next_sweep_goes_on(scenario: Scenario) -> None:
     names = {f"c{count:02}" for count in range(60)}
     for name in names:
-        tale.cache(name, tags={"TeleportDatabaseName": name})
+        scenario.cache(name, tags={"TeleportDatabaseName": name})
     process = subprocess.Popen(
         [sys.executable, "-c", STOPPED_WHILE_WRITING, "sweep", "--format", "json"],
-        cwd=tale.directory,
-        env={**tale.rig.environment, "PYTHONPATH": str(ROOT)},
+        cwd=scenario.directory,
+        env={**scenario.rig.environment, "PYTHONPATH": str(ROOT)},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -115,39 +115,39 @@ def test_stopped_while_writing_the_next_sweep_goes_on(tale: Tale) -> None:
     done = {item["name"] for item in run.document["items"] if item["applied"]}
     undone = [item for item in run.document["items"] if item["applied"] is not True]
     assert 20 <= len(done) < 60  # the transaction in hand ended
-    assert set(tale.registry) == done
+    assert set(scenario.registry) == done
     assert {item["error"]["code"] for item in undone} == {"INTERRUPTED"}
-    assert set(tale.memory.registrations) == done
-    told = tale.sweep()
+    assert set(scenario.memory.registrations) == done
+    told = scenario.sweep()
     assert told.document["summary"]["create"] == 60 - len(done)
-    assert set(tale.registry) == names
-    assert tale.sweep().writes == 0
+    assert set(scenario.registry) == names
+    assert scenario.sweep().writes == 0
 
 
-def test_two_sweeps_at_once_take_turns(tale: Tale) -> None:
-    tale.cache("orders")
-    tale.fault(Effect.LATENCY, delay_s=20, **LISTING)
-    with tale.rig.start("sweep", "--format", "json") as holder:
-        until(lambda: tale.aws.calls.of("DescribeServerlessCaches"))
-        late = tale.run("sweep", "--lock-timeout", "0s", "--format", "json")
+def test_two_sweeps_at_once_take_turns(scenario: Scenario) -> None:
+    scenario.cache("orders")
+    scenario.fault(Effect.LATENCY, delay_s=20, **LISTING)
+    with scenario.rig.start("sweep", "--format", "json") as holder:
+        until(lambda: scenario.aws.calls.of("DescribeServerlessCaches"))
+        late = scenario.run("sweep", "--lock-timeout", "0s", "--format", "json")
         assert (late.code, late.out) == (75, ""), late
         assert f"process {holder.pid}" in late.err
         # Looking needs no lock.
-        tale.healed()
-        assert tale.run("status").code == 0
-        assert tale.audit().verdicts == {"orders": "create/NEW"}
+        scenario.healed()
+        assert scenario.run("status").code == 0
+        assert scenario.audit().verdicts == {"orders": "create/NEW"}
         holder.kill()
         holder.communicate()
     # A holder that died holds nothing.
-    assert tale.sweep("--lock-timeout", "0s").verdicts == {"orders": "create/NEW"}
+    assert scenario.sweep("--lock-timeout", "0s").verdicts == {"orders": "create/NEW"}
 
 
-def test_a_signal_before_the_sweep_began_has_no_document(tale: Tale) -> None:
-    tale.fault(Effect.LATENCY, delay_s=20, service="sts", operation="GetCallerIdentity")
-    with tale.rig.start("sweep", "--format", "json") as process:
-        until(lambda: tale.aws.calls.of("GetCallerIdentity"))
+def test_a_signal_before_the_sweep_began_has_no_document(scenario: Scenario) -> None:
+    scenario.fault(Effect.LATENCY, delay_s=20, service="sts", operation="GetCallerIdentity")
+    with scenario.rig.start("sweep", "--format", "json") as process:
+        until(lambda: scenario.aws.calls.of("GetCallerIdentity"))
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=40)
     assert (process.returncode, out) == (143, ""), err
     assert "Nothing was changed" in err
-    assert not tale.registry_file.exists()
+    assert not scenario.registry_file.exists()

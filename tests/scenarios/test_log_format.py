@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.living import living
-from tests.scenarios.tale import FRANKFURT, VIRGINIA, Tale
+from tests.scenarios.scenario import FRANKFURT, VIRGINIA, Scenario
+from tests.scenarios.service_process import service_process
 from tests.scenarios.test_service import QUIET, swept
 
 
@@ -37,9 +37,9 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS.keys())
-def test_every_line_is_json(tale: Tale, command: tuple[str, ...]) -> None:
-    tale.cache("orders")
-    run = tale.run(*command, "--log-format", "json")
+def test_every_line_is_json(scenario: Scenario, command: tuple[str, ...]) -> None:
+    scenario.cache("orders")
+    run = scenario.run(*command, "--log-format", "json")
     assert run.err
     events(run.err)
 
@@ -58,44 +58,44 @@ ENDINGS = {
 )
 @pytest.mark.parametrize(("command", "code", "words"), ENDINGS.values(), ids=ENDINGS.keys())
 def test_what_ends_a_command_is_an_event_too(
-    tale: Tale, given: tuple[str, ...], command: tuple[str, ...], code: int, words: str
+    scenario: Scenario, given: tuple[str, ...], command: tuple[str, ...], code: int, words: str
 ) -> None:
-    run = tale.run(*given, *command)
+    run = scenario.run(*given, *command)
     assert run.code == code, run
     (event,) = [each for each in events(run.err) if each["event"] == "cli.message"]
     assert words in event["text"]
     assert event["level"] == "error"
 
 
-def test_without_it_a_sentence_stays_a_sentence(tale: Tale) -> None:
-    tale.run("status", "--log-format", "json")
-    run = tale.run("sweep", "--format", "json")
+def test_without_it_a_sentence_stays_a_sentence(scenario: Scenario) -> None:
+    scenario.run("status", "--log-format", "json")
+    run = scenario.run("sweep", "--format", "json")
     assert run.err.splitlines()[-1] == "0 caches in 1 account; nothing to change"
 
 
 @pytest.mark.parametrize("given", [(), ("--log-format", "json")], ids=["collected", "asked for"])
 def test_the_log_of_a_service_is_json_from_its_first_line_to_its_last(
-    tale: Tale, given: tuple[str, ...]
+    scenario: Scenario, given: tuple[str, ...]
 ) -> None:
-    tale.configure(service=QUIET)
-    with living(tale, *given) as service:
+    scenario.configure(service=QUIET)
+    with service_process(scenario, *given) as service:
         swept(service)
         assert service.ended() == 0
     assert "Health and metrics are served on http://127.0.0.1:" in messages(service.told)
     assert "Stopping:" in messages(service.told)
 
 
-def test_a_rescan_counts_only_what_is_its_own(tale: Tale) -> None:
-    queue = tale.region().add_queue("changes", {"VisibilityTimeout": "2"})
-    url = tale.rig.environment["AWS_ENDPOINT_URL"]
+def test_a_rescan_counts_only_what_is_its_own(scenario: Scenario) -> None:
+    queue = scenario.region().add_queue("changes", {"VisibilityTimeout": "2"})
+    url = scenario.rig.environment["AWS_ENDPOINT_URL"]
     listen = {"queue_url": f"{url}/111122223333/changes", "debounce": "0s"}
-    tale.configure(aws={"regions": [FRANKFURT, VIRGINIA]}, service={**QUIET, "events": listen})
+    scenario.configure(aws={"regions": [FRANKFURT, VIRGINIA]}, service={**QUIET, "events": listen})
     for name in ("carts", "prices"):
-        tale.cache(name, region=VIRGINIA)
-    tale.aws.world.events.deliver_to(queue)
-    with living(tale) as service:
+        scenario.cache(name, region=VIRGINIA)
+    scenario.aws.world.events.deliver_to(queue)
+    with service_process(scenario) as service:
         swept(service)
-        tale.cache("orders")
+        scenario.cache("orders")
         (rescan,) = service.until("sweep.finished", kind="rescan")
         assert (rescan["create"], rescan["held"], rescan["keep"]) == (1, 0, 0)
         assert service.ended() == 0

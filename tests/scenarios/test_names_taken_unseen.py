@@ -11,14 +11,14 @@ from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
 from discovery.sandbox.teleport.faults import Fault as TeleportFault
 from tests.scenarios.fenced import ELSEWHERE, FencedTale, foreign
-from tests.scenarios.tale import FRANKFURT, HUB, LISTING, VIRGINIA, Told
+from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, VIRGINIA, RunOutput
 
 EIGHT = [f"cache-{number}" for number in range(8)]
 SUFFIX = f"-elasticache-serverless-{FRANKFURT}-{HUB}"
 TAKEN = "conflict/NAME_TAKEN_UNSEEN"
 
 
-def shown(told: Told) -> list[dict[str, Any]]:
+def shown(told: RunOutput) -> list[dict[str, Any]]:
     """The items, but for the moment at which users were read."""
     items = [dict(item) for item in told.document["items"]]
     for item in items:
@@ -27,14 +27,14 @@ def shown(told: Told) -> list[dict[str, Any]]:
     return items
 
 
-def eight(tale: FencedTale) -> None:
+def eight(scenario: FencedTale) -> None:
     for name in EIGHT:
-        tale.cache(name)
-        tale.put(foreign(f"{name}{SUFFIX}"))
+        scenario.cache(name)
+        scenario.put(foreign(f"{name}{SUFFIX}"))
 
 
-def entries(tale: FencedTale, cache: str) -> list[str]:
-    run = tale.run("history", "--cache", cache, "--format", "json")
+def entries(scenario: FencedTale, cache: str) -> list[str]:
+    run = scenario.run("history", "--cache", cache, "--format", "json")
     return [entry["message"] for entry in run.document["entries"]]
 
 

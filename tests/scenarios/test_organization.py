@@ -10,7 +10,7 @@ import pytest
 
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.aws.organization import ROOT, Organization
-from tests.scenarios.tale import FRANKFURT, HUB, MEMBER, VIRGINIA, Tale, Told
+from tests.scenarios.scenario import FRANKFURT, HUB, MEMBER, VIRGINIA, RunOutput, Scenario
 
 OTHER = "333344445555"
 LATE = "444455556666"
@@ -22,13 +22,13 @@ REMOVABLE: Mapping[str, Any] = {"missed_sweeps": 2, "grace": "10m", "max_percent
 class Fleet:
     """An organization in a tale, with a cache named after each account."""
 
-    def __init__(self, tale: Tale) -> None:
-        self.tale = tale
-        self.organization: Organization = tale.aws.world.organize(HUB)
+    def __init__(self, scenario: Scenario) -> None:
+        self.tale = scenario
+        self.organization: Organization = scenario.aws.world.organize(HUB)
         self.prod = self.organization.add_unit("prod")
         self.shut = self.organization.add_unit("shut")
         self.entry({})
-        tale.cache(f"of-{HUB}", group="people")
+        scenario.cache(f"of-{HUB}", group="people")
         for account in (MEMBER, OTHER):
             self.join(account)
 
@@ -45,7 +45,7 @@ class Fleet:
         self.organization.join(account, parent=parent or self.prod)
         self.tale.cache(f"of-{account}", account=account, region=region)
 
-    def sweep(self, *arguments: str, exits: int = 0) -> Told:
+    def sweep(self, *arguments: str, exits: int = 0) -> RunOutput:
         """A sweep an hour after what came before; AWS's own time goes on as well."""
         self.tale.later(hours=1)
         self.tale.aws.world.clock.advance(timedelta(minutes=1))  # its rates are counted anew
@@ -53,11 +53,11 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(tale: Tale) -> Fleet:
-    return Fleet(tale)
+def fleet(scenario: Scenario) -> Fleet:
+    return Fleet(scenario)
 
 
-def of(told: Told, account: str) -> str:
+def of(told: RunOutput, account: str) -> str:
     return told.verdicts[f"of-{account}"]
 
 

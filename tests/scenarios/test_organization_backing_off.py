@@ -18,23 +18,23 @@ from discovery.reports.exit import Exit, exit_code
 from discovery.reports.report import Report
 from discovery.reports.summary import sentence
 from discovery.sandbox.aws.faults import Effect
-from tests.scenarios.tale import FRANKFURT, HUB, LISTING, MEMBER, Tale
+from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, MEMBER, Scenario
 
 TICK_MIN = 5
 REQUEST = SweepRequest(use_backoff=True)
 
 
-def tick(tale: Tale, request: SweepRequest = REQUEST) -> Report:
+def tick(scenario: Scenario, request: SweepRequest = REQUEST) -> Report:
     """What the service does every few minutes."""
 
     async def errand() -> Report:
         path = Path("cachemuster.yaml")
         return await run_sweep(path, request, Interruption(), None, lock_timeout=timedelta(0))
 
-    tale.later(minutes=TICK_MIN)
+    scenario.later(minutes=TICK_MIN)
     with (
-        contextlib.chdir(tale.directory),
-        patch.dict(os.environ, {**tale.rig.environment, **tale.environment}, clear=True),
+        contextlib.chdir(scenario.directory),
+        patch.dict(os.environ, {**scenario.rig.environment, **scenario.environment}, clear=True),
     ):
         return asyncio.run(errand())
 
@@ -64,24 +64,24 @@ def is_asked(report: Report, account: str, region: str | None) -> bool:
     return not found.is_backing_off
 
 
-def begun(tale: Tale) -> None:
+def begun(scenario: Scenario) -> None:
     """Two accounts with a cache each, registered."""
-    tale.member()
-    tale.cache("orders")
-    tale.cache("ledger", account=MEMBER)
-    report = tick(tale)
+    scenario.member()
+    scenario.cache("orders")
+    scenario.cache("ledger", account=MEMBER)
+    report = tick(scenario)
     assert verdict(report, "ledger") == "create/NEW"
 
 
-def test_it_is_left_out_and_shown_with_since_when(tale: Tale) -> None:
-    begun(tale)
-    tale.fault(Effect.DENIED, account=MEMBER, **LISTING)
-    first = tick(tale)
+def test_it_is_left_out_and_shown_with_since_when(scenario: Scenario) -> None:
+    begun(scenario)
+    scenario.fault(Effect.DENIED, account=MEMBER, **LISTING)
+    first = tick(scenario)
     assert verdict(first, "ledger") == "held/SCOPE_FAILED"
-    seen = [is_asked(tick(tale), MEMBER, FRANKFURT) for _ in range(8)]
+    seen = [is_asked(tick(scenario), MEMBER, FRANKFURT) for _ in range(8)]
     assert seen == [True] * 2 + [False, True] + [False] * 3 + [True]
-    calls = len(tale.aws.calls)
-    resting = tick(tale)
+    calls = len(scenario.aws.calls)
+    resting = tick(scenario)
     [scope] = [one for one in resting.scopes if one.scope.account_id == MEMBER]
     assert isinstance(scope, Failed)
     assert (scope.reason, scope.calls) == (ScopeReason.DENIED, 0)
@@ -92,65 +92,65 @@ def test_it_is_left_out_and_shown_with_since_when(tale: Tale) -> None:
     assert f"since {first.started_at:%Y-%m-%d %H:%M}" in scope.message
     assert verdict(resting, "ledger") == "held/SCOPE_FAILED"
     assert verdict(resting, "orders") == "keep/UNCHANGED"
-    asked = [call for call in list(tale.aws.calls)[calls:] if call.account_id == MEMBER]
+    asked = [call for call in list(scenario.aws.calls)[calls:] if call.account_id == MEMBER]
     assert asked == [], "nothing was asked there"
-    known = tale.memory.scopes[scope.scope]
+    known = scenario.memory.scopes[scope.scope]
     assert (known.status, known.reason) == (ScopeStatus.FAILED, ScopeReason.DENIED)
     assert (known.failures, known.failing_since) == (5, first.started_at)
 
 
-def test_a_success_ends_it(tale: Tale) -> None:
-    begun(tale)
-    tale.fault(Effect.DENIED, account=MEMBER, **LISTING)
+def test_a_success_ends_it(scenario: Scenario) -> None:
+    begun(scenario)
+    scenario.fault(Effect.DENIED, account=MEMBER, **LISTING)
     for _ in range(4):
-        tick(tale)
-    tale.healed()
-    assert verdict(tick(tale), "ledger") == "keep/UNCHANGED"
-    tale.fault(Effect.DENIED, account=MEMBER, **LISTING)
-    seen = [is_asked(tick(tale), MEMBER, FRANKFURT) for _ in range(4)]
+        tick(scenario)
+    scenario.healed()
+    assert verdict(tick(scenario), "ledger") == "keep/UNCHANGED"
+    scenario.fault(Effect.DENIED, account=MEMBER, **LISTING)
+    seen = [is_asked(tick(scenario), MEMBER, FRANKFURT) for _ in range(4)]
     assert seen == [True, True, True, False], "it counts from nothing"
 
 
-def test_a_sweep_by_hand_sees_it_and_ends_the_pause(tale: Tale) -> None:
-    begun(tale)
-    tale.fault(Effect.DENIED, account=MEMBER, **LISTING)
+def test_a_sweep_by_hand_sees_it_and_ends_the_pause(scenario: Scenario) -> None:
+    begun(scenario)
+    scenario.fault(Effect.DENIED, account=MEMBER, **LISTING)
     for _ in range(5):
-        tick(tale)
-    assert tale.audit(exits=3).failed_scopes == {f"{MEMBER}/{FRANKFURT}": "DENIED"}
-    tale.healed()
-    assert not is_asked(tick(tale), MEMBER, FRANKFURT)
-    assert tale.sweep().verdicts["ledger"] == "keep/UNCHANGED"
-    assert status(tick(tale), MEMBER, FRANKFURT) == "complete"
+        tick(scenario)
+    assert scenario.audit(exits=3).failed_scopes == {f"{MEMBER}/{FRANKFURT}": "DENIED"}
+    scenario.healed()
+    assert not is_asked(tick(scenario), MEMBER, FRANKFURT)
+    assert scenario.sweep().verdicts["ledger"] == "keep/UNCHANGED"
+    assert status(tick(scenario), MEMBER, FRANKFURT) == "complete"
 
 
-def test_an_account_whose_role_is_gone_is_not_tried_either(tale: Tale) -> None:
-    begun(tale)
-    roles = tale.aws.world.account(MEMBER).roles
+def test_an_account_whose_role_is_gone_is_not_tried_either(scenario: Scenario) -> None:
+    begun(scenario)
+    roles = scenario.aws.world.account(MEMBER).roles
     role = roles.pop("cachemuster")
-    seen = [is_asked(tick(tale), MEMBER, None) for _ in range(4)]
+    seen = [is_asked(tick(scenario), MEMBER, None) for _ in range(4)]
     assert seen == [True] * 3 + [False]
-    before = len(tale.aws.calls.of("AssumeRole"))
+    before = len(scenario.aws.calls.of("AssumeRole"))
     roles["cachemuster"] = role
-    known = set(tale.memory.scopes)
-    tick(tale)
-    assert len(tale.aws.calls.of("AssumeRole")) == before + 1
-    left = known - set(tale.memory.scopes)
+    known = set(scenario.memory.scopes)
+    tick(scenario)
+    assert len(scenario.aws.calls.of("AssumeRole")) == before + 1
+    left = known - set(scenario.memory.scopes)
     assert {str(scope) for scope in left} == {MEMBER}, "its own entry is remembered no more"
     roles.pop("cachemuster")
-    assert status(tick(tale), MEMBER, None) == "failed"
-    assert tale.memory.scopes[next(iter(left))].failures == 1
+    assert status(tick(scenario), MEMBER, None) == "failed"
+    assert scenario.memory.scopes[next(iter(left))].failures == 1
 
 
-def test_an_organization_that_cannot_be_listed_is_tried_every_time(tale: Tale) -> None:
-    tale.cache("orders")
-    tale.aws.world.organize(HUB)
+def test_an_organization_that_cannot_be_listed_is_tried_every_time(scenario: Scenario) -> None:
+    scenario.cache("orders")
+    scenario.aws.world.organize(HUB)
     organization = {"organization": {"role_name": "cachemuster"}}
-    tale.configure(aws={**tale.settings["aws"], "accounts": [organization]})
-    tick(tale)
-    tale.fault(Effect.DENIED, service="organizations")
+    scenario.configure(aws={**scenario.settings["aws"], "accounts": [organization]})
+    tick(scenario)
+    scenario.fault(Effect.DENIED, service="organizations")
     for _ in range(5):
-        report = tick(tale)
+        report = tick(scenario)
         assert status(report, HUB, None) == "failed"
         assert verdict(report, "orders") == "held/TARGETS_UNKNOWN"
-    tale.healed()
-    assert verdict(tick(tale), "orders") == "keep/UNCHANGED"
+    scenario.healed()
+    assert verdict(tick(scenario), "orders") == "keep/UNCHANGED"

@@ -10,17 +10,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.scenarios.living import Living, living, until
-from tests.scenarios.tale import Tale
+from tests.scenarios.scenario import Scenario
+from tests.scenarios.service_process import ServiceProcess, service_process, until
 from tests.scenarios.test_service import BUSY, swept
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_crowd_of_idle_connections_floods_no_log_and_stops_no_sweep(tale: Tale) -> None:
-    tale.configure(service={**BUSY, "jitter": "0s"})
-    tale.cache("orders")
-    with living(tale, files=64) as service:
+def test_a_crowd_of_idle_connections_floods_no_log_and_stops_no_sweep(scenario: Scenario) -> None:
+    scenario.configure(service={**BUSY, "jitter": "0s"})
+    scenario.cache("orders")
+    with service_process(scenario, files=64) as service:
         swept(service)
         host, port = service.address.removeprefix("http://").split(":")
         with contextlib.ExitStack() as crowd:
@@ -34,11 +34,11 @@ def test_a_crowd_of_idle_connections_floods_no_log_and_stops_no_sweep(tale: Tale
 
 
 def test_a_round_that_runs_out_of_descriptors_names_the_limit_and_the_next_one_is_well(
-    tale: Tale,
+    scenario: Scenario,
 ) -> None:
-    tale.configure(service={**BUSY, "jitter": "0s"})
-    tale.cache("orders")
-    with living(tale) as service:
+    scenario.configure(service={**BUSY, "jitter": "0s"})
+    scenario.cache("orders")
+    with service_process(scenario) as service:
         swept(service)
         pid = service.process.pid
         before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
@@ -56,7 +56,7 @@ def test_a_round_that_runs_out_of_descriptors_names_the_limit_and_the_next_one_i
         assert service.ended() == 0
 
 
-def answers(service: Living) -> bool:
+def answers(service: ServiceProcess) -> bool:
     with contextlib.suppress(OSError):  # the crowd is still being shown out
         return service.get("/healthz")[0] == 200
     return False

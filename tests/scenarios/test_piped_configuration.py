@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.living import living
-from tests.scenarios.tale import Tale
+from tests.scenarios.scenario import Scenario
+from tests.scenarios.service_process import service_process
 from tests.scenarios.test_service import QUIET, swept
 from tests.unit.cli.rig import SCRIPT
 
@@ -28,11 +28,11 @@ WAYS = {
 }
 
 
-def by_shell(tale: Tale, line: str, *command: str) -> subprocess.CompletedProcess[str]:
+def by_shell(scenario: Scenario, line: str, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-c", line, "bash", *SCRIPT, *command],
-        cwd=tale.directory,
-        env={**tale.rig.environment, **tale.environment},
+        cwd=scenario.directory,
+        env={**scenario.rig.environment, **scenario.environment},
         capture_output=True,
         text=True,
         timeout=60,
@@ -42,61 +42,61 @@ def by_shell(tale: Tale, line: str, *command: str) -> subprocess.CompletedProces
 
 @pytest.mark.parametrize("line", WAYS.values(), ids=WAYS.keys())
 def test_relative_paths_count_from_the_working_directory_so_it_is_the_same_plan(
-    tale: Tale, line: str
+    scenario: Scenario, line: str
 ) -> None:
-    tale.cache("orders")
-    tale.sweep()
-    (tale.directory / "away").mkdir()
-    (tale.directory / "cachemuster.yaml").rename(tale.directory / "c.yaml")
-    run = by_shell(tale, line, "audit", "--format", "json")
+    scenario.cache("orders")
+    scenario.sweep()
+    (scenario.directory / "away").mkdir()
+    (scenario.directory / "cachemuster.yaml").rename(scenario.directory / "c.yaml")
+    run = by_shell(scenario, line, "audit", "--format", "json")
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout)["summary"]["keep"] == 1
-    assert not (tale.directory / "away" / "cachemuster.db").exists()
+    assert not (scenario.directory / "away" / "cachemuster.db").exists()
 
 
-def test_doctor_and_run_read_it_more_than_once_and_find_it(tale: Tale) -> None:
-    (tale.directory / "cachemuster.yaml").rename(tale.directory / "c.yaml")
-    run = by_shell(tale, WAYS["process substitution"], "doctor", "--format", "json")
+def test_doctor_and_run_read_it_more_than_once_and_find_it(scenario: Scenario) -> None:
+    (scenario.directory / "cachemuster.yaml").rename(scenario.directory / "c.yaml")
+    run = by_shell(scenario, WAYS["process substitution"], "doctor", "--format", "json")
     assert run.returncode == 0, run.stderr
 
 
-def test_a_mistake_in_it_has_its_line_and_column(tale: Tale) -> None:
-    (tale.directory / "c.yaml").write_text("version: 1\ngroup: prod\nmatcher: []\n")
-    run = by_shell(tale, WAYS["-"], "config", "check")
+def test_a_mistake_in_it_has_its_line_and_column(scenario: Scenario) -> None:
+    (scenario.directory / "c.yaml").write_text("version: 1\ngroup: prod\nmatcher: []\n")
+    run = by_shell(scenario, WAYS["-"], "config", "check")
     assert run.returncode == 78
     assert run.stderr.startswith("<stdin>:3:1: matcher: there is no such key")
 
 
-def test_a_closed_standard_input_is_said(tale: Tale) -> None:
-    run = by_shell(tale, '"$@" -c - <&-', "config", "check")
+def test_a_closed_standard_input_is_said(scenario: Scenario) -> None:
+    run = by_shell(scenario, '"$@" -c - <&-', "config", "check")
     assert run.returncode == 78
     assert "<stdin>" in run.stderr
 
 
-def test_a_file_by_its_own_name_keeps_its_own_directory(tale: Tale, tmp_path: Path) -> None:
+def test_a_file_by_its_own_name_keeps_its_own_directory(scenario: Scenario, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    tale.cache("orders")
-    tale.sweep()
+    scenario.cache("orders")
+    scenario.sweep()
     command = [*SCRIPT, "audit", "--format", "json", "-c", "../cachemuster.yaml"]
-    environment = {**tale.rig.environment, **tale.environment}
+    environment = {**scenario.rig.environment, **scenario.environment}
     out = subprocess.check_output(command, cwd=elsewhere, env=environment)
     assert json.loads(out)["summary"]["keep"] == 1
 
 
-def test_hangup_keeps_the_old_one_and_says_so(tale: Tale) -> None:
-    tale.configure(service=QUIET)
-    tale.cache("orders")
-    text = (tale.directory / "cachemuster.yaml").read_bytes()
-    (tale.directory / "cachemuster.yaml").unlink()
+def test_hangup_keeps_the_old_one_and_says_so(scenario: Scenario) -> None:
+    scenario.configure(service=QUIET)
+    scenario.cache("orders")
+    text = (scenario.directory / "cachemuster.yaml").read_bytes()
+    (scenario.directory / "cachemuster.yaml").unlink()
     reading, writing = os.pipe()
     os.write(writing, text)
     os.close(writing)
-    with os.fdopen(reading) as pipe, living(tale, "-c", "-", stdin=pipe) as service:
+    with os.fdopen(reading) as pipe, service_process(scenario, "-c", "-", stdin=pipe) as service:
         swept(service)
         service.send(signal.SIGHUP)
         (refused,) = service.until("configuration.refused")
         assert "can be read only once" in refused["why"]
         assert "the configuration in force stays" in refused["next"]
         assert service.ended() == 0
-    assert len(tale.registry) == 1
+    assert len(scenario.registry) == 1

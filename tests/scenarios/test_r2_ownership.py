@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from discovery.model import Database, ResourceName
-from tests.scenarios.tale import FRANKFURT, HUB, MEMBER, Tale
+from tests.scenarios.scenario import FRANKFURT, HUB, MEMBER, Scenario
 
 FOREIGN = Database(
     name=ResourceName("orders-db"),
@@ -32,48 +32,48 @@ def without_aws(database: Database) -> Database:
     return replace(database, spec={k: v for k, v in database.spec.items() if k != "aws"})
 
 
-def named(tale: Tale, name: str = "orders", **tags: str) -> None:
-    tale.cache(name, tags={"TeleportDatabaseName": f"{name}-db", **tags})
+def named(scenario: Scenario, name: str = "orders", **tags: str) -> None:
+    scenario.cache(name, tags={"TeleportDatabaseName": f"{name}-db", **tags})
 
 
-def test_a_foreign_resource_keeps_its_name_and_its_face(tale: Tale) -> None:
-    named(tale)
-    tale.put(FOREIGN)
+def test_a_foreign_resource_keeps_its_name_and_its_face(scenario: Scenario) -> None:
+    named(scenario)
+    scenario.put(FOREIGN)
     for _ in range(2):
-        told = tale.sweep()
+        told = scenario.sweep()
         assert told.verdicts == {"orders": "conflict/FOREIGN"}
         assert told.item("orders")["name"] == "orders-db"
-    assert tale.registry == {"orders-db": FOREIGN}
+    assert scenario.registry == {"orders-db": FOREIGN}
 
 
-def test_another_groups_resource_is_never_written_to(tale: Tale) -> None:
-    named(tale)
-    tale.sweep()
-    tale.relabel("orders-db", cachemuster__group="staging")
-    before = tale.registry
-    tale.forget()
-    assert tale.sweep().verdicts == {"orders": "conflict/OTHER_GROUP"}
-    tale.gone("orders")
+def test_another_groups_resource_is_never_written_to(scenario: Scenario) -> None:
+    named(scenario)
+    scenario.sweep()
+    scenario.relabel("orders-db", cachemuster__group="staging")
+    before = scenario.registry
+    scenario.forget()
+    assert scenario.sweep().verdicts == {"orders": "conflict/OTHER_GROUP"}
+    scenario.gone("orders")
     for _ in range(3):
-        tale.later(hours=1)
-        assert tale.sweep().document["items"] == []
-    assert tale.registry == before
+        scenario.later(hours=1)
+        assert scenario.sweep().document["items"] == []
+    assert scenario.registry == before
 
 
-def test_our_registration_taken_over_by_hand_is_theirs(tale: Tale) -> None:
+def test_our_registration_taken_over_by_hand_is_theirs(scenario: Scenario) -> None:
     """Somebody takes our mark away: from now on it is foreign, even where state remembers it."""
-    named(tale)
-    tale.cache("carts")
-    tale.cache("books")
-    tale.sweep()
-    tale.relabel("orders-db", managed_by=None)
-    before = tale.registry["orders-db"]
-    assert tale.sweep().verdicts["orders"] == "conflict/FOREIGN"
-    tale.gone("orders")
+    named(scenario)
+    scenario.cache("carts")
+    scenario.cache("books")
+    scenario.sweep()
+    scenario.relabel("orders-db", managed_by=None)
+    before = scenario.registry["orders-db"]
+    assert scenario.sweep().verdicts["orders"] == "conflict/FOREIGN"
+    scenario.gone("orders")
     for _ in range(3):
-        tale.later(hours=1)
-        tale.sweep()
-    assert tale.registry["orders-db"] == before
+        scenario.later(hours=1)
+        scenario.sweep()
+    assert scenario.registry["orders-db"] == before
 
 
 DISAGREEMENTS: list[Any] = [
@@ -89,99 +89,99 @@ DISAGREEMENTS: list[Any] = [
 
 @pytest.mark.parametrize("edit", DISAGREEMENTS)
 def test_one_that_disagrees_with_itself_is_shown_and_left_alone(
-    tale: Tale, edit: Callable[[Database], Database]
+    scenario: Scenario, edit: Callable[[Database], Database]
 ) -> None:
-    named(tale)
-    tale.cache("carts")
-    tale.sweep()
-    tale.edit("orders-db", edit)
-    before = tale.registry["orders-db"]
-    tale.gone("orders")
+    named(scenario)
+    scenario.cache("carts")
+    scenario.sweep()
+    scenario.edit("orders-db", edit)
+    before = scenario.registry["orders-db"]
+    scenario.gone("orders")
     for _ in range(3):
-        tale.later(hours=1)
-        told = tale.sweep()
+        scenario.later(hours=1)
+        told = scenario.sweep()
         assert told.by_name["orders-db"] == "conflict/IDENTITY_MISMATCH"
-    assert tale.registry["orders-db"] == before
+    assert scenario.registry["orders-db"] == before
 
 
-def test_a_forged_arn_label_points_at_nobodys_cache(tale: Tale) -> None:
+def test_a_forged_arn_label_points_at_nobodys_cache(scenario: Scenario) -> None:
     """The label is edited to name a cache of another account: neither of them suffers."""
-    tale.member()
-    named(tale)
-    tale.cache("orders", account=MEMBER)
-    tale.sweep()
+    scenario.member()
+    named(scenario)
+    scenario.cache("orders", account=MEMBER)
+    scenario.sweep()
     forged = f"arn:aws:elasticache:{FRANKFURT}:{MEMBER}:serverlesscache:orders"
-    tale.relabel("orders-db", cachemuster__arn=forged)
-    before = tale.registry
-    told = tale.sweep()
+    scenario.relabel("orders-db", cachemuster__arn=forged)
+    before = scenario.registry
+    told = scenario.sweep()
     # The cache that wants the name shows what stands there; the other is as it was.
     items = {(one["account_id"], one["reason"]) for one in told.document["items"]}
     assert items == {(HUB, "IDENTITY_MISMATCH"), (MEMBER, "UNCHANGED")}
-    assert tale.registry == before
+    assert scenario.registry == before
 
 
-def test_our_resource_copied_under_another_name_is_a_duplicate(tale: Tale) -> None:
-    named(tale)
-    tale.sweep()
-    tale.put(tale.registry["orders-db"], "copy")
+def test_our_resource_copied_under_another_name_is_a_duplicate(scenario: Scenario) -> None:
+    named(scenario)
+    scenario.sweep()
+    scenario.put(scenario.registry["orders-db"], "copy")
     for _ in range(2):
-        told = tale.sweep()
+        told = scenario.sweep()
         assert told.by_name == {
             "orders-db": "keep/UNCHANGED",
             "copy": "conflict/DUPLICATE_REGISTRATION",
         }
     # Without state the computed name tells which one counts.
-    tale.forget()
-    told = tale.sweep()
+    scenario.forget()
+    told = scenario.sweep()
     assert told.by_name["copy"] == "conflict/DUPLICATE_REGISTRATION"
-    assert set(tale.registry) == {"orders-db", "copy"}
+    assert set(scenario.registry) == {"orders-db", "copy"}
 
 
-def test_a_copy_counts_once_the_original_is_gone(tale: Tale) -> None:
-    named(tale)
+def test_a_copy_counts_once_the_original_is_gone(scenario: Scenario) -> None:
+    named(scenario)
     for name in ("carts", "books"):
-        tale.cache(name)
-    tale.sweep()
-    tale.put(tale.registry["orders-db"], "copy")
-    tale.unregister("orders-db")
-    told = tale.sweep()
+        scenario.cache(name)
+    scenario.sweep()
+    scenario.put(scenario.registry["orders-db"], "copy")
+    scenario.unregister("orders-db")
+    told = scenario.sweep()
     # It is ours, under a wrong name: renamed to where it belongs, and nothing stands twice.
     assert told.item("orders")["reason"] == "RENAMED", told.verdicts
-    assert {"orders-db", "copy"} & set(tale.registry) == {"orders-db"}
+    assert {"orders-db", "copy"} & set(scenario.registry) == {"orders-db"}
 
 
-def test_what_state_does_not_know_is_inherited_and_kept(tale: Tale) -> None:
-    named(tale)
-    tale.cache("carts")
-    tale.sweep()
-    before = tale.registry
-    tale.forget()
-    told = tale.sweep()
+def test_what_state_does_not_know_is_inherited_and_kept(scenario: Scenario) -> None:
+    named(scenario)
+    scenario.cache("carts")
+    scenario.sweep()
+    before = scenario.registry
+    scenario.forget()
+    told = scenario.sweep()
     assert told.verdicts == {"orders": "keep/UNCHANGED", "carts": "keep/UNCHANGED"}
     assert "INHERITED" in told.notes("orders")
-    assert tale.registry == before
-    assert "INHERITED" not in tale.sweep().notes("orders")
+    assert scenario.registry == before
+    assert "INHERITED" not in scenario.sweep().notes("orders")
 
 
-def test_losing_the_state_never_removes_at_once(tale: Tale) -> None:
-    tale.configure(deregistration={"missed_sweeps": 1, "grace": "0s", "max_percent": 100})
-    named(tale)
-    tale.cache("carts", tags={"teleport": "off"})
-    tale.cache("books", status="available")
-    tale.sweep()
-    tale.forget()
-    tale.gone("orders")
-    tale.region().change_cache("books", status="deleting")
-    tale.configure(matchers=[{"name": "all", "exclude_tags": {"teleport": "off"}}])
-    told = tale.sweep()
+def test_losing_the_state_never_removes_at_once(scenario: Scenario) -> None:
+    scenario.configure(deregistration={"missed_sweeps": 1, "grace": "0s", "max_percent": 100})
+    named(scenario)
+    scenario.cache("carts", tags={"teleport": "off"})
+    scenario.cache("books", status="available")
+    scenario.sweep()
+    scenario.forget()
+    scenario.gone("orders")
+    scenario.region().change_cache("books", status="deleting")
+    scenario.configure(matchers=[{"name": "all", "exclude_tags": {"teleport": "off"}}])
+    told = scenario.sweep()
     assert told.verdicts == {
         "orders": "held/WAITING",
         "carts": "held/INHERITED",
         "books": "held/WAITING",
     }
-    assert len(tale.registry) == 3
+    assert len(scenario.registry) == 3
     # What no matcher has taken since then is another agent's, as far as this state can tell.
-    assert tale.sweep().verdicts == {
+    assert scenario.sweep().verdicts == {
         "orders": "delete/ABSENT",
         "carts": "held/INHERITED",
         "books": "delete/DELETING",
@@ -189,18 +189,18 @@ def test_losing_the_state_never_removes_at_once(tale: Tale) -> None:
 
 
 def test_an_owner_that_changes_between_list_and_write_is_left_alone(
-    tale: Tale, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    named(tale, env="prod")
-    tale.cache("carts", tags={"env": "prod"})
-    tale.sweep()
-    tale.gone("orders")
-    tale.sweep()
-    tale.tag("carts", {"env": "dev"})
-    tale.later(hours=1)
+    named(scenario, env="prod")
+    scenario.cache("carts", tags={"env": "prod"})
+    scenario.sweep()
+    scenario.gone("orders")
+    scenario.sweep()
+    scenario.tag("carts", {"env": "dev"})
+    scenario.later(hours=1)
     before = {
         name: replace(database, labels={**database.labels, "managed-by": "terraform"})
-        for name, database in tale.registry.items()
+        for name, database in scenario.registry.items()
     }
 
     async def just_then(items: Any, *_: Any, **__: Any) -> Any:
@@ -212,10 +212,10 @@ def test_an_owner_that_changes_between_list_and_write_is_left_alone(
     async def put(database: Database) -> None:
         from discovery.control_plane.embedded import Embedded  # noqa: PLC0415
 
-        async with Embedded(tale.registry_file) as plane:
+        async with Embedded(scenario.registry_file) as plane:
             await plane.update(database)
 
     monkeypatch.setattr("discovery.sweep.prove", just_then)
-    told = tale.sweep()
+    told = scenario.sweep()
     assert set(told.verdicts.values()) == {"conflict/OWNER_CHANGED"}
-    assert tale.registry == before
+    assert scenario.registry == before

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from discovery.sandbox.aws.faults import Effect
-from tests.scenarios.tale import LISTING, Tale
+from tests.scenarios.scenario import LISTING, Scenario
 
 LIST_TAGS = {"service": "elasticache", "operation": "ListTagsForResource"}
 PROD = {"name": "production", "tags": {"env": "prod"}, "exclude_tags": {"teleport": "off"}}
@@ -30,74 +30,78 @@ def just_before_the_proof(monkeypatch: pytest.MonkeyPatch, happens: Any) -> Iter
         yield
 
 
-def start(tale: Tale, **sections: Any) -> None:
-    tale.configure(**{"matchers": [PROD], "deregistration": AT_ONCE, **sections})
+def start(scenario: Scenario, **sections: Any) -> None:
+    scenario.configure(**{"matchers": [PROD], "deregistration": AT_ONCE, **sections})
     for name in ("orders", "carts"):
-        tale.cache(name, tags={"env": "prod"}, group="people")
-    tale.sweep()
+        scenario.cache(name, tags={"env": "prod"}, group="people")
+    scenario.sweep()
 
 
-def test_a_cache_that_is_back_is_not_removed(tale: Tale, monkeypatch: pytest.MonkeyPatch) -> None:
-    start(tale)
-    tale.gone("orders")
-    with just_before_the_proof(monkeypatch, lambda: tale.cache("orders")):
-        told = tale.sweep()
+def test_a_cache_that_is_back_is_not_removed(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(scenario)
+    scenario.gone("orders")
+    with just_before_the_proof(monkeypatch, lambda: scenario.cache("orders")):
+        told = scenario.sweep()
     assert told.verdicts["orders"] == "held/PROOF_FAILED"
     assert "AWS lists it" in told.item("orders")["message"]
-    assert len(tale.registry) == 2
+    assert len(scenario.registry) == 2
 
 
 def test_tags_that_are_restored_save_a_registration(
-    tale: Tale, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start(tale)
-    tale.tag("orders", {"env": "dev"})
-    tale.tag("carts", {"env": "prod", "teleport": "off"})
+    start(scenario)
+    scenario.tag("orders", {"env": "dev"})
+    scenario.tag("carts", {"env": "prod", "teleport": "off"})
 
     def restored() -> None:
         for name in ("orders", "carts"):
-            tale.tag(name, {"env": "prod"})
+            scenario.tag(name, {"env": "prod"})
 
     with just_before_the_proof(monkeypatch, restored):
-        told = tale.sweep()
+        told = scenario.sweep()
     assert set(told.verdicts.values()) == {"held/PROOF_FAILED"}
-    assert set(tale.sweep().verdicts.values()) == {"keep/UNCHANGED"}
+    assert set(scenario.sweep().verdicts.values()) == {"keep/UNCHANGED"}
 
 
-def test_a_lagging_tag_index_removes_nothing(tale: Tale) -> None:
+def test_a_lagging_tag_index_removes_nothing(scenario: Scenario) -> None:
     """The tagging API still says `off`; the cache's own tags do not."""
-    start(tale)
-    tale.tag("orders", {"env": "prod", "teleport": "off"})
-    cache = tale.region().caches.get("orders")
+    start(scenario)
+    scenario.tag("orders", {"env": "prod", "teleport": "off"})
+    cache = scenario.region().caches.get("orders")
     assert cache is not None
-    tale.region().tags[cache.arn] = {"env": "prod"}
-    assert tale.sweep().verdicts["orders"] == "held/PROOF_FAILED"
-    assert len(tale.registry) == 2
+    scenario.region().tags[cache.arn] = {"env": "prod"}
+    assert scenario.sweep().verdicts["orders"] == "held/PROOF_FAILED"
+    assert len(scenario.registry) == 2
 
 
-def test_deleting_that_was_called_off(tale: Tale, monkeypatch: pytest.MonkeyPatch) -> None:
-    start(tale)
-    tale.region().change_cache("orders", status="deleting")
+def test_deleting_that_was_called_off(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    start(scenario)
+    scenario.region().change_cache("orders", status="deleting")
 
     def called_off() -> None:
-        tale.region().change_cache("orders", status="available")
+        scenario.region().change_cache("orders", status="available")
 
     with just_before_the_proof(monkeypatch, called_off):
-        assert tale.sweep().verdicts["orders"] == "held/PROOF_FAILED"
-    assert tale.sweep().verdicts["orders"] == "keep/UNCHANGED"
+        assert scenario.sweep().verdicts["orders"] == "held/PROOF_FAILED"
+    assert scenario.sweep().verdicts["orders"] == "keep/UNCHANGED"
 
 
-def test_a_user_that_was_repaired_in_time(tale: Tale, monkeypatch: pytest.MonkeyPatch) -> None:
-    start(tale, matchers=[{**PROD, "iam_users": "require", "deregister_unready": True}])
-    tale.region().add_user("app", access_string="off ~* +@all")
+def test_a_user_that_was_repaired_in_time(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(scenario, matchers=[{**PROD, "iam_users": "require", "deregister_unready": True}])
+    scenario.region().add_user("app", access_string="off ~* +@all")
 
     def repaired() -> None:
-        tale.region().add_user("app")
+        scenario.region().add_user("app")
 
     with just_before_the_proof(monkeypatch, repaired):
-        assert set(tale.sweep().verdicts.values()) == {"held/PROOF_FAILED"}
-    tale.region().add_user("app", access_string="off ~* +@all")
-    assert set(tale.sweep().verdicts.values()) == {"delete/UNREADY"}
+        assert set(scenario.sweep().verdicts.values()) == {"held/PROOF_FAILED"}
+    scenario.region().add_user("app", access_string="off ~* +@all")
+    assert set(scenario.sweep().verdicts.values()) == {"delete/UNREADY"}
 
 
 DENIED: list[Any] = [
@@ -108,16 +112,18 @@ DENIED: list[Any] = [
 
 
 @pytest.mark.parametrize(("what", "where"), DENIED)
-def test_a_proof_that_is_denied_is_none(tale: Tale, what: str, where: dict[str, Any]) -> None:
-    start(tale, matchers=[{**PROD, "iam_users": "require", "deregister_unready": True}])
+def test_a_proof_that_is_denied_is_none(
+    scenario: Scenario, what: str, where: dict[str, Any]
+) -> None:
+    start(scenario, matchers=[{**PROD, "iam_users": "require", "deregister_unready": True}])
     if what == "absence":
-        tale.gone("orders")
+        scenario.gone("orders")
     elif what == "tags":
-        tale.tag("orders", {"env": "dev"})
+        scenario.tag("orders", {"env": "dev"})
     else:
-        tale.region().change_cache("orders", user_group_id=None)
-    tale.fault(Effect.DENIED, **where)
-    told = tale.sweep()
+        scenario.region().change_cache("orders", user_group_id=None)
+    scenario.fault(Effect.DENIED, **where)
+    told = scenario.sweep()
     # Without users the scan itself says unknown, which is no reason to let go.
     wanted = "keep/UNCHANGED" if what == "users" else "held/PROOF_FAILED"
     if what == "users":
@@ -125,7 +131,7 @@ def test_a_proof_that_is_denied_is_none(tale: Tale, what: str, where: dict[str, 
         assert told.verdicts["orders"] == "held/PROOF_FAILED"
     else:
         assert told.verdicts["orders"] == wanted
-    assert len(tale.registry) == 2
+    assert len(scenario.registry) == 2
 
 
 ANSWERS: list[Any] = [
@@ -139,34 +145,34 @@ ANSWERS: list[Any] = [
 
 @pytest.mark.parametrize(("effect", "how"), ANSWERS)
 def test_only_the_right_answer_proves_anything(
-    tale: Tale, monkeypatch: pytest.MonkeyPatch, effect: Effect, how: dict[str, Any]
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch, effect: Effect, how: dict[str, Any]
 ) -> None:
-    start(tale)
-    tale.tag("orders", {"env": "prod", "teleport": "off"})
+    start(scenario)
+    scenario.tag("orders", {"env": "prod", "teleport": "off"})
 
     def breaks() -> None:
-        tale.fault(effect, **LISTING, **how)
+        scenario.fault(effect, **LISTING, **how)
 
     with just_before_the_proof(monkeypatch, breaks):
-        assert tale.sweep().verdicts["orders"] == "held/PROOF_FAILED"
-    assert len(tale.registry) == 2
+        assert scenario.sweep().verdicts["orders"] == "held/PROOF_FAILED"
+    assert len(scenario.registry) == 2
 
 
-def test_an_audit_asks_for_proof_too(tale: Tale) -> None:
-    start(tale)
-    tale.gone("orders")
-    tale.fault(Effect.DENIED, **LISTING, skip=1)
-    assert tale.audit().verdicts["orders"] == "held/PROOF_FAILED"
-    tale.healed()
-    assert tale.audit().verdicts["orders"] == "delete/ABSENT"
+def test_an_audit_asks_for_proof_too(scenario: Scenario) -> None:
+    start(scenario)
+    scenario.gone("orders")
+    scenario.fault(Effect.DENIED, **LISTING, skip=1)
+    assert scenario.audit().verdicts["orders"] == "held/PROOF_FAILED"
+    scenario.healed()
+    assert scenario.audit().verdicts["orders"] == "delete/ABSENT"
 
 
-def test_a_rename_wants_tags_confirmed(tale: Tale) -> None:
-    start(tale)
-    tale.tag("orders", {"env": "prod", "TeleportDatabaseName": "orders-db"})
-    cache = tale.region().caches.get("orders")
+def test_a_rename_wants_tags_confirmed(scenario: Scenario) -> None:
+    start(scenario)
+    scenario.tag("orders", {"env": "prod", "TeleportDatabaseName": "orders-db"})
+    cache = scenario.region().caches.get("orders")
     assert cache is not None
-    tale.region().tags[cache.arn] = {"env": "prod"}  # the index lags behind
-    told = tale.sweep()
+    scenario.region().tags[cache.arn] = {"env": "prod"}  # the index lags behind
+    told = scenario.sweep()
     assert told.verdicts["orders"] == "held/PROOF_FAILED"
-    assert "orders-db" not in tale.registry
+    assert "orders-db" not in scenario.registry

@@ -9,34 +9,34 @@ from typing import Any
 import pytest
 
 from tests.scenarios.fenced import FencedTale, foreign
-from tests.scenarios.tale import HUB, Tale, Told
+from tests.scenarios.scenario import HUB, RunOutput, Scenario
 
 
 @pytest.fixture(params=["fenced", "tale"], ids=["cluster", "registry"])
-def tale(request: pytest.FixtureRequest) -> Tale:
+def scenario(request: pytest.FixtureRequest) -> Scenario:
     """In a cluster whose bot does not see what is another's, and in a registry that shows all."""
-    found: Tale = request.getfixturevalue(request.param)
+    found: Scenario = request.getfixturevalue(request.param)
     return found
 
 
-def a_bit_of_everything(tale: Tale) -> None:
+def a_bit_of_everything(scenario: Scenario) -> None:
     """After this, the next sweep creates, updates, renames, removes, keeps, waits and skips."""
-    tale.configure(
+    scenario.configure(
         matchers=[{"name": "all", "exclude_tags": {"teleport": "off"}}],
         deregistration={"missed_sweeps": 2, "grace": "0s", "max_percent": 100},
     )
     for name in ("kept", "changed", "renamed", "lost", "excluded"):
-        tale.cache(name, tags={"TeleportDatabaseName": f"{name}-db"})
-    tale.sweep()
-    tale.tag("changed", {"TeleportDatabaseName": "changed-db", "team": "a"})
-    tale.tag("renamed", {"TeleportDatabaseName": "other-db"})
-    tale.tag("excluded", {"TeleportDatabaseName": "excluded-db", "teleport": "off"})
-    tale.gone("lost")
-    tale.cache("fresh")
-    tale.cache("unwanted", tags={"teleport": "off"})
-    tale.cache("clash", tags={"TeleportDatabaseName": "kept-db"})
-    tale.cache("taken", tags={"TeleportDatabaseName": "taken-db"})
-    tale.put(foreign("taken-db"))
+        scenario.cache(name, tags={"TeleportDatabaseName": f"{name}-db"})
+    scenario.sweep()
+    scenario.tag("changed", {"TeleportDatabaseName": "changed-db", "team": "a"})
+    scenario.tag("renamed", {"TeleportDatabaseName": "other-db"})
+    scenario.tag("excluded", {"TeleportDatabaseName": "excluded-db", "teleport": "off"})
+    scenario.gone("lost")
+    scenario.cache("fresh")
+    scenario.cache("unwanted", tags={"teleport": "off"})
+    scenario.cache("clash", tags={"TeleportDatabaseName": "kept-db"})
+    scenario.cache("taken", tags={"TeleportDatabaseName": "taken-db"})
+    scenario.put(foreign("taken-db"))
 
 
 PLANNED = {
@@ -51,7 +51,7 @@ PLANNED = {
 }
 
 
-def without_times(told: Told) -> dict[str, Any]:
+def without_times(told: RunOutput) -> dict[str, Any]:
     document = json.loads(json.dumps(told.document))
     for key in ("sweep_id", "started_at", "finished_at", "dry_run"):
         del document[key]
@@ -66,15 +66,15 @@ def without_times(told: Told) -> dict[str, Any]:
     return dict(document)
 
 
-def test_an_audit_shows_what_the_sweep_then_does(tale: Tale) -> None:
-    a_bit_of_everything(tale)
-    first, second = tale.audit(), tale.audit()
-    dry = tale.sweep("--dry-run")
-    taken = "NAME_TAKEN_UNSEEN" if isinstance(tale, FencedTale) else "FOREIGN"
+def test_an_audit_shows_what_the_sweep_then_does(scenario: Scenario) -> None:
+    a_bit_of_everything(scenario)
+    first, second = scenario.audit(), scenario.audit()
+    dry = scenario.sweep("--dry-run")
+    taken = "NAME_TAKEN_UNSEEN" if isinstance(scenario, FencedTale) else "FOREIGN"
     assert first.verdicts == PLANNED | {"taken": f"conflict/{taken}"}
     assert without_times(first) == without_times(second) == without_times(dry)
     checksum = first.document["checksum"]
-    sweep = tale.sweep("--checksum", checksum)
+    sweep = scenario.sweep("--checksum", checksum)
     assert sweep.document["checksum"] == checksum
     assert without_times(sweep) == without_times(first)
     applied = {item["cache"]: item["applied"] for item in sweep.document["items"]}
@@ -83,9 +83,9 @@ def test_an_audit_shows_what_the_sweep_then_does(tale: Tale) -> None:
     }  # fmt: skip
 
 
-def test_the_checksum_can_be_made_again_from_the_document(tale: Tale) -> None:
-    a_bit_of_everything(tale)
-    document = tale.audit().document
+def test_the_checksum_can_be_made_again_from_the_document(scenario: Scenario) -> None:
+    a_bit_of_everything(scenario)
+    document = scenario.audit().document
     rows = [
         [item[key] for key in ("action", "reason", "name", "previous_name", "arn", "changes")]
         for item in document["items"]
@@ -95,41 +95,41 @@ def test_the_checksum_can_be_made_again_from_the_document(tale: Tale) -> None:
     assert hashlib.sha256(text.encode()).hexdigest() == document["checksum"]
 
 
-def test_items_are_in_order_and_complete(tale: Tale) -> None:
-    a_bit_of_everything(tale)
-    tale.member("999999999999")
-    tale.cache("alpha", account="999999999999")
-    items = tale.audit().document["items"]
+def test_items_are_in_order_and_complete(scenario: Scenario) -> None:
+    a_bit_of_everything(scenario)
+    scenario.member("999999999999")
+    scenario.cache("alpha", account="999999999999")
+    items = scenario.audit().document["items"]
     keys = [(i["account_id"], i["region"], i["cache"] or "", i["name"] or "") for i in items]
     assert keys == sorted(keys)
     assert len(keys) == len(set(keys)) == 10
     assert keys[0][0] == HUB
 
 
-def test_a_changed_label_is_another_plan(tale: Tale) -> None:
-    a_bit_of_everything(tale)
-    before = tale.audit().document["checksum"]
-    tale.tag("fresh", {"team": "b"})
-    after = tale.audit().document["checksum"]
+def test_a_changed_label_is_another_plan(scenario: Scenario) -> None:
+    a_bit_of_everything(scenario)
+    before = scenario.audit().document["checksum"]
+    scenario.tag("fresh", {"team": "b"})
+    after = scenario.audit().document["checksum"]
     assert before != after
-    told = tale.sweep("--checksum", before, exits=4)
+    told = scenario.sweep("--checksum", before, exits=4)
     assert all(item["applied"] is None for item in told.document["items"])
     assert told.document["checksum"] == after
-    assert set(tale.registry) == {
+    assert set(scenario.registry) == {
         "kept-db", "changed-db", "renamed-db", "lost-db", "excluded-db", "taken-db"
     }  # fmt: skip
 
 
-def test_a_dry_run_holds_itself_to_the_checksum_too(tale: Tale) -> None:
-    a_bit_of_everything(tale)
-    tale.sweep("--dry-run", "--checksum", "0" * 64, exits=4)
-    checksum = tale.audit().document["checksum"]
-    tale.sweep("--dry-run", "--checksum", checksum)
+def test_a_dry_run_holds_itself_to_the_checksum_too(scenario: Scenario) -> None:
+    a_bit_of_everything(scenario)
+    scenario.sweep("--dry-run", "--checksum", "0" * 64, exits=4)
+    checksum = scenario.audit().document["checksum"]
+    scenario.sweep("--dry-run", "--checksum", checksum)
 
 
-def test_neither_an_audit_nor_a_look_writes_a_byte(tale: Tale) -> None:
-    a_bit_of_everything(tale)
-    before = tale.files()
+def test_neither_an_audit_nor_a_look_writes_a_byte(scenario: Scenario) -> None:
+    a_bit_of_everything(scenario)
+    before = scenario.files()
     for command in (
         ("audit",),
         ("audit", "--format", "json"),
@@ -141,37 +141,37 @@ def test_neither_an_audit_nor_a_look_writes_a_byte(tale: Tale) -> None:
         ("export", "--registered"),
         ("config", "check"),
     ):
-        assert tale.run(*command).code == 0, command
-        assert tale.files() == before, command
+        assert scenario.run(*command).code == 0, command
+        assert scenario.files() == before, command
 
 
-def test_without_any_file_they_make_none(tale: Tale) -> None:
-    tale.cache("orders")
+def test_without_any_file_they_make_none(scenario: Scenario) -> None:
+    scenario.cache("orders")
     for command in (("audit",), ("status",), ("export",), ("export", "--registered")):
-        assert tale.run(*command).code == 0, command
-        assert [file.name for file in tale.directory.iterdir()] == ["cachemuster.yaml"]
+        assert scenario.run(*command).code == 0, command
+        assert [file.name for file in scenario.directory.iterdir()] == ["cachemuster.yaml"]
 
 
-def test_a_count_in_memory_is_not_remembered(tale: Tale) -> None:
+def test_a_count_in_memory_is_not_remembered(scenario: Scenario) -> None:
     """The present scan counts as one more miss, but only for the look of it."""
-    tale.cache("orders")
-    tale.cache("carts")
-    tale.sweep()
-    tale.gone("orders")
+    scenario.cache("orders")
+    scenario.cache("carts")
+    scenario.sweep()
+    scenario.gone("orders")
     for _ in range(3):
-        tale.later(hours=1)
-        assert tale.audit().item("orders")["missed"]["scans"] == 1
-    tale.sweep()
-    tale.later(hours=1)
-    assert tale.audit().verdicts["orders"] == "delete/ABSENT"
-    assert tale.audit().verdicts["orders"] == "delete/ABSENT"
-    assert len(tale.registry) == 2
+        scenario.later(hours=1)
+        assert scenario.audit().item("orders")["missed"]["scans"] == 1
+    scenario.sweep()
+    scenario.later(hours=1)
+    assert scenario.audit().verdicts["orders"] == "delete/ABSENT"
+    assert scenario.audit().verdicts["orders"] == "delete/ABSENT"
+    assert len(scenario.registry) == 2
 
 
-def test_export_is_the_registry_after_the_sweep(tale: Tale) -> None:
-    a_bit_of_everything(tale)
-    tale.tag("kept", {"TeleportDatabaseName": "changed-db"})  # blocked, and stays as it is
-    planned = tale.run("export").out
-    tale.sweep()
+def test_export_is_the_registry_after_the_sweep(scenario: Scenario) -> None:
+    a_bit_of_everything(scenario)
+    scenario.tag("kept", {"TeleportDatabaseName": "changed-db"})  # blocked, and stays as it is
+    planned = scenario.run("export").out
+    scenario.sweep()
     assert "name: kept-db" in planned
-    assert tale.run("export", "--registered").out == planned
+    assert scenario.run("export", "--registered").out == planned

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.tale import Tale
+from tests.scenarios.scenario import Scenario
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,13 +48,13 @@ main()
 """
 
 
-def killed(tale: Tale, moment: str) -> None:
+def killed(scenario: Scenario, moment: str) -> None:
     """One sweep in a process that is killed at its first write of a kind: before it, when it is
     answered, or during the transaction that it shares with others."""
     done = subprocess.run(
         [sys.executable, "-c", DOOMED, moment, "sweep"],
-        cwd=tale.directory,
-        env={**tale.rig.environment, "PYTHONPATH": str(ROOT)},
+        cwd=scenario.directory,
+        env={**scenario.rig.environment, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=60,
@@ -63,19 +63,19 @@ def killed(tale: Tale, moment: str) -> None:
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
-def busy(tale: Tale) -> None:
+def busy(scenario: Scenario) -> None:
     """The next sweep makes one of every kind of write."""
-    tale.configure(
+    scenario.configure(
         matchers=[{"name": "all", "exclude_tags": {"teleport": "off"}}],
         deregistration={"missed_sweeps": 1, "grace": "0s", "max_percent": 100, "min_allowed": 9},
     )
     for name in ("renamed", "changed", "excluded"):
-        tale.cache(name, tags={"TeleportDatabaseName": f"{name}-db"})
-    tale.sweep()
-    tale.tag("renamed", {"TeleportDatabaseName": "other-db"})
-    tale.tag("changed", {"TeleportDatabaseName": "changed-db", "team": "a"})
-    tale.tag("excluded", {"TeleportDatabaseName": "excluded-db", "teleport": "off"})
-    tale.cache("fresh", tags={"TeleportDatabaseName": "fresh-db"})
+        scenario.cache(name, tags={"TeleportDatabaseName": f"{name}-db"})
+    scenario.sweep()
+    scenario.tag("renamed", {"TeleportDatabaseName": "other-db"})
+    scenario.tag("changed", {"TeleportDatabaseName": "changed-db", "team": "a"})
+    scenario.tag("excluded", {"TeleportDatabaseName": "excluded-db", "teleport": "off"})
+    scenario.cache("fresh", tags={"TeleportDatabaseName": "fresh-db"})
 
 
 GOAL = {"other-db", "changed-db", "fresh-db"}
@@ -93,99 +93,101 @@ GOAL = {"other-db", "changed-db", "fresh-db"}
         "before-record",
     ],
 )
-def test_a_killed_sweep_is_made_good_by_the_next(tale: Tale, moment: str) -> None:
-    busy(tale)
-    killed(tale, moment)
+def test_a_killed_sweep_is_made_good_by_the_next(scenario: Scenario, moment: str) -> None:
+    busy(scenario)
+    killed(scenario, moment)
     # Nobody is served by a name that is neither old nor new.
-    assert {"renamed-db", "other-db"} & set(tale.registry)
-    seen = tale.audit()
-    told = tale.sweep("--checksum", seen.document["checksum"])
+    assert {"renamed-db", "other-db"} & set(scenario.registry)
+    seen = scenario.audit()
+    told = scenario.sweep("--checksum", seen.document["checksum"])
     assert told.by_name == seen.by_name
-    assert set(tale.registry) == GOAL
-    assert tale.registry["changed-db"].labels["team"] == "a"
-    again = tale.sweep()
+    assert set(scenario.registry) == GOAL
+    assert scenario.registry["changed-db"].labels["team"] == "a"
+    again = scenario.sweep()
     assert again.writes == 0, again.verdicts
-    assert set(tale.memory.registrations) == GOAL
-    assert tale.memory.open_intents == ()
+    assert set(scenario.memory.registrations) == GOAL
+    assert scenario.memory.open_intents == ()
     assert not any(again.notes(item["cache"]) for item in again.document["items"])
 
 
-def between_create_and_delete(tale: Tale, **sections: object) -> None:
+def between_create_and_delete(scenario: Scenario, **sections: object) -> None:
     """A rename is cut in two: both names stand."""
-    tale.configure(**sections)
+    scenario.configure(**sections)
     for name in ("orders", "carts"):
-        tale.cache(name, tags={"TeleportDatabaseName": f"{name}-db"})
-    tale.sweep()
-    tale.tag("orders", {"TeleportDatabaseName": "sales-db"})
-    killed(tale, "after-create")
-    assert set(tale.registry) == {"orders-db", "sales-db", "carts-db"}
+        scenario.cache(name, tags={"TeleportDatabaseName": f"{name}-db"})
+    scenario.sweep()
+    scenario.tag("orders", {"TeleportDatabaseName": "sales-db"})
+    killed(scenario, "after-create")
+    assert set(scenario.registry) == {"orders-db", "sales-db", "carts-db"}
 
 
-def test_a_rename_cut_in_two_is_finished_forwards(tale: Tale) -> None:
-    between_create_and_delete(tale)
-    told = tale.sweep()
+def test_a_rename_cut_in_two_is_finished_forwards(scenario: Scenario) -> None:
+    between_create_and_delete(scenario)
+    told = scenario.sweep()
     assert told.verdicts == {"orders": "update/RENAMED", "carts": "keep/UNCHANGED"}
-    assert set(tale.registry) == {"sales-db", "carts-db"}
-    assert set(tale.memory.registrations) == {"sales-db", "carts-db"}
+    assert set(scenario.registry) == {"sales-db", "carts-db"}
+    assert set(scenario.memory.registrations) == {"sales-db", "carts-db"}
     assert told.document["guard"]["removals"] == 1  # the two halves are one
 
 
-def test_cut_in_two_and_state_lost_nothing_is_removed(tale: Tale) -> None:
-    between_create_and_delete(tale)
-    tale.forget()
-    told = tale.sweep()
+def test_cut_in_two_and_state_lost_nothing_is_removed(scenario: Scenario) -> None:
+    between_create_and_delete(scenario)
+    scenario.forget()
+    told = scenario.sweep()
     assert told.by_name["sales-db"] == "keep/UNCHANGED"
     assert told.by_name["orders-db"] == "conflict/DUPLICATE_REGISTRATION"
-    assert len(tale.registry) == 3
+    assert len(scenario.registry) == 3
 
 
-def test_cut_in_two_and_the_cache_deleted_leaves_nothing_behind(tale: Tale) -> None:
+def test_cut_in_two_and_the_cache_deleted_leaves_nothing_behind(scenario: Scenario) -> None:
     between_create_and_delete(
-        tale, deregistration={"missed_sweeps": 1, "grace": "0s", "max_percent": 100}
+        scenario, deregistration={"missed_sweeps": 1, "grace": "0s", "max_percent": 100}
     )
-    tale.gone("orders")
+    scenario.gone("orders")
     for _ in range(4):
-        tale.sweep()
-    assert set(tale.registry) == {"carts-db"}
+        scenario.sweep()
+    assert set(scenario.registry) == {"carts-db"}
 
 
-def test_cut_in_two_and_named_back_leaves_one(tale: Tale) -> None:
-    between_create_and_delete(tale)
-    tale.tag("orders", {"TeleportDatabaseName": "orders-db"})
+def test_cut_in_two_and_named_back_leaves_one(scenario: Scenario) -> None:
+    between_create_and_delete(scenario)
+    scenario.tag("orders", {"TeleportDatabaseName": "orders-db"})
     for _ in range(3):
-        tale.sweep()
-    assert set(tale.registry) == {"orders-db", "carts-db"}
+        scenario.sweep()
+    assert set(scenario.registry) == {"orders-db", "carts-db"}
 
 
-def test_cut_in_two_and_renamed_again_leaves_one(tale: Tale) -> None:
-    between_create_and_delete(tale)
-    tale.tag("orders", {"TeleportDatabaseName": "third-db"})
+def test_cut_in_two_and_renamed_again_leaves_one(scenario: Scenario) -> None:
+    between_create_and_delete(scenario)
+    scenario.tag("orders", {"TeleportDatabaseName": "third-db"})
     for _ in range(3):
-        tale.sweep()
-    assert set(tale.registry) == {"third-db", "carts-db"}
+        scenario.sweep()
+    assert set(scenario.registry) == {"third-db", "carts-db"}
 
 
-def test_cut_in_two_while_the_scope_is_unread_waits(tale: Tale) -> None:
-    between_create_and_delete(tale)
+def test_cut_in_two_while_the_scope_is_unread_waits(scenario: Scenario) -> None:
+    between_create_and_delete(scenario)
     from discovery.sandbox.aws.faults import Effect  # noqa: PLC0415
 
-    number = tale.fault(Effect.DENIED, service="elasticache", operation="DescribeServerlessCaches")
-    told = tale.sweep(exits=3)
-    assert {"orders-db", "sales-db"} <= set(tale.registry)
+    number = scenario.fault(
+        Effect.DENIED, service="elasticache", operation="DescribeServerlessCaches"
+    )
+    told = scenario.sweep(exits=3)
+    assert {"orders-db", "sales-db"} <= set(scenario.registry)
     assert told.writes == 0
-    tale.aws.faults.remove(number)
-    tale.sweep()
-    assert set(tale.registry) == {"sales-db", "carts-db"}
+    scenario.aws.faults.remove(number)
+    scenario.sweep()
+    assert set(scenario.registry) == {"sales-db", "carts-db"}
 
 
-def test_cut_in_two_and_removals_forbidden_stays(tale: Tale) -> None:
-    between_create_and_delete(tale)
-    tale.configure(deregistration={"max_count": 0})
-    assert tale.sweep(exits=4).verdicts["orders"] == "held/GUARD_COUNT"
-    assert len(tale.registry) == 3
-    tale.configure(deregistration={"max_count": 5}, policy="upsert-only")
-    assert tale.sweep().verdicts["orders"] == "held/POLICY"
-    assert len(tale.registry) == 3
+def test_cut_in_two_and_removals_forbidden_stays(scenario: Scenario) -> None:
+    between_create_and_delete(scenario)
+    scenario.configure(deregistration={"max_count": 0})
+    assert scenario.sweep(exits=4).verdicts["orders"] == "held/GUARD_COUNT"
+    assert len(scenario.registry) == 3
+    scenario.configure(deregistration={"max_count": 5}, policy="upsert-only")
+    assert scenario.sweep().verdicts["orders"] == "held/POLICY"
+    assert len(scenario.registry) == 3
 
 
 @pytest.mark.parametrize(
@@ -204,17 +206,17 @@ def test_cut_in_two_and_removals_forbidden_stays(tale: Tale) -> None:
     ],
 )
 def test_after_a_kill_the_audit_shows_what_the_next_sweep_does(
-    tale: Tale, tags: dict[str, str], moment: str
+    scenario: Scenario, tags: dict[str, str], moment: str
 ) -> None:
     """The only registration there is: a removal that landed must not look like a list cut short."""
-    tale.configure(
+    scenario.configure(
         matchers=[{"name": "all", "exclude_tags": {"off": "1"}}],
         deregistration={"missed_sweeps": 1, "grace": "0s", "allow_empty": True},
     )
-    tale.cache("orders", tags={"TeleportDatabaseName": "orders-db"})
-    tale.sweep()
-    tale.tag("orders", tags)
-    killed(tale, moment)
-    audit, sweep = tale.audit().document, tale.sweep().document
+    scenario.cache("orders", tags={"TeleportDatabaseName": "orders-db"})
+    scenario.sweep()
+    scenario.tag("orders", tags)
+    killed(scenario, moment)
+    audit, sweep = scenario.audit().document, scenario.sweep().document
     assert audit["checksum"] == sweep["checksum"]
     assert audit["guard"] == sweep["guard"]

@@ -29,8 +29,8 @@ from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.identity import Identity
 from discovery.sandbox.teleport.roles import EDITOR, Role, fenced_bot
 from discovery.sandbox.teleport.server import SimulatedTeleport
-from tests.scenarios.living import living
-from tests.scenarios.tale import FRANKFURT, HUB, MEMBER, Tale
+from tests.scenarios.scenario import FRANKFURT, HUB, MEMBER, Scenario
+from tests.scenarios.service_process import service_process
 from tests.unit.cli.rig import Run
 
 GIVEN = {"identity", "operator", "connect-external-id", "web-ca.pem"}
@@ -76,7 +76,7 @@ def private_key(identity: Identity) -> Iterator[str]:
 class Stage:
     """A fleet whose every part has a secret."""
 
-    tale: Tale
+    tale: Scenario
     cluster: Cluster
     member_id: str
     connect_id: str
@@ -118,21 +118,21 @@ class Stage:
 
 
 @contextmanager
-def stage(tale: Tale, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    member = tale.aws.world.account(MEMBER, regions=(FRANKFURT,))
-    made = Stage(tale, Cluster(), new_external_id(), new_external_id(), [])
+def stage(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    member = scenario.aws.world.account(MEMBER, regions=(FRANKFURT,))
+    made = Stage(scenario, Cluster(), new_external_id(), new_external_id(), [])
     role = member.add_role("cachemuster", trusted=[HUB], external_id=made.member_id)
-    tale.environment["MEMBER_EXTERNAL_ID"] = made.member_id
-    file = tale.directory / "connect-external-id"
+    scenario.environment["MEMBER_EXTERNAL_ID"] = made.member_id
+    file = scenario.directory / "connect-external-id"
     file.write_text(made.connect_id, "utf-8")
-    tale.cache("orders", tags={"env": "prod"}, group="people")
-    tale.cache("far", account=MEMBER)
+    scenario.cache("orders", tags={"env": "prod"}, group="people")
+    scenario.cache("far", account=MEMBER)
     made.issued("identity", "bot-cachemuster", fenced_bot("prod"))
     made.issued("operator", "alice", EDITOR.name, EVERYTHING)
     with SimulatedTeleport(made.cluster).serve_in_thread() as at:
-        web_ca = made.cluster.write_web_ca(tale.directory / "web-ca.pem")
-        tale.rig.environment["SSL_CERT_FILE"] = str(web_ca)
-        tale.configure(
+        web_ca = made.cluster.write_web_ca(scenario.directory / "web-ca.pem")
+        scenario.rig.environment["SSL_CERT_FILE"] = str(web_ca)
+        scenario.configure(
             aws={
                 "regions": [FRANKFURT],
                 "accounts": [
@@ -163,12 +163,14 @@ def name_of(cache: str, account: str = HUB) -> str:
     return f"{cache}-elasticache-serverless-{FRANKFURT}-{account}"
 
 
-def test_the_hunt_finds_what_it_is_after(tale: Tale, monkeypatch: pytest.MonkeyPatch) -> None:
-    with stage(tale, monkeypatch) as told:
+def test_the_hunt_finds_what_it_is_after(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stage(scenario, monkeypatch) as told:
         told.run("sweep")
         hunt = told.hunt
     assert len([name for name in hunt.secrets if name.startswith("session token")]) == 1
-    assert hunt.within((tale.directory / "identity").read_bytes()) == {
+    assert hunt.within((scenario.directory / "identity").read_bytes()) == {
         name for name in hunt.secrets if name.startswith("private key 0")
     }
     for secret in (told.member_id, told.connect_id):
@@ -177,8 +179,8 @@ def test_the_hunt_finds_what_it_is_after(tale: Tale, monkeypatch: pytest.MonkeyP
         assert not hunt.within(str(Secret(secret)))
 
 
-def test_no_command_shows_a_secret(tale: Tale, monkeypatch: pytest.MonkeyPatch) -> None:
-    with stage(tale, monkeypatch) as told:
+def test_no_command_shows_a_secret(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    with stage(scenario, monkeypatch) as told:
         runs = {" ".join(words): told.run(*words) for words in commands()}
         runs |= troubles(told)
         hunt = told.hunt
@@ -193,12 +195,12 @@ def test_no_command_shows_a_secret(tale: Tale, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_file_of_export_with_an_external_id_is_for_its_owner_alone(
-    tale: Tale, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with stage(tale, monkeypatch) as told:
+    with stage(scenario, monkeypatch) as told:
         assert told.run("sweep").code == 0
         for words in (("export",), ("export", "--registered")):
-            file = tale.directory / "databases.yaml"
+            file = scenario.directory / "databases.yaml"
             file.write_text("earlier", "utf-8")
             file.chmod(0o644)
             assert told.run(*words, "-o", "databases.yaml").code == 0
@@ -208,10 +210,10 @@ def test_a_file_of_export_with_an_external_id_is_for_its_owner_alone(
 
 @pytest.mark.parametrize("mark", list("#/?[\\"))
 def test_the_password_of_a_proxy_stands_nowhere(
-    tale: Tale, monkeypatch: pytest.MonkeyPatch, mark: str
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch, mark: str
 ) -> None:
     proxy = f"http://svc:S3cret{mark}1@127.0.0.1:9"
-    with stage(tale, monkeypatch) as told:
+    with stage(scenario, monkeypatch) as told:
         assert told.run("sweep").code == 0
         proxies = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy}
         words = [("sweep", "--format", "json"), ("audit", "--format", "html"), ("doctor",)]
@@ -223,7 +225,7 @@ def test_the_password_of_a_proxy_stands_nowhere(
         assert run.code == 1
         assert "PROXY is no URL" in run.out + run.err
         assert "# is %23" in run.out + run.err
-    files = {name for name, content in tale.files().items() if b"S3cret" in content}
+    files = {name for name, content in scenario.files().items() if b"S3cret" in content}
     assert files == set()
 
 
@@ -232,16 +234,16 @@ def test_the_password_of_a_proxy_stands_nowhere(
     ["http://svc:S3cret#1@127.0.0.1:9", "http://svc:9/S3cret@127.0.0.1", "svc:S3cret@127.0.0.1:9"],
 )
 def test_the_password_of_an_endpoint_override_stands_nowhere(
-    tale: Tale, monkeypatch: pytest.MonkeyPatch, endpoint: str
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
-    with stage(tale, monkeypatch) as told:
+    with stage(scenario, monkeypatch) as told:
         words = [("sweep", "--format", "json"), ("audit", "--no-control-plane"), ("doctor",)]
         runs = [told.run(*each, AWS_ENDPOINT_URL=endpoint) for each in words]
     for run in runs:
         assert "S3cret" not in run.out + run.err
         assert run.code == 1
         assert "is no URL such as" in " ".join((run.out + run.err).split())
-    assert b"S3cret" not in b"".join(tale.files().values())
+    assert b"S3cret" not in b"".join(scenario.files().values())
 
 
 def commands() -> Iterator[tuple[str, ...]]:
@@ -285,9 +287,9 @@ def troubles(told: Stage) -> dict[str, Run]:
     return runs
 
 
-def test_the_service_shows_no_secret(tale: Tale, monkeypatch: pytest.MonkeyPatch) -> None:
-    with stage(tale, monkeypatch) as told:
-        with living(tale, "-vv") as service:
+def test_the_service_shows_no_secret(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    with stage(scenario, monkeypatch) as told:
+        with service_process(scenario, "-vv") as service:
             service.until("sweep.finished", kind="sweep")
             assert service.named("item.applied", account_id=MEMBER, region=FRANKFURT, reason="NEW")
             pages = [service.get(page)[1] for page in ("/metrics", "/healthz", "/readyz", "/")]

@@ -8,29 +8,29 @@ from pathlib import Path
 import pytest
 
 from discovery.sandbox.aws.faults import Effect
-from tests.scenarios.living import Living, living, until
-from tests.scenarios.tale import LISTING, Tale
+from tests.scenarios.scenario import LISTING, Scenario
+from tests.scenarios.service_process import ServiceProcess, service_process, until
 
 QUIET = {"interval": "1h", "jitter": "0s", "listen": "127.0.0.1:0"}
 BUSY = {**QUIET, "interval": "10s"}
 
 
 @pytest.fixture
-def served(tale: Tale) -> Tale:
-    tale.configure(service=QUIET)
-    tale.cache("orders")
-    return tale
+def served(scenario: Scenario) -> Scenario:
+    scenario.configure(service=QUIET)
+    scenario.cache("orders")
+    return scenario
 
 
-def swept(service: Living, count: int = 1) -> None:
+def swept(service: ServiceProcess, count: int = 1) -> None:
     service.until("sweep.finished", count, kind="sweep")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_sweeps_at_once_and_a_signal_ends_it_with_0(
-    served: Tale, number: signal.Signals
+    served: Scenario, number: signal.Signals
 ) -> None:
-    with living(served) as service:
+    with service_process(served) as service:
         swept(service)
         assert len(served.registry) == 1
         assert service.get("/healthz")[0] == 200
@@ -42,8 +42,8 @@ def test_it_sweeps_at_once_and_a_signal_ends_it_with_0(
     assert served.sweep().writes == 0
 
 
-def test_between_sweeps_others_have_their_turn(served: Tale) -> None:
-    with living(served) as service:
+def test_between_sweeps_others_have_their_turn(served: Scenario) -> None:
+    with service_process(served) as service:
         swept(service)
         served.cache("carts")
         assert served.sweep().document["summary"]["create"] == 1
@@ -51,8 +51,8 @@ def test_between_sweeps_others_have_their_turn(served: Tale) -> None:
         assert service.ended() == 0
 
 
-def test_a_second_service_on_the_same_state_is_refused(served: Tale) -> None:
-    with living(served) as service:
+def test_a_second_service_on_the_same_state_is_refused(served: Scenario) -> None:
+    with service_process(served) as service:
         swept(service)
         late = served.run("run")
         assert late.code == 75, late
@@ -60,8 +60,8 @@ def test_a_second_service_on_the_same_state_is_refused(served: Tale) -> None:
         assert service.ended() == 0
 
 
-def test_a_new_configuration_is_taken_between_sweeps_a_bad_one_is_not(served: Tale) -> None:
-    with living(served) as service:
+def test_a_new_configuration_is_taken_between_sweeps_a_bad_one_is_not(served: Scenario) -> None:
+    with service_process(served) as service:
         swept(service)
         good = served.settings
         served.rig.configure("version: 1\ngroup: prod\nmatcher: []\n")
@@ -78,9 +78,9 @@ def test_a_new_configuration_is_taken_between_sweeps_a_bad_one_is_not(served: Ta
     assert {miss.reason.value for miss in served.memory.misses.values()} == {"UNMATCHED"}
 
 
-def test_stopped_in_the_scan_it_ends_soon_and_forgets_nothing(served: Tale) -> None:
+def test_stopped_in_the_scan_it_ends_soon_and_forgets_nothing(served: Scenario) -> None:
     served.fault(Effect.LATENCY, delay_s=60, **LISTING)
-    with living(served) as service:
+    with service_process(served) as service:
         until(lambda: served.aws.calls.of("DescribeServerlessCaches"))
         assert service.ended() == 0
     served.healed()
@@ -88,27 +88,27 @@ def test_stopped_in_the_scan_it_ends_soon_and_forgets_nothing(served: Tale) -> N
     assert served.sweep().document["summary"]["create"] == 1
 
 
-def test_stopped_before_it_has_started_it_ends_with_0(served: Tale) -> None:
+def test_stopped_before_it_has_started_it_ends_with_0(served: Scenario) -> None:
     served.fault(Effect.LATENCY, service="sts", delay_s=60)
-    with living(served) as service:
+    with service_process(served) as service:
         until(lambda: served.aws.calls.of("GetCallerIdentity"))
         assert service.ended() == 0
 
 
-def test_a_second_signal_ends_it_at_once(served: Tale) -> None:
-    with living(served) as service:
+def test_a_second_signal_ends_it_at_once(served: Scenario) -> None:
+    with service_process(served) as service:
         swept(service)
         service.send(signal.SIGTERM)
         service.send(signal.SIGTERM)
         assert service.process.wait(timeout=10) in (0, 143)
 
 
-def test_a_scope_that_hangs_is_not_in_the_sweep_and_holds_up_nothing(tale: Tale) -> None:
+def test_a_scope_that_hangs_is_not_in_the_sweep_and_holds_up_nothing(scenario: Scenario) -> None:
     aws = {"regions": ["eu-central-1", "us-east-1"], "scope_timeout": "5m"}
-    tale.configure(service={**QUIET, "sweep_timeout": "10s"}, aws=aws)
-    tale.cache("orders")
-    tale.fault(Effect.LATENCY, delay_s=120, region="us-east-1", **LISTING)
-    with living(tale) as service:
+    scenario.configure(service={**QUIET, "sweep_timeout": "10s"}, aws=aws)
+    scenario.cache("orders")
+    scenario.fault(Effect.LATENCY, delay_s=120, region="us-east-1", **LISTING)
+    with service_process(scenario) as service:
         (finished,) = service.until("sweep.finished", kind="sweep")
         assert finished["scopes"] == {"complete": 1, "skipped": 1}
         assert finished["create"] == 1
@@ -116,10 +116,10 @@ def test_a_scope_that_hangs_is_not_in_the_sweep_and_holds_up_nothing(tale: Tale)
         assert service.ended() == 0
 
 
-def test_a_control_plane_that_is_down_loses_and_repeats_nothing(served: Tale) -> None:
+def test_a_control_plane_that_is_down_loses_and_repeats_nothing(served: Scenario) -> None:
     served.configure(service=BUSY)
     served.registry_file.mkdir()  # so it cannot be opened
-    with living(served) as service:
+    with service_process(served) as service:
         (finished,) = service.until("sweep.finished", kind="sweep")
         assert finished["outcome"] == "failed"
         status, page = until(lambda: _not_ready(service))
@@ -132,9 +132,9 @@ def test_a_control_plane_that_is_down_loses_and_repeats_nothing(served: Tale) ->
     assert served.sweep().writes == 0
 
 
-def test_a_control_plane_that_goes_down_later_leaves_it_ready_and_says_so(served: Tale) -> None:
+def test_a_control_plane_that_goes_down_later_leaves_it_ready_and_says_so(served: Scenario) -> None:
     served.configure(service=BUSY)
-    with living(served) as service:
+    with service_process(served) as service:
         swept(service)
         until(lambda: service.get("/readyz") == (200, "ready\n"))
         aside = served.registry_file.rename(served.directory / "aside")
@@ -147,21 +147,21 @@ def test_a_control_plane_that_goes_down_later_leaves_it_ready_and_says_so(served
         assert service.ended() == 0
 
 
-def _not_ready(service: Living) -> tuple[int, str] | None:
+def _not_ready(service: ServiceProcess) -> tuple[int, str] | None:
     status, page = service.get("/readyz")
     return (status, page) if "control plane" in page else None
 
 
-def test_state_of_something_else_ends_it_with_78(served: Tale) -> None:
+def test_state_of_something_else_ends_it_with_78(served: Scenario) -> None:
     served.sweep()
     served.configure(group="other")
-    with living(served) as service:
+    with service_process(served) as service:
         assert service.process.wait(timeout=30) == 78
     assert "--rebind-state" in service.told
 
 
-def test_a_port_in_use_is_said_and_nothing_is_begun(served: Tale, tmp_path: Path) -> None:
-    with living(served) as first:
+def test_a_port_in_use_is_said_and_nothing_is_begun(served: Scenario, tmp_path: Path) -> None:
+    with service_process(served) as first:
         swept(first)
         port = first.address.rpartition(":")[2]
         other = {**QUIET, "listen": f"127.0.0.1:{port}"}
@@ -172,11 +172,11 @@ def test_a_port_in_use_is_said_and_nothing_is_begun(served: Tale, tmp_path: Path
         assert first.ended() == 0
 
 
-def test_paused_it_scans_and_writes_nothing(served: Tale) -> None:
+def test_paused_it_scans_and_writes_nothing(served: Scenario) -> None:
     served.sweep()
     served.run("pause", "--for", "1h")
     served.cache("carts")
-    with living(served) as service:
+    with service_process(served) as service:
         (finished,) = service.until("sweep.finished", kind="sweep")
         assert finished["paused_until"] is not None
         assert service.ended() == 0

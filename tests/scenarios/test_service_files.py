@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scenarios.living import living, until
-from tests.scenarios.tale import Tale
+from tests.scenarios.scenario import Scenario
+from tests.scenarios.service_process import service_process, until
 from tests.scenarios.test_service import BUSY, QUIET, swept
 
 TEN_SECONDS = {**BUSY, "jitter": "0s"}
 
 
 @pytest.fixture
-def served(tale: Tale) -> Tale:
-    tale.configure(service=TEN_SECONDS)
-    tale.cache("orders")
-    return tale
+def served(scenario: Scenario) -> Scenario:
+    scenario.configure(service=TEN_SECONDS)
+    scenario.cache("orders")
+    return scenario
 
 
-def test_a_registry_removed_under_run_fails_the_round_and_takes_no_write(served: Tale) -> None:
-    with living(served) as service:
+def test_a_registry_removed_under_run_fails_the_round_and_takes_no_write(served: Scenario) -> None:
+    with service_process(served) as service:
         swept(service)
         served.lose_registry()
         served.cache("carts")
@@ -33,8 +33,8 @@ def test_a_registry_removed_under_run_fails_the_round_and_takes_no_write(served:
     assert served.sweep(exits=4).document["summary"]["create"] == 2, "into a new one, and said"
 
 
-def test_a_state_file_removed_under_run_ends_no_round_well(served: Tale) -> None:
-    with living(served) as service:
+def test_a_state_file_removed_under_run_ends_no_round_well(served: Scenario) -> None:
+    with service_process(served) as service:
         swept(service)
         served.forget()
         (broke,) = service.until("sweep.broke")
@@ -45,8 +45,8 @@ def test_a_state_file_removed_under_run_ends_no_round_well(served: Tale) -> None
         assert service.ended() == 0
 
 
-def test_a_lock_removed_under_run_lets_no_second_service_in(served: Tale) -> None:
-    with living(served) as service:
+def test_a_lock_removed_under_run_lets_no_second_service_in(served: Scenario) -> None:
+    with service_process(served) as service:
         swept(service)
         (served.directory / "cachemuster.db.run.lock").unlink()
         (noticed,) = service.until("state.lock_replaced")
@@ -57,12 +57,12 @@ def test_a_lock_removed_under_run_lets_no_second_service_in(served: Tale) -> Non
         assert service.ended() == 0
 
 
-def test_where_a_second_service_was_quicker_the_first_one_writes_nothing(served: Tale) -> None:
-    with living(served) as first:
+def test_where_a_second_service_was_quicker_the_first_one_writes_nothing(served: Scenario) -> None:
+    with service_process(served) as first:
         swept(first)
         (served.directory / "cachemuster.db.run.lock").unlink()
         served.configure(service=QUIET)
-        with living(served) as second:
+        with service_process(served) as second:
             (broke,) = first.until("sweep.broke", error_code="Locked")
             assert f"process {second.process.pid}" in broke["why"]
             assert second.ended() == 0

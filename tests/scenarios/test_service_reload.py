@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from discovery.sandbox.aws.faults import Effect
-from tests.scenarios.living import living, until
-from tests.scenarios.tale import HUB, LISTING, Tale
+from tests.scenarios.scenario import HUB, LISTING, Scenario
+from tests.scenarios.service_process import service_process, until
 from tests.scenarios.test_service import BUSY, QUIET, swept
 
 TEN_SECONDS = {**BUSY, "jitter": "0s"}
@@ -23,37 +23,37 @@ TELEPORT = {
     "address": "127.0.0.1:1",
     "identity_file": "/nonexistent/identity",
 }
-Change = Callable[[Tale], None]
+Change = Callable[[Scenario], None]
 
 
-def unreadable_registry(tale: Tale, name: str) -> None:
-    (tale.directory / name).mkdir()
-    tale.configure(control_plane={"kind": "embedded", "path": name})
+def unreadable_registry(scenario: Scenario, name: str) -> None:
+    (scenario.directory / name).mkdir()
+    scenario.configure(control_plane={"kind": "embedded", "path": name})
 
 
 CHANGES: dict[str, tuple[Change, str]] = {
     "group": (
-        lambda tale: tale.configure(group="other"),
+        lambda scenario: scenario.configure(group="other"),
         "group: remembered prod, configured other",
     ),
     "registry path": (
-        lambda tale: tale.configure(control_plane={"kind": "embedded", "path": "other.db"}),
+        lambda scenario: scenario.configure(control_plane={"kind": "embedded", "path": "other.db"}),
         "cluster: remembered",
     ),
     "registry that does not answer": (
-        lambda tale: unreadable_registry(tale, "other.db"),
+        lambda scenario: unreadable_registry(scenario, "other.db"),
         "control_plane was changed, and what it names now does not answer",
     ),
     "kind of control plane": (
-        lambda tale: tale.configure(control_plane=TELEPORT),
+        lambda scenario: scenario.configure(control_plane=TELEPORT),
         "control plane: remembered embedded, configured teleport",
     ),
     "state file": (
-        lambda tale: tale.configure(state={"path": "other.db"}),
+        lambda scenario: scenario.configure(state={"path": "other.db"}),
         "state.path cannot change while the service runs",
     ),
     "secret": (
-        lambda tale: tale.configure(
+        lambda scenario: scenario.configure(
             matchers=[
                 {
                     "name": "all",
@@ -67,24 +67,24 @@ CHANGES: dict[str, tuple[Change, str]] = {
         "/nonexistent/secret",
     ),
     "profile": (
-        lambda tale: tale.configure(aws={"profile": "nobody"}),
+        lambda scenario: scenario.configure(aws={"profile": "nobody"}),
         "nobody",
     ),
 }
 
 
 @pytest.fixture
-def served(tale: Tale) -> Tale:
-    tale.configure(service=TEN_SECONDS)
-    tale.cache("orders")
-    return tale
+def served(scenario: Scenario) -> Scenario:
+    scenario.configure(service=TEN_SECONDS)
+    scenario.cache("orders")
+    return scenario
 
 
 @pytest.mark.parametrize(("change", "words"), CHANGES.values(), ids=CHANGES.keys())
 def test_a_reload_that_does_not_fit_the_state_is_refused_and_the_service_goes_on(
-    served: Tale, change: Change, words: str
+    served: Scenario, change: Change, words: str
 ) -> None:
-    with living(served) as service:
+    with service_process(served) as service:
         swept(service)
         change(served)
         service.send(signal.SIGHUP)
@@ -97,14 +97,14 @@ def test_a_reload_that_does_not_fit_the_state_is_refused_and_the_service_goes_on
     assert len(served.registry) == 2
 
 
-def test_a_reload_while_the_first_sweep_binds_the_state_is_refused_too(tale: Tale) -> None:
+def test_a_reload_while_the_first_sweep_binds_the_state_is_refused_too(scenario: Scenario) -> None:
     """When the configuration was read, the state file belonged to nobody yet."""
-    tale.configure(service={**QUIET, "sweep_timeout": "10s"})
-    tale.cache("orders")
-    tale.fault(Effect.LATENCY, delay_s=3, **LISTING)
-    with living(tale) as service:
-        until(lambda: tale.aws.calls.of("DescribeServerlessCaches"))
-        tale.configure(group="other")
+    scenario.configure(service={**QUIET, "sweep_timeout": "10s"})
+    scenario.cache("orders")
+    scenario.fault(Effect.LATENCY, delay_s=3, **LISTING)
+    with service_process(scenario) as service:
+        until(lambda: scenario.aws.calls.of("DescribeServerlessCaches"))
+        scenario.configure(group="other")
         service.send(signal.SIGHUP)
         swept(service)
         (refused,) = service.until("configuration.refused")
@@ -113,9 +113,9 @@ def test_a_reload_while_the_first_sweep_binds_the_state_is_refused_too(tale: Tal
 
 
 def test_a_control_plane_that_is_down_does_not_keep_a_reload_from_being_taken(
-    served: Tale,
+    served: Scenario,
 ) -> None:
-    with living(served) as service:
+    with service_process(served) as service:
         swept(service)
         aside = served.registry_file.rename(served.directory / "aside")
         served.registry_file.mkdir()
@@ -130,8 +130,8 @@ def test_a_control_plane_that_is_down_does_not_keep_a_reload_from_being_taken(
 class TestEarlyAndLate:
     """SIGHUP before there is anything to reload, and after."""
 
-    def test_in_the_first_half_second_it_ends_nothing(self, served: Tale) -> None:
-        with living(served) as service:
+    def test_in_the_first_half_second_it_ends_nothing(self, served: Scenario) -> None:
+        with service_process(served) as service:
             until(lambda: ignores_hangups(service.process.pid))
             assert "pydantic" not in libraries(service.process.pid), "no library is loaded before"
             while service.process.poll() is None and not service.named("sweep.finished"):
@@ -142,22 +142,22 @@ class TestEarlyAndLate:
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_told_to_stop_in_the_first_half_second_it_ends_with_0(
-        self, served: Tale, number: signal.Signals
+        self, served: Scenario, number: signal.Signals
     ) -> None:
-        with living(served) as service:
+        with service_process(served) as service:
             until(lambda: ignores_hangups(service.process.pid))
             assert service.ended(number) == 0
         assert not served.registry_file.exists()
 
-    def test_started_as_a_module_it_ends_nothing_either(self, served: Tale) -> None:
+    def test_started_as_a_module_it_ends_nothing_either(self, served: Scenario) -> None:
         rig, command = served.rig, (sys.executable, "-m", "discovery", "run")
         with subprocess.Popen(command, env=rig.environment, cwd=rig.directory) as process:
             until(lambda: ignores_hangups(process.pid))
             process.terminate()
         assert process.returncode == 0
 
-    def test_while_it_stops_it_costs_no_exit_code(self, served: Tale) -> None:
-        with living(served) as service:
+    def test_while_it_stops_it_costs_no_exit_code(self, served: Scenario) -> None:
+        with service_process(served) as service:
             swept(service)
             service.send(signal.SIGTERM)
             while service.process.poll() is None:

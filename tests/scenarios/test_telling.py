@@ -9,24 +9,24 @@ import pytest
 import yaml
 
 from discovery.sandbox.aws.faults import Effect
-from tests.scenarios.tale import FRANKFURT, HUB, LISTING, MEMBER, VIRGINIA, Tale
+from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, MEMBER, VIRGINIA, Scenario
 
 
-def broken_registry(tale: Tale) -> None:
-    tale.registry_file.write_bytes(b"not a registry" * 500)
+def broken_registry(scenario: Scenario) -> None:
+    scenario.registry_file.write_bytes(b"not a registry" * 500)
 
 
-def guard_refuses(tale: Tale) -> None:
-    tale.configure(deregistration={"missed_sweeps": 1, "grace": "0s", "max_count": 0})
-    tale.gone("orders")
+def guard_refuses(scenario: Scenario) -> None:
+    scenario.configure(deregistration={"missed_sweeps": 1, "grace": "0s", "max_count": 0})
+    scenario.gone("orders")
 
 
-def scope_fails(tale: Tale) -> None:
-    tale.fault(Effect.DENIED, region=VIRGINIA, **LISTING)
+def scope_fails(scenario: Scenario) -> None:
+    scenario.fault(Effect.DENIED, region=VIRGINIA, **LISTING)
 
 
-def pending(tale: Tale) -> None:
-    tale.cache("fresh")
+def pending(scenario: Scenario) -> None:
+    scenario.cache("fresh")
 
 
 TROUBLES: list[Any] = [
@@ -39,30 +39,34 @@ TROUBLES: list[Any] = [
 
 
 @pytest.mark.parametrize(("troubles", "code"), TROUBLES)
-def test_of_several_troubles_the_first_is_told(tale: Tale, troubles: Any, code: int) -> None:
-    tale.configure(aws={"regions": [FRANKFURT, VIRGINIA]})
+def test_of_several_troubles_the_first_is_told(
+    scenario: Scenario, troubles: Any, code: int
+) -> None:
+    scenario.configure(aws={"regions": [FRANKFURT, VIRGINIA]})
     for name in ("orders", "carts"):
-        tale.cache(name)
-    tale.sweep()
+        scenario.cache(name)
+    scenario.sweep()
     for trouble in troubles:
-        trouble(tale)
-    tale.audit("--fail-on", "blocker", "--detailed-exitcode", exits=code)
+        trouble(scenario)
+    scenario.audit("--fail-on", "blocker", "--detailed-exitcode", exits=code)
 
 
-def test_changes_pending_are_told_when_asked_for(tale: Tale) -> None:
-    tale.cache("orders", group="people")
-    tale.audit()
-    tale.audit("--detailed-exitcode", exits=2)
-    tale.sweep()
-    tale.audit("--detailed-exitcode", "--fail-on", "warning", exits=0)
+def test_changes_pending_are_told_when_asked_for(scenario: Scenario) -> None:
+    scenario.cache("orders", group="people")
+    scenario.audit()
+    scenario.audit("--detailed-exitcode", exits=2)
+    scenario.sweep()
+    scenario.audit("--detailed-exitcode", "--fail-on", "warning", exits=0)
 
 
-def test_blocked_conflicting_and_waiting_are_results(tale: Tale) -> None:
+def test_blocked_conflicting_and_waiting_are_results(scenario: Scenario) -> None:
     for name in ("orders", "carts", "books"):
-        tale.cache(name, tags={"TeleportDatabaseName": "same" if name != "books" else "books-db"})
-    tale.sweep()
-    tale.gone("books")
-    assert tale.sweep().verdicts == {
+        scenario.cache(
+            name, tags={"TeleportDatabaseName": "same" if name != "books" else "books-db"}
+        )
+    scenario.sweep()
+    scenario.gone("books")
+    assert scenario.sweep().verdicts == {
         "orders": "blocked/NAME_COLLISION",
         "carts": "blocked/NAME_COLLISION",
         "books": "held/WAITING",
@@ -83,45 +87,45 @@ def test_blocked_conflicting_and_waiting_are_results(tale: Tale) -> None:
     ],
     ids=" ".join,
 )
-def test_a_slip_is_usage_and_does_nothing(tale: Tale, arguments: tuple[str, ...]) -> None:
-    run = tale.run(*arguments)
+def test_a_slip_is_usage_and_does_nothing(scenario: Scenario, arguments: tuple[str, ...]) -> None:
+    run = scenario.run(*arguments)
     assert (run.code, run.out) == (64, ""), run
-    assert [file.name for file in tale.directory.iterdir()] == ["cachemuster.yaml"]
+    assert [file.name for file in scenario.directory.iterdir()] == ["cachemuster.yaml"]
 
 
-def test_the_last_line_can_be_read_aloud(tale: Tale) -> None:
-    tale.configure(aws={"regions": [FRANKFURT, VIRGINIA]})
-    tale.member(regions=(FRANKFURT, VIRGINIA))
+def test_the_last_line_can_be_read_aloud(scenario: Scenario) -> None:
+    scenario.configure(aws={"regions": [FRANKFURT, VIRGINIA]})
+    scenario.member(regions=(FRANKFURT, VIRGINIA))
     for account in (HUB, MEMBER):
         for name in ("orders", "carts"):
-            tale.cache(name, account=account)
-    tale.cache("clash", tags={"TeleportDatabaseName": "x[/bold]y"})
-    assert tale.run("sweep").out.splitlines()[-1] == (
+            scenario.cache(name, account=account)
+    scenario.cache("clash", tags={"TeleportDatabaseName": "x[/bold]y"})
+    assert scenario.run("sweep").out.splitlines()[-1] == (
         "5 caches in 2 accounts; 4 created, 1 needs someone"
     )
-    tale.gone("orders")
-    tale.fault(Effect.DENIED, account=MEMBER, **LISTING)
-    last = tale.run("sweep").out.splitlines()[-1]
+    scenario.gone("orders")
+    scenario.fault(Effect.DENIED, account=MEMBER, **LISTING)
+    last = scenario.run("sweep").out.splitlines()[-1]
     assert last.startswith("2 caches in 1 account; 1 needs someone, 1 waiting to be removed; ")
     assert "2 scopes unread since " in last
 
 
-def test_status_before_anything_and_without_a_network(tale: Tale) -> None:
-    tale.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1"
-    run = tale.run("status")
+def test_status_before_anything_and_without_a_network(scenario: Scenario) -> None:
+    scenario.environment["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1"
+    run = scenario.run("status")
     assert run.code == 0, run
-    assert json.loads(tale.run("status", "--format", "json").out)["registrations"] == []
+    assert json.loads(scenario.run("status", "--format", "json").out)["registrations"] == []
 
 
-def test_status_remembers_scopes_registrations_and_what_waits(tale: Tale) -> None:
-    tale.configure(aws={"regions": [FRANKFURT, VIRGINIA]})
-    tale.cache("orders", tags={"TeleportDatabaseName": "orders-db"})
-    tale.cache("legacy", VIRGINIA)
-    tale.sweep()
-    tale.gone("orders")
-    tale.fault(Effect.DENIED, region=VIRGINIA, **LISTING)
-    tale.sweep(exits=3)
-    told = json.loads(tale.run("status", "--format", "json").out)
+def test_status_remembers_scopes_registrations_and_what_waits(scenario: Scenario) -> None:
+    scenario.configure(aws={"regions": [FRANKFURT, VIRGINIA]})
+    scenario.cache("orders", tags={"TeleportDatabaseName": "orders-db"})
+    scenario.cache("legacy", VIRGINIA)
+    scenario.sweep()
+    scenario.gone("orders")
+    scenario.fault(Effect.DENIED, region=VIRGINIA, **LISTING)
+    scenario.sweep(exits=3)
+    told = json.loads(scenario.run("status", "--format", "json").out)
     assert {scope["region"]: scope["status"] for scope in told["scopes"]} == {
         FRANKFURT: "complete",
         VIRGINIA: "failed",
@@ -129,31 +133,31 @@ def test_status_remembers_scopes_registrations_and_what_waits(tale: Tale) -> Non
     assert len(told["registrations"]) == 2
     (waiting,) = told["waiting"]
     assert (waiting["name"], waiting["reason"], waiting["scans"]) == ("orders-db", "ABSENT", 1)
-    shown = tale.run("status", "-v").out
+    shown = scenario.run("status", "-v").out
     assert "orders-db" in shown
     assert "DENIED" in shown
 
 
-def test_export_keeps_what_could_not_be_read(tale: Tale) -> None:
-    tale.configure(aws={"regions": [FRANKFURT, VIRGINIA]})
-    tale.cache("orders")
-    tale.cache("legacy", VIRGINIA)
-    tale.sweep()
-    tale.fault(Effect.DENIED, region=VIRGINIA, **LISTING)
-    run = tale.run("export")
+def test_export_keeps_what_could_not_be_read(scenario: Scenario) -> None:
+    scenario.configure(aws={"regions": [FRANKFURT, VIRGINIA]})
+    scenario.cache("orders")
+    scenario.cache("legacy", VIRGINIA)
+    scenario.sweep()
+    scenario.fault(Effect.DENIED, region=VIRGINIA, **LISTING)
+    run = scenario.run("export")
     assert run.code == 3, run
     exported = {one["metadata"]["name"]: one for one in yaml.safe_load_all(run.out)}
-    assert set(exported) == set(tale.registry)
+    assert set(exported) == set(scenario.registry)
 
 
-def test_export_leaves_out_what_is_not_ours(tale: Tale) -> None:
-    tale.cache("orders", tags={"TeleportDatabaseName": "orders-db"})
-    tale.cache("carts", tags={"TeleportDatabaseName": "carts-db"})
-    tale.cache("books")
-    tale.sweep()
-    tale.relabel("orders-db", managed_by="terraform")
+def test_export_leaves_out_what_is_not_ours(scenario: Scenario) -> None:
+    scenario.cache("orders", tags={"TeleportDatabaseName": "orders-db"})
+    scenario.cache("carts", tags={"TeleportDatabaseName": "carts-db"})
+    scenario.cache("books")
+    scenario.sweep()
+    scenario.relabel("orders-db", managed_by="terraform")
     for arguments in ((), ("--registered",)):
-        run = tale.run("export", *arguments)
+        run = scenario.run("export", *arguments)
         names = {one["metadata"]["name"] for one in yaml.safe_load_all(run.out)}
         assert "orders-db" not in names
         assert "carts-db" in names

@@ -16,8 +16,8 @@ from discovery.codes import Reason, ScopeStatus
 from discovery.control_plane.embedded import Embedded
 from state.records import RememberedState
 from state.store import Store, read_memory
-from tests.scenarios.conftest import quick_sdk, tale
-from tests.scenarios.tale import FRANKFURT, VIRGINIA, Tale
+from tests.scenarios.conftest import quick_sdk, scenario
+from tests.scenarios.scenario import FRANKFURT, VIRGINIA, Scenario
 from tests.upgrade.files import LAST_SWEEP, name_of, write_state
 
 __all__ = ["quick_sdk", "tale"]  # the fixtures
@@ -87,41 +87,43 @@ def counts(path: Path) -> dict[str, int]:
     return {table: count for table, (count,) in found.items()}
 
 
-def world_as_it_was(tale: Tale) -> None:
+def world_as_it_was(scenario: Scenario) -> None:
     """The caches of the dump exist, and what its agents had registered stands."""
-    write_state(tale.state_file, tale.registry_file)
-    tale.offset = LAST_SWEEP - datetime.now(UTC)
-    for each in tale.memory.caches.values():
+    write_state(scenario.state_file, scenario.registry_file)
+    scenario.offset = LAST_SWEEP - datetime.now(UTC)
+    for each in scenario.memory.caches.values():
         if each.name != "gone":
             tags = dict(each.tags.values) if each.tags is not None else {}
             region = each.scope.region or ""
-            tale.cache(each.name, region=region, tags=tags, created_at=each.created_at)
+            scenario.cache(each.name, region=region, tags=tags, created_at=each.created_at)
 
     async def register() -> None:
-        async with Embedded(tale.registry_file) as plane:
-            for each in tale.memory.registrations.values():
+        async with Embedded(scenario.registry_file) as plane:
+            for each in scenario.memory.registrations.values():
                 await plane.create(each.database)
 
     asyncio.run(register())
     pay: list[Any] = [{"name": "pay", "tags": {"team": "pay"}}]
-    tale.configure(aws={"regions": [FRANKFURT, VIRGINIA]}, matchers=pay)
+    scenario.configure(aws={"regions": [FRANKFURT, VIRGINIA]}, matchers=pay)
 
 
-def test_sweeps_go_on_from_it_and_remove_nothing_of_another_agent(tale: Tale) -> None:
-    world_as_it_was(tale)
-    tale.later(minutes=11)
-    told = tale.sweep()
+def test_sweeps_go_on_from_it_and_remove_nothing_of_another_agent(scenario: Scenario) -> None:
+    world_as_it_was(scenario)
+    scenario.later(minutes=11)
+    told = scenario.sweep()
     assert told.verdicts["leaving"] == "delete/UNMATCHED"
     assert told.verdicts["gone"] == "delete/ABSENT"
     assert told.verdicts["theirs"] == "held/INHERITED"
     assert told.verdicts["restored"] == "conflict/RESTORED"
     assert told.verdicts["removed"] == "skipped/NO_MATCHER"
-    tale.tag("adopted", {"team": "nobody"})
-    assert tale.sweep().verdicts["adopted"] == "held/WAITING"
-    tale.later(minutes=11)
-    assert tale.sweep().verdicts["adopted"] == "delete/UNMATCHED"
+    scenario.tag("adopted", {"team": "nobody"})
+    assert scenario.sweep().verdicts["adopted"] == "held/WAITING"
+    scenario.later(minutes=11)
+    assert scenario.sweep().verdicts["adopted"] == "delete/UNMATCHED"
     for _ in range(3):
-        tale.later(hours=1)
-        told = tale.sweep()
+        scenario.later(hours=1)
+        told = scenario.sweep()
         assert told.document["summary"]["delete"] == 0
-    assert {name_of("theirs"), name_of("restored"), name_of("made"), "ledger"} < set(tale.registry)
+    assert {name_of("theirs"), name_of("restored"), name_of("made"), "ledger"} < set(
+        scenario.registry
+    )

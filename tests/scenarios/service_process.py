@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import pytest
 
-from tests.scenarios.tale import Tale
+from tests.scenarios.scenario import Scenario
 from tests.unit.cli.rig import SCRIPT
 
 Event = Mapping[str, Any]
@@ -34,7 +34,7 @@ def until(true: Callable[[], Any], what: str = "that") -> Any:
 
 
 @dataclass
-class Living:
+class ServiceProcess:
     """One `cachemuster run`."""
 
     process: subprocess.Popen[bytes]
@@ -92,28 +92,28 @@ class Living:
 
 
 @contextmanager
-def living(
-    tale: Tale,
+def service_process(
+    scenario: Scenario,
     *arguments: str,
     stdin: IO[Any] | int = subprocess.DEVNULL,
     files: int | None = None,
     **environment: str,
-) -> Iterator[Living]:
+) -> Iterator[ServiceProcess]:
     """A service on the tale's configuration; it has ended when the context has. `files`: how many
     it may have open at once."""
     limited = ("bash", "-c", f'ulimit -n {files}; exec "$@"', "bash") if files else ()
-    log = tale.directory / f"service-{len(list(tale.directory.glob('service-*.log')))}.log"
+    log = scenario.directory / f"service-{len(list(scenario.directory.glob('service-*.log')))}.log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
             [*limited, *SCRIPT, "run", *arguments],
-            cwd=tale.directory,
-            env={**tale.rig.environment, **tale.environment, **environment},
+            cwd=scenario.directory,
+            env={**scenario.rig.environment, **scenario.environment, **environment},
             stdin=stdin,
             stdout=subprocess.DEVNULL,
             stderr=sink,
         )
     try:
-        yield Living(process, log)
+        yield ServiceProcess(process, log)
     finally:
         process.kill()
         process.wait(timeout=30)

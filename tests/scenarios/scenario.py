@@ -26,7 +26,7 @@ from state.records import RememberedState
 from state.store import read_memory
 from tests.unit.cli.rig import FRANKFURT, HUB, MEMBER, VIRGINIA, Rig, Run, bare_environment
 
-__all__ = ["FRANKFURT", "HUB", "MEMBER", "VIRGINIA", "Tale", "Told", "tale_in"]
+__all__ = ["FRANKFURT", "HUB", "MEMBER", "VIRGINIA", "RunOutput", "Scenario", "scenario_in"]
 
 VALIDATOR = Draft202012Validator(committed_schema())
 LISTING = {"service": "elasticache", "operation": "DescribeServerlessCaches"}
@@ -40,7 +40,7 @@ SETTINGS: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Told:
+class RunOutput:
     """What a sweep or audit told: its one document, valid by the committed schema."""
 
     run: Run
@@ -86,7 +86,7 @@ class Told:
 
 
 @dataclass
-class Tale:
+class Scenario:
     """Everything a story needs."""
 
     rig: Rig
@@ -153,25 +153,25 @@ class Tale:
         assert "Traceback" not in run.err, run
         return run
 
-    def tell(self, *arguments: str, exits: int = 0) -> Told:
+    def tell(self, *arguments: str, exits: int = 0) -> RunOutput:
         """One command with a document."""
         run = self.run(*arguments, "--format", "json")
         assert run.code == exits, f"exit {run.code}\n{run.err}"
         VALIDATOR.validate(run.document)
-        return Told(run, run.document)
+        return RunOutput(run, run.document)
 
-    def sweep(self, *arguments: str, exits: int = 0) -> Told:
+    def sweep(self, *arguments: str, exits: int = 0) -> RunOutput:
         return self.tell("sweep", *arguments, exits=exits)
 
-    def audit(self, *arguments: str, exits: int = 0) -> Told:
+    def audit(self, *arguments: str, exits: int = 0) -> RunOutput:
         return self.tell("audit", *arguments, exits=exits)
 
-    def another(self, name: str = "another", **sections: Any) -> Tale:
+    def another(self, name: str = "another", **sections: Any) -> Scenario:
         """A second agent with its own state, on the same cloud, registry and clock."""
         directory = self.directory / name
         directory.mkdir()
         shared = {"kind": "embedded", "path": str(self.registry_file)}
-        second = Tale(Rig(directory, self.aws, self.rig.environment), dict(self.settings))
+        second = Scenario(Rig(directory, self.aws, self.rig.environment), dict(self.settings))
         second.configure(control_plane=shared, **sections)
         return second
 
@@ -248,7 +248,7 @@ class Tale:
 
 
 @contextlib.contextmanager
-def tale_in(directory: Path) -> Iterator[Tale]:
+def scenario_in(directory: Path) -> Iterator[Scenario]:
     """A hub account with two regions, a ready user group in each, and no cache yet."""
     world = World()
     hub = world.account(HUB, regions=(FRANKFURT, VIRGINIA))
@@ -267,6 +267,6 @@ def tale_in(directory: Path) -> Iterator[Tale]:
             "AWS_REGION": FRANKFURT,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-        tale = Tale(Rig(directory, aws, environment), dict(SETTINGS))
-        tale.configure()
-        yield tale
+        scenario = Scenario(Rig(directory, aws, environment), dict(SETTINGS))
+        scenario.configure()
+        yield scenario
