@@ -20,7 +20,7 @@ from tests.scenarios.conftest import quick_sdk, scenario
 from tests.scenarios.scenario import FRANKFURT, VIRGINIA, Scenario
 from tests.upgrade.files import LAST_SWEEP, name_of, write_state
 
-__all__ = ["quick_sdk", "tale"]  # the fixtures
+__all__ = ["quick_sdk", "scenario"]  # the fixtures
 
 MADE = {name_of("made"), name_of("leaving"), name_of("gone"), name_of("adopted"), "ledger"}
 MADE_ABROAD = f"abroad-elasticache-serverless-{VIRGINIA}-111122223333"
