@@ -53,17 +53,17 @@ import gc
 gc.freeze = lambda: None
 """,
     "shared transactions": """
-from state.group_commit import Shared
+from state.group_commit import GroupCommit
 async def work(self):
     while self._waiting:
         page, self._waiting = self._waiting[:1], self._waiting[1:]
-        await self._write_page(page)
-Shared._work = work
+        await self._write_batch(page)
+GroupCommit._work = work
 """,
     "texts kept once": """
-import discovery.interning as texts
-texts.once = lambda text: text
-texts.mapping_once = dict
+import discovery.interning as interning
+interning.intern_text = lambda text: text
+interning.intern_mapping = dict
 """,
 }
 """What is done before the program begins, by what it undoes."""

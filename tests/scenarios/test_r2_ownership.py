@@ -215,7 +215,7 @@ def test_an_owner_that_changes_between_list_and_write_is_left_alone(
         async with Embedded(scenario.registry_file) as plane:
             await plane.update(database)
 
-    monkeypatch.setattr("discovery.sweep.prove", just_then)
+    monkeypatch.setattr("discovery.sweep.confirm_removals", just_then)
     told = scenario.sweep()
     assert set(told.verdicts.values()) == {"conflict/OWNER_CHANGED"}
     assert scenario.registry == before

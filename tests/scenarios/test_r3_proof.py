@@ -26,7 +26,7 @@ def just_before_the_proof(monkeypatch: pytest.MonkeyPatch, happens: Any) -> Iter
         return await confirm_removals(*arguments, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr("discovery.sweep.prove", then_prove)
+        patch.setattr("discovery.sweep.confirm_removals", then_prove)
         yield
 
 

@@ -59,7 +59,7 @@ def read(found: Scan, region: str = HOME) -> set[str]:
 
 
 def standing(found: Scan, account_id: str, region: str = HOME) -> ScopeMembership:
-    return found.targets.standing(Scope(AccountId(account_id), Region(region)))
+    return found.targets.membership(Scope(AccountId(account_id), Region(region)))
 
 
 class SimulatedTime:

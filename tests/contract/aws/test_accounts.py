@@ -145,7 +145,7 @@ async def test_a_role_that_trusts_nobody(site: Site) -> None:
     assert role.arn in result.message
     assert f"arn:aws:iam::{HUB}:user/agent" in result.message
     assert site.asked("AssumeRole") == 1, "a denied call is not tried again"
-    literal = found.targets.standing(Scope(AccountId(MEMBER), Region(HOME)))
+    literal = found.targets.membership(Scope(AccountId(MEMBER), Region(HOME)))
     assert literal is ScopeMembership.IN_RUN
 
 

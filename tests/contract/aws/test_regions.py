@@ -16,7 +16,7 @@ OFF = "ap-south-2"
 
 
 def standing(found: Scan, region: str, account_id: str = HUB) -> ScopeMembership:
-    return found.targets.standing(Scope(AccountId(account_id), Region(region)))
+    return found.targets.membership(Scope(AccountId(account_id), Region(region)))
 
 
 def regions_of(found: Scan, account_id: str = HUB) -> set[str | None]:

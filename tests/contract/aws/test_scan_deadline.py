@@ -51,7 +51,7 @@ async def test_an_account_that_was_not_entered_in_time(site: Site) -> None:
     assert isinstance(late, Skipped)
     assert late.reason is ScopeReason.NOT_IN_RUN
     assert isinstance(result_of(found), Complete)
-    standing = found.targets.standing(Scope(AccountId(MEMBER), Region(HOME)))
+    standing = found.targets.membership(Scope(AccountId(MEMBER), Region(HOME)))
     assert standing is not ScopeMembership.OUT_OF_SCOPE
 
 
@@ -60,7 +60,7 @@ async def test_a_list_of_accounts_that_was_cut_short_says_nothing_of_the_others(
     async with site.cloud(scope_timeout="5m") as cloud:
         found = await scan(cloud, part=ScopeFilter(), memory=RememberedState(), deadline=SOON)
     assert not found.targets.accounts_complete
-    assert found.targets.standing(Scope(AccountId(MEMBER), Region(HOME))) is (
+    assert found.targets.membership(Scope(AccountId(MEMBER), Region(HOME))) is (
         ScopeMembership.TARGETS_UNKNOWN
     )
 
