@@ -64,7 +64,7 @@ async def test_a_scope_that_backs_off_is_not_asked(site: Site) -> None:
     [
         pytest.param({}, id="by-hand"),
         pytest.param(
-            {"backs_off": True, "part": ScopeFilter((Scope(AccountId(HUB), None),))}, id="named"
+            {"use_backoff": True, "part": ScopeFilter((Scope(AccountId(HUB), None),))}, id="named"
         ),
     ],
 )
@@ -104,9 +104,9 @@ async def test_the_list_of_an_organization_never_backs_off(site: Site) -> None:
     fleet = Fleet(site)
     fleet.join(MEMBER)
     memory = failing((HUB, None))
-    found = await fleet.scan(more={"memory": memory, "backs_off": True})
+    found = await fleet.scan(more={"memory": memory, "use_backoff": True})
     assert isinstance(result_of(found), Complete)
     assert isinstance(result_of(found, MEMBER), Complete)
     site.fault(Effect.DENIED, service="organizations")
-    found = await fleet.scan(more={"memory": memory, "backs_off": True})
+    found = await fleet.scan(more={"memory": memory, "use_backoff": True})
     assert isinstance(result_of(found, HUB, None), Failed)

@@ -347,7 +347,7 @@ async def test_an_exception_while_one_removal_is_proven_ends_that_proof(site: Si
         site.place().add_cache(name)
     items = [item(name, Reason.INELIGIBLE) for name in ("odd", "even")]
     odd, even = await proven(site, items, rejudge=stumbling)
-    assert_held(odd, "ZeroDivisionError in test_prove.py, line")
+    assert_held(odd, "ZeroDivisionError in test_confirm.py, line")
     assert even == items[1]
 
 
