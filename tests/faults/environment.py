@@ -203,7 +203,11 @@ def _instead(url: str, times: Times) -> Iterator[None]:
             (ExponentialBackoff, "delay_amount", lambda _self, _context: 0),
             (RetryQuota, "acquire", lambda _self, _cost: True),  # not used up by stories before
             (discovery.sweep, "apply", functools.partial(apply, sleep=times.sleep)),
-            (discovery.sweep, "list_all", functools.partial(list_registered, sleep=times.sleep)),
+            (
+                discovery.sweep,
+                "list_registered",
+                functools.partial(list_registered, sleep=times.sleep),
+            ),
             (
                 discovery.sweep,
                 "check_new_names",

@@ -70,5 +70,5 @@ def fenced(
 
 
 def _set_clock(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
-    for command in ("edges", "status"):
+    for command in ("setup", "status"):
         monkeypatch.setattr(f"discovery.cli.{command}.utc_now", scenario.now)

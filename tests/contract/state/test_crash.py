@@ -200,14 +200,14 @@ def test_killed_inside_recording(path: Path) -> None:
 ACKNOWLEDGING = """
 import sys
 from pathlib import Path
-from state.records import Outcome
+from state.records import IntentOutcome
 from state.store import Store
 from tests.unit.state.values import START, intent_of
 
 store = Store.open(Path(sys.argv[1]))
 for number in range(100000):
     name = f"n{number}"
-    store.finish(store.begin(intent_of(name=name)), Outcome.DONE, None, START)
+    store.finish(store.begin(intent_of(name=name)), IntentOutcome.DONE, None, START)
     print(name, flush=True)
 """
 
