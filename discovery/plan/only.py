@@ -23,8 +23,8 @@ def check_named_scopes(
     held = frozenset(registered)
     unknown = [each for each in targets.part.only if not _fits(each, targets, scanned, held)]
     if unknown:
-        sentences = " ".join(_about(scope, targets) for scope in unknown)
-        raise NoSuchScope(f"{sentences} Nothing was written.")
+        lines = (*(_about(scope, targets) for scope in unknown), "Nothing was written.")
+        raise NoSuchScope("\n".join(lines))
 
 
 def _fits(

@@ -12,7 +12,7 @@ from tests.scenarios.fenced import FencedTale, foreign
 from tests.scenarios.scenario import HUB, RunOutput, Scenario
 
 
-@pytest.fixture(params=["fenced", "tale"], ids=["cluster", "registry"])
+@pytest.fixture(params=["fenced", "scenario"], ids=["cluster", "registry"])
 def scenario(request: pytest.FixtureRequest) -> Scenario:
     """In a cluster whose bot does not see what is another's, and in a registry that shows all."""
     found: Scenario = request.getfixturevalue(request.param)

@@ -41,7 +41,7 @@ def test_an_account_that_nobody_configured_fits_nothing(scope: Scope) -> None:
         check(scope)
     assert str(raised.value) == (
         f"--only {scope}: no such account is configured or listed, and nothing of ours is "
-        f"registered there. Nearest: {OTHER}, {ONE}. Nothing was written."
+        f"registered there. Nearest: {OTHER}, {ONE}.\nNothing was written."
     )
 
 
