@@ -167,9 +167,15 @@ class TestEarlyAndLate:
 
 
 def ignores_hangups(pid: int) -> bool:
+    """Whether the program's first lines have run. What is ignored may be inherited, what is caught
+    cannot: SIGTERM tells that they have."""
+    return _has("SigIgn:", signal.SIGHUP, pid) and _has("SigCgt:", signal.SIGTERM, pid)
+
+
+def _has(what: str, number: signal.Signals, pid: int) -> bool:
     status = Path(f"/proc/{pid}/status").read_text()
-    ignored = next(line for line in status.splitlines() if line.startswith("SigIgn:"))
-    return bool(int(ignored.split()[1], 16) & 1)
+    signals = next(line for line in status.splitlines() if line.startswith(what))
+    return bool(int(signals.split()[1], 16) & (1 << (number - 1)))
 
 
 def libraries(pid: int) -> str:
