@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from discovery.control_plane.base import Reader
-from discovery.look_up import Sleep, look_up_all
+from discovery.control_plane.retry import Sleep
+from discovery.look_up import look_up_all
 from discovery.model import Database
 from discovery.plan.unlisted import unlisted_names
 from state.records import RememberedState

@@ -7,21 +7,16 @@ role may see. Any other error is as a list that was not read to its end.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
-from typing import Any, Final
-
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
-from tenacity.wait import wait_random_exponential
+from collections.abc import Collection
+from typing import Final
 
 from discovery.control_plane.base import ControlPlaneError, Denied, Reader
+from discovery.control_plane.retry import Sleep, retrying
 from discovery.model import ResourceName
 from discovery.plan.lookups import LookUp, NameState
 
-Sleep = Callable[[float], Awaitable[Any]]
-
 AT_ONCE: Final = 32
 """An Auth Service answers about a thousand look-ups a second, and others ask it too."""
-_ATTEMPTS: Final = 4
 
 
 async def look_up_all(
@@ -47,18 +42,7 @@ async def look_up_all(
 
 
 async def _look_up(reader: Reader, name: ResourceName, sleep: Sleep) -> LookUp:
-    retrying = AsyncRetrying(
-        stop=stop_after_attempt(_ATTEMPTS),
-        wait=wait_random_exponential(multiplier=0.25, max=5),
-        retry=retry_if_exception(_is_retryable),
-        sleep=sleep,
-        reraise=True,
-    )
     try:
-        return await retrying(reader.get, name) or NameState.FREE
+        return await retrying(sleep)(reader.get, name) or NameState.FREE
     except Denied:
         return NameState.TAKEN
-
-
-def _is_retryable(error: BaseException) -> bool:
-    return isinstance(error, ControlPlaneError) and error.retryable

@@ -10,7 +10,8 @@ import asyncio
 from dataclasses import replace
 
 from discovery.control_plane.base import Reader
-from discovery.look_up import Sleep, look_up_all
+from discovery.control_plane.retry import Sleep
+from discovery.look_up import look_up_all
 from discovery.plan.lookups import NameState, new_names
 from discovery.plan.plan import Plan, make_plan
 from discovery.plan.rules import Rules

@@ -11,8 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
-from tenacity.wait import wait_random_exponential
+from tenacity import RetryCallState
 
 from discovery.codes import Action, Reason
 from discovery.control_plane.base import (
@@ -24,6 +23,7 @@ from discovery.control_plane.base import (
     NotFound,
     Unavailable,
 )
+from discovery.control_plane.retry import ATTEMPTS, retrying
 from discovery.model import Database, ResourceName
 from discovery.plan.item import Item
 from discovery.plan.ownership import CacheArn, owner_of
@@ -52,7 +52,6 @@ IsDone = Callable[[Database, CreateAttempts], bool]
 """True when one of ours that stands in the name to be taken is what was to be made, so that the
 creation has come to its end."""
 
-ATTEMPTS = 4
 _READS_AFTER_TAKEN = 3
 _READ_PAUSE_S = 0.5
 
@@ -304,22 +303,11 @@ class Writer:
         async def attempt() -> T:
             return await step()
 
-        retrying = AsyncRetrying(
-            stop=self._is_over,
-            wait=wait_random_exponential(multiplier=0.25, max=5),
-            retry=retry_if_exception(_is_retryable),
-            sleep=self._sleep,
-            reraise=True,
-        )
         async with asyncio.timeout(CALL_DEADLINE_S):
-            return await retrying(attempt)
+            return await retrying(self._sleep, stop=self._is_over)(attempt)
 
     def _is_over(self, call: RetryCallState) -> bool:
         return self.stopping or call.attempt_number >= ATTEMPTS
-
-
-def _is_retryable(error: BaseException) -> bool:
-    return isinstance(error, ControlPlaneError) and error.retryable
 
 
 def _rebase(item: Item, found: Database | None) -> Database:

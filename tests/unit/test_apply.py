@@ -20,10 +20,10 @@ from discovery.apply import apply
 from discovery.codes import Action, Reason
 from discovery.control_plane.base import ControlPlaneError, Denied, Malformed, Rejected, Unavailable
 from discovery.control_plane.embedded import Embedded
+from discovery.control_plane.retry import ATTEMPTS
 from discovery.model import Database, ResourceName
 from discovery.plan.fingerprint import fingerprint
 from discovery.plan.item import Item, ItemError
-from discovery.write import ATTEMPTS
 from state.errors import Unwritable
 from state.journal import IntentClosure
 from state.records import Intent, IntentKind, IntentOutcome, RememberedState

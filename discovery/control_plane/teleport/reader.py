@@ -15,8 +15,6 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from google.protobuf.empty_pb2 import Empty
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
-from tenacity.wait import wait_random_exponential
 
 from discovery.config.control_plane import Teleport as Settings
 from discovery.control_plane.base import (
@@ -25,6 +23,7 @@ from discovery.control_plane.base import (
     Malformed,
     NotFound,
 )
+from discovery.control_plane.retry import retrying
 from discovery.control_plane.teleport.auth_connection import AuthConnection, Peer
 from discovery.control_plane.teleport.convert import database_of
 from discovery.control_plane.teleport.dropped_fields import DroppedFields
@@ -50,7 +49,6 @@ from discovery.model import Clock, Database, ResourceName, Served
 KIND: Final = "teleport"
 PAGE_SIZE: Final = 500
 PAGE_DEADLINE_S: Final = 30.0
-_ATTEMPTS: Final = 4
 _PAGES_LIMIT: Final = 100_000
 SERVING_KEPT_S: Final = 900.0
 """How long what Database Services serve is remembered: it is a list as long as the databases, of
@@ -196,14 +194,7 @@ class TeleportReader:
         async def once() -> Response:
             return await self._link.call(method, request, attempt, deadline_s=PAGE_DEADLINE_S)
 
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(_ATTEMPTS),
-            wait=wait_random_exponential(multiplier=0.25, max=5),
-            retry=retry_if_exception(_is_retryable),
-            sleep=self._sleep,
-            reraise=True,
-        )
-        return await retrying(once)
+        return await retrying(self._sleep)(once)
 
     async def get_once(self, name: ResourceName) -> Database | None:
         """What one read shows, as it is. Raises: ControlPlaneError."""
@@ -213,7 +204,3 @@ class TeleportReader:
         except NotFound:
             return None
         return database_of(message)
-
-
-def _is_retryable(error: BaseException) -> bool:
-    return isinstance(error, ControlPlaneError) and error.retryable

@@ -1,0 +1,33 @@
+"""How calls to a control plane are tried again: one policy for reads, look-ups and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+from tenacity.wait import wait_random_exponential
+
+from discovery.control_plane.base import ControlPlaneError
+
+ATTEMPTS: Final = 4
+
+Sleep = Callable[[float], Awaitable[Any]]
+Stop = Callable[[RetryCallState], bool]
+
+_AFTER_ALL_ATTEMPTS: Final = stop_after_attempt(ATTEMPTS)
+
+
+def retrying(sleep: Sleep, *, stop: Stop = _AFTER_ALL_ATTEMPTS) -> AsyncRetrying:
+    """Try a call again while its error says that this is worth it; the last error is raised."""
+    return AsyncRetrying(
+        stop=stop,
+        wait=wait_random_exponential(multiplier=0.25, max=5),
+        retry=retry_if_exception(_is_retryable),
+        sleep=sleep,
+        reraise=True,
+    )
+
+
+def _is_retryable(error: BaseException) -> bool:
+    return isinstance(error, ControlPlaneError) and error.retryable
