@@ -10,7 +10,7 @@ from discovery.config.model import Config
 from discovery.model import AccountId, Region, Scanned, Scope
 from discovery.plan.checksum import checksum_of
 from discovery.plan.episodes import (
-    Sweep,
+    SweepRef,
     episode_entries,
     next_episodes,
     next_outage,
@@ -69,106 +69,106 @@ class SweepResult:
     writing; None when it does not."""
 
 
-def report_of(course: SweepResult, config: Config, endpoints: dict[str, str]) -> Report:
+def report_of(result: SweepResult, config: Config, endpoints: dict[str, str]) -> Report:
     """The report of a sweep as far as it came."""
-    failing = scope_memories(course.results, course.memory, course.started_at)
+    failing = scope_memories(result.results, result.memory, result.started_at)
     return Report(
-        sweep_id=course.sweep_id,
-        agent=course.agent,
-        started_at=course.started_at,
-        finished_at=course.finished_at,
-        dry_run=course.dry_run,
-        checksum=course.plan.checksum if course.plan is not None else checksum_of(()),
+        sweep_id=result.sweep_id,
+        agent=result.agent,
+        started_at=result.started_at,
+        finished_at=result.finished_at,
+        dry_run=result.dry_run,
+        checksum=result.plan.checksum if result.plan is not None else checksum_of(()),
         endpoints=endpoints,
-        scopes=course.results,
-        items=course.items,
-        guard=course.plan.guard if course.plan is not None else _unasked(course),
+        scopes=result.results,
+        items=result.items,
+        guard=result.plan.guard if result.plan is not None else _unasked(result),
         failing_since={
             each.scope: each.failing_since for each in failing if each.failing_since is not None
         },
         expected_failures=expected_failures(config),
-        error=course.error,
-        plan_changed=course.plan_changed,
-        interrupted=course.interrupted,
-        paused_until=course.paused_until,
-        stop_message=_stop_message(course),
+        error=result.error,
+        plan_changed=result.plan_changed,
+        interrupted=result.interrupted,
+        paused_until=result.paused_until,
+        stop_message=_stop_message(result),
     )
 
 
-def _stop_message(course: SweepResult) -> str:
-    if course.interrupted:
+def _stop_message(result: SweepResult) -> str:
+    if result.interrupted:
         return "interrupted; what was not done yet stays as it was"
-    if course.paused_until is None:
+    if result.paused_until is None:
         return ""
-    until = f"paused until {course.paused_until.astimezone(UTC):%Y-%m-%d %H:%M:%S UTC}"
+    until = f"paused until {result.paused_until.astimezone(UTC):%Y-%m-%d %H:%M:%S UTC}"
     what = (
         "before that a sweep scans and remembers, but writes nothing"
-        if course.dry_run
+        if result.dry_run
         else "nothing was written; what was scanned is remembered, and misses go on counting"
     )
     return f"{until}: {what}. `cachemuster resume` ends the pause"
 
 
-def _unasked(course: SweepResult) -> GuardVerdict:
-    why = "what is registered was not read" if course.items else "there is no plan"
+def _unasked(result: SweepResult) -> GuardVerdict:
+    why = "what is registered was not read" if result.items else "there is no plan"
     return GuardVerdict(
         refused=False,
         code=None,
         removals=0,
         population=0,
         limit=0,
-        window=course.rules.budget.window,
+        window=result.rules.budget.window,
         message=f"not asked: {why}",
     )
 
 
-def state_update(course: SweepResult, report: Report, identity: StateIdentity) -> SweepOutcome:
+def state_update(result: SweepResult, report: Report, identity: StateIdentity) -> SweepOutcome:
     """What state is to remember of a sweep. One without a plan leaves its scopes and caches."""
-    memory = course.memory
-    of = Sweep(course.sweep_id, course.finished_at)
+    memory = result.memory
+    of = SweepRef(result.sweep_id, result.finished_at)
     record = SweepRecord(
-        sweep_id=course.sweep_id,
-        started_at=course.started_at,
-        finished_at=course.finished_at,
+        sweep_id=result.sweep_id,
+        started_at=result.started_at,
+        finished_at=result.finished_at,
         complete=report.complete,
         exit_code=int(exit_code(report)),
         checksum=report.checksum,
         summary=report.summary,
     )
-    if course.plan is None:
+    if result.plan is None:
         ongoing = dict(memory.episodes)
-        if course.unread_code is not None:
-            ongoing = next_outage(memory.episodes, course.unread_code, of.at)
-        began = episode_entries(memory.episodes, ongoing, (), None, of, course.error)
+        if result.unread_code is not None:
+            ongoing = next_outage(memory.episodes, result.unread_code, of.at)
+        began = episode_entries(memory.episodes, ongoing, (), None, of, result.error)
         return SweepOutcome(
             record=record,
             identity=identity,
             finished=False,
-            scopes=(scopes := scope_memories(course.results, memory, course.started_at)),
-            regions_read=course.regions_read,
-            caches_seen=seen_caches(course.results, memory, course.started_at),
+            scopes=(scopes := scope_memories(result.results, memory, result.started_at)),
+            regions_read=result.regions_read,
+            caches_seen=seen_caches(result.results, memory, result.started_at),
             history=(*scope_entries(memory, scopes, (), of), *began),
             episodes=ongoing,
-            proven_at=course.proven_at,
+            proven_at=result.proven_at,
         )
     episodes = without_outage(memory.episodes)
-    if course.wrote:
-        episodes = next_episodes(course.items, course.plan.guard, memory.episodes, of.at)
+    if result.wrote:
+        episodes = next_episodes(result.items, result.plan.guard, memory.episodes, of.at)
     known = next_state(
-        course.plan.observed,
-        course.items,
-        started_at=course.started_at,
-        rules_changed=rules_changed(memory, course.rules),
+        result.plan.observed,
+        result.items,
+        started_at=result.started_at,
+        rules_changed=rules_changed(memory, result.rules),
     )
-    observed = course.plan.observed
-    taken = taken_after(course.items, observed, course.started_at)
+    observed = result.plan.observed
+    taken = taken_after(result.items, observed, result.started_at)
     return SweepOutcome(
         record=record,
         identity=identity,
-        matching_digest=_digest(course),
+        matching_digest=_digest(result),
         scopes=known.scopes,
         scopes_forgotten=known.scopes_forgotten,
-        regions_read=course.regions_read,
+        regions_read=result.regions_read,
         caches_seen=known.caches_seen,
         caches_gone=known.caches_gone,
         registrations_forgotten=known.registrations_forgotten,
@@ -177,22 +177,22 @@ def state_update(course: SweepResult, report: Report, identity: StateIdentity) -
         misses=known.misses,
         taken=taken,
         history=(
-            *history_entries(course.items, memory, sweep_id=course.sweep_id, at=course.finished_at),
-            *taken_history(taken, course.items, observed, sweep_id=of.sweep_id, at=of.at),
+            *history_entries(result.items, memory, sweep_id=result.sweep_id, at=result.finished_at),
+            *taken_history(taken, result.items, observed, sweep_id=of.sweep_id, at=of.at),
             *scope_entries(memory, known.scopes, known.scopes_forgotten, of),
-            *episode_entries(memory.episodes, episodes, course.items, course.plan.guard, of),
+            *episode_entries(memory.episodes, episodes, result.items, result.plan.guard, of),
         ),
         episodes=episodes,
-        proven_at=course.proven_at,
+        proven_at=result.proven_at,
     )
 
 
-def _digest(course: SweepResult) -> str:
+def _digest(result: SweepResult) -> str:
     """The digest to remember: a sweep over a part has not judged every registration by the new
     rules, so they stay new until a whole one has."""
-    if course.whole:
-        return course.rules.matching_digest
-    return course.memory.matching_digest or ""
+    if result.whole:
+        return result.rules.matching_digest
+    return result.memory.matching_digest or ""
 
 
 def expected_failures(config: Config) -> frozenset[Scope]:

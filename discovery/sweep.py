@@ -181,7 +181,7 @@ class Sweep:
                 await self._preview(registry)
         except (Stopped, ControlPlaneError) as reason:
             self.end_early(reason)
-        return self._report_of(self.course())
+        return self._report_of(self.result())
 
     async def _preview(self, registry: Reader) -> None:
         """List, plan, prove. Raises: Stopped, ControlPlaneError."""
@@ -208,10 +208,10 @@ class Sweep:
                 await self._act(control_plane, store, identity)
         except (Stopped, ControlPlaneError, StateError) as reason:
             self.end_early(reason)
-        course = self.course()
-        report = self._report_of(course)
+        result = self.result()
+        report = self._report_of(result)
         try:
-            outcome = state_update(course, report, identity)
+            outcome = state_update(result, report, identity)
             await asyncio.to_thread(store.record, outcome)
         except StateError as error:
             # What was written is in the journal; the document is owed all the same.
@@ -347,10 +347,10 @@ class Sweep:
         else:
             self.error = str(reason)
 
-    def _report_of(self, course: SweepResult) -> Report:
-        return report_of(course, self.context.config, dict(self.context.cloud.endpoints))
+    def _report_of(self, result: SweepResult) -> Report:
+        return report_of(result, self.context.config, dict(self.context.cloud.endpoints))
 
-    def course(self) -> SweepResult:
+    def result(self) -> SweepResult:
         """How this run went."""
         return SweepResult(
             sweep_id=self.sweep_id,

@@ -31,7 +31,7 @@ _ONE_BY_ONE: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class SweepRef:
     """Which sweep the entries are of."""
 
     sweep_id: str
@@ -69,7 +69,7 @@ def episode_entries(
     after: Mapping[str, Episode],
     items: Sequence[Item],
     guard: GuardVerdict | None,
-    of: Sweep,
+    of: SweepRef,
     error: str | None = None,
 ) -> Iterator[HistoryEntry]:
     """An entry for each episode that began or ended in this sweep. `error`: why it ended early."""
@@ -103,7 +103,7 @@ def _denied(verb: str, items: Sequence[Item]) -> str:
 
 
 def scope_entries(
-    memory: RememberedState, after: Iterable[ScopeMemory], forgotten: Iterable[Scope], of: Sweep
+    memory: RememberedState, after: Iterable[ScopeMemory], forgotten: Iterable[Scope], of: SweepRef
 ) -> Iterator[HistoryEntry]:
     """An entry for each scope that began to fail, or can be read again."""
     begun: dict[str, list[ScopeMemory]] = defaultdict(list)
@@ -130,7 +130,7 @@ def _reason(scope: ScopeMemory) -> str:
 
 
 def _grouped(
-    event: HistoryEvent, reason: str, scopes: Sequence[ScopeMemory], of: Sweep
+    event: HistoryEvent, reason: str, scopes: Sequence[ScopeMemory], of: SweepRef
 ) -> Iterator[HistoryEntry]:
     if len(scopes) > _ONE_BY_ONE:
         first = ", ".join(str(each.scope) for each in scopes[:3])
@@ -148,7 +148,7 @@ def _scope_text(event: HistoryEvent, scope: ScopeMemory) -> str:
 
 
 def _entry(
-    event: HistoryEvent, reason: str, message: str, of: Sweep, scope: Scope | None = None
+    event: HistoryEvent, reason: str, message: str, of: SweepRef, scope: Scope | None = None
 ) -> HistoryEntry:
     return HistoryEntry(
         at=of.at, sweep_id=of.sweep_id, event=event, scope=scope, reason=reason, message=message

@@ -8,7 +8,7 @@ from datetime import timedelta
 from discovery.codes import GuardCode, ScopeReason
 from discovery.model import AccountId, Region, Scanned, Scope
 from discovery.plan.episodes import (
-    Sweep,
+    SweepRef,
     episode_entries,
     next_episodes,
     next_outage,
@@ -22,7 +22,7 @@ from tests.unit.plan.make import WEST, complete, failed, plan_input, plan_of
 from tests.unit.plan.make import cache as make_cache
 from tests.unit.plan.past import NOW
 
-OF = Sweep("sweep-1", NOW)
+OF = SweepRef("sweep-1", NOW)
 E = HistoryEvent
 
 
