@@ -13,9 +13,9 @@ from typing import Any, Final, cast
 
 import click
 
-from discovery.cli.logs import LogFormat, set_up_logs
 from discovery.cli.options import with_common
 from discovery.cli.streams import (
+    LogFormat,
     StdoutLost,
     flush_stdout,
     harden_streams,
@@ -48,8 +48,8 @@ COMMANDS: Final = (
     "completion",
     "version",
 )
-"""In the order a newcomer meets them. Each is `command` in the module of its name, imported when
-it is needed: `--help` and a typing error need no AWS SDK."""
+"""In the order a newcomer meets them. Each is `command` in the module of its name, which imports
+what it works with when it works: `--help`, completion and a typing error need no AWS SDK."""
 
 
 _COLLECTED_AFTER: Final = (50_000, 20, 50)
@@ -104,6 +104,8 @@ def run(arguments: Sequence[str]) -> int:
     harden_streams()
     speak_in_events(on=False)
     if _wants_json(arguments):  # before they are understood, or where they never are
+        from discovery.cli.logs import set_up_logs
+
         set_up_logs(LogFormat.JSON, 0)
     try:
         code = _run(arguments)
@@ -134,7 +136,7 @@ def _run(arguments: Sequence[str]) -> int:
         raise
     except Exception as error:
         # Only a failing command pays for the vendors' libraries that know the reasons.
-        from discovery.cli.errors import describe  # noqa: PLC0415
+        from discovery.cli.errors import describe
 
         fault = describe(error)
         stderr_lines(fault.lines, level=logging.ERROR)

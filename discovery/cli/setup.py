@@ -15,8 +15,8 @@ from discovery.aws.queue import Queue, open_queue
 from discovery.cli.clock import utc_now
 from discovery.cli.control_planes import print_preflight, reading, writing
 from discovery.cli.interruption import Interruption
-from discovery.cli.operator import configuration_as
 from discovery.cli.progress import OnProgress
+from discovery.cli.settings import configuration_as
 from discovery.config.load import load_config, locate
 from discovery.config.model import Config
 from discovery.config.partitions import partition_problems

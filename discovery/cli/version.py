@@ -8,7 +8,7 @@ from importlib import metadata
 
 import click
 
-from discovery.cli.options import common, with_common
+from discovery.cli.options import with_common
 
 _LIBRARIES = ("aioboto3", "botocore")
 
@@ -24,7 +24,6 @@ def command() -> None:
       cachemuster version | head -1         the version alone
       cachemuster version >> report.txt     into a bug report
     """
-    common()
     rows = [
         ("cachemuster", metadata.version("cachemuster")),
         ("python", platform.python_version()),
