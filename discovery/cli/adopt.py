@@ -11,7 +11,7 @@ from discovery.cli.options import common, require_somebody, with_common, with_co
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration_as, configuration_path
 from discovery.cli.streams import stderr_line
-from discovery.model import ResourceName
+from discovery.model.values import ResourceName
 from discovery.reports.exit import Exit
 from discovery.reports.view import Format
 
@@ -58,8 +58,8 @@ def command(
     Exit: 0 done, 1 refused, declined or could not, 3 some of --all could not,
     64 usage, 75 state is locked, 78 configuration, 130/143 interrupted.
     """
-    from discovery.adopt import AdoptRequest
-    from discovery.cli.handover import TransferCommand, confirm_and_apply
+    from discovery.adopt.adopt import AdoptRequest
+    from discovery.cli.transfer import TransferCommand, confirm_and_apply
     from discovery.config.control_plane import Teleport
 
     path = configuration_path(common())

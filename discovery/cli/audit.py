@@ -19,8 +19,8 @@ from discovery.cli.options import (
 from discovery.cli.output import destination
 from discovery.cli.progress import progress
 from discovery.cli.settings import configuration_path
-from discovery.codes import Severity
-from discovery.model import Scope
+from discovery.model.codes import Severity
+from discovery.model.values import Scope
 from discovery.reports.exit import Exit, ExitRules
 from discovery.reports.view import Format, View
 
@@ -81,8 +81,8 @@ def command(
     from discovery.cli.interruption import run_with_signals
     from discovery.cli.reporting import ReportOutput
     from discovery.cli.setup import run_audit
-    from discovery.context import SweepRequest
     from discovery.plan.targets import ScopeFilter
+    from discovery.sweep.context import SweepRequest
 
     shared = common()
     path = configuration_path(shared)

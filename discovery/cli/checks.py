@@ -20,10 +20,10 @@ from discovery.doctor.aws import examine_aws
 from discovery.doctor.control_plane import examine_registry, examine_teleport
 from discovery.doctor.queue import examine_queue
 from discovery.doctor.state import examine_state, remembered
-from discovery.model import Scope
+from discovery.model.values import Scope
 from discovery.plan.targets import ScopeFilter, registered_scopes
 from discovery.policies.usage import AwsUsage, Hub
-from discovery.reports.doctor import Area, Check, CheckStatus
+from discovery.reports.terminal.doctor import Area, Check, CheckStatus
 
 
 async def run_checks(

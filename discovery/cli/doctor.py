@@ -11,7 +11,7 @@ from discovery.cli.output import destination
 from discovery.cli.progress import progress
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import stderr_line
-from discovery.model import Scope
+from discovery.model.values import Scope
 from discovery.plan.shard import Shard
 from discovery.reports.exit import Exit
 from discovery.reports.view import Format
@@ -44,7 +44,7 @@ def command(only: tuple[Scope, ...], part: Shard | None, form: str, output: Path
     from discovery.cli.checks import run_checks
     from discovery.config.load import load_config
     from discovery.plan.targets import ScopeFilter
-    from discovery.reports.doctor import (
+    from discovery.reports.terminal.doctor import (
         CheckStatus,
         checkup_sentence,
         write_checkup,

@@ -36,8 +36,11 @@ def command(cache: str, form: str, output: Path | None) -> Exit:
     Exit: 0 explained, 1 nothing by that name is remembered.
     """
     from discovery.config.rules import build_offline_rules
-    from discovery.explaining import explanations
-    from discovery.reports.explanation import write_explanation_document, write_explanations
+    from discovery.explain import explanations
+    from discovery.reports.terminal.explanation import (
+        write_explanation_document,
+        write_explanations,
+    )
     from state.store import ReadOnlyStore
 
     config = configuration(common())

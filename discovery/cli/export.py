@@ -12,8 +12,8 @@ from discovery.cli.output import Destination, destination
 from discovery.cli.progress import progress
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import stderr_line
-from discovery.codes import Action
-from discovery.model import Database, Scope
+from discovery.model.codes import Action
+from discovery.model.values import Database, Scope
 from discovery.reports.exit import Exit, exit_code
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def command(is_registered: bool, only: tuple[Scope, ...], output: Path | None) -
 def _planned(path: Path, part: ScopeFilter) -> tuple[Report, bool]:
     from discovery.cli.interruption import run_with_signals
     from discovery.cli.setup import run_audit
-    from discovery.context import SweepRequest
+    from discovery.sweep.context import SweepRequest
 
     with progress() as on_progress:
 

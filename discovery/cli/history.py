@@ -53,8 +53,8 @@ def command(
     \b
     Exit: 0 shown, 1 nothing by that name is remembered, 78 configuration.
     """
-    from discovery.explaining import is_remembered
-    from discovery.reports.history import is_about
+    from discovery.explain import is_remembered
+    from discovery.reports.terminal.history import is_about
     from state.store import ReadOnlyStore
 
     path = configuration(common()).state.path
@@ -77,7 +77,7 @@ def command(
 
 
 def _write(form: str, entries: Sequence[HistoryEntry], limit: int, stream: TextIO) -> None:
-    from discovery.reports.history import (
+    from discovery.reports.terminal.history import (
         write_history_csv,
         write_history_document,
         write_history_table,

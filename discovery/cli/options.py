@@ -15,7 +15,7 @@ import click
 
 from discovery.cli.streams import LogFormat
 from discovery.config.durations import parse_duration
-from discovery.model import AccountId, Region, Scope
+from discovery.model.values import AccountId, Region, Scope
 from discovery.plan.shard import Shard, parse_shard
 from discovery.reports.view import Format
 

@@ -29,7 +29,7 @@ def command(form: str, output: Path | None) -> None:
       cachemuster status --format json | jq .last_sweep
     """
     from discovery.reports.status import Status, write_status_document
-    from discovery.reports.status_table import write_status_table
+    from discovery.reports.terminal.status_table import write_status_table
     from state.store import read_memory
 
     shared = common()

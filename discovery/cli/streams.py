@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
 
-from discovery.foreign_text import without_passwords
+from discovery.model.foreign_text import without_passwords
 from discovery.reports.safe_text import escape_unprintable
 
 

@@ -21,7 +21,7 @@ from discovery.cli.options import (
 from discovery.cli.output import destination
 from discovery.cli.progress import progress
 from discovery.cli.settings import configuration_path
-from discovery.model import Scope
+from discovery.model.values import Scope
 from discovery.plan.shard import Shard
 from discovery.reports.exit import Exit
 from discovery.reports.view import Format, View
@@ -85,8 +85,8 @@ def command(
     from discovery.cli.interruption import run_with_signals
     from discovery.cli.reporting import ReportOutput
     from discovery.cli.setup import run_audit, run_sweep
-    from discovery.context import SweepRequest
     from discovery.plan.targets import ScopeFilter
+    from discovery.sweep.context import SweepRequest
 
     shared = common()
     path = configuration_path(shared)

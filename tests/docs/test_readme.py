@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from discovery.cli.app import COMMANDS
-from discovery.codes import REASONS_OF, Action
 from discovery.config.load import parse_config
+from discovery.model.codes import REASONS_OF, Action
 from discovery.reports.exit import Exit
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
