@@ -16,7 +16,7 @@ from discovery.reports.exit import Exit
 from discovery.reports.view import Format
 
 
-@click.command(name="adopt", short_help="Take over what somebody else registered for a cache.")
+@click.command(name="adopt")
 @click.argument("name", required=False)
 @click.option("--all", "takes_all", is_flag=True, help="All that stand in the name of a cache.")
 @click.option("--from-group", metavar="GROUP", help="Take from this group, not from nobody's.")

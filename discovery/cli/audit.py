@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from discovery.reports.report import Report
 
 
-@click.command(name="audit", short_help="Show what a sweep would do, and who could log in.")
+@click.command(name="audit")
 @with_only
 @click.option(
     "--detailed-exitcode", is_flag=True, help="Exit 2 when a create, update or delete is pending."

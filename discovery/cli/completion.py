@@ -10,7 +10,7 @@ from discovery.cli.options import with_common
 SHELLS = ("bash", "zsh", "fish")
 
 
-@click.command(name="completion", short_help="Print a shell's completion script.")
+@click.command(name="completion")
 @click.argument("shell", type=click.Choice(SHELLS), metavar="SHELL")
 @with_common
 def command(shell: str) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from discovery.config.model import Config
 
 
-@click.group(name="config", short_help="Check a configuration, or print its JSON Schema.")
+@click.group(name="config")
 @with_common
 def command() -> None:
     """Check a configuration, or print the JSON Schema of one. Nothing is asked of any network.

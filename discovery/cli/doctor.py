@@ -17,7 +17,7 @@ from discovery.reports.exit import Exit
 from discovery.reports.view import Format
 
 
-@click.command(name="doctor", short_help="Find out what is missing, and how to grant it.")
+@click.command(name="doctor")
 @with_only
 @with_shard
 @with_report

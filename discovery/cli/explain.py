@@ -15,7 +15,7 @@ from discovery.reports.exit import Exit
 from discovery.reports.view import Format
 
 
-@click.command(name="explain", short_help="Say why one cache is where it is.")
+@click.command(name="explain")
 @click.argument("cache")
 @with_report
 @with_common

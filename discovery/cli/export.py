@@ -25,7 +25,7 @@ _STANDS = frozenset({Action.CREATE, Action.UPDATE, Action.KEEP, Action.HELD, Act
 """Actions after which the item's database, if it has one, is registered."""
 
 
-@click.command(name="export", short_help="Print resources as YAML for `tctl create -f`.")
+@click.command(name="export")
 @click.option("--registered", "is_registered", is_flag=True, help="What is registered; no scan.")
 @with_only
 @with_output

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from state.records import HistoryEntry
 
 
-@click.command(name="history", short_help="Show what changed, and why.")
+@click.command(name="history")
 @click.option("--cache", metavar="CACHE", help="Only this one: its name, registered name or ARN.")
 @click.option(
     "--since", type=duration, metavar="DURATION", help="Only the last 30m, 12h, 7d …; else all."

@@ -24,7 +24,7 @@ def _span(ctx: click.Context, param: click.Parameter, value: timedelta) -> timed
     return value
 
 
-@click.command(name="pause", short_help="Keep sweeps from writing for a while.")
+@click.command(name="pause")
 @click.option(
     "--for",
     "span",

@@ -57,7 +57,7 @@ def _hub(ctx: click.Context, param: click.Parameter, value: str | None) -> Hub |
         raise click.BadParameter(str(error)) from error
 
 
-@click.command(name="policies", short_help="Print least-privilege roles and policies.")
+@click.command(name="policies")
 @click.argument("kind", type=click.Choice(KINDS), metavar="KIND")
 @click.option(
     "--hub",

@@ -11,9 +11,7 @@ from discovery.cli.options import common, with_common
 from discovery.reports.exit import Exit
 
 
-@click.command(
-    name="quickstart", short_help="See it all in seconds, on a simulated cloud. Begin here."
-)
+@click.command(name="quickstart")
 @click.option(
     "--keep",
     type=click.Path(path_type=Path),

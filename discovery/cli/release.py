@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from discovery.adopt.adopt import TransferContext, TransferPlan
 
 
-@click.command(name="release", short_help="Let go of a database; it stays registered.")
+@click.command(name="release")
 @click.argument("name", required=False)
 @click.option("--all", "takes_all", is_flag=True, help="All of this configuration's group.")
 @with_consent

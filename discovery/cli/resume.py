@@ -12,7 +12,7 @@ from discovery.cli.options import common, with_common, with_lock_timeout
 from discovery.cli.settings import configuration
 
 
-@click.command(name="resume", short_help="End a pause: sweeps write again.")
+@click.command(name="resume")
 @with_lock_timeout
 @with_common
 def command(lock_timeout: timedelta) -> None:

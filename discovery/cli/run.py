@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from discovery.cli.interruption import Interruption
 
 
-@click.command(name="run", short_help="Keep the list equal, for as long as it runs.")
+@click.command(name="run")
 @with_shard
 @with_common
 def command(part: Shard | None) -> Exit:

@@ -16,7 +16,7 @@ MOST_REGIONS: Final = 17
 SPREADS: Final = ("even", "typical")
 
 
-@click.command(name="sandbox", short_help="Run the simulated AWS and Teleport alone.")
+@click.command(name="sandbox")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),

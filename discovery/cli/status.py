@@ -13,7 +13,7 @@ from discovery.cli.settings import configuration
 from discovery.reports.view import Format
 
 
-@click.command(name="status", short_help="Show what is remembered; asks no network.")
+@click.command(name="status")
 @with_report
 @with_common
 def command(form: str, output: Path | None) -> None:

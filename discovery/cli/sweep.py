@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from discovery.reports.report import Report
 
 
-@click.command(name="sweep", short_help="Make the database list equal to the caches that exist.")
+@click.command(name="sweep")
 @click.option("--dry-run", is_flag=True, help="Show the plan; nothing in hand can write.")
 @with_only
 @click.option(

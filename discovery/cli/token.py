@@ -21,7 +21,7 @@ _USER = re.compile(r"[a-zA-Z][a-zA-Z0-9.-]*")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 
 
-@click.command(name="token", short_help="Print an IAM auth token for a cache.")
+@click.command(name="token")
 @click.argument("cache")
 @click.argument("user")
 @click.option(

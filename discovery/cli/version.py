@@ -13,7 +13,7 @@ from discovery.cli.options import with_common
 _LIBRARIES = ("aioboto3", "botocore")
 
 
-@click.command(name="version", short_help="Print versions.")
+@click.command(name="version")
 @with_common
 def command() -> None:
     """Print the versions of cachemuster and of what it stands on.

@@ -132,13 +132,18 @@ def test_completion_loads_no_sdk_no_sandbox_and_nothing_that_only_work_needs(
     assert of(AWS_SDK + SANDBOX + NEEDED_BY_WORK, modules) == []
 
 
-def test_each_command_is_one_of_its_module_with_a_short_help() -> None:
+def test_each_command_of_the_table_is_the_one_of_its_module() -> None:
     context = click.Context(cachemuster)
-    for name in COMMANDS:
+    for name, short_help in COMMANDS.items():
         command = cachemuster.get_command(context, name)
         assert command is not None
-        assert command.name == name
-        assert command.short_help
+        assert (command.name, command.short_help) == (name, short_help)
+        assert command.help
+
+
+def test_the_list_of_commands_imports_none(tmp_path: Path) -> None:
+    [(_, modules)] = modules_after([["--help"]], tmp_path).values()
+    assert of(tuple(f"discovery.cli.{name}" for name in COMMANDS), modules) == []
 
 
 def test_what_options_spell_out_is_what_the_work_knows() -> None:
