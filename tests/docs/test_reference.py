@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from discovery.codes import REASONS_OF, Action
+from discovery.codes import REASONS_OF, Action, Reason
 from discovery.reports.exit import Exit
 from tests.docs.pages import DEPLOY
 
@@ -19,6 +19,13 @@ def test_the_table_of_reasons_is_the_one_of_the_codes(action: Action) -> None:
     documented = re.findall(r"`(\w+)`", row)
     assert set(documented) == {reason.value for reason in REASONS_OF[action]}
     assert len(documented) == len(set(documented))
+
+
+def test_every_reason_has_one_meaning() -> None:
+    _, _, rest = REFERENCE.partition("| reason | means |")
+    section, _, _ = rest.partition("\n## ")
+    documented = re.findall(r"^\| `([A-Z_]+)` \| [^|]+ \|$", section, re.MULTILINE)
+    assert sorted(documented) == sorted(reason.value for reason in Reason)
 
 
 def test_every_exit_code_is_in_its_table() -> None:
