@@ -1,4 +1,4 @@
-"""README has every command, the two commands that other programs run, and links that lead on."""
+"""README has every command of the program, and the two commands that other programs run."""
 
 from __future__ import annotations
 
@@ -24,17 +24,3 @@ def test_the_first_two_blocks_are_the_two_commands_each_on_one_line() -> None:
     assert "\n" not in first + second
     assert first.endswith("cachemuster quickstart")
     assert second.endswith("pytest")
-
-
-def test_every_link_leads_to_a_file_and_to_a_heading_in_it() -> None:
-    links = re.findall(r"\]\((?!https?:)([^)#]+)(?:#([^)]+))?\)", README)
-    assert links
-    assert [path for path, _ in links if not (ROOT / path).exists()] == []
-    missing = [(path, anchor) for path, anchor in links if anchor and anchor not in anchors(path)]
-    assert missing == []
-
-
-def anchors(path: str) -> set[str]:
-    """What GitHub makes of the headings of a page."""
-    headings = re.findall(r"^#+ (.+)$", (ROOT / path).read_text("utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
