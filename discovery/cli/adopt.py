@@ -7,20 +7,20 @@ from pathlib import Path
 
 import click
 
-from discovery.adopt import AdoptRequest
-from discovery.cli.handover import (
-    TransferCommand,
-    confirm_and_apply,
-    require_somebody,
-    with_consent,
-)
+from discovery.adopt.adopt import AdoptRequest
 from discovery.cli.operator import configuration_as
 from discovery.cli.options import common, with_common, with_report
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import stderr_line
+from discovery.cli.transfer import (
+    TransferCommand,
+    confirm_and_apply,
+    require_somebody,
+    with_consent,
+)
 from discovery.config.control_plane import Teleport
-from discovery.model import ResourceName
+from discovery.model.values import ResourceName
 from discovery.reports.exit import Exit
 from discovery.reports.formats import Format
 

@@ -21,14 +21,14 @@ from discovery.cli.progress import progress
 from discovery.cli.reporting import ReportOutput
 from discovery.cli.settings import configuration_path
 from discovery.cli.setup import run_audit
-from discovery.codes import Severity
-from discovery.context import SweepRequest
-from discovery.model import Scope
+from discovery.model.codes import Severity
+from discovery.model.values import Scope
 from discovery.plan.targets import ScopeFilter
 from discovery.reports.exit import Exit, ExitRules
 from discovery.reports.formats import Format
 from discovery.reports.report import Report
 from discovery.reports.view import View
+from discovery.sweep.context import SweepRequest
 
 
 @click.command(name="audit", short_help="Show what a sweep would do, and who could log in.")

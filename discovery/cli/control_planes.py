@@ -13,8 +13,8 @@ from discovery.cli.streams import stderr_line
 from discovery.config.control_plane import Embedded as EmbeddedSettings
 from discovery.config.model import Config
 from discovery.control_plane.base import ControlPlane, Reader
-from discovery.control_plane.embedded import Embedded, EmbeddedReader
-from discovery.model import Database
+from discovery.control_plane.embedded.control_plane import Embedded, EmbeddedReader
+from discovery.model.values import Database
 from state.errors import StateError
 from state.store import ReadOnlyStore
 

@@ -27,11 +27,13 @@ from discovery.doctor.aws import examine_aws
 from discovery.doctor.control_plane import examine_registry, examine_teleport
 from discovery.doctor.queue import examine_queue
 from discovery.doctor.state import examine_state, remembered
-from discovery.model import Scope
+from discovery.model.values import Scope
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter, registered_scopes
 from discovery.policies.usage import AwsUsage, Hub
-from discovery.reports.doctor import (
+from discovery.reports.exit import Exit
+from discovery.reports.formats import Format
+from discovery.reports.terminal.doctor import (
     Area,
     Check,
     CheckStatus,
@@ -39,8 +41,6 @@ from discovery.reports.doctor import (
     write_checkup,
     write_checkup_document,
 )
-from discovery.reports.exit import Exit
-from discovery.reports.formats import Format
 
 
 @click.command(name="doctor", short_help="Find out what is missing, and how to grant it.")

@@ -14,14 +14,14 @@ from discovery.cli.progress import progress
 from discovery.cli.settings import configuration_path
 from discovery.cli.setup import registered, run_audit
 from discovery.cli.streams import stderr_line
-from discovery.codes import Action
-from discovery.context import SweepRequest
-from discovery.model import Database, Scope
+from discovery.model.codes import Action
+from discovery.model.values import Database, Scope
 from discovery.plan.targets import ScopeFilter
 from discovery.reports.exit import Exit, exit_code
 from discovery.reports.report import Report
 from discovery.reports.summary import counted, sentence
 from discovery.reports.tctl import external_ids, write_resources
+from discovery.sweep.context import SweepRequest
 
 _STANDS = frozenset({Action.CREATE, Action.UPDATE, Action.KEEP, Action.HELD, Action.BLOCKED})
 """Actions after which the item's database, if it has one, is registered."""

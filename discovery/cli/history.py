@@ -14,9 +14,9 @@ from discovery.cli.options import common, duration, with_common, with_history_re
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration
 from discovery.cli.streams import stderr_line
-from discovery.explaining import is_remembered
+from discovery.explain import is_remembered
 from discovery.reports.exit import Exit
-from discovery.reports.history import (
+from discovery.reports.terminal.history import (
     is_about,
     write_history_csv,
     write_history_document,

@@ -14,8 +14,8 @@ import structlog
 
 from discovery.cli.streams import speak_in_events
 from discovery.cli.vendor_logs import set_up_vendor_logs
-from discovery.foreign_text import without_passwords
-from discovery.plan.fingerprint import fingerprint
+from discovery.model.fingerprint import fingerprint
+from discovery.model.foreign_text import without_passwords
 from discovery.reports.safe_text import escape_unprintable
 
 _OF_LINES: Final = ("exception", "text")

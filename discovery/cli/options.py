@@ -14,7 +14,7 @@ import click
 
 from discovery.cli.logs import LogFormat, set_up_logs
 from discovery.config.durations import parse_duration
-from discovery.model import AccountId, Region, Scope
+from discovery.model.values import AccountId, Region, Scope
 from discovery.plan.shard import Shard, parse_shard
 from discovery.reports.formats import Format
 

@@ -28,7 +28,7 @@ def progress(every: timedelta | None = None) -> Iterator[OnProgress | None]:
 
 @contextmanager
 def _at_a_terminal() -> Iterator[OnProgress]:
-    from discovery.reports.style import console_for  # noqa: PLC0415 - rich is not needed before
+    from discovery.reports.terminal.style import console_for  # noqa: PLC0415 - rich is not needed before
 
     console = console_for(sys.stderr)
     with console.status("Reading AWS …") as status:

@@ -7,22 +7,22 @@ from pathlib import Path
 
 import click
 
-from discovery.adopt import TransferContext, TransferPlan
-from discovery.cli.handover import (
-    TransferCommand,
-    confirm_and_apply,
-    require_somebody,
-    with_consent,
-)
+from discovery.adopt.adopt import TransferContext, TransferPlan
 from discovery.cli.operator import configuration_as
 from discovery.cli.options import common, with_common, with_report
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import stderr_line
+from discovery.cli.transfer import (
+    TransferCommand,
+    confirm_and_apply,
+    require_somebody,
+    with_consent,
+)
 from discovery.config.control_plane import Teleport
-from discovery.model import ResourceName
-from discovery.plan.ownership import parse_cache_arn
-from discovery.plan.release import keep_unwanted
+from discovery.model.ownership import parse_cache_arn
+from discovery.model.values import ResourceName
+from discovery.plan.adoption.release import keep_unwanted
 from discovery.reports.exit import Exit
 from discovery.reports.formats import Format
 

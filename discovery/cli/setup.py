@@ -24,14 +24,14 @@ from discovery.config.problems import ConfigError, Problem
 from discovery.config.rules import build_rules
 from discovery.config.secrets import Secret, resolve_external_id
 from discovery.config.service import queue_for
-from discovery.context import SweepContext, SweepRequest
-from discovery.model import Database
-from discovery.plan.ownership import CacheArn, owner_of
+from discovery.model.ownership import CacheArn, owner_of
+from discovery.model.values import Database
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter
 from discovery.reports.report import Report
 from discovery.service.connections import Edges
-from discovery.sweep import audit, sweep
+from discovery.sweep.context import SweepContext, SweepRequest
+from discovery.sweep.sweep import audit, sweep
 from state.exclusive import locked_store
 from state.lock import this_process
 from state.store import read_memory

@@ -12,7 +12,7 @@ from discovery.cli.output import destination
 from discovery.cli.settings import configuration
 from discovery.reports.formats import Format
 from discovery.reports.status import Status, write_status_document
-from discovery.reports.status_table import write_status_table
+from discovery.reports.terminal.status_table import write_status_table
 from state.store import read_memory
 
 

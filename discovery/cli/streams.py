@@ -13,7 +13,7 @@ from typing import TextIO
 
 import structlog
 
-from discovery.foreign_text import without_passwords
+from discovery.model.foreign_text import without_passwords
 from discovery.reports.safe_text import escape_unprintable
 
 log = structlog.get_logger()

@@ -23,14 +23,14 @@ from discovery.cli.progress import progress
 from discovery.cli.reporting import ReportOutput
 from discovery.cli.settings import configuration_path
 from discovery.cli.setup import run_audit, run_sweep
-from discovery.context import SweepRequest
-from discovery.model import Scope
+from discovery.model.values import Scope
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter
 from discovery.reports.exit import Exit
 from discovery.reports.formats import Format
 from discovery.reports.report import Report
 from discovery.reports.view import View
+from discovery.sweep.context import SweepRequest
 
 
 @click.command(name="sweep", short_help="Make the database list equal to the caches that exist.")

@@ -11,8 +11,8 @@ import click
 from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common
 from discovery.cli.streams import stderr_line
-from discovery.model import Region
-from discovery.plan.ownership import parse_cache_arn
+from discovery.model.ownership import parse_cache_arn
+from discovery.model.values import Region
 
 if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from discovery.codes import Severity
-from discovery.model import AccountId, Scope
+from discovery.model.codes import Severity
+from discovery.model.values import AccountId, Scope
 from discovery.reports.report import Report
 
 

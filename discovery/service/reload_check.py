@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 
-from discovery.context import SweepRequest
 from discovery.service.connections import Edges
-from discovery.sweep import begin
+from discovery.sweep.context import SweepRequest
+from discovery.sweep.sweep import begin
 from state.store import read_memory
 
 

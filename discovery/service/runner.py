@@ -15,16 +15,16 @@ from typing import Final
 
 import structlog
 
-from discovery.cancellation import Stopped, run_or_stop
-from discovery.context import SweepContext, SweepRequest
-from discovery.model import Arn, Scope
+from discovery.model.values import Arn, Scope
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter, Targets
 from discovery.reports.report import Report
 from discovery.service.connections import Edges, ReloadableConnections
-from discovery.service.kind import SweepKind
 from discovery.service.scan_sequencer import ScanSequencer
-from discovery.sweep import Sweep, begin
+from discovery.sweep.cancellation import Stopped, run_or_stop
+from discovery.sweep.context import SweepContext, SweepRequest
+from discovery.sweep.kind import SweepKind
+from discovery.sweep.sweep import Sweep, begin
 from state.file_identity import FileIdentity
 from state.lock import HeldLock, this_process, writer_lock
 from state.records import RememberedState

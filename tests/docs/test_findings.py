@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from discovery.codes import FindingCode
-from discovery.plan.finding_table import FINDINGS, markdown
+from discovery.model.codes import FindingCode
+from discovery.plan.iam.finding_table import FINDINGS, markdown
 
 REFERENCE = Path(__file__).parents[2] / "deploy" / "reference" / "README.md"
 BEGIN, END = "<!-- findings -->", "<!-- /findings -->"

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from discovery.codes import REASONS_OF, Action, Reason
+from discovery.model.codes import REASONS_OF, Action, Reason
 from discovery.reports.exit import Exit
 from tests.docs.pages import DEPLOY
 

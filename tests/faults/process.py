@@ -12,15 +12,15 @@ from pathlib import Path
 from discovery.config.model import Config
 from discovery.config.rules import build_rules
 from discovery.config.secrets import Secret
-from discovery.context import SweepContext, SweepRequest
-from discovery.control_plane.embedded import Embedded, EmbeddedReader
-from discovery.model import AccountId, Arn, Region, Scope
+from discovery.control_plane.embedded.control_plane import Embedded, EmbeddedReader
+from discovery.model.values import AccountId, Arn, Region, Scope
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter
 from discovery.reports.report import Report
 from discovery.service.connections import Edges, ReloadableConnections
 from discovery.service.runner import SweepRunner
-from discovery.sweep import audit, sweep
+from discovery.sweep.context import SweepContext, SweepRequest
+from discovery.sweep.sweep import audit, sweep
 from state.lock import this_process, writer_lock
 from state.store import Store, read_memory
 from tests.faults.environment import Environment

@@ -14,17 +14,17 @@ from pathlib import Path
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
-from discovery.codes import Action, Reason
-from discovery.context import SweepContext, SweepRequest
 from discovery.control_plane.base import AlreadyExists, ClusterInfo, Denied, NotFound
-from discovery.model import Database, ResourceName, Scanned, Served
-from discovery.open_intents import close_open_intents, preview_closed_intents
+from discovery.model.codes import Action, Reason
+from discovery.model.ownership import parse_cache_arn
+from discovery.model.values import Database, ResourceName, Scanned, Served
 from discovery.plan.item import Item
 from discovery.plan.lookups import new_names
-from discovery.plan.ownership import parse_cache_arn
 from discovery.plan.plan import Plan, make_plan
-from discovery.scan import Scan
-from discovery.sweep import Sweep, begin
+from discovery.sweep.context import SweepContext, SweepRequest
+from discovery.sweep.open_intents import close_open_intents, preview_closed_intents
+from discovery.sweep.scan import Scan
+from discovery.sweep.sweep import Sweep, begin
 from state.records import Intent, IntentKind, Registration, RememberedState, SweepOutcome
 from state.store import Store, read_memory
 from tests.property.pure_cloud import (

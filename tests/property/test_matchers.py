@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.model import UNKNOWN, UnknownType
+from discovery.model.values import UNKNOWN, UnknownType
 from matchers.evaluate import (
     MatchExcluded,
     MatchResult,

@@ -8,9 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from discovery.codes import Action, Reason
-from discovery.confirm import confirm_removals
-from discovery.model import (
+from discovery.model.codes import Action, Reason
+from discovery.model.values import (
     UNKNOWN,
     AccountId,
     Arn,
@@ -25,6 +24,7 @@ from discovery.model import (
 )
 from discovery.plan.item import Item
 from discovery.sandbox.aws.faults import Effect
+from discovery.sweep.confirm import confirm_removals
 from tests.contract.aws.conftest import HOME, HUB, LONG_AGO, MEMBER, Site, caches_of, now
 
 Rejudge = Callable[[Cache, UsersAndGroups | UnknownType], Reason | None]

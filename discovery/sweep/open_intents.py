@@ -1,0 +1,34 @@
+"""Intents of a process that ended get their outcome, before a plan is made (R6)."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from discovery.model.values import Database
+from discovery.plan.open_intents import classify_open_intents, memory_after_closing
+from state.records import IntentOutcome, RememberedState
+from state.store import Store
+
+
+async def close_open_intents(
+    store: Store, memory: RememberedState, listed: tuple[Database, ...], group: str, now: datetime
+) -> RememberedState:
+    """What is remembered once they have it. Raises: StateError."""
+    if not memory.open_intents:
+        return memory
+    known = classify_open_intents(memory.open_intents, listed, group)
+    for each in known.landed:
+        await asyncio.to_thread(store.finish, each.intent_id, IntentOutcome.DONE, None, now)
+    ids = [each.intent_id for each in known.abandoned]
+    await asyncio.to_thread(store.abandon, ids, now)
+    return await asyncio.to_thread(store.memory)
+
+
+def preview_closed_intents(
+    memory: RememberedState, listed: tuple[Database, ...], group: str, now: datetime
+) -> RememberedState:
+    """What `settled` gives, with nothing written (R5)."""
+    return memory_after_closing(
+        memory, classify_open_intents(memory.open_intents, listed, group), now
+    )
