@@ -222,8 +222,10 @@ async def test_names_that_differ_in_case_are_two(rig: Rig) -> None:
 async def test_the_last_writer_wins_whatever_revision_it_sends(rig: Rig) -> None:
     caller = rig.caller()
     await caller.create("orders")
-    for revision in ("", "stale"):
-        await caller.call("UpdateDatabase", database("orders", revision=revision))
+    for writer, revision in (("first", ""), ("second", "stale")):
+        update = database("orders", uri=f"{writer}:6379", revision=revision)
+        await caller.call("UpdateDatabase", update)
+        assert rig.cluster.databases["orders"]["spec"]["uri"] == f"{writer}:6379"
 
 
 async def test_unless_revisions_are_enforced(rig: Rig) -> None:

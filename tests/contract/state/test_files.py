@@ -17,7 +17,7 @@ from state.errors import Corrupt, Locked, NewerSchema, StateError, Unwritable
 from state.migrations import STATE_FILE, m0001_first, m0002_fleet, migrations
 from state.queries import TICK
 from state.recording import put_fact
-from state.records import IntentOutcome, LastVerdict
+from state.records import IntentOutcome, LastVerdict, RememberedState
 from state.reserve import reserve_of
 from state.rows import to_iso
 from state.sqlite import FileKind, open_writer, read
@@ -114,7 +114,15 @@ def test_a_newer_file_is_refused(path: Path, opener: Opener) -> None:
 @OPENERS
 def test_an_empty_file_is_a_new_one(path: Path, opener: Opener) -> None:
     path.touch()
-    opener(path)
+    opened = opener(path)
+    if isinstance(opened, Store):
+        with opened:
+            assert opened.memory() == RememberedState()
+            opened.record(outcome_of(caches=(cache_of("orders"),)))
+        assert len(read_memory(path).caches) == 1
+    else:
+        assert opened == RememberedState()
+        assert path.read_bytes() == b""
 
 
 def test_an_emptied_file_whose_log_is_still_there_is_damaged(path: Path) -> None:
