@@ -69,6 +69,7 @@ async def denied_for(directory: Path, *, caches: int, sweeps: int) -> Outcome:
                 report = await agent.run(AgentCommand("scheduled"))
                 assert report is not None
                 log.finished(report, kind="sweep")
+                not_done = report.failed_items
                 agent.lifetime.runs.clear()
                 environment.clock.advance(INTERVAL)
             agent.breaks.clear()
@@ -89,7 +90,7 @@ async def denied_for(directory: Path, *, caches: int, sweeps: int) -> Outcome:
         finished_lines=len(finished),
         events=[each.event.value for each in reversed(history) if each.event.step == 2],
         attempts=attempts,
-        not_done=report.failed_items,
+        not_done=not_done,
     )
 
 

@@ -26,7 +26,7 @@ OPERATIONS = (
     ("elasticache", "DescribeUserGroups"), ("ec2", "DescribeSubnets"),
     ("ec2", "DescribeRegions"), ("sts", "AssumeRole"),
 )  # fmt: skip
-EFFECTS = (
+EFFECTS: tuple[Effect, ...] = (
     *(each for each in Effect if each not in (Effect.LATENCY, Effect.REGION_OFF, Effect.ERROR)),
     *(Effect.MEMBER_LEFT_OUT,) * 3,  # one effect, and as many troubles as there are members
 )

@@ -78,14 +78,16 @@ class Rows:
         """List the rows that were lost or altered since."""
         self.shortest = min(self.shortest, window)
         history = tuple(rows(state, _HISTORY))
-        journal = {row[0]: row for row in rows(state, _JOURNAL)}
-        [[latest]] = rows(state, "SELECT max(proven_at) FROM sweeps") or [[None]]
+        journal: dict[int, Any] = {int(str(row[0])): row for row in rows(state, _JOURNAL)}
+        [(latest,)] = rows(state, "SELECT max(proven_at) FROM sweeps") or [(None,)]
         if history[: len(self.history)] != self.history:
             yield f"history was altered in {state.name}"
         for number, before in self.journal.items():
             now = journal.get(number)
             if now is None:
-                if not self._may_go(before, latest, journal.values()):
+                if not self._may_go(
+                    before, None if latest is None else str(latest), journal.values()
+                ):
                     yield f"the journal lost {before} in {state.name}"
             elif now[:6] != before[:6] or (before[6] is not None and now[6] != before[6]):
                 yield f"the journal altered {before} in {state.name}"

@@ -318,6 +318,7 @@ class InvariantChecker:
 
     def _confirmation_problems(self, observation: Observation, intent: Intent) -> list[str]:
         now, arn, reason = self.snapshot(observation), intent.arn, intent.reason
+        asked: list[int | None]
         asked = [observation.described.get(arn)] if reason != "OUT_OF_SCOPE" else [0]
         if reason in ("UNMATCHED", "EXCLUDED"):
             asked.append(observation.tagged.get(arn))

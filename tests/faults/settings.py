@@ -142,7 +142,10 @@ class Settings:
 
     def drawn(self, rng: random.Random) -> Settings:
         """Other limits and habits, as companies differ in them."""
-        minutes = lambda *spans: timedelta(minutes=rng.choice(spans))  # noqa: E731
+
+        def minutes(*spans: int) -> timedelta:
+            return timedelta(minutes=rng.choice(spans))
+
         return replace(
             self,
             accounts=rng.choice(((HUB, MEMBER), (HUB, MEMBER), (HUB, MEMBER, THIRD))),
