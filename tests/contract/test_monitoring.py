@@ -21,6 +21,7 @@ from discovery.config.fields import HostPort
 from discovery.service.health import HealthState, served
 from discovery.service.heartbeat import Heartbeat
 from discovery.service.metrics import Metrics
+from discovery.sweep.context import SweepKind
 from tests.contract.promtool import needs_promtool, promtool
 from tests.unit.reports.sample import REFUSED, carried_out, full_report
 
@@ -134,8 +135,8 @@ async def test_prometheus_scrapes_the_service_and_the_dashboard_shows_it(tmp_pat
     ):
         await seen(client, 'up{job="cachemuster"}', 1)
         found = full_report(finished_at=now, started_at=now, guard=REFUSED)
-        metrics.swept(carried_out(found, failed="payments"), kind="sweep")
-        metrics.swept(carried_out(found, failed="payments"), kind="rescan")
+        metrics.swept(carried_out(found, failed="payments"), kind=SweepKind.SWEEP)
+        metrics.swept(carried_out(found, failed="payments"), kind=SweepKind.RESCAN)
         metrics.event("accepted", 3)
         metrics.waiting(2, since=now)
         metrics.identity(now + timedelta(hours=1))

@@ -11,13 +11,14 @@ import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable
+from typing import cast
 
 import botocore.session
 import pytest
 from botocore.loaders import create_loader
 
 from discovery.model.codes import FindingCode, IamVerdict, Severity
-from discovery.model.values import Complete, Finding, IamJudgement
+from discovery.model.values import Complete, Finding, IamJudgement, KnownCache
 from discovery.plan.iam.finding_table import BY_PROBING
 from discovery.plan.iam.verdict import iam_verdict
 from discovery.sandbox.aws.faults import Effect
@@ -56,7 +57,8 @@ async def judged(site: Site) -> IamJudgement:
     found = await site.scan()
     result = result_of(found, MEMBER)
     assert isinstance(result, Complete), result
-    return iam_verdict(caches_of(found, MEMBER)["orders"], result.directory)
+    orders = cast("KnownCache", caches_of(found, MEMBER)["orders"])
+    return iam_verdict(orders, result.directory)
 
 
 async def repaired(site: Site, finding: Finding) -> IamJudgement:

@@ -67,7 +67,7 @@ def wrecks(draw: st.DrawFn) -> Wreck:
     for _ in range(draw(st.integers(1, 2))):
         _, world = world.swept(draw(all_complete()), rules())
     listed, registrations = dict(world.listed), dict(world.memory.registrations)
-    intents = []
+    intents: list[Intent] = []
     assume(ours(listed))
     for name in sorted(ours(listed)):
         if draw(mostly(True, False)):

@@ -6,6 +6,7 @@ import functools
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import aiobotocore.httpsession
 import botocore.hooks
@@ -30,7 +31,7 @@ class _NoCertificates(ssl.SSLContext):
 _TRUST = _NoCertificates(ssl.PROTOCOL_TLS_CLIENT)
 _ACCEPTS = functools.cache(botocore.hooks.accepts_kwargs)
 _ALIASED = functools.cache(
-    botocore.hooks.EventAliaser(botocore.hooks.HierarchicalEmitter())._alias_event_name
+    cast(Any, botocore.hooks.EventAliaser(botocore.hooks.HierarchicalEmitter()))._alias_event_name
 )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from discovery.model.codes import ScopeReason
@@ -125,7 +127,7 @@ async def test_the_agents_own_failure_and_its_organizations_are_said_together(fl
     ],
 )
 async def test_what_a_person_has_to_do(
-    fleet: Fleet, entry: dict[str, object], reason: ScopeReason, words: str
+    fleet: Fleet, entry: dict[str, Any], reason: ScopeReason, words: str
 ) -> None:
     said = result_of(await fleet.scan(**entry), HUB, None)
     assert isinstance(said, Failed)

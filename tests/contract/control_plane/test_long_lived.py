@@ -22,7 +22,7 @@ from tests.contract.control_plane.ground import Ground, registration
 ROUTES = ["auth", "proxy", "auto"]
 
 
-def ports(at: Addresses) -> dict[str, int]:
+def ports(at: Addresses) -> dict[str, Any]:
     return {
         "port": int(at.proxy.rpartition(":")[2]),
         "auth_port": int(at.auth.rpartition(":")[2]),

@@ -232,8 +232,8 @@ def test_the_same_cache_served_from_a_file_is_noted(registered: Stage) -> None:
     for name, at in (("by-hand", f"rediss://{uri.upper()}?mode=cluster"), (NAME, uri)):
         document = {"metadata": {"name": name}, "spec": {"protocol": "redis", "uri": at}}
         cluster.place_server(document)
-    run, document = registered.sweep("audit")
-    notes = {each["cache"]: each["notes"] for each in document["items"]}
+    run, report = registered.sweep("audit")
+    notes = {each["cache"]: each["notes"] for each in report["items"]}
     assert run.code == 0
     [note] = notes["orders"]
     assert (note["code"], note["message"]) == (

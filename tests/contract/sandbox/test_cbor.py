@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import httpx
@@ -38,7 +38,7 @@ def client(cloud: Cloud, tmp_path: Path) -> Iterator[Any]:
     session = boto3.session.Session()
     loader = session._session.get_component("data_loader")
     loader.search_paths.insert(0, str(tmp_path))
-    made = session.client(
+    made = cast("Any", session).client(
         TAGGING,
         region_name=REGION,
         endpoint_url=cloud.url,

@@ -21,6 +21,7 @@ from discovery.service.health import HealthState, served
 from discovery.service.heartbeat import Heartbeat
 from discovery.service.metrics import Metrics
 from discovery.service.read_only_server import ReadOnlyServer, text_page
+from discovery.sweep.context import SweepKind
 from tests.contract.sandbox_teleport.client import until
 from tests.unit.reports.sample import full_report
 
@@ -85,7 +86,7 @@ async def test_metrics_are_those_of_the_moment(client: httpx.AsyncClient, metric
     answer = await client.get("/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert 'cachemuster_build_info{version="1.2.3"} 1.0\n' in answer.text
-    metrics.swept(full_report(), kind="sweep")
+    metrics.swept(full_report(), kind=SweepKind.SWEEP)
     assert "\ncachemuster_caches 2.0\n" in (await client.get("/metrics")).text
 
 

@@ -38,7 +38,7 @@ def one(rig: Rig, name: str) -> dict[str, Any]:
     run = rig.run("explain", name, "--format", "json")
     assert run.code == 0, run
     (found,) = run.document["caches"]
-    return found
+    return dict(found)
 
 
 def next_of(found: dict[str, Any]) -> str:

@@ -98,7 +98,7 @@ def test_a_signal_ends_it_well(sandbox: "subprocess.Popen[str]", number: signal.
 def narration(process: "subprocess.Popen[str]") -> str:
     """All that it says on stderr before it waits."""
     assert process.stderr is not None
-    lines = []
+    lines: list[str] = []
     while not lines or not lines[-1].startswith("What the cluster holds"):
         lines.append(process.stderr.readline())
         assert lines[-1], lines

@@ -6,6 +6,7 @@ matcher that takes everything, and a state file that has seen three sweeps.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from discovery.model.values import (
     Database,
     Endpoint,
     Failed,
+    KnownCache,
     Note,
     Region,
     ResourceName,
@@ -83,6 +85,14 @@ def cache(name: str = "orders", scope: Scope = WEST, **more: Any) -> Cache:
         "vpc_id": "vpc-1",
     }
     return Cache(**{**fields, **more})
+
+
+def known_cache(name: str = "orders", scope: Scope = WEST, **more: Any) -> KnownCache:
+    """Make a cache of which every fact is known that a registration rests on."""
+    known = cache(name, scope, **more)
+    return KnownCache(
+        **{each.name: getattr(known, each.name) for each in dataclasses.fields(known)}
+    )
 
 
 def user(user_id: str = "alice", **more: Any) -> CacheUser:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.model.codes import ScopeReason, ScopeStatus
+from discovery.model.values import Scanned
 from discovery.plan.backoff import LONGEST_PAUSE, pause_after, pauses
 from discovery.plan.next_state import scope_memories
 from state.records import RememberedState, ScopeMemory
@@ -73,7 +74,7 @@ def test_over_any_course_of_sweeps(course: list[bool], interval_min: int) -> Non
         if resting:
             assert in_a_row >= 3
             assert now - last_try < LONGEST_PAUSE
-            result = backing_off(WEST)
+            result: Scanned = backing_off(WEST)
         else:
             result = complete(WEST) if works else failed(WEST)
             last_try, in_a_row = now, 0 if works else in_a_row + 1

@@ -59,7 +59,7 @@ def test_a_name_is_remembered_from_the_first_look_that_found_it_taken() -> None:
     assert [entry.message for entry in told] == [
         f"the name {NAME} is taken by a resource that the list does not show"
     ]
-    assert told[0].reason.value == "NAME_TAKEN_UNSEEN"
+    assert told[0].reason == "NAME_TAKEN_UNSEEN"
 
 
 def test_a_cache_seen_for_the_first_time_tells_it_by_its_first_sighting() -> None:

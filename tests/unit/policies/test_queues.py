@@ -47,7 +47,7 @@ def test_every_process_has_a_queue_that_one_rule_leads_to(shards: int) -> None:
     queues = of_type(made, "SQS::Queue")
     names = {each["QueueName"] for each in queues.values()}
     assert names == {f"cachemuster-{index}" for index in range(shards)} | {"cachemuster-dead"}
-    rule_of = {}
+    rule_of: dict[str, Any] = {}
     for rule, properties in of_type(made, "Events::Rule").items():
         assert len(properties["Targets"]) <= MOST_TARGETS
         ids = [target["Id"] for target in properties["Targets"]]
@@ -85,7 +85,7 @@ def test_the_hub_may_read_every_queue() -> None:
         pytest.param({"scope_timeout": "10m"}, 1210, id="twice-the-wait-and-the-scan"),
     ],
 )
-def test_a_message_in_hand_stays_hidden(sections: dict[str, str], seconds: int) -> None:
+def test_a_message_in_hand_stays_hidden(sections: dict[str, Any], seconds: int) -> None:
     queue = of_type(template(QUEUE, **sections), "SQS::Queue")["Queue"]
     assert queue["VisibilityTimeout"] == seconds
 

@@ -1,6 +1,7 @@
 """The exit codes, and which of several wins (discovery/README: Exit codes)."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -95,8 +96,8 @@ EVERYTHING = report(
         pytest.param({"items": ()}, Exit.DONE, id="then-0"),
     ],
 )
-def test_the_first_that_holds_wins(without: dict[str, object], expected: Exit) -> None:
-    order = [
+def test_the_first_that_holds_wins(without: dict[str, Any], expected: Exit) -> None:
+    order: list[dict[str, Any]] = [
         {},
         {"interrupted": False},
         {"error": None},

@@ -11,13 +11,12 @@ import pytest
 from discovery.model.codes import Action, IamVerdict, NoteCode, Reason, ScopeReason, Severity
 from discovery.model.values import AccountId, Complete, Failed, Note, Region, Scanned, Scope
 from discovery.plan.item import Item
-from discovery.reports.formats import Format
 from discovery.reports.html.coverage import SHORT
 from discovery.reports.html.page import write_page
 from discovery.reports.html.selection import anchor_of, is_simple, selected
 from discovery.reports.report import Report
 from discovery.reports.summary import sentence
-from discovery.reports.view import View
+from discovery.reports.view import Format, View
 from tests.bench.fleet_report import fleet_report
 from tests.unit.reports.rendered import AUDIT, Read, read, rendered
 from tests.unit.reports.sample import (

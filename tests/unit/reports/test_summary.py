@@ -12,6 +12,7 @@ from tests.unit.reports.sample import (
     EARLIER,
     OTHER,
     REFUSED,
+    WEST,
     carried_out,
     database,
     finding,
@@ -23,12 +24,12 @@ from tests.unit.reports.sample import (
 )
 
 ONE = report(item(Action.CREATE, Reason.NEW))
-NOT_READY = database("orders", **{"cachemuster/iam-auth": "not-ready"})
+NOT_READY = database("orders", WEST, **{"cachemuster/iam-auth": "not-ready"})
 TURNED = item(
     Action.UPDATE,
     Reason.LABELS_CHANGED,
     iam=judged(finding()),
-    live=database("orders", **{"cachemuster/iam-auth": "ready"}),
+    live=database("orders", WEST, **{"cachemuster/iam-auth": "ready"}),
 )
 
 

@@ -159,7 +159,7 @@ async def test_one_event_one_rescan_and_the_message_is_deleted(bench: Bench) -> 
     await bench.handle(told)
     assert bench.mailbox.deleted == []
     await asyncio.sleep(60)
-    assert bench.desk.asked == [(5, {WEST}, {arn_of("orders")})]
+    assert bench.desk.asked == [(5, {WEST}, frozenset({arn_of("orders")}))]
     assert bench.mailbox.deleted == [told.message_id]
     assert (bench.counted("accepted"), bench.counted("acted")) == (1, 1)
 
