@@ -17,8 +17,8 @@ from state.records import (
     IntentOutcome,
     OpenIntent,
     RememberedCache,
+    RememberedScope,
     RememberedState,
-    ScopeMemory,
     SweepRecord,
 )
 from state.rows import Row
@@ -58,11 +58,11 @@ class Undecodable(Exception):
 class StoredScope:
     """A scope as remembered, and the instant that most tags of its caches were read."""
 
-    memory: ScopeMemory
+    remembered: RememberedScope
     tags_read_at: datetime | None
 
 
-def memory(database: Database) -> RememberedState:
+def load_state(database: Database) -> RememberedState:
     """Everything the plan needs."""
     scopes = stored_scopes(database)
     about = facts(database)
@@ -85,7 +85,7 @@ def memory(database: Database) -> RememberedState:
                 database.query("SELECT * FROM removed_registrations"), rows.removed_registration
             )
         },
-        misses={
+        pending_removals={
             miss.name: miss
             for miss in decoded(database.query("SELECT * FROM misses"), rows.miss_of)
         },
@@ -93,7 +93,7 @@ def memory(database: Database) -> RememberedState:
             taken.name: taken
             for taken in decoded(database.query("SELECT * FROM taken_names"), rows.taken_of)
         },
-        scopes={scope: stored.memory for scope, stored in scopes.items()},
+        scopes={scope: stored.remembered for scope, stored in scopes.items()},
         regions={
             regions.account_id: regions
             for regions in decoded(database.query("SELECT * FROM regions"), rows.remembered_regions)
@@ -130,10 +130,10 @@ def stored_scopes(database: Database) -> dict[Scope, StoredScope]:
     tick = fact(facts(database), TICK, rows.from_iso)
 
     def one(row: Row) -> StoredScope:
-        return StoredScope(rows.scope_memory(row, tick), rows.scope_tags_read_at(row, tick))
+        return StoredScope(rows.remembered_scope(row, tick), rows.scope_tags_read_at(row, tick))
 
     found = decoded(database.query("SELECT * FROM scopes"), one)
-    return {stored.memory.scope: stored for stored in found}
+    return {stored.remembered.scope: stored for stored in found}
 
 
 def cache_of(row: Row, scopes: dict[Scope, StoredScope]) -> RememberedCache:
@@ -141,7 +141,7 @@ def cache_of(row: Row, scopes: dict[Scope, StoredScope]) -> RememberedCache:
     scope = scopes.get(rows.scope_of(row))
     if scope is None:
         return rows.remembered_cache(row, None, None)
-    return rows.remembered_cache(row, scope.memory.last_complete_at, scope.tags_read_at)
+    return rows.remembered_cache(row, scope.remembered.last_complete_at, scope.tags_read_at)
 
 
 def last_write_at(database: Database) -> datetime | None:

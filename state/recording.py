@@ -88,7 +88,7 @@ def _record_registrations(database: Database, outcome: SweepOutcome) -> None:
     for name in outcome.registrations_matched:
         database.execute("UPDATE registrations SET inherited = 0 WHERE name = ?", [name])
     delete(database, "removed_registrations", "name", outcome.registrations_matched)
-    _replace_all(database, "misses", [rows.miss_row(miss) for miss in outcome.misses])
+    _replace_all(database, "misses", [rows.miss_row(miss) for miss in outcome.pending_removals])
     _replace_all(database, "taken_names", [rows.taken_row(taken) for taken in outcome.taken])
 
 
@@ -109,7 +109,7 @@ def _record_facts(database: Database, outcome: SweepOutcome) -> None:
 def _record_sightings(database: Database, outcome: SweepOutcome) -> None:
     """Scopes and caches; the instants that they share are chosen anew, no instant changes by it."""
     before = queries.stored_scopes(database)
-    touched = {memory.scope for memory in outcome.scopes} | {
+    touched = {remembered.scope for remembered in outcome.scopes} | {
         cache.scope for cache in outcome.caches_seen
     }
     touched.update(outcome.scopes_forgotten)
@@ -148,10 +148,10 @@ def _scopes_after(
         if cache.tags is not None:
             tags_read_at.setdefault(cache.scope, []).append(cache.tags.read_at)
     after = before | {
-        memory.scope: StoredScope(memory, before[memory.scope].tags_read_at)
-        if memory.scope in before
-        else StoredScope(memory, None)
-        for memory in outcome.scopes
+        remembered.scope: StoredScope(remembered, before[remembered.scope].tags_read_at)
+        if remembered.scope in before
+        else StoredScope(remembered, None)
+        for remembered in outcome.scopes
     }
     for scope in outcome.scopes_forgotten:
         after.pop(scope, None)
@@ -168,8 +168,8 @@ def _write_scopes(
         at
         for scope in after.values()
         for at in (
-            scope.memory.last_attempt_at,
-            scope.memory.last_complete_at,
+            scope.remembered.last_attempt_at,
+            scope.remembered.last_complete_at,
             scope.tags_read_at,
         )
     )
@@ -178,7 +178,7 @@ def _write_scopes(
     stored = {
         (row["account_id"], row["region"]): row for row in database.query("SELECT * FROM scopes")
     }
-    found = [rows.scope_row(scope.memory, tick, scope.tags_read_at) for scope in after.values()]
+    found = [rows.scope_row(scope.remembered, tick, scope.tags_read_at) for scope in after.values()]
     changed = [row for row in found if stored.get((row["account_id"], row["region"])) != row]
     put(database, "scopes", changed)
     for scope in set(before) - set(after):
@@ -190,7 +190,7 @@ def _cache_row(cache: RememberedCache, scopes: dict[Scope, StoredScope]) -> Row:
     scope = scopes.get(cache.scope)
     if scope is None:
         return rows.cache_row(cache, None, None)
-    return rows.cache_row(cache, scope.memory.last_complete_at, scope.tags_read_at)
+    return rows.cache_row(cache, scope.remembered.last_complete_at, scope.tags_read_at)
 
 
 def append_history(database: Database, entries: Iterable[HistoryEntry], agent: Agent) -> None:

@@ -48,8 +48,8 @@ from state.records import (
     Registration,
     RememberedCache,
     RememberedRegions,
+    RememberedScope,
     RemovedRegistration,
-    ScopeMemory,
     StateIdentity,
     SweepRecord,
     TakenName,
@@ -107,26 +107,28 @@ def database_of(text: str) -> Database:
     return Database(**json.loads(text, object_pairs_hook=intern_mapping))
 
 
-def scope_row(memory: ScopeMemory, tick: datetime | None, tags_read_at: datetime | None) -> Row:
+def scope_row(
+    remembered: RememberedScope, tick: datetime | None, tags_read_at: datetime | None
+) -> Row:
     return {
-        **scope_columns(memory.scope),
-        "last_attempt_at": _or_shared(memory.last_attempt_at, tick),
-        "last_complete_at": _or_shared(memory.last_complete_at, tick),
-        "failing_since": _text(memory.failing_since),
-        "status": memory.status,
-        "reason": memory.reason,
-        "message": memory.message,
-        "caches": memory.caches,
+        **scope_columns(remembered.scope),
+        "last_attempt_at": _or_shared(remembered.last_attempt_at, tick),
+        "last_complete_at": _or_shared(remembered.last_complete_at, tick),
+        "failing_since": _text(remembered.failing_since),
+        "status": remembered.status,
+        "reason": remembered.reason,
+        "message": remembered.message,
+        "caches": remembered.caches,
         "tags_read_at": _or_shared(tags_read_at, tick),
-        "failures": memory.failures,
+        "failures": remembered.failures,
     }
 
 
-def scope_memory(row: Row, tick: datetime | None) -> ScopeMemory:
+def remembered_scope(row: Row, tick: datetime | None) -> RememberedScope:
     attempt = _or_from(row["last_attempt_at"], tick)
     if attempt is None:
         raise ValueError("a scope without a last attempt")
-    return ScopeMemory(
+    return RememberedScope(
         scope=scope_of(row),
         last_attempt_at=attempt,
         last_complete_at=_or_from(row["last_complete_at"], tick),

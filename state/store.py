@@ -100,10 +100,10 @@ class Store:
     ) -> None:
         self.close()
 
-    def memory(self) -> RememberedState:
+    def load(self) -> RememberedState:
         """Everything the plan needs, as of one moment."""
         with self._transaction() as database:
-            return queries.memory(database)
+            return queries.load_state(database)
 
     def history(
         self,
@@ -238,9 +238,9 @@ class ReadOnlyStore:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def memory(self) -> RememberedState:
+    def load(self) -> RememberedState:
         """Everything the plan needs."""
-        return self._read(queries.memory) or RememberedState()
+        return self._read(queries.load_state) or RememberedState()
 
     def history(
         self,
@@ -270,9 +270,9 @@ class ReadOnlyStore:
             return read(self._path, STATE_FILE, query)
 
 
-def read_memory(path: Path) -> RememberedState:
+def load_state(path: Path) -> RememberedState:
     """What is remembered now; all empty when there is no file yet. Raises: StateError."""
-    return ReadOnlyStore(path).memory()
+    return ReadOnlyStore(path).load()
 
 
 @contextmanager

@@ -88,7 +88,7 @@ async def prospect_of_adoption(
     *,
     cloud: Cloud,
     registry: Reader,
-    memory: RememberedState,
+    state: RememberedState,
     clock: Clock,
     on_progress: OnProgress | None = None,
 ) -> TransferPlan:
@@ -97,28 +97,28 @@ async def prospect_of_adoption(
     Raises: WrongState, ControlPlaneError.
     """
     rules = setting.rules
-    identity = await _met(registry, memory, setting)
+    identity = await _met(registry, state, setting)
     listed = await registry.list_databases()
-    part = await _part(wish, rules, listed, registry, memory)
+    part = await _part(wish, rules, listed, registry, state)
     if isinstance(part, Handover):
         return TransferPlan(
             kind=IntentKind.ADOPT, handover=part, identity=identity, replan=lambda *_: part
         )
-    scanned = await _scanned(part, rules, cloud, memory, on_progress)
+    scanned = await _scanned(part, rules, cloud, state, on_progress)
     surveyed = partial(_surveyed, scanned, rules, clock)
 
-    def replan(listed: tuple[Database, ...], memory: RememberedState) -> Handover:
-        return adoption(surveyed(listed, memory), rules, name=wish.name, from_group=wish.from_group)
+    def replan(listed: tuple[Database, ...], state: RememberedState) -> Handover:
+        return adoption(surveyed(listed, state), rules, name=wish.name, from_group=wish.from_group)
 
-    handover = replan(listed, memory)
+    handover = replan(listed, state)
     if wish.name is not None and not any(each.name == wish.name for each in listed):
-        handover = Handover(refused=(unseen(wish.name, surveyed(listed, memory)),))
+        handover = Handover(refused=(unseen(wish.name, surveyed(listed, state)),))
     return TransferPlan(
         kind=IntentKind.ADOPT,
         handover=handover,
         identity=identity,
         replan=replan,
-        scopes=surveyed(listed, memory).plan_input.results,
+        scopes=surveyed(listed, state).plan_input.results,
     )
 
 
@@ -127,26 +127,26 @@ async def prospect_of_release(
     setting: TransferContext,
     *,
     registry: Reader,
-    memory: RememberedState,
+    state: RememberedState,
 ) -> TransferPlan:
     """What letting go of a resource means now, or of all of ours. AWS is not asked, and nothing is
     written.
 
     Raises: WrongState, ControlPlaneError.
     """
-    identity = await _met(registry, memory, setting)
+    identity = await _met(registry, state, setting)
 
-    def replan(listed: tuple[Database, ...], _memory: RememberedState) -> Handover:
+    def replan(listed: tuple[Database, ...], _state: RememberedState) -> Handover:
         return release(listed, setting.rules.group, name)
 
-    handover = replan(await registry.list_databases(), memory)
+    handover = replan(await registry.list_databases(), state)
     kind = IntentKind.RELEASE
     return TransferPlan(
         kind=kind,
         handover=handover,
         identity=identity,
         replan=replan,
-        unfinished=any(each.intent.kind is kind for each in memory.open_intents),
+        unfinished=any(each.intent.kind is kind for each in state.open_intents),
     )
 
 
@@ -166,14 +166,14 @@ async def apply_transfer(
     Told to stop, it ends the write in hand. Raises: WrongState, ControlPlaneError, StateError,
     each before anything is written.
     """
-    memory = await asyncio.to_thread(store.memory)
-    identity = await _met(control_plane, memory, setting)
+    state = await asyncio.to_thread(store.load)
+    identity = await _met(control_plane, state, setting)
     refuse_other_identity(prospect.identity, identity)
     listed = await control_plane.list_databases()
     if setting.simulated_aws is not None:
         await asyncio.to_thread(store.bind, identity)
-    memory = await close_open_intents(store, memory, listed, setting.rules.group, clock())
-    again = {item.name: item for item in prospect.replan(listed, memory).items}
+    state = await close_open_intents(store, state, listed, setting.rules.group, clock())
+    again = {item.name: item for item in prospect.replan(listed, state).items}
     transfers = Transfers(
         kind=prospect.kind,
         writer=TransferWriter(control_plane, setting.rules.group, sleep),
@@ -186,12 +186,10 @@ async def apply_transfer(
     return replace(prospect.handover, items=await transfers.of(agreed))
 
 
-async def _met(
-    registry: Reader, memory: RememberedState, setting: TransferContext
-) -> StateIdentity:
+async def _met(registry: Reader, state: RememberedState, setting: TransferContext) -> StateIdentity:
     """What the state is to belong to. Raises: WrongState, ControlPlaneError."""
-    identity = setting.identity((await registry.ping()).cluster, memory.identity)
-    refuse_other_identity(memory.identity, identity)
+    identity = setting.identity((await registry.ping()).cluster, state.identity)
+    refuse_other_identity(state.identity, identity)
     return identity
 
 
@@ -200,17 +198,17 @@ async def _part(
     rules: Rules,
     listed: tuple[Database, ...],
     registry: Reader,
-    memory: RememberedState,
+    state: RememberedState,
 ) -> ScopeFilter | Handover:
     """Where to scan; or what there is to say without a scan."""
     if wish.name is None:
         return ScopeFilter()
     live = next((each for each in listed if each.name == wish.name), None)
-    if live is not None and own_to_claim(live, rules.group, memory) is not None:
-        return part_to_scan(live, memory)
+    if live is not None and own_to_claim(live, rules.group, state) is not None:
+        return part_to_scan(live, state)
     if live is not None:
         refused = refused_unowned(live, rules.group, wish.from_group)
-        return Handover(refused=(refused,)) if refused else part_to_scan(live, memory)
+        return Handover(refused=(refused,)) if refused else part_to_scan(live, state)
     try:
         await registry.get(wish.name)
     except Denied:
@@ -222,14 +220,14 @@ async def _scanned(
     part: ScopeFilter,
     rules: Rules,
     cloud: Cloud,
-    memory: RememberedState,
+    state: RememberedState,
     on_progress: OnProgress | None,
 ) -> Scan:
     wishes = {matcher.iam_users for matcher in rules.matchers}
     return await scan(
         cloud,
         part=part,
-        memory=memory,
+        state=state,
         users=bool(wishes - {IamUsers.IGNORE}),
         refresh_users=IamUsers.REQUIRE in wishes,
         on_progress=on_progress,
@@ -237,13 +235,13 @@ async def _scanned(
 
 
 def _surveyed(
-    scanned: Scan, rules: Rules, clock: Clock, listed: tuple[Database, ...], memory: RememberedState
+    scanned: Scan, rules: Rules, clock: Clock, listed: tuple[Database, ...], state: RememberedState
 ) -> ObservedState:
     plan_input = PlanInput(
         results=scanned.results,
         targets=scanned.targets,
         listed=listed,
-        memory=memory,
+        state=state,
         now=clock(),
     )
     return observe(plan_input, rules)

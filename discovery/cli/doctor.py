@@ -85,13 +85,13 @@ async def _checks(
     config: Config, path: Path, part: ScopeFilter, on_progress: OnProgress | None
 ) -> tuple[Check, ...]:
     settings = config.control_plane
-    memory = await asyncio.to_thread(remembered, config.state.path)
+    state = await asyncio.to_thread(remembered, config.state.path)
     registering = (
         examine_registry(settings, config.group)
         if isinstance(settings, Embedded)
-        else examine_teleport(config, settings, memory, utc_now)
+        else examine_teleport(config, settings, state, utc_now)
     )
-    known = registered_scopes(memory) if memory is not None else frozenset()
+    known = registered_scopes(state) if state is not None else frozenset()
     # Each to its end, whatever comes of the others: a write that is tried is taken back.
     found = await asyncio.gather(
         _aws(config, path, part, on_progress, known),

@@ -13,7 +13,7 @@ from discovery.cli.options import common, with_common, with_lock_timeout
 from discovery.cli.settings import configuration
 from state.exclusive import locked_store
 from state.lock import this_process
-from state.store import read_memory
+from state.store import load_state
 
 
 @click.command(name="resume", short_help="End a pause: sweeps write again.")
@@ -35,7 +35,7 @@ def command(lock_timeout: timedelta) -> None:
     locked, 78 configuration.
     """
     path = configuration(common()).state.path
-    if read_memory(path).paused_until is None:  # nor is a state file made to say so
+    if load_state(path).paused_until is None:  # nor is a state file made to say so
         click.echo("Nothing was paused.")
         return
     paused = asyncio.run(_resume(path, lock_timeout))
@@ -50,6 +50,6 @@ async def _resume(path: Path, lock_timeout: timedelta) -> datetime | None:
     """The end of the pause that was in force, None when it was over by itself."""
     holder = this_process("resume", utc_now())
     async with locked_store(path, wait=lock_timeout, holder=holder) as store:
-        paused = store.memory().pause_at(utc_now())
+        paused = store.load().pause_at(utc_now())
         store.resume(utc_now())
     return paused

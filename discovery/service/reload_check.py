@@ -12,7 +12,7 @@ import asyncio
 from discovery.service.connections import Edges
 from discovery.sweep.context import SweepRequest
 from discovery.sweep.sweep import begin
-from state.store import read_memory
+from state.store import load_state
 
 
 class CannotReload(Exception):
@@ -32,8 +32,8 @@ async def check_reload(before: Edges, after: Edges) -> None:
             f"state.path cannot change while the service runs: {before.state} is locked, "
             f"{after.state} is not; restart the service"
         )
-    memory = await asyncio.to_thread(read_memory, after.state)
-    run = begin(after.context, SweepRequest(), memory)
+    state = await asyncio.to_thread(load_state, after.state)
+    run = begin(after.context, SweepRequest(), state)
     await run.check_state_identity(after.control_plane)
     if run.ping_error is not None and after.config.control_plane != before.config.control_plane:
         raise CannotReload(

@@ -28,7 +28,7 @@ from discovery.sweep.sweep import Sweep, begin
 from state.file_identity import FileIdentity
 from state.lock import HeldLock, this_process, writer_lock
 from state.records import RememberedState
-from state.store import Store, read_memory
+from state.store import Store, load_state
 
 log = structlog.get_logger()
 
@@ -71,8 +71,8 @@ class SweepRunner:
         """The state file belongs to what is configured, or to nothing yet. A control plane that
         does not answer says nothing about that. Raises: WrongState, StateError."""
         async with self.foundation.held() as edges:
-            memory = await asyncio.to_thread(read_memory, edges.state)
-            await begin(edges.context, SweepRequest(), memory).check_state_identity(
+            state = await asyncio.to_thread(load_state, edges.state)
+            await begin(edges.context, SweepRequest(), state).check_state_identity(
                 edges.control_plane
             )
 
@@ -114,7 +114,7 @@ class SweepRunner:
     ) -> ScheduledRun | None:
         self._check_files()
         ticket = self._sequencer.draw()
-        then = await asyncio.to_thread(read_memory, edges.state)
+        then = await asyncio.to_thread(load_state, edges.state)
         run = begin(context, request, then)
         await run.scan()
         if run.scanned is None:
@@ -150,7 +150,7 @@ class SweepRunner:
         """What is still current of the scan was acted upon and recorded."""
         with await asyncio.to_thread(Store.open, edges.state, check_lock=lock.check) as store:
             self._state = store.identity
-            now = await asyncio.to_thread(store.memory)
+            now = await asyncio.to_thread(store.load)
             assert run.scanned is not None  # noqa: S101 - a run without a scan ended before
             results = self._sequencer.current(ticket, run.scanned.results, then=then, now=now)
             run.use_fresh_state(now, replace(run.scanned, results=results))

@@ -13,14 +13,14 @@ from state.records import RememberedState
 
 
 async def list_registered(
-    registry: Reader, memory: RememberedState, group: str, *, sleep: Sleep = asyncio.sleep
+    registry: Reader, state: RememberedState, group: str, *, sleep: Sleep = asyncio.sleep
 ) -> tuple[Database, ...]:
     """The list, and what stands under names that it lacks although much hangs on them.
 
     Raises: ControlPlaneError.
     """
     listed = await registry.list_databases()
-    names = unlisted_names(memory, listed, group)
+    names = unlisted_names(state, listed, group)
     looked_up = await look_up_all(registry, names, sleep=sleep)
     found = (looked_up[name] for name in names)
     return (*listed, *(each for each in found if isinstance(each, Database)))

@@ -19,7 +19,7 @@ from discovery.plan.episodes import (
 )
 from discovery.plan.history_entries import history_entries
 from discovery.plan.item import Item
-from discovery.plan.next_state import next_state, scope_memories, seen_caches
+from discovery.plan.next_state import next_state, remembered_scopes, seen_caches
 from discovery.plan.plan import Plan
 from discovery.plan.removal import rules_changed
 from discovery.plan.removal_guard import GuardVerdict
@@ -50,7 +50,7 @@ class SweepResult:
     plan: Plan | None
     """None: it never came to a plan."""
     items: tuple[Item, ...]
-    memory: RememberedState
+    state: RememberedState
     """As the plan saw it."""
     rules: Rules
     whole: bool
@@ -71,7 +71,7 @@ class SweepResult:
 
 def report_of(result: SweepResult, config: Config, endpoints: dict[str, str]) -> Report:
     """The report of a sweep as far as it came."""
-    failing = scope_memories(result.results, result.memory, result.started_at)
+    failing = remembered_scopes(result.results, result.state, result.started_at)
     return Report(
         sweep_id=result.sweep_id,
         agent=result.agent,
@@ -124,7 +124,7 @@ def _unasked(result: SweepResult) -> GuardVerdict:
 
 def state_update(result: SweepResult, report: Report, identity: StateIdentity) -> SweepOutcome:
     """What state is to remember of a sweep. One without a plan leaves its scopes and caches."""
-    memory = result.memory
+    state = result.state
     of = SweepRef(result.sweep_id, result.finished_at)
     record = SweepRecord(
         sweep_id=result.sweep_id,
@@ -136,29 +136,29 @@ def state_update(result: SweepResult, report: Report, identity: StateIdentity) -
         summary=report.summary,
     )
     if result.plan is None:
-        ongoing = dict(memory.episodes)
+        ongoing = dict(state.episodes)
         if result.unread_code is not None:
-            ongoing = next_outage(memory.episodes, result.unread_code, of.at)
-        began = episode_entries(memory.episodes, ongoing, (), None, of, result.error)
+            ongoing = next_outage(state.episodes, result.unread_code, of.at)
+        began = episode_entries(state.episodes, ongoing, (), None, of, result.error)
         return SweepOutcome(
             record=record,
             identity=identity,
             finished=False,
-            scopes=(scopes := scope_memories(result.results, memory, result.started_at)),
+            scopes=(scopes := remembered_scopes(result.results, state, result.started_at)),
             regions_read=result.regions_read,
-            caches_seen=seen_caches(result.results, memory, result.started_at),
-            history=(*scope_entries(memory, scopes, (), of), *began),
+            caches_seen=seen_caches(result.results, state, result.started_at),
+            history=(*scope_entries(state, scopes, (), of), *began),
             episodes=ongoing,
             proven_at=result.proven_at,
         )
-    episodes = without_outage(memory.episodes)
+    episodes = without_outage(state.episodes)
     if result.wrote:
-        episodes = next_episodes(result.items, result.plan.guard, memory.episodes, of.at)
+        episodes = next_episodes(result.items, result.plan.guard, state.episodes, of.at)
     known = next_state(
         result.plan.observed,
         result.items,
         started_at=result.started_at,
-        rules_changed=rules_changed(memory, result.rules),
+        rules_changed=rules_changed(state, result.rules),
     )
     observed = result.plan.observed
     taken = taken_after(result.items, observed, result.started_at)
@@ -174,13 +174,13 @@ def state_update(result: SweepResult, report: Report, identity: StateIdentity) -
         registrations_forgotten=known.registrations_forgotten,
         registrations_inherited=known.registrations_inherited,
         registrations_matched=known.registrations_matched,
-        misses=known.misses,
+        pending_removals=known.pending_removals,
         taken=taken,
         history=(
-            *history_entries(result.items, memory, sweep_id=result.sweep_id, at=result.finished_at),
+            *history_entries(result.items, state, sweep_id=result.sweep_id, at=result.finished_at),
             *taken_history(taken, result.items, observed, sweep_id=of.sweep_id, at=of.at),
-            *scope_entries(memory, known.scopes, known.scopes_forgotten, of),
-            *episode_entries(memory.episodes, episodes, result.items, result.plan.guard, of),
+            *scope_entries(state, known.scopes, known.scopes_forgotten, of),
+            *episode_entries(state.episodes, episodes, result.items, result.plan.guard, of),
         ),
         episodes=episodes,
         proven_at=result.proven_at,
@@ -192,7 +192,7 @@ def _digest(result: SweepResult) -> str:
     rules, so they stay new until a whole one has."""
     if result.whole:
         return result.rules.matching_digest
-    return result.memory.matching_digest or ""
+    return result.state.matching_digest or ""
 
 
 def expected_failures(config: Config) -> frozenset[Scope]:

@@ -44,13 +44,13 @@ from state.store import Store
 
 
 async def audit(
-    context: SweepContext, request: SweepRequest, *, registry: Reader, memory: RememberedState
+    context: SweepContext, request: SweepRequest, *, registry: Reader, state: RememberedState
 ) -> Report:
     """What a sweep at this moment does, without doing it. Nothing is written anywhere.
 
     Raises: WrongState, before anything is read from AWS.
     """
-    run = begin(context, request, memory, dry_run=True)
+    run = begin(context, request, state, dry_run=True)
     await run.check_state_identity(registry)
     await run.scan()
     return await run.finish_dry_run(registry)
@@ -63,20 +63,20 @@ async def sweep(
 
     Raises: WrongState or StateError before anything is done.
     """
-    run = begin(context, request, await asyncio.to_thread(store.memory))
+    run = begin(context, request, await asyncio.to_thread(store.load))
     await run.check_state_identity(control_plane)
     await run.scan()
     return await run.conclude(control_plane, store)
 
 
 def begin(
-    context: SweepContext, request: SweepRequest, memory: RememberedState, *, dry_run: bool = False
+    context: SweepContext, request: SweepRequest, state: RememberedState, *, dry_run: bool = False
 ) -> Sweep:
     """A sweep that has found out nothing yet."""
     rules = with_overrides(
         context.rules, allow_mass_removal=request.allow_mass_removal, prune=request.prune
     )
-    return Sweep(context, request, rules, memory, dry_run, started_at=context.clock())
+    return Sweep(context, request, rules, state, dry_run, started_at=context.clock())
 
 
 @dataclass(slots=True)
@@ -86,7 +86,7 @@ class Sweep:
     context: SweepContext
     request: SweepRequest
     rules: Rules
-    memory: RememberedState
+    state: RememberedState
     dry_run: bool
     started_at: datetime
     sweep_id: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -115,7 +115,7 @@ class Sweep:
 
         Raises: WrongState.
         """
-        before = self.memory.identity
+        before = self.state.identity
         cluster = before.cluster if before is not None else ""
         try:
             if self.request.asks_control_plane:
@@ -131,20 +131,25 @@ class Sweep:
         if not self.request.rebind_state:
             refuse_other_identity(before, identity)
         self.state_rebound = before not in (None, identity)
-        self.memory = self._reset_if_rebound(self.memory)
+        self.state = self._reset_if_rebound(self.state)
         self.identity = identity
         return identity
 
-    def _reset_if_rebound(self, memory: RememberedState) -> RememberedState:
-        """The memory, or what a rebound one is worth: what was made, removed or missed elsewhere
+    def _reset_if_rebound(self, state: RememberedState) -> RememberedState:
+        """The state, or what a rebound one is worth: what was made, removed or missed elsewhere
         was not here, and like a new state file it removes nothing at first (R2, R3)."""
         if not self.state_rebound:
-            return memory
+            return state
         registrations = {
-            name: replace(each, inherited=True) for name, each in memory.registrations.items()
+            name: replace(each, inherited=True) for name, each in state.registrations.items()
         }
         return replace(
-            memory, registrations=registrations, removed={}, misses={}, taken={}, finished_sweeps=0
+            state,
+            registrations=registrations,
+            removed={},
+            pending_removals={},
+            taken={},
+            finished_sweeps=0,
         )
 
     async def scan(self) -> None:
@@ -159,7 +164,7 @@ class Sweep:
         return await scan(
             self.context.cloud,
             part=self.request.part,
-            memory=self.memory,
+            state=self.state,
             named=self.request.named,
             users=bool(wishes - {IamUsers.IGNORE}),
             refresh_users=self.request.refresh_users or IamUsers.REQUIRE in wishes,
@@ -170,9 +175,9 @@ class Sweep:
             on_progress=self.context.on_progress,
         )
 
-    def use_fresh_state(self, memory: RememberedState, scanned: Scan) -> None:
+    def use_fresh_state(self, state: RememberedState, scanned: Scan) -> None:
         """What was scanned is judged by what is remembered now: time has passed since."""
-        self.memory, self.scanned = memory, scanned
+        self.state, self.scanned = state, scanned
 
     async def finish_dry_run(self, registry: Reader) -> Report:
         """The report of what a sweep with this scan does now. Nothing is written anywhere."""
@@ -192,7 +197,7 @@ class Sweep:
         listed = await self.listed(registry)
         self.check_named_scopes(listed)
         now, group = self.context.clock(), self.rules.group
-        self.memory = preview_closed_intents(self.memory, listed, group, now)
+        self.state = preview_closed_intents(self.state, listed, group, now)
         self.plan = await self.checked(self.planned(listed), registry)
         if self.check_plan_checksum(self.plan):
             self.items = await run_or_stop(self.context.stop, self.proved(self.plan))
@@ -228,8 +233,8 @@ class Sweep:
         self.check_named_scopes(listed)
         await asyncio.to_thread(store.bind, identity)
         now, group = self.context.clock(), self.rules.group
-        self.memory = self._reset_if_rebound(
-            await close_open_intents(store, self.memory, listed, group, now)
+        self.state = self._reset_if_rebound(
+            await close_open_intents(store, self.state, listed, group, now)
         )
         self.plan = await self.checked(self.planned(listed), control_plane)
         if self.check_plan_checksum(self.plan) and self.pause is None:
@@ -252,7 +257,7 @@ class Sweep:
         """All that the control plane shows. Raises: ControlPlaneError, Stopped."""
         if self.ping_error is not None:
             raise self.ping_error
-        every = list_registered(registry, self.memory, self.rules.group)
+        every = list_registered(registry, self.state, self.rules.group)
         found = await run_or_stop(self.context.stop, every)
         self.served = await run_or_stop(self.context.stop, registry.served())
         return found
@@ -267,7 +272,7 @@ class Sweep:
         check_named_scopes(
             self.scanned.targets,
             scanned={result.scope for result in self.scanned.results},
-            registered=ours | registered_scopes(self.memory),
+            registered=ours | registered_scopes(self.state),
         )
 
     def plan_input(self, listed: tuple[Database, ...] = ()) -> PlanInput:
@@ -277,7 +282,7 @@ class Sweep:
             results=self.scanned.results,
             targets=self.scanned.targets,
             listed=listed,
-            memory=self.memory,
+            state=self.state,
             now=self.context.clock(),
             served=self.served,
         )
@@ -302,7 +307,7 @@ class Sweep:
     def pause(self) -> datetime | None:
         """Until when nothing is written; None when nothing is paused. Decided once, as of the
         beginning: a sweep is paused as a whole or not at all."""
-        return self.memory.pause_at(self.started_at)
+        return self.state.pause_at(self.started_at)
 
     def check_plan_checksum(self, plan: Plan) -> bool:
         """False when `--checksum` names another plan: then nothing is applied."""
@@ -329,7 +334,7 @@ class Sweep:
             sweep_id=self.sweep_id,
             clock=self.context.clock,
             on_write=self.context.on_write,
-            known_failures=self.memory.failed_writes,
+            known_failures=self.state.failed_writes,
         )
         items, self.interrupted = await drain_on_stop(self.context.stop, writing)
         return items
@@ -362,7 +367,7 @@ class Sweep:
             regions_read=self.scanned.regions_read if self.scanned is not None else (),
             plan=self.plan,
             items=self.items,
-            memory=self.memory,
+            state=self.state,
             rules=self.rules,
             whole=not self.request.part.only,
             unread_code=self.unread_code,

@@ -19,7 +19,7 @@ from state.errors import StateError, Unwritable
 from state.exclusive import locked_store
 from state.lock import Holder, holder_of, lock_path, service_lock, writer_lock
 from state.reserve import is_ours, reserve_of
-from state.store import Store, read_memory
+from state.store import Store, load_state
 
 ME = Holder(4711, "sweep", "build-7", datetime(2026, 3, 1, 9, 0, tzinfo=UTC))
 AT_ONCE = timedelta(0)
@@ -123,7 +123,7 @@ def list_registered(path: Path) -> None:
     asyncio.run(EmbeddedReader(path).list_databases())
 
 
-STATE_USES = [open_store, read_memory, lock_it, serve_it]
+STATE_USES = [open_store, load_state, lock_it, serve_it]
 REGISTRY_USES = [register, list_registered]
 
 
@@ -176,7 +176,7 @@ def test_what_is_not_ours_keeps_its_mode_and_gets_no_companions(
 def test_what_is_no_file_is_named(tmp_path: Path, make: Callable[[Path], None], named: str) -> None:
     make(tmp_path / "thing")
     with pytest.raises(Unwritable, match=f"is {named}; nothing was changed"):
-        read_memory(tmp_path / "thing")
+        load_state(tmp_path / "thing")
 
 
 def test_a_log_without_its_file_is_kept(tmp_path: Path) -> None:
