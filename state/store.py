@@ -19,7 +19,7 @@ from sqlite_utils import Database
 
 from discovery.model.agent import this_agent
 from discovery.model.values import Arn, ItemError, ResourceName
-from state import journal, queries, recording, rows
+from state import journal, queries, recording
 from state.errors import StateError
 from state.file_identity import FileIdentity
 from state.journal import IntentClosure
@@ -37,6 +37,7 @@ from state.records import (
     SweepRecord,
 )
 from state.reserve import give_up_reserve, keep_reserve
+from state.rows import to_iso
 from state.sqlite import BUSY_TIMEOUT_S, OpenFile, open_writer, read, require_ours
 from state.sqlite_errors import damaged, translate_errors
 
@@ -130,7 +131,7 @@ class Store:
     def pause(self, until: datetime, at: datetime) -> None:
         """Keep sweeps from writing to the control plane before this moment."""
         with self._transaction() as database:
-            recording.put_fact(database, queries.PAUSED_UNTIL, rows.to_iso(until))
+            recording.put_fact(database, queries.PAUSED_UNTIL, to_iso(until))
             self._note(
                 database,
                 HistoryEvent.PAUSED,
