@@ -20,10 +20,9 @@ from urllib.parse import quote
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from state.errors import Corrupt, NewerSchema, Unwritable
+from state.errors import Corrupt, NewerSchema, Unwritable, damaged, translate_errors
 from state.file_identity import FileIdentity
 from state.mounts import require_local
-from state.sqlite_errors import damaged, translate_errors
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from sqlite_utils import Database
 from discovery.model.agent import this_agent
 from discovery.model.values import Arn, ItemError, ResourceName
 from state import journal, queries, recording
-from state.errors import StateError
+from state.errors import StateError, damaged, translate_errors
 from state.file_identity import FileIdentity
 from state.journal import IntentClosure
 from state.migrations import STATE_FILE
@@ -39,7 +39,6 @@ from state.records import (
 from state.reserve import give_up_reserve, keep_reserve
 from state.rows import to_iso
 from state.sqlite import BUSY_TIMEOUT_S, OpenFile, open_writer, read, require_ours
-from state.sqlite_errors import damaged, translate_errors
 
 T = TypeVar("T")
 
