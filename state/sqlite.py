@@ -27,6 +27,8 @@ from state.mounts import require_local
 T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 5.0
+_COMPANION_ENDS = (".lock", ".reserve", "-wal", "-shm", "-journal")
+"""How the names of files end that are kept beside a file of ours, and are empty at times."""
 _QUIET_ATTEMPTS = 3
 
 
@@ -137,6 +139,11 @@ def _located(path: Path, kind: FileKind) -> Path:
             raise Unwritable(
                 f"the {kind.what} {path} is {_sort_of(real)}; nothing was changed. "
                 "Name a file in the configuration"
+            )
+        if real.name.endswith(_COMPANION_ENDS) and not (real.exists() and real.stat().st_size):
+            raise Unwritable(
+                f"the {kind.what} {path} has the name of a lock, a reserve or a log beside another "
+                "file of this program. Nothing was changed; name another file in the configuration"
             )
         if not real.parent.is_dir():
             raise Unwritable(

@@ -237,3 +237,29 @@ async def test_state_held_by_another_sqlite_user_is_waited_for(tmp_path: Path) -
     other.execute("ROLLBACK")
     other.close()
     assert await waiting == "opened"
+
+
+@pytest.mark.parametrize(
+    "end", [".lock", ".run.lock", ".reserve", "-wal", "-shm", "-journal"], ids=str
+)
+@pytest.mark.parametrize("exists", [True, False], ids=["empty", "not-there"])
+@pytest.mark.parametrize("use", STATE_USES)
+def test_a_file_kept_beside_another_state_file_is_no_new_state(
+    tmp_path: Path, use: Callable[[Path], None], end: str, *, exists: bool
+) -> None:
+    """Another agent's lock is empty while nobody holds it."""
+    path = tmp_path / f"other.db{end}"
+    if exists:
+        path.touch()
+    before = {str(path): b""} if exists else {}
+    with pytest.raises(Unwritable, match="has the name of a lock, a reserve or a log"):
+        use(path)
+    assert {str(each): each.read_bytes() for each in tmp_path.iterdir()} == before
+
+
+def test_a_state_file_that_has_such_a_name_already_stays_usable(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    Store.open(path).close()
+    path = path.rename(tmp_path / "terraform.lock")
+    Store.open(path).close()
+    assert load_state(path).finished_sweeps == 0
