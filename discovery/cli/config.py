@@ -10,9 +10,8 @@ import click
 from discovery.cli.options import common, with_common, with_output
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration_path
-from discovery.config.load import load_config
+from discovery.config.load import load_config, name_of
 from discovery.config.model import Config, config_schema
-from discovery.config.source import name_of
 from discovery.reports.safe_text import escape_unprintable
 from discovery.reports.summary import counted
 
