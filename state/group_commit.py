@@ -1,4 +1,4 @@
-"""Writers who share transactions: who comes while one is being written is part of the next.
+"""Group commit: batch concurrent writes into one transaction that is synced to disk.
 
 A transaction that survives a power cut costs the same for one entry as for sixteen. Nobody is
 answered before the transaction with his entry is on disk, so nothing else changes.
@@ -15,7 +15,7 @@ Answer = TypeVar("Answer")
 
 
 class GroupCommit(Generic[Entry, Answer]):
-    """Hands entries to `write`, in a thread, as many at once as wait; `close` it.
+    """Batches entries and hands them to `write`, in a thread; `close` it.
 
     `write` writes all of them or raises; what it raises is everybody's when `is_common` says so.
     Otherwise it is one entry's, and each is then written alone, so that only this one fails.
@@ -33,7 +33,7 @@ class GroupCommit(Generic[Entry, Answer]):
         self._writing: asyncio.Task[None] | None = None
 
     async def write(self, entry: Entry) -> Answer:
-        """The entry is durable. Raises: what writing it raises."""
+        """Write the entry and return its answer, once on disk. Raises: what writing raises."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, answer))
         if self._writing is None or self._writing.done():
@@ -41,7 +41,7 @@ class GroupCommit(Generic[Entry, Answer]):
         return await answer
 
     async def close(self) -> None:
-        """Nothing of it is running any more, but for what a thread has in hand."""
+        """Stop writing; only what a thread has in hand is still finished."""
         if self._writing is not None:
             self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""A configuration file as plain data, with the place of everything in it.
+"""A YAML or JSON file as plain data, with the line and column of everything in it.
 
 What YAML 1.1 reads as something else than its characters (`10:30`, `0123`, dates) becomes a
 `YamlSurprise`, which fits nowhere; so the person is told to put it in quotes.
@@ -31,6 +31,7 @@ class Unreadable(Exception):
 
     @classmethod
     def at(cls, mark: Mark, message: str) -> Unreadable:
+        """Make the error for what is wrong at this mark."""
         return cls(message, mark.line + 1, mark.column + 1)
 
 
@@ -49,7 +50,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def compose(text: str) -> Node:
-    """The tree of the only document in `text`.
+    """Parse the only document in `text` into a tree of nodes.
 
     Raises: Unreadable when it is no YAML, nested too deep, empty, or more than one document.
     """
@@ -74,16 +75,16 @@ def compose(text: str) -> Node:
 
 
 def children(node: MappingNode) -> dict[str, tuple[Node, Node]]:
-    """The node of each key and of its value; of a key that is there twice the first."""
+    """Return the nodes of each key and its value; of a key that is there twice the first."""
     found: dict[str, tuple[Node, Node]] = {}
     for key, value in node.value:
         if isinstance(key, ScalarNode):
-            found.setdefault(joined(key.value), (key, value))
+            found.setdefault(join_surrogates(key.value), (key, value))
     return found
 
 
-def joined(text: str) -> str:
-    r"""`text` with surrogate pairs made one character: JSON writes 😀 as `\ud83d\ude00`."""
+def join_surrogates(text: str) -> str:
+    r"""Join surrogate pairs into one character: JSON writes 😀 as `\ud83d\ude00`."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
@@ -149,8 +150,10 @@ class Document:
         self.data = self._read(self._root, ())
 
     def place(self, path: Path, *, of_key: bool = False) -> tuple[int, int]:
-        """Line and column, counted from 1, of the value at `path`, or of its key. Where nothing
-        is, the place of what surrounds it."""
+        """Return the line and column, counted from 1, of the value at `path`, or of its key.
+
+        Where nothing is, those of what surrounds it.
+        """
         node = self._root
         mark = node.start_mark
         for part in path:
@@ -162,7 +165,7 @@ class Document:
         return mark.line + 1, mark.column + 1
 
     def unquoted(self, path: Path) -> str:
-        """The characters of a value that stands without quotes; empty for everything else."""
+        """Return the characters of a value without quotes; nothing for every other value."""
         node = self._root
         for part in path:
             found = self._child(node, part)
@@ -172,8 +175,10 @@ class Document:
         return str(node.value) if isinstance(node, ScalarNode) and node.style is None else ""
 
     def _child(self, node: Node, part: str | int) -> tuple[Node | None, Node] | None:
-        """The key's node (None in a list) and the value's node of one part of a path. A single
-        value that stands for a list is that list's every item."""
+        """Return the key's node (None in a list) and the value's node of one part of a path.
+
+        A single value that stands for a list is that list's every item.
+        """
         if isinstance(node, MappingNode) and isinstance(part, str):
             if id(node) not in self._children:
                 self._children[id(node)] = children(node)
@@ -227,7 +232,7 @@ class Document:
         return key
 
     def _read_scalar(self, node: ScalarNode, path: Path) -> Any:
-        text = joined(node.value)
+        text = join_surrogates(node.value)
         kind = str(node.tag).removeprefix(_YAML)
         if any("\ud800" <= c <= "\udfff" for c in text):
             self._report(node, path, "the text holds half of a surrogate pair")
@@ -265,17 +270,17 @@ def _number(text: str, reading: str) -> int | float | YamlSurprise:
 
 
 def mapping_in(value: Any) -> Mapping[str, Any]:
-    """`value` when it is a mapping, else an empty one."""
+    """Return `value` when it is a mapping, else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
 def list_in(value: Any) -> list[Any]:
-    """The items of `value`; a single value is a list of one, none is an empty one."""
+    """Return the items of `value`; a single value is a list of one, none is an empty one."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
 def texts_in(value: Any) -> list[tuple[int, str]]:
-    """Position and value of every text among the items of `value`."""
+    """Return the position and value of every text among the items of `value`."""
     return [(i, item) for i, item in enumerate(list_in(value)) if isinstance(item, str)]
