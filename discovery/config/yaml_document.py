@@ -20,6 +20,18 @@ from yaml.reader import ReaderError
 from discovery.config.problems import Path, Problem, quoted
 
 MAX_DEPTH = 32
+MAX_VALUES = 200_000
+"""Values after aliases are followed, so that a few lines cannot stand for billions."""
+
+_YAML = "tag:yaml.org,2002:"
+_TRUE = ("yes", "on", "true")
+_READINGS = {
+    "int": "a number in another notation",
+    "float": "a number in another notation",
+    "timestamp": "a date",
+    "value": "a special sign",
+    "merge": "a merge key",
+}
 
 
 class Unreadable(Exception):
@@ -69,18 +81,9 @@ def compose(text: str) -> Node:
         raise Unreadable.at(loader.get_mark(), "not a valid YAML escape or number") from error
     if another is not None:
         raise Unreadable.at(another.start_mark, "a second document begins here; one file holds one")
-    if root is None or _is_nothing(root):
+    if root is None or (isinstance(root, ScalarNode) and root.style is None and root.value == ""):
         raise Unreadable("the file is empty; it needs at least `version: 1` and `group`")
     return root
-
-
-def children(node: MappingNode) -> dict[str, tuple[Node, Node]]:
-    """Return the nodes of each key and its value; of a key that is there twice the first."""
-    found: dict[str, tuple[Node, Node]] = {}
-    for key, value in node.value:
-        if isinstance(key, ScalarNode):
-            found.setdefault(join_surrogates(key.value), (key, value))
-    return found
 
 
 def join_surrogates(text: str) -> str:
@@ -110,24 +113,6 @@ def _without_tabs(text: str) -> str:
     return text.replace("\t", " ")
 
 
-def _is_nothing(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and node.style is None and node.value == ""
-
-
-MAX_VALUES = 200_000
-"""Values after aliases are followed, so that a few lines cannot stand for billions."""
-
-_YAML = "tag:yaml.org,2002:"
-_TRUE = ("yes", "on", "true")
-_READINGS = {
-    "int": "a number in another notation",
-    "float": "a number in another notation",
-    "timestamp": "a date",
-    "value": "a special sign",
-    "merge": "a merge key",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class YamlSurprise:
     """A value without quotes that YAML reads as something else than its characters."""
@@ -146,7 +131,7 @@ class Document:
         self.problems: list[Problem] = []
         self._root = compose(text)
         self._values = 0
-        self._children: dict[int, dict[str, tuple[Node, Node]]] = {}
+        self._found: dict[Path, tuple[Node, Node]] = {}
         self.data = self._read(self._root, ())
 
     def place(self, path: Path, *, of_key: bool = False) -> tuple[int, int]:
@@ -154,41 +139,36 @@ class Document:
 
         Where nothing is, those of what surrounds it.
         """
-        node = self._root
-        mark = node.start_mark
-        for part in path:
-            found = self._child(node, part)
-            if found is None:
-                break
-            key, node = found
-            mark = key.start_mark if of_key and key else node.start_mark
+        node, key, _ = self._find(path)
+        mark = key.start_mark if of_key else node.start_mark
         return mark.line + 1, mark.column + 1
 
     def unquoted(self, path: Path) -> str:
         """Return the characters of a value without quotes; nothing for every other value."""
-        node = self._root
-        for part in path:
-            found = self._child(node, part)
-            if found is None:
-                return ""
-            node = found[1]
-        return str(node.value) if isinstance(node, ScalarNode) and node.style is None else ""
+        node, _, is_there = self._find(path)
+        is_plain = isinstance(node, ScalarNode) and node.style is None
+        return str(node.value) if is_there and is_plain else ""
 
-    def _child(self, node: Node, part: str | int) -> tuple[Node | None, Node] | None:
-        """Return the key's node (None in a list) and the value's node of one part of a path.
+    def _find(self, path: Path) -> tuple[Node, Node, bool]:
+        """Return the nodes of the value at `path` and of its key, and whether there is one.
 
-        A single value that stands for a list is that list's every item.
+        Where there is none, those of what surrounds it. A single value that stands for a list is
+        that list's every item; an item is its own key.
         """
-        if isinstance(node, MappingNode) and isinstance(part, str):
-            if id(node) not in self._children:
-                self._children[id(node)] = children(node)
-            return self._children[id(node)].get(part)
-        if isinstance(node, SequenceNode):
-            inside = isinstance(part, int) and part < len(node.value)
-            return (None, node.value[part]) if inside else None
-        return (None, node) if isinstance(part, int) else None
+        here: Path = ()
+        node, key = self._found[here]
+        for part in path:
+            if (*here, part) in self._found:
+                here = (*here, part)
+                node, key = self._found[here]
+            elif isinstance(part, int) and not isinstance(node, SequenceNode):
+                key = node
+            else:
+                return node, key, False
+        return node, key, True
 
-    def _read(self, node: Node, path: Path) -> Any:
+    def _read(self, node: Node, path: Path, key: Node | None = None) -> Any:
+        self._found[path] = (node, key or node)
         self._values += 1
         if self._values > MAX_VALUES or len(path) > MAX_DEPTH:
             message = "aliases make this too large, or refer to themselves"
@@ -214,7 +194,7 @@ class Document:
                 self._report(key_node, (*path, key), message)
                 continue
             lines[key] = key_node.start_mark.line + 1
-            data[key] = self._read(value_node, (*path, key))
+            data[key] = self._read(value_node, (*path, key), key_node)
         return data
 
     def _read_key(self, node: Node, path: Path) -> str | None:
