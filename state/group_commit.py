@@ -50,38 +50,38 @@ class GroupCommit(Generic[Entry, Answer]):
     async def _work(self) -> None:
         while self._waiting:
             await asyncio.sleep(0)  # whoever is about to come may still come
-            page, self._waiting = self._waiting, []
+            batch, self._waiting = self._waiting, []
             try:
-                await self._write_batch(page)
+                await self._write_batch(batch)
             except asyncio.CancelledError:
-                _dismiss(page)
+                _dismiss(batch)
                 raise
             except Exception as error:
-                if len(page) == 1 or self._is_common(error):
-                    _refuse(page, error)
+                if len(batch) == 1 or self._is_common(error):
+                    _refuse(batch, error)
                 else:
-                    await self._write_singly(page)
+                    await self._write_singly(batch)
 
-    async def _write_singly(self, page: Sequence[tuple[Entry, asyncio.Future[Answer]]]) -> None:
-        for line in page:
+    async def _write_singly(self, batch: Sequence[tuple[Entry, asyncio.Future[Answer]]]) -> None:
+        for each in batch:
             try:
-                await self._write_batch([line])
+                await self._write_batch([each])
             except Exception as error:
-                _refuse([line], error)
+                _refuse([each], error)
 
-    async def _write_batch(self, page: Sequence[tuple[Entry, asyncio.Future[Answer]]]) -> None:
-        answers = await asyncio.to_thread(self._write, [entry for entry, _ in page])
-        for (_, waiting), answer in zip(page, answers, strict=True):
+    async def _write_batch(self, batch: Sequence[tuple[Entry, asyncio.Future[Answer]]]) -> None:
+        answers = await asyncio.to_thread(self._write, [entry for entry, _ in batch])
+        for (_, waiting), answer in zip(batch, answers, strict=True):
             if not waiting.done():
                 waiting.set_result(answer)
 
 
-def _refuse(page: Sequence[tuple[Entry, asyncio.Future[Answer]]], error: Exception) -> None:
-    for _, waiting in page:
+def _refuse(batch: Sequence[tuple[Entry, asyncio.Future[Answer]]], error: Exception) -> None:
+    for _, waiting in batch:
         if not waiting.done():
             waiting.set_exception(error)
 
 
-def _dismiss(page: Sequence[tuple[Entry, asyncio.Future[Answer]]]) -> None:
-    for _, waiting in page:
+def _dismiss(batch: Sequence[tuple[Entry, asyncio.Future[Answer]]]) -> None:
+    for _, waiting in batch:
         waiting.cancel()
