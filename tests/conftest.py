@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator
 
 import pytest
-import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
 from tests.house import HOUSE, rules_kept
@@ -33,7 +32,7 @@ asyncio.set_event_loop(None)  # else pytest-asyncio has one made to put it aside
 
 
 @pytest.fixture(autouse=True)
-def _rules_of_the_house(request: pytest.FixtureRequest) -> Iterator[None]:
+def _rules_of_the_house() -> Iterator[None]:
     """The first fixture to be set up, so the last one to look. See `tests/house.py`."""
-    with rules_kept(closely=pytest_asyncio.is_async_test(request.node)):
+    with rules_kept():
         yield
