@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.house import HOUSE, rules_kept
+from tests.sdk_cache import keep_what_the_sdk_reads
 
 settings.register_profile(
     "default",
@@ -27,6 +28,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 os.environ.pop("COLUMNS", None)  # reports are as wide as it says, and their texts are held at 80
 
 HOUSE.keep_watch()
+keep_what_the_sdk_reads()
 
 asyncio.set_event_loop(None)  # else pytest-asyncio has one made to put it aside, and leaves it
 
