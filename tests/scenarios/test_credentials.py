@@ -193,7 +193,7 @@ def test_trouble_of_this_machine_is_not_told_as_nonsense_from_aws(
     swept = scenario.rig.run("sweep", "--format", "json", **bare(scenario, **named))
     assert (swept.code, swept.out) == (1, "")
     assert COULD_NOT in swept.err
-    examined = process(scenario, "doctor", "--format", "json", **named)
+    examined = scenario.rig.run("doctor", "--format", "json", **bare(scenario, **named))
     assert examined.code == 1
     [check] = [each for each in examined.document["checks"] if each["area"] == "credentials"]
     assert check["outcome"] == "fail"
