@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import Iterator
 
@@ -27,10 +28,17 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 os.environ.pop("COLUMNS", None)  # reports are as wide as it says, and their texts are held at 80
 
+gc.set_threshold(50_000, 20, 50)  # as in the program itself
 HOUSE.keep_watch()
 keep_what_the_sdk_reads()
 
 asyncio.set_event_loop(None)  # else pytest-asyncio has one made to put it aside, and leaves it
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than cores (`-n auto`): tests of services and deadlines mostly wait, up to half a
+    minute each, for a sweep that comes every ten seconds or an answer that does not come."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 @pytest.fixture(autouse=True)
