@@ -12,9 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 import pytest
-from botocore.loaders import create_loader
 
 from discovery.sandbox.aws.iam import trust_of
 from discovery.sandbox.aws.server import SimulatedAws
@@ -70,15 +68,6 @@ class Ground:
         run = self.rig.run("sweep", "--format", "json")
         assert "Traceback" not in run.err, run
         return run.document
-
-
-_LOADER = create_loader()
-
-
-@pytest.fixture(autouse=True)
-def _models_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every session reads the same files of the SDK, 0.3 s of each test otherwise."""
-    monkeypatch.setattr(botocore.session, "create_loader", lambda _: _LOADER)
 
 
 def unread(document: Mapping[str, Any]) -> dict[str, str]:

@@ -12,9 +12,7 @@ import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable
 
-import botocore.session
 import pytest
-from botocore.loaders import create_loader
 
 from discovery.codes import FindingCode, IamVerdict, Severity
 from discovery.model import Complete, Finding, IamJudgement
@@ -30,7 +28,6 @@ from tests.contract.repairing import Person
 from tests.contract.sandbox.conftest import SLOW
 
 F = FindingCode
-_LOADER = create_loader()
 
 
 @pytest.fixture
@@ -38,7 +35,6 @@ async def site(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
     """The agent's account and a member whose caches are looked at; things take their time."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(botocore.session, "create_loader", lambda _: _LOADER)
     aws = SimulatedAws(World(pace=SLOW))
     async with aws.serve() as url:
         site = Site(aws, url)

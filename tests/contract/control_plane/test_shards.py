@@ -22,8 +22,6 @@ from discovery.sandbox.teleport.cluster import Cluster
 from tests.contract.control_plane.stage import Stage, stage
 from tests.unit.cli.rig import FRANKFURT, HUB
 
-pytestmark = pytest.mark.usefixtures("one_loader")
-
 MEMBERS = tuple(f"{number}22233334444" for number in range(1, 6))
 CONFIGURATION = """\
 version: 1
