@@ -24,6 +24,8 @@ from state.store import read_memory
 from tests.contract.control_plane.stage import waiting_for
 from tests.unit.cli.rig import FRANKFURT, HUB, Rig, Run, rig
 
+pytestmark = pytest.mark.slow
+
 CONFIGURATION = f"""\
 version: 1
 group: prod

@@ -19,6 +19,8 @@ from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World
 from tests.unit.cli.rig import FRANKFURT, HUB, MEMBER, Rig, bare_environment
 
+pytestmark = pytest.mark.slow
+
 OTHER = "333344445555"
 """A member of the organization, not named one by one."""
 WORD = "a-word"

@@ -72,6 +72,7 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
         yield ground
 
 
+@pytest.mark.slow
 def test_by_its_role_the_own_account_is_read_as_any_other(ground: Ground) -> None:
     document = ground.sweep()
     assert (unread(document), partly(document)) == ({}, {})

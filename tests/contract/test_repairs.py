@@ -159,6 +159,7 @@ async def test_an_id_is_the_same_to_aws_whatever_it_holds(site: Site, user_id: s
     assert (await repaired(site, finding)).users == (user_id,)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not on PATH")
 async def test_a_shell_and_the_aws_cli_take_the_lines_as_they_are(site: Site) -> None:
     region = site.place(MEMBER)

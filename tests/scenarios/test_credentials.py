@@ -17,6 +17,8 @@ from tests.scenarios.scenario import FRANKFURT, HUB, Scenario
 from tests.scenarios.service_process import service_process
 from tests.unit.cli.rig import Run
 
+pytestmark = pytest.mark.slow
+
 SUBJECT = "system:serviceaccount:cachemuster:cachemuster"
 SECRET = "S3cret"
 COULD_NOT = "the agent's credentials could not be got: "

@@ -22,6 +22,8 @@ from discovery.sandbox.teleport.cluster import Cluster
 from tests.contract.control_plane.stage import Stage, stage
 from tests.unit.cli.rig import FRANKFURT, HUB
 
+pytestmark = pytest.mark.slow
+
 MEMBERS = tuple(f"{number}22233334444" for number in range(1, 6))
 CONFIGURATION = """\
 version: 1

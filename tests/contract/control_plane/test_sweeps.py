@@ -12,6 +12,8 @@ from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.roles import Role
 from tests.contract.control_plane.stage import by_name, stage
 
+pytestmark = pytest.mark.slow
+
 CLUSTERS = [
     ("keeps the cache name", Cluster(version="18.4.0")),
     ("drops it, whatever it claims", Cluster(version="18.4.0", knows_serverless=False)),
