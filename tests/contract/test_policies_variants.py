@@ -25,7 +25,6 @@ from tests.contract.test_policies import (
     unread,
     without,
 )
-from tests.contract.test_policies import _models_read_once as _models_read_once  # noqa: PLC0414
 from tests.unit.cli.rig import FRANKFURT, HUB, MEMBER, Rig
 
 AGENT = "user/agent"
