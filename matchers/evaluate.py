@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from discovery.model import UNKNOWN, UnknownType
+from discovery.model.values import UNKNOWN, UnknownType
 from matchers.matcher import Matcher
 from matchers.selectors import Selector
 from matchers.subject import LabelSet, Subject

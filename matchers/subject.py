@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from discovery.model import UNKNOWN, UnknownType
+from discovery.model.values import UNKNOWN, UnknownType
 from matchers.keys import is_reserved
 
 

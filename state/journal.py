@@ -11,8 +11,8 @@ from datetime import datetime
 
 from sqlite_utils import Database
 
-from discovery.agent import Agent
-from discovery.plan.item import ItemError
+from discovery.model.agent import Agent
+from discovery.model.values import ItemError
 from state import queries, rows
 from state.recording import append_history, delete, put, storable
 from state.records import (

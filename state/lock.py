@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from discovery.descriptors import exhaustion
+from discovery.model.descriptors import exhaustion
 from state.errors import Locked, Replaced, Unwritable
 from state.file_identity import is_at
 from state.migrations import STATE_FILE

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sqlite_utils import Database
 
-from discovery.model import Arn, ResourceName, Scope
+from discovery.model.values import Arn, ResourceName, Scope
 from state import rows
 from state.records import (
     HistoryEntry,

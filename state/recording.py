@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from sqlite_utils import Database
 
-from discovery.agent import Agent
-from discovery.model import Scope
+from discovery.model.agent import Agent
+from discovery.model.values import Scope
 from state import queries, rows
 from state.queries import StoredScope
 from state.records import (

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from discovery.agent import NOBODY, Agent
-from discovery.codes import (
+from discovery.model.agent import NOBODY, Agent
+from discovery.model.codes import (
     Action,
     FindingCode,
     IamVerdict,
@@ -20,7 +20,7 @@ from discovery.codes import (
     ScopeReason,
     ScopeStatus,
 )
-from discovery.model import (
+from discovery.model.values import (
     AccountId,
     Arn,
     Change,

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from discovery.agent import Agent
-from discovery.codes import (
+from discovery.model.agent import Agent
+from discovery.model.codes import (
     Action,
     FindingCode,
     IamVerdict,
@@ -25,8 +25,9 @@ from discovery.codes import (
     ScopeReason,
     ScopeStatus,
 )
-from discovery.interning import intern_mapping, intern_text
-from discovery.model import (
+from discovery.model.fingerprint import redacted, redacted_change
+from discovery.model.interning import intern_mapping, intern_text
+from discovery.model.values import (
     AccountId,
     Arn,
     Change,
@@ -36,7 +37,6 @@ from discovery.model import (
     Scope,
     Tags,
 )
-from discovery.plan.fingerprint import redacted, redacted_change
 from state.records import (
     Episode,
     HistoryEntry,

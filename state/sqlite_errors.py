@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from discovery.descriptors import exhaustion
+from discovery.model.descriptors import exhaustion
 from state.errors import Corrupt, Locked, StateError, Unwritable
 
 _PRIMARY = 0xFF

@@ -17,9 +17,8 @@ from typing import Self, TypeVar
 
 from sqlite_utils import Database
 
-from discovery.agent import this_agent
-from discovery.model import Arn, ResourceName
-from discovery.plan.item import ItemError
+from discovery.model.agent import this_agent
+from discovery.model.values import Arn, ItemError, ResourceName
 from state import journal, queries, recording, rows
 from state.errors import StateError
 from state.file_identity import FileIdentity

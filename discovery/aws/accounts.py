@@ -20,11 +20,11 @@ from discovery.aws.errors import STALE_CODES, AwsCallFailed, AwsError, malformed
 from discovery.aws.rate_limiter import RateLimiter
 from discovery.aws.refresh import ExpiringCredentials, RoleCredentials
 from discovery.aws.session import Session
-from discovery.codes import ScopeReason
 from discovery.config.aws import Account as AccountEntry
 from discovery.config.aws import Aws, Organization, OrganizationAccounts, OwnAccount
 from discovery.config.secrets import Secret, SecretError
-from discovery.model import AccountId, Clock, Region
+from discovery.model.codes import ScopeReason
+from discovery.model.values import AccountId, Clock, Region
 
 Resolve = Callable[[str], Secret]
 """Finds the secret behind a reference such as `env:EXTERNAL_ID`."""

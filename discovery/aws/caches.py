@@ -10,11 +10,11 @@ from typing import Any
 from discovery.aws.errors import NO_SUCH_CACHE, AwsCallFailed, AwsError, malformed_response
 from discovery.aws.repetitions import each_once
 from discovery.aws.session import Session
-from discovery.codes import ScopeReason
-from discovery.interning import intern_text
-from discovery.model import UNKNOWN, Arn, Cache, Endpoint, UnknownType
-from discovery.plan.cache_facts import FACTS, HAS_ENDPOINT, is_port_number
-from discovery.plan.ownership import CacheArn, parse_cache_arn
+from discovery.model.cache_status import HAS_ENDPOINT, is_port_number
+from discovery.model.codes import ScopeReason
+from discovery.model.interning import intern_text
+from discovery.model.ownership import CacheArn, parse_cache_arn
+from discovery.model.values import UNKNOWN, Arn, Cache, Endpoint, UnknownType
 
 LIST = "elasticache:DescribeServerlessCaches"
 _PAGE = 100
@@ -85,10 +85,12 @@ def _cache(entry: Mapping[str, Any], session: Session) -> Cache:
     arn = parse_cache_arn(text)
     if arn is None or arn.name != name:
         raise malformed_response(f"cache {name} has the ARN {text}", LIST, str(session.scope))
-    read = {fact.member: _READ[fact.field](entry, fact.member) for fact in FACTS}
+    read = {member: reader(entry, member) for member, reader in READERS.values()}
     read["UserGroupId"] = group = _lowered(entry, "UserGroupId")
     bad = tuple(name for name, value in read.items() if isinstance(value, _Nonsense))
-    facts = {fact.field: UNKNOWN if fact.member in bad else read[fact.member] for fact in FACTS}
+    facts = {
+        field: UNKNOWN if member in bad else read[member] for field, (member, _) in READERS.items()
+    }
     return Cache(
         arn=arn.arn,
         partition=arn.partition,
@@ -147,14 +149,14 @@ def _time(entry: Mapping[str, Any], name: str) -> datetime | UnknownType | _Nons
     return value.astimezone(UTC)
 
 
-_READ: Mapping[str, Callable[[Mapping[str, Any], str], Any]] = {
-    "status": _lowered,
-    "engine": _text,
-    "engine_version": _text,
-    "endpoint": _endpoint,
-    "created_at": _time,
+READERS: Mapping[str, tuple[str, Callable[[Mapping[str, Any], str], Any]]] = {
+    "status": ("Status", _lowered),
+    "engine": ("Engine", _text),
+    "engine_version": ("FullEngineVersion", _text),
+    "endpoint": ("Endpoint", _endpoint),
+    "created_at": ("CreateTime", _time),
 }
-"""How each fact is read, by its field of `Cache`."""
+"""How each fact is read: AWS's name and a reader, by its field of `Cache`."""
 
 
 def _subnets(

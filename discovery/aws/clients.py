@@ -38,8 +38,8 @@ from botocore.utils import parse_timestamp
 
 from discovery.aws.errors import AwsCallFailed, AwsError
 from discovery.aws.tls import SharedTls
-from discovery.codes import ScopeReason
-from discovery.foreign_text import without_passwords
+from discovery.model.codes import ScopeReason
+from discovery.model.foreign_text import without_passwords
 
 SERVICES = ("sts", "elasticache", "resource-groups-tagging-api", "ec2", "organizations", "sqs")
 """Every AWS service that is asked, as `AWS_ENDPOINT_URL_…` spells it."""

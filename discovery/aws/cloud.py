@@ -28,13 +28,13 @@ from discovery.aws.regions import EnabledRegions
 from discovery.aws.scan_cache import ScanCache, UsersAndGroupsCache
 from discovery.aws.session import Session
 from discovery.aws.tls import CaBundleError, check_ca_bundle
-from discovery.codes import ScopeReason
 from discovery.config.aws import Account as AccountEntry
 from discovery.config.aws import Aws
 from discovery.config.partitions import FIRST_REGION, partition_of_region
 from discovery.config.proxies import proxy_problem
 from discovery.config.regions import RegionChoice, where_to_list
-from discovery.model import Clock, Region
+from discovery.model.codes import ScopeReason
+from discovery.model.values import Clock, Region
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

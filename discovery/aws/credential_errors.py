@@ -23,7 +23,7 @@ from discovery.aws.credential_origin import (
     made_by_login,
 )
 from discovery.aws.errors import AwsCallFailed, AwsError, quoted
-from discovery.codes import ScopeReason
+from discovery.model.codes import ScopeReason
 
 _ADVICE: Final = {
     ENVIRONMENT: "correct the AWS_* variables, or unset them all",

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from discovery.foreign_text import without_passwords
+from discovery.model.foreign_text import without_passwords
 
 ENVIRONMENT: Final = "env"
 ROLE: Final = "assume-role"

@@ -41,8 +41,8 @@ from discovery.aws.credential_origin import (
 )
 from discovery.aws.errors import AwsCallFailed
 from discovery.aws.tls import Unproxied
-from discovery.codes import ScopeReason
-from discovery.model import Clock, Region
+from discovery.model.codes import ScopeReason
+from discovery.model.values import Clock, Region
 
 DEADLINE: Final = timedelta(seconds=60)
 """A command or a service that gives no credentials by then gives none."""

@@ -14,11 +14,11 @@ import aiohttp
 from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 
-from discovery import foreign_text
 from discovery.aws.tls import AnswerTooLarge, CaBundleError
-from discovery.codes import ScopeReason
-from discovery.descriptors import exhaustion
-from discovery.foreign_text import without_passwords
+from discovery.model import foreign_text
+from discovery.model.codes import ScopeReason
+from discovery.model.descriptors import exhaustion
+from discovery.model.foreign_text import without_passwords
 
 LONGEST_QUOTE = 300
 """Characters of AWS's own message that are repeated."""

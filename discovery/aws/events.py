@@ -24,8 +24,8 @@ from typing import Any, Final, NoReturn, Self
 
 from discovery.config.fields import REGION
 from discovery.config.partitions import partition_of_region
-from discovery.model import AccountId, Arn, Region, Scope
-from discovery.plan.ownership import CacheArn, parse_cache_arn
+from discovery.model.ownership import CacheArn, parse_cache_arn
+from discovery.model.values import AccountId, Arn, Region, Scope
 
 
 class Subject(StrEnum):

@@ -13,9 +13,9 @@ from dataclasses import replace
 from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
 from discovery.aws.repetitions import each_once
 from discovery.aws.session import Answer, Session
-from discovery.codes import ScopeReason
 from discovery.config.aws import Organization
-from discovery.model import AccountId
+from discovery.model.codes import ScopeReason
+from discovery.model.values import AccountId
 
 ACCOUNTS = "organizations:ListAccounts"
 ACCOUNTS_IN = "organizations:ListAccountsForParent"

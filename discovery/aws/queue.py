@@ -15,7 +15,7 @@ from typing import Any, Final
 from discovery.aws.cloud import Cloud
 from discovery.aws.session import Answer, Session
 from discovery.config.service import queue_region
-from discovery.model import Region
+from discovery.model.values import Region
 
 RECEIVE: Final = "sqs:ReceiveMessage"
 DELETE: Final = "sqs:DeleteMessage"

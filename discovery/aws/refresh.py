@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from botocore.credentials import ReadOnlyCredentials
 
 from discovery.aws.errors import AwsCallFailed
-from discovery.model import Clock
+from discovery.model.values import Clock
 
 ADVISED = timedelta(minutes=15)
 """With less time left, one caller renews; if that fails the present credentials still serve."""

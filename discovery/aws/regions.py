@@ -11,10 +11,10 @@ from discovery.aws.accounts import Account
 from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
 from discovery.aws.repetitions import each_once
 from discovery.aws.session import Session
-from discovery.codes import ScopeReason
 from discovery.config.regions import RegionChoice
-from discovery.model import AccountId, Region
-from discovery.plan.targets import RegionList
+from discovery.model.codes import ScopeReason
+from discovery.model.values import AccountId, Region
+from matchers.regions import RegionList
 from state.records import RememberedRegions
 
 LISTS_LAST = timedelta(days=1)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from discovery.aws.subnets import Vpcs
-from discovery.model import Arn, Cache, Scope, Tags, UnknownType, UsersAndGroups
+from discovery.model.values import Arn, Cache, Scope, Tags, UnknownType, UsersAndGroups
 
 STAYS_UNTAGGED = timedelta(hours=1)
 """So long a cache that had no tags counts as untagged without being asked itself. One that gets

@@ -18,9 +18,9 @@ from discovery.aws.scan_cache import ScanCache
 from discovery.aws.session import Session, gather_all
 from discovery.aws.tags import read_tags
 from discovery.aws.users import read_directory
-from discovery.codes import NoteCode, ScopeReason
-from discovery.model import UNKNOWN, Arn, Cache, Note, Tags, UnknownType, UsersAndGroups
-from discovery.plan.cache_facts import ENGINES, may_be_registered
+from discovery.model.cache_status import ENGINES, may_be_registered
+from discovery.model.codes import NoteCode, ScopeReason
+from discovery.model.values import UNKNOWN, Arn, Cache, Note, Tags, UnknownType, UsersAndGroups
 from state.records import RememberedCache
 
 Read = TypeVar("Read")

@@ -21,8 +21,8 @@ from discovery.aws.errors import (
     unusable_endpoint,
 )
 from discovery.aws.rate_limiter import RateLimiter
-from discovery.codes import ScopeReason
-from discovery.model import AccountId, Region, Scope
+from discovery.model.codes import ScopeReason
+from discovery.model.values import AccountId, Region, Scope
 
 Answer = Mapping[str, Any]
 Read = TypeVar("Read")

@@ -8,7 +8,7 @@ from typing import Any
 from discovery.aws.errors import malformed_response
 from discovery.aws.repetitions import each_once
 from discovery.aws.session import Session
-from discovery.model import UNKNOWN, AccountId, Cache, Region
+from discovery.model.values import UNKNOWN, AccountId, Cache, Region
 
 SUBNETS = "ec2:DescribeSubnets"
 _FILTER_VALUES = 200

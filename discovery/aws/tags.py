@@ -17,9 +17,9 @@ from discovery.aws.caches import check_place
 from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
 from discovery.aws.scan_cache import Untagged
 from discovery.aws.session import Session
-from discovery.codes import ScopeReason
-from discovery.interning import intern_text
-from discovery.model import UNKNOWN, Arn, Cache, Tags
+from discovery.model.codes import ScopeReason
+from discovery.model.interning import intern_text
+from discovery.model.values import UNKNOWN, Arn, Cache, Tags
 from state.records import RememberedCache
 
 BULK = "tag:GetResources"

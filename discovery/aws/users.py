@@ -10,7 +10,7 @@ from discovery.aws.caches import check_place
 from discovery.aws.errors import malformed_response
 from discovery.aws.repetitions import each_once
 from discovery.aws.session import Session, gather_all
-from discovery.model import CacheUser, UserGroup, UsersAndGroups
+from discovery.model.values import CacheUser, UserGroup, UsersAndGroups
 
 GROUPS = "elasticache:DescribeUserGroups"
 USERS = "elasticache:DescribeUsers"

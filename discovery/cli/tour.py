@@ -19,8 +19,8 @@ from rich.table import Table
 
 from discovery.cli.app import run
 from discovery.reports.exit import Exit
-from discovery.reports.style import cell, columns, console_for
 from discovery.reports.summary import counted
+from discovery.reports.terminal.style import cell, columns, console_for
 from discovery.sandbox.aws.faults import Effect, Fault
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World

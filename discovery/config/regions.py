@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from discovery.config.partitions import ALWAYS_ENABLED, FIRST_REGION, partition_of_region
-from discovery.model import Region
+from discovery.model.values import Region
 from matchers.selectors import Pattern, PatternKind
 
 

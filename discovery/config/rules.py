@@ -9,7 +9,7 @@ from discovery.config.aws import PublicCaches
 from discovery.config.conversion import matching_digest, to_matchers
 from discovery.config.model import Config, OutOfScope
 from discovery.config.secrets import Secret
-from discovery.model import AccountId
+from discovery.model.values import AccountId
 from discovery.plan.removal_guard import Budget
 from discovery.plan.rules import Rules
 from matchers.selectors import Pattern

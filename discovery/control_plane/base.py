@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from discovery.foreign_text import without_passwords
-from discovery.model import Database, ResourceName, Served
+from discovery.model.foreign_text import without_passwords
+from discovery.model.values import Database, ResourceName, Served
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,18 +14,19 @@ from discovery.aws.answer_dates import date_of
 from discovery.aws.cloud import Cloud
 from discovery.aws.errors import STRANGER_CODES, AwsError, old_token
 from discovery.aws.organizations import list_members
-from discovery.codes import ScopeReason
 from discovery.config.aws import Organization
 from discovery.config.partitions import can_be_disabled
 from discovery.doctor.permissions import UNDECIDED, Found, try_permissions, within
-from discovery.model import AccountId, Region, Scope
+from discovery.model.codes import ScopeReason
+from discovery.model.values import AccountId, Region, Scope
 from discovery.plan.only import check_named_scopes
-from discovery.plan.targets import RegionList, ScopeFilter, Targets
+from discovery.plan.targets import ScopeFilter, Targets
 from discovery.policies.kinds import statement_allowing
 from discovery.policies.usage import AwsUsage
-from discovery.reports.doctor import Area, Check, CheckStatus
 from discovery.reports.summary import counted
-from discovery.scan import OnProgress
+from discovery.reports.terminal.doctor import Area, Check, CheckStatus
+from discovery.sweep.scan import OnProgress
+from matchers.regions import RegionList
 
 WORTH_SAYING: Final = timedelta(seconds=60)
 """AWS refuses requests whose clock is five minutes off; a drift is told before."""

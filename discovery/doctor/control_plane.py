@@ -14,12 +14,11 @@ from discovery.config.control_plane import Embedded as EmbeddedSettings
 from discovery.config.control_plane import Teleport as TeleportSettings
 from discovery.config.model import Config
 from discovery.control_plane.base import ControlPlaneError, Denied, NotFound
-from discovery.control_plane.embedded import Embedded, EmbeddedReader
+from discovery.control_plane.embedded.control_plane import Embedded, EmbeddedReader
 from discovery.control_plane.teleport.auth_connection import is_too_old
 from discovery.control_plane.teleport.client import Teleport
 from discovery.control_plane.teleport.preflight import Preflight, preflight
-from discovery.model import Clock, Database, ResourceName
-from discovery.plan.ownership import (
+from discovery.model.ownership import (
     ARN_LABEL,
     GROUP_LABEL,
     MANAGED_BY,
@@ -27,9 +26,10 @@ from discovery.plan.ownership import (
     CacheArn,
     owner_of,
 )
+from discovery.model.values import Clock, Database, ResourceName
 from discovery.policies.teleport import DB_VERBS
-from discovery.reports.doctor import Area, Check, CheckStatus
 from discovery.reports.summary import counted
+from discovery.reports.terminal.doctor import Area, Check, CheckStatus
 from state.records import RememberedState
 
 _RULE: Final = {"resources": ["db"], "verbs": list(DB_VERBS)}

@@ -14,7 +14,7 @@ from discovery.aws.session import Answer, Session
 from discovery.aws.subnets import SUBNETS
 from discovery.aws.tags import BULK, SINGLE
 from discovery.aws.users import GROUPS, USERS
-from discovery.codes import ScopeReason
+from discovery.model.codes import ScopeReason
 from discovery.policies.usage import AwsUsage
 
 ALLOWED_ALL_THE_SAME: Final = frozenset({NO_SUCH_CACHE, "InvalidServerlessCacheStateFault"})

@@ -15,15 +15,15 @@ from typing import Any, Final
 from discovery.aws.cloud import Cloud
 from discovery.aws.errors import AwsError
 from discovery.aws.queue import ATTRIBUTES, DELETE, POSTPONE, RECEIVE, Message, Queue, open_queue
-from discovery.codes import ScopeReason
 from discovery.config.service import SHARD, queue_for
 from discovery.doctor.permissions import UNDECIDED, within
+from discovery.model.codes import ScopeReason
 from discovery.plan.shard import Shard
 from discovery.policies.kinds import statement_allowing
 from discovery.policies.queues import visibility_timeout
 from discovery.policies.usage import AwsUsage
-from discovery.reports.doctor import Area, Check, CheckStatus
 from discovery.reports.summary import counted
+from discovery.reports.terminal.doctor import Area, Check, CheckStatus
 
 _NOBODY: Final = Message("", "cachemuster-doctor", "", 1)
 """A receipt that SQS gave nobody: to delete or hide it changes nothing, and is denied or not."""

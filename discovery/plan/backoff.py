@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from discovery.codes import ScopeReason, ScopeStatus
-from discovery.model import Scope
+from discovery.model.codes import ScopeReason, ScopeStatus
+from discovery.model.values import Scope
 from state.records import ScopeMemory
 
 FAILURES_BEFORE_BACKOFF = 3

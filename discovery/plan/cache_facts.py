@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
-from discovery.codes import NoteCode
-from discovery.model import (
+from discovery.model.cache_status import endpoint_of, may_be_registered, needs_endpoint
+from discovery.model.codes import NoteCode
+from discovery.model.values import (
     UNKNOWN,
     Cache,
     Database,
@@ -21,10 +22,6 @@ from discovery.model import (
     Note,
 )
 from state.records import RememberedCache
-
-ENGINES: Final = ("redis", "valkey")
-NEVER_REGISTERED: Final = ("creating", "deleting", "create-failed")
-HAS_ENDPOINT: Final = ("available", "modifying")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,28 +40,6 @@ class CacheFact:
     """What absence means for a cache that need not have it yet, or any more."""
     is_needed: Callable[[str, str], bool]
     """By status and engine, whether a cache surely has it."""
-
-
-def may_be_registered(status: str, engine: str) -> bool:
-    """False for caches that no tag and no user can make a database of."""
-    return engine.lower() in ENGINES and status not in NEVER_REGISTERED
-
-
-def needs_endpoint(status: str, engine: str) -> bool:
-    """True for caches that surely listen somewhere. A status that nobody knows may have none."""
-    return status in HAS_ENDPOINT and may_be_registered(status, engine)
-
-
-def endpoint_of(uri: str) -> Endpoint | None:
-    """Host and port of `host:port`, None for any other text."""
-    host, _, port = uri.rpartition(":")
-    is_port = port.isascii() and port.isdecimal() and len(port) <= 5 and is_port_number(int(port))
-    return Endpoint(host, int(port)) if host and is_port else None
-
-
-def is_port_number(value: object) -> TypeGuard[int]:
-    """True for what a TCP port can be."""
-    return isinstance(value, int) and 0 < value <= 65535
 
 
 def _always(_status: str, _engine: str) -> bool:

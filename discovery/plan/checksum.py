@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from discovery.plan.fingerprint import redacted_change
+from discovery.model.fingerprint import redacted_change
 from discovery.plan.item import Item
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from discovery.codes import Action, Reason
-from discovery.model import AccountId, Database, Region, Scope
+from discovery.model.codes import Action, Reason
+from discovery.model.ownership import ARN_LABEL
+from discovery.model.values import AccountId, Database, Region, Scope
 from discovery.plan.diff import finishes_rename
 from discovery.plan.inputs import ObservedState
 from discovery.plan.item import Item
-from discovery.plan.ownership import ARN_LABEL
 from discovery.plan.registration_index import Owned
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from discovery.codes import FindingCode, IamVerdict, NoteCode, Reason
-from discovery.model import (
+from discovery.model.cache_status import ENGINES
+from discovery.model.codes import FindingCode, IamVerdict, NoteCode, Reason
+from discovery.model.values import (
     UNKNOWN,
     AccountId,
     Cache,
@@ -20,9 +21,9 @@ from discovery.model import (
     UnknownType,
     UsersAndGroups,
 )
-from discovery.plan.cache_facts import ENGINES, remembered_notes
-from discovery.plan.compatibility import iam_verdict
+from discovery.plan.cache_facts import remembered_notes
 from discovery.plan.facts import CacheFacts
+from discovery.plan.iam.verdict import iam_verdict
 from discovery.plan.labels import (
     build_labels,
     discovery_labels,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from discovery.codes import Action, IamVerdict, Reason
-from discovery.model import Cache, Change
+from discovery.model.codes import Action, IamVerdict, Reason
+from discovery.model.ownership import CacheArn
+from discovery.model.values import Cache, Change
 from discovery.plan.desired import Blocked, Register, Skip, Undetermined, Unreadable
-from discovery.plan.findings import USERS_ADVICE
+from discovery.plan.iam.findings import USERS_ADVICE
 from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.item import Item
 from discovery.plan.name_conflicts import NameRefusal
 from discovery.plan.notes import registration_notes
-from discovery.plan.ownership import CacheArn
 from discovery.plan.registered import finished_rename, needs_rename, registered_item
 from discovery.plan.registration_index import Owned, RegistrationIndex
 from discovery.plan.removal import RemovalReason, decide_removal

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from discovery.codes import Action, Reason, ScopeReason
-from discovery.model import Complete, Failed, Scanned, Skipped
+from discovery.model.codes import Action, Reason, ScopeReason
+from discovery.model.values import Complete, Failed, Scanned, Skipped
 from discovery.plan.inputs import ObservedState
 from discovery.plan.item import Item
 from discovery.plan.notes import inherited_notes
 from discovery.plan.registration_index import Owned
 from discovery.plan.removal import RemovalReason, decide_removal
 from discovery.plan.rules import Rules
-from discovery.plan.targets import ScopeMembership, result_for
+from discovery.plan.targets import result_for
+from matchers.regions import ScopeMembership
 
 
 @dataclass(frozen=True, slots=True)

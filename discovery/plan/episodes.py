@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from discovery.model import Scope
+from discovery.model.values import Scope
 from discovery.plan.item import Item
 from discovery.plan.removal_guard import GuardVerdict
 from state.records import Episode, HistoryEntry, HistoryEvent, RememberedState, ScopeMemory

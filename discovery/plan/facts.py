@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from discovery.codes import IamVerdict, NoteCode
-from discovery.model import UNKNOWN, Cache, Database, KnownCache, Note, Tags, UnknownType
+from discovery.model.codes import IamVerdict, NoteCode
+from discovery.model.ownership import IAM_LABEL
+from discovery.model.values import UNKNOWN, Cache, Database, KnownCache, Note, Tags, UnknownType
 from discovery.plan.cache_facts import fill_in, remembered_notes
-from discovery.plan.ownership import IAM_LABEL
 from matchers.keys import is_reserved
 from state.records import Registration, RememberedCache
 

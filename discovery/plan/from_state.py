@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from discovery.codes import ScopeStatus
-from discovery.model import (
+from discovery.model.codes import ScopeStatus
+from discovery.model.ownership import parse_cache_arn
+from discovery.model.values import (
     UNKNOWN,
     AccountId,
     Arn,
@@ -29,8 +30,8 @@ from discovery.model import (
 from discovery.plan.cache_facts import FACTS
 from discovery.plan.inputs import PlanInput
 from discovery.plan.lookups import NameState
-from discovery.plan.ownership import parse_cache_arn
-from discovery.plan.targets import RegionList, Targets
+from discovery.plan.targets import Targets
+from matchers.regions import RegionList
 from state.records import RememberedCache, RememberedState, ScopeMemory
 
 

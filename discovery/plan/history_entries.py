@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from discovery.codes import IamVerdict, Reason, Severity
-from discovery.model import Cache
+from discovery.model.codes import IamVerdict, Reason, Severity
+from discovery.model.values import Cache
 from discovery.plan.facts import is_recreated
 from discovery.plan.item import Item
 from discovery.plan.next_state import is_inconclusive

@@ -6,8 +6,8 @@ one configuration. The labels are the same for all of them, so only state tells 
 
 from __future__ import annotations
 
-from discovery.codes import IamVerdict
-from discovery.model import Arn, Database, ResourceName
+from discovery.model.codes import IamVerdict
+from discovery.model.values import Arn, Database, ResourceName
 from discovery.plan.desired import Blocked, Desired, Register
 from matchers.matcher import IamUsers
 from state.records import RememberedState, RemovedRegistration

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from discovery.codes import ScopeReason
-from discovery.model import (
+from discovery.model.codes import ScopeReason
+from discovery.model.values import (
     Arn,
     Cache,
     Complete,

@@ -6,8 +6,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from discovery.codes import Action, Reason
-from discovery.model import Arn, Cache, Change, Database, IamJudgement, Note, ResourceName, Scope
+from discovery.model.codes import Action, Reason
+from discovery.model.values import (
+    Arn,
+    Cache,
+    Change,
+    Database,
+    IamJudgement,
+    ItemError,
+    Note,
+    ResourceName,
+    Scope,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +27,6 @@ class MissCount:
     scans: int
     """Complete scans in a row, the present one included."""
     since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ItemError:
-    """Why a call for this item failed; its action stands as planned."""
-
-    code: str
-    message: str
-    retryable: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from discovery.codes import IamVerdict, NoteCode
-from discovery.model import UNKNOWN, Cache, KnownCache, Note, UnknownType
-from discovery.plan.naming import MATCHER_TYPE, OVERRIDE_TAGS
-from discovery.plan.ownership import (
+from discovery.model.codes import IamVerdict, NoteCode
+from discovery.model.ownership import (
     ARN_LABEL,
     GROUP_LABEL,
     IAM_LABEL,
     MANAGED_BY,
     MANAGED_BY_LABEL,
 )
+from discovery.model.values import UNKNOWN, Cache, KnownCache, Note, UnknownType
+from discovery.plan.naming import MATCHER_TYPE, OVERRIDE_TAGS
 from matchers.keys import is_label_key, is_reserved
 
 ORIGIN_LABEL = "teleport.dev/origin"

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import Enum
 
-from discovery.codes import Action, Reason
-from discovery.model import Arn, Database, ResourceName
+from discovery.model.codes import Action, Reason
+from discovery.model.ownership import CacheArn, owner_of
+from discovery.model.values import Arn, Database, ResourceName
 from discovery.plan.item import Item
-from discovery.plan.ownership import CacheArn, owner_of
 
 
 class NameState(Enum):

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from discovery.codes import Action, Reason
-from discovery.model import Arn, Database, ResourceName
+from discovery.model.codes import Action, Reason
+from discovery.model.ownership import CacheArn, NotOurs
+from discovery.model.values import Arn, Database, ResourceName
 from discovery.plan.naming import Name, same_name
-from discovery.plan.ownership import CacheArn, NotOurs
 from discovery.plan.registration_index import RegistrationIndex
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from discovery.model import AccountId, Region, ResourceName
+from discovery.model.values import AccountId, Region, ResourceName
 
 OVERRIDE_TAGS = ("TeleportDatabaseName", "teleport.dev/database_name")
 MATCHER_TYPE = "elasticache-serverless"

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from discovery.codes import Action, IamVerdict, Reason, ScopeReason
-from discovery.model import (
+from discovery.model.codes import Action, IamVerdict, Reason, ScopeReason
+from discovery.model.ownership import parse_cache_arn
+from discovery.model.values import (
     UNKNOWN,
     Arn,
     Cache,
@@ -30,9 +31,9 @@ from discovery.plan.inheritance import (
 )
 from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.item import Item
-from discovery.plan.ownership import parse_cache_arn
 from discovery.plan.removal import RESTARTED_BY_NEW_RULES
-from discovery.plan.targets import ScopeMembership, Targets
+from discovery.plan.targets import Targets
+from matchers.regions import ScopeMembership
 from state.records import (
     LastVerdict,
     PendingRemoval,

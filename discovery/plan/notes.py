@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from discovery.codes import NoteCode
-from discovery.model import Note
+from discovery.model.codes import NoteCode
+from discovery.model.values import Note
 from discovery.plan.address import address_of
 from discovery.plan.desired import Register
 from discovery.plan.inheritance import is_inherited

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable
 
-from discovery.model import Scope
-from discovery.plan.targets import ScopeFilter, ScopeMembership, Targets
+from discovery.model.values import Scope
+from discovery.plan.targets import ScopeFilter, Targets
+from matchers.regions import ScopeMembership
 
 
 class NoSuchScope(Exception):

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from discovery.model import Database, ResourceName
-from discovery.plan.ownership import CacheArn, owner_of
+from discovery.model.ownership import CacheArn, owner_of
+from discovery.model.values import Database, ResourceName
 from state.records import IntentKind, OpenIntent, Registration, RememberedState, RemovedRegistration
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from discovery.codes import Reason
-from discovery.model import Complete, ResourceName
+from discovery.model.codes import Reason
+from discovery.model.ownership import parse_cache_arn
+from discovery.model.values import Complete, ResourceName
 from discovery.plan.checksum import checksum_of
 from discovery.plan.conflicts import conflict_items
 from discovery.plan.defect import defect
@@ -21,7 +22,6 @@ from discovery.plan.diff_missing import item_for_missing
 from discovery.plan.inputs import ObservedCache, ObservedState, PlanInput, observe
 from discovery.plan.item import Item, hold_instead, in_order
 from discovery.plan.name_conflicts import NameClaim, NameRefusal, resolve_name_conflicts
-from discovery.plan.ownership import parse_cache_arn
 from discovery.plan.registration_index import Owned
 from discovery.plan.removal_guard import GuardInput, GuardVerdict, judge_removals
 from discovery.plan.rules import Rules

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from discovery.model import Database
+from discovery.model.values import Database
 
 _ABSENT: Final = object()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from discovery.codes import Reason
-from discovery.model import Arn, Cache, ResourceName, UnknownType, UsersAndGroups
+from discovery.model.codes import Reason
+from discovery.model.values import Arn, Cache, ResourceName, UnknownType, UsersAndGroups
 from discovery.plan.desired import desired_for, wanted_name
 from discovery.plan.diff import removal_reason
 from discovery.plan.facts import CacheFacts, facts_of

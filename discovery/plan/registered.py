@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from discovery.codes import Action, Reason
-from discovery.model import Change, Database
+from discovery.model.codes import Action, Reason
+from discovery.model.values import Change, Database
 from discovery.plan.desired import Register
 from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.item import Item, hold_instead

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from discovery.model import Arn, Database, ResourceName
+from discovery.model.ownership import CacheArn, NotOurs, owner_of
+from discovery.model.values import Arn, Database, ResourceName
 from discovery.plan.address import address_of
 from discovery.plan.naming import name_of, same_name
-from discovery.plan.ownership import CacheArn, NotOurs, owner_of
 from state.records import IntentKind, RememberedState
 
 

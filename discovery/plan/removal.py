@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from discovery.codes import Action, Reason
-from discovery.model import Arn, Database
+from discovery.model.codes import Action, Reason
+from discovery.model.values import Arn, Database
 from discovery.plan.inheritance import is_inherited, is_removed_and_listed, restoration
 from discovery.plan.item import MissCount
 from discovery.plan.rules import Rules, WritePolicy

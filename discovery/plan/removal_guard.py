@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from discovery.codes import GuardCode
+from discovery.model.codes import GuardCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

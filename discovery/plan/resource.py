@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from discovery.model import Change, Database, Document, KnownCache, ResourceName
+from discovery.model.values import Change, Database, Document, KnownCache, ResourceName
 
 _OURS_IN_AWS = ("region", "account_id", "assume_role_arn", "external_id")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
-from discovery.model import AccountId
+from discovery.model.values import AccountId
 from discovery.plan.removal_guard import Budget
 from matchers.keys import is_reserved
 from matchers.matcher import Matcher

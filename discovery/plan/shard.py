@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from discovery.model import AccountId
+from discovery.model.values import AccountId
 
 _SHARD = re.compile(r"(?P<index>[0-9]{1,3}|ordinal)/(?P<count>[0-9]{1,3})")
 _ORDINAL = re.compile(r".*-(?P<ordinal>[0-9]{1,6})")

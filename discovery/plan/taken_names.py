@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from discovery.codes import Action, Reason
-from discovery.model import AccountId, Arn, ResourceName, Scope
+from discovery.model.codes import Action, Reason
+from discovery.model.ownership import parse_cache_arn
+from discovery.model.values import AccountId, Arn, ResourceName, Scope
 from discovery.plan.inputs import ObservedState
 from discovery.plan.item import Item
 from discovery.plan.lookups import NameState
 from discovery.plan.next_state import is_decided, is_inconclusive
-from discovery.plan.ownership import parse_cache_arn
 from state.records import HistoryEntry, TakenName
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from discovery.model import Database, ResourceName
-from discovery.plan.ownership import CacheArn, owner_of
+from discovery.model.ownership import CacheArn, owner_of
+from discovery.model.values import Database, ResourceName
 from state.records import RememberedState
 
 

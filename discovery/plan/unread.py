@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from discovery.codes import Action, Reason
+from discovery.model.codes import Action, Reason
 from discovery.plan.desired import Blocked, Desired, Skip, Undetermined
 from discovery.plan.diff import base_item
 from discovery.plan.from_state import remembered_list

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from discovery.codes import Reason
-from discovery.model import Change, Database
-from discovery.plan.fingerprint import redacted
+from discovery.model.codes import Reason
+from discovery.model.fingerprint import redacted
+from discovery.model.values import Change, Database
 from discovery.plan.labels import DISCOVERED_NAME_LABEL, ORIGIN_LABEL
 from discovery.plan.resource import changes_between
 from state.records import Registration

@@ -10,7 +10,7 @@ from typing import Final
 
 from discovery.config.control_plane import Route
 from discovery.config.control_plane import Teleport as Settings
-from discovery.plan.ownership import GROUP_LABEL, IAM_LABEL, MANAGED_BY, MANAGED_BY_LABEL
+from discovery.model.ownership import GROUP_LABEL, IAM_LABEL, MANAGED_BY, MANAGED_BY_LABEL
 from discovery.policies.document import Json
 from discovery.policies.usage import AwsUsage, NotApplicable
 from matchers.matcher import IamUsers

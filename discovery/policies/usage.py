@@ -142,7 +142,7 @@ class AwsUsage:
     @property
     def lists_regions(self) -> bool:
         """For globs always; for a region named in full when it may be disabled: only the list
-        tells that from a refusal (`discovery.scan`)."""
+        tells that from a refusal (`discovery.sweep.scan`)."""
         return any("*" in region or can_be_disabled(region) for region in self.regions)
 
     @property

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from discovery.codes import Action, Reason
+from discovery.model.codes import Action, Reason
 from discovery.plan.item import Item
 from discovery.reports.report import Report
-from discovery.reports.style import SIGNS
+from discovery.reports.terminal.style import SIGNS
 
 GUARDED = frozenset(
     {Reason.GUARD_COUNT, Reason.GUARD_PERCENT, Reason.GUARD_EMPTY, Reason.REGISTRY_SHRANK}
@@ -35,7 +35,7 @@ class Attention(Enum):
 
 
 _INTERRUPTED = "INTERRUPTED"
-"""The error of an item whose turn did not come (`discovery.apply`)."""
+"""The error of an item whose turn did not come (`discovery.sweep.apply`)."""
 
 _OF_ACTION = {
     Action.BLOCKED: Attention.SOMEONE,
@@ -56,7 +56,7 @@ _TITLES: Final = {
     Attention.REMOVED: ("Removed", ""),
     Attention.CHANGED: ("Updated", ""),
     Attention.ADDED: ("Created", ""),
-    Attention.WAITING: ("Waiting", "for evidence, time or leave"),
+    Attention.WAITING: ("Waiting", "for evidence, time or permission"),
     Attention.QUIET: ("Nothing to do", ""),
 }
 _WOULD_BE: Final = frozenset({Attention.REMOVED, Attention.CHANGED, Attention.ADDED})

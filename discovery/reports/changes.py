@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from discovery.model import Change
-from discovery.plan.fingerprint import redacted_change
+from discovery.model.fingerprint import redacted_change
+from discovery.model.values import Change
 from discovery.plan.item import Item
 
 

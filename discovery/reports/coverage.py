@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from discovery.codes import NoteCode
-from discovery.model import Complete, Scanned
+from discovery.model.codes import NoteCode
+from discovery.model.values import Complete, Scanned
 from discovery.reports.report import Report
 
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
-from discovery.model import Change, Complete, Database, Finding, IamJudgement, Note, Scanned
-from discovery.plan.fingerprint import redacted, redacted_change
+from discovery.model.fingerprint import redacted, redacted_change
+from discovery.model.values import Change, Complete, Database, Finding, IamJudgement, Note, Scanned
 from discovery.plan.item import Item
 from discovery.plan.removal_guard import GuardVerdict
 from discovery.reports.report import Report

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from discovery.codes import FindingCode, IamVerdict, Severity
-from discovery.model import Finding, Scope
+from discovery.model.codes import FindingCode, IamVerdict, Severity
+from discovery.model.values import Finding, Scope
 from discovery.reports.report import Report
 from discovery.reports.summary import counted
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from discovery.agent import Agent
-from discovery.codes import Action
-from discovery.model import Failed, Scanned, Scope, Skipped
+from discovery.model.agent import Agent
+from discovery.model.codes import Action
+from discovery.model.values import Failed, Scanned, Scope, Skipped
 from discovery.plan.item import Item
 from discovery.plan.removal_guard import GuardVerdict
 

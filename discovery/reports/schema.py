@@ -12,7 +12,7 @@ from enum import StrEnum
 from importlib.resources import files
 from typing import Any, Final
 
-from discovery.codes import (
+from discovery.model.codes import (
     REASONS_OF,
     Action,
     FindingCode,

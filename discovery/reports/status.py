@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from discovery.codes import ScopeStatus
+from discovery.model.codes import ScopeStatus
 from discovery.plan.removal import CACHE_GOES
 from discovery.reports.document import timestamp
 from state.records import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from discovery.codes import IamVerdict, Reason
-from discovery.model import Complete
-from discovery.plan.ownership import IAM_LABEL
+from discovery.model.codes import IamVerdict, Reason
+from discovery.model.ownership import IAM_LABEL
+from discovery.model.values import Complete
 from discovery.reports.attention import Attention, grouped
 from discovery.reports.report import Report
 

@@ -8,7 +8,7 @@ from typing import Any, Final, TextIO
 
 import yaml
 
-from discovery.model import Database
+from discovery.model.values import Database
 
 _SURE: Final = re.compile(r"[A-Za-z][A-Za-z0-9 ./_-]*[A-Za-z0-9]")
 """Text that no reader of YAML takes for anything else. The rest is quoted: Go's readers see

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import structlog
 
-from discovery.descriptors import exhaustion
+from discovery.model.descriptors import exhaustion
 
 log = structlog.get_logger()
 

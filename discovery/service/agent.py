@@ -18,7 +18,6 @@ from discovery.reports.summary import clock_time, counted, sentence
 from discovery.service.connections import Edges, ReloadableConnections
 from discovery.service.health import HealthState
 from discovery.service.heartbeat import heartbeat_limit
-from discovery.service.kind import SweepKind
 from discovery.service.listener import listen
 from discovery.service.metrics import Metrics
 from discovery.service.reload_check import CannotReload, check_reload
@@ -27,6 +26,7 @@ from discovery.service.runner import SweepRunner
 from discovery.service.schedule import Schedule
 from discovery.service.supervisor import Supervisor
 from discovery.service.systemd import Notifier
+from discovery.sweep.context import SweepKind
 
 log = structlog.get_logger()
 

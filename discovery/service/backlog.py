@@ -14,7 +14,7 @@ from typing import Final
 
 from discovery.aws.events import Change
 from discovery.aws.queue import Message
-from discovery.model import Arn, Scope
+from discovery.model.values import Arn, Scope
 
 REMEMBERED_EVENTS: Final = 20_000
 """Ids of events that were acted on: twice what a bad minute brings."""

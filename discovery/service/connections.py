@@ -17,8 +17,8 @@ import structlog
 
 from discovery.aws.queue import Queue
 from discovery.config.model import Config
-from discovery.context import SweepContext
 from discovery.control_plane.base import ControlPlane
+from discovery.sweep.context import SweepContext
 
 log = structlog.get_logger()
 

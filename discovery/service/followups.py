@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from discovery.model import Arn, Complete, Scanned, Scope
+from discovery.model.values import Arn, Complete, Scanned, Scope
 
 RECHECK_DELAYS: Final = tuple(timedelta(seconds=span) for span in (15, 30, 60, 120))
 _PASSING: Final = frozenset({"creating", "modifying", "deleting"})

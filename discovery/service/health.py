@@ -19,7 +19,7 @@ from typing import Final
 from aiohttp import web
 
 from discovery.config.fields import HostPort
-from discovery.descriptors import descriptor_limit
+from discovery.model.descriptors import descriptor_limit
 from discovery.service.accept_errors import AcceptErrors
 from discovery.service.errors import CannotListen
 from discovery.service.heartbeat import Heartbeat

@@ -11,15 +11,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-from discovery.codes import REASONS_OF, Action, GuardCode, IamVerdict, Reason
-from discovery.model import Clock, Complete, Scanned
+from discovery.model.codes import REASONS_OF, Action, GuardCode, IamVerdict, Reason
+from discovery.model.values import Clock, Complete, Scanned
 from discovery.plan.item import Item
 from discovery.reports.exit import Exit, exit_code, is_expected
 from discovery.reports.report import Report
 from discovery.service import metric_table as table
 from discovery.service.instruments import Instruments
-from discovery.service.kind import SweepKind
 from discovery.service.scope_series import ScopeSeries
+from discovery.sweep.context import SweepKind
 
 BROKE: Final = "broke"
 _OF_ANOTHER_AGENT: Final = (Reason.INHERITED, Reason.RESTORED)

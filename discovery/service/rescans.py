@@ -18,15 +18,16 @@ import structlog
 from discovery.aws.errors import AwsCallFailed
 from discovery.aws.events import Change, Ignored, read_message
 from discovery.aws.queue import Message
-from discovery.codes import ScopeReason
-from discovery.model import Arn, Clock, Complete, Scanned, Scope, Skipped
-from discovery.plan.targets import ScopeMembership, Targets
+from discovery.model.codes import ScopeReason
+from discovery.model.values import Arn, Clock, Complete, Scanned, Scope, Skipped
+from discovery.plan.targets import Targets
 from discovery.service.backlog import Backlog, Entry
 from discovery.service.followups import FollowUps
-from discovery.service.kind import SweepKind
 from discovery.service.metrics import Metrics
 from discovery.service.schedule import Schedule
 from discovery.service.supervisor import Supervisor
+from discovery.sweep.context import SweepKind
+from matchers.regions import ScopeMembership
 
 log = structlog.get_logger()
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from discovery.codes import ScopeReason
-from discovery.model import Scanned, Scope, Skipped
+from discovery.model.codes import ScopeReason
+from discovery.model.values import Scanned, Scope, Skipped
 from discovery.plan.next_state import scope_memories
 from state.records import RememberedState
 

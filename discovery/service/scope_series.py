@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from discovery.codes import ScopeReason
-from discovery.model import AccountId, Complete, Scanned, Skipped
+from discovery.model.codes import ScopeReason
+from discovery.model.values import AccountId, Complete, Scanned, Skipped
 from discovery.reports.report import Report
 from discovery.service.snapshot_gauge import SnapshotGauge
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from discovery.model import Skipped
+from discovery.model.values import Skipped
 from discovery.plan.identity import WrongState
 from discovery.reports.report import Report
 from discovery.service.health import HealthState
-from discovery.service.kind import SweepKind
 from discovery.service.metrics import Metrics
 from discovery.service.runner import ScheduledRun, SweepRunner
 from discovery.service.sweep_log import SweepLog
+from discovery.sweep.context import SweepKind
 from state.errors import StateError
 
 log = structlog.get_logger()

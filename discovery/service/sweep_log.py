@@ -1,6 +1,6 @@
 """What rounds say to the log: one event that tells the whole of each, and scopes that change.
 
-Items are told of when they are written (`item.applied` and its like, in `discovery.apply`). A
+Items are told of when they are written (`item.applied` and its like, in `discovery.sweep.apply`). A
 scope that fails is told of when it begins to, when its reason changes, and when it can be read
 again: a thousand that are denied all week are a thousand lines, not a thousand every five minutes.
 """
@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import structlog
 
-from discovery.codes import NoteCode, Reason, ScopeReason
-from discovery.model import Complete, Failed, Scanned, Scope
+from discovery.model.codes import NoteCode, Reason, ScopeReason
+from discovery.model.values import Complete, Failed, Scanned, Scope
 from discovery.reports.exit import Exit, exit_code, is_expected
 from discovery.reports.report import Report
 from discovery.reports.summary import sentence

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from discovery.agent import Agent
-from discovery.codes import (
+from discovery.model.agent import Agent
+from discovery.model.codes import (
     Action,
     FindingCode,
     GuardCode,
@@ -15,7 +15,7 @@ from discovery.codes import (
     ScopeReason,
     Severity,
 )
-from discovery.model import (
+from discovery.model.values import (
     AccountId,
     Arn,
     Cache,

@@ -22,7 +22,7 @@ from discovery.aws.cloud import Cloud, open_cloud
 from discovery.aws.session import Session
 from discovery.config.load import load_config
 from discovery.config.secrets import Secret, resolve_external_id
-from discovery.model import AccountId, Region
+from discovery.model.values import AccountId, Region
 
 AT_ONCE = 5
 _ENGINES = ("redis", "valkey")

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from discovery.codes import FindingCode, IamVerdict, Severity
-from discovery.model import Finding, IamJudgement
+from discovery.model.codes import FindingCode, IamVerdict, Severity
+from discovery.model.values import Finding, IamJudgement
 from discovery.plan.item import Item
 from discovery.reports.formats import RENDERERS, Format
 from discovery.reports.report import Report

@@ -26,10 +26,10 @@ from typing import Any
 
 from discovery.config.control_plane import Teleport as Settings
 from discovery.control_plane.teleport.client import WRITES_AT_ONCE, Teleport
-from discovery.look_up import look_up_all
-from discovery.model import ResourceName
+from discovery.model.values import ResourceName
 from discovery.sandbox.teleport.roles import fenced_bot
 from discovery.sandbox.teleport.server import SimulatedTeleport
+from discovery.sweep.current_state import look_up_all
 from tests.bench.measure import MIB, peak_bytes_of, resident_bytes_of
 from tests.contract.control_plane.ground import GROUP, registration
 

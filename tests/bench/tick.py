@@ -20,10 +20,10 @@ from discovery.aws.cloud import open_cloud
 from discovery.config.load import load_config
 from discovery.config.rules import build_rules
 from discovery.config.secrets import Secret, resolve_external_id
-from discovery.context import SweepContext, SweepRequest
-from discovery.control_plane.embedded import Embedded
+from discovery.control_plane.embedded.control_plane import Embedded
 from discovery.reports.report import Report
-from discovery.sweep import sweep
+from discovery.sweep.context import SweepContext, SweepRequest
+from discovery.sweep.sweep import sweep
 from state.lock import this_process, writer_lock
 from state.store import Store
 from tests.bench.cloud import counted

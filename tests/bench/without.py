@@ -61,7 +61,7 @@ async def work(self):
 GroupCommit._work = work
 """,
     "texts kept once": """
-import discovery.interning as interning
+import discovery.model.interning as interning
 interning.intern_text = lambda text: text
 interning.intern_mapping = dict
 """,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from discovery.codes import FindingCode
+from discovery.model.codes import FindingCode
 from discovery.sandbox.aws.region import Region
 
 F = FindingCode

@@ -14,10 +14,10 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from discovery.codes import FindingCode, IamVerdict, Severity
-from discovery.model import Complete, Finding, IamJudgement
-from discovery.plan.compatibility import iam_verdict
-from discovery.plan.finding_table import BY_PROBING
+from discovery.model.codes import FindingCode, IamVerdict, Severity
+from discovery.model.values import Complete, Finding, IamJudgement
+from discovery.plan.iam.finding_table import BY_PROBING
+from discovery.plan.iam.verdict import iam_verdict
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.server import SimulatedAws

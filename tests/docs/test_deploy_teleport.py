@@ -25,7 +25,7 @@ from discovery.config.control_plane import Teleport
 from discovery.config.load import load_config, parse_config
 from discovery.control_plane.teleport.preflight import unserved_of
 from discovery.control_plane.teleport.services import ServiceMatcher
-from discovery.plan.ownership import GROUP_LABEL, IAM_LABEL, MANAGED_BY, MANAGED_BY_LABEL
+from discovery.model.ownership import GROUP_LABEL, IAM_LABEL, MANAGED_BY, MANAGED_BY_LABEL
 from discovery.policies.document import trust_document
 from discovery.policies.kinds import KINDS, PolicyRequest, placeholder
 from discovery.policies.usage import AwsUsage, Hub

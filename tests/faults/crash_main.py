@@ -17,7 +17,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from discovery.cli.app import main
-from discovery.control_plane.embedded import Embedded
+from discovery.control_plane.embedded.control_plane import Embedded
 from discovery.control_plane.teleport.client import Teleport
 from state.store import Store
 

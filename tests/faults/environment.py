@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -18,8 +17,7 @@ from botocore.loaders import create_loader
 from botocore.retries.quota import RetryQuota
 from botocore.retries.standard import ExponentialBackoff
 
-import discovery.sweep
-from discovery.apply import apply
+import discovery.sweep.sweep
 from discovery.aws.accounts import Accounts
 from discovery.aws.cloud import Cloud, open_cloud
 from discovery.aws.rate_limiter import RateLimiter
@@ -29,8 +27,6 @@ from discovery.config.control_plane import Teleport as TeleportSettings
 from discovery.config.regions import RegionChoice
 from discovery.config.secrets import Secret
 from discovery.control_plane.teleport.client import Teleport
-from discovery.listing import list_registered
-from discovery.new_names import check_new_names
 from discovery.sandbox.aws.calls import Call, CallLog
 from discovery.sandbox.aws.control import Controls
 from discovery.sandbox.aws.faults import Fault, FaultBoard
@@ -42,7 +38,7 @@ from discovery.sandbox.teleport.faults import Fault as TeleportFault
 from discovery.sandbox.teleport.faults import FaultBoard as TeleportBoard
 from discovery.sandbox.teleport.roles import Role, fenced_bot
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
-from discovery.scan import Scan, scan
+from discovery.sweep.scan import Scan, scan
 from tests.faults.observation import CURRENT
 from tests.faults.settings import FRANKFURT, GROUP, HUB, MEMBER, REGIONS, ROLE, THIRD
 from tests.faults.sim_clock import Times
@@ -202,18 +198,7 @@ def _instead(url: str, times: Times) -> Iterator[None]:
             (botocore.session, "create_loader", lambda _: _LOADER),
             (ExponentialBackoff, "delay_amount", lambda _self, _context: 0),
             (RetryQuota, "acquire", lambda _self, _cost: True),  # not used up by stories before
-            (discovery.sweep, "apply", functools.partial(apply, sleep=times.sleep)),
-            (
-                discovery.sweep,
-                "list_registered",
-                functools.partial(list_registered, sleep=times.sleep),
-            ),
-            (
-                discovery.sweep,
-                "check_new_names",
-                functools.partial(check_new_names, sleep=times.sleep),
-            ),
-            (discovery.sweep, "scan", _watched_scan),
+            (discovery.sweep.sweep, "scan", _watched_scan),
         ):
             stack.enter_context(patch.object(place, name, stand_in))
         yield

@@ -20,7 +20,7 @@ from discovery.control_plane.base import (
     Malformed,
     Unavailable,
 )
-from discovery.model import Database, ResourceName, Served
+from discovery.model.values import Database, ResourceName, Served
 from tests.faults.expected_state import owner_of
 from tests.faults.registries import Registry, Resource
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from discovery.model import Complete, Database, Scanned
+from discovery.model.values import Complete, Database, Scanned
 from discovery.reports.report import Report
 from discovery.sandbox.aws.calls import Call
 from discovery.sandbox.aws.world import World
-from discovery.scan import Scan
+from discovery.sweep.scan import Scan
 from tests.faults.expected_state import caches, owner_of, scope_of
 from tests.faults.observation import CURRENT, Life, Observation, Snapshot, rows
 from tests.faults.registries import Registry, Resource

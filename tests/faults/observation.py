@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from discovery.model import Complete, Scanned
+from discovery.model.values import Complete, Scanned
 from discovery.sandbox.aws.world import World
-from discovery.scan import Scan
+from discovery.sweep.scan import Scan
 from tests.faults.expected_state import caches, find, may_be_registered, reasons, scope_of
 from tests.faults.settings import Settings
 

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 from sqlite_utils import Database as Sqlite
 
-from discovery.control_plane import storage as table
-from discovery.control_plane.storage import REGISTRY_FILE
-from discovery.model import Database, ResourceName
+from discovery.control_plane.embedded import storage as table
+from discovery.control_plane.embedded.storage import REGISTRY_FILE
+from discovery.model.values import Database, ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.messages import Message, to_document
 from discovery.sandbox.teleport.store import Store

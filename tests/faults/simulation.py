@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
-from discovery.codes import Reason
+from discovery.model.codes import Reason
 from discovery.plan.only import NoSuchScope
 from discovery.plan.shard import Shard
 from discovery.reports.report import Report

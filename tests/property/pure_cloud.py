@@ -13,8 +13,9 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
-from discovery.codes import Action, ScopeReason
-from discovery.model import (
+from discovery.model.codes import Action, ScopeReason
+from discovery.model.ownership import CacheArn, owner_of
+from discovery.model.values import (
     UNKNOWN,
     AccountId,
     Arn,
@@ -36,14 +37,14 @@ from discovery.model import (
 from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
 from discovery.plan.next_state import next_state
-from discovery.plan.ownership import CacheArn, owner_of
 from discovery.plan.plan import Plan, make_plan
 from discovery.plan.removal import rules_changed
 from discovery.plan.removal_guard import Budget
 from discovery.plan.rules import Rules
-from discovery.plan.targets import RegionList, ScopeFilter, Targets
-from discovery.write import intent_kind
+from discovery.plan.targets import ScopeFilter, Targets
+from discovery.sweep.write import intent_kind
 from matchers.matcher import IamUsers, Matcher
+from matchers.regions import RegionList
 from matchers.selectors import TagExclusion, TagSelector
 from state.records import IntentKind, Registration, RememberedState, RemovedRegistration
 

@@ -17,31 +17,30 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from discovery.codes import Action, FindingCode, IamVerdict, Reason, ScopeReason, ScopeStatus
-from discovery.model import Arn, Change, Failed, ResourceName, Tags
-from discovery.plan.handover import Handover, Obstacle, Refused
-from discovery.plan.item import ItemError
-from discovery.reports.doctor import (
+from discovery.model.codes import Action, FindingCode, IamVerdict, Reason, ScopeReason, ScopeStatus
+from discovery.model.values import Arn, Change, Failed, ItemError, ResourceName, Tags
+from discovery.plan.adoption.transfer import Handover, Obstacle, Refused
+from discovery.reports.status import Status, write_status_document
+from discovery.reports.terminal.doctor import (
     Area,
     Check,
     CheckStatus,
     write_checkup,
     write_checkup_document,
 )
-from discovery.reports.explanation import (
+from discovery.reports.terminal.explanation import (
     Explanation,
     write_explanation_document,
     write_explanations,
 )
-from discovery.reports.handover import (
+from discovery.reports.terminal.history import write_history_document, write_history_table
+from discovery.reports.terminal.status_table import write_status_table
+from discovery.reports.terminal.transfer import (
     HandoverReport,
     write_handover,
     write_handover_document,
     write_plan,
 )
-from discovery.reports.history import write_history_document, write_history_table
-from discovery.reports.status import Status, write_status_document
-from discovery.reports.status_table import write_status_table
 from state.records import LastVerdict, OpenIntent, RememberedState, StateIdentity, TakenName
 from tests.property.test_reports_hostile import HOSTILE, acts
 from tests.unit.reports.sample import NOW, item

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from discovery.codes import FindingCode, IamVerdict, Severity
-from discovery.model import UNKNOWN, Cache, CacheUser, Endpoint, UserGroup, UsersAndGroups
-from discovery.plan.compatibility import MOST_NAMED, iam_verdict
-from discovery.plan.finding_table import FINDINGS
+from discovery.model.codes import FindingCode, IamVerdict, Severity
+from discovery.model.values import UNKNOWN, Cache, CacheUser, Endpoint, UserGroup, UsersAndGroups
+from discovery.plan.iam.finding_table import FINDINGS
+from discovery.plan.iam.verdict import MOST_NAMED, iam_verdict
 from tests.property.pure_cloud import NOW, SCOPES, arn_of, mostly
 
 pytestmark = pytest.mark.slow

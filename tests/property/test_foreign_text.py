@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from discovery.aws.errors import AwsError, aws_error_of, unusable_endpoint
 from discovery.cli.logs import sanitize
 from discovery.cli.streams import stderr_lines
-from discovery.codes import ScopeReason
 from discovery.control_plane.base import Unavailable
 from discovery.control_plane.teleport.errors import Attempt, fault_of_status
-from discovery.foreign_text import quoted, without_passwords
+from discovery.model.codes import ScopeReason
+from discovery.model.foreign_text import quoted, without_passwords
 
 SECRET = "S3cret"
 AROUND = st.text(alphabet=st.characters(exclude_characters="3"), max_size=400)

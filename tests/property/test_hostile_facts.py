@@ -16,8 +16,8 @@ from discovery.aws.errors import AwsCallFailed
 from discovery.aws.session import Session
 from discovery.aws.tags import _values
 from discovery.aws.users import _group, _user
-from discovery.codes import Action, Reason
-from discovery.model import (
+from discovery.model.codes import Action, Reason
+from discovery.model.values import (
     UNKNOWN,
     AccountId,
     CacheUser,

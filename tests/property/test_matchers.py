@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.model import UNKNOWN, UnknownType
+from discovery.model.values import UNKNOWN, UnknownType
 from matchers.evaluate import (
     MatchExcluded,
     MatchResult,

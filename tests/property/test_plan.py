@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from discovery.codes import REASONS_OF, Action, Reason
-from discovery.model import Cache, Complete, Scope, Tags
+from discovery.model.codes import REASONS_OF, Action, Reason
+from discovery.model.values import Cache, Complete, Scope, Tags
 from discovery.plan.plan import make_plan
 from discovery.plan.rules import WritePolicy
 from tests.property.pure_cloud import (

@@ -14,14 +14,25 @@ from datetime import datetime, timedelta
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from discovery.codes import Action, Reason, ScopeReason
-from discovery.model import AccountId, Arn, Cache, Complete, Database, Failed, Scanned, Scope, Tags
+from discovery.model.codes import Action, Reason, ScopeReason
+from discovery.model.values import (
+    AccountId,
+    Arn,
+    Cache,
+    Complete,
+    Database,
+    Failed,
+    Scanned,
+    Scope,
+    Tags,
+)
 from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
 from discovery.plan.plan import Plan, make_plan
 from discovery.plan.shard import Shard
-from discovery.plan.targets import RegionList, ScopeFilter, Targets
-from discovery.write import Writer
+from discovery.plan.targets import ScopeFilter, Targets
+from discovery.sweep.write import Writer
+from matchers.regions import RegionList
 from state.records import RememberedState
 from tests.property.pure_cloud import (
     GROUP,

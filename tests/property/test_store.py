@@ -12,8 +12,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from discovery.codes import FindingCode, IamVerdict
-from discovery.model import AccountId, Arn, Region, Scope, Tags
+from discovery.model.codes import FindingCode, IamVerdict
+from discovery.model.values import AccountId, Arn, Region, Scope, Tags
 from state.records import (
     LastVerdict,
     RememberedCache,

@@ -17,9 +17,9 @@ from discovery.aws.errors import AwsCallFailed
 from discovery.aws.organizations import list_members
 from discovery.aws.session import Session
 from discovery.config.aws import Organization as Entry
-from discovery.model import AccountId, Region, Scope
+from discovery.model.values import AccountId, Region, Scope
 from discovery.plan.shard import Shard
-from discovery.plan.targets import RegionList, ScopeFilter, ScopeMembership, Targets
+from discovery.plan.targets import ScopeFilter, Targets
 from discovery.sandbox.aws.errors import AwsError, Modelled
 from discovery.sandbox.aws.organization import ROOT, STATUSES, Organization
 from discovery.sandbox.aws.paging import PageTokens, PagingFault
@@ -27,6 +27,7 @@ from discovery.sandbox.aws.rates import TokenBuckets
 from discovery.sandbox.aws.services.organizations import service
 from discovery.sandbox.aws.services.service import Ask, Given
 from discovery.sandbox.aws.world import World
+from matchers.regions import RegionList, ScopeMembership
 
 HUB = "000000000000"
 HOME = "eu-west-1"

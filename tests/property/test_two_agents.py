@@ -12,8 +12,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.codes import Action, Reason
-from discovery.model import Arn, Cache, Complete, Database, Endpoint, Tags
+from discovery.model.codes import Action, Reason
+from discovery.model.values import Arn, Cache, Complete, Database, Endpoint, Tags
 from discovery.plan.rules import Rules
 from matchers.matcher import Matcher
 from matchers.selectors import TagExclusion, TagSelector

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from discovery.codes import Action, Reason
-from discovery.model import UNKNOWN, Cache, UsersAndGroups
-from discovery.plan.compatibility import iam_verdict
+from discovery.model.codes import Action, Reason
+from discovery.model.values import UNKNOWN, Cache, UsersAndGroups
+from discovery.plan.iam.verdict import iam_verdict
 from discovery.plan.item import Item
 from discovery.plan.plan import make_plan
 from discovery.plan.rules import WritePolicy

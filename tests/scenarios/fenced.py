@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from discovery.model import Database, ResourceName
+from discovery.model.values import Database, ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import EDITOR, fenced_bot
 from discovery.sandbox.teleport.server import SimulatedTeleport

@@ -14,8 +14,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from discovery.control_plane.embedded import Embedded, EmbeddedReader
-from discovery.model import Database, ResourceName
+from discovery.control_plane.embedded.control_plane import Embedded, EmbeddedReader
+from discovery.model.values import Database, ResourceName
 from discovery.reports.schema import committed_schema
 from discovery.sandbox.aws.faults import Effect, Fault
 from discovery.sandbox.aws.region import Region

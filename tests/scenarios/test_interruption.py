@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 STOPPED_WHILE_WRITING = """
 import os, signal
 from itertools import count
-import discovery.control_plane.storage as registry
+import discovery.control_plane.embedded.storage as registry
 
 insert, numbers = registry.insert, count(1)
 

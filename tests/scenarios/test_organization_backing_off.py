@@ -13,13 +13,13 @@ import pytest
 
 from discovery.cli.interruption import Interruption
 from discovery.cli.setup import run_sweep
-from discovery.codes import ScopeReason, ScopeStatus
-from discovery.context import SweepRequest
-from discovery.model import Failed, Scanned
+from discovery.model.codes import ScopeReason, ScopeStatus
+from discovery.model.values import Failed, Scanned
 from discovery.reports.exit import Exit, exit_code
 from discovery.reports.report import Report
 from discovery.reports.summary import sentence
 from discovery.sandbox.aws.faults import Effect
+from discovery.sweep.context import SweepRequest
 from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, MEMBER, Scenario
 
 pytestmark = pytest.mark.slow

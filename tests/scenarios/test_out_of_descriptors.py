@@ -70,7 +70,7 @@ OUT = """
 import asyncio, os, resource, sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from discovery.control_plane.embedded import Embedded
+from discovery.control_plane.embedded.control_plane import Embedded
 from state.lock import this_process, writer_lock
 from state.store import Store, read_memory
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from discovery.control_plane.embedded import Embedded
-from discovery.model import Database, ResourceName
+from discovery.control_plane.embedded.control_plane import Embedded
+from discovery.model.values import Database, ResourceName
 from state.records import RememberedState
 from tests.scenarios.scenario import FRANKFURT, VIRGINIA, Scenario
 
@@ -94,7 +94,9 @@ def test_a_name_that_the_list_did_not_show(
     async def blind(*_: Any) -> tuple[Database, ...]:
         return ()
 
-    monkeypatch.setattr("discovery.control_plane.embedded.Embedded.list_databases", blind)
+    monkeypatch.setattr(
+        "discovery.control_plane.embedded.control_plane.Embedded.list_databases", blind
+    )
     told = scenario.sweep()
     assert told.verdicts == {"orders": "conflict/NAME_TAKEN_UNSEEN"}
     assert scenario.registry == {"orders-db": other}

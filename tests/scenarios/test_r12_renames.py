@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from discovery.model import Database, ResourceName
+from discovery.model.values import Database, ResourceName
 from tests.scenarios.scenario import Scenario
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from discovery.model import Database, ResourceName
+from discovery.model.values import Database, ResourceName
 from tests.scenarios.scenario import FRANKFURT, HUB, MEMBER, Scenario
 
 pytestmark = pytest.mark.slow
@@ -212,12 +212,12 @@ def test_an_owner_that_changes_between_list_and_write_is_left_alone(
         return items
 
     async def put(database: Database) -> None:
-        from discovery.control_plane.embedded import Embedded  # noqa: PLC0415
+        from discovery.control_plane.embedded.control_plane import Embedded  # noqa: PLC0415
 
         async with Embedded(scenario.registry_file) as plane:
             await plane.update(database)
 
-    monkeypatch.setattr("discovery.sweep.confirm_removals", just_then)
+    monkeypatch.setattr("discovery.sweep.sweep.confirm_removals", just_then)
     told = scenario.sweep()
     assert set(told.verdicts.values()) == {"conflict/OWNER_CHANGED"}
     assert scenario.registry == before

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from discovery.control_plane.embedded import Embedded
+from discovery.control_plane.embedded.control_plane import Embedded
 from tests.scenarios.scenario import RunOutput, Scenario
 
 pytestmark = pytest.mark.slow
@@ -263,7 +263,7 @@ def test_what_another_agent_made_a_moment_before_is_not_reported_as_created(
         return items
 
     with monkeypatch.context() as patch:
-        patch.setattr("discovery.sweep.confirm_removals", just_then)
+        patch.setattr("discovery.sweep.sweep.confirm_removals", just_then)
         told = second.sweep()
     assert told.verdicts == {"orders": "conflict/NAME_TAKEN_UNSEEN"}
     assert told.document["summary"]["create"] == 0

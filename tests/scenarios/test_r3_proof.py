@@ -19,14 +19,14 @@ AT_ONCE = {"missed_sweeps": 1, "grace": "0s", "max_percent": 100}
 @contextlib.contextmanager
 def just_before_the_proof(monkeypatch: pytest.MonkeyPatch, happens: Any) -> Iterator[None]:
     """Something happens in the cloud after the scan and before the proof."""
-    from discovery.confirm import confirm_removals  # noqa: PLC0415
+    from discovery.sweep.confirm import confirm_removals  # noqa: PLC0415
 
     async def then_prove(*arguments: Any, **more: Any) -> Any:
         happens()
         return await confirm_removals(*arguments, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr("discovery.sweep.confirm_removals", then_prove)
+        patch.setattr("discovery.sweep.sweep.confirm_removals", then_prove)
         yield
 
 

@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 
 DOOMED = """
 import os, signal, sys
-import discovery.control_plane.storage as registry
-from discovery.control_plane.embedded import Embedded
+import discovery.control_plane.embedded.storage as registry
+from discovery.control_plane.embedded.control_plane import Embedded
 from state.store import Store
 
 def die():

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import yaml
 
-from discovery.model import Database
+from discovery.model.values import Database
 from tests.scenarios.scenario import HUB, MEMBER, Scenario
 
 RESERVED = (

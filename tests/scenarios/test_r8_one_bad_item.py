@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from discovery import scan
 from discovery.aws.scope_reader import ScopeReading
 from discovery.aws.session import Session
 from discovery.control_plane.base import Denied, Rejected, Unavailable
-from discovery.control_plane.embedded import Embedded
-from discovery.model import Database
+from discovery.control_plane.embedded.control_plane import Embedded
+from discovery.model.values import Database
 from discovery.sandbox.aws.faults import Effect
+from discovery.sweep import scan
 from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, MEMBER, Scenario
 
 

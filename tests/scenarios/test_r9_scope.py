@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from discovery.model import AccountId
+from discovery.model.values import AccountId
 from discovery.plan.shard import Shard
 from discovery.sandbox.aws.faults import Effect
 from tests.scenarios.scenario import FRANKFURT, HUB, MEMBER, VIRGINIA, Scenario

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from discovery import codes
 from discovery.cli.app import cachemuster
-from discovery.codes import REASONS_OF, Action
+from discovery.model import codes
+from discovery.model.codes import REASONS_OF, Action
 from discovery.reports.exit import Exit
 from discovery.reports.schema import committed_schema
 

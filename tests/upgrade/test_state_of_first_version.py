@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Reason, ScopeStatus
-from discovery.control_plane.embedded import Embedded
+from discovery.control_plane.embedded.control_plane import Embedded
+from discovery.model.codes import Reason, ScopeStatus
 from state.records import RememberedState
 from state.store import Store, read_memory
 from tests.scenarios.conftest import quick_sdk, scenario

@@ -29,7 +29,7 @@ from discovery.control_plane.teleport.identity_file import IdentityFile
 from discovery.control_plane.teleport.methods import PING, Method, Request, Response
 from discovery.control_plane.teleport.routes import DialTarget, NoProxyService, ProxyInfo, find
 from discovery.control_plane.teleport.teleport_pb2 import PingRequest, PingResponse
-from discovery.model import Clock
+from discovery.model.values import Clock
 
 log = structlog.get_logger()
 

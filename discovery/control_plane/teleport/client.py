@@ -26,7 +26,7 @@ from discovery.control_plane.teleport.methods import (
 )
 from discovery.control_plane.teleport.reader import LAG_PAUSE_S, LAG_READS, Sleep, TeleportReader
 from discovery.control_plane.teleport.teleport_pb2 import ResourceRequest
-from discovery.model import Clock, Database, ResourceName
+from discovery.model.values import Clock, Database, ResourceName
 
 log = structlog.get_logger()
 

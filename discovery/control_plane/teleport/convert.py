@@ -16,8 +16,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from discovery.control_plane.base import Malformed, Rejected
 from discovery.control_plane.teleport.teleport_pb2 import DatabaseTLSMode, DatabaseV3
-from discovery.interning import intern_mapping
-from discovery.model import Database, ResourceName
+from discovery.model.interning import intern_mapping
+from discovery.model.values import Database, ResourceName
 
 _NANOSECONDS: Final = 1_000_000_000
 _DURATION: Final = re.compile(r"(-?[0-9]{1,18})(ns|s)")

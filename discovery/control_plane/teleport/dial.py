@@ -16,7 +16,7 @@ from discovery.control_plane.teleport.grpc_channel import GrpcConnection
 from discovery.control_plane.teleport.http_proxy import ForwardProxy, tunnel
 from discovery.control_plane.teleport.identity import Identity
 from discovery.control_plane.teleport.routes import ALPN_H2, DialTarget
-from discovery.descriptors import exhaustion
+from discovery.model.descriptors import exhaustion
 
 DIAL_DEADLINE_S: Final = 10.0
 _PROBE_ALPN: Final = "teleport-reversetunnel"

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from discovery.model import Database
-from discovery.plan.ownership import (
+from discovery.model.ownership import (
     ARN_LABEL,
     MANAGED_BY,
     MANAGED_BY_LABEL,
     CacheArn,
     parse_cache_arn,
 )
+from discovery.model.values import Database
 
 SERVERLESS: Final = "/spec/aws/elasticache_serverless/cache_name"
 

@@ -14,7 +14,6 @@ from google.protobuf.message import DecodeError
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
-from discovery import foreign_text
 from discovery.control_plane.base import (
     AlreadyExists,
     ControlPlaneError,
@@ -24,6 +23,7 @@ from discovery.control_plane.base import (
     Rejected,
     Unavailable,
 )
+from discovery.model import foreign_text
 
 SERVER_NAME: Final = "teleport.cluster.local"
 """What every Auth Service's certificate names, whatever the address (teleport/README: TLS)."""

@@ -16,7 +16,7 @@ from discovery.control_plane.teleport.identity import (
     Identity,
     parse_identity,
 )
-from discovery.model import Clock
+from discovery.model.values import Clock
 
 log = structlog.get_logger()
 

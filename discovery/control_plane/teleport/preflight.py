@@ -12,8 +12,8 @@ from discovery.control_plane.base import ControlPlaneError
 from discovery.control_plane.teleport.auth_connection import Peer, is_too_old
 from discovery.control_plane.teleport.reader import TeleportReader
 from discovery.control_plane.teleport.services import ServiceMatcher, service_matchers
-from discovery.model import Database, ResourceName, Served
-from discovery.plan.ownership import GROUP_LABEL, MANAGED_BY, MANAGED_BY_LABEL
+from discovery.model.ownership import GROUP_LABEL, MANAGED_BY, MANAGED_BY_LABEL
+from discovery.model.values import Database, ResourceName, Served
 
 _NAMED: Final = 3
 SERVICE_LABELS: Final = "db_service_labels: {'*': '*'}"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from discovery.model import Database, ResourceName
+from discovery.model.values import Database, ResourceName
 
 WINDOW_S: Final = 30.0
 """How long a read may lag behind a write of ours, at the worst."""

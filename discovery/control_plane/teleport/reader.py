@@ -1,7 +1,7 @@
 """Teleport as a control plane, the reading half; there is no way to write from here (R5).
 
 Reads that a sweep rests on are tried again here, page by page. Reading one resource is not: its
-caller does that, and looks again before each attempt (`discovery.write`).
+caller does that, and looks again before each attempt (`discovery.sweep.write`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from discovery.control_plane.teleport.teleport_pb2 import (
     PingRequest,
     ResourceRequest,
 )
-from discovery.model import Clock, Database, ResourceName, Served
+from discovery.model.values import Clock, Database, ResourceName, Served
 
 KIND: Final = "teleport"
 PAGE_SIZE: Final = 500

@@ -18,7 +18,7 @@ from discovery.config.fields import HostPort
 from discovery.control_plane.base import Unavailable
 from discovery.control_plane.teleport.errors import SERVER_NAME
 from discovery.control_plane.teleport.http_proxy import ForwardProxy
-from discovery.descriptors import exhaustion
+from discovery.model.descriptors import exhaustion
 
 ALPN_H2: Final = "h2"
 FIND_DEADLINE_S: Final = 15.0

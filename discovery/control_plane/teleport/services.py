@@ -14,7 +14,7 @@ from discovery.control_plane.teleport.teleport_pb2 import (
     ListResourcesRequest,
     PaginatedResource,
 )
-from discovery.model import Served
+from discovery.model.values import Served
 from matchers.selectors import InvalidPattern, Selector
 
 _PAGE: Final = 200

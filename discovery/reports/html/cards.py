@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from discovery.model import Change, Finding, IamJudgement
+from discovery.model.values import Change, Finding, IamJudgement
 from discovery.plan.item import Item
 from discovery.reports.changes import differences, value_text
 from discovery.reports.html.markup import Html, closed, element, joined, lines, opened

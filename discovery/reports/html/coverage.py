@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from discovery.codes import ScopeReason, ScopeStatus
-from discovery.model import AccountId, Complete, Region, Scanned, Scope
+from discovery.model.codes import ScopeReason, ScopeStatus
+from discovery.model.values import AccountId, Complete, Region, Scanned, Scope
 from discovery.reports.coverage import coverage, has_remark, lacks_a_fact, reason_of
 from discovery.reports.exit import is_expected
 from discovery.reports.html.markup import Html, closed, element, joined, opened

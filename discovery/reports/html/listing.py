@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from discovery.codes import FindingCode, IamVerdict
+from discovery.model.codes import FindingCode, IamVerdict
 from discovery.plan.item import Item
 from discovery.reports.attention import Attention, Group, grouped, title_of
 from discovery.reports.html.markup import Html, closed, element, joined, opened
@@ -20,8 +20,8 @@ from discovery.reports.html.words import (
 )
 from discovery.reports.report import Report
 from discovery.reports.safe_text import shortened
-from discovery.reports.style import NAME_LIMIT
 from discovery.reports.summary import counted
+from discovery.reports.terminal.style import NAME_LIMIT
 
 _ROWS: Final = 20_000
 """Rows of the table: what a browser shows within seconds."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC
 from typing import Final
 
-from discovery.codes import Action, IamVerdict
-from discovery.model import Complete
+from discovery.model.codes import Action, IamVerdict
+from discovery.model.values import Complete
 from discovery.plan.item import Item
 from discovery.reports.attention import PRESSING, grouped
 from discovery.reports.findings import judgements
@@ -23,8 +23,8 @@ from discovery.reports.html.words import (
     place_of,
 )
 from discovery.reports.report import Report
-from discovery.reports.style import SIGNS
 from discovery.reports.summary import counted, sentence
+from discovery.reports.terminal.style import SIGNS
 from discovery.reports.view import View
 
 _PRESSING: Final = 12

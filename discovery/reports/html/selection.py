@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from discovery.codes import Action, IamVerdict
+from discovery.model.codes import Action, IamVerdict
 from discovery.plan.item import Item
 from discovery.reports.attention import Attention, grouped, title_of
 from discovery.reports.report import Report

@@ -8,8 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from discovery.control_plane.validation import ORIGIN_LABEL
-from discovery.model import Database
+from discovery.control_plane.embedded.validation import ORIGIN_LABEL
+from discovery.model.values import Database
 from discovery.sandbox.aws.clock import Clock, SteppableClock, wall_clock
 from discovery.sandbox.teleport.authorities import Authority, Key, Leaf
 from discovery.sandbox.teleport.identity import Identity, issue_identity

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from discovery.control_plane.validation import ORIGIN_LABEL, accepted
-from discovery.model import Database, ResourceName
+from discovery.control_plane.embedded.validation import ORIGIN_LABEL, accepted
+from discovery.model.values import Database, ResourceName
 from discovery.sandbox.teleport.endpoints import parsed
 from discovery.sandbox.teleport.messages import Message, fill, to_document
 

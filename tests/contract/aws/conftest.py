@@ -15,13 +15,13 @@ from discovery.aws.cloud import Cloud, open_cloud
 from discovery.aws.rate_limiter import RateLimiter
 from discovery.config.aws import Aws
 from discovery.config.secrets import Secret, resolve_external_id
-from discovery.model import AccountId, Arn, Cache, Complete, Region, Scanned, Scope
+from discovery.model.values import AccountId, Arn, Cache, Complete, Region, Scanned, Scope
 from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.faults import Effect, Fault
 from discovery.sandbox.aws.region import Region as SandboxRegion
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World
-from discovery.scan import OnProgress, Scan, scan
+from discovery.sweep.scan import OnProgress, Scan, scan
 from state.records import RememberedCache, RememberedState
 
 HUB = "111111111111"

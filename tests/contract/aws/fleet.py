@@ -8,11 +8,11 @@ from types import MappingProxyType
 from typing import Any
 
 from discovery.aws.rate_limiter import RateLimiter
-from discovery.model import AccountId, Complete, Region, Scope
-from discovery.plan.targets import ScopeMembership
+from discovery.model.values import AccountId, Complete, Region, Scope
 from discovery.sandbox.aws.organization import ROOT, Organization
 from discovery.sandbox.aws.world import World
-from discovery.scan import Scan
+from discovery.sweep.scan import Scan
+from matchers.regions import ScopeMembership
 from tests.contract.aws.conftest import HOME, HUB, Site
 
 ROLE = "cachemuster"

@@ -11,11 +11,11 @@ import pytest
 
 from discovery.aws.cloud import open_cloud
 from discovery.aws.errors import AwsCallFailed
-from discovery.codes import ScopeReason
 from discovery.config.aws import Aws
-from discovery.model import AccountId, Complete, Failed, Region, Scope, Skipped
-from discovery.plan.targets import ScopeMembership
+from discovery.model.codes import ScopeReason
+from discovery.model.values import AccountId, Complete, Failed, Region, Scope, Skipped
 from discovery.sandbox.aws.faults import Effect
+from matchers.regions import ScopeMembership
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, now, result_of
 
 

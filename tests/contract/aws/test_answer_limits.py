@@ -17,8 +17,8 @@ from discovery.aws.credentials import AmbientCredentials
 from discovery.aws.errors import AwsCallFailed
 from discovery.aws.session import Session
 from discovery.aws.tls import LARGEST_ANSWER_BYTES
-from discovery.codes import ScopeReason
-from discovery.model import Region
+from discovery.model.codes import ScopeReason
+from discovery.model.values import Region
 from tests.contract.aws.conftest import HOME, Site, now
 from tests.contract.aws.test_redirects import served
 

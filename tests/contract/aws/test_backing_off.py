@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from discovery.codes import ScopeReason, ScopeStatus
-from discovery.model import AccountId, Complete, Failed, Region, Scope
-from discovery.plan.targets import ScopeFilter, ScopeMembership
+from discovery.model.codes import ScopeReason, ScopeStatus
+from discovery.model.values import AccountId, Complete, Failed, Region, Scope
+from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.faults import Effect
+from matchers.regions import ScopeMembership
 from state.records import RememberedState, ScopeMemory
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, now, result_of
 from tests.contract.aws.fleet import Fleet, standing

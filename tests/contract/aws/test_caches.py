@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from discovery.aws.errors import AwsCallFailed
-from discovery.codes import ScopeReason
-from discovery.model import UNKNOWN, Complete, Endpoint, Failed
+from discovery.model.codes import ScopeReason
+from discovery.model.values import UNKNOWN, Complete, Endpoint, Failed
 from discovery.sandbox.aws.faults import Effect
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, caches_of, result_of
 

@@ -13,13 +13,13 @@ from aiohttp import web
 from discovery.aws.clients import session_of
 from discovery.aws.cloud import Cloud, open_cloud
 from discovery.aws.errors import AwsCallFailed
-from discovery.codes import ScopeReason
 from discovery.config.aws import Aws
 from discovery.config.secrets import Secret
-from discovery.model import Complete, Failed, Region
+from discovery.model.codes import ScopeReason
+from discovery.model.values import Complete, Failed, Region
 from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.keys import Key
-from discovery.scan import scan
+from discovery.sweep.scan import scan
 from state.records import RememberedState
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, now, result_of
 from tests.contract.aws.test_backing_off import failing

@@ -10,10 +10,10 @@ import pytest
 
 from discovery.aws.members import MEMBERS
 from discovery.aws.session import Session
-from discovery.codes import ScopeReason
-from discovery.model import UNKNOWN, Complete, Failed, Scanned
-from discovery.plan.targets import ScopeMembership
+from discovery.model.codes import ScopeReason
+from discovery.model.values import UNKNOWN, Complete, Failed, Scanned
 from discovery.sandbox.aws.faults import Effect
+from matchers.regions import ScopeMembership
 from tests.contract.aws.conftest import (
     HOME,
     HUB,

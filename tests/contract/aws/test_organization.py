@@ -6,11 +6,12 @@ from itertools import chain
 
 import pytest
 
-from discovery.codes import ScopeReason
-from discovery.model import AccountId, Failed, Region, Scope
+from discovery.model.codes import ScopeReason
+from discovery.model.values import AccountId, Failed, Region, Scope
 from discovery.plan.shard import Shard
-from discovery.plan.targets import ScopeFilter, ScopeMembership
-from discovery.scan import scan
+from discovery.plan.targets import ScopeFilter
+from discovery.sweep.scan import scan
+from matchers.regions import ScopeMembership
 from state.records import RememberedState
 from tests.contract.aws.conftest import HOME, HUB, Site, result_of
 from tests.contract.aws.fleet import ROLE, Fleet, number, read, standing

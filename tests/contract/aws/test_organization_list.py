@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from discovery.codes import ScopeReason
-from discovery.model import Complete, Failed
-from discovery.plan.targets import ScopeMembership
+from discovery.model.codes import ScopeReason
+from discovery.model.values import Complete, Failed
 from discovery.sandbox.aws.faults import Effect
+from matchers.regions import ScopeMembership
 from tests.contract.aws.conftest import HUB, Site, result_of
 from tests.contract.aws.fleet import ROLE, Fleet, number, read, standing
 

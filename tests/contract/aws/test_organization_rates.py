@@ -8,11 +8,11 @@ import pytest
 
 from discovery.aws.clients import open_clients
 from discovery.aws.rate_limiter import RateLimiter
-from discovery.model import AccountId, Complete, Scope
+from discovery.model.values import AccountId, Complete, Scope
 from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import Account, World
-from discovery.scan import Scan
+from discovery.sweep.scan import Scan
 from tests.contract.aws.conftest import HOME, HUB, Site, result_of
 from tests.contract.aws.fleet import ROLE, Fleet, SimulatedTime, number
 

@@ -15,7 +15,7 @@ from discovery.aws import queue as module
 from discovery.aws.errors import AwsCallFailed, AwsError
 from discovery.aws.events import Change, read_message
 from discovery.aws.queue import LONGEST_POSTPONEMENT, WAIT, Message, Queue, open_queue
-from discovery.codes import ScopeReason
+from discovery.model.codes import ScopeReason
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.aws.queues import Queue as SandboxQueue
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site

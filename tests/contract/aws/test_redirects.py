@@ -10,8 +10,8 @@ import pytest
 from aiohttp import web
 
 from discovery.aws.errors import AwsCallFailed
-from discovery.codes import ScopeReason
-from discovery.model import AccountId
+from discovery.model.codes import ScopeReason
+from discovery.model.values import AccountId
 from tests.contract.aws.conftest import HOME, MEMBER, Site
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from discovery.codes import ScopeReason
-from discovery.model import AccountId, Complete, Failed, Region, Scope, Skipped
-from discovery.plan.targets import ScopeFilter, ScopeMembership
+from discovery.model.codes import ScopeReason
+from discovery.model.values import AccountId, Complete, Failed, Region, Scope, Skipped
+from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.faults import Effect
-from discovery.scan import Scan
+from discovery.sweep.scan import Scan
+from matchers.regions import ScopeMembership
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, result_of
 
 OFF = "ap-south-2"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from discovery.codes import ScopeReason
 from discovery.config.partitions import ALWAYS_ENABLED
-from discovery.model import Complete, Failed
+from discovery.model.codes import ScopeReason
+from discovery.model.values import Complete, Failed
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.aws.geography import PARTITIONS
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, result_of

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from discovery.codes import ScopeReason
-from discovery.model import (
+from discovery.model.codes import ScopeReason
+from discovery.model.values import (
     AccountId,
     Arn,
     Complete,
@@ -18,9 +18,10 @@ from discovery.model import (
     Scope,
     Skipped,
 )
-from discovery.plan.targets import ScopeFilter, ScopeMembership
+from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.faults import Effect
-from discovery.scan import scan
+from discovery.sweep.scan import scan
+from matchers.regions import ScopeMembership
 from state.records import Registration, RememberedRegions, RememberedState
 from tests.contract.aws.conftest import HOME, HUB, Site, now, result_of
 from tests.contract.aws.fleet import standing

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from discovery.codes import ScopeReason
-from discovery.model import Complete, Failed
+from discovery.model.codes import ScopeReason
+from discovery.model.values import Complete, Failed
 from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.faults import Effect
-from discovery.scan import scan
+from discovery.sweep.scan import scan
 from state.records import RememberedState
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, result_of
 

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from discovery.aws.cloud import Cloud
-from discovery.model import UNKNOWN, Arn, Complete, UsersAndGroups
+from discovery.model.values import UNKNOWN, Arn, Complete, UsersAndGroups
 from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.faults import Effect
-from discovery.scan import Scan, scan
+from discovery.sweep.scan import Scan, scan
 from state.records import RememberedCache, RememberedState
 from tests.contract.aws.conftest import LONG_AGO, Site, caches_of, now, remember, result_of
 

@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from discovery.codes import ScopeReason
-from discovery.model import AccountId, Arn, Complete, Region, Scope, Skipped, Tags
-from discovery.plan.targets import ScopeFilter, ScopeMembership
+from discovery.model.codes import ScopeReason
+from discovery.model.values import AccountId, Arn, Complete, Region, Scope, Skipped, Tags
+from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.faults import Effect
-from discovery.scan import scan
+from discovery.sweep.scan import scan
+from matchers.regions import ScopeMembership
 from state.records import RememberedState
 from tests.contract.aws.conftest import (
     HOME,

@@ -12,7 +12,7 @@ from aiobotocore.client import AioBaseClient
 
 from discovery.aws import clients as clients_module
 from discovery.aws.clients import Signer, Unsigned, endpoint_overrides, open_clients, signing_as
-from discovery.model import AccountId, Complete
+from discovery.model.values import AccountId, Complete
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site
 
 

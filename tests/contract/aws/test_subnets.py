@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from discovery.model import UNKNOWN, Complete
+from discovery.model.values import UNKNOWN, Complete
 from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.faults import Effect
-from discovery.scan import scan
+from discovery.sweep.scan import scan
 from state.records import RememberedState
 from tests.contract.aws.conftest import MEMBER, Site, caches_of, result_of
 

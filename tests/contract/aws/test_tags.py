@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from discovery.codes import NoteCode, ScopeReason
-from discovery.model import UNKNOWN, Cache, Complete, Failed, Tags
+from discovery.model.codes import NoteCode, ScopeReason
+from discovery.model.values import UNKNOWN, Cache, Complete, Failed, Tags
 from discovery.sandbox.aws.faults import Effect
 from tests.contract.aws.conftest import LONG_AGO, Site, caches_of, now, remember, result_of
 

@@ -21,8 +21,8 @@ from discovery.aws import tls
 from discovery.aws.clients import Signer, open_clients, session_of
 from discovery.aws.errors import AwsCallFailed
 from discovery.aws.session import Session
-from discovery.codes import ScopeReason
-from discovery.model import AccountId, Region
+from discovery.model.codes import ScopeReason
+from discovery.model.values import AccountId, Region
 from tests.contract.aws.conftest import HOME, HUB, Site
 
 LOOPBACK = ipaddress.IPv4Address("127.0.0.1")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from discovery.codes import ScopeReason
-from discovery.model import UNKNOWN, CacheUser, Complete, Failed, UserGroup, UsersAndGroups
-from discovery.plan.compatibility import iam_verdict
+from discovery.model.codes import ScopeReason
+from discovery.model.values import UNKNOWN, CacheUser, Complete, Failed, UserGroup, UsersAndGroups
+from discovery.plan.iam.verdict import iam_verdict
 from discovery.sandbox.aws.faults import Effect
-from discovery.scan import Scan
+from discovery.sweep.scan import Scan
 from tests.contract.aws.conftest import Site, caches_of, result_of
 
 

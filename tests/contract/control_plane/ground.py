@@ -11,7 +11,7 @@ from typing import Any
 from discovery.config.control_plane import Teleport as Settings
 from discovery.control_plane.teleport.client import Teleport
 from discovery.control_plane.teleport.reader import TeleportReader
-from discovery.model import Database, ResourceName
+from discovery.model.values import Database, ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import Role, fenced_bot
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport

@@ -16,7 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 from discovery.cli import control_planes
-from discovery.model import Database, ResourceName
+from discovery.model.values import Database, ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import Role, fenced_bot
 from discovery.sandbox.teleport.server import SimulatedTeleport

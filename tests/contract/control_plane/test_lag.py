@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from discovery.apply import apply
-from discovery.codes import Action, Reason
 from discovery.control_plane.base import AlreadyExists, Denied, NotFound
 from discovery.control_plane.teleport.errors import ReadsLag
 from discovery.control_plane.teleport.reader import LAG_READS
-from discovery.model import AccountId, Arn, Region, ResourceName, Scope
+from discovery.model.codes import Action, Reason
+from discovery.model.values import AccountId, Arn, Region, ResourceName, Scope
 from discovery.plan.item import Item
 from discovery.sandbox.teleport import changes
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from discovery.sandbox.teleport.store import MEASURED_STEP
+from discovery.sweep.apply import apply
 from state.store import Store
 from tests.contract.control_plane.ground import (
     ACCOUNT,

@@ -14,8 +14,8 @@ from discovery.control_plane.base import (
     NotFound,
     Rejected,
 )
-from discovery.control_plane.embedded import Embedded
-from discovery.model import Database, ResourceName
+from discovery.control_plane.embedded.control_plane import Embedded
+from discovery.model.values import Database, ResourceName
 from discovery.plan.resource import changes_between
 from tests.contract.control_plane.ground import Ground, registration
 

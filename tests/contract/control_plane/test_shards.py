@@ -14,11 +14,11 @@ import pytest
 
 from discovery.cli.interruption import Interruption
 from discovery.cli.setup import run_sweep
-from discovery.context import SweepRequest
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter
 from discovery.reports.report import Report
 from discovery.sandbox.teleport.cluster import Cluster
+from discovery.sweep.context import SweepRequest
 from tests.contract.control_plane.stage import Stage, stage
 from tests.unit.cli.rig import FRANKFURT, HUB
 

@@ -9,14 +9,14 @@ import pytest
 from discovery.aws.cloud import open_cloud
 from discovery.config.load import load_config
 from discovery.config.secrets import resolve_external_id
-from discovery.model import Complete
+from discovery.model.values import Complete
 from discovery.plan.targets import ScopeFilter
 from discovery.sandbox import access
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.demo import DATA, HUB, SHOP, Demo, build_demo, environment
 from discovery.sandbox.world_file import read_world
 from discovery.sandbox.worlds import Size, generate
-from discovery.scan import scan
+from discovery.sweep.scan import scan
 from state.records import RememberedState
 
 pytestmark = pytest.mark.slow

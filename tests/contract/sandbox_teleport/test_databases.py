@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from grpclib.const import Status
 
-from discovery.model import Database, ResourceName
+from discovery.model.values import Database, ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.messages import Unfit
 from tests.contract.sandbox_teleport.client import (

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from discovery.apply import apply
-from discovery.codes import Action, Reason
-from discovery.control_plane.embedded import Embedded
-from discovery.model import Database
+from discovery.control_plane.embedded.control_plane import Embedded
+from discovery.model.codes import Action, Reason
+from discovery.model.values import Database
 from discovery.plan.item import Item
+from discovery.sweep.apply import apply
 from state.records import IntentOutcome, RememberedState
 from state.store import Store, read_memory
 from tests.contract.state.conftest import ROOT
@@ -66,7 +66,7 @@ async def carry_out(kind: str, directory: Path, control_plane: Embedded) -> Item
 CHILD = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from discovery.control_plane.embedded import Embedded
+from discovery.control_plane.embedded.control_plane import Embedded
 from tests.contract.state.test_crash import carry_out
 
 kind, point = sys.argv[2:]

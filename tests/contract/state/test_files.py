@@ -12,7 +12,7 @@ import pytest
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from discovery.codes import IamVerdict
+from discovery.model.codes import IamVerdict
 from state.errors import Corrupt, Locked, NewerSchema, StateError, Unwritable
 from state.migrations import STATE_FILE, m0001_first, m0002_fleet, migrations
 from state.queries import TICK

@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.agent import this_agent
-from discovery.model import Change
-from discovery.plan.item import ItemError
+from discovery.model.agent import this_agent
+from discovery.model.values import Change, ItemError
 from state.records import HistoryEvent, IntentKind, IntentOutcome
 from state.reserve import RESERVE_BYTES, reserve_of
 from state.store import Store

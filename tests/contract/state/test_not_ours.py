@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from discovery.control_plane.base import ControlPlaneError
-from discovery.control_plane.embedded import Embedded, EmbeddedReader
+from discovery.control_plane.embedded.control_plane import Embedded, EmbeddedReader
 from state.errors import StateError, Unwritable
 from state.exclusive import locked_store
 from state.lock import Holder, holder_of, lock_path, service_lock, writer_lock

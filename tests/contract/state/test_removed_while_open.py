@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from discovery.control_plane.base import ControlPlaneError
-from discovery.control_plane.embedded import Embedded
+from discovery.control_plane.embedded.control_plane import Embedded
 from state.errors import Locked, Replaced
 from state.lock import HeldLock, Holder, lock_path, service_lock, writer_lock
 from state.store import Store, read_memory

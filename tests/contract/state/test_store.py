@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 import state.sqlite as file
-from discovery.agent import this_agent
-from discovery.codes import ScopeReason, ScopeStatus
-from discovery.model import AccountId, Arn, ResourceName, Scope, Tags
-from discovery.plan.fingerprint import fingerprint
-from discovery.plan.item import ItemError
+from discovery.model.agent import this_agent
+from discovery.model.codes import ScopeReason, ScopeStatus
+from discovery.model.fingerprint import fingerprint
+from discovery.model.values import AccountId, Arn, ItemError, ResourceName, Scope, Tags
 from state.errors import StateError
 from state.journal import IntentClosure
 from state.records import (

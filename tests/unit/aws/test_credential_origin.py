@@ -24,7 +24,7 @@ from discovery.aws.credential_origin import (
     asks_for_code,
     origin_of,
 )
-from discovery.codes import ScopeReason
+from discovery.model.codes import ScopeReason
 
 CONFIG, KEYS = "/home/me/.aws/config", "/home/me/.aws/credentials"
 PROFILES: Mapping[str, Mapping[str, str]] = {

@@ -8,7 +8,7 @@ from botocore import exceptions as sdk
 from botocore.parsers import QueryParser, ResponseParserError
 
 from discovery.aws.errors import LONGEST_QUOTE, aws_error_of, quoted
-from discovery.codes import ScopeReason
+from discovery.model.codes import ScopeReason
 
 ACTION = "elasticache:DescribeServerlessCaches"
 WHERE = "111122223333/eu-west-1"

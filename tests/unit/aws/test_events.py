@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from discovery.aws.events import LONGEST, Change, Ignored, Subject, read_message
-from discovery.model import AccountId, Region, Scope
+from discovery.model.values import AccountId, Region, Scope
 
 ACCOUNT, OTHER = "111122223333", "444455556666"
 REGION = "eu-west-1"

@@ -10,7 +10,7 @@ from botocore.credentials import ReadOnlyCredentials
 
 from discovery.aws.errors import AwsCallFailed, AwsError
 from discovery.aws.refresh import ExpiringCredentials, RoleCredentials
-from discovery.codes import ScopeReason
+from discovery.model.codes import ScopeReason
 
 
 class Sts:

@@ -9,9 +9,9 @@ import pytest
 from discovery.aws.errors import AwsCallFailed
 from discovery.aws.regions import read_enabled
 from discovery.aws.session import Session
-from discovery.codes import ScopeReason
 from discovery.config.regions import RegionChoice
-from discovery.model import AccountId, Region, Scope
+from discovery.model.codes import ScopeReason
+from discovery.model.values import AccountId, Region, Scope
 
 
 class Answering:

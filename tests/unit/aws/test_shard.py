@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.model import AccountId
+from discovery.model.values import AccountId
 from discovery.plan.shard import Shard, parse_shard
 
 accounts = st.from_regex(r"[0-9]{12}", fullmatch=True).map(AccountId)

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from discovery.codes import ScopeReason
-from discovery.model import AccountId, Complete, Failed, Region, Scope
+from discovery.model.codes import ScopeReason
+from discovery.model.values import AccountId, Complete, Failed, Region, Scope
 from discovery.plan.shard import Shard
-from discovery.plan.targets import RegionList, ScopeFilter, ScopeMembership, Targets, result_for
+from discovery.plan.targets import ScopeFilter, Targets, result_for
+from matchers.regions import RegionList, ScopeMembership
 
 READ, FAILED_LIST, NO_ROLE_LITERAL, NO_ROLE_GLOBS = (
     AccountId(f"{n}{n}{n}{n}" * 3) for n in range(1, 5)

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from discovery.cli import handover
-from discovery.control_plane.embedded import Embedded, EmbeddedReader
-from discovery.model import Database, ResourceName
+from discovery.cli import transfer as handover
+from discovery.control_plane.embedded.control_plane import Embedded, EmbeddedReader
+from discovery.model.values import Database, ResourceName
 from discovery.sandbox.aws.faults import Effect, Fault
 from state.lock import lock_path
 from state.store import read_memory

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from discovery.codes import Reason
+from discovery.model.codes import Reason
 from state.store import Store, read_memory
 from tests.unit.cli.rig import Rig
 from tests.unit.cli.rig import rig as make_rig

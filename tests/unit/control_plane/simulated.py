@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from discovery.control_plane.base import AlreadyExists, ClusterInfo, NotFound
-from discovery.control_plane.validation import accepted
-from discovery.model import Database, ResourceName, Served
+from discovery.control_plane.embedded.validation import accepted
+from discovery.model.values import Database, ResourceName, Served
 
 
 @dataclass

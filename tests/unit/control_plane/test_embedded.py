@@ -21,9 +21,9 @@ from discovery.control_plane.base import (
     Rejected,
     Unavailable,
 )
-from discovery.control_plane.embedded import Embedded, EmbeddedReader
-from discovery.control_plane.errors import RegistryUnusable
-from discovery.model import ResourceName
+from discovery.control_plane.embedded.control_plane import Embedded, EmbeddedReader
+from discovery.control_plane.embedded.errors import RegistryUnusable
+from discovery.model.values import ResourceName
 from state.store import Store
 from tests.unit.state.values import EXTERNAL_ID, database_of, with_external_id
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from discovery.control_plane.base import Rejected
-from discovery.control_plane.validation import ORIGINS, accepted
-from discovery.model import Database, ResourceName
+from discovery.control_plane.embedded.validation import ORIGINS, accepted
+from discovery.model.values import Database, ResourceName
 from tests.unit.state.values import EXTERNAL_ID, database_of, with_external_id
 
 GOOD = database_of("sessions")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from discovery.model import UNKNOWN
+from discovery.model.values import UNKNOWN
 from matchers.evaluate import (
     Condition,
     ConditionKind,

@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from discovery.codes import Action, NoteCode, ScopeReason
-from discovery.model import (
+from discovery.model.codes import Action, NoteCode, ScopeReason
+from discovery.model.values import (
     AccountId,
     Arn,
     Cache,
@@ -38,8 +38,9 @@ from discovery.plan.lookups import LookUp
 from discovery.plan.plan import Plan, make_plan
 from discovery.plan.removal_guard import Budget
 from discovery.plan.rules import Rules
-from discovery.plan.targets import RegionList, Targets
+from discovery.plan.targets import Targets
 from matchers.matcher import Matcher
+from matchers.regions import RegionList
 from matchers.selectors import Selector, TagExclusion, TagSelector
 from state.records import RememberedState
 from tests.unit.plan.past import CREATED, DIGEST, NOW, memory

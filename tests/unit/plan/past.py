@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from discovery.codes import Action, IamVerdict, Reason
-from discovery.model import UNKNOWN, Arn, Cache, Database, ResourceName
+from discovery.model.codes import Action, IamVerdict, Reason
+from discovery.model.values import UNKNOWN, Arn, Cache, Database, ResourceName
 from state.records import (
     Intent,
     IntentKind,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.codes import ScopeReason, ScopeStatus
+from discovery.model.codes import ScopeReason, ScopeStatus
 from discovery.plan.backoff import LONGEST_PAUSE, pause_after, pauses
 from discovery.plan.next_state import scope_memories
 from state.records import RememberedState, ScopeMemory

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Action, Reason
-from discovery.model import Arn, Change, ResourceName
+from discovery.model.codes import Action, Reason
+from discovery.model.fingerprint import fingerprint
+from discovery.model.values import Arn, Change, ResourceName
 from discovery.plan.checksum import checksum_of
-from discovery.plan.fingerprint import fingerprint
 from discovery.plan.item import Item
 from tests.unit.plan.make import WEST, arn_of, cache, matcher, plan_input, plan_of, rules
 

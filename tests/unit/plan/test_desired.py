@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import IamVerdict, NoteCode, Reason
-from discovery.model import UNKNOWN, Cache, Database, Endpoint, UnknownType, UsersAndGroups
+from discovery.model.codes import IamVerdict, NoteCode, Reason
+from discovery.model.values import UNKNOWN, Cache, Database, Endpoint, UnknownType, UsersAndGroups
 from discovery.plan.desired import Blocked, Desired, Register, Skip, Undetermined, desired_for
 from discovery.plan.facts import facts_of
 from discovery.plan.rules import Rules

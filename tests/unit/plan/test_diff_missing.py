@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from discovery.codes import Action, NoteCode, Reason, ScopeReason
-from discovery.model import Database, Region, Scanned, Scope
+from discovery.model.codes import Action, NoteCode, Reason, ScopeReason
+from discovery.model.values import Database, Region, Scanned, Scope
 from discovery.plan.item import Item
 from discovery.plan.rules import Rules, WritePolicy
-from discovery.plan.targets import RegionList, ScopeFilter, Targets
+from discovery.plan.targets import ScopeFilter, Targets
+from matchers.regions import RegionList
 from state.records import PendingRemoval, RememberedState
 from tests.unit.plan.make import (
     ABROAD,

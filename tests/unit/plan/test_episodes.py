@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from discovery.codes import GuardCode, ScopeReason
-from discovery.model import AccountId, Region, Scanned, Scope
+from discovery.model.codes import GuardCode, ScopeReason
+from discovery.model.values import AccountId, ItemError, Region, Scanned, Scope
 from discovery.plan.episodes import (
     SweepRef,
     episode_entries,
@@ -15,7 +15,7 @@ from discovery.plan.episodes import (
     scope_entries,
     without_outage,
 )
-from discovery.plan.item import Item, ItemError
+from discovery.plan.item import Item
 from discovery.plan.next_state import scope_memories
 from state.records import HistoryEntry, HistoryEvent, RememberedState
 from tests.unit.plan.make import WEST, complete, failed, plan_input, plan_of

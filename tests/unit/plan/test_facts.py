@@ -7,8 +7,8 @@ from datetime import datetime
 
 import pytest
 
-from discovery.codes import Action, IamVerdict, NoteCode, Reason
-from discovery.model import UNKNOWN, Cache, Database, Tags
+from discovery.model.codes import Action, IamVerdict, NoteCode, Reason
+from discovery.model.values import UNKNOWN, Cache, Database, Tags
 from discovery.plan.facts import CacheFacts, facts_of, is_recreated
 from discovery.plan.next_state import next_state
 from discovery.plan.plan import Plan

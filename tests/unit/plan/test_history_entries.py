@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Action, Reason
-from discovery.model import UNKNOWN, Cache, Database
+from discovery.model.codes import Action, Reason
+from discovery.model.values import UNKNOWN, Cache, Database
 from discovery.plan.history_entries import history_entries
 from discovery.plan.rules import Rules
 from state.records import HistoryEntry, RememberedState

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import IamVerdict, NoteCode
-from discovery.model import UNKNOWN, Cache
+from discovery.model.codes import IamVerdict, NoteCode
+from discovery.model.values import UNKNOWN, Cache
 from discovery.plan.labels import (
     build_labels,
     discovery_labels,

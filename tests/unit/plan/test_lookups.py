@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Action, NoteCode, Reason
-from discovery.model import Cache, Database, Endpoint, ResourceName
+from discovery.model.codes import Action, NoteCode, Reason
+from discovery.model.values import Cache, Database, Endpoint, ResourceName
 from discovery.plan.item import Item
 from discovery.plan.lookups import LookUp, NameState, new_names
 from discovery.plan.plan import Plan

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Action, NoteCode, Reason
-from discovery.model import AccountId, Cache, Database, Region, Scope
+from discovery.model.codes import Action, NoteCode, Reason
+from discovery.model.values import AccountId, Cache, Database, Region, Scope
 from discovery.plan.item import Item
 from matchers.matcher import IamUsers
 from tests.unit.plan.make import (

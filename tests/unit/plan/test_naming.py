@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from discovery.model import AccountId, Region
+from discovery.model.values import AccountId, Region
 from discovery.plan.naming import is_legal_name, name_of, same_name
 from tests.unit.plan.make import ACCOUNT, OTHER_ACCOUNT, rules
 

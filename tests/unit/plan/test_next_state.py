@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Action, FindingCode, IamVerdict, Reason, ScopeReason
-from discovery.model import UNKNOWN, Arn, Cache, Database, Scanned, Tags
+from discovery.model.codes import Action, FindingCode, IamVerdict, Reason, ScopeReason
+from discovery.model.values import UNKNOWN, Arn, Cache, Database, Scanned, Tags
 from discovery.plan.item import Item
 from discovery.plan.next_state import (
     StateChanges,

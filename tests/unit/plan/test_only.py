@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from discovery.model import AccountId, Region, Scope
+from discovery.model.values import AccountId, Region, Scope
 from discovery.plan.only import NoSuchScope, check_named_scopes
 from discovery.plan.shard import Shard
-from discovery.plan.targets import RegionList, ScopeFilter, Targets
+from discovery.plan.targets import ScopeFilter, Targets
+from matchers.regions import RegionList
 
 ONE, OTHER, STRANGE = (AccountId(digit * 12) for digit in "123")
 WEST, NORTH = Region("eu-west-1"), Region("eu-north-1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from discovery.model import Database
+from discovery.model.values import Database
 from discovery.plan.open_intents import classify_open_intents
 from state.records import IntentKind
 from tests.unit.plan.make import cache, foreign, registered

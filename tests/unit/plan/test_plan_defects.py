@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Action, Reason
+from discovery.model.codes import Action, Reason
 from discovery.plan import inputs, plan
 from discovery.plan.next_state import next_state
 from tests.unit.plan.make import EAST, cache, plan_input, plan_of, registered

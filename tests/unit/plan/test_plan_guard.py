@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Action, GuardCode, Reason
-from discovery.model import Cache, Database, Endpoint, Scope
+from discovery.model.codes import Action, GuardCode, Reason
+from discovery.model.values import Cache, Database, Endpoint, Scope
 from discovery.plan.item import Item
 from discovery.plan.plan import Plan
 from discovery.plan.removal_guard import Budget

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import pytest
 
-from discovery.codes import Action, NoteCode, Reason
-from discovery.model import UNKNOWN, ResourceName, Scope, Tags, UnknownType
+from discovery.model.codes import Action, NoteCode, Reason
+from discovery.model.values import UNKNOWN, ResourceName, Scope, Tags, UnknownType
 from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item, in_order
 from discovery.plan.plan import Plan

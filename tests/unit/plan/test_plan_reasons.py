@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import REASONS_OF, Action, GuardCode, NoteCode, Reason
-from discovery.model import UNKNOWN, Cache, Database, Endpoint, Region
+from discovery.model.codes import REASONS_OF, Action, GuardCode, NoteCode, Reason
+from discovery.model.values import UNKNOWN, Cache, Database, Endpoint, Region
 from discovery.plan.inputs import PlanInput
 from discovery.plan.lookups import NameState
 from discovery.plan.rules import Rules, WritePolicy
-from discovery.plan.targets import RegionList, ScopeFilter, Targets
+from discovery.plan.targets import ScopeFilter, Targets
 from matchers.matcher import Connect, IamUsers
+from matchers.regions import RegionList
 from tests.unit.plan.make import (
     ABROAD,
     ACCOUNT,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Action, IamVerdict, NoteCode, Reason
-from discovery.model import UNKNOWN, Cache, Database, Endpoint, UnknownType, UsersAndGroups
+from discovery.model.codes import Action, IamVerdict, NoteCode, Reason
+from discovery.model.values import UNKNOWN, Cache, Database, Endpoint, UnknownType, UsersAndGroups
 from discovery.plan.item import Item
 from discovery.plan.rules import Rules, WritePolicy
 from matchers.matcher import IamUsers

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from discovery.model import Database, ResourceName
+from discovery.model.values import Database, ResourceName
 from discovery.plan.rebase import three_way_merge
 
 

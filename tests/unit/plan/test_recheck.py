@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Action, Reason
-from discovery.model import UNKNOWN, Cache, Database, UnknownType, UsersAndGroups
+from discovery.model.codes import Action, Reason
+from discovery.model.values import UNKNOWN, Cache, Database, UnknownType, UsersAndGroups
 from discovery.plan.plan import Plan
 from discovery.plan.recheck import recheck, rename_check
 from discovery.plan.rules import Rules

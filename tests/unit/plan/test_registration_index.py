@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Action, NoteCode, Reason
-from discovery.model import UNKNOWN, Arn, Cache, Database, ResourceName
+from discovery.model.codes import Action, NoteCode, Reason
+from discovery.model.ownership import NotOurs
+from discovery.model.values import UNKNOWN, Arn, Cache, Database, ResourceName
 from discovery.plan.item import Item
-from discovery.plan.ownership import NotOurs
 from discovery.plan.registration_index import RegistrationIndex, index_registrations
 from discovery.plan.rules import WritePolicy
 from matchers.matcher import IamUsers

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Action, Reason
-from discovery.model import Arn
+from discovery.model.codes import Action, Reason
+from discovery.model.values import Arn
 from discovery.plan.item import MissCount
 from discovery.plan.removal import RemovalDecision, RemovalReason, decide_removal, rules_changed
 from discovery.plan.rules import WritePolicy

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import GuardCode
+from discovery.model.codes import GuardCode
 from discovery.plan.removal_guard import GuardInput, GuardVerdict, judge_removals
 from tests.unit.plan.make import budget
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from discovery.model import Change, Database, ResourceName
+from discovery.model.values import Change, Database, ResourceName
 from discovery.plan.resource import Connect, changes_between, desired_database, merged
 from matchers.selectors import Pattern
 from tests.unit.plan.make import cache, registered, rules

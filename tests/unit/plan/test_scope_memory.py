@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from discovery.codes import ScopeReason, ScopeStatus
-from discovery.model import Scanned
+from discovery.model.codes import ScopeReason, ScopeStatus
+from discovery.model.values import Scanned
 from discovery.plan.next_state import scope_memories
 from state.records import ScopeMemory
 from tests.unit.plan.make import WEST, backing_off, cache, complete, failed, skipped

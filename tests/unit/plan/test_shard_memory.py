@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from discovery.codes import Action, NoteCode, Reason
-from discovery.model import AccountId, Complete, Endpoint, Scope, Tags
-from discovery.model import Cache as FoundCache
+from discovery.model.codes import Action, NoteCode, Reason
+from discovery.model.values import AccountId, Complete, Endpoint, Scope, Tags
+from discovery.model.values import Cache as FoundCache
 from discovery.plan.shard import Shard
-from discovery.plan.targets import RegionList, ScopeFilter, Targets
+from discovery.plan.targets import ScopeFilter, Targets
+from matchers.regions import RegionList
 from tests.property.pure_cloud import DIRECTORY, NOW, REGIONS, World, arn_of, rules
 
 ACCOUNT = AccountId("111122223333")

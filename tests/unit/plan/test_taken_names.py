@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Action
-from discovery.model import UNKNOWN, Cache, ResourceName
+from discovery.model.codes import Action
+from discovery.model.values import UNKNOWN, Cache, ItemError, ResourceName
 from discovery.plan.from_state import plan_input_from_state
-from discovery.plan.item import ItemError
 from discovery.plan.lookups import LookUp, NameState
 from discovery.plan.next_state import scope_memories
 from discovery.plan.shard import Shard

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import REASONS_OF, Action, Reason
-from discovery.model import UNKNOWN, Cache
+from discovery.model.codes import REASONS_OF, Action, Reason
+from discovery.model.values import UNKNOWN, Cache
 from discovery.plan.item import Item
 from discovery.plan.unread import NOT_READ, unread_items
 from matchers.matcher import Connect, IamUsers

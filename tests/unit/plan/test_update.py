@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from discovery.codes import Action, Reason
-from discovery.model import Cache, Change, Database, Endpoint
-from discovery.plan.fingerprint import redacted
+from discovery.model.codes import Action, Reason
+from discovery.model.fingerprint import redacted
+from discovery.model.values import Cache, Change, Database, Endpoint
 from discovery.plan.item import Item
 from discovery.plan.rules import Rules
 from discovery.plan.update import changes_origin, under_its_present_name

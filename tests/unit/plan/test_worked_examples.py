@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Action, NoteCode, Reason
-from discovery.model import UNKNOWN, AccountId, Cache, Database, Endpoint, Region, Scope
+from discovery.model.codes import Action, NoteCode, Reason
+from discovery.model.values import UNKNOWN, AccountId, Cache, Database, Endpoint, Region, Scope
 from discovery.plan.rules import Rules
 from tests.unit.plan.make import (
     arn_of,

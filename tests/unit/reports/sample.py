@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from discovery.agent import Agent
-from discovery.codes import (
+from discovery.model.agent import Agent
+from discovery.model.codes import (
     Action,
     FindingCode,
     GuardCode,
@@ -17,7 +17,7 @@ from discovery.codes import (
     ScopeReason,
     Severity,
 )
-from discovery.model import (
+from discovery.model.values import (
     AccountId,
     Arn,
     Cache,
@@ -28,13 +28,14 @@ from discovery.model import (
     Failed,
     Finding,
     IamJudgement,
+    ItemError,
     Note,
     Region,
     ResourceName,
     Scope,
     Skipped,
 )
-from discovery.plan.item import Item, ItemError, MissCount, in_order
+from discovery.plan.item import Item, MissCount, in_order
 from discovery.plan.removal_guard import GuardVerdict
 from discovery.reports.report import Report
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Action, Reason
-from discovery.model import Change
-from discovery.plan.fingerprint import fingerprint
+from discovery.model.codes import Action, Reason
+from discovery.model.fingerprint import fingerprint
+from discovery.model.values import Change
 from discovery.plan.item import MissCount
 from discovery.reports.document import (
     change_entry,

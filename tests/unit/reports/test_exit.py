@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from discovery.codes import Action, FindingCode, GuardCode, Reason, Severity
-from discovery.model import AccountId, Region, Scope
+from discovery.model.codes import Action, FindingCode, GuardCode, Reason, Severity
+from discovery.model.values import AccountId, Region, Scope
 from discovery.reports.exit import Exit, ExitRules, exit_code
 from discovery.reports.report import Report
 from tests.unit.reports.sample import (

@@ -7,7 +7,7 @@ from io import StringIO
 
 import pytest
 
-from discovery.reports.history import write_history_table
+from discovery.reports.terminal.history import write_history_table
 from state.records import HistoryEvent
 from tests.unit.state.values import entry_of
 

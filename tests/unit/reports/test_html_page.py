@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from discovery.codes import Action, IamVerdict, NoteCode, Reason, ScopeReason, Severity
-from discovery.model import AccountId, Complete, Failed, Note, Region, Scanned, Scope
+from discovery.model.codes import Action, IamVerdict, NoteCode, Reason, ScopeReason, Severity
+from discovery.model.values import AccountId, Complete, Failed, Note, Region, Scanned, Scope
 from discovery.plan.item import Item
 from discovery.reports.formats import Format
 from discovery.reports.html.coverage import SHORT

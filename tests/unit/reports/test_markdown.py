@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from discovery.codes import Action, Reason
-from discovery.model import Complete, Failed, Scanned
+from discovery.model.codes import Action, Reason
+from discovery.model.values import Complete, Failed, Scanned
 from discovery.reports.formats import Format
-from discovery.reports.markdown_limit import COMMENT_LIMIT, Section, fit_to_comment
+from discovery.reports.markdown.limit import COMMENT_LIMIT, Section, fit_to_comment
 from discovery.reports.report import Report
 from discovery.reports.summary import sentence
 from discovery.reports.view import View

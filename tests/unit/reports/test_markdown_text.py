@@ -2,7 +2,7 @@
 
 import pytest
 
-from discovery.reports.markdown_text import code, fenced, words
+from discovery.reports.markdown.text import code, fenced, words
 from tests.unit.reports.rendered import read_markdown
 
 WORDS = [

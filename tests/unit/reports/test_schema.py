@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from discovery import codes
-from discovery.codes import REASONS_OF, Action, Reason
+from discovery.model import codes
+from discovery.model.codes import REASONS_OF, Action, Reason
 from discovery.reports.document import document
 from discovery.reports.report import Report
 from discovery.reports.schema import SKIP_REASONS, committed_schema, document_schema

@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from discovery.codes import Action, Reason, ScopeReason, ScopeStatus
-from discovery.model import AccountId, Region, Scope
+from discovery.model.codes import Action, Reason, ScopeReason, ScopeStatus
+from discovery.model.values import AccountId, Region, Scope
 from discovery.reports.document import timestamp
 from discovery.reports.status import Status, status_document, write_status_document
-from discovery.reports.status_table import status_sentence, write_status_table
+from discovery.reports.terminal.status_table import status_sentence, write_status_table
 from state.records import (
     Intent,
     IntentKind,

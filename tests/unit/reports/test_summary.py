@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from discovery.codes import Action, Reason
+from discovery.model.codes import Action, Reason
 from discovery.reports.report import Report
 from discovery.reports.summary import sentence
 from tests.unit.reports.sample import (

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from discovery.codes import Action, NoteCode, Reason, ScopeReason
-from discovery.model import AccountId, Change, Note, Region, ResourceName, Scope, Skipped
+from discovery.model.codes import Action, NoteCode, Reason, ScopeReason
+from discovery.model.values import AccountId, Change, Note, Region, ResourceName, Scope, Skipped
 from discovery.reports.formats import RENDERERS, Format
 from discovery.reports.report import Report
-from discovery.reports.style import SIGNS
 from discovery.reports.summary import sentence
-from discovery.reports.table import write_table
+from discovery.reports.terminal.style import SIGNS
+from discovery.reports.terminal.table import write_table
 from discovery.reports.view import View
 from tests.unit.reports.sample import (
     EARLIER,

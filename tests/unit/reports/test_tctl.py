@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from discovery.model import Database, ResourceName
+from discovery.model.values import Database, ResourceName
 from discovery.reports.tctl import external_ids, write_resources
 from tests.unit.reports.sample import SECRET, database
 

@@ -10,7 +10,7 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from discovery.config.fields import HostPort
-from discovery.descriptors import descriptor_limit
+from discovery.model.descriptors import descriptor_limit
 from discovery.service.accept_errors import AcceptErrors
 from discovery.service.health import HealthState, served
 from discovery.service.heartbeat import Heartbeat

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from discovery.codes import ScopeReason
-from discovery.model import Complete, Failed
+from discovery.model.codes import ScopeReason
+from discovery.model.values import Complete, Failed
 from discovery.service.followups import FollowUps
 from tests.unit.plan.make import WEST, arn_of, cache
 from tests.unit.plan.past import NOW

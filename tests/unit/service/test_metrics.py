@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.aws.events import Ignored
-from discovery.codes import Action, FindingCode, Reason, ScopeReason, Severity
-from discovery.model import Failed, Scope
+from discovery.model.codes import Action, FindingCode, Reason, ScopeReason, Severity
+from discovery.model.values import Failed, Scope
 from discovery.service.metric_table import EVENTS
 from discovery.service.metrics import Metrics
 from discovery.service.rescans import EventOutcome

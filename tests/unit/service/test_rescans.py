@@ -15,16 +15,17 @@ from structlog.testing import capture_logs
 
 from discovery.aws.errors import AwsCallFailed, AwsError
 from discovery.aws.queue import Message
-from discovery.codes import ScopeReason
-from discovery.model import Arn, Complete, Failed, Region, Scanned, Scope, Skipped
-from discovery.plan.targets import RegionList, Targets
+from discovery.model.codes import ScopeReason
+from discovery.model.values import Arn, Complete, Failed, Region, Scanned, Scope, Skipped
+from discovery.plan.targets import Targets
 from discovery.reports.report import Report
-from discovery.service.kind import SweepKind
 from discovery.service.metrics import Metrics
 from discovery.service.rescans import AGAIN, MOST_DELIVERIES, Rescans
 from discovery.service.runner import ScheduledRun, SweepRunner
 from discovery.service.schedule import Schedule
 from discovery.service.supervisor import Supervisor
+from discovery.sweep.context import SweepKind
+from matchers.regions import RegionList
 from tests.unit.plan.make import ABROAD, ACCOUNT, EAST, WEST, arn_of, cache
 from tests.unit.plan.past import NOW
 from tests.unit.reports.sample import report

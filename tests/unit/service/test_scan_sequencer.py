@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from discovery.codes import ScopeReason, ScopeStatus
-from discovery.model import Complete, Scanned, Scope, Skipped
+from discovery.model.codes import ScopeReason, ScopeStatus
+from discovery.model.values import Complete, Scanned, Scope, Skipped
 from discovery.plan.next_state import scope_memories
 from discovery.service.scan_sequencer import ScanSequencer
 from state.records import RememberedState, ScopeMemory

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from discovery.codes import ScopeReason
-from discovery.model import AccountId, Complete, Failed, Region, Scanned, Scope, Skipped
+from discovery.model.codes import ScopeReason
+from discovery.model.values import AccountId, Complete, Failed, Region, Scanned, Scope, Skipped
 from discovery.service.metrics import Metrics
 from tests.unit.reports.sample import NOW, cache, report
 from tests.unit.service.exposition import of

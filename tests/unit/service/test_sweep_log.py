@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from discovery.codes import Action, NoteCode, Reason, ScopeReason
-from discovery.model import Complete, Failed, Note, Scanned, Scope
+from discovery.model.codes import Action, NoteCode, Reason, ScopeReason
+from discovery.model.values import Complete, Failed, Note, Scanned, Scope
 from discovery.service.sweep_log import SweepLog
 from tests.unit.reports.sample import (
     NOW,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from discovery.plan.fingerprint import fingerprint, redacted
+from discovery.model.fingerprint import fingerprint, redacted
 
 SHOWN = "sha256:" + hashlib.sha256(b"open sesame").hexdigest()[:8]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from discovery.codes import Action, IamVerdict, Reason, ScopeStatus
-from discovery.model import AccountId, Arn, Database, Region, ResourceName, Scope, Tags
+from discovery.model.codes import Action, IamVerdict, Reason, ScopeStatus
+from discovery.model.values import AccountId, Arn, Database, Region, ResourceName, Scope, Tags
 from state.records import (
     HistoryEntry,
     Intent,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from discovery.control_plane.base import Malformed, Rejected
 from discovery.control_plane.teleport.convert import database_of, message_of
 from discovery.control_plane.teleport.teleport_pb2 import DatabaseV3
-from discovery.model import Database, ResourceName
+from discovery.model.values import Database, ResourceName
 from tests.unit.control_plane.teleport.wire import count, text, texts
 
 UNKNOWN = text(90, "future")

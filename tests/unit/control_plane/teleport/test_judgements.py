@@ -10,8 +10,8 @@ import pytest
 from discovery.control_plane.teleport.auth_connection import is_too_old
 from discovery.control_plane.teleport.dropped_fields import SERVERLESS, DroppedFields, not_kept
 from discovery.control_plane.teleport.services import ServiceMatcher
-from discovery.model import Database
-from discovery.plan.ownership import CacheArn, NotOurs, owner_of
+from discovery.model.ownership import CacheArn, NotOurs, owner_of
+from discovery.model.values import Database
 from tests.contract.control_plane.ground import GROUP, registration
 
 VERSIONS = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from discovery.control_plane.teleport.read_your_writes import LAG_S, WINDOW_S, RecentWrites
-from discovery.model import Database, ResourceName
+from discovery.model.values import Database, ResourceName
 
 A = Database(ResourceName("a"), {"v": "1"}, "", {}, revision="r1")
 NEW = replace(A, revision="")

@@ -17,7 +17,7 @@ from discovery.control_plane.teleport.teleport_pb2 import (
     PingResponse,
     ResourceRequest,
 )
-from discovery.model import Database, ResourceName
+from discovery.model.values import Database, ResourceName
 from tests.unit.control_plane.teleport.wire import count, text, texts
 
 ORDERS = Database(

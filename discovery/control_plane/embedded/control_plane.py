@@ -1,0 +1,171 @@
+"""A control plane in a file: a local registry that keeps Teleport's rules for a `db`.
+
+For trying, for tests, and for whoever feeds Teleport from `export`. Every call runs in a thread,
+one at a time, so that the disk never holds up the loop; writes that wait share a transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from sqlite_utils import Database as Sqlite
+
+from discovery.control_plane.base import AlreadyExists, ClusterInfo, ControlPlaneError, NotFound
+from discovery.control_plane.embedded import storage
+from discovery.control_plane.embedded.errors import registry_faults
+from discovery.control_plane.embedded.storage import REGISTRY_FILE
+from discovery.control_plane.embedded.validation import accepted
+from discovery.model.values import Database, ResourceName, Served
+from state.group_commit import GroupCommit
+from state.sqlite import OpenFile, open_writer, read
+from state.sqlite_errors import translate_errors
+
+T = TypeVar("T")
+Write = Callable[[Sqlite], None]
+
+KIND = "embedded"
+
+
+class EmbeddedReader:
+    """The reading half: no lock, nothing created; without a file the list is empty."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def ping(self) -> ClusterInfo:
+        """The registry's absolute path. Raises: ControlPlaneError, when it cannot be read."""
+        await self._read(lambda _: True)
+        return cluster_info(self._path)
+
+    async def list_databases(self) -> tuple[Database, ...]:
+        """All resources, by name. Raises: ControlPlaneError."""
+        return await self._read(storage.all_databases) or ()
+
+    async def get(self, name: ResourceName) -> Database | None:
+        """The resource of this name as it is now. Raises: ControlPlaneError."""
+        return await self._read(lambda file: storage.one_database(file, name))
+
+    async def served(self) -> tuple[Served, ...]:
+        """Nothing: a file has no Database Services."""
+        return ()
+
+    async def _read(self, query: Callable[[Sqlite], T]) -> T | None:
+        def work() -> T | None:
+            with registry_faults():
+                return read(self._path, REGISTRY_FILE, query)
+
+        return await asyncio.to_thread(work)
+
+
+class Embedded:
+    """Reading and writing. The file is made at the first call and open until `close`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._turn = threading.Lock()
+        self._file: OpenFile | None = None
+        self._writes: GroupCommit[Write, None] = GroupCommit(
+            self._write_all, is_common=_is_about_the_file
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """The file is closed; the next call opens it again. Raises: ControlPlaneError."""
+        await self._writes.close()
+        await asyncio.to_thread(self._close)
+
+    async def ping(self) -> ClusterInfo:
+        """The registry's absolute path; asking makes no file. Raises: ControlPlaneError."""
+        await asyncio.to_thread(self._check_identity)
+        return await EmbeddedReader(self._path).ping()
+
+    async def list_databases(self) -> tuple[Database, ...]:
+        """All resources, by name. Raises: ControlPlaneError."""
+        return await self._call(storage.all_databases)
+
+    async def get(self, name: ResourceName) -> Database | None:
+        """The resource of this name as it is now. Raises: ControlPlaneError."""
+        return await self._call(lambda file: storage.one_database(file, name))
+
+    async def served(self) -> tuple[Served, ...]:
+        """Nothing: a file has no Database Services."""
+        return ()
+
+    async def create(self, database: Database) -> None:
+        """The resource exists. Raises: AlreadyExists, Rejected, ControlPlaneError."""
+        checked = accepted(database)
+        await self._writes.write(lambda file: storage.insert(file, checked))
+
+    async def update(self, database: Database) -> None:
+        """The resource is replaced as a whole. Raises: NotFound, Rejected, ControlPlaneError."""
+        checked = accepted(database)
+        await self._writes.write(lambda file: storage.replace_whole(file, checked))
+
+    async def delete(self, name: ResourceName) -> None:
+        """The resource is gone. Raises: NotFound, ControlPlaneError."""
+        await self._writes.write(lambda file: storage.remove(file, name))
+
+    async def _call(self, statement: Callable[[Sqlite], T]) -> T:
+        return await asyncio.to_thread(self._in_turn, statement)
+
+    def _write_all(self, writes: Sequence[Write]) -> Sequence[None]:
+        def together(file: Sqlite) -> Sequence[None]:
+            with file.atomic():
+                return [write(file) for write in writes]
+
+        return self._in_turn(together)
+
+    def _close(self) -> None:
+        with (
+            self._turn,
+            registry_faults(),
+            translate_errors(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
+        ):
+            file, self._file = self._file, None
+            if file is not None:
+                file.close()
+
+    def _check_identity(self) -> None:
+        with (
+            self._turn,
+            registry_faults(),
+            translate_errors(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
+        ):
+            if self._file is not None:
+                self._file.identity.check()
+
+    def _in_turn(self, statement: Callable[[Sqlite], T]) -> T:
+        with (
+            self._turn,
+            registry_faults(),
+            translate_errors(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
+        ):
+            if self._file is None:
+                self._file = open_writer(self._path, REGISTRY_FILE)
+            with self._file.identity.unchanged():
+                return statement(self._file)
+
+
+def _is_about_the_file(error: Exception) -> bool:
+    """True for what fails every write alike, not the one resource that it is about."""
+    return isinstance(error, ControlPlaneError) and not isinstance(error, AlreadyExists | NotFound)
+
+
+def cluster_info(path: Path) -> ClusterInfo:
+    """Who answers: the registry file itself."""
+    return ClusterInfo(kind=KIND, cluster=str(path.resolve()))

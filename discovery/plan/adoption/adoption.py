@@ -1,0 +1,241 @@
+"""What it means to take over a resource (R2). Pure.
+
+A sweep never writes to what is not ours. This plan does, on the word of a person who was shown it;
+what does not fit together is refused with the reason, as a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from discovery.model.codes import Action, IamVerdict, Reason
+from discovery.model.ownership import (
+    GROUP_LABEL,
+    MANAGED_BY_LABEL,
+    CacheArn,
+    NotOurs,
+    owner_of,
+)
+from discovery.model.values import Database, ResourceName
+from discovery.plan.adoption.identify import identify_cache
+from discovery.plan.adoption.transfer import (
+    Handover,
+    Obstacle,
+    Refused,
+    handover_of,
+    not_found,
+    refusing,
+)
+from discovery.plan.desired import (
+    Blocked,
+    Register,
+    Skip,
+    Undetermined,
+    Unreadable,
+    wanted_name,
+)
+from discovery.plan.inheritance import may_be_claimed
+from discovery.plan.inputs import ObservedCache, ObservedState
+from discovery.plan.item import Item
+from discovery.plan.labels import DISCOVERY_GROUP_LABEL, ORIGIN_LABEL
+from discovery.plan.resource import changes_between, merged
+from discovery.plan.rules import Rules
+from discovery.plan.update import changes_origin, reason_for
+from matchers.matcher import IamUsers
+from state.records import RememberedState
+
+
+def adoption(
+    observed: ObservedState, rules: Rules, *, name: ResourceName | None, from_group: str | None
+) -> Handover:
+    """What taking over `name` means; without a name, everything of theirs that stands in the
+    computed name of a cache. They are whoever has no group, or `from_group` alone."""
+    listed = observed.plan_input.listed
+    if name is None:
+        theirs = tuple(_in_wanted_names(observed, rules, from_group))
+    else:
+        theirs = tuple(each for each in listed if each.name == name)
+        if not theirs:
+            return Handover(refused=(not_found(name),))
+    return handover_of(_adopted(each, observed, rules, from_group) for each in theirs)
+
+
+def unseen(name: ResourceName, observed: ObservedState) -> Refused:
+    """It exists, and the identity in use may not see it; with what its cache is to become."""
+    wanted = next(
+        (
+            each.desired.database
+            for each in observed.found
+            if isinstance(each.desired, Register) and each.desired.name.value == name
+        ),
+        None,
+    )
+    text = (
+        "it exists, and the identity in use may not see it. Name an operator's identity with "
+        "--identity-file: a bot that is fenced in by db_labels sees its own databases only"
+    )
+    return Refused(name, Obstacle.NOT_VISIBLE, text, wanted)
+
+
+def own_to_claim(live: Database, group: str, memory: RememberedState) -> CacheArn | None:
+    """The cache of a registration of our group that this state has no claim to yet (R2)."""
+    owner = owner_of(live, group)
+    if isinstance(owner, CacheArn) and may_be_claimed(live, owner.arn, memory):
+        return owner
+    return None
+
+
+def _claimed(live: Database, owner: CacheArn, observed: ObservedState) -> Item | Refused:
+    """State takes it as its own, matched or not; the control plane has it as it should be."""
+    counted = observed.registry.ours[owner.arn].database.name
+    if counted != live.name:
+        text = (
+            f"cache {owner.name} is registered as {counted} already; remove this one by hand if "
+            "nothing needs it"
+        )
+        return refusing(live.name)(Obstacle.ALREADY_REGISTERED, text)
+    return Item(
+        scope=owner.scope,
+        arn=owner.arn,
+        cache=owner.name,
+        name=live.name,
+        action=Action.KEEP,
+        reason=Reason.UNCHANGED,
+        message="taken as this agent's own; nothing is written to the control plane. Where no "
+        "matcher takes it, sweeps count its misses from now and then remove it",
+        database=live,
+        live=live,
+    )
+
+
+def refused_unowned(live: Database, group: str, from_group: str | None) -> Refused | None:
+    """Why a resource is not to be taken from whoever has it, None when it may be."""
+    owner = owner_of(live, group)
+    theirs = live.labels.get(GROUP_LABEL, "")
+    refuse = refusing(live.name)
+    if isinstance(owner, CacheArn):
+        text = f"it is registered by group {group}, and this state has it as its own"
+        return refuse(Obstacle.ALREADY_OURS, text)
+    if owner is NotOurs.IDENTITY_MISMATCH:
+        text = "it is marked as ours but disagrees with itself; mend or remove it by hand"
+        return refuse(Obstacle.IDENTITY_MISMATCH, text)
+    if owner is NotOurs.OTHER_GROUP and theirs != from_group:
+        text = f"it belongs to the cachemuster group {theirs}; name it with --from-group"
+        return refuse(Obstacle.OTHER_GROUP, text)
+    if owner is NotOurs.FOREIGN and from_group is not None:
+        text = f"it does not belong to the cachemuster group {from_group}; leave out --from-group"
+        return refuse(Obstacle.OTHER_GROUP, text)
+    return None
+
+
+def _adopted(
+    live: Database, observed: ObservedState, rules: Rules, from_group: str | None
+) -> Item | Refused:
+    claimable = own_to_claim(live, rules.group, observed.plan_input.memory)
+    if claimable is not None:
+        return _claimed(live, claimable, observed)
+    refused = refused_unowned(live, rules.group, from_group)
+    if refused is not None:
+        return refused
+    found = identify_cache(live, observed)
+    refuse = refusing(live.name)
+    if not isinstance(found, ObservedCache):
+        return refuse(Obstacle[found.why.name], found.message)
+    return _refused_cache(live, found) or _item(live, found, _wanted(found), rules)
+
+
+def _refused_cache(live: Database, found: ObservedCache) -> Refused | None:
+    """Why a sweep would not leave this resource to its cache as it is, None when it does."""
+    refuse, desired, cache = refusing(live.name), found.desired, found.facts.cache
+    if found.live is not None:
+        text = (
+            f"cache {cache.name} is registered as {found.live.database.name} already; remove this "
+            "one by hand if nothing needs it"
+        )
+        return refuse(Obstacle.ALREADY_REGISTERED, text)
+    if isinstance(desired, Undetermined):
+        return refuse(Obstacle.TAGS_UNKNOWN, desired.message)
+    if isinstance(desired, Skip | Blocked | Unreadable):
+        reason = Reason.UNREADABLE if isinstance(desired, Unreadable) else desired.reason
+        text = f"cache {cache.name} is not to be registered: {reason.value}, {desired.message}"
+        return refuse(Obstacle.NOT_WANTED, text)
+    if desired.name.value != live.name:
+        text = (
+            f"cache {cache.name} is to be named {desired.name.value}, and the next sweep would "
+            f"rename it; to keep the name, give the cache the tag TeleportDatabaseName={live.name}"
+        )
+        return refuse(Obstacle.OTHER_NAME, text)
+    requires = desired.matcher.iam_users is IamUsers.REQUIRE and desired.iam is not None
+    if requires and desired.iam is not None and desired.iam.verdict is not IamVerdict.READY:
+        text = (
+            f"matcher {desired.matcher.name} requires a user that can log in with IAM; mend what "
+            "the IAM findings of `cachemuster audit` say"
+        )
+        return refuse(Obstacle.IAM_NOT_READY, text)
+    return None
+
+
+def _wanted(found: ObservedCache) -> Register:
+    assert isinstance(found.desired, Register)  # noqa: S101 - the rest has been refused
+    return found.desired
+
+
+def _item(live: Database, found: ObservedCache, desired: Register, rules: Rules) -> Item:
+    """The desired resource on top of what is there (R7)."""
+    target = merged(desired.database, live, rules.keeps_label)
+    changes = changes_between(live, target)
+    replaces = changes_origin(changes)
+    cache = found.facts.cache
+    return Item(
+        scope=cache.scope,
+        arn=cache.arn,
+        cache=cache.name,
+        name=live.name,
+        matcher=desired.matcher.name,
+        action=Action.UPDATE,
+        reason=reason_for(changes, target, None, recreated=False),
+        message=_taken_over(live.labels) + (_anew(live, target) if replaces else ""),
+        notes=desired.notes,
+        changes=changes,
+        iam=desired.iam,
+        database=target,
+        live=live,
+        found=cache,
+        replaces=replaces,
+    )
+
+
+def _taken_over(labels: Mapping[str, str]) -> str:
+    return f"taken over from {_whose(labels)}"
+
+
+def _whose(labels: Mapping[str, str]) -> str:
+    if labels.get(GROUP_LABEL):
+        return f"the cachemuster group {labels[GROUP_LABEL]}"
+    if labels.get(ORIGIN_LABEL) == "cloud":
+        group = labels.get(DISCOVERY_GROUP_LABEL)
+        return "Teleport's Discovery Service" + (f", group {group}" if group else "")
+    owner = labels.get(MANAGED_BY_LABEL)
+    return owner or "whoever registered it by hand"
+
+
+def _anew(live: Database, target: Database) -> str:
+    before, after = (each.labels.get(ORIGIN_LABEL, "none") for each in (live, target))
+    return (
+        f"; deleted and created again, since its origin changes from {before} to {after} and "
+        "Database Services take that from a new resource only"
+    )
+
+
+def _in_wanted_names(
+    observed: ObservedState, rules: Rules, from_group: str | None
+) -> Iterator[Database]:
+    """What stands in the name of a cache that has no registration of ours, and may be taken."""
+    shown: set[ResourceName] = set()
+    for found in observed.found:
+        if found.live is not None or isinstance(found.desired, Skip):
+            continue
+        for holder in observed.registry.holders(wanted_name(found.facts, rules).value):
+            if holder.name not in shown and not refused_unowned(holder, rules.group, from_group):
+                shown.add(holder.name)
+                yield holder

@@ -1,0 +1,124 @@
+"""Members of user groups: who fits, who can log in with IAM, and what is in the way. Pure.
+
+Source of the rules and their order: aws/README: Users and groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Final
+
+from discovery.model.codes import FindingCode
+from discovery.model.values import CacheUser, UserGroup, UsersAndGroups
+from discovery.plan.iam.access_string import is_on
+
+DEFAULT: Final = "default"
+"""The name of the user whom a connection has before it logs in, and the id of AWS's own one."""
+
+_WORKING: Final = ("active", "modifying")
+_IDLE: Final = ("creating", "deleting")
+
+
+def works(status: str) -> bool:
+    """True when a user of that status can log in."""
+    return status in _WORKING
+
+
+def is_idle(status: str) -> bool:
+    """True when a user or group of that status surely takes no part in logins. Of a status that is
+    missing, or that nobody has seen before, this is not known."""
+    return status in _IDLE
+
+
+def might_pass(user: CacheUser | None, group: UserGroup) -> bool:
+    """True for a member that only a status keeps out of which nobody knows what it means."""
+    if user is None or works(user.status) or is_idle(user.status):
+        return False
+    return obstacle(replace(user, status="active"), group) is None
+
+
+def engines_fit(group_engine: str, engine: str) -> bool:
+    """True when a user or group of `engine` may be in, or on, what has `group_engine`.
+
+    A redis member fits anything; a valkey member only valkey.
+    """
+    return engine.lower() != "valkey" or group_engine.lower() == "valkey"
+
+
+def is_service_owned(identifier: str) -> bool:
+    """True for users and groups that AWS made: nobody can change them, and AWS may not list them.
+
+    They are `default` and what begins with `default.`, such as `default.iam-user`.
+    """
+    return identifier == DEFAULT or identifier.startswith(f"{DEFAULT}.")
+
+
+def current_members(group: UserGroup) -> tuple[str, ...]:
+    """Ids of the members who work now, sorted: who is being added works not yet, also if listed
+    already, and who is being taken out no longer."""
+    return tuple(sorted(set(group.user_ids) - {*group.pending_add, *group.pending_remove}))
+
+
+def coming_members(group: UserGroup) -> tuple[str, ...]:
+    """Ids of those who are being added and do not work yet, sorted."""
+    return tuple(sorted(set(group.pending_add) - set(group.pending_remove)))
+
+
+def is_default(user_id: str, user: CacheUser | None) -> bool:
+    """True for a group's default user, of whom AWS's own may be unlisted; it cannot be IAM."""
+    if user is None:
+        return user_id == DEFAULT
+    return user.user_name == DEFAULT and user.authentication != "iam"
+
+
+def is_open(user: CacheUser | None) -> bool:
+    """True when whoever reaches the cache may be this user. AWS's own default user is open."""
+    if user is None:
+        return True
+    return works(user.status) and user.authentication == "no-password" and is_on(user.access_string)
+
+
+def takes_password(user: CacheUser) -> bool:
+    """True when who knows a password may be this user."""
+    return works(user.status) and user.authentication == "password" and is_on(user.access_string)
+
+
+def obstacle(user: CacheUser | None, group: UserGroup) -> FindingCode | None:
+    """The first thing that keeps a member of the group from logging in with IAM."""
+    if user is None:
+        return FindingCode.USER_MISSING
+    return next((code for code, stands in _OBSTACLES if stands(user, group)), None)
+
+
+def is_refused(user: CacheUser | None, group: UserGroup) -> bool:
+    """True for a member whom AWS does not let stay when the group is changed."""
+    if user is None or user.status == "deleting" or not engines_fit(group.engine, user.engine):
+        return True
+    return group.engine == "valkey" and user.authentication == "no-password"
+
+
+def candidates(group: UserGroup, directory: UsersAndGroups) -> Iterator[str]:
+    """Ids of users outside the group who could log in with IAM if only they were in it.
+
+    Names are unique in a group, so one whose name is taken there is none of them.
+    """
+    here = {*current_members(group), *coming_members(group)}
+    names = {directory.users[each].user_name for each in here if each in directory.users}
+    for user in directory.users.values():
+        if user.authentication != "iam" or user.status != "active":
+            continue
+        if user.user_id in here or user.user_name in names or is_service_owned(user.user_id):
+            continue
+        if obstacle(user, group) is None:
+            yield user.user_id
+
+
+_OBSTACLES: Final[tuple[tuple[FindingCode, Callable[[CacheUser, UserGroup], bool]], ...]] = (
+    (FindingCode.USER_NOT_ACTIVE, lambda user, _: not works(user.status)),
+    (FindingCode.PASSWORDLESS_USER, lambda user, _: is_open(user)),
+    (FindingCode.USER_NOT_IAM, lambda user, _: user.authentication != "iam"),
+    (FindingCode.USER_ID_NAME_MISMATCH, lambda user, _: user.user_id != user.user_name),
+    (FindingCode.USER_DISABLED, lambda user, _: not is_on(user.access_string)),
+    (FindingCode.ENGINE_MISMATCH, lambda user, g: not engines_fit(g.engine, user.engine)),
+)

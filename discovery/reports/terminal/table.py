@@ -1,0 +1,78 @@
+"""The report for a person at a terminal: 80 columns, readable without colour."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Final, TextIO
+
+from rich.console import Console
+
+from discovery.reports.report import Report
+from discovery.reports.summary import counted, sentence
+from discovery.reports.terminal.findings_table import print_findings, print_findings_count
+from discovery.reports.terminal.plan_table import print_plan
+from discovery.reports.terminal.scope_table import print_scopes
+from discovery.reports.terminal.style import cell, console_for, heading
+from discovery.reports.view import View
+
+_PLAN_CHANGED: Final = (
+    "! This is not the plan that --checksum names: something changed since it was reviewed. "
+    "Nothing was written. Review it and sweep with the checksum below."
+)
+
+
+def write_table(report: Report, stream: TextIO, view: View) -> None:
+    """The whole report stands in `stream`: plan, scopes, IAM findings, guard, one sentence."""
+    console = console_for(stream)
+    _print_head(report, console, view)
+    print_plan(report, console, verbose=view.verbose)
+    print_scopes(report, console, verbose=view.verbose)
+    if view.findings:
+        print_findings(report, console, verbose=view.verbose)
+    else:
+        print_findings_count(report, console)
+    _print_guard(report, console)
+    _print_end(report, console)
+    console.print(cell(sentence(report), "bold"), soft_wrap=True)
+
+
+def _print_head(report: Report, console: Console, view: View) -> None:
+    started = report.started_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    took = (report.finished_at - report.started_at).total_seconds()
+    written = "nothing was written" if report.dry_run else ""
+    remark = " · ".join(part for part in (started, f"{took:.1f} s", written) if part)
+    console.print(heading(f"cachemuster {view.title}", remark))
+    if report.endpoints:
+        places = ", ".join(sorted(set(report.endpoints.values())))
+        services = counted(len(report.endpoints), "service")
+        console.print(cell(f"Not the real AWS: {places} answers for {services}", "yellow"))
+    console.print()
+
+
+def _print_guard(report: Report, console: Console) -> None:
+    guard = report.guard
+    if guard.refused and guard.code is not None:
+        console.print(heading("Guard", f"refused: {guard.code.value}"))
+        console.print(cell(f"! {guard.message}", "bold red"))
+    elif guard.removals:
+        console.print(heading("Guard", "lets the removals pass"))
+        console.print(cell(f"= {guard.message}", "dim"))
+    else:
+        return
+    console.print()
+
+
+def _print_end(report: Report, console: Console) -> None:
+    if report.plan_changed:
+        console.print(cell(_PLAN_CHANGED, "bold red"))
+    if report.plan_changed or (report.dry_run and any(one.action.writes for one in report.items)):
+        console.print(heading("Checksum of this plan"))
+        console.print(cell(report.checksum, "dim"))
+        console.print()
+    for why in (report.error, report.stop_message if report.interrupted else None):
+        if why:
+            console.print(cell(f"! {why}", "bold red"))
+            console.print()
+    if report.paused_until is not None and not report.interrupted:
+        console.print(cell(f"? {report.stop_message}", "yellow"))
+        console.print()

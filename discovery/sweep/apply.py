@@ -1,0 +1,231 @@
+"""Carries out a plan: a few writes at a time, each journaled before and after (R6, R8).
+
+An outcome is written to the journal when it is known. When it is not (no answer, half of a rename
+done, an unexpected exception) the intent stays open, and the next sweep looks at what became of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import structlog
+
+from discovery.control_plane.base import ControlPlane
+from discovery.model.codes import Action
+from discovery.model.values import Clock, ItemError, ResourceName
+from discovery.plan.item import Item
+from discovery.sweep.breaker import Breaker
+from discovery.sweep.write import Writer, intent_kind
+from discovery.sweep.write_result import WriteResult
+from state.errors import StateError
+from state.group_commit import GroupCommit
+from state.journal import IntentClosure
+from state.records import Intent, IntentKind
+
+log = structlog.get_logger()
+
+Sleep = Callable[[float], Awaitable[Any]]
+
+LAST_WRITES_S = 8.0
+"""How long the writes in hand may take once the sweep is told to stop."""
+
+_ORDER = {
+    IntentKind.CREATE: 0,
+    IntentKind.UPDATE: 0,
+    IntentKind.RENAME: 1,
+    IntentKind.REPLACE: 1,
+    IntentKind.DELETE: 2,
+}
+"""What adds goes before what removes, so that a sweep that is cut short has taken nothing away."""
+
+
+_WITH_CHANGES = (IntentKind.UPDATE, IntentKind.RENAME, IntentKind.REPLACE)
+"""Writes of which the journal keeps the old and the new values."""
+
+
+class Journal(Protocol):
+    """Where intents and outcomes are kept; `state.store.Store` is one. Raises: StateError."""
+
+    def write(self, entries: Sequence[Intent | IntentClosure]) -> Sequence[int]:
+        """All entries are durable, or none; the numbers of the intents meant, in their order."""
+        ...
+
+
+async def apply(
+    items: Iterable[Item],
+    *,
+    control_plane: ControlPlane,
+    journal: Journal,
+    group: str,
+    sweep_id: str,
+    clock: Clock,
+    concurrency: int = 32,
+    sleep: Sleep = asyncio.sleep,
+    on_write: Callable[[], None] = lambda: None,
+    known_failures: Mapping[ResourceName, str] = MappingProxyType({}),
+    writer: Callable[[ControlPlane, str, Sleep], Writer] = Writer,
+) -> tuple[Item, ...]:
+    """Every item in the order given, those that write with their outcome.
+
+    `applied` is True when the control plane is as planned, False with an `error` when a call
+    failed; an item that turned out to be a conflict or blocked has that action, and `applied` None.
+
+    `known_failures`: error codes of earlier sweeps' writes; the same failure again is not logged as
+    news. `on_write` is called after each write. Cancelled, it ends the writes in hand (within
+    `LAST_WRITES_S`), marks the others `INTERRUPTED` and returns, so that the sweep can record and
+    report; `Task.cancelling()` tells the caller. Cancelled once more, it stops at once. Raises:
+    nothing that an item, the control plane or the journal can cause.
+    """
+    items = tuple(items)
+    writing = [(place, item) for place, item in enumerate(items) if item.action.writes]
+    writing.sort(key=lambda pair: (_ORDER[intent_kind(pair[1])], pair[1].sort_key))
+    breaker = Breaker(control_plane)
+    run = _Run(
+        _journal_writer(journal),
+        writer(breaker, group, sleep),
+        breaker,
+        sweep_id,
+        clock,
+        deque(writing),
+        on_write,
+        known_failures,
+    )
+    await run.work(concurrency)
+    return tuple(run.outcome(place, item) for place, item in enumerate(items))
+
+
+@dataclass(slots=True)
+class _Run:
+    """The writes of one sweep under way."""
+
+    scribe: GroupCommit[Intent | IntentClosure, int]
+    writer: Writer
+    breaker: Breaker
+    sweep_id: str
+    clock: Clock
+    waiting: deque[tuple[int, Item]]
+    on_write: Callable[[], None]
+    known_failures: Mapping[ResourceName, str]
+    begun: set[int] = field(default_factory=set)
+    ended: dict[int, Item] = field(default_factory=dict)
+    journal_trouble: str | None = None
+    """Why the journal cannot be written; without it nothing more is attempted."""
+
+    async def work(self, concurrency: int) -> None:
+        workers = [
+            asyncio.create_task(self._worker()) for _ in range(min(concurrency, len(self.waiting)))
+        ]
+        if not workers:
+            return
+        try:
+            await asyncio.wait(workers)
+        except asyncio.CancelledError:
+            self.writer.stopping = True
+            await asyncio.wait(workers, timeout=LAST_WRITES_S)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            await self.scribe.close()
+
+    def outcome(self, place: int, item: Item) -> Item:
+        """The item as it came out; one that writes and did not come to its end has an error."""
+        if not item.action.writes:
+            return item
+        if place in self.ended:
+            return self.ended[place]
+        if place in self.begun:
+            return _failed(
+                item,
+                "INTERRUPTED",
+                "stopped before the control plane had answered; whether it was written is not "
+                "known. The next sweep looks and goes on",
+            )
+        if self.journal_trouble is not None:
+            return _failed(item, "STATE", f"not attempted: {self.journal_trouble}")
+        text = f"stopped before it was attempted; {self.writer.if_unattempted}"
+        return _failed(item, "INTERRUPTED", text)
+
+    async def _worker(self) -> None:
+        while self.waiting and not self.writer.stopping and self.journal_trouble is None:
+            place, item = self.waiting.popleft()
+            self.begun.add(place)
+            async with self.breaker.trial(self.writer.kind_of(item)) as denied:
+                if denied is not None:
+                    error = ItemError(denied.code, str(denied), denied.retryable)
+                    self.ended[place] = replace(item, applied=False, error=error)
+                    continue
+                try:
+                    self.ended[place] = await self._carry_out(item)
+                except Exception as error:
+                    self.ended[place] = self._unexpected(item, error)
+            self._log(self.ended[place])
+            self.on_write()
+
+    def _unexpected(self, item: Item, error: Exception) -> Item:
+        log.error(f"{self.writer.subject}.broke", **item.log_fields, exc_info=error)
+        return _failed(
+            item,
+            "INTERNAL",
+            f"an unexpected {type(error).__name__} stopped this item alone; whether it was written "
+            "is not known. The next sweep looks and goes on; please report it with the log",
+        )
+
+    def _log(self, item: Item) -> None:
+        code = item.error.code if item.error is not None else item.reason.value
+        is_known = item.name is not None and self.known_failures.get(item.name) == code
+        self.writer.log_result(item, self.sweep_id, is_known=is_known)
+
+    async def _carry_out(self, item: Item) -> Item:
+        try:
+            intent_id = await self.scribe.write(self._intent(item))
+        except StateError as error:
+            self.journal_trouble = str(error)
+            return _failed(item, "STATE", f"not attempted: {error}")
+        return await self._acknowledge(intent_id, await self.writer.write(item))
+
+    async def _acknowledge(self, intent_id: int, written: WriteResult) -> Item:
+        removed = written.item.database if written.item.action is Action.DELETE else None
+        revision = removed.revision if removed is not None else ""
+        closing = IntentClosure(intent_id, written.outcome, written.error, self.clock(), revision)
+        try:
+            await self.scribe.write(closing)
+        except StateError as error:
+            self.journal_trouble = str(error)
+            message = f"it was written, but state does not know: {error}"
+            unknown = ItemError("STATE", message, retryable=True)
+            return replace(written.item, error=written.item.error or unknown)
+        return written.item
+
+    def _intent(self, item: Item) -> Intent:
+        if item.arn is None or item.name is None:
+            raise ValueError("an item that writes has an ARN and a name")
+        kind = self.writer.kind_of(item)
+        return Intent(
+            sweep_id=self.sweep_id,
+            kind=kind,
+            action=item.action,
+            reason=item.reason,
+            arn=item.arn,
+            scope=item.scope,
+            name=item.name,
+            previous_name=item.previous_name if kind is IntentKind.RENAME else None,
+            database=item.database,
+            at=self.clock(),
+            changes=item.changes if kind in _WITH_CHANGES else (),
+            revision=item.live.revision if kind is IntentKind.DELETE and item.live else "",
+        )
+
+
+def _journal_writer(journal: Journal) -> GroupCommit[Intent | IntentClosure, int]:
+    """The journal's one writer; it writes for all workers that wait for it together."""
+    return GroupCommit(journal.write, is_common=lambda error: isinstance(error, StateError))
+
+
+def _failed(item: Item, code: str, message: str) -> Item:
+    return replace(item, applied=False, error=ItemError(code, message, retryable=True))

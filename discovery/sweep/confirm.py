@@ -1,0 +1,189 @@
+"""Asks once more, just before it counts, for the one fact that a removal or a rename rests on.
+
+R3 and R12: any other answer than the expected one, and no answer, leaves the registration
+as it is. Nothing here is taken from the scan that the plan was made from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from discovery.aws.caches import describe_cache
+from discovery.aws.clients import Unsigned
+from discovery.aws.cloud import Cloud
+from discovery.aws.errors import AwsCallFailed
+from discovery.aws.session import Session
+from discovery.aws.tags import read_cache_tags
+from discovery.aws.users import read_directory
+from discovery.model.codes import Action, Reason
+from discovery.model.ownership import CacheArn, parse_cache_arn
+from discovery.model.values import UNKNOWN, Cache, Scope, Tags, UnknownType, UsersAndGroups
+from discovery.plan.defect import defect
+from discovery.plan.item import Item, hold_instead
+from discovery.plan.recheck import Recheck, RenameHolds
+
+_ON_TAGS = (Reason.UNMATCHED, Reason.EXCLUDED)
+_AT_ONCE = 16
+
+
+async def confirm_removals(
+    items: Sequence[Item],
+    cloud: Cloud,
+    *,
+    recheck: Recheck,
+    rename_holds: RenameHolds,
+) -> tuple[Item, ...]:
+    """The items in the same order; a removal or rename that is not proven is `held/PROOF_FAILED`.
+
+    `OUT_OF_SCOPE` rests on configuration, so nothing is asked for it.
+    Raises: nothing that AWS can cause.
+    """
+    proving = _Confirming(cloud, recheck, rename_holds)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(proving.item(item)) for item in items]
+    return tuple(task.result() for task in tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class _ConfirmationFailure:
+    """Why an item is not proven: what was asked, and what came back."""
+
+    message: str
+
+
+class _Confirming:
+    """The proofs of one sweep."""
+
+    def __init__(self, cloud: Cloud, recheck: Recheck, rename_holds: RenameHolds) -> None:
+        self._cloud = cloud
+        self._recheck = recheck
+        self._rename_holds = rename_holds
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._directories: dict[Scope, _Directory] = {}
+
+    async def item(self, item: Item) -> Item:
+        """The item as it is, or held."""
+        if not item.removes or item.reason is Reason.OUT_OF_SCOPE:
+            return item
+        doubt = await self._doubt(item)
+        return item if doubt is None else _held(item, doubt)
+
+    async def _doubt(self, item: Item) -> _ConfirmationFailure | None:
+        arn = parse_cache_arn(item.arn or "")
+        if arn is None:
+            return _ConfirmationFailure("the registration names no cache that could be asked about")
+        limit = self._cloud.settings.scope_timeout.total_seconds()
+        async with self._slots:
+            try:
+                async with asyncio.timeout(limit) as deadline:
+                    account = await self._cloud.accounts.enter(arn.account_id)
+                    return await self._ask(item, arn, account.session(arn.region))
+            except AwsCallFailed as error:
+                return _ConfirmationFailure(error.fault.message)
+            except Unsigned:
+                raise
+            except TimeoutError:
+                if not deadline.expired():
+                    raise
+                return _ConfirmationFailure(f"AWS did not answer within {limit:g} s")
+            except Exception as error:
+                return _ConfirmationFailure(defect("it", "judged", error))
+
+    async def _ask(
+        self, item: Item, arn: CacheArn, session: Session
+    ) -> _ConfirmationFailure | None:
+        if item.action is not Action.DELETE:
+            return await self._ask_rename(item, session)
+        cache = await describe_cache(session, arn)
+        if cache is None:
+            if item.reason in (Reason.ABSENT, Reason.DELETING):
+                return None
+            return _ConfirmationFailure(
+                "AWS does not list it any more; the next sweep counts it as absent"
+            )
+        status = "in no state that AWS tells" if cache.status is UNKNOWN else cache.status
+        if item.reason is Reason.ABSENT:
+            return _ConfirmationFailure(f"AWS lists it, as {status}")
+        if item.reason is Reason.DELETING:
+            return None if status == "deleting" else _ConfirmationFailure(f"it is {status} now")
+        return await self._ask_reason(item, cache, session)
+
+    async def _ask_reason(
+        self, item: Item, cache: Cache, session: Session
+    ) -> _ConfirmationFailure | None:
+        directory: UsersAndGroups | UnknownType = UNKNOWN
+        cache = _with_scanned_facts(cache, item.found)
+        if item.reason in _ON_TAGS:
+            cache = replace(cache, tags=await self._tags(session, cache))
+        if item.reason is Reason.UNREADY:
+            directory = await self._directory(session)
+        now = self._recheck(cache, directory)
+        if now is item.reason:
+            return None
+        return _ConfirmationFailure(
+            f"as it is now, the reason is {now.value}"
+            if now is not None
+            else "as it is now, nothing speaks for its removal"
+        )
+
+    async def _ask_rename(self, item: Item, session: Session) -> _ConfirmationFailure | None:
+        if item.found is None:
+            return _ConfirmationFailure(
+                "the cache that gives the new name was not found in this scan"
+            )
+        if not self._cloud.settings.read_tags:
+            return None  # then names rest on configuration alone, and there is nothing to ask
+        tags = await self._tags(session, item.found)
+        if self._rename_holds(replace(item.found, tags=tags)):
+            return None
+        return _ConfirmationFailure("its tags have changed since they were scanned")
+
+    async def _tags(self, session: Session, cache: Cache) -> Tags:
+        """Raises: AwsCallFailed. With tags switched off, none: nobody may be allowed to read
+        them.
+        """
+        now = self._cloud.clock()
+        if not self._cloud.settings.read_tags:
+            return Tags({}, now, confirmed=True)
+        return await read_cache_tags(session, cache.arn, now)
+
+    async def _directory(self, session: Session) -> UsersAndGroups:
+        """Users and groups of a scope, read anew once however many items rest on them."""
+        one = self._directories.setdefault(session.scope, _Directory(self._cloud))
+        return await one.read(session)
+
+
+class _Directory:
+    """The users and groups of one scope, for all proofs of one sweep."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._reading = asyncio.Lock()
+        self._read: UsersAndGroups | None = None
+
+    async def read(self, session: Session) -> UsersAndGroups:
+        """Raises: AwsCallFailed"""
+        async with self._reading:
+            if self._read is None:
+                self._read = await read_directory(session, self._cloud.clock())
+            return self._read
+
+
+def _with_scanned_facts(cache: Cache, found: Cache | None) -> Cache:
+    """What is not asked again comes from the scan, if it is still the same cache (R1)."""
+    if found is None or cache.created_at is UNKNOWN or found.created_at != cache.created_at:
+        return cache
+    return replace(cache, tags=found.tags, vpc_id=found.vpc_id)
+
+
+def _held(item: Item, doubt: _ConfirmationFailure) -> Item:
+    """The item with its registration left as it is."""
+    planned = f"{item.action.value}/{item.reason.value}"
+    return hold_instead(
+        item,
+        Reason.PROOF_FAILED,
+        f"{planned} was asked about once more and not confirmed: {doubt.message}. The "
+        "registration stays as it is; the next sweep decides anew",
+    )

@@ -1,0 +1,106 @@
+"""Takes the time of one scope and words its result."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from discovery.aws.errors import AwsError
+from discovery.aws.scope_reader import ScopeReading
+from discovery.model.codes import NoteCode, ScopeReason
+from discovery.model.values import Clock, Complete, Failed, Note, Scope, Skipped
+from discovery.plan.backoff import Pause
+
+
+class ScanResultBuilder:
+    """Starts when it is made."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.started_at = clock()
+        self._started_s = asyncio.get_running_loop().time()
+
+    def _took_s(self) -> float:
+        return round(asyncio.get_running_loop().time() - self._started_s, 3)
+
+    def complete(self, scope: Scope, reading: ScopeReading, calls: int) -> Complete:
+        return Complete(
+            scope=scope,
+            started_at=self.started_at,
+            duration_s=self._took_s(),
+            calls=calls,
+            message="; ".join(note.message for note in reading.notes),
+            notes=reading.notes,
+            caches=reading.caches,
+            directory=reading.directory,
+        )
+
+    def failed(self, scope: Scope, fault: AwsError, calls: int) -> Failed:
+        return Failed(
+            scope=scope,
+            started_at=self.started_at,
+            duration_s=self._took_s(),
+            calls=calls,
+            message=_reassuring(fault.message),
+            reason=fault.reason,
+        )
+
+    def unlisted(self, scope: Scope, fault: AwsError, read: int, calls: int) -> Failed:
+        """The list of an organization's accounts ended early."""
+        return Failed(
+            scope=scope,
+            started_at=self.started_at,
+            duration_s=self._took_s(),
+            calls=calls,
+            message=f"the organization's accounts are not all known; the {read} that were listed "
+            f"are scanned, registrations of all others stay as they are: {fault.message}",
+            reason=fault.reason,
+        )
+
+    def not_enabled(self, scope: Scope, calls: int) -> Skipped:
+        return Skipped(
+            scope=scope,
+            started_at=self.started_at,
+            duration_s=self._took_s(),
+            calls=calls,
+            message=f"region {scope.region} is not enabled in account {scope.account_id}",
+            reason=ScopeReason.REGION_NOT_ENABLED,
+        )
+
+    def backing_off(self, scope: Scope, pause: Pause) -> Failed:
+        """The scope is as unread as when it was asked last."""
+        return Failed(
+            scope=scope,
+            started_at=self.started_at,
+            message=f"not asked: it has failed {pause.failures} times in a row since "
+            f"{pause.since:%Y-%m-%d %H:%M} UTC, last with {pause.reason}. It is asked again after "
+            f"{pause.until:%H:%M} UTC, and by a sweep started by hand at once. Nothing registered "
+            "there is removed or changed",
+            reason=pause.reason,
+            notes=(
+                Note(
+                    NoteCode.BACKING_OFF,
+                    str(scope),
+                    f"asked again after {pause.until:%Y-%m-%d %H:%M} UTC",
+                ),
+            ),
+        )
+
+    def not_reached(self, scope: Scope, limit: timedelta) -> Skipped:
+        """The time of the whole scan was over first."""
+        return Skipped(
+            scope=scope,
+            started_at=self.started_at,
+            message=f"not read within the {limit.total_seconds():g} s that a sweep may take. "
+            "Nothing registered there is removed or changed; raise service.sweep_timeout, or "
+            "divide the accounts among shards",
+            reason=ScopeReason.NOT_IN_RUN,
+            past_deadline=True,
+        )
+
+
+def _reassuring(message: str) -> str:
+    """What happened, what stays unchanged, and last what to do, which faults say behind their
+    last semicolon."""
+    happened, semicolon, advice = message.rpartition("; ")
+    unchanged = "Nothing registered there is removed or changed"
+    return f"{happened}. {unchanged}; {advice}" if semicolon else f"{message}. {unchanged}"

@@ -1,0 +1,146 @@
+"""One sweep, top to bottom: scan, list, plan, confirm, apply, record.
+
+See discovery/README: One sweep. `audit` takes the same steps with a control plane that it can only
+read (R5). The service scans first, beside other sweeps, and finishes when it has the turn:
+`SweepRun.start`, `scan_scopes`, `finish_sweep`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from discovery.control_plane.base import ControlPlane, Reader
+from discovery.plan.plan import Plan, make_plan
+from discovery.plan.recheck import recheck, rename_check
+from discovery.reports.report import Report
+from discovery.sweep.apply import apply
+from discovery.sweep.cancellation import drain_on_stop, run_or_stop
+from discovery.sweep.confirm import confirm_removals
+from discovery.sweep.context import SweepContext, SweepRequest
+from discovery.sweep.current_state import CurrentState, check_new_names, list_current_state
+from discovery.sweep.identity import IdentityCheck, check_state_identity
+from discovery.sweep.open_intents import close_open_intents, preview_closed_intents
+from discovery.sweep.record import prune, record
+from discovery.sweep.result import report_of
+from discovery.sweep.run import SweepRun
+from discovery.sweep.scan import scan
+from matchers.matcher import IamUsers
+from state.records import RememberedState
+from state.store import Store
+
+
+async def sweep(
+    context: SweepContext, request: SweepRequest, *, control_plane: ControlPlane, store: Store
+) -> Report:
+    """Make the control plane as AWS and the configuration say, and record it.
+
+    Raises: WrongState or StateError, before anything is done.
+    """
+    run = SweepRun.start(context, request, await asyncio.to_thread(store.memory))
+    check = await check_state_identity(run, control_plane)
+    await scan_scopes(run)
+    return await finish_sweep(run, check, control_plane, store)
+
+
+async def audit(
+    context: SweepContext, request: SweepRequest, *, control_plane: Reader, state: RememberedState
+) -> Report:
+    """Report what a sweep at this moment would do. Nothing is written anywhere.
+
+    Raises: WrongState, before anything is read from AWS.
+    """
+    run = SweepRun.start(context, request, state, dry_run=True)
+    check = await check_state_identity(run, control_plane)
+    await scan_scopes(run)
+    return await finish_audit(run, check, control_plane)
+
+
+async def scan_scopes(run: SweepRun) -> None:
+    """Scan every scope of the run, unless the run is told to stop first."""
+    request, wishes = run.request, {matcher.iam_users for matcher in run.rules.matchers}
+    scanning = scan(
+        run.context.cloud,
+        part=request.part,
+        memory=run.state,
+        named=request.named,
+        users=bool(wishes - {IamUsers.IGNORE}),
+        refresh_users=request.refresh_users or IamUsers.REQUIRE in wishes,
+        refresh_regions=request.refresh_regions,
+        use_backoff=request.use_backoff,
+        at=run.started_at,
+        deadline=request.scan_deadline,
+        on_progress=run.context.on_progress,
+    )
+    with run.recording_early_end():
+        run.scan = await run_or_stop(run.context.stop, scanning)
+
+
+async def finish_sweep(
+    run: SweepRun, check: IdentityCheck, control_plane: ControlPlane, store: Store
+) -> Report:
+    """List, plan, confirm and apply; then record how the sweep ended, however it did."""
+    with run.recording_early_end():
+        await prune(run, store)
+        current = await list_current_state(run, check, control_plane)
+        if current is not None:
+            await asyncio.to_thread(store.bind, check.identity)
+            closed = await close_open_intents(
+                store, run.state, current.databases, run.rules.group, run.context.clock()
+            )
+            run.state = check.reset_if_rebound(closed)
+            plan = await plan_changes(run, current, control_plane)
+            if not run.plan_changed and run.paused_until is None:
+                await confirm_changes(run, plan)
+                await apply_changes(run, control_plane, store)
+    return await record(run, check.identity, store)
+
+
+async def finish_audit(run: SweepRun, check: IdentityCheck, control_plane: Reader) -> Report:
+    """List, plan and confirm as a sweep with this scan would do now."""
+    with run.recording_early_end():
+        current = await list_current_state(run, check, control_plane)
+        if current is not None:
+            run.state = preview_closed_intents(
+                run.state, current.databases, run.rules.group, run.context.clock()
+            )
+            plan = await plan_changes(run, current, control_plane)
+            if not run.plan_changed:
+                await confirm_changes(run, plan)
+    return report_of(run)
+
+
+async def plan_changes(run: SweepRun, current: CurrentState, control_plane: Reader) -> Plan:
+    """Make the plan, and look up each name that it would take (R10)."""
+    plan = make_plan(run.plan_input(current.databases, current.served), run.rules)
+    checking = check_new_names(plan, run.rules, control_plane, sleep=run.context.sleep)
+    run.plan = plan = await run_or_stop(run.context.stop, checking)
+    run.items = plan.items
+    return plan
+
+
+async def confirm_changes(run: SweepRun, plan: Plan) -> None:
+    """Hold each removal and rename whose reason AWS does not confirm at this moment (R3)."""
+    confirming = confirm_removals(
+        plan.items,
+        run.context.cloud,
+        recheck=recheck(plan, run.rules),
+        rename_holds=rename_check(plan, run.rules),
+    )
+    run.items = await run_or_stop(run.context.stop, confirming)
+
+
+async def apply_changes(run: SweepRun, control_plane: ControlPlane, store: Store) -> None:
+    """Write what the items say; told to stop, the writes in hand end first."""
+    writing = apply(
+        run.items,
+        control_plane=control_plane,
+        journal=store,
+        group=run.rules.group,
+        sweep_id=run.sweep_id,
+        clock=run.context.clock,
+        sleep=run.context.sleep,
+        on_write=run.context.on_write,
+        known_failures=run.state.failed_writes,
+    )
+    run.items, run.interrupted = await drain_on_stop(run.context.stop, writing)
+    run.wrote = not run.interrupted

@@ -1,0 +1,359 @@
+"""One item of a plan, written: ownership read again, retries, and what each answer means.
+
+Every attempt begins with a fresh look, so a retry after a call whose answer was lost finds what
+that call did: a create that had landed is there, a delete that had landed is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import structlog
+from tenacity import RetryCallState
+
+from discovery.control_plane.base import (
+    AlreadyExists,
+    ControlPlane,
+    ControlPlaneError,
+    Denied,
+    Malformed,
+    NotFound,
+    Unavailable,
+)
+from discovery.control_plane.retry import ATTEMPTS, retrying
+from discovery.model.codes import Action, Reason
+from discovery.model.ownership import CacheArn, owner_of
+from discovery.model.values import Database, ResourceName
+from discovery.plan.item import Item
+from discovery.plan.rebase import three_way_merge
+from discovery.plan.removal import CACHE_GOES
+from discovery.plan.resource import changes_between
+from discovery.sweep.write_result import (
+    CALL_DEADLINE_S,
+    CreateAttempts,
+    DeletedResource,
+    WriteAborted,
+    WriteResult,
+    conflict,
+    create_unknown,
+    half_applied,
+    missing_on_update,
+    not_replaced,
+    refused,
+    rolled_back,
+)
+from state.records import IntentKind, IntentOutcome
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+IsDone = Callable[[Database, CreateAttempts], bool]
+"""True when one of ours that stands in the name to be taken is what was to be made, so that the
+creation has come to its end."""
+
+_READS_AFTER_TAKEN = 3
+_READ_PAUSE_S = 0.5
+
+
+def intent_kind(item: Item) -> IntentKind:
+    """The kind of write that carries out an item that writes."""
+    if item.action is Action.CREATE:
+        return IntentKind.CREATE
+    if item.action is Action.DELETE:
+        return IntentKind.DELETE
+    if item.reason is Reason.RENAMED:
+        return IntentKind.RENAME
+    return IntentKind.REPLACE if item.replaces else IntentKind.UPDATE
+
+
+class Writer:
+    """Write the items of one sweep; once `stopping` is set, nothing is tried again."""
+
+    subject = "item"
+    """The first word of its log events."""
+    if_unattempted = "the next sweep does"
+    """What becomes of an item that was not attempted."""
+
+    def __init__(
+        self, control_plane: ControlPlane, group: str, sleep: Callable[[float], Awaitable[Any]]
+    ) -> None:
+        self._control_plane = control_plane
+        self._group = group
+        self._sleep = sleep
+        self._creations_fail: str | None = None
+        """The error code of the last creation of any item, None when it was answered."""
+        self.stopping = False
+
+    def kind_of(self, item: Item) -> IntentKind:
+        """Name the intent that the journal keeps of an item that writes."""
+        return intent_kind(item)
+
+    def log_result(self, item: Item, sweep_id: str, *, is_known: bool) -> None:
+        """Log how an item came out; a failure that is no news is logged for debugging only."""
+        event = log.bind(sweep_id=sweep_id, **item.log_fields)
+        if item.applied:
+            event.info("item.applied")
+            return
+        level = logging.DEBUG if is_known else logging.WARNING
+        if item.error is not None:
+            event.log(level, "item.failed", error_code=item.error.code)
+        else:
+            event.log(level, "item.refused")
+
+    async def write(self, item: Item) -> WriteResult:
+        """Carry out an item, or say what stands in the way."""
+        steps = {
+            IntentKind.CREATE: self._create,
+            IntentKind.UPDATE: self._update,
+            IntentKind.DELETE: self._delete,
+            IntentKind.RENAME: self._rename,
+            IntentKind.REPLACE: self._replace,
+        }
+        try:
+            database = await steps[intent_kind(item)](item)
+        except WriteAborted as end:
+            return end.written
+        except (ControlPlaneError, TimeoutError) as error:
+            return refused(item, error)
+        return WriteResult(replace(item, applied=True, database=database), IntentOutcome.DONE)
+
+    async def _create(self, item: Item) -> Database:
+        database, other = _database(item), item.unlisted
+        if other is not None:
+            await self._retried(lambda: self._require_absent(item, other))
+
+        def by_this_item(found: Database, calls: CreateAttempts) -> bool:
+            # Without a call that was not answered it is somebody else's doing, be it an agent of
+            # the same group that makes the very same resource.
+            return calls.unanswered and not changes_between(found, database)
+
+        await self._created(item, database, by_this_item)
+        return database
+
+    async def _update(self, item: Item) -> Database:
+        return await self._retried(lambda: self._update_once(item))
+
+    async def _delete(self, item: Item) -> Database | None:
+        removed = DeletedResource()
+        await self._retried(lambda: self._delete_once(item, _name(item), removed))
+        return removed.database or item.database
+
+    async def _rename(self, item: Item) -> Database:
+        """Forwards: a new one that is there already is gone on from."""
+        database, old = _database(item), item.previous_name
+        if old is None:
+            raise ValueError("a rename has a previous name")
+        await self._created(item, database, lambda *_: True)
+        try:
+            await self._retried(lambda: self._delete_once(item, old))
+        except (ControlPlaneError, TimeoutError, WriteAborted) as error:
+            raise half_applied(
+                item,
+                error,
+                f"{database.name} is registered, but {old} could not be removed and stands "
+                "beside it until the next sweep",
+            ) from error
+        return database
+
+    async def _replace(self, item: Item) -> Database:
+        name, removed = _name(item), DeletedResource()
+        if self._creations_fail is not None:
+            raise not_replaced(item, self._creations_fail)
+        await self._retried(lambda: self._delete_once(item, name, removed))
+        database = _without_revision(_rebase(item, removed.database))
+        try:
+            await self._created(
+                item, database, lambda found, _: not changes_between(found, database)
+            )
+        except (ControlPlaneError, TimeoutError, WriteAborted) as error:
+            if removed.database is not None and await self._restore(removed.database):
+                raise rolled_back(
+                    item, error, f"{name} could not be registered anew and is back as it was"
+                ) from error
+            raise half_applied(
+                item,
+                error,
+                f"{name} was removed to be registered anew, and that failed; the next sweep "
+                "registers it",
+            ) from error
+        return database
+
+    async def _restore(self, database: Database) -> bool:
+        try:
+            await self._retried(lambda: self._control_plane.create(_without_revision(database)))
+        except (ControlPlaneError, TimeoutError):
+            return False
+        return True
+
+    async def _created(self, item: Item, database: Database, is_done: IsDone) -> None:
+        calls = CreateAttempts()
+        try:
+            await self._retried(lambda: self._create_once(item, database, calls, is_done))
+        except (Denied, Malformed, Unavailable) as error:
+            self._creations_fail = error.code
+            raise
+        except TimeoutError:
+            self._creations_fail = "TIMEOUT"
+            raise
+        self._creations_fail = None
+
+    async def _create_once(
+        self, item: Item, database: Database, calls: CreateAttempts, is_done: IsDone
+    ) -> None:
+        try:
+            await self._control_plane.create(database)
+        except AlreadyExists as error:
+            found = await self._read_taken(database.name)
+            if found is None and calls.unanswered:
+                raise create_unknown(item, error, database.name) from error
+            ours = found is not None and self._is_of(found, item)
+            if found is None or not ours or not is_done(found, calls):
+                text = self._taken_text(database.name, ours=ours)
+                raise conflict(item, Reason.NAME_TAKEN_UNSEEN, text) from error
+        except ControlPlaneError as error:
+            calls.unanswered = calls.unanswered or error.retryable
+            raise
+
+    def _taken_text(self, name: ResourceName, *, ours: bool) -> str:
+        if ours:
+            return (
+                f"{name} is registered for this cache already, which the list did not show: "
+                f"another agent of group {self._group} was a moment faster, or the list lags. It "
+                "was left alone; the next sweep goes on from there"
+            )
+        return (
+            f"the name {name} is taken by a resource that the list did not show; it was left "
+            "alone. Take it over by `cachemuster adopt --identity-file FILE` with an operator's "
+            "identity, or remove it"
+        )
+
+    async def _update_once(self, item: Item) -> Database:
+        found = await self._read(_name(item), item)
+        if found is None:
+            raise missing_on_update(item)
+        self._require_ours(found, item)
+        target = _rebase(item, found)
+        if not changes_between(found, target):
+            return target
+        try:
+            await self._control_plane.update(target)
+        except NotFound as error:
+            raise missing_on_update(item) from error
+        return target
+
+    async def _delete_once(
+        self, item: Item, name: ResourceName, removed: DeletedResource | None = None
+    ) -> None:
+        found = await self._read(name, item)
+        if found is None:
+            return
+        self._require_ours(found, item)
+        self._require_not_restored(found, item)
+        if removed is not None:
+            removed.database = found
+        try:
+            await self._control_plane.delete(name)
+        except NotFound:
+            return
+
+    async def _read(self, name: ResourceName, item: Item) -> Database | None:
+        """The resource that was listed, as it is now."""
+        try:
+            return await self._control_plane.get(name)
+        except Denied as error:  # a role that is fenced in by labels sees only what is ours
+            raise conflict(
+                item,
+                Reason.OWNER_CHANGED,
+                f"{name} was listed and may not be seen any more: it got another owner, or the "
+                f"agent's role was changed. It was left alone. {error}",
+            ) from error
+
+    async def _read_taken(self, name: ResourceName) -> Database | None:
+        # A read may lag behind the create that took the name (teleport/README: Reads and writes).
+        for attempt in range(_READS_AFTER_TAKEN):
+            if attempt:
+                await self._sleep(_READ_PAUSE_S)
+            try:
+                found = await self._control_plane.get(name)
+            except Denied:  # it is there, and the agent's role may not see it
+                return None
+            if found is not None:
+                return found
+        return None
+
+    async def _require_absent(self, item: Item, name: ResourceName) -> None:
+        """Nothing of ours stands for this cache under the name that state remembers: the list was
+        right, and nothing is registered twice."""
+        try:
+            found = await self._control_plane.get(name)
+        except Denied:  # it is another's: ours the agent's role may see
+            return
+        if found is not None and self._is_of(found, item):
+            raise conflict(
+                item,
+                Reason.NAME_TAKEN_UNSEEN,
+                f"the cache is registered as {name}, which the list did not show; nothing was "
+                "written. Let the agent's role see it; the next sweep that does goes on from there",
+            )
+
+    def _is_of(self, found: Database, item: Item) -> bool:
+        owner = owner_of(found, self._group)
+        return isinstance(owner, CacheArn) and owner.arn == item.arn
+
+    def _require_ours(self, found: Database, item: Item) -> None:
+        if not self._is_of(found, item):
+            raise conflict(
+                item,
+                Reason.OWNER_CHANGED,
+                f"{found.name} got another owner after it was listed; it was left alone. "
+                "The next sweep says whose it is",
+            )
+
+    def _require_not_restored(self, found: Database, item: Item) -> None:
+        is_another = item.live is not None and found.revision != item.live.revision
+        if item.removed_before and is_another and item.reason not in CACHE_GOES:
+            raise conflict(
+                item,
+                Reason.RESTORED,
+                f"{found.name} was removed here and stands again, which the list did not show: "
+                f"another agent may be at work in group {self._group}. It was left alone",
+            )
+
+    async def _retried(self, step: Callable[[], Awaitable[T]]) -> T:
+        async def attempt() -> T:
+            return await step()
+
+        async with asyncio.timeout(CALL_DEADLINE_S):
+            return await retrying(self._sleep, stop=self._is_over)(attempt)
+
+    def _is_over(self, call: RetryCallState) -> bool:
+        return self.stopping or call.attempt_number >= ATTEMPTS
+
+
+def _rebase(item: Item, found: Database | None) -> Database:
+    """The planned resource on top of what was just read."""
+    planned = _database(item)
+    if found is None:
+        return planned
+    return three_way_merge(planned, item.live if item.live is not None else found, found)
+
+
+def _without_revision(database: Database) -> Database:
+    return replace(database, revision="")
+
+
+def _database(item: Item) -> Database:
+    if item.database is None:
+        raise ValueError("an item that registers has a database")
+    return item.database
+
+
+def _name(item: Item) -> ResourceName:
+    if item.name is None:
+        raise ValueError("an item that writes has a name")
+    return item.name

@@ -1,0 +1,153 @@
+"""How the write of one item went and ended, and how that is said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from discovery.control_plane.base import (
+    AlreadyExists,
+    ControlPlaneError,
+    Denied,
+    NotFound,
+    Rejected,
+)
+from discovery.model.codes import Action, Reason
+from discovery.model.fingerprint import fingerprint
+from discovery.model.values import Database, ItemError
+from discovery.plan.item import Item
+from state.records import IntentOutcome
+
+CALL_DEADLINE_S = 20.0
+"""For one step, all attempts and the pauses between them included."""
+
+_ANSWERS = (Denied, Rejected, AlreadyExists, NotFound)
+"""Refusals after which it is certain that nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """How the write of one item ended."""
+
+    item: Item
+    outcome: IntentOutcome | None
+    """None: not known, or half done; the intent stays open."""
+    error: ItemError | None = None
+    """For the journal; a conflict has one here and none on its item."""
+
+
+@dataclass(slots=True)
+class CreateAttempts:
+    """What is known of the calls of one creation, over its retries."""
+
+    unanswered: bool = False
+    """One of them may have done it without saying so."""
+
+
+@dataclass(slots=True)
+class DeletedResource:
+    """What a delete has found and removed, kept over its retries."""
+
+    database: Database | None = None
+
+
+class WriteAborted(Exception):
+    """The write of this item is over, other than by success."""
+
+    def __init__(self, written: WriteResult) -> None:
+        super().__init__()
+        self.written = written
+
+
+def refused(item: Item, error: ControlPlaneError | TimeoutError) -> WriteResult:
+    """The control plane did not do it, or did not say; a resource it rejects blocks the item."""
+    found = _error_of(item, error)
+    if isinstance(error, Rejected) and item.action is not Action.DELETE:
+        blocked = replace(
+            item, action=Action.BLOCKED, reason=Reason.REJECTED, message=found.message
+        )
+        return WriteResult(blocked, IntentOutcome.FAILED, found)
+    outcome = IntentOutcome.FAILED if isinstance(error, _ANSWERS) else None
+    return WriteResult(replace(item, applied=False, error=found), outcome, found)
+
+
+def _error_of(item: Item, error: BaseException) -> ItemError:
+    if isinstance(error, WriteAborted) and error.written.error is not None:
+        return error.written.error
+    if isinstance(error, ControlPlaneError):
+        return ItemError(error.code, _discreet(str(error), item), error.retryable)
+    return ItemError(
+        "TIMEOUT",
+        f"the control plane did not answer within {CALL_DEADLINE_S:g} s; whether it was written "
+        "is not known. The next sweep looks and goes on",
+        retryable=True,
+    )
+
+
+def conflict(item: Item, reason: Reason, message: str) -> WriteAborted:
+    """The resource turned out not to be ours; nothing was written."""
+    found = replace(item, action=Action.CONFLICT, reason=reason, message=message)
+    error = ItemError(reason.value, message, retryable=False)
+    return WriteAborted(WriteResult(found, IntentOutcome.FAILED, error))
+
+
+def missing_on_update(item: Item) -> WriteAborted:
+    """An update found nothing to update."""
+    # Not created anew here: whoever removed it may have meant it, and only a plan knows.
+    error = ItemError(
+        NotFound.code,
+        f"{item.name} vanished after it was listed; nothing was written. "
+        "The next sweep registers it anew if it is still wanted",
+        retryable=True,
+    )
+    return WriteAborted(
+        WriteResult(replace(item, applied=False, error=error), IntentOutcome.FAILED, error)
+    )
+
+
+def create_unknown(item: Item, cause: BaseException, name: str) -> WriteAborted:
+    """A creation that was not answered may have taken the name itself, and nobody may look."""
+    message = (
+        f"{name} is taken, perhaps by a call of this item that was not answered, and may not be "
+        "read now. The next sweep looks and goes on"
+    )
+    error = ItemError(_error_of(item, cause).code, message, retryable=True)
+    return WriteAborted(WriteResult(replace(item, applied=False, error=error), None, error))
+
+
+def half_applied(item: Item, cause: BaseException, message: str) -> WriteAborted:
+    """The first half stands and the second failed; the next sweep finishes it."""
+    why = _error_of(item, cause)
+    error = ItemError(why.code, f"{message} ({why.message})", retryable=True)
+    return WriteAborted(WriteResult(replace(item, applied=False, error=error), None, error))
+
+
+def rolled_back(item: Item, cause: BaseException, message: str) -> WriteAborted:
+    """The second half failed and the first was taken back."""
+    why = _error_of(item, cause)
+    error = ItemError(why.code, f"{message} ({why.message})", why.retryable)
+    return WriteAborted(
+        WriteResult(replace(item, applied=False, error=error), IntentOutcome.FAILED, error)
+    )
+
+
+def not_replaced(item: Item, code: str) -> WriteAborted:
+    """Nothing is removed to be registered anew while registering fails."""
+    error = ItemError(
+        code,
+        f"{item.name} stands as it was: to change its origin it is removed and registered anew, "
+        f"and the last registration of this sweep failed ({code}). The next sweep tries again",
+        retryable=True,
+    )
+    return WriteAborted(
+        WriteResult(replace(item, applied=False, error=error), IntentOutcome.FAILED, error)
+    )
+
+
+def _discreet(message: str, item: Item) -> str:
+    """The server's sentence without the external id, should it repeat it."""
+    for database in (item.database, item.live):
+        aws = database.spec.get("aws") if database is not None else None
+        external_id = aws.get("external_id") if isinstance(aws, dict) else None
+        if isinstance(external_id, str) and len(external_id) > 1:
+            message = message.replace(external_id, fingerprint(external_id))
+    return message
