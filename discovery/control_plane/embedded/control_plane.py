@@ -21,9 +21,9 @@ from discovery.control_plane.embedded.errors import registry_faults
 from discovery.control_plane.embedded.storage import REGISTRY_FILE
 from discovery.control_plane.embedded.validation import accepted
 from discovery.model.values import Database, ResourceName, Served
+from state.errors import translate_errors
 from state.group_commit import GroupCommit
 from state.sqlite import OpenFile, open_writer, read
-from state.sqlite_errors import translate_errors
 
 T = TypeVar("T")
 Write = Callable[[Sqlite], None]

@@ -39,11 +39,11 @@ def lacking(verb: str, kind: str = "db") -> Role:
     return Role.from_document(document)
 
 
-async def examined(ground: Ground, memory: RememberedState | None = None) -> dict[str, Check]:
+async def examined(ground: Ground, state: RememberedState | None = None) -> dict[str, Check]:
     """The checks by their verb; those without one under their message."""
     if not ground.identity_file.exists():
         ground.write_identity(Role.from_document(printed_role()))
-    found = await examine_teleport(config(), ground.settings(), memory, ground.now)
+    found = await examine_teleport(config(), ground.settings(), state, ground.now)
     return {check.action or check.message: check for check in found}
 
 
@@ -148,13 +148,13 @@ async def test_what_state_remembers_is_evidence_of_create(ground: Ground) -> Non
         registered_at=ground.now(),
         updated_at=ground.now(),
     )
-    memory = RememberedState(
+    state = RememberedState(
         registrations={one.name: one},
         identity=StateIdentity(
             control_plane="teleport", cluster=cluster, group=GROUP, endpoint_override=False
         ),
     )
-    assert (await examined(ground, memory))["db:create"].outcome is CheckStatus.OK
+    assert (await examined(ground, state))["db:create"].outcome is CheckStatus.OK
 
 
 async def test_without_a_service_a_warning(ground: Ground) -> None:
