@@ -176,7 +176,7 @@ class AuthConnection:
             dialler = Dialer(DialTarget(address, route), proxy)
             return dialler, await dialler.connect(identity)
         try:
-            found = await find(address, proxy, sleep=self.sleep)
+            found = await find(address, proxy)
         except NoProxyService as reason:
             dialler = Dialer(DialTarget(address, Route.AUTH), proxy)
             try:

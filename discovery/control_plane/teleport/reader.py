@@ -89,8 +89,8 @@ class TeleportReader:
         await self._link.close()
 
     async def peer(self) -> Peer:
-        """Who answers, by what way, and as whom we speak. Asked once. Raises: ControlPlaneError."""
-        return await self._link.peer()
+        """Say who answers, by what way, and as whom we speak. Raises: ControlPlaneError."""
+        return await retrying(self._sleep)(self._link.peer)
 
     @property
     def met(self) -> Peer | None:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import httpx
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
-from tenacity.wait import wait_random_exponential
 
 from discovery.config.control_plane import Route
 from discovery.config.fields import HostPort
@@ -22,7 +19,6 @@ from discovery.model.descriptors import exhaustion
 
 ALPN_H2: Final = "h2"
 FIND_DEADLINE_S: Final = 15.0
-_ATTEMPTS: Final = 4
 _ANSWER_LIMIT_BYTES: Final = 1 << 20
 
 
@@ -61,31 +57,21 @@ class NoProxyService(Exception):
     """What answers is not a Proxy Service's web port; it may be an Auth Service."""
 
 
-async def find(
-    address: HostPort,
-    proxy: ForwardProxy | None,
-    *,
-    sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
-) -> ProxyInfo:
-    """What `GET /webapi/find` answers. Verified against the system's roots: it is a web port.
+async def find(address: HostPort, proxy: ForwardProxy | None) -> ProxyInfo:
+    """Ask `GET /webapi/find` once; whoever calls Auth tries again.
+
+    It is a web port, so the system's roots verify it.
 
     Raises: NoProxyService; Unavailable, when nothing answers.
     """
-    retrying = AsyncRetrying(
-        stop=stop_after_attempt(_ATTEMPTS),
-        wait=wait_random_exponential(multiplier=0.25, max=2),
-        retry=retry_if_exception_type(Unavailable),
-        sleep=sleep,
-        reraise=True,
-    )
     try:
         async with asyncio.timeout(FIND_DEADLINE_S):
-            return await retrying(_find_once, address, proxy)
+            return await _find(address, proxy)
     except TimeoutError as error:
         raise Unavailable(f"{address} did not answer within {FIND_DEADLINE_S:g} s") from error
 
 
-async def _find_once(address: HostPort, proxy: ForwardProxy | None) -> ProxyInfo:
+async def _find(address: HostPort, proxy: ForwardProxy | None) -> ProxyInfo:
     url = f"https://{address}/webapi/find"
     through = None
     if proxy is not None:

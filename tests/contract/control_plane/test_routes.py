@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ import pytest
 from discovery.config.control_plane import Route
 from discovery.config.fields import HostPort
 from discovery.control_plane.base import Denied, Unavailable
+from discovery.control_plane.retry import ATTEMPTS
 from discovery.control_plane.teleport.client import Teleport
 from discovery.control_plane.teleport.dial import Dialer
 from discovery.control_plane.teleport.errors import (
@@ -27,10 +28,12 @@ from discovery.control_plane.teleport.errors import (
 from discovery.control_plane.teleport.http_proxy import ForwardProxy
 from discovery.control_plane.teleport.identity import parse_identity
 from discovery.control_plane.teleport.routes import DialTarget, NoProxyService, find
+from discovery.model.values import ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from discovery.sandbox.teleport.tls_frontend import auth_protocol
+from discovery.sweep.look_up import look_up_all
 from tests.contract.control_plane.ground import Ground, registration
 
 WAYS = [("auth", "auth"), ("proxy", "proxy"), ("auto", "proxy")]
@@ -74,6 +77,36 @@ async def test_a_proxy_that_hiccups_is_asked_again(ground: Ground) -> None:
     ground.teleport.faults.add(Fault(effect=Effect.UNAVAILABLE, method="find", times=2))
     async with ground.client("auto") as client:
         assert (await client.peer()).way.route == "proxy"
+
+
+async def test_each_call_asks_for_the_route_no_more_often_than_it_is_tried(ground: Ground) -> None:
+    """The retry has one owner: the caller's. Nobody below tries again by itself."""
+    name = ResourceName("orders")
+    steps: list[Callable[[Teleport], Awaitable[object]]] = [
+        lambda client: client.list_databases(),
+        lambda client: client.ping(),
+        lambda client: client.peer(),
+        lambda client: look_up_all(client, [name], sleep=ground.pause),
+    ]
+    for step in steps:
+        number = ground.teleport.faults.add(Fault(effect=Effect.UNAVAILABLE, method="find"))
+        before = len(ground.teleport.calls.of("/webapi/find"))
+        async with ground.client("auto") as client:
+            with pytest.raises(Unavailable, match="answers 503"):
+                await step(client)
+        assert len(ground.teleport.calls.of("/webapi/find")) - before == ATTEMPTS
+        assert ground.teleport.faults.remove(number)
+
+
+async def test_one_read_and_one_write_are_one_attempt(ground: Ground) -> None:
+    """Those that look before each attempt try again themselves."""
+    ground.teleport.faults.add(Fault(effect=Effect.UNAVAILABLE, method="find"))
+    async with ground.client("auto") as client:
+        with pytest.raises(Unavailable):
+            await client.get(ResourceName("orders"))
+        with pytest.raises(Unavailable):
+            await client.create(registration())
+    assert len(ground.teleport.calls.of("/webapi/find")) == 2
 
 
 async def test_a_load_balancer_that_ends_tls_is_named(ground: Ground) -> None:
