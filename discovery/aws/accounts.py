@@ -18,7 +18,7 @@ from botocore.credentials import ReadOnlyCredentials
 from discovery.aws.clients import Clients, CredentialSource, Signer
 from discovery.aws.errors import STALE_CODES, AwsCallFailed, AwsError, malformed_response
 from discovery.aws.rate_limiter import RateLimiter
-from discovery.aws.refresh import ExpiringCredentials, RoleCredentials
+from discovery.aws.role_credentials import ExpiringCredentials, RoleCredentials
 from discovery.aws.session import Session
 from discovery.config.aws import Account as AccountEntry
 from discovery.config.aws import Aws, Organization, OrganizationAccounts, OwnAccount

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from discovery.config.control_plane import Teleport as Settings
 from discovery.control_plane.base import AlreadyExists, ControlPlaneError, NotFound, Rejected
-from discovery.control_plane.teleport.auth_connection import Peer
+from discovery.control_plane.teleport.connection import Peer
 from discovery.control_plane.teleport.convert import message_of
 from discovery.control_plane.teleport.dropped_fields import SERVERLESS, not_kept
 from discovery.control_plane.teleport.errors import Attempt, ReadsLag, reads_lag

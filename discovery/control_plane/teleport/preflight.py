@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from discovery.control_plane.base import ControlPlaneError
-from discovery.control_plane.teleport.auth_connection import Peer, is_too_old
+from discovery.control_plane.teleport.connection import Peer, is_too_old
 from discovery.control_plane.teleport.reader import TeleportReader
 from discovery.control_plane.teleport.services import ServiceMatcher, service_matchers
 from discovery.model.ownership import GROUP_LABEL, MANAGED_BY, MANAGED_BY_LABEL

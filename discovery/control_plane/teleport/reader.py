@@ -24,7 +24,7 @@ from discovery.control_plane.base import (
     NotFound,
 )
 from discovery.control_plane.retry import retrying
-from discovery.control_plane.teleport.auth_connection import AuthConnection, Peer
+from discovery.control_plane.teleport.connection import AuthConnection, Peer
 from discovery.control_plane.teleport.convert import database_of
 from discovery.control_plane.teleport.dropped_fields import DroppedFields
 from discovery.control_plane.teleport.errors import Attempt, ReadsLag, Unsupported, reads_lag

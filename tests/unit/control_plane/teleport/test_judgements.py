@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from discovery.control_plane.teleport.auth_connection import is_too_old
+from discovery.control_plane.teleport.connection import is_too_old
 from discovery.control_plane.teleport.dropped_fields import SERVERLESS, DroppedFields, not_kept
 from discovery.control_plane.teleport.services import ServiceMatcher
 from discovery.model.ownership import CacheArn, NotOurs, owner_of
