@@ -8,8 +8,7 @@ from enum import Enum
 from typing import Any
 
 from discovery.aws.errors import NO_SUCH_CACHE, AwsCallFailed, AwsError, malformed_response
-from discovery.aws.repetitions import each_once
-from discovery.aws.session import Session
+from discovery.aws.session import Session, deduplicate
 from discovery.model.cache_status import HAS_ENDPOINT, is_port_number
 from discovery.model.codes import ScopeReason
 from discovery.model.interning import intern_text
@@ -35,7 +34,7 @@ async def list_caches(session: Session) -> tuple[Cache, ...]:
     """
     token = ("NextToken", "NextToken")
     entries = await session.entries(LIST, "ServerlessCaches", token, MaxResults=_PAGE)
-    found = _each_once(entries, session)
+    found = _caches_of(entries, session)
     return tuple(sorted(found.values(), key=lambda cache: cache.name))
 
 
@@ -50,7 +49,7 @@ async def describe_cache(session: Session, arn: CacheArn) -> Cache | None:
         if error.fault.code == NO_SUCH_CACHE:
             return None
         raise
-    return _each_once(answer.get("ServerlessCaches") or (), session).get(arn.arn)
+    return _caches_of(answer.get("ServerlessCaches") or (), session).get(arn.arn)
 
 
 def check_place(arn: str, action: str, session: Session) -> None:
@@ -70,10 +69,10 @@ def check_place(arn: str, action: str, session: Session) -> None:
         )
 
 
-def _each_once(entries: Iterable[Mapping[str, Any]], session: Session) -> dict[Arn, Cache]:
+def _caches_of(entries: Iterable[Mapping[str, Any]], session: Session) -> dict[Arn, Cache]:
     """Raises: AwsCallFailed, also when one cache is described twice and not alike."""
     caches = (_cache(entry, session) for entry in entries)
-    return each_once(((cache.arn, cache) for cache in caches), LIST, session)
+    return deduplicate(((cache.arn, cache) for cache in caches), LIST, session)
 
 
 def _cache(entry: Mapping[str, Any], session: Session) -> Cache:

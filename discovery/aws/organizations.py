@@ -11,8 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 
 from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
-from discovery.aws.repetitions import each_once
-from discovery.aws.session import Answer, Session
+from discovery.aws.session import Answer, Session, deduplicate
 from discovery.config.aws import Organization
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId
@@ -50,7 +49,7 @@ async def list_members(
         async for page in _pages(session, organization):
             # Every entry is read, so that one account with two states ends the list.
             read = [(_account_id(entry, session), _is_active(entry, session)) for entry in page]
-            each_once(read, ACCOUNTS, session, seen)
+            deduplicate(read, ACCOUNTS, session, seen)
             yield tuple(
                 account_id for account_id, active in read if active and account_id not in left_out
             )

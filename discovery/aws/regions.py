@@ -9,8 +9,7 @@ from typing import Any
 
 from discovery.aws.accounts import Account
 from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
-from discovery.aws.repetitions import each_once
-from discovery.aws.session import Session
+from discovery.aws.session import Session, deduplicate
 from discovery.config.regions import RegionChoice
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Region
@@ -191,7 +190,7 @@ async def _read_enabled(session: Session) -> frozenset[Region]:
     Source: aws/README: Regions and subnets.
     """
     answer = await session.call(REGIONS)
-    listed = each_once(
+    listed = deduplicate(
         (_region(entry, session) for entry in answer.get("Regions") or ()), REGIONS, session
     )
     enabled = frozenset(region for region, is_enabled in listed.items() if is_enabled)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -25,7 +25,9 @@ from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Region, Scope
 
 Answer = Mapping[str, Any]
+Key = TypeVar("Key")
 Read = TypeVar("Read")
+Value = TypeVar("Value")
 
 _METHODS = {
     "sts:AssumeRole": ("sts", "assume_role"),
@@ -172,6 +174,27 @@ def _repeated(action: str, scope: Scope) -> AwsError:
         f"{action} in {scope} gave the same page token twice, so the list is not known to be "
         "whole; the next sweep asks again",
     )
+
+
+def deduplicate(
+    entries: Iterable[tuple[Key, Value]],
+    action: str,
+    session: Session,
+    found: dict[Key, Value] | None = None,
+) -> dict[Key, Value]:
+    """Key the entries of a list; an entry may be repeated, and not contradicted.
+
+    Lists shift while they are read page by page, so the same entry may come again. `found` holds
+    those of earlier pages, and gets these.
+
+    Raises: AwsCallFailed, MALFORMED.
+    """
+    found = {} if found is None else found
+    for key, value in entries:
+        if found.setdefault(key, value) != value:
+            what = f"it describes {key} twice, and not alike"
+            raise malformed_response(what, action, str(session.scope))
+    return found
 
 
 async def gather_all(*readings: Coroutine[Any, Any, Read]) -> tuple[Read, ...]:

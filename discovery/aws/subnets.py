@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from discovery.aws.errors import malformed_response
-from discovery.aws.repetitions import each_once
-from discovery.aws.session import Session
+from discovery.aws.session import Session, deduplicate
 from discovery.model.values import UNKNOWN, AccountId, Cache, Region
 
 SUBNETS = "ec2:DescribeSubnets"
@@ -41,7 +40,7 @@ class Vpcs:
             wanted = [{"Name": "subnet-id", "Values": list(some)}]
             token = ("NextToken", "NextToken")
             entries = await session.entries(SUBNETS, "Subnets", token, Filters=wanted)
-            read = each_once((_vpc_of(entry, session) for entry in entries), SUBNETS, session)
+            read = deduplicate((_vpc_of(entry, session) for entry in entries), SUBNETS, session)
             for subnet, vpc_id in read.items():
                 self._known[self._key(session, subnet)] = vpc_id
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from discovery.aws.caches import check_place
 from discovery.aws.errors import malformed_response
-from discovery.aws.repetitions import each_once
-from discovery.aws.session import Session, gather_all
+from discovery.aws.session import Session, deduplicate, gather_all
 from discovery.model.values import CacheUser, UserGroup, UsersAndGroups
 
 GROUPS = "elasticache:DescribeUserGroups"
@@ -27,8 +26,8 @@ async def read_directory(session: Session, now: datetime) -> UsersAndGroups:
         session.entries(GROUPS, "UserGroups", token, MaxRecords=_PAGE),
         session.entries(USERS, "Users", token, MaxRecords=_PAGE),
     )
-    listed_groups = each_once((_group(entry, session) for entry in groups), GROUPS, session)
-    listed_users = each_once((_user(entry, session) for entry in users), USERS, session)
+    listed_groups = deduplicate((_group(entry, session) for entry in groups), GROUPS, session)
+    listed_users = deduplicate((_user(entry, session) for entry in users), USERS, session)
     return UsersAndGroups(
         groups={key: group for key, group in listed_groups.items() if group is not None},
         users={key: user for key, user in listed_users.items() if user is not None},

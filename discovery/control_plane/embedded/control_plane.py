@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 from sqlite_utils import Database as Sqlite
 
-from discovery.control_plane.base import AlreadyExists, ClusterInfo, ControlPlaneError, NotFound
+from discovery.control_plane.base import (
+    AlreadyExists,
+    ClusterInfo,
+    ControlPlaneError,
+    NotFound,
+    Unavailable,
+)
 from discovery.control_plane.embedded import storage
-from discovery.control_plane.embedded.errors import registry_faults
 from discovery.control_plane.embedded.storage import REGISTRY_FILE
 from discovery.control_plane.embedded.validation import accepted
 from discovery.model.values import Database, ResourceName, Served
+from state.errors import Locked, StateError
 from state.group_commit import GroupCommit
 from state.sqlite import OpenFile, open_writer, read
 from state.sqlite_errors import translate_errors
@@ -29,6 +36,26 @@ T = TypeVar("T")
 Write = Callable[[Sqlite], None]
 
 KIND = "embedded"
+
+
+class RegistryUnusable(ControlPlaneError):
+    """The registry file is damaged, newer, somebody else's, read-only, or the disk is full."""
+
+    code = "REGISTRY_UNUSABLE"
+
+
+@contextmanager
+def translate_registry_errors() -> Iterator[None]:
+    """Turn errors of the registry file into those of a control plane.
+
+    Raises: Unavailable, when the file is in use; else RegistryUnusable.
+    """
+    try:
+        yield
+    except Locked as error:
+        raise Unavailable(str(error)) from error
+    except StateError as error:
+        raise RegistryUnusable(str(error)) from error
 
 
 class EmbeddedReader:
@@ -56,7 +83,7 @@ class EmbeddedReader:
 
     async def _read(self, query: Callable[[Sqlite], T]) -> T | None:
         def work() -> T | None:
-            with registry_faults():
+            with translate_registry_errors():
                 return read(self._path, REGISTRY_FILE, query)
 
         return await asyncio.to_thread(work)
@@ -67,7 +94,7 @@ class Embedded:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._file: OpenFile | None = None
         self._writes: GroupCommit[Write, None] = GroupCommit(
             self._write_all, is_common=_is_about_the_file
@@ -121,44 +148,42 @@ class Embedded:
         await self._writes.write(lambda file: storage.remove(file, name))
 
     async def _call(self, statement: Callable[[Sqlite], T]) -> T:
-        return await asyncio.to_thread(self._in_turn, statement)
+        return await asyncio.to_thread(self._execute, statement)
 
     def _write_all(self, writes: Sequence[Write]) -> Sequence[None]:
-        def together(file: Sqlite) -> Sequence[None]:
+        def in_one_transaction(file: Sqlite) -> Sequence[None]:
             with file.atomic():
                 return [write(file) for write in writes]
 
-        return self._in_turn(together)
+        return self._execute(in_one_transaction)
 
     def _close(self) -> None:
-        with (
-            self._turn,
-            registry_faults(),
-            translate_errors(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
-        ):
+        with self._exclusive():
             file, self._file = self._file, None
             if file is not None:
                 file.close()
 
     def _check_identity(self) -> None:
-        with (
-            self._turn,
-            registry_faults(),
-            translate_errors(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
-        ):
+        with self._exclusive():
             if self._file is not None:
                 self._file.identity.check()
 
-    def _in_turn(self, statement: Callable[[Sqlite], T]) -> T:
-        with (
-            self._turn,
-            registry_faults(),
-            translate_errors(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
-        ):
+    def _execute(self, statement: Callable[[Sqlite], T]) -> T:
+        with self._exclusive():
             if self._file is None:
                 self._file = open_writer(self._path, REGISTRY_FILE)
             with self._file.identity.unchanged():
                 return statement(self._file)
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Hold the file alone, with its errors translated."""
+        with (
+            self._lock,
+            translate_registry_errors(),
+            translate_errors(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
+        ):
+            yield
 
 
 def _is_about_the_file(error: Exception) -> bool:
