@@ -1,4 +1,4 @@
-"""The AWS clients of a process: one per (service, region), signing for whoever is at hand.
+"""The AWS clients of a process: one per (service, region), whoever's credentials sign.
 
 A fresh client costs 50 ms of CPU, a call through a warm one 2 ms (aws/README: SDK costs),
 so no client belongs to an account. Credentials come with each request: a context variable holds
@@ -37,7 +37,7 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.utils import parse_timestamp
 
 from discovery.aws.errors import AwsCallFailed, AwsError
-from discovery.aws.tls import SharedTls
+from discovery.aws.tls import SharedTlsSession
 from discovery.model.codes import ScopeReason
 from discovery.model.foreign_text import without_passwords
 
@@ -61,19 +61,22 @@ assumed anew, and a long poll is no work."""
 class CredentialSource(Protocol):
     """What can sign a request: an SDK's credentials, or an assumed role's."""
 
-    async def get_frozen_credentials(self) -> ReadOnlyCredentials: ...
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        """Give what is valid now. Raises: AwsCallFailed."""
+        ...
 
 
 @runtime_checkable
 class Renewable(Protocol):
-    """Credentials that can be had anew when AWS knows those at hand no more."""
+    """Credentials that can be renewed when AWS does not know those at hand any more."""
 
     generation: int
 
-    async def renewed_since(self, generation: int) -> bool:
-        """Get others, once for all who ask; True when others than of that generation are at hand.
+    async def renew_since(self, generation: int) -> bool:
+        """Renew credentials of that generation, once for all who ask.
 
-        Raises: AwsCallFailed
+        Returns: True when others than of that generation are at hand.
+        Raises: AwsCallFailed.
         """
 
 
@@ -94,7 +97,7 @@ _signer: ContextVar[Signer] = ContextVar("cachemuster_signer")
 
 @contextmanager
 def signing_as(signer: Signer) -> Iterator[None]:
-    """Within the block, and in tasks started in it, requests carry these credentials."""
+    """Sign requests with these credentials within the block, and in tasks started in it."""
     token = _signer.set(signer)
     try:
         yield
@@ -124,7 +127,7 @@ class _RefusingCredentials(AioCredentials):  # type: ignore[misc]  # aiobotocore
 
 
 class Clients:
-    """Every client is made once, at its first use, and closed by `open_clients`."""
+    """Clients that are made once, at their first use, and closed by `open_clients`."""
 
     def __init__(
         self, profile: str | None, pool: int, stack: AsyncExitStack, call_deadline_s: float
@@ -138,11 +141,11 @@ class Clients:
         self._call_deadline_s = call_deadline_s
 
     def deadline_s(self, service: str) -> float:
-        """How long one call to the service may take in all."""
-        return self._call_deadline_s + _waits_s(service)
+        """How long one call to the service may take in all, in seconds."""
+        return self._call_deadline_s + _long_poll_s(service)
 
     def slot(self, service: str) -> AbstractAsyncContextManager[object]:
-        """Within it, a request to the service may be under way.
+        """Limit how many requests are under way at once, except to STS and SQS.
 
         More of them at once than a process can send and read in the time of one answer only open
         connections, each with a handshake and memory of its own.
@@ -150,7 +153,7 @@ class Clients:
         return nullcontext() if service in _UNCOUNTED else self._slots
 
     async def get(self, service: str, region: str) -> Any:
-        """The client of one service in one region; `service` is one of `SERVICES`."""
+        """Get the client of one service in one region; `service` is one of `SERVICES`."""
         key = (service, region)
         if key not in self._made:
             async with self._making[key]:
@@ -160,7 +163,7 @@ class Clients:
 
     async def _make(self, service: str, region: str) -> Any:
         name = _SDK_NAMES.get(service, service)
-        config = _config(self._pool, _READ_TIMEOUT_S + _waits_s(service))
+        config = _config(self._pool, _READ_TIMEOUT_S + _long_poll_s(service))
         making = self._session.client(name, region_name=region, config=config)
         client = await self._stack.enter_async_context(making)
         # On the shorter `request-created` it ran after the signer and did nothing.
@@ -173,13 +176,16 @@ class Clients:
 async def open_clients(
     profile: str | None, *, pool: int, call_deadline_s: float = CALL_DEADLINE_S
 ) -> AsyncIterator[Clients]:
-    """Clients that share connections: at most `pool` of them to one service in one region, and
-    about so many in all, because not more requests are under way at once (`Clients.slot`)."""
+    """Open clients that share connections.
+
+    At most `pool` of them to one service in one region, and about so many in all, because not more
+    requests are under way at once (`Clients.slot`).
+    """
     async with AsyncExitStack() as stack:
         yield Clients(profile, pool, stack, call_deadline_s)
 
 
-def _waits_s(service: str) -> int:
+def _long_poll_s(service: str) -> int:
     return _LONG_POLL_S if service == "sqs" else 0
 
 
@@ -190,62 +196,65 @@ def _config(pool: int, read_timeout_s: int) -> AioConfig:
         max_pool_connections=pool,
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         user_agent=_user_agent(),
-        http_session_cls=SharedTls,
+        http_session_cls=SharedTlsSession,
     )
 
 
 @cache
 def _user_agent() -> str:
-    """Given as a whole: the SDK puts its own together anew twice a call, a fifth of the call."""
+    """User agent as a whole: the SDK puts its own together twice a call, a fifth of the call."""
     programs = ("cachemuster", "aiobotocore", "botocore")
     return " ".join(f"{name}/{metadata.version(name)}" for name in programs)
 
 
-class _ForCredentials(AioConfig):  # type: ignore[misc]  # aiobotocore is untyped
-    """How the SDK's own requests for credentials leave: like all others, to nobody else.
+class _CredentialRequests(AioConfig):  # type: ignore[misc]  # aiobotocore is untyped
+    """Settings of the SDK's own requests for credentials: like all others, no redirects.
 
     The SDK merges this with what each of them needs, and forgets the HTTP session on the way.
     """
 
     def merge(self, other_config: Any) -> AioConfig:
         merged = super().merge(other_config)
-        merged.http_session_cls = getattr(other_config, "http_session_cls", SharedTls)
+        merged.http_session_cls = getattr(other_config, "http_session_cls", SharedTlsSession)
         if merged.http_session_cls is AIOHTTPSession:
-            merged.http_session_cls = SharedTls
+            merged.http_session_cls = SharedTlsSession
         return merged
 
 
-def session_of(profile: str | None, region: str | None = None) -> AioSession:
-    """A session of the user's own configuration: profile, region, credentials, endpoints.
+def sdk_session(profile: str | None, region: str | None = None) -> AioSession:
+    """Make a session of the user's own configuration: profile, region, credentials, endpoints.
 
-    `region` is where the SDK asks STS for credentials. Without one it is AWS_REGION, which the AWS
-    CLI reads first and the SDK for Python not at all.
+    Args:
+        profile: Its name, None for the SDK's own choice.
+        region: Where the SDK asks STS for credentials. Without one it is AWS_REGION, which the AWS
+            CLI reads first and the SDK for Python not at all.
     """
     session = AioSession(profile=profile)
     if named := region or os.environ.get("AWS_REGION"):
         session.set_config_variable("region", named)
     session.set_default_client_config(
-        _ForCredentials(
+        _CredentialRequests(
             connect_timeout=_CONNECT_TIMEOUT_S,
             read_timeout=_READ_TIMEOUT_S,
             retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-            http_session_cls=SharedTls,
+            http_session_cls=SharedTlsSession,
         )
     )
     return session
 
 
 def endpoint_overrides(profile: str | None) -> Mapping[str, str]:
-    """The URLs that stand in for AWS's own, by service; empty when none is configured.
+    """Configured URLs that replace AWS's own, by service; empty when there are none.
 
     Signed requests go there, so they are reported. A password in a URL is masked.
+
     Raises: botocore's ProfileNotFound; AwsCallFailed for one that is no URL, which the SDK would
     repeat.
     """
-    session = session_of(profile)
+    session = sdk_session(profile)
     if session.get_config_variable("ignore_configured_endpoint_urls"):
         return {}
-    found = {service: _override(session, service) for service in SERVICES}
+    found = {service: _endpoint_override(session, service) for service in SERVICES}
     for service, url in found.items():
         if url and not _is_endpoint(url):
             raise AwsCallFailed(AwsError(ScopeReason.UNREACHABLE, _no_endpoint(service)))
@@ -272,7 +281,7 @@ def _no_endpoint(service: str) -> str:
     )
 
 
-def _override(session: AioSession, service: str) -> str | None:
+def _endpoint_override(session: AioSession, service: str) -> str | None:
     provider = ConfiguredEndpointProvider(
         full_config=session.full_config,
         scoped_config=session.get_scoped_config(),
@@ -283,7 +292,7 @@ def _override(session: AioSession, service: str) -> str | None:
 
 
 def _refusing_session(profile: str | None) -> AioSession:
-    session = session_of(profile)
+    session = sdk_session(profile)
     session.register_component("credential_provider", _RefusingCredentials())
     parsers = session.get_component("response_parser_factory")
     parsers.set_parser_defaults(timestamp_parser=_utc)
@@ -291,7 +300,7 @@ def _refusing_session(profile: str | None) -> AioSession:
 
 
 def _utc(value: Any) -> datetime:
-    """A third of the time of a big page is spent in the SDK's own timestamp parser."""
+    """Parse a time; a third of the time of a big page is spent in the SDK's own parser."""
     if isinstance(value, str):
         try:
             parsed = datetime.fromisoformat(value)

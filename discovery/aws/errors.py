@@ -1,4 +1,4 @@
-"""What the SDK's exceptions mean, in this program's words. No exception of its passes this file.
+"""Translate the SDK's exceptions. None of them passes this module.
 
 Source: aws/README: Errors for the codes; they differ by protocol, so each meaning
 has a set of them.
@@ -25,7 +25,7 @@ LONGEST_QUOTE = 300
 
 NO_SUCH_CACHE = "ServerlessCacheNotFoundFault"
 
-STRANGER_CODES = frozenset(
+UNKNOWN_KEY_CODES = frozenset(
     {"InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "OptInRequired"}
 )
 """The credentials mean nothing there: a region that is not enabled, or a deleted key."""
@@ -90,7 +90,7 @@ _MEANINGS = {
         ),
     ),
     **dict.fromkeys(
-        STRANGER_CODES,
+        UNKNOWN_KEY_CODES,
         (
             ScopeReason.DENIED,
             "AWS does not know these credentials there: enable the region for the account, or "
@@ -153,7 +153,7 @@ _NO_CREDENTIALS = (
     sdk.SSOError,
     sdk.TokenRetrievalError,
 )
-_END_TOO_SOON = frozenset(
+_CUT_SHORT = frozenset(
     expat.codes[text]
     for text in (
         expat.XML_ERROR_NO_ELEMENTS,
@@ -166,7 +166,7 @@ _END_TOO_SOON = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class AwsError:
-    """Why a call, and what hangs on it, failed."""
+    """Why a call, and what depends on it, failed."""
 
     reason: ScopeReason
     message: str
@@ -179,7 +179,7 @@ class AwsError:
 
 
 class AwsCallFailed(Exception):
-    """A call failed. The only exception that leaves `discovery.aws` for a failed call."""
+    """A failed call. The only exception that leaves `discovery.aws` for one."""
 
     def __init__(self, fault: AwsError) -> None:
         super().__init__(fault.message)
@@ -187,12 +187,12 @@ class AwsCallFailed(Exception):
 
 
 def malformed_response(what: str, action: str, where: str) -> AwsCallFailed:
-    """The fault of an answer that cannot be an answer of AWS."""
+    """Compose the error of an answer that cannot be an answer of AWS."""
     return AwsCallFailed(AwsError(ScopeReason.MALFORMED, _malformed(what, action, where)))
 
 
 def aws_error_of(error: Exception, action: str, where: str) -> AwsError:
-    """What an exception of the SDK means; `action` is the IAM action that was attempted."""
+    """Translate an exception of the SDK; `action` is the IAM action that was attempted."""
     if isinstance(error, AwsCallFailed):
         return error.fault
     if isinstance(error, sdk.ClientError):
@@ -206,7 +206,7 @@ def aws_error_of(error: Exception, action: str, where: str) -> AwsError:
 
 
 def unusable_endpoint(error: Exception, action: str, where: str) -> AwsError:
-    """The fault of a request that reached nobody, or has nobody to reach."""
+    """Compose the error of a request that reached nobody, or has nobody to reach."""
     return AwsError(
         ScopeReason.UNREACHABLE,
         f"{action} did not reach AWS in {where} ({quoted(str(error))}); "
@@ -214,8 +214,8 @@ def unusable_endpoint(error: Exception, action: str, where: str) -> AwsError:
     )
 
 
-def overdue(action: str, where: str, limit_s: float) -> AwsError:
-    """The fault of a call that did not end, although bytes may have come in all the time."""
+def deadline_exceeded(action: str, where: str, limit_s: float) -> AwsError:
+    """Compose the error of a call that did not end, although bytes may have come in."""
     return AwsError(
         ScopeReason.TIMEOUT,
         f"{action} in {where} was not answered to the end within {limit_s:g} s; the next sweep "
@@ -223,8 +223,8 @@ def overdue(action: str, where: str, limit_s: float) -> AwsError:
     )
 
 
-def old_token(fault: AwsError) -> AwsError:
-    """The fault of a region that the account has enabled and that does not know its session."""
+def version_1_token(fault: AwsError) -> AwsError:
+    """Explain that an enabled region refuses the session, most likely for its token's version."""
     refused, _, _ = fault.message.rpartition("; ")
     return AwsError(
         fault.reason,
@@ -238,7 +238,7 @@ def old_token(fault: AwsError) -> AwsError:
 
 
 def quoted(text: str) -> str:
-    """Foreign text on one line, of bounded length, and without passwords."""
+    """Quote foreign text on one line, of bounded length, and without passwords."""
     return foreign_text.quoted(text, LONGEST_QUOTE)
 
 
@@ -285,7 +285,7 @@ def _bad_signature(said: str) -> tuple[ScopeReason, str]:
 
 def _unreadable(error: ResponseParserError, action: str, where: str) -> AwsError:
     cause = error.__context__
-    if isinstance(cause, ParseError) and cause.code in _END_TOO_SOON:
+    if isinstance(cause, ParseError) and cause.code in _CUT_SHORT:
         return _truncated(action, where)
     said = without_passwords(str(error)).split("\n")[0]
     return AwsError(ScopeReason.MALFORMED, _malformed(quoted(said), action, where))

@@ -1,4 +1,4 @@
-"""All users and user groups of a scope, read together: two calls instead of one per user."""
+"""Read all users and user groups of a scope: two calls instead of one per user."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ USERS = "elasticache:DescribeUsers"
 _PAGE = 100
 
 
-async def read_directory(session: Session, now: datetime) -> UsersAndGroups:
-    """Every user and user group of the scope.
+async def read_users_and_groups(session: Session, now: datetime) -> UsersAndGroups:
+    """Read every user and user group of the scope.
 
-    Raises: AwsCallFailed; half a directory is none.
+    Raises: AwsCallFailed; half of them is none.
     """
     token = ("Marker", "Marker")
     groups, users = await gather_all(
@@ -76,8 +76,11 @@ def _user(entry: Mapping[str, Any], session: Session) -> tuple[str, CacheUser | 
 
 
 def _id(entry: Mapping[str, Any], name: str, action: str, session: Session) -> str:
-    """The id, in lower case as AWS keeps it: it takes ids in any, and who names one may spell it
-    otherwise. Those of the service's own users hold a dot."""
+    """Read the id, in lower case as AWS keeps it.
+
+    It takes ids in any case, and who names one may spell it otherwise. Those of the service's own
+    users hold a dot.
+    """
     if arn := _text(entry, "ARN"):
         check_place(arn, action, session)
     if not (value := _text(entry, name)):

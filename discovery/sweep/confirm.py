@@ -16,7 +16,7 @@ from discovery.aws.cloud import Cloud
 from discovery.aws.errors import AwsCallFailed
 from discovery.aws.session import Session
 from discovery.aws.tags import read_cache_tags
-from discovery.aws.users import read_directory
+from discovery.aws.users import read_users_and_groups
 from discovery.model.codes import Action, Reason
 from discovery.model.ownership import CacheArn, parse_cache_arn
 from discovery.model.values import UNKNOWN, Cache, Scope, Tags, UnknownType, UsersAndGroups
@@ -172,7 +172,7 @@ class _Directory:
         """Raises: AwsCallFailed"""
         async with self._reading:
             if self._read is None:
-                self._read = await read_directory(session, self._cloud.clock())
+                self._read = await read_users_and_groups(session, self._cloud.clock())
             return self._read
 
 

@@ -31,7 +31,7 @@ class ScanResultBuilder:
             message="; ".join(note.message for note in reading.notes),
             notes=reading.notes,
             caches=reading.caches,
-            directory=reading.directory,
+            directory=reading.users_and_groups,
         )
 
     def failed(self, scope: Scope, fault: AwsError, calls: int) -> Failed:

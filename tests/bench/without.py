@@ -32,7 +32,7 @@ clients._utc = parse_timestamp
     "one TLS context": """
 import discovery.aws.clients as clients
 from aiobotocore.httpsession import AIOHTTPSession
-clients.SharedTls = AIOHTTPSession
+clients.SharedTlsSession = AIOHTTPSession
 """,
     "user agent made once": """
 import discovery.aws.clients as clients

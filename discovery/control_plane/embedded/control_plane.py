@@ -25,7 +25,7 @@ from discovery.control_plane.base import (
 )
 from discovery.control_plane.embedded import storage
 from discovery.control_plane.embedded.storage import REGISTRY_FILE
-from discovery.control_plane.embedded.validation import accepted
+from discovery.control_plane.embedded.validation import validated
 from discovery.model.values import Database, ResourceName, Served
 from state.errors import Locked, StateError
 from state.group_commit import GroupCommit
@@ -59,26 +59,26 @@ def translate_registry_errors() -> Iterator[None]:
 
 
 class EmbeddedReader:
-    """The reading half: no lock, nothing created; without a file the list is empty."""
+    """Read the registry file: no lock, nothing created; without a file the list is empty."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     async def ping(self) -> ClusterInfo:
-        """The registry's absolute path. Raises: ControlPlaneError, when it cannot be read."""
+        """Name the registry's absolute path. Raises: ControlPlaneError, when it cannot be read."""
         await self._read(lambda _: True)
         return cluster_info(self._path)
 
     async def list_databases(self) -> tuple[Database, ...]:
-        """All resources, by name. Raises: ControlPlaneError."""
+        """List all resources, by name. Raises: ControlPlaneError."""
         return await self._read(storage.all_databases) or ()
 
     async def get(self, name: ResourceName) -> Database | None:
-        """The resource of this name as it is now. Raises: ControlPlaneError."""
+        """Read the resource of this name as it is now. Raises: ControlPlaneError."""
         return await self._read(lambda file: storage.one_database(file, name))
 
     async def served(self) -> tuple[Served, ...]:
-        """Nothing: a file has no Database Services."""
+        """Say nothing: a file has no Database Services."""
         return ()
 
     async def _read(self, query: Callable[[Sqlite], T]) -> T | None:
@@ -90,7 +90,7 @@ class EmbeddedReader:
 
 
 class Embedded:
-    """Reading and writing. The file is made at the first call and open until `close`."""
+    """Read and write the registry file, made at the first call and open until `close`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -112,39 +112,39 @@ class Embedded:
         await self.close()
 
     async def close(self) -> None:
-        """The file is closed; the next call opens it again. Raises: ControlPlaneError."""
+        """Close the file; the next call opens it again. Raises: ControlPlaneError."""
         await self._writes.close()
         await asyncio.to_thread(self._close)
 
     async def ping(self) -> ClusterInfo:
-        """The registry's absolute path; asking makes no file. Raises: ControlPlaneError."""
+        """Name the registry's absolute path; makes no file. Raises: ControlPlaneError."""
         await asyncio.to_thread(self._check_identity)
         return await EmbeddedReader(self._path).ping()
 
     async def list_databases(self) -> tuple[Database, ...]:
-        """All resources, by name. Raises: ControlPlaneError."""
+        """List all resources, by name. Raises: ControlPlaneError."""
         return await self._call(storage.all_databases)
 
     async def get(self, name: ResourceName) -> Database | None:
-        """The resource of this name as it is now. Raises: ControlPlaneError."""
+        """Read the resource of this name as it is now. Raises: ControlPlaneError."""
         return await self._call(lambda file: storage.one_database(file, name))
 
     async def served(self) -> tuple[Served, ...]:
-        """Nothing: a file has no Database Services."""
+        """Say nothing: a file has no Database Services."""
         return ()
 
     async def create(self, database: Database) -> None:
-        """The resource exists. Raises: AlreadyExists, Rejected, ControlPlaneError."""
-        checked = accepted(database)
+        """Create the resource. Raises: AlreadyExists, Rejected, ControlPlaneError."""
+        checked = validated(database)
         await self._writes.write(lambda file: storage.insert(file, checked))
 
     async def update(self, database: Database) -> None:
-        """The resource is replaced as a whole. Raises: NotFound, Rejected, ControlPlaneError."""
-        checked = accepted(database)
+        """Replace the resource as a whole. Raises: NotFound, Rejected, ControlPlaneError."""
+        checked = validated(database)
         await self._writes.write(lambda file: storage.replace_whole(file, checked))
 
     async def delete(self, name: ResourceName) -> None:
-        """The resource is gone. Raises: NotFound, ControlPlaneError."""
+        """Delete the resource. Raises: NotFound, ControlPlaneError."""
         await self._writes.write(lambda file: storage.remove(file, name))
 
     async def _call(self, statement: Callable[[Sqlite], T]) -> T:
@@ -187,10 +187,10 @@ class Embedded:
 
 
 def _is_about_the_file(error: Exception) -> bool:
-    """True for what fails every write alike, not the one resource that it is about."""
+    """Tell whether an error fails every write alike, not only that of one resource."""
     return isinstance(error, ControlPlaneError) and not isinstance(error, AlreadyExists | NotFound)
 
 
 def cluster_info(path: Path) -> ClusterInfo:
-    """Who answers: the registry file itself."""
+    """Describe the registry file as a control plane."""
     return ClusterInfo(kind=KIND, cluster=str(path.resolve()))

@@ -1,4 +1,4 @@
-"""A `db` as a message and as a `Database`, and a change written back onto what was read.
+"""Convert a `db` between protobuf message and `Database`, keeping what is not understood.
 
 Messages and documents are walked together, since fields are spelled alike. What the program has no
 words for stays in the message that was read, kept in `opaque`, and goes back with it (R7).
@@ -29,7 +29,7 @@ _MODES: Final = {
 
 
 def database_of(message: DatabaseV3) -> Database:
-    """The resource as read. `status` is the Database Services' and is no part of it."""
+    """Convert a message that was read; its `status` is the Database Services' and left out."""
     metadata = message.metadata
     expires = {"expires": _time(metadata.expires)} if metadata.HasField("expires") else {}
     return Database(
@@ -44,7 +44,7 @@ def database_of(message: DatabaseV3) -> Database:
 
 
 def message_of(database: Database, *, is_new: bool) -> DatabaseV3:
-    """The message that makes the resource so: on top of what was read, when it was read.
+    """Convert a resource to the message that writes it, on top of what was read.
 
     A new one carries no revision. `status` is never written (teleport/README: Messages).
 
@@ -67,9 +67,9 @@ def message_of(database: Database, *, is_new: bool) -> DatabaseV3:
 
 
 def _document(message: Message) -> dict[str, Any]:
-    """What is set, in the spelling of `tctl get`. Empty and missing are the same.
+    """Show what is set, in the spelling of `tctl get`. Empty and missing are the same.
 
-    See teleport/README: Reads and writes.
+    Source: teleport/README: Reads and writes.
     """
     shown = {field.name: _shown(message, field) for field in _fields(message)}
     return {key: value for key, value in shown.items() if value not in ("", 0, False, {}, [])}
@@ -94,7 +94,7 @@ def _shown(message: Message, field: FieldDescriptor) -> Any:
 
 
 def _put(message: Message, document: Mapping[str, Any], where: str) -> None:
-    """Every known field of the message is as the document says; unknown ones stay."""
+    """Set every known field of the message as the document says; unknown ones stay."""
     strange = sorted(document.keys() - message.DESCRIPTOR.fields_by_name.keys())
     if strange:
         raise Rejected(f"{where}.{strange[0]} is nothing that this version can write to a cluster")

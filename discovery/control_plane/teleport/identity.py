@@ -1,4 +1,4 @@
-"""An identity file: key, client certificate and the cluster's authorities, parsed strictly.
+"""Parse an identity file strictly: key, client certificate and the cluster's authorities.
 
 tbot does not write the file in one go, so a reader can meet an empty or a partial one: anything
 that is not whole is refused (teleport/README: Identity file, teleport/README: tbot).
@@ -119,7 +119,7 @@ class Identity:
     authorities: str = field(repr=False)
 
     def context(self, alpn: tuple[str, ...]) -> ssl.SSLContext:
-        """A TLS context that shows this identity and trusts its cluster alone.
+        """Make a TLS context that shows this identity and trusts its cluster alone.
 
         Raises: IdentityUnusable, when key and certificate do not belong together.
         """
@@ -140,7 +140,7 @@ class Identity:
 
 
 def parse_identity(content: bytes, *, now: datetime, is_exposed: bool = False) -> Identity:
-    """The identity that the file's content is.
+    """Parse the content of an identity file.
 
     Raises: IdentityUnusable, when it is incomplete or inconsistent; IdentityExpired.
     """
@@ -155,7 +155,7 @@ def parse_identity(content: bytes, *, now: datetime, is_exposed: bool = False) -
             "it must hold a private key, one client certificate and at least one authority; "
             f"what is there is incomplete, or another format; {_REMEDY}"
         )
-    leaf, *facts = [_facts(der) for _, _, der in certificates]
+    leaf, *facts = [_read(der) for _, _, der in certificates]
     if leaf.expires_at <= now:
         raise IdentityExpired(
             f"the identity of {leaf.subject} expired at {leaf.expires_at:%Y-%m-%dT%H:%M:%SZ}; "
@@ -215,7 +215,7 @@ def _decoded(label: str, body: list[str]) -> bytes:
         raise IdentityUnusable(f"its {label} is damaged; {_REMEDY}") from error
 
 
-def _facts(der: bytes) -> Certificate:
+def _read(der: bytes) -> Certificate:
     try:
         return read_certificate(der)
     except ValueError as error:
@@ -223,18 +223,21 @@ def _facts(der: bytes) -> Certificate:
 
 
 def _load_pair(context: ssl.SSLContext, key_and_leaf: str) -> None:
-    """The context shows exactly one certificate: with a second one, Auth refuses.
+    """Load exactly one certificate: with a second one, Auth refuses.
 
-    See teleport/README: TLS.
+    Source: teleport/README: TLS.
     """
-    with _placed(key_and_leaf) as path:
+    with _as_file(key_and_leaf) as path:
         context.load_cert_chain(path, password="")  # none, and no question is asked
 
 
 @contextmanager
-def _placed(secret: str) -> Iterator[str]:
-    """A path to the text, because OpenSSL takes nothing else: in memory where there is such a
-    thing, so that no key reaches a disk and no disk has to be writable."""
+def _as_file(secret: str) -> Iterator[str]:
+    """Give the text a path, because OpenSSL takes nothing else.
+
+    In memory where there is such a thing, so that no key reaches a disk and no disk has to be
+    writable.
+    """
     if sys.platform == "linux":
         number = os.memfd_create("identity")
         with open(number, "w", encoding="ascii") as file:  # noqa: PTH123 - it has no path

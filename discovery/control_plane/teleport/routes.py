@@ -1,4 +1,4 @@
-"""The ways to an Auth Service, and which one an address is (teleport/README: Routes)."""
+"""Routes to an Auth Service, and which one an address is (teleport/README: Routes)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ANSWER_LIMIT_BYTES: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class DialTarget:
-    """How an Auth Service is dialled: the address, and straight or through the Proxy Service."""
+    """How to dial an Auth Service: the address, and directly or through the Proxy Service."""
 
     address: HostPort
     route: Route
@@ -33,8 +33,7 @@ class DialTarget:
     """What is known to make it unlikely to work; for the sentence of a failure."""
 
     def alpn(self, cluster: str) -> tuple[str, ...]:
-        """What the TLS handshake offers. The Proxy routes on the first entry, so the order
-        counts."""
+        """Protocols that the TLS handshake offers, in order: the Proxy routes on the first."""
         if self.route is Route.PROXY:
             return (f"teleport-auth@{cluster.encode().hex()}.{SERVER_NAME}", ALPN_H2)
         return (ALPN_H2,)
@@ -58,7 +57,7 @@ class NoProxyService(Exception):
 
 
 async def find(address: HostPort, proxy: ForwardProxy | None) -> ProxyInfo:
-    """Ask `GET /webapi/find` once; whoever calls Auth tries again.
+    """Ask `GET /webapi/find` once; whoever calls Auth retries.
 
     It is a web port, so the system's roots verify it.
 
@@ -90,12 +89,12 @@ async def _find(address: HostPort, proxy: ForwardProxy | None) -> ProxyInfo:
                 raise Unavailable(f"{url} answers {response.status_code}")
             if response.status_code != 200:
                 raise NoProxyService(f"GET /webapi/find answers {response.status_code}")
-            return _said(await _body(response))
+            return _parse(await _body(response))
     except httpx.TransportError as error:
-        raise _why(error, address) from error
+        raise _error_of(error, address) from error
 
 
-def _why(error: httpx.TransportError, address: HostPort) -> Exception:
+def _error_of(error: httpx.TransportError, address: HostPort) -> Exception:
     tls = _tls_error(error)
     if isinstance(tls, ssl.SSLCertVerificationError):
         return NoProxyService(
@@ -125,7 +124,7 @@ async def _body(response: httpx.Response) -> bytes:
     return body
 
 
-def _said(body: bytes) -> ProxyInfo:
+def _parse(body: bytes) -> ProxyInfo:
     try:
         answer = json.loads(body)
         proxy, cluster = answer["proxy"], answer.get("cluster_name", "")

@@ -72,7 +72,7 @@ class site_clients:  # noqa: N801 - reads as the context manager it is
 
     async def __aenter__(self) -> tuple[clients_module.Clients, Signer]:
         clients = await self._clients.__aenter__()
-        ambient = await clients_module.session_of(None).get_credentials()
+        ambient = await clients_module.sdk_session(None).get_credentials()
         return clients, Signer(ambient)
 
     async def __aexit__(self, *error: object) -> None:

@@ -65,7 +65,7 @@ async def test_a_restart_is_survived(
             await client.list_databases()
         with pytest.raises(Unavailable):
             await client.create(registration("between"))
-        assert client.met is not None, "who answered last is still known"
+        assert client.last_peer is not None, "who answered last is still known"
         async with running(teleport, trusted, at):
             await client.create(registration("after"))
             names = [each.name for each in await client.list_databases()]
@@ -142,8 +142,8 @@ async def test_an_upgrade_is_seen(trusted: Path) -> None:
     teleport.cluster.release = Release.of("18.4.0")
     async with client, running(teleport, trusted, at):
         await sooner_or_later(client.list_databases)
-        assert client.met is not None
-        assert client.met.version == (await client.ping()).version == "18.4.0"
+        assert client.last_peer is not None
+        assert client.last_peer.version == (await client.ping()).version == "18.4.0"
     assert len(teleport.calls.of("GetDatabases")) == 1
     assert len(teleport.calls.of("ListDatabases", outcome="OK")) == 1
 

@@ -44,14 +44,14 @@ async def test_each_route_leads_to_auth(ground: Ground, route: str, taken: str) 
     async with ground.client(route) as client:
         info = await client.ping()
         await client.create(registration())
-        assert (await client.peer()).way.route == taken
+        assert (await client.peer()).target.route == taken
     assert (info.kind, info.cluster, info.version) == ("teleport", ground.cluster.name, "18.4.0")
     assert list(ground.cluster.databases) == ["orders"]
 
 
 async def test_auto_finds_an_auth_service_at_its_own_port(ground: Ground) -> None:
     async with ground.client("auto", address=ground.at.auth) as client:
-        assert (await client.peer()).way.route == "auth"
+        assert (await client.peer()).target.route == "auth"
 
 
 async def test_the_handshake_is_as_auth_and_the_proxy_want_it(ground: Ground) -> None:
@@ -76,7 +76,7 @@ async def test_the_route_is_found_out_once(ground: Ground) -> None:
 async def test_a_proxy_that_hiccups_is_asked_again(ground: Ground) -> None:
     ground.teleport.faults.add(Fault(effect=Effect.UNAVAILABLE, method="find", times=2))
     async with ground.client("auto") as client:
-        assert (await client.peer()).way.route == "proxy"
+        assert (await client.peer()).target.route == "proxy"
 
 
 async def test_each_call_asks_for_the_route_no_more_often_than_it_is_tried(ground: Ground) -> None:
@@ -120,7 +120,7 @@ async def test_a_load_balancer_that_ends_tls_is_named(ground: Ground) -> None:
 async def test_a_proxy_without_tls_routing_is_tried_all_the_same(ground: Ground) -> None:
     ground.cluster.habits.tls_routing = False
     async with ground.client("auto") as client:
-        assert "TLS routing is off" in (await client.peer()).way.remark
+        assert "TLS routing is off" in (await client.peer()).target.remark
 
 
 async def test_an_identity_of_another_cluster_is_told_apart(ground: Ground) -> None:
@@ -377,7 +377,7 @@ async def test_every_address_of_a_forward_proxy_is_tried(
         named = ForwardProxy("proxy.test", 3128)
         connection = await Dialer(_way(ground, Route.AUTH), named).connect(identity)
         connection.close()
-        await connection.ended()
+        await connection.wait_closed()
     assert len(tunnels.asked) == 1
 
 
