@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -22,7 +22,7 @@ from contextlib import (
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from typing import Any, NoReturn, Protocol, runtime_checkable
 from urllib.parse import urlsplit
@@ -31,6 +31,7 @@ import aioboto3
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import AioCredentials
 from aiobotocore.httpsession import AIOHTTPSession
+from aiobotocore.parsers import AioResponseParserFactory
 from aiobotocore.session import AioSession
 from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.credentials import ReadOnlyCredentials
@@ -294,9 +295,30 @@ def _endpoint_override(session: AioSession, service: str) -> str | None:
 def _refusing_session(profile: str | None) -> AioSession:
     session = sdk_session(profile)
     session.register_component("credential_provider", _RefusingCredentials())
-    parsers = session.get_component("response_parser_factory")
+    parsers = _TolerantParsers()
     parsers.set_parser_defaults(timestamp_parser=_utc)
+    session.register_component("response_parser_factory", parsers)
     return session
+
+
+class _TolerantParsers(AioResponseParserFactory):  # type: ignore[misc]  # aiobotocore is untyped
+    """Parsers that leave a number that is none as its text: it is one member of one item (R8).
+
+    `_handle_integer` is private to botocore, whose version is pinned by aioboto3.
+    """
+
+    def create_parser(self, protocol_name: str) -> Any:
+        parser = super().create_parser(protocol_name)
+        if read := getattr(parser, "_handle_integer", None):  # JSON has numbers of its own
+            parser._handle_integer = partial(_number_or_text, read)  # noqa: SLF001
+        return parser
+
+
+def _number_or_text(read: Callable[[Any, Any], int], shape: Any, node: Any) -> int | str:
+    try:
+        return read(shape, node)
+    except ValueError:  # Python, too, reads no more than 4,300 digits
+        return str(getattr(node, "text", node) or "")
 
 
 def _utc(value: Any) -> datetime:
