@@ -16,7 +16,8 @@ from typing import Any
 from botocore.credentials import ReadOnlyCredentials
 
 from discovery.aws.clients import Clients, CredentialSource, Signer
-from discovery.aws.errors import STALE_CODES, AwsCallFailed, AwsError, malformed_response
+from discovery.aws.error_codes import STALE_CODES
+from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
 from discovery.aws.rate_limiter import RateLimiter
 from discovery.aws.role_credentials import ExpiringCredentials, RoleCredentials
 from discovery.aws.session import Session

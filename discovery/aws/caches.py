@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from discovery.aws.errors import NO_SUCH_CACHE, AwsCallFailed, AwsError, malformed_response
+from discovery.aws.error_codes import NO_SUCH_CACHE
+from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
 from discovery.aws.session import Session, deduplicate
 from discovery.model.cache_status import HAS_ENDPOINT, is_port_number
 from discovery.model.codes import ScopeReason

@@ -19,13 +19,14 @@ from discovery.aws.accounts import (
     ResolveSecret,
     read_identity,
 )
-from discovery.aws.clients import Signer, endpoint_overrides, open_clients, sdk_session
+from discovery.aws.clients import Signer, open_clients
 from discovery.aws.credential_errors import unreadable_setup
 from discovery.aws.credentials import AmbientCredentials
 from discovery.aws.errors import AwsCallFailed, AwsError
 from discovery.aws.rate_limiter import RateLimiter
 from discovery.aws.regions import EnabledRegions
 from discovery.aws.scan_cache import ScanCache, UsersAndGroupsCache
+from discovery.aws.sdk_session import endpoint_overrides, sdk_session
 from discovery.aws.session import Session
 from discovery.aws.tls import CaBundleError, check_ca_bundle
 from discovery.config.aws import Account as AccountEntry

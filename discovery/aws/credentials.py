@@ -20,7 +20,7 @@ from botocore.configloader import load_config
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ConfigNotFound
 
-from discovery.aws.clients import CredentialSource, sdk_session
+from discovery.aws.clients import CredentialSource
 from discovery.aws.credential_errors import (
     check_form,
     code_required,
@@ -40,6 +40,7 @@ from discovery.aws.credential_origin import (
     origin_of,
 )
 from discovery.aws.errors import AwsCallFailed
+from discovery.aws.sdk_session import sdk_session
 from discovery.aws.tls import UnproxiedSession
 from discovery.model.codes import ScopeReason
 from discovery.model.values import Clock, Region

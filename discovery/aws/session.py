@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from discovery.aws.answer_dates import note_date
-from discovery.aws.clients import Clients, Renewable, Signer, Unsigned, signing_as
+from discovery.aws.clients import Clients, Renewable, Signer, signing_as
+from discovery.aws.error_codes import STALE_CODES
 from discovery.aws.errors import (
-    STALE_CODES,
     AwsCallFailed,
     AwsError,
     aws_error_of,
@@ -21,6 +21,7 @@ from discovery.aws.errors import (
     unusable_endpoint,
 )
 from discovery.aws.rate_limiter import RateLimiter
+from discovery.aws.sdk_session import Unsigned
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Region, Scope
 

@@ -12,7 +12,8 @@ from typing import Final
 from discovery.aws.accounts import Account
 from discovery.aws.answer_dates import date_of
 from discovery.aws.cloud import Cloud
-from discovery.aws.errors import UNKNOWN_KEY_CODES, AwsError, version_1_token
+from discovery.aws.error_codes import UNKNOWN_KEY_CODES
+from discovery.aws.errors import AwsError, version_1_token
 from discovery.aws.organizations import list_members
 from discovery.config.aws import Organization
 from discovery.config.partitions import can_be_disabled

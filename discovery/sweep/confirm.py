@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from discovery.aws.caches import describe_cache
-from discovery.aws.clients import Unsigned
 from discovery.aws.cloud import Cloud
 from discovery.aws.errors import AwsCallFailed
+from discovery.aws.sdk_session import Unsigned
 from discovery.aws.session import Session
 from discovery.aws.tags import read_cache_tags
 from discovery.aws.users import read_users_and_groups

@@ -14,11 +14,12 @@ from typing import TypeVar
 
 from discovery.aws.accounts import Account
 from discovery.aws.answer_dates import collect_dates
-from discovery.aws.clients import Unsigned
 from discovery.aws.cloud import Cloud
-from discovery.aws.errors import UNKNOWN_KEY_CODES, AwsCallFailed, AwsError, version_1_token
+from discovery.aws.error_codes import UNKNOWN_KEY_CODES
+from discovery.aws.errors import AwsCallFailed, AwsError, version_1_token
 from discovery.aws.regions import AccountRegions, EnabledRegions
 from discovery.aws.scope_reader import ScopeQuery, ScopeReading, read_scope
+from discovery.aws.sdk_session import Unsigned
 from discovery.config.partitions import can_be_disabled
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Arn, Failed, Region, Scanned, Scope

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from discovery.aws.clients import sdk_session
 from discovery.aws.cloud import Cloud, open_cloud
 from discovery.aws.errors import AwsCallFailed
+from discovery.aws.sdk_session import sdk_session
 from discovery.config.aws import Aws
 from discovery.config.secrets import Secret
 from discovery.model.codes import ScopeReason

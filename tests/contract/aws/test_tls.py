@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from discovery.aws import tls
-from discovery.aws.clients import Signer, open_clients, sdk_session
+from discovery.aws.clients import Signer, open_clients
 from discovery.aws.errors import AwsCallFailed
+from discovery.aws.sdk_session import sdk_session
 from discovery.aws.session import Session
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Region
