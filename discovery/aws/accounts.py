@@ -28,13 +28,13 @@ from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Clock, Region
 
 ResolveSecret = Callable[[str], Secret]
-"""Finds the secret behind a reference such as `env:EXTERNAL_ID`."""
+"""Find the secret behind a reference such as `env:EXTERNAL_ID`."""
 
 OWN_ACCOUNT = AccountId("the agent's own account")
-"""Stands for the account of the ambient credentials until they are asked whose they are."""
+"""Placeholder for the account of the ambient credentials, until they were asked whose they are."""
 
 _SESSION_S = 3600
-"""The longest a role may hold that was assumed from a role (aws/README: STS)."""
+"""Longest session of a role that was assumed from a role, in seconds (aws/README: STS)."""
 
 _STS_ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):(?:sts|iam)::(?P<account>[0-9]{12}):.+")
 

@@ -39,8 +39,10 @@ from discovery.aws.sdk_session import (
 from discovery.aws.tls import SharedTlsSession
 
 CALL_DEADLINE_S = 60.0
-"""How long a call may take in all, attempts and the renewal of its credentials included: whoever
-sends a byte now and then never runs into the time for one read."""
+"""Longest that a call may take, attempts and renewal of credentials included.
+
+Whoever sends a byte now and then never runs into the time for one read.
+"""
 _LONG_POLL_S = 20
 """SQS may say nothing for so long and is well; that comes on top of the time to answer."""
 _UNCOUNTED = frozenset({"sts", "sqs"})

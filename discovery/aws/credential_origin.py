@@ -20,10 +20,10 @@ CONTAINER: Final = "container-role"
 INSTANCE: Final = "iam-role"
 _CREDENTIALS_FILE: Final = "shared-credentials-file"
 _CONFIG_FILE: Final = "config-file"
-"""How the SDK calls its ways to credentials (`CredentialProvider.METHOD`)."""
+"""Names of the SDK's credential providers (`CredentialProvider.METHOD`)."""
 
 OUTSIDE_PROFILES: Final = frozenset({"ec2-credentials-file", "boto-config", CONTAINER, INSTANCE})
-"""Ways that the SDK tries when no profile has credentials."""
+"""Providers that the SDK tries when no profile has credentials."""
 
 _SOURCES: Final = {
     "Environment": ENVIRONMENT,

@@ -46,16 +46,15 @@ from discovery.model.codes import ScopeReason
 from discovery.model.values import Clock, Region
 
 DEADLINE: Final = timedelta(seconds=60)
-"""A command or a service that gives no credentials by then gives none."""
+"""Longest that a command or a service may take to give credentials."""
 LONGEST_PRINT: Final = 1 << 20
-"""Bytes that a command may print; what prints without an end would be read until DEADLINE."""
+"""Longest output of a command, in bytes: one without an end would be read until DEADLINE."""
 RETRY_AFTER: Final = timedelta(seconds=2)
-"""What failed is not tried again before: a thousand scopes would start a command a thousand times,
-one after the other."""
+"""Pause after a failure: a thousand scopes would start a command a thousand times in a row."""
 
 
 Prove = Callable[[ReadOnlyCredentials], Awaitable[None]]
-"""Raises AwsCallFailed unless the credentials are of the account that the agent began with."""
+"""Check that credentials are of the account that the agent began with. Raises: AwsCallFailed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ NO_SUCH_CACHE = "ServerlessCacheNotFoundFault"
 UNKNOWN_KEY_CODES = frozenset(
     {"InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "OptInRequired"}
 )
-"""The credentials mean nothing there: a region that is not enabled, or a deleted key."""
+"""Codes of credentials that mean nothing there: a region not enabled, or a deleted key."""
 
 STALE_CODES = frozenset(
     {
@@ -23,7 +23,7 @@ STALE_CODES = frozenset(
         "UnrecognizedClientException",
     }
 )
-"""AWS knows the credentials no more, or not there: worth a try with new ones."""
+"""Codes of credentials that AWS does not know any more, or not there: renewing may help."""
 
 _DENIED = frozenset(
     {

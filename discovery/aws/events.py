@@ -69,7 +69,7 @@ class Change:
 
 
 LONGEST: Final = 1024 * 1024
-"""Characters of a message. SQS takes no longer one, so a longer text is none of its."""
+"""Longest message, in characters: SQS takes no longer one."""
 
 _MOST_NAMED = 100
 """Resources in one event. A call that tags takes 20; far more is nothing that AWS sends."""

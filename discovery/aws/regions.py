@@ -17,8 +17,10 @@ from matchers.regions import RegionList
 from state.records import RememberedRegions
 
 LIST_LIFETIME = timedelta(days=1)
-"""How long a list of enabled regions is good for knowing where to look. Accounts seldom enable
-one, and a region that says it is not enabled is asked about at once."""
+"""How long a list of enabled regions says where to look.
+
+Accounts seldom enable one, and a region that says it is not enabled is asked about at once.
+"""
 
 REGIONS = "ec2:DescribeRegions"
 _NOT_ENABLED = "not-opted-in"

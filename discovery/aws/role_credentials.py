@@ -13,11 +13,11 @@ from discovery.aws.errors import AwsCallFailed
 from discovery.model.values import Clock
 
 RENEW_BELOW = timedelta(minutes=15)
-"""With less time left, one caller renews; if that fails the present credentials still serve."""
+"""Remaining time below which one caller renews; if that fails the present ones still serve."""
 REQUIRED_LIFETIME = timedelta(minutes=10)
-"""With less time left, nobody goes on without new ones."""
+"""Remaining time below which nobody goes on without new ones."""
 RETRY_AFTER = timedelta(seconds=10)
-"""A session that replaced a refused one is not replaced again before."""
+"""Pause before a session that replaced a refused one is replaced again."""
 
 
 @dataclass(frozen=True, slots=True)

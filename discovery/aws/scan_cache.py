@@ -13,8 +13,10 @@ from discovery.aws.subnets import SubnetVpcs
 from discovery.model.values import Arn, Cache, Scope, Tags, UnknownType, UsersAndGroups
 
 STAYS_UNTAGGED = timedelta(hours=1)
-"""So long a cache that had no tags counts as untagged without being asked itself. One that gets
-tags meanwhile is seen sooner: the tagging API then knows it."""
+"""How long a cache without tags counts as untagged without being asked itself.
+
+One that gets tags meanwhile is seen sooner: the tagging API then knows it.
+"""
 
 
 class UsersAndGroupsCache:

@@ -52,7 +52,7 @@ _METHODS = {
     "sqs:GetQueueAttributes": ("sqs", "get_queue_attributes"),
     "sqs:ReceiveMessage": ("sqs", "receive_message"),
 }
-"""All that is ever asked, by the name of the IAM action that allows it."""
+"""Every call that is made, by the IAM action that allows it."""
 
 _LISTS_ALWAYS = ("organizations:", "tag:")
 """An answer of these services has its list even when that is empty. The SDK takes JSON that breaks

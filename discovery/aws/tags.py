@@ -26,8 +26,7 @@ BULK = "tag:GetResources"
 SINGLE = "elasticache:ListTagsForResource"
 
 TAG_INDEX_LAG = timedelta(hours=24)
-"""A cache younger than this may be missing from the tagging API, or shown there with the tags of
-an earlier one of the same name."""
+"""How long the tagging API may lack a new cache, or show tags of an earlier one of its name."""
 
 AT_ONCE = 8
 """Single reads in flight in one scope."""

@@ -32,7 +32,7 @@ from botocore.httpsession import ProxyConfiguration, create_urllib3_context, get
 from discovery.config.proxies import is_exempt
 
 Version = tuple[int, ...] | None
-"""Changes with the content of a file; None for one that is not there."""
+"""State of a file, another one when its content was replaced; None when it is not there."""
 
 
 class CaBundleError(Exception):
@@ -107,8 +107,11 @@ def _unusable(path: Path, why: str) -> CaBundleError:
 
 
 LARGEST_ANSWER_BYTES = 32 << 20
-"""What takes the most room is ten messages of a queue, of 1 MiB each and escaped; a full page of
-tags takes about 3 MiB. The SDK needs seven times the memory of what it parses."""
+"""Largest answer that is read.
+
+What takes the most room is ten messages of a queue, of 1 MiB each and escaped; a full page of
+tags takes about 3 MiB. The SDK needs seven times the memory of what it parses.
+"""
 
 
 class AnswerTooLarge(Exception):

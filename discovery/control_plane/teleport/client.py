@@ -32,7 +32,7 @@ log = structlog.get_logger()
 
 WRITES_AT_ONCE: Final = 4
 REQUEST_LIMIT_BYTES: Final = 4 << 20
-"""What an Auth Service takes (teleport/README: Limits)."""
+"""Largest request that an Auth Service takes (teleport/README: Limits)."""
 _CHECK_DEADLINE_S: Final = 5.0
 _CHECKS: Final = 3
 

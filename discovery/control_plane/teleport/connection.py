@@ -34,10 +34,10 @@ from discovery.model.values import Clock
 log = structlog.get_logger()
 
 OLDEST: Final = (18, 2, 2)
-"""The first release that knows ElastiCache Serverless (teleport/README: Versions)."""
+"""First release that knows ElastiCache Serverless (teleport/README: Versions)."""
 CALL_DEADLINE_S: Final = 10.0
 RENEW_AGAIN_S: Final = 30.0
-"""After a connection as a new identity failed and the old one goes on."""
+"""Pause after a connection as a new identity failed, while the old one goes on."""
 _VERSION: Final = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})\.([0-9]{1,6})([-+].*)?")
 
 

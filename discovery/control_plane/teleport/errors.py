@@ -26,7 +26,7 @@ from discovery.control_plane.base import (
 from discovery.model import foreign_text
 
 SERVER_NAME: Final = "teleport.cluster.local"
-"""What every Auth Service's certificate names, whatever the address (teleport/README: TLS)."""
+"""Name in every Auth Service's certificate, whatever the address (teleport/README: TLS)."""
 
 
 class IdentityUnusable(ControlPlaneError):

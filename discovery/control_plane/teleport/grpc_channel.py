@@ -26,7 +26,7 @@ from discovery.control_plane.teleport.errors import SERVER_NAME, Attempt, error_
 from discovery.control_plane.teleport.methods import Method, Request, Response
 
 OpenSocket = Callable[[], Awaitable[socket.socket]]
-"""Makes a socket that leads to the address, where a plain connection does not."""
+"""Open a socket that leads to the address, where a plain connection does not."""
 
 _CONFIGURATION: Final = Configuration(
     # Auth takes no more than a ping a minute and ends connections that ping faster

@@ -21,7 +21,7 @@ from discovery.model.values import Clock
 log = structlog.get_logger()
 
 READ_EVERY_S: Final = 5.0
-"""How old what was read may be when a call is made. tbot gives no sign that it wrote."""
+"""Oldest that what was read may be when a call is made. tbot gives no sign that it wrote."""
 _FIRST_READS: Final = 6
 _FIRST_PAUSE_S: Final = 0.3
 

@@ -14,10 +14,12 @@ from typing import Final
 from discovery.model.values import Database, ResourceName
 
 WINDOW_S: Final = 30.0
-"""How long a read may lag behind a write of ours, at the worst."""
+"""Longest that a read may lag behind a write of ours."""
 LAG_S: Final = 2.0
-"""How long reads usually lag, doubled: a second at most was measured on a real cluster. So long
-after it was seen, a resource that is said not to be there is asked for again."""
+"""How long after it was seen a resource that is said not to be there is asked for again.
+
+Reads usually lag a second at most, as measured on a real cluster; doubled.
+"""
 
 
 @dataclass(slots=True)

@@ -50,8 +50,10 @@ PAGE_SIZE: Final = 500
 PAGE_DEADLINE_S: Final = 30.0
 _PAGES_LIMIT: Final = 100_000
 SERVING_KEPT_S: Final = 900.0
-"""How long what Database Services serve is remembered: it is a list as long as the databases, of
-each Database Service, and only remarks rest on it."""
+"""How long what Database Services serve is remembered.
+
+It is a list as long as the databases, of each Database Service, and only remarks rest on it.
+"""
 LAG_READS: Final = 8
 LAG_PAUSE_S: Final = 0.4
 """Between two reads of what lags behind a write of ours."""
