@@ -23,6 +23,7 @@ from grpclib.protocol import H2Protocol
 from discovery.config.fields import HostPort
 from discovery.control_plane.base import Unavailable
 from discovery.control_plane.teleport.errors import SERVER_NAME, Attempt, error_of_call
+from discovery.control_plane.teleport.http_proxy import NEXT_ADDRESS_AFTER_S
 from discovery.control_plane.teleport.methods import Method, Request, Response
 
 OpenSocket = Callable[[], Awaitable[socket.socket]]
@@ -42,8 +43,6 @@ _CONFIGURATION: Final = Configuration(
 
 LARGEST_ANSWER_BYTES: Final = 64 << 20
 """Auth caps no answer; a full page takes a few MiB, and what answers in its place may say 4 GiB."""
-_NEXT_ADDRESS_AFTER_S: Final = 0.25
-"""When the next address of a name is tried beside one that does not answer (RFC 8305)."""
 _SHUTDOWN_S: Final = 1.0
 """How long the other side has to take leave; then the connection is cut."""
 
@@ -83,7 +82,7 @@ class _Channel(Channel):
             raise ConnectionResetError("the connection ended")
         if self._open_socket is None:
             self.protocol = await self._connect_to(
-                host=self._host, port=self._port, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER_S
+                host=self._host, port=self._port, happy_eyeballs_delay=NEXT_ADDRESS_AFTER_S
             )
         else:
             plain = await self._open_socket()

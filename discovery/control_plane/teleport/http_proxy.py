@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from aiohappyeyeballs import start_connection
+
 from discovery.config.proxies import HTTPS_PROXY, is_exempt, is_loopback, proxy_problem
 from discovery.control_plane.base import Unavailable
 from discovery.control_plane.teleport.errors import NoRoute
 
+NEXT_ADDRESS_AFTER_S: Final = 0.25
+"""When the next address of a name is tried beside one that does not answer (RFC 8305)."""
 _ANSWER_LIMIT_BYTES: Final = 8192
 
 
@@ -58,7 +62,8 @@ async def open_tunnel(proxy: ForwardProxy, host: str, port: int) -> socket.socke
     Raises: OSError, when the proxy cannot be reached; Unavailable, when it refuses.
     """
     loop = asyncio.get_running_loop()
-    plain = await _connect(loop, proxy)
+    found = await loop.getaddrinfo(proxy.host, proxy.port, type=socket.SOCK_STREAM)
+    plain = await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_AFTER_S)
     try:
         await loop.sock_sendall(plain, _request(proxy, host, port))
         status = await _read_status(loop, plain)
@@ -71,26 +76,6 @@ async def open_tunnel(proxy: ForwardProxy, host: str, port: int) -> socket.socke
         plain.close()
         raise
     return plain
-
-
-async def _connect(loop: asyncio.AbstractEventLoop, proxy: ForwardProxy) -> socket.socket:
-    """Connect to the first of the proxy's addresses that answers. Raises: OSError."""
-    refused = OSError("it has no address")
-    found = await loop.getaddrinfo(proxy.host, proxy.port, type=socket.SOCK_STREAM)
-    for family, kind, number, _, address in found:
-        plain = socket.socket(family, kind, number)
-        try:
-            plain.setblocking(False)  # noqa: FBT003 - its only parameter
-            await loop.sock_connect(plain, address)
-        except OSError as error:
-            plain.close()
-            refused = error
-        except BaseException:
-            plain.close()
-            raise
-        else:
-            return plain
-    raise refused
 
 
 def _request(proxy: ForwardProxy, host: str, port: int) -> bytes:

@@ -5,10 +5,10 @@ Read only; whatever cannot be read is said and stops nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from discovery.control_plane.base import ControlPlaneError
 from discovery.control_plane.teleport.connection import Peer, is_too_old
@@ -16,6 +16,8 @@ from discovery.control_plane.teleport.reader import TeleportReader
 from discovery.control_plane.teleport.services import ServiceMatcher, service_matchers
 from discovery.model.ownership import GROUP_LABEL, MANAGED_BY, MANAGED_BY_LABEL
 from discovery.model.values import Database, ResourceName, Served
+
+T = TypeVar("T")
 
 _NAMED: Final = 3
 SERVICE_LABELS: Final = "db_service_labels: {'*': '*'}"
@@ -97,34 +99,27 @@ async def preflight(reader: TeleportReader, group: str) -> Preflight:
         peer = await reader.peer()
     except ControlPlaneError as error:
         return Preflight(problems=(str(error),))
-    ours = unserved = None
-    try:
-        labels = {
-            each.name: each.labels
-            for each in await reader.first_page()
-            if each.labels.get(MANAGED_BY_LABEL) == MANAGED_BY
-            and each.labels.get(GROUP_LABEL) == group
-        }
-        ours = tuple(labels)
-    except ControlPlaneError as error:
-        labels = {}
-        problems.append(f"Databases cannot be listed: {error}")
-    services = served = None
-    try:
-        matchers = await service_matchers(reader)
-        services = len(matchers)
-        unserved = unserved_of(labels, [each for one in matchers for each in one], group)
-    except ControlPlaneError as error:
-        problems.append(f"Whether a Database Service serves them cannot be seen: {error}")
-    try:
-        served = await reader.read_served()
-    except ControlPlaneError as error:
-        problems.append(f"What Database Services serve cannot be seen: {error}")
+
+    async def read(call: Awaitable[T], unreadable: str) -> T | None:
+        try:
+            return await call
+        except ControlPlaneError as error:
+            problems.append(f"{unreadable}: {error}")
+            return None
+
+    page = await read(reader.first_page(), "Databases cannot be listed")
+    marks = _marks(group).items()
+    labels = {each.name: each.labels for each in page or () if marks <= each.labels.items()}
+    matchers = await read(
+        service_matchers(reader), "Whether a Database Service serves them cannot be seen"
+    )
+    served = await read(reader.read_served(), "What Database Services serve cannot be seen")
+    every = [each for one in matchers or () for each in one]
     return Preflight(
         peer=peer,
-        ours=ours,
-        unserved=unserved or (),
-        services=services,
+        ours=None if page is None else tuple(labels),
+        unserved=() if matchers is None else unserved_of(labels, every, group),
+        services=None if matchers is None else len(matchers),
         served=served,
         problems=tuple(problems),
     )
@@ -174,11 +169,15 @@ def unserved_of(
     When there are none yet, one that stands for what will be registered: it carries the labels that
     all of ours have.
     """
-    marks = {MANAGED_BY_LABEL: MANAGED_BY, GROUP_LABEL: group}
-    judged = labels or {ResourceName(""): marks}
+    judged = labels or {ResourceName(""): _marks(group)}
     return tuple(
         name for name, each in judged.items() if not any(one.matches(each) for one in matchers)
     )
+
+
+def _marks(group: str) -> Mapping[str, str]:
+    """The labels that all our registrations have."""
+    return {MANAGED_BY_LABEL: MANAGED_BY, GROUP_LABEL: group}
 
 
 def _peer_lines(peer: Peer, now: datetime) -> Iterable[str]:
