@@ -54,18 +54,18 @@ class UntaggedCaches:
     """Caches that said of themselves that they have no tags."""
 
     def __init__(self) -> None:
-        self._said: dict[tuple[Arn, datetime | None | UnknownType], datetime] = {}
+        self._untagged_at: dict[tuple[Arn, datetime | None | UnknownType], datetime] = {}
 
     def note(self, cache: Cache, tags: Tags) -> None:
         """Note what the cache said of its tags just now."""
         if tags.values:
-            self._said.pop((cache.arn, cache.created_at), None)
+            self._untagged_at.pop((cache.arn, cache.created_at), None)
         else:
-            self._said[cache.arn, cache.created_at] = tags.read_at
+            self._untagged_at[cache.arn, cache.created_at] = tags.read_at
 
     def tags_of(self, cache: Cache, now: datetime) -> Tags | None:
         """Give no tags, with the time they were read; None when the cache has to be asked."""
-        read_at = self._said.get((cache.arn, cache.created_at))
+        read_at = self._untagged_at.get((cache.arn, cache.created_at))
         if read_at is None or not _is_younger(read_at, STAYS_UNTAGGED, now):
             return None
         return Tags({}, read_at, confirmed=False)

@@ -157,15 +157,15 @@ class Session:
         Raises: AwsCallFailed; a token that came before is REPEATED_TOKEN, because what follows
         could go round for ever and still lack pages.
         """
-        given, asked = token
+        answer_member, parameter = token
         seen: set[str] = set()
-        following: dict[str, str] = {}
+        next_page: dict[str, str] = {}
         while True:
-            page = await self.call(action, **parameters, **following)
+            page = await self.call(action, **parameters, **next_page)
             if member not in page and action.startswith(_LISTS_ALWAYS):
                 raise malformed_response(f"it holds no {member}", action, str(self.scope))
             yield page.get(member) or ()
-            value = page.get(given)
+            value = page.get(answer_member)
             if not value:
                 return
             if not isinstance(value, str):
@@ -173,7 +173,7 @@ class Session:
             if value in seen:
                 raise AwsCallFailed(_repeated_token(action, self.scope))
             seen.add(value)
-            following = {asked: value}
+            next_page = {parameter: value}
 
 
 def _repeated_token(action: str, scope: Scope) -> AwsError:

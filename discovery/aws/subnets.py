@@ -36,9 +36,9 @@ class SubnetVpcs:
         )
         for some in _batches(missing):
             # By filter: one id that does not exist fails a whole call that names ids.
-            wanted = [{"Name": "subnet-id", "Values": list(some)}]
+            filters = [{"Name": "subnet-id", "Values": list(some)}]
             token = ("NextToken", "NextToken")
-            entries = await session.entries(SUBNETS, "Subnets", token, Filters=wanted)
+            entries = await session.entries(SUBNETS, "Subnets", token, Filters=filters)
             read = deduplicate((_vpc_of(entry, session) for entry in entries), SUBNETS, session)
             for subnet, vpc_id in read.items():
                 self._known[self._key(session, subnet)] = vpc_id

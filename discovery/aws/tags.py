@@ -63,19 +63,19 @@ async def read_tags(
     Raises: AwsCallFailed for WRONG_ACCOUNT only.
     """
     every = tuple(caches)
-    settled = [
+    indexed = [
         cache
         for cache in every
         if cache.arn not in named and is_indexed(cache, remembered.get(cache.arn), now)
     ]
     # For a single cache the bulk answer costs as much as the better one.
-    bulk = await _read_bulk_or_fault(session) if len(settled) > 1 else _BulkAnswer()
+    bulk = await _read_bulk_or_fault(session) if len(indexed) > 1 else _BulkAnswer()
     known = {
         cache.arn: Tags(bulk.tags[cache.arn], now, confirmed=False)
-        for cache in settled
+        for cache in indexed
         if cache.arn in bulk.tags
     }
-    for cache in settled if bulk.is_read else ():  # else nothing tells of their first tags
+    for cache in indexed if bulk.is_read else ():  # else nothing tells of their first tags
         if cache.arn not in known and (none := untagged.tags_of(cache, now)) is not None:
             known[cache.arn] = none
     rest = tuple(cache for cache in every if cache.arn not in known)
@@ -137,8 +137,8 @@ async def _read_bulk(session: Session) -> _BulkAnswer:
         ResourcesPerPage=_PAGE,
     )
     found: dict[Arn, Mapping[str, str]] = {}
-    odd: AwsError | None = None
-    unclear: set[Arn] = set()
+    malformed: AwsError | None = None
+    contradicted: set[Arn] = set()
     for entry in entries:
         arn = entry.get("ResourceARN") if isinstance(entry, Mapping) else None
         values = None
@@ -146,14 +146,16 @@ async def _read_bulk(session: Session) -> _BulkAnswer:
             check_place(arn, BULK, session)
             values = _tag_values(entry.get("Tags"))
             if values is None or found.setdefault(Arn(arn), values) != values:
-                unclear.add(Arn(arn))
+                contradicted.add(Arn(arn))
         if values is None:
-            odd = malformed_response("an entry without ARN or tags", BULK, str(session.scope)).fault
+            malformed = malformed_response(
+                "an entry without ARN or tags", BULK, str(session.scope)
+            ).fault
     # What has a hole or two answers is asked singly, as if it had not been listed.
-    clear = {arn: values for arn, values in found.items() if arn not in unclear}
-    if odd is None and unclear:
-        odd = malformed_response("two answers for one ARN", BULK, str(session.scope)).fault
-    return _BulkAnswer(clear, is_read=True, fault=odd)
+    usable = {arn: values for arn, values in found.items() if arn not in contradicted}
+    if malformed is None and contradicted:
+        malformed = malformed_response("two answers for one ARN", BULK, str(session.scope)).fault
+    return _BulkAnswer(usable, is_read=True, fault=malformed)
 
 
 async def _read_one_by_one(session: Session, arns: Iterable[Arn], now: datetime) -> TagReading:
@@ -166,12 +168,12 @@ async def _read_one_by_one(session: Session, arns: Iterable[Arn], now: datetime)
             except AwsCallFailed as error:
                 return error.fault
 
-    wanted = tuple(arns)
+    asked = tuple(arns)
     async with asyncio.TaskGroup() as group:
-        reads = [group.create_task(read(arn)) for arn in wanted]
+        reads = [group.create_task(read(arn)) for arn in asked]
     results = [task.result() for task in reads]
     tags = {
-        arn: result for arn, result in zip(wanted, results, strict=True) if isinstance(result, Tags)
+        arn: result for arn, result in zip(asked, results, strict=True) if isinstance(result, Tags)
     }
     return TagReading(tags, tuple(result for result in results if isinstance(result, AwsError)))
 

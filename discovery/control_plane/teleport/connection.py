@@ -245,5 +245,5 @@ async def _call_as(
     deadline_s: float,
 ) -> Response:
     peer = session.peer
-    told = attempt.as_user(peer.identity.user, str(peer.target))
-    return await session.connection.call(method, request, told, deadline_s=deadline_s)
+    named = attempt.as_user(peer.identity.user, str(peer.target))
+    return await session.connection.call(method, request, named, deadline_s=deadline_s)
