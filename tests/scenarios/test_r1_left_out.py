@@ -11,6 +11,8 @@ from discovery.sandbox.aws.faults import Effect
 from tests.scenarios.scenario import LISTING, MEMBER, Scenario
 from tests.support.aws_members import MEMBERS, Absent, Member
 
+pytestmark = pytest.mark.slow
+
 SERVICES = {
     "tag": "resourcegroupstaggingapi",
     "elasticache": "elasticache",

@@ -33,7 +33,7 @@ from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from discovery.sandbox.teleport.tls_frontend import auth_protocol
-from discovery.sweep.look_up import look_up_all
+from discovery.sweep.current_state import look_up_all
 from tests.contract.control_plane.teleport_site import Site, registration
 
 WAYS = [("auth", "auth"), ("proxy", "proxy"), ("auto", "proxy")]
