@@ -45,7 +45,7 @@ class Site:
         self.hub = aws.world.account(HUB)
         self.entries: list[dict[str, object]] = [{"id": HUB}]
         self.environ: dict[str, str] = {}
-        self.pacing = RateLimiter()
+        self.rate_limiter = RateLimiter()
 
     def member(self, account_id: str = MEMBER, *, external_id: str | None = None) -> None:
         """An account whose role trusts the agent's, and its entry in the configuration."""
@@ -83,7 +83,7 @@ class Site:
     async def cloud(self, **changes: object) -> AsyncIterator[Cloud]:
         settings = self.settings(**changes)
         async with open_cloud(
-            settings, resolve=self._resolve, clock=now, pacing=self.pacing
+            settings, resolve=self._resolve, clock=now, rate_limiter=self.rate_limiter
         ) as cloud:
             yield cloud
 
