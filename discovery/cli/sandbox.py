@@ -21,6 +21,7 @@ from discovery.sandbox.aws.calls import CallLog
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.demo import Demo, build_demo, environment, tell_changes
 from discovery.sandbox.distance import latencies
+from discovery.sandbox.generated_world import MOST_ACCOUNTS, REGIONS, Size, Spread, generate
 from discovery.sandbox.teleport.calls import CallLog as TeleportCallLog
 from discovery.sandbox.teleport.demo import (
     DemoIdentities,
@@ -31,7 +32,6 @@ from discovery.sandbox.teleport.demo import (
 )
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
 from discovery.sandbox.world_file import read_world
-from discovery.sandbox.worlds import MOST_ACCOUNTS, REGIONS, Size, Spread, generate
 
 T = TypeVar("T")
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from discovery.sandbox.aws.clock import Clock, wall_clock
 from discovery.sandbox.aws.keys import Key
-from discovery.sandbox.aws.lifecycle import Delays
 from discovery.sandbox.aws.region import Region
+from discovery.sandbox.aws.timed_store import Delays
 from discovery.sandbox.aws.world import Account, World
+from discovery.sandbox.clock import Clock, wall_clock
 
 HUB, SHOP, DATA = "111122223333", "222233334444", "333344445555"
 """The account whose keys the agent has, and two more that trust it."""

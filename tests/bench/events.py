@@ -29,8 +29,8 @@ from typing import Any
 
 import boto3
 
-from discovery.sandbox.aws.lifecycle import Delays
 from discovery.sandbox.aws.server import SimulatedAws
+from discovery.sandbox.aws.timed_store import Delays
 from discovery.sandbox.aws.world import World
 
 REGIONS = (

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from discovery.sandbox.aws.emission import Delivery, Envelope
+from discovery.sandbox.aws.event_delivery import Delivery, Envelope
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.aws.queues import Queue
 from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, VIRGINIA, Scenario

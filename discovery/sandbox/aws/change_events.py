@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from discovery.sandbox.aws.emission import Events, Settle, is_within_a_call
+from discovery.sandbox.aws.event_delivery import Events, Settle, is_within_a_call
 from discovery.sandbox.aws.event_documents import Call
-from discovery.sandbox.aws.lifecycle import Step, TimedStore
 from discovery.sandbox.aws.place import Place
+from discovery.sandbox.aws.timed_store import Step, TimedStore
 from discovery.sandbox.aws.values import Cache, User, UserGroup
 
 SOMEBODY: Final = "user/somebody"

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from discovery.sandbox.aws.clock import Clock
 from discovery.sandbox.aws.values import NO_MEMBERS
+from discovery.sandbox.clock import Clock
 
 ROOT = "r-ab12"
 

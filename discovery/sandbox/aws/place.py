@@ -3,9 +3,9 @@
 import hashlib
 from dataclasses import dataclass
 
-from discovery.sandbox.aws.clock import Clock
-from discovery.sandbox.aws.geography import Partition
-from discovery.sandbox.aws.lifecycle import Delays
+from discovery.sandbox.aws.partitions import Partition
+from discovery.sandbox.aws.timed_store import Delays
+from discovery.sandbox.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from discovery.sandbox.aws.clock import Clock
-from discovery.sandbox.aws.polling import Notification
+from discovery.sandbox.aws.long_poll import Notification
 from discovery.sandbox.aws.queue_attributes import DEFAULTS, check_attribute, read_redrive
 from discovery.sandbox.aws.values import NO_TAGS
+from discovery.sandbox.clock import Clock
 
 MOST_IN_FLIGHT = 120_000
 """Messages of one queue that were received and not deleted."""

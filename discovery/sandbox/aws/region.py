@@ -10,12 +10,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from discovery.sandbox.aws.change_events import ChangeEvents
-from discovery.sandbox.aws.emission import Events
-from discovery.sandbox.aws.geography import short_code
-from discovery.sandbox.aws.lifecycle import Delays, TimedStore
+from discovery.sandbox.aws.event_delivery import Events
+from discovery.sandbox.aws.partitions import short_code
 from discovery.sandbox.aws.place import Place, digest
 from discovery.sandbox.aws.queues import Queue
 from discovery.sandbox.aws.tag_index import TagIndex
+from discovery.sandbox.aws.timed_store import Delays, TimedStore
 from discovery.sandbox.aws.values import NO_MEMBERS, NO_TAGS, Cache, Subnet, User, UserGroup
 
 FULL_VERSIONS: Mapping[str, Mapping[str, str]] = {

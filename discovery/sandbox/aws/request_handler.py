@@ -11,8 +11,11 @@ from types import MappingProxyType
 from typing import Any
 
 from discovery.sandbox.aws.auth import Claim, authenticate, claim_of
+from discovery.sandbox.aws.call_records import record
 from discovery.sandbox.aws.calls import Call, CallLog
-from discovery.sandbox.aws.distortion import (
+from discovery.sandbox.aws.errors import SPELLINGS, AwsError, Dialect, Modelled, Refusal, Refused
+from discovery.sandbox.aws.event_delivery import within_a_call
+from discovery.sandbox.aws.fault_effects import (
     Response,
     broken,
     distort,
@@ -20,10 +23,9 @@ from discovery.sandbox.aws.distortion import (
     other_account,
     paging_fault,
 )
-from discovery.sandbox.aws.emission import within_a_call
-from discovery.sandbox.aws.errors import SPELLINGS, AwsError, Dialect, Modelled, Refusal, Refused
 from discovery.sandbox.aws.faults import REFUSALS, Effect, Fault, FaultBoard
 from discovery.sandbox.aws.keys import Key
+from discovery.sandbox.aws.long_poll import Poll
 from discovery.sandbox.aws.models import (
     error_shape,
     operation_model,
@@ -32,8 +34,6 @@ from discovery.sandbox.aws.models import (
 )
 from discovery.sandbox.aws.paging import PageTokens
 from discovery.sandbox.aws.permissions import check_permission
-from discovery.sandbox.aws.polling import Poll
-from discovery.sandbox.aws.recorder import record
 from discovery.sandbox.aws.services.catalogue import SERVICES
 from discovery.sandbox.aws.services.service import Ask, Given, Service
 from discovery.sandbox.aws.services.sts import NOT_AUTHORIZED

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from discovery.sandbox.aws.calls import CallLog
 from discovery.sandbox.aws.control import PREFIX, Controls
-from discovery.sandbox.aws.distortion import Response
+from discovery.sandbox.aws.fault_effects import Response
 from discovery.sandbox.aws.faults import FaultBoard
 from discovery.sandbox.aws.request_handler import RequestHandler
 from discovery.sandbox.aws.wire.message import Request

@@ -4,18 +4,18 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from discovery.sandbox.aws.clock import Clock, SteppableClock, wall_clock
-from discovery.sandbox.aws.emission import Events
-from discovery.sandbox.aws.geography import PARTITIONS, Partition
+from discovery.sandbox.aws.event_delivery import Events
 from discovery.sandbox.aws.iam import Statement, statements_of
 from discovery.sandbox.aws.keys import Key, KeyRing, new_id, new_secret
-from discovery.sandbox.aws.lifecycle import Delays
 from discovery.sandbox.aws.organization import Organization
+from discovery.sandbox.aws.partitions import PARTITIONS, Partition
 from discovery.sandbox.aws.place import Place
 from discovery.sandbox.aws.rates import TokenBuckets
 from discovery.sandbox.aws.region import Region
+from discovery.sandbox.aws.timed_store import Delays
 from discovery.sandbox.aws.values import Role
 from discovery.sandbox.aws.web_identity import WebIdentities
+from discovery.sandbox.clock import Clock, SteppableClock, wall_clock
 
 
 class Account:

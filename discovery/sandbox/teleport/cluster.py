@@ -10,7 +10,7 @@ from typing import Any
 
 from discovery.control_plane.embedded.validation import ORIGIN_LABEL
 from discovery.model.values import Database
-from discovery.sandbox.aws.clock import Clock, SteppableClock, wall_clock
+from discovery.sandbox.clock import Clock, SteppableClock, wall_clock
 from discovery.sandbox.teleport.authorities import Authority, Key, Leaf
 from discovery.sandbox.teleport.identity import Identity, issue_identity
 from discovery.sandbox.teleport.messages import Message, fill, from_document

@@ -13,8 +13,8 @@ from h2.config import H2Configuration
 from h2.errors import ErrorCodes
 from h2.events import PingReceived
 
-from discovery.sandbox.aws.clock import wall_clock
-from discovery.sandbox.teleport import hangup
+from discovery.sandbox import loopback
+from discovery.sandbox.clock import wall_clock
 from discovery.sandbox.teleport.calls import Handshake
 from discovery.sandbox.teleport.grpc_handler import Auth, GrpcHandler
 from discovery.sandbox.teleport.tls import Client, certificates_sent, client_of
@@ -81,7 +81,7 @@ class Connection(H2Protocol):
 
     def reset(self) -> None:
         """The connection is gone at once; the client gets a reset."""
-        hangup.reset(self.transport)
+        loopback.reset(self.transport)
 
     def say_goodbye(
         self, code: ErrorCodes = ErrorCodes.NO_ERROR, words: bytes = b"graceful_stop"

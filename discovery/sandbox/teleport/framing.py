@@ -6,7 +6,7 @@ from grpclib.const import Status
 from grpclib.metadata import encode_grpc_message
 from grpclib.protocol import Stream
 
-from discovery.sandbox.teleport.effects import Dropped
+from discovery.sandbox.teleport.fault_effects import Dropped
 from discovery.sandbox.teleport.service import Refused
 
 CONTENT = "application/grpc"

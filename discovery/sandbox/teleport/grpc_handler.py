@@ -15,7 +15,7 @@ from h2.exceptions import ProtocolError
 
 from discovery.sandbox.teleport.calls import Call, CallLog, Handshake
 from discovery.sandbox.teleport.cluster import Cluster
-from discovery.sandbox.teleport.effects import (
+from discovery.sandbox.teleport.fault_effects import (
     Dropped,
     GoAway,
     apply_faults,

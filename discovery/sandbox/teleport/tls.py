@@ -12,7 +12,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from discovery.sandbox.aws.clock import wall_clock
+from discovery.sandbox.clock import wall_clock
 from discovery.sandbox.teleport.authorities import Leaf
 from discovery.sandbox.teleport.cluster import Cluster
 

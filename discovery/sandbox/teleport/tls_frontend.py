@@ -11,14 +11,14 @@ import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from discovery.sandbox.aws.clock import wall_clock
+from discovery.sandbox.clock import wall_clock
+from discovery.sandbox.loopback import reset_at_close
 from discovery.sandbox.teleport.calls import CallLog, Handshake
+from discovery.sandbox.teleport.client_hello import Hello, NotTls, read_hello
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.connection import Connection
 from discovery.sandbox.teleport.faults import CONNECT, Effect, FaultBoard
 from discovery.sandbox.teleport.grpc_handler import Auth
-from discovery.sandbox.teleport.hangup import reset_at_close
-from discovery.sandbox.teleport.hello import Hello, NotTls, read_hello
 from discovery.sandbox.teleport.tls import auth_context, told, web_context
 
 LOOPBACK = "127.0.0.1"

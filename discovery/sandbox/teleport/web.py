@@ -13,11 +13,11 @@ from weakref import WeakSet
 from aiohttp import web
 from grpclib.const import Status
 
-from discovery.sandbox.teleport import hangup
+from discovery.sandbox import loopback
 from discovery.sandbox.teleport.calls import Call, CallLog
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.control import PREFIX, Controls
-from discovery.sandbox.teleport.effects import Dropped, GoAway, apply_faults
+from discovery.sandbox.teleport.fault_effects import Dropped, GoAway, apply_faults
 from discovery.sandbox.teleport.faults import CONNECT, FIND, WEB_PING, Effect, FaultBoard
 from discovery.sandbox.teleport.service import Refused
 
@@ -64,7 +64,7 @@ class Web:
             outcome = str(response.status)
         except (Dropped, GoAway):
             outcome = "(dropped)"
-            hangup.reset(request.transport)
+            loopback.reset(request.transport)
             return web.Response()
         finally:
             self._calls.end(call, outcome)

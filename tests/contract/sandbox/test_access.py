@@ -14,8 +14,8 @@ from discovery.plan.targets import ScopeFilter
 from discovery.sandbox import access
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.demo import DATA, HUB, SHOP, Demo, build_demo, environment
+from discovery.sandbox.generated_world import Size, generate
 from discovery.sandbox.world_file import read_world
-from discovery.sandbox.worlds import Size, generate
 from discovery.sweep.scan import scan
 from state.records import RememberedState
 

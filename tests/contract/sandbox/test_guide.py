@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from discovery.sandbox.aws.lifecycle import LIKE_AWS
 from discovery.sandbox.aws.server import SimulatedAws
+from discovery.sandbox.aws.timed_store import LIKE_AWS
 from discovery.sandbox.demo import build_demo, environment
 from tests.contract.sandbox.cloud import HUB, REGION, Cloud, running
 

@@ -16,8 +16,8 @@ from grpclib.const import Status
 from grpclib.events import RecvInitialMetadata, RecvTrailingMetadata, listen
 from grpclib.exceptions import StreamTerminatedError
 
+from discovery.sandbox.teleport.client_hello import Hello, NotTls, read_hello
 from discovery.sandbox.teleport.cluster import Cluster
-from discovery.sandbox.teleport.hello import Hello, NotTls, read_hello
 from discovery.sandbox.teleport.identity import Identity
 from discovery.sandbox.teleport.tls_frontend import auth_protocol
 from tests.contract.sandbox_teleport.client import (

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 from discovery.sandbox.aws.errors import Modelled
-from discovery.sandbox.aws.lifecycle import Change
 from discovery.sandbox.aws.region import FULL_VERSIONS
 from discovery.sandbox.aws.services import elasticache_groups as groups
 from discovery.sandbox.aws.services.elasticache import (
@@ -19,6 +18,7 @@ from discovery.sandbox.aws.services.elasticache import (
     service,
 )
 from discovery.sandbox.aws.services.service import Ask, Given
+from discovery.sandbox.aws.timed_store import Change
 from discovery.sandbox.aws.values import Cache
 
 QUOTA = 40

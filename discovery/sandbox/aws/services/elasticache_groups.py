@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 from discovery.sandbox.aws.errors import Modelled
-from discovery.sandbox.aws.lifecycle import Change
 from discovery.sandbox.aws.services import elasticache_users as users
 from discovery.sandbox.aws.services.elasticache import (
     RBAC_ENGINES,
@@ -24,6 +23,7 @@ from discovery.sandbox.aws.services.elasticache import (
     service,
 )
 from discovery.sandbox.aws.services.service import Ask
+from discovery.sandbox.aws.timed_store import Change
 from discovery.sandbox.aws.values import UserGroup
 
 QUOTA = 200

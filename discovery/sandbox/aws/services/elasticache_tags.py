@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 from discovery.sandbox.aws.errors import Modelled
-from discovery.sandbox.aws.lifecycle import Change
 from discovery.sandbox.aws.services import elasticache_caches as caches
 from discovery.sandbox.aws.services import elasticache_groups as groups
 from discovery.sandbox.aws.services import elasticache_users as users
@@ -17,6 +16,7 @@ from discovery.sandbox.aws.services.elasticache import (
     tag_list,
 )
 from discovery.sandbox.aws.services.service import Ask, denied
+from discovery.sandbox.aws.timed_store import Change
 
 
 @service.operation("ListTagsForResource")

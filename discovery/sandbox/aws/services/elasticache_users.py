@@ -10,7 +10,6 @@ from typing import Any
 
 from discovery.sandbox.aws.access_string import expanded
 from discovery.sandbox.aws.errors import Modelled
-from discovery.sandbox.aws.lifecycle import Change
 from discovery.sandbox.aws.services.elasticache import (
     RBAC_ENGINES,
     check_identifier,
@@ -22,11 +21,12 @@ from discovery.sandbox.aws.services.elasticache import (
     page_size,
     service,
 )
-from discovery.sandbox.aws.services.elasticache_authentication import (
+from discovery.sandbox.aws.services.elasticache_user_input import (
     Authentication,
     read_authentication,
 )
 from discovery.sandbox.aws.services.service import Ask, Given
+from discovery.sandbox.aws.timed_store import Change
 from discovery.sandbox.aws.values import User, UserGroup
 
 QUOTA = 2000

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from discovery.sandbox.aws.errors import AwsError, Refusal, Spelling
 from discovery.sandbox.aws.keys import Key
+from discovery.sandbox.aws.long_poll import Poll
 from discovery.sandbox.aws.paging import (
     START,
     ExpiredToken,
@@ -19,7 +20,6 @@ from discovery.sandbox.aws.paging import (
     PagingFault,
     cut,
 )
-from discovery.sandbox.aws.polling import Poll
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.world import Account, World
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from discovery.sandbox.aws.errors import AwsError, Modelled
-from discovery.sandbox.aws.polling import Poll
+from discovery.sandbox.aws.long_poll import Poll
 from discovery.sandbox.aws.queue_attributes import RANGES
 from discovery.sandbox.aws.queues import (
     Held,

@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from discovery.aws.events import Change, Ignored, Subject, read_message
-from discovery.sandbox.aws.emission import Delivery, Envelope, EventKind
+from discovery.sandbox.aws.event_delivery import Delivery, Envelope, EventKind
 from discovery.sandbox.aws.queues import Queue
-from discovery.sandbox.worlds import Size, Spread, generate
+from discovery.sandbox.generated_world import Size, Spread, generate
 from tests.contract.sandbox.cloud import HUB, MEMBER, REGION, Cloud
 
 NATIVE, CALLS = frozenset({EventKind.NATIVE}), frozenset({EventKind.CALL})
@@ -283,10 +283,10 @@ def test_a_world_without_a_subscriber_makes_no_event(
 ) -> None:
     made: list[str] = []
     monkeypatch.setattr(
-        "discovery.sandbox.aws.emission.told_by_service", lambda *_: made.append("native")
+        "discovery.sandbox.aws.event_delivery.told_by_service", lambda *_: made.append("native")
     )
     monkeypatch.setattr(
-        "discovery.sandbox.aws.emission.told_by_cloudtrail", lambda *_: made.append("call")
+        "discovery.sandbox.aws.event_delivery.told_by_cloudtrail", lambda *_: made.append("call")
     )
     cloud.region.add_cache("orders")
     cloud.client("elasticache").delete_serverless_cache(ServerlessCacheName="orders")

@@ -7,7 +7,7 @@ import pytest
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.demo import HOME, build_demo
 from discovery.sandbox.distance import latencies
-from discovery.sandbox.worlds import REGIONS, Size, Spread, generate
+from discovery.sandbox.generated_world import REGIONS, Size, Spread, generate
 
 
 def regions_of(size: Size) -> list[Region]:

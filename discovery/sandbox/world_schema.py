@@ -12,8 +12,8 @@ from pydantic import Field, StrictBool
 from discovery.config.fields import AccountIdText, DurationRange, Matching, OneOrMany, Section
 from discovery.config.problems import Path as Place
 from discovery.config.problems import Problem
-from discovery.sandbox.aws.geography import PARTITIONS
 from discovery.sandbox.aws.organization import ROOT
+from discovery.sandbox.aws.partitions import PARTITIONS
 from discovery.sandbox.aws.region import FULL_VERSIONS
 
 Text = Annotated[str, Field(min_length=1, max_length=2048)]

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from discovery.sandbox.aws.clock import Clock
 from discovery.sandbox.aws.event_documents import (
     Call,
     Event,
@@ -27,6 +26,7 @@ from discovery.sandbox.aws.event_documents import (
 from discovery.sandbox.aws.place import Place
 from discovery.sandbox.aws.queues import Queue
 from discovery.sandbox.aws.values import Cache
+from discovery.sandbox.clock import Clock
 
 Settle = Callable[[datetime], None]
 

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from discovery.sandbox.aws.clock import SteppableClock
-from discovery.sandbox.aws.lifecycle import Change, TimedStore
+from discovery.sandbox.aws.timed_store import Change, TimedStore
+from discovery.sandbox.clock import SteppableClock
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=1)

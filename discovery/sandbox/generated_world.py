@@ -15,10 +15,10 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import cycle
 
-from discovery.sandbox.aws.clock import Clock, wall_clock
-from discovery.sandbox.aws.geography import PARTITIONS
+from discovery.sandbox.aws.partitions import PARTITIONS
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.world import World
+from discovery.sandbox.clock import Clock, wall_clock
 from discovery.sandbox.demo import EXTERNAL_ID, HOME, ROLE_NAME, Demo
 
 _DEFAULT_REGIONS = PARTITIONS["aws"].default_regions
