@@ -23,7 +23,7 @@ from discovery.sandbox.aws.fault_effects import (
     other_account,
     paging_fault,
 )
-from discovery.sandbox.aws.faults import REFUSALS, Effect, Fault, FaultBoard
+from discovery.sandbox.aws.faults import REFUSALS, CallSite, Effect, Fault
 from discovery.sandbox.aws.keys import Key
 from discovery.sandbox.aws.long_poll import Poll
 from discovery.sandbox.aws.models import (
@@ -44,6 +44,7 @@ from discovery.sandbox.aws.wire.message import Answer, Members, Request, WirePro
 from discovery.sandbox.aws.wire.protocols import protocol_of
 from discovery.sandbox.aws.wire.query import QueryProtocol
 from discovery.sandbox.aws.world import World
+from discovery.sandbox.faults import FaultBoard
 
 _LOG = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class RequestHandler:
     def __init__(
         self,
         world: World,
-        faults: FaultBoard,
+        faults: FaultBoard[Fault],
         calls: CallLog,
         latencies: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
@@ -193,12 +194,9 @@ class RequestHandler:
     def _strike(self, service: Service, key: Key, progress: _Progress) -> tuple[Fault, ...]:
         subject = service.subjects.get(progress.operation)
         account = (subject(Given(progress.members)) if subject else None) or key.account_id
-        return self._faults.strike(
-            account,
-            progress.claim.region,
-            service.name,
-            progress.operation,
-            is_later_page=is_later_page(progress.members),
+        later = is_later_page(progress.members)
+        return self._faults.consume(
+            CallSite(account, progress.claim.region, service.name, progress.operation, later)
         )
 
     def _check_region(self, key: Key, region: str) -> None:

@@ -13,6 +13,7 @@ from grpclib.const import Status
 from grpclib.protocol import AbstractHandler, Stream
 from h2.exceptions import ProtocolError
 
+from discovery.sandbox.faults import FaultBoard
 from discovery.sandbox.teleport.calls import Call, CallLog, Handshake
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.fault_effects import (
@@ -23,7 +24,7 @@ from discovery.sandbox.teleport.fault_effects import (
     is_cut_off,
     paging,
 )
-from discovery.sandbox.teleport.faults import Fault, FaultBoard
+from discovery.sandbox.teleport.faults import CallSite, Fault
 from discovery.sandbox.teleport.framing import CONTENT, read_message, send_answer, send_refusal
 from discovery.sandbox.teleport.messages import Message, decoded, to_document
 from discovery.sandbox.teleport.service import PROCEDURES, SERVICE, Ask, Procedure, Refused
@@ -37,7 +38,7 @@ class Auth:
     """What every connection to Auth shares."""
 
     cluster: Cluster
-    faults: FaultBoard
+    faults: FaultBoard[Fault]
     calls: CallLog
     proxy_address: Callable[[], str]
 
@@ -109,7 +110,7 @@ class GrpcHandler(AbstractHandler):
             method=method if service == SERVICE else f"{service}/{method}",
             headers={name: value for name, value in headers.items() if name[0] != ":"},
         )
-        self._auth.calls.begin(call)
+        self._auth.calls.add(call)
         outcome = "(cancelled)"
         try:
             outcome = await self._answer(stream, call)
@@ -133,7 +134,7 @@ class GrpcHandler(AbstractHandler):
         version = self._auth.cluster.release.version
         try:
             procedure, request = await self._read(stream, call)
-            struck = self._auth.faults.strike(call.method, call.name)
+            struck = self._auth.faults.consume(CallSite(call.method, call.name))
             answer = await self._act(procedure, request, call.name, struck)
         except Refused as refused:
             await send_refusal(stream, refused, version)

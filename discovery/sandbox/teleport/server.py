@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from discovery.sandbox.control import PREFIX
+from discovery.sandbox.faults import FaultBoard
+from discovery.sandbox.loopback import LOOPBACK, serve_in_thread
 from discovery.sandbox.teleport.calls import CallLog
 from discovery.sandbox.teleport.cluster import Cluster
-from discovery.sandbox.teleport.control import PREFIX, Controls
-from discovery.sandbox.teleport.faults import FaultBoard
+from discovery.sandbox.teleport.control import TeleportControlApi
+from discovery.sandbox.teleport.faults import Fault
 from discovery.sandbox.teleport.grpc_handler import Auth
-from discovery.sandbox.teleport.tls_frontend import AUTH, LOOPBACK, PROXY, TlsFrontend
+from discovery.sandbox.teleport.tls_frontend import AUTH, PROXY, TlsFrontend
 from discovery.sandbox.teleport.web import Web
 
 
@@ -43,7 +44,7 @@ class SimulatedTeleport:
 
     def __init__(self, cluster: Cluster | None = None, *, calls: CallLog | None = None) -> None:
         self.cluster = cluster or Cluster()
-        self.faults = FaultBoard()
+        self.faults: FaultBoard[Fault] = FaultBoard()
         self.calls = CallLog() if calls is None else calls  # an empty one is false
         self._served: tuple[asyncio.AbstractEventLoop, TlsFrontend] | None = None
 
@@ -57,7 +58,7 @@ class SimulatedTeleport:
         keys to this cluster are no secret.
         """
         auth = Auth(self.cluster, self.faults, self.calls, lambda: front.addresses[PROXY])
-        controls = Controls(self.cluster, self.faults, self.calls, self.disconnect)
+        controls = TeleportControlApi(self.cluster, self.faults, self.calls, self.disconnect)
         pages = Web(self.cluster, self.faults, self.calls, controls, lambda: front.addresses[PROXY])
         # Whoever hangs up ends his request: one that is late by minutes does not outlive us.
         http = web.Server(pages.handle, handler_cancellation=True)
@@ -72,36 +73,12 @@ class SimulatedTeleport:
             await front.close()
             await http.shutdown(timeout=0.1)
 
-    @contextmanager
     def serve_in_thread(
         self, *, host: str = LOOPBACK, port: int = 0, auth_port: int = 0
-    ) -> Iterator[Addresses]:
-        """As `serve`, from a thread with a loop of its own, for code that does not use asyncio."""
-        started: Future[Addresses] = Future()
-        loop = asyncio.new_event_loop()
-        stop = asyncio.Event()
-
-        async def run() -> None:
-            async with self.serve(host=host, port=port, auth_port=auth_port) as addresses:
-                started.set_result(addresses)
-                await stop.wait()
-
-        def work() -> None:
-            try:
-                loop.run_until_complete(run())
-            except BaseException as error:
-                started.set_exception(error)
-            finally:
-                loop.close()
-
-        thread = threading.Thread(target=work, name="simulated-teleport", daemon=True)
-        thread.start()
-        try:
-            yield started.result()
-        finally:
-            if not started.exception():
-                loop.call_soon_threadsafe(stop.set)
-            thread.join()
+    ) -> AbstractContextManager[Addresses]:
+        """As `serve`, from a thread of its own, for code that does not use asyncio."""
+        served = self.serve(host=host, port=port, auth_port=auth_port)
+        return serve_in_thread(served, "simulated-teleport")
 
     def disconnect(self) -> None:
         """Every connection to Auth is reset; callable from any thread."""

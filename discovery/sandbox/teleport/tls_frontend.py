@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import ipaddress
 import itertools
 import socket
 import ssl
@@ -12,16 +11,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from discovery.sandbox.clock import wall_clock
-from discovery.sandbox.loopback import reset_at_close
+from discovery.sandbox.faults import FaultBoard
+from discovery.sandbox.loopback import check_loopback, reset_at_close
 from discovery.sandbox.teleport.calls import CallLog, Handshake
 from discovery.sandbox.teleport.client_hello import Hello, NotTls, read_hello
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.connection import Connection
-from discovery.sandbox.teleport.faults import CONNECT, Effect, FaultBoard
+from discovery.sandbox.teleport.faults import CONNECT, CallSite, Effect, Fault
 from discovery.sandbox.teleport.grpc_handler import Auth
 from discovery.sandbox.teleport.tls import auth_context, told, web_context
 
-LOOPBACK = "127.0.0.1"
 PROXY, AUTH, WEB = "proxy", "auth", "web"
 _LARGEST_HELLO = 65536
 _PATIENCE_S = 10.0
@@ -43,7 +42,7 @@ class TlsFrontend:
         self._web = web
         self._calls = calls
         self._cluster: Cluster = auth.cluster
-        self._faults: FaultBoard = auth.faults
+        self._faults: FaultBoard[Fault] = auth.faults
         self._numbers = itertools.count(1)
         self._contexts: dict[str, tuple[Any, ssl.SSLContext]] = {}
         self._listening: dict[str, socket.socket] = {}
@@ -58,8 +57,7 @@ class TlsFrontend:
 
     def listen(self, port: str, host: str, number: int) -> None:
         """The port takes connections. Raises: OSError when it is taken, ValueError off loopback."""
-        if not ipaddress.IPv4Address(host).is_loopback:
-            raise ValueError(f"the sandbox serves on loopback only, not on {host}")
+        check_loopback(host)
         listening = socket.create_server((host, number), backlog=128)
         listening.settimeout(0)
         self._listening[port] = listening
@@ -121,7 +119,7 @@ class TlsFrontend:
         handshake.led_to = self._destination(port, hello)
         # The web's come with its first request: only that tells the sandbox's own door, by which
         # whoever set a fault gets in again to clear it.
-        struck = self._faults.strike(CONNECT, port) if handshake.led_to != WEB else ()
+        struck = self._faults.consume(CallSite(CONNECT, port)) if handshake.led_to != WEB else ()
         for fault in struck:
             if fault.effect is Effect.DROP:
                 reset_at_close(arrived)

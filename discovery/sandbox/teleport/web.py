@@ -14,11 +14,13 @@ from aiohttp import web
 from grpclib.const import Status
 
 from discovery.sandbox import loopback
+from discovery.sandbox.control import PREFIX
+from discovery.sandbox.faults import FaultBoard
 from discovery.sandbox.teleport.calls import Call, CallLog
 from discovery.sandbox.teleport.cluster import Cluster
-from discovery.sandbox.teleport.control import PREFIX, Controls
+from discovery.sandbox.teleport.control import TeleportControlApi
 from discovery.sandbox.teleport.fault_effects import Dropped, GoAway, apply_faults
-from discovery.sandbox.teleport.faults import CONNECT, FIND, WEB_PING, Effect, FaultBoard
+from discovery.sandbox.teleport.faults import CONNECT, FIND, WEB_PING, CallSite, Effect, Fault
 from discovery.sandbox.teleport.service import Refused
 
 _METHODS = {"/webapi/find": FIND, "/webapi/ping": WEB_PING}
@@ -32,9 +34,9 @@ class Web:
     def __init__(
         self,
         cluster: Cluster,
-        faults: FaultBoard,
+        faults: FaultBoard[Fault],
         calls: CallLog,
-        controls: Controls,
+        controls: TeleportControlApi,
         address: Callable[[], str],
     ) -> None:
         self._cluster = cluster
@@ -47,7 +49,7 @@ class Web:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer; the call is logged, but for those to the sandbox's own door."""
         if request.path.startswith(PREFIX):
-            return await self._controls.answer(request)
+            return self._controls.answer(request, await request.read())
         call = Call(
             at=self._cluster.clock(),
             connection=0,
@@ -56,7 +58,7 @@ class Web:
             method=request.path,
             headers={name.lower(): value for name, value in request.headers.items()},
         )
-        self._calls.begin(call)
+        self._calls.add(call)
         outcome = "(cancelled)"
         try:
             await self._connect(request.transport)
@@ -75,7 +77,7 @@ class Web:
         if transport is None or transport in self._connected:
             return
         self._connected.add(transport)
-        struck = self._faults.strike(CONNECT, "proxy")
+        struck = self._faults.consume(CallSite(CONNECT, "proxy"))
         await apply_faults(struck, self._cluster, "", after=False)
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
@@ -84,7 +86,7 @@ class Web:
             return _failure(404, "path not found")
         if request.method != "GET":
             return _failure(405, "method not allowed")
-        struck = self._faults.strike(method, "")
+        struck = self._faults.consume(CallSite(method))
         try:
             await apply_faults(struck, self._cluster, "", after=False)
             await apply_faults(struck, self._cluster, "", after=True)

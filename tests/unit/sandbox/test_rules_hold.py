@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from discovery.sandbox.aws.calls import CallLog
-from discovery.sandbox.aws.faults import FaultBoard
 from discovery.sandbox.aws.models import operation_model
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.request_handler import RequestHandler
 from discovery.sandbox.aws.timed_store import Delays
 from discovery.sandbox.aws.wire.message import Request
 from discovery.sandbox.aws.world import World
+from discovery.sandbox.faults import FaultBoard
 
 REGION = "eu-central-1"
 CREDENTIALS = Credentials("AKIAIOSFODNN7EXAMPLE", "secret")
