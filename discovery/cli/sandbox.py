@@ -19,7 +19,7 @@ from discovery.reports.exit import Exit
 from discovery.sandbox import access
 from discovery.sandbox.aws.calls import CallLog
 from discovery.sandbox.aws.server import SimulatedAws
-from discovery.sandbox.demo import Demo, build_demo, environment, tell_changes
+from discovery.sandbox.demo import AgentWorld, build_demo, environment, publish_changes
 from discovery.sandbox.distance import latencies
 from discovery.sandbox.generated_world import MOST_ACCOUNTS, REGIONS, Size, Spread, generate
 from discovery.sandbox.teleport.calls import CallLog as TeleportCallLog
@@ -158,7 +158,7 @@ def command(
     return Exit.DONE
 
 
-def _cloud(file: Path | None, accounts: int | None, numbers: Mapping[str, Any]) -> Demo:
+def _cloud(file: Path | None, accounts: int | None, numbers: Mapping[str, Any]) -> AgentWorld:
     if file is not None and accounts is not None:
         raise click.UsageError("--world and --accounts are two clouds: give one of them.")
     if numbers and accounts is None:
@@ -173,7 +173,7 @@ def _cloud(file: Path | None, accounts: int | None, numbers: Mapping[str, Any]) 
     return build_demo()
 
 
-async def _serve(demo: Demo, port: int, teleport_port: int, latency_s: float) -> None:
+async def _serve(demo: AgentWorld, port: int, teleport_port: int, latency_s: float) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -194,11 +194,11 @@ async def _serve(demo: Demo, port: int, teleport_port: int, latency_s: float) ->
             fresh.cancel()
 
 
-def _tell_of_aws(demo: Demo, url: str) -> None:
+def _tell_of_aws(demo: AgentWorld, url: str) -> None:
     for name, value in {**environment(demo, url), **access.external_ids(demo)}.items():
         click.echo(f"export {name}={shlex.quote(value)}")
     stderr_line(f"The simulated AWS listens on {url}. Ctrl-C ends it, and all that is in it.")
-    stderr_line(f"It tells of changes in the queue {tell_changes(demo, url)}: put that into")
+    stderr_line(f"It tells of changes in the queue {publish_changes(demo, url)}: put that into")
     stderr_line("service.events.queue_url, and `cachemuster run` sees them within seconds.")
     stderr_line("Put this into a configuration:")
     stderr_lines(("", *access.section(demo).splitlines()))

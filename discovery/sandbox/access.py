@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping
 
 from discovery.sandbox.aws.values import Role
-from discovery.sandbox.demo import Demo
+from discovery.sandbox.demo import AgentWorld
 
 _VARIABLE = "EXTERNAL_ID"
 
 
-def external_ids(demo: Demo) -> Mapping[str, str]:
+def external_ids(demo: AgentWorld) -> Mapping[str, str]:
     """The external ids of all roles that let the agent in, by the variable to put each in."""
     roles = _roles(demo).values()
     found = dict.fromkeys(role.external_id for role in roles if role.external_id is not None)
@@ -22,14 +22,14 @@ def external_ids(demo: Demo) -> Mapping[str, str]:
     }
 
 
-def section(demo: Demo) -> str:
+def section(demo: AgentWorld) -> str:
     """The part of a configuration that has every account which lets the agent in, and every region
     that is enabled there."""
     lines = "".join(f"    - {json.dumps(entry)}\n" for entry in _entries(demo))
     return f'aws:\n  accounts:\n{lines}  regions: ["*"]\n'
 
 
-def _entries(demo: Demo) -> list[Mapping[str, object]]:
+def _entries(demo: AgentWorld) -> list[Mapping[str, object]]:
     """One for the organization where that is enough, else one for each account."""
     roles, organization = _roles(demo), demo.world.organization
     variables = {value: name for name, value in external_ids(demo).items()}
@@ -48,7 +48,7 @@ def _proof(external_id: str | None, variables: Mapping[str, str]) -> Mapping[str
     return {} if external_id is None else {"external_id": f"env:{variables[external_id]}"}
 
 
-def _roles(demo: Demo) -> Mapping[str, Role]:
+def _roles(demo: AgentWorld) -> Mapping[str, Role]:
     """The role of each other account that lets the agent's own account or user in."""
     agent = {demo.key.account_id, demo.key.principal_arn}
     return {

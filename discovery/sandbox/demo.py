@@ -37,7 +37,7 @@ _AGE = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
-class Demo:
+class AgentWorld:
     """A world, and the hub's keys to it."""
 
     world: World
@@ -46,20 +46,20 @@ class Demo:
     """The region that the agent calls its own."""
 
 
-def build_demo(clock: Clock = wall_clock, *, pace: Delays | None = None) -> Demo:
-    """The demo as it is before anything is done with it; `pace` None: everything at once."""
-    world = World(clock, pace=pace)
+def build_demo(clock: Clock = wall_clock, *, delays: Delays | None = None) -> AgentWorld:
+    """The demo as it is before anything is done with it; `delays` None: everything at once."""
+    world = World(clock, delays=delays)
     hub, shop, data = (world.account(number, regions=REGIONS) for number in (HUB, SHOP, DATA))
     key = hub.add_key("cachemuster", access_key_id=_ACCESS_KEY_ID, secret=_SECRET)
     for member in (shop, data):
         member.add_role(ROLE_NAME, trusted=(HUB,), external_id=EXTERNAL_ID)
-    _furnish_hub(hub)
-    _furnish_shop(shop)
-    _furnish_data(data)
-    return Demo(world, key)
+    _fill_hub(hub)
+    _fill_shop(shop)
+    _fill_data(data)
+    return AgentWorld(world, key)
 
 
-def environment(demo: Demo, url: str) -> Mapping[str, str]:
+def environment(demo: AgentWorld, url: str) -> Mapping[str, str]:
     """The variables with which an AWS SDK or the AWS CLI talks to the demo at `url`."""
     return {
         "AWS_ENDPOINT_URL": url,
@@ -70,7 +70,7 @@ def environment(demo: Demo, url: str) -> Mapping[str, str]:
     }
 
 
-def tell_changes(demo: Demo, url: str) -> str:
+def publish_changes(demo: AgentWorld, url: str) -> str:
     """The URL of the hub's queue, which gets every change event from now on."""
     hub = demo.key.account_id
     queue = demo.world.account(hub).region(demo.home).add_queue(QUEUE)
@@ -90,7 +90,7 @@ def _policy(queue_arn: str) -> Mapping[str, object]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def _furnish_hub(hub: Account) -> None:
+def _fill_hub(hub: Account) -> None:
     central, west = hub.region("eu-central-1"), hub.region("eu-west-1")
     central.add_user("teleport-identity", access_string="on ~session:* -@all +@read +@write")
     central.add_user_group("identity", users=("teleport-identity",))
@@ -100,7 +100,7 @@ def _furnish_hub(hub: Account) -> None:
     _place(west, "rate-limits", "redis", group="edge", tags={"env": "prod", "team": "edge"})
 
 
-def _furnish_shop(shop: Account) -> None:
+def _fill_shop(shop: Account) -> None:
     central, east = shop.region("eu-central-1"), shop.region("us-east-1")
     central.add_user("teleport-checkout", access_string="on ~* -@all +@read +@write")
     central.add_user_group("checkout", users=("teleport-checkout",))
@@ -112,7 +112,7 @@ def _furnish_shop(shop: Account) -> None:
     _place(east, "recommendations", "redis", tags={"env": "prod", "team": "discovery"})
 
 
-def _furnish_data(data: Account) -> None:
+def _fill_data(data: Account) -> None:
     west, east = data.region("eu-west-1"), data.region("us-east-1")
     west.add_user("teleport-features", access_string="off ~* -@all +@read")
     west.add_user_group("features", users=("teleport-features",))

@@ -19,7 +19,7 @@ from discovery.sandbox.aws.partitions import PARTITIONS
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.world import World
 from discovery.sandbox.clock import Clock, wall_clock
-from discovery.sandbox.demo import EXTERNAL_ID, HOME, ROLE_NAME, Demo
+from discovery.sandbox.demo import EXTERNAL_ID, HOME, ROLE_NAME, AgentWorld
 
 _DEFAULT_REGIONS = PARTITIONS["aws"].default_regions
 REGIONS = (HOME, *(region for region in _DEFAULT_REGIONS if region != HOME))
@@ -75,10 +75,10 @@ class Size:
         return tuple(str(_FIRST_ACCOUNT + n) for n in range(self.accounts))
 
 
-def generate(size: Size, clock: Clock = wall_clock) -> Demo:
+def generate(size: Size, clock: Clock = wall_clock) -> AgentWorld:
     """The cloud of that size and the agent's key to it; nothing in it is made yet."""
-    furnishing = _Furnishing(size)
-    world = World(clock, furnish=furnishing)
+    fill_region = _RegionFiller(size)
+    world = World(clock, populate=fill_region)
     hub, *members = size.account_ids
     world.account(hub, regions=size.region_names)
     organization = world.organize(hub)
@@ -87,10 +87,10 @@ def generate(size: Size, clock: Clock = wall_clock) -> Demo:
         account = world.account(account_id, regions=size.region_names)
         account.add_role(ROLE_NAME, trusted=(hub,), external_id=EXTERNAL_ID)
         organization.join(account_id, parent=next(units))
-    return Demo(world, world.account(hub).add_key("cachemuster"))
+    return AgentWorld(world, world.account(hub).add_key("cachemuster"))
 
 
-class _Furnishing:
+class _RegionFiller:
     """Puts into a region what belongs there, when it is first asked for."""
 
     def __init__(self, size: Size) -> None:

@@ -66,7 +66,7 @@ class Cache(Section):
     age: Annotated[timedelta, DurationRange()] = timedelta(days=90)
 
 
-class Part(Section):
+class RegionEntry(Section):
     """One region of an account."""
 
     name: Text
@@ -85,7 +85,7 @@ class RoleToAssume(Section):
     external_id: Text | None = None
 
 
-class Member(Section):
+class AccountEntry(Section):
     """One account."""
 
     id: AccountIdText
@@ -95,7 +95,7 @@ class Member(Section):
     )
     """What its organization says of it."""
     roles: Many[RoleToAssume] = ()
-    regions: Many[Part] = ()
+    regions: Many[RegionEntry] = ()
 
     @property
     def region_names(self) -> Sequence[str]:
@@ -120,14 +120,14 @@ class Organization(Section):
     """Accounts that are in none of them are in the root."""
 
 
-class Plan(Section):
+class WorldDocument(Section):
     """The whole file."""
 
     organization: Organization | None = None
-    accounts: Annotated[tuple[Member, ...], OneOrMany()]
+    accounts: Annotated[tuple[AccountEntry, ...], OneOrMany()]
 
 
-def contradictions(plan: Plan) -> Iterator[Problem]:
+def find_contradictions(plan: WorldDocument) -> Iterator[Problem]:
     """What fits the model and still cannot be."""
     ids = [member.id for member in plan.accounts]
     yield from _twice(ids, ("accounts",), "id")
@@ -163,7 +163,7 @@ def _in_organization(organization: Organization, ids: Sequence[str]) -> Iterator
                 yield Problem(message, (*here, number, "accounts", place))
 
 
-def _in_region(part: Part, here: Place) -> Iterator[Problem]:
+def _in_region(part: RegionEntry, here: Place) -> Iterator[Problem]:
     yield from _twice([user.id.lower() for user in part.users], (*here, "users"), "id")
     yield from _twice([group.id.lower() for group in part.groups], (*here, "groups"), "id")
     yield from _twice([cache.name.lower() for cache in part.caches], (*here, "caches"), "name")

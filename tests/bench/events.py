@@ -75,7 +75,7 @@ class Waits:
 
 def measured(creations: int, debounce: str, latency_ms: float) -> Waits:
     """One round. Raises: RuntimeError, when the service does not come so far."""
-    world = World(pace=Delays(creating=CREATING))
+    world = World(delays=Delays(creating=CREATING))
     hub = world.account(ACCOUNT, regions=REGIONS)
     key = hub.add_key("cachemuster")
     world.events.deliver_to(hub.region(REGIONS[0]).add_queue("changes"))

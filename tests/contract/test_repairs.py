@@ -39,7 +39,7 @@ async def site(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(botocore.session, "create_loader", lambda _: _LOADER)
-    aws = SimulatedAws(World(pace=SLOW))
+    aws = SimulatedAws(World(delays=SLOW))
     async with aws.serve() as url:
         site = Site(aws, url)
         site.member()

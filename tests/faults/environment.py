@@ -38,7 +38,7 @@ from discovery.sandbox.faults import FaultBoard
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import CallSite as TeleportCallSite
 from discovery.sandbox.teleport.faults import Fault as TeleportFault
-from discovery.sandbox.teleport.roles import Role, fenced_bot
+from discovery.sandbox.teleport.roles import Role, bot_role
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
 from discovery.sweep.apply import apply
 from discovery.sweep.listing import list_registered
@@ -49,7 +49,7 @@ from tests.faults.settings import FRANKFURT, GROUP, HUB, MEMBER, REGIONS, ROLE, 
 from tests.faults.sim_clock import Times
 
 KEY_ID, SECRET = "AKIAEXAMPLEEXAMPLE00", "the-same-in-every-story-0000000000000000"
-BOT = fenced_bot(GROUP)
+BOT = bot_role(GROUP)
 _LOADER = create_loader()
 
 
@@ -98,7 +98,7 @@ class Simulations(SimulatedAws):
 
     def play(self, world: World, faults: FaultBoard[Fault], calls: CallLog) -> None:
         self.world, self.faults, self.calls = world, faults, calls
-        self._front_door = RequestHandler(world, faults, calls)
+        self._handler = RequestHandler(world, faults, calls)
         self._controls = AwsControlApi(world, faults, calls)
 
 

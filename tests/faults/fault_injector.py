@@ -169,7 +169,7 @@ class FaultInjector:
                 TeleportEffect.EXHAUSTED,
                 TeleportEffect.ERROR,
                 TeleportEffect.DROP,
-                TeleportEffect.GOODBYE,
+                TeleportEffect.GOAWAY,
                 TeleportEffect.CUT_OFF,
                 TeleportEffect.GARBAGE,
             )

@@ -185,7 +185,7 @@ class ClusterRegistry:
         return {name: _resource(each) for name, each in self.cluster.databases.items()}
 
     def get(self, name: str) -> Resource | None:
-        stored = self.store.now(name)
+        stored = self.store.get(name)
         return resource_of(stored.message) if stored is not None else None
 
     def put(self, resource: Resource) -> None:
@@ -193,5 +193,5 @@ class ClusterRegistry:
 
     def remove(self, name: str) -> None:
         with self.store.people():
-            if self.store.now(name) is not None:
+            if self.store.get(name) is not None:
                 self.store.delete(name)

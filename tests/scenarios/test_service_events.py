@@ -183,7 +183,7 @@ def _one_event(scenario: Scenario, queue: Queue) -> tuple[str, ...]:
     other = scenario.region().add_queue("other")
     connect(scenario, other)
     scenario.tag("orders", {"a": "b"})
-    scenario.aws.world.events.settle()
+    scenario.aws.world.events.publish_due()
     return other.bodies[:1]
 
 

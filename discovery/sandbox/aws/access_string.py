@@ -9,7 +9,7 @@ _KEY_WORDS = {"allkeys": "~*", "resetkeys": "resetkeys"}
 _CHANNEL_WORDS = {"allchannels": "&*", "resetchannels": "resetchannels"}
 
 
-def expanded(text: str) -> str:
+def expand_access_string(text: str) -> str:
     """`text` as the server stores it: state, keys, channels, commands.
 
     Commands begin with nothing allowed unless they say otherwise. Raises ValueError, with what is

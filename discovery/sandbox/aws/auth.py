@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials
 
-from discovery.sandbox.aws.errors import Refusal, Refused
+from discovery.sandbox.aws.errors import CommonError, CommonErrorKind
 from discovery.sandbox.aws.keys import Key, KeyRing
 from discovery.sandbox.aws.wire.message import Request
 
@@ -43,7 +43,7 @@ class Claim:
     signature: str
 
 
-def claim_of(request: Request) -> Claim | None:
+def read_claim(request: Request) -> Claim | None:
     """What the request claims of itself; None when it is not signed, or not readably."""
     found = _AUTHORIZATION.fullmatch(request.headers.get("authorization", "").strip())
     if found is None:
@@ -59,16 +59,16 @@ def claim_of(request: Request) -> Claim | None:
 
 
 def authenticate(claim: Claim, request: Request, keys: KeyRing, now: datetime) -> Key:
-    """The key that signed the request, proved. Raises Refused with the reason it is not."""
+    """The key that signed the request, proved. Raises CommonError with the reason it is not."""
     _check_date(claim, request, now)
     key = keys.find(claim.access_key_id)
     if key is None:
-        raise Refused(Refusal.UNKNOWN_KEY)
+        raise CommonError(CommonErrorKind.UNKNOWN_KEY)
     _check_token(key, request)
     if not hmac.compare_digest(_signature(claim, request, key), claim.signature):
-        raise Refused(Refusal.BAD_SIGNATURE)
+        raise CommonError(CommonErrorKind.BAD_SIGNATURE)
     if key.expires_at is not None and key.expires_at <= now:
-        raise Refused(Refusal.EXPIRED)
+        raise CommonError(CommonErrorKind.EXPIRED)
     return key
 
 
@@ -78,7 +78,7 @@ def _check_token(key: Key, request: Request) -> None:
         return
     # compare_digest takes bytes: a header may hold anything.
     if not hmac.compare_digest((sent or "").encode(), (key.token or "").encode()):
-        raise Refused(Refusal.UNKNOWN_KEY)
+        raise CommonError(CommonErrorKind.UNKNOWN_KEY)
 
 
 def _check_date(claim: Claim, request: Request, now: datetime) -> None:
@@ -86,14 +86,14 @@ def _check_date(claim: Claim, request: Request, now: datetime) -> None:
     try:
         signed_at = datetime.strptime(sent, _FORMAT).replace(tzinfo=UTC)
     except ValueError as error:
-        raise Refused(
-            Refusal.UNSIGNED,
+        raise CommonError(
+            CommonErrorKind.UNSIGNED,
             f"Date must be in ISO-8601 'basic format'. Got '{sent}'. See "
             "http://en.wikipedia.org/wiki/ISO_8601",
         ) from error
     if not sent.startswith(claim.day):
-        raise Refused(
-            Refusal.BAD_SIGNATURE,
+        raise CommonError(
+            CommonErrorKind.BAD_SIGNATURE,
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
             f"HTTP: '{claim.day}' != '{sent[:8]}', from '{sent}'.",
         )
@@ -101,21 +101,22 @@ def _check_date(claim: Claim, request: Request, now: datetime) -> None:
     if signed_at < now - TOLERANCE:
         limit = f"{now - TOLERANCE:{_FORMAT}}"
         message = f"Signature expired: {sent} is now earlier than {limit} ({clock} - 5 min.)"
-        raise Refused(Refusal.CLOCK_SKEW, message)
+        raise CommonError(CommonErrorKind.CLOCK_SKEW, message)
     if signed_at > now + TOLERANCE:
         limit = f"{now + TOLERANCE:{_FORMAT}}"
         message = (
             f"Signature not yet current: {sent} is still later than {limit} ({clock} + 5 min.)"
         )
-        raise Refused(Refusal.CLOCK_SKEW, message)
+        raise CommonError(CommonErrorKind.CLOCK_SKEW, message)
 
 
 def _signature(claim: Claim, request: Request, key: Key) -> str:
     must = {"host", "x-amz-date"} | {"x-amz-security-token"} & request.headers.keys()
     unsigned = must.difference(claim.signed_headers)
     if unsigned:
-        raise Refused(
-            Refusal.BAD_SIGNATURE, f"'{min(unsigned)}' must be a 'SignedHeader' in the request."
+        raise CommonError(
+            CommonErrorKind.BAD_SIGNATURE,
+            f"'{min(unsigned)}' must be a 'SignedHeader' in the request.",
         )
     signer = _Verifier(claim, request, key)
     return signer.expected()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from discovery.sandbox.aws.errors import AwsError
-from discovery.sandbox.aws.event_documents import Call, as_cloudtrail_writes, reads_only
+from discovery.sandbox.aws.event_documents import Call, reads_only, to_cloudtrail
 from discovery.sandbox.aws.keys import Key
 from discovery.sandbox.aws.models import operation_model, operation_names
 from discovery.sandbox.aws.world import World
@@ -34,15 +34,15 @@ def record(
         return
     if not world.events.is_on or region not in account.enabled:
         return
-    if reads_only(operation) and not world.events.tell_reads:
+    if reads_only(operation) and not world.events.wants_reads:
         return
     model = operation_model(service, operation)
     call = Call(
         service=RECORDED[service],
         operation=operation,
         caller_arn=key.principal_arn,
-        parameters=as_cloudtrail_writes(model.input_shape, members),
-        response=as_cloudtrail_writes(model.output_shape, result),
+        parameters=to_cloudtrail(model.input_shape, members),
+        response=to_cloudtrail(model.output_shape, result),
         error=(error.code, error.message) if error else None,
     )
-    world.events.record(account.region(region).place, call)
+    world.events.publish_call(account.region(region).place, call)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from discovery.sandbox.aws.event_delivery import Events, Settle, is_within_a_call
+from discovery.sandbox.aws.event_delivery import Advance, Events, is_within_a_call
 from discovery.sandbox.aws.event_documents import Call
 from discovery.sandbox.aws.place import Place
 from discovery.sandbox.aws.timed_store import Step, TimedStore
@@ -15,10 +15,10 @@ SOMEBODY: Final = "user/somebody"
 class ChangeEvents:
     """Tells the changes of one region to those who subscribed."""
 
-    def __init__(self, events: Events, place: Place, settle: Settle) -> None:
+    def __init__(self, events: Events, place: Place, advance: Advance) -> None:
         self._events = events
         self._place = place
-        self._settle = settle
+        self._advance = advance
 
     def watch(
         self, caches: TimedStore[Cache], users: TimedStore[User], groups: TimedStore[UserGroup]
@@ -35,20 +35,20 @@ class ChangeEvents:
         self._record("AddTagsToResource", {"resourceName": arn})
         if cache is not None:
             message = f"Tags updated for the cache {cache.name}"
-            self._events.tell(self._place, "Cache Updated", message, cache)
+            self._events.publish_service_event(self._place, "Cache Updated", message, cache)
 
     def _see_cache(self, step: Step[Cache]) -> None:
         before, after = step.before, step.after
         told = after or before
         if told is None or not self._events.is_on:
             return
-        if not step.is_settling:
+        if not step.is_timed:
             self._record(f"{_verb(step)}ServerlessCache", {"serverlessCacheName": told.name})
         if step.due_at is not None:
-            self._events.expect(step.due_at, self._settle)
-        what = _told_by_service(before, after)
+            self._events.expect(step.due_at, self._advance)
+        what = _service_event_name(before, after)
         if what is not None:
-            self._events.tell(self._place, what, f"{what}: {told.name}", told)
+            self._events.publish_service_event(self._place, what, f"{what}: {told.name}", told)
 
     def _see_user(self, step: Step[User]) -> None:
         self._see(step, "User", "userId")
@@ -58,7 +58,7 @@ class ChangeEvents:
 
     def _see(self, step: Step[User] | Step[UserGroup], kind: str, member: str) -> None:
         told = step.after or step.before
-        if self._events.is_on and told is not None and not step.is_settling:
+        if self._events.is_on and told is not None and not step.is_timed:
             self._record(f"{_verb(step)}{kind}", {member: told.id})
 
     def _record(self, operation: str, parameters: dict[str, object]) -> None:
@@ -69,7 +69,7 @@ class ChangeEvents:
         call = Call(
             service="elasticache", operation=operation, caller_arn=caller, parameters=parameters
         )
-        self._events.record(place, call)
+        self._events.publish_call(place, call)
 
 
 def _verb(step: Step[Cache] | Step[User] | Step[UserGroup]) -> str:
@@ -78,7 +78,7 @@ def _verb(step: Step[Cache] | Step[User] | Step[UserGroup]) -> str:
     return "Delete" if step.after is None else "Modify"
 
 
-def _told_by_service(before: Cache | None, after: Cache | None) -> str | None:
+def _service_event_name(before: Cache | None, after: Cache | None) -> str | None:
     """What ElastiCache itself says of a cache that was so and is so now, if anything."""
     if after is None:
         return "Cache Deleted"

@@ -34,7 +34,7 @@ class AwsControlApi(ControlApi[Fault]):
         for account in tuple(self._world.accounts.values()):
             regions = {}
             for region in account.regions:
-                region.settle(now)
+                region.advance(now)
                 regions[region.place.name] = {
                     "caches": {cache.name: cache.status for cache in region.caches.values()},
                     "users": [user.id for user in region.users.values()],
@@ -49,7 +49,7 @@ class AwsControlApi(ControlApi[Fault]):
             }
         return {
             "clock": now.isoformat(),
-            "front_door_clock": self._world.front_door().isoformat(),
+            "front_door_clock": self._world.auth_clock().isoformat(),
             "calls": len(self._calls),
             "faults": self.listed_faults(),
             "accounts": accounts,
@@ -103,7 +103,7 @@ class AwsControlApi(ControlApi[Fault]):
 
     def _move_clock(self, sent: Mapping[str, Any]) -> Mapping[str, Any]:
         known = {"advance_s": "resources' time", "skew_s": "signatures' time"}
-        clocks = {"advance_s": self._world.clock, "skew_s": self._world.front_door}
+        clocks = {"advance_s": self._world.clock, "skew_s": self._world.auth_clock}
         for name, span in durations(sent, known).items():
             clocks[name].advance(span)
         return {"clock": self._world.clock().isoformat()}

@@ -19,16 +19,16 @@ from enum import StrEnum
 from discovery.sandbox.aws.event_documents import (
     Call,
     Event,
-    in_sns,
-    told_by_cloudtrail,
-    told_by_service,
+    cloudtrail_event,
+    service_event,
+    wrap_in_sns,
 )
 from discovery.sandbox.aws.place import Place
 from discovery.sandbox.aws.queues import Queue
 from discovery.sandbox.aws.values import Cache
 from discovery.sandbox.clock import Clock
 
-Settle = Callable[[datetime], None]
+Advance = Callable[[datetime], None]
 
 _LONG_BEFORE = timedelta(days=1)
 
@@ -78,13 +78,13 @@ class _Subscription:
         self.delivery = delivery
         self._chance = random.Random(delivery.seed)  # noqa: S311 - reproducible on purpose
 
-    def hand_over(self, event: Event, kind: EventKind, place: Place) -> None:
+    def deliver(self, event: Event, kind: EventKind, place: Place) -> None:
         delivery, chance = self.delivery, self._chance
         if kind not in delivery.kinds or chance.random() < delivery.drop:
             return
         text = json.dumps(event, default=str)
         if delivery.envelope is Envelope.SNS:
-            text = in_sns(text, place, self.queue.name)
+            text = wrap_in_sns(text, place, self.queue.name)
         for _ in range(2 if chance.random() < delivery.duplicate else 1):
             delay = delivery.delay + delivery.jitter * chance.random()
             ahead = _LONG_BEFORE * chance.random() if delivery.shuffled and not delay else None
@@ -99,7 +99,7 @@ class Events:
         self._subscriptions: list[_Subscription] = []
         self._lock = threading.Lock()
         self._numbers = itertools.count()
-        self._expected: list[tuple[datetime, int, Settle]] = []
+        self._expected: list[tuple[datetime, int, Advance]] = []
 
     @property
     def is_on(self) -> bool:
@@ -107,7 +107,7 @@ class Events:
         return bool(self._subscriptions)
 
     @property
-    def tell_reads(self) -> bool:
+    def wants_reads(self) -> bool:
         """Whether any queue is told of calls that only read."""
         return any(each.delivery.reads for each in self._subscriptions)
 
@@ -119,15 +119,15 @@ class Events:
         """The queue gets no more events."""
         self._subscriptions = [each for each in self._subscriptions if each.queue is not queue]
 
-    def tell(self, place: Place, what: str, message: str, cache: Cache) -> None:
+    def publish_service_event(self, place: Place, what: str, message: str, cache: Cache) -> None:
         """The service's own event `what` about a cache is on its way."""
         if self.is_on:
-            self._publish(told_by_service(place, what, message, cache), EventKind.NATIVE, place)
+            self._publish(service_event(place, what, message, cache), EventKind.NATIVE, place)
 
-    def record(self, place: Place, call: Call) -> None:
+    def publish_call(self, place: Place, call: Call) -> None:
         """CloudTrail's event of a call is on its way."""
         if self.is_on:
-            event = told_by_cloudtrail(place, call)
+            event = cloudtrail_event(place, call)
             self._publish(event, EventKind.CALL, place, reads_only=call.reads_only)
 
     def _publish(
@@ -135,23 +135,23 @@ class Events:
     ) -> None:
         for each in tuple(self._subscriptions):
             if each.delivery.reads or not reads_only:
-                each.hand_over(event, kind, place)
+                each.deliver(event, kind, place)
 
     # -- what time brings ------------------------------------------------------------------------
 
-    def expect(self, due_at: datetime, settle: Settle) -> None:
-        """`settle` is called with the time once it is `due_at`, when somebody looks."""
+    def expect(self, due_at: datetime, advance: Advance) -> None:
+        """`advance` is called with the time once it is `due_at`, when somebody looks."""
         with self._lock:
-            heapq.heappush(self._expected, (due_at, next(self._numbers), settle))
+            heapq.heappush(self._expected, (due_at, next(self._numbers), advance))
         for each in tuple(self._subscriptions):
-            each.queue.bell.ring()  # who waits has a reason now to look at the clock
+            each.queue.arrivals.notify()  # who waits has a reason now to look at the clock
 
     @property
     def is_expecting(self) -> bool:
         """Whether time alone will bring something to tell."""
         return bool(self._expected)
 
-    def settle(self) -> None:
+    def publish_due(self) -> None:
         """Everything that is due by now has happened, and is on its way."""
         if not self._expected:
             return
@@ -160,8 +160,8 @@ class Events:
             due = []
             while self._expected and self._expected[0][0] <= now:
                 due.append(heapq.heappop(self._expected)[2])
-        for settle in due:
-            settle(now)
+        for advance in due:
+            advance(now)
 
 
 _calling: ContextVar[bool] = ContextVar("sandbox_calling", default=False)

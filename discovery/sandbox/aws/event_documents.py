@@ -21,7 +21,7 @@ _SECRETS = frozenset({"Passwords", "AuthToken"})
 _REDACTED = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 
-def told_by_service(place: Place, what: str, message: str, cache: Cache) -> Event:
+def service_event(place: Place, what: str, message: str, cache: Cache) -> Event:
     """An event of ElastiCache itself about one cache, such as `Cache Created`."""
     failed = what.endswith("Failed")
     detail = {
@@ -61,7 +61,7 @@ def reads_only(operation: str) -> bool:
     return operation.startswith(("Describe", "List", "Get"))
 
 
-def told_by_cloudtrail(place: Place, call: Call) -> Event:
+def cloudtrail_event(place: Place, call: Call) -> Event:
     """The event of a call, whether it failed or not."""
     detail: dict[str, Any] = {
         "eventVersion": "1.11",
@@ -92,7 +92,7 @@ def told_by_cloudtrail(place: Place, call: Call) -> Event:
     return _envelope(place, f"aws.{call.service}", what, [], detail)
 
 
-def in_sns(text: str, place: Place, topic: str) -> str:
+def wrap_in_sns(text: str, place: Place, topic: str) -> str:
     """The envelope in which SNS delivers an event when raw delivery is off."""
     return json.dumps(
         {
@@ -109,20 +109,20 @@ def in_sns(text: str, place: Place, topic: str) -> str:
     )
 
 
-def as_cloudtrail_writes(shape: Shape | None, value: Any) -> Any:
+def to_cloudtrail(shape: Shape | None, value: Any) -> Any:
     """Members with their first letter in lower case, and without passwords. Keys of maps stay."""
     if isinstance(shape, StructureShape):
         return {
             name[:1].lower() + name[1:]: (
-                _REDACTED if name in _SECRETS else as_cloudtrail_writes(shape.members[name], each)
+                _REDACTED if name in _SECRETS else to_cloudtrail(shape.members[name], each)
             )
             for name, each in value.items()
             if name in shape.members and each is not None
         }
     if isinstance(shape, ListShape):
-        return [as_cloudtrail_writes(shape.member, each) for each in value]
+        return [to_cloudtrail(shape.member, each) for each in value]
     if isinstance(shape, MapShape):
-        return {str(key): as_cloudtrail_writes(shape.value, each) for key, each in value.items()}
+        return {str(key): to_cloudtrail(shape.value, each) for key, each in value.items()}
     return _time(value) if isinstance(value, datetime) else value
 
 

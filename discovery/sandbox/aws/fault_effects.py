@@ -24,7 +24,7 @@ class Response:
     """What gives the true answer in its own time, when this one is only that there was none."""
 
     @property
-    def ending(self) -> str | None:
+    def abnormal_end(self) -> str | None:
         """How it ends when not as it should, for the call log."""
         return "(reset)" if self.reset else "(cut off)" if self.cut_off else None
 
@@ -34,10 +34,10 @@ def is_later_page(members: Mapping[str, Any]) -> bool:
     return any(members.get(token) for token in _TOKENS)
 
 
-def paging_fault(struck: tuple[Fault, ...]) -> PagingFault:
-    """How the faults that struck change the pages."""
-    effects = {fault.effect for fault in struck}
-    limits = [fault.page_size for fault in struck if fault.effect is Effect.SHORT_PAGES]
+def paging_fault(active: tuple[Fault, ...]) -> PagingFault:
+    """How the faults that active change the pages."""
+    effects = {fault.effect for fault in active}
+    limits = [fault.page_size for fault in active if fault.effect is Effect.SHORT_PAGES]
     if Effect.LATER_PAGE_FAILS in effects:
         limits.append(1)
     if Effect.EMPTY_FIRST_PAGE in effects:
@@ -49,16 +49,16 @@ def paging_fault(struck: tuple[Fault, ...]) -> PagingFault:
     )
 
 
-def other_account(struck: tuple[Fault, ...]) -> str | None:
+def other_account(active: tuple[Fault, ...]) -> str | None:
     """The account that STS answers as, when it is not the right one."""
-    return next((f.as_account for f in struck if f.effect is Effect.OTHER_ACCOUNT), None)
+    return next((f.as_account for f in active if f.effect is Effect.OTHER_ACCOUNT), None)
 
 
-def distort(
-    result: Mapping[str, Any], struck: tuple[Fault, ...], account_id: str
+def apply_to_output(
+    result: Mapping[str, Any], active: tuple[Fault, ...], account_id: str
 ) -> Mapping[str, Any]:
-    """The output, changed by the faults that struck."""
-    for fault in struck:
+    """The output, changed by the faults that active."""
+    for fault in active:
         if fault.effect is Effect.OTHER_ARNS:
             result = _with_arns_of(result, account_id, str(fault.as_account))
         if fault.effect is Effect.NO_EMPTY_LISTS:
@@ -102,11 +102,11 @@ def _with_arns_of(value: Any, old: str, new: str) -> Any:
     return value
 
 
-def broken(answer: Answer, struck: tuple[Fault, ...], *, away_s: float) -> Response:
-    """The answer, and what the faults that struck do to it on its way of `away_s` seconds."""
-    slowed_s = sum(fault.delay_s for fault in struck if fault.effect is Effect.LATENCY)
+def apply_to_answer(answer: Answer, active: tuple[Fault, ...], *, away_s: float) -> Response:
+    """The answer, and what the faults that active do to it on its way of `away_s` seconds."""
+    slowed_s = sum(fault.delay_s for fault in active if fault.effect is Effect.LATENCY)
     outcome = Response(answer, delay_s=away_s + slowed_s)
-    for fault in struck:
+    for fault in active:
         match fault.effect:
             case Effect.HTML:
                 page = Answer(fault.status or 500, "text/html", _HTML)

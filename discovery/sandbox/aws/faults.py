@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from botocore.exceptions import DataNotFoundError
 
-from discovery.sandbox.aws.errors import Refusal
+from discovery.sandbox.aws.errors import CommonErrorKind
 from discovery.sandbox.aws.models import operation_names
 from discovery.sandbox.faults import ANY
 from discovery.sandbox.faults import Fault as CommonFault
@@ -62,12 +62,12 @@ class Effect(StrEnum):
     """What has a text `member` comes twice in its list, the second time with another text."""
 
 
-REFUSALS = {
-    Effect.THROTTLED: Refusal.THROTTLED,
-    Effect.DENIED: Refusal.DENIED,
-    Effect.EXPIRED: Refusal.EXPIRED,
-    Effect.REGION_OFF: Refusal.REGION_OFF,
-    Effect.INTERNAL: Refusal.INTERNAL,
+EFFECT_ERRORS = {
+    Effect.THROTTLED: CommonErrorKind.THROTTLED,
+    Effect.DENIED: CommonErrorKind.DENIED,
+    Effect.EXPIRED: CommonErrorKind.EXPIRED,
+    Effect.REGION_OFF: CommonErrorKind.REGION_OFF,
+    Effect.INTERNAL: CommonErrorKind.INTERNAL,
 }
 """The effects that answer a refusal."""
 

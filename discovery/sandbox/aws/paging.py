@@ -76,7 +76,7 @@ class PageTokens:
         return hmac.new(self._key, content, hashlib.sha256).digest()
 
 
-def cut(
+def cut_page(
     items: Sequence[T],
     *,
     key: Callable[[T], str],

@@ -6,7 +6,7 @@ Source: aws/README: Permissions.
 from collections.abc import Mapping
 from typing import Any
 
-from discovery.sandbox.aws.errors import Refusal, Refused
+from discovery.sandbox.aws.errors import CommonError, CommonErrorKind
 from discovery.sandbox.aws.iam import is_allowed
 from discovery.sandbox.aws.keys import Key
 from discovery.sandbox.aws.queue_attributes import place_of
@@ -40,15 +40,15 @@ def check_permission(
 ) -> None:
     """Nothing happens when the caller may do this; one without any policy may do everything.
 
-    Raises: Refused(DENIED), in AWS's words.
+    Raises: CommonError(DENIED), in AWS's words.
     """
     statements = account.policies.get(key.role_arn or key.principal_arn)
     action = f"{_PREFIXES.get(service, service)}:{operation}"
     if service == "sqs":
         action = action.removesuffix("Batch")  # IAM knows one action for one and for ten
     if region in account.denied_regions and service not in _OF_NO_REGION:
-        raise Refused(
-            Refusal.DENIED,
+        raise CommonError(
+            CommonErrorKind.DENIED,
             f"User: {key.principal_arn} is not authorized to perform: {action} with an explicit "
             "deny in a service control policy",
         )
@@ -56,8 +56,8 @@ def check_permission(
         return
     resource = _resource(account, service, operation, region, members)
     if not is_allowed(statements, action=action, resource=resource, region=region):
-        raise Refused(
-            Refusal.DENIED,
+        raise CommonError(
+            CommonErrorKind.DENIED,
             f"User: {key.principal_arn} is not authorized to perform: {action} on resource: "
             f"{resource} because no identity-based policy allows the {action} action",
         )

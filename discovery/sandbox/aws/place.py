@@ -1,4 +1,4 @@
-"""Where something is: a partition, an account and a region, with the time and pace of things."""
+"""Where something is: a partition, an account and a region, with the time and delays of things."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from discovery.sandbox.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a region is: its partition, account, name, clock and pace."""
+    """Where a region is: its partition, account, name, clock and delays."""
 
     partition: Partition
     account_id: str
     name: str
     clock: Clock
-    pace: Delays
+    delays: Delays
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of something here."""

@@ -26,7 +26,7 @@ MOST_IN_FLIGHT = 120_000
 _RECEIPT = re.compile(r"[0-9a-f-]{36}\.[A-Za-z0-9_-]{16}")
 
 
-class NoReceipt(ValueError):
+class InvalidReceipt(ValueError):
     """A text that no receipt handle is."""
 
 
@@ -34,12 +34,12 @@ class NotInFlight(ValueError):
     """A message that nobody has received just now."""
 
 
-class TooMuchInFlight(Exception):
+class TooManyInFlight(Exception):
     """More messages than `MOST_IN_FLIGHT` would be received and not deleted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class QueuedMessage:
     """One message in a queue."""
 
     id: str
@@ -72,7 +72,7 @@ class Queue:
         """
         self.name = name
         self.arn = arn
-        self.bell = Notification()
+        self.arrivals = Notification()
         self.most_in_flight = MOST_IN_FLIGHT
         self.created_at = clock()
         self.attributes: dict[str, str] = dict(DEFAULTS)
@@ -80,8 +80,8 @@ class Queue:
         self._clock = clock
         self._find = find
         self._lock = threading.Lock()
-        self._messages: dict[str, Held] = {}
-        self._line: list[tuple[datetime, int, str]] = []
+        self._messages: dict[str, QueuedMessage] = {}
+        self._queue: list[tuple[datetime, int, str]] = []
         """When which message may be received next; entries of gone and moved ones are stale."""
         self._numbers = itertools.count()
         self.set_attributes(attributes)
@@ -118,7 +118,7 @@ class Queue:
         delay: timedelta | None = None,
         ahead: timedelta = timedelta(0),
         sender: str = "AIDAEXAMPLE",
-    ) -> Held:
+    ) -> QueuedMessage:
         """The message is in the queue, and may be received after `delay` (None: the queue's own).
 
         `ahead`: it is received before messages that came up to so much earlier.
@@ -126,53 +126,53 @@ class Queue:
         now = self._clock()
         late = self.seconds("DelaySeconds") if delay is None else delay
         visible_at = now + late - ahead
-        message = Held(str(uuid.uuid4()), body, now, visible_at, sender)
-        self.take_in(message)
+        message = QueuedMessage(str(uuid.uuid4()), body, now, visible_at, sender)
+        self.enqueue(message)
         return message
 
-    def take_in(self, message: Held) -> None:
+    def enqueue(self, message: QueuedMessage) -> None:
         """The message is in the queue, and who waits for one is woken."""
         with self._lock:
             self._put(message)
-        self.bell.ring()
+        self.arrivals.notify()
 
-    def _put(self, message: Held) -> None:
+    def _put(self, message: QueuedMessage) -> None:
         self._messages[message.id] = message
-        heapq.heappush(self._line, (message.visible_at, next(self._numbers), message.id))
+        heapq.heappush(self._queue, (message.visible_at, next(self._numbers), message.id))
 
     # -- receiving -------------------------------------------------------------------------------
 
-    def receive(self, most: int, hidden_for: timedelta | None = None) -> tuple[Held, ...]:
+    def receive(self, most: int, hidden_for: timedelta | None = None) -> tuple[QueuedMessage, ...]:
         """Up to `most` messages, hidden for so long (None: the queue's own visibility timeout).
 
         Those that were received too often go to the dead-letter queue instead.
-        Raises: TooMuchInFlight
+        Raises: TooManyInFlight
         """
         now = self._clock()
         hidden = self.seconds("VisibilityTimeout") if hidden_for is None else hidden_for
-        given: list[Held] = []
-        dead: list[Held] = []
+        given: list[QueuedMessage] = []
+        dead: list[QueuedMessage] = []
         with self._lock:
-            most_flying = self.most_in_flight
-            if len(self._messages) >= most_flying and self._flying(now) >= most_flying:
-                raise TooMuchInFlight
+            most_in_flight = self.most_in_flight
+            if len(self._messages) >= most_in_flight and self._in_flight(now) >= most_in_flight:
+                raise TooManyInFlight
             while len(given) < most and (message := self._next(now)) is not None:
                 if self._is_dead(message):
                     del self._messages[message.id]
                     dead.append(message)
                 else:
-                    given.append(self._handed_out(message, now, hidden))
+                    given.append(self._received_copy(message, now, hidden))
             for message in given:
                 self._put(message)
         for message in dead:
-            self._bury(message)
+            self._dead_letter(message)
         return tuple(given)
 
-    def _next(self, now: datetime) -> Held | None:
+    def _next(self, now: datetime) -> QueuedMessage | None:
         """The message that is next in line now, out of the line; those too old are gone."""
         kept = self.seconds("MessageRetentionPeriod")
-        while self._line and self._line[0][0] <= now:
-            visible_at, _, message_id = heapq.heappop(self._line)
+        while self._queue and self._queue[0][0] <= now:
+            visible_at, _, message_id = heapq.heappop(self._queue)
             message = self._messages.get(message_id)
             if message is None or message.visible_at != visible_at:
                 continue
@@ -181,7 +181,9 @@ class Queue:
             del self._messages[message_id]
         return None
 
-    def _handed_out(self, message: Held, now: datetime, hidden: timedelta) -> Held:
+    def _received_copy(
+        self, message: QueuedMessage, now: datetime, hidden: timedelta
+    ) -> QueuedMessage:
         return replace(
             message,
             visible_at=now + hidden,
@@ -190,51 +192,51 @@ class Queue:
             receipt=f"{message.id}.{secrets.token_urlsafe(12)}",
         )
 
-    def _is_dead(self, message: Held) -> bool:
+    def _is_dead(self, message: QueuedMessage) -> bool:
         redrive = self.redrive
         if redrive is None or message.received < redrive[1]:
             return False
         return self._find(redrive[0]) is not None
 
-    def _bury(self, message: Held) -> None:
+    def _dead_letter(self, message: QueuedMessage) -> None:
         redrive = self.redrive
-        grave = self._find(redrive[0]) if redrive else None
-        if grave is not None:
+        target = self._find(redrive[0]) if redrive else None
+        if target is not None:
             letter = replace(message, received=0, first_received_at=None, receipt="")
-            grave.take_in(replace(letter, visible_at=self._clock(), source_arn=self.arn))
+            target.enqueue(replace(letter, visible_at=self._clock(), source_arn=self.arn))
 
     # -- afterwards ------------------------------------------------------------------------------
 
     def delete(self, receipt: str) -> None:
         """The message is gone if this is its latest receipt; of another one nothing happens.
 
-        Raises: NoReceipt
+        Raises: InvalidReceipt
         """
         with self._lock:
             message = self._received(receipt)
             if message is not None and message.receipt == receipt:
                 del self._messages[message.id]
 
-    def hide(self, receipt: str, span: timedelta) -> None:
-        """The message may be received again after `span`. Raises: NoReceipt, NotInFlight."""
+    def change_visibility(self, receipt: str, span: timedelta) -> None:
+        """The message may be received again after `span`. Raises: InvalidReceipt, NotInFlight."""
         now = self._clock()
         with self._lock:
             message = self._received(receipt)
             if message is None or message.receipt != receipt or message.visible_at <= now:
                 raise NotInFlight
             self._put(replace(message, visible_at=now + span))
-        self.bell.ring()
+        self.arrivals.notify()
 
-    def _received(self, receipt: str) -> Held | None:
+    def _received(self, receipt: str) -> QueuedMessage | None:
         if not _RECEIPT.fullmatch(receipt):
-            raise NoReceipt
+            raise InvalidReceipt
         return self._messages.get(receipt.partition(".")[0])
 
     def purge(self) -> None:
         """Nothing is in the queue."""
         with self._lock:
             self._messages.clear()
-            self._line.clear()
+            self._queue.clear()
 
     # -- looking ---------------------------------------------------------------------------------
 
@@ -251,12 +253,12 @@ class Queue:
         now = self._clock()
         with self._lock:
             total = len(self._messages)
-            flying = self._flying(now)
+            in_flight = self._in_flight(now)
             hidden = sum(1 for each in self._messages.values() if each.visible_at > now)
-        return total - hidden, flying, hidden - flying
+        return total - hidden, in_flight, hidden - in_flight
 
     def __len__(self) -> int:
         return len(self._messages)
 
-    def _flying(self, now: datetime) -> int:
+    def _in_flight(self, now: datetime) -> int:
         return sum(1 for each in self._messages.values() if each.received and each.visible_at > now)

@@ -45,26 +45,26 @@ class Region:
         self.tags: dict[str, dict[str, str]] = {}
         self.tag_index = TagIndex()
         self.queues: dict[str, Queue] = {}
-        self._witness: ChangeEvents | None = None
+        self._change_events: ChangeEvents | None = None
         self._births: Counter[str] = Counter()
         self._add_default_vpc()
         self.add_user("default", engine="redis", authentication="no-password")
 
     @property
-    def pace(self) -> Delays:
+    def delays(self) -> Delays:
         """How long things take here."""
-        return self.place.pace
+        return self.place.delays
 
-    def settle(self, now: datetime) -> None:
+    def advance(self, now: datetime) -> None:
         """Everything that is due at `now` has happened."""
-        self.caches.settle(now)
-        self.users.settle(now)
-        self.groups.settle(now)
+        self.caches.advance(now)
+        self.users.advance(now)
+        self.groups.advance(now)
 
-    def tell(self, events: Events) -> None:
+    def publish_changes_to(self, events: Events) -> None:
         """Every change from now on is told to those who subscribed."""
-        self._witness = ChangeEvents(events, self.place, self.settle)
-        self._witness.watch(self.caches, self.users, self.groups)
+        self._change_events = ChangeEvents(events, self.place, self.advance)
+        self._change_events.watch(self.caches, self.users, self.groups)
 
     # -- placing ---------------------------------------------------------------------------------
 
@@ -234,13 +234,13 @@ class Region:
     ) -> Mapping[str, str]:
         """The resource has exactly these tags; the tagging API sees them after `lag`.
 
-        `lag` None: as the pace says.
+        `lag` None: as the delays says.
         """
         self.tags[arn] = dict(tags)
         self._index(arn, tags, lag)
-        if self._witness is not None:
+        if self._change_events is not None:
             cache = self.caches.get(arn.rpartition(":")[2])
-            self._witness.see_tags(arn, cache if cache and cache.arn == arn else None)
+            self._change_events.see_tags(arn, cache if cache and cache.arn == arn else None)
         return self.tags[arn]
 
     def tag_new(self, arn: str, tags: Mapping[str, str]) -> None:
@@ -250,16 +250,16 @@ class Region:
             self._index(arn, tags, None)
 
     def _index(self, arn: str, tags: Mapping[str, str], lag: timedelta | None) -> None:
-        late = self.pace.tag_index_lag if lag is None else lag
+        late = self.delays.tag_index_lag if lag is None else lag
         self.tag_index.record(arn, tags, visible_at=self.place.clock() + late)
 
     def forget_tags(self, arn: str, *, memory: timedelta | None = None) -> None:
         """The resource has no tags any more; the tagging API shows it for `memory` longer.
 
-        `memory` None: as the pace says.
+        `memory` None: as the delays says.
         """
         self.tags.pop(arn, None)
-        kept = self.pace.tag_index_memory if memory is None else memory
+        kept = self.delays.tag_index_memory if memory is None else memory
         self.tag_index.forget(arn, visible_at=self.place.clock() + kept)
 
     # -- the default VPC -------------------------------------------------------------------------

@@ -37,7 +37,7 @@ class SimulatedAws:
         self.world = world
         self.faults: FaultBoard[Fault] = FaultBoard()
         self.calls = calls or CallLog()
-        self._front_door = RequestHandler(world, self.faults, self.calls, latencies)
+        self._handler = RequestHandler(world, self.faults, self.calls, latencies)
         self._controls = AwsControlApi(world, self.faults, self.calls)
 
     @asynccontextmanager
@@ -71,7 +71,7 @@ class SimulatedAws:
         if request.path.startswith(PREFIX):
             return self._controls.answer(request, body)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        outcome = self._front_door.open(Request(request.method, request.raw_path, headers, body))
+        outcome = self._handler.handle(Request(request.method, request.raw_path, headers, body))
         if outcome.later is not None and not outcome.reset:
             outcome = await outcome.later()
         if outcome.delay_s:

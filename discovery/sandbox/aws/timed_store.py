@@ -30,7 +30,7 @@ LIKE_AWS = Delays(
     tag_index_lag=timedelta(seconds=10),
     tag_index_memory=timedelta(seconds=60),
 )
-"""AWS's order of events at a pace that a person can wait for."""
+"""AWS's order of events at a speed that a person can wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Change(Generic[T]):
     """What becomes of a stored value at a moment; None: it is gone."""
 
     due_at: datetime
-    settle: Callable[[T], T | None]
+    finish: Callable[[T], T | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Step(Generic[T]):
     after: T | None
     due_at: datetime | None = None
     """When the next change is due that is under way now."""
-    is_settling: bool = False
+    is_timed: bool = False
     """Whether time brought it about."""
 
 
@@ -78,7 +78,7 @@ class TimedStore(Generic[T]):
 
     def put(self, key: str, value: T, change: Change[T] | None = None) -> None:
         """`value` stands under `key` now, and what was under way for it is replaced by `change`."""
-        self._put(key, value, change, is_settling=False)
+        self._put(key, value, change, is_timed=False)
 
     def edit(self, key: str, value: T) -> None:
         """`value` stands under `key` now; what was under way for it still is."""
@@ -89,24 +89,24 @@ class TimedStore(Generic[T]):
 
     def drop(self, key: str) -> None:
         """Nothing stands under `key`."""
-        self._drop(key, is_settling=False)
+        self._drop(key, is_timed=False)
 
-    def _put(self, key: str, value: T, change: Change[T] | None, *, is_settling: bool) -> None:
+    def _put(self, key: str, value: T, change: Change[T] | None, *, is_timed: bool) -> None:
         before = self._values.get(key)
         self._values[key] = value
         self._changes.pop(key, None)
         if change is not None:
             self._changes[key] = change
         if self.watch is not None:
-            self.watch(Step(before, value, change.due_at if change else None, is_settling))
+            self.watch(Step(before, value, change.due_at if change else None, is_timed))
 
-    def _drop(self, key: str, *, is_settling: bool) -> None:
+    def _drop(self, key: str, *, is_timed: bool) -> None:
         before = self._values.pop(key, None)
         self._changes.pop(key, None)
         if self.watch is not None and before is not None:
-            self.watch(Step(before, None, is_settling=is_settling))
+            self.watch(Step(before, None, is_timed=is_timed))
 
-    def settle(self, now: datetime) -> None:
+    def advance(self, now: datetime) -> None:
         """Every change that is due at `now` has happened."""
         if not self._changes:
             return
@@ -114,8 +114,8 @@ class TimedStore(Generic[T]):
             if change.due_at > now:
                 continue
             value = self._values.get(key)
-            settled = None if value is None else change.settle(value)
-            if settled is None:
-                self._drop(key, is_settling=True)
+            finished = None if value is None else change.finish(value)
+            if finished is None:
+                self._drop(key, is_timed=True)
             else:
-                self._put(key, settled, None, is_settling=True)
+                self._put(key, finished, None, is_timed=True)

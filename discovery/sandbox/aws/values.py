@@ -65,7 +65,7 @@ class UserGroup:
     wire: Mapping[str, object] = field(default_factory=dict)
     """As `Cache.wire`."""
 
-    def settled(self) -> "UserGroup":
+    def with_changes_done(self) -> "UserGroup":
         """The group when its pending changes are done: active, with its new members."""
         staying = tuple(user_id for user_id in self.user_ids if user_id not in self.removing)
         members = (*staying, *self.adding)

@@ -54,7 +54,7 @@ def unsigned_claim(request: Request) -> Claim | None:
     return Claim("", "", _ANYWHERE, "sts", (), "")
 
 
-def stranger(members: Mapping[str, Any]) -> Key:
+def anonymous_key(members: Mapping[str, Any]) -> Key:
     """Who asks without a key, in the account that the role is said to be in."""
     parts = str(members.get("RoleArn", "")).split(":")
     return Key("", "", parts[4] if len(parts) > 5 else "", "anonymous", "")

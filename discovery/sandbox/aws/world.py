@@ -43,10 +43,12 @@ class Account:
         if name not in self.enabled:
             raise KeyError(f"region {name} is not enabled for account {self.id}")
         if name not in self._regions:
-            place = Place(self.partition, self.id, name, self._world.clock, self._world.pace)
+            place = Place(self.partition, self.id, name, self._world.clock, self._world.delays)
             region = self._regions[name] = Region(place)
-            self._world.furnish(region)
-            region.tell(self._world.events)  # what it was furnished with has long been there
+            self._world.populate(region)
+            region.publish_changes_to(
+                self._world.events
+            )  # what it was furnished with has long been there
         return self._regions[name]
 
     @property
@@ -124,16 +126,16 @@ class World:
         self,
         clock: Clock = wall_clock,
         *,
-        pace: Delays | None = None,
-        furnish: Callable[[Region], None] = lambda _: None,
+        delays: Delays | None = None,
+        populate: Callable[[Region], None] = lambda _: None,
     ) -> None:
         self.clock = SteppableClock(clock)
         """What resources live by: statuses, the tag index's lag, page tokens' lives."""
-        self.front_door = SteppableClock()
+        self.auth_clock = SteppableClock()
         """What signatures and sessions are judged by. It follows the machine's clock, as clients
         do, so that `clock` can be stepped or stand still without every request being refused."""
-        self.pace = pace or Delays()
-        self.furnish = furnish
+        self.delays = delays or Delays()
+        self.populate = populate
         """Called with every region when somebody first asks there or places something."""
         self.events = Events(self.clock)
         """What changes, on its way to the queues that are subscribed; there are none at first."""
@@ -172,8 +174,8 @@ class World:
 
     def issue_web_identity(self, subject: str, *, lifetime: timedelta = timedelta(hours=24)) -> str:
         """Make a token for the subject, as Kubernetes writes into a pod's token file."""
-        return self.web_identities.issue(subject, self.front_door() + lifetime)
+        return self.web_identities.issue(subject, self.auth_clock() + lifetime)
 
     def expire_sessions(self) -> int:
         """Every session that AssumeRole handed out has expired; answers how many."""
-        return self.keys.expire_sessions(self.front_door())
+        return self.keys.expire_sessions(self.auth_clock())

@@ -36,7 +36,7 @@ class Edit:
 
     def do(self, cluster: Cluster, subject: str) -> None:
         """The resource is changed."""
-        stored = cluster.store.now(self.name or subject)
+        stored = cluster.store.get(self.name or subject)
         if stored is None:
             return
         document = stored.document
@@ -58,7 +58,7 @@ class TakeOver:
 
     def do(self, cluster: Cluster, subject: str) -> None:
         """The resource is theirs."""
-        stored = cluster.store.now(self.name or subject)
+        stored = cluster.store.get(self.name or subject)
         if stored is None:
             return
         ours = {key: None for key in stored.labels if key.startswith(OUR_LABELS)}
@@ -74,7 +74,7 @@ class Copy:
 
     def do(self, cluster: Cluster, subject: str) -> None:
         """There are two."""
-        stored = cluster.store.now(self.name or subject)
+        stored = cluster.store.get(self.name or subject)
         if stored is not None:
             document = stored.document
             document["metadata"]["name"] = self.to
@@ -100,7 +100,7 @@ class Remove:
 
     def do(self, cluster: Cluster, subject: str) -> None:
         """It is gone."""
-        if cluster.store.now(self.name or subject) is not None:
+        if cluster.store.get(self.name or subject) is not None:
             cluster.store.delete(self.name or subject)
 
 
@@ -115,14 +115,14 @@ class ChangeRole:
         cluster.set_role(self.role)
 
 
-def deed_from(document: Mapping[str, Any]) -> ClusterChange:
+def change_from_document(document: Mapping[str, Any]) -> ClusterChange:
     """The deed that `{"edit": {…}}` and the like describe. Raises ValueError when it is none."""
     if len(document) != 1:
-        raise ValueError(f"a deed has one key of {', '.join(sorted(_DEEDS))}")
+        raise ValueError(f"a deed has one key of {', '.join(sorted(_CHANGES))}")
     [(kind, details)] = document.items()
-    make = _DEEDS.get(kind)
+    make = _CHANGES.get(kind)
     if make is None:
-        raise ValueError(f"no deed is called {kind!r}; there are {', '.join(sorted(_DEEDS))}")
+        raise ValueError(f"no deed is called {kind!r}; there are {', '.join(sorted(_CHANGES))}")
     try:
         return make(**details)  # type: ignore[no-any-return]
     except TypeError as error:
@@ -133,7 +133,7 @@ def _change_role(**document: Any) -> ChangeRole:
     return ChangeRole(role=Role.from_document(document))
 
 
-_DEEDS: Mapping[str, Any] = {
+_CHANGES: Mapping[str, Any] = {
     "edit": Edit,
     "take_over": TakeOver,
     "copy": Copy,

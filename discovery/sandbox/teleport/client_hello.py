@@ -20,14 +20,14 @@ class NotTls(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Hello:
+class ClientHello:
     """What a client says of itself before anything is encrypted."""
 
     server_name: str
     alpn: tuple[str, ...]
 
 
-def read_hello(data: bytes) -> Hello | None:
+def read_client_hello(data: bytes) -> ClientHello | None:
     """The hello that `data` begins with; None while the rest of it is under way.
 
     Raises: NotTls.
@@ -38,7 +38,7 @@ def read_hello(data: bytes) -> Hello | None:
     if len(data) < _RECORD_HEADER or len(data) < end:
         return None
     try:
-        return _hello(_Reader(data[_RECORD_HEADER:end]))
+        return _client_hello(_Reader(data[_RECORD_HEADER:end]))
     except (IndexError, UnicodeDecodeError) as error:
         raise NotTls from error
 
@@ -68,7 +68,7 @@ class _Reader:
         return bool(self._data)
 
 
-def _hello(record: _Reader) -> Hello:
+def _client_hello(record: _Reader) -> ClientHello:
     if record.number(1) != _CLIENT_HELLO:
         raise NotTls
     body = record.part(3)
@@ -86,7 +86,7 @@ def _hello(record: _Reader) -> Hello:
             server_name = names.take(names.number(2)).decode("ascii")
         elif kind == _ALPN:
             alpn = tuple(_protocols(content.part(2)))
-    return Hello(server_name, alpn)
+    return ClientHello(server_name, alpn)
 
 
 def _protocols(protocols: _Reader) -> Iterator[str]:

@@ -24,7 +24,7 @@ AUTH_NAMES = ("*.teleport.cluster.local", "teleport.cluster.local")
 """The names in Auth's certificate (teleport/README: TLS)."""
 
 
-class Rotating:
+class RotatingAuthority:
     """The authorities of one purpose: one, and during a rotation the old one and the new one."""
 
     def __init__(self, name: str, *, has_key_ids: bool = True) -> None:
@@ -91,7 +91,7 @@ class Cluster:
             version, lists_in_pages=lists_in_pages, knows_serverless=knows_serverless
         )
         self.clock = SteppableClock(clock)
-        self.habits = ClusterBehaviour()
+        self.behaviour = ClusterBehaviour()
         self.store = Store(self.clock)
         self.store.step = read_step
         self.locked: set[str] = set()
@@ -99,8 +99,8 @@ class Cluster:
         self.roles: dict[str, Role] = {EDITOR.name: EDITOR}
         self.services: dict[str, Message] = {}
         self.servers: dict[str, Message] = {}
-        self.host_ca = Rotating(name, has_key_ids=has_key_ids)
-        self.user_ca = Rotating(name, has_key_ids=has_key_ids)
+        self.host_ca = RotatingAuthority(name, has_key_ids=has_key_ids)
+        self.user_ca = RotatingAuthority(name, has_key_ids=has_key_ids)
         self.web_ca = Authority(f"web of {name}", wall_clock())
         self.generation = 0
         """Changes with every change of an authority."""
@@ -149,7 +149,7 @@ class Cluster:
 
     def auth_certificate(self) -> Leaf:
         """What Auth shows for itself."""
-        return self.host_ca.oldest.issue_server(self.habits.auth_names, wall_clock())
+        return self.host_ca.oldest.issue_server(self.behaviour.auth_names, wall_clock())
 
     def begin_rotation(self) -> None:
         """New identities name and come from new authorities; Auth still shows the old one."""
@@ -158,7 +158,7 @@ class Cluster:
         self.generation += 1
 
     def finish_rotation(self) -> None:
-        """Auth shows the new authority, and identities from before the rotation are refused."""
+        """Auth shows the new authority, and identities from before the rotation are error."""
         self.host_ca.finish()
         self.user_ca.finish()
         self.generation += 1
@@ -171,7 +171,7 @@ class Cluster:
     def place(self, database: Database | Mapping[str, Any]) -> Stored:
         """The `db` is in the backend, put there by somebody who needs no leave.
 
-        Raises: messages.Unfit for a document that is no `db`.
+        Raises: messages.InvalidDocument for a document that is no `db`.
         """
         document = database.document() if isinstance(database, Database) else database
         message = from_document("DatabaseV3", document)
@@ -181,7 +181,7 @@ class Cluster:
         if not self.release.knows_serverless:
             message.spec.aws.ClearField("elasticache_serverless")
         self.store.put(fill(message))
-        placed = self.store.now(message.metadata.name)
+        placed = self.store.get(message.metadata.name)
         assert placed is not None  # noqa: S101 - it was put there a line ago
         return placed
 

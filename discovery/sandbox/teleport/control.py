@@ -16,7 +16,7 @@ from discovery.sandbox.control import (
 )
 from discovery.sandbox.faults import FaultBoard
 from discovery.sandbox.teleport.calls import CallLog
-from discovery.sandbox.teleport.changes import deed_from
+from discovery.sandbox.teleport.changes import change_from_document
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Fault
 from discovery.sandbox.teleport.roles import Role
@@ -44,7 +44,7 @@ class TeleportControlApi(ControlApi[Fault]):
             ("POST", "identities"): self._issue,
             ("POST", "rotation"): self._rotate,
             ("POST", "disconnect"): lambda _: done(disconnect),
-            ("POST", "habits"): self._set_habits,
+            ("POST", "habits"): self._set_behaviour,
             ("POST", "clock"): self._move_clock,
             ("POST", "locks"): self._lock,
         }
@@ -86,11 +86,11 @@ class TeleportControlApi(ControlApi[Fault]):
     def read_fault(self, body: Body) -> Fault:
         """Return the fault that a request describes."""
         deed = body.get("deed")
-        return Fault(**{**body, "deed": deed_from(deed) if deed is not None else None})
+        return Fault(**{**body, "deed": change_from_document(deed) if deed is not None else None})
 
     def _do(self, sent: Body) -> Body:
         try:
-            deed_from(sent).do(self._cluster, "")
+            change_from_document(sent).do(self._cluster, "")
         except (TypeError, AttributeError) as error:
             raise BadRequest(str(error)) from error
         return {}
@@ -126,14 +126,14 @@ class TeleportControlApi(ControlApi[Fault]):
         phase()
         return {}
 
-    def _set_habits(self, sent: Body) -> Body:
+    def _set_behaviour(self, sent: Body) -> Body:
         for name, value in sent.items():
             if type(value) is not _SETTABLE.get(name):
                 known = ", ".join(f"{key} ({kind.__name__})" for key, kind in _SETTABLE.items())
                 raise BadRequest(f"{name} cannot be {value!r}; there are {known}")
         for name, value in sent.items():
-            setattr(self._cluster.habits, name, value)
-        return {name: getattr(self._cluster.habits, name) for name in _SETTABLE}
+            setattr(self._cluster.behaviour, name, value)
+        return {name: getattr(self._cluster.behaviour, name) for name in _SETTABLE}
 
     def _move_clock(self, sent: Body) -> Body:
         known = {

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Final
 
 from discovery.sandbox.teleport.cluster import Cluster
-from discovery.sandbox.teleport.roles import ALL, EDITOR, Role, fenced_bot
+from discovery.sandbox.teleport.roles import ALL, EDITOR, Role, bot_role
 from discovery.sandbox.teleport.store import MEASURED_STEP
 
 BOT, PERSON = "bot-cachemuster", "alice"
-ROLE: Final[Role] = fenced_bot(ALL)
+ROLE: Final[Role] = bot_role(ALL)
 """A bot's fence, for whatever group a configuration names."""
 
 LIFETIME, RENEWED_EVERY = timedelta(hours=1), timedelta(minutes=20)
-"""As tbot does it unless told otherwise."""
+"""As tbot does it unless report_refusal otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +45,22 @@ def build_cluster() -> Cluster:
 
 def issue(cluster: Cluster, directory: Path) -> DemoIdentities:
     """The files stand in the directory, the identities fresh."""
-    badges = DemoIdentities(
+    identities = DemoIdentities(
         bot=directory / "identity",
         person=directory / "operator.identity",
         web_ca=cluster.write_web_ca(directory / "web-ca.pem"),
     )
-    _renew(cluster, badges)
-    return badges
+    _write_identities(cluster, identities)
+    return identities
 
 
 async def keep_fresh(
-    cluster: Cluster, badges: DemoIdentities, every: timedelta = RENEWED_EVERY
+    cluster: Cluster, identities: DemoIdentities, every: timedelta = RENEWED_EVERY
 ) -> None:
     """The identities are renewed now and then, in the way that tbot writes them, for ever."""
     while True:
         await asyncio.sleep(every.total_seconds())
-        _renew(cluster, badges)
+        _write_identities(cluster, identities)
 
 
 def section(address: str, identity_file: Path) -> str:
@@ -74,7 +74,7 @@ def section(address: str, identity_file: Path) -> str:
     )
 
 
-def _renew(cluster: Cluster, badges: DemoIdentities) -> None:
-    for path, user, role in ((badges.bot, BOT, ROLE), (badges.person, PERSON, EDITOR)):
+def _write_identities(cluster: Cluster, identities: DemoIdentities) -> None:
+    for path, user, role in ((identities.bot, BOT, ROLE), (identities.person, PERSON, EDITOR)):
         for _ in cluster.issue(user, role, lifetime=LIFETIME).write_as_tbot(path):
             pass

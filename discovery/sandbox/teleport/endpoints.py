@@ -30,7 +30,7 @@ class ServerlessEndpoint:
     region: str
 
 
-def parsed(uri: str) -> ServerlessEndpoint | None:
+def parse_endpoint(uri: str) -> ServerlessEndpoint | None:
     """The cache behind `uri`, or None when it is no address of a serverless cache."""
     host = re.sub(r"^rediss?://", "", uri).partition("?")[0].rpartition(":")[0] or uri
     suffix = next((end for end in _SUFFIXES if host.endswith(end)), None)

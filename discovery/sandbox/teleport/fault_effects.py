@@ -10,7 +10,7 @@ from grpclib.const import Status
 
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
-from discovery.sandbox.teleport.service import Refused
+from discovery.sandbox.teleport.service import RpcError
 
 GARBAGE = b"\xff<html>not a message</html>"
 
@@ -32,48 +32,48 @@ class Paging:
 
 
 async def apply_faults(
-    struck: Iterable[Fault], cluster: Cluster, subject: str, *, after: bool
+    active: Iterable[Fault], cluster: Cluster, subject: str, *, after: bool
 ) -> None:
     """What happens on this side of the server's acting has happened.
 
-    Raises: Refused, Dropped, Leaving.
+    Raises: RpcError, Dropped, Leaving.
     """
-    for fault in struck:
+    for fault in active:
         if fault.after == after:
-            await _befall(fault, cluster, subject)
+            await _apply_fault(fault, cluster, subject)
 
 
-async def _befall(fault: Fault, cluster: Cluster, subject: str) -> None:
+async def _apply_fault(fault: Fault, cluster: Cluster, subject: str) -> None:
     match fault.effect:
         case Effect.UNAVAILABLE:
-            raise Refused(Status.UNAVAILABLE, fault.message)
+            raise RpcError(Status.UNAVAILABLE, fault.message)
         case Effect.EXHAUSTED:
-            raise Refused(Status.RESOURCE_EXHAUSTED, fault.message)
+            raise RpcError(Status.RESOURCE_EXHAUSTED, fault.message)
         case Effect.ERROR:
-            raise Refused(Status[fault.status], fault.message)
+            raise RpcError(Status[fault.status], fault.message)
         case Effect.SLOW:
             await asyncio.sleep(fault.delay_s)
         case Effect.DROP:
             raise Dropped
-        case Effect.GOODBYE:
+        case Effect.GOAWAY:
             raise GoAway
-        case Effect.MEANWHILE:
+        case Effect.CONCURRENT_CHANGE:
             assert fault.deed is not None  # noqa: S101 - a fault is checked when it is made
             fault.deed.do(cluster, subject)
         case _:
             pass
 
 
-def paging(struck: Iterable[Fault]) -> Paging:
+def paging(active: Iterable[Fault]) -> Paging:
     """How the faults change the pages."""
-    sizes = [fault.page_size for fault in struck if fault.effect is Effect.SHORT_PAGES]
-    repeats = any(fault.effect is Effect.REPEATED_TOKEN for fault in struck)
+    sizes = [fault.page_size for fault in active if fault.effect is Effect.SHORT_PAGES]
+    repeats = any(fault.effect is Effect.REPEATED_TOKEN for fault in active)
     return Paging(min(sizes, default=None), repeats)
 
 
-def distorted(answer: bytes, struck: Iterable[Fault]) -> bytes:
+def apply_to_answer(answer: bytes, active: Iterable[Fault]) -> bytes:
     """The answer's message, as the faults leave it."""
-    for fault in struck:
+    for fault in active:
         if fault.effect is Effect.GARBAGE:
             answer = GARBAGE
         if fault.effect is Effect.EMPTY:
@@ -81,6 +81,6 @@ def distorted(answer: bytes, struck: Iterable[Fault]) -> bytes:
     return answer
 
 
-def is_cut_off(struck: Iterable[Fault]) -> bool:
+def is_cut_off(active: Iterable[Fault]) -> bool:
     """Whether only half of the answer is sent."""
-    return any(fault.effect is Effect.CUT_OFF for fault in struck)
+    return any(fault.effect is Effect.CUT_OFF for fault in active)

@@ -32,9 +32,9 @@ class Effect(StrEnum):
     """Waits `delay_s`."""
     DROP = "drop"
     """Resets the connection, and with it every call that is under way on it."""
-    GOODBYE = "goodbye"
+    GOAWAY = "goodbye"
     """Ends the connection with GOAWAY, as a server does that is being stopped."""
-    MEANWHILE = "meanwhile"
+    CONCURRENT_CHANGE = "meanwhile"
     """Somebody does `deed`."""
     CUT_OFF = "cut-off"
     """Sends half of the answer, then resets the connection."""
@@ -55,8 +55,8 @@ EITHER_SIDE = frozenset(
         Effect.ERROR,
         Effect.SLOW,
         Effect.DROP,
-        Effect.GOODBYE,
-        Effect.MEANWHILE,
+        Effect.GOAWAY,
+        Effect.CONCURRENT_CHANGE,
     }
 )
 """The effects that come before the server acts, or with `after` when it has acted."""
@@ -105,7 +105,7 @@ class Fault(CommonFault):
             yield f"no gRPC error status is called {self.status!r}"
         if self.effect is Effect.SLOW and self.delay_s <= 0:
             yield "effect slow needs delay_s"
-        if (self.effect is Effect.MEANWHILE) != (self.deed is not None):
+        if (self.effect is Effect.CONCURRENT_CHANGE) != (self.deed is not None):
             yield "effect meanwhile needs a deed, and no other has one"
         if self.after and self.effect not in EITHER_SIDE:
             yield f"effect {self.effect} cannot come after"

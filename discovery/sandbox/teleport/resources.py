@@ -9,13 +9,13 @@ from typing import Any
 
 from discovery.control_plane.embedded.validation import ORIGIN_LABEL, accepted
 from discovery.model.values import Database, ResourceName
-from discovery.sandbox.teleport.endpoints import parsed
+from discovery.sandbox.teleport.endpoints import parse_endpoint
 from discovery.sandbox.teleport.messages import Message, fill, to_document
 
 KIND, VERSION, NAMESPACE = "db", "v3", "default"
 
 
-def admitted(sent: Message, *, knows_serverless: bool) -> Message:
+def prepare_database(sent: Message, *, knows_serverless: bool) -> Message:
     """The resource as it is stored. Raises: control_plane.base.Rejected."""
     message = type(sent)()
     message.CopyFrom(sent)
@@ -46,7 +46,7 @@ def database_of(message: Message) -> Database:
 
 def _read_endpoint(message: Message) -> None:
     """What the address of a serverless cache says stands where nothing was said."""
-    endpoint = parsed(message.spec.uri)
+    endpoint = parse_endpoint(message.spec.uri)
     if endpoint is None:
         return
     aws = message.spec.aws

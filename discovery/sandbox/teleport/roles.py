@@ -142,7 +142,7 @@ DB_VERBS = ("list", "read", "create", "update", "delete")
 READ = ("list", "read")
 
 
-def fenced_bot(group: str, *, name: str = "cachemuster") -> Role:
+def bot_role(group: str, *, name: str = "cachemuster") -> Role:
     """The role that a bot of cachemuster should have: nobody else's databases exist for it."""
     return Role.of(
         name,

@@ -86,8 +86,8 @@ class SimulatedTeleport:
             loop, front = self._served
             loop.call_soon_threadsafe(front.disconnect)
 
-    def say_goodbye(self) -> None:
+    def send_goaway(self) -> None:
         """Every connection to Auth is ended with GOAWAY; callable from any thread."""
         if self._served is not None:
             loop, front = self._served
-            loop.call_soon_threadsafe(front.say_goodbye)
+            loop.call_soon_threadsafe(front.send_goaway)

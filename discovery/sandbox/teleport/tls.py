@@ -24,11 +24,13 @@ See teleport/README: Connection upgrade.
 """
 
 
-told: ContextVar[Callable[[str], None]] = ContextVar("told", default=lambda _: None)
-"""Told why the handshake that is made in this context was refused."""
+report_refusal: ContextVar[Callable[[str], None]] = ContextVar(
+    "report_refusal", default=lambda _: None
+)
+"""Told why the handshake that is made in this context was error."""
 
 
-class _Audible(ssl.SSLObject):
+class _AlertingTls(ssl.SSLObject):
     """Refuses a handshake so that the other side hears why.
 
     asyncio drops the connection at once and the alert with it. Asked to wait for more instead, it
@@ -46,7 +48,7 @@ class _Audible(ssl.SSLObject):
             raise
         except ssl.SSLError as refusal:
             self.refusal = refusal
-            told.get()(str(refusal))
+            report_refusal.get()(str(refusal))
             raise ssl.SSLWantReadError from refusal
 
 
@@ -63,7 +65,7 @@ def auth_context(cluster: Cluster) -> ssl.SSLContext:
 def web_context(cluster: Cluster) -> ssl.SSLContext:
     """The Proxy's web side, under a certificate of its own authority."""
     context = _context(cluster.web_ca.issue_server(WEB_NAMES, wall_clock()))
-    if not cluster.habits.behind_load_balancer:
+    if not cluster.behaviour.behind_load_balancer:
         context.set_alpn_protocols(["http/1.1", REVERSE_TUNNEL])
     return context
 
@@ -72,7 +74,7 @@ def _context(leaf: Leaf) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.num_tickets = 0  # a resumed session shows no certificates
-    context.sslobject_class = _Audible
+    context.sslobject_class = _AlertingTls
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # mode 0600
         file.write(leaf.pem)
         file.flush()

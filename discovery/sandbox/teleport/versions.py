@@ -36,7 +36,7 @@ class Release:
             number >= KNOWS_SERVERLESS if knows_serverless is None else knows_serverless,
         )
 
-    def welcomes(self, client_version: str) -> bool:
+    def accepts_client(self, client_version: str) -> bool:
         """Whether a client that says it is of that version may call at all."""
         try:
             return numbers(client_version)[0] >= numbers(self.version)[0] - 1

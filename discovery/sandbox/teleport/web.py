@@ -21,7 +21,7 @@ from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.control import TeleportControlApi
 from discovery.sandbox.teleport.fault_effects import Dropped, GoAway, apply_faults
 from discovery.sandbox.teleport.faults import CONNECT, FIND, WEB_PING, CallSite, Effect, Fault
-from discovery.sandbox.teleport.service import Refused
+from discovery.sandbox.teleport.service import RpcError
 
 _METHODS = {"/webapi/find": FIND, "/webapi/ping": WEB_PING}
 _STATUSES = {Status.UNAVAILABLE: 503, Status.RESOURCE_EXHAUSTED: 429}
@@ -77,8 +77,8 @@ class Web:
         if transport is None or transport in self._connected:
             return
         self._connected.add(transport)
-        struck = self._faults.consume(CallSite(CONNECT, "proxy"))
-        await apply_faults(struck, self._cluster, "", after=False)
+        active = self._faults.consume(CallSite(CONNECT, "proxy"))
+        await apply_faults(active, self._cluster, "", after=False)
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         method = _METHODS.get(request.path.removeprefix("/v1"))
@@ -86,13 +86,13 @@ class Web:
             return _failure(404, "path not found")
         if request.method != "GET":
             return _failure(405, "method not allowed")
-        struck = self._faults.consume(CallSite(method))
+        active = self._faults.consume(CallSite(method))
         try:
-            await apply_faults(struck, self._cluster, "", after=False)
-            await apply_faults(struck, self._cluster, "", after=True)
-        except Refused as refused:
-            return _failure(_STATUSES.get(refused.status, 500), refused.message)
-        effects = {fault.effect for fault in struck}
+            await apply_faults(active, self._cluster, "", after=False)
+            await apply_faults(active, self._cluster, "", after=True)
+        except RpcError as error:
+            return _failure(_STATUSES.get(error.status, 500), error.message)
+        effects = {fault.effect for fault in active}
         if effects & {Effect.GARBAGE, Effect.CUT_OFF}:
             return web.Response(text=_HTML, content_type="text/html")
         if Effect.EMPTY in effects:
@@ -114,7 +114,7 @@ class Web:
                     "public_addr": address,
                 },
                 "db": {},
-                "tls_routing_enabled": self._cluster.habits.tls_routing,
+                "tls_routing_enabled": self._cluster.behaviour.tls_routing,
             },
             "server_version": version,
             "min_client_version": f"{int(version.split('.')[0]) - 1}.0.0-aa",

@@ -78,7 +78,7 @@ async def test_goodbye_and_reset_are_survived_over_and_over(ground: Ground, rout
         for number in range(6):
             await sooner_or_later(client.ping)
             await client.create(registration(f"cache-{number}"))
-            end = ground.teleport.say_goodbye if number % 2 else ground.teleport.disconnect
+            end = ground.teleport.send_goaway if number % 2 else ground.teleport.disconnect
             end()
             await asyncio.sleep(0)
         assert len(await client.list_databases()) == 6
@@ -93,7 +93,7 @@ async def test_goodbye_to_calls_under_way_leaves_them_worth_another_try(ground: 
         await client.ping()
         under_way = [asyncio.create_task(client.get(registration().name)) for _ in range(5)]
         await asyncio.sleep(0.1)
-        ground.teleport.say_goodbye()
+        ground.teleport.send_goaway()
         ended = await asyncio.gather(*under_way, return_exceptions=True)
         assert all(isinstance(each, Unavailable) for each in ended)
         ground.teleport.faults.clear()

@@ -25,7 +25,7 @@ def role(*, without: str = "", labels: dict[str, str] = FENCE) -> Role:
 
 
 async def test_a_list_goes_to_its_last_page(ground: Ground) -> None:
-    ground.cluster.habits.page_size = 2
+    ground.cluster.behaviour.page_size = 2
     for number in range(7):
         ground.cluster.place(registration(f"cache-{number}"))
     async with ground.reader() as reader:
@@ -37,7 +37,7 @@ async def test_a_list_goes_to_its_last_page(ground: Ground) -> None:
 
 async def test_short_and_empty_pages_do_not_end_a_list(ground: Ground) -> None:
     """Pages are cut before what a role may not see is left out (teleport/README: Limits)."""
-    ground.cluster.habits.page_size = 2
+    ground.cluster.behaviour.page_size = 2
     for number in range(6):
         other = {} if number in (0, 5) else {"cachemuster/group": "other"}
         ground.cluster.place(registration(f"cache-{number}", **other))
@@ -46,7 +46,7 @@ async def test_short_and_empty_pages_do_not_end_a_list(ground: Ground) -> None:
 
 
 async def test_a_repeated_token_is_no_list(ground: Ground) -> None:
-    ground.cluster.habits.page_size = 2
+    ground.cluster.behaviour.page_size = 2
     for number in range(6):
         ground.cluster.place(registration(f"cache-{number}"))
     ground.teleport.faults.add(Fault(effect=Effect.REPEATED_TOKEN, method="ListDatabases"))
@@ -71,7 +71,7 @@ async def test_an_answer_that_says_it_is_larger_than_any_is_not_read(
 
 @pytest.mark.parametrize("effect", [Effect.UNAVAILABLE, Effect.EXHAUSTED, Effect.DROP])
 async def test_a_page_that_fails_is_asked_again(ground: Ground, effect: Effect) -> None:
-    ground.cluster.habits.page_size = 1
+    ground.cluster.behaviour.page_size = 1
     for number in range(3):
         ground.cluster.place(registration(f"cache-{number}"))
     ground.teleport.faults.add(Fault(effect=effect, method="ListDatabases", skip=1, times=2))
@@ -80,7 +80,7 @@ async def test_a_page_that_fails_is_asked_again(ground: Ground, effect: Effect) 
 
 
 async def test_a_list_that_goes_on_failing_is_no_list(ground: Ground) -> None:
-    ground.cluster.habits.page_size = 1
+    ground.cluster.behaviour.page_size = 1
     for number in range(3):
         ground.cluster.place(registration(f"cache-{number}"))
     ground.teleport.faults.add(Fault(effect=Effect.UNAVAILABLE, method="ListDatabases", skip=1))

@@ -77,7 +77,7 @@ async def test_a_proxy_that_hiccups_is_asked_again(ground: Ground) -> None:
 
 
 async def test_a_load_balancer_that_ends_tls_is_named(ground: Ground) -> None:
-    ground.cluster.habits.behind_load_balancer = True
+    ground.cluster.behaviour.behind_load_balancer = True
     for route in ("auto", "proxy"):
         async with ground.client(route) as client:
             with pytest.raises(NoRoute, match=r"load balancer that ends TLS.*Network Load"):
@@ -85,7 +85,7 @@ async def test_a_load_balancer_that_ends_tls_is_named(ground: Ground) -> None:
 
 
 async def test_a_proxy_without_tls_routing_is_tried_all_the_same(ground: Ground) -> None:
-    ground.cluster.habits.tls_routing = False
+    ground.cluster.behaviour.tls_routing = False
     async with ground.client("auto") as client:
         assert "TLS routing is off" in (await client.peer()).way.remark
 
@@ -113,7 +113,7 @@ async def test_a_cluster_of_the_same_name_is_not_trusted(ground: Ground) -> None
 
 
 async def test_a_certificate_for_another_name_is_not_taken(ground: Ground) -> None:
-    ground.cluster.habits.auth_names = ("proxy.example.com",)
+    ground.cluster.behaviour.auth_names = ("proxy.example.com",)
     async with ground.client("auth") as client:
         with pytest.raises(Untrusted, match=r"does not name teleport.cluster.local"):
             await client.ping()
@@ -132,7 +132,7 @@ async def test_a_user_authority_in_the_file_is_not_sent_along(ground: Ground) ->
 async def test_a_connection_that_is_closed_unsaid_says_where_the_reason_stands(
     ground: Ground,
 ) -> None:
-    ground.teleport.faults.add(Fault(effect=Effect.GOODBYE, method="Ping"))
+    ground.teleport.faults.add(Fault(effect=Effect.GOAWAY, method="Ping"))
     async with ground.client() as client:
         with pytest.raises(Unavailable, match=r"ended before an answer. If .* log of the Auth"):
             await client.peer()

@@ -71,7 +71,7 @@ class Cloud:
 def running(pace: Delays | None = None) -> Iterator[Cloud]:
     """A cloud that is served inside the `with`."""
     with ExitStack() as clients:
-        aws = SimulatedAws(World(pace=pace))
+        aws = SimulatedAws(World(delays=pace))
         with aws.serve_in_thread() as url, clients:
             yield Cloud(aws, url, clients)
 

@@ -13,7 +13,7 @@ from discovery.model.values import Complete
 from discovery.plan.targets import ScopeFilter
 from discovery.sandbox import access
 from discovery.sandbox.aws.server import SimulatedAws
-from discovery.sandbox.demo import DATA, HUB, SHOP, Demo, build_demo, environment
+from discovery.sandbox.demo import DATA, HUB, SHOP, AgentWorld, build_demo, environment
 from discovery.sandbox.generated_world import Size, generate
 from discovery.sandbox.world_file import read_world
 from discovery.sweep.scan import scan
@@ -38,7 +38,7 @@ accounts:
 """
 
 
-def of_a_file(directory: Path) -> Demo:
+def of_a_file(directory: Path) -> AgentWorld:
     (directory / "world.yaml").write_text(WORLD)
     return read_world(directory / "world.yaml")
 
@@ -57,7 +57,7 @@ def of_a_file(directory: Path) -> Demo:
     ],
 )
 async def test_every_account_is_read(
-    make: Callable[[Path], Demo],
+    make: Callable[[Path], AgentWorld],
     accounts: tuple[str, ...],
     scopes: int,
     tmp_path: Path,

@@ -32,7 +32,7 @@ def told(cloud: Cloud, queue: Queue) -> list[str]:
 
 
 def taken(cloud: Cloud, queue: Queue) -> tuple[str, ...]:
-    cloud.world.events.settle()
+    cloud.world.events.publish_due()
     bodies = queue.bodies
     queue.purge()
     return bodies

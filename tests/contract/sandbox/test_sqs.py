@@ -340,9 +340,9 @@ def test_a_long_poll_that_was_given_up_takes_no_message(asked: Asked) -> None:
         hasty.receive_message(QueueUrl=asked.url, WaitTimeSeconds=9)
     hasty.close()
     patience = time.monotonic() + 5
-    while asked.queue.bell.waiting and time.monotonic() < patience:
+    while asked.queue.arrivals.waiting and time.monotonic() < patience:
         time.sleep(0.01)
-    assert asked.queue.bell.waiting == 0
+    assert asked.queue.arrivals.waiting == 0
     asked.send("still here")
     assert asked.bodies() == ["still here"]
 

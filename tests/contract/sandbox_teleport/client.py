@@ -19,7 +19,7 @@ from grpclib.exceptions import GRPCError
 
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.identity import Identity
-from discovery.sandbox.teleport.roles import Role, fenced_bot
+from discovery.sandbox.teleport.roles import Role, bot_role
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
 from tests.contract.sandbox_teleport.wire import Fields, message
 
@@ -127,7 +127,7 @@ class Rig:
         self.cluster = teleport.cluster
         self.at = at
         self._stack = stack
-        self.bot = self.cluster.issue("bot-cachemuster", fenced_bot(GROUP))
+        self.bot = self.cluster.issue("bot-cachemuster", bot_role(GROUP))
 
     def caller(
         self,

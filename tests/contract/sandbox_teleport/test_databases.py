@@ -10,7 +10,7 @@ from grpclib.const import Status
 
 from discovery.model.values import Database, ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
-from discovery.sandbox.teleport.messages import Unfit
+from discovery.sandbox.teleport.messages import InvalidDocument
 from tests.contract.sandbox_teleport.client import (
     ACCOUNT,
     CLUSTER,
@@ -312,7 +312,7 @@ async def test_pages_go_on_to_the_last(rig: Rig) -> None:
     ("asked", "got"), [(0, 7), (-1, 7), (3, 3), (1000, 7)], ids=["0", "-1", "3", "1000"]
 )
 async def test_the_server_has_the_last_word_on_a_pages_size(rig: Rig, asked: int, got: int) -> None:
-    rig.cluster.habits.page_size = 7
+    rig.cluster.behaviour.page_size = 7
     for number in range(20):
         rig.cluster.place({"metadata": {"name": f"db-{number:02}", "labels": OURS}})
     page = await rig.caller().call("ListDatabases", message((1, asked)))
@@ -321,7 +321,7 @@ async def test_the_server_has_the_last_word_on_a_pages_size(rig: Rig, asked: int
 
 
 async def test_a_page_can_be_empty_and_not_the_last(rig: Rig) -> None:
-    rig.cluster.habits.page_size = 2
+    rig.cluster.behaviour.page_size = 2
     for name in ("a", "b", "c", "d"):
         rig.cluster.place({"metadata": {"name": name, "labels": {"managed-by": "others"}}})
     rig.cluster.place({"metadata": {"name": "e", "labels": OURS}})
@@ -331,7 +331,7 @@ async def test_a_page_can_be_empty_and_not_the_last(rig: Rig) -> None:
 
 
 async def test_all_at_once(rig: Rig) -> None:
-    rig.cluster.habits.page_size = 2
+    rig.cluster.behaviour.page_size = 2
     for number in range(5):
         rig.cluster.place({"metadata": {"name": f"db-{number}", "labels": OURS}})
     rig.cluster.place({"metadata": {"name": "theirs"}})
@@ -424,6 +424,6 @@ async def test_placed_by_model_or_by_document(rig: Rig) -> None:
     document = rig.cluster.databases["orders"]
     assert (document["kind"], document["version"]) == ("db", "v3")
     assert document["spec"] == placed.spec
-    with pytest.raises(Unfit, match="no field named"):
+    with pytest.raises(InvalidDocument, match="no field named"):
         rig.cluster.place({"metadata": {"nome": "x"}})
     assert list(rig.cluster.databases) == ["orders"]

@@ -60,7 +60,7 @@ async def test_a_status_before_or_after_the_server_acted(
     await caller.create("other")
 
 
-@pytest.mark.parametrize("effect", [Effect.DROP, Effect.GOODBYE])
+@pytest.mark.parametrize("effect", [Effect.DROP, Effect.GOAWAY])
 @pytest.mark.parametrize("after", [False, True])
 async def test_a_connection_that_ends_before_or_after_the_server_acted(
     rig: Rig, effect: Effect, after: bool
@@ -138,7 +138,7 @@ async def test_short_pages_and_a_token_that_repeats(rig: Rig) -> None:
 
 
 async def test_a_later_page_fails(rig: Rig) -> None:
-    rig.cluster.habits.page_size = 1
+    rig.cluster.behaviour.page_size = 1
     for name in ("a", "b"):
         rig.cluster.place({"metadata": {"name": name, "labels": OURS}})
     add(rig, Effect.UNAVAILABLE, method="ListDatabases", skip=1, times=1)
@@ -162,7 +162,15 @@ async def test_somebody_acts_between_the_list_and_the_write(
     rig: Rig, deed: changes.ClusterChange
 ) -> None:
     rig.cluster.place({"metadata": {"name": "orders", "labels": {**OURS, "team": "x"}}})
-    add(rig, Effect.MEANWHILE, method="GetDatabase", name="orders", deed=deed, after=True, times=1)
+    add(
+        rig,
+        Effect.CONCURRENT_CHANGE,
+        method="GetDatabase",
+        name="orders",
+        deed=deed,
+        after=True,
+        times=1,
+    )
     caller = rig.caller()
     assert await caller.names() == ["orders"]
     assert (await caller.get("orders")).part(4).map(5).items() >= OURS.items()
@@ -185,14 +193,14 @@ async def test_somebody_acts_between_the_list_and_the_write(
 
 
 async def test_a_list_that_shrinks_between_its_pages(rig: Rig) -> None:
-    rig.cluster.habits.page_size = 2
+    rig.cluster.behaviour.page_size = 2
     for number in range(6):
         env = "dev" if number > 1 else "prod"
         rig.cluster.place({"metadata": {"name": f"db-{number}", "labels": {**OURS, "env": env}}})
     narrower = Role.of("cachemuster", db_labels={"env": "prod"}, rules={"db": ["list", "read"]})
     add(
         rig,
-        Effect.MEANWHILE,
+        Effect.CONCURRENT_CHANGE,
         method="ListDatabases",
         after=True,
         times=1,
@@ -204,7 +212,7 @@ async def test_a_list_that_shrinks_between_its_pages(rig: Rig) -> None:
 
 async def test_somebody_takes_the_name_first(rig: Rig) -> None:
     deed = changes.Place(document={"metadata": {"name": "orders", "labels": {"by": "hand"}}})
-    add(rig, Effect.MEANWHILE, method="CreateDatabase", deed=deed, times=1)
+    add(rig, Effect.CONCURRENT_CHANGE, method="CreateDatabase", deed=deed, times=1)
     status, _ = await rig.caller().refused("CreateDatabase", database("orders"))
     assert status is Status.ALREADY_EXISTS
     assert orders(rig)["metadata"]["labels"]["by"] == "hand"
@@ -250,7 +258,7 @@ async def test_faults_for_one_name_and_some_times(rig: Rig) -> None:
     [
         ({"effect": "nonsense"}, "nonsense"),
         ({"effect": Effect.SLOW}, "delay_s"),
-        ({"effect": Effect.MEANWHILE}, "deed"),
+        ({"effect": Effect.CONCURRENT_CHANGE}, "deed"),
         ({"effect": Effect.DROP, "deed": changes.Remove()}, "deed"),
         ({"effect": Effect.GARBAGE, "after": True}, "after"),
         ({"effect": Effect.ERROR, "status": "FINE"}, "FINE"),
@@ -293,7 +301,7 @@ async def test_pings_that_come_too_fast(rig: Rig) -> None:
 async def test_goodbye_to_everybody(rig: Rig) -> None:
     caller = rig.caller()
     await caller.call("Ping")
-    rig.teleport.say_goodbye()
+    rig.teleport.send_goaway()
     while len(rig.teleport.calls.handshakes) < 2:
         try:
             await caller.call("Ping")

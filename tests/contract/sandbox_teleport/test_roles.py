@@ -8,7 +8,7 @@ import pytest
 import yaml
 from grpclib.const import Status
 
-from discovery.sandbox.teleport.roles import Role, fenced_bot
+from discovery.sandbox.teleport.roles import Role, bot_role
 from tests.contract.sandbox_teleport.client import GROUP, OURS, Caller, Rig, database
 from tests.contract.sandbox_teleport.wire import Fields, message
 
@@ -148,7 +148,7 @@ async def test_roles_add_up(rig: Rig) -> None:
 async def test_a_changed_role_counts_at_once_on_an_open_connection(rig: Rig) -> None:
     caller = rig.caller()
     assert await caller.names() == ["ours"]
-    rig.cluster.set_role(fenced_bot("another-group"))
+    rig.cluster.set_role(bot_role("another-group"))
     assert await caller.names() == []
     rig.cluster.remove_role("cachemuster")
     assert (await caller.refused("ListDatabases"))[0] is Status.PERMISSION_DENIED
@@ -170,7 +170,7 @@ spec:
 
 def test_a_role_as_tctl_takes_it() -> None:
     read = Role.from_document(yaml.safe_load(ROLE_DOCUMENT))
-    ours = fenced_bot(GROUP)
+    ours = bot_role(GROUP)
     assert (read.name, read.allow.labels) == (ours.name, ours.allow.labels)
     assert read.allow.service_labels == ours.allow.service_labels
     for kind in ("db", "db_service", "db_server", "node"):

@@ -16,7 +16,7 @@ from grpclib.const import Status
 from grpclib.events import RecvInitialMetadata, RecvTrailingMetadata, listen
 from grpclib.exceptions import StreamTerminatedError
 
-from discovery.sandbox.teleport.client_hello import Hello, NotTls, read_hello
+from discovery.sandbox.teleport.client_hello import ClientHello, NotTls, read_client_hello
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.identity import Identity
 from discovery.sandbox.teleport.tls_frontend import auth_protocol
@@ -138,12 +138,12 @@ async def test_the_reverse_tunnel_tells_whether_alpn_arrives(rig: Rig) -> None:
     context = ssl.create_default_context(cadata=rig.cluster.web_ca.pem)
     context.set_alpn_protocols(["teleport-reversetunnel"])
     assert (await handshake(rig, context, server_name="localhost"))[0] == "teleport-reversetunnel"
-    rig.cluster.habits.behind_load_balancer = True
+    rig.cluster.behaviour.behind_load_balancer = True
     assert (await handshake(rig, context, server_name="localhost"))[0] is None
 
 
 async def test_behind_a_load_balancer_all_is_web(rig: Rig) -> None:
-    rig.cluster.habits.behind_load_balancer = True
+    rig.cluster.behaviour.behind_load_balancer = True
     with pytest.raises(ssl.SSLCertVerificationError):
         await handshake(rig, tls(rig.bot))
     assert rig.teleport.calls.handshakes[-1].led_to == "web"
@@ -224,10 +224,10 @@ async def test_an_unwanted_certificate_is_answered_with_an_alert(
 
 
 async def test_a_server_name_that_does_not_match(rig: Rig) -> None:
-    rig.cluster.habits.auth_names = ("auth.example.com",)
+    rig.cluster.behaviour.auth_names = ("auth.example.com",)
     with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
         await rig.caller().call("Ping")
-    rig.cluster.habits.auth_names = (AUTH_NAME,)
+    rig.cluster.behaviour.auth_names = (AUTH_NAME,)
     assert (await rig.caller().call("Ping")).text(1) == CLUSTER
 
 
@@ -276,7 +276,7 @@ async def test_an_open_connection_outlives_its_certificate(rig: Rig) -> None:
 
 
 async def test_unless_expired_clients_are_disconnected(rig: Rig) -> None:
-    rig.cluster.habits.disconnects_expired = True
+    rig.cluster.behaviour.disconnects_expired = True
     caller = rig.caller(rig.cluster.issue("x", "cachemuster", lifetime=timedelta(seconds=1.5)))
     await caller.call("ListDatabases")
     with pytest.raises(REFUSED):
@@ -325,13 +325,13 @@ def test_a_hello_is_read_to_its_end() -> None:
     with pytest.raises(ssl.SSLWantReadError):
         context.wrap_bio(incoming, outgoing, server_hostname=AUTH_NAME).do_handshake()
     words = outgoing.read()
-    assert read_hello(words) == Hello(AUTH_NAME, (TO_AUTH, "h2"))
+    assert read_client_hello(words) == ClientHello(AUTH_NAME, (TO_AUTH, "h2"))
     for end in range(len(words)):
-        assert read_hello(words[:end]) is None
+        assert read_client_hello(words[:end]) is None
     for at in range(5, len(words)):  # nothing else comes of one that is damaged
         damaged = words[:at] + bytes([words[at] ^ 0xFF]) + words[at + 1 :]
         with contextlib.suppress(NotTls):
-            read_hello(damaged)
+            read_client_hello(damaged)
 
 
 async def test_every_answer_names_the_servers_version(rig: Rig) -> None:

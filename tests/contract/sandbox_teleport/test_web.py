@@ -35,7 +35,7 @@ async def test_what_the_proxy_says_of_itself(rig: Rig, path: str) -> None:
 
 
 async def test_a_proxy_without_tls_routing(rig: Rig) -> None:
-    rig.cluster.habits.tls_routing = False
+    rig.cluster.behaviour.tls_routing = False
     said = (await (await rig.web()).get("/webapi/find")).json()
     assert said["proxy"]["tls_routing_enabled"] is False
     assert said["proxy"]["ssh"]["web_listen_addr"] == rig.at.proxy
@@ -201,7 +201,7 @@ async def test_rotation_disconnection_habits_and_clock_by_http(rig: Rig) -> None
     assert rig.cluster.host_ca.newest is not before
     await post(rig, "disconnect", {})
     await post(rig, "habits", {"page_size": 3, "behind_load_balancer": False})
-    assert rig.cluster.habits.page_size == 3
+    assert rig.cluster.behaviour.page_size == 3
     await post(rig, "clock", {"lag_s": 60})
     caller = rig.caller(rig.cluster.issue("x", "cachemuster"))
     await caller.create("orders")

@@ -107,14 +107,14 @@ class Rig:
     """A world, and requests to it as botocore writes and signs them, without a socket."""
 
     def __init__(self) -> None:
-        self.world = World(pace=PACE)
+        self.world = World(delays=PACE)
         self.account = self.world.account("111122223333")
         self.account.add_key(access_key_id=CREDENTIALS.access_key, secret=CREDENTIALS.secret_key)
-        self._furnish(self.account.region(REGION))
-        self._door = RequestHandler(self.world, FaultBoard(), CallLog())
+        self._fill(self.account.region(REGION))
+        self._handler = RequestHandler(self.world, FaultBoard(), CallLog())
         self._serializer = create_serializer("query", include_validation=False)
 
-    def _furnish(self, region: Region) -> None:
+    def _fill(self, region: Region) -> None:
         """Something of each kind, so that few requests are about nothing."""
         region.add_user("a", name="default", engine="redis", authentication="password")
         region.add_user("b")
@@ -131,7 +131,7 @@ class Rig:
         request = AWSRequest("POST", "http://sandbox/", {"Host": "sandbox"}, body)
         SigV4Auth(CREDENTIALS, "elasticache", REGION).add_auth(request)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        answer = self._door.open(Request("POST", "/", headers, body)).answer
+        answer = self._handler.handle(Request("POST", "/", headers, body)).answer
         parsed = create_parser("query").parse(
             {"body": answer.body, "headers": {}, "status_code": answer.status},
             model.output_shape,
@@ -140,7 +140,7 @@ class Rig:
 
     def settle(self) -> Region:
         region = self.account.region(REGION)
-        region.settle(self.world.clock())
+        region.advance(self.world.clock())
         return region
 
 

@@ -12,16 +12,16 @@ LATER = NOON + timedelta(minutes=1)
 def test_a_change_happens_when_it_is_due() -> None:
     shelf: TimedStore[str] = TimedStore()
     shelf.put("a", "creating", Change(LATER, lambda value: "available"))
-    shelf.settle(NOON)
+    shelf.advance(NOON)
     assert shelf.get("a") == "creating"
-    shelf.settle(LATER)
+    shelf.advance(LATER)
     assert shelf.get("a") == "available"
 
 
 def test_what_becomes_nothing_is_gone() -> None:
     shelf: TimedStore[str] = TimedStore()
     shelf.put("a", "deleting", Change(NOON, lambda value: None))
-    shelf.settle(NOON)
+    shelf.advance(NOON)
     assert "a" not in shelf
     assert len(shelf) == 0
 
@@ -30,7 +30,7 @@ def test_a_new_value_replaces_what_was_under_way() -> None:
     shelf: TimedStore[str] = TimedStore()
     shelf.put("a", "deleting", Change(NOON, lambda value: None))
     shelf.put("a", "back")
-    shelf.settle(LATER)
+    shelf.advance(LATER)
     assert shelf.values() == ("back",)
 
 

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from discovery.sandbox.aws.errors import AwsError, Modelled
-from discovery.sandbox.aws.services.service import Ask, Given, Service
+from discovery.sandbox.aws.errors import AwsError, ModeledError
+from discovery.sandbox.aws.services.service import ApiCall, Parameters, Service
 
 service = Service(
     name="elasticache",
@@ -34,25 +34,25 @@ IDENTIFIER = re.compile(r"[a-z](?:-?[a-z0-9])*")
 """Lower-case letters, digits and single hyphens; starts with a letter, ends without a hyphen."""
 
 
-def invalid_value(message: str) -> Modelled:
+def invalid_value(message: str) -> ModeledError:
     """InvalidParameterValue."""
-    return Modelled("InvalidParameterValueException", message)
+    return ModeledError("InvalidParameterValueException", message)
 
 
-def invalid_combination(message: str) -> Modelled:
+def invalid_combination(message: str) -> ModeledError:
     """InvalidParameterCombination."""
-    return Modelled("InvalidParameterCombinationException", message)
+    return ModeledError("InvalidParameterCombinationException", message)
 
 
-def page_size(ask: Ask, member: str, default: int) -> int:
+def page_size(call: ApiCall, member: str, default: int) -> int:
     """The page size that was asked for. Raises InvalidParameterValue outside 20–100."""
-    size = ask.given.number(member, default)
+    size = call.params.number(member, default)
     if not 20 <= size <= 100:
         raise invalid_value("Invalid value for max records. Must be between 20 and 100")
     return size
 
 
-def invalid_marker(member: str) -> AwsError | Modelled:
+def invalid_marker(member: str) -> AwsError | ModeledError:
     """The error for a page token that is not one."""
     return invalid_value(f"The parameter {member} is not valid.")
 
@@ -69,12 +69,12 @@ def check_identifier(text: str, what: str, longest: int) -> str:
     return name
 
 
-def overlaid(members: Mapping[str, Any], wire: Mapping[str, object]) -> Mapping[str, Any]:
+def overridden(members: Mapping[str, Any], wire: Mapping[str, object]) -> Mapping[str, Any]:
     """`members` as answered: those of `wire` in place of the true ones."""
     return {**members, **wire} if wire else members
 
 
-def checked_tags(tags: Sequence[Given]) -> Mapping[str, str]:
+def read_tags(tags: Sequence[Parameters]) -> Mapping[str, str]:
     """Tags that a request sets. Raises InvalidParameterValue or TagQuotaPerResourceExceeded."""
     checked: dict[str, str] = {}
     for tag in tags:
@@ -98,7 +98,7 @@ def check_tag(key: str, value: str) -> None:
 def check_tag_count(tags: Mapping[str, str]) -> None:
     """Raises TagQuotaPerResourceExceeded for more tags than a resource may have."""
     if sum(1 for key in tags if not key.startswith("aws:")) > MOST_TAGS:
-        raise Modelled(
+        raise ModeledError(
             "TagQuotaPerResourceExceeded", f"A resource can have at most {MOST_TAGS} tags."
         )
 

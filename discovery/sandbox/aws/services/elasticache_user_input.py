@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from discovery.sandbox.aws.services.elasticache import invalid_combination, invalid_value
-from discovery.sandbox.aws.services.service import Given
+from discovery.sandbox.aws.services.service import Parameters
 
 _INPUT_TYPES: Mapping[str, str] = {
     "password": "password",
@@ -25,25 +25,25 @@ class Authentication:
     password_count: int = 0
 
 
-def read_authentication(given: Given) -> Authentication | None:
+def read_authentication(params: Parameters) -> Authentication | None:
     """The way to log in that a request names; None when it names none.
 
     Raises InvalidParameterValue or InvalidParameterCombination.
     """
-    mode = given.structure("AuthenticationMode")
-    if "AuthenticationMode" in given and ("NoPasswordRequired" in given or "Passwords" in given):
+    mode = params.structure("AuthenticationMode")
+    if "AuthenticationMode" in params and ("NoPasswordRequired" in params or "Passwords" in params):
         raise invalid_combination(
             "AuthenticationMode cannot be used with Passwords or NoPasswordRequired"
         )
-    passwords = given.texts("Passwords") + mode.texts("Passwords")
-    if "AuthenticationMode" in given:
+    passwords = params.texts("Passwords") + mode.texts("Passwords")
+    if "AuthenticationMode" in params:
         kind = _INPUT_TYPES.get(mode.text("Type"))
         if kind is None:
             raise invalid_value(
-                f"Input Authentication type: {mode.maybe_text('Type') or 'null'} is not in the "
+                f"Input Authentication type: {mode.optional_text('Type') or 'null'} is not in the "
                 f"allowed list: [{','.join(_INPUT_TYPES)}]"
             )
-    elif given.flag("NoPasswordRequired"):
+    elif params.flag("NoPasswordRequired"):
         kind = "no-password"
     elif passwords:
         kind = "password"

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from discovery.sandbox.aws.errors import AwsError, Refusal, Spelling
+from discovery.sandbox.aws.errors import AwsError, CommonErrorKind, WireError
 from discovery.sandbox.aws.keys import Key
-from discovery.sandbox.aws.long_poll import Poll
+from discovery.sandbox.aws.long_poll import LongPoll
 from discovery.sandbox.aws.paging import (
     START,
     ExpiredToken,
@@ -18,7 +18,7 @@ from discovery.sandbox.aws.paging import (
     Page,
     PageTokens,
     PagingFault,
-    cut,
+    cut_page,
 )
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.world import Account, World
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Parameters:
     """The input of an operation, checked by the model; each member in the type asked for."""
 
     members: Mapping[str, Any]
@@ -39,7 +39,7 @@ class Given:
         """A string."""
         return str(self.members.get(name, default))
 
-    def maybe_text(self, name: str) -> str | None:
+    def optional_text(self, name: str) -> str | None:
         """A string; None when it is not there or empty."""
         return self.members.get(name) or None
 
@@ -55,13 +55,13 @@ class Given:
         """A list of strings, empty when it is not there."""
         return tuple(self.members.get(name, ()))
 
-    def structure(self, name: str) -> "Given":
+    def structure(self, name: str) -> "Parameters":
         """A structure, empty when it is not there."""
-        return Given(self.members.get(name, {}))
+        return Parameters(self.members.get(name, {}))
 
-    def structures(self, name: str) -> "tuple[Given, ...]":
+    def structures(self, name: str) -> "tuple[Parameters, ...]":
         """A list of structures, empty when it is not there."""
-        return tuple(Given(each) for each in self.members.get(name, ()))
+        return tuple(Parameters(each) for each in self.members.get(name, ()))
 
     def pairs(self, name: str) -> Mapping[str, str]:
         """A map of strings, empty when it is not there."""
@@ -69,7 +69,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ApiCall:
     """One authenticated request to an operation."""
 
     world: World
@@ -77,9 +77,9 @@ class Ask:
     region: Region
     key: Key
     operation: str
-    given: Given
+    params: Parameters
     now: datetime
-    mint: PageTokens
+    page_tokens: PageTokens
     paging: PagingFault
     acts_as: str | None
     """For STS: the account that a fault makes it answer as."""
@@ -99,25 +99,25 @@ class Ask:
         """The asked page of `items`. Raises `invalid` or `expired` for a token that is so."""
         listing = f"{self.operation} {self.account.id} {self.region.place.name}"
         try:
-            after = self.mint.read(listing, token, self.now) if token else START
+            after = self.page_tokens.read(listing, token, self.now) if token else START
         except InvalidToken as error:
             raise invalid from error
         except ExpiredToken as error:
             raise expired or invalid from error
-        return cut(
+        return cut_page(
             sorted(items, key=key),
             key=key,
             size=size,
             after=after,
             token=token,
             fault=self.paging,
-            issue=lambda last: self.mint.issue(listing, last, self.now),
+            issue=lambda last: self.page_tokens.issue(listing, last, self.now),
         )
 
 
 Answer = Mapping[str, Any]
-Operation = Callable[[Ask], Answer | Poll]
-Subject = Callable[[Given], str | None]
+Operation = Callable[[ApiCall], Answer | LongPoll]
+Subject = Callable[[Parameters], str | None]
 
 
 @dataclass(slots=True)
@@ -126,7 +126,7 @@ class Service:
 
     name: str
     signing_name: str
-    spellings: Mapping[Refusal, Spelling] = field(default_factory=dict)
+    wire_errors: Mapping[CommonErrorKind, WireError] = field(default_factory=dict)
     """Where this service's errors are not its protocol's usual ones."""
     unchecked: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Members whose ranges and patterns the real service does not hold, by operation."""
@@ -150,11 +150,11 @@ class Service:
         return register
 
 
-def denied(ask: Ask, action: str, resource: str) -> AwsError:
+def denied(call: ApiCall, action: str, resource: str) -> AwsError:
     """AWS's words for a missing permission; code and status are the query protocol's."""
     return AwsError(
         "AccessDenied",
-        f"User: {ask.key.principal_arn} is not authorized to perform: {action} "
+        f"User: {call.key.principal_arn} is not authorized to perform: {action} "
         f"on resource: {resource}",
         403,
     )

@@ -14,7 +14,7 @@ from botocore.model import DenormalizedStructureBuilder, OperationModel, Shape
 from botocore.parsers import ResponseParserError, RpcV2CBORParser
 from botocore.serialize import RpcV2CBORSerializer
 
-from discovery.sandbox.aws.errors import AwsError, Dialect, Refusal, Refused
+from discovery.sandbox.aws.errors import AwsError, CommonError, CommonErrorKind, ProtocolFamily
 from discovery.sandbox.aws.wire.json import typed
 from discovery.sandbox.aws.wire.message import Answer, Members, Request
 
@@ -35,13 +35,13 @@ def is_cbor(request: Request) -> bool:
 class CborProtocol:
     """Reads and writes RPC v2 CBOR; errors have the names that they have in JSON."""
 
-    dialect = Dialect.JSON
+    family = ProtocolFamily.JSON
 
     def operation(self, request: Request) -> str:
         """What the path ends with."""
         found = _PATH.search(request.path)
         if found is None:
-            raise Refused(Refusal.UNKNOWN_ACTION, "The path names no operation")
+            raise CommonError(CommonErrorKind.UNKNOWN_ACTION, "The path names no operation")
         return found[1]
 
     def read(self, request: Request, operation: OperationModel) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class CborProtocol:
         try:
             sent = parser.parse_data_item(parser.get_peekable_stream_from_bytes(request.body))
         except (ResponseParserError, ValueError, RecursionError, TypeError) as error:
-            raise Refused(Refusal.MALFORMED, "The body is not CBOR") from error
+            raise CommonError(CommonErrorKind.MALFORMED, "The body is not CBOR") from error
         return cast("dict[str, Any]", typed(operation.input_shape, sent, "body"))
 
     def write(self, operation: OperationModel, members: Members, request_id: str) -> Answer:

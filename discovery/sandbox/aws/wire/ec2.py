@@ -4,7 +4,7 @@ from typing import Any
 
 from botocore.model import OperationModel, Shape
 
-from discovery.sandbox.aws.errors import AwsError, Dialect, Refusal, Refused
+from discovery.sandbox.aws.errors import AwsError, CommonError, CommonErrorKind, ProtocolFamily
 from discovery.sandbox.aws.wire import form, xml
 from discovery.sandbox.aws.wire.message import Answer, Members, Request
 
@@ -21,14 +21,16 @@ def _member_name(name: str, shape: Shape) -> str:
 class Ec2Protocol:
     """Reads and writes the ec2 protocol."""
 
-    dialect = Dialect.EC2
+    family = ProtocolFamily.EC2
     _reader = form.FormReader(_member_name, lists_are_flat=True)
 
     def operation(self, request: Request) -> str:
         """The `Action` of the form."""
         action = form.fields(request.body).get("Action")
         if not action:
-            raise Refused(Refusal.UNKNOWN_ACTION, "The request must contain the parameter Action")
+            raise CommonError(
+                CommonErrorKind.UNKNOWN_ACTION, "The request must contain the parameter Action"
+            )
         return action
 
     def read(self, request: Request, operation: OperationModel) -> dict[str, Any]:

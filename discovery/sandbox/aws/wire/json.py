@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
-from discovery.sandbox.aws.errors import AwsError, Dialect, Refusal, Refused
+from discovery.sandbox.aws.errors import AwsError, CommonError, CommonErrorKind, ProtocolFamily
 from discovery.sandbox.aws.wire.message import Answer, Members, Request
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -24,7 +24,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 class JsonProtocol:
     """Reads and writes the JSON protocol of one version."""
 
-    dialect = Dialect.JSON
+    family = ProtocolFamily.JSON
 
     def __init__(self, version: str = "1.1") -> None:
         self._content_type = f"application/x-amz-json-{version}"
@@ -33,7 +33,7 @@ class JsonProtocol:
         """What stands behind the dot of X-Amz-Target."""
         target, dot, operation = request.headers.get("x-amz-target", "").rpartition(".")
         if not (target and dot and operation):
-            raise Refused(Refusal.UNKNOWN_ACTION, "X-Amz-Target names no operation")
+            raise CommonError(CommonErrorKind.UNKNOWN_ACTION, "X-Amz-Target names no operation")
         return operation
 
     def read(self, request: Request, operation: OperationModel) -> dict[str, Any]:
@@ -41,9 +41,9 @@ class JsonProtocol:
         try:
             sent = json.loads(request.body or b"{}")
         except (ValueError, RecursionError) as error:
-            raise Refused(Refusal.MALFORMED, "The body is not JSON") from error
+            raise CommonError(CommonErrorKind.MALFORMED, "The body is not JSON") from error
         if not isinstance(sent, dict):
-            raise Refused(Refusal.MALFORMED, "The body is not a JSON object")
+            raise CommonError(CommonErrorKind.MALFORMED, "The body is not a JSON object")
         if operation.input_shape is None:
             return {}
         return cast("dict[str, Any]", typed(operation.input_shape, sent, "body"))
@@ -69,7 +69,7 @@ class JsonProtocol:
 
 def typed(shape: Shape, value: Any, name: str) -> Any:
     """What was sent, checked against the model's types; members that it does not know are left
-    out. Raises: Refused."""
+    out. Raises: CommonError."""
     if isinstance(shape, StructureShape):
         sent = _expect(dict, value, name)
         return {
@@ -86,7 +86,7 @@ def typed(shape: Shape, value: Any, name: str) -> Any:
 
 def _expect(kind: type, value: Any, name: str) -> Any:
     if not isinstance(value, kind):
-        raise Refused(Refusal.MALFORMED, f"{name} is not a {kind.__name__}")
+        raise CommonError(CommonErrorKind.MALFORMED, f"{name} is not a {kind.__name__}")
     return value
 
 
@@ -97,7 +97,7 @@ def _read_scalar(shape: Shape, value: Any, name: str) -> Any:
     if allowed is None:
         return value
     if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-        raise Refused(Refusal.MALFORMED, f"{name} is not a {shape.type_name}")
+        raise CommonError(CommonErrorKind.MALFORMED, f"{name} is not a {shape.type_name}")
     return value
 
 
@@ -105,7 +105,7 @@ def _read_blob(value: Any, name: str) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
     except (TypeError, ValueError) as error:
-        raise Refused(Refusal.MALFORMED, f"{name} is not Base64") from error
+        raise CommonError(CommonErrorKind.MALFORMED, f"{name} is not Base64") from error
 
 
 def _write(shape: Shape, value: Any) -> Any:

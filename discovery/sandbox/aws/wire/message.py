@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from botocore.model import OperationModel
 
-from discovery.sandbox.aws.errors import AwsError, Dialect
+from discovery.sandbox.aws.errors import AwsError, ProtocolFamily
 
 Members = Mapping[str, Any]
 """A structure of the service model: member names to values."""
@@ -34,9 +34,9 @@ class Answer:
 
 
 class WireProtocol(Protocol):
-    """One of AWS's protocols. Reading raises `Refused` with MALFORMED or UNKNOWN_ACTION."""
+    """One of AWS's protocols. Reading raises `CommonError` with MALFORMED or UNKNOWN_ACTION."""
 
-    dialect: Dialect
+    family: ProtocolFamily
 
     def operation(self, request: Request) -> str:
         """The name of the operation that is asked for."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from botocore.model import OperationModel, Shape
 
-from discovery.sandbox.aws.errors import AwsError, Dialect, Refusal, Refused
+from discovery.sandbox.aws.errors import AwsError, CommonError, CommonErrorKind, ProtocolFamily
 from discovery.sandbox.aws.wire import form, xml
 from discovery.sandbox.aws.wire.message import Answer, Members, Request
 
@@ -18,14 +18,14 @@ def _member_name(name: str, shape: Shape) -> str:
 class QueryProtocol:
     """Reads and writes the query protocol."""
 
-    dialect = Dialect.QUERY
+    family = ProtocolFamily.QUERY
     _reader = form.FormReader(_member_name, lists_are_flat=False)
 
     def operation(self, request: Request) -> str:
         """The `Action` of the form."""
         action = form.fields(request.body).get("Action")
         if not action:
-            raise Refused(Refusal.UNKNOWN_ACTION, "Missing Action")
+            raise CommonError(CommonErrorKind.UNKNOWN_ACTION, "Missing Action")
         return action
 
     def read(self, request: Request, operation: OperationModel) -> dict[str, Any]:

@@ -8,7 +8,7 @@ which SDKs put in the place of the shape's name.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from discovery.sandbox.aws.errors import SPELLINGS, AwsError, Dialect
+from discovery.sandbox.aws.errors import WIRE_ERRORS, AwsError, ProtocolFamily
 from discovery.sandbox.aws.wire.json import JsonProtocol
 from discovery.sandbox.aws.wire.message import Answer
 
@@ -42,8 +42,8 @@ _COMMON_CODES: Mapping[str, str] = {
     "MissingRequiredParameterException": "MissingParameter",
     "InvalidParameterValueException": "InvalidParameterValue",
     **{
-        spelling.code: SPELLINGS[Dialect.QUERY][refusal].code
-        for refusal, spelling in SPELLINGS[Dialect.JSON].items()
+        spelling.code: WIRE_ERRORS[ProtocolFamily.QUERY][refusal].code
+        for refusal, spelling in WIRE_ERRORS[ProtocolFamily.JSON].items()
     },
 }
 """What every service has, by its name in JSON."""

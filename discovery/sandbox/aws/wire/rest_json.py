@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from botocore.model import ServiceModel
 
-from discovery.sandbox.aws.errors import AwsError, Refusal, Refused
+from discovery.sandbox.aws.errors import AwsError, CommonError, CommonErrorKind
 from discovery.sandbox.aws.wire.json import JsonProtocol
 from discovery.sandbox.aws.wire.message import Answer, Request
 
@@ -27,7 +27,9 @@ class RestJsonProtocol(JsonProtocol):
         path = request.path.partition("?")[0]
         operation = self._operations.get((request.method, path))
         if operation is None:
-            raise Refused(Refusal.UNKNOWN_ACTION, f"no operation is {request.method} {path}")
+            raise CommonError(
+                CommonErrorKind.UNKNOWN_ACTION, f"no operation is {request.method} {path}"
+            )
         return operation
 
     def write_error(self, namespace: str, error: AwsError, request_id: str) -> Answer:
