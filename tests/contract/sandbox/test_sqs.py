@@ -364,12 +364,12 @@ def test_two_long_polls_do_not_get_the_same_message(asked: Asked) -> None:
     assert found == ["one"]
 
 
-async def test_a_bell_that_rang_before_the_wait_is_heard() -> None:
-    bell = Notification()
-    rings = bell.rings
-    bell.ring()
-    await asyncio.wait_for(bell.wait(rings, at_most_s=60), 5)
-    assert bell.waiting == 0
+async def test_a_notification_from_before_the_wait_ends_it() -> None:
+    notification = Notification()
+    count = notification.count
+    notification.notify()
+    await asyncio.wait_for(notification.wait(count, at_most_s=60), 5)
+    assert notification.waiting == 0
 
 
 # -- errors ------------------------------------------------------------------------------------
