@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.sandbox.aws.access_string import expand_access_string
+from discovery.sandbox.aws.services.elasticache_user_input import expand_access_string
 
 
 @pytest.mark.parametrize(

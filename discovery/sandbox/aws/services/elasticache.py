@@ -6,10 +6,9 @@ The operations stand in `elasticache_caches`, `elasticache_users`, `elasticache_
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from discovery.sandbox.aws.errors import AwsError, ModeledError
-from discovery.sandbox.aws.services.service import ApiCall, Parameters, Service
+from discovery.sandbox.aws.errors import ModeledError
+from discovery.sandbox.aws.services.service import Parameters, Service
 
 service = Service(
     name="elasticache",
@@ -26,6 +25,9 @@ service = Service(
 
 RBAC_ENGINES = ("redis", "valkey")
 """Engines that have users and groups."""
+
+MINIMUM_VERSIONS: Mapping[str, str] = {"redis": "6.0", "valkey": "7.2"}
+"""Engine version from which an engine has users and groups."""
 
 MOST_TAGS = 50
 """Tags of one resource; those of AWS itself are not counted."""
@@ -44,17 +46,11 @@ def invalid_combination(message: str) -> ModeledError:
     return ModeledError("InvalidParameterCombinationException", message)
 
 
-def page_size(call: ApiCall, member: str, default: int) -> int:
-    """The page size that was asked for. Raises InvalidParameterValue outside 20–100."""
-    size = call.params.number(member, default)
-    if not 20 <= size <= 100:
-        raise invalid_value("Invalid value for max records. Must be between 20 and 100")
-    return size
-
-
-def invalid_marker(member: str) -> AwsError | ModeledError:
-    """The error for a page token that is not one."""
-    return invalid_value(f"The parameter {member} is not valid.")
+def read_rbac_engine(text: str) -> str:
+    """Return the engine in lower case. Raises InvalidParameterValue for one without users."""
+    if text.lower() not in RBAC_ENGINES:
+        raise invalid_value(f"Engine {text} is not one of {', '.join(RBAC_ENGINES)}")
+    return text.lower()
 
 
 def check_identifier(text: str, what: str, longest: int) -> str:
@@ -67,11 +63,6 @@ def check_identifier(text: str, what: str, longest: int) -> str:
             f"hyphen or contain two consecutive hyphens; and have at most {longest} characters."
         )
     return name
-
-
-def overridden(members: Mapping[str, Any], wire: Mapping[str, object]) -> Mapping[str, Any]:
-    """`members` as answered: those of `wire` in place of the true ones."""
-    return {**members, **wire} if wire else members
 
 
 def read_tags(tags: Sequence[Parameters]) -> Mapping[str, str]:

@@ -4,25 +4,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from discovery.sandbox.aws.errors import ModeledError
 from discovery.sandbox.aws.region import FULL_VERSIONS
 from discovery.sandbox.aws.services import elasticache_groups as groups
 from discovery.sandbox.aws.services.elasticache import (
-    check_identifier,
     invalid_combination,
-    invalid_marker,
     invalid_value,
-    overridden,
-    page_size,
     read_tags,
     service,
 )
+from discovery.sandbox.aws.services.elasticache_resources import CACHES
 from discovery.sandbox.aws.services.service import ApiCall, Parameters
-from discovery.sandbox.aws.timed_store import Change
 from discovery.sandbox.aws.values import Cache
-
-QUOTA = 40
-"""Serverless caches in one region of one account (aws/README: Quotas)."""
 
 _STORED = ("CacheUsageLimits", "KmsKeyId", "SnapshotRetentionLimit", "DailySnapshotTime")
 """Members that the sandbox keeps and answers, and does nothing with."""
@@ -41,16 +33,17 @@ _MODIFICATIONS: tuple[frozenset[str], ...] = (
 """What one request may modify: members of one of these."""
 
 
-def to_response(cache: Cache) -> Mapping[str, Any]:
+def to_response(call: ApiCall, cache: Cache) -> Mapping[str, Any]:
     """The cache as answers show it. Tags are not among its members.
 
     Members that the installed botocore does not know yet (NetworkType, ConnectionType) are left out
     on the wire.
     """
+    del call
     has_endpoint = cache.status != "create-failed"
     endpoint = {"Address": cache.host, "Port": cache.port} if has_endpoint else None
     reader = {"Address": cache.host, "Port": cache.reader_port} if has_endpoint else None
-    members = {
+    return {
         "ServerlessCacheName": cache.name,
         "Description": cache.description,
         "CreateTime": cache.created_at,
@@ -67,50 +60,21 @@ def to_response(cache: Cache) -> Mapping[str, Any]:
         "NetworkType": "ipv4",
         "ConnectionType": "public" if cache.is_public else "vpc",
         **cache.settings,
+        **cache.wire,
     }
-    return overridden(members, cache.wire)
-
-
-def find(call: ApiCall, name: str) -> Cache:
-    """The cache of that name, in whatever case. Raises ServerlessCacheNotFoundFault."""
-    cache = call.region.caches.get(name.lower())
-    if cache is None:
-        raise ModeledError("ServerlessCacheNotFoundFault", f"Serverless Cache {name} not found")
-    return cache
 
 
 @service.operation("DescribeServerlessCaches")
 def describe(call: ApiCall) -> Mapping[str, Any]:
     """One named cache, or all of them by pages."""
-    name = call.params.optional_text("ServerlessCacheName")
-    size = page_size(call, "MaxResults", 50)
-    page = call.page(
-        [find(call, name)] if name else call.region.caches.values(),
-        key=lambda cache: cache.name,
-        size=size,
-        token=call.params.optional_text("NextToken"),
-        invalid=invalid_marker("NextToken"),
-    )
-    return {
-        "ServerlessCaches": [to_response(cache) for cache in page.items],
-        "NextToken": page.token,
-    }
+    return CACHES.page(call, CACHES.requested(call), to_response)
 
 
 @service.operation("CreateServerlessCache")
 def create(call: ApiCall) -> Mapping[str, Any]:
     """A new cache, `creating` until it is available."""
     params, region = call.params, call.region
-    name = check_identifier(params.text("ServerlessCacheName"), "ServerlessCacheName", 40)
-    if name in region.caches:
-        raise ModeledError(
-            "ServerlessCacheAlreadyExistsFault", f"Serverless Cache {name} already exists"
-        )
-    if len(region.caches) >= QUOTA:
-        raise ModeledError(
-            "ServerlessCacheQuotaForCustomerExceededFault",
-            f"Quota exceeded: at most {QUOTA} serverless caches in a region",
-        )
+    name = CACHES.new_name(call)
     engine, version = _engine(params.text("Engine"), params.optional_text("MajorEngineVersion"))
     _check_snapshots(params, engine)
     group_id = groups.check_attachable(call, params.optional_text("UserGroupId"), engine)
@@ -124,23 +88,20 @@ def create(call: ApiCall) -> Mapping[str, Any]:
         description=params.text("Description"),
         settings=_settings(params, {}),
     )
-    region.caches.put(name, cache, Change(call.now + region.delays.creating, available))
-    region.tag_new(cache.arn, tags)
-    return {"ServerlessCache": to_response(cache)}
+    return {"ServerlessCache": to_response(call, CACHES.create(call, cache, tags))}
 
 
 @service.operation("ModifyServerlessCache")
 def modify(call: ApiCall) -> Mapping[str, Any]:
     """The cache with one of its settings changed, `modifying` for a while."""
     params = call.params
-    cache = find(call, params.text("ServerlessCacheName"))
-    check_state(cache, ("available",))
+    cache = CACHES.named(call)
+    CACHES.check_status(cache)
     _check_one_modification(params)
     _check_snapshots(params, cache.engine)
     engine, version, full_version = _new_engine(cache, params)
     modified = replace(
         cache,
-        status="modifying",
         engine=engine,
         major_version=version,
         full_version=full_version,
@@ -149,41 +110,17 @@ def modify(call: ApiCall) -> Mapping[str, Any]:
         description=params.text("Description", cache.description),
         settings=_settings(params, cache.settings),
     )
-    call.region.caches.put(
-        cache.name, modified, Change(call.now + call.region.delays.modifying, available)
-    )
-    return {"ServerlessCache": to_response(modified)}
+    return {"ServerlessCache": to_response(call, CACHES.modify(call, modified))}
 
 
 @service.operation("DeleteServerlessCache")
 def delete(call: ApiCall) -> Mapping[str, Any]:
     """The cache as it was, now `deleting`; then it is gone."""
-    cache = find(call, call.params.text("ServerlessCacheName"))
-    check_state(cache, ("available", "create-failed"))
+    cache = CACHES.named(call)
+    CACHES.check_status(cache, "available", "create-failed")
     if "FinalSnapshotName" in call.params and cache.engine == "memcached":
         raise invalid_combination("Snapshots are not supported for engine memcached")
-    deleting = replace(cache, status="deleting")
-    delays = call.region.delays
-    call.region.caches.put(
-        cache.name, deleting, Change(call.now + delays.deleting, lambda cache: None)
-    )
-    call.region.forget_tags(cache.arn, memory=delays.deleting + delays.tag_index_memory)
-    return {"ServerlessCache": to_response(deleting)}
-
-
-def available(cache: Cache) -> Cache:
-    """The cache when what was under way is done."""
-    return replace(cache, status="available")
-
-
-def check_state(cache: Cache, allowed: tuple[str, ...]) -> None:
-    """Raises InvalidServerlessCacheStateFault unless the cache's status is one of `allowed`."""
-    if cache.status not in allowed:
-        raise ModeledError(
-            "InvalidServerlessCacheStateFault",
-            f"Serverless Cache {cache.name} is not in {allowed[0]} state. Current state: "
-            f"{cache.status}",
-        )
+    return {"ServerlessCache": to_response(call, CACHES.delete(call, cache))}
 
 
 def _engine(engine: str, version: str | None) -> tuple[str, str | None]:

@@ -10,24 +10,18 @@ from dataclasses import replace
 from typing import Any
 
 from discovery.sandbox.aws.errors import ModeledError
-from discovery.sandbox.aws.services import elasticache_users as users
 from discovery.sandbox.aws.services.elasticache import (
+    MINIMUM_VERSIONS,
     RBAC_ENGINES,
-    check_identifier,
     invalid_combination,
-    invalid_marker,
     invalid_value,
-    overridden,
-    page_size,
+    read_rbac_engine,
     read_tags,
     service,
 )
+from discovery.sandbox.aws.services.elasticache_resources import GROUPS, USERS
 from discovery.sandbox.aws.services.service import ApiCall
-from discovery.sandbox.aws.timed_store import Change
 from discovery.sandbox.aws.values import UserGroup
-
-QUOTA = 200
-"""User groups in one region of one account (aws/README: Quotas; the RBAC page says 100)."""
 
 MOST_USERS = 100
 """Users in one group."""
@@ -38,26 +32,18 @@ def to_response(call: ApiCall, group: UserGroup) -> Mapping[str, Any]:
     pending = None
     if group.adding or group.removing:
         pending = {"UserIdsToAdd": group.adding, "UserIdsToRemove": group.removing}
-    members = {
+    return {
         "UserGroupId": group.id,
         "Status": group.status,
         "Engine": group.engine,
         "UserIds": group.user_ids,
-        "MinimumEngineVersion": users.MINIMUM_VERSIONS.get(group.engine),
+        "MinimumEngineVersion": MINIMUM_VERSIONS.get(group.engine),
         "PendingChanges": pending,
         "ReplicationGroups": [],
         "ServerlessCaches": _caches_with(call, group),
         "ARN": group.arn,
+        **group.wire,
     }
-    return overridden(members, group.wire)
-
-
-def find(call: ApiCall, group_id: str) -> UserGroup:
-    """The group of that id. Raises UserGroupNotFound."""
-    group = call.region.groups.get(group_id.lower())
-    if group is None:
-        raise ModeledError("UserGroupNotFoundFault", f"User group {group_id} not found.")
-    return group
 
 
 def check_attachable(call: ApiCall, group_id: str | None, engine: str) -> str | None:
@@ -69,8 +55,8 @@ def check_attachable(call: ApiCall, group_id: str | None, engine: str) -> str | 
         return None
     if engine not in RBAC_ENGINES:
         raise invalid_combination(f"User groups are not supported for engine {engine}")
-    group = find(call, group_id)
-    _check_active(group)
+    group = GROUPS.find(call, group_id)
+    GROUPS.check_status(group)
     if group.engine == "valkey" and engine == "redis":
         raise invalid_combination(
             f"User group {group.id} of engine valkey cannot be used with a cache of engine redis"
@@ -81,81 +67,55 @@ def check_attachable(call: ApiCall, group_id: str | None, engine: str) -> str | 
 @service.operation("DescribeUserGroups")
 def describe(call: ApiCall) -> Mapping[str, Any]:
     """One named group, or all of them by pages."""
-    group_id = call.params.optional_text("UserGroupId")
-    page = call.page(
-        [find(call, group_id)] if group_id else call.region.groups.values(),
-        key=lambda group: group.id,
-        size=page_size(call, "MaxRecords", 100),
-        token=call.params.optional_text("Marker"),
-        invalid=invalid_marker("Marker"),
-    )
-    return {"UserGroups": [to_response(call, group) for group in page.items], "Marker": page.token}
+    return GROUPS.page(call, GROUPS.requested(call), to_response)
 
 
 @service.operation("CreateUserGroup")
 def create(call: ApiCall) -> Mapping[str, Any]:
     """A new group, `creating` until it is active."""
     params, region = call.params, call.region
-    group_id = check_identifier(params.text("UserGroupId"), "UserGroupId", 40)
-    if group_id in region.groups:
-        raise ModeledError("UserGroupAlreadyExistsFault", f"User group {group_id} already exists.")
-    if len(region.groups) >= QUOTA:
-        raise ModeledError(
-            "UserGroupQuotaExceededFault", f"At most {QUOTA} user groups are allowed."
-        )
+    group_id = GROUPS.new_name(call)
     group = UserGroup(
         id=group_id,
         arn=region.place.arn("elasticache", f"usergroup:{group_id}"),
-        engine=users.read_engine(params.text("Engine")),
+        engine=read_rbac_engine(params.text("Engine")),
         user_ids=tuple(dict.fromkeys(user_id.lower() for user_id in params.texts("UserIds"))),
         status="creating",
     )
     _check_members(call, group.engine, group.user_ids)
     tags = read_tags(params.structures("Tags"))
-    region.groups.put(
-        group_id, group, Change(call.now + region.delays.creating, UserGroup.with_changes_done)
-    )
-    region.tag_new(group.arn, tags)
-    return to_response(call, group)
+    return to_response(call, GROUPS.create(call, group, tags))
 
 
 @service.operation("ModifyUserGroup")
 def modify(call: ApiCall) -> Mapping[str, Any]:
     """The group, `modifying`; its members change when that is over."""
     params = call.params
-    group = find(call, params.text("UserGroupId"))
-    _check_active(group)
+    group = GROUPS.named(call)
+    GROUPS.check_status(group)
     adding = tuple(user_id.lower() for user_id in params.texts("UserIdsToAdd"))
     removing = tuple(user_id.lower() for user_id in params.texts("UserIdsToRemove"))
     engine = _new_engine(call, group)
     if not (adding or removing or engine != group.engine):
         raise invalid_combination("No modifications were requested")
     _check_changes(group, adding, removing)
-    modified = replace(group, status="modifying", engine=engine, adding=adding, removing=removing)
+    modified = replace(group, engine=engine, adding=adding, removing=removing)
     _check_members(call, engine, modified.with_changes_done().user_ids)
-    finished = Change(call.now + call.region.delays.modifying, UserGroup.with_changes_done)
-    call.region.groups.put(group.id, modified, finished)
-    return to_response(call, modified)
+    return to_response(call, GROUPS.modify(call, modified))
 
 
 @service.operation("DeleteUserGroup")
 def delete(call: ApiCall) -> Mapping[str, Any]:
     """The group, `deleting`; then it is gone. One that a cache uses is refused."""
-    group = find(call, call.params.text("UserGroupId"))
-    _check_active(group)
+    group = GROUPS.named(call)
+    GROUPS.check_status(group)
     used_by = _caches_with(call, group)
     if used_by:
         raise ModeledError(
             "InvalidUserGroupStateFault",
             f"User group {group.id} is associated with serverless cache {used_by[0]}.",
         )
-    deleting = replace(group, status="deleting")
-    delays = call.region.delays
-    call.region.groups.put(
-        group.id, deleting, Change(call.now + delays.deleting, lambda group: None)
-    )
-    call.region.forget_tags(group.arn, memory=delays.deleting + delays.tag_index_memory)
-    return to_response(call, deleting)
+    return to_response(call, GROUPS.delete(call, group))
 
 
 def _caches_with(call: ApiCall, group: UserGroup) -> list[str]:
@@ -163,16 +123,8 @@ def _caches_with(call: ApiCall, group: UserGroup) -> list[str]:
     return [cache.name for cache in caches if cache.user_group_id == group.id]
 
 
-def _check_active(group: UserGroup) -> None:
-    if group.status != "active":
-        raise ModeledError(
-            "InvalidUserGroupStateFault",
-            f"User group {group.id} is not in active state. Current state: {group.status}",
-        )
-
-
 def _new_engine(call: ApiCall, group: UserGroup) -> str:
-    engine = users.read_engine(call.params.text("Engine", group.engine))
+    engine = read_rbac_engine(call.params.text("Engine", group.engine))
     if engine == group.engine:
         return engine
     if engine == "redis":
@@ -198,7 +150,7 @@ def _check_changes(group: UserGroup, adding: tuple[str, ...], removing: tuple[st
 
 
 def _check_members(call: ApiCall, engine: str, user_ids: tuple[str, ...]) -> None:
-    members = [users.find(call, user_id) for user_id in user_ids]
+    members = [USERS.find(call, user_id) for user_id in user_ids]
     if len(members) > MOST_USERS:
         raise invalid_value(f"A user group has at most {MOST_USERS} users.")
     for name, count in Counter(user.name for user in members).items():

@@ -1,13 +1,9 @@
 """Tags of ElastiCache's resources, read and written through ElastiCache itself."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from discovery.sandbox.aws.errors import ModeledError
-from discovery.sandbox.aws.services import elasticache_caches as caches
-from discovery.sandbox.aws.services import elasticache_groups as groups
-from discovery.sandbox.aws.services import elasticache_users as users
 from discovery.sandbox.aws.services.elasticache import (
     check_tag,
     check_tag_count,
@@ -15,8 +11,8 @@ from discovery.sandbox.aws.services.elasticache import (
     service,
     tag_list,
 )
+from discovery.sandbox.aws.services.elasticache_resources import CACHES, GROUPS, USERS
 from discovery.sandbox.aws.services.service import ApiCall, denied
-from discovery.sandbox.aws.timed_store import Change
 
 
 @service.operation("ListTagsForResource")
@@ -79,25 +75,20 @@ def _resource(call: ApiCall, params: str, action: str) -> str:
         raise denied(call, f"elasticache:{action}", params)
     match parts[5]:
         case "serverlesscache":
-            return _available_cache(call, parts[6])
+            cache = CACHES.find(call, parts[6])
+            CACHES.check_status(cache)
+            return cache.arn
         case "user":
-            return users.find(call, parts[6]).arn
+            return USERS.find(call, parts[6]).arn
         case "usergroup":
-            return groups.find(call, parts[6]).arn
+            return GROUPS.find(call, parts[6]).arn
         case _:
             raise ModeledError("InvalidARNFault", f"Invalid ARN: {params}")
-
-
-def _available_cache(call: ApiCall, name: str) -> str:
-    cache = caches.find(call, name)
-    caches.check_state(cache, ("available",))
-    return cache.arn
 
 
 def _retag(call: ApiCall, arn: str, tags: Mapping[str, str]) -> Mapping[str, str]:
     retagging = call.region.delays.retagging
     cache = call.region.caches.get(arn.rpartition(":")[2])
     if retagging and cache is not None and cache.arn == arn:
-        busy = replace(cache, status="modifying")
-        call.region.caches.put(cache.name, busy, Change(call.now + retagging, caches.available))
+        CACHES.modify(call, cache, retagging)
     return call.region.set_tags(arn, tags)
