@@ -16,11 +16,11 @@ import click
 from discovery.cli.options import common, with_common
 from discovery.cli.streams import stderr_line, stderr_lines
 from discovery.reports.exit import Exit
-from discovery.sandbox import access
+from discovery.sandbox import agent_world
+from discovery.sandbox.agent_world import AgentWorld, environment, latencies, publish_changes
 from discovery.sandbox.aws.calls import CallLog
 from discovery.sandbox.aws.server import SimulatedAws
-from discovery.sandbox.demo import AgentWorld, build_demo, environment, publish_changes
-from discovery.sandbox.distance import latencies
+from discovery.sandbox.demo import build_demo
 from discovery.sandbox.generated_world import MOST_ACCOUNTS, REGIONS, Size, Spread, generate
 from discovery.sandbox.teleport.calls import CallLog as TeleportCallLog
 from discovery.sandbox.teleport.demo import (
@@ -195,13 +195,13 @@ async def _serve(demo: AgentWorld, port: int, teleport_port: int, latency_s: flo
 
 
 def _tell_of_aws(demo: AgentWorld, url: str) -> None:
-    for name, value in {**environment(demo, url), **access.external_ids(demo)}.items():
+    for name, value in {**environment(demo, url), **agent_world.external_ids(demo)}.items():
         click.echo(f"export {name}={shlex.quote(value)}")
     stderr_line(f"The simulated AWS listens on {url}. Ctrl-C ends it, and all that is in it.")
     stderr_line(f"It tells of changes in the queue {publish_changes(demo, url)}: put that into")
     stderr_line("service.events.queue_url, and `cachemuster run` sees them within seconds.")
     stderr_line("Put this into a configuration:")
-    stderr_lines(("", *access.section(demo).splitlines()))
+    stderr_lines(("", *agent_world.section(demo).splitlines()))
 
 
 def _tell_of_teleport(at: Addresses, badges: DemoIdentities) -> None:

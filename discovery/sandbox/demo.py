@@ -4,12 +4,10 @@ Three accounts, three regions, nine caches: some ready for a person to log in wi
 one of another kind, one without a user group, and one whose tags are out to break a terminal.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
-from discovery.sandbox.aws.keys import Key
+from discovery.sandbox.agent_world import AgentWorld
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.timed_store import Delays
 from discovery.sandbox.aws.world import Account, World
@@ -29,21 +27,8 @@ EXTERNAL_ID = "demo-external-id"
 _ACCESS_KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 _SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # noqa: S105
 
-QUEUE = "cachemuster"
-"""The queue in which the hub is told of changes, in the agent's own region."""
-
 _AGE = timedelta(days=90)
 """How long ago the caches were made."""
-
-
-@dataclass(frozen=True, slots=True)
-class AgentWorld:
-    """A world, and the hub's keys to it."""
-
-    world: World
-    key: Key
-    home: str = HOME
-    """The region that the agent calls its own."""
 
 
 def build_demo(clock: Clock = wall_clock, *, delays: Delays | None = None) -> AgentWorld:
@@ -56,38 +41,7 @@ def build_demo(clock: Clock = wall_clock, *, delays: Delays | None = None) -> Ag
     _fill_hub(hub)
     _fill_shop(shop)
     _fill_data(data)
-    return AgentWorld(world, key)
-
-
-def environment(demo: AgentWorld, url: str) -> Mapping[str, str]:
-    """The variables with which an AWS SDK or the AWS CLI talks to the demo at `url`."""
-    return {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": demo.key.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": demo.key.secret,
-        "AWS_REGION": demo.home,
-        "AWS_DEFAULT_REGION": demo.home,  # what boto3 and the first AWS CLI read instead
-    }
-
-
-def publish_changes(demo: AgentWorld, url: str) -> str:
-    """The URL of the hub's queue, which gets every change event from now on."""
-    hub = demo.key.account_id
-    queue = demo.world.account(hub).region(demo.home).add_queue(QUEUE)
-    queue.set_attributes({"VisibilityTimeout": "300", "Policy": json.dumps(_policy(queue.arn))})
-    demo.world.events.deliver_to(queue)
-    return f"{url}/{hub}/{queue.name}"
-
-
-def _policy(queue_arn: str) -> Mapping[str, object]:
-    """What lets the rules of EventBridge in; nobody judges it here, and `doctor` reads it."""
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": queue_arn,
-    }
-    return {"Version": "2012-10-17", "Statement": [statement]}
+    return AgentWorld(world, key, HOME)
 
 
 def _fill_hub(hub: Account) -> None:

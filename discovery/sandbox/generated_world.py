@@ -15,11 +15,12 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import cycle
 
+from discovery.sandbox.agent_world import AgentWorld
 from discovery.sandbox.aws.partitions import PARTITIONS
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.world import World
 from discovery.sandbox.clock import Clock, wall_clock
-from discovery.sandbox.demo import EXTERNAL_ID, HOME, ROLE_NAME, AgentWorld
+from discovery.sandbox.demo import EXTERNAL_ID, HOME, ROLE_NAME
 
 _DEFAULT_REGIONS = PARTITIONS["aws"].default_regions
 REGIONS = (HOME, *(region for region in _DEFAULT_REGIONS if region != HOME))
@@ -87,7 +88,7 @@ def generate(size: Size, clock: Clock = wall_clock) -> AgentWorld:
         account = world.account(account_id, regions=size.region_names)
         account.add_role(ROLE_NAME, trusted=(hub,), external_id=EXTERNAL_ID)
         organization.join(account_id, parent=next(units))
-    return AgentWorld(world, world.account(hub).add_key("cachemuster"))
+    return AgentWorld(world, world.account(hub).add_key("cachemuster"), HOME)
 
 
 class _RegionFiller:

@@ -30,11 +30,11 @@ from discovery.config.document import Document
 from discovery.config.messages import problems_of
 from discovery.config.nodes import Unreadable
 from discovery.config.problems import ConfigError, Problem
+from discovery.sandbox.agent_world import AgentWorld
 from discovery.sandbox.aws.organization import ROOT
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.world import Account, World
 from discovery.sandbox.clock import Clock, wall_clock
-from discovery.sandbox.demo import AgentWorld
 from discovery.sandbox.world_schema import (
     AccountEntry,
     RegionEntry,

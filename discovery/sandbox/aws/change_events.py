@@ -4,7 +4,7 @@ from typing import Final
 
 from discovery.sandbox.aws.event_delivery import Advance, Events, is_within_a_call
 from discovery.sandbox.aws.event_documents import Call
-from discovery.sandbox.aws.place import Place
+from discovery.sandbox.aws.partitions import Place
 from discovery.sandbox.aws.timed_store import Step, TimedStore
 from discovery.sandbox.aws.values import Cache, User, UserGroup
 

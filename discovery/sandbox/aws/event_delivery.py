@@ -23,7 +23,7 @@ from discovery.sandbox.aws.event_documents import (
     service_event,
     wrap_in_sns,
 )
-from discovery.sandbox.aws.place import Place
+from discovery.sandbox.aws.partitions import Place
 from discovery.sandbox.aws.queues import Queue
 from discovery.sandbox.aws.values import Cache
 from discovery.sandbox.clock import Clock

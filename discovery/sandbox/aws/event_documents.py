@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from discovery.sandbox.aws.place import Place
+from discovery.sandbox.aws.partitions import Place
 from discovery.sandbox.aws.values import Cache
 
 Event = Mapping[str, Any]

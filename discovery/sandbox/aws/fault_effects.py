@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from discovery.sandbox.aws.faults import Effect, Fault
+from discovery.sandbox.aws.errors import AwsError, CommonError, CommonErrorKind
+from discovery.sandbox.aws.faults import EFFECT_ERRORS, Effect, Fault
 from discovery.sandbox.aws.paging import PagingFault
 from discovery.sandbox.aws.wire.message import Answer
 
@@ -124,3 +125,17 @@ def apply_to_answer(answer: Answer, active: tuple[Fault, ...], *, away_s: float)
             case _:
                 pass
     return outcome
+
+
+def raise_errors(active: tuple[Fault, ...], members: Mapping[str, Any]) -> None:
+    """Raise the error that one of the faults answers in place of the service, if any does."""
+    for fault in active:
+        if fault.effect in EFFECT_ERRORS:
+            raise CommonError(EFFECT_ERRORS[fault.effect])
+        fails_now = fault.effect is Effect.ERROR or (
+            fault.effect is Effect.LATER_PAGE_FAILS and is_later_page(members)
+        )
+        if fails_now and fault.code is None:
+            raise CommonError(CommonErrorKind.INTERNAL)
+        if fails_now:
+            raise AwsError(str(fault.code), fault.message, fault.status or 400)

@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 
 from discovery.sandbox.aws.change_events import ChangeEvents
 from discovery.sandbox.aws.event_delivery import Events
-from discovery.sandbox.aws.partitions import short_code
-from discovery.sandbox.aws.place import Place, digest
+from discovery.sandbox.aws.partitions import Place, digest, short_code
 from discovery.sandbox.aws.queues import Queue
 from discovery.sandbox.aws.tag_index import TagIndex
 from discovery.sandbox.aws.timed_store import Delays, TimedStore

@@ -19,7 +19,6 @@ from discovery.sandbox.aws.errors import (
     CommonError,
     CommonErrorKind,
     ModeledError,
-    ProtocolFamily,
 )
 from discovery.sandbox.aws.event_delivery import within_a_call
 from discovery.sandbox.aws.fault_effects import (
@@ -29,12 +28,12 @@ from discovery.sandbox.aws.fault_effects import (
     is_later_page,
     other_account,
     paging_fault,
+    raise_errors,
 )
-from discovery.sandbox.aws.faults import EFFECT_ERRORS, CallSite, Effect, Fault
+from discovery.sandbox.aws.faults import CallSite, Fault
 from discovery.sandbox.aws.keys import Key
 from discovery.sandbox.aws.long_poll import LongPoll
 from discovery.sandbox.aws.models import (
-    error_shape,
     operation_model,
     operation_names,
     service_model,
@@ -46,20 +45,13 @@ from discovery.sandbox.aws.services.service import ApiCall, Parameters, Service
 from discovery.sandbox.aws.services.sts import NOT_AUTHORIZED
 from discovery.sandbox.aws.validation import check_members
 from discovery.sandbox.aws.web_identity import anonymous_key, unsigned_claim
-from discovery.sandbox.aws.wire.cbor import CborProtocol, is_cbor
 from discovery.sandbox.aws.wire.message import Answer, Members, Request, WireProtocol
-from discovery.sandbox.aws.wire.protocols import protocol_of
+from discovery.sandbox.aws.wire.protocols import protocol_for
 from discovery.sandbox.aws.wire.query import QueryProtocol
 from discovery.sandbox.aws.world import World
 from discovery.sandbox.faults import FaultBoard
 
 _LOG = logging.getLogger(__name__)
-
-_PROTOCOLS: Mapping[str, WireProtocol] = {
-    name: protocol_of(service_model(service.name)) for name, service in SERVICES.items()
-}
-
-_CBOR = CborProtocol()
 
 
 @dataclass(slots=True)
@@ -100,10 +92,8 @@ class RequestHandler:
         claim = read_claim(request) or unsigned_claim(request)
         if claim is None or claim.service not in SERVICES:
             return self._reject_unsigned(claim, request_id)
-        service, protocol = SERVICES[claim.service], _PROTOCOLS[claim.service]
-        if is_cbor(request) and protocol.family is ProtocolFamily.JSON:
-            protocol = _CBOR
-        progress = _Progress(claim, service, protocol, request_id)
+        service = SERVICES[claim.service]
+        progress = _Progress(claim, service, protocol_for(service.name, request), request_id)
         error: AwsError | None = None
         poll: LongPoll | None = None
         try:
@@ -127,7 +117,18 @@ class RequestHandler:
         else:
             error = AwsError("InvalidAction", f"the sandbox has no service {claim.service!r}", 400)
         unproved = claim or Claim("", "", "?", "?", (), "")
-        self._log_call(unproved, unproved.service, error=error.code)
+        self._calls.add(
+            Call(
+                at=self._world.clock(),
+                account_id=None,
+                region=unproved.region,
+                service=unproved.service,
+                operation="?",
+                access_key_id=unproved.access_key_id,
+                error=error.code,
+                members={},
+            )
+        )
         return Response(protocol.write_error("", error, request_id))
 
     def _serve(self, request: Request, progress: _Progress) -> Members | LongPoll:
@@ -142,8 +143,8 @@ class RequestHandler:
         members = progress.members = progress.protocol.read(request, model)
         if not claim.access_key_id:
             return self._serve_token(request, progress)
-        active = progress.active = self._strike(service, key, progress)
-        _raise_faults(active, members)
+        active = progress.active = self._consume_faults(service, key, progress)
+        raise_errors(active, members)
         self._check_region(key, claim.region)
         check_permission(
             self._world.account(key.account_id),
@@ -168,8 +169,8 @@ class RequestHandler:
     def _serve_token(self, request: Request, progress: _Progress) -> Members:
         """A request that proves itself by a token has no key, and asks in no account of its own."""
         key, service, name = anonymous_key(progress.members), progress.service, progress.operation
-        active = progress.active = self._strike(service, key, progress)
-        _raise_faults(active, progress.members)
+        active = progress.active = self._consume_faults(service, key, progress)
+        raise_errors(active, progress.members)
         check_members(
             operation_model(service.name, name).input_shape, progress.members, unchecked=frozenset()
         )
@@ -200,7 +201,7 @@ class RequestHandler:
 
         return wait
 
-    def _strike(self, service: Service, key: Key, progress: _Progress) -> tuple[Fault, ...]:
+    def _consume_faults(self, service: Service, key: Key, progress: _Progress) -> tuple[Fault, ...]:
         subject = service.subjects.get(progress.operation)
         account = (subject(Parameters(progress.members)) if subject else None) or key.account_id
         later = is_later_page(progress.members)
@@ -250,50 +251,18 @@ class RequestHandler:
             )
 
     def _log(self, progress: _Progress, error: str | None) -> None:
-        self._log_call(
-            progress.claim,
-            progress.service.name,
-            account_id=progress.key.account_id if progress.key else None,
-            operation=progress.operation,
-            error=error,
-            members=progress.members,
-        )
-
-    def _log_call(
-        self,
-        claim: Claim,
-        service: str,
-        *,
-        account_id: str | None = None,
-        operation: str = "?",
-        error: str | None,
-        members: Members = MappingProxyType({}),
-    ) -> None:
         self._calls.add(
             Call(
                 at=self._world.clock(),
-                account_id=account_id,
-                region=claim.region,
-                service=service,
-                operation=operation,
-                access_key_id=claim.access_key_id,
+                account_id=progress.key.account_id if progress.key else None,
+                region=progress.claim.region,
+                service=progress.service.name,
+                operation=progress.operation,
+                access_key_id=progress.claim.access_key_id,
                 error=error,
-                members=members,
+                members=progress.members,
             )
         )
-
-
-def _raise_faults(active: tuple[Fault, ...], members: Mapping[str, Any]) -> None:
-    for fault in active:
-        if fault.effect in EFFECT_ERRORS:
-            raise CommonError(EFFECT_ERRORS[fault.effect])
-        fails_now = fault.effect is Effect.ERROR or (
-            fault.effect is Effect.LATER_PAGE_FAILS and is_later_page(members)
-        )
-        if fails_now and fault.code is None:
-            raise CommonError(CommonErrorKind.INTERNAL)
-        if fails_now:
-            raise AwsError(str(fault.code), fault.message, fault.status or 400)
 
 
 def _error_of(raised: Exception, progress: _Progress) -> AwsError:
@@ -302,23 +271,9 @@ def _error_of(raised: Exception, progress: _Progress) -> AwsError:
         where = (progress.service.name, progress.operation)
         _LOG.error("the sandbox failed on %s %s", *where, exc_info=raised)
         raised = CommonError(CommonErrorKind.INTERNAL)
-    return to_wire_error(raised, progress.service, progress.protocol)
+    return progress.service.wire_error(raised, progress.protocol.family)
 
 
 def _error_answer(error: AwsError, progress: _Progress) -> Answer:
     namespace = str(service_model(progress.service.name).metadata.get("xmlNamespace", ""))
     return progress.protocol.write_error(namespace, error, progress.request_id)
-
-
-def to_wire_error(
-    raised: AwsError | ModeledError | CommonError, service: Service, protocol: WireProtocol
-) -> AwsError:
-    """The error with the code and status that it has on the wire."""
-    if isinstance(raised, AwsError):
-        return raised
-    if isinstance(raised, ModeledError):
-        code, status = error_shape(service.name, raised.shape)
-        return AwsError(code, raised.message, status)
-    usual = WIRE_ERRORS[protocol.family][raised.kind]
-    spelling = service.wire_errors.get(raised.kind, usual)
-    return AwsError(spelling.code, raised.message or spelling.message, spelling.status)

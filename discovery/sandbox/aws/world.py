@@ -8,8 +8,7 @@ from discovery.sandbox.aws.event_delivery import Events
 from discovery.sandbox.aws.iam import Statement, statements_of
 from discovery.sandbox.aws.keys import Key, KeyRing, new_id, new_secret
 from discovery.sandbox.aws.organization import Organization
-from discovery.sandbox.aws.partitions import PARTITIONS, Partition
-from discovery.sandbox.aws.place import Place
+from discovery.sandbox.aws.partitions import PARTITIONS, Partition, Place
 from discovery.sandbox.aws.rates import TokenBuckets
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.timed_store import Delays

@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from discovery.sandbox.clock import wall_clock
+
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 _SKEW = timedelta(minutes=1)
@@ -99,6 +101,34 @@ class Authority:
         """A server's certificate for these host names and addresses."""
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         return self.issue(subject, now, _YEARS, names=names)
+
+
+class RotatingAuthority:
+    """The authorities of one purpose: one, and during a rotation the old one and the new one."""
+
+    def __init__(self, name: str, *, has_key_ids: bool = True) -> None:
+        self._name = name
+        first = Authority(name, wall_clock(), has_key_ids=has_key_ids)
+        self.trusted: tuple[Authority, ...] = (first,)
+        """Whom the cluster trusts and identities name; the oldest first."""
+
+    @property
+    def oldest(self) -> Authority:
+        """Who vouches for servers: they change over last."""
+        return self.trusted[0]
+
+    @property
+    def newest(self) -> Authority:
+        """Who vouches for clients: they change over first."""
+        return self.trusted[-1]
+
+    def begin(self) -> None:
+        """There is a new authority beside the old one."""
+        self.trusted = (self.newest, Authority(self._name, wall_clock()))
+
+    def finish(self) -> None:
+        """Only the newest is left."""
+        self.trusted = (self.newest,)
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:

@@ -2,54 +2,70 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from discovery.control_plane.embedded.validation import ORIGIN_LABEL
 from discovery.model.values import Database
 from discovery.sandbox.clock import Clock, SteppableClock, wall_clock
-from discovery.sandbox.teleport.authorities import Authority, Key, Leaf
+from discovery.sandbox.teleport.authorities import Authority, Key, Leaf, RotatingAuthority
 from discovery.sandbox.teleport.identity import Identity, issue_identity
 from discovery.sandbox.teleport.messages import Message, fill, from_document
 from discovery.sandbox.teleport.resources import KIND, NAMESPACE, VERSION
 from discovery.sandbox.teleport.roles import EDITOR, Role, RoleSet, Texts
 from discovery.sandbox.teleport.store import Store, Stored
-from discovery.sandbox.teleport.versions import Release
 
 LATEST = "18.4.0"
+LISTS_IN_PAGES = (18, 1, 7)
+KNOWS_SERVERLESS = (18, 2, 2)
 AUTH_NAMES = ("*.teleport.cluster.local", "teleport.cluster.local")
 """The names in Auth's certificate (teleport/README: TLS)."""
 
 
-class RotatingAuthority:
-    """The authorities of one purpose: one, and during a rotation the old one and the new one."""
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A version, and what servers of it can do."""
 
-    def __init__(self, name: str, *, has_key_ids: bool = True) -> None:
-        self._name = name
-        first = Authority(name, wall_clock(), has_key_ids=has_key_ids)
-        self.trusted: tuple[Authority, ...] = (first,)
-        """Whom the cluster trusts and identities name; the oldest first."""
+    version: str
+    lists_in_pages: bool
+    """`ListDatabases` exists."""
+    knows_serverless: bool
+    """`spec.aws.elasticache_serverless` has a field to be stored in."""
 
-    @property
-    def oldest(self) -> Authority:
-        """Who vouches for servers: they change over last."""
-        return self.trusted[0]
+    @classmethod
+    def of(
+        cls,
+        version: str,
+        *,
+        lists_in_pages: bool | None = None,
+        knows_serverless: bool | None = None,
+    ) -> Self:
+        """The release of that version; what is given here goes before what the version says."""
+        number = numbers(version)
+        return cls(
+            version,
+            number >= LISTS_IN_PAGES if lists_in_pages is None else lists_in_pages,
+            number >= KNOWS_SERVERLESS if knows_serverless is None else knows_serverless,
+        )
 
-    @property
-    def newest(self) -> Authority:
-        """Who vouches for clients: they change over first."""
-        return self.trusted[-1]
+    def accepts_client(self, client_version: str) -> bool:
+        """Whether a client that says it is of that version may call at all."""
+        try:
+            return numbers(client_version)[0] >= numbers(self.version)[0] - 1
+        except ValueError:
+            return False
 
-    def begin(self) -> None:
-        """There is a new authority beside the old one."""
-        self.trusted = (self.newest, Authority(self._name, wall_clock()))
 
-    def finish(self) -> None:
-        """Only the newest is left."""
-        self.trusted = (self.newest,)
+def numbers(version: str) -> tuple[int, int, int]:
+    """Major, minor, patch. Raises ValueError when it is no version."""
+    match = re.fullmatch(r"v?(\d+)\.(\d+)\.(\d+)(?:[-+].*)?", version)
+    if match is None:
+        raise ValueError(f"{version!r} is no version")
+    return int(match[1]), int(match[2]), int(match[3])
 
 
 @dataclass(slots=True)

@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from discovery.control_plane.base import Unavailable
-from discovery.sandbox.teleport.cluster import Cluster
+from discovery.sandbox.teleport.cluster import Cluster, Release
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
-from discovery.sandbox.teleport.versions import Release
 from tests.contract.control_plane.ground import Ground, registration
 
 ROUTES = ["auth", "proxy", "auto"]

@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
+from discovery.sandbox.agent_world import latencies
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.demo import HOME, build_demo
-from discovery.sandbox.distance import latencies
 from discovery.sandbox.generated_world import REGIONS, Size, Spread, generate
 
 

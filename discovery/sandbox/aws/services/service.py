@@ -8,9 +8,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from discovery.sandbox.aws.errors import AwsError, CommonErrorKind, WireError
+from discovery.sandbox.aws.errors import (
+    WIRE_ERRORS,
+    AwsError,
+    CommonError,
+    CommonErrorKind,
+    ModeledError,
+    ProtocolFamily,
+    WireError,
+)
 from discovery.sandbox.aws.keys import Key
 from discovery.sandbox.aws.long_poll import LongPoll
+from discovery.sandbox.aws.models import error_shape
 from discovery.sandbox.aws.paging import (
     START,
     ExpiredToken,
@@ -148,6 +157,19 @@ class Service:
             return function
 
         return register
+
+    def wire_error(
+        self, raised: AwsError | ModeledError | CommonError, family: ProtocolFamily
+    ) -> AwsError:
+        """Return the error with the code and status that it has on the wire."""
+        if isinstance(raised, AwsError):
+            return raised
+        if isinstance(raised, ModeledError):
+            code, status = error_shape(self.name, raised.shape)
+            return AwsError(code, raised.message, status)
+        usual = WIRE_ERRORS[family][raised.kind]
+        spelled = self.wire_errors.get(raised.kind, usual)
+        return AwsError(spelled.code, raised.message or spelled.message, spelled.status)
 
 
 def denied(call: ApiCall, action: str, resource: str) -> AwsError:

@@ -3,12 +3,26 @@
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+from botocore.model import (
+    ListShape,
+    MapShape,
+    OperationModel,
+    ServiceModel,
+    Shape,
+    StructureShape,
+)
 
-from discovery.sandbox.aws.errors import AwsError, CommonError, CommonErrorKind, ProtocolFamily
+from discovery.sandbox.aws.errors import (
+    WIRE_ERRORS,
+    AwsError,
+    CommonError,
+    CommonErrorKind,
+    ProtocolFamily,
+)
 from discovery.sandbox.aws.wire.message import Answer, Members, Request
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -65,6 +79,87 @@ class JsonProtocol:
     def _answer(self, status: int, content: Any, request_id: str) -> Answer:
         body = json.dumps(content).encode()
         return Answer(status, self._content_type, body, (("x-amzn-RequestId", request_id),))
+
+
+class RestJsonProtocol(JsonProtocol):
+    """Reads and writes REST-JSON: the operation is a method and a path."""
+
+    def __init__(self, model: ServiceModel) -> None:
+        super().__init__()
+        self._content_type = "application/json"
+        self._operations: Mapping[tuple[str, str], str] = {
+            (http["method"], http["requestUri"]): name
+            for name in model.operation_names
+            if (http := model.operation_model(name).http)
+        }
+
+    def operation(self, request: Request) -> str:
+        """What stands for the method and the path."""
+        path = request.path.partition("?")[0]
+        operation = self._operations.get((request.method, path))
+        if operation is None:
+            raise CommonError(
+                CommonErrorKind.UNKNOWN_ACTION, f"no operation is {request.method} {path}"
+            )
+        return operation
+
+    def write_error(self, namespace: str, error: AwsError, request_id: str) -> Answer:
+        """The message in the body, the code in a header."""
+        del namespace
+        answer = self._answer(error.status, {"message": error.message}, request_id)
+        return replace(answer, headers=(*answer.headers, ("x-amzn-ErrorType", error.code)))
+
+
+_OWN = "com.amazonaws.sqs#"
+_COMMON = "com.amazon.coral.service#"
+
+_PREFIX = "AWS.SimpleQueueService."
+_OWN_CODES: Mapping[str, str] = {
+    "QueueDoesNotExist": f"{_PREFIX}NonExistentQueue",
+    "QueueDeletedRecently": f"{_PREFIX}QueueDeletedRecently",
+    "QueueNameExists": "QueueAlreadyExists",
+    "BatchEntryIdsNotDistinct": f"{_PREFIX}BatchEntryIdsNotDistinct",
+    "BatchRequestTooLong": f"{_PREFIX}BatchRequestTooLong",
+    "EmptyBatchRequest": f"{_PREFIX}EmptyBatchRequest",
+    "InvalidBatchEntryId": f"{_PREFIX}InvalidBatchEntryId",
+    "MessageNotInflight": f"{_PREFIX}MessageNotInflight",
+    "PurgeQueueInProgress": f"{_PREFIX}PurgeQueueInProgress",
+    "TooManyEntriesInBatchRequest": f"{_PREFIX}TooManyEntriesInBatchRequest",
+    "UnsupportedOperation": f"{_PREFIX}UnsupportedOperation",
+    "KmsAccessDenied": "KMS.AccessDeniedException",
+    "KmsDisabled": "KMS.DisabledException",
+    "KmsInvalidKeyUsage": "KMS.InvalidKeyUsageException",
+    "KmsInvalidState": "KMS.InvalidStateException",
+    "KmsNotFound": "KMS.NotFoundException",
+    "KmsOptInRequired": "KMS.OptInRequired",
+    "KmsThrottled": "KMS.ThrottlingException",
+}
+"""Shapes of SQS's model whose older names differ."""
+
+_COMMON_CODES: Mapping[str, str] = {
+    "MissingRequiredParameterException": "MissingParameter",
+    "InvalidParameterValueException": "InvalidParameterValue",
+    **{
+        spelling.code: WIRE_ERRORS[ProtocolFamily.QUERY][refusal].code
+        for refusal, spelling in WIRE_ERRORS[ProtocolFamily.JSON].items()
+    },
+}
+"""What every service has, by its name in JSON."""
+
+
+class QueryCompatibleJson(JsonProtocol):
+    """JSON 1.0 with the query protocol's names of errors beside its own."""
+
+    def write_error(self, namespace: str, error: AwsError, request_id: str) -> Answer:
+        """`__type` with its namespace, `message`, and the older name in a header."""
+        del namespace
+        is_common = error.code in _COMMON_CODES
+        older = (_COMMON_CODES if is_common else _OWN_CODES).get(error.code, error.code)
+        kind = f"{_COMMON if is_common else _OWN}{error.code}"
+        content = {"__type": kind, "message": error.message}
+        answer = self._answer(error.status, content, request_id)
+        side = "Sender" if error.status < 500 else "Receiver"
+        return replace(answer, headers=(*answer.headers, ("x-amzn-query-error", f"{older};{side}")))
 
 
 def typed(shape: Shape, value: Any, name: str) -> Any:

@@ -9,6 +9,7 @@ from discovery.sandbox.aws.wire import form, xml
 from discovery.sandbox.aws.wire.message import Answer, Members, Request
 
 _XML = "text/xml"
+_EC2_XML = "text/xml;charset=UTF-8"
 
 
 def _member_name(name: str, shape: Shape) -> str:
@@ -59,3 +60,54 @@ class QueryProtocol:
             f"</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
         )
         return Answer(error.status, _XML, body.encode(), (("x-amzn-RequestId", request_id),))
+
+
+def _ec2_member_name(name: str, shape: Shape) -> str:
+    if "queryName" in shape.serialization:
+        return str(shape.serialization["queryName"])
+    wire_name = str(shape.serialization.get("name", name))
+    return wire_name[0].upper() + wire_name[1:]
+
+
+class Ec2Protocol:
+    """Reads and writes the ec2 protocol."""
+
+    family = ProtocolFamily.EC2
+    _reader = form.FormReader(_ec2_member_name, lists_are_flat=True)
+
+    def operation(self, request: Request) -> str:
+        """The `Action` of the form."""
+        action = form.fields(request.body).get("Action")
+        if not action:
+            raise CommonError(
+                CommonErrorKind.UNKNOWN_ACTION, "The request must contain the parameter Action"
+            )
+        return action
+
+    def read(self, request: Request, operation: OperationModel) -> dict[str, Any]:
+        """The form's members."""
+        if operation.input_shape is None:
+            return {}
+        return self._reader.structure(operation.input_shape, form.tree(form.fields(request.body)))
+
+    def write(self, operation: OperationModel, members: Members, request_id: str) -> Answer:
+        """The request id and the members, without a wrapper."""
+        content = ""
+        if operation.output_shape is not None:
+            content = xml.structure(operation.output_shape, members)
+        namespace = str(operation.service_model.metadata.get("xmlNamespace", ""))
+        body = (
+            f'<{operation.name}Response xmlns="{namespace.rstrip("/")}/">'
+            f"<requestId>{request_id}</requestId>{content}</{operation.name}Response>"
+        )
+        return Answer(200, _EC2_XML, body.encode())
+
+    def write_error(self, namespace: str, error: AwsError, request_id: str) -> Answer:
+        """A Response with the error in a list of one."""
+        del namespace
+        body = (
+            f"<Response><Errors><Error><Code>{xml.escape(error.code)}</Code>"
+            f"<Message>{xml.escape(error.message)}</Message></Error></Errors>"
+            f"<RequestID>{request_id}</RequestID></Response>"
+        )
+        return Answer(error.status, _EC2_XML, body.encode())
