@@ -26,20 +26,30 @@ _NO_TEXT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What no message may hold."""
 
 
-@service.operation("SendMessage")
-def send(call: ApiCall) -> Mapping[str, Any]:
-    """The message is in the queue."""
-    return _sent(call, find(call), call.params)
+Act = Callable[[ApiCall, Queue, Parameters], Mapping[str, Any]]
 
 
-@service.operation("SendMessageBatch")
-def send_batch(call: ApiCall) -> Mapping[str, Any]:
-    """Those that could be sent, and those that could not."""
-    queue = find(call)
-    return _each(call, lambda entry: _sent(call, queue, entry))
+def _operation(name: str) -> Callable[[Act], Act]:
+    """Register the decorated function as an operation on one message, and as that on ten."""
+
+    def register(act: Act) -> Act:
+        def one(call: ApiCall) -> Mapping[str, Any]:
+            return act(call, find(call), call.params)
+
+        def batch(call: ApiCall) -> Mapping[str, Any]:
+            queue = find(call)
+            return _each(call, lambda entry: act(call, queue, entry))
+
+        service.operation(name)(one)
+        service.operation(f"{name}Batch")(batch)
+        return act
+
+    return register
 
 
-def _sent(call: ApiCall, queue: Queue, params: Parameters) -> Mapping[str, Any]:
+@_operation("SendMessage")
+def send(call: ApiCall, queue: Queue, params: Parameters) -> Mapping[str, Any]:
+    """Put a message into the queue."""
     body = params.text("MessageBody")
     if params.pairs("MessageAttributes"):
         raise ModeledError("UnsupportedOperation", "the sandbox keeps no message attributes")
@@ -94,20 +104,10 @@ def receive(call: ApiCall) -> Mapping[str, Any] | LongPoll:
     )
 
 
-@service.operation("DeleteMessage")
-def delete(call: ApiCall) -> Mapping[str, Any]:
-    """The message is gone."""
-    return _deleted(find(call), call.params)
-
-
-@service.operation("DeleteMessageBatch")
-def delete_batch(call: ApiCall) -> Mapping[str, Any]:
-    """Those that are gone, and those that are not."""
-    queue = find(call)
-    return _each(call, lambda entry: _deleted(queue, entry))
-
-
-def _deleted(queue: Queue, params: Parameters) -> Mapping[str, Any]:
+@_operation("DeleteMessage")
+def delete(call: ApiCall, queue: Queue, params: Parameters) -> Mapping[str, Any]:
+    """Delete a message by its receipt."""
+    del call
     try:
         queue.delete(params.text("ReceiptHandle"))
     except InvalidReceipt as error:
@@ -115,20 +115,10 @@ def _deleted(queue: Queue, params: Parameters) -> Mapping[str, Any]:
     return {}
 
 
-@service.operation("ChangeMessageVisibility")
-def change_visibility(call: ApiCall) -> Mapping[str, Any]:
-    """The message may be received again after so long."""
-    return _hidden(find(call), call.params)
-
-
-@service.operation("ChangeMessageVisibilityBatch")
-def change_visibility_batch(call: ApiCall) -> Mapping[str, Any]:
-    """Those that are hidden for so long, and those that are not."""
-    queue = find(call)
-    return _each(call, lambda entry: _hidden(queue, entry))
-
-
-def _hidden(queue: Queue, params: Parameters) -> Mapping[str, Any]:
+@_operation("ChangeMessageVisibility")
+def change_visibility(call: ApiCall, queue: Queue, params: Parameters) -> Mapping[str, Any]:
+    """Hide a received message for so long."""
+    del call
     span = _seconds(params, "VisibilityTimeout") or timedelta(0)
     try:
         queue.change_visibility(params.text("ReceiptHandle"), span)

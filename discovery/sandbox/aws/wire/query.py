@@ -1,6 +1,6 @@
-"""The query protocol: a form goes in, XML with a result wrapper comes out (STS, ElastiCache)."""
+"""The query protocol (STS, ElastiCache) and its cousin of EC2: a form goes in, XML comes out."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from botocore.model import OperationModel, Shape
 
@@ -12,28 +12,44 @@ _XML = "text/xml"
 _EC2_XML = "text/xml;charset=UTF-8"
 
 
+class _FormProtocol:
+    """The requests of both: a form whose `Action` is the operation."""
+
+    reader: ClassVar[form.FormReader]
+    without_action: ClassVar[str]
+    """What is answered to a form without an `Action`."""
+
+    def operation(self, request: Request) -> str:
+        """Return the `Action` of the form."""
+        action = form.fields(request.body).get("Action")
+        if not action:
+            raise CommonError(CommonErrorKind.UNKNOWN_ACTION, self.without_action)
+        return action
+
+    def read(self, request: Request, operation: OperationModel) -> dict[str, Any]:
+        """Return the form's members."""
+        if operation.input_shape is None:
+            return {}
+        return self.reader.structure(operation.input_shape, form.tree(form.fields(request.body)))
+
+
 def _member_name(name: str, shape: Shape) -> str:
     return str(shape.serialization.get("name", name))
 
 
-class QueryProtocol:
-    """Reads and writes the query protocol."""
+def _ec2_member_name(name: str, shape: Shape) -> str:
+    if "queryName" in shape.serialization:
+        return str(shape.serialization["queryName"])
+    wire_name = str(shape.serialization.get("name", name))
+    return wire_name[0].upper() + wire_name[1:]
+
+
+class QueryProtocol(_FormProtocol):
+    """Reads and writes the query protocol: a result wrapper around the members."""
 
     family = ProtocolFamily.QUERY
-    _reader = form.FormReader(_member_name, lists_are_flat=False)
-
-    def operation(self, request: Request) -> str:
-        """The `Action` of the form."""
-        action = form.fields(request.body).get("Action")
-        if not action:
-            raise CommonError(CommonErrorKind.UNKNOWN_ACTION, "Missing Action")
-        return action
-
-    def read(self, request: Request, operation: OperationModel) -> dict[str, Any]:
-        """The form's members."""
-        if operation.input_shape is None:
-            return {}
-        return self._reader.structure(operation.input_shape, form.tree(form.fields(request.body)))
+    reader = form.FormReader(_member_name, lists_are_flat=False)
+    without_action = "Missing Action"
 
     def write(self, operation: OperationModel, members: Members, request_id: str) -> Answer:
         """The members inside the result wrapper, with the request id after it."""
@@ -62,33 +78,12 @@ class QueryProtocol:
         return Answer(error.status, _XML, body.encode(), (("x-amzn-RequestId", request_id),))
 
 
-def _ec2_member_name(name: str, shape: Shape) -> str:
-    if "queryName" in shape.serialization:
-        return str(shape.serialization["queryName"])
-    wire_name = str(shape.serialization.get("name", name))
-    return wire_name[0].upper() + wire_name[1:]
-
-
-class Ec2Protocol:
-    """Reads and writes the ec2 protocol."""
+class Ec2Protocol(_FormProtocol):
+    """Reads and writes the ec2 protocol: no wrapper, names and errors of its own."""
 
     family = ProtocolFamily.EC2
-    _reader = form.FormReader(_ec2_member_name, lists_are_flat=True)
-
-    def operation(self, request: Request) -> str:
-        """The `Action` of the form."""
-        action = form.fields(request.body).get("Action")
-        if not action:
-            raise CommonError(
-                CommonErrorKind.UNKNOWN_ACTION, "The request must contain the parameter Action"
-            )
-        return action
-
-    def read(self, request: Request, operation: OperationModel) -> dict[str, Any]:
-        """The form's members."""
-        if operation.input_shape is None:
-            return {}
-        return self._reader.structure(operation.input_shape, form.tree(form.fields(request.body)))
+    reader = form.FormReader(_ec2_member_name, lists_are_flat=True)
+    without_action = "The request must contain the parameter Action"
 
     def write(self, operation: OperationModel, members: Members, request_id: str) -> Answer:
         """The request id and the members, without a wrapper."""
