@@ -19,7 +19,7 @@ _NEAREST, _FARTHEST = 0.5, 1.5
 
 @dataclass(frozen=True, slots=True)
 class AgentWorld:
-    """A world, and the hub's keys to it."""
+    """A simulated AWS with the agent's access key and home region."""
 
     world: World
     key: Key
@@ -28,7 +28,7 @@ class AgentWorld:
 
 
 def environment(prepared: AgentWorld, url: str) -> Mapping[str, str]:
-    """The variables with which an AWS SDK or the AWS CLI talks to the demo at `url`."""
+    """Return the variables with which an AWS SDK or the AWS CLI talks to the world at `url`."""
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": prepared.key.access_key_id,
@@ -39,7 +39,7 @@ def environment(prepared: AgentWorld, url: str) -> Mapping[str, str]:
 
 
 def publish_changes(prepared: AgentWorld, url: str) -> str:
-    """The URL of the hub's queue, which gets every change event from now on."""
+    """Send every change event to a new queue in the agent's account; return the queue's URL."""
     hub = prepared.key.account_id
     queue = prepared.world.account(hub).region(prepared.home).add_queue(QUEUE)
     queue.set_attributes({"VisibilityTimeout": "300", "Policy": json.dumps(_policy(queue.arn))})
@@ -48,7 +48,7 @@ def publish_changes(prepared: AgentWorld, url: str) -> str:
 
 
 def _policy(queue_arn: str) -> Mapping[str, object]:
-    """What lets the rules of EventBridge in; nobody judges it here, and `doctor` reads it."""
+    """Return the queue policy that lets EventBridge in; only `doctor` reads it."""
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
@@ -59,8 +59,11 @@ def _policy(queue_arn: str) -> Mapping[str, object]:
 
 
 def latencies(prepared: AgentWorld, mean_s: float) -> Mapping[str, float]:
-    """How long a call to each region takes at least, in seconds: `mean_s` on average, half of it
-    in the agent's own region, half as much again in the last; the others lie evenly between."""
+    """Return the least duration of a call to each region, in seconds.
+
+    It is `mean_s` on average: half of it in the agent's own region, half as much again in the last;
+    the others lie evenly between.
+    """
     enabled = {region for account in prepared.world.accounts.values() for region in account.enabled}
     others = sorted(enabled - {prepared.home})
     if not mean_s or not others:
@@ -73,7 +76,7 @@ def latencies(prepared: AgentWorld, mean_s: float) -> Mapping[str, float]:
 
 
 def external_ids(prepared: AgentWorld) -> Mapping[str, str]:
-    """The external ids of all roles that let the agent in, by the variable to put each in."""
+    """Return the external ids of all roles that trust the agent, by environment variable."""
     roles = _roles(prepared).values()
     found = dict.fromkeys(role.external_id for role in roles if role.external_id is not None)
     return {
@@ -83,14 +86,13 @@ def external_ids(prepared: AgentWorld) -> Mapping[str, str]:
 
 
 def section(prepared: AgentWorld) -> str:
-    """The part of a configuration that has every account which lets the agent in, and every region
-    that is enabled there."""
+    """Return the `aws` section of a configuration that covers every account and enabled region."""
     lines = "".join(f"    - {json.dumps(entry)}\n" for entry in _entries(prepared))
     return f'aws:\n  accounts:\n{lines}  regions: ["*"]\n'
 
 
 def _entries(prepared: AgentWorld) -> list[Mapping[str, object]]:
-    """One for the organization where that is enough, else one for each account."""
+    """Return one entry for the organization where that is enough, else one for each account."""
     roles, organization = _roles(prepared), prepared.world.organization
     variables = {value: name for name, value in external_ids(prepared).items()}
     doors = {(role.name, role.external_id) for role in roles.values()}
@@ -113,7 +115,7 @@ def _proof(external_id: str | None, variables: Mapping[str, str]) -> Mapping[str
 
 
 def _roles(prepared: AgentWorld) -> Mapping[str, Role]:
-    """The role of each other account that lets the agent's own account or user in."""
+    """Return the role of each other account that trusts the agent's own account or user."""
     agent = {prepared.key.account_id, prepared.key.principal_arn}
     return {
         account.id: role

@@ -1,4 +1,4 @@
-"""What was asked of a simulation, for tests to read: the latest calls, oldest first."""
+"""The log of calls that both simulations keep, for tests to read."""
 
 from __future__ import annotations
 

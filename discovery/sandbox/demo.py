@@ -1,7 +1,7 @@
-"""A small, credible cloud for `cachemuster sandbox` and `cachemuster quickstart`.
+"""A small, credible world for `cachemuster sandbox` and `cachemuster quickstart`.
 
 Three accounts, three regions, nine caches: some ready for a person to log in with IAM, some not,
-one of another kind, one without a user group, and one whose tags are out to break a terminal.
+one of another kind, one without a user group, and one whose tags try to break a terminal.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ _AGE = timedelta(days=90)
 
 
 def build_demo(clock: Clock = wall_clock, *, delays: Delays | None = None) -> AgentWorld:
-    """The demo as it is before anything is done with it; `delays` None: everything at once."""
+    """Build the demonstration; `delays` None: every change at once."""
     world = World(clock, delays=delays)
     hub, shop, data = (world.account(number, regions=REGIONS) for number in (HUB, SHOP, DATA))
     key = hub.add_key("cachemuster", access_key_id=_ACCESS_KEY_ID, secret=_SECRET)

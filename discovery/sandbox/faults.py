@@ -1,4 +1,4 @@
-"""Injected faults of both simulations: what every fault has, and which calls it strikes."""
+"""Injected faults of both simulations: what every fault has, and which are in force."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Clouds of any size, generated: what a region holds is made when somebody first asks there.
+"""Worlds of any size, generated: what a region holds is made when it is first asked for.
 
-The same size and seed make the same cloud. Every account but the first trusts the first, whose key
+The same size and seed make the same world. Every account but the first trusts the first, whose key
 the agent has and who manages the organization that all are in; every region with caches has users
 and groups to go with them.
 """
@@ -41,7 +41,7 @@ _ONE_REDIS_IN = 4
 
 
 class Spread(StrEnum):
-    """How caches lie in a cloud."""
+    """How caches are spread over a world."""
 
     EVEN = "even"
     """Equally many in every scope."""
@@ -51,7 +51,7 @@ class Spread(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a generated cloud is. Raises ValueError when it cannot be."""
+    """How large a generated world is. Raises ValueError when it cannot be."""
 
     accounts: int
     regions: int
@@ -69,15 +69,17 @@ class Size:
 
     @property
     def region_names(self) -> Sequence[str]:
+        """The regions, the agent's own first."""
         return REGIONS[: self.regions]
 
     @property
     def account_ids(self) -> Sequence[str]:
+        """The account ids, the agent's own first."""
         return tuple(str(_FIRST_ACCOUNT + n) for n in range(self.accounts))
 
 
 def generate(size: Size, clock: Clock = wall_clock) -> AgentWorld:
-    """The cloud of that size and the agent's key to it; nothing in it is made yet."""
+    """Generate the world of that size and the agent's key to it; its regions are filled later."""
     fill_region = _RegionFiller(size)
     world = World(clock, populate=fill_region)
     hub, *members = size.account_ids
@@ -92,13 +94,13 @@ def generate(size: Size, clock: Clock = wall_clock) -> AgentWorld:
 
 
 class _RegionFiller:
-    """Puts into a region what belongs there, when it is first asked for."""
+    """Fills a region when it is first asked for."""
 
     def __init__(self, size: Size) -> None:
         self._size = size
 
     def __call__(self, region: Region) -> None:
-        """The region has its caches, users and groups."""
+        """Add the region's caches, users and groups."""
         count = self._shares.get(self._number(region), 0)
         if not count:
             return
@@ -116,7 +118,7 @@ class _RegionFiller:
 
     @cached_property
     def _shares(self) -> Mapping[int, int]:
-        """How many caches a scope has, by its number; scopes without any are left out."""
+        """Number of caches by number of scope; scopes without any are left out."""
         size = self._size
         scopes: Sequence[int] = range(size.accounts * size.regions)
         if size.spread is Spread.TYPICAL:

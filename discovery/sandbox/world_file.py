@@ -1,4 +1,4 @@
-"""A cloud that a YAML file describes: accounts, roles, regions, and what lies in them.
+"""A world that a YAML file describes: accounts, roles, regions, and what is in them.
 
     accounts:
       - id: "111122223333"
@@ -14,8 +14,8 @@
       units: [{id: ou-ab12-cdef3456, accounts: ["222233334444"]}]
 
 The first account is the agent's own, and its first region the agent's home. Without `regions` an
-account has the default ones, all empty. Nothing is held against AWS's rules: a cache may name a
-group that does not exist, because that happens.
+account has the default ones, all empty. AWS's rules are not checked: a cache may name a group that
+does not exist, because that happens.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ from discovery.sandbox.world_schema import (
 
 
 class WorldError(ConfigError):
-    """The file describes no cloud. It holds every problem, in the order of the file."""
+    """A file that describes no world; holds every problem, in the order of the file."""
 
     consequence = "No sandbox was started."
 
 
 def read_world(file: Path, clock: Clock = wall_clock) -> AgentWorld:
-    """The cloud in `file`, and its first account's key to it. Raises: WorldError."""
+    """Build the world in `file`, with its first account's key. Raises WorldError."""
     plan = _read_document(file)
     world = World(clock)
     for member in plan.accounts:

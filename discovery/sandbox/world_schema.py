@@ -1,4 +1,4 @@
-"""What a file may say of a cloud, and what fits that and still cannot be."""
+"""The schema of a world file, and checks across its entries."""
 
 from __future__ import annotations
 
@@ -99,6 +99,7 @@ class AccountEntry(Section):
 
     @property
     def region_names(self) -> Sequence[str]:
+        """The account's regions; without any in the file the default ones."""
         named = tuple(part.name for part in self.regions)
         return named or PARTITIONS[self.partition].default_regions
 
@@ -128,7 +129,7 @@ class WorldDocument(Section):
 
 
 def find_contradictions(plan: WorldDocument) -> Iterator[Problem]:
-    """What fits the model and still cannot be."""
+    """List what fits the schema and still cannot be."""
     ids = [member.id for member in plan.accounts]
     yield from _twice(ids, ("accounts",), "id")
     yield from _in_organization(plan.organization or Organization(), ids)

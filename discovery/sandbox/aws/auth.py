@@ -1,4 +1,4 @@
-"""Who signed a request: Signature Version 4, checked with botocore's own signer.
+"""Checking of Signature Version 4, with botocore's own signer.
 
 Source: aws/README: Errors for the codes; the 5 minutes are AWS's.
 """
@@ -44,7 +44,7 @@ class Claim:
 
 
 def read_claim(request: Request) -> Claim | None:
-    """What the request claims of itself; None when it is not signed, or not readably."""
+    """Return what the Authorization header claims; None when there is none that can be read."""
     found = _AUTHORIZATION.fullmatch(request.headers.get("authorization", "").strip())
     if found is None:
         return None
@@ -59,7 +59,7 @@ def read_claim(request: Request) -> Claim | None:
 
 
 def authenticate(claim: Claim, request: Request, keys: KeyRing, now: datetime) -> Key:
-    """The key that signed the request, proved. Raises CommonError with the reason it is not."""
+    """Return the key that signed the request. Raises CommonError when the proof fails."""
     _check_date(claim, request, now)
     key = keys.find(claim.access_key_id)
     if key is None:
@@ -131,7 +131,7 @@ class _Verifier(SigV4Auth):
         self._sent = request
 
     def expected(self) -> str:
-        """The signature that the right secret gives."""
+        """Return the signature that the right secret gives."""
         host = self._sent.headers.get("host", "")
         request = AWSRequest(method=self._sent.method, url=f"http://{host}{self._sent.path}")
         request.context["timestamp"] = self._sent.headers["x-amz-date"]
@@ -141,7 +141,7 @@ class _Verifier(SigV4Auth):
         return str(self.canonical_request(request))
 
     def headers_to_sign(self, request: AWSRequest) -> HTTPHeaders:
-        """The headers that the client lists."""
+        """Return the headers that the client lists."""
         del request
         headers = HTTPHeaders()
         for name in self._claim.signed_headers:
@@ -149,12 +149,12 @@ class _Verifier(SigV4Auth):
         return headers
 
     def payload(self, request: AWSRequest) -> str:
-        """The hash of the body that really came."""
+        """Return the hash of the body that really came."""
         del request
         return hashlib.sha256(self._sent.body).hexdigest()
 
     def signature(self, string_to_sign: str, request: AWSRequest) -> str:
-        """As botocore's, with the signing key remembered for the day."""
+        """Sign as botocore does, with the signing key cached for the day."""
         del request
         claim = self._claim
         key = _signing_key(self.credentials.secret_key, claim.day, claim.region, claim.service)

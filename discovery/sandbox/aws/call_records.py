@@ -1,5 +1,4 @@
-"""Calls as CloudTrail records them: those that change caches, users, groups and tags, and those
-that only read them."""
+"""CloudTrail's records of calls that change or read caches, users, groups and tags."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -28,7 +27,7 @@ def record(
     result: Mapping[str, Any],
     error: AwsError | None,
 ) -> None:
-    """The event of a call is on its way, when somebody wants to know and it is one to record."""
+    """Publish CloudTrail's event of a call, if a queue wants it and the service is recorded."""
     account = world.account(key.account_id)
     if service not in RECORDED or operation not in operation_names(service):
         return

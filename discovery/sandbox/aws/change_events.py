@@ -1,4 +1,4 @@
-"""Sees what changes in a region, and tells it: by hand as well as by calls and by time."""
+"""Change events of a region, whether a call, a test or the passing of time made the change."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ SOMEBODY: Final = "user/somebody"
 
 
 class ChangeEvents:
-    """Tells the changes of one region to those who subscribed."""
+    """Publishes the changes of one region."""
 
     def __init__(self, events: Events, place: Place, advance: Advance) -> None:
         self._events = events
@@ -23,13 +23,13 @@ class ChangeEvents:
     def watch(
         self, caches: TimedStore[Cache], users: TimedStore[User], groups: TimedStore[UserGroup]
     ) -> None:
-        """Every change of these is told from now on."""
+        """Publish every change of these stores from now on."""
         caches.watch = self._see_cache
         users.watch = self._see_user
         groups.watch = self._see_group
 
     def see_tags(self, arn: str, cache: Cache | None) -> None:
-        """The tags of a resource have changed; `cache` is it, if it is one."""
+        """Publish a change of tags; `cache` is the resource, if it is one."""
         if not self._events.is_on:
             return
         self._record("AddTagsToResource", {"resourceName": arn})
@@ -79,7 +79,7 @@ def _verb(step: Step[Cache] | Step[User] | Step[UserGroup]) -> str:
 
 
 def _service_event_name(before: Cache | None, after: Cache | None) -> str | None:
-    """What ElastiCache itself says of a cache that was so and is so now, if anything."""
+    """Return the name of ElastiCache's own event for this change of a cache, if it has one."""
     if after is None:
         return "Cache Deleted"
     earlier = before.status if before is not None else "creating"

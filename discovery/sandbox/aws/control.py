@@ -64,7 +64,7 @@ class AwsControlApi(ControlApi[Fault]):
         return {"calls": rows}
 
     def _issue_web_identity(self, sent: Mapping[str, Any]) -> Mapping[str, Any]:
-        """A token for a token file, and a role of the account that lets its subject in."""
+        """Return a web identity token, and a role of the account that trusts its subject."""
         account_id, subject, name = (
             str(sent.get(key) or usual)
             for key, usual in (
@@ -81,7 +81,7 @@ class AwsControlApi(ControlApi[Fault]):
         return {"token": token, "role_arn": role.arn, "subject": subject}
 
     def _change_regions(self, sent: Mapping[str, Any]) -> Mapping[str, Any]:
-        """An account has regions enabled or disabled, or denied by a service control policy."""
+        """Enable or disable regions of an account, or deny them by a service control policy."""
         account = self._world.accounts.get(str(sent.get("account")))
         known = {"account", "enable", "disable", "deny"}
         if account is None or set(sent) - known:

@@ -1,8 +1,8 @@
-"""How the sandbox says no, and how each protocol spells it.
+"""Errors that the simulated AWS answers, and how each protocol spells them.
 
 A service raises `ModeledError` with the name of an error in botocore's model, whose wire code and
 HTTP status come from there. What no model lists (signatures, permissions, throttling) is a
-`CommonErrorKind`; its spelling differs per protocol (aws/README: Errors).
+`CommonError`; its code differs per protocol (aws/README: Errors).
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class ProtocolFamily(Enum):
-    """A family of protocols that shares the spelling of common errors."""
+    """Wire protocols that share the codes of common errors."""
 
     QUERY = "query"
     EC2 = "ec2"
@@ -19,7 +19,7 @@ class ProtocolFamily(Enum):
 
 
 class CommonErrorKind(Enum):
-    """A reason every service may have."""
+    """An error that every service may answer."""
 
     UNSIGNED = "unsigned"
     CLOCK_SKEW = "clock skew"
@@ -37,7 +37,7 @@ class CommonErrorKind(Enum):
 
 
 class AwsError(Exception):
-    """An answer that is an error; `code`, `message` and `status` stand on the wire as given."""
+    """An error answer; `code`, `message` and `status` stand on the wire as given."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(f"{code}: {message}")
@@ -47,7 +47,7 @@ class AwsError(Exception):
 
 
 class ModeledError(Exception):
-    """An error of the service's model, by the name of its shape: an answer, no failure of ours."""
+    """An error of the service's model, by the name of its shape."""
 
     def __init__(self, shape: str, message: str) -> None:
         super().__init__(f"{shape}: {message}")
@@ -56,7 +56,7 @@ class ModeledError(Exception):
 
 
 class CommonError(Exception):
-    """A refusal whose code depends on the protocol; an empty message means AWS's usual words."""
+    """An error whose code depends on the protocol; an empty message means AWS's usual words."""
 
     def __init__(self, kind: CommonErrorKind, message: str = "") -> None:
         super().__init__(message or kind.value)
@@ -66,7 +66,7 @@ class CommonError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WireError:
-    """One refusal in one protocol."""
+    """Code, HTTP status and usual message of a common error in one protocol."""
 
     code: str
     status: int

@@ -1,7 +1,7 @@
-"""Change events on their way into queues, as EventBridge rules and targets lead them.
+"""Delivery of change events into queues, as EventBridge's rules and targets do it.
 
 Nothing is made while no queue is subscribed. What only the passing of time brings about (a cache
-that becomes available) is told when somebody looks: a queue that is asked for messages is one.
+that becomes available) is published when a queue is asked for messages.
 """
 
 import heapq
@@ -34,7 +34,7 @@ _LONG_BEFORE = timedelta(days=1)
 
 
 class EventKind(StrEnum):
-    """Who tells of a change."""
+    """Who publishes a change."""
 
     NATIVE = "native"
     """The service itself: caches and their tags, once a change is finished."""
@@ -51,7 +51,7 @@ class Envelope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """How events reach a queue; as it stands, each one once, at once and in order."""
+    """How events reach a queue; by default each one once, at once and in order."""
 
     envelope: Envelope = Envelope.DIRECT
     kinds: frozenset[EventKind] = frozenset(EventKind)
@@ -71,7 +71,7 @@ class Delivery:
 
 
 class _Subscription:
-    """One queue with the way to it."""
+    """One queue and how events reach it."""
 
     def __init__(self, queue: Queue, delivery: Delivery) -> None:
         self.queue = queue
@@ -108,24 +108,24 @@ class Events:
 
     @property
     def wants_reads(self) -> bool:
-        """Whether any queue is told of calls that only read."""
+        """Whether any queue gets calls that only read."""
         return any(each.delivery.reads for each in self._subscriptions)
 
     def deliver_to(self, queue: Queue, delivery: Delivery = Delivery()) -> None:
-        """The queue gets the events of all accounts and regions from now on."""
+        """Send the events of all accounts and regions to the queue from now on."""
         self._subscriptions.append(_Subscription(queue, delivery))
 
     def stop_delivering_to(self, queue: Queue) -> None:
-        """The queue gets no more events."""
+        """Send no more events to the queue."""
         self._subscriptions = [each for each in self._subscriptions if each.queue is not queue]
 
     def publish_service_event(self, place: Place, what: str, message: str, cache: Cache) -> None:
-        """The service's own event `what` about a cache is on its way."""
+        """Publish the service's own event `what` about a cache."""
         if self.is_on:
             self._publish(service_event(place, what, message, cache), EventKind.NATIVE, place)
 
     def publish_call(self, place: Place, call: Call) -> None:
-        """CloudTrail's event of a call is on its way."""
+        """Publish CloudTrail's event of a call."""
         if self.is_on:
             event = cloudtrail_event(place, call)
             self._publish(event, EventKind.CALL, place, reads_only=call.reads_only)
@@ -140,7 +140,7 @@ class Events:
     # -- what time brings ------------------------------------------------------------------------
 
     def expect(self, due_at: datetime, advance: Advance) -> None:
-        """`advance` is called with the time once it is `due_at`, when somebody looks."""
+        """Call `advance` with the time once it is `due_at` and a queue is asked for messages."""
         with self._lock:
             heapq.heappush(self._expected, (due_at, next(self._numbers), advance))
         for each in tuple(self._subscriptions):
@@ -148,11 +148,11 @@ class Events:
 
     @property
     def is_expecting(self) -> bool:
-        """Whether time alone will bring something to tell."""
+        """Whether the passing of time alone will bring an event."""
         return bool(self._expected)
 
     def publish_due(self) -> None:
-        """Everything that is due by now has happened, and is on its way."""
+        """Publish everything that is due by now."""
         if not self._expected:
             return
         now = self._clock()
@@ -169,7 +169,7 @@ _calling: ContextVar[bool] = ContextVar("sandbox_calling", default=False)
 
 @contextmanager
 def within_a_call() -> Iterator[None]:
-    """What changes inside is the work of a call, which is recorded as such by whoever answers."""
+    """Mark changes made inside as the work of an API call, which is recorded by itself."""
     token = _calling.set(True)
     try:
         yield
@@ -178,5 +178,5 @@ def within_a_call() -> Iterator[None]:
 
 
 def is_within_a_call() -> bool:
-    """Whether a call is at work."""
+    """Return whether an API call is being answered."""
     return _calling.get()

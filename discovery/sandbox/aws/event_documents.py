@@ -1,4 +1,4 @@
-"""Events as EventBridge hands them on: the service's own, CloudTrail's, and SNS's envelope.
+"""Change events as EventBridge delivers them, bare or in SNS's envelope.
 
 Source: aws/README: Change events.
 """
@@ -22,7 +22,7 @@ _REDACTED = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 
 def service_event(place: Place, what: str, message: str, cache: Cache) -> Event:
-    """An event of ElastiCache itself about one cache, such as `Cache Created`."""
+    """Return an event of ElastiCache itself about one cache, such as `Cache Created`."""
     failed = what.endswith("Failed")
     detail = {
         "EventCategories": ["failure" if failed else "configuration change"],
@@ -37,7 +37,7 @@ def service_event(place: Place, what: str, message: str, cache: Cache) -> Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call of an API, as CloudTrail records it."""
+    """An API call, as CloudTrail records it."""
 
     service: str
     """As event sources begin: `elasticache`, `tagging`."""
@@ -53,16 +53,17 @@ class Call:
 
     @property
     def reads_only(self) -> bool:
+        """Whether the call changes nothing."""
         return reads_only(self.operation)
 
 
 def reads_only(operation: str) -> bool:
-    """Whether a call of the operation changes nothing."""
+    """Return whether a call of the operation changes nothing."""
     return operation.startswith(("Describe", "List", "Get"))
 
 
 def cloudtrail_event(place: Place, call: Call) -> Event:
-    """The event of a call, whether it failed or not."""
+    """Return CloudTrail's event of a call, whether it failed or not."""
     detail: dict[str, Any] = {
         "eventVersion": "1.11",
         "userIdentity": {
@@ -93,7 +94,7 @@ def cloudtrail_event(place: Place, call: Call) -> Event:
 
 
 def wrap_in_sns(text: str, place: Place, topic: str) -> str:
-    """The envelope in which SNS delivers an event when raw delivery is off."""
+    """Return the envelope in which SNS delivers an event when raw delivery is off."""
     return json.dumps(
         {
             "Type": "Notification",
@@ -110,7 +111,10 @@ def wrap_in_sns(text: str, place: Place, topic: str) -> str:
 
 
 def to_cloudtrail(shape: Shape | None, value: Any) -> Any:
-    """Members with their first letter in lower case, and without passwords. Keys of maps stay."""
+    """Spell members as CloudTrail does: first letter in lower case, no passwords.
+
+    Keys of maps stay as they are.
+    """
     if isinstance(shape, StructureShape):
         return {
             name[:1].lower() + name[1:]: (

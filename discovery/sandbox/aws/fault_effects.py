@@ -26,17 +26,17 @@ class Response:
 
     @property
     def abnormal_end(self) -> str | None:
-        """How it ends when not as it should, for the call log."""
+        """How the answer ends when not as it should, for the call log."""
         return "(reset)" if self.reset else "(cut off)" if self.cut_off else None
 
 
 def is_later_page(members: Mapping[str, Any]) -> bool:
-    """Whether the input has a page token."""
+    """Return whether the input has a page token."""
     return any(members.get(token) for token in _TOKENS)
 
 
 def paging_fault(active: tuple[Fault, ...]) -> PagingFault:
-    """How the faults that active change the pages."""
+    """Return how these faults change the pages."""
     effects = {fault.effect for fault in active}
     limits = [fault.page_size for fault in active if fault.effect is Effect.SHORT_PAGES]
     if Effect.LATER_PAGE_FAILS in effects:
@@ -51,14 +51,14 @@ def paging_fault(active: tuple[Fault, ...]) -> PagingFault:
 
 
 def other_account(active: tuple[Fault, ...]) -> str | None:
-    """The account that STS answers as, when it is not the right one."""
+    """Return the account that STS answers as, when a fault makes it another one."""
     return next((f.as_account for f in active if f.effect is Effect.OTHER_ACCOUNT), None)
 
 
 def apply_to_output(
     result: Mapping[str, Any], active: tuple[Fault, ...], account_id: str
 ) -> Mapping[str, Any]:
-    """The output, changed by the faults that active."""
+    """Return the output, changed by these faults."""
     for fault in active:
         if fault.effect is Effect.OTHER_ARNS:
             result = _with_arns_of(result, account_id, str(fault.as_account))
@@ -104,7 +104,7 @@ def _with_arns_of(value: Any, old: str, new: str) -> Any:
 
 
 def apply_to_answer(answer: Answer, active: tuple[Fault, ...], *, away_s: float) -> Response:
-    """The answer, and what the faults that active do to it on its way of `away_s` seconds."""
+    """Return the answer with what these faults do to it on its way of `away_s` seconds."""
     slowed_s = sum(fault.delay_s for fault in active if fault.effect is Effect.LATENCY)
     outcome = Response(answer, delay_s=away_s + slowed_s)
     for fault in active:
@@ -128,7 +128,7 @@ def apply_to_answer(answer: Answer, active: tuple[Fault, ...], *, away_s: float)
 
 
 def raise_errors(active: tuple[Fault, ...], members: Mapping[str, Any]) -> None:
-    """Raise the error that one of the faults answers in place of the service, if any does."""
+    """Raise the error that one of these faults answers in place of the service, if any does."""
     for fault in active:
         if fault.effect in EFFECT_ERRORS:
             raise CommonError(EFFECT_ERRORS[fault.effect])

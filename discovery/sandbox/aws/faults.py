@@ -74,7 +74,7 @@ EFFECT_ERRORS = {
 
 @dataclass(frozen=True, slots=True)
 class CallSite:
-    """The call that a fault may strike: whose, where, which operation."""
+    """The call that a fault may apply to: whose, where, which operation."""
 
     account: str
     """The account whose things are asked for; of AssumeRole, the role's."""

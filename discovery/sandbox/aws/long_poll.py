@@ -1,4 +1,4 @@
-"""Answers that wait: a request is answered when there is something to say, or time is up."""
+"""Long polling: a request is answered when there is something to answer, or time is up."""
 
 import asyncio
 import threading
@@ -21,11 +21,11 @@ class Notification:
 
     @property
     def count(self) -> int:
-        """How often it has rung. To hand to `wait` before looking at what it announces."""
+        """How often it was sent; read it before looking at what it announces."""
         return self._count
 
     def notify(self) -> None:
-        """Everybody who waits is woken."""
+        """Wake everybody who waits."""
         with self._lock:
             self._count += 1
             waiting, self._waiting = self._waiting, {}
@@ -33,7 +33,7 @@ class Notification:
             loop.call_soon_threadsafe(_wake, future)
 
     async def wait(self, count: int, *, at_most_s: float) -> None:
-        """Until it has rung more often than `count`, or that time has passed."""
+        """Wait until it was sent more often than `count`, or that time has passed."""
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         with self._lock:
@@ -74,7 +74,7 @@ class LongPoll:
     """Whether the passing of the sandbox's time alone may give something to say."""
 
     async def answer(self) -> Members:
-        """What `look` gives as soon as it gives something, else `nothing`."""
+        """Return what `receive` gives as soon as it gives something, else `empty`."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self.wait_s
         while True:

@@ -66,9 +66,9 @@ _DIRECTIONS: Mapping[str, str] = {
 
 
 def short_code(region: str) -> str:
-    """The region's part of a cache's host name: `use1`, `apne1`, `cnw1`, `usge1`.
+    """Return the region's part of a cache's host name: `use1`, `apne1`, `cnw1`, `usge1`.
 
-    Two points of the compass are cut to one in China (`cnw1` is seen for cn-northwest-1).
+    In China a direction of two words keeps the last (`cnw1` is seen for cn-northwest-1).
     """
     *area, direction, number = region.split("-")
     code = _DIRECTIONS.get(direction, direction)
@@ -81,7 +81,7 @@ def short_code(region: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a region is: its partition, account, name, clock and delays."""
+    """Partition, account and name of a region, with its clock and delays."""
 
     partition: Partition
     account_id: str
@@ -90,10 +90,10 @@ class Place:
     delays: Delays
 
     def arn(self, service: str, resource: str) -> str:
-        """The ARN of something here."""
+        """Return the ARN of something in the region."""
         return f"arn:{self.partition.name}:{service}:{self.name}:{self.account_id}:{resource}"
 
 
 def digest(*parts: str) -> str:
-    """A stable identifier's worth of hexadecimal digits for what `parts` name."""
+    """Return hexadecimal digits for a stable identifier of what `parts` name."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Which IAM action an operation is, and which resource it is about.
+"""The IAM action and the resource of each operation, and whether the caller may do it.
 
 Source: aws/README: Permissions.
 """
@@ -38,9 +38,9 @@ def check_permission(
     region: str,
     members: Mapping[str, Any],
 ) -> None:
-    """Nothing happens when the caller may do this; one without any policy may do everything.
+    """Check that the caller may do this; one without any policy may do everything.
 
-    Raises: CommonError(DENIED), in AWS's words.
+    Raises CommonError(DENIED), in AWS's words.
     """
     statements = account.policies.get(key.role_arn or key.principal_arn)
     action = f"{_PREFIXES.get(service, service)}:{operation}"

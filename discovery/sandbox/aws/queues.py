@@ -1,4 +1,4 @@
-"""Queues of SQS: what waits in one, what was received and not deleted, and where it ends.
+"""Queues of SQS: messages waiting, in flight, delayed, or in a dead-letter queue.
 
 Source: Amazon SQS developer guide (visibility timeout, dead-letter queues, quotas) and API
 reference. Left out: FIFO queues, message attributes, the policies of queues, and the sixty seconds
@@ -27,7 +27,7 @@ _RECEIPT = re.compile(r"[0-9a-f-]{36}\.[A-Za-z0-9_-]{16}")
 
 
 class InvalidReceipt(ValueError):
-    """A text that no receipt handle is."""
+    """A text that is no receipt handle."""
 
 
 class NotInFlight(ValueError):
@@ -66,9 +66,9 @@ class Queue:
         find: "Callable[[str], Queue | None]" = lambda _: None,
         attributes: Mapping[str, str] = NO_TAGS,
     ) -> None:
-        """`find` gives the queue of an ARN, for dead letters.
+        """Make an empty queue. Raises BadAttribute.
 
-        Raises: BadAttribute
+        `find` returns the queue of an ARN, for dead letters.
         """
         self.name = name
         self.arn = arn
@@ -89,9 +89,9 @@ class Queue:
     # -- how it is set up ------------------------------------------------------------------------
 
     def set_attributes(self, attributes: Mapping[str, str]) -> None:
-        """The queue has these attributes too; an empty text takes one away.
+        """Set these attributes; an empty text removes one.
 
-        Raises: BadAttribute, and then nothing has changed.
+        Raises BadAttribute, and then nothing has changed.
         """
         for name, value in attributes.items():
             check_attribute(name, value)
@@ -99,13 +99,12 @@ class Queue:
         self.attributes = {name: value for name, value in merged.items() if value != ""}
 
     def seconds(self, attribute: str) -> timedelta:
-        """The value of an attribute that is a time."""
+        """Return the value of an attribute that is a time."""
         return timedelta(seconds=int(self.attributes[attribute]))
 
     @property
     def redrive(self) -> tuple[str, int] | None:
-        """ARN of the dead-letter queue, and how often a message is received before it goes there;
-        None: it stays."""
+        """ARN of the dead-letter queue, and the receives before a message goes there."""
         policy = self.attributes.get("RedrivePolicy")
         return read_redrive(policy) if policy else None
 
@@ -119,7 +118,7 @@ class Queue:
         ahead: timedelta = timedelta(0),
         sender: str = "AIDAEXAMPLE",
     ) -> QueuedMessage:
-        """The message is in the queue, and may be received after `delay` (None: the queue's own).
+        """Add a message, to be received after `delay` (None: the queue's own).
 
         `ahead`: it is received before messages that came up to so much earlier.
         """
@@ -131,7 +130,7 @@ class Queue:
         return message
 
     def enqueue(self, message: QueuedMessage) -> None:
-        """The message is in the queue, and who waits for one is woken."""
+        """Add the message, and wake who waits for one."""
         with self._lock:
             self._put(message)
         self.arrivals.notify()
@@ -143,10 +142,9 @@ class Queue:
     # -- receiving -------------------------------------------------------------------------------
 
     def receive(self, most: int, hidden_for: timedelta | None = None) -> tuple[QueuedMessage, ...]:
-        """Up to `most` messages, hidden for so long (None: the queue's own visibility timeout).
+        """Return up to `most` messages, hidden for so long (None: the queue's own timeout).
 
-        Those that were received too often go to the dead-letter queue instead.
-        Raises: TooManyInFlight
+        Those that were received too often go to the dead-letter queue. Raises TooManyInFlight.
         """
         now = self._clock()
         hidden = self.seconds("VisibilityTimeout") if hidden_for is None else hidden_for
@@ -169,7 +167,7 @@ class Queue:
         return tuple(given)
 
     def _next(self, now: datetime) -> QueuedMessage | None:
-        """The message that is next in line now, out of the line; those too old are gone."""
+        """Take the next message out of the line; drop those past their retention."""
         kept = self.seconds("MessageRetentionPeriod")
         while self._queue and self._queue[0][0] <= now:
             visible_at, _, message_id = heapq.heappop(self._queue)
@@ -208,9 +206,9 @@ class Queue:
     # -- afterwards ------------------------------------------------------------------------------
 
     def delete(self, receipt: str) -> None:
-        """The message is gone if this is its latest receipt; of another one nothing happens.
+        """Delete the message if this is its latest receipt; another one has no effect.
 
-        Raises: InvalidReceipt
+        Raises InvalidReceipt.
         """
         with self._lock:
             message = self._received(receipt)
@@ -218,7 +216,7 @@ class Queue:
                 del self._messages[message.id]
 
     def change_visibility(self, receipt: str, span: timedelta) -> None:
-        """The message may be received again after `span`. Raises: InvalidReceipt, NotInFlight."""
+        """Hide the message for `span` from now. Raises InvalidReceipt or NotInFlight."""
         now = self._clock()
         with self._lock:
             message = self._received(receipt)
@@ -233,7 +231,7 @@ class Queue:
         return self._messages.get(receipt.partition(".")[0])
 
     def purge(self) -> None:
-        """Nothing is in the queue."""
+        """Delete every message."""
         with self._lock:
             self._messages.clear()
             self._queue.clear()
@@ -249,7 +247,7 @@ class Queue:
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """How many messages wait, were received and not deleted, and are delayed."""
+        """How many messages wait, are in flight, and are delayed."""
         now = self._clock()
         with self._lock:
             total = len(self._messages)

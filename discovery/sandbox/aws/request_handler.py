@@ -1,6 +1,6 @@
-"""From a request to an answer: proves who asks, meets the faults, calls the service.
+"""From request to answer: authenticate, apply faults, check permission, call the service.
 
-No sockets here: what must happen to the connection is said by the `Outcome`.
+No sockets here: what must happen to the connection is said by the `Response`.
 """
 
 import logging
@@ -71,7 +71,7 @@ class _Progress:
 
 
 class RequestHandler:
-    """Answers requests on behalf of a world."""
+    """Answers the requests to a world."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class RequestHandler:
         self._page_tokens = PageTokens()
 
     def handle(self, request: Request) -> Response:
-        """The answer to `request`, whatever it is; the call is logged."""
+        """Answer a request, whatever it is, and log the call."""
         request_id = str(uuid.uuid4())
         claim = read_claim(request) or unsigned_claim(request)
         if claim is None or claim.service not in SERVICES:
@@ -167,7 +167,7 @@ class RequestHandler:
         return found
 
     def _serve_token(self, request: Request, progress: _Progress) -> Members:
-        """A request that proves itself by a token has no key, and asks in no account of its own."""
+        """Answer a request that has a token in place of a key, so no account of its own."""
         key, service, name = anonymous_key(progress.members), progress.service, progress.operation
         active = progress.active = self._consume_faults(service, key, progress)
         raise_errors(active, progress.members)
@@ -266,7 +266,7 @@ class RequestHandler:
 
 
 def _error_of(raised: Exception, progress: _Progress) -> AwsError:
-    """What is answered for it; that the sandbox itself failed is logged."""
+    """Return the error to answer; log it when the sandbox itself failed."""
     if not isinstance(raised, AwsError | ModeledError | CommonError):
         where = (progress.service.name, progress.operation)
         _LOG.error("the sandbox failed on %s %s", *where, exc_info=raised)

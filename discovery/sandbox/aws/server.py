@@ -24,7 +24,7 @@ _LARGEST_BODY = 1024 * 1024
 
 
 class SimulatedAws:
-    """A world behind AWS's wire formats, with its faults and the log of what was asked."""
+    """A world behind AWS's wire formats, with its faults and the log of its calls."""
 
     def __init__(
         self,
@@ -33,7 +33,10 @@ class SimulatedAws:
         latencies: Mapping[str, float] = MappingProxyType({}),
         calls: CallLog | None = None,
     ) -> None:
-        """`latencies`: how long a call to a region takes at least, in seconds."""
+        """Take the world to serve.
+
+        `latencies`: least duration of a call to a region, in seconds.
+        """
         self.world = world
         self.faults: FaultBoard[Fault] = FaultBoard()
         self.calls = calls or CallLog()
@@ -42,10 +45,9 @@ class SimulatedAws:
 
     @asynccontextmanager
     async def serve(self, *, host: str = LOOPBACK, port: int = 0) -> AsyncIterator[str]:
-        """Serves inside the `async with`, and answers the endpoint's URL; port 0 takes a free one.
+        """Serve inside the `async with`, which gives the endpoint's URL; port 0 takes a free one.
 
-        Raises OSError when the port is taken, and ValueError for a host that is not loopback: the
-        keys to this cloud are no secret.
+        Raises OSError when the port is taken, and ValueError for a host off loopback.
         """
         check_loopback(host)
         # Whoever hangs up ends his request: one that is late by minutes does not outlive us.
@@ -63,7 +65,7 @@ class SimulatedAws:
     def serve_in_thread(
         self, *, host: str = LOOPBACK, port: int = 0
     ) -> AbstractContextManager[str]:
-        """As `serve`, from a thread of its own, for code that does not use asyncio."""
+        """Serve as `serve` does, from a thread, for code that does not use asyncio."""
         return serve_in_thread(self.serve(host=host, port=port), "simulated-aws")
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -79,7 +81,7 @@ class SimulatedAws:
         return await _send(request, outcome, self._date())
 
     def _date(self) -> str:
-        """The sandbox's own time, so that a client's clock can be off against it."""
+        """Return the sandbox's own time, so that a client's clock can be off against it."""
         return format_datetime(self.world.clock().astimezone(UTC), usegmt=True)
 
 

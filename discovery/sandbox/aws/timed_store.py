@@ -1,4 +1,4 @@
-"""Things that pass through statuses while the clock runs."""
+"""Stored values that pass through statuses while the clock runs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """How long things take, by the sandbox's clock; zero means at once."""
+    """How long changes take, by the sandbox's clock; zero means at once."""
 
     creating: timedelta = timedelta(0)
     modifying: timedelta = timedelta(0)
@@ -35,7 +35,7 @@ LIKE_AWS = Delays(
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[T]):
-    """What becomes of a stored value at a moment; None: it is gone."""
+    """What a stored value becomes at a moment; None: it is gone."""
 
     due_at: datetime
     finish: Callable[[T], T | None]
@@ -43,7 +43,7 @@ class Change(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[T]):
-    """What became of one stored value. None before: it is new; None after: it is gone."""
+    """One change of a stored value. None before: it is new; None after: it is gone."""
 
     before: T | None
     after: T | None
@@ -69,26 +69,26 @@ class TimedStore(Generic[T]):
         return len(self._values)
 
     def get(self, key: str) -> T | None:
-        """The value as it stands; None when there is none."""
+        """Return the value, or None."""
         return self._values.get(key)
 
     def values(self) -> tuple[T, ...]:
-        """All values in the order of their ids."""
+        """Return all values in the order of their ids."""
         return tuple(value for _, value in sorted(self._values.copy().items()))
 
     def put(self, key: str, value: T, change: Change[T] | None = None) -> None:
-        """`value` stands under `key` now, and what was under way for it is replaced by `change`."""
+        """Store a value; `change` replaces what was under way for it."""
         self._put(key, value, change, is_timed=False)
 
     def edit(self, key: str, value: T) -> None:
-        """`value` stands under `key` now; what was under way for it still is."""
+        """Store a value; what was under way for it goes on."""
         before = self._values.get(key)
         self._values[key] = value
         if self.watch is not None:
             self.watch(Step(before, value))
 
     def drop(self, key: str) -> None:
-        """Nothing stands under `key`."""
+        """Remove a value."""
         self._drop(key, is_timed=False)
 
     def _put(self, key: str, value: T, change: Change[T] | None, *, is_timed: bool) -> None:
@@ -107,7 +107,7 @@ class TimedStore(Generic[T]):
             self.watch(Step(before, None, is_timed=is_timed))
 
     def advance(self, now: datetime) -> None:
-        """Every change that is due at `now` has happened."""
+        """Finish every change that is due at `now`."""
         if not self._changes:
             return
         for key, change in tuple(self._changes.items()):

@@ -1,4 +1,4 @@
-"""What the service model itself demands of a request: required members, ranges, patterns, enums."""
+"""Checks of a request against the service model: required members, ranges, patterns, enums."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ _SIZED = ("string", "list", "map", "blob")
 def check_members(
     shape: Shape | None, members: Mapping[str, Any], *, unchecked: frozenset[str]
 ) -> None:
-    """`members` has what the model requires; members named in `unchecked` may have any value.
+    """Check the input against the model; members named in `unchecked` may have any value.
 
     Raises CommonError(MISSING_MEMBER) or CommonError(INVALID_MEMBER), in the words AWS uses.
     """

@@ -1,4 +1,4 @@
-"""What an account holds: caches, users, user groups, subnets, roles. All values are frozen."""
+"""Values that an account holds: caches, users, user groups, subnets, roles. All are frozen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -66,7 +66,7 @@ class UserGroup:
     """As `Cache.wire`."""
 
     def with_changes_done(self) -> "UserGroup":
-        """The group when its pending changes are done: active, with its new members."""
+        """Return the group active, with its new members, and no pending changes."""
         staying = tuple(user_id for user_id in self.user_ids if user_id not in self.removing)
         members = (*staying, *self.adding)
         return replace(self, status="active", user_ids=members, adding=(), removing=())
@@ -74,7 +74,7 @@ class UserGroup:
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """A subnet, with the VPC it is in."""
+    """A subnet, with its VPC."""
 
     id: str
     arn: str

@@ -1,4 +1,4 @@
-"""The simulated cloud: accounts with their regions, roles and keys."""
+"""A simulated AWS environment (a world): accounts with their regions, roles and keys."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
@@ -38,7 +38,7 @@ class Account:
             self.enable(region)
 
     def region(self, name: str) -> Region:
-        """The account's part of an enabled region. Raises KeyError for another one."""
+        """Return the account's part of an enabled region. Raises KeyError for another one."""
         if name not in self.enabled:
             raise KeyError(f"region {name} is not enabled for account {self.id}")
         if name not in self._regions:
@@ -52,17 +52,17 @@ class Account:
 
     @property
     def regions(self) -> tuple[Region, ...]:
-        """The regions in which something was placed or asked, by name."""
+        """The regions in which something was placed or asked for, by name."""
         return tuple(region for _, region in sorted(self._regions.copy().items()))
 
     def enable(self, region: str) -> None:
-        """The account may use the region. Raises ValueError when its partition has no such one."""
+        """Enable a region. Raises ValueError when the partition has no such one."""
         if region not in self.partition.regions:
             raise ValueError(f"partition {self.partition.name} has no region {region!r}")
         self.enabled.add(region)
 
     def disable(self, region: str) -> None:
-        """Calls to the region are refused; what is in it stays."""
+        """Refuse calls to the region; what is in it stays."""
         self.enabled.discard(region)
 
     def add_role(
@@ -74,8 +74,10 @@ class Account:
         max_session: timedelta = timedelta(hours=1),
         session_name: str | None = None,
     ) -> Role:
-        """The role exists and lets in `trusted` (account ids, ARNs of users and roles, or subjects
-        of web identity tokens). `name` may begin with a path."""
+        """Add a role that trusts account ids, ARNs of users and roles, or web identity subjects.
+
+        `name` may begin with a path.
+        """
         role = Role(
             name,
             self.iam_arn(f"role/{name}"),
@@ -88,9 +90,9 @@ class Account:
         return role
 
     def allow(self, principal_arn: str, *documents: Mapping[str, Any]) -> None:
-        """The user or role may do what these policies say, and nothing else from now on.
+        """Let the user or role do what these policies say, and nothing else from now on.
 
-        Raises: ValueError for a policy that cannot be judged here.
+        Raises ValueError for a policy that cannot be evaluated here.
         """
         self.policies[principal_arn] = tuple(
             statement for document in documents for statement in statements_of(document)
@@ -103,7 +105,7 @@ class Account:
         access_key_id: str | None = None,
         secret: str | None = None,
     ) -> Key:
-        """A user of the account has this long-lived access key."""
+        """Give a user of the account a long-lived access key."""
         key = Key(
             access_key_id=access_key_id or new_id("AKIA"),
             secret=secret or new_secret(),
@@ -114,7 +116,7 @@ class Account:
         return self._world.keys.add(key)
 
     def iam_arn(self, resource: str) -> str:
-        """The ARN of a user or role of the account."""
+        """Return the ARN of a user or role of the account."""
         return f"arn:{self.partition.name}:iam::{self.id}:{resource}"
 
 
@@ -152,7 +154,7 @@ class World:
     def account(
         self, account_id: str, *, regions: Iterable[str] | None = None, partition: str = "aws"
     ) -> Account:
-        """The account of that id; a new one has `regions` enabled (None: the default ones)."""
+        """Return the account of that id; a new one has these regions (None: the default ones)."""
         if account_id not in self.accounts:
             if len(account_id) != 12 or not account_id.isdecimal():
                 raise ValueError(f"an account id has 12 digits: {account_id!r}")
@@ -166,15 +168,15 @@ class World:
         return self.accounts[account_id]
 
     def organize(self, management: str) -> Organization:
-        """There is an organization, and so far only its management account is in it."""
+        """Create an organization with only its management account."""
         partition = self.account(management).partition.name
         self.organization = Organization(management, partition=partition, clock=self.clock)
         return self.organization
 
     def issue_web_identity(self, subject: str, *, lifetime: timedelta = timedelta(hours=24)) -> str:
-        """Make a token for the subject, as Kubernetes writes into a pod's token file."""
+        """Issue a token for the subject, as Kubernetes writes into a pod's token file."""
         return self.web_identities.issue(subject, self.auth_clock() + lifetime)
 
     def expire_sessions(self) -> int:
-        """Every session that AssumeRole handed out has expired; answers how many."""
+        """Expire every session that STS issued; return how many."""
         return self.keys.expire_sessions(self.auth_clock())

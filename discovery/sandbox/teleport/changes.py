@@ -1,6 +1,6 @@
-"""What other people do to a cluster while somebody works in it.
+"""Changes that other people make to a cluster while cachemuster works in it.
 
-A deed without a name is done to the resource that the call at hand is about.
+A change without a name is made to the resource that the call at hand is about.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ OUR_LABELS = "cachemuster/"
 
 
 class ClusterChange(Protocol):
-    """Something that is done to the cluster."""
+    """A change of the cluster."""
 
     def do(self, cluster: Cluster, subject: str) -> None:
-        """It is done. Nothing happens when what it is about does not exist."""
+        """Make the change; without effect when its resource does not exist."""
         ...
 
 
@@ -35,7 +35,7 @@ class Edit:
     """Keys of the spec that get another value as a whole."""
 
     def do(self, cluster: Cluster, subject: str) -> None:
-        """The resource is changed."""
+        """Change the resource."""
         stored = cluster.store.get(self.name or subject)
         if stored is None:
             return
@@ -51,13 +51,13 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeOver:
-    """Another tool makes the resource its own: its mark stands there, ours is gone."""
+    """Another tool takes ownership: its label replaces ours."""
 
     name: str = ""
     by: str = "somebody-else"
 
     def do(self, cluster: Cluster, subject: str) -> None:
-        """The resource is theirs."""
+        """Replace the owner labels."""
         stored = cluster.store.get(self.name or subject)
         if stored is None:
             return
@@ -73,7 +73,7 @@ class Copy:
     name: str = ""
 
     def do(self, cluster: Cluster, subject: str) -> None:
-        """There are two."""
+        """Add the copy."""
         stored = cluster.store.get(self.name or subject)
         if stored is not None:
             document = stored.document
@@ -88,7 +88,7 @@ class Place:
     document: Mapping[str, Any]
 
     def do(self, cluster: Cluster, subject: str) -> None:
-        """It is there."""
+        """Register it."""
         cluster.place(self.document)
 
 
@@ -99,7 +99,7 @@ class Remove:
     name: str = ""
 
     def do(self, cluster: Cluster, subject: str) -> None:
-        """It is gone."""
+        """Delete it."""
         if cluster.store.get(self.name or subject) is not None:
             cluster.store.delete(self.name or subject)
 
@@ -111,12 +111,12 @@ class ChangeRole:
     role: Role
 
     def do(self, cluster: Cluster, subject: str) -> None:
-        """The role is this one."""
+        """Set the role."""
         cluster.set_role(self.role)
 
 
 def change_from_document(document: Mapping[str, Any]) -> ClusterChange:
-    """The deed that `{"edit": {…}}` and the like describe. Raises ValueError when it is none."""
+    """Read a change such as `{"edit": {…}}`. Raises ValueError."""
     if len(document) != 1:
         raise ValueError(f"a deed has one key of {', '.join(sorted(_CHANGES))}")
     [(kind, details)] = document.items()

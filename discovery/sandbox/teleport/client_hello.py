@@ -1,6 +1,6 @@
-"""The first words of a TLS client: whom it wants, and which protocols it offers.
+"""The ClientHello of TLS: the server name and the ALPN protocols that a client offers.
 
-The Proxy reads them without answering and sends the connection where the first protocol says
+The Proxy reads it without answering and sends the connection where the first protocol says
 (teleport/README: Routes).
 """
 
@@ -16,7 +16,7 @@ _SERVER_NAME, _ALPN = 0, 16
 
 
 class NotTls(Exception):
-    """What came is no beginning of TLS."""
+    """Bytes that do not begin a TLS connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class ClientHello:
 
 
 def read_client_hello(data: bytes) -> ClientHello | None:
-    """The hello that `data` begins with; None while the rest of it is under way.
+    """Return the ClientHello that `data` begins with, or None while it is incomplete.
 
-    Raises: NotTls.
+    Raises NotTls.
     """
     if data[:1] not in (b"", bytes([_HANDSHAKE_RECORD])):
         raise NotTls
@@ -44,24 +44,24 @@ def read_client_hello(data: bytes) -> ClientHello | None:
 
 
 class _Reader:
-    """Takes lengths and the parts that they announce from the front of some bytes."""
+    """Reads lengths, and the parts that they announce, from the front of some bytes."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
 
     def take(self, size: int) -> bytes:
-        """The next `size` bytes. Raises IndexError when there are fewer."""
+        """Return the next `size` bytes. Raises IndexError when there are fewer."""
         if len(self._data) < size:
             raise IndexError
         part, self._data = self._data[:size], self._data[size:]
         return part
 
     def number(self, size: int) -> int:
-        """The next `size` bytes as a number."""
+        """Return the next `size` bytes as a number."""
         return int.from_bytes(self.take(size), "big")
 
     def part(self, size: int) -> _Reader:
-        """What a length of `size` bytes announces."""
+        """Return the part that a length of `size` bytes announces."""
         return _Reader(self.take(self.number(size)))
 
     def __bool__(self) -> bool:

@@ -1,4 +1,4 @@
-"""The simulated cluster: its databases, roles, authorities and agents, before any wire."""
+"""The simulated cluster: databases, roles, authorities and agents, before any wire."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ AUTH_NAMES = ("*.teleport.cluster.local", "teleport.cluster.local")
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A version, and what servers of it can do."""
+    """A version of Teleport, and what servers of it can do (teleport/README: Versions)."""
 
     version: str
     lists_in_pages: bool
@@ -44,7 +44,7 @@ class Release:
         lists_in_pages: bool | None = None,
         knows_serverless: bool | None = None,
     ) -> Self:
-        """The release of that version; what is given here goes before what the version says."""
+        """Return the release of that version; arguments override what the version says."""
         number = numbers(version)
         return cls(
             version,
@@ -53,7 +53,7 @@ class Release:
         )
 
     def accepts_client(self, client_version: str) -> bool:
-        """Whether a client that says it is of that version may call at all."""
+        """Return whether a client of that version may call at all."""
         try:
             return numbers(client_version)[0] >= numbers(self.version)[0] - 1
         except ValueError:
@@ -61,7 +61,7 @@ class Release:
 
 
 def numbers(version: str) -> tuple[int, int, int]:
-    """Major, minor, patch. Raises ValueError when it is no version."""
+    """Return major, minor and patch. Raises ValueError when it is no version."""
     match = re.fullmatch(r"v?(\d+)\.(\d+)\.(\d+)(?:[-+].*)?", version)
     if match is None:
         raise ValueError(f"{version!r} is no version")
@@ -70,7 +70,7 @@ def numbers(version: str) -> tuple[int, int, int]:
 
 @dataclass(slots=True)
 class ClusterBehaviour:
-    """What is set by those who run a cluster, or differs between them; may change any time."""
+    """Settings and differences of clusters, which may change any time."""
 
     page_size: int = 1000
     """No page is larger; asked for 0, this many."""
@@ -99,9 +99,17 @@ class Cluster:
         read_step: timedelta = timedelta(0),
         clock: Clock = wall_clock,
     ) -> None:
-        """`read_step`: how often the cache that answers reads follows (`Store.step`).
-        `lists_in_pages`, `knows_serverless`: what servers can do, whatever `version` says.
-        `has_key_ids` False: its first authorities are from before 2020 (teleport/README: TLS)."""
+        """Make an empty cluster.
+
+        Args:
+            name: Of the cluster.
+            version: Of its servers.
+            lists_in_pages: What servers can do, whatever `version` says.
+            knows_serverless: As `lists_in_pages`.
+            has_key_ids: False: its first authorities are from before 2020 (teleport/README: TLS).
+            read_step: How often the cache that answers reads follows (`Store.step`).
+            clock: The time that the lag of reads goes by.
+        """
         self.name = name
         self.release = Release.of(
             version, lists_in_pages=lists_in_pages, knows_serverless=knows_serverless
@@ -122,15 +130,15 @@ class Cluster:
         """Changes with every change of an authority."""
 
     def set_role(self, role: Role) -> None:
-        """The role is this one, for everybody who has it, from now on."""
+        """Set the role, for everybody who has it, from now on."""
         self.roles[role.name] = role
 
     def remove_role(self, name: str) -> None:
-        """There is no such role; who has it gains nothing from it."""
+        """Remove the role; who has it gains nothing from it."""
         self.roles.pop(name, None)
 
     def rights(self, roles: Iterable[str]) -> RoleSet:
-        """What the named roles, as they are now, give together."""
+        """Return what the named roles, as they are now, give together."""
         return RoleSet(tuple(self.roles[name] for name in roles if name in self.roles))
 
     def issue(
@@ -140,7 +148,7 @@ class Cluster:
         lifetime: timedelta = timedelta(hours=1),
         key: Key | None = None,
     ) -> Identity:
-        """A fresh identity with these roles (a `Role` is set in the cluster, too).
+        """Issue a fresh identity with these roles (a `Role` is set in the cluster, too).
 
         A negative lifetime makes one that has expired. `key` None: a new ECDSA key.
         """
@@ -159,35 +167,35 @@ class Cluster:
         )
 
     def write_web_ca(self, path: Path) -> Path:
-        """The file holds the authority that web clients must trust (`SSL_CERT_FILE`)."""
+        """Write the authority that web clients must trust (`SSL_CERT_FILE`)."""
         path.write_text(self.web_ca.pem, "utf-8")
         return path
 
     def auth_certificate(self) -> Leaf:
-        """What Auth shows for itself."""
+        """Issue a certificate of the Auth Service."""
         return self.host_ca.oldest.issue_server(self.behaviour.auth_names, wall_clock())
 
     def begin_rotation(self) -> None:
-        """New identities name and come from new authorities; Auth still shows the old one."""
+        """Add new authorities for new identities; Auth still shows the old one."""
         self.host_ca.begin()
         self.user_ca.begin()
         self.generation += 1
 
     def finish_rotation(self) -> None:
-        """Auth shows the new authority, and identities from before the rotation are error."""
+        """Show the new authority, and refuse identities from before the rotation."""
         self.host_ca.finish()
         self.user_ca.finish()
         self.generation += 1
 
     def rotate(self) -> None:
-        """Both authorities are new at once; no identity from before is good any more."""
+        """Replace both authorities at once; no identity from before is valid any more."""
         self.begin_rotation()
         self.finish_rotation()
 
     def place(self, database: Database | Mapping[str, Any]) -> Stored:
-        """The `db` is in the backend, put there by somebody who needs no leave.
+        """Put a `db` into the backend, as somebody who needs no permission.
 
-        Raises: messages.InvalidDocument for a document that is no `db`.
+        Raises messages.InvalidDocument for a document that is no `db`.
         """
         document = database.document() if isinstance(database, Database) else database
         message = from_document("DatabaseV3", document)
@@ -204,7 +212,7 @@ class Cluster:
     def place_service(
         self, name: str, *matchers: Mapping[str, Texts], hostname: str = "db-agent"
     ) -> None:
-        """A Database Service runs that proxies what any of these label matchers takes."""
+        """Add a Database Service that proxies what any of these label matchers takes."""
         labels = [
             {"labels": {"values": {key: {"values": _texts(value)} for key, value in m.items()}}}
             for m in matchers
@@ -225,7 +233,7 @@ class Cluster:
         hostname: str = "db-agent",
         health: str = "healthy",
     ) -> None:
-        """An agent proxies the database; `health` is Teleport's `target_health.status`."""
+        """Add an agent that proxies the database; `health` is `target_health.status`."""
         document = database.document() if isinstance(database, Database) else dict(database)
         name = document["metadata"]["name"]
         spec = {"version": self.release.version, "hostname": hostname, "host_id": host_id}

@@ -34,7 +34,7 @@ _H2 = H2Configuration(
 
 
 class Connection(H2Protocol):
-    """One connection to Auth; who calls is settled when it is made."""
+    """One connection to Auth; the client is identified when it is made."""
 
     def __init__(self, auth: Auth, handshake: Handshake, on_close: Callable[[Connection], None]):
         self._handler = GrpcHandler(auth, self)
@@ -49,7 +49,7 @@ class Connection(H2Protocol):
         self._strikes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The handshake is done; a client that may not come in is shown out."""
+        """Identify the client; close the connection of one that may not come in."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TLS over TCP
         self.transport = transport
         tls: ssl.SSLObject = transport.get_extra_info("ssl_object")
@@ -67,12 +67,12 @@ class Connection(H2Protocol):
         self._watch_expiry()
 
     def data_received(self, data: bytes) -> None:
-        """Frames are worked off."""
+        """Process frames."""
         if not self.handshake.refusal:
             super().data_received(data)
 
     def connection_lost(self, error: BaseException | None) -> None:
-        """Calls that were under way are given up."""
+        """Cancel the calls that were under way."""
         if self._expiry is not None:
             self._expiry.cancel()
         if hasattr(self, "processor"):
@@ -80,13 +80,13 @@ class Connection(H2Protocol):
         self._on_close(self)
 
     def reset(self) -> None:
-        """The connection is gone at once; the client gets a reset."""
+        """Reset the connection at once."""
         loopback.reset(self.transport)
 
     def send_goaway(
         self, code: ErrorCodes = ErrorCodes.NO_ERROR, words: bytes = b"graceful_stop"
     ) -> None:
-        """The client is report_refusal by GOAWAY that this connection ends, and it ends."""
+        """End the connection with GOAWAY."""
         if self.transport is None or self.transport.is_closing():
             return
         h2 = self.connection._connection  # noqa: SLF001 - grpclib has no word for GOAWAY

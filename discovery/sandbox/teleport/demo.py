@@ -1,4 +1,4 @@
-"""A small cluster for `cachemuster sandbox` and `cachemuster quickstart`, and who may enter it.
+"""A small cluster for `cachemuster sandbox` and `quickstart`, with identity files.
 
 One Database Service serves whatever cachemuster registers; nothing is registered yet.
 """
@@ -21,12 +21,12 @@ ROLE: Final[Role] = bot_role(ALL)
 """A bot's fence, for whatever group a configuration names."""
 
 LIFETIME, RENEWED_EVERY = timedelta(hours=1), timedelta(minutes=20)
-"""As tbot does it unless report_refusal otherwise."""
+"""The defaults of tbot."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoIdentities:
-    """The files with which one enters."""
+    """The files with which clients enter."""
 
     bot: Path
     """The agent's identity."""
@@ -37,14 +37,14 @@ class DemoIdentities:
 
 
 def build_cluster() -> Cluster:
-    """The cluster as it is before anything is registered; reads lag as a real one's do."""
+    """Build the cluster before anything is registered; reads lag as a real one's do."""
     cluster = Cluster(read_step=MEASURED_STEP)
     cluster.place_service("database-service", {"managed-by": "cachemuster"})
     return cluster
 
 
 def issue(cluster: Cluster, directory: Path) -> DemoIdentities:
-    """The files stand in the directory, the identities fresh."""
+    """Write fresh identity files into the directory."""
     identities = DemoIdentities(
         bot=directory / "identity",
         person=directory / "operator.identity",
@@ -57,14 +57,14 @@ def issue(cluster: Cluster, directory: Path) -> DemoIdentities:
 async def keep_fresh(
     cluster: Cluster, identities: DemoIdentities, every: timedelta = RENEWED_EVERY
 ) -> None:
-    """The identities are renewed now and then, in the way that tbot writes them, for ever."""
+    """Renew the identities for ever, in the way that tbot writes them."""
     while True:
         await asyncio.sleep(every.total_seconds())
         _write_identities(cluster, identities)
 
 
 def section(address: str, identity_file: Path) -> str:
-    """The part of a configuration that leads to the cluster, through TLS routing."""
+    """Return the `control_plane` section of a configuration, through TLS routing."""
     return (
         "control_plane:\n"
         "  kind: teleport\n"

@@ -1,4 +1,4 @@
-"""What the faults that a call meets do to it: before the server acts, after, to the answer."""
+"""What faults do to a call: before the server acts, after it has acted, to the answer."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ GARBAGE = b"\xff<html>not a message</html>"
 
 
 class Dropped(Exception):
-    """The connection is reset here and now."""
+    """The connection is to be reset at once."""
 
 
 class GoAway(Exception):
-    """The server ends the connection in an orderly way."""
+    """The connection is to be ended with GOAWAY."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """How the pages of a listing go wrong."""
+    """How faults change the pages of a listing."""
 
     limit: int | None
     repeat_token: bool
@@ -34,9 +34,9 @@ class Paging:
 async def apply_faults(
     active: Iterable[Fault], cluster: Cluster, subject: str, *, after: bool
 ) -> None:
-    """What happens on this side of the server's acting has happened.
+    """Apply the faults that come before (or with `after` after) the server acts.
 
-    Raises: RpcError, Dropped, Leaving.
+    Raises RpcError, Dropped or GoAway.
     """
     for fault in active:
         if fault.after == after:
@@ -65,14 +65,14 @@ async def _apply_fault(fault: Fault, cluster: Cluster, subject: str) -> None:
 
 
 def paging(active: Iterable[Fault]) -> Paging:
-    """How the faults change the pages."""
+    """Return how these faults change the pages."""
     sizes = [fault.page_size for fault in active if fault.effect is Effect.SHORT_PAGES]
     repeats = any(fault.effect is Effect.REPEATED_TOKEN for fault in active)
     return Paging(min(sizes, default=None), repeats)
 
 
 def apply_to_answer(answer: bytes, active: Iterable[Fault]) -> bytes:
-    """The answer's message, as the faults leave it."""
+    """Return the answer's message, changed by these faults."""
     for fault in active:
         if fault.effect is Effect.GARBAGE:
             answer = GARBAGE
@@ -82,5 +82,5 @@ def apply_to_answer(answer: bytes, active: Iterable[Fault]) -> bytes:
 
 
 def is_cut_off(active: Iterable[Fault]) -> bool:
-    """Whether only half of the answer is sent."""
+    """Return whether only half of the answer is sent."""
     return any(fault.effect is Effect.CUT_OFF for fault in active)

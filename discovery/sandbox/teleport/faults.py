@@ -69,7 +69,7 @@ _OUTSIDE_AUTH = frozenset({CONNECT, FIND, WEB_PING})
 
 @dataclass(frozen=True, slots=True)
 class CallSite:
-    """The call that a fault may strike: its method, and the resource that it is about."""
+    """The call that a fault may apply to: its method, and the resource that it is about."""
 
     method: str
     name: str = ""

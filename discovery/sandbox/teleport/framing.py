@@ -1,4 +1,4 @@
-"""gRPC's way of putting one request and one answer on an HTTP/2 stream."""
+"""Framing of gRPC: one request and one answer on an HTTP/2 stream."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LARGEST_REQUEST_BYTES = 4 * 1024 * 1024
 
 
 async def read_message(stream: Stream) -> bytes:
-    """The request's one message. Raises: RpcError when there is none, or it is too large."""
+    """Return the request's one message. Raises RpcError for none, or one too large."""
     prefix = await stream.recv_data(5)
     if len(prefix) != 5:
         raise RpcError(Status.INTERNAL, "the request has no message")
@@ -32,7 +32,7 @@ async def read_message(stream: Stream) -> bytes:
 
 
 async def send_answer(stream: Stream, answer: bytes, version: str, *, cut_off: bool) -> None:
-    """The answer is sent. Raises: Dropped when it is to be cut off, after half of it."""
+    """Send the answer. Raises Dropped after half of it when it is to be cut off."""
     frame = b"\0" + len(answer).to_bytes(4, "big") + answer
     await stream.send_headers(_headers(version))
     if cut_off:
@@ -43,7 +43,7 @@ async def send_answer(stream: Stream, answer: bytes, version: str, *, cut_off: b
 
 
 async def send_refusal(stream: Stream, error: RpcError, version: str) -> None:
-    """The call has ended with its status and nothing else."""
+    """End the call with an error status and nothing else."""
     await _end(stream, _headers(version), error.status, error.message)
 
 

@@ -1,4 +1,4 @@
-"""The calls on one connection to Auth: read, active by faults, answered, logged."""
+"""The gRPC calls on one connection to Auth: read, changed by faults, answered, logged."""
 
 from __future__ import annotations
 
@@ -55,16 +55,16 @@ class CallerConnection(Protocol):
         ...
 
     def reset(self) -> None:
-        """The connection is gone at once."""
+        """Reset the connection at once."""
         ...
 
     def send_goaway(self) -> None:
-        """The connection ends in an orderly way."""
+        """End the connection with GOAWAY."""
         ...
 
 
 class _UnsupportedVersion(RpcError):
-    """The connection is closed, too."""
+    """A client too old to call; its connection is closed, too."""
 
 
 class GrpcHandler(AbstractHandler):
@@ -78,7 +78,7 @@ class GrpcHandler(AbstractHandler):
     def accept(
         self, stream: Stream, headers: list[tuple[str, str]], release_stream: Callable[[], None]
     ) -> None:
-        """The call is under way."""
+        """Begin a call."""
         task = asyncio.get_running_loop().create_task(self._serve(stream, dict(headers)))
         self.tasks[stream] = task
 
@@ -89,13 +89,13 @@ class GrpcHandler(AbstractHandler):
         task.add_done_callback(done)
 
     def cancel(self, stream: Stream) -> None:
-        """The client wants no answer any more."""
+        """Cancel a call whose client wants no answer any more."""
         task = self.tasks.get(stream)
         if task is not None:
             task.cancel()
 
     def close(self) -> None:
-        """No call is answered any more."""
+        """Cancel every call."""
         for task in tuple(self.tasks.values()):
             task.cancel()
 
@@ -130,7 +130,7 @@ class GrpcHandler(AbstractHandler):
             self._auth.calls.end(call, outcome)
 
     async def _answer(self, stream: Stream, call: Call) -> str:
-        """The call is answered; returns how. Raises: Dropped, Leaving."""
+        """Answer the call and return its outcome. Raises Dropped or GoAway."""
         version = self._auth.cluster.release.version
         try:
             procedure, request = await self._read(stream, call)

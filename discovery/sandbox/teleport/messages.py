@@ -1,4 +1,4 @@
-"""Messages of the schema: made, filled as Teleport fills them, and as JSON."""
+"""Protobuf messages of the schema: made, filled as Teleport fills them, and as JSON."""
 
 from __future__ import annotations
 
@@ -117,14 +117,14 @@ _ALWAYS_SENT = {
 
 
 def new(kind: str, **fields: Any) -> Message:
-    """A message of that kind."""
+    """Return a message of that kind."""
     return _CLASSES[kind](**fields)
 
 
 def decoded(kind: str, data: bytes) -> Message:
-    """What the bytes say, without the fields that the server does not know.
+    """Decode a message, without the fields that the server does not know.
 
-    Raises: google.protobuf.message.DecodeError.
+    Raises google.protobuf.message.DecodeError.
     """
     message = _CLASSES[kind].FromString(data)
     message.DiscardUnknownFields()
@@ -132,7 +132,7 @@ def decoded(kind: str, data: bytes) -> Message:
 
 
 def from_document(kind: str, document: Mapping[str, Any]) -> Message:
-    """The message that a JSON document describes. Raises: InvalidDocument."""
+    """Return the message that a JSON document describes. Raises InvalidDocument."""
     try:
         return ParseDict(dict(document), _CLASSES[kind]())
     except (ParseError, TypeError, ValueError) as error:
@@ -140,7 +140,7 @@ def from_document(kind: str, document: Mapping[str, Any]) -> Message:
 
 
 def to_document(message: Message) -> dict[str, Any]:
-    """The message as JSON, without its empty parts; labels with an empty value stay."""
+    """Return the message as JSON, without its empty parts; labels with an empty value stay."""
     lean = type(message)()
     lean.CopyFrom(message)
     _strip(lean)
@@ -148,7 +148,7 @@ def to_document(message: Message) -> dict[str, Any]:
 
 
 def fill(message: Message) -> Message:
-    """What Teleport always sends is there, down to the last empty message."""
+    """Add what Teleport always sends, down to the last empty message."""
     for name, kind in _ALWAYS_SENT[message.DESCRIPTOR.name]:
         if kind != "opaque":
             part = getattr(message, name)
@@ -160,7 +160,7 @@ def fill(message: Message) -> Message:
 
 
 def _strip(message: Message) -> None:
-    """What `fill` added is gone."""
+    """Remove what `fill` added."""
     for name, kind in _ALWAYS_SENT[message.DESCRIPTOR.name]:
         part = getattr(message, name)
         if kind != "opaque":

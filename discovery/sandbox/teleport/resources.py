@@ -1,6 +1,7 @@
 """A `db` on its way in: what the server adds, what it refuses, what it has no field for.
 
-Source: teleport/README: Validation. The rules are those of the embedded registry, written once.
+Sources: teleport/README: Validation and teleport/README: Endpoint. The rules are those of the
+embedded registry, written once.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _SHORT_REGION = re.compile(
 
 
 def prepare_database(sent: Message, *, knows_serverless: bool) -> Message:
-    """The resource as it is stored. Raises: control_plane.base.Rejected."""
+    """Return the resource as it is stored. Raises control_plane.base.Rejected."""
     message = type(sent)()
     message.CopyFrom(sent)
     if ORIGIN_LABEL not in message.metadata.labels:
@@ -49,7 +50,7 @@ def prepare_database(sent: Message, *, knows_serverless: bool) -> Message:
 
 
 def database_of(message: Message) -> Database:
-    """The resource as the rules read it."""
+    """Return the resource as the rules read it."""
     document = to_document(message)
     metadata: dict[str, Any] = document.get("metadata", {})
     return Database(
@@ -62,7 +63,7 @@ def database_of(message: Message) -> Database:
 
 
 def _read_endpoint(message: Message) -> None:
-    """What the address of a serverless cache says stands where nothing was said."""
+    """Fill in what the address of a serverless cache says, where nothing was said."""
     endpoint = parse_endpoint(message.spec.uri)
     if endpoint is None:
         return
@@ -81,7 +82,7 @@ class ServerlessEndpoint:
 
 
 def parse_endpoint(uri: str) -> ServerlessEndpoint | None:
-    """The cache behind `uri`, or None when it is no address of a serverless cache."""
+    """Return the cache behind `uri`, or None when it is no address of a serverless cache."""
     host = re.sub(r"^rediss?://", "", uri).partition("?")[0].rpartition(":")[0] or uri
     suffix = next((end for end in _SUFFIXES if host.endswith(end)), None)
     if suffix is None:

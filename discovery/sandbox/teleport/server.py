@@ -35,12 +35,12 @@ class Addresses:
 
     @property
     def control(self) -> str:
-        """The URL of the sandbox's own door."""
+        """The URL of the control endpoints."""
         return f"{self.web}{PREFIX}"
 
 
 class SimulatedTeleport:
-    """A cluster behind Teleport's ports, with its faults and the log of what was asked."""
+    """A cluster behind Teleport's ports, with its faults and the log of its calls."""
 
     def __init__(self, cluster: Cluster | None = None, *, calls: CallLog | None = None) -> None:
         self.cluster = cluster or Cluster()
@@ -52,10 +52,9 @@ class SimulatedTeleport:
     async def serve(
         self, *, host: str = LOOPBACK, port: int = 0, auth_port: int = 0
     ) -> AsyncIterator[Addresses]:
-        """Serves inside the `async with`; port 0 takes a free one.
+        """Serve inside the `async with`, which gives the addresses; port 0 takes a free one.
 
-        Raises OSError when a port is taken, and ValueError for a host that is not loopback: the
-        keys to this cluster are no secret.
+        Raises OSError when a port is taken, and ValueError for a host off loopback.
         """
         auth = Auth(self.cluster, self.faults, self.calls, lambda: front.addresses[PROXY])
         controls = TeleportControlApi(self.cluster, self.faults, self.calls, self.disconnect)
@@ -76,18 +75,18 @@ class SimulatedTeleport:
     def serve_in_thread(
         self, *, host: str = LOOPBACK, port: int = 0, auth_port: int = 0
     ) -> AbstractContextManager[Addresses]:
-        """As `serve`, from a thread of its own, for code that does not use asyncio."""
+        """Serve as `serve` does, from a thread, for code that does not use asyncio."""
         served = self.serve(host=host, port=port, auth_port=auth_port)
         return serve_in_thread(served, "simulated-teleport")
 
     def disconnect(self) -> None:
-        """Every connection to Auth is reset; callable from any thread."""
+        """Reset every connection to Auth; callable from any thread."""
         if self._served is not None:
             loop, front = self._served
             loop.call_soon_threadsafe(front.disconnect)
 
     def send_goaway(self) -> None:
-        """Every connection to Auth is ended with GOAWAY; callable from any thread."""
+        """End every connection to Auth with GOAWAY; callable from any thread."""
         if self._served is not None:
             loop, front = self._served
             loop.call_soon_threadsafe(front.send_goaway)

@@ -1,4 +1,4 @@
-"""What Auth does with each call: roles, rules, reads through the cache, writes to the backend.
+"""The methods of Auth: roles, rules, reads through the cache, writes to the backend.
 
 Sources: teleport/README: Methods, teleport/README: Validation (order of checks),
 teleport/README: Errors, teleport/README: Roles. No sockets and no faults here.
@@ -25,7 +25,7 @@ SERVICE = "proto.AuthService"
 
 
 class RpcError(Exception):
-    """The call ends with this status instead of an answer."""
+    """A call that ends with this status instead of an answer."""
 
     def __init__(self, status: Status, message: str) -> None:
         super().__init__(message)
@@ -35,7 +35,7 @@ class RpcError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RpcCall:
-    """One call, as the service sees it."""
+    """One call, as the method sees it."""
 
     cluster: Cluster
     roles: Sequence[str]
@@ -53,7 +53,7 @@ class RpcCall:
         object.__setattr__(self, "rights", self.cluster.rights(self.roles))
 
     def require(self, kind: str, *verbs: str) -> None:
-        """Raises RpcError unless the caller may do all of that."""
+        """Raise RpcError unless the caller may do all of that."""
         for verb in verbs:
             if not self.rights.may(verb, kind):
                 raise RpcError(
@@ -62,7 +62,7 @@ class RpcCall:
                 )
 
     def require_sight(self, labels: Mapping[str, str]) -> None:
-        """Raises RpcError unless databases with these labels exist for the caller."""
+        """Raise RpcError unless databases with these labels exist for the caller."""
         if not self.rights.reaches(labels):
             raise RpcError(
                 Status.PERMISSION_DENIED,
@@ -70,7 +70,7 @@ class RpcCall:
             )
 
     def seen(self, name: str) -> Stored:
-        """The resource as the cache shows it. Raises RpcError when it shows none."""
+        """Return the resource as the cache shows it. Raises RpcError when it shows none."""
         stored = self.cluster.store.seen(name)
         if stored is None:
             raise _no_such(name)
@@ -78,7 +78,7 @@ class RpcCall:
 
 
 def ping(call: RpcCall) -> Message:
-    """Who answers; needs no right at all."""
+    """Answer who the server is; needs no right at all."""
     return new(
         "PingResponse",
         cluster_name=call.cluster.name,
@@ -90,18 +90,18 @@ def ping(call: RpcCall) -> Message:
 
 
 def domain_name(call: RpcCall) -> Message:
-    """The cluster's name."""
+    """Answer the cluster's name."""
     return new("GetDomainNameResponse", domain_name=call.cluster.name)
 
 
 def cluster_ca(call: RpcCall) -> Message:
-    """The authorities of the cluster's servers."""
+    """Answer the authorities of the cluster's servers."""
     pem = "".join(authority.pem for authority in call.cluster.host_ca.trusted)
     return new("GetClusterCACertResponse", tls_ca=pem.encode())
 
 
 def get_database(call: RpcCall) -> Message:
-    """One resource; what the roles hide is denied."""
+    """Answer one resource; one that the roles hide is denied."""
     call.require(KIND, "read")
     stored = call.seen(call.request.name)
     call.require_sight(stored.labels)
@@ -109,7 +109,7 @@ def get_database(call: RpcCall) -> Message:
 
 
 def get_databases(call: RpcCall) -> Message:
-    """All resources at once; what the roles hide is left out."""
+    """Answer all resources at once, without those that the roles hide."""
     call.require(KIND, "list", "read")
     visible = call.cluster.store.visible
     return new(
@@ -119,7 +119,7 @@ def get_databases(call: RpcCall) -> Message:
 
 
 def list_databases(call: RpcCall) -> Message:
-    """A page of resources; what the roles hide is left out after the page was cut.
+    """Answer a page of resources; those that the roles hide are removed after the page was cut.
 
     So pages may be short or empty and still have a token (teleport/README: Not verified).
     """
@@ -137,7 +137,7 @@ def list_databases(call: RpcCall) -> Message:
 
 
 def create_database(call: RpcCall) -> Message:
-    """The resource exists, unless the name is taken, by whomever."""
+    """Create the resource, unless the name is taken, by anybody."""
     message = _prepared(call)
     call.require(KIND, "create")
     call.require_sight(message.metadata.labels)
@@ -151,7 +151,7 @@ def create_database(call: RpcCall) -> Message:
 
 
 def update_database(call: RpcCall) -> Message:
-    """The resource is replaced as a whole; both the old and the new one must be in sight."""
+    """Replace the whole resource; the caller must see both the old and the new one."""
     message = _prepared(call)
     call.require(KIND, "update")
     call.require_sight(call.seen(message.metadata.name).labels)
@@ -169,7 +169,7 @@ def update_database(call: RpcCall) -> Message:
 
 
 def delete_database(call: RpcCall) -> Message:
-    """The resource is gone, whatever its revision was."""
+    """Delete the resource, whatever its revision was."""
     name = call.request.name
     call.require(KIND, "delete")
     call.require_sight(call.seen(name).labels)
@@ -181,7 +181,7 @@ def delete_database(call: RpcCall) -> Message:
 
 
 def list_resources(call: RpcCall) -> Message:
-    """A page of `db_service` or `db_server`; `db` itself is not listed this way.
+    """Answer a page of `db_service` or `db_server`; `db` itself is not listed this way.
 
     What `db_service_labels` do not show is left out without an error, as databases are.
     """
@@ -216,7 +216,7 @@ _LISTABLE = {"db_service": "database_service", "db_server": "database_server"}
 def _page(
     call: RpcCall, items: Iterable[T], asked: int, token: str, key: Callable[[T], str]
 ) -> tuple[Sequence[T], str]:
-    """The items that follow, and the token for those after them: where to begin."""
+    """Return the items that follow, and the token for those after them: where to begin."""
     largest = call.cluster.behaviour.page_size
     size = min(asked, largest) if asked > 0 else largest
     size = size if call.page_limit is None else min(size, call.page_limit)
@@ -250,7 +250,7 @@ def _no_such(name: str) -> RpcError:
 
 @dataclass(frozen=True, slots=True)
 class Procedure:
-    """One method: the message it takes, what it does, and what the call is about."""
+    """One method: the message it takes, what it does, and the resource it is about."""
 
     request: str
     act: Callable[[RpcCall], Message]

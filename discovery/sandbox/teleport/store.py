@@ -1,4 +1,4 @@
-"""Where the cluster keeps its databases, and the cache through which they are read.
+"""The cluster's databases, and the cache through which they are read.
 
 Writes change the backend at once. Reads, and the existence checks inside update and delete, go to
 the cache, which follows in steps: a real Auth Service shows a write after 5 to 1,000 ms, all that
@@ -91,13 +91,13 @@ class Store:
         self._pending: deque[tuple[datetime, str, Stored | None]] = deque()
 
     def create(self, message: Message) -> None:
-        """The resource is there. Raises: Taken."""
+        """Create a resource. Raises Taken."""
         if self._backend.get(message.metadata.name) is not None:
             raise Taken
         self._write(message)
 
     def update(self, message: Message) -> None:
-        """The resource is this one and nothing of the former. Raises: Missing, Stale."""
+        """Replace a resource. Raises Missing or Stale."""
         present = self._backend.get(message.metadata.name)
         if present is None:
             raise Missing
@@ -107,11 +107,11 @@ class Store:
         self._write(message)
 
     def put(self, message: Message) -> None:
-        """The resource is this one, whatever there was."""
+        """Store a resource, whatever there was."""
         self._write(message)
 
     def delete(self, name: str) -> None:
-        """The resource is gone. Raises: Missing."""
+        """Delete a resource. Raises Missing."""
         if self._backend.get(name) is None:
             raise Missing
         self._record(name, None)
@@ -122,7 +122,7 @@ class Store:
         return self._backend.all
 
     def get(self, name: str) -> Stored | None:
-        """The resource in the backend."""
+        """Return the resource in the backend, or None."""
         return self._backend.get(name)
 
     @property
@@ -132,12 +132,12 @@ class Store:
         return self._cache.all
 
     def seen(self, name: str) -> Stored | None:
-        """The resource that reads see."""
+        """Return the resource that reads see, or None."""
         self._apply_due()
         return self._cache.get(name)
 
     def catch_up(self) -> None:
-        """Reads see every write that was made."""
+        """Let reads see every write that was made."""
         while self._pending:
             _, name, stored = self._pending.popleft()
             self._cache.set(name, stored)

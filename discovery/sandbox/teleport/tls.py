@@ -31,7 +31,7 @@ report_refusal: ContextVar[Callable[[str], None]] = ContextVar(
 
 
 class _AlertingTls(ssl.SSLObject):
-    """Refuses a handshake so that the other side hears why.
+    """Refuses a handshake so that the other side gets the alert.
 
     asyncio drops the connection at once and the alert with it. Asked to wait for more instead, it
     sends what there is to send; the refusal follows with the next bytes, or the client hangs up.
@@ -53,7 +53,10 @@ class _AlertingTls(ssl.SSLObject):
 
 
 def auth_context(cluster: Cluster) -> ssl.SSLContext:
-    """Auth's side: a client certificate is checked when there is one (teleport/README: TLS)."""
+    """Return Auth's context: a client certificate is checked when there is one.
+
+    Source: teleport/README: TLS.
+    """
     context = _context(cluster.auth_certificate())
     context.verify_mode = ssl.CERT_OPTIONAL
     for authority in cluster.user_ca.trusted:
@@ -63,7 +66,7 @@ def auth_context(cluster: Cluster) -> ssl.SSLContext:
 
 
 def web_context(cluster: Cluster) -> ssl.SSLContext:
-    """The Proxy's web side, under a certificate of its own authority."""
+    """Return the context of the Proxy's web side, with a certificate of its own authority."""
     context = _context(cluster.web_ca.issue_server(WEB_NAMES, wall_clock()))
     if not cluster.behaviour.behind_load_balancer:
         context.set_alpn_protocols(["http/1.1", REVERSE_TUNNEL])
@@ -84,7 +87,7 @@ def _context(leaf: Leaf) -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who is at the other end, as the certificate says; without one, nobody with no role."""
+    """The client, as its certificate says; without one, nobody with no role."""
 
     user: str = ""
     roles: tuple[str, ...] = ()
@@ -92,7 +95,7 @@ class Client:
 
 
 def client_of(connection: ssl.SSLObject) -> Client:
-    """Whom the verified certificate names."""
+    """Return the client that the verified certificate names."""
     der = connection.getpeercert(binary_form=True)
     if der is None:
         return Client()
@@ -104,7 +107,7 @@ def client_of(connection: ssl.SSLObject) -> Client:
 
 
 def certificates_sent(connection: ssl.SSLObject) -> int:
-    """How many certificates the client sent, its own included."""
+    """Return how many certificates the client sent, its own included."""
     if connection.getpeercert(binary_form=True) is None:
         return 0
     # Public as `SSLObject.get_unverified_chain` from Python 3.13 on.

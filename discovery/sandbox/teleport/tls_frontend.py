@@ -1,4 +1,4 @@
-"""The two ports: the Proxy's, report_refusal apart by ALPN, and Auth's own. Loopback only."""
+"""The two TLS ports: the Proxy's, routed by ALPN, and Auth's own. Loopback only."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _RECHECK_S = 0.005
 
 
 def auth_protocol(cluster: str) -> str:
-    """The ALPN protocol that leads through the Proxy to the Auth of that cluster."""
+    """Return the ALPN protocol that leads through the Proxy to the Auth of that cluster."""
     return f"teleport-auth@{cluster.encode().hex()}.teleport.cluster.local"
 
 
 class TlsFrontend:
-    """Takes connections, reads where they want to go, and hands them over."""
+    """Accepts connections, reads where they lead, and passes them on."""
 
     def __init__(self, auth: Auth, web: Callable[[], asyncio.Protocol], calls: CallLog) -> None:
         self._auth = auth
@@ -56,7 +56,7 @@ class TlsFrontend:
         return {port: f"{name[0]}:{name[1]}" for port, name in names.items()}
 
     def listen(self, port: str, host: str, number: int) -> None:
-        """The port takes connections. Raises: OSError when it is taken, ValueError off loopback."""
+        """Listen on a port. Raises OSError when it is taken, ValueError off loopback."""
         check_loopback(host)
         listening = socket.create_server((host, number), backlog=128)
         listening.settimeout(0)
@@ -64,17 +64,17 @@ class TlsFrontend:
         self._spawn(self._accept(port, listening))
 
     def disconnect(self) -> None:
-        """Every connection to Auth is reset."""
+        """Reset every connection to Auth."""
         for connection in tuple(self._connections):
             connection.reset()
 
     def send_goaway(self) -> None:
-        """Every connection to Auth is ended with GOAWAY."""
+        """End every connection to Auth with GOAWAY."""
         for connection in tuple(self._connections):
             connection.send_goaway()
 
     async def close(self) -> None:
-        """Nothing listens, nobody is connected, nothing is under way."""
+        """Close every port and connection, and cancel what is under way."""
         for listening in self._listening.values():
             listening.close()
         self._listening.clear()
@@ -113,12 +113,12 @@ class TlsFrontend:
         await self._finish_handshake(arrived, handshake)
 
     async def _route(self, port: str, arrived: socket.socket, handshake: Handshake) -> None:
-        """It is known where the connection leads. Raises: OSError, NotTls."""
+        """Find out where the connection leads. Raises OSError or NotTls."""
         hello = await _client_hello(arrived)
         handshake.server_name, handshake.alpn = hello.server_name, hello.alpn
         handshake.led_to = self._destination(port, hello)
-        # The web's come with its first request: only that tells the sandbox's own door, by which
-        # whoever set a fault gets in again to clear it.
+        # Those of the web are applied with its first request: only that tells a control endpoint,
+        # by which whoever set a fault can clear it again.
         active = self._faults.consume(CallSite(CONNECT, port)) if handshake.led_to != WEB else ()
         for fault in active:
             if fault.effect is Effect.DROP:
@@ -129,7 +129,7 @@ class TlsFrontend:
             raise NotTls(f"no cluster is called as {hello.alpn[0]} says")
 
     async def _finish_handshake(self, arrived: socket.socket, handshake: Handshake) -> None:
-        """TLS stands, and the side that it leads to has the connection; or it is noted why not."""
+        """Complete TLS and pass the connection on, or record why not."""
 
         def refuse(reason: str) -> None:
             handshake.refusal = handshake.refusal or reason
@@ -172,7 +172,7 @@ class TlsFrontend:
 
 
 async def _client_hello(arrived: socket.socket) -> ClientHello:
-    """What the client says first; it stays unread, for TLS to read. Raises: NotTls."""
+    """Return the ClientHello, left unread for TLS to read. Raises NotTls."""
     seen = -1
     while True:
         data = await _peeked(arrived)

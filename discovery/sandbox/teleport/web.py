@@ -1,4 +1,4 @@
-"""The Proxy's web side: `/webapi/find`, `/webapi/ping`, and the sandbox's own door beside them.
+"""The Proxy's web side: `/webapi/find`, `/webapi/ping`, and the control endpoints.
 
 Source: teleport/README: Proxy answers.
 """
@@ -47,7 +47,7 @@ class Web:
         self._connected: WeakSet[asyncio.BaseTransport] = WeakSet()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """The answer; the call is logged, but for those to the sandbox's own door."""
+        """Answer a request and log the call, unless it is to a control endpoint."""
         if request.path.startswith(PREFIX):
             return self._controls.answer(request, await request.read())
         call = Call(
@@ -73,7 +73,7 @@ class Web:
         return response
 
     async def _connect(self, transport: asyncio.BaseTransport | None) -> None:
-        """Let the faults of a connection being made have their effect. Raises: Dropped."""
+        """Apply the faults of a connection being made. Raises Dropped."""
         if transport is None or transport in self._connected:
             return
         self._connected.add(transport)
@@ -100,7 +100,7 @@ class Web:
         return web.json_response(self.found())
 
     def found(self) -> Mapping[str, Any]:
-        """What the Proxy says of itself to anybody."""
+        """Return what the Proxy says of itself to anybody."""
         version = self._cluster.release.version
         address = self._address()
         return {

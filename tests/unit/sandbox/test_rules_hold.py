@@ -150,7 +150,7 @@ def check_rules(region: Region) -> None:
         assert user.authentication != "iam" or user.id == user.name
         assert (user.engine, user.authentication) != ("valkey", "no-password")
     for group in region.groups.values():
-        settled = group.settled()
+        settled = group.with_changes_done()
         if group.status == "deleting":
             continue
         members = [users[user_id] for user_id in settled.user_ids]

@@ -38,7 +38,7 @@ def _account_of(params: Parameters) -> str | None:
 
 @service.operation("ListRegions", subject=_account_of)
 def list_regions(call: ApiCall) -> Mapping[str, Any]:
-    """Every region of the partition, with whether the account has it enabled."""
+    """List every region of the partition, with whether the account has it enabled."""
     if call.account.partition.name in _NOT_OFFERED:
         raise CommonError(CommonErrorKind.UNKNOWN_ACTION, "not offered in this partition")
     if not call.world.rates.take(
@@ -62,7 +62,7 @@ def list_regions(call: ApiCall) -> Mapping[str, Any]:
 
 
 def _asked_about(call: ApiCall) -> Account:
-    """The caller's own account, or a member that the management account asks about."""
+    """Return the caller's own account, or a member that the management account asks about."""
     named = call.params.optional_text("AccountId")
     if named is None:
         return call.account

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @service.operation("DescribeRegions")
 def describe_regions(call: ApiCall) -> Mapping[str, Any]:
-    """The enabled regions; with AllRegions every one of the partition, with its opt-in status."""
+    """List the enabled regions; with AllRegions every one, with its opt-in status."""
     partition = call.account.partition
     rows = [_region(call, name) for name in partition.regions]
     if not call.params.flag("AllRegions"):
@@ -43,7 +43,7 @@ def _region(call: ApiCall, name: str) -> dict[str, str]:
 
 @service.operation("DescribeSubnets")
 def describe_subnets(call: ApiCall) -> Mapping[str, Any]:
-    """The subnets of the region. One unknown id fails the whole call."""
+    """List the region's subnets. One unknown id fails the whole call."""
     named = call.params.texts("SubnetIds")
     if named and "MaxResults" in call.params:
         raise AwsError(

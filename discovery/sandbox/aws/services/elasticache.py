@@ -1,6 +1,6 @@
-"""Amazon ElastiCache: the service, and what its operations share.
+"""Amazon ElastiCache: the service, and checks that its operations share.
 
-The operations stand in `elasticache_caches`, `elasticache_users`, `elasticache_groups` and
+The operations are in `elasticache_caches`, `elasticache_users`, `elasticache_groups` and
 `elasticache_tags`.
 """
 
@@ -37,12 +37,12 @@ IDENTIFIER = re.compile(r"[a-z](?:-?[a-z0-9])*")
 
 
 def invalid_value(message: str) -> ModeledError:
-    """InvalidParameterValue."""
+    """Return the error InvalidParameterValue."""
     return ModeledError("InvalidParameterValueException", message)
 
 
 def invalid_combination(message: str) -> ModeledError:
-    """InvalidParameterCombination."""
+    """Return the error InvalidParameterCombination."""
     return ModeledError("InvalidParameterCombinationException", message)
 
 
@@ -54,7 +54,7 @@ def read_rbac_engine(text: str) -> str:
 
 
 def check_identifier(text: str, what: str, longest: int) -> str:
-    """`text` as it is stored: in lower case. Raises InvalidParameterValue for a bad name."""
+    """Return the name in lower case, as stored. Raises InvalidParameterValue for a bad one."""
     name = text.lower()
     if not IDENTIFIER.fullmatch(name) or len(name) > longest:
         raise invalid_value(
@@ -66,7 +66,10 @@ def check_identifier(text: str, what: str, longest: int) -> str:
 
 
 def read_tags(tags: Sequence[Parameters]) -> Mapping[str, str]:
-    """Tags that a request sets. Raises InvalidParameterValue or TagQuotaPerResourceExceeded."""
+    """Return the tags that a request sets.
+
+    Raises InvalidParameterValue or TagQuotaPerResourceExceeded.
+    """
     checked: dict[str, str] = {}
     for tag in tags:
         key, value = tag.text("Key"), tag.text("Value")
@@ -79,7 +82,7 @@ def read_tags(tags: Sequence[Parameters]) -> Mapping[str, str]:
 
 
 def check_tag(key: str, value: str) -> None:
-    """Raises InvalidParameterValue for a tag that nobody may set."""
+    """Raise InvalidParameterValue for a tag that nobody may set."""
     if key.lower().startswith("aws:"):
         raise invalid_value(f"Tag keys beginning with aws: are reserved: {key}")
     if not 1 <= len(key) <= 128 or len(value) > 256:
@@ -87,7 +90,7 @@ def check_tag(key: str, value: str) -> None:
 
 
 def check_tag_count(tags: Mapping[str, str]) -> None:
-    """Raises TagQuotaPerResourceExceeded for more tags than a resource may have."""
+    """Raise TagQuotaPerResourceExceeded for more tags than a resource may have."""
     if sum(1 for key in tags if not key.startswith("aws:")) > MOST_TAGS:
         raise ModeledError(
             "TagQuotaPerResourceExceeded", f"A resource can have at most {MOST_TAGS} tags."
@@ -95,5 +98,5 @@ def check_tag_count(tags: Mapping[str, str]) -> None:
 
 
 def tag_list(tags: Mapping[str, str]) -> Sequence[Mapping[str, str]]:
-    """Tags in the form of the API."""
+    """Return tags in the form of the API."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]

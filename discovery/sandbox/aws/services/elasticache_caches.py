@@ -1,4 +1,4 @@
-"""Serverless caches of ElastiCache."""
+"""Operations on ElastiCache's serverless caches."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,7 +34,7 @@ _MODIFICATIONS: tuple[frozenset[str], ...] = (
 
 
 def to_response(call: ApiCall, cache: Cache) -> Mapping[str, Any]:
-    """The cache as answers show it. Tags are not among its members.
+    """Return the cache as answers show it. Tags are not among its members.
 
     Members that the installed botocore does not know yet (NetworkType, ConnectionType) are left out
     on the wire.
@@ -66,13 +66,13 @@ def to_response(call: ApiCall, cache: Cache) -> Mapping[str, Any]:
 
 @service.operation("DescribeServerlessCaches")
 def describe(call: ApiCall) -> Mapping[str, Any]:
-    """One named cache, or all of them by pages."""
+    """List one named cache, or all of them by pages."""
     return CACHES.page(call, CACHES.requested(call), to_response)
 
 
 @service.operation("CreateServerlessCache")
 def create(call: ApiCall) -> Mapping[str, Any]:
-    """A new cache, `creating` until it is available."""
+    """Create a cache, `creating` until it is available."""
     params, region = call.params, call.region
     name = CACHES.new_name(call)
     engine, version = _engine(params.text("Engine"), params.optional_text("MajorEngineVersion"))
@@ -93,7 +93,7 @@ def create(call: ApiCall) -> Mapping[str, Any]:
 
 @service.operation("ModifyServerlessCache")
 def modify(call: ApiCall) -> Mapping[str, Any]:
-    """The cache with one of its settings changed, `modifying` for a while."""
+    """Change one setting of a cache, which is `modifying` for a while."""
     params = call.params
     cache = CACHES.named(call)
     CACHES.check_status(cache)
@@ -115,7 +115,7 @@ def modify(call: ApiCall) -> Mapping[str, Any]:
 
 @service.operation("DeleteServerlessCache")
 def delete(call: ApiCall) -> Mapping[str, Any]:
-    """The cache as it was, now `deleting`; then it is gone."""
+    """Delete a cache, which is `deleting` for a while."""
     cache = CACHES.named(call)
     CACHES.check_status(cache, "available", "create-failed")
     if "FinalSnapshotName" in call.params and cache.engine == "memcached":
@@ -160,7 +160,10 @@ def _new_group(call: ApiCall, cache: Cache) -> str | None:
 
 
 def _check_one_modification(params: Parameters) -> None:
-    """Source: terraform-provider-aws #35897, #37499 (AWS's own message)."""
+    """Check that the request changes exactly one thing.
+
+    Source: terraform-provider-aws #35897, #37499 (AWS's own message).
+    """
     asked = {name for name, value in params.members.items() if value is not False}
     count = sum(1 for members in _MODIFICATIONS if asked & members)
     if count == 0:

@@ -1,4 +1,4 @@
-"""User groups of ElastiCache.
+"""Operations on ElastiCache's user groups.
 
 Source of the rules: aws/README: Users and groups; their messages where known:
 terraform-provider-aws #25593.
@@ -28,7 +28,7 @@ MOST_USERS = 100
 
 
 def to_response(call: ApiCall, group: UserGroup) -> Mapping[str, Any]:
-    """The group as answers show it; pending changes only while there are some."""
+    """Return the group as answers show it; pending changes only while there are some."""
     pending = None
     if group.adding or group.removing:
         pending = {"UserIdsToAdd": group.adding, "UserIdsToRemove": group.removing}
@@ -47,7 +47,7 @@ def to_response(call: ApiCall, group: UserGroup) -> Mapping[str, Any]:
 
 
 def check_attachable(call: ApiCall, group_id: str | None, engine: str) -> str | None:
-    """The id of a group that a cache of that engine may have; None when none is named.
+    """Return the id of a group that a cache of that engine may have; None for none.
 
     Raises UserGroupNotFound, InvalidUserGroupState or InvalidParameterCombination.
     """
@@ -66,13 +66,13 @@ def check_attachable(call: ApiCall, group_id: str | None, engine: str) -> str | 
 
 @service.operation("DescribeUserGroups")
 def describe(call: ApiCall) -> Mapping[str, Any]:
-    """One named group, or all of them by pages."""
+    """List one named group, or all of them by pages."""
     return GROUPS.page(call, GROUPS.requested(call), to_response)
 
 
 @service.operation("CreateUserGroup")
 def create(call: ApiCall) -> Mapping[str, Any]:
-    """A new group, `creating` until it is active."""
+    """Create a group, `creating` until it is active."""
     params, region = call.params, call.region
     group_id = GROUPS.new_name(call)
     group = UserGroup(
@@ -89,7 +89,7 @@ def create(call: ApiCall) -> Mapping[str, Any]:
 
 @service.operation("ModifyUserGroup")
 def modify(call: ApiCall) -> Mapping[str, Any]:
-    """The group, `modifying`; its members change when that is over."""
+    """Change a group, which is `modifying` until its members are the new ones."""
     params = call.params
     group = GROUPS.named(call)
     GROUPS.check_status(group)
@@ -106,7 +106,7 @@ def modify(call: ApiCall) -> Mapping[str, Any]:
 
 @service.operation("DeleteUserGroup")
 def delete(call: ApiCall) -> Mapping[str, Any]:
-    """The group, `deleting`; then it is gone. One that a cache uses is refused."""
+    """Delete a group that no cache uses, which is `deleting` for a while."""
     group = GROUPS.named(call)
     GROUPS.check_status(group)
     used_by = _caches_with(call, group)

@@ -1,4 +1,4 @@
-"""What caches, users and user groups of ElastiCache have in common: names, quotas, statuses."""
+"""What operations on caches, users and user groups share: names, quotas, statuses, pages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONGEST_NAME = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paging:
-    """How one operation spells its pages."""
+    """The members with which an operation pages."""
 
     items: str
     page_size: str
@@ -78,7 +78,7 @@ class ResourceType(Generic[R]):
         return name
 
     def check_status(self, resource: R, *allowed: str) -> None:
-        """Raise Invalid…StateFault unless the status is one of `allowed` (none given: `ready`)."""
+        """Raise Invalid…StateFault unless the status is one of `allowed` (default: `ready`)."""
         wanted = allowed or (self.ready,)
         if resource.status not in wanted:
             raise ModeledError(

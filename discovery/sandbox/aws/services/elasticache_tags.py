@@ -17,14 +17,14 @@ from discovery.sandbox.aws.services.service import ApiCall, denied
 
 @service.operation("ListTagsForResource")
 def list_tags(call: ApiCall) -> Mapping[str, Any]:
-    """All tags of one resource."""
+    """List all tags of one resource."""
     arn = _resource(call, call.params.text("ResourceName"), "ListTagsForResource")
     return {"TagList": tag_list(call.region.tags.get(arn, {}))}
 
 
 @service.operation("AddTagsToResource")
 def add_tags(call: ApiCall) -> Mapping[str, Any]:
-    """All tags of the resource, the new ones among them."""
+    """Add tags; answer all tags of the resource."""
     tags = read_tags(call.params.structures("Tags"))
     arn = call.params.text("ResourceName")
     return {"TagList": tag_list(add_tags_to(call, arn, tags, action="AddTagsToResource"))}
@@ -32,7 +32,7 @@ def add_tags(call: ApiCall) -> Mapping[str, Any]:
 
 @service.operation("RemoveTagsFromResource")
 def remove_tags(call: ApiCall) -> Mapping[str, Any]:
-    """The tags that the resource still has."""
+    """Remove tags; answer those that the resource still has."""
     keys, arn = call.params.texts("TagKeys"), call.params.text("ResourceName")
     return {"TagList": tag_list(remove_tags_from(call, arn, keys, action="RemoveTagsFromResource"))}
 
@@ -40,7 +40,7 @@ def remove_tags(call: ApiCall) -> Mapping[str, Any]:
 def add_tags_to(
     call: ApiCall, arn: str, tags: Mapping[str, str], *, action: str
 ) -> Mapping[str, str]:
-    """All tags of the resource after it got `tags` too. Raises what `action` answers."""
+    """Add tags to a resource and return all of them. Raises what `action` answers."""
     for key, value in tags.items():
         check_tag(key, value)
     stored = _resource(call, arn, action)
@@ -52,7 +52,7 @@ def add_tags_to(
 def remove_tags_from(
     call: ApiCall, arn: str, keys: Sequence[str], *, action: str
 ) -> Mapping[str, str]:
-    """The tags of the resource without those of `keys`. Raises what `action` answers.
+    """Remove the tags of `keys` and return the others. Raises what `action` answers.
 
     Keys that the resource does not have are passed over, as AWS does.
     """
@@ -62,7 +62,7 @@ def remove_tags_from(
 
 
 def _resource(call: ApiCall, params: str, action: str) -> str:
-    """The ARN of a resource that exists and may be asked for its tags, as it is stored.
+    """Return the stored ARN of a resource that exists and may be asked for its tags.
 
     Raises InvalidARN, AccessDenied (another account), the resource's own not-found error, and
     InvalidServerlessCacheStateFault for a cache that is not available.

@@ -21,14 +21,14 @@ _INPUT_TYPES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """How a user proves to be the one."""
+    """How a user logs in."""
 
     type: str
     password_count: int = 0
 
 
 def read_authentication(params: Parameters) -> Authentication | None:
-    """The way to log in that a request names; None when it names none.
+    """Return how the user logs in, or None when the request does not say.
 
     Raises InvalidParameterValue or InvalidParameterCombination.
     """
@@ -70,7 +70,7 @@ _CHANNEL_WORDS = {"allchannels": "&*", "resetchannels": "resetchannels"}
 
 
 def expand_access_string(text: str) -> str:
-    """`text` as the server stores it: state, keys, channels, commands.
+    """Return the access string as the server stores it: state, keys, channels, commands.
 
     Commands begin with nothing allowed unless they say otherwise. Raises ValueError, with what is
     wrong, for a rule that an access string may not have.

@@ -1,4 +1,4 @@
-"""Users of ElastiCache.
+"""Operations on ElastiCache's users.
 
 Source of the rules: aws/README: Users and groups; of the message about IAM users:
 terraform-aws-elasticache #65.
@@ -31,7 +31,7 @@ BUILT_IN = "default"
 
 
 def to_response(call: ApiCall, user: User) -> Mapping[str, Any]:
-    """The user as answers show it."""
+    """Return the user as answers show it."""
     authentication: dict[str, Any] = {"Type": user.authentication}
     if user.authentication == "password":
         authentication["PasswordCount"] = user.password_count
@@ -52,7 +52,7 @@ def to_response(call: ApiCall, user: User) -> Mapping[str, Any]:
 
 @service.operation("DescribeUsers")
 def describe(call: ApiCall) -> Mapping[str, Any]:
-    """One named user, or all that pass the filters, by pages."""
+    """List one named user, or all that pass the filters, by pages."""
     users = USERS.requested(call)
     engine = call.params.text("Engine").lower()
     if engine:
@@ -67,7 +67,7 @@ def describe(call: ApiCall) -> Mapping[str, Any]:
 
 @service.operation("CreateUser")
 def create(call: ApiCall) -> Mapping[str, Any]:
-    """A new user, active at once as AWS answers it."""
+    """Create a user, active at once as AWS answers it."""
     params, region = call.params, call.region
     user_id = USERS.new_name(call)
     authentication = read_authentication(params)
@@ -92,7 +92,7 @@ def create(call: ApiCall) -> Mapping[str, Any]:
 
 @service.operation("ModifyUser")
 def modify(call: ApiCall) -> Mapping[str, Any]:
-    """The user as it will be, `modifying` for a while."""
+    """Change a user, which is `modifying` for a while."""
     params = call.params
     user = USERS.named(call)
     USERS.check_status(user)
@@ -114,7 +114,7 @@ def modify(call: ApiCall) -> Mapping[str, Any]:
 
 @service.operation("DeleteUser")
 def delete(call: ApiCall) -> Mapping[str, Any]:
-    """The user, `deleting`; it leaves its groups, then it is gone."""
+    """Delete a user, which leaves its groups and is `deleting` for a while."""
     user = USERS.named(call)
     _check_not_built_in(user)
     USERS.check_status(user)

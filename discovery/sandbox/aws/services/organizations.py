@@ -49,7 +49,7 @@ service = Service(
 
 @service.operation("DescribeOrganization")
 def describe_organization(call: ApiCall) -> Mapping[str, Any]:
-    """The organization that the caller is in; every member may call."""
+    """Describe the organization that the caller is in; every member may call."""
     organization = _admitted(call)
     management = organization.management
     return {
@@ -66,7 +66,7 @@ def describe_organization(call: ApiCall) -> Mapping[str, Any]:
 
 @service.operation("ListRoots")
 def list_roots(call: ApiCall) -> Mapping[str, Any]:
-    """The one root."""
+    """List the one root."""
     organization = _readable(call)
     arn = organization.arn(f"root/{organization.id}/{organization.root}")
     root = {"Id": organization.root, "Arn": arn, "Name": "Root", "PolicyTypes": []}
@@ -75,7 +75,7 @@ def list_roots(call: ApiCall) -> Mapping[str, Any]:
 
 @service.operation("ListOrganizationalUnitsForParent")
 def list_organizational_units_for_parent(call: ApiCall) -> Mapping[str, Any]:
-    """The units directly in a unit or in the root."""
+    """List the units directly in a unit or in the root."""
     organization = _readable(call)
     units = [_unit(organization, each) for each in organization.units_in(_parent(call))]
     return _listing(call, "OrganizationalUnits", units, lambda each: str(each["Id"]))
@@ -83,20 +83,20 @@ def list_organizational_units_for_parent(call: ApiCall) -> Mapping[str, Any]:
 
 @service.operation("ListAccountsForParent")
 def list_accounts_for_parent(call: ApiCall) -> Mapping[str, Any]:
-    """The accounts directly in a unit or in the root, whatever their state."""
+    """List the accounts directly in a unit or in the root, whatever their state."""
     organization = _readable(call)
     return _accounts(call, organization, organization.members_in(_parent(call)))
 
 
 @service.operation("ListAccounts")
 def list_accounts(call: ApiCall) -> Mapping[str, Any]:
-    """Every account of the organization, whatever its state."""
+    """List every account of the organization, whatever its state."""
     organization = _readable(call)
     return _accounts(call, organization, tuple(organization.members.values()))
 
 
 def _admitted(call: ApiCall) -> Organization:
-    """The caller's organization. Raises what AWS answers to strangers and to the hasty."""
+    """Return the caller's organization. Raises what AWS answers to others, and throttling."""
     organization = call.world.organization
     if organization is None or call.account.id not in organization.members:
         raise ModeledError(

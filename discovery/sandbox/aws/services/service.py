@@ -45,35 +45,35 @@ class Parameters:
         return name in self.members
 
     def text(self, name: str, default: str = "") -> str:
-        """A string."""
+        """Return a string."""
         return str(self.members.get(name, default))
 
     def optional_text(self, name: str) -> str | None:
-        """A string; None when it is not there or empty."""
+        """Return a string; None when it is missing or empty."""
         return self.members.get(name) or None
 
     def number(self, name: str, default: int) -> int:
-        """A whole number."""
+        """Return a whole number."""
         return int(self.members.get(name, default))
 
     def flag(self, name: str) -> bool:
-        """A truth value, false when it is not there."""
+        """Return a truth value, false when it is missing."""
         return bool(self.members.get(name, False))
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """A list of strings, empty when it is not there."""
+        """Return a list of strings, empty when it is missing."""
         return tuple(self.members.get(name, ()))
 
     def structure(self, name: str) -> "Parameters":
-        """A structure, empty when it is not there."""
+        """Return a structure, empty when it is missing."""
         return Parameters(self.members.get(name, {}))
 
     def structures(self, name: str) -> "tuple[Parameters, ...]":
-        """A list of structures, empty when it is not there."""
+        """Return a list of structures, empty when it is missing."""
         return tuple(Parameters(each) for each in self.members.get(name, ()))
 
     def pairs(self, name: str) -> Mapping[str, str]:
-        """A map of strings, empty when it is not there."""
+        """Return a map of strings, empty when it is missing."""
         return dict(self.members.get(name, {}))
 
 
@@ -105,7 +105,7 @@ class ApiCall:
         invalid: Exception,
         expired: Exception | None = None,
     ) -> Page[T]:
-        """The asked page of `items`. Raises `invalid` or `expired` for a token that is so."""
+        """Return the requested page of `items`. Raises `invalid` or `expired` for such a token."""
         listing = f"{self.operation} {self.account.id} {self.region.place.name}"
         try:
             after = self.page_tokens.read(listing, token, self.now) if token else START
@@ -145,7 +145,7 @@ class Service:
     def operation(
         self, name: str, *, subject: Subject | None = None
     ) -> Callable[[Operation], Operation]:
-        """The decorated function answers the operation.
+        """Register the decorated function as the operation.
 
         `subject` names the account that the call is about, for faults, when it is not the caller's.
         """
@@ -173,7 +173,7 @@ class Service:
 
 
 def denied(call: ApiCall, action: str, resource: str) -> AwsError:
-    """AWS's words for a missing permission; code and status are the query protocol's."""
+    """Return AWS's error for a missing permission, in the query protocol's code and status."""
     return AwsError(
         "AccessDenied",
         f"User: {call.key.principal_arn} is not authorized to perform: {action} "

@@ -1,7 +1,7 @@
-"""Amazon SQS, the queues themselves; what is in them stands in `sqs_messages`.
+"""Operations on queues of Amazon SQS; those on messages are in `sqs_messages`.
 
 Source: Amazon SQS API reference; aws/README: Change events. Who may use a queue of another
-account is said by the queue's policy, which is not judged here: nobody may.
+account is said by the queue's policy, which is not evaluated here: nobody may.
 """
 
 import re
@@ -52,7 +52,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 @contextmanager
 def _checked() -> Iterator[None]:
-    """What is wrong with an attribute is answered as AWS does."""
+    """Answer what is wrong with an attribute as AWS does."""
     try:
         yield
     except UnknownAttribute as error:
@@ -62,21 +62,21 @@ def _checked() -> Iterator[None]:
 
 
 def invalid_value(message: str) -> AwsError:
-    """InvalidParameterValue, which is in no model."""
+    """Return the error InvalidParameterValue, which is in no model."""
     return AwsError("InvalidParameterValueException", message)
 
 
 def no_queue() -> ModeledError:
-    """QueueDoesNotExist."""
+    """Return the error QueueDoesNotExist."""
     return ModeledError("QueueDoesNotExist", "The specified queue does not exist.")
 
 
 def find(call: ApiCall) -> Queue:
-    """The queue that the request's URL names, with all that is to be told by now.
+    """Return the queue that the request's URL names, with all that is due by now.
 
     The URL's host matters only where it names a region.
 
-    Raises: QueueDoesNotExist, InvalidAddress; AccessDenied for another account's queue.
+    Raises QueueDoesNotExist, InvalidAddress; AccessDenied for another account's queue.
     """
     url = call.params.text("QueueUrl")
     host, account_id, name = place_of(url)
@@ -97,13 +97,13 @@ def find(call: ApiCall) -> Queue:
 
 
 def url_of(call: ApiCall, queue: Queue) -> str:
-    """Where the caller reaches the queue."""
+    """Return the URL by which the caller reaches the queue."""
     return f"{call.origin}/{call.account.id}/{queue.name}"
 
 
 @service.operation("CreateQueue")
 def create(call: ApiCall) -> Mapping[str, Any]:
-    """The URL of a new queue, or of one that is there with the same attributes."""
+    """Create a queue, or answer one that exists with the same attributes."""
     name, attributes = call.params.text("QueueName"), call.params.pairs("Attributes")
     if name.endswith(".fifo") or attributes.get("FifoQueue"):
         raise ModeledError("UnsupportedOperation", "the sandbox has no FIFO queues")
@@ -129,7 +129,7 @@ def create(call: ApiCall) -> Mapping[str, Any]:
 
 @service.operation("GetQueueUrl")
 def get_url(call: ApiCall) -> Mapping[str, Any]:
-    """The URL of a queue by its name."""
+    """Answer the URL of a queue by its name."""
     owner = call.params.text("QueueOwnerAWSAccountId", call.account.id)
     queue = call.region.queues.get(call.params.text("QueueName"))
     if queue is None or owner != call.account.id:
@@ -139,7 +139,7 @@ def get_url(call: ApiCall) -> Mapping[str, Any]:
 
 @service.operation("ListQueues")
 def list_queues(call: ApiCall) -> Mapping[str, Any]:
-    """The URLs of the queues whose names begin so, on one page."""
+    """List the URLs of the queues with this prefix, on one page."""
     prefix = call.params.text("QueueNamePrefix")
     found = [queue for name, queue in sorted(call.region.queues.items()) if name.startswith(prefix)]
     return {"QueueUrls": [url_of(call, queue) for queue in found] or None}
@@ -147,21 +147,21 @@ def list_queues(call: ApiCall) -> Mapping[str, Any]:
 
 @service.operation("DeleteQueue")
 def delete(call: ApiCall) -> Mapping[str, Any]:
-    """The queue is gone, and all that was in it."""
+    """Delete a queue with all its messages."""
     del call.region.queues[find(call).name]
     return {}
 
 
 @service.operation("PurgeQueue")
 def purge(call: ApiCall) -> Mapping[str, Any]:
-    """Nothing is in the queue."""
+    """Delete all messages of a queue."""
     find(call).purge()
     return {}
 
 
 @service.operation("SetQueueAttributes")
 def set_attributes(call: ApiCall) -> Mapping[str, Any]:
-    """The queue has these attributes too."""
+    """Set attributes of a queue."""
     with _checked():
         find(call).set_attributes(call.params.pairs("Attributes"))
     return {}
@@ -169,7 +169,7 @@ def set_attributes(call: ApiCall) -> Mapping[str, Any]:
 
 @service.operation("GetQueueAttributes")
 def get_attributes(call: ApiCall) -> Mapping[str, Any]:
-    """The attributes that are asked for by name; none when none is."""
+    """Answer the attributes that are asked for by name; none when none is."""
     queue = find(call)
     waiting, in_flight, delayed = queue.counts
     known = {

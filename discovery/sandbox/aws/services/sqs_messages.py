@@ -1,4 +1,4 @@
-"""Messages in queues of Amazon SQS: sent, received, hidden, deleted, one by one or by tens."""
+"""Operations on messages of Amazon SQS, one by one or in batches."""
 
 import hashlib
 import re
@@ -30,7 +30,7 @@ Act = Callable[[ApiCall, Queue, Parameters], Mapping[str, Any]]
 
 
 def _operation(name: str) -> Callable[[Act], Act]:
-    """Register the decorated function as an operation on one message, and as that on ten."""
+    """Register the decorated function as an operation, and as that on a batch."""
 
     def register(act: Act) -> Act:
         def one(call: ApiCall) -> Mapping[str, Any]:
@@ -70,7 +70,7 @@ def send(call: ApiCall, queue: Queue, params: Parameters) -> Mapping[str, Any]:
 
 @service.operation("ReceiveMessage")
 def receive(call: ApiCall) -> Mapping[str, Any] | LongPoll:
-    """Up to ten messages; with a time to wait, as soon as there is one."""
+    """Receive up to ten messages; with a time to wait, as soon as there is one."""
     queue, params = find(call), call.params
     most = params.number("MaxNumberOfMessages", 1)
     if not 1 <= most <= MOST_IN_BATCH:
@@ -142,7 +142,7 @@ def _invalid_receipt(params: Parameters) -> ModeledError:
 
 
 def _each(call: ApiCall, act: Callable[[Parameters], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """A batch: each entry by itself, once it is a batch at all."""
+    """Act on each entry of a batch by itself, once it is a batch at all."""
     entries = call.params.structures("Entries")
     names = [entry.text("Id") for entry in entries]
     _check_batch(names)
@@ -181,7 +181,7 @@ def _check_batch(names: list[str]) -> None:
 
 
 def _seconds(params: Parameters, member: str, limits: str | None = None) -> timedelta | None:
-    """A time in the range of the attribute `limits` (None: of the same name); None: not params."""
+    """Return a time in the range of the attribute `limits` (None: of the same name), or None."""
     if member not in params:
         return None
     value = params.number(member, 0)
@@ -195,7 +195,7 @@ def _seconds(params: Parameters, member: str, limits: str | None = None) -> time
 
 
 def _shown(message: QueuedMessage, names: set[str]) -> Mapping[str, Any]:
-    """A message as it is received, with the attributes that are asked for."""
+    """Return a message as it is received, with the attributes that are asked for."""
     known = {
         "SenderId": message.sender,
         "SentTimestamp": _milliseconds(message.sent_at),
@@ -218,5 +218,5 @@ def _milliseconds(moment: datetime | None) -> str:
 
 
 def _md5(text: str) -> str:
-    """The checksum that the SQS API answers with; it protects nothing."""
+    """Return the checksum that SQS answers; it protects nothing."""
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

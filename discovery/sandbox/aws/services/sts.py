@@ -1,4 +1,4 @@
-"""AWS Security Token Service: who am I, and may I be somebody else.
+"""AWS Security Token Service: identity of the caller, and sessions of roles.
 
 Source: aws/README: STS.
 """
@@ -45,7 +45,7 @@ def _account_of_role(params: Parameters) -> str | None:
 
 @service.operation("GetCallerIdentity")
 def get_caller_identity(call: ApiCall) -> Mapping[str, Any]:
-    """Account, ARN and id of the key's owner."""
+    """Answer account, ARN and id of the key's owner."""
     account_id = call.acts_as or call.account.id
     arn = call.key.principal_arn.replace(f":{call.account.id}:", f":{account_id}:")
     return {"Account": account_id, "Arn": arn, "UserId": call.key.user_id}
@@ -53,13 +53,13 @@ def get_caller_identity(call: ApiCall) -> Mapping[str, Any]:
 
 @service.operation("AssumeRole", subject=_account_of_role)
 def assume_role(call: ApiCall) -> Mapping[str, Any]:
-    """Keys of a session of the role, if its trust lets the caller in."""
+    """Answer keys of a session of the role, if it trusts the caller."""
     return _session_of(call, _trusting_role(call))
 
 
 @service.operation("AssumeRoleWithWebIdentity", subject=_account_of_role)
 def assume_role_with_web_identity(call: ApiCall) -> Mapping[str, Any]:
-    """Keys of a session of the role, if its trust lets the token's subject in. No key signs it."""
+    """Answer keys of a session, if the role trusts the token's subject. No key signs it."""
     identity = call.world.web_identities.find(call.params.text("WebIdentityToken"))
     if identity is None:
         raise AwsError("InvalidIdentityToken", "No OpenIDConnect provider found in your account")
@@ -117,7 +117,7 @@ def _is_trusted(call: ApiCall, role: Role) -> bool:
 
 
 def _is_named_right(call: ApiCall, role: Role) -> bool:
-    """The trust policy may demand a session name (`sts:RoleSessionName`)."""
+    """Return whether the session has the name that the trust demands (`sts:RoleSessionName`)."""
     return role.session_name in (None, call.params.text("RoleSessionName"))
 
 

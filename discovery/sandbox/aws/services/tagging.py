@@ -29,7 +29,7 @@ def _invalid(message: str) -> ModeledError:
 
 @service.operation("GetResources")
 def get_resources(call: ApiCall) -> Mapping[str, Any]:
-    """Resources that are or once were tagged, as the index sees them, with all their tags."""
+    """List the resources that are or once were tagged, as the index sees them."""
     seen = sorted(call.region.tag_index.seen(call.now).items())
     named = call.params.texts("ResourceARNList")
     if named:
@@ -101,14 +101,14 @@ def _answer(rows: Iterable[Row], token: str) -> Mapping[str, Any]:
 
 @service.operation("TagResources")
 def tag_resources(call: ApiCall) -> Mapping[str, Any]:
-    """The resources have these tags too; those that could not get them are listed."""
+    """Add tags to resources; answer those that could not get them."""
     tags = call.params.pairs("Tags")
     return _for_each(call, lambda arn: add_tags_to(call, arn, tags, action="AddTagsToResource"))
 
 
 @service.operation("UntagResources")
 def untag_resources(call: ApiCall) -> Mapping[str, Any]:
-    """The resources do not have these tags; those that could not be changed are listed."""
+    """Remove tags from resources; answer those that could not be changed."""
     keys = call.params.texts("TagKeys")
     return _for_each(
         call, lambda arn: remove_tags_from(call, arn, keys, action="RemoveTagsFromResource")

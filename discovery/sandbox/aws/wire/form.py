@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 def fields(body: bytes) -> dict[str, str]:
-    """The form's fields; of a repeated one the first. Raises CommonError(MALFORMED)."""
+    """Return the form's fields; of a repeated one the first. Raises CommonError(MALFORMED)."""
     try:
         pairs = parse_qsl(
             body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10_000
@@ -32,7 +32,10 @@ def fields(body: bytes) -> dict[str, str]:
 
 
 def tree(flat: Mapping[str, str]) -> Tree:
-    """`a.b.1=x` as nested mappings. Raises CommonError(MALFORMED) for a name of both kinds."""
+    """Return `a.b.1=x` as nested mappings.
+
+    Raises CommonError(MALFORMED) for a name that is both a value and a structure.
+    """
     root: Tree = {}
     for path, value in flat.items():
         node = root
@@ -56,7 +59,7 @@ class FormReader:
         self._lists_are_flat = lists_are_flat
 
     def structure(self, shape: StructureShape, node: Tree) -> dict[str, Any]:
-        """The members of `shape` that `node` has."""
+        """Return the members of `shape` that `node` has."""
         members = {}
         for name, member in shape.members.items():
             wire_name = self._member_name(name, member)
@@ -121,7 +124,7 @@ def _in_order(node: Tree, name: str) -> list[Any]:
 
 
 def scalar(shape: Shape, text: str, name: str) -> Any:
-    """`text` as the model's type. Raises CommonError(MALFORMED) when it is not of that type."""
+    """Return `text` as the model's type. Raises CommonError(MALFORMED) for another type."""
     try:
         return _typed(shape.type_name, text)
     except ValueError as error:

@@ -1,4 +1,9 @@
-"""The JSON protocol (1.0 and 1.1): the operation stands in a header, members in a JSON object."""
+"""The JSON protocols: 1.0, 1.1, query-compatible 1.0 and REST-JSON.
+
+Source: botocore's model (`awsQueryCompatible`) and AWS's examples in the Amazon SQS API reference:
+`__type` is the shape with its namespace, and `x-amzn-query-error` holds the query protocol's code,
+which SDKs put in the place of the shape's name.
+"""
 
 import base64
 import json
@@ -36,7 +41,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 class JsonProtocol:
-    """Reads and writes the JSON protocol of one version."""
+    """Reads and writes the JSON protocol: the operation in a header, members in an object."""
 
     family = ProtocolFamily.JSON
 
@@ -44,14 +49,14 @@ class JsonProtocol:
         self._content_type = f"application/x-amz-json-{version}"
 
     def operation(self, request: Request) -> str:
-        """What stands behind the dot of X-Amz-Target."""
+        """Return what is behind the dot of X-Amz-Target."""
         target, dot, operation = request.headers.get("x-amz-target", "").rpartition(".")
         if not (target and dot and operation):
             raise CommonError(CommonErrorKind.UNKNOWN_ACTION, "X-Amz-Target names no operation")
         return operation
 
     def read(self, request: Request, operation: OperationModel) -> dict[str, Any]:
-        """The members of the JSON object."""
+        """Return the members of the JSON object."""
         try:
             sent = json.loads(request.body or b"{}")
         except (ValueError, RecursionError) as error:
@@ -63,14 +68,14 @@ class JsonProtocol:
         return cast("dict[str, Any]", typed(operation.input_shape, sent, "body"))
 
     def write(self, operation: OperationModel, members: Members, request_id: str) -> Answer:
-        """The members as a JSON object."""
+        """Write the members as a JSON object."""
         content: Any = {}
         if operation.output_shape is not None:
             content = _write(operation.output_shape, members)
         return self._answer(200, content, request_id)
 
     def write_error(self, namespace: str, error: AwsError, request_id: str) -> Answer:
-        """`__type` and `message`."""
+        """Write `__type` and `message`."""
         del namespace
         return self._answer(
             error.status, {"__type": error.code, "message": error.message}, request_id
@@ -82,7 +87,7 @@ class JsonProtocol:
 
 
 class RestJsonProtocol(JsonProtocol):
-    """Reads and writes REST-JSON: the operation is a method and a path."""
+    """REST-JSON for operations whose members are all in the body; method and path name them."""
 
     def __init__(self, model: ServiceModel) -> None:
         super().__init__()
@@ -94,7 +99,7 @@ class RestJsonProtocol(JsonProtocol):
         }
 
     def operation(self, request: Request) -> str:
-        """What stands for the method and the path."""
+        """Return the operation of the method and the path."""
         path = request.path.partition("?")[0]
         operation = self._operations.get((request.method, path))
         if operation is None:
@@ -104,7 +109,7 @@ class RestJsonProtocol(JsonProtocol):
         return operation
 
     def write_error(self, namespace: str, error: AwsError, request_id: str) -> Answer:
-        """The message in the body, the code in a header."""
+        """Write the message in the body, the code in a header."""
         del namespace
         answer = self._answer(error.status, {"message": error.message}, request_id)
         return replace(answer, headers=(*answer.headers, ("x-amzn-ErrorType", error.code)))
@@ -148,10 +153,10 @@ _COMMON_CODES: Mapping[str, str] = {
 
 
 class QueryCompatibleJson(JsonProtocol):
-    """JSON 1.0 with the query protocol's names of errors beside its own."""
+    """JSON 1.0 of a service that once spoke the query protocol (SQS), with its error names."""
 
     def write_error(self, namespace: str, error: AwsError, request_id: str) -> Answer:
-        """`__type` with its namespace, `message`, and the older name in a header."""
+        """Write `__type` with its namespace, `message`, and the older name in a header."""
         del namespace
         is_common = error.code in _COMMON_CODES
         older = (_COMMON_CODES if is_common else _OWN_CODES).get(error.code, error.code)
@@ -163,8 +168,10 @@ class QueryCompatibleJson(JsonProtocol):
 
 
 def typed(shape: Shape, value: Any, name: str) -> Any:
-    """What was sent, checked against the model's types; members that it does not know are left
-    out. Raises: CommonError."""
+    """Check what was sent against the model's types; leave out unknown members.
+
+    Raises CommonError(MALFORMED).
+    """
     if isinstance(shape, StructureShape):
         sent = _expect(dict, value, name)
         return {

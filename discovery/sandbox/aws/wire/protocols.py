@@ -1,4 +1,4 @@
-"""Which wire protocol a request speaks."""
+"""Choice of the wire protocol of a request."""
 
 from functools import cache
 
@@ -13,7 +13,7 @@ from discovery.sandbox.aws.wire.query import Ec2Protocol, QueryProtocol
 
 
 def protocol_of(model: ServiceModel) -> WireProtocol:
-    """The protocol that botocore's model names. Raises ValueError for one not spoken here."""
+    """Return the protocol that botocore's model names. Raises ValueError for another one."""
     match model.metadata["protocol"]:
         case "query":
             return QueryProtocol()

@@ -1,4 +1,4 @@
-"""The query protocol (STS, ElastiCache) and its cousin of EC2: a form goes in, XML comes out."""
+"""The query protocol (STS, ElastiCache) and that of EC2: a form goes in, XML comes out."""
 
 from typing import Any, ClassVar
 
@@ -52,7 +52,7 @@ class QueryProtocol(_FormProtocol):
     without_action = "Missing Action"
 
     def write(self, operation: OperationModel, members: Members, request_id: str) -> Answer:
-        """The members inside the result wrapper, with the request id after it."""
+        """Write the members inside the result wrapper, with the request id after it."""
         result = ""
         if operation.output_shape is not None:
             shape = operation.output_shape
@@ -68,7 +68,7 @@ class QueryProtocol(_FormProtocol):
         return Answer(200, _XML, body.encode(), (("x-amzn-RequestId", request_id),))
 
     def write_error(self, namespace: str, error: AwsError, request_id: str) -> Answer:
-        """An ErrorResponse; below 500 the sender is at fault."""
+        """Write an ErrorResponse; below 500 the sender is at fault."""
         side = "Sender" if error.status < 500 else "Receiver"
         body = (
             f'<ErrorResponse xmlns="{namespace}"><Error><Type>{side}</Type>'
@@ -86,7 +86,7 @@ class Ec2Protocol(_FormProtocol):
     without_action = "The request must contain the parameter Action"
 
     def write(self, operation: OperationModel, members: Members, request_id: str) -> Answer:
-        """The request id and the members, without a wrapper."""
+        """Write the request id and the members, without a wrapper."""
         content = ""
         if operation.output_shape is not None:
             content = xml.structure(operation.output_shape, members)
@@ -98,7 +98,7 @@ class Ec2Protocol(_FormProtocol):
         return Answer(200, _EC2_XML, body.encode())
 
     def write_error(self, namespace: str, error: AwsError, request_id: str) -> Answer:
-        """A Response with the error in a list of one."""
+        """Write a Response with the error in a list of one."""
         del namespace
         body = (
             f"<Response><Errors><Error><Code>{xml.escape(error.code)}</Code>"
