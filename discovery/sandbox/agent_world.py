@@ -11,7 +11,7 @@ from discovery.sandbox.aws.values import Role
 from discovery.sandbox.aws.world import World
 
 QUEUE = "cachemuster"
-"""The queue in which the hub is told of changes, in the agent's own region."""
+"""Name of the queue for change events, in the agent's own account and region."""
 
 _VARIABLE = "EXTERNAL_ID"
 _NEAREST, _FARTHEST = 0.5, 1.5
@@ -24,7 +24,7 @@ class AgentWorld:
     world: World
     key: Key
     home: str
-    """The region that the agent calls its own."""
+    """The agent's own region."""
 
 
 def environment(prepared: AgentWorld, url: str) -> Mapping[str, str]:

@@ -21,7 +21,7 @@ HOME = REGIONS[0]
 
 ROLE_NAME = "cachemuster"
 EXTERNAL_ID = "demo-external-id"
-"""What the trust of the roles in the member accounts asks for."""
+"""The external id that the roles in the member accounts want."""
 
 # The example keys of AWS's own documentation: nobody takes them for real ones.
 _ACCESS_KEY_ID = "AKIAIOSFODNN7EXAMPLE"

@@ -24,12 +24,12 @@ from discovery.sandbox.demo import EXTERNAL_ID, HOME, ROLE_NAME
 
 _DEFAULT_REGIONS = PARTITIONS["aws"].default_regions
 REGIONS = (HOME, *(region for region in _DEFAULT_REGIONS if region != HOME))
-"""The regions of a generated cloud, the agent's own first; one of R regions has the first R."""
+"""The regions of a generated world, the agent's own first; one of R regions has the first R."""
 
 MOST_ACCOUNTS = 10_000
 _FIRST_ACCOUNT = 100_000_000_001
 _EVERY = 5
-"""In a `typical` cloud one scope in so many has caches."""
+"""In a `typical` world one scope in so many has caches."""
 
 _UNITS = ("production", "development")
 _NOUNS = ("orders", "sessions", "carts", "prices", "search", "profiles", "limits", "feeds")
@@ -61,11 +61,11 @@ class Size:
 
     def __post_init__(self) -> None:
         if not 1 <= self.accounts <= MOST_ACCOUNTS:
-            raise ValueError(f"a cloud has 1 to {MOST_ACCOUNTS} accounts, not {self.accounts}")
+            raise ValueError(f"a world has 1 to {MOST_ACCOUNTS} accounts, not {self.accounts}")
         if not 1 <= self.regions <= len(REGIONS):
-            raise ValueError(f"a cloud has 1 to {len(REGIONS)} regions, not {self.regions}")
+            raise ValueError(f"a world has 1 to {len(REGIONS)} regions, not {self.regions}")
         if self.caches < 0:
-            raise ValueError(f"a cloud cannot have {self.caches} caches")
+            raise ValueError(f"a world cannot have {self.caches} caches")
 
     @property
     def region_names(self) -> Sequence[str]:

@@ -9,7 +9,7 @@ from discovery.sandbox.aws.timed_store import Step, TimedStore
 from discovery.sandbox.aws.values import Cache, User, UserGroup
 
 SOMEBODY: Final = "user/somebody"
-"""Who is said to have made the calls behind changes that a test makes directly."""
+"""Caller in CloudTrail's event of a change that a test makes directly."""
 
 
 class ChangeEvents:
@@ -39,16 +39,18 @@ class ChangeEvents:
 
     def _see_cache(self, step: Step[Cache]) -> None:
         before, after = step.before, step.after
-        told = after or before
-        if told is None or not self._events.is_on:
+        changed = after or before
+        if changed is None or not self._events.is_on:
             return
         if not step.is_timed:
-            self._record(f"{_verb(step)}ServerlessCache", {"serverlessCacheName": told.name})
+            self._record(f"{_verb(step)}ServerlessCache", {"serverlessCacheName": changed.name})
         if step.due_at is not None:
             self._events.expect(step.due_at, self._advance)
         what = _service_event_name(before, after)
         if what is not None:
-            self._events.publish_service_event(self._place, what, f"{what}: {told.name}", told)
+            self._events.publish_service_event(
+                self._place, what, f"{what}: {changed.name}", changed
+            )
 
     def _see_user(self, step: Step[User]) -> None:
         self._see(step, "User", "userId")
@@ -57,9 +59,9 @@ class ChangeEvents:
         self._see(step, "UserGroup", "userGroupId")
 
     def _see(self, step: Step[User] | Step[UserGroup], kind: str, member: str) -> None:
-        told = step.after or step.before
-        if self._events.is_on and told is not None and not step.is_timed:
-            self._record(f"{_verb(step)}{kind}", {member: told.id})
+        changed = step.after or step.before
+        if self._events.is_on and changed is not None and not step.is_timed:
+            self._record(f"{_verb(step)}{kind}", {member: changed.id})
 
     def _record(self, operation: str, parameters: dict[str, object]) -> None:
         if is_within_a_call():

@@ -56,13 +56,13 @@ class Delivery:
     envelope: Envelope = Envelope.DIRECT
     kinds: frozenset[EventKind] = frozenset(EventKind)
     reads: bool = False
-    """Whether calls that only read are told too."""
+    """Whether calls that only read are delivered too."""
     delay: timedelta = timedelta(0)
     """By the sandbox's clock, 15 minutes at most."""
     jitter: timedelta = timedelta(0)
     """Up to so much longer, by chance, so that events overtake each other."""
     shuffled: bool = False
-    """Whether what waits in the queue is received in any order."""
+    """Whether messages are received in any order."""
     drop: float = 0.0
     """The share of events that are lost."""
     duplicate: float = 0.0

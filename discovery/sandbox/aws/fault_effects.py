@@ -22,7 +22,7 @@ class Response:
     cut_off: bool = False
     reset: bool = False
     later: "Callable[[], Awaitable[Response]] | None" = None
-    """What gives the true answer in its own time, when this one is only that there was none."""
+    """Gives the answer of a long poll; this one is the answer when time is up."""
 
     @property
     def abnormal_end(self) -> str | None:
@@ -84,13 +84,13 @@ def _contradicting(value: Any, member: str) -> Any:
         return {key: _contradicting(each, member) for key, each in value.items()}
     if not isinstance(value, list | tuple):
         return value
-    told = [_contradicting(each, member) for each in value]
+    items = [_contradicting(each, member) for each in value]
     others = [
         {**each, member: f"{each[member]}x"}
-        for each in told
+        for each in items
         if isinstance(each, Mapping) and isinstance(each.get(member), str)
     ]
-    return told + others
+    return items + others
 
 
 def _with_arns_of(value: Any, old: str, new: str) -> Any:

@@ -59,7 +59,7 @@ class Effect(StrEnum):
     MEMBER_LEFT_OUT = "member-left-out"
     """The member named `member` is left out wherever it stands in the answer."""
     MEMBER_CONTRADICTED = "member-contradicted"
-    """What has a text `member` comes twice in its list, the second time with another text."""
+    """An item with a text `member` comes twice in its list, the second time with another text."""
 
 
 EFFECT_ERRORS = {
@@ -69,7 +69,7 @@ EFFECT_ERRORS = {
     Effect.REGION_OFF: CommonErrorKind.REGION_OFF,
     Effect.INTERNAL: CommonErrorKind.INTERNAL,
 }
-"""The effects that answer a refusal."""
+"""The common error that an effect answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class CallSite:
     """The call that a fault may apply to: whose, where, which operation."""
 
     account: str
-    """The account whose things are asked for; of AssumeRole, the role's."""
+    """The account whose resources are asked for; of AssumeRole, the role's."""
     region: str
     service: str
     operation: str

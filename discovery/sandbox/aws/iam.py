@@ -30,7 +30,7 @@ class Statement:
     def of(cls, document: Mapping[str, Any]) -> Self:
         """Read a statement. Raises ValueError for what this simulation cannot evaluate."""
         if unknown := sorted(document.keys() - _KNOWN):
-            raise ValueError(f"a statement with {', '.join(unknown)} cannot be judged here")
+            raise ValueError(f"a statement with {', '.join(unknown)} cannot be evaluated here")
         if document.get("Effect") not in ("Allow", "Deny"):
             raise ValueError("the Effect of a statement is Allow or Deny")
         return cls(
@@ -77,7 +77,7 @@ def trust_of(document: Mapping[str, Any]) -> Trust:
         raise ValueError("a trust policy allows sts:AssumeRole")
     external_ids = _condition(statement, _EXTERNAL_ID)
     if len(external_ids) > 1:
-        raise ValueError("more than one external id cannot be judged here")
+        raise ValueError("more than one external id cannot be evaluated here")
     return Trust(_texts(statement["Principal"]["AWS"]), next(iter(external_ids), None))
 
 

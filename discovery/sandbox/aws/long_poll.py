@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from discovery.sandbox.aws.wire.message import Members
 
-_BETWEEN_LOOKS_S = 0.05
-"""The sandbox's clock has no alarm, so what hangs on it is looked at so often."""
+_CHECK_INTERVAL_S = 0.05
+"""The sandbox's clock has no alarm, so what depends on it is checked so often."""
 
 
 class Notification:
@@ -65,13 +65,13 @@ class LongPoll:
 
     notification: Notification
     wait_s: float
-    """How long it waits, by the machine's time: that is what clients count by."""
+    """How long it waits, by the machine's time, as clients count."""
     receive: Callable[[], Members | None]
-    """The answer; None while there is nothing to say."""
+    """Return the answer; None while there is none."""
     empty: Members
     """The answer when time is up."""
     depends_on_clock: Callable[[], bool]
-    """Whether the passing of the sandbox's time alone may give something to say."""
+    """Whether the passing of the sandbox's time alone may give an answer."""
 
     async def answer(self) -> Members:
         """Return what `receive` gives as soon as it gives something, else `empty`."""
@@ -83,5 +83,5 @@ class LongPoll:
             left_s = end - loop.time()
             if found is not None or left_s <= 0:
                 return self.empty if found is None else found
-            nap_s = min(left_s, _BETWEEN_LOOKS_S) if self.depends_on_clock() else left_s
-            await self.notification.wait(count, at_most_s=nap_s)
+            pause_s = min(left_s, _CHECK_INTERVAL_S) if self.depends_on_clock() else left_s
+            await self.notification.wait(count, at_most_s=pause_s)

@@ -41,7 +41,7 @@ class Member:
     state: str
     joined_at: datetime
     wire: Mapping[str, object] = field(default_factory=dict)
-    """Members answered in place of the true ones; None leaves a member out."""
+    """Members that replace the true ones in answers; None leaves a member out."""
 
 
 class Organization:

@@ -25,8 +25,8 @@ _KINDS = (
     ("UserGroup", "usergroup", "UserGroupId"),
     ("User", "user", "UserId"),
 )
-"""What an ElastiCache operation is about: a part of its name, the resource type, the member that
-names one. The first that fits."""
+"""Resource of an ElastiCache operation: part of the operation's name, resource type, member with
+the resource's name. The first that fits."""
 
 
 def check_permission(

@@ -50,7 +50,7 @@ class QueuedMessage:
     received: int = 0
     first_received_at: datetime | None = None
     receipt: str = ""
-    """That of the latest time it was received; earlier ones have no effect."""
+    """Receipt of the latest receive; earlier ones have no effect."""
     source_arn: str = ""
     """Of a dead letter: the queue that it comes from."""
 
@@ -82,7 +82,7 @@ class Queue:
         self._lock = threading.Lock()
         self._messages: dict[str, QueuedMessage] = {}
         self._queue: list[tuple[datetime, int, str]] = []
-        """When which message may be received next; entries of gone and moved ones are stale."""
+        """When each message may be received; entries of deleted and moved ones are stale."""
         self._numbers = itertools.count()
         self.set_attributes(attributes)
 

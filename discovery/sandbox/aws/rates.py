@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 Key = tuple[str, ...]
-"""Whose bucket it is: operation and caller, or operation and organization."""
+"""Owner of a bucket: operation and caller, or operation and organization."""
 
 
 @dataclass(frozen=True, slots=True)

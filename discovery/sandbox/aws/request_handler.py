@@ -63,7 +63,7 @@ class _Progress:
     protocol: WireProtocol
     request_id: str
     key: Key | None = None
-    """Whose it is; None until that is proved."""
+    """The caller's key; None until it is proved."""
     operation: str = "?"
     members: Mapping[str, Any] = field(default_factory=dict)
     active: tuple[Fault, ...] = ()
@@ -219,8 +219,8 @@ class RequestHandler:
 
     def _api_call(self, key: Key, progress: _Progress, request: Request) -> ApiCall:
         account = self._world.account(key.account_id)
-        asked = progress.claim.region
-        region = account.region(asked if asked in account.enabled else min(account.enabled))
+        requested = progress.claim.region
+        region = account.region(requested if requested in account.enabled else min(account.enabled))
         now = self._world.clock()
         region.advance(now)
         return ApiCall(

@@ -30,7 +30,7 @@ LIKE_AWS = Delays(
     tag_index_lag=timedelta(seconds=10),
     tag_index_memory=timedelta(seconds=60),
 )
-"""AWS's order of events at a speed that a person can wait for."""
+"""Delays in AWS's order of size, short enough for a person to wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ class Step(Generic[T]):
     before: T | None
     after: T | None
     due_at: datetime | None = None
-    """When the next change is due that is under way now."""
+    """When the change that is under way now is due."""
     is_timed: bool = False
-    """Whether time brought it about."""
+    """Whether the passing of time made the change."""
 
 
 class TimedStore(Generic[T]):
@@ -60,7 +60,7 @@ class TimedStore(Generic[T]):
         self._values: dict[str, T] = {}
         self._changes: dict[str, Change[T]] = {}
         self.watch: Callable[[Step[T]], None] | None = None
-        """Told of every change, after it."""
+        """Called after every change."""
 
     def __contains__(self, key: str) -> bool:
         return key in self._values

@@ -31,7 +31,7 @@ class Cache:
     settings: Mapping[str, object] = field(default_factory=dict)
     """Members that the sandbox only stores: usage limits, snapshots, the KMS key."""
     wire: Mapping[str, object] = field(default_factory=dict)
-    """Members answered in place of the true ones; None leaves a member out."""
+    """Members that replace the true ones in answers; None leaves a member out."""
 
 
 @dataclass(frozen=True, slots=True)

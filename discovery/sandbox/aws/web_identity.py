@@ -47,13 +47,13 @@ def unsigned_claim(request: Request) -> Claim | None:
     """Return the claim of a request that carries a token in place of a signature, or None."""
     if "authorization" in request.headers or request.method != "POST":
         return None
-    asked = parse_qs(request.body.decode("utf-8", "replace")).get("Action")
-    if asked != ["AssumeRoleWithWebIdentity"]:
+    action = parse_qs(request.body.decode("utf-8", "replace")).get("Action")
+    if action != ["AssumeRoleWithWebIdentity"]:
         return None
     return Claim("", "", _ANYWHERE, "sts", (), "")
 
 
 def anonymous_key(members: Mapping[str, Any]) -> Key:
-    """Return a key that belongs to nobody, in the account of the role that is asked for."""
+    """Return a key that belongs to nobody, in the account of the role that is action for."""
     parts = str(members.get("RoleArn", "")).split(":")
     return Key("", "", parts[4] if len(parts) > 5 else "", "anonymous", "")

@@ -131,15 +131,15 @@ class World:
         populate: Callable[[Region], None] = lambda _: None,
     ) -> None:
         self.clock = SteppableClock(clock)
-        """What resources live by: statuses, the tag index's lag, page tokens' lives."""
+        """The time of resources: statuses, the tag index's lag, lives of page tokens."""
         self.auth_clock = SteppableClock()
-        """What signatures and sessions are judged by. It follows the machine's clock, as clients
+        """The time of signatures and sessions. It follows the machine's clock, as clients
         do, so that `clock` can be stepped or stand still without every request being refused."""
         self.delays = delays or Delays()
         self.populate = populate
-        """Called with every region when somebody first asks there or places something."""
+        """Fills a region when it is first asked for."""
         self.events = Events(self.clock)
-        """What changes, on its way to the queues that are subscribed; there are none at first."""
+        """Change events and the queues that get them; none at first."""
         self.keys = KeyRing()
         self.web_identities = WebIdentities()
         self.session_token_version = 2
@@ -149,7 +149,7 @@ class World:
         self.organization: Organization | None = None
         """The organization that accounts may be in; None: there is none."""
         self.rates = TokenBuckets()
-        """How much of each published rate is left, by `clock`."""
+        """Token buckets of the published rate limits, by `clock`."""
 
     def account(
         self, account_id: str, *, regions: Iterable[str] | None = None, partition: str = "aws"

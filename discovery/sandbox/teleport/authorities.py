@@ -16,7 +16,7 @@ from discovery.sandbox.clock import wall_clock
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 _SKEW = timedelta(minutes=1)
-"""How long before its issue a certificate begins to count, for clocks that are behind."""
+"""How long before its issue a certificate is valid, for clocks that are behind."""
 _YEARS = timedelta(days=3650)
 
 
@@ -113,7 +113,7 @@ class RotatingAuthority:
         self._name = name
         first = Authority(name, wall_clock(), has_key_ids=has_key_ids)
         self.trusted: tuple[Authority, ...] = (first,)
-        """Whom the cluster trusts and identities name; the oldest first."""
+        """The authorities that the cluster trusts and identities name; the oldest first."""
 
     @property
     def oldest(self) -> Authority:

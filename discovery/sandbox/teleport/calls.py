@@ -25,7 +25,7 @@ class Call:
     port: str
     """`proxy`, `auth`, or `web`."""
     user: str
-    """Who asked; empty without a client certificate and on the web."""
+    """The caller; empty without a client certificate and on the web."""
     method: str
     """Auth's method, or the path of a web request."""
     name: str = ""
@@ -55,7 +55,7 @@ class Handshake:
     certificates: int = 0
     """How many certificates the client sent."""
     refusal: str = ""
-    """Why nothing came of it."""
+    """Why the connection was refused."""
 
 
 class CallLog(RecentCalls[Call]):

@@ -75,7 +75,7 @@ class ClusterBehaviour:
     page_size: int = 1000
     """No page is larger; asked for 0, this many."""
     tls_routing: bool = True
-    """What the Proxy says of itself. Its one port routes by ALPN either way."""
+    """What the Proxy answers. Its one port routes by ALPN either way."""
     behind_load_balancer: bool = False
     """A load balancer ends TLS before the Proxy: no ALPN arrives, everything is the web."""
     disconnects_expired: bool = False
@@ -119,7 +119,7 @@ class Cluster:
         self.store = Store(self.clock)
         self.store.step = read_step
         self.locked: set[str] = set()
-        """Users that a lock is in force for: every call of theirs is denied."""
+        """Users with a lock in force: every call of theirs is denied."""
         self.roles: dict[str, Role] = {EDITOR.name: EDITOR}
         self.services: dict[str, Message] = {}
         self.servers: dict[str, Message] = {}

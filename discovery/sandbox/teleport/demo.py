@@ -18,7 +18,7 @@ from discovery.sandbox.teleport.store import MEASURED_STEP
 
 BOT, PERSON = "bot-cachemuster", "alice"
 ROLE: Final[Role] = bot_role(ALL)
-"""A bot's fence, for whatever group a configuration names."""
+"""A bot's role, for whatever group a configuration names."""
 
 LIFETIME, RENEWED_EVERY = timedelta(hours=1), timedelta(minutes=20)
 """The defaults of tbot."""
@@ -33,7 +33,7 @@ class DemoIdentities:
     person: Path
     """The identity of somebody who may do everything."""
     web_ca: Path
-    """Who vouches for the Proxy's web side (`SSL_CERT_FILE`)."""
+    """The authority of the Proxy's web certificate (`SSL_CERT_FILE`)."""
 
 
 def build_cluster() -> Cluster:

@@ -35,7 +35,7 @@ class Effect(StrEnum):
     GOAWAY = "goodbye"
     """Ends the connection with GOAWAY, as a server does that is being stopped."""
     CONCURRENT_CHANGE = "meanwhile"
-    """Somebody does `deed`."""
+    """Somebody makes the change `deed` meanwhile."""
     CUT_OFF = "cut-off"
     """Sends half of the answer, then resets the connection."""
     GARBAGE = "garbage"

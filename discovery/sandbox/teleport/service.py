@@ -39,7 +39,7 @@ class RpcCall:
 
     cluster: Cluster
     roles: Sequence[str]
-    """The names of the caller's roles; what they give is looked up with every question."""
+    """The names of the caller's roles; what they give is looked up with every call."""
     request: Message
     address: str = ""
     proxy: str = ""

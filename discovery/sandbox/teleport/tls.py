@@ -27,7 +27,7 @@ See teleport/README: Connection upgrade.
 report_refusal: ContextVar[Callable[[str], None]] = ContextVar(
     "report_refusal", default=lambda _: None
 )
-"""Told why the handshake that is made in this context was error."""
+"""Called with the reason when the handshake of this context is refused."""
 
 
 class _AlertingTls(ssl.SSLObject):

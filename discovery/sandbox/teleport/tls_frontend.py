@@ -24,9 +24,9 @@ from discovery.sandbox.teleport.tls import auth_context, report_refusal, web_con
 PROXY, AUTH, WEB = "proxy", "auth", "web"
 _LARGEST_HELLO = 65536
 _HANDSHAKE_TIMEOUT_S = 10.0
-"""How long a client may take to say hello and finish the handshake."""
+"""How long a client may take for its ClientHello and the handshake."""
 _RECHECK_S = 0.005
-"""How often a hello that came in part is looked at again."""
+"""How often an incomplete ClientHello is read again."""
 
 
 def auth_protocol(cluster: str) -> str:
@@ -180,7 +180,7 @@ async def _client_hello(arrived: socket.socket) -> ClientHello:
         if hello is not None:
             return hello
         if not data or len(data) >= _LARGEST_HELLO:
-            raise NotTls("the client said no hello")
+            raise NotTls("the client sent no ClientHello")
         if len(data) == seen:
             await asyncio.sleep(_RECHECK_S)
         seen = len(data)

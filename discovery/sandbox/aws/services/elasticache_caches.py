@@ -135,8 +135,8 @@ def _engine(engine: str, version: str | None) -> tuple[str, str | None]:
 def _new_engine(cache: Cache, params: Parameters) -> tuple[str, str, str]:
     if "Engine" not in params and "MajorEngineVersion" not in params:
         return cache.engine, cache.major_version, cache.full_version
-    asked = params.optional_text("MajorEngineVersion")
-    engine, version = _engine(params.text("Engine", cache.engine), asked)
+    requested = params.optional_text("MajorEngineVersion")
+    engine, version = _engine(params.text("Engine", cache.engine), requested)
     if engine != cache.engine and (cache.engine, engine) != ("redis", "valkey"):
         raise invalid_combination(f"Engine {cache.engine} cannot be changed to {engine}")
     versions = FULL_VERSIONS[engine]
@@ -164,8 +164,8 @@ def _check_one_modification(params: Parameters) -> None:
 
     Source: terraform-provider-aws #35897, #37499 (AWS's own message).
     """
-    asked = {name for name, value in params.members.items() if value is not False}
-    count = sum(1 for members in _MODIFICATIONS if asked & members)
+    requested = {name for name, value in params.members.items() if value is not False}
+    count = sum(1 for members in _MODIFICATIONS if requested & members)
     if count == 0:
         raise invalid_combination("No modifications were requested")
     if count > 1:
@@ -185,12 +185,12 @@ def _settings(params: Parameters, earlier: Mapping[str, object]) -> Mapping[str,
 
 
 def _subnets(call: ApiCall) -> tuple[str, ...]:
-    asked = call.params.texts("SubnetIds")
-    if not asked:
+    requested = call.params.texts("SubnetIds")
+    if not requested:
         return call.region.default_subnet_ids
-    unknown = [subnet_id for subnet_id in asked if subnet_id not in call.region.subnets]
+    unknown = [subnet_id for subnet_id in requested if subnet_id not in call.region.subnets]
     if unknown:
         raise invalid_value(f"Subnet not found: {unknown[0]}")
-    if len({call.region.subnets[subnet_id].vpc_id for subnet_id in asked}) > 1:
+    if len({call.region.subnets[subnet_id].vpc_id for subnet_id in requested}) > 1:
         raise invalid_value("All subnets must belong to the same VPC")
-    return asked
+    return requested

@@ -181,8 +181,11 @@ def get_attributes(call: ApiCall) -> Mapping[str, Any]:
         "ApproximateNumberOfMessagesNotVisible": str(in_flight),
         "ApproximateNumberOfMessagesDelayed": str(delayed),
     }
-    asked = call.params.texts("AttributeNames")
-    for name in asked:
+    requested = call.params.texts("AttributeNames")
+    for name in requested:
         if name not in {"All", *known, *RANGES, *TEXTS}:
             raise ModeledError("InvalidAttributeName", f"Unknown Attribute {name}.")
-    return {"Attributes": {k: v for k, v in known.items() if k in asked or "All" in asked} or None}
+    return {
+        "Attributes": {k: v for k, v in known.items() if k in requested or "All" in requested}
+        or None
+    }

@@ -16,7 +16,7 @@ from discovery.sandbox.aws.web_identity import AUDIENCE, ISSUER
 from discovery.sandbox.aws.world import Account
 
 CHAINED_LIMIT = timedelta(hours=1)
-"""The longest session that a role's own session may call for."""
+"""The longest session that a role's own session may ask for."""
 
 NOT_AUTHORIZED = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
 

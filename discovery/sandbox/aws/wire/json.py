@@ -149,7 +149,7 @@ _COMMON_CODES: Mapping[str, str] = {
         for refusal, spelling in WIRE_ERRORS[ProtocolFamily.JSON].items()
     },
 }
-"""What every service has, by its name in JSON."""
+"""The query protocol's code of common errors, by their name in JSON."""
 
 
 class QueryCompatibleJson(JsonProtocol):
