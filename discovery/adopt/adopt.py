@@ -14,18 +14,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from discovery.adopt.transfer import Transfers, TransferWriter
+from discovery.adopt.transfer import TransferWriter
 from discovery.aws.cloud import Cloud
 from discovery.control_plane.base import ControlPlane, Denied, Reader
-from discovery.model.values import Clock, Database, ResourceName, Scanned
+from discovery.model.values import Clock, Database, ItemError, ResourceName, Scanned
 from discovery.plan.adoption.adoption import adoption, own_to_claim, refused_unowned, unseen
 from discovery.plan.adoption.identify import part_to_scan
 from discovery.plan.adoption.release import release
 from discovery.plan.adoption.transfer import Handover, is_same, not_found
 from discovery.plan.identity import refuse_other_identity
 from discovery.plan.inputs import ObservedState, PlanInput, observe
+from discovery.plan.item import Item
 from discovery.plan.rules import Rules
 from discovery.plan.targets import ScopeFilter
+from discovery.sweep.apply import apply
+from discovery.sweep.cancellation import drain_on_stop
 from discovery.sweep.open_intents import close_open_intents
 from discovery.sweep.scan import OnProgress, Scan, scan
 from matchers.matcher import IamUsers
@@ -174,16 +177,27 @@ async def apply_transfer(
         await asyncio.to_thread(store.bind, identity)
     memory = await close_open_intents(store, memory, listed, setting.rules.group, clock())
     again = {item.name: item for item in prospect.replan(listed, memory).items}
-    transfers = Transfers(
-        kind=prospect.kind,
-        writer=TransferWriter(control_plane, setting.rules.group, sleep),
-        store=store,
+    unchanged = [each for each in prospect.handover.items if is_same(each, again.get(each.name))]
+    writing = apply(
+        unchanged,
+        control_plane=control_plane,
+        journal=store,
+        group=setting.rules.group,
+        sweep_id=secrets.token_hex(8),
         clock=clock,
-        stop=stop,
-        transfer_id=secrets.token_hex(8),
+        concurrency=1,
+        sleep=sleep,
+        writer=partial(TransferWriter, kind=prospect.kind),
     )
-    agreed = ((item, is_same(item, again.get(item.name))) for item in prospect.handover.items)
-    return replace(prospect.handover, items=await transfers.of(agreed))
+    applied, _ = await drain_on_stop(stop, writing)
+    done = {item.name: item for item in applied}
+    items = (done.get(each.name) or _plan_changed(each) for each in prospect.handover.items)
+    return replace(prospect.handover, items=tuple(items))
+
+
+def _plan_changed(item: Item) -> Item:
+    text = "it, or its cache, changed after the plan was shown; it is as it was. Look again"
+    return replace(item, applied=False, error=ItemError("PLAN_CHANGED", text, retryable=True))
 
 
 async def _met(

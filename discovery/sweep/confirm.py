@@ -7,7 +7,7 @@ as it is. Nothing here is taken from the scan that the plan was made from.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from discovery.aws.caches import describe_cache
@@ -22,12 +22,7 @@ from discovery.model.ownership import CacheArn, parse_cache_arn
 from discovery.model.values import UNKNOWN, Cache, Scope, Tags, UnknownType, UsersAndGroups
 from discovery.plan.defect import defect
 from discovery.plan.item import Item, hold_instead
-
-Recheck = Callable[[Cache, UsersAndGroups | UnknownType], Reason | None]
-"""The reason of a removal that holds for a cache as it is now, None when there is none."""
-
-RenameHolds = Callable[[Cache], bool]
-"""True when a cache with these tags still gets the name that the plan gave it."""
+from discovery.plan.recheck import Recheck, RenameHolds
 
 _ON_TAGS = (Reason.UNMATCHED, Reason.EXCLUDED)
 _AT_ONCE = 16
@@ -37,7 +32,7 @@ async def confirm_removals(
     items: Sequence[Item],
     cloud: Cloud,
     *,
-    rejudge: Recheck,
+    recheck: Recheck,
     rename_holds: RenameHolds,
 ) -> tuple[Item, ...]:
     """The items in the same order; a removal or rename that is not proven is `held/PROOF_FAILED`.
@@ -45,7 +40,7 @@ async def confirm_removals(
     `OUT_OF_SCOPE` rests on configuration, so nothing is asked for it.
     Raises: nothing that AWS can cause.
     """
-    proving = _Confirming(cloud, rejudge, rename_holds)
+    proving = _Confirming(cloud, recheck, rename_holds)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(proving.item(item)) for item in items]
     return tuple(task.result() for task in tasks)
@@ -61,9 +56,9 @@ class _ConfirmationFailure:
 class _Confirming:
     """The proofs of one sweep."""
 
-    def __init__(self, cloud: Cloud, rejudge: Recheck, rename_holds: RenameHolds) -> None:
+    def __init__(self, cloud: Cloud, recheck: Recheck, rename_holds: RenameHolds) -> None:
         self._cloud = cloud
-        self._rejudge = rejudge
+        self._recheck = recheck
         self._rename_holds = rename_holds
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._directories: dict[Scope, _Directory] = {}
@@ -113,9 +108,9 @@ class _Confirming:
             return _ConfirmationFailure(f"AWS lists it, as {status}")
         if item.reason is Reason.DELETING:
             return None if status == "deleting" else _ConfirmationFailure(f"it is {status} now")
-        return await self._ask_judgement(item, cache, session)
+        return await self._ask_reason(item, cache, session)
 
-    async def _ask_judgement(
+    async def _ask_reason(
         self, item: Item, cache: Cache, session: Session
     ) -> _ConfirmationFailure | None:
         directory: UsersAndGroups | UnknownType = UNKNOWN
@@ -124,7 +119,7 @@ class _Confirming:
             cache = replace(cache, tags=await self._tags(session, cache))
         if item.reason is Reason.UNREADY:
             directory = await self._directory(session)
-        now = self._rejudge(cache, directory)
+        now = self._recheck(cache, directory)
         if now is item.reason:
             return None
         return _ConfirmationFailure(

@@ -7,10 +7,12 @@ that call did: a create that had landed is there, a delete that had landed is go
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import structlog
 from tenacity import RetryCallState
 
 from discovery.control_plane.base import (
@@ -48,6 +50,8 @@ from state.records import IntentKind, IntentOutcome
 
 T = TypeVar("T")
 
+log = structlog.get_logger()
+
 IsDone = Callable[[Database, CreateAttempts], bool]
 """True when one of ours that stands in the name to be taken is what was to be made, so that the
 creation has come to its end."""
@@ -68,7 +72,12 @@ def intent_kind(item: Item) -> IntentKind:
 
 
 class Writer:
-    """Writes the items of one sweep; set `stopping`, and nothing is tried again."""
+    """Write the items of one sweep; once `stopping` is set, nothing is tried again."""
+
+    subject = "item"
+    """The first word of its log events."""
+    if_unattempted = "the next sweep does"
+    """What becomes of an item that was not attempted."""
 
     def __init__(
         self, control_plane: ControlPlane, group: str, sleep: Callable[[float], Awaitable[Any]]
@@ -80,8 +89,24 @@ class Writer:
         """The error code of the last creation of any item, None when it was answered."""
         self.stopping = False
 
+    def kind_of(self, item: Item) -> IntentKind:
+        """Name the intent that the journal keeps of an item that writes."""
+        return intent_kind(item)
+
+    def log_result(self, item: Item, sweep_id: str, *, is_known: bool) -> None:
+        """Log how an item came out; a failure that is no news is logged for debugging only."""
+        event = log.bind(sweep_id=sweep_id, **item.log_fields)
+        if item.applied:
+            event.info("item.applied")
+            return
+        level = logging.DEBUG if is_known else logging.WARNING
+        if item.error is not None:
+            event.log(level, "item.failed", error_code=item.error.code)
+        else:
+            event.log(level, "item.refused")
+
     async def write(self, item: Item) -> WriteResult:
-        """The item is carried out, or the result says what stands in the way."""
+        """Carry out an item, or say what stands in the way."""
         steps = {
             IntentKind.CREATE: self._create,
             IntentKind.UPDATE: self._update,
