@@ -119,7 +119,7 @@ class Caller:
         return await self.call("GetDatabase", message((1, name)))
 
 
-class Rig:
+class Simulation:
     """A served Teleport and what tests want of it."""
 
     def __init__(self, teleport: SimulatedTeleport, at: Addresses, stack: AsyncExitStack) -> None:
@@ -167,11 +167,11 @@ class Rig:
 
 
 @asynccontextmanager
-async def served(cluster: Cluster | None = None) -> AsyncIterator[Rig]:
+async def served(cluster: Cluster | None = None) -> AsyncIterator[Simulation]:
     """A Teleport that is served inside the `async with`."""
     teleport = SimulatedTeleport(cluster or Cluster(CLUSTER))
     async with teleport.serve() as at, AsyncExitStack() as stack:
-        yield Rig(teleport, at, stack)
+        yield Simulation(teleport, at, stack)
 
 
 def database(

@@ -103,7 +103,7 @@ ASKS = st.one_of(
 )
 
 
-class Rig:
+class Simulation:
     """A world, and requests to it as botocore writes and signs them, without a socket."""
 
     def __init__(self) -> None:
@@ -172,14 +172,14 @@ def check_rules(region: Region) -> None:
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(asks=st.lists(ASKS, min_size=5, max_size=40))
 def test_rules_hold(asks: list[tuple[str, Any]]) -> None:
-    rig = Rig()
+    simulation = Simulation()
     for operation, members in asks:
         if operation == "wait":
-            rig.world.clock.advance(timedelta(seconds=members))
+            simulation.world.clock.advance(timedelta(seconds=members))
         else:
-            status, answer = rig.ask(operation, members)
+            status, answer = simulation.ask(operation, members)
             assert status < 500, answer
-        check_rules(rig.settle())
+        check_rules(simulation.settle())
 
 
 @pytest.mark.parametrize(
@@ -192,16 +192,16 @@ def test_rules_hold(asks: list[tuple[str, Any]]) -> None:
 def test_a_member_may_not_become_what_its_group_forbids(
     group_engine: str, change: dict[str, Any]
 ) -> None:
-    rig = Rig()
-    region = rig.account.region(REGION)
+    simulation = Simulation()
+    region = simulation.account.region(REGION)
     region.add_user("d", engine="redis", authentication="password")
     region.add_user_group("d", engine=group_engine, users=("d",))
-    status, answer = rig.ask("ModifyUser", {"UserId": "d", **change})
+    status, answer = simulation.ask("ModifyUser", {"UserId": "d", **change})
     assert (status, answer["Error"]["Code"]) == (400, "InvalidParameterCombination")
 
 
 def test_a_user_on_its_way_out_cannot_join() -> None:
-    rig = Rig()
-    rig.account.region(REGION).add_user("d", status="deleting")
-    status, answer = rig.ask("ModifyUserGroup", {"UserGroupId": "b", "UserIdsToAdd": ["d"]})
+    simulation = Simulation()
+    simulation.account.region(REGION).add_user("d", status="deleting")
+    status, answer = simulation.ask("ModifyUserGroup", {"UserGroupId": "b", "UserIdsToAdd": ["d"]})
     assert (status, answer["Error"]["Code"]) == (404, "UserNotFound")

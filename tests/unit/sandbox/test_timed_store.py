@@ -10,35 +10,35 @@ LATER = NOON + timedelta(minutes=1)
 
 
 def test_a_change_happens_when_it_is_due() -> None:
-    shelf: TimedStore[str] = TimedStore()
-    shelf.put("a", "creating", Change(LATER, lambda value: "available"))
-    shelf.advance(NOON)
-    assert shelf.get("a") == "creating"
-    shelf.advance(LATER)
-    assert shelf.get("a") == "available"
+    store: TimedStore[str] = TimedStore()
+    store.put("a", "creating", Change(LATER, lambda value: "available"))
+    store.advance(NOON)
+    assert store.get("a") == "creating"
+    store.advance(LATER)
+    assert store.get("a") == "available"
 
 
 def test_what_becomes_nothing_is_gone() -> None:
-    shelf: TimedStore[str] = TimedStore()
-    shelf.put("a", "deleting", Change(NOON, lambda value: None))
-    shelf.advance(NOON)
-    assert "a" not in shelf
-    assert len(shelf) == 0
+    store: TimedStore[str] = TimedStore()
+    store.put("a", "deleting", Change(NOON, lambda value: None))
+    store.advance(NOON)
+    assert "a" not in store
+    assert len(store) == 0
 
 
 def test_a_new_value_replaces_what_was_under_way() -> None:
-    shelf: TimedStore[str] = TimedStore()
-    shelf.put("a", "deleting", Change(NOON, lambda value: None))
-    shelf.put("a", "back")
-    shelf.advance(LATER)
-    assert shelf.values() == ("back",)
+    store: TimedStore[str] = TimedStore()
+    store.put("a", "deleting", Change(NOON, lambda value: None))
+    store.put("a", "back")
+    store.advance(LATER)
+    assert store.values() == ("back",)
 
 
 def test_values_come_in_the_order_of_their_ids() -> None:
-    shelf: TimedStore[str] = TimedStore()
+    store: TimedStore[str] = TimedStore()
     for key in "cab":
-        shelf.put(key, key.upper())
-    assert shelf.values() == ("A", "B", "C")
+        store.put(key, key.upper())
+    assert store.values() == ("A", "B", "C")
 
 
 def test_a_clock_that_is_stepped() -> None:
