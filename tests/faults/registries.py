@@ -131,26 +131,26 @@ class WatchedStore(Store):
 
     def create(self, message: Message) -> None:
         name = message.metadata.name
-        if self.now(name) is None:
+        if self.get(name) is None:
             self._tell("create", name, resource_of(message))
         super().create(message)
 
     def update(self, message: Message) -> None:
         name, sent = message.metadata.name, message.metadata.revision
-        present = self.now(name)
+        present = self.get(name)
         stale = present is not None and sent not in ("", present.message.metadata.revision)
         if present is not None and not (self.enforces_revisions and stale):
             self._tell("update", name, resource_of(message))
         super().update(message)
 
     def delete(self, name: str) -> None:
-        if self.now(name) is not None:
+        if self.get(name) is not None:
             self._tell("delete", name, None)
         super().delete(name)
 
     def _tell(self, what: str, name: str, new: Resource | None) -> None:
         if not self.by_people:
-            standing = self.now(name)
+            standing = self.get(name)
             old = resource_of(standing.message) if standing is not None else None
             self.written(what, name, old, new)
 
