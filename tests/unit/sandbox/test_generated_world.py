@@ -100,7 +100,7 @@ def test_all_accounts_are_in_an_organization_of_the_first() -> None:
     ("accounts", "regions", "caches"), [(0, 1, 1), (1, 0, 1), (1, 18, 1), (1, 1, -1)]
 )
 def test_sizes_that_cannot_be(accounts: int, regions: int, caches: int) -> None:
-    with pytest.raises(ValueError, match="a cloud"):
+    with pytest.raises(ValueError, match="a world"):
         Size(accounts, regions, caches)
 
 
