@@ -46,10 +46,10 @@ class ChangeEvents:
             self._record(f"{_verb(step)}ServerlessCache", {"serverlessCacheName": changed.name})
         if step.due_at is not None:
             self._events.expect(step.due_at, self._advance)
-        what = _service_event_name(before, after)
-        if what is not None:
+        detail_type = _service_event_name(before, after)
+        if detail_type is not None:
             self._events.publish_service_event(
-                self._place, what, f"{what}: {changed.name}", changed
+                self._place, detail_type, f"{detail_type}: {changed.name}", changed
             )
 
     def _see_user(self, step: Step[User]) -> None:

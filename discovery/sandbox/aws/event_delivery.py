@@ -119,10 +119,14 @@ class Events:
         """Send no more events to the queue."""
         self._subscriptions = [each for each in self._subscriptions if each.queue is not queue]
 
-    def publish_service_event(self, place: Place, what: str, message: str, cache: Cache) -> None:
-        """Publish the service's own event `what` about a cache."""
+    def publish_service_event(
+        self, place: Place, detail_type: str, message: str, cache: Cache
+    ) -> None:
+        """Publish the service's own event `detail_type` about a cache."""
         if self.is_on:
-            self._publish(service_event(place, what, message, cache), EventKind.NATIVE, place)
+            self._publish(
+                service_event(place, detail_type, message, cache), EventKind.NATIVE, place
+            )
 
     def publish_call(self, place: Place, call: Call) -> None:
         """Publish CloudTrail's event of a call."""

@@ -21,18 +21,18 @@ _SECRETS = frozenset({"Passwords", "AuthToken"})
 _REDACTED = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 
-def service_event(place: Place, what: str, message: str, cache: Cache) -> Event:
+def service_event(place: Place, detail_type: str, message: str, cache: Cache) -> Event:
     """Return an event of ElastiCache itself about one cache, such as `Cache Created`."""
-    failed = what.endswith("Failed")
+    failed = detail_type.endswith("Failed")
     detail = {
         "EventCategories": ["failure" if failed else "configuration change"],
-        "EventID": f"SERVERLESS-CACHE-{what.upper().replace(' ', '-')}",
+        "EventID": f"SERVERLESS-CACHE-{detail_type.upper().replace(' ', '-')}",
         "Message": message,
         "SourceArn": cache.arn,
         "SourceIdentifier": cache.name,
         "SourceType": "serverless-cache",
     }
-    return _envelope(place, "aws.elasticache", what, [cache.arn], detail)
+    return _envelope(place, "aws.elasticache", detail_type, [cache.arn], detail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +89,8 @@ def cloudtrail_event(place: Place, call: Call) -> Event:
     }
     if call.error is not None:
         detail["errorCode"], detail["errorMessage"] = call.error
-    what = "AWS API Call via CloudTrail"
-    return _envelope(place, f"aws.{call.service}", what, [], detail)
+    detail_type = "AWS API Call via CloudTrail"
+    return _envelope(place, f"aws.{call.service}", detail_type, [], detail)
 
 
 def wrap_in_sns(text: str, place: Place, topic: str) -> str:
@@ -131,12 +131,12 @@ def to_cloudtrail(shape: Shape | None, value: Any) -> Any:
 
 
 def _envelope(
-    place: Place, source: str, what: str, resources: list[str], detail: Mapping[str, Any]
+    place: Place, source: str, detail_type: str, resources: list[str], detail: Mapping[str, Any]
 ) -> Event:
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
-        "detail-type": what,
+        "detail-type": detail_type,
         "source": source,
         "account": place.account_id,
         "time": _time(place.clock()),

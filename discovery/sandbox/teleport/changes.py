@@ -118,11 +118,11 @@ class ChangeRole:
 def change_from_document(document: Mapping[str, Any]) -> ClusterChange:
     """Read a change such as `{"edit": {…}}`. Raises ValueError."""
     if len(document) != 1:
-        raise ValueError(f"a deed has one key of {', '.join(sorted(_CHANGES))}")
+        raise ValueError(f"a change has one key of {', '.join(sorted(_CHANGES))}")
     [(kind, details)] = document.items()
     make = _CHANGES.get(kind)
     if make is None:
-        raise ValueError(f"no deed is called {kind!r}; there are {', '.join(sorted(_CHANGES))}")
+        raise ValueError(f"no change is called {kind!r}; there are {', '.join(sorted(_CHANGES))}")
     try:
         return make(**details)  # type: ignore[no-any-return]
     except TypeError as error:
