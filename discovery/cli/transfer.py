@@ -15,8 +15,8 @@ from discovery.adopt.adopt import (
     TransferContext,
     TransferPlan,
     apply_transfer,
-    prospect_of_adoption,
-    prospect_of_release,
+    plan_adoption,
+    plan_release,
 )
 from discovery.cli.clock import utc_now
 from discovery.cli.control_planes import reading, serving_remark, writing
@@ -69,7 +69,7 @@ class TransferCommand:
                         kind=self.config.control_plane.kind,
                         simulated_aws=bool(context.cloud.endpoints),
                     )
-                    prospect = await prospect_of_adoption(
+                    prospect = await plan_adoption(
                         wish,
                         setting,
                         cloud=context.cloud,
@@ -90,7 +90,7 @@ class TransferCommand:
         async def look(_: Interruption) -> tuple[TransferPlan, str]:
             memory = read_memory(self.config.state.path)
             async with reading(self.config) as registry:
-                found = await prospect_of_release(name, setting, registry=registry, memory=memory)
+                found = await plan_release(name, setting, registry=registry, memory=memory)
                 items = found.handover.items
                 changes = [(each.live, each.database) for each in items]
                 pairs = [(old, new) for old, new in changes if old is not None and new is not None]

@@ -135,8 +135,11 @@ def _update_with_plan(
 
 
 def _digest(run: SweepRun) -> str:
-    """The digest of the rules to remember: a sweep over a part has not judged every registration
-    by the new rules, so they stay new until a whole one has."""
+    """Return the digest of the matching rules that state is to remember.
+
+    A sweep over part of the scopes has not applied new rules to every registration, so they stay
+    new until a whole one has.
+    """
     if not run.request.part.only:
         return run.rules.matching_digest
     return run.state.matching_digest or ""

@@ -72,8 +72,10 @@ def _guard_not_asked(run: SweepRun) -> GuardVerdict:
 
 
 def expected_failures(config: Config) -> frozenset[Scope]:
-    """The scopes of `aws.expected_failures`; one without a region is the whole account,
-    one of account `*` that region of every account."""
+    """Parse `aws.expected_failures` into scopes.
+
+    One without a region is the whole account, one of account `*` that region of every account.
+    """
     parts = (entry.partition("/") for entry in config.aws.expected_failures)
     return frozenset(
         Scope(AccountId(account), Region(region) if region else None)

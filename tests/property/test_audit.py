@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
@@ -43,6 +44,8 @@ from tests.property.pure_cloud import (
     strangers,
 )
 from tests.unit.state.values import IDENTITY, record_of
+
+pytestmark = pytest.mark.slow
 
 KINDS = (
     IntentKind.CREATE,

@@ -20,6 +20,8 @@ from discovery.sandbox.world_file import read_world
 from discovery.sweep.scan import scan
 from state.records import RememberedState
 
+pytestmark = pytest.mark.slow
+
 SIZE = Size(4, 2, 12)
 WORLD = """\
 accounts:
