@@ -283,10 +283,10 @@ def test_a_world_without_a_subscriber_makes_no_event(
 ) -> None:
     made: list[str] = []
     monkeypatch.setattr(
-        "discovery.sandbox.aws.event_delivery.told_by_service", lambda *_: made.append("native")
+        "discovery.sandbox.aws.event_delivery.service_event", lambda *_: made.append("native")
     )
     monkeypatch.setattr(
-        "discovery.sandbox.aws.event_delivery.told_by_cloudtrail", lambda *_: made.append("call")
+        "discovery.sandbox.aws.event_delivery.cloudtrail_event", lambda *_: made.append("call")
     )
     cloud.region.add_cache("orders")
     cloud.client("elasticache").delete_serverless_cache(ServerlessCacheName="orders")
