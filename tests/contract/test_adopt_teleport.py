@@ -17,7 +17,7 @@ from discovery.sandbox.teleport.calls import WRITES
 from discovery.sandbox.teleport.changes import Edit, Remove, TakeOver
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
-from discovery.sandbox.teleport.roles import EDITOR, Role, fenced_bot
+from discovery.sandbox.teleport.roles import EDITOR, Role, bot_role
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from state.records import IntentKind, OpenIntent
 from state.store import load_state
@@ -106,7 +106,7 @@ def staged(directory: Path, cluster: Cluster) -> Iterator[Stage]:
     with waiting_for(cluster), rig(directory) as made, teleport.serve_in_thread() as at:
         made.configure(CONFIGURATION % at.proxy)
         made.environment["SSL_CERT_FILE"] = str(cluster.write_web_ca(directory / "web-ca.pem"))
-        cluster.issue("bot-cachemuster", fenced_bot("prod")).write(directory / "identity")
+        cluster.issue("bot-cachemuster", bot_role("prod")).write(directory / "identity")
         stage = Stage(made, teleport)
         stage.operator(EDITOR)
         yield stage
@@ -344,7 +344,7 @@ def test_it_reads_again_just_before_it_writes(
         stage.discovered()
     else:
         stage.registered()
-    stage.fault(Effect.MEANWHILE, "GetDatabase", deed=deed, times=1)
+    stage.fault(Effect.CONCURRENT_CHANGE, "GetDatabase", deed=deed, times=1)
     run = stage.run(verb, NAME, *OPERATOR)
     assert run.code == 1, run
     assert one(run)["error"]["code"] == code
