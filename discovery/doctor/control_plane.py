@@ -15,8 +15,8 @@ from discovery.config.control_plane import Teleport as TeleportSettings
 from discovery.config.model import Config
 from discovery.control_plane.base import ControlPlaneError, Denied, NotFound
 from discovery.control_plane.embedded.control_plane import Embedded, EmbeddedReader
-from discovery.control_plane.teleport.auth_connection import is_too_old
 from discovery.control_plane.teleport.client import Teleport
+from discovery.control_plane.teleport.connection import is_too_old
 from discovery.control_plane.teleport.preflight import Preflight, preflight
 from discovery.model.ownership import (
     ARN_LABEL,

@@ -1,4 +1,4 @@
-"""Intents of a process that ended get their outcome, before a plan is made (R6)."""
+"""Outcomes for the intents of a process that ended, before a plan is made (R6)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from state.store import Store
 async def close_open_intents(
     store: Store, state: RememberedState, listed: tuple[Database, ...], group: str, now: datetime
 ) -> RememberedState:
-    """What is remembered once they have it. Raises: StateError."""
+    """Close each open intent by what is registered, and load the state anew. Raises: StateError."""
     if not state.open_intents:
         return state
     known = classify_open_intents(state.open_intents, listed, group)
@@ -28,5 +28,6 @@ async def close_open_intents(
 def preview_closed_intents(
     state: RememberedState, listed: tuple[Database, ...], group: str, now: datetime
 ) -> RememberedState:
-    """What `settled` gives, with nothing written (R5)."""
-    return state_after_closing(state, classify_open_intents(state.open_intents, listed, group), now)
+    """Work out what `close_open_intents` returns, without writing (R5)."""
+    known = classify_open_intents(state.open_intents, listed, group)
+    return state_after_closing(state, known, now)

@@ -10,21 +10,21 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-import botocore.session
 import pytest
 import yaml
-from botocore.loaders import create_loader
 
 from discovery.sandbox.teleport.calls import WRITES
 from discovery.sandbox.teleport.changes import Edit, Remove, TakeOver
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
-from discovery.sandbox.teleport.roles import EDITOR, Role, fenced_bot
+from discovery.sandbox.teleport.roles import EDITOR, Role, bot_role
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from state.records import IntentKind, OpenIntent
 from state.store import load_state
 from tests.contract.control_plane.stage import waiting_for
 from tests.unit.cli.rig import FRANKFURT, HUB, Rig, Run, rig
+
+pytestmark = pytest.mark.slow
 
 CONFIGURATION = f"""\
 version: 1
@@ -94,15 +94,6 @@ class Stage:
         return load_state(self.rig.directory / "cachemuster.db").open_intents
 
 
-_LOADER = create_loader()
-
-
-@pytest.fixture(autouse=True)
-def _one_loader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK reads its models once for all commands; it takes most of their time."""
-    monkeypatch.setattr(botocore.session, "create_loader", lambda _: _LOADER)
-
-
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     with staged(tmp_path, Cluster()) as made:
@@ -115,7 +106,7 @@ def staged(directory: Path, cluster: Cluster) -> Iterator[Stage]:
     with waiting_for(cluster), rig(directory) as made, teleport.serve_in_thread() as at:
         made.configure(CONFIGURATION % at.proxy)
         made.environment["SSL_CERT_FILE"] = str(cluster.write_web_ca(directory / "web-ca.pem"))
-        cluster.issue("bot-cachemuster", fenced_bot("prod")).write(directory / "identity")
+        cluster.issue("bot-cachemuster", bot_role("prod")).write(directory / "identity")
         stage = Stage(made, teleport)
         stage.operator(EDITOR)
         yield stage
@@ -353,7 +344,7 @@ def test_it_reads_again_just_before_it_writes(
         stage.discovered()
     else:
         stage.registered()
-    stage.fault(Effect.MEANWHILE, "GetDatabase", deed=deed, times=1)
+    stage.fault(Effect.CONCURRENT_CHANGE, "GetDatabase", deed=deed, times=1)
     run = stage.run(verb, NAME, *OPERATOR)
     assert run.code == 1, run
     assert one(run)["error"]["code"] == code

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from discovery.sandbox.aws.emission import Delivery, Envelope
+from discovery.sandbox.aws.event_delivery import Delivery, Envelope
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.aws.queues import Queue
 from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, VIRGINIA, Scenario
 from tests.scenarios.service_process import ServiceProcess, service_process, until
+
+pytestmark = pytest.mark.slow
 
 VISIBLE_AGAIN = {"VisibilityTimeout": "2"}
 
@@ -183,7 +185,7 @@ def _one_event(scenario: Scenario, queue: Queue) -> tuple[str, ...]:
     other = scenario.region().add_queue("other")
     connect(scenario, other)
     scenario.tag("orders", {"a": "b"})
-    scenario.aws.world.events.settle()
+    scenario.aws.world.events.publish_due()
     return other.bodies[:1]
 
 

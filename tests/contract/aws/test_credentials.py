@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from discovery.aws.clients import session_of
 from discovery.aws.cloud import Cloud, open_cloud
 from discovery.aws.errors import AwsCallFailed
+from discovery.aws.sdk_session import sdk_session
 from discovery.config.aws import Aws
 from discovery.config.secrets import Secret
 from discovery.model.codes import ScopeReason
@@ -123,7 +123,7 @@ async def test_keys_that_expired_and_were_not_renewed_are_read_anew_once(
     async with site.cloud() as cloud:
         held = await cloud.credentials.get_frozen_credentials()
         site.aws.world.keys.revoke(held.access_key)
-        session = cloud.accounts.own(Region(HOME))
+        session = cloud.accounts.own_session(Region(HOME))
         calls = (session.call("elasticache:DescribeUsers") for _ in range(10))
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(each) for each in outcomes} == {AwsCallFailed}
@@ -209,7 +209,7 @@ async def test_the_sdk_asks_sts_for_credentials_where_aws_region_says(
     monkeypatch: pytest.MonkeyPatch, settings: dict[str, object], region: str, endpoint: str
 ) -> None:
     monkeypatch.setenv("AWS_REGION", region)
-    async with session_of(None).create_client("sts") as client:
+    async with sdk_session(None).create_client("sts") as client:
         assert client.meta.endpoint_url == endpoint
 
 
@@ -219,16 +219,16 @@ async def test_without_a_region_of_the_sdk_it_asks_where_the_agent_asks_first(
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     site.by_web_identity(monkeypatch, tmp_path / "token")
     asked: list[str | None] = []
-    of = session_of
+    of = sdk_session
 
     def noted(profile: str | None, region: str | None = None) -> object:
         asked.append(region)
         return of(profile, region)
 
-    monkeypatch.setattr("discovery.aws.credentials.session_of", noted)
+    monkeypatch.setattr("discovery.aws.credentials.sdk_session", noted)
     async with site.cloud(regions=["eu-north-1", "eu-west-2"]):
         assert asked == ["eu-north-1"]
-    async with session_of(None, "eu-north-1").create_client("sts") as client:
+    async with sdk_session(None, "eu-north-1").create_client("sts") as client:
         assert client.meta.region_name == "eu-north-1"
 
 
