@@ -81,8 +81,10 @@ class SweepRun:
 
     @property
     def paused_until(self) -> datetime | None:
-        """When the pause of writes ends. Decided as of the run's start: a sweep is paused as a
-        whole or not at all."""
+        """When the pause of writes ends, None if none was in force when the run started.
+
+        A sweep is paused as a whole or not at all.
+        """
         return self.state.pause_at(self.started_at)
 
     @property
@@ -98,7 +100,7 @@ class SweepRun:
             results=self.finished_scan.results,
             targets=self.finished_scan.targets,
             listed=listed,
-            memory=self.state,
+            state=self.state,
             now=self.context.clock(),
             served=served,
         )

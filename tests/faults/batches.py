@@ -101,7 +101,7 @@ def run_batch(batch: Batch) -> BatchResult:
     logging.disable(logging.WARNING)  # broken connections, logged by the event loop
     HOUSE.keep_watch()
     found, began_s, handles = BatchResult(), time.monotonic(), _handles()
-    with rules_kept(closely=True):
+    with rules_kept():
         found.simulated = asyncio.run(_simulated(batch))
     if (left := _handles() - handles) > 0:
         found.simulated.violations.append(("leak", f"{left} handles more than before"))

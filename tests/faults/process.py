@@ -24,7 +24,7 @@ from discovery.service.runner import SweepRunner
 from discovery.sweep.context import SweepContext, SweepRequest
 from discovery.sweep.sweep import audit, sweep
 from state.lock import this_process, writer_lock
-from state.store import Store, read_memory
+from state.store import Store, load_state
 from tests.faults.environment import Environment
 from tests.faults.faulty_control_plane import Break, FaultyControlPlane
 from tests.faults.invariants import InvariantChecker
@@ -125,7 +125,7 @@ class Process:
         return report
 
     def _observe(self, command: AgentCommand) -> Observation:
-        memory = read_memory(self.state)
+        state = load_state(self.state)
         return Observation(
             lifetime=self.lifetime,
             state=self.state,
@@ -138,7 +138,7 @@ class Process:
             prunes=command.prune,
             covers=self.covers,
             is_dry=command.kind == "audit",
-            is_paused=memory.pause_at(self.environment.clock.agent()) is not None,
+            is_paused=state.pause_at(self.environment.clock.agent()) is not None,
         )
 
     async def _execute(self, command: AgentCommand) -> Report | None:
@@ -165,7 +165,7 @@ class Process:
                     )
 
     async def _audit(self, command: AgentCommand) -> Report:
-        state = read_memory(self.state)
+        state = load_state(self.state)
         async with self._plane(reads_only=True) as plane:
             return await audit(
                 self._context(), self._request(command), control_plane=plane, state=state

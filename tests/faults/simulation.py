@@ -308,7 +308,7 @@ class Simulation:
         """Let somebody change the registry after the agent's next call has been sent."""
         call = self.rng.choice(("get", "update", "delete", "create"))
         fault = TeleportFault(
-            effect=TeleportEffect.MEANWHILE,
+            effect=TeleportEffect.CONCURRENT_CHANGE,
             method=METHODS[call],
             deed=ChangeOnce(self.actors.change_registry),
             times=1,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
@@ -34,6 +35,8 @@ from tests.property.pure_cloud import (
 )
 
 Results = tuple[Scanned, ...]
+
+pytestmark = pytest.mark.slow
 
 
 @st.composite
@@ -229,7 +232,7 @@ def test_losing_the_state_file_removes_nothing_and_registers_nothing_twice(
 
 @given(lived_in(), all_complete())
 def test_an_edit_of_matchers_never_removes_at_once(world: World, results: Results) -> None:
-    assume(world.memory.finished_sweeps)
+    assume(world.state.finished_sweeps)
     nothing = rules(matchers=(), matching_digest="two")
     unmatched = {Reason.UNMATCHED, Reason.EXCLUDED}
     plan, world = world.swept(results, nothing)
@@ -258,7 +261,7 @@ def test_a_removal_needs_its_scans_and_its_grace(
     world: World, results: Results, scans: int, minutes: int
 ) -> None:
     slow = rules(missed_sweeps=scans, grace=timedelta(minutes=minutes))
-    world = replace(world, memory=replace(world.memory, misses={}))
+    world = replace(world, state=replace(world.state, pending_removals={}))
     for sweep in range(scans + 5):
         now = NOW + timedelta(minutes=5 * sweep)
         plan, world = world.swept(results, slow, now=now)
