@@ -10,8 +10,7 @@ from discovery.config.conversion import matching_digest, to_matchers
 from discovery.config.model import Config, OutOfScope
 from discovery.config.secrets import Secret
 from discovery.model.values import AccountId
-from discovery.plan.removal_guard import Budget
-from discovery.plan.rules import Rules
+from discovery.plan.rules import Budget, Rules
 from matchers.selectors import Pattern
 
 

@@ -6,7 +6,7 @@ See discovery/README: Registrations.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from discovery.model.cache_status import ENGINES
 from discovery.model.codes import FindingCode, IamVerdict, NoteCode, Reason
@@ -40,15 +40,52 @@ from matchers.subject import LabelSet, Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Register:
-    """To be registered, as `database`, unless something registered stands against it."""
+class Matched:
+    """A cache that a matcher takes."""
 
     matcher: Matcher
     name: Name
-    database: Database
     iam: IamJudgement | None
     """None: the matcher ignores users."""
     notes: tuple[Note, ...]
+
+    @property
+    def iam_block(self) -> Reason | None:
+        """Why `iam_users: require` keeps the cache out while it is new, None when it does not."""
+        if self.matcher.iam_users is not IamUsers.REQUIRE or self.iam is None:
+            return None
+        if self.iam.verdict is IamVerdict.READY:
+            return None
+        unknown = self.iam.verdict is IamVerdict.UNKNOWN
+        return Reason.IAM_UNKNOWN if unknown else Reason.IAM_NOT_READY
+
+    @property
+    def is_unready(self) -> bool:
+        """True when the matcher lets go of caches without users, and this is surely one."""
+        return self.matcher.deregister_unready and self.iam_block is Reason.IAM_NOT_READY
+
+    @property
+    def makes_ours(self) -> bool:
+        """True when a registration that others made is as if made here from now on (R2).
+
+        Of a matcher that lets go of caches without users, only a verdict that is ready says so.
+        """
+        return not (self.matcher.deregister_unready and self.iam_block is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register(Matched):
+    """To be registered, as `database`, unless something registered stands against it."""
+
+    database: Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked(Matched):
+    """Taken by a matcher, but a person must change something first."""
+
+    reason: Reason
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +104,7 @@ class Undetermined:
 
     message: str
     notes: tuple[Note, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blocked:
-    """Wanted, but a person must change something first."""
-
-    reason: Reason
-    message: str
-    matcher: Matcher
-    name: Name
-    iam: IamJudgement | None
-    notes: tuple[Note, ...]
+    reason: Reason = field(default=Reason.TAGS_UNKNOWN, init=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +113,7 @@ class Unreadable:
 
     message: str
     notes: tuple[Note, ...] = ()
+    reason: Reason = field(default=Reason.UNREADABLE, init=False)
 
 
 Desired = Register | Skip | Undetermined | Blocked | Unreadable

@@ -12,7 +12,6 @@ from discovery.model.codes import IamVerdict, Reason, Severity
 from discovery.model.values import Cache
 from discovery.plan.facts import is_recreated
 from discovery.plan.item import Item
-from discovery.plan.next_state import is_inconclusive
 from state.records import HistoryEntry, PendingRemoval, RememberedCache, RememberedState
 
 
@@ -72,8 +71,8 @@ def _why(item: Item) -> str:
 
 
 def _missing(item: Item, before: PendingRemoval | None) -> Iterator[str]:
-    same = before is not None and before.reason is item.grounds
-    if item.grounds is not None and not same:
+    same = before is not None and before.reason is item.removal_reason
+    if item.removal_reason is not None and not same:
         yield f"missed for the first time: {item.message}"
-    elif before is not None and item.found is not None and not same and not is_inconclusive(item):
+    elif before is not None and item.found is not None and not same and not item.is_inconclusive:
         yield f"came back after {before.scans} scans as {before.reason.value}"

@@ -22,12 +22,12 @@ from discovery.model.values import (
     UnknownType,
     UsersAndGroups,
 )
-from discovery.plan.address import address_of
 from discovery.plan.defect import defect
 from discovery.plan.desired import Desired, Unreadable, desired_for, name_by
 from discovery.plan.facts import CacheFacts, bare_facts, facts_of, likely_tags
 from discovery.plan.lookups import LookUp, late_in_list, stands_unlisted, taken_names
 from discovery.plan.registration_index import Owned, RegistrationIndex, index_registrations
+from discovery.plan.resource import address_of
 from discovery.plan.rules import Rules
 from discovery.plan.targets import Targets
 from state.records import RememberedState
@@ -80,6 +80,8 @@ class ObservedState:
     """Names of what is served, by the host and port of their URI."""
     taken: frozenset[ResourceName] = frozenset()
     """Names that are taken by what the list does not show (R10)."""
+    rules_changed: bool = False
+    """True when matchers or name rules differ from those of the last finished sweep."""
 
     @property
     def arns_found(self) -> frozenset[Arn]:
@@ -114,6 +116,7 @@ def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
         results={result.scope: result for result in results},
         served=_by_address(plan_input.served),
         taken=taken_names(looked_up, listed),
+        rules_changed=rules.changed_since(memory),
     )
 
 

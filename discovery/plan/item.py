@@ -19,6 +19,10 @@ from discovery.model.values import (
     Scope,
 )
 
+_INCONCLUSIVE = frozenset(
+    {Reason.SCOPE_FAILED, Reason.NOT_IN_RUN, Reason.TARGETS_UNKNOWN, Reason.TAGS_UNKNOWN}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class MissCount:
@@ -51,9 +55,9 @@ class Item:
     error: ItemError | None = None
     changes: tuple[Change, ...] = ()
     missed: MissCount | None = None
-    grounds: Reason | None = None
-    """The reason for which it is, or is to be, removed; it stands while the removal is held, so
-    that misses are counted under it. Not part of the document."""
+    removal_reason: Reason | None = None
+    """Why it is, or is to be, removed; it stands while the removal is held, so that misses are
+    counted under it. Not part of the document."""
     iam: IamJudgement | None = None
     database: Database | None = None
     """What is registered once the action is carried out; of a removal, what was."""
@@ -86,6 +90,13 @@ class Item:
         )
 
     @property
+    def is_inconclusive(self) -> bool:
+        """True when it neither confirms nor refutes an earlier miss, which stays as it was."""
+        if self.reason is Reason.UNREADABLE:
+            return True
+        return self.action is Action.HELD and self.reason in _INCONCLUSIVE
+
+    @property
     def log_fields(self) -> dict[str, str | None]:
         """Which item, and what is done with it, as every event in the log names it."""
         return {
@@ -105,6 +116,19 @@ class Item:
             self.cache or "",
             self.name or "",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An item before write policy and guard, and what takes its place when one refuses it."""
+
+    item: Item
+    cause: str = ""
+    """Why a registration that still waits is to be removed, without what it waits for."""
+    if_policy_refuses: Item | None = None
+    """None: the item is held."""
+    if_guard_refuses: Item | None = None
+    """None: the item is held."""
 
 
 def hold_instead(item: Item, reason: Reason, message: str) -> Item:

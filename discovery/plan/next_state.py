@@ -21,14 +21,8 @@ from discovery.model.values import (
     Tags,
 )
 from discovery.plan.cache_facts import to_remember
-from discovery.plan.desired import Blocked, Register, Unreadable
+from discovery.plan.desired import Matched, Unreadable
 from discovery.plan.facts import CacheFacts, facts_of
-from discovery.plan.inheritance import (
-    is_inherited,
-    is_journaled,
-    is_match,
-    is_removed_and_listed,
-)
 from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.item import Item
 from discovery.plan.removal import RESTARTED_BY_NEW_RULES
@@ -42,17 +36,6 @@ from state.records import (
     RememberedState,
     ScopeMemory,
 )
-
-_UNKNOWING = frozenset(
-    {Reason.SCOPE_FAILED, Reason.NOT_IN_RUN, Reason.TARGETS_UNKNOWN, Reason.TAGS_UNKNOWN}
-)
-
-
-def is_inconclusive(item: Item) -> bool:
-    """True when an item neither confirms nor refutes an earlier miss: it stays as it was."""
-    if item.reason is Reason.UNREADABLE:
-        return True
-    return item.action is Action.HELD and item.reason in _UNKNOWING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +53,13 @@ class StateChanges:
 
 
 def next_state(
-    observed: ObservedState, items: Iterable[Item], *, started_at: datetime, rules_changed: bool
+    observed: ObservedState, items: Iterable[Item], *, started_at: datetime
 ) -> StateChanges:
     """What to remember of a sweep whose items have been applied."""
     applied = tuple(items)
     memory = observed.plan_input.memory
+    matched = tuple(_matched(observed))
+    inherited = _inherited(observed, applied, frozenset(matched), started_at)
     return StateChanges(
         scopes=scope_memories(observed.plan_input.results, memory, started_at),
         scopes_forgotten=scopes_forgotten(observed.plan_input.targets, observed.results, memory),
@@ -85,9 +70,9 @@ def next_state(
         ),
         caches_gone=_gone(observed),
         registrations_forgotten=_forgotten(observed, applied),
-        registrations_inherited=tuple(_inherited(observed, applied, started_at)),
-        registrations_matched=tuple(_matched(observed)),
-        misses=tuple(_misses(applied, observed, rules_changed=rules_changed)),
+        registrations_inherited=tuple(inherited),
+        registrations_matched=matched,
+        misses=tuple(_misses(applied, observed)),
     )
 
 
@@ -220,8 +205,7 @@ def _tags(cache: Cache, before: RememberedCache | None) -> Tags | None:
 
 def _verdict(found: ObservedCache) -> LastVerdict | None:
     """The verdict of this sweep, None when it rests on incomplete evidence or was not asked."""
-    desired = found.desired
-    iam = desired.iam if isinstance(desired, Register | Blocked) else None
+    iam = found.desired.iam if isinstance(found.desired, Matched) else None
     if iam is None or iam.verdict is IamVerdict.UNKNOWN:
         return None
     codes = dict.fromkeys(finding.code for finding in iam.findings)
@@ -283,22 +267,24 @@ def _forgotten(observed: ObservedState, items: tuple[Item, ...]) -> tuple[Resour
 
 
 def _inherited(
-    observed: ObservedState, items: tuple[Item, ...], started_at: datetime
+    observed: ObservedState,
+    items: tuple[Item, ...],
+    matched: frozenset[ResourceName],
+    started_at: datetime,
 ) -> Iterator[Registration]:
     """Registrations of ours that state did not know; from now on it does (R2). What it removed and
     a list that lags still shows is none, until it is wanted again."""
     written = {item.arn for item in items if item.applied}
-    memory, part = observed.plan_input.memory, observed.plan_input.targets.part
-    matched = frozenset(_matched(observed))
+    part = observed.plan_input.targets.part
     for arn, owned in observed.registry.ours.items():
-        live = owned.database
-        is_known = arn in written or is_journaled(live.name, arn, memory)
-        lags = is_removed_and_listed(live, arn, memory) and live.name not in matched
-        if not is_known and not lags and not part.other_shard(owned.cache.scope):
+        live, provenance = owned.database, owned.provenance
+        is_known = arn in written or provenance.is_known
+        is_late = provenance.is_listed_late and live.name not in matched
+        if not is_known and not is_late and not part.other_shard(owned.cache.scope):
             yield Registration(
-                name=owned.database.name,
+                name=live.name,
                 arn=arn,
-                database=owned.database,
+                database=live,
                 registered_at=started_at,
                 updated_at=started_at,
                 inherited=True,
@@ -310,12 +296,15 @@ def _matched(observed: ObservedState) -> Iterator[ResourceName]:
     made here, and an earlier removal of them is over (R2)."""
     memory = observed.plan_input.memory
     for found in observed.found:
-        if found.live is None or not is_match(found.desired) or not _tags_were_read(found, memory):
+        desired = found.desired
+        if found.live is None or not isinstance(desired, Matched) or not desired.makes_ours:
+            continue
+        if not _tags_were_read(found, memory):
             continue
         if found.facts.remembered:
             continue  # what stands in may be of the registration itself, which anybody may edit
         live = found.live.database
-        if is_inherited(live, found.arn, memory) or live.name in memory.removed:
+        if found.live.provenance.is_inherited or live.name in memory.removed:
             yield live.name
 
 
@@ -325,26 +314,25 @@ def _tags_were_read(found: ObservedCache, memory: RememberedState) -> bool:
     return found.facts.tags_read_now or (before is not None and before.tags is not None)
 
 
-def _misses(
-    items: tuple[Item, ...], observed: ObservedState, *, rules_changed: bool
-) -> Iterator[PendingRemoval]:
+def _misses(items: tuple[Item, ...], observed: ObservedState) -> Iterator[PendingRemoval]:
     memory, part = observed.plan_input.memory, observed.plan_input.targets.part
     recreated = {found.arn for found in observed.found if found.facts.recreated}
     for item in items:
         if item.live is None or item.arn is None or part.other_shard(item.scope):
             continue
-        if item.grounds is not None and item.missed is not None:
+        if item.removal_reason is not None and item.missed is not None:
             if not (item.action is Action.DELETE and item.applied):
                 yield PendingRemoval(
                     name=item.live.name,
                     arn=item.arn,
-                    reason=item.grounds,
+                    reason=item.removal_reason,
                     scans=item.missed.scans,
                     since=item.missed.since,
                     last_at=observed.plan_input.now,
                 )
-        elif is_inconclusive(item) and item.arn not in recreated:
+        elif item.is_inconclusive and item.arn not in recreated:
             before = memory.misses.get(item.live.name)
-            restarts = rules_changed and before and before.reason in RESTARTED_BY_NEW_RULES
-            if before is not None and not restarts:
+            if before is None:
+                continue
+            if not (observed.rules_changed and before.reason in RESTARTED_BY_NEW_RULES):
                 yield before

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 
 from discovery.model.codes import Reason
 from discovery.model.values import Arn, Cache, ResourceName, UnknownType, UsersAndGroups
+from discovery.plan.classify import removal_reason
 from discovery.plan.desired import desired_for, wanted_name
-from discovery.plan.diff import removal_reason
 from discovery.plan.facts import CacheFacts, facts_of
-from discovery.plan.inputs import ObservedCache
 from discovery.plan.plan import Plan
 from discovery.plan.rules import Rules
 
@@ -22,8 +21,7 @@ def recheck(plan: Plan, rules: Rules) -> Recheck:
 
     def judge(cache: Cache, directory: UsersAndGroups | UnknownType) -> Reason | None:
         facts = _facts(plan, cache)
-        live = plan.observed.registry.ours.get(cache.arn)
-        return removal_reason(ObservedCache(facts, desired_for(facts, directory, rules), live))
+        return removal_reason(facts, desired_for(facts, directory, rules))
 
     return judge
 

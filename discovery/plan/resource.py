@@ -5,12 +5,14 @@ See discovery/README: Registrations.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from discovery.model.values import Change, Database, Document, KnownCache, ResourceName
 
+_DEFAULT_PORT = "6379"
 _OURS_IN_AWS = ("region", "account_id", "assume_role_arn", "external_id")
 
 
@@ -91,3 +93,11 @@ def _differences(pointer: str, old: Any, new: Any) -> Iterator[Change]:
             yield from _differences(f"{pointer}/{escaped}", old.get(key), new.get(key))
     elif old != new:
         yield Change(pointer, old, new)
+
+
+def address_of(uri: str) -> str:
+    """Host and port in lower case, of a URI in any form that Teleport takes for `redis`
+    (teleport/README: Validation)."""
+    place = re.split("[/?]", uri.rpartition("://")[2], maxsplit=1)[0].lower()
+    host, colon, port = place.rpartition(":")
+    return place if colon and port.isdigit() and host else f"{place.rstrip(':')}:{_DEFAULT_PORT}"

@@ -14,7 +14,7 @@ from discovery.model.values import AccountId, Arn, ResourceName, Scope
 from discovery.plan.inputs import ObservedState
 from discovery.plan.item import Item
 from discovery.plan.lookups import NameState
-from discovery.plan.next_state import is_decided, is_inconclusive
+from discovery.plan.next_state import is_decided
 from state.records import HistoryEntry, TakenName
 
 
@@ -25,7 +25,7 @@ def taken_after(
     memory = observed.plan_input.memory
     items = tuple(items)
     found = dict(_met(items))
-    undecided = {item.arn for item in items if is_inconclusive(item)}
+    undecided = {item.arn for item in items if item.is_inconclusive}
     for name, taken in memory.taken.items():
         if name not in found and _says_nothing_of(taken, observed, undecided):
             found[name] = taken.arn

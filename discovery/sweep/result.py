@@ -21,7 +21,6 @@ from discovery.plan.history_entries import history_entries
 from discovery.plan.item import Item
 from discovery.plan.next_state import next_state, scope_memories, seen_caches
 from discovery.plan.plan import Plan
-from discovery.plan.removal import rules_changed
 from discovery.plan.removal_guard import GuardVerdict
 from discovery.plan.rules import Rules
 from discovery.plan.taken_names import taken_after, taken_history
@@ -154,12 +153,7 @@ def state_update(result: SweepResult, report: Report, identity: StateIdentity) -
     episodes = without_outage(memory.episodes)
     if result.wrote:
         episodes = next_episodes(result.items, result.plan.guard, memory.episodes, of.at)
-    known = next_state(
-        result.plan.observed,
-        result.items,
-        started_at=result.started_at,
-        rules_changed=rules_changed(memory, result.rules),
-    )
+    known = next_state(result.plan.observed, result.items, started_at=result.started_at)
     observed = result.plan.observed
     taken = taken_after(result.items, observed, result.started_at)
     return SweepOutcome(

@@ -148,7 +148,7 @@ def test_no_value_of_one_cache_ends_a_sweep(said, directory, listed, is_known):
         each.scope for each in plan.observed.plan_input.results if hasattr(each, "caches")
     }
     assert about or odd.scope in failed
-    next_state(plan.observed, plan.items, started_at=NOW, rules_changed=False)
+    next_state(plan.observed, plan.items, started_at=NOW)
 
 
 @pytest.mark.parametrize("member", sorted(MEMBERS))
@@ -161,7 +161,7 @@ def test_one_hostile_member_neither_removes_nor_ends_a_sweep(member, data):
     plan = plan_of(plan_input(odd, QUIET, listed=[live], known=known), RULES)
     (item,) = [each for each in plan.items if each.live == live]
     assert item.action is not Action.DELETE or item.reason in (Reason.DELETING, Reason.EXCLUDED)
-    next_state(plan.observed, plan.items, started_at=NOW, rules_changed=False)
+    next_state(plan.observed, plan.items, started_at=NOW)
 
 
 @pytest.mark.parametrize("is_registered", [False, True])
@@ -228,7 +228,7 @@ def test_what_a_registration_says_is_never_remembered_as_read():
     known = memory(registrations=[journaled(live)], caches=[])
     odd = cache(engine_version=UNKNOWN)
     plan = plan_of(plan_input(odd, listed=[live], known=known))
-    kept = next_state(plan.observed, plan.items, started_at=NOW, rules_changed=False)
+    kept = next_state(plan.observed, plan.items, started_at=NOW)
     assert [each.engine_version for each in kept.caches_seen] == [""]
     (item,) = plan.items
     assert item.action is Action.KEEP
@@ -243,5 +243,5 @@ def test_a_fact_that_the_registration_itself_tells_makes_no_match():
     for engine, matched in ((UNKNOWN, ()), ("valkey", (live.name,))):
         plan = plan_of(plan_input(cache(engine=engine), listed=[live], known=memory()))
         assert [each.action for each in plan.items] == [Action.KEEP]
-        kept = next_state(plan.observed, plan.items, started_at=NOW, rules_changed=False)
+        kept = next_state(plan.observed, plan.items, started_at=NOW)
         assert kept.registrations_matched == matched

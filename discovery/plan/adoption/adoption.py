@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from discovery.model.codes import Action, IamVerdict, Reason
+from discovery.model.codes import Action, Reason
 from discovery.model.ownership import (
     GROUP_LABEL,
     MANAGED_BY_LABEL,
@@ -34,14 +34,13 @@ from discovery.plan.desired import (
     Unreadable,
     wanted_name,
 )
-from discovery.plan.inheritance import may_be_claimed
 from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.item import Item
 from discovery.plan.labels import DISCOVERY_GROUP_LABEL, ORIGIN_LABEL
+from discovery.plan.registered import changes_origin, reason_for
+from discovery.plan.registration_index import provenance_of
 from discovery.plan.resource import changes_between, merged
 from discovery.plan.rules import Rules
-from discovery.plan.update import changes_origin, reason_for
-from matchers.matcher import IamUsers
 from state.records import RememberedState
 
 
@@ -80,9 +79,9 @@ def unseen(name: ResourceName, observed: ObservedState) -> Refused:
 def own_to_claim(live: Database, group: str, memory: RememberedState) -> CacheArn | None:
     """The cache of a registration of our group that this state has no claim to yet (R2)."""
     owner = owner_of(live, group)
-    if isinstance(owner, CacheArn) and may_be_claimed(live, owner.arn, memory):
-        return owner
-    return None
+    if not isinstance(owner, CacheArn):
+        return None
+    return owner if provenance_of(live, owner.arn, memory).may_be_claimed else None
 
 
 def _claimed(live: Database, owner: CacheArn, observed: ObservedState) -> Item | Refused:
@@ -156,8 +155,8 @@ def _refused_cache(live: Database, found: ObservedCache) -> Refused | None:
     if isinstance(desired, Undetermined):
         return refuse(Obstacle.TAGS_UNKNOWN, desired.message)
     if isinstance(desired, Skip | Blocked | Unreadable):
-        reason = Reason.UNREADABLE if isinstance(desired, Unreadable) else desired.reason
-        text = f"cache {cache.name} is not to be registered: {reason.value}, {desired.message}"
+        why = f"{desired.reason.value}, {desired.message}"
+        text = f"cache {cache.name} is not to be registered: {why}"
         return refuse(Obstacle.NOT_WANTED, text)
     if desired.name.value != live.name:
         text = (
@@ -165,8 +164,7 @@ def _refused_cache(live: Database, found: ObservedCache) -> Refused | None:
             f"rename it; to keep the name, give the cache the tag TeleportDatabaseName={live.name}"
         )
         return refuse(Obstacle.OTHER_NAME, text)
-    requires = desired.matcher.iam_users is IamUsers.REQUIRE and desired.iam is not None
-    if requires and desired.iam is not None and desired.iam.verdict is not IamVerdict.READY:
+    if desired.iam_block is not None:
         text = (
             f"matcher {desired.matcher.name} requires a user that can log in with IAM; mend what "
             "the IAM findings of `cachemuster audit` say"

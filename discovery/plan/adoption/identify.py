@@ -13,8 +13,8 @@ from typing import Any
 
 from discovery.model.ownership import ARN_LABEL, MANAGED_BY, MANAGED_BY_LABEL
 from discovery.model.values import AccountId, Complete, Database, Failed, Region, Scope
-from discovery.plan.address import address_of
 from discovery.plan.inputs import ObservedCache, ObservedState
+from discovery.plan.resource import address_of
 from discovery.plan.targets import ScopeFilter, result_for
 from state.records import RememberedState
 
