@@ -1,7 +1,7 @@
-"""What goes on from sweep to sweep, with its beginning and its end in the history. Pure.
+"""What goes on from sweep to sweep, with an entry where it begins and where it ends. Pure.
 
-Scopes that cannot be read, verbs that the role is denied, a guard that refuses: each is told of
-when it begins and when it ends, not in every sweep between.
+Scopes that cannot be read, verbs that the role is denied, a guard that refuses: none of them has
+an entry in the sweeps between.
 """
 
 from __future__ import annotations

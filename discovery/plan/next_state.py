@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from discovery.model.codes import Action, IamVerdict, Reason, ScopeReason
+from discovery.model.codes import Action, IamVerdict, Reason
 from discovery.model.ownership import parse_cache_arn
 from discovery.model.values import (
-    UNKNOWN,
     Arn,
-    Cache,
     Complete,
-    Failed,
     ResourceName,
-    Scanned,
     Scope,
-    Skipped,
-    Tags,
 )
-from discovery.plan.cache_facts import to_remember
 from discovery.plan.desired import Matched, Unreadable
-from discovery.plan.facts import CacheFacts, facts_of
 from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.item import Item
 from discovery.plan.removal import RESTARTED_BY_NEW_RULES
-from discovery.plan.targets import Targets
+from discovery.plan.scan_memory import remembered_cache, scope_memories, scopes_forgotten
 from matchers.regions import ScopeMembership
 from state.records import (
     LastVerdict,
@@ -35,6 +27,7 @@ from state.records import (
     RememberedCache,
     RememberedState,
     ScopeMemory,
+    TakenName,
 )
 
 
@@ -50,6 +43,8 @@ class StateChanges:
     registrations_inherited: tuple[Registration, ...]
     registrations_matched: tuple[ResourceName, ...]
     misses: tuple[PendingRemoval, ...]
+    taken: tuple[TakenName, ...]
+    """Names that a cache is to have and that something holds which the list does not show."""
 
 
 def next_state(
@@ -73,88 +68,7 @@ def next_state(
         registrations_inherited=tuple(inherited),
         registrations_matched=matched,
         misses=tuple(_misses(applied, observed)),
-    )
-
-
-def scope_memories(
-    results: Iterable[Scanned], memory: RememberedState, started_at: datetime
-) -> tuple[ScopeMemory, ...]:
-    """What to remember of the scopes of a scan. Of one that was left alone for now nothing is
-    known anew, so what is remembered of it stays, be it nothing."""
-    found = ((each, memory.scopes.get(each.scope)) for each in results)
-    return tuple(
-        _scope(each, before, started_at)
-        for each, before in found
-        if before is not None or not _is_left_alone(each)
-    )
-
-
-def scopes_forgotten(
-    targets: Targets, results: Mapping[Scope, Scanned], memory: RememberedState
-) -> tuple[Scope, ...]:
-    """Remembered scopes that are configured no more, the own entries of accounts that let the
-    agent in again, and what another shard has taken over. One with remembered caches stays: it
-    says when they were last seen."""
-    part = targets.part
-    occupied = {each.scope for each in memory.caches.values() if not part.other_shard(each.scope)}
-    return tuple(
-        scope
-        for scope in memory.scopes
-        if scope not in results
-        and scope not in occupied
-        and (part.other_shard(scope) or _is_over(scope, targets))
-    )
-
-
-def _is_over(scope: Scope, targets: Targets) -> bool:
-    standing = targets.membership(scope)
-    if standing is ScopeMembership.IN_RUN:  # an account that stayed shut has a result of its own
-        return scope.region is None
-    return standing is ScopeMembership.OUT_OF_SCOPE
-
-
-def _is_left_alone(result: Scanned) -> bool:
-    not_in_run = isinstance(result, Skipped) and result.reason is ScopeReason.NOT_IN_RUN
-    return result.is_backing_off or not_in_run
-
-
-def _scope(result: Scanned, before: ScopeMemory | None, started_at: datetime) -> ScopeMemory:
-    if before is not None and _is_left_alone(result):
-        return before
-    complete = isinstance(result, Complete)
-    failing = before.failing_since if before is not None else None
-    last = before.last_complete_at if before is not None else None
-    count = before.caches if before is not None else None
-    return ScopeMemory(
-        scope=result.scope,
-        last_attempt_at=started_at,
-        last_complete_at=started_at if complete else last,
-        failing_since=(failing or started_at) if isinstance(result, Failed) else None,
-        status=result.status,
-        reason=None if isinstance(result, Complete) else result.reason,
-        message=result.message,
-        caches=len(result.caches) if isinstance(result, Complete) else count,
-        failures=_failures(before) + 1 if isinstance(result, Failed) else 0,
-    )
-
-
-def _failures(before: ScopeMemory | None) -> int:
-    return before.failures if before is not None else 0
-
-
-def seen_caches(
-    results: Iterable[Scanned], memory: RememberedState, started_at: datetime
-) -> tuple[RememberedCache, ...]:
-    """The caches of a scan that no plan was made from, as far as they can be remembered.
-
-    One that was recreated is left out: the next plan has to see that it was.
-    """
-    caches = (cache for each in results if isinstance(each, Complete) for cache in each.caches)
-    facts = (facts_of(cache, memory.caches.get(cache.arn), None) for cache in caches)
-    return tuple(
-        _remembered(each, None, memory, started_at)
-        for each in facts
-        if not (each.recreated or each.missing or each.cache.nonsense)
+        taken=taken_after(applied, observed, started_at),
     )
 
 
@@ -164,43 +78,9 @@ def _seen(
     """What to remember of a found cache. Of one that nobody could judge only that it is there, and
     nothing if it was not known before."""
     if not isinstance(found.desired, Unreadable):
-        return _remembered(found.facts, _verdict(found), memory, started_at)
+        return remembered_cache(found.facts, _verdict(found), memory, started_at)
     before = memory.caches.get(found.arn)
     return replace(before, last_seen_at=started_at) if before is not None else None
-
-
-def _remembered(
-    facts: CacheFacts, verdict: LastVerdict | None, memory: RememberedState, started_at: datetime
-) -> RememberedCache:
-    """The facts of one cache; what this scan did not read stays as it was read last."""
-    cache = facts.cache
-    before = None if facts.recreated else memory.caches.get(cache.arn)
-    # What only a label of the registration says, which anybody may edit, was not read.
-    vpc_known = cache.vpc_id is not UNKNOWN and not facts.vpc_by_label
-    vpc_id = cache.vpc_id if cache.vpc_id is not UNKNOWN and vpc_known else None
-    kept = to_remember(cache, facts.remembered, before)
-    return RememberedCache(
-        arn=cache.arn,
-        scope=cache.scope,
-        name=cache.name,
-        created_at=kept["created_at"] or (before.created_at if before is not None else None),
-        first_seen_at=before.first_seen_at if before is not None else started_at,
-        last_seen_at=started_at,
-        status=kept["status"],
-        engine=kept["engine"],
-        engine_version=kept["engine_version"],
-        uri=kept["endpoint"].uri if kept["endpoint"] is not None else "",
-        tags=_tags(cache, before),
-        vpc_id=vpc_id,
-        vpc_known=vpc_known,
-        iam=verdict or (before.iam if before is not None else None),
-    )
-
-
-def _tags(cache: Cache, before: RememberedCache | None) -> Tags | None:
-    if cache.tags is not UNKNOWN:
-        return Tags(cache.tags.values, cache.tags.read_at, confirmed=False)
-    return before.tags if before is not None else None
 
 
 def _verdict(found: ObservedCache) -> LastVerdict | None:
@@ -336,3 +216,41 @@ def _misses(items: tuple[Item, ...], observed: ObservedState) -> Iterator[Pendin
                 continue
             if not (observed.rules_changed and before.reason in RESTARTED_BY_NEW_RULES):
                 yield before
+
+
+def taken_after(
+    items: Iterable[Item], observed: ObservedState, started_at: datetime
+) -> tuple[TakenName, ...]:
+    """The names that are taken unseen after a sweep whose items came out like this."""
+    memory = observed.plan_input.memory
+    items = tuple(items)
+    found = dict(_met(items))
+    undecided = {item.arn for item in items if item.is_inconclusive}
+    for name, taken in memory.taken.items():
+        if name not in found and _says_nothing_of(taken, observed, undecided):
+            found[name] = taken.arn
+    return tuple(
+        before
+        if (before := memory.taken.get(name)) is not None and before.arn == arn
+        else TakenName(name=name, arn=arn, since=started_at)
+        for name, arn in sorted(found.items())
+    )
+
+
+def _met(items: Iterable[Item]) -> Iterator[tuple[ResourceName, Arn]]:
+    """The names in which this sweep met what it may not see."""
+    for item in items:
+        met_by_write = item.reason is Reason.NAME_TAKEN_UNSEEN
+        name = item.taken_name or (item.name if met_by_write else None)
+        if name is not None and item.arn is not None:
+            yield name, item.arn
+
+
+def _says_nothing_of(taken: TakenName, observed: ObservedState, undecided: set[Arn | None]) -> bool:
+    """True when this sweep learned nothing of the cache that wants the name."""
+    cache = parse_cache_arn(taken.arn)
+    if cache is None or observed.plan_input.targets.part.other_shard(cache.scope):
+        return False
+    if taken.arn in observed.arns_found:
+        return taken.arn in undecided
+    return not is_decided(cache.scope, observed)

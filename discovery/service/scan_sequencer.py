@@ -12,7 +12,7 @@ from datetime import datetime
 
 from discovery.model.codes import ScopeReason
 from discovery.model.values import Scanned, Scope, Skipped
-from discovery.plan.next_state import scope_memories
+from discovery.plan.scan_memory import scope_memories
 from state.records import RememberedState
 
 

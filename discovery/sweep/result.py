@@ -9,21 +9,14 @@ from discovery.config.model import Config
 from discovery.model.agent import Agent
 from discovery.model.values import AccountId, Region, Scanned, Scope
 from discovery.plan.checksum import checksum_of
-from discovery.plan.episodes import (
-    SweepRef,
-    episode_entries,
-    next_episodes,
-    next_outage,
-    scope_entries,
-    without_outage,
-)
-from discovery.plan.history_entries import history_entries
+from discovery.plan.episodes import SweepRef, next_episodes, next_outage, without_outage
+from discovery.plan.history_entries import entries_without_plan, history_entries
 from discovery.plan.item import Item
-from discovery.plan.next_state import next_state, scope_memories, seen_caches
+from discovery.plan.next_state import next_state
 from discovery.plan.plan import Plan
 from discovery.plan.removal_guard import GuardVerdict
 from discovery.plan.rules import Rules
-from discovery.plan.taken_names import taken_after, taken_history
+from discovery.plan.scan_memory import scope_memories, seen_caches
 from discovery.reports.exit import exit_code
 from discovery.reports.report import Report
 from state.records import (
@@ -138,15 +131,17 @@ def state_update(result: SweepResult, report: Report, identity: StateIdentity) -
         ongoing = dict(memory.episodes)
         if result.unread_code is not None:
             ongoing = next_outage(memory.episodes, result.unread_code, of.at)
-        began = episode_entries(memory.episodes, ongoing, (), None, of, result.error)
+        scopes = scope_memories(result.results, memory, result.started_at)
         return SweepOutcome(
             record=record,
             identity=identity,
             finished=False,
-            scopes=(scopes := scope_memories(result.results, memory, result.started_at)),
+            scopes=scopes,
             regions_read=result.regions_read,
             caches_seen=seen_caches(result.results, memory, result.started_at),
-            history=(*scope_entries(memory, scopes, (), of), *began),
+            history=entries_without_plan(
+                memory, scopes, episodes=ongoing, of=of, error=result.error
+            ),
             episodes=ongoing,
             proven_at=result.proven_at,
         )
@@ -154,8 +149,6 @@ def state_update(result: SweepResult, report: Report, identity: StateIdentity) -
     if result.wrote:
         episodes = next_episodes(result.items, result.plan.guard, memory.episodes, of.at)
     known = next_state(result.plan.observed, result.items, started_at=result.started_at)
-    observed = result.plan.observed
-    taken = taken_after(result.items, observed, result.started_at)
     return SweepOutcome(
         record=record,
         identity=identity,
@@ -169,12 +162,14 @@ def state_update(result: SweepResult, report: Report, identity: StateIdentity) -
         registrations_inherited=known.registrations_inherited,
         registrations_matched=known.registrations_matched,
         misses=known.misses,
-        taken=taken,
-        history=(
-            *history_entries(result.items, memory, sweep_id=result.sweep_id, at=result.finished_at),
-            *taken_history(taken, result.items, observed, sweep_id=of.sweep_id, at=of.at),
-            *scope_entries(memory, known.scopes, known.scopes_forgotten, of),
-            *episode_entries(memory.episodes, episodes, result.items, result.plan.guard, of),
+        taken=known.taken,
+        history=history_entries(
+            result.plan.observed,
+            result.items,
+            known,
+            episodes=episodes,
+            guard=result.plan.guard,
+            of=of,
         ),
         episodes=episodes,
         proven_at=result.proven_at,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from discovery.model.codes import ScopeReason, ScopeStatus
 from discovery.plan.backoff import LONGEST_PAUSE, pause_after, pauses
-from discovery.plan.next_state import scope_memories
+from discovery.plan.scan_memory import scope_memories
 from state.records import RememberedState, ScopeMemory
 from tests.unit.plan.make import WEST, backing_off, complete, failed
 from tests.unit.plan.past import MINUTE, NOW

@@ -11,12 +11,9 @@ import pytest
 from discovery.model.codes import Action, FindingCode, IamVerdict, Reason, ScopeReason
 from discovery.model.values import UNKNOWN, Arn, Cache, Database, Scanned, Tags
 from discovery.plan.item import Item
-from discovery.plan.next_state import (
-    StateChanges,
-    next_state,
-    seen_caches,
-)
+from discovery.plan.next_state import StateChanges, next_state
 from discovery.plan.rules import Rules
+from discovery.plan.scan_memory import seen_caches
 from matchers.matcher import IamUsers
 from state.records import LastVerdict, PendingRemoval, Registration, RememberedState
 from tests.unit.plan.make import (
