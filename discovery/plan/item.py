@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from discovery.model.codes import Action, Reason
+from discovery.model.fingerprint import redacted_change
 from discovery.model.values import (
     Arn,
     Cache,
@@ -152,3 +156,28 @@ def _standing_name(item: Item) -> ResourceName | None:
 def in_order(items: Iterable[Item]) -> tuple[Item, ...]:
     """The items sorted by account, region, cache and name (R4)."""
     return tuple(sorted(items, key=lambda item: item.sort_key))
+
+
+def checksum_of(items: Iterable[Item]) -> str:
+    """The checksum of a plan: what a person reviewed is what is applied.
+
+    SHA-256 hex of the canonical JSON of every create, update and delete, in their order.
+
+    Canonical: keys sorted, no white space, UTF-8. External ids count by their fingerprint, so the
+    checksum can be made again from the printed document (discovery/README: Report document).
+    """
+    rows = [_row(item) for item in items if item.action.writes]
+    text = json.dumps(rows, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def _row(item: Item) -> list[Any]:
+    changes = [redacted_change(change) for change in item.changes]
+    return [
+        item.action.value,
+        item.reason.value,
+        item.name,
+        item.previous_name,
+        item.arn,
+        [{"field": each.field, "old": each.old, "new": each.new} for each in changes],
+    ]

@@ -6,13 +6,14 @@ name is free.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 
 from discovery.model.codes import Action, Reason
 from discovery.model.ownership import CacheArn, owner_of
 from discovery.model.values import Arn, Database, ResourceName
 from discovery.plan.item import Item
+from state.records import RememberedState
 
 
 class NameState(Enum):
@@ -72,3 +73,27 @@ def stands_unlisted(
         return True
     owner = owner_of(found, group) if isinstance(found, Database) else None
     return isinstance(owner, CacheArn) and owner.arn == arn
+
+
+def unlisted_names(
+    memory: RememberedState, listed: Collection[Database], group: str
+) -> tuple[ResourceName, ...]:
+    """Names that the list ought to show and does not: each is worth a question of its own.
+
+    Remembered names of caches that are listed by another name, and the names of writes without
+    an outcome; none that is listed. A list that lacks one of two names for a cache looks like a
+    finished rename, or like a copy that people made the only one. So little hangs on other names
+    that no list is checked for them.
+    """
+    owners = (owner_of(database, group) for database in listed)
+    standing = {owner.arn for owner in owners if isinstance(owner, CacheArn)}
+    remembered = {
+        name for name, registration in memory.registrations.items() if registration.arn in standing
+    }
+    begun = {
+        name
+        for each in memory.open_intents
+        for name in (each.intent.name, each.intent.previous_name)
+        if name is not None
+    }
+    return tuple(sorted((remembered | begun) - {database.name for database in listed}))

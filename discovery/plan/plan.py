@@ -12,13 +12,12 @@ from dataclasses import dataclass
 
 from discovery.model.codes import Action, Reason
 from discovery.model.values import Arn
-from discovery.plan.checksum import checksum_of
 from discovery.plan.classify import Decision, DecisionKind, classify
 from discovery.plan.defect import defect
 from discovery.plan.diff import plan_cache, unreadable_item
 from discovery.plan.diff_missing import conflict_items, item_for_missing
 from discovery.plan.inputs import ObservedCache, ObservedState, PlanInput, observe
-from discovery.plan.item import Draft, Item, hold_instead, in_order
+from discovery.plan.item import Draft, Item, checksum_of, hold_instead, in_order
 from discovery.plan.name_conflicts import NameRefusal, resolve_name_conflicts
 from discovery.plan.registration_index import Owned, RegistrationIndex
 from discovery.plan.removal_guard import GuardVerdict, guard_input, judge_removals

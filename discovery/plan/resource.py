@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from discovery.model.values import Change, Database, Document, KnownCache, ResourceName
 
+_ABSENT: Final = object()
 _DEFAULT_PORT = "6379"
 _OURS_IN_AWS = ("region", "account_id", "assume_role_arn", "external_id")
 
@@ -78,6 +79,45 @@ def _merged_spec(desired: Document, live: Document) -> dict[str, Any]:
 def _tree(document: Document, key: str) -> dict[str, Any]:
     value = document.get(key)
     return dict(value) if isinstance(value, Mapping) else {}
+
+
+def three_way_merge(planned: Database, listed: Database, fresh: Database) -> Database:
+    """What the plan changes is as planned; all else is as just read.
+
+    The plan was made from `listed`. Whoever edited the resource since then keeps the edit, unless
+    the plan changes the same place; if the edit is not wanted, the next plan says so. Carries the
+    fresh read's `revision` and `opaque`.
+    """
+    return replace(
+        planned,
+        labels=_merged_tree(listed.labels, planned.labels, fresh.labels),
+        description=_merged_value(listed.description, planned.description, fresh.description),
+        spec=_merged_tree(listed.spec, planned.spec, fresh.spec),
+        metadata=_merged_tree(listed.metadata, planned.metadata, fresh.metadata),
+        revision=fresh.revision,
+        opaque=fresh.opaque,
+    )
+
+
+def _merged_value(listed: Any, planned: Any, fresh: Any) -> Any:
+    if planned in (listed, fresh):
+        return fresh
+    if isinstance(planned, Mapping) and isinstance(fresh, Mapping):
+        return _merged_tree(listed if isinstance(listed, Mapping) else {}, planned, fresh)
+    return planned
+
+
+def _merged_tree(
+    listed: Mapping[str, Any], planned: Mapping[str, Any], fresh: Mapping[str, Any]
+) -> dict[str, Any]:
+    keys = [*planned, *(key for key in fresh if key not in planned)]
+    found = {
+        key: _merged_value(
+            listed.get(key, _ABSENT), planned.get(key, _ABSENT), fresh.get(key, _ABSENT)
+        )
+        for key in keys
+    }
+    return {key: value for key, value in found.items() if value is not _ABSENT}
 
 
 def changes_between(old: Database, new: Database) -> tuple[Change, ...]:

@@ -7,7 +7,7 @@ import asyncio
 from discovery.control_plane.base import Reader
 from discovery.control_plane.retry import Sleep
 from discovery.model.values import Database
-from discovery.plan.unlisted import unlisted_names
+from discovery.plan.lookups import unlisted_names
 from discovery.sweep.look_up import look_up_all
 from state.records import RememberedState
 

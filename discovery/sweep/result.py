@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from discovery.config.model import Config
 from discovery.model.agent import Agent
 from discovery.model.values import AccountId, Region, Scanned, Scope
-from discovery.plan.checksum import checksum_of
 from discovery.plan.episodes import SweepRef, next_episodes, next_outage, without_outage
 from discovery.plan.history_entries import entries_without_plan, history_entries
-from discovery.plan.item import Item
+from discovery.plan.item import Item, checksum_of
 from discovery.plan.next_state import next_state
 from discovery.plan.plan import Plan
 from discovery.plan.removal_guard import GuardVerdict

@@ -20,11 +20,10 @@ from discovery.model.values import Database, Served
 from discovery.plan.identity import refuse_other_identity
 from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
-from discovery.plan.only import check_named_scopes
 from discovery.plan.plan import Plan, make_plan
 from discovery.plan.recheck import recheck, rename_check
 from discovery.plan.rules import Rules
-from discovery.plan.targets import registered_scopes
+from discovery.plan.targets import check_named_scopes, registered_scopes
 from discovery.plan.unread import NOT_ASKED, NOT_READ, unread_items
 from discovery.reports.report import Report
 from discovery.sweep.apply import apply

@@ -11,7 +11,6 @@ from typing import Final
 
 from discovery.model.codes import FindingCode
 from discovery.model.values import CacheUser, UserGroup, UsersAndGroups
-from discovery.plan.iam.access_string import is_on
 
 DEFAULT: Final = "default"
 """The name of the user whom a connection has before it logs in, and the id of AWS's own one."""
@@ -29,6 +28,15 @@ def is_idle(status: str) -> bool:
     """True when a user or group of that status surely takes no part in logins. Of a status that is
     missing, or that nobody has seen before, this is not known."""
     return status in _IDLE
+
+
+def is_on(access_string: str) -> bool:
+    """True when the user may log in: the last of `on` and `off` wins, neither means off."""
+    state = False
+    for rule in access_string.split():
+        if rule.lower() in ("on", "off"):
+            state = rule.lower() == "on"
+    return state
 
 
 def might_pass(user: CacheUser | None, group: UserGroup) -> bool:

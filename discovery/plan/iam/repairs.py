@@ -7,7 +7,8 @@ with `#` hold words of ours and the account id only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -19,16 +20,22 @@ from discovery.model.values import (
     UserGroup,
     UsersAndGroups,
 )
-from discovery.plan.iam.access_string import NOTHING, READING, is_on
 from discovery.plan.iam.aws_cli import Value, command
-from discovery.plan.iam.free_ids import free_id
 from discovery.plan.iam.members import (
     DEFAULT,
     current_members,
     engines_fit,
+    is_on,
     is_refused,
     is_service_owned,
 )
+
+READING: Final = "on ~app:* -@all +@read"
+"""Proposed for whoever is to log in: a beginning that a person narrows or widens. No proposal
+allows everything."""
+
+NOTHING: Final = "off ~* -@all"
+"""For a user who must exist and must never log in: the default user of a redis group."""
 
 CHOICE: Final = "# what it may do is your choice: +@read reads, +@write writes"
 CUTS_OFF_USERS: Final = "# cuts off whoever logs in as this user today"
@@ -38,6 +45,8 @@ AS_AGENT: Final = "# with the role of the agent both must answer"
 _IAM: Final = {"Type": "iam"}
 _NEWEST: Final = {"redis": "7", "valkey": "8"}
 """A major version by engine that every region offers and IAM works with."""
+
+_LONGEST_ID: Final = 40
 
 Lines = tuple[str, ...]
 
@@ -294,3 +303,17 @@ def _may_stay(user: CacheUser | None, group: UserGroup) -> bool:
 
 def _engine(text: str) -> str:
     return "valkey" if text.lower() == "valkey" else "redis"
+
+
+def free_id(desired: str, is_taken: Callable[[str], bool]) -> str:
+    """An id like `desired` that AWS takes and that is not taken.
+
+    Lower-case letters, digits and single hyphens, a letter first, at most 40 characters.
+    """
+    words = re.findall("[a-z0-9]+", desired.lower())
+    legal = "-".join(words if words and words[0][0].isalpha() else ["x", *words])
+    number, tail = 1, ""
+    while is_taken(made := legal[: _LONGEST_ID - len(tail)].rstrip("-") + tail):
+        number += 1
+        tail = f"-{number}"
+    return made
