@@ -1,4 +1,4 @@
-"""Every finding about a cache's users: how much it matters, what it means, what repairs it.
+"""Every finding about a cache's users: how much it matters, what it means, says, what repairs it.
 
 This one table is what the findings are made from and what the documentation shows.
 """
@@ -23,6 +23,8 @@ class FindingSpec:
     meaning: str
     repair: str
     """What its commands do."""
+    sentence: str = ""
+    """What a person reads, with the places that `Findings` fills in."""
     severity_if_public: Severity | None = None
     """On a cache with a public endpoint, where it differs."""
 
@@ -34,77 +36,118 @@ class FindingSpec:
 _NEW_GROUP: Final = "create an IAM user and a group, attach the group"
 _MEND: Final = "change the user; or put an IAM user in its place, where AWS allows no change"
 
+_LANDS_THERE: Final = (
+    "is on in user group {group.group_id} and needs no password: whoever reaches the "
+    "cache{internet} is in, and `tsh db connect` without --db-user lands there"
+)
+
 FINDINGS: Final[Mapping[FindingCode, FindingSpec]] = {
     _F.ENGINE_TOO_OLD: FindingSpec(
         _BLOCKER,
         "the cache runs an engine older than Redis OSS 7.0 or Valkey 7.2, which IAM needs",
         "raise the major version",
+        "the cache runs {cache.engine} {version}, IAM needs Redis OSS 7.0 or Valkey 7.2; raise its "
+        "major version",
     ),
     _F.NO_USER_GROUP: FindingSpec(
         _BLOCKER,
         "no user group is attached: there is no access control at all, and no IAM login",
         _NEW_GROUP,
+        "no user group is attached: the cache has no access control, whoever reaches "
+        "it{internet} is in, and IAM cannot log in; attach a group with an IAM user",
     ),
     _F.GROUP_MISSING: FindingSpec(
-        _BLOCKER, "AWS does not list the attached user group", _NEW_GROUP
+        _BLOCKER,
+        "AWS does not list the attached user group",
+        _NEW_GROUP,
+        "user group {subject} is attached to the cache, but AWS does not list it; attach "
+        "another one",
     ),
     _F.GROUP_NOT_ACTIVE: FindingSpec(
         _BLOCKER,
         "the attached user group is being created or deleted",
         f"wait for one that is being created; else {_NEW_GROUP}",
+        "user group {subject} is being {state}",
     ),
     _F.GROUP_ENGINE_MISMATCH: FindingSpec(
         _BLOCKER,
         "the attached user group is for Valkey, the cache runs Redis OSS",
         _NEW_GROUP,
+        "user group {subject} is for {group.engine}, the cache runs {cache.engine}; attach a "
+        "group for that",
     ),
     _F.NO_IAM_USER: FindingSpec(
         _BLOCKER,
         "no member of the user group can log in with IAM; the findings on its members say why",
         "create an IAM user and add it to the group",
+        "no member of user group {subject} can log in with IAM{why}; mend a member, or add an IAM "
+        "user",
     ),
     _F.USER_MISSING: FindingSpec(
-        _WARNING, "the group lists a user that AWS does not list", "take it out of the group"
+        _WARNING,
+        "the group lists a user that AWS does not list",
+        "take it out of the group",
+        "user group {group.group_id} lists user {subject}, which AWS does not; take it out",
     ),
     _F.USER_NOT_ACTIVE: FindingSpec(
         _WARNING,
         "the member is being deleted, or in a state nobody knows",
         "take out one that is being deleted; else wait",
+        "user {subject} {state}",
     ),
     _F.PASSWORDLESS_USER: FindingSpec(
-        _WARNING, "the member is on and needs no password: whoever knows its name is in", _MEND
+        _WARNING,
+        "the member is on and needs no password: whoever knows its name is in",
+        _MEND,
+        "user {subject} is on and needs no password: whoever knows its name{internet} is in; "
+        "{change}",
     ),
     _F.USER_NOT_IAM: FindingSpec(
         _INFO,
         "the member authenticates by password; told where no member can log in with IAM, and on "
         "public caches, where every user must be IAM",
         _MEND,
+        "{who} {subject} authenticates by {way}, not by IAM{rule}; {change}",
         severity_if_public=_WARNING,
     ),
     _F.USER_ID_NAME_MISMATCH: FindingSpec(
-        _WARNING, "the id and the name of the IAM member differ, so IAM refuses it", _MEND
+        _WARNING,
+        "the id and the name of the IAM member differ, so IAM refuses it",
+        _MEND,
+        "user {subject} has the name {user.user_name}, and IAM needs id and name equal; replace it",
     ),
-    _F.USER_DISABLED: FindingSpec(_WARNING, "the access string of the IAM member is off", _MEND),
+    _F.USER_DISABLED: FindingSpec(
+        _WARNING,
+        "the access string of the IAM member is off",
+        _MEND,
+        "user {subject} is off by its access string {user.access_string!r}; switch it on",
+    ),
     _F.ENGINE_MISMATCH: FindingSpec(
-        _WARNING, "the IAM member is for Valkey, its group for Redis OSS", _MEND
+        _WARNING,
+        "the IAM member is for Valkey, its group for Redis OSS",
+        _MEND,
+        "user {subject} is for {user.engine}, its group for {group.engine}; replace it",
     ),
     _F.DEFAULT_USER_OPEN: FindingSpec(
         _WARNING,
         "the group's own default user is on and needs no password; `tsh db connect` without "
         "`--db-user` lands there",
         "switch it off",
+        f"the default user {{subject}} {_LANDS_THERE}; switch it off",
     ),
     _F.DEFAULT_USER_UNREPLACED: FindingSpec(
         _WARNING,
         "AWS's own default user, on and without a password, was never replaced; `tsh db connect` "
         "without `--db-user` lands there",
         "put a default user who is off in its place",
+        f"AWS's own default user, never replaced, {_LANDS_THERE}; replace it by one who is off",
     ),
     _F.USER_NOT_IN_GROUP: FindingSpec(
         _INFO,
         "an IAM user of the region fits the group but is not in it, or not yet; told of at most "
         "five where no member can log in, and of those being added",
         "add it to the group; wait for one being added",
+        "IAM user {subject} {state} user group {group.group_id}; {advice}",
     ),
     _F.USERS_UNREADABLE: FindingSpec(
         _WARNING,
@@ -112,6 +155,7 @@ FINDINGS: Final[Mapping[FindingCode, FindingSpec]] = {
         "log in is in a state nobody knows or told of in part only; the verdict is unknown and the "
         "label keeps its last value",
         f"the two reads that must succeed; for groups of AWS's own, {_NEW_GROUP}; else wait",
+        "{why}, so {unclear}the label keeps its last value; {advice}",
     ),
     _F.LOGIN_REFUSED: FindingSpec(
         _BLOCKER,
