@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from discovery.model.values import UNKNOWN, UnknownType
 from matchers.matcher import Matcher
@@ -21,6 +22,22 @@ class ConditionKind(StrEnum):
     ENGINE = "engine"
     TAG = "tag"
     EXCLUDE_TAG = "exclude_tag"
+
+
+_Fact = tuple[ConditionKind, Callable[[Matcher], Selector], Callable[[Subject], str]]
+
+FACTS: Final[tuple[_Fact, ...]] = (
+    (ConditionKind.ACCOUNT, lambda matcher: matcher.accounts, lambda cache: cache.account_id),
+    (ConditionKind.REGION, lambda matcher: matcher.regions, lambda cache: cache.region),
+    (ConditionKind.NAME, lambda matcher: matcher.names, lambda cache: cache.name),
+    (ConditionKind.ENGINE, lambda matcher: matcher.engines, lambda cache: cache.engine.lower()),
+)
+"""The facts that matchers have a key for, besides tags: the key's selector and the cache's value.
+
+A further key is a row here, a field of `Matcher` and of `Subject`, and a key of `MatcherSection` in
+the configuration. What AWS left out of its answer is filled in before (`discovery.plan.cache_facts`),
+and what stands in removes nothing (R1), so no fact here is unknown.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +156,9 @@ _Judged = tuple[Condition, bool | None]
 
 
 def _wanted(matcher: Matcher, subject: Subject) -> Iterator[_Judged]:
-    yield _fact(ConditionKind.ACCOUNT, matcher.accounts, subject.account_id)
-    yield _fact(ConditionKind.REGION, matcher.regions, subject.region)
-    yield _fact(ConditionKind.NAME, matcher.names, subject.name)
-    yield _fact(ConditionKind.ENGINE, matcher.engines, subject.engine.lower())
+    for kind, selector_of, fact_of in FACTS:
+        selector, fact = selector_of(matcher), fact_of(subject)
+        yield Condition(kind, "", selector.texts, fact), selector.matches(fact)
     if matcher.tags.is_everything:
         return
     if not matcher.tags.requirements:  # an empty selector matches nothing
@@ -154,10 +170,6 @@ def _wanted(matcher: Matcher, subject: Subject) -> Iterator[_Judged]:
 def _excluding(matcher: Matcher, labels: LabelSet) -> Iterator[_Judged]:
     for key, selector in matcher.exclude_tags.requirements:
         yield _label(ConditionKind.EXCLUDE_TAG, key, selector, labels)
-
-
-def _fact(kind: ConditionKind, selector: Selector, value: str) -> _Judged:
-    return Condition(kind, "", selector.texts, value), selector.matches(value)
 
 
 def _label(kind: ConditionKind, key: str, selector: Selector, labels: LabelSet) -> _Judged:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from discovery.model.values import UNKNOWN, UnknownType
+from discovery.model.values import UNKNOWN, KnownCache, UnknownType
 from matchers.keys import is_reserved
 
 
@@ -50,3 +50,8 @@ class Subject:
     engine: str
     """As AWS spells it; compared in lower case."""
     labels: LabelSet
+
+    @classmethod
+    def of(cls, cache: KnownCache, labels: LabelSet) -> Self:
+        """The cache with these labels, as matchers see it."""
+        return cls(cache.account_id, cache.region, cache.name, cache.engine, labels)

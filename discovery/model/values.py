@@ -105,8 +105,8 @@ class Cache:
     """As AWS spells it."""
     engine_version: str | UnknownType
     """`FullEngineVersion`."""
-    major_engine_version: str = ""
-    """Empty when AWS gives none; nothing is decided by it where the full version is known."""
+    major_engine_version: str | UnknownType = UNKNOWN
+    """Nothing is decided by it where the full version is known."""
     endpoint: Endpoint | None | UnknownType
     """None: a cache of its status need not have one."""
     created_at: datetime | None | UnknownType
@@ -122,12 +122,22 @@ class Cache:
 
     @property
     def scope(self) -> Scope:
+        """The account and region of the cache."""
         return Scope(self.account_id, self.region)
+
+    @property
+    def known_version(self) -> str:
+        """The full engine version, else the major one; empty when AWS gave neither."""
+        versions = (self.engine_version, self.major_engine_version)
+        return next((each for each in versions if each is not UNKNOWN and each), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownCache(Cache):
-    """A cache of which every fact is known that a registration rests on: read, or remembered."""
+    """A cache of which every fact is known that a registration rests on: read, or remembered.
+
+    A text is empty where a cache of its status need not have it (`CacheFact.none`).
+    """
 
     status: str
     engine: str

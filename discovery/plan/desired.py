@@ -202,21 +202,18 @@ def name_by(cache: Cache, tags: Mapping[str, str], rules: Rules) -> Name:
 def outcome_for(facts: CacheFacts, rules: Rules) -> evaluate.MatchResult:
     """What the matchers say. What merely stands in may take a cache, never turn it away (R1)."""
     discovery = discovery_labels(facts.cache)
-    likely = _by(facts, LabelSet.of(discovery, facts.tags), rules)
+    likely = _decide(facts.cache, LabelSet.of(discovery, facts.tags), rules)
     if facts.tags_read_now and not facts.vpc_by_label:
         return likely
     if facts.vpc_by_label:
         discovery["vpc-id"] = UNKNOWN
-    certain = _by(
-        facts, LabelSet.of(discovery, facts.tags if facts.tags_read_now else UNKNOWN), rules
-    )
+    read = facts.tags if facts.tags_read_now else UNKNOWN
+    certain = _decide(facts.cache, LabelSet.of(discovery, read), rules)
     return likely if isinstance(likely, evaluate.Taken) else certain
 
 
-def _by(facts: CacheFacts, labels: LabelSet, rules: Rules) -> evaluate.MatchResult:
-    cache = facts.cache
-    subject = Subject(cache.account_id, cache.region, cache.name, cache.engine, labels)
-    return evaluate.decide(rules.matchers, subject)
+def _decide(cache: KnownCache, labels: LabelSet, rules: Rules) -> evaluate.MatchResult:
+    return evaluate.decide(rules.matchers, Subject.of(cache, labels))
 
 
 def _build_database(

@@ -46,8 +46,8 @@ FINDINGS: Final[Mapping[FindingCode, FindingSpec]] = {
         _BLOCKER,
         "the cache runs an engine older than Redis OSS 7.0 or Valkey 7.2, which IAM needs",
         "raise the major version",
-        "the cache runs {cache.engine} {version}, IAM needs Redis OSS 7.0 or Valkey 7.2; raise its "
-        "major version",
+        "the cache runs {cache.engine} {cache.known_version}, IAM needs Redis OSS 7.0 or "
+        "Valkey 7.2; raise its major version",
     ),
     _F.NO_USER_GROUP: FindingSpec(
         _BLOCKER,

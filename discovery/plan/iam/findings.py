@@ -49,8 +49,7 @@ class Findings:
     def too_old(self) -> Finding:
         """The engine is older than IAM."""
         cache, repair = self._cache, self._repairs.newer_engine()
-        version = cache.engine_version or cache.major_engine_version
-        return self._finding(_F.ENGINE_TOO_OLD, cache.name, repair, version=version)
+        return self._finding(_F.ENGINE_TOO_OLD, cache.name, repair)
 
     def no_group(self) -> Finding:
         """There is no access control at all."""

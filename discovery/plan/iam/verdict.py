@@ -172,7 +172,7 @@ class _Members:
 
 def _is_too_old(cache: KnownCache) -> bool:
     oldest = _OLDEST.get(cache.engine.lower())
-    version = _VERSION.search(cache.engine_version or cache.major_engine_version)
+    version = _VERSION.search(cache.known_version)
     if oldest is None or version is None:
         return oldest is None
     if version[2] is None:
