@@ -35,8 +35,8 @@ FACTS: Final[tuple[_Fact, ...]] = (
 """The facts that matchers have a key for, besides tags: the key's selector and the cache's value.
 
 A further key is a row here, a field of `Matcher` and of `Subject`, and a key of `MatcherSection` in
-the configuration. What AWS left out of its answer is filled in before (`discovery.plan.cache_facts`),
-and what stands in removes nothing (R1), so no fact here is unknown.
+the configuration. What AWS left out of its answer is filled in before
+(`discovery.plan.cache_facts`), and what stands in removes nothing (R1), so no fact here is unknown.
 """
 
 
