@@ -1,4 +1,4 @@
-"""Why one cache is where it is: what state remembers of it, and what the rules make of that."""
+"""Explain one cache: what state remembers of it, and what the rules make of that."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from state.store import ReadOnlyStore
 def explanations(
     name: str, store: ReadOnlyStore, rules: Rules, now: datetime
 ) -> tuple[Explanation, ...]:
-    """All caches that go by `name`: their own, a registered one, or an ARN. Empty: none does."""
+    """Explain all caches that go by `name`: their own, a registered one, or an ARN.
+
+    Empty when none does.
+    """
     memory = store.memory()
     plan_input = plan_input_from_state(memory, now)
     items = {item.arn: item for item in make_plan(plan_input, rules).items if item.arn is not None}
@@ -60,8 +63,11 @@ def _gone_at(cache: RememberedCache | None, memory: RememberedState) -> datetime
 
 
 def _arns(name: str, memory: RememberedState) -> set[Arn]:
-    """Case does not count: AWS keeps names in lower case, and registered names that differ in case
-    alone count as one."""
+    """Find the caches that go by a name.
+
+    Case does not count: AWS keeps names in lower case, and registered names that differ in case
+    alone count as one.
+    """
     name = name.lower()
     found = {arn for arn, cache in memory.caches.items() if name in (arn, cache.name)}
     found |= {taken.arn for taken in memory.taken.values() if taken.name == name}

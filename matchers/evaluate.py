@@ -1,4 +1,4 @@
-"""Which matcher takes a cache, in three values: what was not read is never taken for absent."""
+"""Decide which matcher takes a cache; what was not read is never taken for absent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matchers.subject import LabelSet, Subject
 
 
 class ConditionKind(StrEnum):
-    """What of a cache a condition looks at."""
+    """The part of a cache that a condition looks at."""
 
     ACCOUNT = "account"
     REGION = "region"
@@ -42,7 +42,7 @@ the configuration. What AWS left out of its answer is filled in before
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition of a matcher beside what the cache has."""
+    """One condition of a matcher, with what the cache has."""
 
     kind: ConditionKind
     key: str
@@ -83,7 +83,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class MatchExcluded:
-    """No matcher takes the cache, and one would but for this tag."""
+    """No matcher takes the cache, and one would but for a tag."""
 
     matcher: str
     key: str
@@ -111,7 +111,7 @@ MatchResult = Taken | MatchExcluded | NotTaken | MatchUndecided
 
 
 def decide(matchers: Sequence[Matcher], subject: Subject) -> MatchResult:
-    """The first matcher that takes the cache wins; one that cannot tell ends the search."""
+    """Find the first matcher that takes the cache; one that cannot tell ends the search."""
     verdicts: list[Verdict] = []
     for matcher in matchers:
         verdict = evaluate(matcher, subject)
@@ -132,7 +132,7 @@ def _excluded(verdicts: list[Verdict]) -> MatchExcluded | None:
 
 
 def evaluate(matcher: Matcher, subject: Subject) -> Verdict:
-    """What one matcher says. A condition that surely fails outweighs any that is unknown.
+    """Ask one matcher. A condition that surely fails outweighs any that is unknown.
 
     `EXCLUDES` needs a tag really on the cache and every other condition known to hold. With an
     excluding tag and another condition unknown the matcher `REFUSES`: it surely does not take

@@ -1,0 +1,1 @@
+"""The planner: from scans, registrations and memory to one plan. Pure."""

@@ -1,4 +1,4 @@
-"""What becomes of each found cache, decided once: before names, write policy and guard (R4)."""
+"""Decide once what becomes of each found cache: before names, policy and guard (R4)."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ class Decision:
 
     @property
     def desired(self) -> Register:
-        """What the cache is to be registered as; of those only that are."""
+        """What the cache is to be registered as, where it is."""
         assert isinstance(self.found.desired, Register)  # noqa: S101 - by its kind
         return self.found.desired
 
     @property
     def live(self) -> Owned:
-        """The registration of the cache; of those only that have one."""
+        """The registration of the cache, where it has one."""
         assert self.found.live is not None  # noqa: S101 - by its kind
         return self.found.live
 
@@ -98,7 +98,7 @@ def classify(found: ObservedCache, registry: RegistrationIndex) -> Decision:
 
 
 def removal_reason(facts: CacheFacts, desired: Desired) -> Reason | None:
-    """The reason to remove a cache's registration, None when there is none.
+    """Find the reason to remove a cache's registration; None when there is none.
 
     An answer with a hole removes nothing: what stands in for a fact is no evidence (R1).
     """

@@ -1,4 +1,4 @@
-"""What a found cache is to become, before anything registered is looked at.
+"""Desired state of a found cache, whatever is registered by now.
 
 See discovery/README: Registrations.
 """
@@ -51,7 +51,7 @@ class Matched:
 
     @property
     def iam_block(self) -> Reason | None:
-        """Why `iam_users: require` keeps the cache out while it is new, None when it does not."""
+        """Why `iam_users: require` keeps a new cache out; None when it does not."""
         if self.matcher.iam_users is not IamUsers.REQUIRE or self.iam is None:
             return None
         if self.iam.verdict is IamVerdict.READY:
@@ -66,7 +66,7 @@ class Matched:
 
     @property
     def makes_ours(self) -> bool:
-        """True when a registration that others made is as if made here from now on (R2).
+        """True when a registration that others made counts as made here from now on (R2).
 
         Of a matcher that lets go of caches without users, only a verdict that is ready says so.
         """
@@ -75,14 +75,14 @@ class Matched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Register(Matched):
-    """To be registered, as `database`, unless something registered stands against it."""
+    """A cache to be registered as `database`, unless something registered stands against it."""
 
     database: Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocked(Matched):
-    """Taken by a matcher, but a person must change something first."""
+    """A cache that a matcher takes and that waits for a person to change something."""
 
     reason: Reason
     message: str
@@ -90,7 +90,7 @@ class Blocked(Matched):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skip:
-    """Not to be registered; one that is may be removed, under the rules of R3."""
+    """A cache that is not to be registered; a registration of it may be removed (R3)."""
 
     reason: Reason
     """A reason of the action `skipped`."""
@@ -100,7 +100,7 @@ class Skip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undetermined:
-    """Nobody can tell until its tags are read."""
+    """A cache of which nothing can be decided until its tags are read."""
 
     message: str
     notes: tuple[Note, ...]
@@ -109,7 +109,7 @@ class Undetermined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """Nobody can judge it: AWS's answer makes no sense, or this program stumbles over it."""
+    """A cache that cannot be judged: a senseless answer of AWS, or a defect of this program."""
 
     message: str
     notes: tuple[Note, ...] = ()
@@ -131,7 +131,7 @@ def desired_for(
     rules: Rules,
     verdict: IamJudgement | None = None,
 ) -> Desired:
-    """What the cache is to become. Pure: the same facts give the same wish.
+    """Decide what a cache is to become. Pure: the same facts give the same answer.
 
     `verdict` stands for a judgement where the users are not there to be judged.
     """
@@ -159,7 +159,7 @@ def desired_for(
 
 
 def ineligible(cache: KnownCache, rules: Rules) -> Skip | None:
-    """Why a cache cannot be registered whatever matches, None when it can.
+    """Say why a cache cannot be registered whatever matches; None when it can.
 
     Source: control_plane/README: Inclusion; a status that nobody knows counts as available.
     """
@@ -184,12 +184,12 @@ def ineligible(cache: KnownCache, rules: Rules) -> Skip | None:
 
 
 def wanted_name(facts: CacheFacts, rules: Rules) -> Name:
-    """The name a cache is to have."""
+    """The name that a cache is to have."""
     return name_by(facts.cache, {} if facts.tags is UNKNOWN else facts.tags, rules)
 
 
 def name_by(cache: Cache, tags: Mapping[str, str], rules: Rules) -> Name:
-    """The name a cache is to have if these are its tags."""
+    """The name that a cache is to have if these are its tags."""
     return name_of(
         cache.name,
         cache.region,
@@ -200,7 +200,7 @@ def name_by(cache: Cache, tags: Mapping[str, str], rules: Rules) -> Name:
 
 
 def outcome_for(facts: CacheFacts, rules: Rules) -> evaluate.MatchResult:
-    """What the matchers say. What merely stands in may take a cache, never turn it away (R1)."""
+    """Ask the matchers. A value that merely stands in may take a cache, never refuse it (R1)."""
     discovery = discovery_labels(facts.cache)
     likely = _decide(facts.cache, LabelSet.of(discovery, facts.tags), rules)
     if facts.tags_read_now and not facts.vpc_by_label:
@@ -251,8 +251,10 @@ def _build_database(
 
 
 def _label_verdict(iam: IamJudgement | None, facts: CacheFacts) -> IamVerdict:
-    """What the label says: it changes on complete evidence only, and for the worse only on what
-    was read."""
+    """Choose what the label says.
+
+    It changes on complete evidence only, and for the worse only on what was read.
+    """
     surely = (IamVerdict.READY,) if facts.remembered else (IamVerdict.READY, IamVerdict.NOT_READY)
     if iam is not None and iam.verdict in surely:
         return iam.verdict

@@ -1,4 +1,4 @@
-"""The items of found caches, made of what was decided about each."""
+"""Make the items of found caches from what was decided about each."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _plan_removed(decision: Decision, base: Item, observed: ObservedState, rules
 def unreadable_item(
     cache: Cache | CacheArn, live: Owned | None, message: str, found: Cache | None = None
 ) -> Item:
-    """The item of what could not be judged: a registration stays as it is."""
+    """Make the item of something that could not be judged: its registration stays as it is."""
     database = live.database if live is not None else None
     return Item(
         scope=cache.scope,
@@ -91,7 +91,7 @@ def unreadable_item(
 
 
 def base_item(found: ObservedCache, observed: ObservedState) -> Item:
-    """The parts that every item of a found cache has; action and message are yet to come."""
+    """Make the part of an item that every found cache has; action and message come later."""
     cache, desired, live = found.facts.cache, found.desired, found.live
     matched = desired if isinstance(desired, Matched) else None
     named = matched.name.value if matched is not None else None
@@ -149,7 +149,7 @@ def _plan_new(decision: Decision, refusal: NameRefusal | None, base: Item) -> It
 
 
 def registration_notes(found: ObservedCache, observed: ObservedState) -> tuple[Note, ...]:
-    """The notes that a cache's registration, or its URI, gives rise to."""
+    """Note who else registered the cache, or serves the same URI."""
     live = found.live
     notes = list(inherited_notes(live, observed.plan_input.targets)) if live is not None else []
     endpoint = found.facts.cache.endpoint
@@ -173,7 +173,7 @@ def _elsewhere(uri: str, own: Set[str], observed: ObservedState) -> str:
 
 
 def inherited_notes(live: Owned, targets: Targets) -> tuple[Note, ...]:
-    """The note on an inherited registration, unless another shard looks after it."""
+    """Note that a registration is inherited, unless another shard looks after it."""
     if targets.part.other_shard(live.cache.scope) or not live.provenance.is_inherited:
         return ()
     text = "registered by another state file, host or shard; its misses count from its first sight"

@@ -1,4 +1,4 @@
-"""The items of registrations without a found cache, and of those that do not count (R1, R2, R9)."""
+"""Make the items of registrations without a found cache, or that do not count (R1, R2, R9)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Why:
 
 
 def item_for_missing(owned: Owned, observed: ObservedState, rules: Rules) -> Draft:
-    """Held, unless a complete scan shows that the cache is gone or the configuration lets go."""
+    """Hold a registration, or remove it where a complete scan or the configuration says so."""
     why = _why(owned, observed)
     held = Item(
         scope=owned.cache.scope,
@@ -116,7 +116,7 @@ def _by_result(owned: Owned, result: Scanned | None) -> _Why:
 def conflict_items(
     observed: ObservedState, *, finished: Collection[Arn], shown: Collection[ResourceName]
 ) -> Iterator[Item]:
-    """One item for each resource that is marked as ours but does not count (R2).
+    """Make an item for each resource that is marked as ours but does not count (R2).
 
     `finished`: the caches whose interrupted rename this plan finishes. `shown`: names that the
     item of a cache shows already.

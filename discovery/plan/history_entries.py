@@ -1,4 +1,4 @@
-"""Every entry that a sweep adds to the history, made of its plan and its outcome. Pure.
+"""Every entry that a sweep adds to the history, from its plan and its outcome. Pure.
 
 What was written is not among them: the journal puts it into the history when it is acknowledged.
 """
@@ -41,12 +41,15 @@ def history_entries(
     guard: GuardVerdict,
     of: SweepRef,
 ) -> tuple[HistoryEntry, ...]:
-    """The entries of a sweep that came to a plan; one in which nothing changed has none.
+    """Make the entries of a sweep that came to a plan; none when nothing changed.
 
     Args:
+        observed: What the plan was made from.
         items: The items of the plan with their outcomes.
         changes: What state is to remember of the sweep.
-        episodes: What goes on after it.
+        episodes: The troubles that last after it.
+        guard: The verdict of the guard.
+        of: The sweep.
     """
     memory = observed.plan_input.memory
     return (
@@ -65,7 +68,7 @@ def entries_without_plan(
     of: SweepRef,
     error: str | None,
 ) -> tuple[HistoryEntry, ...]:
-    """The entries of a sweep that ended before its plan. `error`: why it did."""
+    """Make the entries of a sweep that ended before its plan. `error`: why it did."""
     return (
         *scope_entries(memory, scopes, (), of),
         *episode_entries(memory.episodes, episodes, (), None, of, error),
@@ -78,7 +81,7 @@ def entries_without_plan(
 def item_entries(
     items: Iterable[Item], memory: RememberedState, of: SweepRef
 ) -> Iterator[HistoryEntry]:
-    """An entry for each cache that appeared, was missed, came back, or has another verdict."""
+    """Make an entry for each cache that appeared, was missed, came back, or has a new verdict."""
     for item in items:
         for sentence in _sentences(item, memory):
             yield HistoryEntry(
@@ -142,7 +145,7 @@ def _missing(item: Item, before: PendingRemoval | None) -> Iterator[str]:
 def taken_entries(
     after: Iterable[TakenName], items: Iterable[Item], observed: ObservedState, of: SweepRef
 ) -> tuple[HistoryEntry, ...]:
-    """An entry for each name that was found taken now, and for each that is so no longer."""
+    """Make an entry for each name that was found taken, and for each that no longer is."""
     memory, now = observed.plan_input.memory, {(each.name, each.arn): each for each in after}
     then = {(each.name, each.arn): each for each in memory.taken.values()}
     by_arn = {item.arn: item for item in items}

@@ -1,4 +1,4 @@
-"""Everything a plan is made from, and the found caches laid beside what is registered."""
+"""The input of a plan, and the found caches beside what is registered."""
 
 from __future__ import annotations
 
@@ -65,12 +65,13 @@ class ObservedCache:
 
     @property
     def arn(self) -> Arn:
+        """The ARN of the cache."""
         return self.facts.cache.arn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedState:
-    """The situation, sorted."""
+    """The plan input with caches and registrations paired."""
 
     plan_input: PlanInput
     registry: RegistrationIndex
@@ -85,11 +86,12 @@ class ObservedState:
 
     @property
     def arns_found(self) -> frozenset[Arn]:
+        """The ARNs of the caches that complete scans showed."""
         return frozenset(each.arn for each in self.found)
 
 
 def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
-    """Pairs every found cache with its registration and says what it is to become."""
+    """Pair every found cache with its registration and decide what it is to become."""
     memory = plan_input.memory
     complete = [result for result in plan_input.results if isinstance(result, Complete)]
     caches = [(cache, result.directory) for result in complete for cache in result.caches]
@@ -142,8 +144,10 @@ def _judge(
 
 
 def malformed(result: Scanned, hole: CacheFacts) -> Failed:
-    """The result of a scope in which one cache cannot be judged, and nothing is remembered of it.
-    A list with such a hole is no evidence about any cache (R1)."""
+    """Fail the scope of a cache that cannot be judged and of which nothing is remembered.
+
+    A list with such a hole is no evidence about any cache (R1).
+    """
     return Failed(
         scope=result.scope,
         started_at=result.started_at,

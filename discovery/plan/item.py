@@ -30,7 +30,7 @@ _INCONCLUSIVE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class MissCount:
-    """How long the reason to remove a registration has held."""
+    """For how many scans, and since when, the reason to remove a registration has held."""
 
     scans: int
     """Complete scans in a row, the present one included."""
@@ -39,8 +39,7 @@ class MissCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """Every cache found, every registration of ours, every foreign resource in a wanted name
-    is exactly one of these (R4)."""
+    """One cache found, one registration of ours, or one foreign resource in a wanted name (R4)."""
 
     scope: Scope
     arn: Arn | None
@@ -102,7 +101,7 @@ class Item:
 
     @property
     def log_fields(self) -> dict[str, str | None]:
-        """Which item, and what is done with it, as every event in the log names it."""
+        """The item and what is done with it, as events in the log name it."""
         return {
             "account_id": self.scope.account_id,
             "region": self.scope.region,
@@ -114,6 +113,7 @@ class Item:
 
     @property
     def sort_key(self) -> tuple[str, str, str, str]:
+        """Sorts items by account, region, cache and name."""
         return (
             self.scope.account_id,
             self.scope.region or "",
@@ -136,7 +136,7 @@ class Draft:
 
 
 def hold_instead(item: Item, reason: Reason, message: str) -> Item:
-    """A removal, rename or change of origin that is not made after all: what stands, stays."""
+    """Turn a removal, rename or change of origin into a hold: what stands, stays."""
     stays = item if item.finishes else replace(item, name=_standing_name(item), database=item.live)
     return replace(
         stays,
@@ -154,12 +154,12 @@ def _standing_name(item: Item) -> ResourceName | None:
 
 
 def in_order(items: Iterable[Item]) -> tuple[Item, ...]:
-    """The items sorted by account, region, cache and name (R4)."""
+    """Sort items by account, region, cache and name (R4)."""
     return tuple(sorted(items, key=lambda item: item.sort_key))
 
 
 def checksum_of(items: Iterable[Item]) -> str:
-    """The checksum of a plan: what a person reviewed is what is applied.
+    """Compute the checksum of a plan: what a person reviewed is what is applied.
 
     SHA-256 hex of the canonical JSON of every create, update and delete, in their order.
 

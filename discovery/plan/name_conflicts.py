@@ -1,4 +1,4 @@
-"""Who gets a name that is taken, or that several caches want (R7, R12)."""
+"""Decide who gets a name that is taken, or that several caches want (R7, R12)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def resolve_name_conflicts(
     registry: RegistrationIndex,
     taken: frozenset[ResourceName] = frozenset(),
 ) -> Mapping[Arn, NameRefusal]:
-    """The new and renamed caches that do not get their name; all others do.
+    """Refuse a name to new and renamed caches where another holds it or is preferred.
 
     `taken`: names in which something stands that the list does not show.
     """

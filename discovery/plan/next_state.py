@@ -1,4 +1,4 @@
-"""What a finished sweep leaves behind in state, from its plan and its applied items. Pure."""
+"""What state is to remember of a finished sweep, from its plan and outcomes. Pure."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class StateChanges:
 def next_state(
     observed: ObservedState, items: Iterable[Item], *, started_at: datetime
 ) -> StateChanges:
-    """What to remember of a sweep whose items have been applied."""
+    """Decide what to remember of a sweep whose items have been applied."""
     applied = tuple(items)
     memory = observed.plan_input.memory
     matched = tuple(_matched(observed))
@@ -75,8 +75,10 @@ def next_state(
 def _seen(
     found: ObservedCache, memory: RememberedState, started_at: datetime
 ) -> RememberedCache | None:
-    """What to remember of a found cache. Of one that nobody could judge only that it is there, and
-    nothing if it was not known before."""
+    """Decide what to remember of a found cache.
+
+    Of one that nobody could judge only that it is there; nothing if it was not known before.
+    """
     if not isinstance(found.desired, Unreadable):
         return remembered_cache(found.facts, _verdict(found), memory, started_at)
     before = memory.caches.get(found.arn)
@@ -100,8 +102,10 @@ def is_decided(scope: Scope, observed: ObservedState) -> bool:
 
 
 def _gone(observed: ObservedState) -> tuple[Arn, ...]:
-    """Remembered caches that a complete scan no longer shows, or that are configured no more, and
-    nothing is registered for; and those of another shard.
+    """Find the remembered caches to forget.
+
+    Those that a complete scan no longer shows, or that are configured no more, and nothing is
+    registered for; and those of another shard.
 
     What a shard knew of an account is stale when the account comes back: the registration itself
     then says more.
@@ -116,8 +120,10 @@ def _gone(observed: ObservedState) -> tuple[Arn, ...]:
 
 
 def _forgotten(observed: ObservedState, items: tuple[Item, ...]) -> tuple[ResourceName, ...]:
-    """Remembered registrations that are not listed, although their scope was read to its end, or
-    is configured no more: nothing will make them anew. And those of another shard.
+    """Find the remembered registrations to forget.
+
+    Those that are not listed, although their scope was read to its end, or is configured no more:
+    nothing will make them anew. And those of another shard.
 
     One whose name turned out to be taken unseen stays: the role may merely not show it. So does
     one whose cache is to be registered by another name, until that is done: who does it looks for
@@ -152,8 +158,10 @@ def _inherited(
     matched: frozenset[ResourceName],
     started_at: datetime,
 ) -> Iterator[Registration]:
-    """Registrations of ours that state did not know; from now on it does (R2). What it removed and
-    a list that lags still shows is none, until it is wanted again."""
+    """Find registrations of ours that state did not know; from now on it does (R2).
+
+    What it removed and a list that lags still shows is none, until it is wanted again.
+    """
     written = {item.arn for item in items if item.applied}
     part = observed.plan_input.targets.part
     for arn, owned in observed.registry.ours.items():
@@ -172,8 +180,10 @@ def _inherited(
 
 
 def _matched(observed: ObservedState) -> Iterator[ResourceName]:
-    """Registrations that somebody else made and a matcher takes now: from now on they are as if
-    made here, and an earlier removal of them is over (R2)."""
+    """Find registrations that somebody else made and a matcher takes now (R2).
+
+    From now on they are as if made here, and an earlier removal of them is over.
+    """
     memory = observed.plan_input.memory
     for found in observed.found:
         desired = found.desired
@@ -221,7 +231,7 @@ def _misses(items: tuple[Item, ...], observed: ObservedState) -> Iterator[Pendin
 def taken_after(
     items: Iterable[Item], observed: ObservedState, started_at: datetime
 ) -> tuple[TakenName, ...]:
-    """The names that are taken unseen after a sweep whose items came out like this."""
+    """Find the names that are taken unseen after a sweep with these outcomes."""
     memory = observed.plan_input.memory
     items = tuple(items)
     found = dict(_met(items))

@@ -26,7 +26,7 @@ from discovery.plan.rules import Rules, WritePolicy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a sweep at this moment does, before proof."""
+    """What a sweep at this moment would do, before proof."""
 
     items: tuple[Item, ...]
     guard: GuardVerdict

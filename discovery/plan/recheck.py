@@ -1,4 +1,4 @@
-"""Whether what a removal or rename rests on still holds for a cache that was read anew (R3)."""
+"""Check again what a removal or rename rests on, for a cache that was read anew (R3)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RenameHolds = Callable[[Cache], bool]
 
 
 def recheck(plan: Plan, rules: Rules) -> Recheck:
-    """A judge of caches read anew: the removal reason that now holds, None if none does."""
+    """Make a check of caches read anew: the removal reason that holds now, None if none does."""
 
     def judge(cache: Cache, directory: UsersAndGroups | UnknownType) -> Reason | None:
         facts = _facts(plan, cache)
@@ -27,7 +27,7 @@ def recheck(plan: Plan, rules: Rules) -> Recheck:
 
 
 def rename_check(plan: Plan, rules: Rules) -> RenameHolds:
-    """A check of caches whose tags were read anew: they still ask for the planned name."""
+    """Make a check of caches whose tags were read anew: they still ask for the planned name."""
     planned: Mapping[Arn, ResourceName] = {
         item.arn: item.name
         for item in plan.items

@@ -1,4 +1,4 @@
-"""The items of caches that are wanted and registered: kept, updated, renamed (R7, R12)."""
+"""Make the items of wanted, registered caches: keep, update, rename (R7, R12)."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def reason_for(
     *,
     recreated: bool,
 ) -> Reason:
-    """The first reason that holds for an update.
+    """Find the first reason that holds for an update.
 
     What this agent wrote last tells a change in AWS or in the configuration from a change that
     somebody made in the control plane: if the resource wanted now is the one written then, the

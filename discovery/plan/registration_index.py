@@ -1,4 +1,4 @@
-"""The listed `db` resources, sorted by whose they are (R2)."""
+"""The listed `db` resources, sorted by owner (R2)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Owned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrationIndex:
-    """What the control plane lists."""
+    """What the control plane lists, by cache, name and address."""
 
     ours: Mapping[Arn, Owned]
     duplicates: tuple[Owned, ...]
@@ -81,10 +81,11 @@ class RegistrationIndex:
     group: str
 
     def holders(self, name: ResourceName) -> tuple[Database, ...]:
-        """What stands under a name, its spellings in other case included."""
+        """The resources under a name, its spellings in other case included."""
         return self.by_name.get(same_name(name), ())
 
     def owner_of(self, database: Database) -> CacheArn | NotOurs:
+        """The cache that a resource of ours stands for, or why it is not ours."""
         return owner_of(database, self.group)
 
 
@@ -94,7 +95,7 @@ def index_registrations(
     memory: RememberedState,
     computed: Mapping[Arn, ResourceName],
 ) -> RegistrationIndex:
-    """Sorts the list. `computed` has the wanted names of the caches that were found."""
+    """Sort the list. `computed` has the wanted names of the caches that were found."""
     by_arn: dict[Arn, list[Owned]] = defaultdict(list)
     by_name: dict[str, list[Database]] = defaultdict(list)
     by_address: dict[str, list[ResourceName]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""When a registration whose reason to stand is gone may be removed (R3, Time)."""
+"""Decide when an unwanted registration may be removed (R3, Time)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RESTARTED_BY_NEW_RULES = frozenset({Reason.UNMATCHED, Reason.EXCLUDED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovalReason:
-    """Why a registration no longer stands."""
+    """Why a registration is no longer wanted."""
 
     owned: Owned
     reason: Reason

@@ -1,4 +1,4 @@
-"""The budget of removals (R3): how many may happen, and when all of them are refused."""
+"""The guard: how many removals may happen, and when all are refused (R3)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from state.records import IntentKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardVerdict:
-    """What the guard said of the removals of one sweep."""
+    """What the guard decided about the removals of one sweep."""
 
     refused: bool
     code: GuardCode | None
@@ -29,7 +29,7 @@ class GuardVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardInput:
-    """What the guard weighs, besides the removals planned."""
+    """What the guard weighs besides the removals planned."""
 
     population: int
     """Our registrations of this process's part: the larger of listed and remembered."""
@@ -59,8 +59,11 @@ def guard_input(observed: ObservedState, window: timedelta) -> GuardInput:
 
 
 def _caches_seen(plan_input: PlanInput) -> int:
-    """Caches in all complete scopes together. After an event only its own scope was scanned; what
-    earlier scans saw of the others stands in, since one scope becoming empty is ordinary."""
+    """Count the caches in all complete scopes together.
+
+    After an event only its own scope was scanned; what earlier scans saw of the others stands in,
+    since one scope becoming empty is ordinary.
+    """
     complete = [result for result in plan_input.results if isinstance(result, Complete)]
     seen = sum(len(result.caches) for result in complete)
     if not plan_input.targets.part.from_event:
@@ -98,7 +101,7 @@ def _removed_in_window(observed: ObservedState, window: timedelta) -> int:
 
 
 def judge_removals(planned: int, evidence: GuardInput, budget: Budget) -> GuardVerdict:
-    """Whether the planned removals may go ahead; a refusal takes all of them."""
+    """Decide whether the planned removals may go ahead; a refusal holds all of them."""
     limit = budget.limit(evidence.population)
     count = planned + (evidence.removed_in_window if budget.counts_window else 0)
     code = _refusal(planned, count, limit, evidence, budget)

@@ -1,4 +1,4 @@
-"""A cache as a Teleport `db` resource, and how one resource differs from another.
+"""A cache as a Teleport `db` resource, and how resources differ and are merged.
 
 See discovery/README: Registrations.
 """
@@ -28,7 +28,7 @@ class Connect:
 def desired_database(
     cache: KnownCache, name: ResourceName, labels: Mapping[str, str], connect: Connect | None
 ) -> Database:
-    """The resource that stands for a cache (control_plane/README: Fields).
+    """Make the resource that stands for a cache (control_plane/README: Fields).
 
     The cache must have an endpoint.
     """
@@ -51,7 +51,7 @@ def desired_database(
 
 
 def merged(desired: Database, live: Database, keeps: Callable[[str], bool]) -> Database:
-    """What to write so that `live` becomes `desired` and nobody else's settings are lost.
+    """Merge `desired` onto `live` so that nobody else's settings are lost.
 
     Labels are ours as a whole, but for those whose key `keeps`; in `spec` what we do not set stays
     as read (R7).
@@ -82,7 +82,9 @@ def _tree(document: Document, key: str) -> dict[str, Any]:
 
 
 def three_way_merge(planned: Database, listed: Database, fresh: Database) -> Database:
-    """What the plan changes is as planned; all else is as just read.
+    """Merge a planned resource with what it has become since the plan was made.
+
+    What the plan changes is as planned; all else is as just read.
 
     The plan was made from `listed`. Whoever edited the resource since then keeps the edit, unless
     the plan changes the same place; if the edit is not wanted, the next plan says so. Carries the
@@ -121,7 +123,7 @@ def _merged_tree(
 
 
 def changes_between(old: Database, new: Database) -> tuple[Change, ...]:
-    """Every leaf in which two resources differ, sorted by JSON Pointer."""
+    """List every leaf in which two resources differ, sorted by JSON Pointer."""
     found = _differences("", old.document(), new.document())
     return tuple(sorted(found, key=lambda change: change.field))
 
@@ -136,8 +138,10 @@ def _differences(pointer: str, old: Any, new: Any) -> Iterator[Change]:
 
 
 def address_of(uri: str) -> str:
-    """Host and port in lower case, of a URI in any form that Teleport takes for `redis`
-    (teleport/README: Validation)."""
+    """Read host and port, in lower case, from a URI in any form that Teleport takes.
+
+    For `redis` (teleport/README: Validation).
+    """
     place = re.split("[/?]", uri.rpartition("://")[2], maxsplit=1)[0].lower()
     host, colon, port = place.rpartition(":")
     return place if colon and port.isdigit() and host else f"{place.rstrip(':')}:{_DEFAULT_PORT}"

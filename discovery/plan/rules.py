@@ -38,12 +38,12 @@ class Budget:
     sweep: that is what still pends."""
 
     def limit(self, population: int) -> int:
-        """How many removals a population bears within the window."""
+        """The number of removals that a population allows within the window."""
         share = population * self.max_percent // 100
         return min(self.max_count, max(self.min_allowed, share))
 
     def with_overrides(self, count: int) -> Budget:
-        """The budget for up to `count` removals in one sweep, whatever was removed before it."""
+        """Allow up to `count` removals in one sweep, whatever was removed before it."""
         return replace(
             self,
             max_count=count,
@@ -56,7 +56,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The rules of one sweep."""
+    """The configured rules of one sweep."""
 
     group: str
     matchers: tuple[Matcher, ...]
@@ -79,8 +79,10 @@ class Rules:
     """The values behind the references in `connect.external_id`."""
 
     def keeps_label(self, key: str) -> bool:
-        """True for labels that stay on a registration although we do not write them. Never for a
-        reserved one, not even where we have no value ourselves (R7)."""
+        """True for labels that stay on a registration although we do not write them.
+
+        Never for a reserved one, not even where we have no value ourselves (R7).
+        """
         return not is_reserved(key) and any(pattern.matches(key) for pattern in self.keep_labels)
 
     def honours_name_tag(self, account_id: AccountId) -> bool:

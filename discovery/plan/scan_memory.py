@@ -1,4 +1,4 @@
-"""What state remembers of a scan: how each scope came out, and the facts of its caches. Pure."""
+"""What state is to remember of a scan: scopes and facts of caches. Pure."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from state.records import LastVerdict, RememberedCache, RememberedState, ScopeMe
 def scope_memories(
     results: Iterable[Scanned], memory: RememberedState, started_at: datetime
 ) -> tuple[ScopeMemory, ...]:
-    """What to remember of the scopes of a scan. Of one that was left alone for now nothing is
-    known anew, so what is remembered of it stays, be it nothing."""
+    """Decide what to remember of each scope of a scan.
+
+    Of one that was not asked nothing is known anew, so what is remembered of it stays.
+    """
     found = ((each, memory.scopes.get(each.scope)) for each in results)
     return tuple(
         _scope(each, before, started_at)
@@ -30,9 +32,12 @@ def scope_memories(
 def scopes_forgotten(
     targets: Targets, results: Mapping[Scope, Scanned], memory: RememberedState
 ) -> tuple[Scope, ...]:
-    """Remembered scopes that are configured no more, the own entries of accounts that let the
-    agent in again, and what another shard has taken over. One with remembered caches stays: it
-    says when they were last seen."""
+    """Find the remembered scopes to forget.
+
+    Those no longer configured, the own entries of accounts that could be entered again, and what
+    another shard has taken over. One with remembered caches stays: it says when they were last
+    seen.
+    """
     part = targets.part
     occupied = {each.scope for each in memory.caches.values() if not part.other_shard(each.scope)}
     return tuple(
@@ -83,7 +88,7 @@ def _failures(before: ScopeMemory | None) -> int:
 def seen_caches(
     results: Iterable[Scanned], memory: RememberedState, started_at: datetime
 ) -> tuple[RememberedCache, ...]:
-    """The caches of a scan that no plan was made from, as far as they can be remembered.
+    """Decide what to remember of the caches of a scan that no plan was made from.
 
     One that was recreated is left out: the next plan has to see that it was.
     """
@@ -99,7 +104,7 @@ def seen_caches(
 def remembered_cache(
     facts: CacheFacts, verdict: LastVerdict | None, memory: RememberedState, started_at: datetime
 ) -> RememberedCache:
-    """The facts of one cache; what this scan did not read stays as it was read last."""
+    """Make the record of one cache; what was not read stays as it was read last."""
     cache = facts.cache
     before = None if facts.recreated else memory.caches.get(cache.arn)
     # What only a label of the registration says, which anybody may edit, was not read.

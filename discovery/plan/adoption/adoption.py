@@ -1,4 +1,4 @@
-"""What it means to take over a resource (R2). Pure.
+"""Plan the take-over of resources that somebody else registered (R2). Pure.
 
 A sweep never writes to what is not ours. This plan does, on the word of a person who was shown it;
 what does not fit together is refused with the reason, as a value.
@@ -47,8 +47,10 @@ from state.records import RememberedState
 def adoption(
     observed: ObservedState, rules: Rules, *, name: ResourceName | None, from_group: str | None
 ) -> Handover:
-    """What taking over `name` means; without a name, everything of theirs that stands in the
-    computed name of a cache. They are whoever has no group, or `from_group` alone."""
+    """Plan the take-over of `name`, or of every resource that stands in a cache's wanted name.
+
+    Only what has no group is taken, or what `from_group` has, if that is given.
+    """
     listed = observed.plan_input.listed
     if name is None:
         theirs = tuple(_in_wanted_names(observed, rules, from_group))
@@ -60,7 +62,10 @@ def adoption(
 
 
 def unseen(name: ResourceName, observed: ObservedState) -> Refused:
-    """It exists, and the identity in use may not see it; with what its cache is to become."""
+    """Refuse to adopt what exists but the identity in use may not see.
+
+    The refusal shows what its cache is to be registered as.
+    """
     wanted = next(
         (
             each.desired.database
@@ -77,7 +82,7 @@ def unseen(name: ResourceName, observed: ObservedState) -> Refused:
 
 
 def own_to_claim(live: Database, group: str, memory: RememberedState) -> CacheArn | None:
-    """The cache of a registration of our group that this state has no claim to yet (R2)."""
+    """Find the cache of a registration of our group that state does not call its own yet (R2)."""
     owner = owner_of(live, group)
     if not isinstance(owner, CacheArn):
         return None
@@ -108,7 +113,7 @@ def _claimed(live: Database, owner: CacheArn, observed: ObservedState) -> Item |
 
 
 def refused_unowned(live: Database, group: str, from_group: str | None) -> Refused | None:
-    """Why a resource is not to be taken from whoever has it, None when it may be."""
+    """Say why a resource may not be taken from its owner; None when it may be."""
     owner = owner_of(live, group)
     theirs = live.labels.get(GROUP_LABEL, "")
     refuse = refusing(live.name)

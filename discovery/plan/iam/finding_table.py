@@ -1,4 +1,4 @@
-"""Every finding about a cache's users: how much it matters, what it means, says, what repairs it.
+"""The findings about a cache's users: severity, meaning, sentence, repair.
 
 This one table is what the findings are made from and what the documentation shows.
 """
@@ -17,7 +17,7 @@ _BLOCKER, _WARNING, _INFO = Severity.BLOCKER, Severity.WARNING, Severity.INFO
 
 @dataclass(frozen=True, slots=True)
 class FindingSpec:
-    """What is true of every finding of one code."""
+    """What all findings of one code have in common."""
 
     severity: Severity
     meaning: str
@@ -29,7 +29,7 @@ class FindingSpec:
     """On a cache with a public endpoint, where it differs."""
 
     def severity_of(self, *, public: bool) -> Severity:
-        """How much it matters on a cache with or without a public endpoint."""
+        """The severity on a cache with or without a public endpoint."""
         return self.severity_if_public or self.severity if public else self.severity
 
 
@@ -176,7 +176,7 @@ BY_PROBING: Final = frozenset({_F.LOGIN_REFUSED, _F.LOGIN_UNREACHABLE})
 
 
 def markdown() -> str:
-    """The table as the documentation shows it, ending with a newline."""
+    """Write the table as the documentation shows it, ending with a newline."""
     return "".join(f"{line}\n" for line in _rows())
 
 

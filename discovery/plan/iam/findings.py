@@ -1,4 +1,4 @@
-"""Findings about a cache's users: the sentence of the table filled in, and its repair. Pure."""
+"""Make findings: the sentence of the table filled in, and the repair. Pure."""
 
 from __future__ import annotations
 
@@ -47,21 +47,21 @@ class Findings:
     # -- on the cache and its group --------------------------------------------------------------
 
     def too_old(self) -> Finding:
-        """The engine is older than IAM."""
+        """Report an engine that is too old for IAM."""
         cache, repair = self._cache, self._repairs.newer_engine()
         return self._finding(_F.ENGINE_TOO_OLD, cache.name, repair)
 
     def no_group(self) -> Finding:
-        """There is no access control at all."""
+        """Report a cache without a user group, so without access control."""
         repair = self._repairs.new_group(cuts_off=True)
         return self._finding(_F.NO_USER_GROUP, self._cache.name, repair)
 
     def group_missing(self, group_id: str) -> Finding:
-        """AWS does not list the attached group."""
+        """Report an attached group that AWS does not list."""
         return self._finding(_F.GROUP_MISSING, group_id, self._repairs.new_group())
 
     def group_not_active(self, group: UserGroup) -> Finding:
-        """The attached group does not work."""
+        """Report an attached group that is being created or deleted."""
         repair, state = self._repairs.new_group(), "deleted; attach another one"
         if group.status == "creating":
             repair = self._repairs.wait_for_group(group)
@@ -69,12 +69,12 @@ class Findings:
         return self._finding(_F.GROUP_NOT_ACTIVE, group.group_id, repair, state=state)
 
     def group_engine_mismatch(self, group: UserGroup) -> Finding:
-        """The attached group is for an engine that the cache does not run."""
+        """Report an attached group for another engine."""
         repair = self._repairs.new_group()
         return self._finding(_F.GROUP_ENGINE_MISMATCH, group.group_id, repair, group=group)
 
     def no_iam_user(self, group: UserGroup, *, only_passwords: bool) -> Finding:
-        """Nobody in the group can log in with IAM."""
+        """Report a group in which nobody can log in with IAM."""
         why = ": all of them have passwords, with which a person can AUTH by hand but not with IAM"
         repair = self._repairs.new_member(group)
         why = why if only_passwords else ""
@@ -85,7 +85,7 @@ class Findings:
     def member(
         self, code: FindingCode, user_id: str, user: CacheUser | None, group: UserGroup
     ) -> Finding:
-        """What keeps one member of the group from logging in with IAM."""
+        """Report what keeps one member of the group from logging in with IAM."""
         if user is None:
             repair = self._repairs.remove_user(user_id, group)
             return self._finding(code, user_id, repair, group=group)
@@ -104,20 +104,20 @@ class Findings:
         return self._finding(_F.USER_NOT_ACTIVE, user.user_id, repair, state=state)
 
     def default(self, user_id: str, user: CacheUser | None, group: UserGroup) -> Finding:
-        """The default user of the group is open."""
+        """Report a default user of the group that anybody may be."""
         own = is_service_owned(user_id)
         code = _F.DEFAULT_USER_UNREPLACED if own else _F.DEFAULT_USER_OPEN
         repair = self._repairs.close_default(user_id, user, group)
         return self._finding(code, user_id, repair, group=group)
 
     def closed_default(self, user_id: str, user: CacheUser | None, group: UserGroup) -> Finding:
-        """The default user lets nobody in by itself, and has no place on a public cache."""
+        """Report a default user of a public cache, where every user must be IAM."""
         repair, change = self._repairs.drop_default(user_id, group), "take it out of the group"
         words = {"who": "the default user", "way": _way(user), "change": change}
         return self._finding(_F.USER_NOT_IAM, user_id, repair, **words)
 
     def coming(self, user_id: str, group: UserGroup) -> Finding:
-        """Who is being added does not work yet."""
+        """Report an IAM user who is being added to the group."""
         words = {
             "state": "is being added to",
             "advice": "wait until the group is active, then it can log in",
@@ -126,7 +126,7 @@ class Findings:
         return self._finding(_F.USER_NOT_IN_GROUP, user_id, repair, group=group, **words)
 
     def outside(self, user_id: str, group: UserGroup) -> Finding:
-        """Who could log in, were it in the group."""
+        """Report an IAM user who could log in, were it in the group."""
         words = {"state": "is not in", "advice": "add it to let it log in"}
         if user_id in group.pending_remove:
             words = {"state": "is being taken out of", "advice": "add it again to let it log in"}
@@ -136,25 +136,25 @@ class Findings:
     # -- on what could not be read ---------------------------------------------------------------
 
     def unreadable(self) -> Finding:
-        """Nothing is known about users."""
+        """Report that users and groups could not be read."""
         why = "users and user groups of the region could not be read"
         scope, repair = str(self._cache.scope), self._repairs.reads()
         return self._unknown(scope, repair, why=why, unclear="", advice=USERS_ADVICE)
 
     def unlisted(self, owned_id: str) -> Finding:
-        """What AWS owns and does not list cannot be judged."""
+        """Report a user or group of AWS's own that it does not list."""
         why, advice = "belongs to AWS, which does not list it", "attach a group of your own"
         repair = self._repairs.new_group()
         return self._unknown(owned_id, repair, why=f"{owned_id} {why}", advice=advice)
 
     def unread(self, what: str) -> Finding:
-        """AWS listed the only candidate without something that each of its kind has."""
+        """Report that AWS left something out about the only candidate."""
         why = f"AWS's answer about {what} leaves out what it always says"
         repair = self._repairs.reads()
         return self._unknown(what, repair, why=why, advice="the next sweep asks again")
 
     def unclear(self, user: CacheUser) -> Finding:
-        """Nobody knows what the status of the only candidate means."""
+        """Report that the only candidate has a status that nobody knows."""
         why = f"user {user.user_id} {_state(user.status)}, and nobody else can log in"
         repair, advice = self._repairs.wait_for_user(user), "wait until it is active"
         return self._unknown(user.user_id, repair, why=why, unclear="", advice=advice)

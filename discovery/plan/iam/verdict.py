@@ -1,4 +1,4 @@
-"""Whether a person could log in to a cache with IAM, and what keeps them. Pure.
+"""Decide whether a person could log in to a cache with IAM, and what keeps them. Pure.
 
 See discovery/README: IAM verdict.
 
@@ -48,7 +48,7 @@ _VERSION: Final = re.compile(r"(\d+)(?:\.(\d+))?")
 
 
 def iam_verdict(cache: KnownCache, directory: UsersAndGroups | UnknownType) -> IamJudgement:
-    """The verdict on a cache, from its group and users as they work right now.
+    """Judge a cache by its group and users as they work right now.
 
     Ready: some member passes every check. Unknown: what would decide could not be read.
     """
