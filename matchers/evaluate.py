@@ -138,14 +138,14 @@ def evaluate(matcher: Matcher, subject: Subject) -> Verdict:
     excluding tag and another condition unknown the matcher `REFUSES`: it surely does not take
     the cache, but nobody can say yet that it is the tag which keeps it out.
     """
-    wanted = tuple(_wanted(matcher, subject))
+    required = tuple(_required(matcher, subject))
     excluding = tuple(_excluding(matcher, subject.labels))
-    missed = tuple(c for c, holds in wanted if holds is False)
+    missed = tuple(c for c, holds in required if holds is False)
     hits = tuple(c for c, holds in excluding if holds is True)
-    open_wanted = tuple(c for c, holds in wanted if holds is None)
-    unknown = open_wanted + tuple(c for c, holds in excluding if holds is None)
+    undecided = tuple(c for c, holds in required if holds is None)
+    unknown = undecided + tuple(c for c, holds in excluding if holds is None)
     if missed or hits:
-        only_the_tag = not (missed or open_wanted)
+        only_the_tag = not (missed or undecided)
         kind = VerdictKind.EXCLUDES if only_the_tag else VerdictKind.REFUSES
         return Verdict(matcher.name, kind, missed + hits, unknown)
     kind = VerdictKind.UNDECIDED if unknown else VerdictKind.TAKES
@@ -155,7 +155,7 @@ def evaluate(matcher: Matcher, subject: Subject) -> Verdict:
 _Judged = tuple[Condition, bool | None]
 
 
-def _wanted(matcher: Matcher, subject: Subject) -> Iterator[_Judged]:
+def _required(matcher: Matcher, subject: Subject) -> Iterator[_Judged]:
     for kind, selector_of, fact_of in FACTS:
         selector, fact = selector_of(matcher), fact_of(subject)
         yield Condition(kind, "", selector.texts, fact), selector.matches(fact)

@@ -126,7 +126,7 @@ def fill_in(
             continue
         if fact.member in cache.nonsense:
             continue
-        found = _recall(fact, before, registered)
+        found = _last_known(fact, before, registered)
         if found is UNKNOWN:
             missing.append(fact.member)
         else:
@@ -134,7 +134,9 @@ def fill_in(
     return KnownFacts(KnownCache(**values), remembered, tuple(missing))
 
 
-def _recall(fact: CacheFact, before: RememberedCache | None, registered: Database | None) -> Any:
+def _last_known(
+    fact: CacheFact, before: RememberedCache | None, registered: Database | None
+) -> Any:
     found = fact.from_state(before) if before is not None else UNKNOWN
     if found is UNKNOWN and registered is not None:
         return fact.from_registration(registered)

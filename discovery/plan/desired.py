@@ -31,7 +31,7 @@ from discovery.plan.labels import (
     tag_notes,
 )
 from discovery.plan.naming import Name, is_legal_name, name_of
-from discovery.plan.resource import Connect, desired_database
+from discovery.plan.resource import ConnectRole, desired_database
 from discovery.plan.rules import Rules
 from matchers import evaluate
 from matchers.explain import explain
@@ -263,7 +263,7 @@ def _label_verdict(iam: IamJudgement | None, facts: CacheFacts) -> IamVerdict:
 
 def _connect(
     cache: KnownCache, matcher: Matcher, rules: Rules
-) -> tuple[Connect | None, str | None]:
+) -> tuple[ConnectRole | None, str | None]:
     """The connect role filled in for a cache, or what is wrong with it."""
     if matcher.connect is None:
         return None, None
@@ -278,7 +278,7 @@ def _connect(
         )
         return None, text
     reference = matcher.connect.external_id
-    return Connect(arn, rules.external_ids.get(reference) if reference else None), None
+    return ConnectRole(arn, rules.external_ids.get(reference) if reference else None), None
 
 
 def _illegal(name: Name) -> str:

@@ -149,11 +149,12 @@ def taken_entries(
     memory, now = observed.plan_input.memory, {(each.name, each.arn): each for each in after}
     then = {(each.name, each.arn): each for each in memory.taken.values()}
     by_arn = {item.arn: item for item in items}
-    told = [(now[key], _TAKEN) for key in now.keys() - then.keys() if key[1] in memory.caches]
-    told += [(then[key], _no_longer_taken(then[key], observed)) for key in then.keys() - now.keys()]
+    entries = [(now[key], _TAKEN) for key in now.keys() - then.keys() if key[1] in memory.caches]
+    ended = then.keys() - now.keys()
+    entries += [(then[key], _no_longer_taken(then[key], observed)) for key in ended]
     return tuple(
         _taken_entry(taken, text, by_arn.get(taken.arn), of)
-        for taken, text in sorted(told, key=lambda pair: pair[0].name)
+        for taken, text in sorted(entries, key=lambda pair: pair[0].name)
     )
 
 

@@ -237,7 +237,7 @@ def taken_after(
     found = dict(_met(items))
     undecided = {item.arn for item in items if item.is_inconclusive}
     for name, taken in memory.taken.items():
-        if name not in found and _says_nothing_of(taken, observed, undecided):
+        if name not in found and _learned_nothing_of(taken, observed, undecided):
             found[name] = taken.arn
     return tuple(
         before
@@ -256,7 +256,9 @@ def _met(items: Iterable[Item]) -> Iterator[tuple[ResourceName, Arn]]:
             yield name, item.arn
 
 
-def _says_nothing_of(taken: TakenName, observed: ObservedState, undecided: set[Arn | None]) -> bool:
+def _learned_nothing_of(
+    taken: TakenName, observed: ObservedState, undecided: set[Arn | None]
+) -> bool:
     """True when this sweep learned nothing of the cache that wants the name."""
     cache = parse_cache_arn(taken.arn)
     if cache is None or observed.plan_input.targets.part.other_shard(cache.scope):

@@ -18,7 +18,7 @@ _OURS_IN_AWS = ("region", "account_id", "assume_role_arn", "external_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Connect:
+class ConnectRole:
     """How a Database Service reaches a cache's account: the role it assumes, filled in."""
 
     assume_role_arn: str
@@ -26,7 +26,7 @@ class Connect:
 
 
 def desired_database(
-    cache: KnownCache, name: ResourceName, labels: Mapping[str, str], connect: Connect | None
+    cache: KnownCache, name: ResourceName, labels: Mapping[str, str], connect: ConnectRole | None
 ) -> Database:
     """Make the resource that stands for a cache (control_plane/README: Fields).
 

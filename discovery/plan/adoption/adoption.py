@@ -145,7 +145,7 @@ def _adopted(
     refuse = refusing(live.name)
     if not isinstance(found, ObservedCache):
         return refuse(Obstacle[found.why.name], found.message)
-    return _refused_cache(live, found) or _item(live, found, _wanted(found), rules)
+    return _refused_cache(live, found) or _item(live, found, _registered_as(found), rules)
 
 
 def _refused_cache(live: Database, found: ObservedCache) -> Refused | None:
@@ -178,7 +178,7 @@ def _refused_cache(live: Database, found: ObservedCache) -> Refused | None:
     return None
 
 
-def _wanted(found: ObservedCache) -> Register:
+def _registered_as(found: ObservedCache) -> Register:
     assert isinstance(found.desired, Register)  # noqa: S101 - the rest has been refused
     return found.desired
 

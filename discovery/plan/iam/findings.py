@@ -116,7 +116,7 @@ class Findings:
         words = {"who": "the default user", "way": _way(user), "change": change}
         return self._finding(_F.USER_NOT_IAM, user_id, repair, **words)
 
-    def coming(self, user_id: str, group: UserGroup) -> Finding:
+    def pending(self, user_id: str, group: UserGroup) -> Finding:
         """Report an IAM user who is being added to the group."""
         words = {
             "state": "is being added to",
@@ -153,7 +153,7 @@ class Findings:
         repair = self._repairs.reads()
         return self._unknown(what, repair, why=why, advice="the next sweep asks again")
 
-    def unclear(self, user: CacheUser) -> Finding:
+    def unknown_status(self, user: CacheUser) -> Finding:
         """Report that the only candidate has a status that nobody knows."""
         why = f"user {user.user_id} {_state(user.status)}, and nobody else can log in"
         repair, advice = self._repairs.wait_for_user(user), "wait until it is active"

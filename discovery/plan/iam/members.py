@@ -74,7 +74,7 @@ def current_members(group: UserGroup) -> tuple[str, ...]:
     return tuple(sorted(set(group.user_ids) - {*group.pending_add, *group.pending_remove}))
 
 
-def coming_members(group: UserGroup) -> tuple[str, ...]:
+def pending_members(group: UserGroup) -> tuple[str, ...]:
     """Ids of the users who are being added and do not work yet, sorted."""
     return tuple(sorted(set(group.pending_add) - set(group.pending_remove)))
 
@@ -120,7 +120,7 @@ def candidates(group: UserGroup, directory: UsersAndGroups) -> Iterator[str]:
 
     Names are unique in a group, so one whose name is taken there is none of them.
     """
-    here = {*current_members(group), *coming_members(group)}
+    here = {*current_members(group), *pending_members(group)}
     names = {directory.users[each].user_name for each in here if each in directory.users}
     for user in directory.users.values():
         if user.authentication != "iam" or user.status != "active":
