@@ -32,14 +32,14 @@ def plan_cache(
     decision: Decision, refusal: NameRefusal | None, observed: ObservedState, rules: Rules
 ) -> Draft:
     """Make the item of a found cache; `refusal`: why it does not get the name it is to have."""
-    memory, base = observed.plan_input.memory, base_item(decision.found, observed)
+    state, base = observed.plan_input.state, base_item(decision.found, observed)
     match decision.kind:
         case DecisionKind.NEW:
             return Draft(_plan_new(decision, refusal, base))
         case DecisionKind.KEEP:
-            return plan_kept(decision, base, memory, rules)
+            return plan_kept(decision, base, state, rules)
         case DecisionKind.RENAME:
-            return plan_rename(decision, refusal, base, memory, rules)
+            return plan_rename(decision, refusal, base, state, rules)
         case DecisionKind.FINISH_RENAME:
             return finish_rename(decision, base, observed, rules)
         case DecisionKind.REMOVE:
@@ -68,7 +68,7 @@ def _plan_removed(decision: Decision, base: Item, observed: ObservedState, rules
         forgets=decision.found.facts.recreated,
     )
     at = observed.plan_input
-    return plan_removal(base, removal, at.memory, rules, at.now)
+    return plan_removal(base, removal, at.state, rules, at.now)
 
 
 def unreadable_item(

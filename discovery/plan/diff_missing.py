@@ -57,7 +57,7 @@ def item_for_missing(owned: Owned, observed: ObservedState, rules: Rules) -> Dra
         return Draft(held)
     removal = RemovalReason(owned=owned, reason=why.reason, message=why.message)
     at = observed.plan_input
-    draft = plan_removal(held, removal, at.memory, rules, at.now)
+    draft = plan_removal(held, removal, at.state, rules, at.now)
     if why.reason is Reason.OUT_OF_SCOPE and not _lets_go(owned, observed, rules):
         # Its misses are counted all the same, so that `sweep --prune` finds the time gone by.
         counted = draft.item

@@ -24,7 +24,7 @@ from state.records import (
     PendingRemoval,
     RememberedCache,
     RememberedState,
-    ScopeMemory,
+    RememberedScope,
     TakenName,
 )
 
@@ -51,18 +51,18 @@ def history_entries(
         guard: The verdict of the guard.
         of: The sweep.
     """
-    memory = observed.plan_input.memory
+    state = observed.plan_input.state
     return (
-        *item_entries(items, memory, of),
+        *item_entries(items, state, of),
         *taken_entries(changes.taken, items, observed, of),
-        *scope_entries(memory, changes.scopes, changes.scopes_forgotten, of),
-        *episode_entries(memory.episodes, episodes, items, guard, of),
+        *scope_entries(state, changes.scopes, changes.scopes_forgotten, of),
+        *episode_entries(state.episodes, episodes, items, guard, of),
     )
 
 
 def entries_without_plan(
-    memory: RememberedState,
-    scopes: Iterable[ScopeMemory],
+    state: RememberedState,
+    scopes: Iterable[RememberedScope],
     *,
     episodes: Mapping[str, Episode],
     of: SweepRef,
@@ -70,8 +70,8 @@ def entries_without_plan(
 ) -> tuple[HistoryEntry, ...]:
     """Make the entries of a sweep that ended before its plan. `error`: why it did."""
     return (
-        *scope_entries(memory, scopes, (), of),
-        *episode_entries(memory.episodes, episodes, (), None, of, error),
+        *scope_entries(state, scopes, (), of),
+        *episode_entries(state.episodes, episodes, (), None, of, error),
     )
 
 
@@ -79,11 +79,11 @@ def entries_without_plan(
 
 
 def item_entries(
-    items: Iterable[Item], memory: RememberedState, of: SweepRef
+    items: Iterable[Item], state: RememberedState, of: SweepRef
 ) -> Iterator[HistoryEntry]:
     """Make an entry for each cache that appeared, was missed, came back, or has a new verdict."""
     for item in items:
-        for sentence in _sentences(item, memory):
+        for sentence in _sentences(item, state):
             yield HistoryEntry(
                 at=of.at,
                 sweep_id=of.sweep_id,
@@ -97,13 +97,13 @@ def item_entries(
             )
 
 
-def _sentences(item: Item, memory: RememberedState) -> Iterator[str]:
-    cache = memory.caches.get(item.arn) if item.arn is not None else None
+def _sentences(item: Item, state: RememberedState) -> Iterator[str]:
+    cache = state.caches.get(item.arn) if item.arn is not None else None
     if item.found is not None:
         yield from _sighting(item.found, cache, item)
         yield from _verdict(item, cache)
     if item.live is not None:
-        yield from _missing(item, memory.misses.get(item.live.name))
+        yield from _missing(item, state.pending_removals.get(item.live.name))
 
 
 def _sighting(found: Cache, before: RememberedCache | None, item: Item) -> Iterator[str]:
@@ -146,10 +146,10 @@ def taken_entries(
     after: Iterable[TakenName], items: Iterable[Item], observed: ObservedState, of: SweepRef
 ) -> tuple[HistoryEntry, ...]:
     """Make an entry for each name that was found taken, and for each that no longer is."""
-    memory, now = observed.plan_input.memory, {(each.name, each.arn): each for each in after}
-    then = {(each.name, each.arn): each for each in memory.taken.values()}
+    state, now = observed.plan_input.state, {(each.name, each.arn): each for each in after}
+    then = {(each.name, each.arn): each for each in state.taken.values()}
     by_arn = {item.arn: item for item in items}
-    entries = [(now[key], _TAKEN) for key in now.keys() - then.keys() if key[1] in memory.caches]
+    entries = [(now[key], _TAKEN) for key in now.keys() - then.keys() if key[1] in state.caches]
     ended = then.keys() - now.keys()
     entries += [(then[key], _no_longer_taken(then[key], observed)) for key in ended]
     return tuple(

@@ -77,7 +77,7 @@ def stands_unlisted(
 
 
 def unlisted_names(
-    memory: RememberedState, listed: Collection[Database], group: str
+    state: RememberedState, listed: Collection[Database], group: str
 ) -> tuple[ResourceName, ...]:
     """Find the names that the list ought to show and does not.
 
@@ -89,11 +89,11 @@ def unlisted_names(
     owners = (owner_of(database, group) for database in listed)
     standing = {owner.arn for owner in owners if isinstance(owner, CacheArn)}
     remembered = {
-        name for name, registration in memory.registrations.items() if registration.arn in standing
+        name for name, registration in state.registrations.items() if registration.arn in standing
     }
     begun = {
         name
-        for each in memory.open_intents
+        for each in state.open_intents
         for name in (each.intent.name, each.intent.previous_name)
         if name is not None
     }

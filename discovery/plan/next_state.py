@@ -26,7 +26,7 @@ from state.records import (
     Registration,
     RememberedCache,
     RememberedState,
-    ScopeMemory,
+    RememberedScope,
     TakenName,
 )
 
@@ -35,14 +35,14 @@ from state.records import (
 class StateChanges:
     """The parts of a `SweepOutcome` that follow from the plan."""
 
-    scopes: tuple[ScopeMemory, ...]
+    scopes: tuple[RememberedScope, ...]
     scopes_forgotten: tuple[Scope, ...]
     caches_seen: tuple[RememberedCache, ...]
     caches_gone: tuple[Arn, ...]
     registrations_forgotten: tuple[ResourceName, ...]
     registrations_inherited: tuple[Registration, ...]
     registrations_matched: tuple[ResourceName, ...]
-    misses: tuple[PendingRemoval, ...]
+    pending_removals: tuple[PendingRemoval, ...]
     taken: tuple[TakenName, ...]
     """Names that a cache is to have and that something holds which the list does not show."""
 
@@ -52,36 +52,36 @@ def next_state(
 ) -> StateChanges:
     """Decide what to remember of a sweep whose items have been applied."""
     applied = tuple(items)
-    memory = observed.plan_input.memory
+    state = observed.plan_input.state
     matched = tuple(_matched(observed))
     inherited = _inherited(observed, applied, frozenset(matched), started_at)
     return StateChanges(
-        scopes=scope_memories(observed.plan_input.results, memory, started_at),
-        scopes_forgotten=scopes_forgotten(observed.plan_input.targets, observed.results, memory),
+        scopes=scope_memories(observed.plan_input.results, state, started_at),
+        scopes_forgotten=scopes_forgotten(observed.plan_input.targets, observed.results, state),
         caches_seen=tuple(
             seen
             for found in observed.found
-            if (seen := _seen(found, memory, started_at)) is not None
+            if (seen := _seen(found, state, started_at)) is not None
         ),
         caches_gone=_gone(observed),
         registrations_forgotten=_forgotten(observed, applied),
         registrations_inherited=tuple(inherited),
         registrations_matched=matched,
-        misses=tuple(_misses(applied, observed)),
+        pending_removals=tuple(_misses(applied, observed)),
         taken=taken_after(applied, observed, started_at),
     )
 
 
 def _seen(
-    found: ObservedCache, memory: RememberedState, started_at: datetime
+    found: ObservedCache, state: RememberedState, started_at: datetime
 ) -> RememberedCache | None:
     """Decide what to remember of a found cache.
 
     Of one that nobody could judge only that it is there; nothing if it was not known before.
     """
     if not isinstance(found.desired, Unreadable):
-        return remembered_cache(found.facts, _verdict(found), memory, started_at)
-    before = memory.caches.get(found.arn)
+        return remembered_cache(found.facts, _verdict(found), state, started_at)
+    before = state.caches.get(found.arn)
     return replace(before, last_seen_at=started_at) if before is not None else None
 
 
@@ -114,7 +114,7 @@ def _gone(observed: ObservedState) -> tuple[Arn, ...]:
     kept = observed.arns_found | observed.registry.ours.keys()
     return tuple(
         arn
-        for arn, cache in observed.plan_input.memory.caches.items()
+        for arn, cache in observed.plan_input.state.caches.items()
         if part.other_shard(cache.scope) or (arn not in kept and is_decided(cache.scope, observed))
     )
 
@@ -139,7 +139,7 @@ def _forgotten(observed: ObservedState, items: tuple[Item, ...]) -> tuple[Resour
     kept |= {item.unlisted for item in items if item.unlisted is not None and not item.applied}
     parsed = {
         name: parse_cache_arn(registration.arn)
-        for name, registration in observed.plan_input.memory.registrations.items()
+        for name, registration in observed.plan_input.state.registrations.items()
     }
     return tuple(
         name
@@ -184,28 +184,28 @@ def _matched(observed: ObservedState) -> Iterator[ResourceName]:
 
     From now on they are as if made here, and an earlier removal of them is over.
     """
-    memory = observed.plan_input.memory
+    state = observed.plan_input.state
     for found in observed.found:
         desired = found.desired
         if found.live is None or not isinstance(desired, Matched) or not desired.makes_ours:
             continue
-        if not _tags_were_read(found, memory):
+        if not _tags_were_read(found, state):
             continue
         if found.facts.remembered:
             continue  # what stands in may be of the registration itself, which anybody may edit
         live = found.live.database
-        if found.live.provenance.is_inherited or live.name in memory.removed:
+        if found.live.provenance.is_inherited or live.name in state.removed:
             yield live.name
 
 
-def _tags_were_read(found: ObservedCache, memory: RememberedState) -> bool:
+def _tags_were_read(found: ObservedCache, state: RememberedState) -> bool:
     """False when only the labels of the registration, which anybody may edit, stand in for tags."""
-    before = None if found.facts.recreated else memory.caches.get(found.arn)
+    before = None if found.facts.recreated else state.caches.get(found.arn)
     return found.facts.tags_read_now or (before is not None and before.tags is not None)
 
 
 def _misses(items: tuple[Item, ...], observed: ObservedState) -> Iterator[PendingRemoval]:
-    memory, part = observed.plan_input.memory, observed.plan_input.targets.part
+    state, part = observed.plan_input.state, observed.plan_input.targets.part
     recreated = {found.arn for found in observed.found if found.facts.recreated}
     for item in items:
         if item.live is None or item.arn is None or part.other_shard(item.scope):
@@ -221,7 +221,7 @@ def _misses(items: tuple[Item, ...], observed: ObservedState) -> Iterator[Pendin
                     last_at=observed.plan_input.now,
                 )
         elif item.is_inconclusive and item.arn not in recreated:
-            before = memory.misses.get(item.live.name)
+            before = state.pending_removals.get(item.live.name)
             if before is None:
                 continue
             if not (observed.rules_changed and before.reason in RESTARTED_BY_NEW_RULES):
@@ -232,16 +232,16 @@ def taken_after(
     items: Iterable[Item], observed: ObservedState, started_at: datetime
 ) -> tuple[TakenName, ...]:
     """Find the names that are taken unseen after a sweep with these outcomes."""
-    memory = observed.plan_input.memory
+    state = observed.plan_input.state
     items = tuple(items)
     found = dict(_met(items))
     undecided = {item.arn for item in items if item.is_inconclusive}
-    for name, taken in memory.taken.items():
+    for name, taken in state.taken.items():
         if name not in found and _learned_nothing_of(taken, observed, undecided):
             found[name] = taken.arn
     return tuple(
         before
-        if (before := memory.taken.get(name)) is not None and before.arn == arn
+        if (before := state.taken.get(name)) is not None and before.arn == arn
         else TakenName(name=name, arn=arn, since=started_at)
         for name, arn in sorted(found.items())
     )

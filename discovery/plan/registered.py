@@ -21,7 +21,7 @@ _LABELS = "/metadata/labels/"
 _ORIGIN = f"{_LABELS}{ORIGIN_LABEL.replace('/', '~1')}"
 
 
-def plan_kept(decision: Decision, base: Item, memory: RememberedState, rules: Rules) -> Draft:
+def plan_kept(decision: Decision, base: Item, state: RememberedState, rules: Rules) -> Draft:
     """Keep the registration under its present name, or update it."""
     live, desired = decision.live.database, decision.desired
     target = merged(under_its_present_name(desired.database, live), live, rules.keeps_label)
@@ -31,7 +31,7 @@ def plan_kept(decision: Decision, base: Item, memory: RememberedState, rules: Ru
     if not changes:
         text = "registered as it should be"
         return Draft(replace(base, action=Action.KEEP, reason=Reason.UNCHANGED, message=text))
-    written = memory.registrations.get(live.name)
+    written = state.registrations.get(live.name)
     if written is not None and written.arn != decision.arn:
         written = None
     recreated = decision.found.facts.recreated
@@ -52,11 +52,11 @@ def plan_rename(
     decision: Decision,
     refusal: NameRefusal | None,
     base: Item,
-    memory: RememberedState,
+    state: RememberedState,
     rules: Rules,
 ) -> Draft:
     """Rename the registration; update it under its present name where the guard refuses that."""
-    in_place = plan_kept(decision, base, memory, rules).item
+    in_place = plan_kept(decision, base, state, rules).item
     updates = in_place.action is Action.UPDATE
     live, desired = decision.live.database, decision.desired
     if refusal is not None:

@@ -33,19 +33,19 @@ class RemovalReason:
 
 
 def plan_removal(
-    base: Item, removal: RemovalReason, memory: RememberedState, rules: Rules, now: datetime
+    base: Item, removal: RemovalReason, state: RememberedState, rules: Rules, now: datetime
 ) -> Draft:
     """Decide whether a registration may go now or must wait (`missed_sweeps`, `grace`).
 
     Write policy, proof and budget are asked later.
     """
-    missed = _missed(removal, memory, rules, now)
+    missed = _missed(removal, state, rules, now)
     counted = replace(base, missed=missed, removal_reason=removal.reason)
     others = _not_ours_to_remove(removal, rules)
     if others is not None:
         action, reason, text = others
         return Draft(replace(counted, action=action, reason=reason, message=text))
-    waiting = _why_wait(removal, missed, memory, rules, now)
+    waiting = _why_wait(removal, missed, state, rules, now)
     if waiting is not None:
         text = f"{removal.message}; {waiting}"
         held = replace(counted, action=Action.HELD, reason=Reason.WAITING, message=text)
@@ -84,10 +84,10 @@ def _not_ours_to_remove(removal: RemovalReason, rules: Rules) -> tuple[Action, R
 
 
 def _missed(
-    removal: RemovalReason, memory: RememberedState, rules: Rules, now: datetime
+    removal: RemovalReason, state: RememberedState, rules: Rules, now: datetime
 ) -> MissCount:
-    before = memory.misses.get(removal.owned.database.name)
-    restarted = removal.reason in RESTARTED_BY_NEW_RULES and rules.changed_since(memory)
+    before = state.pending_removals.get(removal.owned.database.name)
+    restarted = removal.reason in RESTARTED_BY_NEW_RULES and rules.changed_since(state)
     if (
         before is None
         or restarted
@@ -101,11 +101,11 @@ def _missed(
 
 
 def _why_wait(
-    removal: RemovalReason, missed: MissCount, memory: RememberedState, rules: Rules, now: datetime
+    removal: RemovalReason, missed: MissCount, state: RememberedState, rules: Rules, now: datetime
 ) -> str | None:
-    if memory.finished_sweeps == 0:
+    if state.finished_sweeps == 0:
         return "the first sweep of a new state file never removes"
-    if removal.reason in RESTARTED_BY_NEW_RULES and rules.changed_since(memory):
+    if removal.reason in RESTARTED_BY_NEW_RULES and rules.changed_since(state):
         return (
             "matchers or name rules have changed since the last sweep of all scopes, so the count "
             "starts again"

@@ -91,6 +91,6 @@ class Rules:
             return self.named_by_tag
         return account_id in self.named_by_tag
 
-    def changed_since(self, memory: RememberedState) -> bool:
+    def changed_since(self, state: RememberedState) -> bool:
         """True when matchers or name rules differ from those of the last finished sweep."""
-        return memory.finished_sweeps > 0 and memory.matching_digest != self.matching_digest
+        return state.finished_sweeps > 0 and state.matching_digest != self.matching_digest

@@ -11,17 +11,17 @@ from discovery.plan.cache_facts import to_remember
 from discovery.plan.facts import CacheFacts, facts_of
 from discovery.plan.targets import Targets
 from matchers.regions import ScopeMembership
-from state.records import LastVerdict, RememberedCache, RememberedState, ScopeMemory
+from state.records import LastVerdict, RememberedCache, RememberedState, RememberedScope
 
 
 def scope_memories(
-    results: Iterable[Scanned], memory: RememberedState, started_at: datetime
-) -> tuple[ScopeMemory, ...]:
+    results: Iterable[Scanned], state: RememberedState, started_at: datetime
+) -> tuple[RememberedScope, ...]:
     """Decide what to remember of each scope of a scan.
 
     Of one that was not asked nothing is known anew, so what is remembered of it stays.
     """
-    found = ((each, memory.scopes.get(each.scope)) for each in results)
+    found = ((each, state.scopes.get(each.scope)) for each in results)
     return tuple(
         _scope(each, before, started_at)
         for each, before in found
@@ -30,7 +30,7 @@ def scope_memories(
 
 
 def scopes_forgotten(
-    targets: Targets, results: Mapping[Scope, Scanned], memory: RememberedState
+    targets: Targets, results: Mapping[Scope, Scanned], state: RememberedState
 ) -> tuple[Scope, ...]:
     """Find the remembered scopes to forget.
 
@@ -39,10 +39,10 @@ def scopes_forgotten(
     seen.
     """
     part = targets.part
-    occupied = {each.scope for each in memory.caches.values() if not part.other_shard(each.scope)}
+    occupied = {each.scope for each in state.caches.values() if not part.other_shard(each.scope)}
     return tuple(
         scope
-        for scope in memory.scopes
+        for scope in state.scopes
         if scope not in results
         and scope not in occupied
         and (part.other_shard(scope) or _is_over(scope, targets))
@@ -61,14 +61,14 @@ def _is_left_alone(result: Scanned) -> bool:
     return result.is_backing_off or not_in_run
 
 
-def _scope(result: Scanned, before: ScopeMemory | None, started_at: datetime) -> ScopeMemory:
+def _scope(result: Scanned, before: RememberedScope | None, started_at: datetime) -> RememberedScope:
     if before is not None and _is_left_alone(result):
         return before
     complete = isinstance(result, Complete)
     failing = before.failing_since if before is not None else None
     last = before.last_complete_at if before is not None else None
     count = before.caches if before is not None else None
-    return ScopeMemory(
+    return RememberedScope(
         scope=result.scope,
         last_attempt_at=started_at,
         last_complete_at=started_at if complete else last,
@@ -81,32 +81,32 @@ def _scope(result: Scanned, before: ScopeMemory | None, started_at: datetime) ->
     )
 
 
-def _failures(before: ScopeMemory | None) -> int:
+def _failures(before: RememberedScope | None) -> int:
     return before.failures if before is not None else 0
 
 
 def seen_caches(
-    results: Iterable[Scanned], memory: RememberedState, started_at: datetime
+    results: Iterable[Scanned], state: RememberedState, started_at: datetime
 ) -> tuple[RememberedCache, ...]:
     """Decide what to remember of the caches of a scan that no plan was made from.
 
     One that was recreated is left out: the next plan has to see that it was.
     """
     caches = (cache for each in results if isinstance(each, Complete) for cache in each.caches)
-    facts = (facts_of(cache, memory.caches.get(cache.arn), None) for cache in caches)
+    facts = (facts_of(cache, state.caches.get(cache.arn), None) for cache in caches)
     return tuple(
-        remembered_cache(each, None, memory, started_at)
+        remembered_cache(each, None, state, started_at)
         for each in facts
         if not (each.recreated or each.missing or each.cache.nonsense)
     )
 
 
 def remembered_cache(
-    facts: CacheFacts, verdict: LastVerdict | None, memory: RememberedState, started_at: datetime
+    facts: CacheFacts, verdict: LastVerdict | None, state: RememberedState, started_at: datetime
 ) -> RememberedCache:
     """Make the record of one cache; what was not read stays as it was read last."""
     cache = facts.cache
-    before = None if facts.recreated else memory.caches.get(cache.arn)
+    before = None if facts.recreated else state.caches.get(cache.arn)
     # What only a label of the registration says, which anybody may edit, was not read.
     vpc_known = cache.vpc_id is not UNKNOWN and not facts.vpc_by_label
     vpc_id = cache.vpc_id if cache.vpc_id is not UNKNOWN and vpc_known else None

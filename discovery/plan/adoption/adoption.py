@@ -81,12 +81,12 @@ def unseen(name: ResourceName, observed: ObservedState) -> Refused:
     return Refused(name, Obstacle.NOT_VISIBLE, text, wanted)
 
 
-def own_to_claim(live: Database, group: str, memory: RememberedState) -> CacheArn | None:
+def own_to_claim(live: Database, group: str, state: RememberedState) -> CacheArn | None:
     """Find the cache of a registration of our group that state does not call its own yet (R2)."""
     owner = owner_of(live, group)
     if not isinstance(owner, CacheArn):
         return None
-    return owner if provenance_of(live, owner.arn, memory).may_be_claimed else None
+    return owner if provenance_of(live, owner.arn, state).may_be_claimed else None
 
 
 def _claimed(live: Database, owner: CacheArn, observed: ObservedState) -> Item | Refused:
@@ -135,7 +135,7 @@ def refused_unowned(live: Database, group: str, from_group: str | None) -> Refus
 def _adopted(
     live: Database, observed: ObservedState, rules: Rules, from_group: str | None
 ) -> Item | Refused:
-    claimable = own_to_claim(live, rules.group, observed.plan_input.memory)
+    claimable = own_to_claim(live, rules.group, observed.plan_input.state)
     if claimable is not None:
         return _claimed(live, claimable, observed)
     refused = refused_unowned(live, rules.group, from_group)
