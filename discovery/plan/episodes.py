@@ -15,7 +15,7 @@ from typing import Final
 from discovery.model.values import Scope
 from discovery.plan.item import Item
 from discovery.plan.removal_guard import GuardVerdict
-from state.records import Episode, HistoryEntry, HistoryEvent, RememberedState, RememberedScope
+from state.records import Episode, HistoryEntry, HistoryEvent, RememberedScope, RememberedState
 
 GUARD: Final = "guard"
 CONTROL_PLANE: Final = "control_plane"
@@ -106,7 +106,10 @@ def _denied(verb: str, items: Sequence[Item]) -> str:
 
 
 def scope_entries(
-    state: RememberedState, after: Iterable[RememberedScope], forgotten: Iterable[Scope], of: SweepRef
+    state: RememberedState,
+    after: Iterable[RememberedScope],
+    forgotten: Iterable[Scope],
+    of: SweepRef,
 ) -> Iterator[HistoryEntry]:
     """Make an entry for each scope that began to fail, or can be read again."""
     begun: dict[str, list[RememberedScope]] = defaultdict(list)

@@ -32,7 +32,7 @@ from discovery.plan.inputs import PlanInput
 from discovery.plan.lookups import NameState
 from discovery.plan.targets import Targets
 from matchers.regions import RegionList
-from state.records import RememberedCache, RememberedState, RememberedScope
+from state.records import RememberedCache, RememberedScope, RememberedState
 
 
 def plan_input_from_state(state: RememberedState, now: datetime) -> PlanInput:

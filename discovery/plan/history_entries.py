@@ -23,8 +23,8 @@ from state.records import (
     HistoryEntry,
     PendingRemoval,
     RememberedCache,
-    RememberedState,
     RememberedScope,
+    RememberedState,
     TakenName,
 )
 

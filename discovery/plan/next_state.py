@@ -18,15 +18,15 @@ from discovery.plan.desired import Matched, Unreadable
 from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.item import Item
 from discovery.plan.removal import RESTARTED_BY_NEW_RULES
-from discovery.plan.scan_memory import remembered_cache, scope_memories, scopes_forgotten
+from discovery.plan.scan_memory import remembered_cache, remembered_scopes, scopes_forgotten
 from matchers.regions import ScopeMembership
 from state.records import (
     LastVerdict,
     PendingRemoval,
     Registration,
     RememberedCache,
-    RememberedState,
     RememberedScope,
+    RememberedState,
     TakenName,
 )
 
@@ -56,7 +56,7 @@ def next_state(
     matched = tuple(_matched(observed))
     inherited = _inherited(observed, applied, frozenset(matched), started_at)
     return StateChanges(
-        scopes=scope_memories(observed.plan_input.results, state, started_at),
+        scopes=remembered_scopes(observed.plan_input.results, state, started_at),
         scopes_forgotten=scopes_forgotten(observed.plan_input.targets, observed.results, state),
         caches_seen=tuple(
             seen

@@ -65,7 +65,7 @@ def state_after_closing(
             )
         elif intent.kind in (IntentKind.CREATE, IntentKind.ADOPT):
             removed.pop(intent.name, None)
-            misses.pop(intent.name, None)
+            pending_removals.pop(intent.name, None)
         if not forgets and intent.database is not None:
             registrations[intent.name] = Registration(
                 name=intent.name,
@@ -83,7 +83,7 @@ def state_after_closing(
         state,
         registrations=registrations,
         removed=removed,
-        pending_removals=misses,
+        pending_removals=pending_removals,
         removals=tuple(removals),
         open_intents=tuple(each for each in state.open_intents if each.intent_id not in closed),
     )

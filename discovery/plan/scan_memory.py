@@ -11,10 +11,10 @@ from discovery.plan.cache_facts import to_remember
 from discovery.plan.facts import CacheFacts, facts_of
 from discovery.plan.targets import Targets
 from matchers.regions import ScopeMembership
-from state.records import LastVerdict, RememberedCache, RememberedState, RememberedScope
+from state.records import LastVerdict, RememberedCache, RememberedScope, RememberedState
 
 
-def scope_memories(
+def remembered_scopes(
     results: Iterable[Scanned], state: RememberedState, started_at: datetime
 ) -> tuple[RememberedScope, ...]:
     """Decide what to remember of each scope of a scan.
@@ -61,7 +61,9 @@ def _is_left_alone(result: Scanned) -> bool:
     return result.is_backing_off or not_in_run
 
 
-def _scope(result: Scanned, before: RememberedScope | None, started_at: datetime) -> RememberedScope:
+def _scope(
+    result: Scanned, before: RememberedScope | None, started_at: datetime
+) -> RememberedScope:
     if before is not None and _is_left_alone(result):
         return before
     complete = isinstance(result, Complete)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from typing import Final, TextIO
 
 from discovery.reports.document import write_document
@@ -11,18 +10,9 @@ from discovery.reports.html.page import write_page
 from discovery.reports.markdown.page import write_markdown
 from discovery.reports.report import Report
 from discovery.reports.terminal.table import write_table
-from discovery.reports.view import View
+from discovery.reports.view import Format, View
 
 Renderer = Callable[[Report, TextIO, View], None]
-
-
-class Format(StrEnum):
-    """What `--format` takes."""
-
-    TABLE = "table"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    HTML = "html"
 
 
 def _write_json(report: Report, stream: TextIO, view: View) -> None:

@@ -19,6 +19,7 @@ from tests.unit.reports.rendered import rendered
 from tests.unit.reports.sample import REFUSED, full_report
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium"),
     pytest.mark.xdist_group("chromium"),
 ]

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -101,6 +102,7 @@ def test_shortened_text_keeps_its_limit(text: str, limit: int) -> None:
     assert len(shortened(text, limit)) <= limit
 
 
+@pytest.mark.slow
 @given(HOSTILE)
 @settings(max_examples=60, deadline=None)
 def test_a_table_never_acts(text: str) -> None:
@@ -139,6 +141,7 @@ def shape(page: Read) -> list[tuple[str, list[str]]]:
 PLAIN = shape(read(rendered(Format.HTML, saying("plain"), EVERYTHING)))
 
 
+@pytest.mark.slow
 @given(HOSTILE.filter(bool))
 @settings(max_examples=100, deadline=None)
 def test_a_page_is_made_of_the_same_whatever_is_said(text: str) -> None:
@@ -159,6 +162,7 @@ LINKED = re.compile(r"[@#]|://|www\.|:[a-z_]+:|\b[0-9a-fA-F]{7,}\b|[A-Za-z]-[0-9
 """What sites that show Markdown make something of when it does not stand in code."""
 
 
+@pytest.mark.slow
 @given(HOSTILE)
 @settings(max_examples=150, deadline=None)
 def test_a_comment_says_hostile_text_as_code(text: str) -> None:

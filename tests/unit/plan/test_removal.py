@@ -17,7 +17,7 @@ from discovery.plan.removal import RemovalReason, plan_removal
 from discovery.plan.rules import WritePolicy
 from state.records import PendingRemoval
 from tests.unit.plan.make import arn_of, cache, registered, rules
-from tests.unit.plan.past import MINUTE, NOW, inherited, journaled, memory, miss, removed
+from tests.unit.plan.past import MINUTE, NOW, inherited, journaled, make_state, miss, removed
 
 R = Reason
 LIVE, ORDERS = registered(revision="r1"), arn_of("orders")
@@ -28,14 +28,15 @@ IN_TIME = [reason for reason in ALL if reason not in AT_ONCE]
 
 def ruled(
     reason: Reason = R.ABSENT,
-    *misses: PendingRemoval,
+    *pending_removals: PendingRemoval,
     arn: Arn = ORDERS,
     forgets: bool = False,
     known: dict[str, Any] | None = None,
     **under: Any,
 ) -> Item:
     """Of a registration that this state made, unless `known` says otherwise."""
-    before = memory(misses=misses, **{"registrations": [journaled(LIVE, arn)], **(known or {})})
+    fields = {"registrations": [journaled(LIVE, arn)], **(known or {})}
+    before = make_state(pending_removals=pending_removals, **fields)
     of = parse_cache_arn(arn)
     assert of is not None
     owned = Owned(LIVE, of, provenance_of(LIVE, arn, before))
@@ -198,7 +199,7 @@ def test_no_policy_but_sync_removes_and_misses_are_counted_all_the_same(
     ],
 )
 def test_when_rules_have_changed(finished: int, digest: str | None, changed: bool) -> None:
-    known = memory(finished_sweeps=finished, matching_digest=digest)
+    known = make_state(finished_sweeps=finished, matching_digest=digest)
     assert rules().changed_since(known) is changed
 
 

@@ -120,6 +120,7 @@ def test_the_text_is_ascii_whatever_a_tag_holds() -> None:
     assert json.loads(text)["items"][0]["database"]["metadata"]["labels"] == labels
 
 
+@pytest.mark.slow
 def test_thousands_of_items_need_no_more_memory_than_one() -> None:
     one = full_report().items[0]
     many = report(*(one for _ in range(4_000)))

@@ -178,6 +178,7 @@ def test_a_part_keeps_its_anchor_from_report_to_report() -> None:
     assert anchor_of(replace(one, cache="orders2")) != anchor_of(one)
 
 
+@pytest.mark.slow
 def test_of_too_many_parts_those_with_findings_stay() -> None:
     items = [
         item(Action.CREATE, Reason.NEW, f"c-{number:04}", iam=judged() if number > 2190 else READY)
@@ -310,6 +311,7 @@ def test_what_a_message_sets_in_backticks_is_code() -> None:
     assert "run tsh db ls <now>, not `" in text(report(one))
 
 
+@pytest.mark.slow
 def test_rows_and_parts_are_written_one_by_one() -> None:
     one = full_report().items[0]
     many = report(*(one for _ in range(2_000)))
