@@ -55,7 +55,7 @@ async def scan(
     cloud: Cloud,
     *,
     part: ScopeFilter,
-    memory: RememberedState,
+    state: RememberedState,
     named: frozenset[Arn] = frozenset(),
     users: bool = True,
     refresh_users: bool = False,
@@ -76,17 +76,17 @@ async def scan(
     `deadline`: what was not read so long after the beginning is not in this run.
     Raises: nothing that AWS can cause.
     """
-    paused = pauses(memory.scopes.values(), cloud.clock()) if use_backoff and not part.only else {}
+    paused = pauses(state.scopes.values(), cloud.clock()) if use_backoff and not part.only else {}
     query = ScopeQuery(
         tags=cloud.settings.read_tags,
         users=users,
         refresh_users=refresh_users,
         named=named,
-        remembered=memory.caches,
+        remembered=state.caches,
         now=at or cloud.clock(),
     )
     scanning = _Scanning(
-        cloud, part, memory, paused, query, on_progress, refresh_regions=refresh_regions
+        cloud, part, state, paused, query, on_progress, refresh_regions=refresh_regions
     )
     with collect_dates() as dates:
         await scanning.run(deadline)
@@ -105,7 +105,7 @@ class _Scanning:
         self,
         cloud: Cloud,
         part: ScopeFilter,
-        memory: RememberedState,
+        state: RememberedState,
         paused: Mapping[Scope, Pause],
         query: ScopeQuery,
         on_progress: OnProgress | None,
@@ -115,8 +115,8 @@ class _Scanning:
         self.results: dict[Scope, Scanned] = {}
         self._cloud = cloud
         self._part = part
-        self._memory = memory
-        self._registered = registered_regions(memory)
+        self._state = state
+        self._registered = registered_regions(state)
         self._paused = paused
         self._query = query
         self._on_progress = on_progress
@@ -181,7 +181,7 @@ class _Scanning:
         regions = AccountRegions(
             account_id,
             self._cloud.regions,
-            self._memory.regions.get(account_id),
+            self._state.regions.get(account_id),
             self._registered.get(account_id, frozenset()) | self._named(account_id),
             fresh=self._fresh_regions,
         )

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from discovery.sandbox.worlds import Size, Spread
+from discovery.sandbox.generated_world import Size, Spread
 from tests.bench.cloud import Cloud, running, write_configuration
 from tests.bench.measure import MIB, Cost, cost_of
 

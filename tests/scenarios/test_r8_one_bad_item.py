@@ -52,7 +52,7 @@ def test_one_write_that_fails(
     assert run.document["summary"]["failed"] == (exits == 3)
     scenario.sweep()
     assert set(scenario.registry) == {"orders-db", "carts-db", "books-db"}
-    assert scenario.memory.open_intents == ()
+    assert scenario.state.open_intents == ()
 
 
 def test_a_control_plane_that_comes_and_goes(

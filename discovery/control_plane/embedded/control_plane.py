@@ -26,10 +26,9 @@ from discovery.control_plane.embedded import storage
 from discovery.control_plane.embedded.storage import REGISTRY_FILE
 from discovery.control_plane.embedded.validation import validated
 from discovery.model.values import Database, ResourceName, Served
-from state.errors import Locked, StateError
+from state.errors import Locked, StateError, translate_errors
 from state.group_commit import GroupCommit
 from state.sqlite import OpenFile, open_writer, read
-from state.sqlite_errors import translate_errors
 
 T = TypeVar("T")
 Write = Callable[[Sqlite], None]

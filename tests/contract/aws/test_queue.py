@@ -58,10 +58,10 @@ async def fault_of(work: Any) -> AwsError:
 async def until(box: Box, *, waiting: int) -> None:
     """So many polls wait for a message."""
     for _ in range(1000):
-        if box.inside.bell.waiting == waiting:
+        if box.inside.arrivals.waiting == waiting:
             return
         await asyncio.sleep(0.005)
-    raise AssertionError(f"{box.inside.bell.waiting} polls wait, not {waiting}")
+    raise AssertionError(f"{box.inside.arrivals.waiting} polls wait, not {waiting}")
 
 
 # -- receiving -----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from discovery.control_plane.teleport.client import Teleport
 from discovery.control_plane.teleport.reader import TeleportReader
 from discovery.model.values import Database, ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
-from discovery.sandbox.teleport.roles import Role, fenced_bot
+from discovery.sandbox.teleport.roles import Role, bot_role
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
 
 GROUP = "prod"
@@ -70,7 +70,7 @@ class Site:
     ) -> Path:
         """A fresh identity, fenced as a bot's unless roles are given."""
         issuer = of or self.cluster
-        issuer.issue("bot-cachemuster", *(roles or (fenced_bot(GROUP),)), lifetime=lifetime).write(
+        issuer.issue("bot-cachemuster", *(roles or (bot_role(GROUP),)), lifetime=lifetime).write(
             self.identity_file
         )
         return self.identity_file

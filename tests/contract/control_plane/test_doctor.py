@@ -44,11 +44,11 @@ def lacking(verb: str, kind: str = "db") -> Role:
     return Role.from_document(document)
 
 
-async def examined(site: Site, memory: RememberedState | None = None) -> dict[str, Check]:
+async def examined(site: Site, state: RememberedState | None = None) -> dict[str, Check]:
     """The checks by their verb; those without one under their message."""
     if not site.identity_file.exists():
         site.write_identity(Role.from_document(printed_role()))
-    found = await examine_teleport(config(), site.settings(), memory, site.now)
+    found = await examine_teleport(config(), site.settings(), state, site.now)
     return {check.action or check.message: check for check in found}
 
 
@@ -153,13 +153,13 @@ async def test_what_state_remembers_is_evidence_of_create(site: Site) -> None:
         registered_at=site.now(),
         updated_at=site.now(),
     )
-    memory = RememberedState(
+    state = RememberedState(
         registrations={one.name: one},
         identity=StateIdentity(
             control_plane="teleport", cluster=cluster, group=GROUP, endpoint_override=False
         ),
     )
-    assert (await examined(site, memory))["db:create"].outcome is CheckStatus.OK
+    assert (await examined(site, state))["db:create"].outcome is CheckStatus.OK
 
 
 async def test_without_a_service_a_warning(site: Site) -> None:

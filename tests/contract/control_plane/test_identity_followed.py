@@ -14,7 +14,7 @@ from discovery.control_plane.teleport import identity_file
 from discovery.control_plane.teleport.client import Teleport
 from discovery.control_plane.teleport.errors import IdentityUnusable, Untrusted
 from discovery.sandbox.teleport.faults import Effect, Fault
-from discovery.sandbox.teleport.roles import fenced_bot
+from discovery.sandbox.teleport.roles import bot_role
 from tests.contract.control_plane.teleport_site import GROUP, Site, registration
 
 
@@ -53,7 +53,7 @@ async def test_a_half_written_file_keeps_the_last_good_identity(site: Site) -> N
         async with site.client() as client:
             await client.ping()
             before = (await client.peer()).identity
-            renewed = site.cluster.issue("bot-cachemuster", fenced_bot(GROUP))
+            renewed = site.cluster.issue("bot-cachemuster", bot_role(GROUP))
             for written in renewed.write_as_tbot(site.identity_file, pieces=6):
                 now = (await client.peer()).identity
                 whole = written == len(renewed.text)
@@ -63,7 +63,7 @@ async def test_a_half_written_file_keeps_the_last_good_identity(site: Site) -> N
 
 
 async def test_at_the_start_a_half_written_file_gets_some_time(site: Site) -> None:
-    identity = site.cluster.issue("bot-cachemuster", fenced_bot(GROUP))
+    identity = site.cluster.issue("bot-cachemuster", bot_role(GROUP))
     pieces = iter(identity.write_as_tbot(site.identity_file, pieces=3))
     next(pieces)
 

@@ -36,7 +36,7 @@ async def test_an_idle_connection_is_pinged(
         _http2_min_sent_ping_interval_without_data=0.148,
     )
     monkeypatch.setattr(grpc_channel, "_CONFIGURATION", quick)
-    site.cluster.habits.shortest_ping_interval = shortest
+    site.cluster.behaviour.shortest_ping_interval = shortest
     async with site.client() as client:
         await client.ping()
         await asyncio.sleep(1)

@@ -154,7 +154,7 @@ async def test_a_removal_that_only_met_the_lag_is_not_counted_as_done(site: Site
                 sleep=site.pause,
             )
         assert (item.applied, item.error and item.error.code) == (False, "READS_LAG")
-        assert len(store.memory().open_intents) == 1
+        assert len(store.load().open_intents) == 1
     assert list(site.cluster.databases) == ["orders"]
 
 

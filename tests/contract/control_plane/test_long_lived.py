@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from discovery.control_plane.base import Unavailable
-from discovery.sandbox.teleport.cluster import Cluster
+from discovery.sandbox.teleport.cluster import Cluster, Release
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
-from discovery.sandbox.teleport.versions import Release
 from tests.contract.control_plane.teleport_site import Site, registration
 
 ROUTES = ["auth", "proxy", "auto"]
@@ -78,7 +77,7 @@ async def test_goodbye_and_reset_are_survived_over_and_over(site: Site, route: s
         for number in range(6):
             await sooner_or_later(client.ping)
             await client.create(registration(f"cache-{number}"))
-            end = site.teleport.say_goodbye if number % 2 else site.teleport.disconnect
+            end = site.teleport.send_goaway if number % 2 else site.teleport.disconnect
             end()
             await asyncio.sleep(0)
         assert len(await client.list_databases()) == 6
@@ -93,7 +92,7 @@ async def test_goodbye_to_calls_under_way_leaves_them_worth_another_try(site: Si
         await client.ping()
         under_way = [asyncio.create_task(client.get(registration().name)) for _ in range(5)]
         await asyncio.sleep(0.1)
-        site.teleport.say_goodbye()
+        site.teleport.send_goaway()
         ended = await asyncio.gather(*under_way, return_exceptions=True)
         assert all(isinstance(each, Unavailable) for each in ended)
         site.teleport.faults.clear()

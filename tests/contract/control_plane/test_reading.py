@@ -25,7 +25,7 @@ def role(*, without: str = "", labels: dict[str, str] = FENCE) -> Role:
 
 
 async def test_a_list_goes_to_its_last_page(site: Site) -> None:
-    site.cluster.habits.page_size = 2
+    site.cluster.behaviour.page_size = 2
     for number in range(7):
         site.cluster.place(registration(f"cache-{number}"))
     async with site.reader() as reader:
@@ -37,7 +37,7 @@ async def test_a_list_goes_to_its_last_page(site: Site) -> None:
 
 async def test_short_and_empty_pages_do_not_end_a_list(site: Site) -> None:
     """Pages are cut before what a role may not see is left out (teleport/README: Limits)."""
-    site.cluster.habits.page_size = 2
+    site.cluster.behaviour.page_size = 2
     for number in range(6):
         other = {} if number in (0, 5) else {"cachemuster/group": "other"}
         site.cluster.place(registration(f"cache-{number}", **other))
@@ -46,7 +46,7 @@ async def test_short_and_empty_pages_do_not_end_a_list(site: Site) -> None:
 
 
 async def test_a_repeated_token_is_no_list(site: Site) -> None:
-    site.cluster.habits.page_size = 2
+    site.cluster.behaviour.page_size = 2
     for number in range(6):
         site.cluster.place(registration(f"cache-{number}"))
     site.teleport.faults.add(Fault(effect=Effect.REPEATED_TOKEN, method="ListDatabases"))
@@ -71,7 +71,7 @@ async def test_an_answer_that_says_it_is_larger_than_any_is_not_read(
 
 @pytest.mark.parametrize("effect", [Effect.UNAVAILABLE, Effect.EXHAUSTED, Effect.DROP])
 async def test_a_page_that_fails_is_asked_again(site: Site, effect: Effect) -> None:
-    site.cluster.habits.page_size = 1
+    site.cluster.behaviour.page_size = 1
     for number in range(3):
         site.cluster.place(registration(f"cache-{number}"))
     site.teleport.faults.add(Fault(effect=effect, method="ListDatabases", skip=1, times=2))
@@ -80,7 +80,7 @@ async def test_a_page_that_fails_is_asked_again(site: Site, effect: Effect) -> N
 
 
 async def test_a_list_that_goes_on_failing_is_no_list(site: Site) -> None:
-    site.cluster.habits.page_size = 1
+    site.cluster.behaviour.page_size = 1
     for number in range(3):
         site.cluster.place(registration(f"cache-{number}"))
     site.teleport.faults.add(Fault(effect=Effect.UNAVAILABLE, method="ListDatabases", skip=1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,6 @@ import pytest
 from discovery.config.control_plane import Route
 from discovery.config.fields import HostPort
 from discovery.control_plane.base import Denied, Unavailable
-from discovery.control_plane.retry import ATTEMPTS
 from discovery.control_plane.teleport.client import Teleport
 from discovery.control_plane.teleport.dial import Dialer
 from discovery.control_plane.teleport.errors import (
@@ -28,12 +27,10 @@ from discovery.control_plane.teleport.errors import (
 from discovery.control_plane.teleport.http_proxy import ForwardProxy
 from discovery.control_plane.teleport.identity import parse_identity
 from discovery.control_plane.teleport.routes import DialTarget, NoProxyService, find
-from discovery.model.values import ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from discovery.sandbox.teleport.tls_frontend import auth_protocol
-from discovery.sweep.current_state import look_up_all
 from tests.contract.control_plane.teleport_site import Site, registration
 
 WAYS = [("auth", "auth"), ("proxy", "proxy"), ("auto", "proxy")]
@@ -79,40 +76,8 @@ async def test_a_proxy_that_hiccups_is_asked_again(site: Site) -> None:
         assert (await client.peer()).target.route == "proxy"
 
 
-async def test_each_call_asks_for_the_route_no_more_often_than_it_is_tried(
-    site: Site,
-) -> None:
-    """The retry has one owner: the caller's. Nobody below tries again by itself."""
-    name = ResourceName("orders")
-    steps: list[Callable[[Teleport], Awaitable[object]]] = [
-        lambda client: client.list_databases(),
-        lambda client: client.ping(),
-        lambda client: client.peer(),
-        lambda client: look_up_all(client, [name], sleep=site.pause),
-    ]
-    for step in steps:
-        number = site.teleport.faults.add(Fault(effect=Effect.UNAVAILABLE, method="find"))
-        before = len(site.teleport.calls.of("/webapi/find"))
-        async with site.client("auto") as client:
-            with pytest.raises(Unavailable, match="answers 503"):
-                await step(client)
-        assert len(site.teleport.calls.of("/webapi/find")) - before == ATTEMPTS
-        assert site.teleport.faults.remove(number)
-
-
-async def test_one_read_and_one_write_are_one_attempt(site: Site) -> None:
-    """Those that look before each attempt try again themselves."""
-    site.teleport.faults.add(Fault(effect=Effect.UNAVAILABLE, method="find"))
-    async with site.client("auto") as client:
-        with pytest.raises(Unavailable):
-            await client.get(ResourceName("orders"))
-        with pytest.raises(Unavailable):
-            await client.create(registration())
-    assert len(site.teleport.calls.of("/webapi/find")) == 2
-
-
 async def test_a_load_balancer_that_ends_tls_is_named(site: Site) -> None:
-    site.cluster.habits.behind_load_balancer = True
+    site.cluster.behaviour.behind_load_balancer = True
     for route in ("auto", "proxy"):
         async with site.client(route) as client:
             with pytest.raises(NoRoute, match=r"load balancer that ends TLS.*Network Load"):
@@ -120,9 +85,9 @@ async def test_a_load_balancer_that_ends_tls_is_named(site: Site) -> None:
 
 
 async def test_a_proxy_without_tls_routing_is_tried_all_the_same(site: Site) -> None:
-    site.cluster.habits.tls_routing = False
+    site.cluster.behaviour.tls_routing = False
     async with site.client("auto") as client:
-        assert "TLS routing is off" in (await client.peer()).target.remark
+        assert "TLS routing is off" in (await client.peer()).way.remark
 
 
 async def test_an_identity_of_another_cluster_is_told_apart(site: Site) -> None:
@@ -148,7 +113,7 @@ async def test_a_cluster_of_the_same_name_is_not_trusted(site: Site) -> None:
 
 
 async def test_a_certificate_for_another_name_is_not_taken(site: Site) -> None:
-    site.cluster.habits.auth_names = ("proxy.example.com",)
+    site.cluster.behaviour.auth_names = ("proxy.example.com",)
     async with site.client("auth") as client:
         with pytest.raises(Untrusted, match=r"does not name teleport.cluster.local"):
             await client.ping()
@@ -167,7 +132,7 @@ async def test_a_user_authority_in_the_file_is_not_sent_along(site: Site) -> Non
 async def test_a_connection_that_is_closed_unsaid_says_where_the_reason_stands(
     site: Site,
 ) -> None:
-    site.teleport.faults.add(Fault(effect=Effect.GOODBYE, method="Ping"))
+    site.teleport.faults.add(Fault(effect=Effect.GOAWAY, method="Ping"))
     async with site.client() as client:
         with pytest.raises(Unavailable, match=r"ended before an answer. If .* log of the Auth"):
             await client.peer()

@@ -144,7 +144,7 @@ async def test_each_status_becomes_its_fault(
     assert "creating database orders" in str(found.value)
 
 
-BROKEN = [Effect.DROP, Effect.GOODBYE, Effect.CUT_OFF]
+BROKEN = [Effect.DROP, Effect.GOAWAY, Effect.CUT_OFF]
 
 
 @pytest.mark.parametrize("effect", BROKEN, ids=[each.value for each in BROKEN])

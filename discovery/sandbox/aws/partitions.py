@@ -4,8 +4,12 @@ Sources: aws/README: ARNs and hosts (short codes), aws/README: Partitions (and w
 opt-in).
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from discovery.sandbox.aws.timed_store import Delays
+from discovery.sandbox.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,9 @@ _DIRECTIONS: Mapping[str, str] = {
 
 
 def short_code(region: str) -> str:
-    """The region's part of a cache's host name: `use1`, `apne1`, `cnw1`, `usge1`.
+    """Return the region's part of a cache's host name: `use1`, `apne1`, `cnw1`, `usge1`.
 
-    Two points of the compass are cut to one in China (`cnw1` is seen for cn-northwest-1).
+    In China a direction of two words keeps the last (`cnw1` is seen for cn-northwest-1).
     """
     *area, direction, number = region.split("-")
     code = _DIRECTIONS.get(direction, direction)
@@ -73,3 +77,23 @@ def short_code(region: str) -> str:
     if area[1:] == ["gov"]:
         area = [area[0], "g"]
     return "".join(area) + code + number
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Partition, account and name of a region, with its clock and delays."""
+
+    partition: Partition
+    account_id: str
+    name: str
+    clock: Clock
+    delays: Delays
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of something in the region."""
+        return f"arn:{self.partition.name}:{service}:{self.name}:{self.account_id}:{resource}"
+
+
+def digest(*parts: str) -> str:
+    """Return hexadecimal digits for a stable identifier of what `parts` name."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from discovery.sandbox.aws.faults import Effect, Fault
+from discovery.sandbox.aws.errors import AwsError, CommonError, CommonErrorKind
+from discovery.sandbox.aws.faults import EFFECT_ERRORS, Effect, Fault
 from discovery.sandbox.aws.paging import PagingFault
 from discovery.sandbox.aws.wire.message import Answer
 
@@ -21,23 +22,23 @@ class Response:
     cut_off: bool = False
     reset: bool = False
     later: "Callable[[], Awaitable[Response]] | None" = None
-    """What gives the true answer in its own time, when this one is only that there was none."""
+    """Gives the answer of a long poll; this one is the answer when time is up."""
 
     @property
-    def ending(self) -> str | None:
-        """How it ends when not as it should, for the call log."""
+    def abnormal_end(self) -> str | None:
+        """How the answer ends when not as it should, for the call log."""
         return "(reset)" if self.reset else "(cut off)" if self.cut_off else None
 
 
 def is_later_page(members: Mapping[str, Any]) -> bool:
-    """Whether the input has a page token."""
+    """Return whether the input has a page token."""
     return any(members.get(token) for token in _TOKENS)
 
 
-def paging_fault(struck: tuple[Fault, ...]) -> PagingFault:
-    """How the faults that struck change the pages."""
-    effects = {fault.effect for fault in struck}
-    limits = [fault.page_size for fault in struck if fault.effect is Effect.SHORT_PAGES]
+def paging_fault(active: tuple[Fault, ...]) -> PagingFault:
+    """Return how these faults change the pages."""
+    effects = {fault.effect for fault in active}
+    limits = [fault.page_size for fault in active if fault.effect is Effect.SHORT_PAGES]
     if Effect.LATER_PAGE_FAILS in effects:
         limits.append(1)
     if Effect.EMPTY_FIRST_PAGE in effects:
@@ -49,16 +50,16 @@ def paging_fault(struck: tuple[Fault, ...]) -> PagingFault:
     )
 
 
-def other_account(struck: tuple[Fault, ...]) -> str | None:
-    """The account that STS answers as, when it is not the right one."""
-    return next((f.as_account for f in struck if f.effect is Effect.OTHER_ACCOUNT), None)
+def other_account(active: tuple[Fault, ...]) -> str | None:
+    """Return the account that STS answers as, when a fault makes it another one."""
+    return next((f.as_account for f in active if f.effect is Effect.OTHER_ACCOUNT), None)
 
 
-def distort(
-    result: Mapping[str, Any], struck: tuple[Fault, ...], account_id: str
+def apply_to_output(
+    result: Mapping[str, Any], active: tuple[Fault, ...], account_id: str
 ) -> Mapping[str, Any]:
-    """The output, changed by the faults that struck."""
-    for fault in struck:
+    """Return the output, changed by these faults."""
+    for fault in active:
         if fault.effect is Effect.OTHER_ARNS:
             result = _with_arns_of(result, account_id, str(fault.as_account))
         if fault.effect is Effect.NO_EMPTY_LISTS:
@@ -83,13 +84,13 @@ def _contradicting(value: Any, member: str) -> Any:
         return {key: _contradicting(each, member) for key, each in value.items()}
     if not isinstance(value, list | tuple):
         return value
-    told = [_contradicting(each, member) for each in value]
+    items = [_contradicting(each, member) for each in value]
     others = [
         {**each, member: f"{each[member]}x"}
-        for each in told
+        for each in items
         if isinstance(each, Mapping) and isinstance(each.get(member), str)
     ]
-    return told + others
+    return items + others
 
 
 def _with_arns_of(value: Any, old: str, new: str) -> Any:
@@ -102,11 +103,11 @@ def _with_arns_of(value: Any, old: str, new: str) -> Any:
     return value
 
 
-def broken(answer: Answer, struck: tuple[Fault, ...], *, away_s: float) -> Response:
-    """The answer, and what the faults that struck do to it on its way of `away_s` seconds."""
-    slowed_s = sum(fault.delay_s for fault in struck if fault.effect is Effect.LATENCY)
+def apply_to_answer(answer: Answer, active: tuple[Fault, ...], *, away_s: float) -> Response:
+    """Return the answer with what these faults do to it on its way of `away_s` seconds."""
+    slowed_s = sum(fault.delay_s for fault in active if fault.effect is Effect.LATENCY)
     outcome = Response(answer, delay_s=away_s + slowed_s)
-    for fault in struck:
+    for fault in active:
         match fault.effect:
             case Effect.HTML:
                 page = Answer(fault.status or 500, "text/html", _HTML)
@@ -124,3 +125,17 @@ def broken(answer: Answer, struck: tuple[Fault, ...], *, away_s: float) -> Respo
             case _:
                 pass
     return outcome
+
+
+def raise_errors(active: tuple[Fault, ...], members: Mapping[str, Any]) -> None:
+    """Raise the error that one of these faults answers in place of the service, if any does."""
+    for fault in active:
+        if fault.effect in EFFECT_ERRORS:
+            raise CommonError(EFFECT_ERRORS[fault.effect])
+        fails_now = fault.effect is Effect.ERROR or (
+            fault.effect is Effect.LATER_PAGE_FAILS and is_later_page(members)
+        )
+        if fails_now and fault.code is None:
+            raise CommonError(CommonErrorKind.INTERNAL)
+        if fails_now:
+            raise AwsError(str(fault.code), fault.message, fault.status or 400)

@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
+from discovery.sandbox.agent_world import latencies
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.demo import HOME, build_demo
-from discovery.sandbox.distance import latencies
-from discovery.sandbox.worlds import REGIONS, Size, Spread, generate
+from discovery.sandbox.generated_world import REGIONS, Size, Spread, generate
 
 
 def regions_of(size: Size) -> list[Region]:
@@ -100,7 +100,7 @@ def test_all_accounts_are_in_an_organization_of_the_first() -> None:
     ("accounts", "regions", "caches"), [(0, 1, 1), (1, 0, 1), (1, 18, 1), (1, 1, -1)]
 )
 def test_sizes_that_cannot_be(accounts: int, regions: int, caches: int) -> None:
-    with pytest.raises(ValueError, match="a cloud"):
+    with pytest.raises(ValueError, match="a world"):
         Size(accounts, regions, caches)
 
 

@@ -1,6 +1,6 @@
-"""Clouds of any size, generated: what a region holds is made when somebody first asks there.
+"""Worlds of any size, generated: what a region holds is made when it is first asked for.
 
-The same size and seed make the same cloud. Every account but the first trusts the first, whose key
+The same size and seed make the same world. Every account but the first trusts the first, whose key
 the agent has and who manages the organization that all are in; every region with caches has users
 and groups to go with them.
 """
@@ -15,20 +15,21 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import cycle
 
-from discovery.sandbox.aws.clock import Clock, wall_clock
-from discovery.sandbox.aws.geography import PARTITIONS
+from discovery.sandbox.agent_world import AgentWorld
+from discovery.sandbox.aws.partitions import PARTITIONS
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.world import World
-from discovery.sandbox.demo import EXTERNAL_ID, HOME, ROLE_NAME, Demo
+from discovery.sandbox.clock import Clock, wall_clock
+from discovery.sandbox.demo import EXTERNAL_ID, HOME, ROLE_NAME
 
 _DEFAULT_REGIONS = PARTITIONS["aws"].default_regions
 REGIONS = (HOME, *(region for region in _DEFAULT_REGIONS if region != HOME))
-"""The regions of a generated cloud, the agent's own first; one of R regions has the first R."""
+"""The regions of a generated world, the agent's own first; one of R regions has the first R."""
 
 MOST_ACCOUNTS = 10_000
 _FIRST_ACCOUNT = 100_000_000_001
 _EVERY = 5
-"""In a `typical` cloud one scope in so many has caches."""
+"""In a `typical` world one scope in so many has caches."""
 
 _UNITS = ("production", "development")
 _NOUNS = ("orders", "sessions", "carts", "prices", "search", "profiles", "limits", "feeds")
@@ -40,7 +41,7 @@ _ONE_REDIS_IN = 4
 
 
 class Spread(StrEnum):
-    """How caches lie in a cloud."""
+    """How caches are spread over a world."""
 
     EVEN = "even"
     """Equally many in every scope."""
@@ -50,7 +51,7 @@ class Spread(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a generated cloud is. Raises ValueError when it cannot be."""
+    """How large a generated world is. Raises ValueError when it cannot be."""
 
     accounts: int
     regions: int
@@ -60,25 +61,27 @@ class Size:
 
     def __post_init__(self) -> None:
         if not 1 <= self.accounts <= MOST_ACCOUNTS:
-            raise ValueError(f"a cloud has 1 to {MOST_ACCOUNTS} accounts, not {self.accounts}")
+            raise ValueError(f"a world has 1 to {MOST_ACCOUNTS} accounts, not {self.accounts}")
         if not 1 <= self.regions <= len(REGIONS):
-            raise ValueError(f"a cloud has 1 to {len(REGIONS)} regions, not {self.regions}")
+            raise ValueError(f"a world has 1 to {len(REGIONS)} regions, not {self.regions}")
         if self.caches < 0:
-            raise ValueError(f"a cloud cannot have {self.caches} caches")
+            raise ValueError(f"a world cannot have {self.caches} caches")
 
     @property
     def region_names(self) -> Sequence[str]:
+        """The regions, the agent's own first."""
         return REGIONS[: self.regions]
 
     @property
     def account_ids(self) -> Sequence[str]:
+        """The account ids, the agent's own first."""
         return tuple(str(_FIRST_ACCOUNT + n) for n in range(self.accounts))
 
 
-def generate(size: Size, clock: Clock = wall_clock) -> Demo:
-    """The cloud of that size and the agent's key to it; nothing in it is made yet."""
-    furnishing = _Furnishing(size)
-    world = World(clock, furnish=furnishing)
+def generate(size: Size, clock: Clock = wall_clock) -> AgentWorld:
+    """Generate the world of that size and the agent's key to it; its regions are filled later."""
+    fill_region = _RegionFiller(size)
+    world = World(clock, populate=fill_region)
     hub, *members = size.account_ids
     world.account(hub, regions=size.region_names)
     organization = world.organize(hub)
@@ -87,17 +90,17 @@ def generate(size: Size, clock: Clock = wall_clock) -> Demo:
         account = world.account(account_id, regions=size.region_names)
         account.add_role(ROLE_NAME, trusted=(hub,), external_id=EXTERNAL_ID)
         organization.join(account_id, parent=next(units))
-    return Demo(world, world.account(hub).add_key("cachemuster"))
+    return AgentWorld(world, world.account(hub).add_key("cachemuster"), HOME)
 
 
-class _Furnishing:
-    """Puts into a region what belongs there, when it is first asked for."""
+class _RegionFiller:
+    """Fills a region when it is first asked for."""
 
     def __init__(self, size: Size) -> None:
         self._size = size
 
     def __call__(self, region: Region) -> None:
-        """The region has its caches, users and groups."""
+        """Add the region's caches, users and groups."""
         count = self._shares.get(self._number(region), 0)
         if not count:
             return
@@ -115,7 +118,7 @@ class _Furnishing:
 
     @cached_property
     def _shares(self) -> Mapping[int, int]:
-        """How many caches a scope has, by its number; scopes without any are left out."""
+        """Number of caches by number of scope; scopes without any are left out."""
         size = self._size
         scopes: Sequence[int] = range(size.accounts * size.regions)
         if size.spread is Spread.TYPICAL:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from discovery.sandbox.aws.geography import PARTITIONS, short_code
+from discovery.sandbox.aws.partitions import PARTITIONS, short_code
 
 
 @pytest.mark.parametrize(

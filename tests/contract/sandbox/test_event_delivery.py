@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from discovery.aws.events import Change, Ignored, Subject, read_message
-from discovery.sandbox.aws.emission import Delivery, Envelope, EventKind
+from discovery.sandbox.aws.event_delivery import Delivery, Envelope, EventKind
 from discovery.sandbox.aws.queues import Queue
-from discovery.sandbox.worlds import Size, Spread, generate
+from discovery.sandbox.generated_world import Size, Spread, generate
 from tests.contract.sandbox.cloud import HUB, MEMBER, REGION, Cloud
 
 NATIVE, CALLS = frozenset({EventKind.NATIVE}), frozenset({EventKind.CALL})
@@ -32,7 +32,7 @@ def told(cloud: Cloud, queue: Queue) -> list[str]:
 
 
 def taken(cloud: Cloud, queue: Queue) -> tuple[str, ...]:
-    cloud.world.events.settle()
+    cloud.world.events.publish_due()
     bodies = queue.bodies
     queue.purge()
     return bodies
@@ -132,7 +132,7 @@ def test_what_a_call_says_is_as_cloudtrail_spells_it(cloud: Cloud) -> None:
     assert (detail["readOnly"], "errorCode" in detail) == (False, False)
 
 
-def test_failed_and_denied_calls_are_told_as_failed(cloud: Cloud) -> None:
+def test_failed_and_denied_calls_are_recorded_as_failed(cloud: Cloud) -> None:
     queue = subscribed(cloud)
     client = cloud.client("elasticache")
     with pytest.raises(ClientError):
@@ -163,7 +163,7 @@ def test_strangers_tell_nothing_and_readers_only_on_demand(cloud: Cloud) -> None
     assert read_message(body) is Ignored.READ_ONLY
 
 
-def test_a_call_in_a_member_account_is_told_of_that_account(cloud: Cloud) -> None:
+def test_a_call_in_a_member_account_is_recorded_with_that_account(cloud: Cloud) -> None:
     queue = subscribed(cloud)
     client = cloud.client("elasticache", cloud.assume(), region="us-east-1")
     client.create_serverless_cache(ServerlessCacheName="orders", Engine="valkey")
@@ -175,7 +175,7 @@ def test_a_call_in_a_member_account_is_told_of_that_account(cloud: Cloud) -> Non
         assert {arn.rpartition(":")[2] for arn in change.arns} == {"orders"}
 
 
-def test_what_a_test_does_by_hand_is_told_both_ways(cloud: Cloud) -> None:
+def test_what_a_test_changes_is_published_in_both_ways(cloud: Cloud) -> None:
     queue, region = subscribed(cloud), cloud.region
     cache = region.add_cache("orders", tags={"env": "prod"})
     assert told(cloud, queue) == ["CreateServerlessCache: orders", "Cache Created: orders"]
@@ -224,7 +224,7 @@ def test_a_long_poll_is_answered_when_a_cache_becomes_available(slow_cloud: Clou
 # -- the way to the queue ------------------------------------------------------------------------
 
 
-def test_every_event_that_is_told_is_understood(cloud: Cloud) -> None:
+def test_every_published_event_is_understood(cloud: Cloud) -> None:
     queue = subscribed(cloud, envelope=Envelope.SNS)
     cache = cloud.region.add_cache("orders")
     cloud.region.set_tags(cache.arn, {"a": "b"})
@@ -283,10 +283,10 @@ def test_a_world_without_a_subscriber_makes_no_event(
 ) -> None:
     made: list[str] = []
     monkeypatch.setattr(
-        "discovery.sandbox.aws.emission.told_by_service", lambda *_: made.append("native")
+        "discovery.sandbox.aws.event_delivery.service_event", lambda *_: made.append("native")
     )
     monkeypatch.setattr(
-        "discovery.sandbox.aws.emission.told_by_cloudtrail", lambda *_: made.append("call")
+        "discovery.sandbox.aws.event_delivery.cloudtrail_event", lambda *_: made.append("call")
     )
     cloud.region.add_cache("orders")
     cloud.client("elasticache").delete_serverless_cache(ServerlessCacheName="orders")

@@ -1,4 +1,4 @@
-"""What a file may say of a cloud, and what fits that and still cannot be."""
+"""The schema of a world file, and checks across its entries."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pydantic import Field, StrictBool
 from discovery.config.fields import AccountIdText, DurationRange, Matching, OneOrMany, Section
 from discovery.config.problems import Path as Place
 from discovery.config.problems import Problem
-from discovery.sandbox.aws.geography import PARTITIONS
 from discovery.sandbox.aws.organization import ROOT
+from discovery.sandbox.aws.partitions import PARTITIONS
 from discovery.sandbox.aws.region import FULL_VERSIONS
 
 Text = Annotated[str, Field(min_length=1, max_length=2048)]
@@ -66,7 +66,7 @@ class Cache(Section):
     age: Annotated[timedelta, DurationRange()] = timedelta(days=90)
 
 
-class Part(Section):
+class RegionEntry(Section):
     """One region of an account."""
 
     name: Text
@@ -85,7 +85,7 @@ class RoleToAssume(Section):
     external_id: Text | None = None
 
 
-class Member(Section):
+class AccountEntry(Section):
     """One account."""
 
     id: AccountIdText
@@ -95,10 +95,11 @@ class Member(Section):
     )
     """What its organization says of it."""
     roles: Many[RoleToAssume] = ()
-    regions: Many[Part] = ()
+    regions: Many[RegionEntry] = ()
 
     @property
     def region_names(self) -> Sequence[str]:
+        """The account's regions; without any in the file the default ones."""
         named = tuple(part.name for part in self.regions)
         return named or PARTITIONS[self.partition].default_regions
 
@@ -120,15 +121,15 @@ class Organization(Section):
     """Accounts that are in none of them are in the root."""
 
 
-class Plan(Section):
+class WorldDocument(Section):
     """The whole file."""
 
     organization: Organization | None = None
-    accounts: Annotated[tuple[Member, ...], OneOrMany()]
+    accounts: Annotated[tuple[AccountEntry, ...], OneOrMany()]
 
 
-def contradictions(plan: Plan) -> Iterator[Problem]:
-    """What fits the model and still cannot be."""
+def find_contradictions(plan: WorldDocument) -> Iterator[Problem]:
+    """List what fits the schema and still cannot be."""
     ids = [member.id for member in plan.accounts]
     yield from _twice(ids, ("accounts",), "id")
     yield from _in_organization(plan.organization or Organization(), ids)
@@ -163,7 +164,7 @@ def _in_organization(organization: Organization, ids: Sequence[str]) -> Iterator
                 yield Problem(message, (*here, number, "accounts", place))
 
 
-def _in_region(part: Part, here: Place) -> Iterator[Problem]:
+def _in_region(part: RegionEntry, here: Place) -> Iterator[Problem]:
     yield from _twice([user.id.lower() for user in part.users], (*here, "users"), "id")
     yield from _twice([group.id.lower() for group in part.groups], (*here, "groups"), "id")
     yield from _twice([cache.name.lower() for cache in part.caches], (*here, "caches"), "name")

@@ -1,4 +1,4 @@
-"""Things that pass through statuses while the clock runs."""
+"""Stored values that pass through statuses while the clock runs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """How long things take, by the sandbox's clock; zero means at once."""
+    """How long changes take, by the sandbox's clock; zero means at once."""
 
     creating: timedelta = timedelta(0)
     modifying: timedelta = timedelta(0)
@@ -30,27 +30,27 @@ LIKE_AWS = Delays(
     tag_index_lag=timedelta(seconds=10),
     tag_index_memory=timedelta(seconds=60),
 )
-"""AWS's order of events at a pace that a person can wait for."""
+"""Delays in AWS's order of size, short enough for a person to wait for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[T]):
-    """What becomes of a stored value at a moment; None: it is gone."""
+    """What a stored value becomes at a moment; None: it is gone."""
 
     due_at: datetime
-    settle: Callable[[T], T | None]
+    finish: Callable[[T], T | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Step(Generic[T]):
-    """What became of one stored value. None before: it is new; None after: it is gone."""
+    """One change of a stored value. None before: it is new; None after: it is gone."""
 
     before: T | None
     after: T | None
     due_at: datetime | None = None
-    """When the next change is due that is under way now."""
-    is_settling: bool = False
-    """Whether time brought it about."""
+    """When the change that is under way now is due."""
+    is_timed: bool = False
+    """Whether the passing of time made the change."""
 
 
 class TimedStore(Generic[T]):
@@ -60,7 +60,7 @@ class TimedStore(Generic[T]):
         self._values: dict[str, T] = {}
         self._changes: dict[str, Change[T]] = {}
         self.watch: Callable[[Step[T]], None] | None = None
-        """Told of every change, after it."""
+        """Called after every change."""
 
     def __contains__(self, key: str) -> bool:
         return key in self._values
@@ -69,53 +69,53 @@ class TimedStore(Generic[T]):
         return len(self._values)
 
     def get(self, key: str) -> T | None:
-        """The value as it stands; None when there is none."""
+        """Return the value, or None."""
         return self._values.get(key)
 
     def values(self) -> tuple[T, ...]:
-        """All values in the order of their ids."""
+        """Return all values in the order of their ids."""
         return tuple(value for _, value in sorted(self._values.copy().items()))
 
     def put(self, key: str, value: T, change: Change[T] | None = None) -> None:
-        """`value` stands under `key` now, and what was under way for it is replaced by `change`."""
-        self._put(key, value, change, is_settling=False)
+        """Store a value; `change` replaces what was under way for it."""
+        self._put(key, value, change, is_timed=False)
 
     def edit(self, key: str, value: T) -> None:
-        """`value` stands under `key` now; what was under way for it still is."""
+        """Store a value; what was under way for it goes on."""
         before = self._values.get(key)
         self._values[key] = value
         if self.watch is not None:
             self.watch(Step(before, value))
 
     def drop(self, key: str) -> None:
-        """Nothing stands under `key`."""
-        self._drop(key, is_settling=False)
+        """Remove a value."""
+        self._drop(key, is_timed=False)
 
-    def _put(self, key: str, value: T, change: Change[T] | None, *, is_settling: bool) -> None:
+    def _put(self, key: str, value: T, change: Change[T] | None, *, is_timed: bool) -> None:
         before = self._values.get(key)
         self._values[key] = value
         self._changes.pop(key, None)
         if change is not None:
             self._changes[key] = change
         if self.watch is not None:
-            self.watch(Step(before, value, change.due_at if change else None, is_settling))
+            self.watch(Step(before, value, change.due_at if change else None, is_timed))
 
-    def _drop(self, key: str, *, is_settling: bool) -> None:
+    def _drop(self, key: str, *, is_timed: bool) -> None:
         before = self._values.pop(key, None)
         self._changes.pop(key, None)
         if self.watch is not None and before is not None:
-            self.watch(Step(before, None, is_settling=is_settling))
+            self.watch(Step(before, None, is_timed=is_timed))
 
-    def settle(self, now: datetime) -> None:
-        """Every change that is due at `now` has happened."""
+    def advance(self, now: datetime) -> None:
+        """Finish every change that is due at `now`."""
         if not self._changes:
             return
         for key, change in tuple(self._changes.items()):
             if change.due_at > now:
                 continue
             value = self._values.get(key)
-            settled = None if value is None else change.settle(value)
-            if settled is None:
-                self._drop(key, is_settling=True)
+            finished = None if value is None else change.finish(value)
+            if finished is None:
+                self._drop(key, is_timed=True)
             else:
-                self._put(key, settled, None, is_settling=True)
+                self._put(key, finished, None, is_timed=True)

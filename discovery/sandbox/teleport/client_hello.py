@@ -1,6 +1,6 @@
-"""The first words of a TLS client: whom it wants, and which protocols it offers.
+"""The ClientHello of TLS: the server name and the ALPN protocols that a client offers.
 
-The Proxy reads them without answering and sends the connection where the first protocol says
+The Proxy reads it without answering and sends the connection where the first protocol says
 (teleport/README: Routes).
 """
 
@@ -16,21 +16,21 @@ _SERVER_NAME, _ALPN = 0, 16
 
 
 class NotTls(Exception):
-    """What came is no beginning of TLS."""
+    """Bytes that do not begin a TLS connection."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hello:
+class ClientHello:
     """What a client says of itself before anything is encrypted."""
 
     server_name: str
     alpn: tuple[str, ...]
 
 
-def read_hello(data: bytes) -> Hello | None:
-    """The hello that `data` begins with; None while the rest of it is under way.
+def read_client_hello(data: bytes) -> ClientHello | None:
+    """Return the ClientHello that `data` begins with, or None while it is incomplete.
 
-    Raises: NotTls.
+    Raises NotTls.
     """
     if data[:1] not in (b"", bytes([_HANDSHAKE_RECORD])):
         raise NotTls
@@ -38,37 +38,37 @@ def read_hello(data: bytes) -> Hello | None:
     if len(data) < _RECORD_HEADER or len(data) < end:
         return None
     try:
-        return _hello(_Reader(data[_RECORD_HEADER:end]))
+        return _client_hello(_Reader(data[_RECORD_HEADER:end]))
     except (IndexError, UnicodeDecodeError) as error:
         raise NotTls from error
 
 
 class _Reader:
-    """Takes lengths and the parts that they announce from the front of some bytes."""
+    """Reads lengths, and the parts that they announce, from the front of some bytes."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
 
     def take(self, size: int) -> bytes:
-        """The next `size` bytes. Raises IndexError when there are fewer."""
+        """Return the next `size` bytes. Raises IndexError when there are fewer."""
         if len(self._data) < size:
             raise IndexError
         part, self._data = self._data[:size], self._data[size:]
         return part
 
     def number(self, size: int) -> int:
-        """The next `size` bytes as a number."""
+        """Return the next `size` bytes as a number."""
         return int.from_bytes(self.take(size), "big")
 
     def part(self, size: int) -> _Reader:
-        """What a length of `size` bytes announces."""
+        """Return the part that a length of `size` bytes announces."""
         return _Reader(self.take(self.number(size)))
 
     def __bool__(self) -> bool:
         return bool(self._data)
 
 
-def _hello(record: _Reader) -> Hello:
+def _client_hello(record: _Reader) -> ClientHello:
     if record.number(1) != _CLIENT_HELLO:
         raise NotTls
     body = record.part(3)
@@ -86,7 +86,7 @@ def _hello(record: _Reader) -> Hello:
             server_name = names.take(names.number(2)).decode("ascii")
         elif kind == _ALPN:
             alpn = tuple(_protocols(content.part(2)))
-    return Hello(server_name, alpn)
+    return ClientHello(server_name, alpn)
 
 
 def _protocols(protocols: _Reader) -> Iterator[str]:

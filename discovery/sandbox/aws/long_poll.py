@@ -1,4 +1,4 @@
-"""Answers that wait: a request is answered when there is something to say, or time is up."""
+"""Long polling: a request is answered when there is something to answer, or time is up."""
 
 import asyncio
 import threading
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from discovery.sandbox.aws.wire.message import Members
 
-_BETWEEN_LOOKS_S = 0.05
-"""The sandbox's clock has no alarm, so what hangs on it is looked at so often."""
+_CHECK_INTERVAL_S = 0.05
+"""The sandbox's clock has no alarm, so what depends on it is checked so often."""
 
 
 class Notification:
@@ -16,28 +16,28 @@ class Notification:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rings = 0
+        self._count = 0
         self._waiting: dict[asyncio.Future[None], asyncio.AbstractEventLoop] = {}
 
     @property
-    def rings(self) -> int:
-        """How often it has rung. To hand to `wait` before looking at what it announces."""
-        return self._rings
+    def count(self) -> int:
+        """How often it was sent; read it before looking at what it announces."""
+        return self._count
 
-    def ring(self) -> None:
-        """Everybody who waits is woken."""
+    def notify(self) -> None:
+        """Wake everybody who waits."""
         with self._lock:
-            self._rings += 1
+            self._count += 1
             waiting, self._waiting = self._waiting, {}
         for future, loop in waiting.items():
             loop.call_soon_threadsafe(_wake, future)
 
-    async def wait(self, rings: int, *, at_most_s: float) -> None:
-        """Until it has rung more often than `rings`, or that time has passed."""
+    async def wait(self, count: int, *, at_most_s: float) -> None:
+        """Wait until it was sent more often than `count`, or that time has passed."""
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         with self._lock:
-            if self._rings > rings:
+            if self._count > count:
                 return
             self._waiting[future] = loop
         try:
@@ -60,28 +60,28 @@ def _wake(future: asyncio.Future[None]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Poll:
+class LongPoll:
     """An answer that may take its time."""
 
-    bell: Notification
-    patience_s: float
-    """How long it waits, by the machine's time: that is what clients count by."""
-    look: Callable[[], Members | None]
-    """The answer; None while there is nothing to say."""
-    nothing: Members
+    notification: Notification
+    wait_s: float
+    """How long it waits, by the machine's time, as clients count."""
+    receive: Callable[[], Members | None]
+    """Return the answer; None while there is none."""
+    empty: Members
     """The answer when time is up."""
-    hangs_on_clock: Callable[[], bool]
-    """Whether the passing of the sandbox's time alone may give something to say."""
+    depends_on_clock: Callable[[], bool]
+    """Whether the passing of the sandbox's time alone may give an answer."""
 
     async def answer(self) -> Members:
-        """What `look` gives as soon as it gives something, else `nothing`."""
+        """Return what `receive` gives as soon as it gives something, else `empty`."""
         loop = asyncio.get_running_loop()
-        end = loop.time() + self.patience_s
+        end = loop.time() + self.wait_s
         while True:
-            rings = self.bell.rings
-            found = self.look()
+            count = self.notification.count
+            found = self.receive()
             left_s = end - loop.time()
             if found is not None or left_s <= 0:
-                return self.nothing if found is None else found
-            nap_s = min(left_s, _BETWEEN_LOOKS_S) if self.hangs_on_clock() else left_s
-            await self.bell.wait(rings, at_most_s=nap_s)
+                return self.empty if found is None else found
+            pause_s = min(left_s, _CHECK_INTERVAL_S) if self.depends_on_clock() else left_s
+            await self.notification.wait(count, at_most_s=pause_s)

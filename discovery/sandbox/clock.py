@@ -8,18 +8,19 @@ Clock = Callable[[], datetime]
 
 
 def wall_clock() -> datetime:
-    """The machine's own time, in UTC."""
+    """Return the machine's own time, in UTC."""
     return datetime.now(UTC)
 
 
 class SteppableClock:
-    """A clock that goes along with another one, moved by what it was advanced."""
+    """A clock that follows another one, moved by what it was advanced."""
 
     def __init__(self, base: Clock = wall_clock) -> None:
         self._base = base
         self._ahead = timedelta(0)
 
     def __call__(self) -> datetime:
+        """Return the present moment."""
         return self._base() + self._ahead
 
     @property
@@ -28,5 +29,5 @@ class SteppableClock:
         return self._ahead
 
     def advance(self, by: timedelta) -> None:
-        """Every later reading is `by` later; a negative `by` sets the clock back."""
+        """Move every later reading by `by`; a negative one sets the clock back."""
         self._ahead += by
