@@ -1,4 +1,4 @@
-"""How state fails: what each exception means, and how SQLite's and the system's become one.
+"""Errors of the state file, and the translation of SQLite's and the system's into them.
 
 `str()` of each says what, where, what stayed unchanged and what to do next.
 """

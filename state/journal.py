@@ -1,6 +1,6 @@
-"""The journal of writes: intents before they happen, outcomes after (R6).
+"""The journal of writes: an intent before each write, its outcome after (R6).
 
-Inside a transaction that the store has opened; several entries share one.
+Works inside a transaction that the store has opened; several entries share one.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class IntentClosure:
 
 
 def add_intent(database: Database, intent: Intent) -> int:
-    """The intent is in the journal, open; returns its number."""
+    """Add an open intent and return its number."""
     _supersede(database, intent)
     row = storable(INTENTS.row(intent))
     marks = ", ".join("?" * len(row))
@@ -91,8 +91,10 @@ def add_intent(database: Database, intent: Intent) -> int:
 
 
 def close_intents(database: Database, closings: Sequence[IntentClosure], agent: Agent) -> set[int]:
-    """Intents that were open have their outcome, and registrations and history follow the `DONE`
-    ones; the numbers of these intents."""
+    """Write the outcomes of open intents and return the numbers of those that were open.
+
+    Registrations and history follow the intents that are `DONE`.
+    """
     intents = _open(database, [closing.intent_id for closing in closings])
     done: list[tuple[IntentClosure, Intent]] = []
     for closing in closings:
@@ -202,8 +204,10 @@ def _removed(closing: IntentClosure, intent: Intent) -> RemovedRegistration:
 def _unregister(
     database: Database, closing: IntentClosure, intent: Intent
 ) -> tuple[datetime, bool]:
-    """What the intent removed or begins anew is forgotten; returns since when its resource is
-    registered, and whether as another's."""
+    """Forget what the intent removes, or what was known before it begins anew.
+
+    Returns since when its resource is registered, and whether as another's.
+    """
     if intent.kind in _STARTS_ANEW:
         delete(database, "misses", "name", [intent.name])
         delete(database, "removed_registrations", "name", [intent.name])

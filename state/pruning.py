@@ -1,4 +1,4 @@
-"""Forgetting what is old: ages count from AWS's time, never from this machine's clock.
+"""Forget old history, sweeps and intents; ages count from AWS's time, never this machine's.
 
 Rows are dated by the answers that AWS gave in their sweep, or in the next sweep that had one
 (`proven_at`). So a clock that is years ahead, or behind, forgets nothing.

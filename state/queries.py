@@ -1,4 +1,4 @@
-"""What is read from an open state file, by its writer and by readers alike."""
+"""Queries of an open state file, for its writer and for readers alike."""
 
 from __future__ import annotations
 

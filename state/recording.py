@@ -1,8 +1,8 @@
-"""What the store writes, inside a transaction that it has opened.
+"""Record a sweep in the state file, inside a transaction that the store has opened.
 
-A sweep is recorded by encoding what is remembered after it and writing the rows that differ from
-the stored ones; so an unchanged sweep writes its own row, its pending removals and little else.
-Which instants rows share (`rows.SHARED`) is chosen anew each time; no instant changes by it.
+What is remembered after the sweep is encoded, and the rows that differ from the stored ones are
+written; so an unchanged sweep writes its own row, its pending removals and little else. Which
+instants rows share (`rows.SHARED`) is chosen anew each time; no instant changes by it.
 """
 
 from __future__ import annotations
@@ -82,8 +82,10 @@ def record(database: Database, outcome: SweepOutcome, agent: Agent) -> None:
 
 
 def _date(database: Database, proven_at: str) -> None:
-    """Date by AWS's time all that was recorded since AWS last gave it: this sweep, and earlier
-    ones without an answer, which are kept the longer for it."""
+    """Date by AWS's time all that was recorded since AWS last gave it.
+
+    That is this sweep, and earlier ones without an answer, which are kept the longer for it.
+    """
     for table in DATED:
         database.execute(
             f"UPDATE {table} SET proven_at = ? WHERE proven_at IS NULL",  # noqa: S608 - ours

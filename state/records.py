@@ -1,4 +1,4 @@
-"""What is remembered between sweeps, as values. The store reads and writes them; the plan reads.
+"""Records of what is remembered between sweeps. The store reads and writes them; the plan reads.
 
 State is a memory, never the authority (R2): losing every record here removes nothing and
 registers nothing twice.
@@ -192,7 +192,7 @@ class Intent:
 
     @property
     def counts_as_removal(self) -> bool:
-        """True for what the budget of R3 counts: removals, renames, changes of origin."""
+        """Whether the budget of R3 counts it: a removal, a rename, a change of origin."""
         return self.kind in (IntentKind.DELETE, IntentKind.RENAME, IntentKind.REPLACE)
 
 
@@ -224,7 +224,7 @@ class HistoryEvent(StrEnum):
 
     @property
     def step(self) -> int:
-        """The place within one sweep: observed, then written, then concluded."""
+        """Place within one sweep: 0 observed, 1 written, 2 concluded."""
         return {HistoryEvent.OBSERVED: 0, HistoryEvent.CHANGED: 1}.get(self, 2)
 
 
@@ -325,7 +325,7 @@ class RememberedState:
     """Before this moment a sweep writes nothing to the control plane; it may have passed."""
 
     def pause_at(self, now: datetime) -> datetime | None:
-        """When the pause that is in force at `now` ends; None when there is none."""
+        """Return when the pause in force at `now` ends; None when there is none."""
         is_in_force = self.paused_until is not None and now < self.paused_until
         return self.paused_until if is_in_force else None
 

@@ -121,7 +121,7 @@ class Codec(Generic[R]):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of the table, but for those that `extra` values are in."""
+        """Columns of the table, but for those that `extra` values are in."""
         return (*self._columns, *(name for each in self._spread.values() for name in each.columns))
 
     def row(self, record: R, **extra: Any) -> Row:

@@ -1,4 +1,4 @@
-"""Opening an SQLite file of ours: private from its first byte, durable, and never somebody else's.
+"""Open SQLite files of ours: private from the first byte, durable, never another program's.
 
 State and the embedded registry are both such files. A file is ours when its `application_id` says
 so; `PRAGMA user_version` counts the migrations that it has seen and alone decides whether it is
@@ -54,7 +54,7 @@ class OpenFile(Database):
 
 
 def open_writer(path: Path, kind: FileKind, *, wait_s: float = BUSY_TIMEOUT_S) -> OpenFile:
-    """The file is open for writing, made if it was not there, and at this program's schema.
+    """Open the file for writing: made if it is not there, and at this program's schema.
 
     Waits up to `wait_s` for whoever else is writing to it.
 
@@ -81,7 +81,7 @@ def open_writer(path: Path, kind: FileKind, *, wait_s: float = BUSY_TIMEOUT_S) -
 
 
 def read(path: Path, kind: FileKind, query: Callable[[Database], T]) -> T | None:
-    """What `query` finds in one consistent snapshot; None when there is no file yet.
+    """Run `query` on one consistent snapshot; None when there is no file yet.
 
     Nothing is created beside the file when nobody writes to it: then it is read as immutable, and
     read again should a writer have come in between. While a writer is there its log is used.
@@ -108,7 +108,7 @@ def read(path: Path, kind: FileKind, query: Callable[[Database], T]) -> T | None
 
 
 def require_ours(path: Path, kind: FileKind) -> Path:
-    """The file behind all symbolic links; it is of this kind, or empty, or not there yet.
+    """Check that the file is of this kind, empty, or not there; return it without symbolic links.
 
     Before this has returned, nothing beside the file is made and its mode is not changed: it may
     be another program's. No lock is taken and none is waited for.
@@ -167,7 +167,7 @@ def _sort_of(real: Path) -> str:
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
-    """The file itself, behind all symbolic links, and what SQLite keeps beside it."""
+    """List the file itself, behind all symbolic links, and what SQLite keeps beside it."""
     real = path.resolve()
     return tuple(real.with_name(real.name + end) for end in ("", "-wal", "-shm", "-journal"))
 

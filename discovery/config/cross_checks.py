@@ -1,4 +1,4 @@
-"""What concerns several values of a configuration at once.
+"""Checks that concern several values of a configuration at once.
 
 The checks look at the file as it was read, so that they speak up in the same go as the complaints
 about single values; where a value is of the wrong type they keep silent.
@@ -27,7 +27,7 @@ class Contradiction:
 
 
 def contradictions(data: Mapping[str, Any]) -> Iterator[Contradiction]:
-    """Everything that does not go together, section by section."""
+    """Find all values that do not go together, section by section."""
     aws = mapping_in(data.get("aws"))
     accounts = list_in(aws.get("accounts"))
     matchers = list_in(data.get("matchers"))

@@ -1,12 +1,9 @@
-"""Reading a configuration file: every problem in one go, each at its line and column.
-
-Where a configuration comes from: a file of its own, or something that is read once.
+"""Read a configuration file: every problem in one go, each at its line and column.
 
 `-`, standard input, a pipe (`<(…)` in a shell) and whatever lies under /dev or /proc is not opened
 by a directory entry of its own. The directory of such a descriptor says nothing about where the
 state file is, so relative paths count from the working directory; and a pipe that was read to its
 end is empty, so what it held is kept.
-
 """
 
 from __future__ import annotations
@@ -38,7 +35,7 @@ class ReadOnce(PosixPath):
 
 
 def is_read_once(file: Path) -> bool:
-    """True for what is not opened by a directory entry of its own."""
+    """Return whether the file is not opened by a directory entry of its own."""
     if isinstance(file, ReadOnce) or is_standard_input(file):
         return True
     try:
@@ -51,17 +48,17 @@ def is_read_once(file: Path) -> bool:
 
 
 def is_standard_input(file: Path) -> bool:
-    """True for `-`."""
+    """Return whether the file is `-`."""
     return str(file) == "-"
 
 
 def name_of(file: Path) -> str:
-    """What the source is called in messages."""
+    """Return what the file is called in messages."""
     return "<stdin>" if is_standard_input(file) else str(file)
 
 
 def base_of(file: Path) -> Path:
-    """The directory from which relative paths in the configuration count."""
+    """Return the directory from which relative paths in the configuration count."""
     return Path.cwd() if is_read_once(file) else file.absolute().parent
 
 
@@ -77,8 +74,8 @@ def read_bytes(file: Path, at_most: int) -> bytes:
         return stream.read(at_most)
 
 
-def kept(file: Path, content: bytes) -> Path:
-    """The same source, which from now on answers with this content."""
+def with_content(file: Path, content: bytes) -> Path:
+    """Return a path of the same name that is read as this content."""
     made = ReadOnce(file)
     made.content = content
     return made
@@ -89,8 +86,10 @@ MAX_BYTES = 1 << 20
 
 
 def load_config(file: Path) -> Config:
-    """The configuration in `file`; relative paths in it count from its directory, so that cron
-    and a shell agree, or from the working directory where it is no file (`is_read_once`).
+    """Read and check the configuration in `file`.
+
+    Relative paths in it count from its directory, so that cron and a shell agree, or from the
+    working directory where it is no file (`is_read_once`).
 
     Raises: ConfigError with every problem.
     """
@@ -98,12 +97,14 @@ def load_config(file: Path) -> Config:
 
 
 def readable_again(file: Path) -> Path:
-    """The source itself, or, where it can be read but once, what it held. Raises: ConfigError."""
-    return kept(file, _content(file)) if is_read_once(file) else file
+    """Return the file, or a copy in memory where it can be read but once. Raises: ConfigError."""
+    return with_content(file, _content(file)) if is_read_once(file) else file
 
 
 def parse_config(text: str, *, file: str, base: Path) -> Config:
-    """The configuration in `text`, which came from `file`; relative paths count from `base`.
+    """Parse and check the configuration in `text`, which came from `file`.
+
+    Relative paths in it count from `base`.
 
     Raises: ConfigError with every problem.
     """
@@ -125,7 +126,7 @@ def parse_config(text: str, *, file: str, base: Path) -> Config:
 
 
 def locate(problems: Iterable[Problem], file: Path) -> ConfigError:
-    """`problems` that were found while running, with their lines in `file` as it is now."""
+    """Make an error of problems that were found while running, with their lines in `file` now."""
     try:
         document = Document(_text(file))
     except (ConfigError, Unreadable):

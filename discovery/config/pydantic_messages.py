@@ -1,4 +1,4 @@
-"""What pydantic found, said to the person who wrote the file."""
+"""Messages for the person who wrote the file, made from pydantic's errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from discovery.config.control_plane import Embedded, Teleport
 from discovery.config.durations import EXPECTED
 from discovery.config.model import Config
-from discovery.config.problems import SHOWN, Path, Problem, did_you_mean, quoted
+from discovery.config.problems import MOST_SHOWN, Path, Problem, did_you_mean, quoted
 from discovery.config.yaml_document import Document, YamlSurprise, mapping_in
 
 _KINDS = ("teleport", "embedded")
@@ -20,12 +20,12 @@ _KINDS = ("teleport", "embedded")
 def problems_of(
     error: ValidationError, document: Document, model: type[BaseModel] = Config
 ) -> list[Problem]:
-    """One problem for everything that does not fit the model."""
+    """Make one problem, with its message and place, of every error that pydantic found."""
     faults = [_placed(fault, document) for fault in error.errors(include_url=False)]
     faults.sort(key=lambda found: found[2:])
     return [
         Problem(
-            _message(fault, path, document, model, guesses=number < SHOWN),
+            _message(fault, path, document, model, guesses=number < MOST_SHOWN),
             path,
             line=line,
             column=column,
@@ -45,8 +45,10 @@ def _placed(
 
 
 def _path(loc: tuple[str | int, ...]) -> Path:
-    """The path in the file: pydantic also names the members of unions, which we put in
-    brackets."""
+    """Return the path in the file.
+
+    pydantic also names the members of unions, which we put in brackets.
+    """
     return tuple(part for part in loc if not _is_ours(part))
 
 

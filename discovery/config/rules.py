@@ -1,4 +1,4 @@
-"""From a configuration to the rules that the plan is made by."""
+"""Make matchers, and the rules that the plan is made by, from a configuration."""
 
 from __future__ import annotations
 
@@ -25,20 +25,23 @@ EVERY_TAG = {"*": ("*",)}
 
 
 def to_matchers(config: Config) -> tuple[Matcher, ...]:
-    """The configured matchers in their order; without any, one that takes everything."""
+    """Make the configured matchers in their order; without any, one that takes everything."""
     sections = config.matchers or (MatcherSection(name=DEFAULT_NAME),)
     return tuple(_matcher(section) for section in sections)
 
 
 def matching_digest(config: Config) -> str:
-    """SHA-256 in hex over everything that decides which caches are wanted and what they are
-    called. While it is the same, a cache that stopped matching did so by itself (R3).
+    """Hash everything that decides which caches are registered and what they are called.
+
+    While the digest is the same, a cache that stopped matching did so by itself (R3).
 
     In it: the conditions of all matchers in their order, `name_overrides`, `read_tags`,
-    `public_caches`. Not in it: what changes a registration but neither whether it is wanted nor
+    `public_caches`. Not in it: what changes a registration but neither whether there is one nor
     its name (names of matchers, labels, roles, IAM rules), the group, and the accounts and
     regions that are scanned, whose registrations are `OUT_OF_SCOPE`, not `UNMATCHED`.
     The order of values and of keys does not count.
+
+    Returns: SHA-256 in hex.
     """
     overrides = config.aws.name_overrides
     content = {
@@ -94,7 +97,7 @@ def _connect(section: ConnectSection | None) -> Connect | None:
 
 
 def build_rules(config: Config, resolve: Callable[[str], Secret]) -> Rules:
-    """The rules of a sweep under this configuration, with connect external ids looked up.
+    """Make the rules of a sweep under this configuration, with connect external ids looked up.
 
     Raises: SecretError when an external id is not where its reference says.
     """
@@ -128,12 +131,12 @@ def build_rules(config: Config, resolve: Callable[[str], Secret]) -> Rules:
 
 
 def build_offline_rules(config: Config) -> Rules:
-    """The rules with no secret looked up: external ids are left out of what they make."""
+    """Make the rules without looking up secrets: resources get no external ids."""
     return replace(build_rules(config, Secret), external_ids={})
 
 
 def with_overrides(rules: Rules, *, allow_mass_removal: int | None, prune: bool) -> Rules:
-    """The rules with what the command line allows for one sweep; time and proof stay (R3)."""
+    """Apply what the command line allows for one sweep; time and proof stay (R3)."""
     if prune:
         rules = replace(rules, removes_out_of_scope=True, prunes=True)
     if allow_mass_removal is None:

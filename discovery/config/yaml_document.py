@@ -1,4 +1,4 @@
-"""A configuration file as plain data, with the place of everything in it.
+"""A YAML or JSON file as plain data, with the line and column of everything in it.
 
 What YAML 1.1 reads as something else than its characters (`10:30`, `0123`, dates) becomes a
 `YamlSurprise`, which fits nowhere; so the person is told to put it in quotes.
@@ -20,6 +20,18 @@ from yaml.reader import ReaderError
 from discovery.config.problems import Path, Problem, quoted
 
 MAX_DEPTH = 32
+MAX_VALUES = 200_000
+"""Values after aliases are followed, so that a few lines cannot stand for billions."""
+
+_YAML = "tag:yaml.org,2002:"
+_TRUE = ("yes", "on", "true")
+_READINGS = {
+    "int": "a number in another notation",
+    "float": "a number in another notation",
+    "timestamp": "a date",
+    "value": "a special sign",
+    "merge": "a merge key",
+}
 
 
 class Unreadable(Exception):
@@ -31,6 +43,7 @@ class Unreadable(Exception):
 
     @classmethod
     def at(cls, mark: Mark, message: str) -> Unreadable:
+        """Make the error for what is wrong at this mark."""
         return cls(message, mark.line + 1, mark.column + 1)
 
 
@@ -49,7 +62,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def compose(text: str) -> Node:
-    """The tree of the only document in `text`.
+    """Parse the only document in `text` into a tree of nodes.
 
     Raises: Unreadable when it is no YAML, nested too deep, empty, or more than one document.
     """
@@ -68,22 +81,13 @@ def compose(text: str) -> Node:
         raise Unreadable.at(loader.get_mark(), "not a valid YAML escape or number") from error
     if another is not None:
         raise Unreadable.at(another.start_mark, "a second document begins here; one file holds one")
-    if root is None or _is_nothing(root):
+    if root is None or (isinstance(root, ScalarNode) and root.style is None and root.value == ""):
         raise Unreadable("the file is empty; it needs at least `version: 1` and `group`")
     return root
 
 
-def children(node: MappingNode) -> dict[str, tuple[Node, Node]]:
-    """The node of each key and of its value; of a key that is there twice the first."""
-    found: dict[str, tuple[Node, Node]] = {}
-    for key, value in node.value:
-        if isinstance(key, ScalarNode):
-            found.setdefault(joined(key.value), (key, value))
-    return found
-
-
-def joined(text: str) -> str:
-    r"""`text` with surrogate pairs made one character: JSON writes 😀 as `\ud83d\ude00`."""
+def join_surrogates(text: str) -> str:
+    r"""Join surrogate pairs into one character: JSON writes 😀 as `\ud83d\ude00`."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
@@ -109,24 +113,6 @@ def _without_tabs(text: str) -> str:
     return text.replace("\t", " ")
 
 
-def _is_nothing(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and node.style is None and node.value == ""
-
-
-MAX_VALUES = 200_000
-"""Values after aliases are followed, so that a few lines cannot stand for billions."""
-
-_YAML = "tag:yaml.org,2002:"
-_TRUE = ("yes", "on", "true")
-_READINGS = {
-    "int": "a number in another notation",
-    "float": "a number in another notation",
-    "timestamp": "a date",
-    "value": "a special sign",
-    "merge": "a merge key",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class YamlSurprise:
     """A value without quotes that YAML reads as something else than its characters."""
@@ -145,45 +131,44 @@ class Document:
         self.problems: list[Problem] = []
         self._root = compose(text)
         self._values = 0
-        self._children: dict[int, dict[str, tuple[Node, Node]]] = {}
+        self._found: dict[Path, tuple[Node, Node]] = {}
         self.data = self._read(self._root, ())
 
     def place(self, path: Path, *, of_key: bool = False) -> tuple[int, int]:
-        """Line and column, counted from 1, of the value at `path`, or of its key. Where nothing
-        is, the place of what surrounds it."""
-        node = self._root
-        mark = node.start_mark
-        for part in path:
-            found = self._child(node, part)
-            if found is None:
-                break
-            key, node = found
-            mark = key.start_mark if of_key and key else node.start_mark
+        """Return the line and column, counted from 1, of the value at `path`, or of its key.
+
+        Where nothing is, those of what surrounds it.
+        """
+        node, key, _ = self._find(path)
+        mark = key.start_mark if of_key else node.start_mark
         return mark.line + 1, mark.column + 1
 
     def unquoted(self, path: Path) -> str:
-        """The characters of a value that stands without quotes; empty for everything else."""
-        node = self._root
+        """Return the characters of a value without quotes; nothing for every other value."""
+        node, _, is_there = self._find(path)
+        is_plain = isinstance(node, ScalarNode) and node.style is None
+        return str(node.value) if is_there and is_plain else ""
+
+    def _find(self, path: Path) -> tuple[Node, Node, bool]:
+        """Return the nodes of the value at `path` and of its key, and whether there is one.
+
+        Where there is none, those of what surrounds it. A single value that stands for a list is
+        that list's every item; an item is its own key.
+        """
+        here: Path = ()
+        node, key = self._found[here]
         for part in path:
-            found = self._child(node, part)
-            if found is None:
-                return ""
-            node = found[1]
-        return str(node.value) if isinstance(node, ScalarNode) and node.style is None else ""
+            if (*here, part) in self._found:
+                here = (*here, part)
+                node, key = self._found[here]
+            elif isinstance(part, int) and not isinstance(node, SequenceNode):
+                key = node
+            else:
+                return node, key, False
+        return node, key, True
 
-    def _child(self, node: Node, part: str | int) -> tuple[Node | None, Node] | None:
-        """The key's node (None in a list) and the value's node of one part of a path. A single
-        value that stands for a list is that list's every item."""
-        if isinstance(node, MappingNode) and isinstance(part, str):
-            if id(node) not in self._children:
-                self._children[id(node)] = children(node)
-            return self._children[id(node)].get(part)
-        if isinstance(node, SequenceNode):
-            inside = isinstance(part, int) and part < len(node.value)
-            return (None, node.value[part]) if inside else None
-        return (None, node) if isinstance(part, int) else None
-
-    def _read(self, node: Node, path: Path) -> Any:
+    def _read(self, node: Node, path: Path, key: Node | None = None) -> Any:
+        self._found[path] = (node, key or node)
         self._values += 1
         if self._values > MAX_VALUES or len(path) > MAX_DEPTH:
             message = "aliases make this too large, or refer to themselves"
@@ -209,7 +194,7 @@ class Document:
                 self._report(key_node, (*path, key), message)
                 continue
             lines[key] = key_node.start_mark.line + 1
-            data[key] = self._read(value_node, (*path, key))
+            data[key] = self._read(value_node, (*path, key), key_node)
         return data
 
     def _read_key(self, node: Node, path: Path) -> str | None:
@@ -227,7 +212,7 @@ class Document:
         return key
 
     def _read_scalar(self, node: ScalarNode, path: Path) -> Any:
-        text = joined(node.value)
+        text = join_surrogates(node.value)
         kind = str(node.tag).removeprefix(_YAML)
         if any("\ud800" <= c <= "\udfff" for c in text):
             self._report(node, path, "the text holds half of a surrogate pair")
@@ -265,17 +250,17 @@ def _number(text: str, reading: str) -> int | float | YamlSurprise:
 
 
 def mapping_in(value: Any) -> Mapping[str, Any]:
-    """`value` when it is a mapping, else an empty one."""
+    """Return `value` when it is a mapping, else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
 def list_in(value: Any) -> list[Any]:
-    """The items of `value`; a single value is a list of one, none is an empty one."""
+    """Return the items of `value`; a single value is a list of one, none is an empty one."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
 def texts_in(value: Any) -> list[tuple[int, str]]:
-    """Position and value of every text among the items of `value`."""
+    """Return the position and value of every text among the items of `value`."""
     return [(i, item) for i, item in enumerate(list_in(value)) if isinstance(item, str)]

@@ -1,4 +1,4 @@
-"""The state file against a plain dictionary: any course of sweeps and writes, the same memory."""
+"""The state file against a plain dictionary: any sequence of sweeps and writes, the same state."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ taken = st.builds(
 
 @dataclass
 class Found:
-    """What one sweep of a course leaves behind."""
+    """What one sweep of a sequence leaves behind."""
 
     scopes: list[RememberedScope]
     caches: list[RememberedCache]
@@ -141,12 +141,12 @@ def empty_store() -> Iterator[tuple[Path, Store]]:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sweeps)
-def test_memory_is_what_was_recorded(course: list[Found]) -> None:
+def test_what_is_loaded_is_what_was_recorded(sequence: list[Found]) -> None:
     known: dict[Arn, RememberedCache] = {}
     where: dict[Scope, RememberedScope] = {}
     lists: dict[AccountId, RememberedRegions] = {}
     with empty_store() as (path, store):
-        for number, found in enumerate(course):
+        for number, found in enumerate(sequence):
             arns = sorted(known)
             gone = tuple({arns[pick % len(arns)] for pick in found.gone} if arns else ())
             outcome = found.outcome(number, gone)
@@ -166,9 +166,9 @@ def test_memory_is_what_was_recorded(course: list[Found]) -> None:
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sweeps)
-def test_recording_the_same_sweep_again_changes_only_its_count(course: list[Found]) -> None:
+def test_recording_the_same_sweep_again_changes_only_its_count(sequence: list[Found]) -> None:
     with empty_store() as (_, store):
-        for number, found in enumerate(course):
+        for number, found in enumerate(sequence):
             outcome = found.outcome(number)
             store.record(outcome)
             once = store.load()

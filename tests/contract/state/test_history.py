@@ -134,7 +134,7 @@ def test_a_rename_that_stays_half_done_is_open_once_and_one_removal(store: Store
     assert state.failed_writes == {again.name: "DENIED"}
 
 
-def test_a_success_ends_the_memory_of_a_refusal(store: Store) -> None:
+def test_a_success_forgets_a_refusal(store: Store) -> None:
     store.finish(store.begin(intent_of()), IntentOutcome.FAILED, DENIED, START)
     store.finish(store.begin(intent_of()), IntentOutcome.DONE, None, START)
     assert store.load().failed_writes == {}

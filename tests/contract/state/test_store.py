@@ -55,7 +55,7 @@ def test_a_new_file_remembers_nothing(store: Store) -> None:
     assert store.load() == RememberedState()
 
 
-def test_no_file_is_an_empty_memory_and_stays_no_file(path: Path) -> None:
+def test_without_a_file_the_state_is_empty_and_no_file_is_made(path: Path) -> None:
     assert load_state(path) == RememberedState()
     assert ReadOnlyStore(path).history() == ()
     assert list(path.parent.iterdir()) == []
