@@ -26,8 +26,7 @@ from discovery.model.values import Scope
 from discovery.plan.targets import ScopeFilter
 from discovery.reports.exit import Exit, ExitRules
 from discovery.reports.formats import Format
-from discovery.reports.report import Report
-from discovery.reports.view import View
+from discovery.reports.report import Report, View
 from discovery.sweep.context import SweepRequest
 
 

@@ -31,16 +31,16 @@ from discovery.model.values import Scope
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter, registered_scopes
 from discovery.policies.usage import AwsUsage, Hub
-from discovery.reports.exit import Exit
-from discovery.reports.formats import Format
-from discovery.reports.terminal.doctor import (
+from discovery.reports.checks import (
     Area,
     Check,
     CheckStatus,
-    checkup_sentence,
-    write_checkup,
-    write_checkup_document,
+    doctor_sentence,
+    write_doctor_document,
 )
+from discovery.reports.exit import Exit
+from discovery.reports.formats import Format
+from discovery.reports.terminal.doctor import write_doctor_table
 
 
 @click.command(name="doctor", short_help="Find out what is missing, and how to grant it.")
@@ -74,10 +74,10 @@ def command(only: tuple[Scope, ...], part: Shard | None, form: str, output: Path
                 _checks(config, path, ScopeFilter(only=only, shard=part), on_progress)
             )
         if form == Format.JSON:
-            place.write(lambda stream: write_checkup_document(checks, stream))
-            stderr_line(checkup_sentence(checks))
+            place.write(lambda stream: write_doctor_document(checks, stream))
+            stderr_line(doctor_sentence(checks))
         else:
-            place.write(lambda stream: write_checkup(checks, stream, verbose=shared.verbose))
+            place.write(lambda stream: write_doctor_table(checks, stream, verbose=shared.verbose))
     return Exit.FAILED if any(each.outcome is CheckStatus.FAIL for each in checks) else Exit.DONE
 
 

@@ -14,8 +14,9 @@ from discovery.cli.streams import stderr_line
 from discovery.config.rules import build_offline_rules
 from discovery.explain import explanations
 from discovery.reports.exit import Exit
+from discovery.reports.explanation import write_explanation_document
 from discovery.reports.formats import Format
-from discovery.reports.terminal.explanation import write_explanation_document, write_explanations
+from discovery.reports.terminal.explanation import write_explanations
 from state.store import ReadOnlyStore
 
 

@@ -16,12 +16,8 @@ from discovery.cli.settings import configuration
 from discovery.cli.streams import stderr_line
 from discovery.explain import is_remembered
 from discovery.reports.exit import Exit
-from discovery.reports.terminal.history import (
-    is_about,
-    write_history_csv,
-    write_history_document,
-    write_history_table,
-)
+from discovery.reports.history import is_about, write_history_csv, write_history_document
+from discovery.reports.terminal.history import write_history_table
 from state.records import HistoryEntry
 from state.store import ReadOnlyStore
 

@@ -28,8 +28,7 @@ from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter
 from discovery.reports.exit import Exit
 from discovery.reports.formats import Format
-from discovery.reports.report import Report
-from discovery.reports.view import View
+from discovery.reports.report import Report, View
 from discovery.sweep.context import SweepRequest
 
 

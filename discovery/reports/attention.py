@@ -10,7 +10,7 @@ from typing import Final
 from discovery.model.codes import Action, Reason
 from discovery.plan.item import Item
 from discovery.reports.report import Report
-from discovery.reports.terminal.style import SIGNS
+from discovery.reports.signs import SIGNS
 
 GUARDED = frozenset(
     {Reason.GUARD_COUNT, Reason.GUARD_PERCENT, Reason.GUARD_EMPTY, Reason.REGISTRY_SHRANK}

@@ -9,9 +9,8 @@ from typing import Final, TextIO
 from discovery.reports.document import write_document
 from discovery.reports.html.page import write_page
 from discovery.reports.markdown.page import write_markdown
-from discovery.reports.report import Report
+from discovery.reports.report import Report, View
 from discovery.reports.terminal.table import write_table
-from discovery.reports.view import View
 
 Renderer = Callable[[Report, TextIO, View], None]
 

@@ -68,3 +68,15 @@ class Report:
         for item in self.items:
             counts[item.action.value] += 1
         return {**counts, "failed": self.failed_items}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What a command shows of a report for people."""
+
+    title: str
+    """The command: `sweep` or `audit`."""
+    findings: bool
+    """IAM findings with their repairs, not only their number."""
+    verbose: bool = False
+    """Everything is listed, nothing only counted."""

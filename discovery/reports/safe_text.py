@@ -11,6 +11,11 @@ import re
 import unicodedata
 from typing import Final
 
+NAME_LIMIT: Final = 120
+"""Characters of a name that are shown."""
+MESSAGE_LIMIT: Final = 600
+"""Characters of a message that are shown."""
+
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that act instead of showing: control, format (bidi overrides, zero-width),
 surrogate, private use, unassigned, line and paragraph separator."""

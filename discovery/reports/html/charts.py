@@ -13,8 +13,8 @@ from discovery.reports.findings import judgements, kinds
 from discovery.reports.html.markup import Html, element, joined
 from discovery.reports.html.words import UNJUDGED, VERDICT_SIGNS, VERDICT_WORDS
 from discovery.reports.report import Report
+from discovery.reports.signs import SEVERITY_SIGNS
 from discovery.reports.summary import counted
-from discovery.reports.terminal.style import SEVERITY_SIGNS
 
 _ROW_PX: Final = 42
 _BAR_PX: Final = 10

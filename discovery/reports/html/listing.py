@@ -19,9 +19,8 @@ from discovery.reports.html.words import (
     verdict_badge,
 )
 from discovery.reports.report import Report
-from discovery.reports.safe_text import shortened
+from discovery.reports.safe_text import NAME_LIMIT, shortened
 from discovery.reports.summary import counted
-from discovery.reports.terminal.style import NAME_LIMIT
 
 _ROWS: Final = 20_000
 """Rows of the table: what a browser shows within seconds."""

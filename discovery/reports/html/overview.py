@@ -22,10 +22,9 @@ from discovery.reports.html.words import (
     name_of,
     place_of,
 )
-from discovery.reports.report import Report
+from discovery.reports.report import Report, View
+from discovery.reports.signs import SIGNS
 from discovery.reports.summary import counted, sentence
-from discovery.reports.terminal.style import SIGNS
-from discovery.reports.view import View
 
 _PRESSING: Final = 12
 """Items named at the top; the table holds them all."""

@@ -21,8 +21,7 @@ from discovery.reports.html.markup import (
 from discovery.reports.html.overview import overview_section, page_header
 from discovery.reports.html.selection import selected
 from discovery.reports.html.words import badge, code, message
-from discovery.reports.report import Report
-from discovery.reports.view import View
+from discovery.reports.report import Report, View
 
 
 def write_page(report: Report, stream: TextIO, view: View) -> None:

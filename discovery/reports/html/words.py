@@ -12,8 +12,8 @@ from discovery.model.codes import IamVerdict, Severity
 from discovery.model.values import Scope
 from discovery.plan.item import Item
 from discovery.reports.html.markup import Child, Html, element, joined, text
-from discovery.reports.safe_text import shortened
-from discovery.reports.terminal.style import MESSAGE_LIMIT, NAME_LIMIT, SEVERITY_SIGNS, SIGNS
+from discovery.reports.safe_text import MESSAGE_LIMIT, NAME_LIMIT, shortened
+from discovery.reports.signs import SEVERITY_SIGNS, SIGNS
 
 VERDICT_SIGNS: Final = {
     IamVerdict.READY: "=",

@@ -34,12 +34,11 @@ from discovery.reports.findings import (
 )
 from discovery.reports.markdown.limit import COMMENT_LIMIT, Section, fit_to_comment
 from discovery.reports.markdown.text import code, fenced, words
-from discovery.reports.report import Report
-from discovery.reports.safe_text import escape_unprintable
+from discovery.reports.report import Report, View
+from discovery.reports.safe_text import MESSAGE_LIMIT, escape_unprintable
 from discovery.reports.shell import continued
+from discovery.reports.signs import SEVERITY_SIGNS, SIGNS
 from discovery.reports.summary import clock_time, counted, sentence
-from discovery.reports.terminal.style import MESSAGE_LIMIT, SEVERITY_SIGNS, SIGNS
-from discovery.reports.view import View
 
 _CHANGES: Final = 4
 _VALUE_LIMIT: Final = 40

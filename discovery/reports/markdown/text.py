@@ -12,8 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from discovery.reports.safe_text import escape_unprintable, shortened
-from discovery.reports.terminal.style import MESSAGE_LIMIT, NAME_LIMIT
+from discovery.reports.safe_text import MESSAGE_LIMIT, NAME_LIMIT, escape_unprintable, shortened
 
 _PLAIN: Final = re.compile(r"\(?[A-Za-z]+(?:'[a-z]+)?\)?|[0-9]{1,5}|%")
 """A word, a count. Ticket systems take `ABC-1` and more for theirs, so no hyphens."""

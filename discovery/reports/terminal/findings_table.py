@@ -20,13 +20,9 @@ from discovery.reports.findings import (
 from discovery.reports.report import Report
 from discovery.reports.safe_text import escape_unprintable
 from discovery.reports.shell import continued
+from discovery.reports.signs import SEVERITY_SIGNS
 from discovery.reports.summary import counted
-from discovery.reports.terminal.style import (
-    SEVERITY_SIGNS,
-    SEVERITY_STYLES,
-    cell,
-    heading,
-)
+from discovery.reports.terminal.style import SEVERITY_STYLES, cell, heading
 from discovery.reports.terminal.wrapped_list import Entry, print_entries, run
 
 _INDENT: Final = 14

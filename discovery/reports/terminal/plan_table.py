@@ -15,8 +15,10 @@ from discovery.plan.item import Item
 from discovery.reports.attention import Attention, Group, grouped, title_of, unchanged_line
 from discovery.reports.changes import differences, value_text
 from discovery.reports.report import Report
+from discovery.reports.safe_text import NAME_LIMIT
+from discovery.reports.signs import SIGNS
 from discovery.reports.summary import clock_time, counted
-from discovery.reports.terminal.style import NAME_LIMIT, SIGNS, STYLES, cell, heading
+from discovery.reports.terminal.style import STYLES, cell, heading
 from discovery.reports.terminal.wrapped_list import Entry, Run, print_entries, run
 
 _LISTED: Final = 10

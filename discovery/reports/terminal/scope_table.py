@@ -12,13 +12,9 @@ from discovery.model.codes import ScopeStatus
 from discovery.model.values import Complete, Scanned, Scope
 from discovery.reports.coverage import coverage, has_remark, reason_of
 from discovery.reports.report import Report
+from discovery.reports.signs import SCOPE_SIGNS
 from discovery.reports.summary import clock_time, counted
-from discovery.reports.terminal.style import (
-    SCOPE_SIGNS,
-    SCOPE_STYLES,
-    cell,
-    heading,
-)
+from discovery.reports.terminal.style import SCOPE_STYLES, cell, heading
 from discovery.reports.terminal.wrapped_list import Entry, print_entries, run
 
 _INDENT: Final = 3

@@ -11,17 +11,12 @@ from rich.console import Console
 from discovery.model.codes import ScopeStatus
 from discovery.model.ownership import parse_cache_arn
 from discovery.model.values import Arn, Scope
+from discovery.reports.safe_text import NAME_LIMIT
+from discovery.reports.signs import SCOPE_SIGNS
 from discovery.reports.status import Status
 from discovery.reports.summary import clock_time, counted
 from discovery.reports.terminal.scope_table import told_before
-from discovery.reports.terminal.style import (
-    NAME_LIMIT,
-    SCOPE_SIGNS,
-    SCOPE_STYLES,
-    cell,
-    console_for,
-    heading,
-)
+from discovery.reports.terminal.style import SCOPE_STYLES, cell, console_for, heading
 from discovery.reports.terminal.wrapped_list import Entry, print_entries, run
 from state.records import PendingRemoval, Registration, ScopeMemory, TakenName
 

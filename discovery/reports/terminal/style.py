@@ -13,19 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from discovery.model.codes import Action, ScopeStatus, Severity
-from discovery.reports.safe_text import escape_unprintable, shortened
+from discovery.reports.safe_text import MESSAGE_LIMIT, escape_unprintable, shortened
 from discovery.reports.terminal.wrapping import wrapped
-
-SIGNS: Final = {
-    Action.CREATE: "+",
-    Action.UPDATE: "~",
-    Action.DELETE: "-",
-    Action.KEEP: "=",
-    Action.SKIPPED: ".",
-    Action.BLOCKED: "!",
-    Action.CONFLICT: "!",
-    Action.HELD: "?",
-}
 
 STYLES: Final = {
     Action.CREATE: "green",
@@ -38,11 +27,6 @@ STYLES: Final = {
     Action.HELD: "cyan",
 }
 
-SCOPE_SIGNS: Final = {
-    ScopeStatus.COMPLETE: "=",
-    ScopeStatus.FAILED: "!",
-    ScopeStatus.SKIPPED: ".",
-}
 
 SCOPE_STYLES: Final = {
     ScopeStatus.COMPLETE: "dim",
@@ -50,7 +34,6 @@ SCOPE_STYLES: Final = {
     ScopeStatus.SKIPPED: "dim",
 }
 
-SEVERITY_SIGNS: Final = {Severity.BLOCKER: "!", Severity.WARNING: "?", Severity.INFO: "."}
 
 SEVERITY_STYLES: Final = {
     Severity.BLOCKER: "bold red",
@@ -58,8 +41,6 @@ SEVERITY_STYLES: Final = {
     Severity.INFO: "dim",
 }
 
-NAME_LIMIT: Final = 120
-MESSAGE_LIMIT: Final = 600
 _FILE_WIDTH: Final = 80
 _LEAST_WIDTH: Final = 20
 _TRAILING: Final = re.compile(r" +(?=\n)")

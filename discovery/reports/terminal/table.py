@@ -7,13 +7,12 @@ from typing import Final, TextIO
 
 from rich.console import Console
 
-from discovery.reports.report import Report
+from discovery.reports.report import Report, View
 from discovery.reports.summary import counted, sentence
 from discovery.reports.terminal.findings_table import print_findings, print_findings_count
 from discovery.reports.terminal.plan_table import print_plan
 from discovery.reports.terminal.scope_table import print_scopes
 from discovery.reports.terminal.style import cell, console_for, heading
-from discovery.reports.view import View
 
 _PLAN_CHANGED: Final = (
     "! This is not the plan that --checksum names: something changed since it was reviewed. "

@@ -13,8 +13,8 @@ from typing import Final
 from rich.console import Console
 from rich.segment import Segment, Segments
 
-from discovery.reports.safe_text import shortened
-from discovery.reports.terminal.style import MESSAGE_LIMIT, folds_words
+from discovery.reports.safe_text import MESSAGE_LIMIT, shortened
+from discovery.reports.terminal.style import folds_words
 from discovery.reports.terminal.wrapping import wrapped
 
 _AT_ONCE: Final = 4_000

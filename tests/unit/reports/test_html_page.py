@@ -15,9 +15,8 @@ from discovery.reports.formats import Format
 from discovery.reports.html.coverage import SHORT
 from discovery.reports.html.page import write_page
 from discovery.reports.html.selection import anchor_of, is_simple, selected
-from discovery.reports.report import Report
+from discovery.reports.report import Report, View
 from discovery.reports.summary import sentence
-from discovery.reports.view import View
 from tests.bench.fleet_report import fleet_report
 from tests.unit.reports.rendered import AUDIT, Read, read, rendered
 from tests.unit.reports.sample import (
