@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -96,6 +97,11 @@ def grouped(report: Report) -> tuple[Group, ...]:
     for item in report.items:
         found[attention_of(item, dry_run=report.dry_run)].append(item)
     return tuple(Group(attention, tuple(group)) for attention, group in found.items() if group)
+
+
+def pressing_items(groups: Iterable[Group]) -> tuple[Item, ...]:
+    """List the items that do not pass by themselves, or did not go as planned."""
+    return tuple(item for group in groups if group.attention in PRESSING for item in group.items)
 
 
 def unchanged_line(items: tuple[Item, ...]) -> str:

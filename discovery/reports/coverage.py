@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from discovery.model.codes import NoteCode
 from discovery.model.values import Complete, Scanned
 from discovery.reports.report import Report
@@ -28,6 +31,20 @@ def lacks_a_fact(scanned: Scanned) -> bool:
 def has_remark(scanned: Scanned) -> bool:
     """It was read, and there is something to be said about how."""
     return isinstance(scanned, Complete) and bool(scanned.message)
+
+
+def extent_read(scanned: Scanned) -> str:
+    """Word how much of a scope was read: `read`, `partly read` or `unread`."""
+    if isinstance(scanned, Complete):
+        return "partly read" if lacks_a_fact(scanned) else "read"
+    return "unread"
+
+
+def unlisted_reasons(report: Report, listed: Iterable[Scanned]) -> Counter[str]:
+    """Count by reason the scopes that were not read and are not `listed`."""
+    reasons = Counter(map(reason_of, report.scopes)) - Counter(map(reason_of, listed))
+    del reasons[""]
+    return reasons
 
 
 def reason_of(scanned: Scanned) -> str:

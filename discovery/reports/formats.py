@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Final, TextIO
 
 from discovery.reports.document import write_document
-from discovery.reports.html.page import write_page
 from discovery.reports.markdown.page import write_markdown
 from discovery.reports.report import Report, View
 from discovery.reports.terminal.table import write_table
@@ -30,9 +29,15 @@ def _write_json(report: Report, stream: TextIO, view: View) -> None:
     write_document(report, stream)
 
 
+def _write_html(report: Report, stream: TextIO, view: View) -> None:
+    from discovery.reports.html.page import write_page  # noqa: PLC0415 - only pages need Jinja
+
+    write_page(report, stream, view)
+
+
 RENDERERS: Final[Mapping[Format, Renderer]] = {
     Format.TABLE: write_table,
     Format.JSON: _write_json,
     Format.MARKDOWN: write_markdown,
-    Format.HTML: write_page,
+    Format.HTML: _write_html,
 }

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
+
+from discovery.model.values import Finding
+from discovery.reports.safe_text import escape_unprintable
 
 _WORD: Final = re.compile(r"""(?:[^\s'"\\]|'[^']*'|"(?:\\.|[^"\\])*"|\\.)+""")
 _CONTINUATION: Final = " \\"
 _INDENT: Final = "    "
+
+
+def repair_lines(finding: Finding, width: int) -> Iterator[str]:
+    """Spell out the repair commands of a finding, safe to print, on lines of `width` characters."""
+    for command in finding.repair:
+        yield from continued(escape_unprintable(command), width)
 
 
 def continued(command: str, width: int) -> tuple[str, ...]:

@@ -21,7 +21,6 @@ from discovery.reports.attention import (
     title_of,
     unchanged_line,
 )
-from discovery.reports.changes import differences, value_text
 from discovery.reports.coverage import coverage, has_remark, lacks_a_fact, reason_of
 from discovery.reports.exit import is_expected
 from discovery.reports.findings import (
@@ -32,6 +31,7 @@ from discovery.reports.findings import (
     shared_findings,
     verdicts,
 )
+from discovery.reports.item_text import differences, value_text
 from discovery.reports.markdown.limit import COMMENT_LIMIT, Section, fit_to_comment
 from discovery.reports.markdown.text import code, fenced, words
 from discovery.reports.report import Report, View

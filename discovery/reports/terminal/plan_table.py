@@ -13,7 +13,7 @@ from discovery.model.codes import Action, Reason
 from discovery.model.values import Change
 from discovery.plan.item import Item
 from discovery.reports.attention import Attention, Group, grouped, title_of, unchanged_line
-from discovery.reports.changes import differences, value_text
+from discovery.reports.item_text import differences, value_text
 from discovery.reports.report import Report
 from discovery.reports.safe_text import NAME_LIMIT
 from discovery.reports.signs import SIGNS

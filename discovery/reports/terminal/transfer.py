@@ -9,7 +9,7 @@ from rich.padding import Padding
 
 from discovery.model.values import Change
 from discovery.plan.item import Item
-from discovery.reports.changes import differences, value_text
+from discovery.reports.item_text import differences, value_text
 from discovery.reports.safe_text import NAME_LIMIT, escape_unprintable
 from discovery.reports.summary import counted
 from discovery.reports.terminal.style import cell, console_for, heading
