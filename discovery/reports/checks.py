@@ -1,21 +1,21 @@
-"""What `doctor` found: one check for each thing that it tried, and the JSON document of them."""
+"""The checks of `doctor`, one for each thing that it tried, and their JSON document."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, TextIO
 
+from discovery.reports.document import write_json
 from discovery.reports.summary import counted
 
 SCHEMA_VERSION: Final = 1
 
 
 class CheckStatus(StrEnum):
-    """How a check ended."""
+    """Outcome of a check."""
 
     OK = "ok"
     WARN = "warn"
@@ -24,7 +24,7 @@ class CheckStatus(StrEnum):
 
 
 class Area(StrEnum):
-    """What a check is about, in the order in which they are told."""
+    """What a check is about, in the order of the report."""
 
     CONFIGURATION = "configuration"
     CREDENTIALS = "credentials"
@@ -55,7 +55,7 @@ class Check:
 
 
 def doctor_sentence(checks: Iterable[Check]) -> str:
-    """`38 ok, 1 warning, 2 fail`"""
+    """Count the checks by outcome: `38 ok, 1 warning, 2 fail`."""
     count = Counter(each.outcome for each in checks)
     parts = [f"{count[CheckStatus.OK]} ok"]
     if count[CheckStatus.WARN]:
@@ -66,14 +66,14 @@ def doctor_sentence(checks: Iterable[Check]) -> str:
 
 
 def write_doctor_document(checks: Sequence[Check], stream: TextIO) -> None:
-    """One JSON document stands in `stream`."""
+    """Write one JSON document to `stream`."""
     count = Counter(each.outcome for each in checks)
     document = {
         "schema_version": SCHEMA_VERSION,
         "summary": {outcome.value: count[outcome] for outcome in CheckStatus},
         "checks": [_entry(each) for each in checks],
     }
-    stream.write(json.dumps(document, indent=2) + "\n")
+    write_json(document, stream)
 
 
 def _entry(check: Check) -> dict[str, Any]:

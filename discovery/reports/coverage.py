@@ -1,4 +1,4 @@
-"""How much of what was to be read was read."""
+"""Word how much of the scopes of a run was read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from discovery.reports.report import Report
 
 
 def coverage(report: Report) -> str:
-    """`12 read, 2 unread, 3 not asked`"""
+    """Count the scopes by how they ended: `12 read, 2 unread, 3 not asked`."""
     read = sum(1 for scanned in report.scopes if isinstance(scanned, Complete))
     unread = len(report.unread_scopes)
     parts = [f"{read} read"]
@@ -23,13 +23,13 @@ def coverage(report: Report) -> str:
 
 
 def lacks_a_fact(scanned: Scanned) -> bool:
-    """Its caches were listed, but tags, subnets or users of them could not be read."""
+    """Tell whether tags, subnets or users of the listed caches could not be read."""
     codes = {note.code for note in scanned.notes}
     return has_remark(scanned) and codes != {NoteCode.TAGS_ONE_BY_ONE}
 
 
 def has_remark(scanned: Scanned) -> bool:
-    """It was read, and there is something to be said about how."""
+    """Tell whether a scope was read and its message says something about how."""
     return isinstance(scanned, Complete) and bool(scanned.message)
 
 
@@ -48,5 +48,5 @@ def unlisted_reasons(report: Report, listed: Iterable[Scanned]) -> Counter[str]:
 
 
 def reason_of(scanned: Scanned) -> str:
-    """Why a scope was not read; empty for one that was."""
+    """Return the code of why a scope was not read; empty for one that was."""
     return "" if isinstance(scanned, Complete) else scanned.reason.value

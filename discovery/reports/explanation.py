@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +11,7 @@ from discovery.model.codes import Action
 from discovery.model.ownership import CacheArn, parse_cache_arn
 from discovery.model.values import Arn
 from discovery.plan.item import Item
-from discovery.reports.document import timestamp
+from discovery.reports.document import timestamp, write_json
 from state.records import HistoryEntry, PendingRemoval, Registration, RememberedCache, TakenName
 
 SCHEMA_VERSION: Final = 1
@@ -20,7 +19,7 @@ SCHEMA_VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Everything state knows of one cache."""
+    """Everything that the state file knows of one cache."""
 
     arn: Arn
     cache: RememberedCache | None
@@ -39,10 +38,13 @@ class Explanation:
 
     @property
     def connect_resources(self) -> tuple[str, ...]:
-        """What `elasticache:Connect` has to be allowed on: the cache, and the users who could log
-        in when they were last read (aws/README: Permissions); none when nobody could, or it
-        is not wanted. Of a cache that was never judged the user's id is for the reader to fill
-        in."""
+        """ARNs on which `elasticache:Connect` has to be allowed: the cache and its users.
+
+        The users are those who could log in when they were last read; nothing when nobody could,
+        or the cache is not registered on purpose. Of a cache that was never judged the user's id
+        is for the reader to fill in.
+        Source: aws/README: Permissions.
+        """
         parsed = parse_cache_arn(self.arn)
         iam = self.cache.iam if self.cache is not None else None
         users = iam.users if iam is not None else ("USER_ID",)
@@ -55,14 +57,14 @@ class Explanation:
 
 
 def user_arn(cache: CacheArn, user_id: str) -> str:
-    """The ARN of a user in the account and region of a cache."""
+    """Return the ARN of a user in the account and region of a cache."""
     return f"arn:{cache.partition}:elasticache:{cache.region}:{cache.account_id}:user:{user_id}"
 
 
 def write_explanation_document(found: Iterable[Explanation], stream: TextIO) -> None:
-    """One JSON document stands in `stream`; times are RFC 3339 UTC."""
+    """Write one JSON document; times are RFC 3339 UTC."""
     document = {"schema_version": SCHEMA_VERSION, "caches": [_entry(each) for each in found]}
-    stream.write(json.dumps(document, indent=2) + "\n")
+    write_json(document, stream)
 
 
 def _entry(each: Explanation) -> dict[str, Any]:

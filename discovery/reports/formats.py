@@ -1,4 +1,4 @@
-"""The forms a report can take: one name, one function each."""
+"""The formats of a report, and the function that writes each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Renderer = Callable[[Report, TextIO, View], None]
 
 
 class Format(StrEnum):
-    """What `--format` takes."""
+    """Values of `--format`."""
 
     TABLE = "table"
     JSON = "json"
@@ -24,8 +24,7 @@ class Format(StrEnum):
 
 
 def _write_json(report: Report, stream: TextIO, view: View) -> None:
-    """The document is the same for every view."""
-    del view
+    del view  # the document is the same for every view
     write_document(report, stream)
 
 

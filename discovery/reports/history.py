@@ -1,4 +1,4 @@
-"""What happened, newest first, as a JSON document and as CSV for a spreadsheet."""
+"""Write the history as a JSON document and as CSV for a spreadsheet."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, TextIO
 
 from discovery.model.ownership import parse_cache_arn
-from discovery.reports.document import change_entry, timestamp
+from discovery.reports.document import change_entry, timestamp, write_json
 from discovery.reports.safe_text import escape_unprintable
 from state.records import HistoryEntry
 
@@ -34,8 +34,7 @@ _COLUMNS: Final = (
 
 
 def is_about(entry: HistoryEntry, cache: str) -> bool:
-    """True when `cache` is the entry's ARN, its cache's own name, or a name it is or was
-    registered under, in upper or lower case."""
+    """Tell whether an entry is about a cache, by ARN, name or registered name, in any case."""
     parsed = parse_cache_arn(entry.arn or "")
     own = parsed.name if parsed is not None else None
     names = (entry.arn, own, entry.name, entry.previous_name)
@@ -45,7 +44,7 @@ def is_about(entry: HistoryEntry, cache: str) -> bool:
 def write_history_document(entries: Iterable[HistoryEntry], stream: TextIO) -> None:
     """Write one JSON document; times are RFC 3339 UTC."""
     document = {"schema_version": SCHEMA_VERSION, "entries": [_entry(each) for each in entries]}
-    stream.write(json.dumps(document, indent=2) + "\n")
+    write_json(document, stream)
 
 
 def write_history_csv(entries: Iterable[HistoryEntry], stream: TextIO) -> None:

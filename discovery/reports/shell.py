@@ -1,4 +1,4 @@
-"""Repair commands on several short lines that can still be copied and run as one."""
+"""Break repair commands into short lines that can be copied and run as one command."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def repair_lines(finding: Finding, width: int) -> Iterator[str]:
 
 
 def continued(command: str, width: int) -> tuple[str, ...]:
-    """The command's lines, broken between words with a backslash, at most `width` where possible.
+    """Break a command between words with backslashes into lines of at most `width`.
 
     A word, quoted text included, is never broken, and an option stays beside its value; a command
     that does not parse stays one line, and a comment too: nothing continues it.

@@ -1,4 +1,4 @@
-"""The one line that ends every sweep, made to be read aloud."""
+"""Word a report as a whole: its one sentence, its heading, its guard, its early end."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ _DONE: Final = {
 
 
 def sentence(report: Report) -> str:
-    """`312 caches in 41 accounts; 3 created, 1 removed; 2 scopes unread since 09:14`. Times UTC."""
+    """Sum a report up in one sentence to be read aloud; times are UTC.
+
+    `312 caches in 41 accounts; 3 created, 1 removed; 2 scopes unread since 09:14`
+    """
     parts = (_found, _happened, _turned, _unread, _ended, _paused)
-    return "; ".join(said for part in parts if (said := part(report)))
+    return "; ".join(words for part in parts if (words := part(report)))
 
 
 def about_run(report: Report) -> str:
@@ -56,7 +59,7 @@ def stop_reasons(report: Report) -> Iterator[str]:
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
-    """`1 cache`, `2 caches`, `0 entries`."""
+    """Word a number of things: `1 cache`, `2 caches`, `0 entries`."""
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
@@ -126,6 +129,6 @@ def _paused(report: Report) -> str:
 
 
 def clock_time(moment: datetime, today: datetime) -> str:
-    """`09:14` of the same UTC day, otherwise with its date."""
+    """Format a UTC time as `09:14`, with its date when it is not of today."""
     at, now = moment.astimezone(UTC), today.astimezone(UTC)
     return at.strftime("%H:%M" if at.date() == now.date() else "%Y-%m-%d %H:%M")

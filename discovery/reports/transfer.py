@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from typing import Any, Final, TextIO
 from discovery.model.values import Database, Failed
 from discovery.plan.adoption.transfer import Handover
 from discovery.plan.item import Item
-from discovery.reports.document import change_entry, database_entry
+from discovery.reports.document import change_entry, database_entry, write_json
 from discovery.reports.exit import Exit
 from discovery.reports.safe_text import escape_unprintable
 from discovery.reports.summary import counted
@@ -24,7 +23,7 @@ _DENIED: Final = "DENIED"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferReport:
-    """What is asked, or what was done."""
+    """What a change of owner is to do, or what it did."""
 
     verb: str
     """`adopt` or `release`."""
@@ -39,22 +38,24 @@ class TransferReport:
 
     @property
     def done(self) -> tuple[Item, ...]:
+        """Resources whose owner was changed."""
         return tuple(item for item in self.transfer.items if item.applied)
 
     @property
     def failed(self) -> tuple[Item, ...]:
+        """Resources whose owner was not changed, though it was planned."""
         return tuple(item for item in self.transfer.items if not item.applied)
 
 
 def transfer_exit(report: TransferReport, *, single: bool) -> Exit:
-    """Of a single resource, whether it was done; of many, whether all could be that may be."""
+    """Decide the exit code: of one resource, was it done; of many, were all that may be."""
     if single:
         return Exit.DONE if report.done else Exit.FAILED
     return Exit.INCOMPLETE if report.failed or report.unread else Exit.DONE
 
 
 def write_transfer_document(report: TransferReport, stream: TextIO) -> None:
-    """One JSON document stands in `stream`."""
+    """Write one JSON document to `stream`."""
     document = {
         "schema_version": SCHEMA_VERSION,
         "command": report.verb,
@@ -76,11 +77,11 @@ def write_transfer_document(report: TransferReport, stream: TextIO) -> None:
         ],
         "advice": list(report.advice) if report.done else [],
     }
-    stream.write(json.dumps(document, indent=2, default=_plain) + "\n")
+    write_json(document, stream)
 
 
 def transfer_sentence(report: TransferReport) -> str:
-    """`2 adopted, 1 not done, 1 refused`."""
+    """Count the resources by outcome: `2 adopted, 1 not done, 1 refused`."""
     counts = (
         (len(report.done), past_tense(report.verb)),
         (len(report.failed), "not done"),
@@ -95,10 +96,15 @@ def transfer_sentence(report: TransferReport) -> str:
 def manual_commands(
     database: Database, verb: str, *, replaces: bool = False, unseen: bool = False
 ) -> str:
-    """What somebody who may hands to `tctl create -f`, with what else to do as remarks.
+    """Word a resource for `tctl create -f`, with what else to do as comments.
 
-    `unseen`: what stands there could not be read, so nothing of it is in the document. A connect
-    external id is left out: only `export` prints those.
+    A connect external id is left out: only `export` prints those.
+
+    Args:
+        database: The resource as it is to be.
+        verb: `adopt` or `release`.
+        replaces: The resource has to be deleted first.
+        unseen: What exists could not be read, so nothing of it is in the document.
     """
     aws = database.spec.get("aws")
     secret = isinstance(aws, Mapping) and bool(aws.get("external_id"))
@@ -127,6 +133,7 @@ def _commands(database: Database, *, replaces: bool) -> Iterator[str]:
 
 
 def manual_texts(report: TransferReport) -> Iterator[str]:
+    """Yield the commands of each resource that the identity in use may not write."""
     for item in report.failed:
         if (text := _manual_text(item, report)) is not None:
             yield text
@@ -161,22 +168,17 @@ def _entry(item: Item, report: TransferReport) -> dict[str, Any]:
 
 
 def item_error(item: Item) -> dict[str, str]:
-    """A conflict or a rejection says on the item itself what is wrong."""
+    """Return what went wrong; a conflict or a rejection says it on the item itself."""
     if item.error is not None:
         return {"code": item.error.code, "message": item.error.message}
     return {"code": item.reason.value, "message": item.message}
 
 
 def past_tense(verb: str) -> str:
+    """Return the past tense of `adopt` or `release`."""
     return f"{verb}d" if verb.endswith("e") else f"{verb}ed"
 
 
 def _without_external_id(spec: Mapping[str, Any]) -> dict[str, Any]:
     aws = {key: value for key, value in spec["aws"].items() if key != "external_id"}
     return {**spec, "aws": aws}
-
-
-def _plain(value: object) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} has no form in JSON")

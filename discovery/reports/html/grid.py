@@ -14,7 +14,7 @@ from discovery.reports.report import Report
 _ROWS: Final = 1_000
 """Accounts in the grid; of more, those that lack something are shown first."""
 _REASONS: Final = 500
-"""Scopes whose reason is told in full below the grid."""
+"""Scopes whose reason stands in full below the grid."""
 
 SHORT: Final[Mapping[ScopeReason, str]] = {
     ScopeReason.CREDENTIALS: "no credentials",

@@ -22,7 +22,7 @@ from discovery.reports.safe_text import MESSAGE_LIMIT, NAME_LIMIT, escape_unprin
 _PACKAGE: Final = "discovery.reports.html"
 _FOLDER: Final = "templates"
 _TEXT: Final = re.compile(r"[ !#$%(-;=?-~]*")
-"""Printable ASCII without the five characters that markup is made of: most of what is said."""
+"""Printable ASCII without the five characters that markup is made of: most of all text."""
 _MARKUP: Final = re.compile(r"[ -~\n]*")
 _BACKTICKS: Final = re.compile("`([^`]+)`")
 

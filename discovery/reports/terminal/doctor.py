@@ -21,22 +21,22 @@ _STYLES: Final = {CheckStatus.OK: "dim", CheckStatus.WARN: "yellow", CheckStatus
 
 
 def write_doctor_table(checks: Sequence[Check], stream: TextIO, *, verbose: bool) -> None:
-    """Every check stands in `stream`, for a person."""
+    """Write every check to `stream`, for a person."""
     console = console_for(stream)
     console.print(heading("cachemuster doctor"))
     console.print()
     for area in Area:
-        told = [each for each in checks if each.area is area]
-        if not told:
+        found = [each for each in checks if each.area is area]
+        if not found:
             continue
         console.print(heading(area.value.capitalize()))
-        entries = (_told(*line) for line in _lines(told, verbose=verbose))
+        entries = (_entry(*line) for line in _lines(found, verbose=verbose))
         print_entries(entries, console, indent=_INDENT)
         console.print()
     console.print(cell(doctor_sentence(checks), "bold"), soft_wrap=True)
 
 
-def _told(outcome: CheckStatus, text: str, statement: Mapping[str, Any] | None) -> Entry:
+def _entry(outcome: CheckStatus, text: str, statement: Mapping[str, Any] | None) -> Entry:
     lines = [(run(text),)]
     if statement is not None:
         lines.append((run(f"add: {json.dumps(statement)}", limit=_STATEMENT_LIMIT),))

@@ -17,7 +17,7 @@ from state.records import Registration, RememberedCache
 
 
 def write_explanations(found: Iterable[Explanation], stream: TextIO) -> None:
-    """Each explanation stands in `stream`, for a person."""
+    """Write each explanation to `stream`, for a person."""
     console = console_for(stream)
     for each in found:
         console.print(heading(str(each.arn)))
@@ -83,7 +83,7 @@ def _found(cache: RememberedCache | None, gone_at: datetime | None) -> list[str]
     if cache is None:
         return ["not by the last complete scan of its scope"]
     tags = cache.tags
-    told = (
+    tagged = (
         "tags never read"
         if tags is None
         else f"tags of {_when(tags.read_at)}: "
@@ -97,7 +97,7 @@ def _found(cache: RememberedCache | None, gone_at: datetime | None) -> list[str]
     return [
         where,
         f"first seen {_when(cache.first_seen_at)}, last seen {_when(cache.last_seen_at)}",
-        told,
+        tagged,
     ]
 
 

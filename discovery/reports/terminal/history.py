@@ -23,7 +23,7 @@ def write_history_table(entries: Sequence[HistoryEntry], stream: TextIO, *, limi
     """Print the newest `limit` entries, newest first, then how many there are."""
     console = console_for(stream)
     shown = entries[:limit]
-    print_entries(map(_told, shown), console, indent=_INDENT)
+    print_entries(map(_entry, shown), console, indent=_INDENT)
     if shown:
         console.print()
     total = counted(len(entries), "entry", "entries")
@@ -32,7 +32,7 @@ def write_history_table(entries: Sequence[HistoryEntry], stream: TextIO, *, limi
     console.print(cell(total, "bold"))
 
 
-def _told(entry: HistoryEntry) -> Entry:
+def _entry(entry: HistoryEntry) -> Entry:
     at = (f"{timestamp(entry.at)[:19]}Z  ", "")
     action = ("·", "dim")
     if entry.action is not None:

@@ -26,7 +26,7 @@ _CHANGES: Final = 6
 
 
 def write_transfer_plan(report: TransferReport, stream: TextIO) -> None:
-    """What a person is to agree to stands in `stream`: every resource, and what changes in it."""
+    """Write what a person is to agree to: every resource, and what changes in it."""
     console = console_for(stream)
     console.print(_title(report))
     few = len(report.transfer.items) == 1
@@ -37,7 +37,7 @@ def write_transfer_plan(report: TransferReport, stream: TextIO) -> None:
 
 
 def write_transfer(report: TransferReport, stream: TextIO) -> None:
-    """What was done stands in `stream`, then what is to be done by hand, then one sentence."""
+    """Write what was done, then the commands for what was not, then one sentence."""
     console = console_for(stream)
     console.print(_title(report))
     for item in report.done:

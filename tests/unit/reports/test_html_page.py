@@ -183,12 +183,12 @@ def test_of_too_many_parts_those_with_findings_stay() -> None:
         item(Action.CREATE, Reason.NEW, f"c-{number:04}", iam=judged() if number > 2190 else READY)
         for number in range(2_200)
     ]
-    chapter = select(grouped(report(*items)), dry_run=True, verbose=False).chapters[0]
+    chapter = select(grouped(report(*items)), dry_run=True, verbose=False).sections[0]
     assert (len(chapter.items), chapter.left_out) == (2000, 200)
     assert {one.cache for one in items[2191:]} <= {one.cache for one in chapter.items}
     assert "200 of 2200 are only in the table above" in text(report(*items))
     assert (
-        len(select(grouped(report(*items)), dry_run=True, verbose=True).chapters[0].items) == 2200
+        len(select(grouped(report(*items)), dry_run=True, verbose=True).sections[0].items) == 2200
     )
 
 
