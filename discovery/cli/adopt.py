@@ -7,25 +7,16 @@ from pathlib import Path
 
 import click
 
-from discovery.adopt.adopt import AdoptRequest
-from discovery.cli.operator import configuration_as
-from discovery.cli.options import common, with_common, with_report
+from discovery.cli.options import common, require_somebody, with_common, with_consent, with_report
 from discovery.cli.output import destination
-from discovery.cli.settings import configuration_path
+from discovery.cli.settings import configuration_as, configuration_path
 from discovery.cli.streams import stderr_line
-from discovery.cli.transfer import (
-    TransferCommand,
-    confirm_and_apply,
-    require_somebody,
-    with_consent,
-)
-from discovery.config.control_plane import Teleport
 from discovery.model.values import ResourceName
 from discovery.reports.exit import Exit
-from discovery.reports.formats import Format
+from discovery.reports.view import Format
 
 
-@click.command(name="adopt", short_help="Take over what somebody else registered for a cache.")
+@click.command(name="adopt")
 @click.argument("name", required=False)
 @click.option("--all", "takes_all", is_flag=True, help="All that stand in the name of a cache.")
 @click.option("--from-group", metavar="GROUP", help="Take from this group, not from nobody's.")
@@ -67,6 +58,10 @@ def command(
     Exit: 0 done, 1 refused, declined or could not, 3 some of --all could not,
     64 usage, 75 state is locked, 78 configuration, 130/143 interrupted.
     """
+    from discovery.adopt.adopt import AdoptRequest
+    from discovery.cli.transfer import TransferCommand, confirm_and_apply
+    from discovery.config.control_plane import Teleport
+
     path = configuration_path(common())
     if (name is None) is not takes_all:
         raise click.UsageError("name one database, or say --all")

@@ -13,9 +13,9 @@ from typing import Any, Final, cast
 
 import click
 
-from discovery.cli.logs import LogFormat, set_up_logs
 from discovery.cli.options import with_common
 from discovery.cli.streams import (
+    LogFormat,
     StdoutLost,
     flush_stdout,
     harden_streams,
@@ -27,29 +27,30 @@ from discovery.cli.streams import (
 )
 from discovery.reports.exit import Exit
 
-COMMANDS: Final = (
-    "quickstart",
-    "sweep",
-    "audit",
-    "run",
-    "status",
-    "history",
-    "explain",
-    "adopt",
-    "release",
-    "export",
-    "pause",
-    "resume",
-    "doctor",
-    "policies",
-    "config",
-    "token",
-    "sandbox",
-    "completion",
-    "version",
-)
-"""In the order a newcomer meets them. Each is `command` in the module of its name, imported when
-it is needed: `--help` and a typing error need no AWS SDK."""
+COMMANDS: Final = {
+    "quickstart": "See it all in seconds, on a simulated cloud. Begin here.",
+    "sweep": "Make the database list equal to the caches that exist.",
+    "audit": "Show what a sweep would do, and who could log in.",
+    "run": "Keep the list equal, for as long as it runs.",
+    "status": "Show what is remembered; asks no network.",
+    "history": "Show what changed, and why.",
+    "explain": "Say why one cache is where it is.",
+    "adopt": "Take over what somebody else registered for a cache.",
+    "release": "Let go of a database; it stays registered.",
+    "export": "Print resources as YAML for `tctl create -f`.",
+    "pause": "Keep sweeps from writing for a while.",
+    "resume": "End a pause: sweeps write again.",
+    "doctor": "Find out what is missing, and how to grant it.",
+    "policies": "Print least-privilege roles and policies.",
+    "config": "Check a configuration, or print its JSON Schema.",
+    "token": "Print an IAM auth token for a cache.",
+    "sandbox": "Run the simulated AWS and Teleport alone.",
+    "completion": "Print a shell's completion script.",
+    "version": "Print versions.",
+}
+"""What each is for, in the order a newcomer meets them. Each is `command` in the module of its
+name, which is imported when it is asked for and imports what it works with when it works: `--help`,
+completion and a typing error need no AWS SDK."""
 
 
 _COLLECTED_AFTER: Final = (50_000, 20, 50)
@@ -69,7 +70,14 @@ class Commands(click.Group):
             return None
         module = importlib.import_module(f"discovery.cli.{cmd_name}")
         command: click.Command = module.command
+        command.short_help = COMMANDS[cmd_name]
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         """As click has it, whose empty line after a Ctrl-C would stand between events."""
@@ -104,6 +112,8 @@ def run(arguments: Sequence[str]) -> int:
     harden_streams()
     speak_in_events(on=False)
     if _wants_json(arguments):  # before they are understood, or where they never are
+        from discovery.cli.logs import set_up_logs
+
         set_up_logs(LogFormat.JSON, 0)
     try:
         code = _run(arguments)
@@ -134,7 +144,7 @@ def _run(arguments: Sequence[str]) -> int:
         raise
     except Exception as error:
         # Only a failing command pays for the vendors' libraries that know the reasons.
-        from discovery.cli.errors import describe  # noqa: PLC0415
+        from discovery.cli.errors import describe
 
         fault = describe(error)
         stderr_lines(fault.lines, level=logging.ERROR)

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from discovery.cli.interruption import Interruption, run_with_signals
-from discovery.cli.operator import with_identity_file
 from discovery.cli.options import (
     common,
     with_common,
     with_every_form,
+    with_identity_file,
     with_only,
     with_progress,
 )
 from discovery.cli.output import destination
 from discovery.cli.progress import progress
-from discovery.cli.reporting import ReportOutput
 from discovery.cli.settings import configuration_path
-from discovery.cli.setup import run_audit
 from discovery.model.codes import Severity
 from discovery.model.values import Scope
-from discovery.plan.targets import ScopeFilter
 from discovery.reports.exit import Exit, ExitRules
-from discovery.reports.formats import Format
-from discovery.reports.report import Report, View
-from discovery.sweep.context import SweepRequest
+from discovery.reports.view import Format, View
+
+if TYPE_CHECKING:
+    from discovery.cli.interruption import Interruption
+    from discovery.reports.report import Report
 
 
-@click.command(name="audit", short_help="Show what a sweep would do, and who could log in.")
+@click.command(name="audit")
 @with_only
 @click.option(
     "--detailed-exitcode", is_flag=True, help="Exit 2 when a create, update or delete is pending."
@@ -79,6 +78,12 @@ def command(
     4 a guard would refuse, 5 findings, 64 usage, 78 configuration, 130/143
     interrupted.
     """
+    from discovery.cli.interruption import run_with_signals
+    from discovery.cli.reporting import ReportOutput
+    from discovery.cli.setup import run_audit
+    from discovery.plan.targets import ScopeFilter
+    from discovery.sweep.context import SweepRequest
+
     shared = common()
     path = configuration_path(shared)
     if leaves_unread and identity_file is not None:

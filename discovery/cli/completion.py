@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from discovery.cli.options import common, with_common
+from discovery.cli.options import with_common
 
 SHELLS = ("bash", "zsh", "fish")
 
 
-@click.command(name="completion", short_help="Print a shell's completion script.")
+@click.command(name="completion")
 @click.argument("shell", type=click.Choice(SHELLS), metavar="SHELL")
 @with_common
 def command(shell: str) -> None:
@@ -22,7 +22,6 @@ def command(shell: str) -> None:
       cachemuster completion zsh > "${fpath[1]}/_cachemuster"
       cachemuster completion fish > ~/.config/fish/completions/cachemuster.fish
     """
-    common()
     root = click.get_current_context().find_root().command
     kind = get_completion_class(shell)
     if kind is None:

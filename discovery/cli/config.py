@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from discovery.cli.options import common, with_common, with_output
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration_path
-from discovery.config.load import load_config
-from discovery.config.model import Config, config_schema
-from discovery.config.source import name_of
 from discovery.reports.safe_text import escape_unprintable
-from discovery.reports.summary import counted
+
+if TYPE_CHECKING:
+    from discovery.config.model import Config
 
 
-@click.group(name="config", short_help="Check a configuration, or print its JSON Schema.")
+@click.group(name="config")
 @with_common
 def command() -> None:
     """Check a configuration, or print the JSON Schema of one. Nothing is asked of any network.
@@ -44,6 +44,9 @@ def check() -> None:
       CACHEMUSTER_CONFIG=production.yaml cachemuster config check
       envsubst < template.yaml | cachemuster config check -c -
     """
+    from discovery.config.load import load_config
+    from discovery.config.source import name_of
+
     path = configuration_path(common())
     config = load_config(path)
     click.echo(escape_unprintable(f"{name_of(path)} is right: {_summary(config)}."))
@@ -61,6 +64,8 @@ def schema(output: Path | None) -> None:
       cachemuster config schema -o cachemuster.schema.json
       cachemuster config schema | jq '.properties | keys'
     """
+    from discovery.config.model import config_schema
+
     common()
     with destination(output) as place:
         place.write(lambda stream: print(json.dumps(config_schema(), indent=2), file=stream))
@@ -68,6 +73,8 @@ def schema(output: Path | None) -> None:
 
 def _summary(config: Config) -> str:
     """`group prod, 2 accounts, 1 matcher, embedded control plane`"""
+    from discovery.reports.summary import counted
+
     accounts = len(config.aws.accounts)
     matchers = len(config.matchers)
     return ", ".join(

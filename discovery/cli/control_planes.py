@@ -29,7 +29,7 @@ async def reading(config: Config) -> AsyncIterator[Reader]:
     if isinstance(settings, EmbeddedSettings):
         yield EmbeddedReader(settings.path)
         return
-    from discovery.control_plane.teleport.reader import TeleportReader  # noqa: PLC0415
+    from discovery.control_plane.teleport.reader import TeleportReader
 
     await _reads_caught_up(config.state.path)
     async with TeleportReader(settings, clock=utc_now) as reader:
@@ -44,7 +44,7 @@ async def writing(config: Config) -> AsyncIterator[ControlPlane]:
         async with Embedded(settings.path) as embedded:
             yield embedded
         return
-    from discovery.control_plane.teleport.client import Teleport  # noqa: PLC0415
+    from discovery.control_plane.teleport.client import Teleport
 
     await _reads_caught_up(config.state.path)
     async with Teleport(settings, clock=utc_now) as teleport:
@@ -53,8 +53,8 @@ async def writing(config: Config) -> AsyncIterator[ControlPlane]:
 
 async def serving_remark(registry: Reader, changes: Sequence[tuple[Database, Database]]) -> str:
     """What a change of labels, (before, after) each, does to who is served by a cluster."""
-    from discovery.control_plane.teleport.preflight import losing_service  # noqa: PLC0415
-    from discovery.control_plane.teleport.reader import TeleportReader  # noqa: PLC0415
+    from discovery.control_plane.teleport.preflight import losing_service
+    from discovery.control_plane.teleport.reader import TeleportReader
 
     if not changes or not isinstance(registry, TeleportReader):
         return ""
@@ -81,8 +81,8 @@ async def print_preflight(control_plane: Reader, config: Config) -> None:
     """What is worth knowing of a cluster stands on stderr. Nothing of it stops a sweep."""
     if isinstance(config.control_plane, EmbeddedSettings):
         return
-    from discovery.control_plane.teleport.preflight import preflight  # noqa: PLC0415
-    from discovery.control_plane.teleport.reader import TeleportReader  # noqa: PLC0415
+    from discovery.control_plane.teleport.preflight import preflight
+    from discovery.control_plane.teleport.reader import TeleportReader
 
     if isinstance(control_plane, TeleportReader):
         found = await preflight(control_plane, config.group)

@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from discovery.aws.accounts import Identity
-from discovery.aws.cloud import default_region, open_cloud
-from discovery.aws.errors import AwsCallFailed
-from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common, with_only, with_report, with_shard
 from discovery.cli.output import destination
-from discovery.cli.progress import OnProgress, progress
+from discovery.cli.progress import progress
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import stderr_line
-from discovery.config.control_plane import Embedded
-from discovery.config.load import load_config
-from discovery.config.model import Config
-from discovery.config.partitions import partition_problems
-from discovery.config.secrets import Secret, SecretError, resolve_external_id
-from discovery.doctor.aws import examine_aws
-from discovery.doctor.control_plane import examine_registry, examine_teleport
-from discovery.doctor.queue import examine_queue
-from discovery.doctor.state import examine_state, remembered
 from discovery.model.values import Scope
 from discovery.plan.shard import Shard
-from discovery.plan.targets import ScopeFilter, registered_scopes
-from discovery.policies.usage import AwsUsage, Hub
-from discovery.reports.checks import (
-    Area,
-    Check,
-    CheckStatus,
-    doctor_sentence,
-    write_doctor_document,
-)
 from discovery.reports.exit import Exit
-from discovery.reports.formats import Format
-from discovery.reports.terminal.doctor import write_doctor_table
+from discovery.reports.view import Format
 
 
-@click.command(name="doctor", short_help="Find out what is missing, and how to grant it.")
+@click.command(name="doctor")
 @with_only
 @with_shard
 @with_report
@@ -65,13 +39,21 @@ def command(only: tuple[Scope, ...], part: Shard | None, form: str, output: Path
     \b
     Exit: 0 nothing fails, 1 something does, 64 usage, 78 configuration.
     """
+    import asyncio
+
+    from discovery.cli.checks import run_checks
+    from discovery.config.load import load_config
+    from discovery.plan.targets import ScopeFilter
+    from discovery.reports.checks import CheckStatus, doctor_sentence, write_doctor_document
+    from discovery.reports.terminal.doctor import write_doctor_table
+
     shared = common()
     path = configuration_path(shared)
     config = load_config(path)
     with destination(output) as place:
         with progress() as on_progress:
             checks = asyncio.run(
-                _checks(config, path, ScopeFilter(only=only, shard=part), on_progress)
+                run_checks(config, path, ScopeFilter(only=only, shard=part), on_progress)
             )
         if form == Format.JSON:
             place.write(lambda stream: write_doctor_document(checks, stream))
@@ -79,79 +61,3 @@ def command(only: tuple[Scope, ...], part: Shard | None, form: str, output: Path
         else:
             place.write(lambda stream: write_doctor_table(checks, stream, verbose=shared.verbose))
     return Exit.FAILED if any(each.outcome is CheckStatus.FAIL for each in checks) else Exit.DONE
-
-
-async def _checks(
-    config: Config, path: Path, part: ScopeFilter, on_progress: OnProgress | None
-) -> tuple[Check, ...]:
-    settings = config.control_plane
-    memory = await asyncio.to_thread(remembered, config.state.path)
-    registering = (
-        examine_registry(settings, config.group)
-        if isinstance(settings, Embedded)
-        else examine_teleport(config, settings, memory, utc_now)
-    )
-    known = registered_scopes(memory) if memory is not None else frozenset()
-    # Each to its end, whatever comes of the others: a write that is tried is taken back.
-    found = await asyncio.gather(
-        _aws(config, path, part, on_progress, known),
-        registering,
-        asyncio.to_thread(examine_state, config, utc_now()),
-        return_exceptions=True,
-    )
-    checks: list[Check] = []
-    for each in found:
-        if isinstance(each, BaseException):
-            raise each
-        checks += each
-    return (*_configuration(config, path), *checks)
-
-
-def _configuration(config: Config, path: Path) -> Iterator[Check]:
-    yield _check(Area.CONFIGURATION, path, CheckStatus.OK, f"group {config.group}")
-    connects = (each.connect for each in config.matchers if each.connect is not None)
-    for reference in sorted({each.external_id for each in connects if each.external_id}):
-        try:
-            _secret(reference)
-        except SecretError as error:
-            yield _check(Area.CONFIGURATION, reference, CheckStatus.FAIL, f"{error}; put it there")
-
-
-async def _aws(
-    config: Config,
-    path: Path,
-    part: ScopeFilter,
-    on_progress: OnProgress | None,
-    registered: frozenset[Scope],
-) -> tuple[Check, ...]:
-    try:
-        async with open_cloud(config.aws, resolve=_secret, clock=utc_now) as cloud:
-            foreign = partition_problems(config, cloud.identity.partition)
-            if foreign:
-                return tuple(
-                    _check(Area.CONFIGURATION, path, CheckStatus.FAIL, str(each))
-                    for each in foreign
-                )
-            default = default_region(config.aws.profile)
-            usage = AwsUsage.of(config, _hub(cloud.identity), default)
-            checks = await examine_aws(cloud, usage, part, on_progress, registered)
-            return (*checks, *await examine_queue(cloud, usage, part.shard))
-    except AwsCallFailed as error:
-        text = f"{error}. Nothing else of AWS was tried"
-        return (_check(Area.CREDENTIALS, "the agent's own", CheckStatus.FAIL, text),)
-
-
-def _hub(identity: Identity) -> Hub:
-    """The identity to write policies for; of a federated user or an account's root, as it is."""
-    try:
-        return Hub.of(identity.arn)
-    except ValueError:
-        return Hub(identity.arn, identity.partition, identity.account_id)
-
-
-def _secret(reference: str) -> Secret:
-    return resolve_external_id(reference, os.environ)
-
-
-def _check(area: Area, subject: object, outcome: CheckStatus, message: str) -> Check:
-    return Check(area=area, subject=str(subject), outcome=outcome, message=message)

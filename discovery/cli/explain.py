@@ -11,16 +11,11 @@ from discovery.cli.options import common, with_common, with_report
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration
 from discovery.cli.streams import stderr_line
-from discovery.config.rules import build_offline_rules
-from discovery.explain import explanations
 from discovery.reports.exit import Exit
-from discovery.reports.explanation import write_explanation_document
-from discovery.reports.formats import Format
-from discovery.reports.terminal.explanation import write_explanations
-from state.store import ReadOnlyStore
+from discovery.reports.view import Format
 
 
-@click.command(name="explain", short_help="Say why one cache is where it is.")
+@click.command(name="explain")
 @click.argument("cache")
 @with_report
 @with_common
@@ -40,6 +35,12 @@ def command(cache: str, form: str, output: Path | None) -> Exit:
     \b
     Exit: 0 explained, 1 nothing by that name is remembered.
     """
+    from discovery.config.rules import build_offline_rules
+    from discovery.explain import explanations
+    from discovery.reports.explanation import write_explanation_document
+    from discovery.reports.terminal.explanation import write_explanations
+    from state.store import ReadOnlyStore
+
     config = configuration(common())
     with destination(output) as place:
         store = ReadOnlyStore(config.state.path)

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from discovery.cli.interruption import Interruption, run_with_signals
 from discovery.cli.options import common, with_common, with_only, with_output
 from discovery.cli.output import Destination, destination
 from discovery.cli.progress import progress
 from discovery.cli.settings import configuration_path
-from discovery.cli.setup import registered, run_audit
 from discovery.cli.streams import stderr_line
 from discovery.model.codes import Action
 from discovery.model.values import Database, Scope
-from discovery.plan.targets import ScopeFilter
 from discovery.reports.exit import Exit, exit_code
-from discovery.reports.report import Report
-from discovery.reports.summary import counted, sentence
-from discovery.reports.tctl import external_ids, write_resources
-from discovery.sweep.context import SweepRequest
+
+if TYPE_CHECKING:
+    from discovery.cli.interruption import Interruption
+    from discovery.plan.targets import ScopeFilter
+    from discovery.reports.report import Report
 
 _STANDS = frozenset({Action.CREATE, Action.UPDATE, Action.KEEP, Action.HELD, Action.BLOCKED})
 """Actions after which the item's database, if it has one, is registered."""
 
 
-@click.command(name="export", short_help="Print resources as YAML for `tctl create -f`.")
+@click.command(name="export")
 @click.option("--registered", "is_registered", is_flag=True, help="What is registered; no scan.")
 @with_only
 @with_output
@@ -48,6 +46,12 @@ def command(is_registered: bool, only: tuple[Scope, ...], output: Path | None) -
     Exit: 0 done, 1 could not, 3 some scope failed, 4 a guard would refuse,
     64 usage, 78 configuration, 130/143 interrupted.
     """
+    import asyncio
+
+    from discovery.cli.setup import registered
+    from discovery.plan.targets import ScopeFilter
+    from discovery.reports.summary import sentence
+
     path = configuration_path(common())
     part = ScopeFilter(only=only)
     with destination(output) as place:
@@ -66,6 +70,10 @@ def command(is_registered: bool, only: tuple[Scope, ...], output: Path | None) -
 
 
 def _planned(path: Path, part: ScopeFilter) -> tuple[Report, bool]:
+    from discovery.cli.interruption import run_with_signals
+    from discovery.cli.setup import run_audit
+    from discovery.sweep.context import SweepRequest
+
     with progress() as on_progress:
 
         async def work(interruption: Interruption) -> tuple[Report, bool]:
@@ -87,6 +95,9 @@ def _standing(report: Report) -> tuple[Database, ...]:
 
 
 def _write(databases: tuple[Database, ...], place: Destination) -> None:
+    from discovery.reports.summary import counted
+    from discovery.reports.tctl import external_ids, write_resources
+
     secrets = external_ids(databases)
     if secrets:
         kept = counted(secrets, "resource holds its", "resources hold their")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -14,15 +14,13 @@ from discovery.cli.options import common, duration, with_common, with_history_re
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration
 from discovery.cli.streams import stderr_line
-from discovery.explain import is_remembered
 from discovery.reports.exit import Exit
-from discovery.reports.history import is_about, write_history_csv, write_history_document
-from discovery.reports.terminal.history import write_history_table
-from state.records import HistoryEntry
-from state.store import ReadOnlyStore
+
+if TYPE_CHECKING:
+    from state.records import HistoryEntry
 
 
-@click.command(name="history", short_help="Show what changed, and why.")
+@click.command(name="history")
 @click.option("--cache", metavar="CACHE", help="Only this one: its name, registered name or ARN.")
 @click.option(
     "--since", type=duration, metavar="DURATION", help="Only the last 30m, 12h, 7d …; else all."
@@ -55,6 +53,10 @@ def command(
     \b
     Exit: 0 shown, 1 nothing by that name is remembered, 78 configuration.
     """
+    from discovery.explain import is_remembered
+    from discovery.reports.history import is_about
+    from state.store import ReadOnlyStore
+
     path = configuration(common()).state.path
     with destination(output) as place:
         store = ReadOnlyStore(path)
@@ -75,6 +77,9 @@ def command(
 
 
 def _write(form: str, entries: Sequence[HistoryEntry], limit: int, stream: TextIO) -> None:
+    from discovery.reports.history import write_history_csv, write_history_document
+    from discovery.reports.terminal.history import write_history_table
+
     if form == "json":
         write_history_document(entries, stream)
     elif form == "csv":

@@ -7,12 +7,11 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, MutableMapping
-from enum import StrEnum
 from typing import Any, Final
 
 import structlog
 
-from discovery.cli.streams import speak_in_events
+from discovery.cli.streams import LogFormat, speak_in_events
 from discovery.cli.vendor_logs import set_up_vendor_logs
 from discovery.model.fingerprint import fingerprint
 from discovery.model.foreign_text import without_passwords
@@ -21,13 +20,6 @@ from discovery.reports.safe_text import escape_unprintable
 _OF_LINES: Final = ("exception", "text")
 """What may have several lines: ours, so none of them passes for an event."""
 _SECRET_WORDS: Final = ("external_id", "secret", "token", "password", "credential")
-
-
-class LogFormat(StrEnum):
-    """What `--log-format` takes."""
-
-    CONSOLE = "console"
-    JSON = "json"
 
 
 def set_up_logs(chosen: LogFormat | None, verbosity: int, *, shows_events: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,11 +13,11 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from discovery.cli.logs import LogFormat, set_up_logs
+from discovery.cli.streams import LogFormat
 from discovery.config.durations import parse_duration
 from discovery.model.values import AccountId, Region, Scope
 from discovery.plan.shard import Shard, parse_shard
-from discovery.reports.formats import Format
+from discovery.reports.view import Format
 
 FILE: Final = click.Path(path_type=Path, readable=False)
 """A file's name. Whether it can be read or written finds out who does that, and says it better."""
@@ -50,6 +51,8 @@ def common(*, shows_events: bool = False) -> Common:
 
     `shows_events`: at a terminal, too, events are what the command has to say.
     """
+    from discovery.cli.logs import set_up_logs
+
     meta = click.get_current_context().meta
     verbosity = int(meta.get(f"{_META}verbosity", 0))
     set_up_logs(meta.get(f"{_META}log_format"), verbosity, shows_events=shows_events)
@@ -107,6 +110,29 @@ def with_progress(function: _Function) -> _Function:
         metavar="DURATION",
         help="Without a terminal, say on stderr how far the scan is, each DURATION.",
     )(function)
+
+
+def with_identity_file(function: _Function) -> _Function:
+    """`--identity-file`, as a path."""
+    return click.option(
+        "--identity-file",
+        type=FILE,
+        metavar="FILE",
+        help="An operator's identity for the cluster, instead of the agent's.",
+    )(function)
+
+
+def with_consent(function: _Function) -> _Function:
+    """`--identity-file`, `--yes` and `--lock-timeout`."""
+    return with_identity_file(_YES(with_lock_timeout(function)))
+
+
+def require_somebody(yes: bool) -> None:
+    """Somebody is there to agree, or has agreed. Raises: click.UsageError."""
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError(
+            "nobody is at a terminal to agree to the plan; look at it there, or give --yes"
+        )
 
 
 def with_lock_timeout(function: _Function) -> _Function:
@@ -227,6 +253,7 @@ _OUTPUT: Final = click.option(
     metavar="FILE",
     help="Write to FILE, whole or not at all, instead of stdout.",
 )
+_YES: Final = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
 _ONLY: Final = click.option(
     "--only",
     type=scope,

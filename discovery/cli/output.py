@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TextIO
 
 from discovery.cli.options import named_configuration
-from discovery.cli.own_files import own_file
 from discovery.cli.settings import chosen
 from discovery.cli.streams import mute_stdout, stderr_line
 
@@ -92,6 +91,8 @@ def destination(path: Path | None) -> Iterator[Destination]:
 
 
 def _refuse_own(path: Path) -> None:
+    from discovery.cli.own_files import own_file
+
     configuration = chosen(named_configuration())
     what = None if configuration is None else own_file(path, configuration)
     if what is not None:

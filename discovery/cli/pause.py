@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -13,8 +12,6 @@ from discovery.cli.clock import utc_now
 from discovery.cli.options import common, duration, with_common, with_lock_timeout
 from discovery.cli.settings import configuration
 from discovery.reports.safe_text import escape_unprintable
-from state.exclusive import locked_store
-from state.lock import this_process
 
 LONGEST: Final = timedelta(days=365)
 
@@ -27,7 +24,7 @@ def _span(ctx: click.Context, param: click.Parameter, value: timedelta) -> timed
     return value
 
 
-@click.command(name="pause", short_help="Keep sweeps from writing for a while.")
+@click.command(name="pause")
 @click.option(
     "--for",
     "span",
@@ -55,6 +52,8 @@ def command(span: timedelta, lock_timeout: timedelta) -> None:
     \b
     Exit: 0 paused, 1 could not, 64 usage, 75 state is locked, 78 configuration.
     """
+    import asyncio
+
     path = configuration(common()).state.path
     until = asyncio.run(_pause(path, span, lock_timeout))
     click.echo(
@@ -65,6 +64,9 @@ def command(span: timedelta, lock_timeout: timedelta) -> None:
 
 
 async def _pause(path: Path, span: timedelta, lock_timeout: timedelta) -> datetime:
+    from state.exclusive import locked_store
+    from state.lock import this_process
+
     holder = this_process("pause", utc_now())
     async with locked_store(path, wait=lock_timeout, holder=holder) as store:
         now = utc_now()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
@@ -16,14 +15,26 @@ from discovery.cli.options import common, with_common, with_output
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import stderr_line
-from discovery.config.load import load_config, locate
-from discovery.config.model import Config
-from discovery.config.partitions import partition_problems
-from discovery.config.secrets import Secret, resolve_external_id
-from discovery.policies.kinds import KINDS, DocumentKind, Made, PolicyRequest, references
-from discovery.policies.usage import AwsUsage, Hub, NotApplicable
 from discovery.reports.exit import Exit
-from discovery.reports.tctl import write_documents
+
+if TYPE_CHECKING:
+    from discovery.config.model import Config
+    from discovery.config.secrets import Secret
+    from discovery.policies.kinds import DocumentKind, Made, PolicyRequest
+    from discovery.policies.usage import AwsUsage, Hub
+
+KINDS: Final = (
+    "hub",
+    "member",
+    "trust",
+    "connect",
+    "event-rule",
+    "teleport-bot-role",
+    "teleport-access-role",
+    "teleport-bot",
+    "tbot",
+)
+"""The names of `discovery.policies.kinds`, spelled here so that help loads nothing of it."""
 
 
 class Form(StrEnum):
@@ -36,14 +47,18 @@ class Form(StrEnum):
 
 def _hub(ctx: click.Context, param: click.Parameter, value: str | None) -> Hub | None:
     del ctx, param
+    if value is None:  # also when a shell completes: then nothing more is loaded
+        return None
+    from discovery.policies.usage import Hub
+
     try:
-        return Hub.of(value) if value is not None else None
+        return Hub.of(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
 
-@click.command(name="policies", short_help="Print least-privilege roles and policies.")
-@click.argument("kind", type=click.Choice(list(KINDS)), metavar="KIND")
+@click.command(name="policies")
+@click.argument("kind", type=click.Choice(KINDS), metavar="KIND")
 @click.option(
     "--hub",
     callback=_hub,
@@ -105,16 +120,19 @@ def command(
     Exit: 0 printed, 1 could not, 64 the configuration has no use for it,
     78 configuration.
     """
+    from discovery.policies import kinds
+    from discovery.policies.usage import NotApplicable
+
     path = configuration_path(common())
-    chosen = KINDS[kind]
+    chosen = kinds.KINDS[kind]
     with destination(output) as place:
         usage = _usage(path, chosen, hub)
-        asked = PolicyRequest(usage, account, matcher, shards)
+        asked = kinds.PolicyRequest(usage, account, matcher, shards)
         try:
             made = _made(chosen, asked, Form(form) if form else None)
         except NotApplicable as reason:
             raise click.UsageError(f"{reason}.") from reason
-        for reference in references(made):
+        for reference in kinds.references(made):
             stderr_line(
                 f"Put the value of {reference} where its name stands: secrets are not printed."
             )
@@ -125,6 +143,8 @@ def command(
 
 def _made(kind: DocumentKind, asked: PolicyRequest, form: Form | None) -> Made:
     """Raises: NotApplicable."""
+    from discovery.policies.usage import NotApplicable
+
     if form is not Form.CLOUDFORMATION:
         return kind.make(asked)
     if kind.stack is None:
@@ -138,11 +158,16 @@ def _made(kind: DocumentKind, asked: PolicyRequest, form: Form | None) -> Made:
 
 def _usage(path: Path, kind: DocumentKind, named: Hub | None) -> AwsUsage:
     """The configuration, and the identity that runs it. Raises: ConfigError, AwsCallFailed."""
+    from discovery.config.load import load_config, locate
+    from discovery.config.partitions import partition_problems
+    from discovery.policies.usage import AwsUsage, Hub
+
     config = load_config(path)
     if not kind.names_agent:
         return AwsUsage.of(config, named or Hub.unnamed(), None)
-    # The SDK is loaded only by whoever needs it.
-    from discovery.aws.cloud import default_region  # noqa: PLC0415
+    import asyncio
+
+    from discovery.aws.cloud import default_region  # only here: it loads the AWS SDK
 
     hub = named or asyncio.run(_asked(config))
     problems = partition_problems(config, hub.partition)
@@ -156,7 +181,9 @@ def _usage(path: Path, kind: DocumentKind, named: Hub | None) -> AwsUsage:
 
 async def _asked(config: Config) -> Hub:
     """Whose the credentials at hand are. Raises: AwsCallFailed."""
-    from discovery.aws.cloud import open_cloud  # noqa: PLC0415
+    from discovery.aws.cloud import open_cloud
+    from discovery.config.secrets import resolve_external_id
+    from discovery.policies.usage import Hub
 
     def resolve(reference: str) -> Secret:
         return resolve_external_id(reference, os.environ)
@@ -172,6 +199,8 @@ async def _asked(config: Config) -> Hub:
 
 def _write(made: Made, form: Form, stream: TextIO) -> None:
     if form is Form.YAML:
+        from discovery.reports.tctl import write_documents
+
         write_documents(made if isinstance(made, tuple) else (made,), stream)
     else:
         stream.write(json.dumps(made, indent=2) + "\n")

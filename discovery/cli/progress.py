@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from discovery.cli.streams import speaks_in_events, stderr_line
-from discovery.reports.summary import counted
 
 OnProgress = Callable[[int, int, int], None]
 """Scopes done, those of them that failed, and how many there are so far."""
@@ -28,7 +27,7 @@ def progress(every: timedelta | None = None) -> Iterator[OnProgress | None]:
 
 @contextmanager
 def _at_a_terminal() -> Iterator[OnProgress]:
-    from discovery.reports.terminal.style import console_for  # noqa: PLC0415 - rich is not needed before
+    from discovery.reports.terminal.style import console_for
 
     console = console_for(sys.stderr)
     with console.status("Reading AWS …") as status:
@@ -49,4 +48,6 @@ def _now_and_then(every: timedelta) -> OnProgress:
 
 
 def _line(done: int, failed: int, total: int) -> str:
+    from discovery.reports.summary import counted
+
     return f"Reading AWS: {counted(done, 'scope')} done, {failed} failed, {total - done} left"

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from discovery.adopt.adopt import TransferContext, TransferPlan
-from discovery.cli.operator import configuration_as
-from discovery.cli.options import common, with_common, with_report
+from discovery.cli.options import common, require_somebody, with_common, with_consent, with_report
 from discovery.cli.output import destination
-from discovery.cli.settings import configuration_path
+from discovery.cli.settings import configuration_as, configuration_path
 from discovery.cli.streams import stderr_line
-from discovery.cli.transfer import (
-    TransferCommand,
-    confirm_and_apply,
-    require_somebody,
-    with_consent,
-)
-from discovery.config.control_plane import Teleport
 from discovery.model.ownership import parse_cache_arn
 from discovery.model.values import ResourceName
-from discovery.plan.adoption.release import keep_unwanted
 from discovery.reports.exit import Exit
-from discovery.reports.formats import Format
+from discovery.reports.view import Format
+
+if TYPE_CHECKING:
+    from discovery.adopt.adopt import TransferContext, TransferPlan
 
 
-@click.command(name="release", short_help="Let go of a database; it stays registered.")
+@click.command(name="release")
 @click.argument("name", required=False)
 @click.option("--all", "takes_all", is_flag=True, help="All of this configuration's group.")
 @with_consent
@@ -68,6 +62,9 @@ def command(
     Exit: 0 done, 1 refused, declined or could not, 3 some of --all could not,
     64 usage, 75 state is locked, 78 configuration, 130/143 interrupted.
     """
+    from discovery.cli.transfer import TransferCommand, confirm_and_apply
+    from discovery.config.control_plane import Teleport
+
     path = configuration_path(common())
     if (name is None) is not takes_all:
         raise click.UsageError("name one database, or say --all")
@@ -115,6 +112,8 @@ def _advice_of_all(conflict: str) -> tuple[str, ...]:
 
 def _advice(prospect: TransferPlan, setting: TransferContext, conflict: str) -> tuple[str, ...]:
     """What becomes of the released database, and how its cache is kept from being wanted."""
+    from discovery.plan.adoption.release import keep_unwanted
+
     caches = [parse_cache_arn(item.arn or "") for item in prospect.handover.items]
     return tuple(
         line

@@ -9,9 +9,10 @@ import structlog
 from discovery.cli.output import Destination
 from discovery.cli.streams import stderr_line
 from discovery.reports.exit import Exit, ExitRules, exit_code
-from discovery.reports.formats import RENDERERS, Format
-from discovery.reports.report import Report, View
+from discovery.reports.formats import RENDERERS
+from discovery.reports.report import Report
 from discovery.reports.summary import sentence
+from discovery.reports.view import Format, View
 from discovery.service.sweep_log import finished_fields
 
 log = structlog.get_logger()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,12 +10,9 @@ import click
 from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common, with_lock_timeout
 from discovery.cli.settings import configuration
-from state.exclusive import locked_store
-from state.lock import this_process
-from state.store import read_memory
 
 
-@click.command(name="resume", short_help="End a pause: sweeps write again.")
+@click.command(name="resume")
 @with_lock_timeout
 @with_common
 def command(lock_timeout: timedelta) -> None:
@@ -34,6 +30,10 @@ def command(lock_timeout: timedelta) -> None:
     Exit: 0 nothing is paused any more, 1 could not, 64 usage, 75 state is
     locked, 78 configuration.
     """
+    import asyncio
+
+    from state.store import read_memory
+
     path = configuration(common()).state.path
     if read_memory(path).paused_until is None:  # nor is a state file made to say so
         click.echo("Nothing was paused.")
@@ -48,6 +48,9 @@ def command(lock_timeout: timedelta) -> None:
 
 async def _resume(path: Path, lock_timeout: timedelta) -> datetime | None:
     """The end of the pause that was in force, None when it was over by itself."""
+    from state.exclusive import locked_store
+    from state.lock import this_process
+
     holder = this_process("resume", utc_now())
     async with locked_store(path, wait=lock_timeout, holder=holder) as store:
         paused = store.memory().pause_at(utc_now())

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from discovery.cli.options import Common
-from discovery.config.load import load_config, readable_again
-from discovery.config.model import Config
 from discovery.config.problems import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from discovery.config.model import Config
 
 VARIABLE: Final = "CACHEMUSTER_CONFIG"
 USUAL: Final = Path("cachemuster.yaml")
@@ -40,6 +41,8 @@ def configuration_path(common: Common) -> Path:
 def chosen(named: Path | None) -> Path | None:
     """The same, where `-c` names `named`; None when there is none. What can be read but once is
     read once for a command. Raises: ConfigError."""
+    from discovery.config.load import readable_again
+
     variable = os.environ.get(VARIABLE)
     usual = USUAL if USUAL.exists() else None
     path = named or (Path(variable) if variable else usual)
@@ -53,4 +56,24 @@ def chosen(named: Path | None) -> Path | None:
 
 def configuration(common: Common) -> Config:
     """The configuration, read and checked. Raises: ConfigError with every problem."""
+    from discovery.config.load import load_config
+
     return load_config(configuration_path(common))
+
+
+def configuration_as(path: Path, identity_file: Path | None) -> Config:
+    """The configuration, with the operator's identity in place of the agent's.
+
+    Raises: ConfigError; click.UsageError, when the control plane knows no identities.
+    """
+    from discovery.config.control_plane import Teleport
+    from discovery.config.load import load_config
+
+    config = load_config(path)
+    if identity_file is None:
+        return config
+    settings = config.control_plane
+    if not isinstance(settings, Teleport):
+        raise click.UsageError("--identity-file is for a cluster; an embedded registry needs none")
+    named = settings.model_copy(update={"identity_file": identity_file.absolute()})
+    return config.model_copy(update={"control_plane": named})

@@ -15,8 +15,8 @@ from discovery.aws.queue import Queue, open_queue
 from discovery.cli.clock import utc_now
 from discovery.cli.control_planes import print_preflight, reading, writing
 from discovery.cli.interruption import Interruption
-from discovery.cli.operator import configuration_as
 from discovery.cli.progress import OnProgress
+from discovery.cli.settings import configuration_as
 from discovery.config.load import load_config, locate
 from discovery.config.model import Config
 from discovery.config.partitions import partition_problems
@@ -55,13 +55,13 @@ async def run_audit(
     config = configuration_as(path, identity_file)
     async with (
         open_context(config, path, interruption, on_progress) as context,
-        reading(config) as registry,
+        reading(config) as control_plane,
     ):
         if request.asks_control_plane:
-            await print_preflight(registry, config)
-        memory = read_memory(config.state.path)
+            await print_preflight(control_plane, config)
+        state = read_memory(config.state.path)
         interruption.in_sweep = True
-        return await audit(context, request, registry=registry, memory=memory)
+        return await audit(context, request, control_plane=control_plane, state=state)
 
 
 async def run_sweep(

@@ -23,7 +23,7 @@ def main() -> None:
         # SIGHUP ends a process that says nothing about it, and for `run` it means "read the
         # configuration": which is still to be read, so until then there is nothing to do.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    from discovery.cli.app import main as start  # noqa: PLC0415 - this is what takes long
+    from discovery.cli.app import main as start
 
     if not is_service:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -10,13 +10,10 @@ from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common, with_report
 from discovery.cli.output import destination
 from discovery.cli.settings import configuration
-from discovery.reports.formats import Format
-from discovery.reports.status import Status, write_status_document
-from discovery.reports.terminal.status_table import write_status_table
-from state.store import read_memory
+from discovery.reports.view import Format
 
 
-@click.command(name="status", short_help="Show what is remembered; asks no network.")
+@click.command(name="status")
 @with_report
 @with_common
 def command(form: str, output: Path | None) -> None:
@@ -31,6 +28,10 @@ def command(form: str, output: Path | None) -> None:
       cachemuster status -v                         every scope and registration
       cachemuster status --format json | jq .last_sweep
     """
+    from discovery.reports.status import Status, write_status_document
+    from discovery.reports.terminal.status_table import write_status_table
+    from state.store import read_memory
+
     shared = common()
     config = configuration(shared)
     with destination(output) as place:

@@ -8,15 +8,19 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TextIO
-
-import structlog
 
 from discovery.model.foreign_text import without_passwords
 from discovery.reports.safe_text import escape_unprintable
 
-log = structlog.get_logger()
+
+class LogFormat(StrEnum):
+    """What `--log-format` takes."""
+
+    CONSOLE = "console"
+    JSON = "json"
 
 
 class _Voice:
@@ -71,7 +75,9 @@ def stderr_line(text: str, *, level: int = logging.INFO) -> None:
 def stderr_lines(texts: Iterable[str], *, level: int = logging.INFO) -> None:
     """The same of several lines; a line break inside of one is shown as what it is."""
     if _Voice.as_events:
-        log.log(level, "cli.message", text="\n".join(texts))
+        import structlog
+
+        structlog.get_logger().log(level, "cli.message", text="\n".join(texts))
         return
     lines = "".join(f"{escape_unprintable(without_passwords(text))}\n" for text in texts)
     try:

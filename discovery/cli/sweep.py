@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from discovery.cli.interruption import Interruption, run_with_signals
 from discovery.cli.options import (
     checksum,
     common,
@@ -20,19 +20,18 @@ from discovery.cli.options import (
 )
 from discovery.cli.output import destination
 from discovery.cli.progress import progress
-from discovery.cli.reporting import ReportOutput
 from discovery.cli.settings import configuration_path
-from discovery.cli.setup import run_audit, run_sweep
 from discovery.model.values import Scope
 from discovery.plan.shard import Shard
-from discovery.plan.targets import ScopeFilter
 from discovery.reports.exit import Exit
-from discovery.reports.formats import Format
-from discovery.reports.report import Report, View
-from discovery.sweep.context import SweepRequest
+from discovery.reports.view import Format, View
+
+if TYPE_CHECKING:
+    from discovery.cli.interruption import Interruption
+    from discovery.reports.report import Report
 
 
-@click.command(name="sweep", short_help="Make the database list equal to the caches that exist.")
+@click.command(name="sweep")
 @click.option("--dry-run", is_flag=True, help="Show the plan; nothing in hand can write.")
 @with_only
 @click.option(
@@ -83,6 +82,12 @@ def command(
     Exit: 0 done, 1 could not, 3 some scope or item failed, 4 a guard refused,
     64 usage, 75 state is locked, 78 configuration, 130/143 interrupted.
     """
+    from discovery.cli.interruption import run_with_signals
+    from discovery.cli.reporting import ReportOutput
+    from discovery.cli.setup import run_audit, run_sweep
+    from discovery.plan.targets import ScopeFilter
+    from discovery.sweep.context import SweepRequest
+
     shared = common()
     path = configuration_path(shared)
     request = SweepRequest(

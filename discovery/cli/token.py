@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ _USER = re.compile(r"[a-zA-Z][a-zA-Z0-9.-]*")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 
 
-@click.command(name="token", short_help="Print an IAM auth token for a cache.")
+@click.command(name="token")
 @click.argument("cache")
 @click.argument("user")
 @click.option(
@@ -50,7 +49,9 @@ def command(cache: str, user: str, region: str | None, profile: str | None) -> N
     if _USER.fullmatch(user) is None:
         raise click.BadParameter(f"{user!r} is no user id", param_hint="USER")
     # The SDK is loaded only by whoever needs it.
-    from discovery.aws.iam_token import LIFETIME_S, iam_token  # noqa: PLC0415
+    import asyncio
+
+    from discovery.aws.iam_token import LIFETIME_S, iam_token
 
     credentials = asyncio.run(_credentials(profile, Region(place)))
     token = iam_token(name, user.lower(), place, credentials)
@@ -60,7 +61,7 @@ def command(cache: str, user: str, region: str | None, profile: str | None) -> N
 
 async def _credentials(profile: str | None, region: Region) -> ReadOnlyCredentials:
     """Those that the AWS CLI would use now. Raises: AwsCallFailed."""
-    from discovery.aws.credentials import AmbientCredentials  # noqa: PLC0415
+    from discovery.aws.credentials import AmbientCredentials
 
     held = await AmbientCredentials.open(profile, region, utc_now)
     return await held.get_frozen_credentials()
@@ -84,7 +85,7 @@ def _named(cache: str, region: str | None, profile: str | None) -> tuple[str, st
 
 def _usual_region(profile: str | None) -> str:
     """The region that the AWS CLI takes here. Raises: click.UsageError, AwsCallFailed."""
-    from discovery.aws.cloud import default_region  # noqa: PLC0415
+    from discovery.aws.cloud import default_region
 
     found = default_region(profile)
     if found is None:

@@ -1,14 +1,12 @@
-"""What `adopt` and `release` share: as whom they act, how they ask, where the answer goes."""
+"""What `adopt` and `release` share: how they ask, what they do, where the answer goes."""
 
 from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
@@ -17,14 +15,12 @@ from discovery.adopt.adopt import (
     TransferContext,
     TransferPlan,
     apply_transfer,
-    prospect_of_adoption,
-    prospect_of_release,
+    plan_adoption,
+    plan_release,
 )
 from discovery.cli.clock import utc_now
 from discovery.cli.control_planes import reading, serving_remark, writing
 from discovery.cli.interruption import Interruption, run_with_signals
-from discovery.cli.operator import with_identity_file
-from discovery.cli.options import with_lock_timeout
 from discovery.cli.output import Destination
 from discovery.cli.progress import progress
 from discovery.cli.setup import open_context
@@ -34,7 +30,6 @@ from discovery.config.rules import build_offline_rules
 from discovery.model.values import Failed, ResourceName, Scope
 from discovery.plan.adoption.transfer import Handover
 from discovery.reports.exit import Exit
-from discovery.reports.formats import Format
 from discovery.reports.terminal.transfer import write_transfer, write_transfer_plan
 from discovery.reports.transfer import (
     TransferReport,
@@ -42,28 +37,11 @@ from discovery.reports.transfer import (
     transfer_sentence,
     write_transfer_document,
 )
+from discovery.reports.view import Format
 from discovery.sweep.result import expected_failures
 from state.exclusive import locked_store
 from state.lock import this_process
 from state.store import read_memory
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-def with_consent(function: _Function) -> _Function:
-    """`--identity-file`, `--yes` and `--lock-timeout`."""
-    return with_identity_file(_YES(with_lock_timeout(function)))
-
-
-_YES = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
-
-
-def require_somebody(yes: bool) -> None:
-    """Somebody is there to agree, or has agreed. Raises: click.UsageError."""
-    if not yes and not sys.stdin.isatty():
-        raise click.UsageError(
-            "nobody is at a terminal to agree to the plan; look at it there, or give --yes"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +68,7 @@ class TransferCommand:
                         kind=self.config.control_plane.kind,
                         simulated_aws=bool(context.cloud.endpoints),
                     )
-                    prospect = await prospect_of_adoption(
+                    prospect = await plan_adoption(
                         wish,
                         setting,
                         cloud=context.cloud,
@@ -111,7 +89,7 @@ class TransferCommand:
         async def look(_: Interruption) -> tuple[TransferPlan, str]:
             memory = read_memory(self.config.state.path)
             async with reading(self.config) as registry:
-                found = await prospect_of_release(name, setting, registry=registry, memory=memory)
+                found = await plan_release(name, setting, registry=registry, memory=memory)
                 items = found.handover.items
                 changes = [(each.live, each.database) for each in items]
                 pairs = [(old, new) for old, new in changes if old is not None and new is not None]

@@ -8,12 +8,12 @@ from importlib import metadata
 
 import click
 
-from discovery.cli.options import common, with_common
+from discovery.cli.options import with_common
 
 _LIBRARIES = ("aioboto3", "botocore")
 
 
-@click.command(name="version", short_help="Print versions.")
+@click.command(name="version")
 @with_common
 def command() -> None:
     """Print the versions of cachemuster and of what it stands on.
@@ -24,7 +24,6 @@ def command() -> None:
       cachemuster version | head -1         the version alone
       cachemuster version >> report.txt     into a bug report
     """
-    common()
     rows = [
         ("cachemuster", metadata.version("cachemuster")),
         ("python", platform.python_version()),

@@ -57,7 +57,7 @@ _TITLES: Final = {
     Attention.REMOVED: ("Removed", ""),
     Attention.CHANGED: ("Updated", ""),
     Attention.ADDED: ("Created", ""),
-    Attention.WAITING: ("Waiting", "for evidence, time or leave"),
+    Attention.WAITING: ("Waiting", "for evidence, time or permission"),
     Attention.QUIET: ("Nothing to do", ""),
 }
 _WOULD_BE: Final = frozenset({Attention.REMOVED, Attention.CHANGED, Attention.ADDED})

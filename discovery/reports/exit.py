@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from discovery.model.codes import Severity
 from discovery.model.values import AccountId, Scope
-from discovery.reports.report import Report
+
+if TYPE_CHECKING:  # what it looks at is loaded by whoever has one
+    from discovery.reports.report import Report
 
 
 class Exit(IntEnum):

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from typing import Final, TextIO
 
 from discovery.reports.document import write_document
 from discovery.reports.markdown.page import write_markdown
-from discovery.reports.report import Report, View
+from discovery.reports.report import Report
 from discovery.reports.terminal.table import write_table
+from discovery.reports.view import Format, View
 
 Renderer = Callable[[Report, TextIO, View], None]
-
-
-class Format(StrEnum):
-    """Values of `--format`."""
-
-    TABLE = "table"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    HTML = "html"
 
 
 def _write_json(report: Report, stream: TextIO, view: View) -> None:

@@ -69,15 +69,3 @@ class Report:
         for item in self.items:
             counts[item.action.value] += 1
         return {**counts, "failed": self.failed_items}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """How a command shows a report to people; the document is the same for every view."""
-
-    title: str
-    """The command: `sweep` or `audit`."""
-    findings: bool
-    """IAM findings with their repairs, not only their number."""
-    verbose: bool = False
-    """Everything is listed, nothing only counted."""

@@ -26,7 +26,7 @@ from discovery.service.runner import SweepRunner
 from discovery.service.schedule import Schedule
 from discovery.service.supervisor import Supervisor
 from discovery.service.systemd import Notifier
-from discovery.sweep.kind import SweepKind
+from discovery.sweep.context import SweepKind
 
 log = structlog.get_logger()
 

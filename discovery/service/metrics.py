@@ -19,7 +19,7 @@ from discovery.reports.report import Report
 from discovery.service import metric_table as table
 from discovery.service.instruments import Instruments
 from discovery.service.scope_series import ScopeSeries
-from discovery.sweep.kind import SweepKind
+from discovery.sweep.context import SweepKind
 
 BROKE: Final = "broke"
 _OF_ANOTHER_AGENT: Final = (Reason.INHERITED, Reason.RESTORED)

@@ -11,7 +11,8 @@ import asyncio
 
 from discovery.service.connections import Edges
 from discovery.sweep.context import SweepRequest
-from discovery.sweep.sweep import begin
+from discovery.sweep.identity import check_state_identity
+from discovery.sweep.run import SweepRun
 from state.store import read_memory
 
 
@@ -32,11 +33,11 @@ async def check_reload(before: Edges, after: Edges) -> None:
             f"state.path cannot change while the service runs: {before.state} is locked, "
             f"{after.state} is not; restart the service"
         )
-    memory = await asyncio.to_thread(read_memory, after.state)
-    run = begin(after.context, SweepRequest(), memory)
-    await run.check_state_identity(after.control_plane)
-    if run.ping_error is not None and after.config.control_plane != before.config.control_plane:
+    state = await asyncio.to_thread(read_memory, after.state)
+    run = SweepRun.start(after.context, SweepRequest(), state)
+    check = await check_state_identity(run, after.control_plane)
+    if check.unread is not None and after.config.control_plane != before.config.control_plane:
         raise CannotReload(
             "control_plane was changed, and what it names now does not answer, so it cannot be "
-            f"said whether the state file belongs to it: {run.ping_error}"
-        ) from run.ping_error
+            f"said whether the state file belongs to it: {check.unread.why}"
+        )

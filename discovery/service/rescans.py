@@ -26,7 +26,7 @@ from discovery.service.followups import FollowUps
 from discovery.service.metrics import Metrics
 from discovery.service.schedule import Schedule
 from discovery.service.supervisor import Supervisor
-from discovery.sweep.kind import SweepKind
+from discovery.sweep.context import SweepKind
 from matchers.regions import ScopeMembership
 
 log = structlog.get_logger()

@@ -22,12 +22,13 @@ from discovery.reports.report import Report
 from discovery.service.connections import Edges, ReloadableConnections
 from discovery.service.scan_sequencer import ScanSequencer
 from discovery.sweep.cancellation import Stopped, run_or_stop
-from discovery.sweep.context import SweepContext, SweepRequest
-from discovery.sweep.kind import SweepKind
-from discovery.sweep.sweep import Sweep, begin
+from discovery.sweep.context import SweepContext, SweepKind, SweepRequest
+from discovery.sweep.identity import check_state_identity
+from discovery.sweep.run import SweepRun
+from discovery.sweep.scan import Scan
+from discovery.sweep.sweep import finish_sweep, scan_scopes
 from state.file_identity import FileIdentity
 from state.lock import HeldLock, this_process, writer_lock
-from state.records import RememberedState
 from state.store import Store, read_memory
 
 log = structlog.get_logger()
@@ -71,10 +72,9 @@ class SweepRunner:
         """The state file belongs to what is configured, or to nothing yet. A control plane that
         does not answer says nothing about that. Raises: WrongState, StateError."""
         async with self.foundation.held() as edges:
-            memory = await asyncio.to_thread(read_memory, edges.state)
-            await begin(edges.context, SweepRequest(), memory).check_state_identity(
-                edges.control_plane
-            )
+            state = await asyncio.to_thread(read_memory, edges.state)
+            run = SweepRun.start(edges.context, SweepRequest(), state)
+            await check_state_identity(run, edges.control_plane)
 
     async def sweep(self) -> ScheduledRun | None:
         """Every scope of this process was looked at and acted upon; None when told to stop first.
@@ -114,19 +114,18 @@ class SweepRunner:
     ) -> ScheduledRun | None:
         self._check_files()
         ticket = self._sequencer.draw()
-        then = await asyncio.to_thread(read_memory, edges.state)
-        run = begin(context, request, then)
-        await run.scan()
-        if run.scanned is None:
+        run = SweepRun.start(context, request, await asyncio.to_thread(read_memory, edges.state))
+        await scan_scopes(run)
+        if run.scan is None:
             return None
         try:
             async with self._taken(edges) as lock:
                 self.on_move()
                 self._check_files()
-                report = await self._conclude(run, ticket, then, edges, lock)
+                report = await self._finish(run, run.scan, ticket, edges, lock)
         except Stopped:
             return None
-        return ScheduledRun(kind, report, run.scanned.targets)
+        return ScheduledRun(kind, report, run.scan.targets)
 
     def _check_files(self) -> None:
         """Make sure that the state file and the service's lock are those of the round before.
@@ -144,17 +143,17 @@ class SweepRunner:
         if self._state is not None:
             self._state.check()
 
-    async def _conclude(
-        self, run: Sweep, ticket: int, then: RememberedState, edges: Edges, lock: HeldLock
+    async def _finish(
+        self, run: SweepRun, scan: Scan, ticket: int, edges: Edges, lock: HeldLock
     ) -> Report:
-        """What is still current of the scan was acted upon and recorded."""
+        """Act on what is still current of the scan, judged by what is remembered now."""
         with await asyncio.to_thread(Store.open, edges.state, check_lock=lock.check) as store:
             self._state = store.identity
             now = await asyncio.to_thread(store.memory)
-            assert run.scanned is not None  # noqa: S101 - a run without a scan ended before
-            results = self._sequencer.current(ticket, run.scanned.results, then=then, now=now)
-            run.use_fresh_state(now, replace(run.scanned, results=results))
-            report = await run.conclude(edges.control_plane, store)
+            results = self._sequencer.current(ticket, scan.results, then=run.state, now=now)
+            run.state, run.scan = now, replace(scan, results=results)
+            check = await check_state_identity(run, edges.control_plane)
+            report = await finish_sweep(run, check, edges.control_plane, store)
             self._sequencer.acted(ticket, results, now, run.started_at)
             return report
 

@@ -16,7 +16,7 @@ from discovery.service.health import HealthState
 from discovery.service.metrics import Metrics
 from discovery.service.runner import ScheduledRun, SweepRunner
 from discovery.service.sweep_log import SweepLog
-from discovery.sweep.kind import SweepKind
+from discovery.sweep.context import SweepKind
 from state.errors import StateError
 
 log = structlog.get_logger()

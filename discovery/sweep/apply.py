@@ -1,4 +1,4 @@
-"""Carries out a plan: a few writes at a time, each journaled before and after (R6, R8).
+"""Apply a plan: a few writes at a time, each journaled before and after (R6, R8).
 
 An outcome is written to the journal when it is known. When it is not (no answer, half of a rename
 done, an unexpected exception) the intent stays open, and the next sweep looks at what became of it.
@@ -7,7 +7,6 @@ done, an unexpected exception) the intent stays open, and the next sweep looks a
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,7 +32,7 @@ log = structlog.get_logger()
 Sleep = Callable[[float], Awaitable[Any]]
 
 LAST_WRITES_S = 8.0
-"""How long the writes in hand may take once the sweep is told to stop."""
+"""Seconds that writes in progress may take once the sweep is told to stop."""
 
 _ORDER = {
     IntentKind.CREATE: 0,
@@ -42,14 +41,18 @@ _ORDER = {
     IntentKind.REPLACE: 1,
     IntentKind.DELETE: 2,
 }
-"""What adds goes before what removes, so that a sweep that is cut short has taken nothing away."""
+"""Additions before removals, so that a sweep that is interrupted has removed nothing yet."""
+
+
+_WITH_CHANGES = (IntentKind.UPDATE, IntentKind.RENAME, IntentKind.REPLACE)
+"""Writes of which the journal keeps the old and the new values."""
 
 
 class Journal(Protocol):
-    """Where intents and outcomes are kept; `state.store.Store` is one. Raises: StateError."""
+    """Store of intents and their outcomes, such as `state.store.Store`."""
 
     def write(self, entries: Sequence[Intent | IntentClosure]) -> Sequence[int]:
-        """All entries are durable, or none; the numbers of the intents meant, in their order."""
+        """Write all entries durably, or none. Returns their intent ids. Raises: StateError."""
         ...
 
 
@@ -65,8 +68,9 @@ async def apply(
     sleep: Sleep = asyncio.sleep,
     on_write: Callable[[], None] = lambda: None,
     known_failures: Mapping[ResourceName, str] = MappingProxyType({}),
+    writer: Callable[[ControlPlane, str, Sleep], Writer] = Writer,
 ) -> tuple[Item, ...]:
-    """Every item in the order given, those that write with their outcome.
+    """Carry out every item that writes, and return all items in order with their outcomes.
 
     `applied` is True when the control plane is as planned, False with an `error` when a call
     failed; an item that turned out to be a conflict or blocked has that action, and `applied` None.
@@ -81,10 +85,9 @@ async def apply(
     writing = [(place, item) for place, item in enumerate(items) if item.action.writes]
     writing.sort(key=lambda pair: (_ORDER[intent_kind(pair[1])], pair[1].sort_key))
     breaker = Breaker(control_plane)
-    writer = Writer(breaker, group, sleep)
     run = _Run(
         _journal_writer(journal),
-        writer,
+        writer(breaker, group, sleep),
         breaker,
         sweep_id,
         clock,
@@ -98,7 +101,7 @@ async def apply(
 
 @dataclass(slots=True)
 class _Run:
-    """The writes of one sweep under way."""
+    """The writes of one sweep in progress."""
 
     scribe: GroupCommit[Intent | IntentClosure, int]
     writer: Writer
@@ -131,7 +134,7 @@ class _Run:
             await self.scribe.close()
 
     def outcome(self, place: int, item: Item) -> Item:
-        """The item as it came out; one that writes and did not come to its end has an error."""
+        """Return the item with its outcome; a write that was not completed has an error."""
         if not item.action.writes:
             return item
         if place in self.ended:
@@ -145,13 +148,14 @@ class _Run:
             )
         if self.journal_trouble is not None:
             return _failed(item, "STATE", f"not attempted: {self.journal_trouble}")
-        return _failed(item, "INTERRUPTED", "stopped before it was attempted; the next sweep does")
+        text = f"stopped before it was attempted; {self.writer.if_unattempted}"
+        return _failed(item, "INTERRUPTED", text)
 
     async def _worker(self) -> None:
         while self.waiting and not self.writer.stopping and self.journal_trouble is None:
             place, item = self.waiting.popleft()
             self.begun.add(place)
-            async with self.breaker.trial(intent_kind(item)) as denied:
+            async with self.breaker.trial(self.writer.kind_of(item)) as denied:
                 if denied is not None:
                     error = ItemError(denied.code, str(denied), denied.retryable)
                     self.ended[place] = replace(item, applied=False, error=error)
@@ -159,22 +163,23 @@ class _Run:
                 try:
                     self.ended[place] = await self._carry_out(item)
                 except Exception as error:
-                    self.ended[place] = _unexpected(item, error)
+                    self.ended[place] = self._unexpected(item, error)
             self._log(self.ended[place])
             self.on_write()
 
+    def _unexpected(self, item: Item, error: Exception) -> Item:
+        log.error(f"{self.writer.subject}.broke", **item.log_fields, exc_info=error)
+        return _failed(
+            item,
+            "INTERNAL",
+            f"an unexpected {type(error).__name__} stopped this item alone; whether it was written "
+            "is not known. The next sweep looks and goes on; please report it with the log",
+        )
+
     def _log(self, item: Item) -> None:
-        event = log.bind(sweep_id=self.sweep_id, **item.log_fields)
-        if item.applied:
-            event.info("item.applied")
-            return
         code = item.error.code if item.error is not None else item.reason.value
-        is_known = item.name and self.known_failures.get(item.name) == code
-        level = logging.DEBUG if is_known else logging.WARNING
-        if item.error is not None:
-            event.log(level, "item.failed", error_code=code)
-        else:
-            event.log(level, "item.refused")
+        is_known = item.name is not None and self.known_failures.get(item.name) == code
+        self.writer.log_result(item, self.sweep_id, is_known=is_known)
 
     async def _carry_out(self, item: Item) -> Item:
         try:
@@ -200,7 +205,7 @@ class _Run:
     def _intent(self, item: Item) -> Intent:
         if item.arn is None or item.name is None:
             raise ValueError("an item that writes has an ARN and a name")
-        kind = intent_kind(item)
+        kind = self.writer.kind_of(item)
         return Intent(
             sweep_id=self.sweep_id,
             kind=kind,
@@ -212,25 +217,15 @@ class _Run:
             previous_name=item.previous_name if kind is IntentKind.RENAME else None,
             database=item.database,
             at=self.clock(),
-            changes=() if kind in (IntentKind.CREATE, IntentKind.DELETE) else item.changes,
+            changes=item.changes if kind in _WITH_CHANGES else (),
             revision=item.live.revision if kind is IntentKind.DELETE and item.live else "",
         )
 
 
 def _journal_writer(journal: Journal) -> GroupCommit[Intent | IntentClosure, int]:
-    """The journal's one writer; it writes for all workers that wait for it together."""
+    """Batch the journal entries of workers that wait at the same time into one transaction."""
     return GroupCommit(journal.write, is_common=lambda error: isinstance(error, StateError))
 
 
 def _failed(item: Item, code: str, message: str) -> Item:
     return replace(item, applied=False, error=ItemError(code, message, retryable=True))
-
-
-def _unexpected(item: Item, error: Exception) -> Item:
-    log.error("item.broke", **item.log_fields, exc_info=error)
-    return _failed(
-        item,
-        "INTERNAL",
-        f"an unexpected {type(error).__name__} stopped this item alone; whether it was written "
-        "is not known. The next sweep looks and goes on; please report it with the log",
-    )

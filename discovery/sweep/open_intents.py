@@ -1,4 +1,4 @@
-"""Intents of a process that ended get their outcome, before a plan is made (R6)."""
+"""Outcomes for the intents of a process that ended, before a plan is made (R6)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from state.store import Store
 
 
 async def close_open_intents(
-    store: Store, memory: RememberedState, listed: tuple[Database, ...], group: str, now: datetime
+    store: Store, state: RememberedState, listed: tuple[Database, ...], group: str, now: datetime
 ) -> RememberedState:
-    """What is remembered once they have it. Raises: StateError."""
-    if not memory.open_intents:
-        return memory
-    known = classify_open_intents(memory.open_intents, listed, group)
+    """Close each open intent by what is registered, and load the state anew. Raises: StateError."""
+    if not state.open_intents:
+        return state
+    known = classify_open_intents(state.open_intents, listed, group)
     for each in known.landed:
         await asyncio.to_thread(store.finish, each.intent_id, IntentOutcome.DONE, None, now)
     ids = [each.intent_id for each in known.abandoned]
@@ -26,9 +26,8 @@ async def close_open_intents(
 
 
 def preview_closed_intents(
-    memory: RememberedState, listed: tuple[Database, ...], group: str, now: datetime
+    state: RememberedState, listed: tuple[Database, ...], group: str, now: datetime
 ) -> RememberedState:
-    """What `settled` gives, with nothing written (R5)."""
-    return memory_after_closing(
-        memory, classify_open_intents(memory.open_intents, listed, group), now
-    )
+    """Work out what `close_open_intents` returns, without writing (R5)."""
+    known = classify_open_intents(state.open_intents, listed, group)
+    return memory_after_closing(state, known, now)

@@ -1,4 +1,4 @@
-"""One item of a plan, written: ownership read again, retries, and what each answer means.
+"""Write one item of a plan: read the owner again, call, retry, and interpret the answer.
 
 Every attempt begins with a fresh look, so a retry after a call whose answer was lost finds what
 that call did: a create that had landed is there, a delete that had landed is gone.
@@ -7,10 +7,12 @@ that call did: a create that had landed is there, a delete that had landed is go
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import structlog
 from tenacity import RetryCallState
 
 from discovery.control_plane.base import (
@@ -48,16 +50,17 @@ from state.records import IntentKind, IntentOutcome
 
 T = TypeVar("T")
 
+log = structlog.get_logger()
+
 IsDone = Callable[[Database, CreateAttempts], bool]
-"""True when one of ours that stands in the name to be taken is what was to be made, so that the
-creation has come to its end."""
+"""Tells whether a resource of ours that already has the name is what the creation was to make."""
 
 _READS_AFTER_TAKEN = 3
 _READ_PAUSE_S = 0.5
 
 
 def intent_kind(item: Item) -> IntentKind:
-    """The kind of write that carries out an item that writes."""
+    """Return the kind of write that carries out an item that writes."""
     if item.action is Action.CREATE:
         return IntentKind.CREATE
     if item.action is Action.DELETE:
@@ -68,7 +71,12 @@ def intent_kind(item: Item) -> IntentKind:
 
 
 class Writer:
-    """Writes the items of one sweep; set `stopping`, and nothing is tried again."""
+    """Write the items of one sweep; once `stopping` is set, nothing is tried again."""
+
+    subject = "item"
+    """The first word of its log events."""
+    if_unattempted = "the next sweep does"
+    """What becomes of an item that was not attempted."""
 
     def __init__(
         self, control_plane: ControlPlane, group: str, sleep: Callable[[float], Awaitable[Any]]
@@ -77,11 +85,27 @@ class Writer:
         self._group = group
         self._sleep = sleep
         self._creations_fail: str | None = None
-        """The error code of the last creation of any item, None when it was answered."""
+        """Error code of the last creation of any item, None when that succeeded."""
         self.stopping = False
 
+    def kind_of(self, item: Item) -> IntentKind:
+        """Name the intent that the journal keeps of an item that writes."""
+        return intent_kind(item)
+
+    def log_result(self, item: Item, sweep_id: str, *, is_known: bool) -> None:
+        """Log how an item came out; a failure that is no news is logged for debugging only."""
+        event = log.bind(sweep_id=sweep_id, **item.log_fields)
+        if item.applied:
+            event.info("item.applied")
+            return
+        level = logging.DEBUG if is_known else logging.WARNING
+        if item.error is not None:
+            event.log(level, "item.failed", error_code=item.error.code)
+        else:
+            event.log(level, "item.refused")
+
     async def write(self, item: Item) -> WriteResult:
-        """The item is carried out, or the result says what stands in the way."""
+        """Carry out an item, or say what stands in the way."""
         steps = {
             IntentKind.CREATE: self._create,
             IntentKind.UPDATE: self._update,
@@ -119,7 +143,7 @@ class Writer:
         return removed.database or item.database
 
     async def _rename(self, item: Item) -> Database:
-        """Forwards: a new one that is there already is gone on from."""
+        """Register the new name, then remove the old; continue if the new one is there already."""
         database, old = _database(item), item.previous_name
         if old is None:
             raise ValueError("a rename has a previous name")
@@ -237,7 +261,7 @@ class Writer:
             return
 
     async def _read(self, name: ResourceName, item: Item) -> Database | None:
-        """The resource that was listed, as it is now."""
+        """Read the resource that was listed again, as it is now."""
         try:
             return await self._control_plane.get(name)
         except Denied as error:  # a role that is fenced in by labels sees only what is ours
@@ -262,8 +286,10 @@ class Writer:
         return None
 
     async def _require_absent(self, item: Item, name: ResourceName) -> None:
-        """Nothing of ours stands for this cache under the name that state remembers: the list was
-        right, and nothing is registered twice."""
+        """Check that nothing of ours has the name that state remembers for this cache.
+
+        Then the list was right, and nothing is registered twice.
+        """
         try:
             found = await self._control_plane.get(name)
         except Denied:  # it is another's: ours the agent's role may see
@@ -311,7 +337,7 @@ class Writer:
 
 
 def _rebase(item: Item, found: Database | None) -> Database:
-    """The planned resource on top of what was just read."""
+    """Merge the planned changes into the resource as it was just read."""
     planned = _database(item)
     if found is None:
         return planned

@@ -29,7 +29,7 @@ from discovery.control_plane.teleport.client import WRITES_AT_ONCE, Teleport
 from discovery.model.values import ResourceName
 from discovery.sandbox.teleport.roles import fenced_bot
 from discovery.sandbox.teleport.server import SimulatedTeleport
-from discovery.sweep.look_up import look_up_all
+from discovery.sweep.current_state import look_up_all
 from tests.bench.measure import MIB, peak_bytes_of, resident_bytes_of
 from tests.contract.control_plane.ground import GROUP, registration
 

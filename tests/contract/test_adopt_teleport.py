@@ -10,10 +10,8 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-import botocore.session
 import pytest
 import yaml
-from botocore.loaders import create_loader
 
 from discovery.sandbox.teleport.calls import WRITES
 from discovery.sandbox.teleport.changes import Edit, Remove, TakeOver
@@ -25,6 +23,8 @@ from state.records import IntentKind, OpenIntent
 from state.store import read_memory
 from tests.contract.control_plane.stage import waiting_for
 from tests.unit.cli.rig import FRANKFURT, HUB, Rig, Run, rig
+
+pytestmark = pytest.mark.slow
 
 CONFIGURATION = f"""\
 version: 1
@@ -92,15 +92,6 @@ class Stage:
 
     def open_intents(self) -> tuple[OpenIntent, ...]:
         return read_memory(self.rig.directory / "cachemuster.db").open_intents
-
-
-_LOADER = create_loader()
-
-
-@pytest.fixture(autouse=True)
-def _one_loader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK reads its models once for all commands; it takes most of their time."""
-    monkeypatch.setattr(botocore.session, "create_loader", lambda _: _LOADER)
 
 
 @pytest.fixture

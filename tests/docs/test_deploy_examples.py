@@ -76,3 +76,9 @@ def test_documents_of_an_example_stay_in_its_partition(file: Path) -> None:
 
 def test_the_page_tells_of_every_example() -> None:
     assert told_files(README) == {file.name for file in FILES}
+
+
+def test_the_example_on_the_page_is_valid(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```\w*\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    (example,) = [block for block in blocks if block.startswith("version: 1")]
+    assert parse_config(example, file="README.md", base=tmp_path).group == "prod"

@@ -28,6 +28,8 @@ from tests.contract.control_plane.stage import Stage, stage
 from tests.docs.pages import DEPLOY, shell_lines
 from tests.unit.cli.rig import FRANKFURT, HUB, VIRGINIA
 
+pytestmark = pytest.mark.slow
+
 PAGE = (DEPLOY / "leaving" / "README.md").read_text("utf-8")
 NAME = f"orders-elasticache-serverless-{FRANKFURT}-{HUB}"
 

@@ -1,4 +1,4 @@
-"""README's table of findings is the one in the code; `UPDATE_GOLDEN=1` writes it anew."""
+"""The reference's table of findings is the one in the code; `UPDATE_GOLDEN=1` writes it anew."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 from discovery.model.codes import FindingCode
 from discovery.plan.iam.finding_table import FINDINGS, markdown
 
-README = Path(__file__).parents[2] / "README.md"
+REFERENCE = Path(__file__).parents[2] / "deploy" / "reference" / "README.md"
 BEGIN, END = "<!-- findings -->", "<!-- /findings -->"
 
 
 def test_the_table_of_findings_is_the_one_of_the_code() -> None:
-    before, rest = README.read_text("utf-8").split(f"{BEGIN}\n")
+    before, rest = REFERENCE.read_text("utf-8").split(f"{BEGIN}\n")
     documented, after = rest.split(END)
     if os.environ.get("UPDATE_GOLDEN"):
         documented = f"\n{markdown()}\n"
-        README.write_text(f"{before}{BEGIN}\n{documented}{END}{after}", "utf-8")
+        REFERENCE.write_text(f"{before}{BEGIN}\n{documented}{END}{after}", "utf-8")
     assert documented.strip() == markdown().strip()
 
 

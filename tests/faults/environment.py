@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -39,9 +38,6 @@ from discovery.sandbox.teleport.faults import Fault as TeleportFault
 from discovery.sandbox.teleport.faults import FaultBoard as TeleportBoard
 from discovery.sandbox.teleport.roles import Role, fenced_bot
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
-from discovery.sweep.apply import apply
-from discovery.sweep.listing import list_registered
-from discovery.sweep.new_names import check_new_names
 from discovery.sweep.scan import Scan, scan
 from tests.faults.observation import CURRENT
 from tests.faults.settings import FRANKFURT, GROUP, HUB, MEMBER, REGIONS, ROLE, THIRD
@@ -202,17 +198,6 @@ def _instead(url: str, times: Times) -> Iterator[None]:
             (botocore.session, "create_loader", lambda _: _LOADER),
             (ExponentialBackoff, "delay_amount", lambda _self, _context: 0),
             (RetryQuota, "acquire", lambda _self, _cost: True),  # not used up by stories before
-            (discovery.sweep.sweep, "apply", functools.partial(apply, sleep=times.sleep)),
-            (
-                discovery.sweep.sweep,
-                "list_registered",
-                functools.partial(list_registered, sleep=times.sleep),
-            ),
-            (
-                discovery.sweep.sweep,
-                "check_new_names",
-                functools.partial(check_new_names, sleep=times.sleep),
-            ),
             (discovery.sweep.sweep, "scan", _watched_scan),
         ):
             stack.enter_context(patch.object(place, name, stand_in))

@@ -151,7 +151,7 @@ class Process:
 
     async def _by_hand(self, ask: Ask) -> Report:
         """As `cachemuster sweep` does it: a process of its own, beside the service if there is."""
-        context = self._ground()
+        context = self._context()
         holder = this_process("sweep", self.environment.times.agent())
         async with writer_lock(self.state, wait=timedelta(minutes=1), holder=holder):
             with Store.open(self.state) as store:
@@ -161,9 +161,11 @@ class Process:
                     )
 
     async def _audited(self, ask: Ask) -> Report:
-        memory = read_memory(self.state)
+        state = read_memory(self.state)
         async with self._plane(reads_only=True) as plane:
-            return await audit(self._ground(), self._request(ask), registry=plane, memory=memory)
+            return await audit(
+                self._context(), self._request(ask), control_plane=plane, state=state
+            )
 
     def _request(self, ask: Ask) -> SweepRequest:
         part = ScopeFilter(only=ask.scopes, shard=self.shard)
@@ -180,15 +182,16 @@ class Process:
     @asynccontextmanager
     async def _edges(self) -> AsyncIterator[Edges]:
         async with self._plane() as plane:
-            yield Edges(self._ground(), plane)
+            yield Edges(self._context(), plane)
 
-    def _ground(self) -> SweepContext:
+    def _context(self) -> SweepContext:
         config = self.config
         return SweepContext(
             config=config,
             rules=build_rules(config, Secret),
             cloud=self.environment.cloud_for(config.aws),
             clock=self.environment.times.agent,
+            sleep=self.environment.times.sleep,
             stop=self.stop,
         )
 

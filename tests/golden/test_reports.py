@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from discovery.reports.formats import RENDERERS, Format
-from discovery.reports.report import Report, View
+from discovery.reports.formats import RENDERERS
+from discovery.reports.report import Report
 from discovery.reports.status import Status
 from discovery.reports.tctl import write_resources
 from discovery.reports.terminal.status_table import write_status_table
+from discovery.reports.view import Format, View
 from tests.golden.golden import assert_golden
 from tests.unit.reports.sample import NOW, REFUSED, carried_out, database, full_report
 from tests.unit.reports.test_status import memory

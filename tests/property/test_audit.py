@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
@@ -22,9 +23,11 @@ from discovery.plan.item import Item
 from discovery.plan.lookups import new_names
 from discovery.plan.plan import Plan, make_plan
 from discovery.sweep.context import SweepContext, SweepRequest
+from discovery.sweep.current_state import read_current_state
 from discovery.sweep.open_intents import close_open_intents, preview_closed_intents
+from discovery.sweep.run import SweepRun
 from discovery.sweep.scan import Scan
-from discovery.sweep.sweep import Sweep, begin
+from discovery.sweep.sweep import apply_changes, plan_changes
 from state.records import Intent, IntentKind, Registration, RememberedState, SweepOutcome
 from state.store import Store, read_memory
 from tests.property.pure_cloud import (
@@ -41,6 +44,8 @@ from tests.property.pure_cloud import (
     strangers,
 )
 from tests.unit.state.values import IDENTITY, record_of
+
+pytestmark = pytest.mark.slow
 
 KINDS = (
     IntentKind.CREATE,
@@ -146,12 +151,12 @@ def _outcome(memory: RememberedState, number: int) -> SweepOutcome:
     )
 
 
-def run_of(memory: RememberedState, results: tuple[Scanned, ...], *, dry_run: bool) -> Sweep:
+def run_of(memory: RememberedState, results: tuple[Scanned, ...], *, dry_run: bool) -> SweepRun:
     """A sweep or audit that has scanned."""
     by = rules(budget=replace(rules().budget, window=timedelta(hours=1), max_count=3))
-    ground = SweepContext(config=None, rules=by, cloud=None, clock=lambda: NOW)  # type: ignore[arg-type]
-    run = begin(ground, SweepRequest(), memory, dry_run=dry_run)
-    run.scanned = Scan(TARGETS, results)
+    context = SweepContext(config=None, rules=by, cloud=None, clock=lambda: NOW)  # type: ignore[arg-type]
+    run = SweepRun.start(context, SweepRequest(), memory, dry_run=dry_run)
+    run.scan = Scan(TARGETS, results)
     return run
 
 
@@ -221,19 +226,20 @@ def fenced(draw: st.DrawFn, wreck: Wreck, results: tuple[Scanned, ...]) -> Fence
     return Fenced(listed, frozenset(hidden), frozenset(late))
 
 
-async def foretold(run: Sweep, plane: Fenced) -> Plan:
+async def audited(run: SweepRun, plane: Fenced) -> Plan:
     """The plan of an audit."""
-    listed = await run.listed(plane)
-    run.memory = preview_closed_intents(run.memory, listed, run.rules.group, NOW)
-    return await run.checked(run.planned(listed), plane)
+    current = await read_current_state(plane, run.state, run.rules.group)
+    run.state = preview_closed_intents(run.state, current.databases, run.rules.group, NOW)
+    return await plan_changes(run, current, plane)
 
 
-async def swept(run: Sweep, plane: Fenced, store: Store) -> tuple[Plan, tuple[Item, ...]]:
+async def applied(run: SweepRun, plane: Fenced, store: Store) -> tuple[Plan, tuple[Item, ...]]:
     """The plan of a sweep, and its items once they were carried out."""
-    listed = await run.listed(plane)
-    run.memory = await close_open_intents(store, run.memory, listed, run.rules.group, NOW)
-    plan = await run.checked(run.planned(listed), plane)
-    return plan, await run.applied(plane, store)
+    current = await read_current_state(plane, run.state, run.rules.group)
+    run.state = await close_open_intents(store, run.state, current.databases, run.rules.group, NOW)
+    plan = await plan_changes(run, current, plane)
+    await apply_changes(run, plane, store)
+    return plan, run.items
 
 
 @settings(max_examples=40)  # each has a file of its own, synced to the disk
@@ -244,18 +250,18 @@ def test_an_audit_and_the_sweep_after_it_are_one_whatever_the_role_lets_them_see
     plane = data.draw(fenced(wreck, results))
     with stored(wreck) as path:
         audit = run_of(read_memory(path), results, dry_run=True)
-        shown = asyncio.run(foretold(audit, plane))
+        shown = asyncio.run(audited(audit, plane))
         with Store.open(path) as store:
             sweep = run_of(store.memory(), results, dry_run=False)
-            plan, items = asyncio.run(swept(sweep, plane, store))
+            plan, items = asyncio.run(applied(sweep, plane, store))
     event(f"{len(wreck.intents)} left open")
-    told = {item.reason for item in items}
-    event(f"taken unseen: {Reason.NAME_TAKEN_UNSEEN in told}")
+    reasons = {item.reason for item in items}
+    event(f"taken unseen: {Reason.NAME_TAKEN_UNSEEN in reasons}")
     event(f"unseen: {len(plane.unseen)}, unlisted: {len(plane.unlisted)}")
     assert shown.checksum == plan.checksum
     assert shown.items == plan.items
     assert shown.guard == plan.guard
-    # What was planned is what happens: no write meets what nobody had foretold.
+    # What was planned is what happens: no write meets what the audit did not show.
     assert [(each.action, each.reason, each.name) for each in items] == [
         (each.action, each.reason, each.name) for each in shown.items
     ]

@@ -216,6 +216,7 @@ def test_a_document_is_ascii_and_one_json_value(
     assert json.loads(shown)["schema_version"] == 1
 
 
+@pytest.mark.slow
 @given(HOSTILE.filter(str.isprintable))
 @settings(max_examples=40, deadline=None)
 def test_what_is_to_be_done_by_hand_is_yaml_with_remarks(text: str) -> None:

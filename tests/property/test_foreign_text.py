@@ -52,6 +52,7 @@ def test_a_cut_never_leaves_a_password(text: str, limit: int) -> None:
     assert "\n" not in line
 
 
+@pytest.mark.slow
 @given(urls())
 def test_an_error_of_the_sdk_shows_no_password(text: str) -> None:
     errors: list[Exception] = [

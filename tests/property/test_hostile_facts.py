@@ -136,6 +136,7 @@ def resources(draw: st.DrawFn) -> Database:
     )
 
 
+@pytest.mark.slow
 @given(st.fixed_dictionaries(MEMBERS), users(), st.lists(resources(), max_size=2), st.booleans())
 def test_no_value_of_one_cache_ends_a_sweep(said, directory, listed, is_known):
     odd = cache(**said)
@@ -151,6 +152,7 @@ def test_no_value_of_one_cache_ends_a_sweep(said, directory, listed, is_known):
     next_state(plan.observed, plan.items, started_at=NOW, rules_changed=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("member", sorted(MEMBERS))
 @given(data=st.data())
 def test_one_hostile_member_neither_removes_nor_ends_a_sweep(member, data):
@@ -191,6 +193,7 @@ NAMES = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(NAMES), TREE))
 @example({"Endpoint": {"Address": "a.example", "Port": 65536}})
 @example({"FullEngineVersion": LONG})

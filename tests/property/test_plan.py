@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
@@ -31,6 +32,8 @@ from tests.property.pure_cloud import (
     stranger,
     strangers,
 )
+
+pytestmark = pytest.mark.slow
 
 
 @st.composite

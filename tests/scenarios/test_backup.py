@@ -11,6 +11,8 @@ import pytest
 
 from tests.scenarios.scenario import Scenario
 
+pytestmark = pytest.mark.slow
+
 NAMED = {"TeleportDatabaseName": "by-tag"}
 
 

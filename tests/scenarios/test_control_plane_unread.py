@@ -62,6 +62,7 @@ def test_the_findings_are_printed_for_people_all_the_same(fenced: FencedTale) ->
         assert "what was scanned is shown" in " ".join((run.out + run.err).split())
 
 
+@pytest.mark.slow
 def test_no_miss_counts_while_nothing_is_read(fenced: FencedTale) -> None:
     three(fenced)
     fenced.sweep()

@@ -105,6 +105,7 @@ def test_a_directory_that_is_not_there(scenario: Scenario) -> None:
     assert not scenario.registry_file.exists()
 
 
+@pytest.mark.slow
 def test_an_audit_in_a_directory_that_cannot_be_written(scenario: Scenario) -> None:
     """Everything may be read and nothing written."""
     scenario.cache("orders")
@@ -151,6 +152,7 @@ def in_process(
     )
 
 
+@pytest.mark.slow
 def test_a_full_disk_loses_nothing_and_says_so(scenario: Scenario) -> None:
     """No file of the process may grow beyond a few kilobytes, as if the disk had filled up."""
     scenario.cache("orders", tags={"TeleportDatabaseName": "orders-db"})
@@ -175,6 +177,7 @@ def test_a_full_disk_loses_nothing_and_says_so(scenario: Scenario) -> None:
     assert scenario.sweep().writes == 0
 
 
+@pytest.mark.slow
 def test_a_log_on_a_full_disk_stops_no_sweep(scenario: Scenario) -> None:
     scenario.cache("orders")
     with Path("/dev/full").open("w") as full:

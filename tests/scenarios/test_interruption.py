@@ -15,6 +15,8 @@ from discovery.sandbox.aws.faults import Effect
 from tests.scenarios.scenario import LISTING, VALIDATOR, Scenario
 from tests.unit.cli.rig import Run
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 STOPPED_WHILE_WRITING = """
 import os, signal

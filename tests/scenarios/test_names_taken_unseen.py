@@ -13,6 +13,8 @@ from discovery.sandbox.teleport.faults import Fault as TeleportFault
 from tests.scenarios.fenced import ELSEWHERE, FencedTale, foreign
 from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, VIRGINIA, RunOutput
 
+pytestmark = pytest.mark.slow
+
 EIGHT = [f"cache-{number}" for number in range(8)]
 SUFFIX = f"-elasticache-serverless-{FRANKFURT}-{HUB}"
 TAKEN = "conflict/NAME_TAKEN_UNSEEN"

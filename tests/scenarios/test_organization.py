@@ -12,6 +12,8 @@ from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.aws.organization import ROOT, Organization
 from tests.scenarios.scenario import FRANKFURT, HUB, MEMBER, VIRGINIA, RunOutput, Scenario
 
+pytestmark = pytest.mark.slow
+
 OTHER = "333344445555"
 LATE = "444455556666"
 LISTS = {"service": "organizations"}

@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
 
+import pytest
+
 from discovery.cli.interruption import Interruption
 from discovery.cli.setup import run_sweep
 from discovery.model.codes import ScopeReason, ScopeStatus
@@ -19,6 +21,8 @@ from discovery.reports.summary import sentence
 from discovery.sandbox.aws.faults import Effect
 from discovery.sweep.context import SweepRequest
 from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, MEMBER, Scenario
+
+pytestmark = pytest.mark.slow
 
 TICK_MIN = 5
 REQUEST = SweepRequest(use_backoff=True)

@@ -10,9 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.scenarios.scenario import Scenario
 from tests.scenarios.service_process import ServiceProcess, service_process, until
 from tests.scenarios.test_service import BUSY, swept
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 

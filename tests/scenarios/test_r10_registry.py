@@ -13,6 +13,8 @@ from discovery.model.values import Database, ResourceName
 from state.records import RememberedState
 from tests.scenarios.scenario import FRANKFURT, VIRGINIA, Scenario
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = {"missed_sweeps": 1, "grace": "0s", "max_percent": 100}
 FIVE = ("orders", "carts", "books", "users", "stock")
 

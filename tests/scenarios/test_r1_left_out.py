@@ -11,6 +11,8 @@ from discovery.aws.members import MEMBERS, Absent, Member
 from discovery.sandbox.aws.faults import Effect
 from tests.scenarios.scenario import LISTING, MEMBER, Scenario
 
+pytestmark = pytest.mark.slow
+
 SERVICES = {
     "tag": "resourcegroupstaggingapi",
     "elasticache": "elasticache",

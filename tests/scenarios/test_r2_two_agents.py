@@ -12,6 +12,8 @@ import pytest
 from discovery.control_plane.embedded.control_plane import Embedded
 from tests.scenarios.scenario import RunOutput, Scenario
 
+pytestmark = pytest.mark.slow
+
 PAY = {"matchers": [{"name": "pay", "tags": {"team": "pay"}}]}
 WEB = {"matchers": [{"name": "web", "tags": {"team": "web"}}]}
 NOT_WEB = {"matchers": [{"name": "all", "exclude_tags": {"team": "web"}}]}

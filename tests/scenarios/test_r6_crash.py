@@ -11,6 +11,8 @@ import pytest
 
 from tests.scenarios.scenario import Scenario
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 DOOMED = """

@@ -33,6 +33,8 @@ from tests.scenarios.scenario import FRANKFURT, HUB, MEMBER, Scenario
 from tests.scenarios.service_process import service_process
 from tests.unit.cli.rig import Run
 
+pytestmark = pytest.mark.slow
+
 GIVEN = {"identity", "operator", "connect-external-id", "web-ca.pem"}
 """Files that hold secrets because somebody put them there."""
 EVERYTHING = Role.of("everything", db_labels={"*": "*"}, rules={"db": ["*"]})

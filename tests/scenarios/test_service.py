@@ -11,6 +11,8 @@ from discovery.sandbox.aws.faults import Effect
 from tests.scenarios.scenario import LISTING, Scenario
 from tests.scenarios.service_process import ServiceProcess, service_process, until
 
+pytestmark = pytest.mark.slow
+
 QUIET = {"interval": "1h", "jitter": "0s", "listen": "127.0.0.1:0"}
 BUSY = {**QUIET, "interval": "10s"}
 

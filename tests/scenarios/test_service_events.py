@@ -17,6 +17,8 @@ from discovery.sandbox.aws.queues import Queue
 from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, VIRGINIA, Scenario
 from tests.scenarios.service_process import ServiceProcess, service_process, until
 
+pytestmark = pytest.mark.slow
+
 VISIBLE_AGAIN = {"VisibilityTimeout": "2"}
 
 

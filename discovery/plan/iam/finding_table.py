@@ -1,4 +1,4 @@
-"""Every finding about a cache's users: how much it matters, what it means, what repairs it.
+"""Every finding about a cache's users: its severity, its meaning, what repairs it.
 
 This one table is what the findings are made from and what the documentation shows.
 """
@@ -32,7 +32,7 @@ class FindingSpec:
 
 
 _NEW_GROUP: Final = "create an IAM user and a group, attach the group"
-_MEND: Final = "change the user; or put an IAM user in its place, where AWS allows no change"
+_MEND: Final = "change the user; where AWS allows no change, replace it by an IAM user"
 
 FINDINGS: Final[Mapping[FindingCode, FindingSpec]] = {
     _F.ENGINE_TOO_OLD: FindingSpec(
@@ -64,20 +64,20 @@ FINDINGS: Final[Mapping[FindingCode, FindingSpec]] = {
         "create an IAM user and add it to the group",
     ),
     _F.USER_MISSING: FindingSpec(
-        _WARNING, "the group lists a user that AWS does not list", "take it out of the group"
+        _WARNING, "the group lists a user that AWS does not list", "remove it from the group"
     ),
     _F.USER_NOT_ACTIVE: FindingSpec(
         _WARNING,
-        "the member is being deleted, or in a state nobody knows",
-        "take out one that is being deleted; else wait",
+        "the member is being deleted, or in a state that is not known here",
+        "remove one that is being deleted; else wait",
     ),
     _F.PASSWORDLESS_USER: FindingSpec(
-        _WARNING, "the member is on and needs no password: whoever knows its name is in", _MEND
+        _WARNING, "the member is on and needs no password: its name is enough to log in", _MEND
     ),
     _F.USER_NOT_IAM: FindingSpec(
         _INFO,
-        "the member authenticates by password; told where no member can log in with IAM, and on "
-        "public caches, where every user must be IAM",
+        "the member authenticates by password; reported where no member can log in with IAM, and "
+        "on public caches, where every user must be IAM",
         _MEND,
         severity_if_public=_WARNING,
     ),
@@ -91,41 +91,41 @@ FINDINGS: Final[Mapping[FindingCode, FindingSpec]] = {
     _F.DEFAULT_USER_OPEN: FindingSpec(
         _WARNING,
         "the group's own default user is on and needs no password; `tsh db connect` without "
-        "`--db-user` lands there",
+        "`--db-user` logs in as it",
         "switch it off",
     ),
     _F.DEFAULT_USER_UNREPLACED: FindingSpec(
         _WARNING,
         "AWS's own default user, on and without a password, was never replaced; `tsh db connect` "
-        "without `--db-user` lands there",
-        "put a default user who is off in its place",
+        "without `--db-user` logs in as it",
+        "replace it by a default user that is off",
     ),
     _F.USER_NOT_IN_GROUP: FindingSpec(
         _INFO,
-        "an IAM user of the region fits the group but is not in it, or not yet; told of at most "
-        "five where no member can log in, and of those being added",
+        "an IAM user of the region would fit the group and is not in it yet; reported for users "
+        "that are being added, and for at most five where no member can log in",
         "add it to the group; wait for one being added",
     ),
     _F.USERS_UNREADABLE: FindingSpec(
         _WARNING,
-        "users and groups could not be read, AWS does not list its own, or the only user who might "
-        "log in is in a state nobody knows or told of in part only; the verdict is unknown and the "
-        "label keeps its last value",
-        f"the two reads that must succeed; for groups of AWS's own, {_NEW_GROUP}; else wait",
+        "users and groups could not be read, or the group is one of AWS's own, which AWS does not "
+        "list, or the only user who might log in is in an unknown state or was answered in part; "
+        "the verdict is unknown and the label keeps its last value",
+        f"the two calls that must succeed; for a group of AWS's own, {_NEW_GROUP}; else wait",
     ),
     _F.LOGIN_REFUSED: FindingSpec(
         _BLOCKER,
-        "a login with IAM was tried and refused; this version tries none, so it does not report it",
+        "a login with IAM was tried and refused; not reported by this version, which tries none",
         "none",
     ),
     _F.LOGIN_UNREACHABLE: FindingSpec(
         _INFO,
-        "a login with IAM was tried and the cache not reached from this host; this version tries "
-        "none, so it does not report it",
+        "a login with IAM was tried and the cache not reached from this host; not reported by this "
+        "version, which tries none",
         "none",
     ),
 }
-"""In the order in which findings of one severity are told."""
+"""In the order in which findings of one severity are reported."""
 
 BY_PROBING: Final = frozenset({_F.LOGIN_REFUSED, _F.LOGIN_UNREACHABLE})
 """Only a tried login can show these, so nothing in a description repairs them."""

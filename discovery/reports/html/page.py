@@ -33,7 +33,7 @@ from discovery.reports.html.overview import (
 from discovery.reports.html.selection import select
 from discovery.reports.html.table import cache_table, finding_codes
 from discovery.reports.item_text import differences, short_name, value_text
-from discovery.reports.report import Report, View
+from discovery.reports.report import Report
 from discovery.reports.safe_text import NAME_LIMIT, shortened
 from discovery.reports.shell import repair_lines
 from discovery.reports.signs import SEVERITY_SIGNS, SIGNS
@@ -45,6 +45,7 @@ from discovery.reports.summary import (
     sentence,
     simulated_aws,
 )
+from discovery.reports.view import View
 
 
 def write_page(report: Report, stream: TextIO, view: View) -> None:

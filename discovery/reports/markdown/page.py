@@ -40,7 +40,7 @@ from discovery.reports.findings import (
 from discovery.reports.item_text import differences, short_name, value_text
 from discovery.reports.markdown.limit import COMMENT_LIMIT, Section, fit_to_comment
 from discovery.reports.markdown.text import code, fenced, words
-from discovery.reports.report import Report, View
+from discovery.reports.report import Report
 from discovery.reports.safe_text import MESSAGE_LIMIT
 from discovery.reports.shell import repair_lines
 from discovery.reports.signs import SEVERITY_SIGNS, SIGNS
@@ -53,6 +53,7 @@ from discovery.reports.summary import (
     simulated_aws,
     stop_reasons,
 )
+from discovery.reports.view import View
 
 _CHANGES: Final = 4
 _VALUE_LIMIT: Final = 40

@@ -6,7 +6,7 @@ from typing import Final, TextIO
 
 from rich.console import Console
 
-from discovery.reports.report import Report, View
+from discovery.reports.report import Report
 from discovery.reports.summary import (
     about_run,
     guard_verdict,
@@ -18,6 +18,7 @@ from discovery.reports.terminal.findings_table import print_findings, print_find
 from discovery.reports.terminal.plan_table import print_plan
 from discovery.reports.terminal.scope_table import print_scopes
 from discovery.reports.terminal.style import cell, console_for, heading
+from discovery.reports.view import View
 
 _PLAN_CHANGED: Final = (
     "! This is not the plan that --checksum names: something changed since it was reviewed. "

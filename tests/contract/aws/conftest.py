@@ -8,9 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import botocore.session
 import pytest
-from botocore.loaders import create_loader
 from botocore.retries.standard import ExponentialBackoff
 
 from discovery.aws.cloud import Cloud, open_cloud
@@ -167,15 +165,6 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-
-
-_LOADER = create_loader()
-
-
-@pytest.fixture(autouse=True)
-def _models_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every session reads the same files of the SDK, 0.3 s of each test otherwise."""
-    monkeypatch.setattr(botocore.session, "create_loader", lambda _: _LOADER)
 
 
 @pytest.fixture(autouse=True)

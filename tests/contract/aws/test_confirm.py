@@ -27,7 +27,7 @@ from discovery.sandbox.aws.faults import Effect
 from discovery.sweep.confirm import confirm_removals
 from tests.contract.aws.conftest import HOME, HUB, LONG_AGO, MEMBER, Site, caches_of, now
 
-Rejudge = Callable[[Cache, UsersAndGroups | UnknownType], Reason | None]
+Recheck = Callable[[Cache, UsersAndGroups | UnknownType], Reason | None]
 
 LIVE = Database(ResourceName("registered"), {}, "", {"uri": "old:6379"})
 PLANNED = Database(ResourceName("renamed"), {}, "", {"uri": "new:6379"})
@@ -58,7 +58,7 @@ def item(
     )
 
 
-def holding(reason: Reason | None) -> Rejudge:
+def holding(reason: Reason | None) -> Recheck:
     return lambda _cache, _directory: reason
 
 
@@ -70,13 +70,13 @@ async def proven(
     site: Site,
     items: Sequence[Item],
     *,
-    rejudge: Rejudge = never,
+    recheck: Recheck = never,
     rename_holds: Callable[[Cache], bool] = lambda _cache: False,
     **settings: object,
 ) -> list[Item]:
     async with site.cloud(**settings) as cloud:
         return list(
-            await confirm_removals(items, cloud, rejudge=rejudge, rename_holds=rename_holds)
+            await confirm_removals(items, cloud, recheck=recheck, rename_holds=rename_holds)
         )
 
 
@@ -179,13 +179,13 @@ async def test_tags_are_read_by_name_and_judged_anew(site: Site, reason: Reason)
     site.place().tags[cache.arn] = {"env": "dev"}
     judged: list[Cache] = []
 
-    def rejudge(fresh: Cache, directory: UsersAndGroups | UnknownType) -> Reason | None:
+    def recheck(fresh: Cache, directory: UsersAndGroups | UnknownType) -> Reason | None:
         judged.append(fresh)
         assert directory is UNKNOWN
         return reason
 
     unmatched = item("one", reason)
-    assert await proven(site, [unmatched], rejudge=rejudge) == [unmatched]
+    assert await proven(site, [unmatched], recheck=recheck) == [unmatched]
     assert judged[0].tags is not UNKNOWN
     assert judged[0].tags.values == {"env": "dev"}
     assert judged[0].tags.confirmed
@@ -196,7 +196,7 @@ async def test_tags_are_read_by_name_and_judged_anew(site: Site, reason: Reason)
 async def test_only_the_same_reason_is_a_proof(site: Site, now_holds: Reason | None) -> None:
     site.place().add_cache("one")
     planned = item("one", Reason.UNMATCHED)
-    [result] = await proven(site, [planned], rejudge=holding(now_holds))
+    [result] = await proven(site, [planned], recheck=holding(now_holds))
     assert_held(result, now_holds.value if now_holds else "nothing speaks for its removal")
 
 
@@ -220,7 +220,7 @@ async def test_ineligible_is_described_anew_with_the_facts_of_the_scan(site: Sit
     scanned = caches_of(await site.scan())["one"]
     site.place().change_cache("one", engine="memcached")
 
-    def rejudge(fresh: Cache, _directory: UsersAndGroups | UnknownType) -> Reason | None:
+    def recheck(fresh: Cache, _directory: UsersAndGroups | UnknownType) -> Reason | None:
         assert (fresh.engine, fresh.tags, fresh.vpc_id) == (
             "memcached",
             scanned.tags,
@@ -229,7 +229,7 @@ async def test_ineligible_is_described_anew_with_the_facts_of_the_scan(site: Sit
         return Reason.INELIGIBLE
 
     ineligible = item("one", Reason.INELIGIBLE, found=scanned)
-    assert await proven(site, [ineligible], rejudge=rejudge) == [ineligible]
+    assert await proven(site, [ineligible], recheck=recheck) == [ineligible]
 
 
 async def test_a_recreated_cache_takes_nothing_from_the_scan(site: Site) -> None:
@@ -237,11 +237,11 @@ async def test_a_recreated_cache_takes_nothing_from_the_scan(site: Site) -> None
     scanned = caches_of(await site.scan())["one"]
     site.place().add_cache("one", created_at=now() - timedelta(minutes=1))
 
-    def rejudge(fresh: Cache, _directory: UsersAndGroups | UnknownType) -> Reason | None:
+    def recheck(fresh: Cache, _directory: UsersAndGroups | UnknownType) -> Reason | None:
         assert fresh.tags is UNKNOWN
         return None
 
-    [result] = await proven(site, [item("one", Reason.INELIGIBLE, found=scanned)], rejudge=rejudge)
+    [result] = await proven(site, [item("one", Reason.INELIGIBLE, found=scanned)], recheck=recheck)
     assert_held(result, "nothing speaks for its removal")
 
 
@@ -252,11 +252,11 @@ async def test_readiness_is_judged_by_users_read_anew_once(site: Site) -> None:
     site.place().add_user_group("people", users=("late",))
     site.place().add_user("late")
 
-    def rejudge(_cache: Cache, directory: UsersAndGroups | UnknownType) -> Reason | None:
+    def recheck(_cache: Cache, directory: UsersAndGroups | UnknownType) -> Reason | None:
         assert directory is not UNKNOWN
         return None if "late" in directory.users else Reason.UNREADY
 
-    for result in await proven(site, [item(n, Reason.UNREADY) for n in names], rejudge=rejudge):
+    for result in await proven(site, [item(n, Reason.UNREADY) for n in names], recheck=recheck):
         assert_held(result, "nothing speaks for its removal")
     assert site.asked("DescribeUsers") == site.asked("DescribeUserGroups") == 1
 
@@ -346,7 +346,7 @@ async def test_an_exception_while_one_removal_is_proven_ends_that_proof(site: Si
     for name in ("odd", "even"):
         site.place().add_cache(name)
     items = [item(name, Reason.INELIGIBLE) for name in ("odd", "even")]
-    odd, even = await proven(site, items, rejudge=stumbling)
+    odd, even = await proven(site, items, recheck=stumbling)
     assert_held(odd, "ZeroDivisionError in test_confirm.py, line")
     assert even == items[1]
 

@@ -78,6 +78,7 @@ def full(site: Site, account_id: str = HUB) -> Iterator[object]:
         )
 
 
+@pytest.mark.slow
 async def test_what_a_scan_reads_is_what_the_table_names(site: Site, reads: Reads) -> None:
     fleet = Fleet(site)
     unit = fleet.organization.add_unit("teams")

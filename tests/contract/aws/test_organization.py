@@ -174,6 +174,7 @@ async def test_shards_share_the_accounts_out(fleet: Fleet) -> None:
     assert sorted(chain.from_iterable(parts)) == sorted(fleet.organization.members)
 
 
+@pytest.mark.slow
 async def test_an_account_that_was_listed_before_is_gone_to_straight(fleet: Fleet) -> None:
     """After an event, the members of a large organization are not listed for one of them."""
     fleet.join(*(number(n) for n in range(1, 60)))

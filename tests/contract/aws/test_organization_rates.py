@@ -16,6 +16,8 @@ from discovery.sweep.scan import Scan
 from tests.contract.aws.conftest import HOME, HUB, Site, result_of
 from tests.contract.aws.fleet import ROLE, Fleet, SimulatedTime, number
 
+pytestmark = pytest.mark.slow
+
 A = number(1)
 STRANGER = "888888888888"
 

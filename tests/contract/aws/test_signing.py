@@ -16,6 +16,7 @@ from discovery.model.values import AccountId, Complete
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site
 
 
+@pytest.mark.slow
 async def test_two_hundred_scopes_at_once_each_sign_with_their_own_key(site: Site) -> None:
     members = [f"{n:012d}" for n in range(300, 500)]
     for account_id in members:

@@ -6,9 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import botocore.session
 import pytest
-from botocore.loaders import create_loader
 
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from tests.contract.control_plane.ground import Ground
@@ -28,12 +26,3 @@ async def ground(
     monkeypatch.setenv("SSL_CERT_FILE", str(teleport.cluster.write_web_ca(tmp_path / "web-ca.pem")))
     async with teleport.serve() as at:
         yield Ground(teleport, at, tmp_path, now=lambda: datetime.now(UTC))
-
-
-_LOADER = create_loader()
-
-
-@pytest.fixture
-def one_loader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK reads its models once for all commands; it takes most of their time."""
-    monkeypatch.setattr(botocore.session, "create_loader", lambda _: _LOADER)

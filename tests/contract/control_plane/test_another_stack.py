@@ -115,6 +115,7 @@ async def test_everything_once(core: CoreServer, identity_file: Path, route: str
             await client.delete(registration().name)
 
 
+@pytest.mark.slow
 async def test_answers_and_requests_larger_than_every_window(
     core: CoreServer, identity_file: Path
 ) -> None:
@@ -157,6 +158,7 @@ async def test_a_restart(core: CoreServer, identity_file: Path, grace: float | N
         assert [each.name for each in await client.list_databases()] == ["after", "before"]
 
 
+@pytest.mark.slow
 async def test_many_at_once(core: CoreServer, identity_file: Path) -> None:
     async with client_of(core, identity_file) as client:
         await asyncio.gather(*(client.create(registration(f"cache-{n}")) for n in range(100)))

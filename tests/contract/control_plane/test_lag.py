@@ -173,6 +173,7 @@ async def test_what_somebody_made_anew_after_our_removal_is_seen(ground: Ground)
     assert not ground.cluster.databases
 
 
+@pytest.mark.slow
 def test_a_command_right_after_a_sweep_sees_what_that_one_wrote(tmp_path: Path) -> None:
     """Two processes, one after the other; without a wait the second list would be the old one."""
     with stage(tmp_path, Cluster(read_step=timedelta(seconds=1))) as told:

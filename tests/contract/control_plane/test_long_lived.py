@@ -148,6 +148,7 @@ async def test_an_upgrade_is_seen(trusted: Path) -> None:
     assert len(teleport.calls.of("ListDatabases", outcome="OK")) == 1
 
 
+@pytest.mark.slow
 async def test_nothing_is_left_of_connections_that_ended(ground: Ground) -> None:
     before = len(asyncio.all_tasks())
     async with ground.client() as client:

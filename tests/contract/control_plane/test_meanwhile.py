@@ -25,7 +25,7 @@ from discovery.sandbox.teleport.roles import EDITOR, Role, fenced_bot
 from tests.contract.control_plane.stage import Stage, by_name, stage
 from tests.unit.cli.rig import FRANKFURT, HUB
 
-pytestmark = pytest.mark.usefixtures("one_loader")
+pytestmark = pytest.mark.slow
 
 ARN = f"arn:aws:elasticache:{FRANKFURT}:{HUB}:serverlesscache:orders"
 NAME = f"orders-elasticache-serverless-{FRANKFURT}-{HUB}"

@@ -19,6 +19,8 @@ from discovery.sandbox.worlds import Size, generate
 from discovery.sweep.scan import scan
 from state.records import RememberedState
 
+pytestmark = pytest.mark.slow
+
 SIZE = Size(4, 2, 12)
 WORLD = """\
 accounts:

@@ -87,6 +87,7 @@ class Cli:
             return list(threads.map(self, lines))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not on PATH")
 def test_the_guide_through_the_aws_cli() -> None:
     demo = build_demo()

@@ -98,6 +98,7 @@ async def test_two_clusters_know_nothing_of_each_other() -> None:
         assert list(two.cluster.databases) == ["orders"]
 
 
+@pytest.mark.slow
 async def test_many_at_once(rig: Rig) -> None:
     callers = [rig.caller() for _ in range(8)]
     await asyncio.gather(*(callers[number % 8].create(f"db-{number:03}") for number in range(200)))
@@ -105,6 +106,7 @@ async def test_many_at_once(rig: Rig) -> None:
     assert len({call.connection for call in rig.teleport.calls}) == 8
 
 
+@pytest.mark.slow
 async def test_a_large_cluster_is_listed_whole(rig: Rig) -> None:
     for number in range(5000):
         rig.cluster.place({"metadata": {"name": f"db-{number:04}", "labels": OURS}})

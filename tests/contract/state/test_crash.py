@@ -21,6 +21,8 @@ from state.store import Store, read_memory
 from tests.contract.state.conftest import ROOT
 from tests.unit.state.values import SCOPE, START, arn_of, database_of
 
+pytestmark = pytest.mark.slow
+
 GROUP = "prod"
 
 

@@ -207,6 +207,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(store: Store) -> None:
     assert len(store.memory().registrations) == 1
 
 
+@pytest.mark.slow
 def test_a_write_that_the_system_refuses_is_said_and_nothing_is_lost(path: Path) -> None:
     with Store.open(path) as store:
         store.begin(intent_of())
@@ -257,6 +258,7 @@ except StateError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_read_only_file_is_read_but_not_written(
     plain_user: tuple[Path, Callable[[str], str]],
 ) -> None:
@@ -271,6 +273,7 @@ def test_a_read_only_file_is_read_but_not_written(
     assert [file.name for file in directory.iterdir()] == ["s.db"]
 
 
+@pytest.mark.slow
 def test_an_unreadable_file_and_directory_are_said(
     plain_user: tuple[Path, Callable[[str], str]],
 ) -> None:

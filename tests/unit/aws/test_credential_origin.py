@@ -194,6 +194,7 @@ VALUES = st.dictionaries(
 METHODS = st.sampled_from([ENVIRONMENT, ROLE, WEB_IDENTITY, PROCESS, SSO, CONTAINER, INSTANCE, "?"])
 
 
+@pytest.mark.slow
 @given(METHODS, NAMES, st.dictionaries(NAMES, VALUES))
 def test_any_configuration_has_an_origin(
     method: str, profile: str, profiles: dict[str, Any]

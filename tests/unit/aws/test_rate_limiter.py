@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ class Time:
         self.now_s += seconds
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(sorted(RATES)),
     st.lists(st.sampled_from([0.0] * 8 + [0.01, 0.1, 3.0]), min_size=80, max_size=160),

@@ -87,6 +87,7 @@ def history(rig: Rig) -> list[str]:
     return [entry["message"] for entry in document["entries"]]
 
 
+@pytest.mark.slow
 def test_released_it_stays_and_state_forgets_it(rig: Rig) -> None:
     rig.run("sweep")
     before = registry(rig)[NAME]
@@ -107,6 +108,7 @@ def test_released_it_stays_and_state_forgets_it(rig: Rig) -> None:
     assert sweep_actions(rig)["orders"] == "conflict/FOREIGN"
 
 
+@pytest.mark.slow
 def test_what_it_says_to_do_after_a_release_is_enough(rig: Rig) -> None:
     rig.run("sweep")
     rig.run("release", NAME, "--yes")
@@ -131,6 +133,7 @@ def test_adopted_again_it_is_ours_and_remembered(rig: Rig) -> None:
     assert set(sweep_actions(rig).values()) == {"keep/UNCHANGED"}
 
 
+@pytest.mark.slow
 def test_moving_from_teleports_discovery_service(rig: Rig) -> None:
     theirs = discovered(rig)
     run = rig.run("adopt", "--all", "--yes", "--format", "json")
@@ -155,6 +158,7 @@ def test_adopted_databases_do_not_spend_the_removal_budget(rig: Rig) -> None:
     assert read_memory(rig.directory / "cachemuster.db").removals == ()
 
 
+@pytest.mark.slow
 def test_renaming_a_group(rig: Rig) -> None:
     rig.run("sweep")
     rig.configure(MATCHERS.replace("group: trial", "group: prod\nstate: {path: prod.db}"))
@@ -360,6 +364,7 @@ def at_a_terminal(rig: Rig, answer: bytes | signal.Signals, *arguments: str) -> 
     return process.wait(timeout=30), received.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "code", "owner"),
     [

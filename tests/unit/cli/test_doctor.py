@@ -307,6 +307,7 @@ def test_the_table_fits_and_shows_the_statement(rig: Rig) -> None:
     assert run.out.splitlines()[-1].endswith("1 fail")
 
 
+@pytest.mark.slow
 def test_many_good_lines_are_counted(rig: Rig) -> None:
     world = rig.aws.world
     organization = world.organize(HUB)

@@ -54,6 +54,7 @@ def test_the_table_says_it_and_resume_ends_it(rig: Rig) -> None:
     assert rig.run("resume").out == "Nothing was paused.\n"
 
 
+@pytest.mark.slow
 def test_misses_go_on_counting_and_are_due_after_it(rig: Rig) -> None:
     rig.run("sweep")
     rig.region().remove_cache("orders")

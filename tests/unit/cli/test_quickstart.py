@@ -1,5 +1,6 @@
 """The tour tells its whole story, by itself, and touches nothing else."""
 
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -9,6 +10,8 @@ import pytest
 from discovery.cli.app import run
 from discovery.cli.tour import STEPS, onto_path
 from tests.unit.cli.rig import SCRIPT, bare_environment
+
+README = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
 
 
 def take_the_tour(directory: Path, *options: str, **environment: str) -> tuple[int, str, str]:
@@ -29,6 +32,7 @@ def part(text: str, title: str) -> str:
     return text.partition(f"  {title}")[2].partition("\n")[2].partition("───")[0]
 
 
+@pytest.mark.slow
 def test_the_tour(tmp_path: Path) -> None:
     """Taken once, with everything set that could lead it astray, and looked at from all sides."""
     directory = tmp_path / "new"
@@ -44,6 +48,7 @@ def test_the_tour(tmp_path: Path) -> None:
     every_step_is_shown_with_its_reason(out)
     the_story_is_true(out)
     it_is_what_a_person_reads(out)
+    readme_quotes_it(out)
     it_fits_80_columns(out, directory)
     the_files_it_names_are_there(out, directory)
     what_it_proposes_works(directory)
@@ -77,6 +82,17 @@ def it_is_what_a_person_reads(out: str) -> None:
     """It scrolled 430 lines by."""
     assert len(out.splitlines()) < 130
     assert "-v shows all of it" in " ".join(out.split())
+
+
+def readme_quotes_it(out: str) -> None:
+    """Lines of the output, in their order, though not all of them; clock times differ."""
+    (quoted,) = re.findall(r"^```text\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    shown = iter(without_times(out))
+    assert [line for line in without_times(quoted) if line not in shown] == []
+
+
+def without_times(text: str) -> list[str]:
+    return re.sub(r"\b\d\d:\d\d\b", "HH:MM", text).splitlines()
 
 
 def it_fits_80_columns(out: str, directory: Path) -> None:
@@ -136,6 +152,7 @@ def test_a_place_that_cannot_be_is_said(tmp_path: Path, capsys: pytest.CaptureFi
     assert "cannot be used" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     command = f"{' '.join(SCRIPT)} quickstart --keep {tmp_path / 'new'} | head -3"
     began = time.monotonic()

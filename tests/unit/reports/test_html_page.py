@@ -12,12 +12,12 @@ from discovery.model.codes import Action, IamVerdict, NoteCode, Reason, ScopeRea
 from discovery.model.values import AccountId, Complete, Failed, Note, Region, Scanned, Scope
 from discovery.plan.item import Item
 from discovery.reports.attention import grouped
-from discovery.reports.formats import Format
 from discovery.reports.html.grid import SHORT
 from discovery.reports.html.page import write_page
 from discovery.reports.html.selection import anchor_of, is_simple, select
-from discovery.reports.report import Report, View
+from discovery.reports.report import Report
 from discovery.reports.summary import sentence
+from discovery.reports.view import Format, View
 from tests.bench.fleet_report import fleet_report
 from tests.unit.reports.rendered import AUDIT, Read, read, rendered
 from tests.unit.reports.sample import (
@@ -178,6 +178,7 @@ def test_a_part_keeps_its_anchor_from_report_to_report() -> None:
     assert anchor_of(replace(one, cache="orders2")) != anchor_of(one)
 
 
+@pytest.mark.slow
 def test_of_too_many_parts_those_with_findings_stay() -> None:
     items = [
         item(Action.CREATE, Reason.NEW, f"c-{number:04}", iam=judged() if number > 2190 else READY)
@@ -312,6 +313,7 @@ def test_what_a_message_sets_in_backticks_is_code() -> None:
     assert "run tsh db ls <now>, not `" in text(report(one))
 
 
+@pytest.mark.slow
 def test_rows_and_parts_are_written_one_by_one() -> None:
     one = full_report().items[0]
     many = report(*(one for _ in range(2_000)))

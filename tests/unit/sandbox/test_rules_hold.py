@@ -169,6 +169,7 @@ def check_rules(region: Region) -> None:
             assert (cache.engine, group.engine) != ("redis", "valkey")
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(asks=st.lists(ASKS, min_size=5, max_size=40))
 def test_rules_hold(asks: list[tuple[str, Any]]) -> None:

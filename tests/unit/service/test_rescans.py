@@ -24,7 +24,7 @@ from discovery.service.rescans import AGAIN, MOST_DELIVERIES, Rescans
 from discovery.service.runner import ScheduledRun, SweepRunner
 from discovery.service.schedule import Schedule
 from discovery.service.supervisor import Supervisor
-from discovery.sweep.kind import SweepKind
+from discovery.sweep.context import SweepKind
 from matchers.regions import RegionList
 from tests.unit.plan.make import ABROAD, ACCOUNT, EAST, WEST, arn_of, cache
 from tests.unit.plan.past import NOW
@@ -178,6 +178,7 @@ async def test_later_events_do_not_restart_the_wait(bench: Bench) -> None:
     }
 
 
+@pytest.mark.slow
 async def test_a_flood_costs_one_rescan_a_wait(bench: Bench) -> None:
     for _ in range(60):
         await bench.handle(*(message() for _ in range(170)))

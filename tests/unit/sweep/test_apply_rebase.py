@@ -28,6 +28,7 @@ resources = st.builds(
 )
 
 
+@pytest.mark.slow
 @few
 @given(planned=resources, listed=resources)
 def test_nothing_happened_meanwhile(planned: Database, listed: Database) -> None:
@@ -40,12 +41,14 @@ def test_nothing_was_planned(listed: Database, fresh: Database) -> None:
     assert three_way_merge(listed, listed, fresh) == fresh
 
 
+@pytest.mark.slow
 @few
 @given(planned=resources, listed=resources)
 def test_it_was_written_already(planned: Database, listed: Database) -> None:
     assert three_way_merge(planned, listed, planned) == planned
 
 
+@pytest.mark.slow
 @few
 @given(planned=resources, listed=resources, fresh=resources)
 def test_every_label_is_the_plans_or_the_fresh_ones(

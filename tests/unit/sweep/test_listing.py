@@ -7,7 +7,7 @@ import pytest
 from discovery.control_plane.base import ClusterInfo, Denied
 from discovery.model.values import Database, ResourceName
 from discovery.plan.open_intents import classify_open_intents
-from discovery.sweep.listing import list_registered
+from discovery.sweep.current_state import list_registered
 from state.records import IntentKind, RememberedState
 from tests.unit.plan.make import cache, registered
 from tests.unit.plan.past import journaled, memory, open_intent

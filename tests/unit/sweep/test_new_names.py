@@ -18,8 +18,7 @@ from discovery.control_plane.base import (
 from discovery.model.codes import Reason
 from discovery.model.values import Cache, Database, ResourceName
 from discovery.plan.plan import Plan
-from discovery.sweep.look_up import AT_ONCE
-from discovery.sweep.new_names import check_new_names
+from discovery.sweep.current_state import AT_ONCE, check_new_names
 from tests.unit.plan.make import cache, name_in, plan_input, plan_of, registered, rules, tagged
 from tests.unit.plan.past import journaled, memory
 

@@ -1,0 +1,77 @@
+"""What `cachemuster quickstart` runs: a simulated cloud and cluster, and the tour of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from discovery.cli.settings import VARIABLE
+from discovery.cli.tour import Tour
+from discovery.reports.exit import Exit
+from discovery.sandbox.aws.server import SimulatedAws
+from discovery.sandbox.demo import DATA, EXTERNAL_ID, HUB, ROLE_NAME, SHOP, build_demo, environment
+from discovery.sandbox.teleport.demo import build_cluster, issue, section
+from discovery.sandbox.teleport.server import SimulatedTeleport
+
+CONFIGURATION = f"""\
+version: 1
+group: quickstart                # who owns what is registered
+state: {{path: cachemuster.db}}    # what is remembered between sweeps
+aws:
+  regions: ["*"]                 # every region that is enabled
+  accounts:
+    - id: "{HUB}"
+    - id: "{SHOP}"
+      role_arn: arn:aws:iam::{SHOP}:role/{ROLE_NAME}
+      external_id: file:%(secret)s
+    - id: "{DATA}"
+      role_arn: arn:aws:iam::{DATA}:role/{ROLE_NAME}
+      external_id: file:%(secret)s
+matchers:                        # which caches are wanted
+  - name: live
+    tags: {{env: [prod, staging]}}
+    exclude_tags: {{teleport: "off"}}
+deregistration:
+  missed_sweeps: 2               # how often a cache must be missing
+  grace: 0s                      # and for how long; usually 10m
+"""
+
+
+def run_tour(directory: Path, *, verbosity: int) -> Exit:
+    """Write a configuration into the directory, and run every step of the tour with it."""
+    path = directory / "cachemuster.yaml"
+    secret = directory / "external-id"
+    secret.touch(mode=0o600)
+    secret.write_text(EXTERNAL_ID, "utf-8")
+    demo = build_demo()
+    aws, teleport = SimulatedAws(demo.world), SimulatedTeleport(build_cluster())
+    with aws.serve_in_thread() as url, teleport.serve_in_thread() as at:
+        badges = issue(teleport.cluster, directory)
+        cluster = section(at.proxy, badges.bot)
+        path.write_text(CONFIGURATION % {"secret": secret} + cluster, "utf-8")
+        with _only({**environment(demo, url), VARIABLE: str(path)}):
+            return Tour(aws, path, verbosity=verbosity).guide()
+
+
+@contextmanager
+def _only(variables: Mapping[str, str]) -> Iterator[None]:
+    """These variables, and no other that could lead the SDK to a real account or a proxy."""
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith("AWS_") or name.lower().endswith("_proxy"):
+            del os.environ[name]
+    os.environ.update(
+        {
+            **variables,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+    )
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -1,0 +1,116 @@
+"""What `cachemuster sandbox` runs: the simulated AWS and Teleport, and what leads to them."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from discovery.cli.streams import stderr_line, stderr_lines
+from discovery.sandbox import access
+from discovery.sandbox.aws.calls import CallLog
+from discovery.sandbox.aws.server import SimulatedAws
+from discovery.sandbox.demo import Demo, build_demo, environment, tell_changes
+from discovery.sandbox.distance import latencies
+from discovery.sandbox.teleport.calls import CallLog as TeleportCallLog
+from discovery.sandbox.teleport.demo import (
+    DemoIdentities,
+    build_cluster,
+    issue,
+    keep_fresh,
+    section,
+)
+from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
+from discovery.sandbox.world_file import read_world
+from discovery.sandbox.worlds import Size, Spread, generate
+
+T = TypeVar("T")
+
+HOST = "127.0.0.1"
+"""Loopback only: whoever reaches it can change everything in it."""
+
+
+_CALLS_KEPT = 1000
+"""As many as `/_sandbox/calls` shows; a fleet's sweep makes a hundred thousand."""
+
+
+class PortTaken(click.ClickException):
+    """Nothing can listen where the sandbox was told to."""
+
+
+def cloud_of(file: Path | None, accounts: int | None, numbers: Mapping[str, Any]) -> Demo:
+    if file is not None and accounts is not None:
+        raise click.UsageError("--world and --accounts are two clouds: give one of them.")
+    if numbers and accounts is None:
+        raise click.UsageError(f"--{next(iter(numbers))} belongs to --accounts, which is missing.")
+    if file is not None:
+        return read_world(file)
+    if accounts is not None:
+        size = {"regions": 5, "caches": 1000, **numbers}
+        return generate(
+            Size(accounts=accounts, **size | {"spread": Spread(size.get("spread", "typical"))})
+        )
+    return build_demo()
+
+
+async def serve(demo: Demo, port: int, teleport_port: int, latency_s: float) -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    aws = SimulatedAws(demo.world, latencies=latencies(demo, latency_s), calls=CallLog(_CALLS_KEPT))
+    teleport = SimulatedTeleport(build_cluster(), calls=TeleportCallLog(_CALLS_KEPT))
+    async with (
+        _listening(aws.serve(host=HOST, port=port), port, "--port") as url,
+        _listening(
+            teleport.serve(host=HOST, port=teleport_port), teleport_port, "--teleport-port"
+        ) as at,
+    ):
+        _tell_of_aws(demo, url)
+        with tempfile.TemporaryDirectory(prefix="cachemuster-sandbox-") as directory:
+            badges = issue(teleport.cluster, Path(directory))
+            _tell_of_teleport(at, badges)
+            fresh = asyncio.create_task(keep_fresh(teleport.cluster, badges))
+            await stopped.wait()
+            fresh.cancel()
+
+
+def _tell_of_aws(demo: Demo, url: str) -> None:
+    for name, value in {**environment(demo, url), **access.external_ids(demo)}.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+    stderr_line(f"The simulated AWS listens on {url}. Ctrl-C ends it, and all that is in it.")
+    stderr_line(f"It tells of changes in the queue {tell_changes(demo, url)}: put that into")
+    stderr_line("service.events.queue_url, and `cachemuster run` sees them within seconds.")
+    stderr_line("Put this into a configuration:")
+    stderr_lines(("", *access.section(demo).splitlines()))
+
+
+def _tell_of_teleport(at: Addresses, badges: DemoIdentities) -> None:
+    stderr_line("")
+    stderr_line(f"The simulated Teleport listens on {at.proxy} (its Auth Service on {at.auth}).")
+    stderr_line("Put this into a configuration, too:")
+    stderr_lines(("", *section(at.proxy, badges.bot).splitlines(), ""))
+    stderr_line(f"A person's identity, for adopt and release: {badges.person}")
+    stderr_line(f"What the cluster holds: curl --cacert {badges.web_ca} {at.control}state")
+
+
+@asynccontextmanager
+async def _listening(
+    served: AbstractAsyncContextManager[T], port: int, option: str
+) -> AsyncIterator[T]:
+    """Where it listens. Raises: PortTaken."""
+    async with AsyncExitStack() as stack:
+        try:
+            at = await stack.enter_async_context(served)
+        except OSError as error:
+            raise PortTaken(
+                f"The sandbox cannot listen on {HOST}:{port}: {error.strerror}. Nothing was "
+                f"started. Name another {option}, or leave it out to take a free one."
+            ) from error
+        yield at

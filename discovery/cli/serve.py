@@ -1,0 +1,70 @@
+"""The service as `cachemuster run` starts it: its lock, its address, its connections."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from importlib import metadata
+from pathlib import Path
+
+from discovery.cli.clock import utc_now
+from discovery.cli.hangup import on_hangup
+from discovery.cli.interruption import Interruption
+from discovery.cli.setup import open_service
+from discovery.cli.streams import stderr_line
+from discovery.config.fields import HostPort
+from discovery.config.load import load_config
+from discovery.config.source import is_read_once
+from discovery.plan.shard import Shard
+from discovery.service.agent import Agent
+from discovery.service.connections import ReloadableConnections
+from discovery.service.health import HealthState, served
+from discovery.service.heartbeat import Heartbeat, heartbeat_limit
+from discovery.service.metrics import Metrics
+from discovery.service.runner import SweepRunner
+from discovery.service.systemd import Notifier
+from state.lock import service_lock, this_process
+
+
+async def serve(path: Path, part: Shard | None, interruption: Interruption) -> None:
+    """Raises: what opening an edge raises; Locked; CannotListen; WrongState."""
+    reload = asyncio.Event()
+    with on_hangup(reload.set):  # before the file is read: no change between is missed
+        await _serve_until_stopped(path, part, interruption, reload)
+
+
+async def _serve_until_stopped(
+    path: Path, part: Shard | None, interruption: Interruption, reload: asyncio.Event
+) -> None:
+    config = load_config(path)
+    vitals = HealthState(pulse=Heartbeat(), limit=heartbeat_limit(config))
+    metrics = Metrics(
+        scope_metrics_limit=config.service.scope_metrics_limit,
+        version=metadata.version("cachemuster"),
+    )
+    async with (
+        service_lock(config.state.path, holder=this_process("run", utc_now())) as lock,
+        served(config.service.listen, vitals, metrics) as address,
+        ReloadableConnections.open(lambda: open_service(path, interruption, part)) as foundation,
+    ):
+        stderr_line(
+            f"Health and metrics are served on {_shown(address)}. Ctrl-C stops the service."
+        )
+        agent = Agent(
+            foundation=foundation,
+            rounds=SweepRunner(foundation, part, service_lock=lock),
+            metrics=metrics,
+            vitals=vitals,
+            notifier=Notifier(os.environ),
+            stop=interruption.stop,
+            reload=reload,
+            is_read_once=is_read_once(path),
+        )
+        interruption.in_sweep = True
+        await agent.run()
+
+
+def _shown(address: HostPort) -> str:
+    if not address.is_every_address:
+        return f"http://{address}"
+    return f"http://127.0.0.1:{address.port} and every other address of this machine"

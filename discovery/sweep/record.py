@@ -1,0 +1,154 @@
+"""What state remembers of a sweep, and what is news in the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+
+import structlog
+
+from discovery.plan.episodes import (
+    SweepRef,
+    episode_entries,
+    next_episodes,
+    next_outage,
+    scope_entries,
+    without_outage,
+)
+from discovery.plan.history_entries import history_entries
+from discovery.plan.next_state import next_state, scope_memories, seen_caches
+from discovery.plan.plan import Plan
+from discovery.plan.removal import rules_changed
+from discovery.plan.taken_names import taken_after, taken_history
+from discovery.reports.exit import exit_code
+from discovery.reports.report import Report
+from discovery.sweep.result import report_of
+from discovery.sweep.run import SweepRun
+from state.errors import StateError
+from state.records import HistoryEntry, HistoryEvent, StateIdentity, SweepOutcome, SweepRecord
+from state.store import Store
+
+log = structlog.get_logger()
+
+
+async def prune(run: SweepRun, store: Store) -> None:
+    """Forget what is old by AWS's time, before anything new is recorded."""
+    aws_time = run.finished_scan.aws_time
+    if aws_time is not None:
+        history, window = run.context.config.state.history, run.rules.budget.window
+        await asyncio.to_thread(store.prune, aws_time, history=history, window=window)
+
+
+async def record(run: SweepRun, identity: StateIdentity, store: Store) -> Report:
+    """Put what the run found out and did into state, in one transaction, and report it."""
+    report = report_of(run)
+    outcome = state_update(run, report, identity)
+    try:
+        await asyncio.to_thread(store.record, outcome)
+    except StateError as error:
+        # What was written is in the journal; the report is owed all the same.
+        return replace(report, error=report.error or str(error))
+    log_episodes(outcome.history)
+    return report
+
+
+def state_update(run: SweepRun, report: Report, identity: StateIdentity) -> SweepOutcome:
+    """Collect what state is to remember of a run."""
+    record = SweepRecord(
+        sweep_id=run.sweep_id,
+        started_at=run.started_at,
+        finished_at=report.finished_at,
+        complete=report.complete,
+        exit_code=int(exit_code(report)),
+        checksum=report.checksum,
+        summary=report.summary,
+    )
+    if run.plan is None:
+        return _update_without_plan(run, record, identity)
+    return _update_with_plan(run, run.plan, record, identity)
+
+
+def _update_without_plan(
+    run: SweepRun, record: SweepRecord, identity: StateIdentity
+) -> SweepOutcome:
+    """Remember scopes and caches of a run that never came to a plan."""
+    before, of = run.state, SweepRef(run.sweep_id, record.finished_at)
+    ongoing = dict(before.episodes)
+    if run.unread_code is not None:
+        ongoing = next_outage(before.episodes, run.unread_code, of.at)
+    scopes = scope_memories(run.results, before, run.started_at)
+    return SweepOutcome(
+        record=record,
+        identity=identity,
+        finished=False,
+        scopes=scopes,
+        regions_read=run.scan.regions_read if run.scan is not None else (),
+        caches_seen=seen_caches(run.results, before, run.started_at),
+        history=(
+            *scope_entries(before, scopes, (), of),
+            *episode_entries(before.episodes, ongoing, (), None, of, run.error),
+        ),
+        episodes=ongoing,
+        proven_at=run.scan.aws_time if run.scan is not None else None,
+    )
+
+
+def _update_with_plan(
+    run: SweepRun, plan: Plan, record: SweepRecord, identity: StateIdentity
+) -> SweepOutcome:
+    before, observed = run.state, plan.observed
+    of = SweepRef(run.sweep_id, record.finished_at)
+    episodes = without_outage(before.episodes)
+    if run.wrote:
+        episodes = next_episodes(run.items, plan.guard, before.episodes, of.at)
+    known = next_state(
+        observed,
+        run.items,
+        started_at=run.started_at,
+        rules_changed=rules_changed(before, run.rules),
+    )
+    taken = taken_after(run.items, observed, run.started_at)
+    return SweepOutcome(
+        record=record,
+        identity=identity,
+        matching_digest=_digest(run),
+        scopes=known.scopes,
+        scopes_forgotten=known.scopes_forgotten,
+        regions_read=run.finished_scan.regions_read,
+        caches_seen=known.caches_seen,
+        caches_gone=known.caches_gone,
+        registrations_forgotten=known.registrations_forgotten,
+        registrations_inherited=known.registrations_inherited,
+        registrations_matched=known.registrations_matched,
+        misses=known.misses,
+        taken=taken,
+        history=(
+            *history_entries(run.items, before, sweep_id=of.sweep_id, at=of.at),
+            *taken_history(taken, run.items, observed, sweep_id=of.sweep_id, at=of.at),
+            *scope_entries(before, known.scopes, known.scopes_forgotten, of),
+            *episode_entries(before.episodes, episodes, run.items, plan.guard, of),
+        ),
+        episodes=episodes,
+        proven_at=run.finished_scan.aws_time,
+    )
+
+
+def _digest(run: SweepRun) -> str:
+    """Return the digest of the matching rules that state is to remember.
+
+    A sweep over part of the scopes has not applied new rules to every registration, so they stay
+    new until a whole one has.
+    """
+    if not run.request.part.only:
+        return run.rules.matching_digest
+    return run.state.matching_digest or ""
+
+
+def log_episodes(entries: Iterable[HistoryEntry]) -> None:
+    """Log each denial that began or ended; the sweeps between do not repeat it."""
+    for entry in entries:
+        if entry.event is HistoryEvent.WRITES_DENIED:
+            log.warning("writes.denied", sweep_id=entry.sweep_id, why=entry.message)
+        elif entry.event is HistoryEvent.WRITES_ALLOWED:
+            log.info("writes.allowed", sweep_id=entry.sweep_id, why=entry.message)
