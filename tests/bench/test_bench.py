@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from discovery.sandbox.agent_world import environment
 from discovery.sandbox.aws.server import SimulatedAws
-from discovery.sandbox.demo import EXTERNAL_ID, environment
-from discovery.sandbox.worlds import Size, Spread, generate
+from discovery.sandbox.demo import EXTERNAL_ID
+from discovery.sandbox.generated_world import Size, Spread, generate
 from tests.bench import pattern, reports, without
 from tests.bench.cloud import write_configuration
 from tests.bench.figures import AGAIN, FIRST, PATTERN, TICK, Figures, Run

@@ -35,7 +35,7 @@ async def site(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
     """The agent's account and a member whose caches are looked at; things take their time."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    aws = SimulatedAws(World(pace=SLOW))
+    aws = SimulatedAws(World(delays=SLOW))
     async with aws.serve() as url:
         site = Site(aws, url)
         site.member()

@@ -305,7 +305,7 @@ class Simulation:
         """Somebody is quicker than the agent at Teleport's very door."""
         call = self.chance.choice(("get", "update", "delete", "create"))
         fault = TeleportFault(
-            effect=TeleportEffect.MEANWHILE,
+            effect=TeleportEffect.CONCURRENT_CHANGE,
             method=METHODS[call],
             deed=Surprise(self.actors.do_something_in_the_registry),
             times=1,

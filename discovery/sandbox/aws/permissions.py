@@ -1,4 +1,4 @@
-"""Which IAM action an operation is, and which resource it is about.
+"""The IAM action and the resource of each operation, and whether the caller may do it.
 
 Source: aws/README: Permissions.
 """
@@ -6,7 +6,7 @@ Source: aws/README: Permissions.
 from collections.abc import Mapping
 from typing import Any
 
-from discovery.sandbox.aws.errors import Refusal, Refused
+from discovery.sandbox.aws.errors import CommonError, CommonErrorKind
 from discovery.sandbox.aws.iam import is_allowed
 from discovery.sandbox.aws.keys import Key
 from discovery.sandbox.aws.queue_attributes import place_of
@@ -25,8 +25,8 @@ _KINDS = (
     ("UserGroup", "usergroup", "UserGroupId"),
     ("User", "user", "UserId"),
 )
-"""What an ElastiCache operation is about: a part of its name, the resource type, the member that
-names one. The first that fits."""
+"""Resource of an ElastiCache operation: part of the operation's name, resource type, member with
+the resource's name. The first that fits."""
 
 
 def check_permission(
@@ -38,17 +38,17 @@ def check_permission(
     region: str,
     members: Mapping[str, Any],
 ) -> None:
-    """Nothing happens when the caller may do this; one without any policy may do everything.
+    """Check that the caller may do this; one without any policy may do everything.
 
-    Raises: Refused(DENIED), in AWS's words.
+    Raises CommonError(DENIED), in AWS's words.
     """
     statements = account.policies.get(key.role_arn or key.principal_arn)
     action = f"{_PREFIXES.get(service, service)}:{operation}"
     if service == "sqs":
         action = action.removesuffix("Batch")  # IAM knows one action for one and for ten
     if region in account.denied_regions and service not in _OF_NO_REGION:
-        raise Refused(
-            Refusal.DENIED,
+        raise CommonError(
+            CommonErrorKind.DENIED,
             f"User: {key.principal_arn} is not authorized to perform: {action} with an explicit "
             "deny in a service control policy",
         )
@@ -56,8 +56,8 @@ def check_permission(
         return
     resource = _resource(account, service, operation, region, members)
     if not is_allowed(statements, action=action, resource=resource, region=region):
-        raise Refused(
-            Refusal.DENIED,
+        raise CommonError(
+            CommonErrorKind.DENIED,
             f"User: {key.principal_arn} is not authorized to perform: {action} on resource: "
             f"{resource} because no identity-based policy allows the {action} action",
         )

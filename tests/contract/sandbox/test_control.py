@@ -138,7 +138,7 @@ def test_a_web_page_cannot_reach_it(cloud: Cloud) -> None:
     assert list(cloud.aws.faults) == []
 
 
-def test_other_doors(cloud: Cloud) -> None:
+def test_unknown_endpoints(cloud: Cloud) -> None:
     status, answer = send(cloud, "GET", "nonsense")
     assert status == 404
     assert "POST /_sandbox/faults" in answer["error"]

@@ -210,7 +210,7 @@ def test_credentials_that_are_none_end_only_what_needs_them(rig: Rig) -> None:
 
 
 def test_a_clock_that_is_off_is_told_by_the_refusal(rig: Rig) -> None:
-    rig.aws.world.front_door.advance(timedelta(minutes=10))
+    rig.aws.world.auth_clock.advance(timedelta(minutes=10))
     [one] = failed(examined(rig, exits=1))
     assert "clock is off" in one["message"]
 
