@@ -20,14 +20,15 @@ from urllib.parse import quote
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from state.errors import Corrupt, NewerSchema, Unwritable
+from state.errors import Corrupt, NewerSchema, Unwritable, damaged, translate_errors
 from state.file_identity import FileIdentity
 from state.mounts import require_local
-from state.sqlite_errors import damaged, translate_errors
 
 T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 5.0
+_COMPANION_ENDS = (".lock", ".reserve", "-wal", "-shm", "-journal")
+"""How the names of files end that are kept beside a file of ours, and are empty at times."""
 _QUIET_ATTEMPTS = 3
 
 
@@ -138,6 +139,11 @@ def _located(path: Path, kind: FileKind) -> Path:
             raise Unwritable(
                 f"the {kind.what} {path} is {_sort_of(real)}; nothing was changed. "
                 "Name a file in the configuration"
+            )
+        if real.name.endswith(_COMPANION_ENDS) and not (real.exists() and real.stat().st_size):
+            raise Unwritable(
+                f"the {kind.what} {path} has the name of a lock, a reserve or a log beside another "
+                "file of this program. Nothing was changed; name another file in the configuration"
             )
         if not real.parent.is_dir():
             raise Unwritable(

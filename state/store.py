@@ -19,8 +19,8 @@ from sqlite_utils import Database
 
 from discovery.model.agent import this_agent
 from discovery.model.values import Arn, ItemError, ResourceName
-from state import journal, queries, recording, rows
-from state.errors import StateError
+from state import journal, queries, recording
+from state.errors import StateError, damaged, translate_errors
 from state.file_identity import FileIdentity
 from state.journal import IntentClosure
 from state.migrations import STATE_FILE
@@ -37,8 +37,8 @@ from state.records import (
     SweepRecord,
 )
 from state.reserve import give_up_reserve, keep_reserve
+from state.rows import to_iso
 from state.sqlite import BUSY_TIMEOUT_S, OpenFile, open_writer, read, require_ours
-from state.sqlite_errors import damaged, translate_errors
 
 T = TypeVar("T")
 
@@ -100,10 +100,10 @@ class Store:
     ) -> None:
         self.close()
 
-    def memory(self) -> RememberedState:
+    def load(self) -> RememberedState:
         """Everything the plan needs, as of one moment."""
         with self._transaction() as database:
-            return queries.memory(database)
+            return queries.load_state(database)
 
     def history(
         self,
@@ -130,7 +130,7 @@ class Store:
     def pause(self, until: datetime, at: datetime) -> None:
         """Keep sweeps from writing to the control plane before this moment."""
         with self._transaction() as database:
-            recording.put_fact(database, queries.PAUSED_UNTIL, rows.to_iso(until))
+            recording.put_fact(database, queries.PAUSED_UNTIL, to_iso(until))
             self._note(
                 database,
                 HistoryEvent.PAUSED,
@@ -238,9 +238,9 @@ class ReadOnlyStore:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def memory(self) -> RememberedState:
+    def load(self) -> RememberedState:
         """Everything the plan needs."""
-        return self._read(queries.memory) or RememberedState()
+        return self._read(queries.load_state) or RememberedState()
 
     def history(
         self,
@@ -270,9 +270,9 @@ class ReadOnlyStore:
             return read(self._path, STATE_FILE, query)
 
 
-def read_memory(path: Path) -> RememberedState:
+def load_state(path: Path) -> RememberedState:
     """What is remembered now; all empty when there is no file yet. Raises: StateError."""
-    return ReadOnlyStore(path).memory()
+    return ReadOnlyStore(path).load()
 
 
 @contextmanager

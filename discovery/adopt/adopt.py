@@ -90,7 +90,7 @@ async def plan_adoption(
     *,
     cloud: Cloud,
     registry: Reader,
-    memory: RememberedState,
+    state: RememberedState,
     clock: Clock,
     on_progress: OnProgress | None = None,
 ) -> TransferPlan:
@@ -99,30 +99,30 @@ async def plan_adoption(
     Raises: WrongState, ControlPlaneError.
     """
     rules = context.rules
-    identity = await _check_identity(registry, memory, context)
+    identity = await _check_identity(registry, state, context)
     listed = await registry.list_databases()
-    part = await _part_to_scan(request, rules, listed, registry, memory)
+    part = await _part_to_scan(request, rules, listed, registry, state)
     if isinstance(part, Handover):
         return TransferPlan(
             kind=IntentKind.ADOPT, handover=part, identity=identity, replan=lambda *_: part
         )
-    scanned = await _scan(part, rules, cloud, memory, on_progress)
+    scanned = await _scan(part, rules, cloud, state, on_progress)
     observe_with = partial(_observe, scanned, rules, clock)
 
-    def replan(listed: tuple[Database, ...], memory: RememberedState) -> Handover:
+    def replan(listed: tuple[Database, ...], state: RememberedState) -> Handover:
         return adoption(
-            observe_with(listed, memory), rules, name=request.name, from_group=request.from_group
+            observe_with(listed, state), rules, name=request.name, from_group=request.from_group
         )
 
-    handover = replan(listed, memory)
+    handover = replan(listed, state)
     if request.name is not None and not any(each.name == request.name for each in listed):
-        handover = Handover(refused=(unseen(request.name, observe_with(listed, memory)),))
+        handover = Handover(refused=(unseen(request.name, observe_with(listed, state)),))
     return TransferPlan(
         kind=IntentKind.ADOPT,
         handover=handover,
         identity=identity,
         replan=replan,
-        scopes=observe_with(listed, memory).plan_input.results,
+        scopes=observe_with(listed, state).plan_input.results,
     )
 
 
@@ -131,25 +131,25 @@ async def plan_release(
     context: TransferContext,
     *,
     registry: Reader,
-    memory: RememberedState,
+    state: RememberedState,
 ) -> TransferPlan:
     """Plan the release of one resource, or of all of ours. AWS is not asked; nothing is written.
 
     Raises: WrongState, ControlPlaneError.
     """
-    identity = await _check_identity(registry, memory, context)
+    identity = await _check_identity(registry, state, context)
 
-    def replan(listed: tuple[Database, ...], _memory: RememberedState) -> Handover:
+    def replan(listed: tuple[Database, ...], _state: RememberedState) -> Handover:
         return release(listed, context.rules.group, name)
 
-    handover = replan(await registry.list_databases(), memory)
+    handover = replan(await registry.list_databases(), state)
     kind = IntentKind.RELEASE
     return TransferPlan(
         kind=kind,
         handover=handover,
         identity=identity,
         replan=replan,
-        unfinished=any(each.intent.kind is kind for each in memory.open_intents),
+        unfinished=any(each.intent.kind is kind for each in state.open_intents),
     )
 
 
@@ -170,14 +170,14 @@ async def apply_transfer(
 
     Raises: WrongState, ControlPlaneError, StateError, each before anything is written.
     """
-    memory = await asyncio.to_thread(store.memory)
-    identity = await _check_identity(control_plane, memory, context)
+    state = await asyncio.to_thread(store.load)
+    identity = await _check_identity(control_plane, state, context)
     refuse_other_identity(plan.identity, identity)
     listed = await control_plane.list_databases()
     if context.simulated_aws is not None:
         await asyncio.to_thread(store.bind, identity)
-    memory = await close_open_intents(store, memory, listed, context.rules.group, clock())
-    again = {item.name: item for item in plan.replan(listed, memory).items}
+    state = await close_open_intents(store, state, listed, context.rules.group, clock())
+    again = {item.name: item for item in plan.replan(listed, state).items}
     unchanged = [each for each in plan.handover.items if is_same(each, again.get(each.name))]
     writing = apply(
         unchanged,
@@ -202,11 +202,11 @@ def _plan_changed(item: Item) -> Item:
 
 
 async def _check_identity(
-    registry: Reader, memory: RememberedState, context: TransferContext
+    registry: Reader, state: RememberedState, context: TransferContext
 ) -> StateIdentity:
     """Check what the state belongs to. Raises: WrongState, ControlPlaneError."""
-    identity = context.identity((await registry.ping()).cluster, memory.identity)
-    refuse_other_identity(memory.identity, identity)
+    identity = context.identity((await registry.ping()).cluster, state.identity)
+    refuse_other_identity(state.identity, identity)
     return identity
 
 
@@ -215,17 +215,17 @@ async def _part_to_scan(
     rules: Rules,
     listed: tuple[Database, ...],
     registry: Reader,
-    memory: RememberedState,
+    state: RememberedState,
 ) -> ScopeFilter | Handover:
     """Decide where to scan, or refuse without a scan."""
     if request.name is None:
         return ScopeFilter()
     live = next((each for each in listed if each.name == request.name), None)
-    if live is not None and own_to_claim(live, rules.group, memory) is not None:
-        return part_to_scan(live, memory)
+    if live is not None and own_to_claim(live, rules.group, state) is not None:
+        return part_to_scan(live, state)
     if live is not None:
         refused = refused_unowned(live, rules.group, request.from_group)
-        return Handover(refused=(refused,)) if refused else part_to_scan(live, memory)
+        return Handover(refused=(refused,)) if refused else part_to_scan(live, state)
     try:
         await registry.get(request.name)
     except Denied:
@@ -237,14 +237,14 @@ async def _scan(
     part: ScopeFilter,
     rules: Rules,
     cloud: Cloud,
-    memory: RememberedState,
+    state: RememberedState,
     on_progress: OnProgress | None,
 ) -> Scan:
     iam_users = {matcher.iam_users for matcher in rules.matchers}
     return await scan(
         cloud,
         part=part,
-        memory=memory,
+        state=state,
         users=bool(iam_users - {IamUsers.IGNORE}),
         refresh_users=IamUsers.REQUIRE in iam_users,
         on_progress=on_progress,
@@ -252,13 +252,13 @@ async def _scan(
 
 
 def _observe(
-    scanned: Scan, rules: Rules, clock: Clock, listed: tuple[Database, ...], memory: RememberedState
+    scanned: Scan, rules: Rules, clock: Clock, listed: tuple[Database, ...], state: RememberedState
 ) -> ObservedState:
     plan_input = PlanInput(
         results=scanned.results,
         targets=scanned.targets,
         listed=listed,
-        memory=memory,
+        state=state,
         now=clock(),
     )
     return observe(plan_input, rules)

@@ -65,7 +65,7 @@ def command(
         place.write(lambda stream: _write(form, entries, limit, stream))
         if cache is None or entries:
             return Exit.DONE
-        is_known = is_remembered(cache, store.memory()) or any(
+        is_known = is_remembered(cache, store.load()) or any(
             is_about(entry, cache) for entry in store.history()
         )
         stderr_line(

@@ -42,7 +42,7 @@ from discovery.reports.view import Format
 from discovery.sweep.result import expected_failures
 from state.exclusive import locked_store
 from state.lock import this_process
-from state.store import read_memory
+from state.store import load_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ class TransferCommand:
                         setting,
                         cloud=context.cloud,
                         registry=registry,
-                        memory=read_memory(self.config.state.path),
+                        state=load_state(self.config.state.path),
                         clock=utc_now,
                         on_progress=on_progress,
                     )
@@ -88,9 +88,9 @@ class TransferCommand:
         setting = TransferContext(rules=rules, kind=self.config.control_plane.kind)
 
         async def look(_: Interruption) -> tuple[TransferPlan, str]:
-            memory = read_memory(self.config.state.path)
+            state = load_state(self.config.state.path)
             async with reading(self.config) as registry:
-                found = await plan_release(name, setting, registry=registry, memory=memory)
+                found = await plan_release(name, setting, registry=registry, state=state)
                 items = found.handover.items
                 changes = [(each.live, each.database) for each in items]
                 pairs = [(old, new) for old, new in changes if old is not None and new is not None]

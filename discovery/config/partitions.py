@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from discovery.config.fields import REGION
-from discovery.config.lenient import list_in, mapping_in, texts_in
 from discovery.config.model import Config
 from discovery.config.problems import Path, Problem, dotted, quoted
 from discovery.config.service import queue_region
+from discovery.config.yaml_document import list_in, mapping_in, texts_in
 
 _BY_PREFIX = {
     "cn-": "aws-cn",

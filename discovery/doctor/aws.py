@@ -12,7 +12,8 @@ from typing import Final
 from discovery.aws.accounts import Account
 from discovery.aws.answer_dates import date_of
 from discovery.aws.cloud import Cloud
-from discovery.aws.errors import STRANGER_CODES, AwsError, old_token
+from discovery.aws.error_codes import UNKNOWN_KEY_CODES
+from discovery.aws.errors import AwsError, version_1_token
 from discovery.aws.organizations import list_members
 from discovery.config.aws import Organization
 from discovery.config.partitions import can_be_disabled
@@ -120,7 +121,7 @@ class _Examination:
 
     async def clock(self) -> Check:
         """How far this machine's clock is from AWS's, by the date of an answer."""
-        session = self.cloud.accounts.organization_reader(self.cloud.pacing)
+        session = self.cloud.accounts.organization_session(self.cloud.rate_limiter)
         answer = await within(session.call(_IDENTITY), self.limit)
         now = self.cloud.clock()
         if isinstance(answer, AwsError):
@@ -141,7 +142,7 @@ class _Examination:
 
     async def organization(self, organization: Organization, accounts: list[AccountId]) -> Check:
         """The members are among the accounts, as far as they are listed."""
-        session = self.cloud.accounts.organization_reader(self.cloud.pacing)
+        session = self.cloud.accounts.organization_session(self.cloud.rate_limiter)
         subject = f"organization, role {organization.role_name}"
         members = list_members(session, organization)
         read = 0
@@ -151,7 +152,7 @@ class _Examination:
                 return self._failed(Area.ORGANIZATION, subject, page, _action_of(page))
             read += len(page)
             for account_id in page:
-                self.cloud.accounts.admit(account_id, organization)
+                self.cloud.accounts.add_member(account_id, organization)
                 accounts.append(account_id)
         return _check(
             Area.ORGANIZATION, subject, CheckStatus.OK, f"{counted(read, 'active account')}"
@@ -256,7 +257,7 @@ class _Examination:
         """`scope`: the account whose policies lack the action; None: the agent's own."""
         is_denial = (
             fault.reason in (ScopeReason.DENIED, ScopeReason.ASSUME_ROLE_DENIED)
-            and fault.code not in STRANGER_CODES
+            and fault.code not in UNKNOWN_KEY_CODES
         )
         statement = None
         message = fault.message
@@ -297,7 +298,9 @@ def _explained(found: Found) -> Found:
     """What was tried in a region that the account has enabled: one that does not know the session
     says why."""
     return {
-        action: old_token(fault) if fault is not None and fault.code in STRANGER_CODES else fault
+        action: version_1_token(fault)
+        if fault is not None and fault.code in UNKNOWN_KEY_CODES
+        else fault
         for action, fault in found.items()
     }
 

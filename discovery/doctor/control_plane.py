@@ -15,8 +15,8 @@ from discovery.config.control_plane import Teleport as TeleportSettings
 from discovery.config.model import Config
 from discovery.control_plane.base import ControlPlaneError, Denied, NotFound
 from discovery.control_plane.embedded.control_plane import Embedded, EmbeddedReader
-from discovery.control_plane.teleport.auth_connection import is_too_old
 from discovery.control_plane.teleport.client import Teleport
+from discovery.control_plane.teleport.connection import is_too_old
 from discovery.control_plane.teleport.preflight import Preflight, preflight
 from discovery.model.ownership import (
     ARN_LABEL,
@@ -68,7 +68,7 @@ def _absent(path: Path) -> Check | None:
 
 
 async def examine_teleport(
-    config: Config, settings: TeleportSettings, memory: RememberedState | None, clock: Clock
+    config: Config, settings: TeleportSettings, state: RememberedState | None, clock: Clock
 ) -> tuple[Check, ...]:
     """The cluster, the verbs of our role, and who would serve what is registered."""
     async with Teleport(settings, clock=clock) as teleport:
@@ -84,7 +84,7 @@ async def examine_teleport(
         database = _database(name, config.group)
         checks.append(await _tried(cluster, "update", teleport.update(database)))
         checks.append(await _tried(cluster, "delete", teleport.delete(name)))
-    checks.append(_creating(cluster, memory))
+    checks.append(_creating(cluster, state))
     return tuple(checks)
 
 
@@ -132,12 +132,12 @@ async def _tried(subject: object, verb: str, call: Awaitable[Any]) -> Check:
     return _check(subject, CheckStatus.OK, "allowed", verb)
 
 
-def _creating(cluster: str, memory: RememberedState | None) -> Check:
+def _creating(cluster: str, state: RememberedState | None) -> Check:
     """Creating cannot be tried without creating; what was registered is evidence."""
-    identity = memory.identity if memory is not None else None
-    known = memory is not None and identity is not None and identity.cluster == cluster
-    if known and memory is not None and memory.registrations:
-        count = counted(len(memory.registrations), "registration")
+    identity = state.identity if state is not None else None
+    known = state is not None and identity is not None and identity.cluster == cluster
+    if known and state is not None and state.registrations:
+        count = counted(len(state.registrations), "registration")
         return _check(cluster, CheckStatus.OK, f"state remembers {count} in this cluster", "create")
     text = (
         "not tried, because it would register something: see that the role has the verb. "

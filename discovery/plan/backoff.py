@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from discovery.model.codes import ScopeReason, ScopeStatus
 from discovery.model.values import Scope
-from state.records import ScopeMemory
+from state.records import RememberedScope
 
 FAILURES_BEFORE_BACKOFF = 3
 """Failures in a row before the first pause: most troubles are over by then."""
@@ -45,7 +45,7 @@ def pause_after(failures: int) -> timedelta:
     return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
 
 
-def pauses(scopes: Iterable[ScopeMemory], now: datetime) -> Mapping[Scope, Pause]:
+def pauses(scopes: Iterable[RememberedScope], now: datetime) -> Mapping[Scope, Pause]:
     """The scopes that are not to be asked now. A clock that was set back starts none anew."""
     found = {each.scope: pause for each in scopes if (pause := _pause(each)) is not None}
     return {
@@ -55,17 +55,17 @@ def pauses(scopes: Iterable[ScopeMemory], now: datetime) -> Mapping[Scope, Pause
     }
 
 
-def _pause(memory: ScopeMemory) -> Pause | None:
-    if memory.status is not ScopeStatus.FAILED or memory.reason is None:
+def _pause(state: RememberedScope) -> Pause | None:
+    if state.status is not ScopeStatus.FAILED or state.reason is None:
         return None
-    if memory.reason in _OF_THE_AGENT:
+    if state.reason in _OF_THE_AGENT:
         return None
-    span = pause_after(memory.failures)
+    span = pause_after(state.failures)
     if not span:
         return None
     return Pause(
-        until=memory.last_attempt_at + span,
-        since=memory.failing_since or memory.last_attempt_at,
-        failures=memory.failures,
-        reason=memory.reason,
+        until=state.last_attempt_at + span,
+        since=state.failing_since or state.last_attempt_at,
+        failures=state.failures,
+        reason=state.reason,
     )

@@ -198,7 +198,7 @@ def _removal(
         message=text,
         forgets=found.facts.recreated,
     )
-    ruling = decide_removal(grounds, observed.plan_input.memory, rules, observed.plan_input.now)
+    ruling = decide_removal(grounds, observed.plan_input.state, rules, observed.plan_input.now)
     return replace(
         base,
         action=ruling.action,

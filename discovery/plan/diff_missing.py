@@ -47,7 +47,7 @@ def _ruled(held: Item, owned: Owned, why: _Why, observed: ObservedState, rules: 
     grounds = RemovalReason(
         live=owned.database, arn=owned.cache.arn, reason=why.reason, message=why.message
     )
-    ruling = decide_removal(grounds, observed.plan_input.memory, rules, observed.plan_input.now)
+    ruling = decide_removal(grounds, observed.plan_input.state, rules, observed.plan_input.now)
     held = replace(held, missed=ruling.missed, grounds=why.reason)
     if why.reason is Reason.OUT_OF_SCOPE and not _lets_go(owned, observed, rules):
         # Its misses are counted all the same, so that `sweep --prune` finds the time gone by.

@@ -15,7 +15,7 @@ from typing import Final
 from discovery.model.values import Scope
 from discovery.plan.item import Item
 from discovery.plan.removal_guard import GuardVerdict
-from state.records import Episode, HistoryEntry, HistoryEvent, RememberedState, ScopeMemory
+from state.records import Episode, HistoryEntry, HistoryEvent, RememberedScope, RememberedState
 
 GUARD: Final = "guard"
 CONTROL_PLANE: Final = "control_plane"
@@ -103,20 +103,23 @@ def _denied(verb: str, items: Sequence[Item]) -> str:
 
 
 def scope_entries(
-    memory: RememberedState, after: Iterable[ScopeMemory], forgotten: Iterable[Scope], of: SweepRef
+    state: RememberedState,
+    after: Iterable[RememberedScope],
+    forgotten: Iterable[Scope],
+    of: SweepRef,
 ) -> Iterator[HistoryEntry]:
     """An entry for each scope that began to fail, or can be read again."""
-    begun: dict[str, list[ScopeMemory]] = defaultdict(list)
-    ended: dict[str, list[ScopeMemory]] = defaultdict(list)
+    begun: dict[str, list[RememberedScope]] = defaultdict(list)
+    ended: dict[str, list[RememberedScope]] = defaultdict(list)
     for scope in after:
-        known = memory.scopes.get(scope.scope)
+        known = state.scopes.get(scope.scope)
         failed = known is not None and known.failing_since is not None
         if scope.failing_since is not None and not failed:
             begun[_reason(scope)].append(scope)
         elif known is not None and failed and scope.failing_since is None:
             ended[_reason(known)].append(known)
     for place in forgotten:
-        known = memory.scopes[place]
+        known = state.scopes[place]
         if known.failing_since is not None:
             ended[_reason(known)].append(known)
     for reason, scopes in begun.items():
@@ -125,12 +128,12 @@ def scope_entries(
         yield from _grouped(HistoryEvent.SCOPE_BACK, reason, scopes, of)
 
 
-def _reason(scope: ScopeMemory) -> str:
+def _reason(scope: RememberedScope) -> str:
     return scope.reason.value if scope.reason is not None else ""
 
 
 def _grouped(
-    event: HistoryEvent, reason: str, scopes: Sequence[ScopeMemory], of: SweepRef
+    event: HistoryEvent, reason: str, scopes: Sequence[RememberedScope], of: SweepRef
 ) -> Iterator[HistoryEntry]:
     if len(scopes) > _ONE_BY_ONE:
         first = ", ".join(str(each.scope) for each in scopes[:3])
@@ -141,7 +144,7 @@ def _grouped(
         yield _entry(event, reason, _scope_text(event, each), of, each.scope)
 
 
-def _scope_text(event: HistoryEvent, scope: ScopeMemory) -> str:
+def _scope_text(event: HistoryEvent, scope: RememberedScope) -> str:
     if event is HistoryEvent.SCOPE_FAILING:
         return f"unread from now on: {scope.message}"
     return f"unread no more; it began {scope.failing_since:%Y-%m-%d %H:%M:%S} UTC"

@@ -17,7 +17,7 @@ from state.records import HistoryEntry, PendingRemoval, RememberedCache, Remembe
 
 
 def history_entries(
-    items: Iterable[Item], memory: RememberedState, *, sweep_id: str, at: datetime
+    items: Iterable[Item], state: RememberedState, *, sweep_id: str, at: datetime
 ) -> tuple[HistoryEntry, ...]:
     """The entries of one sweep, in the order of its items; an unchanged sweep has none."""
     return tuple(
@@ -33,17 +33,17 @@ def history_entries(
             message=sentence,
         )
         for item in items
-        for sentence in _sentences(item, memory)
+        for sentence in _sentences(item, state)
     )
 
 
-def _sentences(item: Item, memory: RememberedState) -> Iterator[str]:
-    cache = memory.caches.get(item.arn) if item.arn is not None else None
+def _sentences(item: Item, state: RememberedState) -> Iterator[str]:
+    cache = state.caches.get(item.arn) if item.arn is not None else None
     if item.found is not None:
         yield from _sighting(item.found, cache, item)
         yield from _verdict(item, cache)
     if item.live is not None:
-        yield from _missing(item, memory.misses.get(item.live.name))
+        yield from _missing(item, state.pending_removals.get(item.live.name))
 
 
 def _sighting(found: Cache, before: RememberedCache | None, item: Item) -> Iterator[str]:

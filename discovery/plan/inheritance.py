@@ -13,39 +13,39 @@ from matchers.matcher import IamUsers
 from state.records import RememberedState, RemovedRegistration
 
 
-def is_journaled(name: ResourceName, arn: Arn, memory: RememberedState) -> bool:
+def is_journaled(name: ResourceName, arn: Arn, state: RememberedState) -> bool:
     """True when state knows the registration, or is about to: its write has no outcome yet."""
-    known = memory.registrations.get(name)
+    known = state.registrations.get(name)
     under_way = any(
-        (each.intent.name, each.intent.arn) == (name, arn) for each in memory.open_intents
+        (each.intent.name, each.intent.arn) == (name, arn) for each in state.open_intents
     )
     return under_way or (known is not None and known.arn == arn)
 
 
-def is_inherited(live: Database, arn: Arn, memory: RememberedState) -> bool:
+def is_inherited(live: Database, arn: Arn, state: RememberedState) -> bool:
     """True for a registration of ours that this state neither made nor adopted, and that has never
     matched under it."""
-    if is_journaled(live.name, arn, memory):
-        known = memory.registrations.get(live.name)
+    if is_journaled(live.name, arn, state):
+        known = state.registrations.get(live.name)
         return known is not None and known.arn == arn and known.inherited
-    return not is_removed_and_listed(live, arn, memory)
+    return not is_removed_and_listed(live, arn, state)
 
 
-def is_removed_and_listed(live: Database, arn: Arn, memory: RememberedState) -> bool:
+def is_removed_and_listed(live: Database, arn: Arn, state: RememberedState) -> bool:
     """True when the list still shows the revision that this state removed: it lags."""
-    removed = _removed(live.name, arn, memory)
+    removed = _removed(live.name, arn, state)
     return removed is not None and removed.revision == live.revision != ""
 
 
-def restoration(live: Database, arn: Arn, memory: RememberedState) -> RemovedRegistration | None:
+def restoration(live: Database, arn: Arn, state: RememberedState) -> RemovedRegistration | None:
     """What this state had removed, when it stands again without its doing."""
-    removed = _removed(live.name, arn, memory)
-    return None if is_removed_and_listed(live, arn, memory) else removed
+    removed = _removed(live.name, arn, state)
+    return None if is_removed_and_listed(live, arn, state) else removed
 
 
-def may_be_claimed(live: Database, arn: Arn, memory: RememberedState) -> bool:
+def may_be_claimed(live: Database, arn: Arn, state: RememberedState) -> bool:
     """True for one of ours that only a person's word makes this state's own (R2)."""
-    return is_inherited(live, arn, memory) or restoration(live, arn, memory) is not None
+    return is_inherited(live, arn, state) or restoration(live, arn, state) is not None
 
 
 def is_match(desired: Desired) -> bool:
@@ -59,6 +59,6 @@ def is_match(desired: Desired) -> bool:
     return True
 
 
-def _removed(name: ResourceName, arn: Arn, memory: RememberedState) -> RemovedRegistration | None:
-    removed = memory.removed.get(name)
+def _removed(name: ResourceName, arn: Arn, state: RememberedState) -> RemovedRegistration | None:
+    removed = state.removed.get(name)
     return removed if removed is not None and removed.arn == arn else None

@@ -40,7 +40,7 @@ class PlanInput:
     results: tuple[Scanned, ...]
     targets: Targets
     listed: tuple[Database, ...]
-    memory: RememberedState
+    state: RememberedState
     now: datetime
     served: tuple[Served, ...] = ()
     """What Database Services serve, as far as it could be read."""
@@ -88,14 +88,14 @@ class ObservedState:
 
 def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
     """Pairs every found cache with its registration and says what it is to become."""
-    memory = plan_input.memory
+    state = plan_input.state
     complete = [result for result in plan_input.results if isinstance(result, Complete)]
     caches = [(cache, result.directory) for result in complete for cache in result.caches]
-    likely = {cache.arn: _likely_name(cache, memory, rules) for cache, _ in caches}
+    likely = {cache.arn: _likely_name(cache, state, rules) for cache, _ in caches}
     looked_up = plan_input.looked_up
     listed = (*plan_input.listed, *late_in_list(looked_up, rules.group, likely))
-    registry = index_registrations(listed, rules.group, memory, likely)
-    unlisted = _unlisted(registry, memory)
+    registry = index_registrations(listed, rules.group, state, likely)
+    unlisted = _unlisted(registry, state)
     found = []
     for cache, directory in caches:
         judged = _judge(cache, directory, registry, plan_input, rules)
@@ -125,11 +125,11 @@ def _judge(
     rules: Rules,
 ) -> ObservedCache:
     """What one cache is to become. One over which this program stumbles stops no other (R8)."""
-    live, memory = registry.ours.get(cache.arn), plan_input.memory
+    live, state = registry.ours.get(cache.arn), plan_input.state
     database = live.database if live is not None else None
-    written = memory.registrations.get(database.name) if database is not None else None
+    written = state.registrations.get(database.name) if database is not None else None
     try:
-        facts = facts_of(cache, memory.caches.get(cache.arn), database, written)
+        facts = facts_of(cache, state.caches.get(cache.arn), database, written)
         desired = desired_for(facts, directory, rules, plan_input.verdicts.get(cache.arn))
     except Exception as error:
         return ObservedCache(
@@ -162,16 +162,16 @@ def _by_address(served: Iterable[Served]) -> dict[str, frozenset[str]]:
     return {address: frozenset(names) for address, names in found.items()}
 
 
-def _unlisted(registry: RegistrationIndex, memory: RememberedState) -> Mapping[Arn, ResourceName]:
+def _unlisted(registry: RegistrationIndex, state: RememberedState) -> Mapping[Arn, ResourceName]:
     """Remembered registrations in whose name nothing is listed, by cache."""
     return {
         registration.arn: name
-        for name, registration in memory.registrations.items()
+        for name, registration in state.registrations.items()
         if not registry.holders(name)
     }
 
 
-def _likely_name(cache: Cache, memory: RememberedState, rules: Rules) -> ResourceName:
+def _likely_name(cache: Cache, state: RememberedState, rules: Rules) -> ResourceName:
     """The name by the tags just read, else by those remembered; it only ranks duplicates."""
-    tags = likely_tags(cache, memory.caches.get(cache.arn))
+    tags = likely_tags(cache, state.caches.get(cache.arn))
     return name_by(cache, tags, rules).value

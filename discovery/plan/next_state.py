@@ -39,8 +39,8 @@ from state.records import (
     PendingRemoval,
     Registration,
     RememberedCache,
+    RememberedScope,
     RememberedState,
-    ScopeMemory,
 )
 
 _UNKNOWING = frozenset(
@@ -59,14 +59,14 @@ def is_inconclusive(item: Item) -> bool:
 class StateChanges:
     """The parts of a `SweepOutcome` that follow from the plan."""
 
-    scopes: tuple[ScopeMemory, ...]
+    scopes: tuple[RememberedScope, ...]
     scopes_forgotten: tuple[Scope, ...]
     caches_seen: tuple[RememberedCache, ...]
     caches_gone: tuple[Arn, ...]
     registrations_forgotten: tuple[ResourceName, ...]
     registrations_inherited: tuple[Registration, ...]
     registrations_matched: tuple[ResourceName, ...]
-    misses: tuple[PendingRemoval, ...]
+    pending_removals: tuple[PendingRemoval, ...]
 
 
 def next_state(
@@ -74,29 +74,29 @@ def next_state(
 ) -> StateChanges:
     """What to remember of a sweep whose items have been applied."""
     applied = tuple(items)
-    memory = observed.plan_input.memory
+    state = observed.plan_input.state
     return StateChanges(
-        scopes=scope_memories(observed.plan_input.results, memory, started_at),
-        scopes_forgotten=scopes_forgotten(observed.plan_input.targets, observed.results, memory),
+        scopes=remembered_scopes(observed.plan_input.results, state, started_at),
+        scopes_forgotten=scopes_forgotten(observed.plan_input.targets, observed.results, state),
         caches_seen=tuple(
             seen
             for found in observed.found
-            if (seen := _seen(found, memory, started_at)) is not None
+            if (seen := _seen(found, state, started_at)) is not None
         ),
         caches_gone=_gone(observed),
         registrations_forgotten=_forgotten(observed, applied),
         registrations_inherited=tuple(_inherited(observed, applied, started_at)),
         registrations_matched=tuple(_matched(observed)),
-        misses=tuple(_misses(applied, observed, rules_changed=rules_changed)),
+        pending_removals=tuple(_misses(applied, observed, rules_changed=rules_changed)),
     )
 
 
-def scope_memories(
-    results: Iterable[Scanned], memory: RememberedState, started_at: datetime
-) -> tuple[ScopeMemory, ...]:
+def remembered_scopes(
+    results: Iterable[Scanned], state: RememberedState, started_at: datetime
+) -> tuple[RememberedScope, ...]:
     """What to remember of the scopes of a scan. Of one that was left alone for now nothing is
     known anew, so what is remembered of it stays, be it nothing."""
-    found = ((each, memory.scopes.get(each.scope)) for each in results)
+    found = ((each, state.scopes.get(each.scope)) for each in results)
     return tuple(
         _scope(each, before, started_at)
         for each, before in found
@@ -105,16 +105,16 @@ def scope_memories(
 
 
 def scopes_forgotten(
-    targets: Targets, results: Mapping[Scope, Scanned], memory: RememberedState
+    targets: Targets, results: Mapping[Scope, Scanned], state: RememberedState
 ) -> tuple[Scope, ...]:
     """Remembered scopes that are configured no more, the own entries of accounts that let the
     agent in again, and what another shard has taken over. One with remembered caches stays: it
     says when they were last seen."""
     part = targets.part
-    occupied = {each.scope for each in memory.caches.values() if not part.other_shard(each.scope)}
+    occupied = {each.scope for each in state.caches.values() if not part.other_shard(each.scope)}
     return tuple(
         scope
-        for scope in memory.scopes
+        for scope in state.scopes
         if scope not in results
         and scope not in occupied
         and (part.other_shard(scope) or _is_over(scope, targets))
@@ -133,14 +133,16 @@ def _is_left_alone(result: Scanned) -> bool:
     return result.is_backing_off or not_in_run
 
 
-def _scope(result: Scanned, before: ScopeMemory | None, started_at: datetime) -> ScopeMemory:
+def _scope(
+    result: Scanned, before: RememberedScope | None, started_at: datetime
+) -> RememberedScope:
     if before is not None and _is_left_alone(result):
         return before
     complete = isinstance(result, Complete)
     failing = before.failing_since if before is not None else None
     last = before.last_complete_at if before is not None else None
     count = before.caches if before is not None else None
-    return ScopeMemory(
+    return RememberedScope(
         scope=result.scope,
         last_attempt_at=started_at,
         last_complete_at=started_at if complete else last,
@@ -153,43 +155,43 @@ def _scope(result: Scanned, before: ScopeMemory | None, started_at: datetime) ->
     )
 
 
-def _failures(before: ScopeMemory | None) -> int:
+def _failures(before: RememberedScope | None) -> int:
     return before.failures if before is not None else 0
 
 
 def seen_caches(
-    results: Iterable[Scanned], memory: RememberedState, started_at: datetime
+    results: Iterable[Scanned], state: RememberedState, started_at: datetime
 ) -> tuple[RememberedCache, ...]:
     """The caches of a scan that no plan was made from, as far as they can be remembered.
 
     One that was recreated is left out: the next plan has to see that it was.
     """
     caches = (cache for each in results if isinstance(each, Complete) for cache in each.caches)
-    facts = (facts_of(cache, memory.caches.get(cache.arn), None) for cache in caches)
+    facts = (facts_of(cache, state.caches.get(cache.arn), None) for cache in caches)
     return tuple(
-        _remembered(each, None, memory, started_at)
+        _remembered(each, None, state, started_at)
         for each in facts
         if not (each.recreated or each.missing or each.cache.nonsense)
     )
 
 
 def _seen(
-    found: ObservedCache, memory: RememberedState, started_at: datetime
+    found: ObservedCache, state: RememberedState, started_at: datetime
 ) -> RememberedCache | None:
     """What to remember of a found cache. Of one that nobody could judge only that it is there, and
     nothing if it was not known before."""
     if not isinstance(found.desired, Unreadable):
-        return _remembered(found.facts, _verdict(found), memory, started_at)
-    before = memory.caches.get(found.arn)
+        return _remembered(found.facts, _verdict(found), state, started_at)
+    before = state.caches.get(found.arn)
     return replace(before, last_seen_at=started_at) if before is not None else None
 
 
 def _remembered(
-    facts: CacheFacts, verdict: LastVerdict | None, memory: RememberedState, started_at: datetime
+    facts: CacheFacts, verdict: LastVerdict | None, state: RememberedState, started_at: datetime
 ) -> RememberedCache:
     """The facts of one cache; what this scan did not read stays as it was read last."""
     cache = facts.cache
-    before = None if facts.recreated else memory.caches.get(cache.arn)
+    before = None if facts.recreated else state.caches.get(cache.arn)
     # What only a label of the registration says, which anybody may edit, was not read.
     vpc_known = cache.vpc_id is not UNKNOWN and not facts.vpc_by_label
     vpc_id = cache.vpc_id if cache.vpc_id is not UNKNOWN and vpc_known else None
@@ -246,7 +248,7 @@ def _gone(observed: ObservedState) -> tuple[Arn, ...]:
     kept = observed.arns_found | observed.registry.ours.keys()
     return tuple(
         arn
-        for arn, cache in observed.plan_input.memory.caches.items()
+        for arn, cache in observed.plan_input.state.caches.items()
         if part.other_shard(cache.scope) or (arn not in kept and is_decided(cache.scope, observed))
     )
 
@@ -269,7 +271,7 @@ def _forgotten(observed: ObservedState, items: tuple[Item, ...]) -> tuple[Resour
     kept |= {item.unlisted for item in items if item.unlisted is not None and not item.applied}
     parsed = {
         name: parse_cache_arn(registration.arn)
-        for name, registration in observed.plan_input.memory.registrations.items()
+        for name, registration in observed.plan_input.state.registrations.items()
     }
     return tuple(
         name
@@ -288,12 +290,12 @@ def _inherited(
     """Registrations of ours that state did not know; from now on it does (R2). What it removed and
     a list that lags still shows is none, until it is wanted again."""
     written = {item.arn for item in items if item.applied}
-    memory, part = observed.plan_input.memory, observed.plan_input.targets.part
+    state, part = observed.plan_input.state, observed.plan_input.targets.part
     matched = frozenset(_matched(observed))
     for arn, owned in observed.registry.ours.items():
         live = owned.database
-        is_known = arn in written or is_journaled(live.name, arn, memory)
-        lags = is_removed_and_listed(live, arn, memory) and live.name not in matched
+        is_known = arn in written or is_journaled(live.name, arn, state)
+        lags = is_removed_and_listed(live, arn, state) and live.name not in matched
         if not is_known and not lags and not part.other_shard(owned.cache.scope):
             yield Registration(
                 name=owned.database.name,
@@ -308,27 +310,27 @@ def _inherited(
 def _matched(observed: ObservedState) -> Iterator[ResourceName]:
     """Registrations that somebody else made and a matcher takes now: from now on they are as if
     made here, and an earlier removal of them is over (R2)."""
-    memory = observed.plan_input.memory
+    state = observed.plan_input.state
     for found in observed.found:
-        if found.live is None or not is_match(found.desired) or not _tags_were_read(found, memory):
+        if found.live is None or not is_match(found.desired) or not _tags_were_read(found, state):
             continue
         if found.facts.remembered:
             continue  # what stands in may be of the registration itself, which anybody may edit
         live = found.live.database
-        if is_inherited(live, found.arn, memory) or live.name in memory.removed:
+        if is_inherited(live, found.arn, state) or live.name in state.removed:
             yield live.name
 
 
-def _tags_were_read(found: ObservedCache, memory: RememberedState) -> bool:
+def _tags_were_read(found: ObservedCache, state: RememberedState) -> bool:
     """False when only the labels of the registration, which anybody may edit, stand in for tags."""
-    before = None if found.facts.recreated else memory.caches.get(found.arn)
+    before = None if found.facts.recreated else state.caches.get(found.arn)
     return found.facts.tags_read_now or (before is not None and before.tags is not None)
 
 
 def _misses(
     items: tuple[Item, ...], observed: ObservedState, *, rules_changed: bool
 ) -> Iterator[PendingRemoval]:
-    memory, part = observed.plan_input.memory, observed.plan_input.targets.part
+    state, part = observed.plan_input.state, observed.plan_input.targets.part
     recreated = {found.arn for found in observed.found if found.facts.recreated}
     for item in items:
         if item.live is None or item.arn is None or part.other_shard(item.scope):
@@ -344,7 +346,7 @@ def _misses(
                     last_at=observed.plan_input.now,
                 )
         elif is_inconclusive(item) and item.arn not in recreated:
-            before = memory.misses.get(item.live.name)
+            before = state.pending_removals.get(item.live.name)
             restarts = rules_changed and before and before.reason in RESTARTED_BY_NEW_RULES
             if before is not None and not restarts:
                 yield before

@@ -41,7 +41,7 @@ def inherited_notes(live: Owned, plan_input: PlanInput) -> tuple[Note, ...]:
     """The note on an inherited registration, unless another shard looks after it."""
     if plan_input.targets.part.other_shard(live.cache.scope):
         return ()
-    if not is_inherited(live.database, live.cache.arn, plan_input.memory):
+    if not is_inherited(live.database, live.cache.arn, plan_input.state):
         return ()
     text = "registered by another state file, host or shard; its misses count from its first sight"
     return (Note(NoteCode.INHERITED, live.database.name, text),)

@@ -122,7 +122,7 @@ def _caches_seen(plan_input: PlanInput) -> int:
     if not plan_input.targets.part.from_event:
         return seen
     scanned = {result.scope for result in complete}
-    remembered = plan_input.memory.caches.values()
+    remembered = plan_input.state.caches.values()
     return seen + sum(1 for cache in remembered if cache.scope not in scanned)
 
 
@@ -130,7 +130,7 @@ def _remembered_names(plan_input: PlanInput) -> set[ResourceName]:
     part = plan_input.targets.part.guard_filter
     return {
         name
-        for name, registration in plan_input.memory.registrations.items()
+        for name, registration in plan_input.state.registrations.items()
         if (parsed := parse_cache_arn(registration.arn)) is None or part.covers(parsed.scope)
     }
 
@@ -142,10 +142,10 @@ def _removed_in_window(observed: ObservedState, window: timedelta) -> int:
     """
     plan_input = observed.plan_input
     oldest = plan_input.now - window
-    recent = sum(1 for at in plan_input.memory.removals if at > oldest)
+    recent = sum(1 for at in plan_input.state.removals if at > oldest)
     half_done = sum(
         1
-        for each in plan_input.memory.open_intents
+        for each in plan_input.state.open_intents
         if each.intent.kind is IntentKind.RENAME
         and each.intent.arn in observed.registry.half_renamed
         and each.intent.at > oldest

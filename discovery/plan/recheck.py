@@ -46,8 +46,8 @@ def rename_check(plan: Plan, rules: Rules) -> RenameHolds:
 
 def _facts(plan: Plan, cache: Cache) -> CacheFacts:
     live = plan.observed.registry.ours.get(cache.arn)
-    remembered = plan.observed.plan_input.memory.caches.get(cache.arn)
+    remembered = plan.observed.plan_input.state.caches.get(cache.arn)
     database = live.database if live is not None else None
-    registrations = plan.observed.plan_input.memory.registrations
+    registrations = plan.observed.plan_input.state.registrations
     written = registrations.get(database.name) if database is not None else None
     return facts_of(cache, remembered, database, written)

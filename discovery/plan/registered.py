@@ -36,7 +36,7 @@ def registered_item(
     rules: Rules,
 ) -> tuple[Item, Item | None]:
     """The item, and the update under the present name that takes a refused rename's place."""
-    stays = _in_place(found, live.database, desired, base, observed.plan_input.memory, rules)
+    stays = _in_place(found, live.database, desired, base, observed.plan_input.state, rules)
     if not needs_rename(found, live):
         return stays, None
     if loss is not None:
@@ -67,7 +67,7 @@ def _in_place(
     live: Database,
     desired: Register,
     base: Item,
-    memory: RememberedState,
+    state: RememberedState,
     rules: Rules,
 ) -> Item:
     """Keep or update under the present name."""
@@ -79,7 +79,7 @@ def _in_place(
         return replace(
             base, action=Action.KEEP, reason=Reason.UNCHANGED, message="registered as it should be"
         )
-    written = memory.registrations.get(live.name)
+    written = state.registrations.get(live.name)
     if written is not None and written.arn != found.arn:
         written = None
     item = replace(

@@ -49,7 +49,7 @@ class RegistrationIndex:
 def index_registrations(
     listed: Iterable[Database],
     group: str,
-    memory: RememberedState,
+    state: RememberedState,
     computed: Mapping[Arn, ResourceName],
 ) -> RegistrationIndex:
     """Sorts the list. `computed` has the wanted names of the caches that were found."""
@@ -65,7 +65,7 @@ def index_registrations(
             by_arn[owner.arn].append(Owned(database, owner))
         elif owner is NotOurs.IDENTITY_MISMATCH:
             mismatched.append(database)
-    ours, duplicates, halves = _one_each(by_arn, memory, computed)
+    ours, duplicates, halves = _one_each(by_arn, state, computed)
     return RegistrationIndex(
         ours=ours,
         duplicates=duplicates,
@@ -78,27 +78,27 @@ def index_registrations(
 
 
 def _one_each(
-    by_arn: Mapping[Arn, list[Owned]], memory: RememberedState, computed: Mapping[Arn, ResourceName]
+    by_arn: Mapping[Arn, list[Owned]], state: RememberedState, computed: Mapping[Arn, ResourceName]
 ) -> tuple[dict[Arn, Owned], tuple[Owned, ...], dict[Arn, Owned]]:
     ours: dict[Arn, Owned] = {}
     duplicates: list[Owned] = []
     halves: dict[Arn, Owned] = {}
-    renames = _open_renames(memory)
+    renames = _open_renames(state)
     for arn, owned in by_arn.items():
         if arn in renames and (pair := _both_halves(owned, *renames[arn])):
             ours[arn], halves[arn] = pair
         else:
-            ours[arn] = _the_one(owned, memory, computed.get(arn))
+            ours[arn] = _the_one(owned, state, computed.get(arn))
         counted = (ours[arn], halves.get(arn))
         duplicates.extend(each for each in owned if each not in counted)
     return ours, tuple(duplicates), halves
 
 
-def _open_renames(memory: RememberedState) -> dict[Arn, tuple[ResourceName, ResourceName]]:
+def _open_renames(state: RememberedState) -> dict[Arn, tuple[ResourceName, ResourceName]]:
     """New and old name of every rename without an outcome (R6: finished forwards)."""
     return {
         each.intent.arn: (each.intent.name, each.intent.previous_name)
-        for each in memory.open_intents
+        for each in state.open_intents
         if each.intent.kind is IntentKind.RENAME and each.intent.previous_name is not None
     }
 
@@ -110,11 +110,11 @@ def _both_halves(
     return (named[new], named[old]) if new in named and old in named else None
 
 
-def _the_one(owned: list[Owned], memory: RememberedState, computed: ResourceName | None) -> Owned:
+def _the_one(owned: list[Owned], state: RememberedState, computed: ResourceName | None) -> Owned:
     """Which of several counts: the journal's, else the one under the computed name (R2)."""
 
     def rank(each: Owned) -> tuple[bool, bool, str]:
-        known = memory.registrations.get(each.database.name)
+        known = state.registrations.get(each.database.name)
         journaled = known is not None and known.arn == each.cache.arn
         wanted = computed or _plain_name(each.cache)
         return (not journaled, each.database.name != wanted, each.database.name)

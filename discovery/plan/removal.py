@@ -47,31 +47,31 @@ class RemovalReason:
 
 
 def decide_removal(
-    grounds: RemovalReason, memory: RememberedState, rules: Rules, now: datetime
+    grounds: RemovalReason, state: RememberedState, rules: Rules, now: datetime
 ) -> RemovalDecision:
     """Whether it may go, and whether the time has come. Proof and budget are asked later."""
-    missed = _missed(grounds, memory, rules, now)
-    kept = _not_ours_to_remove(grounds, memory, rules, missed)
+    missed = _missed(grounds, state, rules, now)
+    kept = _not_ours_to_remove(grounds, state, rules, missed)
     if kept is not None:
         return kept
-    waiting = _why_wait(grounds, missed, memory, rules, now)
+    waiting = _why_wait(grounds, missed, state, rules, now)
     if rules.policy is not WritePolicy.SYNC:
         policy = f"policy {rules.policy.value} never removes; set policy: sync to remove it"
         text = f"{grounds.message}; {policy}"
         return RemovalDecision(Action.HELD, Reason.POLICY, text, missed)
     if waiting is not None:
         return RemovalDecision(Action.HELD, Reason.WAITING, f"{grounds.message}; {waiting}", missed)
-    lags = is_removed_and_listed(grounds.live, grounds.arn, memory)
+    lags = is_removed_and_listed(grounds.live, grounds.arn, state)
     return RemovalDecision(Action.DELETE, grounds.reason, grounds.message, missed, lags)
 
 
-def rules_changed(memory: RememberedState, rules: Rules) -> bool:
+def rules_changed(state: RememberedState, rules: Rules) -> bool:
     """True when matchers or name rules differ from those of the last finished sweep."""
-    return memory.finished_sweeps > 0 and memory.matching_digest != rules.matching_digest
+    return state.finished_sweeps > 0 and state.matching_digest != rules.matching_digest
 
 
 def _not_ours_to_remove(
-    grounds: RemovalReason, memory: RememberedState, rules: Rules, missed: MissCount
+    grounds: RemovalReason, state: RememberedState, rules: Rules, missed: MissCount
 ) -> RemovalDecision | None:
     """Why another agent of the group may need it, though nothing here does (R2)."""
     if grounds.reason in CACHE_GOES:
@@ -81,12 +81,12 @@ def _not_ours_to_remove(
         f"another agent may be at work in group {group}: give each a group of its own, or take it "
         f"as this one's with `cachemuster adopt {name}`"
     )
-    removed = restoration(grounds.live, grounds.arn, memory)
+    removed = restoration(grounds.live, grounds.arn, state)
     if removed is not None:
         at = f"{removed.removed_at:%Y-%m-%d %H:%M:%S} UTC"
         text = f"{grounds.message}; removed here at {at}, and it stands again: {others}"
         return RemovalDecision(Action.CONFLICT, Reason.RESTORED, text, missed)
-    if not is_inherited(grounds.live, grounds.arn, memory):
+    if not is_inherited(grounds.live, grounds.arn, state):
         return None
     if grounds.reason is Reason.OUT_OF_SCOPE and rules.prunes:
         return None
@@ -95,10 +95,10 @@ def _not_ours_to_remove(
 
 
 def _missed(
-    grounds: RemovalReason, memory: RememberedState, rules: Rules, now: datetime
+    grounds: RemovalReason, state: RememberedState, rules: Rules, now: datetime
 ) -> MissCount:
-    before = memory.misses.get(grounds.live.name)
-    restarted = grounds.reason in RESTARTED_BY_NEW_RULES and rules_changed(memory, rules)
+    before = state.pending_removals.get(grounds.live.name)
+    restarted = grounds.reason in RESTARTED_BY_NEW_RULES and rules_changed(state, rules)
     if (
         before is None
         or restarted
@@ -112,11 +112,11 @@ def _missed(
 
 
 def _why_wait(
-    grounds: RemovalReason, missed: MissCount, memory: RememberedState, rules: Rules, now: datetime
+    grounds: RemovalReason, missed: MissCount, state: RememberedState, rules: Rules, now: datetime
 ) -> str | None:
-    if memory.finished_sweeps == 0:
+    if state.finished_sweeps == 0:
         return "the first sweep of a new state file never removes"
-    if grounds.reason in RESTARTED_BY_NEW_RULES and rules_changed(memory, rules):
+    if grounds.reason in RESTARTED_BY_NEW_RULES and rules_changed(state, rules):
         return (
             "matchers or name rules have changed since the last sweep of all scopes, so the count "
             "starts again"

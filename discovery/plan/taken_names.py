@@ -22,16 +22,16 @@ def taken_after(
     items: Iterable[Item], observed: ObservedState, started_at: datetime
 ) -> tuple[TakenName, ...]:
     """The names that are taken unseen after a sweep whose items came out like this."""
-    memory = observed.plan_input.memory
+    state = observed.plan_input.state
     items = tuple(items)
     found = dict(_met(items))
     undecided = {item.arn for item in items if is_inconclusive(item)}
-    for name, taken in memory.taken.items():
+    for name, taken in state.taken.items():
         if name not in found and _says_nothing_of(taken, observed, undecided):
             found[name] = taken.arn
     return tuple(
         before
-        if (before := memory.taken.get(name)) is not None and before.arn == arn
+        if (before := state.taken.get(name)) is not None and before.arn == arn
         else TakenName(name=name, arn=arn, since=started_at)
         for name, arn in sorted(found.items())
     )
@@ -65,10 +65,10 @@ def taken_history(
     at: datetime,
 ) -> tuple[HistoryEntry, ...]:
     """An entry for each name that was found taken now, and for each that is so no longer."""
-    memory, now = observed.plan_input.memory, {(each.name, each.arn): each for each in after}
-    then = {(each.name, each.arn): each for each in memory.taken.values()}
+    state, now = observed.plan_input.state, {(each.name, each.arn): each for each in after}
+    then = {(each.name, each.arn): each for each in state.taken.values()}
     by_arn = {item.arn: item for item in items}
-    told = [(now[key], _BEGINS) for key in now.keys() - then.keys() if key[1] in memory.caches]
+    told = [(now[key], _BEGINS) for key in now.keys() - then.keys() if key[1] in state.caches]
     told += [(then[key], _ended(then[key], observed)) for key in then.keys() - now.keys()]
     return tuple(
         _entry(taken, text, by_arn, sweep_id, at)

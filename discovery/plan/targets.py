@@ -104,16 +104,16 @@ def result_for(scope: Scope, results: Mapping[Scope, Scanned]) -> Scanned | None
     return results.get(scope) or results.get(Scope(scope.account_id, None))
 
 
-def registered_regions(memory: RememberedState) -> Mapping[AccountId, frozenset[Region]]:
+def registered_regions(state: RememberedState) -> Mapping[AccountId, frozenset[Region]]:
     """The regions of each account in which something of ours is remembered as registered."""
     found: dict[AccountId, set[Region]] = {}
-    for scope in registered_scopes(memory):
+    for scope in registered_scopes(state):
         if scope.region is not None:
             found.setdefault(scope.account_id, set()).add(scope.region)
     return {account_id: frozenset(regions) for account_id, regions in found.items()}
 
 
-def registered_scopes(memory: RememberedState) -> frozenset[Scope]:
+def registered_scopes(state: RememberedState) -> frozenset[Scope]:
     """The scopes in which something of ours is remembered as registered."""
-    arns = (parse_cache_arn(registration.arn) for registration in memory.registrations.values())
+    arns = (parse_cache_arn(registration.arn) for registration in state.registrations.values())
     return frozenset(arn.scope for arn in arns if arn is not None)

@@ -14,18 +14,18 @@ from state.records import RememberedState
 
 
 def unlisted_names(
-    memory: RememberedState, listed: Collection[Database], group: str
+    state: RememberedState, listed: Collection[Database], group: str
 ) -> tuple[ResourceName, ...]:
     """Remembered names of caches that are listed by another name, and the names of writes without
     an outcome; none that is listed."""
     owners = (owner_of(database, group) for database in listed)
     standing = {owner.arn for owner in owners if isinstance(owner, CacheArn)}
     remembered = {
-        name for name, registration in memory.registrations.items() if registration.arn in standing
+        name for name, registration in state.registrations.items() if registration.arn in standing
     }
     begun = {
         name
-        for each in memory.open_intents
+        for each in state.open_intents
         for name in (each.intent.name, each.intent.previous_name)
         if name is not None
     }

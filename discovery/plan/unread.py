@@ -24,7 +24,7 @@ NOT_ASKED = "the control plane was not asked, so what is registered is not known
 
 def unread_items(plan_input: PlanInput, rules: Rules, why: str) -> tuple[Item, ...]:
     """Every cache found and every registration remembered, in order."""
-    remembered = replace(plan_input, listed=remembered_list(plan_input.memory), looked_up={})
+    remembered = replace(plan_input, listed=remembered_list(plan_input.state), looked_up={})
     observed = observe(remembered, rules)
     return in_order(_items(observed, why))
 

@@ -26,10 +26,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from discovery.config.document import Document
-from discovery.config.messages import problems_of
-from discovery.config.nodes import Unreadable
 from discovery.config.problems import ConfigError, Problem
+from discovery.config.pydantic_messages import problems_of
+from discovery.config.yaml_document import Document, Unreadable
 from discovery.sandbox.agent_world import AgentWorld
 from discovery.sandbox.aws.organization import ROOT
 from discovery.sandbox.aws.region import Region

@@ -29,7 +29,7 @@ from discovery.sweep.scan import Scan
 from discovery.sweep.sweep import finish_sweep, scan_scopes
 from state.file_identity import FileIdentity
 from state.lock import HeldLock, this_process, writer_lock
-from state.store import Store, read_memory
+from state.store import Store, load_state
 
 log = structlog.get_logger()
 
@@ -72,7 +72,7 @@ class SweepRunner:
         """The state file belongs to what is configured, or to nothing yet. A control plane that
         does not answer says nothing about that. Raises: WrongState, StateError."""
         async with self.foundation.held() as edges:
-            state = await asyncio.to_thread(read_memory, edges.state)
+            state = await asyncio.to_thread(load_state, edges.state)
             run = SweepRun.start(edges.context, SweepRequest(), state)
             await check_state_identity(run, edges.control_plane)
 
@@ -114,7 +114,7 @@ class SweepRunner:
     ) -> ScheduledRun | None:
         self._check_files()
         ticket = self._sequencer.draw()
-        run = SweepRun.start(context, request, await asyncio.to_thread(read_memory, edges.state))
+        run = SweepRun.start(context, request, await asyncio.to_thread(load_state, edges.state))
         await scan_scopes(run)
         if run.scan is None:
             return None
@@ -149,7 +149,7 @@ class SweepRunner:
         """Act on what is still current of the scan, judged by what is remembered now."""
         with await asyncio.to_thread(Store.open, edges.state, check_lock=lock.check) as store:
             self._state = store.identity
-            now = await asyncio.to_thread(store.memory)
+            now = await asyncio.to_thread(store.load)
             results = self._sequencer.current(ticket, scan.results, then=run.state, now=now)
             run.state, run.scan = now, replace(scan, results=results)
             check = await check_state_identity(run, edges.control_plane)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from discovery.model.codes import ScopeReason
 from discovery.model.values import Scanned, Scope, Skipped
-from discovery.plan.next_state import scope_memories
+from discovery.plan.next_state import remembered_scopes
 from state.records import RememberedState
 
 
@@ -49,12 +49,12 @@ class ScanSequencer:
         )
 
     def acted(
-        self, ticket: int, results: Iterable[Scanned], memory: RememberedState, started_at: datetime
+        self, ticket: int, results: Iterable[Scanned], state: RememberedState, started_at: datetime
     ) -> None:
-        """These results were acted on, and recorded as `scope_memories` says."""
+        """These results were acted on, and recorded as `remembered_scopes` says."""
         every = tuple(results)
         self._acted.update({each.scope: ticket for each in every if not _is_left_out(each)})
-        recorded = scope_memories(every, memory, started_at)
+        recorded = remembered_scopes(every, state, started_at)
         self._recorded.update({each.scope: each.last_attempt_at for each in recorded})
 
     def _others(self, scope: Scope, then: RememberedState, now: RememberedState) -> bool:
@@ -63,8 +63,8 @@ class ScanSequencer:
         return after not in (before, self._recorded.get(scope))
 
 
-def _attempt(memory: RememberedState, scope: Scope) -> datetime | None:
-    remembered = memory.scopes.get(scope)
+def _attempt(state: RememberedState, scope: Scope) -> datetime | None:
+    remembered = state.scopes.get(scope)
     return remembered.last_attempt_at if remembered is not None else None
 
 

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from discovery.aws.caches import describe_cache
-from discovery.aws.clients import Unsigned
 from discovery.aws.cloud import Cloud
 from discovery.aws.errors import AwsCallFailed
+from discovery.aws.sdk_session import Unsigned
 from discovery.aws.session import Session
 from discovery.aws.tags import read_cache_tags
-from discovery.aws.users import read_directory
+from discovery.aws.users import read_users_and_groups
 from discovery.model.codes import Action, Reason
 from discovery.model.ownership import CacheArn, parse_cache_arn
 from discovery.model.values import UNKNOWN, Cache, Scope, Tags, UnknownType, UsersAndGroups
@@ -168,7 +168,7 @@ class _UsersOfScope:
         """Return the users and groups, reading them when first asked. Raises: AwsCallFailed."""
         async with self._reading:
             if self._read is None:
-                self._read = await read_directory(session, self._cloud.clock())
+                self._read = await read_users_and_groups(session, self._cloud.clock())
             return self._read
 
 

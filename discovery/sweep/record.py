@@ -17,7 +17,7 @@ from discovery.plan.episodes import (
     without_outage,
 )
 from discovery.plan.history_entries import history_entries
-from discovery.plan.next_state import next_state, scope_memories, seen_caches
+from discovery.plan.next_state import next_state, remembered_scopes, seen_caches
 from discovery.plan.plan import Plan
 from discovery.plan.removal import rules_changed
 from discovery.plan.taken_names import taken_after, taken_history
@@ -77,7 +77,7 @@ def _update_without_plan(
     ongoing = dict(before.episodes)
     if run.unread_code is not None:
         ongoing = next_outage(before.episodes, run.unread_code, of.at)
-    scopes = scope_memories(run.results, before, run.started_at)
+    scopes = remembered_scopes(run.results, before, run.started_at)
     return SweepOutcome(
         record=record,
         identity=identity,
@@ -121,7 +121,7 @@ def _update_with_plan(
         registrations_forgotten=known.registrations_forgotten,
         registrations_inherited=known.registrations_inherited,
         registrations_matched=known.registrations_matched,
-        misses=known.misses,
+        pending_removals=known.pending_removals,
         taken=taken,
         history=(
             *history_entries(run.items, before, sweep_id=of.sweep_id, at=of.at),

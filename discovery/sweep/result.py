@@ -9,7 +9,7 @@ import structlog
 from discovery.config.model import Config
 from discovery.model.values import AccountId, Region, Scope
 from discovery.plan.checksum import checksum_of
-from discovery.plan.next_state import scope_memories
+from discovery.plan.next_state import remembered_scopes
 from discovery.plan.removal_guard import GuardVerdict
 from discovery.reports.report import Report
 from discovery.sweep.run import SweepRun
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 def report_of(run: SweepRun) -> Report:
     """Build the report of a run as far as it came."""
     plan = run.plan
-    failing = scope_memories(run.results, run.state, run.started_at)
+    failing = remembered_scopes(run.results, run.state, run.started_at)
     return Report(
         sweep_id=run.sweep_id,
         agent=run.context.agent,

@@ -100,7 +100,7 @@ class SweepRun:
             results=self.finished_scan.results,
             targets=self.finished_scan.targets,
             listed=listed,
-            memory=self.state,
+            state=self.state,
             now=self.context.clock(),
             served=served,
         )

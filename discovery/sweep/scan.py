@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from discovery.aws.accounts import Account
-from discovery.aws.answer_dates import collecting_dates
-from discovery.aws.clients import Unsigned
+from discovery.aws.answer_dates import collect_dates
 from discovery.aws.cloud import Cloud
-from discovery.aws.errors import STRANGER_CODES, AwsCallFailed, AwsError, old_token
+from discovery.aws.error_codes import UNKNOWN_KEY_CODES
+from discovery.aws.errors import AwsCallFailed, AwsError, version_1_token
 from discovery.aws.regions import AccountRegions, EnabledRegions
 from discovery.aws.scope_reader import ScopeQuery, ScopeReading, read_scope
+from discovery.aws.sdk_session import Unsigned
 from discovery.config.partitions import can_be_disabled
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Arn, Failed, Region, Scanned, Scope
@@ -54,7 +55,7 @@ async def scan(
     cloud: Cloud,
     *,
     part: ScopeFilter,
-    memory: RememberedState,
+    state: RememberedState,
     named: frozenset[Arn] = frozenset(),
     users: bool = True,
     refresh_users: bool = False,
@@ -75,19 +76,19 @@ async def scan(
     `deadline`: what was not read so long after the beginning is not in this run.
     Raises: nothing that AWS can cause.
     """
-    paused = pauses(memory.scopes.values(), cloud.clock()) if use_backoff and not part.only else {}
+    paused = pauses(state.scopes.values(), cloud.clock()) if use_backoff and not part.only else {}
     query = ScopeQuery(
         tags=cloud.settings.read_tags,
         users=users,
         refresh_users=refresh_users,
         named=named,
-        remembered=memory.caches,
+        remembered=state.caches,
         now=at or cloud.clock(),
     )
     scanning = _Scanning(
-        cloud, part, memory, paused, query, on_progress, refresh_regions=refresh_regions
+        cloud, part, state, paused, query, on_progress, refresh_regions=refresh_regions
     )
-    with collecting_dates() as dates:
+    with collect_dates() as dates:
         await scanning.run(deadline)
     return Scan(
         scanning.targets,
@@ -104,7 +105,7 @@ class _Scanning:
         self,
         cloud: Cloud,
         part: ScopeFilter,
-        memory: RememberedState,
+        state: RememberedState,
         paused: Mapping[Scope, Pause],
         query: ScopeQuery,
         on_progress: OnProgress | None,
@@ -114,8 +115,8 @@ class _Scanning:
         self.results: dict[Scope, Scanned] = {}
         self._cloud = cloud
         self._part = part
-        self._memory = memory
-        self._registered = registered_regions(memory)
+        self._state = state
+        self._registered = registered_regions(state)
         self._paused = paused
         self._query = query
         self._on_progress = on_progress
@@ -180,7 +181,7 @@ class _Scanning:
         regions = AccountRegions(
             account_id,
             self._cloud.regions,
-            self._memory.regions.get(account_id),
+            self._state.regions.get(account_id),
             self._registered.get(account_id, frozenset()) | self._named(account_id),
             fresh=self._fresh_regions,
         )
@@ -204,7 +205,7 @@ class _Scanning:
                 return
             enabled = self._cloud.enabled_regions(account)
             if pause is not None:
-                regions.stand_in(watch.started_at)
+                regions.use_earlier_list(watch.started_at)
             else:
                 await self._resolve(entrance, regions, enabled, watch)
         for scope in self._covered(account_id, regions.not_enabled):
@@ -267,10 +268,12 @@ class _Scanning:
                 self._finish(watch.complete(scope, reading, session.requests))
                 return
             is_off: bool | AwsError | None = None
-            if reading.code in STRANGER_CODES:
-                is_off = await self._within(regions.is_off(scope.region, enabled, watch.started_at))
+            if reading.code in UNKNOWN_KEY_CODES:
+                is_off = await self._within(
+                    regions.is_disabled(scope.region, enabled, watch.started_at)
+                )
         if is_off is False and can_be_disabled(scope.region):
-            reading = old_token(reading)
+            reading = version_1_token(reading)
         if is_off is True:
             self._finish(watch.not_enabled(scope, session.requests))
             self._start(account, regions, enabled)

@@ -52,7 +52,7 @@ class AccountEnumerator:
         """Start the configured accounts, and named ones that an earlier list had."""
         for account_id in self._accounts.entries:
             self._start_once(account_id)
-        for account_id in self._named & self._accounts.admitted:
+        for account_id in self._named & self._accounts.members:
             self._start_once(account_id)
 
     async def start_organization(self) -> list[Failed]:
@@ -63,7 +63,7 @@ class AccountEnumerator:
         unlisted = []
         for organization in self._accounts.organizations:
             watch = ScanResultBuilder(self._cloud.clock)
-            session = self._accounts.organization_reader(self._cloud.pacing)
+            session = self._accounts.organization_session(self._cloud.rate_limiter)
             before = len(self._started)
             fault = await self._start_members(session, organization)
             if fault is not None:
@@ -85,7 +85,7 @@ class AccountEnumerator:
                     return page
                 for account_id in page:
                     if account_id not in self._started:
-                        self._accounts.admit(account_id, organization)
+                        self._accounts.add_member(account_id, organization)
                         self._start_once(account_id)
         self.complete = False  # and nothing in this run hangs on the rest of it
         return None

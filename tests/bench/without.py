@@ -25,14 +25,14 @@ _MAIN = "from discovery.cli.app import main\nmain()\n"
 WITHOUT: Mapping[str, str] = {
     "nothing": "",
     "own timestamp parser": """
-import discovery.aws.clients as clients
+import discovery.aws.sdk_session as sdk_session
 from botocore.utils import parse_timestamp
-clients._utc = parse_timestamp
+sdk_session._utc = parse_timestamp
 """,
     "one TLS context": """
 import discovery.aws.clients as clients
 from aiobotocore.httpsession import AIOHTTPSession
-clients.SharedTls = AIOHTTPSession
+clients.SharedTlsSession = AIOHTTPSession
 """,
     "user agent made once": """
 import discovery.aws.clients as clients

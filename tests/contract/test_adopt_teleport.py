@@ -20,7 +20,7 @@ from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.roles import EDITOR, Role, bot_role
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from state.records import IntentKind, OpenIntent
-from state.store import read_memory
+from state.store import load_state
 from tests.contract.control_plane.stage import waiting_for
 from tests.unit.cli.rig import FRANKFURT, HUB, Rig, Run, rig
 
@@ -91,7 +91,7 @@ class Stage:
         return {one["cache"]: f"{one['action']}/{one['reason']}" for one in document["items"]}
 
     def open_intents(self) -> tuple[OpenIntent, ...]:
-        return read_memory(self.rig.directory / "cachemuster.db").open_intents
+        return load_state(self.rig.directory / "cachemuster.db").open_intents
 
 
 @pytest.fixture
@@ -246,8 +246,8 @@ def test_an_operator_lets_go_of_all_and_nothing_writes_to_them_again(stage: Stag
     left = [stage.labels(name) for name in stage.cluster.databases if name != "another-group"]
     assert not any("cachemuster" in f"{key}{value}" for each in left for key, value in each.items())
     assert "stop it for good" in run.document["advice"][0]
-    memory = read_memory(stage.rig.directory / "cachemuster.db")
-    assert (memory.registrations, memory.open_intents) == ({}, ())
+    state = load_state(stage.rig.directory / "cachemuster.db")
+    assert (state.registrations, state.open_intents) == ({}, ())
     before = stage.cluster.databases
     assert set(stage.actions().values()) == {"conflict/NAME_TAKEN_UNSEEN"}
     assert stage.cluster.databases == before
@@ -275,8 +275,8 @@ def test_a_release_of_all_that_was_killed_goes_on_where_it_was(stage: Stage, ski
     assert run.code == 0, run
     assert len(run.document["items"]) == 1 - skip
     assert _released(stage) == 2
-    memory = read_memory(stage.rig.directory / "cachemuster.db")
-    assert (memory.registrations, memory.open_intents) == ({}, ())
+    state = load_state(stage.rig.directory / "cachemuster.db")
+    assert (state.registrations, state.open_intents) == ({}, ())
 
 
 def _released(stage: Stage) -> int:
@@ -377,7 +377,7 @@ def test_a_released_one_whose_answer_was_lost_is_released(stage: Stage) -> None:
     run = stage.run("release", NAME, *OPERATOR)
     assert run.code == 0, run
     assert len(stage.teleport.calls.of("UpdateDatabase")) == 1
-    assert NAME not in read_memory(stage.rig.directory / "cachemuster.db").registrations
+    assert NAME not in load_state(stage.rig.directory / "cachemuster.db").registrations
 
 
 def test_reads_that_lag_disturb_nothing(stage: Stage) -> None:

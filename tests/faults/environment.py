@@ -120,7 +120,7 @@ class Environment:
             accounts=Accounts(settings, own, base.identity, Secret, self.times.agent),
             regions=RegionChoice.of(settings.regions or (), settings.exclude_regions),
             scan_cache=ScanCache(UsersAndGroupsCache(settings.iam_refresh)),
-            pacing=RateLimiter(),
+            rate_limiter=RateLimiter(),
         )
 
     def client(self) -> Teleport:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from discovery.aws.members import MEMBERS, Absent
 from discovery.sandbox.aws.faults import Effect, Fault
 from discovery.sandbox.faults import FaultBoard
 from discovery.sandbox.teleport.cluster import Cluster
@@ -18,6 +17,7 @@ from tests.faults.faulty_control_plane import CREATE, DELETE, GET, LIST, PING, U
 from tests.faults.invariants import InvariantChecker
 from tests.faults.registries import ClusterRegistry
 from tests.faults.settings import REGIONS
+from tests.support.aws_members import MEMBERS, Absent
 
 QUESTIONS = (
     ("elasticache", "DescribeServerlessCaches"), ("elasticache", "DescribeServerlessCaches"),

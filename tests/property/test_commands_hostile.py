@@ -112,10 +112,10 @@ def _status(text: str) -> Status:
         message=text,
         failing_since=START,
     )
-    memory = RememberedState(
+    state = RememberedState(
         caches={arn_of("orders"): cache_of("orders")},
         registrations={name: replace(registration_of("orders"), name=name, database=database)},
-        misses={name: replace(miss_of("orders"), name=name, arn=Arn(text))},
+        pending_removals={name: replace(miss_of("orders"), name=name, arn=Arn(text))},
         scopes={SCOPE: denied},
         open_intents=(OpenIntent(intent_id=1, intent=replace(intent_of(), name=name)),),
         identity=StateIdentity(
@@ -123,7 +123,7 @@ def _status(text: str) -> Status:
         ),
         last_sweep=record_of(1),
     )
-    return Status(memory=memory, path=Path("/state.db"), now=NOW)
+    return Status(state=state, path=Path("/state.db"), now=NOW)
 
 
 def _handover(text: str) -> HandoverReport:

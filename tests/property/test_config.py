@@ -12,12 +12,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.config.conversion import matching_digest, to_matchers
 from discovery.config.durations import format_duration, parse_duration
 from discovery.config.load import parse_config
 from discovery.config.model import Config, config_schema
 from discovery.config.partitions import partition_problems
 from discovery.config.problems import ConfigError, quoted
+from discovery.config.rules import matching_digest, to_matchers
 from discovery.config.secrets import Secret
 from tests.unit.config.test_model import EXAMPLE
 

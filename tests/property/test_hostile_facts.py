@@ -41,7 +41,7 @@ from tests.unit.plan.make import (
     registered,
     rules,
 )
-from tests.unit.plan.past import NOW, journaled, memory, remembered
+from tests.unit.plan.past import NOW, journaled, make_state, remembered
 
 QUIET = cache("quiet", EAST)
 LONG = "8" * 5000
@@ -140,7 +140,7 @@ def resources(draw: st.DrawFn) -> Database:
 @given(st.fixed_dictionaries(MEMBERS), users(), st.lists(resources(), max_size=2), st.booleans())
 def test_no_value_of_one_cache_ends_a_sweep(said, directory, listed, is_known):
     odd = cache(**said)
-    known = memory(caches=[remembered(cache())] if is_known else [])
+    known = make_state(caches=[remembered(cache())] if is_known else [])
     at = plan_input(odd, QUIET, listed=listed, known=known, users=directory)
     plan = make_plan(at, RULES)
     assert [item.action for item in plan.items if item.cache == "quiet"] == [Action.CREATE]
@@ -159,7 +159,7 @@ def test_one_hostile_member_neither_removes_nor_ends_a_sweep(member, data):
     """Everything else of the cache is as ever, and it is registered."""
     odd = cache(**{member: data.draw(MEMBERS[member])})
     live = registered()
-    known = memory(registrations=[journaled(live)], caches=[remembered(cache())])
+    known = make_state(registrations=[journaled(live)], caches=[remembered(cache())])
     plan = plan_of(plan_input(odd, QUIET, listed=[live], known=known), RULES)
     (item,) = [each for each in plan.items if each.live == live]
     assert item.action is not Action.DELETE or item.reason in (Reason.DELETING, Reason.EXCLUDED)
@@ -228,7 +228,7 @@ def test_tags_are_texts_or_unread(entries):
 
 def test_what_a_registration_says_is_never_remembered_as_read():
     live = replace(registered(), labels={**registered().labels, "engine-version": "6.0"})
-    known = memory(registrations=[journaled(live)], caches=[])
+    known = make_state(registrations=[journaled(live)], caches=[])
     odd = cache(engine_version=UNKNOWN)
     plan = plan_of(plan_input(odd, listed=[live], known=known))
     kept = next_state(plan.observed, plan.items, started_at=NOW, rules_changed=False)
@@ -244,7 +244,7 @@ def test_a_fact_that_the_registration_itself_tells_makes_no_match():
     """What another agent registered is not this one's because of labels that stand in (R2)."""
     live = registered()
     for engine, matched in ((UNKNOWN, ()), ("valkey", (live.name,))):
-        plan = plan_of(plan_input(cache(engine=engine), listed=[live], known=memory()))
+        plan = plan_of(plan_input(cache(engine=engine), listed=[live], known=make_state()))
         assert [each.action for each in plan.items] == [Action.KEEP]
         kept = next_state(plan.observed, plan.items, started_at=NOW, rules_changed=False)
         assert kept.registrations_matched == matched

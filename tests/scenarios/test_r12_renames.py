@@ -31,7 +31,7 @@ def test_a_name_tag_renames_in_one_item(scenario: Scenario) -> None:
     assert told.document["guard"]["removals"] == 1
     assert set(scenario.registry) == {"sales-db", "carts-db"}
     assert scenario.registry["sales-db"].labels["team"] == "a"
-    assert set(scenario.memory.registrations) == {"sales-db", "carts-db"}
+    assert set(scenario.state.registrations) == {"sales-db", "carts-db"}
     assert scenario.sweep().writes == 0
 
 

@@ -268,7 +268,7 @@ def test_what_another_agent_made_a_moment_before_is_not_reported_as_created(
     assert told.verdicts == {"orders": "conflict/NAME_TAKEN_UNSEEN"}
     assert told.document["summary"]["create"] == 0
     assert "another agent of group prod was a moment faster" in told.item("orders")["message"]
-    assert second.memory.registrations == {}
+    assert second.state.registrations == {}
     told = second.sweep()
     assert told.verdicts == {"orders": "keep/UNCHANGED"}
     assert told.notes("orders") == {"INHERITED"}

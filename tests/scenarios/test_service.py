@@ -76,8 +76,8 @@ def test_a_new_configuration_is_taken_between_sweeps_a_bad_one_is_not(served: Sc
         service.until("configuration.reloaded")
         swept(service, 2)
         assert service.ended() == 0
-    assert served.memory.misses
-    assert {miss.reason.value for miss in served.memory.misses.values()} == {"UNMATCHED"}
+    assert served.state.pending_removals
+    assert {miss.reason.value for miss in served.state.pending_removals.values()} == {"UNMATCHED"}
 
 
 def test_stopped_in_the_scan_it_ends_soon_and_forgets_nothing(served: Scenario) -> None:

@@ -87,7 +87,7 @@ def test_a_cache_that_is_deleted_goes_by_the_rules(scenario: Scenario, queue: Qu
         scenario.gone("orders")
         until(lambda: caches(scenario) == {"carts", "prices"})
         rescanned(service)
-    assert len(scenario.memory.removals) == 1
+    assert len(scenario.state.removals) == 1
 
 
 def test_after_a_reload_it_listens_on(scenario: Scenario, queue: Queue) -> None:

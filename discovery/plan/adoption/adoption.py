@@ -77,10 +77,10 @@ def unseen(name: ResourceName, observed: ObservedState) -> Refused:
     return Refused(name, Obstacle.NOT_VISIBLE, text, wanted)
 
 
-def own_to_claim(live: Database, group: str, memory: RememberedState) -> CacheArn | None:
+def own_to_claim(live: Database, group: str, state: RememberedState) -> CacheArn | None:
     """The cache of a registration of our group that this state has no claim to yet (R2)."""
     owner = owner_of(live, group)
-    if isinstance(owner, CacheArn) and may_be_claimed(live, owner.arn, memory):
+    if isinstance(owner, CacheArn) and may_be_claimed(live, owner.arn, state):
         return owner
     return None
 
@@ -131,7 +131,7 @@ def refused_unowned(live: Database, group: str, from_group: str | None) -> Refus
 def _adopted(
     live: Database, observed: ObservedState, rules: Rules, from_group: str | None
 ) -> Item | Refused:
-    claimable = own_to_claim(live, rules.group, observed.plan_input.memory)
+    claimable = own_to_claim(live, rules.group, observed.plan_input.state)
     if claimable is not None:
         return _claimed(live, claimable, observed)
     refused = refused_unowned(live, rules.group, from_group)

@@ -71,10 +71,10 @@ def claim_of(database: Database) -> ClaimedIdentity:
     )
 
 
-def part_to_scan(database: Database, memory: RememberedState) -> ScopeFilter:
+def part_to_scan(database: Database, state: RememberedState) -> ScopeFilter:
     """Where the resource's cache is to be looked for: its scope; everywhere when nothing says."""
     claim = claim_of(database)
-    scopes = {claim.scope} if claim.scope is not None else _remembered(claim, memory)
+    scopes = {claim.scope} if claim.scope is not None else _remembered(claim, state)
     return ScopeFilter(only=tuple(scopes))
 
 
@@ -99,8 +99,8 @@ def identify_cache(database: Database, observed: ObservedState) -> ObservedCache
     return _nowhere(claim, database, observed)
 
 
-def _remembered(claim: ClaimedIdentity, memory: RememberedState) -> set[Scope]:
-    return {each.scope for each in memory.caches.values() if each.uri.lower() == claim.address}
+def _remembered(claim: ClaimedIdentity, state: RememberedState) -> set[Scope]:
+    return {each.scope for each in state.caches.values() if each.uri.lower() == claim.address}
 
 
 def _contradicts(claim: ClaimedIdentity, found: ObservedCache) -> bool:

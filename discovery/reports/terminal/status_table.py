@@ -23,7 +23,7 @@ from discovery.reports.terminal.style import (
     heading,
 )
 from discovery.reports.terminal.wrapped_list import Entry, print_entries, run
-from state.records import PendingRemoval, Registration, ScopeMemory, TakenName
+from state.records import PendingRemoval, Registration, RememberedScope, TakenName
 
 _INDENT: Final = 3
 
@@ -41,7 +41,7 @@ def write_status_table(status: Status, stream: TextIO, *, verbose: bool) -> None
 
 def status_sentence(status: Status) -> str:
     """`312 registrations in 41 accounts; 2 waiting; 2 scopes unread since 09:14`"""
-    registered = counted(len(status.memory.registrations), "registration")
+    registered = counted(len(status.state.registrations), "registration")
     parts = [f"{registered} in {counted(_accounts(status), 'account')}"]
     if status.paused_until is not None:
         parts.append(f"paused until {clock_time(status.paused_until, status.now)}")
@@ -49,8 +49,8 @@ def status_sentence(status: Status) -> str:
         parts.append(f"{len(status.waiting)} waiting")
     if status.of_another_agent:
         parts.append(f"{len(status.of_another_agent)} of another agent")
-    if status.memory.taken:
-        parts.append(f"{counted(len(status.memory.taken), 'name')} taken by others")
+    if status.state.taken:
+        parts.append(f"{counted(len(status.state.taken), 'name')} taken by others")
     since = [scope.failing_since for scope in status.unread if scope.failing_since]
     if status.unread:
         when = f" since {clock_time(min(since), status.now)}" if since else ""
@@ -59,7 +59,7 @@ def status_sentence(status: Status) -> str:
 
 
 def _accounts(status: Status) -> int:
-    return len({_owner(one.arn) for one in status.memory.registrations.values()})
+    return len({_owner(one.arn) for one in status.state.registrations.values()})
 
 
 def _owner(arn: Arn) -> str:
@@ -69,7 +69,7 @@ def _owner(arn: Arn) -> str:
 
 def _print_head(status: Status, console: Console) -> None:
     console.print(heading("cachemuster status", str(status.path)))
-    identity, last = status.memory.identity, status.memory.last_sweep
+    identity, last = status.state.identity, status.state.last_sweep
     if identity is not None:
         simulated = ", a simulated AWS" if identity.endpoint_override else ""
         console.print(
@@ -85,7 +85,7 @@ def _print_head(status: Status, console: Console) -> None:
         until = status.paused_until.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         text = f"? Paused until {until}: sweeps scan and remember, and write nothing"
         console.print(cell(text, "yellow"))
-    for open_intent in status.memory.open_intents:
+    for open_intent in status.state.open_intents:
         intent = open_intent.intent
         text = f"! unfinished {intent.action.value} of {intent.name}; the next sweep takes it up"
         console.print(cell(text, "bold red"))
@@ -108,14 +108,14 @@ def _print_scopes(status: Status, console: Console, *, verbose: bool) -> None:
     if status.oldest is not None and status.oldest.last_complete_at is not None:
         when = clock_time(status.oldest.last_complete_at, status.now)
         console.print(cell(f"Oldest complete scan: {when}, {status.oldest.scope}", "dim"))
-    lists = status.memory.regions.values()
+    lists = status.state.regions.values()
     if lists:
         when = clock_time(min(each.read_at for each in lists), status.now)
         console.print(cell(f"Regions as of {when}, {counted(len(lists), 'account')}", "dim"))
     console.print()
 
 
-def _scope(scope: ScopeMemory, now: datetime, told: Scope | None) -> Entry:
+def _scope(scope: RememberedScope, now: datetime, told: Scope | None) -> Entry:
     """The scope, how it stands and what was last read of it; then why, or of which one that was
     `told`."""
     partly = scope.status is ScopeStatus.COMPLETE and scope.message
@@ -132,14 +132,14 @@ def _scope(scope: ScopeMemory, now: datetime, told: Scope | None) -> Entry:
     return Entry((sign,), (first, (run(scope.message),)) if says_why else (first,))
 
 
-def _last_read(scope: ScopeMemory, now: datetime) -> str:
+def _last_read(scope: RememberedScope, now: datetime) -> str:
     if scope.last_complete_at is None:
         return "never read"
     return f"{counted(scope.caches or 0, 'cache')} at {clock_time(scope.last_complete_at, now)}"
 
 
 def _print_registrations(status: Status, console: Console, *, verbose: bool) -> None:
-    registrations = sorted(status.memory.registrations.items())
+    registrations = sorted(status.state.registrations.items())
     remark = "" if verbose or not registrations else "-v lists them"
     console.print(heading(f"Registered ({len(registrations)})", remark))
     if verbose:
@@ -162,17 +162,21 @@ def _print_waiting(status: Status, console: Console) -> None:
 
 
 def _print_misses(
-    title: str, remark: str, misses: tuple[PendingRemoval, ...], status: Status, console: Console
+    title: str,
+    remark: str,
+    pending_removals: tuple[PendingRemoval, ...],
+    status: Status,
+    console: Console,
 ) -> None:
-    if not misses:
+    if not pending_removals:
         return
     console.print(heading(title, remark))
-    print_entries((_missed(miss, status) for miss in misses), console, indent=_INDENT)
+    print_entries((_missed(miss, status) for miss in pending_removals), console, indent=_INDENT)
     console.print()
 
 
 def _print_taken(status: Status, console: Console) -> None:
-    taken = sorted(status.memory.taken.items())
+    taken = sorted(status.state.taken.items())
     if not taken:
         return
     remark = "by resources that the list does not show; `cachemuster adopt` takes them over"

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from discovery.control_plane.embedded.validation import ORIGIN_LABEL, accepted
+from discovery.control_plane.embedded.validation import ORIGIN_LABEL, validated
 from discovery.model.values import Database, ResourceName
 from discovery.sandbox.teleport.messages import Message, fill, to_document
 
@@ -39,7 +39,7 @@ def prepare_database(sent: Message, *, knows_serverless: bool) -> Message:
     message.CopyFrom(sent)
     if ORIGIN_LABEL not in message.metadata.labels:
         message.metadata.labels[ORIGIN_LABEL] = "dynamic"
-    accepted(database_of(message))
+    validated(database_of(message))
     message.kind, message.version, message.metadata.namespace = KIND, VERSION, NAMESPACE
     if knows_serverless:
         _read_endpoint(message)

@@ -45,7 +45,7 @@ class Site:
         self.hub = aws.world.account(HUB)
         self.entries: list[dict[str, object]] = [{"id": HUB}]
         self.environ: dict[str, str] = {}
-        self.pacing = RateLimiter()
+        self.rate_limiter = RateLimiter()
 
     def member(self, account_id: str = MEMBER, *, external_id: str | None = None) -> None:
         """An account whose role trusts the agent's, and its entry in the configuration."""
@@ -83,7 +83,7 @@ class Site:
     async def cloud(self, **changes: object) -> AsyncIterator[Cloud]:
         settings = self.settings(**changes)
         async with open_cloud(
-            settings, resolve=self._resolve, clock=now, pacing=self.pacing
+            settings, resolve=self._resolve, clock=now, rate_limiter=self.rate_limiter
         ) as cloud:
             yield cloud
 
@@ -92,7 +92,7 @@ class Site:
         *,
         part: ScopeFilter = ScopeFilter(),
         remembered: Mapping[Arn, RememberedCache] | None = None,
-        memory: RememberedState | None = None,
+        state: RememberedState | None = None,
         users: bool = True,
         use_backoff: bool = False,
         on_progress: OnProgress | None = None,
@@ -102,7 +102,7 @@ class Site:
             return await scan(
                 cloud,
                 part=part,
-                memory=memory or RememberedState(caches=remembered or {}),
+                state=state or RememberedState(caches=remembered or {}),
                 users=users,
                 use_backoff=use_backoff,
                 on_progress=on_progress,
@@ -110,7 +110,7 @@ class Site:
 
     async def scan_with(self, cloud: Cloud, *, part: ScopeFilter = ScopeFilter()) -> Scan:
         """One more scan of a process that has scanned before."""
-        return await scan(cloud, part=part, memory=RememberedState())
+        return await scan(cloud, part=part, state=RememberedState())
 
     def _resolve(self, reference: str) -> Secret:
         return resolve_external_id(reference, self.environ)

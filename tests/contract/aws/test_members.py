@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from discovery.aws.members import MEMBERS
 from discovery.aws.session import Session
 from discovery.model.codes import ScopeReason
 from discovery.model.values import UNKNOWN, Complete, Failed, Scanned
@@ -25,6 +24,7 @@ from tests.contract.aws.conftest import (
     result_of,
 )
 from tests.contract.aws.fleet import Fleet, number, standing
+from tests.support.aws_members import MEMBERS
 
 Reads = dict[str, set[str]]
 

@@ -105,8 +105,8 @@ async def test_a_long_poll_waits_as_long_as_sqs_allows(
 
 async def test_twenty_silent_seconds_are_no_timeout(box: Box) -> None:
     async with box.site.cloud() as cloud:
-        client = await cloud.accounts.own(cloud.home_region).clients.get("sqs", HOME)
-        other = await cloud.accounts.own(cloud.home_region).clients.get("sts", HOME)
+        client = await cloud.accounts.own_session(cloud.home_region).clients.get("sqs", HOME)
+        other = await cloud.accounts.own_session(cloud.home_region).clients.get("sts", HOME)
         assert client.meta.config.read_timeout >= WAIT.total_seconds() + 10
         assert other.meta.config.read_timeout < client.meta.config.read_timeout
 

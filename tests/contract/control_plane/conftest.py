@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from discovery.sandbox.teleport.server import SimulatedTeleport
-from tests.contract.control_plane.ground import Ground
+from tests.contract.control_plane.teleport_site import Site
 
 
 @pytest.fixture
@@ -19,10 +19,10 @@ async def teleport() -> SimulatedTeleport:
 
 
 @pytest.fixture
-async def ground(
+async def site(
     teleport: SimulatedTeleport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Ground]:
+) -> AsyncIterator[Site]:
     """The simulated Teleport is served, and the web side of its Proxy is trusted."""
     monkeypatch.setenv("SSL_CERT_FILE", str(teleport.cluster.write_web_ca(tmp_path / "web-ca.pem")))
     async with teleport.serve() as at:
-        yield Ground(teleport, at, tmp_path, now=lambda: datetime.now(UTC))
+        yield Site(teleport, at, tmp_path, now=lambda: datetime.now(UTC))

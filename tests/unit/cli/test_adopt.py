@@ -19,7 +19,7 @@ from discovery.control_plane.embedded.control_plane import Embedded, EmbeddedRea
 from discovery.model.values import Database, ResourceName
 from discovery.sandbox.aws.faults import Effect, Fault
 from state.lock import lock_path
-from state.store import read_memory
+from state.store import load_state
 from tests.unit.cli.rig import CONFIGURATION, FRANKFURT, HUB, SCRIPT, VIRGINIA, Rig, Run
 from tests.unit.cli.rig import rig as make_rig
 
@@ -101,7 +101,7 @@ def test_released_it_stays_and_state_forgets_it(rig: Rig) -> None:
         "cachemuster/arn",
         "cachemuster/iam-auth",
     }
-    assert NAME not in read_memory(rig.directory / "cachemuster.db").registrations
+    assert NAME not in load_state(rig.directory / "cachemuster.db").registrations
     assert "conflict/FOREIGN" in run.out
     assert "--tags Key=teleport,Value=off" in run.out
     assert history(rig)[0].startswith("released")
@@ -128,7 +128,7 @@ def test_adopted_again_it_is_ours_and_remembered(rig: Rig) -> None:
     assert run.code == 0, run
     after = registry(rig)[NAME]
     assert (after.labels, after.spec) == (before.labels, before.spec)
-    assert NAME in read_memory(rig.directory / "cachemuster.db").registrations
+    assert NAME in load_state(rig.directory / "cachemuster.db").registrations
     assert history(rig)[0].startswith("adopted")
     assert set(sweep_actions(rig).values()) == {"keep/UNCHANGED"}
 
@@ -155,7 +155,7 @@ def test_moving_from_teleports_discovery_service(rig: Rig) -> None:
 def test_adopted_databases_do_not_spend_the_removal_budget(rig: Rig) -> None:
     discovered(rig)
     assert rig.run("adopt", "--all", "--yes").code == 0
-    assert read_memory(rig.directory / "cachemuster.db").removals == ()
+    assert load_state(rig.directory / "cachemuster.db").removals == ()
 
 
 @pytest.mark.slow
@@ -300,7 +300,7 @@ def test_what_changes_after_the_plan_was_shown_is_left_alone(
     (item,) = run.document["items"]
     assert (item["outcome"], item["error"]["code"]) == ("not done", "PLAN_CHANGED")
     assert (registry(rig)[NAME].labels, registry(rig)[NAME].spec) == (changed.labels, changed.spec)
-    assert read_memory(rig.directory / "cachemuster.db").open_intents == ()
+    assert load_state(rig.directory / "cachemuster.db").open_intents == ()
 
 
 def test_a_report_goes_to_its_file_whole(rig: Rig) -> None:

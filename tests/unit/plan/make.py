@@ -43,7 +43,7 @@ from matchers.matcher import Matcher
 from matchers.regions import RegionList
 from matchers.selectors import Selector, TagExclusion, TagSelector
 from state.records import RememberedState
-from tests.unit.plan.past import CREATED, DIGEST, NOW, memory
+from tests.unit.plan.past import CREATED, DIGEST, NOW, make_state
 
 ACCOUNT, OTHER_ACCOUNT = AccountId("111122223333"), AccountId("444455556666")
 WEST = Scope(ACCOUNT, Region("eu-west-1"))
@@ -229,7 +229,7 @@ def plan_input(
         results=tuple(results.values()),
         targets=targets,
         listed=tuple(listed),
-        memory=known if known is not None else memory(),
+        state=known if known is not None else make_state(),
         now=now,
         looked_up=looked_up or {},
     )

@@ -11,14 +11,14 @@ from discovery.model.codes import Action, Reason
 from discovery.plan import inputs, plan
 from discovery.plan.next_state import next_state
 from tests.unit.plan.make import EAST, cache, plan_input, plan_of, registered
-from tests.unit.plan.past import NOW, journaled, memory, miss, remembered
+from tests.unit.plan.past import NOW, journaled, make_state, miss, remembered
 
 QUIET = cache("quiet", EAST)
 LIVE = registered()
-KNOWN = memory(
+KNOWN = make_state(
     registrations=[journaled(LIVE)],
     caches=[remembered(cache())],
-    misses=[miss(LIVE, Reason.ABSENT)],
+    pending_removals=[miss(LIVE, Reason.ABSENT)],
 )
 
 
@@ -59,7 +59,7 @@ def test_one_cache_over_which_a_step_stumbles(
     kept = next_state(made.observed, made.items, started_at=NOW, rules_changed=False)
     (seen,) = [each for each in kept.caches_seen if each.name == "orders"]
     assert (seen.engine, seen.last_seen_at) == ("valkey", NOW)
-    assert [each.reason for each in kept.misses] == ([Reason.ABSENT] if listed else [])
+    assert [each.reason for each in kept.pending_removals] == ([Reason.ABSENT] if listed else [])
     assert not kept.caches_gone
 
 

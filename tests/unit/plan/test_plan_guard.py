@@ -29,7 +29,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import MINUTE, NOW, journaled, memory, miss
+from tests.unit.plan.past import MINUTE, NOW, journaled, make_state, miss
 from tests.unit.plan.past import remembered as past_of
 
 A, R, G = Action, Reason, GuardCode
@@ -51,8 +51,8 @@ def planned(
     **known: Any,
 ) -> Plan:
     journal = [journaled(each) for each in (listed if remembered is None else remembered)]
-    misses = [miss(each, R.ABSENT) for each in listed]
-    at = memory(registrations=journal, misses=misses, **known)
+    pending_removals = [miss(each, R.ABSENT) for each in listed]
+    at = make_state(registrations=journal, pending_removals=pending_removals, **known)
     moment = plan_input(*found, listed=listed, known=at, **(world or {}))
     return plan_of(moment, rules(budget=limits or budget(), **(under or {})))
 

@@ -14,7 +14,7 @@ from discovery.plan.removal import RemovalDecision, RemovalReason, decide_remova
 from discovery.plan.rules import WritePolicy
 from state.records import PendingRemoval
 from tests.unit.plan.make import arn_of, cache, registered, rules
-from tests.unit.plan.past import MINUTE, NOW, inherited, journaled, memory, miss, removed
+from tests.unit.plan.past import MINUTE, NOW, inherited, journaled, make_state, miss, removed
 
 R = Reason
 LIVE, ORDERS = registered(revision="r1"), arn_of("orders")
@@ -25,7 +25,7 @@ IN_TIME = [reason for reason in ALL if reason not in AT_ONCE]
 
 def ruled(
     reason: Reason = R.ABSENT,
-    *misses: PendingRemoval,
+    *pending_removals: PendingRemoval,
     arn: Arn = ORDERS,
     forgets: bool = False,
     known: dict[str, Any] | None = None,
@@ -34,7 +34,9 @@ def ruled(
     """Of a registration that this state made, unless `known` says otherwise."""
     grounds = RemovalReason(live=LIVE, arn=arn, reason=reason, message="why", forgets=forgets)
     before = {"registrations": [journaled(LIVE, arn)], **(known or {})}
-    return decide_removal(grounds, memory(misses=misses, **before), rules(**under), NOW)
+    return decide_removal(
+        grounds, make_state(pending_removals=pending_removals, **before), rules(**under), NOW
+    )
 
 
 def outcome(ruling: RemovalDecision) -> tuple[Action, Reason]:
@@ -180,7 +182,7 @@ def test_no_policy_but_sync_removes_and_misses_are_counted_all_the_same(
     ],
 )
 def test_when_rules_have_changed(finished: int, digest: str | None, changed: bool) -> None:
-    known = memory(finished_sweeps=finished, matching_digest=digest)
+    known = make_state(finished_sweeps=finished, matching_digest=digest)
     assert rules_changed(known, rules()) is changed
 
 

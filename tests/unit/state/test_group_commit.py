@@ -13,7 +13,7 @@ from state.errors import StateError, Unwritable
 from state.group_commit import GroupCommit
 from state.journal import IntentClosure
 from state.records import Intent, IntentOutcome
-from state.store import Store, read_memory
+from state.store import Store, load_state
 from tests.unit.state.values import START, intent_of
 
 
@@ -102,8 +102,8 @@ def test_a_page_of_the_real_journal_is_written_whole_or_not_at_all(tmp_path: Pat
         unknown = IntentClosure(99, IntentOutcome.DONE, None, START)
         with pytest.raises(Exception, match=r"intent 99 .* is not open"):
             store.write([done[0], unknown, intents(5)[4]])
-        assert len(store.memory().open_intents) == 4
+        assert len(store.load().open_intents) == 4
         assert store.write([done[1], *intents(1), done[0]]) == [numbers[1], 5, numbers[0]]
-    memory = read_memory(tmp_path / "state.db")
-    assert set(memory.registrations) == {"n0", "n1"}
-    assert {each.intent_id for each in memory.open_intents} == {numbers[2], numbers[3], 5}
+    state = load_state(tmp_path / "state.db")
+    assert set(state.registrations) == {"n0", "n1"}
+    assert {each.intent_id for each in state.open_intents} == {numbers[2], numbers[3], 5}

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 
-from discovery.control_plane.teleport.auth_connection import is_too_old
-from discovery.control_plane.teleport.dropped_fields import SERVERLESS, DroppedFields, not_kept
+from discovery.control_plane.teleport.connection import is_too_old
+from discovery.control_plane.teleport.dropped_fields import (
+    SERVERLESS,
+    DroppedFields,
+    dropped_pointers,
+)
 from discovery.control_plane.teleport.services import ServiceMatcher
 from discovery.model.ownership import CacheArn, NotOurs, owner_of
 from discovery.model.values import Database
-from tests.contract.control_plane.ground import GROUP, registration
+from tests.contract.control_plane.teleport_site import GROUP, registration
 
 VERSIONS = [
     ("18.2.2", False),
@@ -46,7 +50,7 @@ def without_name(database: Database, **changes: Any) -> Database:
 def test_where_no_cache_name_is_kept_it_is_put_back() -> None:
     dropped = without_name(registration())
     assert owner_of(dropped, GROUP) is NotOurs.IDENTITY_MISMATCH
-    [found] = DroppedFields().listed([dropped])
+    [found] = DroppedFields().restore_all([dropped])
     assert found == registration()
     assert isinstance(owner_of(found, GROUP), CacheArn)
 
@@ -54,7 +58,7 @@ def test_where_no_cache_name_is_kept_it_is_put_back() -> None:
 def test_where_any_is_kept_none_is_put_back() -> None:
     dropped = without_name(registration())
     keeping = DroppedFields()
-    assert keeping.listed([dropped, registration("carts")])[0] == dropped
+    assert keeping.restore_all([dropped, registration("carts")])[0] == dropped
     assert keeping.restore(dropped) == dropped
 
 
@@ -68,20 +72,20 @@ NOT_PUT_BACK = [
 
 @pytest.mark.parametrize(("_", "database"), NOT_PUT_BACK, ids=[each[0] for each in NOT_PUT_BACK])
 def test_a_copy_of_labels_gets_no_identity(_: str, database: Database) -> None:
-    assert DroppedFields().listed([database]) == (database,)
+    assert DroppedFields().restore_all([database]) == (database,)
 
 
 def test_another_account_stays_a_mismatch() -> None:
     dropped = without_name(registration())
     aws = {**dropped.spec["aws"], "account_id": "999999999999"}
-    [found] = DroppedFields().listed([replace(dropped, spec={**dropped.spec, "aws": aws})])
+    [found] = DroppedFields().restore_all([replace(dropped, spec={**dropped.spec, "aws": aws})])
     assert owner_of(found, GROUP) is NotOurs.IDENTITY_MISMATCH
 
 
 def test_what_was_not_kept_is_found() -> None:
-    assert not_kept(registration(), without_name(registration())) == (SERVERLESS,)
-    assert not_kept(registration(), registration()) == ()
-    assert not_kept(without_name(registration()), registration()) == ()
+    assert dropped_pointers(registration(), without_name(registration())) == (SERVERLESS,)
+    assert dropped_pointers(registration(), registration()) == ()
+    assert dropped_pointers(without_name(registration()), registration()) == ()
 
 
 LABELS = {"managed-by": "cachemuster", "env": "prod", "team": "a"}
@@ -102,4 +106,4 @@ MATCHERS: list[tuple[str, dict[str, tuple[str, ...]], bool]] = [
 
 @pytest.mark.parametrize(("_", "labels", "takes"), MATCHERS, ids=[each[0] for each in MATCHERS])
 def test_service_matchers(_: str, labels: dict[str, tuple[str, ...]], takes: bool) -> None:
-    assert ServiceMatcher(labels).takes(LABELS) is takes
+    assert ServiceMatcher(labels).matches(LABELS) is takes

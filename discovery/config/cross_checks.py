@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from discovery.config.lenient import list_in, mapping_in, texts_in
 from discovery.config.partitions import mixed_partitions
 from discovery.config.problems import Path, Problem, dotted, quoted
+from discovery.config.yaml_document import list_in, mapping_in, texts_in
 from matchers.keys import DISCOVERY_KEYS, is_reserved
 from matchers.selectors import Pattern
 

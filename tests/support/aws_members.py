@@ -1,6 +1,6 @@
 """What it means when AWS's answer leaves out a member that is read here (R1).
 
-`README.md` beside this file shows the table. Tests hold it against the code: what a scan reads is
+`discovery/aws/README.md` shows the table. Tests hold it against the code: what a scan reads is
 what stands here, and leaving out each of these members in turn removes nothing.
 """
 

@@ -1,4 +1,4 @@
-"""What the tests of the adapter stand on."""
+"""A served Teleport for tests of its adapter, and the databases that they register."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def registration(name: str = "orders", **labels: str) -> Database:
 
 
 @dataclass
-class Ground:
+class Site:
     """A served Teleport, and clients of it."""
 
     teleport: SimulatedTeleport

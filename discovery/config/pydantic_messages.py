@@ -9,11 +9,10 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from discovery.config.control_plane import Embedded, Teleport
-from discovery.config.document import Document, YamlSurprise
 from discovery.config.durations import EXPECTED
-from discovery.config.lenient import mapping_in
 from discovery.config.model import Config
 from discovery.config.problems import SHOWN, Path, Problem, did_you_mean, quoted
+from discovery.config.yaml_document import Document, YamlSurprise, mapping_in
 
 _KINDS = ("teleport", "embedded")
 

@@ -9,7 +9,7 @@ import pytest
 from botocore.credentials import ReadOnlyCredentials
 
 from discovery.aws.errors import AwsCallFailed, AwsError
-from discovery.aws.refresh import ExpiringCredentials, RoleCredentials
+from discovery.aws.role_credentials import ExpiringCredentials, RoleCredentials
 from discovery.model.codes import ScopeReason
 
 

@@ -1,4 +1,4 @@
-"""The one long-lived connection: opened when needed, looked at, renewed with the identity."""
+"""The long-lived connection to Auth: opened when needed, renewed with the identity."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from discovery.control_plane.teleport.errors import (
     NoRoute,
     TooOld,
     Untrusted,
-    more_than_one,
+    too_many_certificates,
 )
 from discovery.control_plane.teleport.grpc_channel import GrpcConnection
 from discovery.control_plane.teleport.http_proxy import forward_proxy
@@ -34,19 +34,19 @@ from discovery.model.values import Clock
 log = structlog.get_logger()
 
 OLDEST: Final = (18, 2, 2)
-"""The first release that knows ElastiCache Serverless (teleport/README: Versions)."""
+"""First release that knows ElastiCache Serverless (teleport/README: Versions)."""
 CALL_DEADLINE_S: Final = 10.0
 RENEW_AGAIN_S: Final = 30.0
-"""After a connection as a new identity failed and the old one goes on."""
+"""Pause after a connection as a new identity failed, while the old one goes on."""
 _VERSION: Final = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})\.([0-9]{1,6})([-+].*)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who is at the other end, and as whom we speak."""
+    """Who is at the other end of a connection, and as whom the agent speaks."""
 
     identity: Identity
-    way: DialTarget
+    target: DialTarget
     cluster: str
     version: str
 
@@ -59,7 +59,7 @@ class _Session:
 
 @dataclass(slots=True)
 class AuthConnection:
-    """Calls to the Auth Service of one configuration."""
+    """Make calls to the Auth Service of one configuration."""
 
     settings: Teleport
     clock: Clock
@@ -67,7 +67,7 @@ class AuthConnection:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     _identities: IdentityFile = field(init=False)
     _session: _Session | None = field(default=None, init=False)
-    _dialler: Dialer | None = field(default=None, init=False)
+    _dialer: Dialer | None = field(default=None, init=False)
     _next_try_at: float = field(default=0.0, init=False)
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
@@ -77,12 +77,12 @@ class AuthConnection:
         )
 
     @property
-    def met(self) -> Peer | None:
+    def last_peer(self) -> Peer | None:
         """Who answered when the latest connection was opened; None: nobody yet."""
         return self._session.peer if self._session is not None else None
 
     async def peer(self) -> Peer:
-        """Who answers, from the moment the connection was opened. Raises: ControlPlaneError."""
+        """Say who answers, connecting where there is no connection. Raises: ControlPlaneError."""
         return (await self._open_session()).peer
 
     async def call(
@@ -93,34 +93,34 @@ class AuthConnection:
         *,
         deadline_s: float = CALL_DEADLINE_S,
     ) -> Response:
-        """The response. Never tried again here: only the caller knows whether it may be.
+        """Make one call, once: only the caller knows whether it may be retried.
 
         Raises: ControlPlaneError.
         """
         session = await self._open_session()
-        return await _called(session, method, request, attempt, deadline_s)
+        return await _call_as(session, method, request, attempt, deadline_s)
 
     async def close(self) -> None:
-        """The connection is closed; the next call opens another."""
+        """Close the connection; the next call opens another."""
         session, self._session = self._session, None
         if session is not None:
             session.connection.close()
-            await session.connection.ended()
+            await session.connection.wait_closed()
 
     async def _open_session(self) -> _Session:
-        """A session as the identity of the moment. One that is replaced ends its calls first."""
+        """Connect as the identity of the moment. A replaced session ends its calls first."""
         async with self._opening:
             before = self._session
             if before is not None and not before.connection.is_usable:
                 before.connection.retire()
                 before = None
-            identity = await self._identities.current(afresh=before is None)
+            identity = await self._identities.current(reread=before is None)
             if before is not None and (
-                before.peer.identity.digest == identity.digest or self._waits(before)
+                before.peer.identity.digest == identity.digest or self._is_too_early(before)
             ):
                 return before
             try:
-                self._session = await self._opened(identity)
+                self._session = await self._open(identity)
             except ControlPlaneError as error:
                 if before is None or before.peer.identity.expires_at <= self.clock():
                     raise
@@ -132,18 +132,18 @@ class AuthConnection:
                 before.connection.retire()
             return self._session
 
-    def _waits(self, before: _Session) -> bool:
-        """True while it is too early to try again what failed, and what there is still serves."""
+    def _is_too_early(self, before: _Session) -> bool:
+        """Tell whether a failed renewal has to wait, and the session at hand still serves."""
         is_good = before.peer.identity.expires_at > self.clock()
         return is_good and time.monotonic() < self._next_try_at
 
-    async def _opened(self, identity: Identity) -> _Session:
-        dialler, connection = await self._dialled(identity)
-        self._dialler = dialler
-        unknown = Peer(identity, dialler.way, identity.cluster, "")
+    async def _open(self, identity: Identity) -> _Session:
+        dialer, connection = await self._dial(identity)
+        self._dialer = dialer
+        unknown = Peer(identity, dialer.target, identity.cluster, "")
         attempt = Attempt("asking who answers", "", kind="cluster")
         try:
-            pong = await _called(
+            pong = await _call_as(
                 _Session(connection, unknown), PING, PingRequest(), attempt, CALL_DEADLINE_S
             )
             peer = _verify_peer(pong, unknown, allow_older=self.settings.allow_older)
@@ -151,7 +151,7 @@ class AuthConnection:
             was_cut = not connection.is_usable
             connection.close()
             if identity.is_chained and isinstance(error, Unavailable | Denied):
-                raise Denied(more_than_one(str(unknown.way))) from error
+                raise Denied(too_many_certificates(str(unknown.target))) from error
             if was_cut and isinstance(error, Unavailable):  # Auth closes what it refuses unsaid
                 text = f"{error}. If it does so every time, the log of the Auth Service says why"
                 raise Unavailable(text) from error
@@ -160,38 +160,38 @@ class AuthConnection:
             "teleport.connected",
             cluster=peer.cluster,
             version=peer.version,
-            way=str(peer.way),
+            way=str(peer.target),
             user=identity.user,
             expires_at=identity.expires_at.isoformat(),
         )
         return _Session(connection, peer)
 
-    async def _dialled(self, identity: Identity) -> tuple[Dialer, GrpcConnection]:
-        """The way that works, found out once, and a connection."""
-        if self._dialler is not None:
-            return self._dialler, await self._dialler.connect(identity)
+    async def _dial(self, identity: Identity) -> tuple[Dialer, GrpcConnection]:
+        """Connect by the route that works, which is found out once."""
+        if self._dialer is not None:
+            return self._dialer, await self._dialer.connect(identity)
         address, route = self.settings.address, self.settings.route
         proxy = forward_proxy(self.environ, address.host, address.port)
         if route is not Route.AUTO:
-            dialler = Dialer(DialTarget(address, route), proxy)
-            return dialler, await dialler.connect(identity)
+            dialer = Dialer(DialTarget(address, route), proxy)
+            return dialer, await dialer.connect(identity)
         try:
-            found = await find(address, proxy, sleep=self.sleep)
+            found = await find(address, proxy)
         except NoProxyService as reason:
-            dialler = Dialer(DialTarget(address, Route.AUTH), proxy)
+            dialer = Dialer(DialTarget(address, Route.AUTH), proxy)
             try:
-                return dialler, await dialler.connect(identity)
+                return dialer, await dialer.connect(identity)
             except (Untrusted, NoRoute, Unavailable) as error:
                 raise NoRoute(
                     f"{address} is neither a Proxy Service ({reason}) nor an Auth Service "
                     f"({error}). If it is a Proxy Service, `route: proxy` asks no more"
                 ) from error
-        dialler = Dialer(_via_proxy(address, found, identity), proxy)
-        return dialler, await dialler.connect(identity)
+        dialer = Dialer(_via_proxy(address, found, identity), proxy)
+        return dialer, await dialer.connect(identity)
 
 
 def _via_proxy(address: Any, found: ProxyInfo, identity: Identity) -> DialTarget:
-    """The way through a Proxy Service that said who it is. Raises: Untrusted."""
+    """Choose the route through a Proxy Service that said who it is. Raises: Untrusted."""
     if found.cluster and found.cluster != identity.cluster:
         raise Untrusted(
             f"the Proxy Service at {address} is of cluster {found.cluster}, and the identity file "
@@ -207,11 +207,11 @@ def _via_proxy(address: Any, found: ProxyInfo, identity: Identity) -> DialTarget
 
 
 def _verify_peer(pong: PingResponse, unknown: Peer, *, allow_older: bool) -> Peer:
-    """Who answered. Raises: Untrusted, TooOld."""
-    identity, way = unknown.identity, unknown.way
+    """Check cluster and version of who answered. Raises: Untrusted, TooOld."""
+    identity, target = unknown.identity, unknown.target
     if pong.cluster_name != identity.cluster:
         raise Untrusted(
-            f"{way} is of cluster {pong.cluster_name!r}, and the identity file of "
+            f"{target} is of cluster {pong.cluster_name!r}, and the identity file of "
             f"{identity.cluster!r}: name the address or the file of the other"
         )
     if is_too_old(pong.server_version) and not allow_older:
@@ -221,12 +221,14 @@ def _verify_peer(pong: PingResponse, unknown: Peer, *, allow_older: bool) -> Pee
             "and takes them for RDS. Upgrade the Auth Service and the Database Services, or set "
             "`allow_older: true` to register all the same"
         )
-    return Peer(identity, way, pong.cluster_name, pong.server_version)
+    return Peer(identity, target, pong.cluster_name, pong.server_version)
 
 
 def is_too_old(version: str) -> bool:
-    """True when a version is, or may be, older than the first that knows the field. A version
-    before a release, such as 18.2.2-rc.1, is older than that release."""
+    """Tell whether a version is, or may be, older than the first that knows the field.
+
+    A version before a release, such as 18.2.2-rc.1, is older than that release.
+    """
     match = _VERSION.fullmatch(version)
     if match is None:
         return True
@@ -235,7 +237,7 @@ def is_too_old(version: str) -> bool:
     return numbers < OLDEST or (numbers == OLDEST and is_before_release)
 
 
-async def _called(
+async def _call_as(
     session: _Session,
     method: Method[Request, Response],
     request: Request,
@@ -243,5 +245,5 @@ async def _called(
     deadline_s: float,
 ) -> Response:
     peer = session.peer
-    told = attempt.by(peer.identity.user, str(peer.way))
-    return await session.connection.call(method, request, told, deadline_s=deadline_s)
+    named = attempt.as_user(peer.identity.user, str(peer.target))
+    return await session.connection.call(method, request, named, deadline_s=deadline_s)
