@@ -9,7 +9,7 @@ from typing import Any
 from discovery.sandbox.aws.errors import CommonError, CommonErrorKind
 from discovery.sandbox.aws.iam import is_allowed
 from discovery.sandbox.aws.keys import Key
-from discovery.sandbox.aws.queue_attributes import place_of
+from discovery.sandbox.aws.queue_attributes import parse_queue_url
 from discovery.sandbox.aws.request_state import RequestState
 from discovery.sandbox.aws.world import Account
 
@@ -74,6 +74,6 @@ def _resource(account: Account, request: RequestState) -> str:
 
 
 def _queue(account: Account, region: str, members: Mapping[str, Any]) -> str:
-    _, owner, name = place_of(str(members.get("QueueUrl", "")))
+    _, owner, name = parse_queue_url(str(members.get("QueueUrl", "")))
     named = name or members.get("QueueName", "*")
     return f"arn:{account.partition.name}:sqs:{region}:{owner or account.id}:{named}"
