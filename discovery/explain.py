@@ -11,7 +11,7 @@ from discovery.plan.facts import facts_of
 from discovery.plan.from_state import plan_input_from_state
 from discovery.plan.plan import make_plan
 from discovery.plan.rules import Rules
-from discovery.reports.terminal.explanation import Explanation
+from discovery.reports.explanation import Explanation
 from matchers.explain import explain
 from state.records import RememberedCache, RememberedState
 from state.store import ReadOnlyStore

@@ -1,1 +1,1 @@
-"""The planner: from scans, registrations and memory to one plan. Pure."""
+"""The planner: from scans, registrations and state to one plan. Pure."""

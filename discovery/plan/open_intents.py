@@ -52,7 +52,7 @@ def classify_open_intents(
 def state_after_closing(
     state: RememberedState, known: ClassifiedIntents, now: datetime
 ) -> RememberedState:
-    """The memory once these intents have their outcome, for those who may not write (R5)."""
+    """The state once these intents have their outcome, for those who may not write (R5)."""
     registrations, removed = dict(state.registrations), dict(state.removed)
     pending_removals = dict(state.pending_removals)
     for intent in (each.intent for each in known.landed):

@@ -19,9 +19,8 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-from discovery.sandbox.worlds import Size, Spread
-
 from discovery.cli.app import run
+from discovery.sandbox.generated_world import Size, Spread
 from tests.bench.cloud import running, write_configuration
 
 ROOT = pathlib.Path(__file__).parents[2]

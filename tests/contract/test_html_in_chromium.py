@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from discovery.reports.formats import Format
 from discovery.reports.html.selection import anchor_of
 from discovery.reports.report import Report
+from discovery.reports.view import Format
 from tests.bench.fleet_report import fleet_report
 from tests.contract.browser import CHROMIUM, Browser, browsing
 from tests.property.test_reports_hostile import INJECTIONS, saying

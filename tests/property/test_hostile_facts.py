@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from discovery.aws.caches import _cache
 from discovery.aws.errors import AwsCallFailed
 from discovery.aws.session import Session
-from discovery.aws.tags import _values
+from discovery.aws.tags import _tag_values
 from discovery.aws.users import _group, _user
 from discovery.model.codes import Action, Reason
 from discovery.model.values import (
@@ -174,7 +174,7 @@ def test_a_version_of_five_thousand_digits_blocks_that_cache(is_registered):
     (item,) = [each for each in plan.items if each.cache == "orders"]
     assert (item.action, item.reason) == (Action.BLOCKED, Reason.UNREADABLE)
     assert (item.changes, item.live) == ((), live if is_registered else None)
-    assert "compatibility.py, line" in item.message
+    assert "verdict.py, line" in item.message
 
 
 SESSION = Session(
@@ -222,7 +222,7 @@ def test_what_is_read_of_users_and_groups_is_one_or_is_a_fault(said):
 
 @given(st.lists(TREE | st.fixed_dictionaries({"Key": SAID, "Value": SAID}), max_size=3) | TREE)
 def test_tags_are_texts_or_unread(entries):
-    values = _values(entries)
+    values = _tag_values(entries)
     assert values is None or all(isinstance(t, str) for pair in values.items() for t in pair)
 
 

@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 from discovery.model.codes import Action, FindingCode, IamVerdict, NoteCode, Reason, Severity
 from discovery.model.values import Change, Finding, IamJudgement, ItemError, Note, ResourceName
 from discovery.reports.document import write_document
-from discovery.reports.formats import Format
 from discovery.reports.markdown.limit import COMMENT_LIMIT
 from discovery.reports.report import Report
 from discovery.reports.safe_text import escape_unprintable, shortened
 from discovery.reports.tctl import write_resources
 from discovery.reports.terminal.table import write_table
-from discovery.reports.view import View
+from discovery.reports.view import Format, View
 from tests.unit.reports.rendered import Read, read, read_markdown, rendered
 from tests.unit.reports.sample import NOW, REFUSED, database, item, report, scopes
 

@@ -87,7 +87,7 @@ async def test_a_load_balancer_that_ends_tls_is_named(site: Site) -> None:
 async def test_a_proxy_without_tls_routing_is_tried_all_the_same(site: Site) -> None:
     site.cluster.behaviour.tls_routing = False
     async with site.client("auto") as client:
-        assert "TLS routing is off" in (await client.peer()).way.remark
+        assert "TLS routing is off" in (await client.peer()).target.remark
 
 
 async def test_an_identity_of_another_cluster_is_told_apart(site: Site) -> None:
