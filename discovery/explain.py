@@ -1,4 +1,4 @@
-"""Why one cache is where it is: what state remembers of it, and what the rules make of that."""
+"""Explain one cache: what state remembers of it, and what the rules make of that."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from discovery.plan.facts import facts_of
 from discovery.plan.from_state import plan_input_from_state
 from discovery.plan.plan import make_plan
 from discovery.plan.rules import Rules
-from discovery.reports.terminal.explanation import Explanation
+from discovery.reports.explanation import Explanation
 from matchers.explain import explain
 from state.records import RememberedCache, RememberedState
 from state.store import ReadOnlyStore
@@ -20,7 +20,10 @@ from state.store import ReadOnlyStore
 def explanations(
     name: str, store: ReadOnlyStore, rules: Rules, now: datetime
 ) -> tuple[Explanation, ...]:
-    """All caches that go by `name`: their own, a registered one, or an ARN. Empty: none does."""
+    """Explain all caches that go by `name`: their own, a registered one, or an ARN.
+
+    Empty when none does.
+    """
     state = store.load()
     plan_input = plan_input_from_state(state, now)
     items = {item.arn: item for item in make_plan(plan_input, rules).items if item.arn is not None}
@@ -60,8 +63,11 @@ def _gone_at(cache: RememberedCache | None, state: RememberedState) -> datetime 
 
 
 def _arns(name: str, state: RememberedState) -> set[Arn]:
-    """Case does not count: AWS keeps names in lower case, and registered names that differ in case
-    alone count as one."""
+    """Find the caches that go by a name.
+
+    Case does not count: AWS keeps names in lower case, and registered names that differ in case
+    alone count as one.
+    """
     name = name.lower()
     found = {arn for arn, cache in state.caches.items() if name in (arn, cache.name)}
     found |= {taken.arn for taken in state.taken.values() if taken.name == name}

@@ -19,8 +19,9 @@ _accepts_kwargs = functools.cache(botocore.hooks.accepts_kwargs)
 _alias = functools.cache(
     cast("Any", botocore.hooks.EventAliaser)(botocore.hooks.HierarchicalEmitter())._alias_event_name
 )
-_service_models: dict[str, Any] = {}
-_client_classes: dict[str, type] = {}
+_service_models: dict[tuple[Any, str], Any] = {}
+_client_classes: dict[Any, type] = {}
+"""By loader and service, and by model: a test may bring its own."""
 _load_service_model: Callable[..., Any] = AioClientCreator._load_service_model
 _create_client_class: Callable[..., Any] = AioClientCreator._create_client_class
 
@@ -41,13 +42,14 @@ def _whether_it_accepts_kwargs(function: Any) -> bool:
 
 
 def _model_of(creator: Any, service_name: str, api_version: str | None = None) -> Any:
-    if service_name not in _service_models:
-        _service_models[service_name] = _load_service_model(creator, service_name, api_version)
-    return _service_models[service_name]
+    key = (creator._loader, service_name)
+    if key not in _service_models:
+        _service_models[key] = _load_service_model(creator, service_name, api_version)
+    return _service_models[key]
 
 
 async def _class_of(creator: Any, service_name: str, service_model: Any) -> Any:
-    if service_name not in _client_classes:
+    if service_model not in _client_classes:
         made = await _create_client_class(creator, service_name, service_model)
-        _client_classes[service_name] = made
-    return _client_classes[service_name]
+        _client_classes[service_model] = made
+    return _client_classes[service_model]

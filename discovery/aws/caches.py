@@ -98,7 +98,7 @@ def _cache(entry: Mapping[str, Any], session: Session) -> Cache:
         region=arn.region,
         name=arn.name,
         **facts,
-        major_engine_version=_or_none(_text(entry, "MajorEngineVersion")) or "",
+        major_engine_version=_or_none(_text(entry, "MajorEngineVersion")) or UNKNOWN,
         user_group_id=_or_none(group),
         subnet_ids=_subnets(entry, facts["endpoint"]),
         nonsense=bad,

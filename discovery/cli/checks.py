@@ -23,7 +23,7 @@ from discovery.doctor.state import examine_state, remembered
 from discovery.model.values import Scope
 from discovery.plan.targets import ScopeFilter, registered_scopes
 from discovery.policies.usage import AwsUsage, Hub
-from discovery.reports.terminal.doctor import Area, Check, CheckStatus
+from discovery.reports.checks import Area, Check, CheckStatus
 
 
 async def run_checks(

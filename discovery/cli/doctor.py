@@ -44,12 +44,8 @@ def command(only: tuple[Scope, ...], part: Shard | None, form: str, output: Path
     from discovery.cli.checks import run_checks
     from discovery.config.load import load_config
     from discovery.plan.targets import ScopeFilter
-    from discovery.reports.terminal.doctor import (
-        CheckStatus,
-        checkup_sentence,
-        write_checkup,
-        write_checkup_document,
-    )
+    from discovery.reports.checks import CheckStatus, doctor_sentence, write_doctor_document
+    from discovery.reports.terminal.doctor import write_doctor_table
 
     shared = common()
     path = configuration_path(shared)
@@ -60,8 +56,8 @@ def command(only: tuple[Scope, ...], part: Shard | None, form: str, output: Path
                 run_checks(config, path, ScopeFilter(only=only, shard=part), on_progress)
             )
         if form == Format.JSON:
-            place.write(lambda stream: write_checkup_document(checks, stream))
-            stderr_line(checkup_sentence(checks))
+            place.write(lambda stream: write_doctor_document(checks, stream))
+            stderr_line(doctor_sentence(checks))
         else:
-            place.write(lambda stream: write_checkup(checks, stream, verbose=shared.verbose))
+            place.write(lambda stream: write_doctor_table(checks, stream, verbose=shared.verbose))
     return Exit.FAILED if any(each.outcome is CheckStatus.FAIL for each in checks) else Exit.DONE

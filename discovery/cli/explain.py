@@ -37,10 +37,8 @@ def command(cache: str, form: str, output: Path | None) -> Exit:
     """
     from discovery.config.rules import build_offline_rules
     from discovery.explain import explanations
-    from discovery.reports.terminal.explanation import (
-        write_explanation_document,
-        write_explanations,
-    )
+    from discovery.reports.explanation import write_explanation_document
+    from discovery.reports.terminal.explanation import write_explanations
     from state.store import ReadOnlyStore
 
     config = configuration(common())

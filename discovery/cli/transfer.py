@@ -30,13 +30,12 @@ from discovery.config.rules import build_offline_rules
 from discovery.model.values import Failed, ResourceName, Scope
 from discovery.plan.adoption.transfer import Handover
 from discovery.reports.exit import Exit
-from discovery.reports.terminal.transfer import (
-    HandoverReport,
-    handover_exit,
-    handover_sentence,
-    write_handover,
-    write_handover_document,
-    write_plan,
+from discovery.reports.terminal.transfer import write_transfer, write_transfer_plan
+from discovery.reports.transfer import (
+    TransferReport,
+    transfer_exit,
+    transfer_sentence,
+    write_transfer_document,
 )
 from discovery.reports.view import Format
 from discovery.sweep.result import expected_failures
@@ -99,15 +98,15 @@ class TransferCommand:
         prospect, remark = run_with_signals(look)
         return prospect, setting, remark
 
-    def report(self, prospect: TransferPlan, *, advice: tuple[str, ...] = ()) -> HandoverReport:
+    def report(self, prospect: TransferPlan, *, advice: tuple[str, ...] = ()) -> TransferReport:
         """The plan, to be shown."""
         expected = expected_failures(self.config)
         unread = (each for each in prospect.scopes if isinstance(each, Failed))
-        return HandoverReport(
+        return TransferReport(
             verb=self.verb,
             control_plane=f"{self.config.control_plane.kind} {prospect.identity.cluster}",
             group=self.config.group,
-            handover=prospect.handover,
+            transfer=prospect.handover,
             unread=tuple(
                 each
                 for each in unread
@@ -116,14 +115,14 @@ class TransferCommand:
             advice=advice,
         )
 
-    def is_agreed(self, report: HandoverReport) -> bool:
+    def is_agreed(self, report: TransferReport) -> bool:
         """True once a person has seen the plan and said yes. Raises: click.Abort."""
         if speaks_in_events():
             plan = io.StringIO()
-            write_plan(report, plan)
+            write_transfer_plan(report, plan)
             stderr_lines(plan.getvalue().splitlines())
         else:
-            write_plan(report, sys.stderr)
+            write_transfer_plan(report, sys.stderr)
         return self.yes or _is_yes(f"Shall cachemuster {self.verb} this?")
 
     def carried_out(
@@ -183,16 +182,16 @@ def confirm_and_apply(
     if single and report.unread:
         report = replace(report, unread=())  # what was refused says so itself
     interrupted = None
-    if report.handover.items and not work.is_agreed(report):
+    if report.transfer.items and not work.is_agreed(report):
         stderr_line("Nothing was changed.")
         return Exit.FAILED
-    if report.handover.items or prospect.unfinished:
+    if report.transfer.items or prospect.unfinished:
         found, interrupted = work.carried_out(prospect, setting)
-        report = replace(report, handover=found)
+        report = replace(report, transfer=found)
     if form is Format.JSON:
-        place.write(lambda stream: write_handover_document(report, stream))
+        place.write(lambda stream: write_transfer_document(report, stream))
     else:
-        place.write(lambda stream: write_handover(report, stream))
+        place.write(lambda stream: write_transfer(report, stream))
     if form is Format.JSON or place.path is not None:
-        stderr_line(handover_sentence(report))
-    return interrupted or handover_exit(report, single=single)
+        stderr_line(transfer_sentence(report))
+    return interrupted or transfer_exit(report, single=single)

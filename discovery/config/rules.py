@@ -13,8 +13,7 @@ from discovery.config.matching import ConnectSection, MatcherSection
 from discovery.config.model import Config, OutOfScope
 from discovery.config.secrets import Secret
 from discovery.model.values import AccountId
-from discovery.plan.removal_guard import Budget
-from discovery.plan.rules import Rules
+from discovery.plan.rules import Budget, Rules
 from matchers.matcher import Connect, Matcher
 from matchers.selectors import Pattern, Selector, TagExclusion, TagSelector
 

@@ -20,12 +20,11 @@ from discovery.config.partitions import can_be_disabled
 from discovery.doctor.permissions import UNDECIDED, Found, try_permissions, within
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Region, Scope
-from discovery.plan.only import check_named_scopes
-from discovery.plan.targets import ScopeFilter, Targets
+from discovery.plan.targets import ScopeFilter, Targets, check_named_scopes
 from discovery.policies.kinds import statement_allowing
 from discovery.policies.usage import AwsUsage
+from discovery.reports.checks import Area, Check, CheckStatus
 from discovery.reports.summary import counted
-from discovery.reports.terminal.doctor import Area, Check, CheckStatus
 from discovery.sweep.scan import OnProgress
 from matchers.regions import RegionList
 

@@ -28,8 +28,8 @@ from discovery.model.ownership import (
 )
 from discovery.model.values import Clock, Database, ResourceName
 from discovery.policies.teleport import DB_VERBS
+from discovery.reports.checks import Area, Check, CheckStatus
 from discovery.reports.summary import counted
-from discovery.reports.terminal.doctor import Area, Check, CheckStatus
 from state.records import RememberedState
 
 _RULE: Final = {"resources": ["db"], "verbs": list(DB_VERBS)}

@@ -22,8 +22,8 @@ from discovery.plan.shard import Shard
 from discovery.policies.kinds import statement_allowing
 from discovery.policies.queues import visibility_timeout
 from discovery.policies.usage import AwsUsage
+from discovery.reports.checks import Area, Check, CheckStatus
 from discovery.reports.summary import counted
-from discovery.reports.terminal.doctor import Area, Check, CheckStatus
 
 _NOBODY: Final = Message("", "cachemuster-doctor", "", 1)
 """A receipt that SQS gave nobody: to delete or hide it changes nothing, and is denied or not."""

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from discovery.config.model import Config
+from discovery.reports.checks import Area, Check, CheckStatus
 from discovery.reports.summary import counted
-from discovery.reports.terminal.doctor import Area, Check, CheckStatus
 from state.errors import StateError
 from state.lock import holder_of
 from state.mounts import require_local

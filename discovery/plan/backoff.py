@@ -1,4 +1,4 @@
-"""How long a scope that keeps failing is left alone.
+"""How long a scope that keeps failing is not asked again.
 
 For the service, which comes round every few minutes: a role that nobody has made yet need not be
 tried, and counted by AWS, two hundred times a day. One success, and nothing of it is left.
@@ -27,7 +27,7 @@ _OF_THE_AGENT = frozenset({ScopeReason.CREDENTIALS, ScopeReason.EXPIRED})
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A scope is not asked before `until`."""
+    """A scope that is not asked before `until`."""
 
     until: datetime
     since: datetime
@@ -38,7 +38,7 @@ class Pause:
 
 
 def pause_after(failures: int) -> timedelta:
-    """How long nothing is asked after so many failures in a row: none, 8, 16, 30 minutes."""
+    """The pause after so many failures in a row: none, 8, 16, 30 minutes."""
     if failures < FAILURES_BEFORE_BACKOFF:
         return timedelta(0)
     doublings = min(failures - FAILURES_BEFORE_BACKOFF, 8)  # a scope may fail for years
@@ -46,7 +46,10 @@ def pause_after(failures: int) -> timedelta:
 
 
 def pauses(scopes: Iterable[RememberedScope], now: datetime) -> Mapping[Scope, Pause]:
-    """The scopes that are not to be asked now. A clock that was set back starts none anew."""
+    """Find the scopes that are not to be asked now.
+
+    A clock that was set back starts no pause anew.
+    """
     found = {each.scope: pause for each in scopes if (pause := _pause(each)) is not None}
     return {
         scope: pause

@@ -1,4 +1,4 @@
-"""The situation as state remembers it: what a sweep meets if nothing has changed since. Pure.
+"""Plan input from state alone: what a sweep finds if nothing has changed since. Pure.
 
 `explain` plans from it without asking anybody. What was not remembered, users above all, is
 unknown there, never empty; the last verdicts on caches stand.
@@ -36,7 +36,7 @@ from state.records import RememberedCache, RememberedScope, RememberedState
 
 
 def plan_input_from_state(state: RememberedState, now: datetime) -> PlanInput:
-    """The last scans and the registrations as last written, as if they were of this moment."""
+    """Make plan input of the last scans and of the registrations as last written."""
     results = tuple(_result(each, state) for each in state.scopes.values())
     return PlanInput(
         results=results,
@@ -50,7 +50,7 @@ def plan_input_from_state(state: RememberedState, now: datetime) -> PlanInput:
 
 
 def remembered_list(state: RememberedState) -> tuple[Database, ...]:
-    """The registrations as last written."""
+    """The registrations as last written, without external ids."""
     return tuple(_listed(each.database) for each in state.registrations.values())
 
 

@@ -1,4 +1,4 @@
-"""Everything a plan is made from, and the found caches laid beside what is registered."""
+"""The input of a plan, and the found caches beside what is registered."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from discovery.model.values import (
     UnknownType,
     UsersAndGroups,
 )
-from discovery.plan.address import address_of
 from discovery.plan.defect import defect
 from discovery.plan.desired import Desired, Unreadable, desired_for, name_by
 from discovery.plan.facts import CacheFacts, bare_facts, facts_of, likely_tags
 from discovery.plan.lookups import LookUp, late_in_list, stands_unlisted, taken_names
 from discovery.plan.registration_index import Owned, RegistrationIndex, index_registrations
+from discovery.plan.resource import address_of
 from discovery.plan.rules import Rules
 from discovery.plan.targets import Targets
 from state.records import RememberedState
@@ -65,12 +65,13 @@ class ObservedCache:
 
     @property
     def arn(self) -> Arn:
+        """The ARN of the cache."""
         return self.facts.cache.arn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedState:
-    """The situation, sorted."""
+    """The plan input with caches and registrations paired."""
 
     plan_input: PlanInput
     registry: RegistrationIndex
@@ -80,14 +81,17 @@ class ObservedState:
     """Names of what is served, by the host and port of their URI."""
     taken: frozenset[ResourceName] = frozenset()
     """Names that are taken by what the list does not show (R10)."""
+    rules_changed: bool = False
+    """True when matchers or name rules differ from those of the last finished sweep."""
 
     @property
     def arns_found(self) -> frozenset[Arn]:
+        """The ARNs of the caches that complete scans showed."""
         return frozenset(each.arn for each in self.found)
 
 
 def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
-    """Pairs every found cache with its registration and says what it is to become."""
+    """Pair every found cache with its registration and decide what it is to become."""
     state = plan_input.state
     complete = [result for result in plan_input.results if isinstance(result, Complete)]
     caches = [(cache, result.directory) for result in complete for cache in result.caches]
@@ -114,6 +118,7 @@ def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
         results={result.scope: result for result in results},
         served=_by_address(plan_input.served),
         taken=taken_names(looked_up, listed),
+        rules_changed=rules.changed_since(state),
     )
 
 
@@ -139,8 +144,10 @@ def _judge(
 
 
 def malformed(result: Scanned, hole: CacheFacts) -> Failed:
-    """The result of a scope in which one cache cannot be judged, and nothing is remembered of it.
-    A list with such a hole is no evidence about any cache (R1)."""
+    """Fail the scope of a cache that cannot be judged and of which nothing is remembered.
+
+    A list with such a hole is no evidence about any cache (R1).
+    """
     return Failed(
         scope=result.scope,
         started_at=result.started_at,

@@ -1,4 +1,4 @@
-"""Intents without an outcome: what the list says became of them (R6). Pure."""
+"""Decide what became of intents without an outcome, from the list (R6). Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from state.records import IntentKind, OpenIntent, Registration, RememberedState,
 
 @dataclass(frozen=True, slots=True)
 class ClassifiedIntents:
-    """Open intents by what became of them; those in neither stay open and are finished."""
+    """Open intents by what became of them; a half-done rename is in neither."""
 
     landed: tuple[OpenIntent, ...]
     abandoned: tuple[OpenIntent, ...]
@@ -22,7 +22,7 @@ class ClassifiedIntents:
 def classify_open_intents(
     intents: Iterable[OpenIntent], listed: Iterable[Database], group: str
 ) -> ClassifiedIntents:
-    """Which writes of a process that ended had landed. The plan makes the others again."""
+    """Decide which writes of a process that ended had landed; the plan repeats the others."""
     ours = {
         (database.name, owner.arn): database
         for database in listed
@@ -52,7 +52,7 @@ def classify_open_intents(
 def state_after_closing(
     state: RememberedState, known: ClassifiedIntents, now: datetime
 ) -> RememberedState:
-    """The state once these intents have their outcome, for those who may not write it (R5)."""
+    """The state once these intents have their outcome, for those who may not write (R5)."""
     registrations, removed = dict(state.registrations), dict(state.removed)
     pending_removals = dict(state.pending_removals)
     for intent in (each.intent for each in known.landed):

@@ -1,4 +1,4 @@
-"""The listed `db` resources, sorted by whose they are (R2)."""
+"""The listed `db` resources, sorted by owner (R2)."""
 
 from __future__ import annotations
 
@@ -8,22 +8,64 @@ from dataclasses import dataclass
 
 from discovery.model.ownership import CacheArn, NotOurs, owner_of
 from discovery.model.values import Arn, Database, ResourceName
-from discovery.plan.address import address_of
 from discovery.plan.naming import name_of, same_name
-from state.records import IntentKind, RememberedState
+from discovery.plan.resource import address_of
+from state.records import IntentKind, RememberedState, RemovedRegistration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Whose doing a registration of our group is, as far as this state can tell (R2).
+
+    Several agents may have one group: shards, an agent whose state was lost, or two teams that
+    copied one configuration. The labels are the same for all of them, so only state tells.
+    """
+
+    is_known: bool
+    """State has it, or a write of it has no outcome yet."""
+    is_inherited: bool
+    """This state neither made nor adopted it, and no matcher has taken its cache here."""
+    is_listed_late: bool
+    """The list still shows the very revision that this state removed."""
+    restored: RemovedRegistration | None
+    """What this state had removed, where it stands again without its doing."""
+
+    @property
+    def may_be_claimed(self) -> bool:
+        """True when only a person's word makes it this state's own."""
+        return self.is_inherited or self.restored is not None
+
+
+def provenance_of(live: Database, arn: Arn, state: RememberedState) -> Provenance:
+    """Tell whose doing a registration of the cache `arn` is."""
+    known, removed = state.registrations.get(live.name), state.removed.get(live.name)
+    known = known if known is not None and known.arn == arn else None
+    removed = removed if removed is not None and removed.arn == arn else None
+    is_listed_late = removed is not None and removed.revision == live.revision != ""
+    is_known = known is not None or any(
+        (each.intent.name, each.intent.arn) == (live.name, arn) for each in state.open_intents
+    )
+    made_by_others = known.inherited if known is not None else not is_known and not is_listed_late
+    return Provenance(
+        is_known=is_known,
+        is_inherited=made_by_others,
+        is_listed_late=is_listed_late,
+        restored=None if is_listed_late else removed,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """A registration of ours and the cache it stands for."""
+    """A registration of ours, the cache it stands for, and whose doing it is."""
 
     database: Database
     cache: CacheArn
+    provenance: Provenance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrationIndex:
-    """What the control plane lists."""
+    """What the control plane lists, by cache, name and address."""
 
     ours: Mapping[Arn, Owned]
     duplicates: tuple[Owned, ...]
@@ -39,10 +81,11 @@ class RegistrationIndex:
     group: str
 
     def holders(self, name: ResourceName) -> tuple[Database, ...]:
-        """What stands under a name, its spellings in other case included."""
+        """The resources under a name, its spellings in other case included."""
         return self.by_name.get(same_name(name), ())
 
     def owner_of(self, database: Database) -> CacheArn | NotOurs:
+        """The cache that a resource of ours stands for, or why it is not ours."""
         return owner_of(database, self.group)
 
 
@@ -52,7 +95,7 @@ def index_registrations(
     state: RememberedState,
     computed: Mapping[Arn, ResourceName],
 ) -> RegistrationIndex:
-    """Sorts the list. `computed` has the wanted names of the caches that were found."""
+    """Sort the list. `computed` has the wanted names of the caches that were found."""
     by_arn: dict[Arn, list[Owned]] = defaultdict(list)
     by_name: dict[str, list[Database]] = defaultdict(list)
     by_address: dict[str, list[ResourceName]] = defaultdict(list)
@@ -62,7 +105,8 @@ def index_registrations(
         by_address[address_of(database.uri)].append(database.name)
         owner = owner_of(database, group)
         if isinstance(owner, CacheArn):
-            by_arn[owner.arn].append(Owned(database, owner))
+            provenance = provenance_of(database, owner.arn, state)
+            by_arn[owner.arn].append(Owned(database, owner, provenance))
         elif owner is NotOurs.IDENTITY_MISMATCH:
             mismatched.append(database)
     ours, duplicates, halves = _one_each(by_arn, state, computed)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from discovery.model.codes import ScopeReason
 from discovery.model.values import Scanned, Scope, Skipped
-from discovery.plan.next_state import remembered_scopes
+from discovery.plan.scan_memory import remembered_scopes
 from state.records import RememberedState
 
 

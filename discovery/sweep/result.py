@@ -8,9 +8,9 @@ import structlog
 
 from discovery.config.model import Config
 from discovery.model.values import AccountId, Region, Scope
-from discovery.plan.checksum import checksum_of
-from discovery.plan.next_state import remembered_scopes
+from discovery.plan.item import checksum_of
 from discovery.plan.removal_guard import GuardVerdict
+from discovery.plan.scan_memory import remembered_scopes
 from discovery.reports.report import Report
 from discovery.sweep.run import SweepRun
 

@@ -14,10 +14,9 @@ from discovery.model.ownership import CacheArn, owner_of
 from discovery.model.values import Database, Scanned, Served
 from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
-from discovery.plan.only import check_named_scopes
 from discovery.plan.plan import Plan
 from discovery.plan.rules import Rules
-from discovery.plan.targets import registered_scopes
+from discovery.plan.targets import check_named_scopes, registered_scopes
 from discovery.plan.unread import NOT_READ, unread_items
 from discovery.sweep.cancellation import Stopped
 from discovery.sweep.context import SweepContext, SweepRequest

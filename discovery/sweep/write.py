@@ -29,9 +29,8 @@ from discovery.model.codes import Action, Reason
 from discovery.model.ownership import CacheArn, owner_of
 from discovery.model.values import Database, ResourceName
 from discovery.plan.item import Item
-from discovery.plan.rebase import three_way_merge
 from discovery.plan.removal import CACHE_GOES
-from discovery.plan.resource import changes_between
+from discovery.plan.resource import changes_between, three_way_merge
 from discovery.sweep.write_result import (
     CALL_DEADLINE_S,
     CreateAttempts,

@@ -127,7 +127,7 @@ def test_what_is_taken_out_is_there(what: str) -> None:
     undoing = without.WITHOUT[what]
     namespace: dict[str, Any] = {}
     exec("".join(re.findall(r"^(?:import|from) .*\n", undoing, re.M)), namespace)
-    targets = re.findall(r"^([A-Za-z]+(?:[.]\w+)+) = ", undoing, re.M)
+    targets = re.findall(r"^([A-Za-z_]+(?:[.]\w+)+) = ", undoing, re.M)
     assert targets
     for target in targets:
         eval(target, namespace)

@@ -16,8 +16,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from discovery.model.codes import Reason
-from discovery.plan.only import NoSuchScope
 from discovery.plan.shard import Shard
+from discovery.plan.targets import NoSuchScope
 from discovery.reports.report import Report
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
 from discovery.sandbox.teleport.faults import Fault as TeleportFault

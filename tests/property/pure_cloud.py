@@ -38,9 +38,7 @@ from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
 from discovery.plan.next_state import next_state
 from discovery.plan.plan import Plan, make_plan
-from discovery.plan.removal import rules_changed
-from discovery.plan.removal_guard import Budget
-from discovery.plan.rules import Rules
+from discovery.plan.rules import Budget, Rules
 from discovery.plan.targets import ScopeFilter, Targets
 from discovery.sweep.write import intent_kind
 from matchers.matcher import IamUsers, Matcher
@@ -291,9 +289,7 @@ def remembering(
 ) -> RememberedState:
     """The memory after a sweep whose items came out like this."""
     items = tuple(items)
-    known = next_state(
-        plan.observed, items, started_at=now, rules_changed=rules_changed(before, by)
-    )
+    known = next_state(plan.observed, items, started_at=now)
     registrations, removed = dict(before.registrations), dict(before.removed)
     for item in items:
         _register(item, registrations, removed, now)

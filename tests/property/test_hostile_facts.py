@@ -151,7 +151,7 @@ def test_no_value_of_one_cache_ends_a_sweep(
         each.scope for each in plan.observed.plan_input.results if hasattr(each, "caches")
     }
     assert about or odd.scope in failed
-    next_state(plan.observed, plan.items, started_at=NOW, rules_changed=False)
+    next_state(plan.observed, plan.items, started_at=NOW)
 
 
 @pytest.mark.slow
@@ -167,7 +167,7 @@ def test_one_hostile_member_neither_removes_nor_ends_a_sweep(
     plan = plan_of(plan_input(odd, QUIET, listed=[live], known=known), RULES)
     (item,) = [each for each in plan.items if each.live == live]
     assert item.action is not Action.DELETE or item.reason in (Reason.DELETING, Reason.EXCLUDED)
-    next_state(plan.observed, plan.items, started_at=NOW, rules_changed=False)
+    next_state(plan.observed, plan.items, started_at=NOW)
 
 
 @pytest.mark.parametrize("is_registered", [False, True])
@@ -178,7 +178,7 @@ def test_a_version_of_five_thousand_digits_blocks_that_cache(is_registered: bool
     (item,) = [each for each in plan.items if each.cache == "orders"]
     assert (item.action, item.reason) == (Action.BLOCKED, Reason.UNREADABLE)
     assert (item.changes, item.live) == ((), live if is_registered else None)
-    assert "compatibility.py, line" in item.message
+    assert "verdict.py, line" in item.message
 
 
 SESSION = Session(
@@ -235,7 +235,7 @@ def test_what_a_registration_says_is_never_remembered_as_read() -> None:
     known = make_state(registrations=[journaled(live)], caches=[])
     odd = cache(engine_version=UNKNOWN)
     plan = plan_of(plan_input(odd, listed=[live], known=known))
-    kept = next_state(plan.observed, plan.items, started_at=NOW, rules_changed=False)
+    kept = next_state(plan.observed, plan.items, started_at=NOW)
     assert [each.engine_version for each in kept.caches_seen] == [""]
     (item,) = plan.items
     assert item.action is Action.KEEP
@@ -250,5 +250,5 @@ def test_a_fact_that_the_registration_itself_tells_makes_no_match() -> None:
     for engine, matched in ((UNKNOWN, ()), ("valkey", (live.name,))):
         plan = plan_of(plan_input(cache(engine=engine), listed=[live], known=make_state()))
         assert [each.action for each in plan.items] == [Action.KEEP]
-        kept = next_state(plan.observed, plan.items, started_at=NOW, rules_changed=False)
+        kept = next_state(plan.observed, plan.items, started_at=NOW)
         assert kept.registrations_matched == matched

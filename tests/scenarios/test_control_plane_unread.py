@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from discovery.plan.checksum import checksum_of
+from discovery.plan.item import checksum_of
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
 from discovery.sandbox.teleport.faults import Fault as TeleportFault

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from discovery.plan.checksum import checksum_of
+from discovery.plan.item import checksum_of
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
 from discovery.sandbox.teleport.faults import Fault as TeleportFault

@@ -64,22 +64,22 @@ class EmbeddedReader:
 
     async def ping(self) -> ClusterInfo:
         """Name the registry's absolute path. Raises: ControlPlaneError, when it cannot be read."""
-        await self._read(lambda _: True)
+        await self._query(lambda _: True)
         return cluster_info(self._path)
 
     async def list_databases(self) -> tuple[Database, ...]:
         """List all resources, by name. Raises: ControlPlaneError."""
-        return await self._read(storage.all_databases) or ()
+        return await self._query(storage.all_databases) or ()
 
     async def get(self, name: ResourceName) -> Database | None:
         """Read the resource of this name as it is now. Raises: ControlPlaneError."""
-        return await self._read(lambda file: storage.one_database(file, name))
+        return await self._query(lambda file: storage.one_database(file, name))
 
     async def served(self) -> tuple[Served, ...]:
         """Say nothing: a file has no Database Services."""
         return ()
 
-    async def _read(self, query: Callable[[Sqlite], T]) -> T | None:
+    async def _query(self, query: Callable[[Sqlite], T]) -> T | None:
         def work() -> T | None:
             with translate_registry_errors():
                 return read(self._path, REGISTRY_FILE, query)
@@ -87,11 +87,11 @@ class EmbeddedReader:
         return await asyncio.to_thread(work)
 
 
-class Embedded:
+class Embedded(EmbeddedReader):
     """Read and write the registry file, made at the first call and open until `close`."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        super().__init__(path)
         self._lock = threading.Lock()
         self._file: OpenFile | None = None
         self._writes: GroupCommit[Write, None] = GroupCommit(
@@ -114,18 +114,6 @@ class Embedded:
         await asyncio.to_thread(self._check_identity)
         return await EmbeddedReader(self._path).ping()
 
-    async def list_databases(self) -> tuple[Database, ...]:
-        """List all resources, by name. Raises: ControlPlaneError."""
-        return await self._call(storage.all_databases)
-
-    async def get(self, name: ResourceName) -> Database | None:
-        """Read the resource of this name as it is now. Raises: ControlPlaneError."""
-        return await self._call(lambda file: storage.one_database(file, name))
-
-    async def served(self) -> tuple[Served, ...]:
-        """Say nothing: a file has no Database Services."""
-        return ()
-
     async def create(self, database: Database) -> None:
         """Create the resource. Raises: AlreadyExists, Rejected, ControlPlaneError."""
         checked = validated(database)
@@ -140,8 +128,8 @@ class Embedded:
         """Delete the resource. Raises: NotFound, ControlPlaneError."""
         await self._writes.write(lambda file: storage.remove(file, name))
 
-    async def _call(self, statement: Callable[[Sqlite], T]) -> T:
-        return await asyncio.to_thread(self._execute, statement)
+    async def _query(self, query: Callable[[Sqlite], T]) -> T:
+        return await asyncio.to_thread(self._execute, query)
 
     def _write_all(self, writes: Sequence[Write]) -> Sequence[None]:
         def in_one_transaction(file: Sqlite) -> Sequence[None]:

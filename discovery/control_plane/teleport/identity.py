@@ -14,7 +14,7 @@ import ssl
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -162,14 +162,7 @@ def parse_identity(content: bytes, *, now: datetime, is_exposed: bool = False) -
             "see whether tbot runs, or renew it"
         )
     pems = [pem for _, pem, _ in certificates[1:]]
-    # An authority that signed this identity vouches for no server, and would be sent along.
-    theirs = [
-        (pem, authority)
-        for pem, authority in zip(pems, facts, strict=True)
-        if not (leaf.issuer_key and authority.key and leaf.may_be_of(authority))
-    ]
-    if not theirs:
-        raise IdentityUnusable(f"it holds no authority of the cluster's servers; {_REMEDY}")
+    theirs = _server_authorities(leaf, zip(pems, facts, strict=True))
     found = Identity(
         digest=hashlib.sha256(content).hexdigest(),
         user=leaf.subject,
@@ -182,6 +175,23 @@ def parse_identity(content: bytes, *, now: datetime, is_exposed: bool = False) -
     )
     found.context(())
     return found
+
+
+def _server_authorities(
+    leaf: Certificate, authorities: Iterable[tuple[str, Certificate]]
+) -> list[tuple[str, Certificate]]:
+    """Text and facts of the authorities that vouch for servers.
+
+    One that signed this identity vouches for none, and would be sent along.
+    """
+    theirs = [
+        (pem, authority)
+        for pem, authority in authorities
+        if not (leaf.issuer_key and authority.key and leaf.may_be_of(authority))
+    ]
+    if not theirs:
+        raise IdentityUnusable(f"it holds no authority of the cluster's servers; {_REMEDY}")
+    return theirs
 
 
 def _blocks(content: bytes) -> list[tuple[str, str, bytes]]:

@@ -11,17 +11,12 @@ from rich.console import Console
 from discovery.model.codes import ScopeStatus
 from discovery.model.ownership import parse_cache_arn
 from discovery.model.values import Arn, Scope
+from discovery.reports.safe_text import NAME_LIMIT
+from discovery.reports.signs import SCOPE_SIGNS
 from discovery.reports.status import Status
 from discovery.reports.summary import clock_time, counted
-from discovery.reports.terminal.scope_table import told_before
-from discovery.reports.terminal.style import (
-    NAME_LIMIT,
-    SCOPE_SIGNS,
-    SCOPE_STYLES,
-    cell,
-    console_for,
-    heading,
-)
+from discovery.reports.terminal.scope_table import repeated_messages
+from discovery.reports.terminal.style import SCOPE_STYLES, cell, console_for, heading
 from discovery.reports.terminal.wrapped_list import Entry, print_entries, run
 from state.records import PendingRemoval, Registration, RememberedScope, TakenName
 
@@ -29,7 +24,7 @@ _INDENT: Final = 3
 
 
 def write_status_table(status: Status, stream: TextIO, *, verbose: bool) -> None:
-    """The status stands in `stream`; registrations and read scopes are counted unless `verbose`."""
+    """Write the status; registrations and read scopes are counted unless `verbose`."""
     console = console_for(stream)
     _print_head(status, console)
     _print_scopes(status, console, verbose=verbose)
@@ -40,7 +35,7 @@ def write_status_table(status: Status, stream: TextIO, *, verbose: bool) -> None
 
 
 def status_sentence(status: Status) -> str:
-    """`312 registrations in 41 accounts; 2 waiting; 2 scopes unread since 09:14`"""
+    """Sum the status up: `312 registrations in 41 accounts; 2 scopes unread since 09:14`."""
     registered = counted(len(status.state.registrations), "registration")
     parts = [f"{registered} in {counted(_accounts(status), 'account')}"]
     if status.paused_until is not None:
@@ -99,10 +94,10 @@ def _print_scopes(status: Status, console: Console, *, verbose: bool) -> None:
         ScopeStatus.FAILED: "unread",
         ScopeStatus.SKIPPED: "not asked",
     }
-    told = ", ".join(f"{count[kind]} {word}" for kind, word in words.items() if count[kind])
-    console.print(heading("Scopes", told or "none yet"))
-    listed = status.scopes if verbose else status.wanting
-    before = told_before((each.scope, each.message) for each in listed)
+    counts = ", ".join(f"{count[kind]} {word}" for kind, word in words.items() if count[kind])
+    console.print(heading("Scopes", counts or "none yet"))
+    listed = status.scopes if verbose else status.incomplete
+    before = repeated_messages((each.scope, each.message) for each in listed)
     entries = (_scope(each, status.now, before.get(each.scope)) for each in listed)
     print_entries(entries, console, indent=_INDENT)
     if status.oldest is not None and status.oldest.last_complete_at is not None:
@@ -115,9 +110,8 @@ def _print_scopes(status: Status, console: Console, *, verbose: bool) -> None:
     console.print()
 
 
-def _scope(scope: RememberedScope, now: datetime, told: Scope | None) -> Entry:
-    """The scope, how it stands and what was last read of it; then why, or of which one that was
-    `told`."""
+def _scope(scope: RememberedScope, now: datetime, repeats: Scope | None) -> Entry:
+    """The scope, how it stands and what was last read of it; then why, or as which other one."""
     partly = scope.status is ScopeStatus.COMPLETE and scope.message
     sign = ("?" if partly else SCOPE_SIGNS[scope.status], SCOPE_STYLES[scope.status])
     parts = [scope.reason.value] if scope.reason else []
@@ -125,10 +119,10 @@ def _scope(scope: RememberedScope, now: datetime, told: Scope | None) -> Entry:
         often = f", {scope.failures} times in a row" if scope.failures > 1 else ""
         parts.append(f"failing since {clock_time(scope.failing_since, now)}{often}")
     parts.append(_last_read(scope, now))
-    if told is not None:
-        parts.append(f"as {told}")
+    if repeats is not None:
+        parts.append(f"as {repeats}")
     first = (run(str(scope.scope), "bold"), run("".join(f" · {part}" for part in parts)))
-    says_why = scope.message and told is None
+    says_why = scope.message and repeats is None
     return Entry((sign,), (first, (run(scope.message),)) if says_why else (first,))
 
 
@@ -143,8 +137,8 @@ def _print_registrations(status: Status, console: Console, *, verbose: bool) -> 
     remark = "" if verbose or not registrations else "-v lists them"
     console.print(heading(f"Registered ({len(registrations)})", remark))
     if verbose:
-        told = (_registration(name, one, status.now) for name, one in registrations)
-        print_entries(told, console, indent=_INDENT)
+        entries = (_registration(name, one, status.now) for name, one in registrations)
+        print_entries(entries, console, indent=_INDENT)
     console.print()
 
 
@@ -156,12 +150,12 @@ def _registration(name: str, one: Registration, now: datetime) -> Entry:
 def _print_waiting(status: Status, console: Console) -> None:
     waiting, others = status.waiting, status.of_another_agent
     remark = "removed once the reason has held"
-    _print_misses(f"Waiting ({len(waiting)})", remark, waiting, status, console)
+    _print_pending(f"Waiting ({len(waiting)})", remark, waiting, status, console)
     remark = "left alone while their caches exist; `cachemuster adopt NAME` takes one"
-    _print_misses(f"Another agent's ({len(others)})", remark, others, status, console)
+    _print_pending(f"Another agent's ({len(others)})", remark, others, status, console)
 
 
-def _print_misses(
+def _print_pending(
     title: str,
     remark: str,
     pending_removals: tuple[PendingRemoval, ...],
@@ -181,8 +175,8 @@ def _print_taken(status: Status, console: Console) -> None:
         return
     remark = "by resources that the list does not show; `cachemuster adopt` takes them over"
     console.print(heading(f"Names taken ({len(taken)})", remark))
-    told = (_taken(one, status.now) for _, one in taken)
-    print_entries(told, console, indent=_INDENT)
+    entries = (_taken(one, status.now) for _, one in taken)
+    print_entries(entries, console, indent=_INDENT)
     console.print()
 
 

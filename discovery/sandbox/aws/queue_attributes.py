@@ -31,7 +31,7 @@ TEXTS = frozenset({"Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKe
 _URL = re.compile(r"https?://(?P<host>[^/]*)/(?P<account>[0-9]{12})/(?P<name>[^/]+)\Z")
 
 
-def place_of(queue_url: str) -> tuple[str, str, str]:
+def parse_queue_url(queue_url: str) -> tuple[str, str, str]:
     """Return host, account and name in a queue's URL; empty texts where it has none."""
     found = _URL.match(queue_url)
     return (found["host"], found["account"], found["name"]) if found else ("", "", "")

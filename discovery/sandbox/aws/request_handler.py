@@ -6,9 +6,8 @@ No sockets here: what must happen to the connection is said by the `Response`.
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
 
 from discovery.sandbox.aws.auth import Claim, authenticate, read_claim
 from discovery.sandbox.aws.call_records import record
@@ -40,34 +39,19 @@ from discovery.sandbox.aws.models import (
 )
 from discovery.sandbox.aws.paging import PageTokens
 from discovery.sandbox.aws.permissions import check_permission
+from discovery.sandbox.aws.request_state import RequestState
 from discovery.sandbox.aws.services.catalogue import SERVICES
 from discovery.sandbox.aws.services.service import ApiCall, Parameters, Service
 from discovery.sandbox.aws.services.sts import NOT_AUTHORIZED
 from discovery.sandbox.aws.validation import check_members
 from discovery.sandbox.aws.web_identity import anonymous_key, unsigned_claim
-from discovery.sandbox.aws.wire.message import Answer, Members, Request, WireProtocol
+from discovery.sandbox.aws.wire.message import Answer, Members, Request
 from discovery.sandbox.aws.wire.protocols import protocol_for
 from discovery.sandbox.aws.wire.query import QueryProtocol
 from discovery.sandbox.aws.world import World
 from discovery.sandbox.faults import FaultBoard
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Progress:
-    """How far a request has come."""
-
-    claim: Claim
-    service: Service
-    protocol: WireProtocol
-    request_id: str
-    key: Key | None = None
-    """The caller's key; None until it is proved."""
-    operation: str = "?"
-    members: Mapping[str, Any] = field(default_factory=dict)
-    active: tuple[Fault, ...] = ()
-    result: Mapping[str, Any] = field(default_factory=dict)
 
 
 class RequestHandler:
@@ -93,21 +77,21 @@ class RequestHandler:
         if claim is None or claim.service not in SERVICES:
             return self._reject_unsigned(claim, request_id)
         service = SERVICES[claim.service]
-        progress = _Progress(claim, service, protocol_for(service.name, request), request_id)
+        state = RequestState(claim, service, protocol_for(service.name, request), request_id)
         error: AwsError | None = None
         poll: LongPoll | None = None
         try:
-            found = self._serve(request, progress)
+            found = self._serve(request, state)
             if isinstance(found, LongPoll):
                 poll, found = found, found.empty
-            answer = self._write_answer(found, progress)
+            answer = self._write_answer(found, state)
         except Exception as raised:
-            error = _error_of(raised, progress)
-            answer = _error_answer(error, progress)
-        outcome = self._to_response(answer, progress)
-        self._log(progress, error.code if error else outcome.abnormal_end)
-        self._record(progress, error)
-        return outcome if poll is None else replace(outcome, later=self._later(poll, progress))
+            error = _error_of(raised, state)
+            answer = _error_answer(error, state)
+        outcome = self._to_response(answer, state)
+        self._log(state, error.code if error else outcome.abnormal_end)
+        record(self._world, state, error)
+        return outcome if poll is None else replace(outcome, later=self._later(poll, state))
 
     def _reject_unsigned(self, claim: Claim | None, request_id: str) -> Response:
         protocol = QueryProtocol()
@@ -131,29 +115,22 @@ class RequestHandler:
         )
         return Response(protocol.write_error("", error, request_id))
 
-    def _serve(self, request: Request, progress: _Progress) -> Members | LongPoll:
-        claim, service = progress.claim, progress.service
+    def _serve(self, request: Request, state: RequestState) -> Members | LongPoll:
+        claim, service = state.claim, state.service
         if claim.access_key_id:
             key = authenticate(claim, request, self._world.keys, self._world.auth_clock())
-            progress.key = key
-        progress.operation = name = progress.protocol.operation(request)
+            state.key = key
+        state.operation = name = state.protocol.operation(request)
         if name not in operation_names(service.name):
             raise CommonError(CommonErrorKind.UNKNOWN_ACTION, f"Could not find operation {name}")
         model = operation_model(service.name, name)
-        members = progress.members = progress.protocol.read(request, model)
+        members = state.members = state.protocol.read(request, model)
         if not claim.access_key_id:
-            return self._serve_token(request, progress)
-        active = progress.active = self._consume_faults(service, key, progress)
+            return self._serve_token(request, state)
+        active = state.active = self._consume_faults(service, key, state)
         raise_errors(active, members)
         self._check_region(key, claim.region)
-        check_permission(
-            self._world.account(key.account_id),
-            key,
-            service=service.name,
-            operation=name,
-            region=claim.region,
-            members=members,
-        )
+        check_permission(self._world.account(key.account_id), key, state)
         if name not in service.operations:
             raise CommonError(
                 CommonErrorKind.UNKNOWN_ACTION, f"the sandbox does not have operation {name}"
@@ -161,52 +138,51 @@ class RequestHandler:
         unchecked = service.unchecked.get(name, frozenset())
         check_members(model.input_shape, members, unchecked=unchecked)
         with within_a_call():
-            found = service.operations[name](self._api_call(key, progress, request))
+            found = service.operations[name](self._api_call(key, state, request))
         if not isinstance(found, LongPoll):
-            progress.result = found
+            state.result = found
         return found
 
-    def _serve_token(self, request: Request, progress: _Progress) -> Members:
+    def _serve_token(self, request: Request, state: RequestState) -> Members:
         """Answer a request that has a token in place of a key, so no account of its own."""
-        key, service, name = anonymous_key(progress.members), progress.service, progress.operation
-        active = progress.active = self._consume_faults(service, key, progress)
-        raise_errors(active, progress.members)
+        key, service, name = anonymous_key(state.members), state.service, state.operation
+        active = state.active = self._consume_faults(service, key, state)
+        raise_errors(active, state.members)
         check_members(
-            operation_model(service.name, name).input_shape, progress.members, unchecked=frozenset()
+            operation_model(service.name, name).input_shape, state.members, unchecked=frozenset()
         )
         if key.account_id not in self._world.accounts:
             raise AwsError("AccessDenied", NOT_AUTHORIZED, 403)
-        found = service.operations[name](self._api_call(key, progress, request))
+        found = service.operations[name](self._api_call(key, state, request))
         assert not isinstance(found, LongPoll)  # noqa: S101 - no operation of STS waits
-        progress.key, progress.result = key, found
+        state.key, state.result = key, found
         return found
 
-    def _write_answer(self, members: Members, progress: _Progress) -> Answer:
-        account_id = progress.key.account_id if progress.key else ""
-        model = operation_model(progress.service.name, progress.operation)
-        shown = apply_to_output(members, progress.active, account_id)
-        return progress.protocol.write(model, shown, progress.request_id)
+    def _write_answer(self, members: Members, state: RequestState) -> Answer:
+        model = operation_model(state.service.name, state.operation)
+        shown = apply_to_output(members, state.active, state.account_id or "")
+        return state.protocol.write(model, shown, state.request_id)
 
-    def _to_response(self, answer: Answer, progress: _Progress) -> Response:
-        away_s = self._latencies.get(progress.claim.region, 0.0)
-        return apply_to_answer(answer, progress.active, away_s=away_s)
+    def _to_response(self, answer: Answer, state: RequestState) -> Response:
+        away_s = self._latencies.get(state.region, 0.0)
+        return apply_to_answer(answer, state.active, away_s=away_s)
 
-    def _later(self, poll: LongPoll, progress: _Progress) -> Callable[[], Awaitable[Response]]:
+    def _later(self, poll: LongPoll, state: RequestState) -> Callable[[], Awaitable[Response]]:
         async def wait() -> Response:
             try:
-                answer = self._write_answer(await poll.answer(), progress)
+                answer = self._write_answer(await poll.answer(), state)
             except (AwsError, ModeledError, CommonError) as raised:
-                answer = _error_answer(_error_of(raised, progress), progress)
-            return self._to_response(answer, progress)
+                answer = _error_answer(_error_of(raised, state), state)
+            return self._to_response(answer, state)
 
         return wait
 
-    def _consume_faults(self, service: Service, key: Key, progress: _Progress) -> tuple[Fault, ...]:
-        subject = service.subjects.get(progress.operation)
-        account = (subject(Parameters(progress.members)) if subject else None) or key.account_id
-        later = is_later_page(progress.members)
+    def _consume_faults(self, service: Service, key: Key, state: RequestState) -> tuple[Fault, ...]:
+        subject = service.subjects.get(state.operation)
+        account = (subject(Parameters(state.members)) if subject else None) or key.account_id
+        later = is_later_page(state.members)
         return self._faults.consume(
-            CallSite(account, progress.claim.region, service.name, progress.operation, later)
+            CallSite(account, state.region, service.name, state.operation, later)
         )
 
     def _check_region(self, key: Key, region: str) -> None:
@@ -217,9 +193,9 @@ class RequestHandler:
         ):
             raise CommonError(CommonErrorKind.REGION_OFF)
 
-    def _api_call(self, key: Key, progress: _Progress, request: Request) -> ApiCall:
+    def _api_call(self, key: Key, state: RequestState, request: Request) -> ApiCall:
         account = self._world.account(key.account_id)
-        requested = progress.claim.region
+        requested = state.region
         region = account.region(requested if requested in account.enabled else min(account.enabled))
         now = self._world.clock()
         region.advance(now)
@@ -228,52 +204,39 @@ class RequestHandler:
             account=account,
             region=region,
             key=key,
-            operation=progress.operation,
-            params=Parameters(progress.members),
+            operation=state.operation,
+            params=Parameters(state.members),
             now=now,
             page_tokens=self._page_tokens,
-            paging=paging_fault(progress.active),
-            acts_as=other_account(progress.active),
+            paging=paging_fault(state.active),
+            acts_as=other_account(state.active),
             origin=f"http://{request.headers.get('host', '')}",
         )
 
-    def _record(self, progress: _Progress, error: AwsError | None) -> None:
-        if progress.key is not None:
-            record(
-                self._world,
-                progress.key,
-                region=progress.claim.region,
-                service=progress.service.name,
-                operation=progress.operation,
-                members=progress.members,
-                result=progress.result,
-                error=error,
-            )
-
-    def _log(self, progress: _Progress, error: str | None) -> None:
+    def _log(self, state: RequestState, error: str | None) -> None:
         self._calls.add(
             Call(
                 at=self._world.clock(),
-                account_id=progress.key.account_id if progress.key else None,
-                region=progress.claim.region,
-                service=progress.service.name,
-                operation=progress.operation,
-                access_key_id=progress.claim.access_key_id,
+                account_id=state.account_id,
+                region=state.region,
+                service=state.service.name,
+                operation=state.operation,
+                access_key_id=state.claim.access_key_id,
                 error=error,
-                members=progress.members,
+                members=state.members,
             )
         )
 
 
-def _error_of(raised: Exception, progress: _Progress) -> AwsError:
+def _error_of(raised: Exception, state: RequestState) -> AwsError:
     """Return the error to answer; log it when the sandbox itself failed."""
     if not isinstance(raised, AwsError | ModeledError | CommonError):
-        where = (progress.service.name, progress.operation)
+        where = (state.service.name, state.operation)
         _LOG.error("the sandbox failed on %s %s", *where, exc_info=raised)
         raised = CommonError(CommonErrorKind.INTERNAL)
-    return progress.service.wire_error(raised, progress.protocol.family)
+    return state.service.wire_error(raised, state.protocol.family)
 
 
-def _error_answer(error: AwsError, progress: _Progress) -> Answer:
-    namespace = str(service_model(progress.service.name).metadata.get("xmlNamespace", ""))
-    return progress.protocol.write_error(namespace, error, progress.request_id)
+def _error_answer(error: AwsError, state: RequestState) -> Answer:
+    namespace = str(service_model(state.service.name).metadata.get("xmlNamespace", ""))
+    return state.protocol.write_error(namespace, error, state.request_id)

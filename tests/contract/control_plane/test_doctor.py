@@ -14,7 +14,7 @@ from discovery.control_plane.base import ControlPlaneError
 from discovery.doctor.control_plane import examine_teleport
 from discovery.policies.teleport import DB_VERBS, bot_role
 from discovery.policies.usage import AwsUsage, Hub
-from discovery.reports.terminal.doctor import Check, CheckStatus
+from discovery.reports.checks import Check, CheckStatus
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import Role
 from discovery.sandbox.teleport.server import SimulatedTeleport

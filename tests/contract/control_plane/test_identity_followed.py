@@ -29,7 +29,7 @@ def users(site: Site) -> list[int]:
 
 
 async def test_a_new_file_means_a_new_connection_and_no_lost_call(site: Site) -> None:
-    slow = Fault(effect=Effect.SLOW, method="CreateDatabase", delay_s=0.3, times=1)
+    slow = Fault(effect=Effect.SLOW, method="CreateDatabase", delay_s=1.5, times=1)
     site.teleport.faults.add(slow)
     async with site.client() as client:
         await client.ping()

@@ -1,4 +1,4 @@
-"""The sandbox's own door, as another process uses it."""
+"""The control endpoints, as another process uses them."""
 
 import json
 import urllib.request

@@ -1,4 +1,4 @@
-"""The Proxy's web side, and the sandbox's own door beside it."""
+"""The Proxy's web side, and the control endpoints beside it."""
 
 from __future__ import annotations
 

@@ -38,8 +38,7 @@ from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
 from discovery.plan.lookups import LookUp
 from discovery.plan.plan import Plan, make_plan
-from discovery.plan.removal_guard import Budget
-from discovery.plan.rules import Rules
+from discovery.plan.rules import Budget, Rules
 from discovery.plan.targets import Targets
 from matchers.matcher import Matcher
 from matchers.regions import RegionList

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from discovery.model.codes import ScopeReason, ScopeStatus
 from discovery.model.values import Scanned
 from discovery.plan.backoff import LONGEST_PAUSE, pause_after, pauses
-from discovery.plan.next_state import remembered_scopes
+from discovery.plan.scan_memory import remembered_scopes
 from state.records import RememberedScope, RememberedState
 from tests.unit.plan.make import WEST, backing_off, complete, failed
 from tests.unit.plan.past import MINUTE, NOW

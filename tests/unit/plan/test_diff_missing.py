@@ -101,7 +101,7 @@ def test_where_the_scope_stands(live: Database, at: Targets, reason: Reason) -> 
     assert (item.action, item.reason) == (A.HELD, reason)
     assert (item.name, item.live, item.database) == (live.name, live, live)
     counted = reason in (R.WAITING, R.OUT_OF_SCOPE)
-    assert (item.missed is not None, item.grounds is not None) == (counted, counted)
+    assert (item.missed is not None, item.removal_reason is not None) == (counted, counted)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from discovery.plan.episodes import (
     without_outage,
 )
 from discovery.plan.item import Item
-from discovery.plan.next_state import remembered_scopes
+from discovery.plan.scan_memory import remembered_scopes
 from state.records import HistoryEntry, HistoryEvent, RememberedState
 from tests.unit.plan.make import WEST, complete, failed, plan_input, plan_of
 from tests.unit.plan.make import cache as make_cache

@@ -192,7 +192,7 @@ REMADE = cache(created_at=LATER, tags=UNKNOWN)
 
 def after(first: Plan) -> RememberedState:
     """What the next sweep remembers, ten minutes later."""
-    known = next_state(first.observed, first.items, started_at=NOW, rules_changed=False)
+    known = next_state(first.observed, first.items, started_at=NOW)
     return make_state(
         caches=known.caches_seen,
         registrations=[journaled(OLD_LIVE)],
@@ -236,7 +236,7 @@ def test_a_vpc_by_label_is_not_remembered_as_one_that_was_read() -> None:
     under = rules(matcher(tags={"vpc-id": "vpc-1"}))
     of = cache(vpc_id=UNKNOWN)
     first = plan_of(plan_input(of, listed=[live]), under)
-    known = next_state(first.observed, first.items, started_at=NOW, rules_changed=False)
+    known = next_state(first.observed, first.items, started_at=NOW)
     second = plan_of(
         plan_input(of, listed=[live], known=make_state(caches=known.caches_seen)), under
     )

@@ -8,7 +8,8 @@ import pytest
 
 from discovery.model.codes import Action, Reason
 from discovery.model.values import UNKNOWN, Cache, Database
-from discovery.plan.history_entries import history_entries
+from discovery.plan.episodes import SweepRef
+from discovery.plan.history_entries import item_entries
 from discovery.plan.rules import Rules
 from state.records import HistoryEntry, RememberedState
 from tests.unit.plan.make import (
@@ -46,7 +47,7 @@ def entries(
     **world: Any,
 ) -> tuple[HistoryEntry, ...]:
     plan = plan_of(plan_input(*found, OTHER, listed=listed, known=before, **world), under)
-    return history_entries(plan.items, before, sweep_id="s-1", at=NOW)
+    return tuple(item_entries(plan.items, before, SweepRef("s-1", NOW)))
 
 
 def told(*found: Cache, before: RememberedState, **more: Any) -> list[str]:

@@ -11,12 +11,9 @@ import pytest
 from discovery.model.codes import Action, FindingCode, IamVerdict, Reason, ScopeReason
 from discovery.model.values import UNKNOWN, Arn, Cache, Database, Scanned, Tags
 from discovery.plan.item import Item
-from discovery.plan.next_state import (
-    StateChanges,
-    next_state,
-    seen_caches,
-)
+from discovery.plan.next_state import StateChanges, next_state
 from discovery.plan.rules import Rules
+from discovery.plan.scan_memory import seen_caches
 from matchers.matcher import IamUsers
 from state.records import LastVerdict, PendingRemoval, Registration, RememberedState
 from tests.unit.plan.make import (
@@ -69,13 +66,12 @@ def after(
     known: RememberedState | None = None,
     under: Rules | None = None,
     carry: Carry = as_planned,
-    rules_changed: bool = False,
     **world: Any,
 ) -> StateChanges:
     at = plan_input(*found, listed=[LIVE] if listed is None else listed, known=known, **world)
     plan = plan_of(at, under)
     items = [carry(item) for item in plan.items]
-    return next_state(plan.observed, items, started_at=STARTED, rules_changed=rules_changed)
+    return next_state(plan.observed, items, started_at=STARTED)
 
 
 # Caches.
@@ -317,5 +313,5 @@ def test_unread_tags_neither_confirm_nor_refute_a_miss() -> None:
     ("before", "kept"), [(UNMATCHED, False), (GONE, True)], ids=["UNMATCHED", "ABSENT"]
 )
 def test_new_matchers_drop_what_the_old_ones_counted(before: PendingRemoval, kept: bool) -> None:
-    found = miss_after(before=before, instead=[failed(WEST)], rules_changed=True)
+    found = miss_after(before=before, instead=[failed(WEST)], under=rules(matching_digest="new"))
     assert found == (before if kept else None)

@@ -12,7 +12,7 @@ from discovery.model.codes import Action, GuardCode, Reason
 from discovery.model.values import Cache, Database, Endpoint, Scope
 from discovery.plan.item import Item
 from discovery.plan.plan import Plan
-from discovery.plan.removal_guard import Budget
+from discovery.plan.rules import Budget
 from discovery.plan.targets import ScopeFilter
 from tests.unit.plan.make import (
     ABROAD,
@@ -79,7 +79,7 @@ def test_a_refusal_holds_every_removal_and_nothing_else() -> None:
 
 def test_a_held_removal_keeps_its_grounds_so_that_its_misses_are_counted() -> None:
     item = planned(NEW, listed=gone(3)).items[0]
-    assert (item.grounds, item.changes, item.database) == (R.ABSENT, (), item.live)
+    assert (item.removal_reason, item.changes, item.database) == (R.ABSENT, (), item.live)
     assert item.missed is not None
     assert item.missed.scans == 2
     assert item.message.startswith("a complete scan of 111122223333/eu-west-1 does not show the")

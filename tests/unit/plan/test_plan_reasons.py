@@ -309,7 +309,7 @@ def test_losing_the_journal_inherits_and_neither_removes_nor_registers(case: Cas
     lost = replace(case, known={"registrations": []})
     before, after = plan_of(case.plan_input, case.under), plan_of(lost.plan_input, case.under)
     for item, was in zip(after.items, before.items, strict=True):
-        waits = item.grounds in (R.UNMATCHED, R.EXCLUDED, R.INELIGIBLE, R.UNREADY)
+        waits = item.removal_reason in (R.UNMATCHED, R.EXCLUDED, R.INELIGIBLE, R.UNREADY)
         verdict = (A.HELD, R.INHERITED) if waits else (was.action, was.reason)
         assert (item.name, item.action, item.reason) == (was.name, *verdict)
     for item in after.items:

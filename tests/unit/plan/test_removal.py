@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from discovery.model.codes import Action, Reason
+from discovery.model.ownership import parse_cache_arn
 from discovery.model.values import Arn
-from discovery.plan.item import MissCount
-from discovery.plan.removal import RemovalDecision, RemovalReason, decide_removal, rules_changed
+from discovery.plan.item import Item, MissCount
+from discovery.plan.plan import apply_write_policy
+from discovery.plan.registration_index import Owned, provenance_of
+from discovery.plan.removal import RemovalReason, plan_removal
 from discovery.plan.rules import WritePolicy
 from state.records import PendingRemoval
 from tests.unit.plan.make import arn_of, cache, registered, rules
@@ -30,16 +33,30 @@ def ruled(
     forgets: bool = False,
     known: dict[str, Any] | None = None,
     **under: Any,
-) -> RemovalDecision:
+) -> Item:
     """Of a registration that this state made, unless `known` says otherwise."""
-    grounds = RemovalReason(live=LIVE, arn=arn, reason=reason, message="why", forgets=forgets)
-    before = {"registrations": [journaled(LIVE, arn)], **(known or {})}
-    return decide_removal(
-        grounds, make_state(pending_removals=pending_removals, **before), rules(**under), NOW
+    fields = {"registrations": [journaled(LIVE, arn)], **(known or {})}
+    before = make_state(pending_removals=pending_removals, **fields)
+    of = parse_cache_arn(arn)
+    assert of is not None
+    owned = Owned(LIVE, of, provenance_of(LIVE, arn, before))
+    base = Item(
+        scope=of.scope,
+        arn=arn,
+        cache=of.name,
+        name=LIVE.name,
+        action=Action.KEEP,
+        reason=Reason.UNCHANGED,
+        message="",
+        database=LIVE,
+        live=LIVE,
     )
+    removal = RemovalReason(owned=owned, reason=reason, message="why", forgets=forgets)
+    by = rules(**under)
+    return apply_write_policy(plan_removal(base, removal, before, by, NOW), by.policy).item
 
 
-def outcome(ruling: RemovalDecision) -> tuple[Action, Reason]:
+def outcome(ruling: Item) -> tuple[Action, Reason]:
     return ruling.action, ruling.reason
 
 
@@ -167,6 +184,7 @@ def test_no_policy_but_sync_removes_and_misses_are_counted_all_the_same(
 ) -> None:
     ruling = ruled(reason, miss(LIVE, reason), policy=policy)
     assert outcome(ruling) == (Action.HELD, R.POLICY)
+    assert ruling.missed is not None
     assert ruling.missed.scans == 2
     assert f"policy {policy.value} never removes" in ruling.message
 
@@ -183,7 +201,7 @@ def test_no_policy_but_sync_removes_and_misses_are_counted_all_the_same(
 )
 def test_when_rules_have_changed(finished: int, digest: str | None, changed: bool) -> None:
     known = make_state(finished_sweeps=finished, matching_digest=digest)
-    assert rules_changed(known, rules()) is changed
+    assert rules().changed_since(known) is changed
 
 
 ANOTHERS = [
@@ -202,6 +220,7 @@ def test_what_another_made_and_never_matched_here_is_not_removed(
 ) -> None:
     ruling = ruled(reason, miss(LIVE, reason), known=known)
     assert outcome(ruling) == (Action.HELD, R.INHERITED)
+    assert ruling.missed is not None
     assert ruling.missed.scans == 2
     assert "another agent may be at work in group prod" in ruling.message
     assert f"`cachemuster adopt {LIVE.name}`" in ruling.message

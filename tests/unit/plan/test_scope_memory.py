@@ -6,7 +6,7 @@ import pytest
 
 from discovery.model.codes import ScopeReason, ScopeStatus
 from discovery.model.values import Scanned
-from discovery.plan.next_state import remembered_scopes
+from discovery.plan.scan_memory import remembered_scopes
 from state.records import RememberedScope
 from tests.unit.plan.make import WEST, backing_off, cache, complete, failed, skipped
 from tests.unit.plan.past import MINUTE, NOW, make_state

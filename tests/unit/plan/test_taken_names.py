@@ -9,11 +9,13 @@ import pytest
 
 from discovery.model.codes import Action
 from discovery.model.values import UNKNOWN, Cache, ItemError, ResourceName
+from discovery.plan.episodes import SweepRef
 from discovery.plan.from_state import plan_input_from_state
+from discovery.plan.history_entries import taken_entries
 from discovery.plan.lookups import LookUp, NameState
-from discovery.plan.next_state import remembered_scopes
+from discovery.plan.next_state import taken_after
+from discovery.plan.scan_memory import remembered_scopes
 from discovery.plan.shard import Shard
-from discovery.plan.taken_names import taken_after, taken_history
 from discovery.plan.targets import ScopeFilter
 from state.records import HistoryEntry, RememberedState, TakenName
 from tests.unit.plan.make import (
@@ -49,7 +51,7 @@ def swept(
     under = more.pop("under", None)
     plan = plan_of(plan_input(*found, known=at, looked_up={NAME: answer}, **more), under)
     after = taken_after(plan.items, plan.observed, NOW)
-    told = taken_history(after, plan.items, plan.observed, sweep_id="s", at=NOW)
+    told = taken_entries(after, plan.items, plan.observed, SweepRef("s", NOW))
     return after, told
 
 

@@ -11,8 +11,8 @@ from discovery.model.codes import Action, Reason
 from discovery.model.fingerprint import redacted
 from discovery.model.values import Cache, Change, Database, Endpoint
 from discovery.plan.item import Item
+from discovery.plan.registered import changes_origin, under_its_present_name
 from discovery.plan.rules import Rules
-from discovery.plan.update import changes_origin, under_its_present_name
 from matchers.matcher import Connect
 from tests.unit.plan.make import (
     cache,

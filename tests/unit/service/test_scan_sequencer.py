@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from discovery.model.codes import ScopeReason, ScopeStatus
 from discovery.model.values import Complete, Scanned, Scope, Skipped
-from discovery.plan.next_state import remembered_scopes
+from discovery.plan.scan_memory import remembered_scopes
 from discovery.service.scan_sequencer import ScanSequencer
 from state.records import RememberedScope, RememberedState
 from tests.unit.plan.make import EAST, WEST

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discovery.model.values import Database, ResourceName
-from discovery.plan.rebase import three_way_merge
+from discovery.plan.resource import three_way_merge
 
 few = settings(max_examples=40)
 keys = st.sampled_from(["a", "b", "c"])

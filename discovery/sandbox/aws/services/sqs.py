@@ -21,7 +21,7 @@ from discovery.sandbox.aws.queue_attributes import (
     TEXTS,
     BadAttribute,
     UnknownAttribute,
-    place_of,
+    parse_queue_url,
 )
 from discovery.sandbox.aws.queues import Queue
 from discovery.sandbox.aws.services.service import ApiCall, Service
@@ -79,7 +79,7 @@ def find(call: ApiCall) -> Queue:
     Raises QueueDoesNotExist, InvalidAddress; AccessDenied for another account's queue.
     """
     url = call.params.text("QueueUrl")
-    host, account_id, name = place_of(url)
+    host, account_id, name = parse_queue_url(url)
     if host.startswith("sqs.") and host.split(".")[1] != call.region.place.name:
         raise ModeledError("InvalidAddress", f"The address {url} is not valid for this endpoint.")
     if account_id not in ("", call.account.id):

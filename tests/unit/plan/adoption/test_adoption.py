@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from discovery.model.codes import Action, IamVerdict, Reason, ScopeReason
 from discovery.model.ownership import CacheArn, NotOurs, owner_of, parse_cache_arn
 from discovery.model.values import UNKNOWN, Cache, Database, ResourceName, Scanned, UsersAndGroups
-from discovery.plan.address import address_of
 from discovery.plan.adoption.adoption import adoption, unseen
 from discovery.plan.adoption.identify import part_to_scan
 from discovery.plan.adoption.release import keep_unwanted, release
@@ -21,7 +20,7 @@ from discovery.plan.adoption.transfer import Handover, Obstacle, Refused, is_sam
 from discovery.plan.inputs import observe
 from discovery.plan.item import Item
 from discovery.plan.open_intents import classify_open_intents, state_after_closing
-from discovery.plan.resource import changes_between
+from discovery.plan.resource import address_of, changes_between
 from discovery.plan.rules import Rules
 from discovery.plan.targets import ScopeFilter
 from matchers.matcher import IamUsers

@@ -1,4 +1,4 @@
-"""What an update changes, in words; secrets in it are fingerprints by then."""
+"""How an item is called, and what its update changes, in every form of a report."""
 
 from __future__ import annotations
 
@@ -10,14 +10,21 @@ from discovery.model.values import Change
 from discovery.plan.item import Item
 
 
+def short_name(item: Item) -> str:
+    """Name the cache, or the registration where there is no cache."""
+    return item.cache or item.name or item.arn or "?"
+
+
 def differences(item: Item) -> tuple[Change, ...]:
-    """The places where the resource differs, ready to be shown. A change of the whole resource is
-    left out: the action says it."""
+    """List where the resource differs; secrets are fingerprints.
+
+    A change of the whole resource is left out: the action says it.
+    """
     return tuple(redacted_change(change) for change in item.changes if change.field)
 
 
 def value_text(value: Any) -> str:
-    """Text as it is, nothing as `none`, everything else as JSON."""
+    """Word a value: text as it is, nothing as `none`, everything else as JSON."""
     if value is None:
         return "none"
     return value if isinstance(value, str) else json.dumps(value, default=dict)
