@@ -18,7 +18,7 @@ from discovery.config.source import is_read_once
 from discovery.plan.shard import Shard
 from discovery.service.agent import Agent
 from discovery.service.connections import ReloadableConnections
-from discovery.service.health import HealthState, served
+from discovery.service.health import HealthState, serve_health
 from discovery.service.heartbeat import Heartbeat, heartbeat_limit
 from discovery.service.metrics import Metrics
 from discovery.service.runner import SweepRunner
@@ -37,24 +37,24 @@ async def _serve_until_stopped(
     path: Path, part: Shard | None, interruption: Interruption, reload: asyncio.Event
 ) -> None:
     config = load_config(path)
-    vitals = HealthState(pulse=Heartbeat(), limit=heartbeat_limit(config))
+    health = HealthState(heartbeat=Heartbeat(), max_age=heartbeat_limit(config))
     metrics = Metrics(
         scope_metrics_limit=config.service.scope_metrics_limit,
         version=metadata.version("cachemuster"),
     )
     async with (
         service_lock(config.state.path, holder=this_process("run", utc_now())) as lock,
-        served(config.service.listen, vitals, metrics) as address,
-        ReloadableConnections.open(lambda: open_service(path, interruption, part)) as foundation,
+        serve_health(config.service.listen, health, metrics) as address,
+        ReloadableConnections.open(lambda: open_service(path, interruption, part)) as connections,
     ):
         stderr_line(
             f"Health and metrics are served on {_shown(address)}. Ctrl-C stops the service."
         )
         agent = Agent(
-            foundation=foundation,
-            rounds=SweepRunner(foundation, part, service_lock=lock),
+            connections=connections,
+            runner=SweepRunner(connections, part, service_lock=lock),
             metrics=metrics,
-            vitals=vitals,
+            health=health,
             notifier=Notifier(os.environ),
             stop=interruption.stop,
             reload=reload,

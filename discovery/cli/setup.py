@@ -29,7 +29,7 @@ from discovery.model.values import Database
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter
 from discovery.reports.report import Report
-from discovery.service.connections import Edges
+from discovery.service.connections import Connections
 from discovery.sweep.context import SweepContext, SweepRequest
 from discovery.sweep.sweep import audit, sweep
 from state.exclusive import locked_store
@@ -91,7 +91,7 @@ async def run_sweep(
 @asynccontextmanager
 async def open_service(
     path: Path, interruption: Interruption, shard: Shard | None
-) -> AsyncIterator[Edges]:
+) -> AsyncIterator[Connections]:
     """What the service stands on, from the configuration as it is now.
 
     Raises: what opening an edge raises.
@@ -102,7 +102,7 @@ async def open_service(
         writing(config) as control_plane,
     ):
         await print_preflight(control_plane, config)
-        yield Edges(context, control_plane, _queue(context.cloud, config, path, shard))
+        yield Connections(context, control_plane, _queue(context.cloud, config, path, shard))
 
 
 def _queue(cloud: Cloud, config: Config, path: Path, shard: Shard | None) -> Queue | None:

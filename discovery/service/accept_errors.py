@@ -16,7 +16,7 @@ from discovery.model.descriptors import exhaustion
 
 log = structlog.get_logger()
 
-EVERY_S: Final = 60.0
+LOG_INTERVAL_S: Final = 60.0
 _NOT_ACCEPTED: Final = "socket.accept() out of system resource"
 
 
@@ -25,24 +25,24 @@ class AcceptErrors:
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         self._now_s = now_s
-        self._said_at_s: float | None = None
-        self._since = 0
+        self._logged_at_s: float | None = None
+        self._count = 0
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Log what asyncio has to tell; what cannot be accepted, not more often than `EVERY_S`."""
         if context.get("message") != _NOT_ACCEPTED:
             loop.default_exception_handler(context)
             return
-        self._since += 1
+        self._count += 1
         now_s = self._now_s()
-        if self._said_at_s is not None and now_s - self._said_at_s < EVERY_S:
+        if self._logged_at_s is not None and now_s - self._logged_at_s < LOG_INTERVAL_S:
             return
         error = context["exception"]
         log.error(
             "page.not_accepted",
-            attempts=self._since,
+            attempts=self._count,
             why=exhaustion(error) or str(error),
             next="sweeps go on as far as they can; connections are accepted again when some are "
             "closed",
         )
-        self._said_at_s, self._since = now_s, 0
+        self._logged_at_s, self._count = now_s, 0

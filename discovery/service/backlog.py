@@ -25,16 +25,16 @@ class Entry:
     """One scope that waits."""
 
     since: datetime
-    named: set[Arn] = field(default_factory=set)
+    arns: set[Arn] = field(default_factory=set)
     messages: dict[str, Message] = field(default_factory=dict)
     """By message id: one that is delivered again takes the place of its earlier delivery."""
     events: set[str] = field(default_factory=set)
     is_due: bool = False
 
-    def join(self, other: Entry) -> None:
+    def merge(self, other: Entry) -> None:
         """What the other one holds, this one holds too."""
         self.since = min(self.since, other.since)
-        self.named |= other.named
+        self.arns |= other.arns
         self.messages = {**other.messages, **self.messages}
         self.events |= other.events
 
@@ -44,7 +44,7 @@ class Backlog:
 
     def __init__(self) -> None:
         self._waiting: dict[Scope, Entry] = {}
-        self._in_hand: dict[Scope, Entry] = {}
+        self._in_progress: dict[Scope, Entry] = {}
         self._done: OrderedDict[str, None] = OrderedDict()
 
     def __len__(self) -> int:
@@ -55,19 +55,19 @@ class Backlog:
         """True when an event with this id was acted on already."""
         return change.event_id in self._done
 
-    def mark(self, change: Change, message: Message, at: datetime) -> bool:
+    def add_event(self, change: Change, message: Message, at: datetime) -> bool:
         """The scope waits because of an event; True when it did not before."""
-        is_new = self.wait(change.scope, change.arns, at)
+        is_new = self.add(change.scope, change.arns, at)
         entry = self._waiting[change.scope]
         entry.messages[message.message_id or message.receipt] = message
         if change.event_id:
             entry.events.add(change.event_id)
         return is_new
 
-    def wait(self, scope: Scope, named: Iterable[Arn], at: datetime) -> bool:
+    def add(self, scope: Scope, arns: Iterable[Arn], at: datetime) -> bool:
         """The scope waits, from `at` on unless it did already; True when it did not before."""
         is_new = scope not in self._waiting
-        self._waiting.setdefault(scope, Entry(since=at)).named.update(named)
+        self._waiting.setdefault(scope, Entry(since=at)).arns.update(arns)
         return is_new
 
     @property
@@ -84,7 +84,7 @@ class Backlog:
         """The scope does not wait any more, and will not be scanned for it."""
         return self._waiting.pop(scope)
 
-    def due(self, scope: Scope) -> None:
+    def mark_due(self, scope: Scope) -> None:
         """The scope has waited long enough."""
         if scope in self._waiting:
             self._waiting[scope].is_due = True
@@ -94,16 +94,16 @@ class Backlog:
         taken = {
             scope: entry
             for scope, entry in self._waiting.items()
-            if entry.is_due and scope not in self._in_hand
+            if entry.is_due and scope not in self._in_progress
         }
         for scope in taken:
             del self._waiting[scope]
-        self._in_hand.update(taken)
+        self._in_progress.update(taken)
         return taken
 
-    def settle(self, scope: Scope) -> Entry:
+    def mark_done(self, scope: Scope) -> Entry:
         """The scope was scanned to its end and acted upon: its events are done with."""
-        entry = self._in_hand.pop(scope)
+        entry = self._in_progress.pop(scope)
         for event_id in entry.events:
             self._done[event_id] = None
             self._done.move_to_end(event_id)
@@ -111,12 +111,12 @@ class Backlog:
             self._done.popitem(last=False)
         return entry
 
-    def fail(self, scope: Scope) -> Entry:
+    def mark_failed(self, scope: Scope) -> Entry:
         """The scope could not be read: its messages come again by themselves."""
-        return self._in_hand.pop(scope)
+        return self._in_progress.pop(scope)
 
-    def hand_back(self, scope: Scope) -> None:
+    def put_back(self, scope: Scope) -> None:
         """The scope waits again with all that it had: nothing came of the round."""
-        entry = self._in_hand.pop(scope)
+        entry = self._in_progress.pop(scope)
         entry.is_due = False
-        self._waiting.setdefault(scope, Entry(since=entry.since)).join(entry)
+        self._waiting.setdefault(scope, Entry(since=entry.since)).merge(entry)

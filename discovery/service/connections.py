@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Edges:
+class Connections:
     """The cloud and the control plane of one configuration, open."""
 
     context: SweepContext
@@ -42,63 +42,69 @@ class Edges:
         return self.config.state.path
 
 
-OpenEdges = Callable[[], AbstractAsyncContextManager[Edges]]
+OpenConnections = Callable[[], AbstractAsyncContextManager[Connections]]
 """Reads the configuration anew and opens what it says."""
 
 
-Check = Callable[[Edges, Edges], Awaitable[None]]
+Check = Callable[[Connections, Connections], Awaitable[None]]
 
 
-async def _accept(before: Edges, after: Edges) -> None:
+async def _accept_any(before: Connections, after: Connections) -> None:
     del before, after
 
 
-def _ignore(before: Edges, after: Edges) -> None:
+def _do_nothing(before: Connections, after: Connections) -> None:
     del before, after
 
 
 class ReloadableConnections:
     """Edges that are replaced only while nobody stands on them."""
 
-    def __init__(self, open_edges: OpenEdges, edges: Edges, closing: AsyncExitStack) -> None:
-        self._open_edges = open_edges
-        self._edges = edges
-        self._closing = closing
-        self._standing = 0
+    def __init__(
+        self, open_connections: OpenConnections, current: Connections, exit_stack: AsyncExitStack
+    ) -> None:
+        self._open_connections = open_connections
+        self._current = current
+        self._exit_stack = exit_stack
+        self._users = 0
         self._changed = asyncio.Condition()
-        self._is_renewing = False
+        self._is_reloading = False
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, open_edges: OpenEdges) -> AsyncIterator[Self]:
+    async def open(cls, open_connections: OpenConnections) -> AsyncIterator[Self]:
         """Edges are open within the context. Raises: what opening them raises."""
-        closing = AsyncExitStack()
-        foundation = cls(open_edges, await closing.enter_async_context(open_edges()), closing)
+        exit_stack = AsyncExitStack()
+        connections = cls(
+            open_connections, await exit_stack.enter_async_context(open_connections()), exit_stack
+        )
         try:
-            yield foundation
+            yield connections
         finally:
-            await foundation._closing.aclose()
+            await connections._exit_stack.aclose()
 
     @property
-    def edges(self) -> Edges:
+    def current(self) -> Connections:
         """Those of the moment, to look at."""
-        return self._edges
+        return self._current
 
     @asynccontextmanager
-    async def held(self) -> AsyncIterator[Edges]:
+    async def hold(self) -> AsyncIterator[Connections]:
         """They stay as they are until the context ends; waits while they are replaced."""
         async with self._changed:
-            await self._changed.wait_for(lambda: not self._is_renewing)
-            self._standing += 1
+            await self._changed.wait_for(lambda: not self._is_reloading)
+            self._users += 1
         try:
-            yield self._edges
+            yield self._current
         finally:
             async with self._changed:
-                self._standing -= 1
+                self._users -= 1
                 self._changed.notify_all()
 
     async def reload(
-        self, check: Check = _accept, on_replaced: Callable[[Edges, Edges], None] = _ignore
+        self,
+        check: Check = _accept_any,
+        on_replaced: Callable[[Connections, Connections], None] = _do_nothing,
     ) -> None:
         """The configuration as it is now is in force, and what was open before is closed.
 
@@ -111,21 +117,23 @@ class ReloadableConnections:
         Raises: what opening and `check` raise, and then nothing has changed.
         """
         async with AsyncExitStack() as stack:
-            edges = await stack.enter_async_context(self._open_edges())
-            await check(self._edges, edges)
+            current = await stack.enter_async_context(self._open_connections())
+            await check(self._current, current)
             async with self._changed:
-                self._is_renewing = True
+                self._is_reloading = True
                 try:
-                    if self._standing:
-                        await self._changed.wait_for(lambda: not self._standing)
-                        await check(self._edges, edges)  # whoever stood there may have bound state
-                    closing, self._closing = self._closing, stack.pop_all()
-                    before, self._edges = self._edges, edges
+                    if self._users:
+                        await self._changed.wait_for(lambda: not self._users)
+                        await check(
+                            self._current, current
+                        )  # whoever stood there may have bound state
+                    exit_stack, self._exit_stack = self._exit_stack, stack.pop_all()
+                    before, self._current = self._current, current
                 finally:
-                    self._is_renewing = False
+                    self._is_reloading = False
                     self._changed.notify_all()
-        on_replaced(before, edges)
+        on_replaced(before, current)
         try:
-            await closing.aclose()
+            await exit_stack.aclose()
         except Exception as error:
             log.warning("configuration.not_closed", why=str(error))

@@ -14,7 +14,7 @@ from typing import Final
 from discovery.model.values import Arn, Complete, Scanned, Scope
 
 RECHECK_DELAYS: Final = tuple(timedelta(seconds=span) for span in (15, 30, 60, 120))
-_PASSING: Final = frozenset({"creating", "modifying", "deleting"})
+_TRANSIENT: Final = frozenset({"creating", "modifying", "deleting"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class FollowUp:
     """A scope to look at again."""
 
     scope: Scope
-    named: frozenset[Arn]
-    after: timedelta
+    arns: frozenset[Arn]
+    delay: timedelta
 
 
 class FollowUps:
@@ -32,22 +32,22 @@ class FollowUps:
     def __init__(self) -> None:
         self._seen: dict[Scope, tuple[frozenset[tuple[Arn, str]], int]] = {}
 
-    def after(self, results: Iterable[Scanned]) -> tuple[FollowUp, ...]:
+    def update(self, results: Iterable[Scanned]) -> tuple[FollowUp, ...]:
         """What to look at again, and when. A scope that was not read stays where it is; one where
         something else is on its way than before begins anew."""
         found = (self._next(each) for each in results if isinstance(each, Complete))
         return tuple(each for each in found if each is not None)
 
     def _next(self, result: Complete) -> FollowUp | None:
-        passing = frozenset(
-            (cache.arn, cache.status) for cache in result.caches if cache.status in _PASSING
+        transient = frozenset(
+            (cache.arn, cache.status) for cache in result.caches if cache.status in _TRANSIENT
         )
         before, step = self._seen.pop(result.scope, (None, 0))
-        if not passing:
+        if not transient:
             return None
-        step = step if passing == before else 0
+        step = step if transient == before else 0
         if step >= len(RECHECK_DELAYS):
-            self._seen[result.scope] = (passing, step)
+            self._seen[result.scope] = (transient, step)
             return None
-        self._seen[result.scope] = (passing, step + 1)
-        return FollowUp(result.scope, frozenset(arn for arn, _ in passing), RECHECK_DELAYS[step])
+        self._seen[result.scope] = (transient, step + 1)
+        return FollowUp(result.scope, frozenset(arn for arn, _ in transient), RECHECK_DELAYS[step])

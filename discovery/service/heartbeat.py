@@ -22,16 +22,16 @@ class Heartbeat:
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         self._now_s = now_s
-        self._beaten_at_s = now_s()
+        self._last_beat_s = now_s()
 
     def beat(self) -> None:
         """Progress was made just now."""
-        self._beaten_at_s = self._now_s()
+        self._last_beat_s = self._now_s()
 
     @property
     def age_s(self) -> float:
         """Seconds since the last progress."""
-        return self._now_s() - self._beaten_at_s
+        return self._now_s() - self._last_beat_s
 
 
 def heartbeat_limit(config: Config) -> timedelta:

@@ -16,8 +16,8 @@ from discovery.service.rescans import Rescans
 
 log = structlog.get_logger()
 
-FIRST_PAUSE_S: Final = 1.0
-LONGEST_PAUSE_S: Final = 60.0
+INITIAL_DELAY_S: Final = 1.0
+MAX_DELAY_S: Final = 60.0
 
 
 async def listen(
@@ -47,5 +47,5 @@ async def listen(
 
 def _pause_s(failures: int) -> float:
     """Twice as long each time, spread so that many agents do not come back at once."""
-    longest_s = min(FIRST_PAUSE_S * (1 << min(failures - 1, 10)), LONGEST_PAUSE_S)
+    longest_s = min(INITIAL_DELAY_S * (1 << min(failures - 1, 10)), MAX_DELAY_S)
     return longest_s * (0.5 + random.random() / 2)  # noqa: S311 - no secret

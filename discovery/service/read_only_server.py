@@ -15,8 +15,8 @@ from aiohttp import web
 
 log = structlog.get_logger()
 
-MOST_CONNECTIONS: Final = 64
-LONGEST_VISIT_S: Final = 10.0
+MAX_CONNECTIONS: Final = 64
+CONNECTION_TIMEOUT_S: Final = 10.0
 """From the first packet to the last one of the answer."""
 
 _HEADERS: Final = {
@@ -35,17 +35,17 @@ class ReadOnlyServer(web.Server):
         self,
         pages: Mapping[str, Page],
         *,
-        most_connections: int = MOST_CONNECTIONS,
-        longest_visit_s: float = LONGEST_VISIT_S,
+        max_connections: int = MAX_CONNECTIONS,
+        timeout_s: float = CONNECTION_TIMEOUT_S,
     ) -> None:
         super().__init__(self._answer)
         self._pages = pages
-        self._most_connections = most_connections
-        self._longest_visit_s = longest_visit_s
+        self._max_connections = max_connections
+        self._timeout_s = timeout_s
 
     def __call__(self) -> web.RequestHandler:
         """The protocol for a new connection."""
-        return _Connection(self, self._most_connections, self._longest_visit_s)
+        return _Connection(self, self._max_connections, self._timeout_s)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         page = self._pages.get(request.path)
@@ -61,27 +61,27 @@ class ReadOnlyServer(web.Server):
 class _Connection(web.RequestHandler):
     """One connection."""
 
-    def __init__(self, door: ReadOnlyServer, most_connections: int, longest_visit_s: float) -> None:
+    def __init__(self, server: ReadOnlyServer, max_connections: int, timeout_s: float) -> None:
         loop = asyncio.get_running_loop()
         super().__init__(  # a request's body is not waited for
-            door,
+            server,
             loop=loop,
             access_log=None,  # type: ignore[arg-type]  # there is none
             lingering_time=0,
         )
-        self._door = door
-        self._most_connections = most_connections
-        self._longest_visit_s = longest_visit_s
+        self._server = server
+        self._max_connections = max_connections
+        self._timeout_s = timeout_s
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a TCP connection has one
-        if len(self._door.connections) > self._most_connections:
+        if len(self._server.connections) > self._max_connections:
             transport.abort()
             return
         loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(self._longest_visit_s, transport.abort)
+        self._deadline = loop.call_later(self._timeout_s, transport.abort)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._deadline is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from discovery.service.connections import Edges
+from discovery.service.connections import Connections
 from discovery.sweep.context import SweepRequest
 from discovery.sweep.identity import check_state_identity
 from discovery.sweep.run import SweepRun
@@ -20,7 +20,7 @@ class CannotReload(Exception):
     """The change needs a restart, or cannot be judged now. The configuration in force stays."""
 
 
-async def check_reload(before: Edges, after: Edges) -> None:
+async def check_reload(before: Connections, after: Connections) -> None:
     """Make sure that the next round can go on with the same state file.
 
     A control plane that does not answer is no reason to refuse, unless it is the one that the new

@@ -20,22 +20,22 @@ class ScanSequencer:
     """Tickets are drawn when a scan begins; the higher one is of the later scan."""
 
     def __init__(self) -> None:
-        self._drawn = 0
-        self._acted: dict[Scope, int] = {}
+        self._last_number = 0
+        self._applied: dict[Scope, int] = {}
         self._recorded: dict[Scope, datetime] = {}
 
-    def draw(self) -> int:
+    def begin_scan(self) -> int:
         """The ticket of a scan that begins now."""
-        self._drawn += 1
-        return self._drawn
+        self._last_number += 1
+        return self._last_number
 
-    def current(
+    def drop_outdated(
         self,
-        ticket: int,
+        scan_number: int,
         results: Iterable[Scanned],
         *,
-        then: RememberedState,
-        now: RememberedState,
+        state_before: RememberedState,
+        state_now: RememberedState,
     ) -> tuple[Scanned, ...]:
         """The results; those that are older than what was acted on already are not in this run.
 
@@ -43,28 +43,35 @@ class ScanSequencer:
         """
         return tuple(
             _outdated(each)
-            if self._acted.get(each.scope, 0) > ticket or self._others(each.scope, then, now)
+            if self._applied.get(each.scope, 0) > scan_number
+            or self._recorded_elsewhere(each.scope, state_before, state_now)
             else each
             for each in results
         )
 
-    def acted(
-        self, ticket: int, results: Iterable[Scanned], memory: RememberedState, started_at: datetime
+    def record_applied(
+        self,
+        scan_number: int,
+        results: Iterable[Scanned],
+        state: RememberedState,
+        started_at: datetime,
     ) -> None:
         """These results were acted on, and recorded as `scope_memories` says."""
         every = tuple(results)
-        self._acted.update({each.scope: ticket for each in every if not _is_left_out(each)})
-        recorded = scope_memories(every, memory, started_at)
+        self._applied.update({each.scope: scan_number for each in every if not _is_left_out(each)})
+        recorded = scope_memories(every, state, started_at)
         self._recorded.update({each.scope: each.last_attempt_at for each in recorded})
 
-    def _others(self, scope: Scope, then: RememberedState, now: RememberedState) -> bool:
+    def _recorded_elsewhere(
+        self, scope: Scope, state_before: RememberedState, state_now: RememberedState
+    ) -> bool:
         """True when somebody else recorded the scope meanwhile."""
-        before, after = _attempt(then, scope), _attempt(now, scope)
+        before, after = _attempt(state_before, scope), _attempt(state_now, scope)
         return after not in (before, self._recorded.get(scope))
 
 
-def _attempt(memory: RememberedState, scope: Scope) -> datetime | None:
-    remembered = memory.scopes.get(scope)
+def _attempt(state: RememberedState, scope: Scope) -> datetime | None:
+    remembered = state.scopes.get(scope)
     return remembered.last_attempt_at if remembered is not None else None
 
 

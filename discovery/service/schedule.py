@@ -50,7 +50,7 @@ class Every(BaseTrigger):  # type: ignore[misc]  # APScheduler is untyped
 
 
 @dataclass(slots=True, eq=False)
-class _Entry:
+class _Job:
     """One job, as far as APScheduler does not keep it."""
 
     job_id: str
@@ -72,7 +72,7 @@ class Schedule:
 
     def __init__(self) -> None:
         self._scheduler = AsyncIOScheduler(timezone=UTC)
-        self._entries: dict[str, _Entry] = {}
+        self._jobs: dict[str, _Job] = {}
         self._running: set[asyncio.Task[Any]] = set()
         self._numbers = count()
         self._is_held = False
@@ -85,11 +85,11 @@ class Schedule:
         """The work is done at once, and then again and again; one of that name is replaced."""
         trigger = Every(interval, jitter)
         self._add(name, work, trigger, longest_s=0.0, is_repeated=True)
-        self._entries[name].longest_s = trigger.longest_s
+        self._jobs[name].longest_s = trigger.longest_s
 
     def change(self, name: str, *, interval: timedelta, jitter: timedelta) -> None:
         """From now on it is done in this rhythm, next after one interval."""
-        entry, trigger = self._entries[name], Every(interval, jitter)
+        entry, trigger = self._jobs[name], Every(interval, jitter)
         next_run_at = trigger.get_next_fire_time(_now(), _now())
         self._scheduler.modify_job(entry.job_id, trigger=trigger, next_run_time=next_run_at)
         entry.longest_s = trigger.longest_s
@@ -102,7 +102,7 @@ class Schedule:
 
     def due_at(self, name: str) -> datetime | None:
         """When it is done next, by the wall clock; None when that is not known."""
-        entry = self._entries.get(name)
+        entry = self._jobs.get(name)
         job = self._scheduler.get_job(entry.job_id) if entry is not None else None
         return job.next_run_time if job is not None else None
 
@@ -110,19 +110,19 @@ class Schedule:
         """Nothing more is begun; what is running goes on."""
         self._is_held = True
         self._scheduler.pause()
-        for entry in self._entries.values():
+        for entry in self._jobs.values():
             entry.disarm()
 
-    async def ended(self) -> None:
+    async def wait_until_idle(self) -> None:
         """Nothing is running any more."""
         while self._running:
             await asyncio.wait(self._running)
 
     async def stop(self) -> None:
         """Nothing more is begun, and what is still running was cancelled."""
-        for entry in self._entries.values():
+        for entry in self._jobs.values():
             entry.disarm()
-        self._entries.clear()
+        self._jobs.clear()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)  # cancels what runs, whatever `wait` says
             await asyncio.sleep(0)  # it stops by a callback of the loop
@@ -135,8 +135,8 @@ class Schedule:
             return
         self._remove(name)
         # An id of its own: a job that waits under the id of one that runs is skipped and lost.
-        entry = _Entry(f"{name} #{next(self._numbers)}", work, longest_s, is_repeated)
-        self._entries[name] = entry
+        entry = _Job(f"{name} #{next(self._numbers)}", work, longest_s, is_repeated)
+        self._jobs[name] = entry
         self._scheduler.add_job(
             self._run,
             trigger,
@@ -149,17 +149,17 @@ class Schedule:
         self._arm(name, entry, longest_s)
 
     def _remove(self, name: str) -> None:
-        before = self._entries.pop(name, None)
+        before = self._jobs.pop(name, None)
         if before is not None:
             before.disarm()
             with contextlib.suppress(JobLookupError):  # it is being begun for the last time
                 self._scheduler.remove_job(before.job_id)
 
-    async def _run(self, name: str, entry: _Entry) -> None:
+    async def _run(self, name: str, entry: _Job) -> None:
         if entry.is_repeated:
             self._arm(name, entry, entry.longest_s)
-        elif self._entries.get(name) is entry:
-            self._entries.pop(name).disarm()
+        elif self._jobs.get(name) is entry:
+            self._jobs.pop(name).disarm()
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine is run by one
         self._running.add(task)
@@ -170,16 +170,16 @@ class Schedule:
             entry.is_running = False
             self._running.discard(task)
 
-    def _arm(self, name: str, entry: _Entry, after_s: float) -> None:
+    def _arm(self, name: str, entry: _Job, after_s: float) -> None:
         """When the time is over and the job was not begun, it is due."""
         entry.disarm()
         if not self._is_held:
             loop = asyncio.get_running_loop()
             entry.alarm = loop.call_later(after_s + SLACK_S, self._overdue, name, entry)
 
-    def _overdue(self, name: str, entry: _Entry) -> None:
+    def _overdue(self, name: str, entry: _Job) -> None:
         job = self._scheduler.get_job(entry.job_id)
-        if job is None or self._entries.get(name) is not entry:
+        if job is None or self._jobs.get(name) is not entry:
             return
         late_s = (job.next_run_time - _now()).total_seconds()
         if late_s > 0 and not entry.is_running:

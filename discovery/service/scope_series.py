@@ -18,40 +18,42 @@ class ScopeSeries:
         self._last_complete = last_complete
         self._caches = caches
         self._limit = limit
-        self._known: dict[tuple[str, str], tuple[float, int]] = {}
+        self._latest: dict[tuple[str, str], tuple[float, int]] = {}
 
-    def read(self, report: Report, *, whole: bool) -> None:
+    def update(self, report: Report, *, whole: bool) -> None:
         """The scopes of the report are taken in. After a `whole` sweep, those that are no more
         have no series."""
         if whole:
-            present = _Present(report)
-            self._known = {key: held for key, held in self._known.items() if key in present}
+            present = _PresentScopes(report)
+            self._latest = {key: value for key, value in self._latest.items() if key in present}
         for scanned in report.scopes:
             if isinstance(scanned, Complete):
-                self._known[scanned.scope.key] = (
+                self._latest[scanned.scope.key] = (
                     scanned.started_at.timestamp() + scanned.duration_s,
                     len(scanned.caches),
                 )
-        shown = self._known if len(self._known) <= self._limit else {}
-        self._last_complete.state({key: moment for key, (moment, _) in shown.items()})
-        self._caches.state({key: count for key, (_, count) in shown.items()})
+        shown = self._latest if len(self._latest) <= self._limit else {}
+        self._last_complete.set_all({key: time for key, (time, _) in shown.items()})
+        self._caches.set_all({key: count for key, (_, count) in shown.items()})
 
 
-class _Present:
+class _PresentScopes:
     """Which scopes a whole sweep leaves standing: absence counts only where the list of regions,
     or of accounts, was read (R1)."""
 
     def __init__(self, report: Report) -> None:
-        self._listed = {each.scope.key for each in report.scopes if not _is_off(each)}
+        self._listed = {each.scope.key for each in report.scopes if not _is_region_disabled(each)}
         self._accounts = {each.scope.account_id for each in report.scopes}
-        self._shut = {each.scope.account_id for each in report.scopes if each.scope.region is None}
-        self._cut_short = report.error is not None or report.interrupted
+        self._unread = {
+            each.scope.account_id for each in report.scopes if each.scope.region is None
+        }
+        self._is_partial = report.error is not None or report.interrupted
 
     def __contains__(self, key: tuple[str, str]) -> bool:
         account_id = AccountId(key[0])
-        unlisted = account_id not in self._accounts and bool(self._shut)
-        return key in self._listed or unlisted or account_id in self._shut or self._cut_short
+        unlisted = account_id not in self._accounts and bool(self._unread)
+        return key in self._listed or unlisted or account_id in self._unread or self._is_partial
 
 
-def _is_off(scanned: Scanned) -> bool:
+def _is_region_disabled(scanned: Scanned) -> bool:
     return isinstance(scanned, Skipped) and scanned.reason is ScopeReason.REGION_NOT_ENABLED

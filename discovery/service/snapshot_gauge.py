@@ -24,11 +24,11 @@ class SnapshotGauge(Collector):
         self._row = row
         self._values: Mapping[tuple[str, ...], float] = {}
 
-    def state(self, values: Mapping[Labels, float]) -> None:
+    def set_all(self, values: Mapping[Labels, float]) -> None:
         """These are the samples, by their labels in the order of the table, and no others."""
         self._values = dict(values.items())
 
-    def put(self, value: float | None, *labels: str) -> None:
+    def set(self, value: float | None, *labels: str) -> None:
         """This sample has this value, None: there is no such sample; others stay."""
         others = {key: held for key, held in self._values.items() if key != labels}
         self._values = others if value is None else {**others, labels: value}

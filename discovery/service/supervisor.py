@@ -26,9 +26,9 @@ log = structlog.get_logger()
 class Supervisor:
     """One after another or side by side."""
 
-    rounds: SweepRunner
+    runner: SweepRunner
     metrics: Metrics
-    vitals: HealthState
+    health: HealthState
     fatal: asyncio.Future[Exception] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -40,26 +40,28 @@ class Supervisor:
     ) -> ScheduledRun | None:
         """The round, once it has come to its end; None when it did not. Never raises."""
         try:
-            done = await work(self.rounds)
+            run = await work(self.runner)
         except WrongState as error:
-            self._broke(kind, error)
+            self._record_failure(kind, error)
             if not self.fatal.done():
                 self.fatal.set_result(error)
         except StateError as error:
-            self.vitals.state_trouble = type(error).__name__.upper()
-            self._broke(kind, error)
+            self.health.state_error = type(error).__name__.upper()
+            self._record_failure(kind, error)
         except Exception as error:
-            self._broke(kind, error, is_defect=True)
+            self._record_failure(kind, error, is_defect=True)
         else:
-            if done is not None:
-                self._ended(done)
-            return done
+            if run is not None:
+                self._record_run(run)
+            return run
         return None
 
-    def _broke(self, kind: SweepKind, error: Exception, *, is_defect: bool = False) -> None:
-        self.metrics.broke(kind)
+    def _record_failure(
+        self, kind: SweepKind, error: Exception, *, is_defect: bool = False
+    ) -> None:
+        self.metrics.record_failure(kind)
         if kind is SweepKind.SWEEP:
-            self.vitals.sweep_trouble = True
+            self.health.sweep_failed = True
         log.error(
             "sweep.broke",
             kind=kind.value,
@@ -69,14 +71,14 @@ class Supervisor:
             exc_info=error if is_defect else None,
         )
 
-    def _ended(self, done: ScheduledRun) -> None:
-        self.vitals.state_trouble = None
-        self.metrics.swept(done.report, kind=done.kind)
-        self._log.finished(done.report, kind=done.kind.value)
-        _warn_of_time(done.report)
-        if done.kind is SweepKind.SWEEP and not done.report.interrupted:
-            self.vitals.sweep_trouble = done.report.error is not None
-            self.vitals.first_sweep_done |= not self.vitals.sweep_trouble
+    def _record_run(self, run: ScheduledRun) -> None:
+        self.health.state_error = None
+        self.metrics.record_run(run.report, kind=run.kind)
+        self._log.log_run(run.report, kind=run.kind.value)
+        _warn_of_time(run.report)
+        if run.kind is SweepKind.SWEEP and not run.report.interrupted:
+            self.health.sweep_failed = run.report.error is not None
+            self.health.first_sweep_done |= not self.health.sweep_failed
 
 
 def _warn_of_time(report: Report) -> None:

@@ -17,7 +17,7 @@ from typing import Final
 
 from discovery.reports.safe_text import shortened
 
-_LONGEST_STATUS: Final = 200
+_MAX_STATUS_LENGTH: Final = 200
 
 
 class Notifier:
@@ -30,40 +30,40 @@ class Notifier:
 
     def ready(self) -> None:
         """The service has started, or has read its configuration anew."""
-        self._tell("READY=1")
+        self._send("READY=1")
 
     def status(self, text: str) -> None:
         """`systemctl status` shows this line; what would not show in it is spelled out."""
-        self._tell(f"STATUS={shortened(text, _LONGEST_STATUS)}")
+        self._send(f"STATUS={shortened(text, _MAX_STATUS_LENGTH)}")
 
     def reloading(self) -> None:
         """The configuration is being read anew; `ready` says when that is over."""
-        self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
         """The service is coming to its end."""
-        self._tell("STOPPING=1")
+        self._send("STOPPING=1")
 
     def watchdog(self) -> None:
         """The service is alive: systemd waits anew."""
-        self._tell("WATCHDOG=1")
+        self._send("WATCHDOG=1")
 
-    def _tell(self, message: str) -> None:
+    def _send(self, message: str) -> None:
         if self._address is None:
             return
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaker:
-                speaker.settimeout(0)
-                speaker.sendto(message.encode(), self._address)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+                sock.settimeout(0)
+                sock.sendto(message.encode(), self._address)
         except OSError:
             return  # gone or full: whoever listened will notice, and the service goes on
 
 
-def _address(place: str) -> str | None:
+def _address(path: str) -> str | None:
     """The address of a socket in the file system, or of one in the abstract namespace (`@…`)."""
-    if place.startswith("/"):
-        return place
-    return f"\0{place[1:]}" if place.startswith("@") and len(place) > 1 else None
+    if path.startswith("/"):
+        return path
+    return f"\0{path[1:]}" if path.startswith("@") and len(path) > 1 else None
 
 
 def _watchdog_every(environ: Mapping[str, str]) -> timedelta | None:

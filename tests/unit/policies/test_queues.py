@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from discovery.policies.aws import hub
 from discovery.policies.kinds import KINDS, PolicyRequest
 from discovery.policies.usage import NotApplicable
-from discovery.service.rescans import MOST_DELIVERIES
+from discovery.service.rescans import MAX_DELIVERIES
 from tests.unit.policies.test_documents import QUEUE, aws, usage
 
 SHARDED = f"{QUEUE}-{{shard}}"
@@ -93,7 +93,7 @@ def test_a_message_in_hand_stays_hidden(sections: dict[str, str], seconds: int) 
 def test_the_service_gives_up_before_the_queue_does() -> None:
     """And says so; what the queue takes away goes without a word."""
     queue = of_type(template(QUEUE), "SQS::Queue")["Queue"]
-    assert queue["RedrivePolicy"]["maxReceiveCount"] > MOST_DELIVERIES
+    assert queue["RedrivePolicy"]["maxReceiveCount"] > MAX_DELIVERIES
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
 
 
