@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from discovery.cli.options import common, require_somebody, with_common, with_consent, with_report
-from discovery.cli.output import destination
+from discovery.cli.options import common, require_consent, with_common, with_consent, with_report
+from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration_as, configuration_path
 from discovery.cli.streams import stderr_line
 from discovery.model.values import ResourceName
@@ -18,19 +18,19 @@ from discovery.reports.view import Format
 
 @click.command(name="adopt")
 @click.argument("name", required=False)
-@click.option("--all", "takes_all", is_flag=True, help="All that stand in the name of a cache.")
+@click.option("--all", "all_databases", is_flag=True, help="All that stand in the name of a cache.")
 @click.option("--from-group", metavar="GROUP", help="Take from this group, not from nobody's.")
 @with_consent
 @with_report
 @with_common
 def command(
     name: str | None,
-    takes_all: bool,
+    all_databases: bool,
     from_group: str | None,
     identity_file: Path | None,
     yes: bool,
     lock_timeout: timedelta,
-    form: str,
+    output_format: str,
     output: Path | None,
 ) -> Exit:
     """Take over database NAME for the cache it stands for; from then on sweeps keep it.
@@ -63,25 +63,29 @@ def command(
     from discovery.config.control_plane import Teleport
 
     path = configuration_path(common())
-    if (name is None) is not takes_all:
+    if (name is None) is not all_databases:
         raise click.UsageError("name one database, or say --all")
-    require_somebody(yes)
+    require_consent(yes)
     config = configuration_as(path, identity_file)
     if from_group == config.group:
         raise click.UsageError(f"--from-group {from_group} is the group of this configuration")
-    wish = AdoptRequest(name=ResourceName(name) if name else None, from_group=from_group)
-    work = TransferCommand(
+    request = AdoptRequest(name=ResourceName(name) if name else None, from_group=from_group)
+    transfer = TransferCommand(
         verb="adopt", config=config, path=path, lock_timeout=lock_timeout, yes=yes
     )
-    with destination(output) as place:
-        prospect, setting = work.adoption(wish)
-        handover = prospect.handover
-        fenced = identity_file is None and isinstance(config.control_plane, Teleport)
-        if fenced and not handover.items:
+    with open_destination(output) as destination:
+        plan, context = transfer.plan_adoption(request)
+        is_bot_restricted = identity_file is None and isinstance(config.control_plane, Teleport)
+        if is_bot_restricted and not plan.handover.items:
             stderr_line(
                 "Only what the agent's own identity sees was looked at, and a fenced bot sees "
                 "nothing foreign. Name an operator's with --identity-file."
             )
         return confirm_and_apply(
-            work, prospect, setting, place=place, form=Format(form), single=bool(name)
+            transfer,
+            plan,
+            context,
+            destination=destination,
+            output_format=Format(output_format),
+            single=bool(name),
         )

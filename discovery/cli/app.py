@@ -19,9 +19,9 @@ from discovery.cli.streams import (
     StdoutLost,
     flush_stdout,
     harden_streams,
+    log_events_only,
     mute_stdout,
     release_stderr,
-    speak_in_events,
     stderr_line,
     stderr_lines,
 )
@@ -110,7 +110,7 @@ def cachemuster(context: click.Context) -> None:
 def run(arguments: Sequence[str]) -> int:
     """The exit code of one command; whatever went wrong is said on stderr in plain words."""
     harden_streams()
-    speak_in_events(on=False)
+    log_events_only(on=False)
     if _wants_json(arguments):  # before they are understood, or where they never are
         from discovery.cli.logs import set_up_logs
 
@@ -129,7 +129,7 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         code = cachemuster.main(list(arguments), prog_name="cachemuster", standalone_mode=False)
     except click.UsageError as error:
-        stderr_line(_usage(error), level=logging.ERROR)
+        stderr_line(_usage_message(error), level=logging.ERROR)
         return Exit.USAGE
     except click.ClickException as error:
         stderr_lines(error.format_message().splitlines(), level=logging.ERROR)
@@ -156,15 +156,15 @@ def _wants_json(arguments: Sequence[str]) -> bool:
     return "--log-format=json" in arguments or ("--log-format", "json") in pairwise(arguments)
 
 
-def _usage(error: click.UsageError) -> str:
+def _usage_message(error: click.UsageError) -> str:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         group = cast(click.Group, error.ctx.command)
         known = ", ".join(group.list_commands(error.ctx))
         return f"Name a command: {known}. Try `{error.ctx.command_path} --help`."
-    said = re.sub(r"\s*\n\s*", " ", error.format_message())  # click lists choices line by line
+    message = re.sub(r"\s*\n\s*", " ", error.format_message())  # click lists choices line by line
     if error.ctx is None:
-        return said
-    return f"{said}{'' if said.endswith('.') else '.'} Try `{error.ctx.command_path} --help`."
+        return message
+    return f"{message}{'' if message.endswith('.') else '.'} Try `{error.ctx.command_path} --help`."
 
 
 def main() -> None:

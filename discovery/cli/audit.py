@@ -10,13 +10,13 @@ import click
 
 from discovery.cli.options import (
     common,
+    with_any_format,
     with_common,
-    with_every_form,
     with_identity_file,
     with_only,
     with_progress,
 )
-from discovery.cli.output import destination
+from discovery.cli.output import open_destination
 from discovery.cli.progress import progress
 from discovery.cli.settings import configuration_path
 from discovery.model.codes import Severity
@@ -41,22 +41,22 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--no-control-plane",
-    "leaves_unread",
+    "skip_control_plane",
     is_flag=True,
     help="Ask AWS alone: scopes and IAM findings, no plan.",
 )
 @with_identity_file
 @with_progress
-@with_every_form
+@with_any_format
 @with_common
 def command(
     only: tuple[Scope, ...],
     detailed_exitcode: bool,
     fail_on: str | None,
-    leaves_unread: bool,
+    skip_control_plane: bool,
     identity_file: Path | None,
-    every: timedelta | None,
-    form: str,
+    progress_interval: timedelta | None,
+    output_format: str,
     output: Path | None,
 ) -> Exit:
     """Report without writing: the plan, the scopes that were read, and for each cache whether a
@@ -86,13 +86,13 @@ def command(
 
     shared = common()
     path = configuration_path(shared)
-    if leaves_unread and identity_file is not None:
+    if skip_control_plane and identity_file is not None:
         raise click.UsageError("--no-control-plane asks no cluster, so no --identity-file is used")
     request = SweepRequest(
-        part=ScopeFilter(only=only), refresh_regions=True, asks_control_plane=not leaves_unread
+        part=ScopeFilter(only=only), refresh_regions=True, asks_control_plane=not skip_control_plane
     )
-    with destination(output) as place:
-        with progress(every) as on_progress:
+    with open_destination(output) as destination:
+        with progress(progress_interval) as on_progress:
 
             async def work(interruption: Interruption) -> tuple[Report, bool]:
                 report = await run_audit(
@@ -101,12 +101,12 @@ def command(
                 return report, interruption.terminated
 
             report, terminated = run_with_signals(work)
-        publication = ReportOutput(
-            place=place,
-            form=Format(form),
+        report_output = ReportOutput(
+            destination=destination,
+            output_format=Format(output_format),
             view=View(title="audit", findings=True, verbose=shared.verbose),
-            strictness=ExitRules(
+            exit_rules=ExitRules(
                 detailed=detailed_exitcode, fail_on=Severity(fail_on) if fail_on else None
             ),
         )
-        return publication.emit_report(report, terminated=terminated)
+        return report_output.emit_report(report, terminated=terminated)

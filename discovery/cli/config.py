@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from discovery.cli.options import common, with_common, with_output
-from discovery.cli.output import destination
+from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration_path
 from discovery.reports.safe_text import escape_unprintable
 
@@ -67,8 +67,8 @@ def schema(output: Path | None) -> None:
     from discovery.config.model import config_schema
 
     common()
-    with destination(output) as place:
-        place.write(lambda stream: print(json.dumps(config_schema(), indent=2), file=stream))
+    with open_destination(output) as destination:
+        destination.write(lambda stream: print(json.dumps(config_schema(), indent=2), file=stream))
 
 
 def _summary(config: Config) -> str:

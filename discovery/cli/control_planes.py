@@ -23,7 +23,7 @@ READ_LAG = timedelta(seconds=2)
 
 
 @asynccontextmanager
-async def reading(config: Config) -> AsyncIterator[Reader]:
+async def open_reader(config: Config) -> AsyncIterator[Reader]:
     """The control plane, with nothing that could write to it."""
     settings = config.control_plane
     if isinstance(settings, EmbeddedSettings):
@@ -31,13 +31,13 @@ async def reading(config: Config) -> AsyncIterator[Reader]:
         return
     from discovery.control_plane.teleport.reader import TeleportReader
 
-    await _reads_caught_up(config.state.path)
+    await _wait_for_read_lag(config.state.path)
     async with TeleportReader(settings, clock=utc_now) as reader:
         yield reader
 
 
 @asynccontextmanager
-async def writing(config: Config) -> AsyncIterator[ControlPlane]:
+async def open_writer(config: Config) -> AsyncIterator[ControlPlane]:
     """The control plane, both halves."""
     settings = config.control_plane
     if isinstance(settings, EmbeddedSettings):
@@ -46,12 +46,14 @@ async def writing(config: Config) -> AsyncIterator[ControlPlane]:
         return
     from discovery.control_plane.teleport.client import Teleport
 
-    await _reads_caught_up(config.state.path)
+    await _wait_for_read_lag(config.state.path)
     async with Teleport(settings, clock=utc_now) as teleport:
         yield teleport
 
 
-async def serving_remark(registry: Reader, changes: Sequence[tuple[Database, Database]]) -> str:
+async def describe_lost_service(
+    registry: Reader, changes: Sequence[tuple[Database, Database]]
+) -> str:
     """What a change of labels, (before, after) each, does to who is served by a cluster."""
     from discovery.control_plane.teleport.preflight import losing_service
     from discovery.control_plane.teleport.reader import TeleportReader
@@ -61,7 +63,7 @@ async def serving_remark(registry: Reader, changes: Sequence[tuple[Database, Dat
     return await losing_service(registry, changes)
 
 
-async def _reads_caught_up(state: Path) -> None:
+async def _wait_for_read_lag(state: Path) -> None:
     """What the process before this one wrote is listed by now.
 
     A process knows its own writes of the last seconds; those of another are in the journal alone.

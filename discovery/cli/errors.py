@@ -8,7 +8,7 @@ from typing import Final
 
 from discovery.aws.errors import AwsCallFailed
 from discovery.cli.interruption import Interrupted
-from discovery.cli.output import PlaceUnwritable, ReportLost
+from discovery.cli.output import OutputLost, OutputUnwritable
 from discovery.config.problems import ConfigError
 from discovery.config.secrets import SecretError
 from discovery.control_plane.base import ControlPlaneError
@@ -37,12 +37,12 @@ _EXPECTED: Final[tuple[tuple[type[Exception], Exit], ...]] = (
     (StateError, Exit.FAILED),
     (AwsCallFailed, Exit.FAILED),
     (ControlPlaneError, Exit.FAILED),
-    (PlaceUnwritable, Exit.USAGE),
-    (ReportLost, Exit.FAILED),
+    (OutputUnwritable, Exit.USAGE),
+    (OutputLost, Exit.FAILED),
     (CannotListen, Exit.FAILED),
 )
 """The first class that fits; a special one stands before its general one."""
-_OF_LINES: Final = (ConfigError, NoSuchScope)
+_MULTILINE: Final = (ConfigError, NoSuchScope)
 """A line for each problem, each scope; everything else is one line, whatever it quotes."""
 
 
@@ -56,7 +56,7 @@ def describe(error: Exception) -> CommandFailure:
         if isinstance(error, expected):
             text = str(error)
             return CommandFailure(
-                code, tuple(text.splitlines()) if expected in _OF_LINES else (text,)
+                code, tuple(text.splitlines()) if expected in _MULTILINE else (text,)
             )
     where = "".join(traceback.format_exception(error, limit=-6))
     return CommandFailure(

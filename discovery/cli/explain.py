@@ -8,7 +8,7 @@ import click
 
 from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common, with_report
-from discovery.cli.output import destination
+from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration
 from discovery.cli.streams import stderr_line
 from discovery.reports.exit import Exit
@@ -19,7 +19,7 @@ from discovery.reports.view import Format
 @click.argument("cache")
 @with_report
 @with_common
-def command(cache: str, form: str, output: Path | None) -> Exit:
+def command(cache: str, output_format: str, output: Path | None) -> Exit:
     """Say why CACHE is where it is: its name, its registered name or its ARN.
 
     Where and when it was found, what each matcher says of it, whether IAM could log in, what it
@@ -44,7 +44,7 @@ def command(cache: str, form: str, output: Path | None) -> Exit:
     from state.store import ReadOnlyStore
 
     config = configuration(common())
-    with destination(output) as place:
+    with open_destination(output) as destination:
         store = ReadOnlyStore(config.state.path)
         found = explanations(cache, store, build_offline_rules(config), utc_now())
         if not found:
@@ -54,8 +54,8 @@ def command(cache: str, form: str, output: Path | None) -> Exit:
                 f"`cachemuster history --cache {cache}` what there was."
             )
             return Exit.FAILED
-        if form == Format.JSON:
-            place.write(lambda stream: write_explanation_document(found, stream))
+        if output_format == Format.JSON:
+            destination.write(lambda stream: write_explanation_document(found, stream))
         else:
-            place.write(lambda stream: write_explanations(found, stream))
+            destination.write(lambda stream: write_explanations(found, stream))
         return Exit.DONE

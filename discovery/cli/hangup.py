@@ -11,7 +11,7 @@ from types import FrameType
 
 
 @contextmanager
-def on_hangup(then: Callable[[], object]) -> Iterator[None]:
+def on_hangup(callback: Callable[[], object]) -> Iterator[None]:
     """Call `then` in the running loop for every SIGHUP; afterwards they are ignored.
 
     Not by the loop's own handlers: those are gone when the loop closes, and the signal would then
@@ -19,11 +19,11 @@ def on_hangup(then: Callable[[], object]) -> Iterator[None]:
     """
     loop = asyncio.get_running_loop()
 
-    def heard(_number: int, _frame: FrameType | None) -> None:
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(then)
+            loop.call_soon_threadsafe(callback)
 
-    signal.signal(signal.SIGHUP, heard)
+    signal.signal(signal.SIGHUP, on_signal)
     try:
         yield
     finally:

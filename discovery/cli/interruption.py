@@ -36,7 +36,7 @@ class Interruption:
         """From here on a signal lets the sweep end by itself; before, it just ends."""
         self._work: asyncio.Task[Any] | None = None
 
-    async def attend(self, work: Awaitable[T]) -> T:
+    async def run(self, work: Awaitable[T]) -> T:
         """What `errand` returns, while signals are heeded.
 
         Raises: Interrupted, when a signal came before the sweep began.
@@ -44,21 +44,21 @@ class Interruption:
         self._work = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
         for number, code in _SIGNALS.items():
-            loop.add_signal_handler(number, self._heed, code)
+            loop.add_signal_handler(number, self._on_signal, code)
         try:
-            found: T = await self._work
+            result: T = await self._work
         except asyncio.CancelledError:
             raise Interrupted(self._code) from None
         finally:
             for number in _SIGNALS:
                 loop.remove_signal_handler(number)
-        return found
+        return result
 
     @property
     def _code(self) -> Exit:
         return Exit.TERMINATED if self.terminated else Exit.INTERRUPTED
 
-    def _heed(self, code: Exit) -> None:
+    def _on_signal(self, code: Exit) -> None:
         if self.stop.is_set():
             stderr_line(
                 "Stopped at once. The journal knows what was under way; the next sweep looks."
@@ -75,8 +75,8 @@ class Interruption:
 def run_with_signals(work: Callable[[Interruption], Awaitable[T]]) -> T:
     """What the errand returns, run to its end or to a signal. Raises: Interrupted."""
 
-    async def whole() -> T:
+    async def run_all() -> T:
         interruption = Interruption()
-        return await interruption.attend(work(interruption))
+        return await interruption.run(work(interruption))
 
-    return asyncio.run(whole())
+    return asyncio.run(run_all())

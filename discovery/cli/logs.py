@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import structlog
 
-from discovery.cli.streams import LogFormat, speak_in_events
+from discovery.cli.streams import LogFormat, log_events_only
 from discovery.cli.vendor_logs import set_up_vendor_logs
 from discovery.model.fingerprint import fingerprint
 from discovery.model.foreign_text import without_passwords
@@ -28,11 +28,11 @@ def set_up_logs(chosen: LogFormat | None, verbosity: int, *, shows_events: bool 
     level more.
 
     Where JSON was asked for, and in the log of a service, nothing else stands on stderr."""
-    form = chosen or (LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON)
-    is_pure = form is LogFormat.JSON and (chosen is not None or shows_events)
-    speak_in_events(on=is_pure)
+    log_format = chosen or (LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON)
+    is_pure = log_format is LogFormat.JSON and (chosen is not None or shows_events)
+    log_events_only(on=is_pure)
     logging.captureWarnings(is_pure)
-    level = _level(form, verbosity, shows_events=shows_events)
+    level = _level(log_format, verbosity, shows_events=shows_events)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -40,28 +40,28 @@ def set_up_logs(chosen: LogFormat | None, verbosity: int, *, shows_events: bool 
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             sanitize,
-            *_renderers(form),
+            *_renderers(log_format),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=_StderrFactory(),
         cache_logger_on_first_use=False,
     )
-    set_up_vendor_logs(shows_remarks=verbosity > 1)
+    set_up_vendor_logs(shows_debug=verbosity > 1)
 
 
 def sanitize(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """Every text in the event is safe to print, and nothing that is named a secret stands there."""
-    return {escape_unprintable(key): _harmless(value, key) for key, value in event.items()}
+    return {escape_unprintable(key): _sanitize_value(value, key) for key, value in event.items()}
 
 
-def _harmless(value: Any, key: str) -> Any:
+def _sanitize_value(value: Any, key: str) -> Any:
     if isinstance(value, Mapping):
         return {
-            escape_unprintable(str(inner)): _harmless(held, str(inner))
+            escape_unprintable(str(inner)): _sanitize_value(held, str(inner))
             for inner, held in value.items()
         }
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_harmless(one, key) for one in value]
+        return [_sanitize_value(one, key) for one in value]
     if value is None or isinstance(value, (bool, int, float)):
         return value
     text = str(value)
@@ -76,16 +76,16 @@ def _safe(text: str) -> str:
     return escape_unprintable(without_passwords(text))
 
 
-def _level(form: LogFormat, verbosity: int, *, shows_events: bool) -> int:
-    is_quiet = form is LogFormat.CONSOLE and not shows_events
+def _level(log_format: LogFormat, verbosity: int, *, shows_events: bool) -> int:
+    is_quiet = log_format is LogFormat.CONSOLE and not shows_events
     usual = logging.WARNING if is_quiet else logging.INFO
     return max(logging.DEBUG, usual - 10 * verbosity)
 
 
-def _renderers(form: LogFormat) -> tuple[structlog.typing.Processor, ...]:
-    if form is LogFormat.JSON:
+def _renderers(log_format: LogFormat) -> tuple[structlog.typing.Processor, ...]:
+    if log_format is LogFormat.JSON:
         return (structlog.processors.JSONRenderer(ensure_ascii=True),)
-    return summary_only, flat, structlog.dev.ConsoleRenderer(colors=_colours(), pad_event_to=28)
+    return summary_only, flatten, structlog.dev.ConsoleRenderer(colors=_colours(), pad_event_to=28)
 
 
 def summary_only(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
@@ -96,16 +96,16 @@ def summary_only(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
     return {key: event[key] for key in kept if event.get(key)}
 
 
-def flat(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+def flatten(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """Values that hold others, as a person at a terminal reads them: `a=1, b=2`, not as Python."""
-    return {key: _flat(value) for key, value in event.items()}
+    return {key: _flatten(value) for key, value in event.items()}
 
 
-def _flat(value: Any) -> Any:
+def _flatten(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}={_flat(held)}" for key, held in value.items())
+        return ", ".join(f"{key}={_flatten(held)}" for key, held in value.items())
     if isinstance(value, (list, tuple)):
-        return ", ".join(str(_flat(each)) for each in value)
+        return ", ".join(str(_flatten(each)) for each in value)
     return value
 
 
@@ -117,10 +117,10 @@ class _StderrFactory:
     """Writes to the stderr of the moment, which a progress display may have replaced."""
 
     def __call__(self, *_names: Any) -> structlog.PrintLogger:
-        return _Tolerant(sys.stderr)
+        return _BestEffortLogger(sys.stderr)
 
 
-class _Tolerant(structlog.PrintLogger):
+class _BestEffortLogger(structlog.PrintLogger):
     """A log that cannot be written, on a disk that is full, stops nothing."""
 
     def msg(self, message: str) -> None:

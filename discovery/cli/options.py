@@ -75,12 +75,12 @@ def with_output(function: _Function) -> _Function:
     return _OUTPUT(function)
 
 
-def with_every_form(function: _Function) -> _Function:
+def with_any_format(function: _Function) -> _Function:
     """The same of a report that is sent around: in every form there is."""
     return _ANY_FORMAT(_OUTPUT(function))
 
 
-def with_history_report(function: _Function) -> _Function:
+def with_history_format(function: _Function) -> _Function:
     """The same of a list of entries: also as rows for a spreadsheet."""
     return _HISTORY_FORMAT(_OUTPUT(function))
 
@@ -94,7 +94,7 @@ def with_shard(function: _Function) -> _Function:
     """`--shard`, as the parameter `part`."""
     return click.option(
         "--shard",
-        "part",
+        "shard",
         type=shard,
         metavar="I/N",
         help="Part I of N, counted from 0; ordinal/N takes I from the host's name.",
@@ -105,7 +105,7 @@ def with_progress(function: _Function) -> _Function:
     """`--progress`, as the parameter `every`."""
     return click.option(
         "--progress",
-        "every",
+        "progress_interval",
         type=duration,
         metavar="DURATION",
         help="Without a terminal, say on stderr how far the scan is, each DURATION.",
@@ -127,7 +127,7 @@ def with_consent(function: _Function) -> _Function:
     return with_identity_file(_YES(with_lock_timeout(function)))
 
 
-def require_somebody(yes: bool) -> None:
+def require_consent(yes: bool) -> None:
     """Somebody is there to agree, or has agreed. Raises: click.UsageError."""
     if not yes and not sys.stdin.isatty():
         raise click.UsageError(
@@ -224,7 +224,7 @@ _COMMON: Final = (
 )
 _FORMAT: Final = click.option(
     "--format",
-    "form",
+    "output_format",
     type=click.Choice([Format.TABLE.value, Format.JSON.value]),
     default=Format.TABLE.value,
     show_default=True,
@@ -232,7 +232,7 @@ _FORMAT: Final = click.option(
 )
 _ANY_FORMAT: Final = click.option(
     "--format",
-    "form",
+    "output_format",
     type=click.Choice([form.value for form in Format]),
     default=Format.TABLE.value,
     show_default=True,
@@ -240,7 +240,7 @@ _ANY_FORMAT: Final = click.option(
 )
 _HISTORY_FORMAT: Final = click.option(
     "--format",
-    "form",
+    "output_format",
     type=click.Choice(["table", "json", "csv"]),
     default="table",
     show_default=True,

@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import TextIO
 
 from discovery.cli.options import named_configuration
-from discovery.cli.settings import chosen
+from discovery.cli.settings import find_configuration
 from discovery.cli.streams import mute_stdout, stderr_line
 
 Render = Callable[[TextIO], None]
 """Writes a report to a stream."""
 
 
-class PlaceUnwritable(Exception):
+class OutputUnwritable(Exception):
     """The file of `-o` cannot be written; found before anything else was begun."""
 
 
-class ReportLost(Exception):
+class OutputLost(Exception):
     """The report could not be written out, after what it reports was done."""
 
 
@@ -55,7 +55,7 @@ class Destination:
             elif self.draft is not None:
                 _write_whole(render, self.draft, self.path, holds_secret=holds_secret)
         except OSError as error:
-            raise ReportLost(
+            raise OutputLost(
                 f"The report could not be written to {self.path or 'standard output'}: "
                 f"{error.strerror}. Whatever was done is remembered; `cachemuster status` and the "
                 "next run show it."
@@ -63,7 +63,7 @@ class Destination:
 
 
 @contextmanager
-def destination(path: Path | None) -> Iterator[Destination]:
+def open_destination(path: Path | None) -> Iterator[Destination]:
     """A place for the report, tried out; nothing is left beside it afterwards.
 
     Raises: PlaceUnwritable.
@@ -73,30 +73,30 @@ def destination(path: Path | None) -> Iterator[Destination]:
         return
     try:
         _refuse_own(path)
-        place = _prepared(path)
+        destination = _prepared(path)
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it cannot be the name of a file"
-        raise PlaceUnwritable(
+        raise OutputUnwritable(
             f"{path} cannot be written: {reason}. Nothing was started. Name another file with "
             "-o, or leave -o out to see the report here."
         ) from error
     try:
-        yield place
+        yield destination
     finally:
         with suppress(OSError):
-            if place.stream is not None:
-                place.stream.close()
-            if place.draft is not None:
-                place.draft.unlink(missing_ok=True)
+            if destination.stream is not None:
+                destination.stream.close()
+            if destination.draft is not None:
+                destination.draft.unlink(missing_ok=True)
 
 
 def _refuse_own(path: Path) -> None:
     from discovery.cli.own_files import own_file
 
-    configuration = chosen(named_configuration())
+    configuration = find_configuration(named_configuration())
     what = None if configuration is None else own_file(path, configuration)
     if what is not None:
-        raise PlaceUnwritable(
+        raise OutputUnwritable(
             f"{path} is {what} of this very configuration. Nothing was started and nothing was "
             "overwritten. Name another file with -o."
         )

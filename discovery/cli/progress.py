@@ -8,25 +8,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from discovery.cli.streams import speaks_in_events, stderr_line
+from discovery.cli.streams import is_events_only, stderr_line
 
 OnProgress = Callable[[int, int, int], None]
 """Scopes done, those of them that failed, and how many there are so far."""
 
 
 @contextmanager
-def progress(every: timedelta | None = None) -> Iterator[OnProgress | None]:
+def progress(interval: timedelta | None = None) -> Iterator[OnProgress | None]:
     """A line on stderr that is gone afterwards; where nobody watches, a line of its own each
     `every`, or None without one."""
-    if sys.stderr.isatty() and not speaks_in_events():
-        with _at_a_terminal() as show:
+    if sys.stderr.isatty() and not is_events_only():
+        with _show_status() as show:
             yield show
     else:
-        yield None if every is None else _now_and_then(every)
+        yield None if interval is None else _print_every(interval)
 
 
 @contextmanager
-def _at_a_terminal() -> Iterator[OnProgress]:
+def _show_status() -> Iterator[OnProgress]:
     from discovery.reports.terminal.style import console_for
 
     console = console_for(sys.stderr)
@@ -34,14 +34,14 @@ def _at_a_terminal() -> Iterator[OnProgress]:
         yield lambda done, failed, total: status.update(_line(done, failed, total))
 
 
-def _now_and_then(every: timedelta) -> OnProgress:
-    due_s = time.monotonic() + every.total_seconds()
+def _print_every(interval: timedelta) -> OnProgress:
+    due_s = time.monotonic() + interval.total_seconds()
 
     def show(done: int, failed: int, total: int) -> None:
         nonlocal due_s
         now_s = time.monotonic()
         if now_s >= due_s:
-            due_s = now_s + every.total_seconds()
+            due_s = now_s + interval.total_seconds()
             stderr_line(_line(done, failed, total))
 
     return show

@@ -48,15 +48,15 @@ def run_tour(directory: Path, *, verbosity: int) -> Exit:
     demo = build_demo()
     aws, teleport = SimulatedAws(demo.world), SimulatedTeleport(build_cluster())
     with aws.serve_in_thread() as url, teleport.serve_in_thread() as at:
-        badges = issue(teleport.cluster, directory)
-        cluster = section(at.proxy, badges.bot)
+        identities = issue(teleport.cluster, directory)
+        cluster = section(at.proxy, identities.bot)
         path.write_text(CONFIGURATION % {"secret": secret} + cluster, "utf-8")
-        with _only({**environment(demo, url), VARIABLE: str(path)}):
-            return Tour(aws, path, verbosity=verbosity).guide()
+        with _isolated_environment({**environment(demo, url), VARIABLE: str(path)}):
+            return Tour(aws, path, verbosity=verbosity).run_steps()
 
 
 @contextmanager
-def _only(variables: Mapping[str, str]) -> Iterator[None]:
+def _isolated_environment(variables: Mapping[str, str]) -> Iterator[None]:
     """These variables, and no other that could lead the SDK to a real account or a proxy."""
     before = dict(os.environ)
     for name in before:

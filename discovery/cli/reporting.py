@@ -22,17 +22,19 @@ log = structlog.get_logger()
 class ReportOutput:
     """Where a report goes, in what form, and what its exit code is to tell."""
 
-    place: Destination
-    form: Format
+    destination: Destination
+    output_format: Format
     view: View
-    strictness: ExitRules = field(default_factory=ExitRules)
+    exit_rules: ExitRules = field(default_factory=ExitRules)
 
     def emit_report(self, report: Report, *, terminated: bool) -> Exit:
         """The report stands in its place. Raises: ReportLost."""
-        code = exit_code(report, self.strictness, terminated=terminated)
+        code = exit_code(report, self.exit_rules, terminated=terminated)
         _log(report, code)
-        self.place.write(lambda stream: RENDERERS[self.form](report, stream, self.view))
-        if self.form is not Format.TABLE or self.place.path is not None:
+        self.destination.write(
+            lambda stream: RENDERERS[self.output_format](report, stream, self.view)
+        )
+        if self.output_format is not Format.TABLE or self.destination.path is not None:
             for why in (report.error, report.stop_message, _other_plan(report)):
                 if why:
                     stderr_line(why)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command(name="run")
 @with_shard
 @with_common
-def command(part: Shard | None) -> Exit:
+def command(shard: Shard | None) -> Exit:
     """The long-running service: a sweep at each interval, re-scans within seconds of change events,
     health and metrics over HTTP.
 
@@ -43,7 +43,7 @@ def command(part: Shard | None) -> Exit:
     path = configuration_path(common(shows_events=True))
 
     async def work(interruption: Interruption) -> None:
-        await serve(path, part, interruption)
+        await serve(path, shard, interruption)
 
     with contextlib.suppress(Interrupted):  # told to stop before it had started
         run_with_signals(work)

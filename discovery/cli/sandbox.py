@@ -122,10 +122,10 @@ def command(
     """
     import asyncio
 
-    from discovery.cli.sandbox_servers import cloud_of, serve
+    from discovery.cli.sandbox_servers import choose_cloud, serve
 
     common()
     numbers = {"regions": regions, "caches": caches, "spread": spread, "seed": seed}
-    demo = cloud_of(file, accounts, {name: n for name, n in numbers.items() if n is not None})
+    demo = choose_cloud(file, accounts, {name: n for name, n in numbers.items() if n is not None})
     asyncio.run(serve(demo, port, teleport_port, latency_ms / 1000))
     return Exit.DONE

@@ -45,7 +45,7 @@ class PortTaken(click.ClickException):
     """Nothing can listen where the sandbox was told to."""
 
 
-def cloud_of(file: Path | None, accounts: int | None, numbers: Mapping[str, Any]) -> Demo:
+def choose_cloud(file: Path | None, accounts: int | None, numbers: Mapping[str, Any]) -> Demo:
     if file is not None and accounts is not None:
         raise click.UsageError("--world and --accounts are two clouds: give one of them.")
     if numbers and accounts is None:
@@ -67,21 +67,21 @@ async def serve(demo: Demo, port: int, teleport_port: int, latency_s: float) -> 
     aws = SimulatedAws(demo.world, latencies=latencies(demo, latency_s), calls=CallLog(_CALLS_KEPT))
     teleport = SimulatedTeleport(build_cluster(), calls=TeleportCallLog(_CALLS_KEPT))
     async with (
-        _listening(aws.serve(host=HOST, port=port), port, "--port") as url,
-        _listening(
+        _serve_or_refuse(aws.serve(host=HOST, port=port), port, "--port") as url,
+        _serve_or_refuse(
             teleport.serve(host=HOST, port=teleport_port), teleport_port, "--teleport-port"
         ) as at,
     ):
-        _tell_of_aws(demo, url)
+        _print_aws(demo, url)
         with tempfile.TemporaryDirectory(prefix="cachemuster-sandbox-") as directory:
-            badges = issue(teleport.cluster, Path(directory))
-            _tell_of_teleport(at, badges)
-            fresh = asyncio.create_task(keep_fresh(teleport.cluster, badges))
+            identities = issue(teleport.cluster, Path(directory))
+            _print_teleport(at, identities)
+            fresh = asyncio.create_task(keep_fresh(teleport.cluster, identities))
             await stopped.wait()
             fresh.cancel()
 
 
-def _tell_of_aws(demo: Demo, url: str) -> None:
+def _print_aws(demo: Demo, url: str) -> None:
     for name, value in {**environment(demo, url), **access.external_ids(demo)}.items():
         click.echo(f"export {name}={shlex.quote(value)}")
     stderr_line(f"The simulated AWS listens on {url}. Ctrl-C ends it, and all that is in it.")
@@ -91,17 +91,17 @@ def _tell_of_aws(demo: Demo, url: str) -> None:
     stderr_lines(("", *access.section(demo).splitlines()))
 
 
-def _tell_of_teleport(at: Addresses, badges: DemoIdentities) -> None:
+def _print_teleport(at: Addresses, identities: DemoIdentities) -> None:
     stderr_line("")
     stderr_line(f"The simulated Teleport listens on {at.proxy} (its Auth Service on {at.auth}).")
     stderr_line("Put this into a configuration, too:")
-    stderr_lines(("", *section(at.proxy, badges.bot).splitlines(), ""))
-    stderr_line(f"A person's identity, for adopt and release: {badges.person}")
-    stderr_line(f"What the cluster holds: curl --cacert {badges.web_ca} {at.control}state")
+    stderr_lines(("", *section(at.proxy, identities.bot).splitlines(), ""))
+    stderr_line(f"A person's identity, for adopt and release: {identities.person}")
+    stderr_line(f"What the cluster holds: curl --cacert {identities.web_ca} {at.control}state")
 
 
 @asynccontextmanager
-async def _listening(
+async def _serve_or_refuse(
     served: AbstractAsyncContextManager[T], port: int, option: str
 ) -> AsyncIterator[T]:
     """Where it listens. Raises: PortTaken."""

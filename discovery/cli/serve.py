@@ -26,15 +26,15 @@ from discovery.service.systemd import Notifier
 from state.lock import service_lock, this_process
 
 
-async def serve(path: Path, part: Shard | None, interruption: Interruption) -> None:
+async def serve(path: Path, shard: Shard | None, interruption: Interruption) -> None:
     """Raises: what opening an edge raises; Locked; CannotListen; WrongState."""
     reload = asyncio.Event()
     with on_hangup(reload.set):  # before the file is read: no change between is missed
-        await _serve_until_stopped(path, part, interruption, reload)
+        await _serve_until_stopped(path, shard, interruption, reload)
 
 
 async def _serve_until_stopped(
-    path: Path, part: Shard | None, interruption: Interruption, reload: asyncio.Event
+    path: Path, shard: Shard | None, interruption: Interruption, reload: asyncio.Event
 ) -> None:
     config = load_config(path)
     health = HealthState(heartbeat=Heartbeat(), max_age=heartbeat_limit(config))
@@ -45,14 +45,14 @@ async def _serve_until_stopped(
     async with (
         service_lock(config.state.path, holder=this_process("run", utc_now())) as lock,
         serve_health(config.service.listen, health, metrics) as address,
-        ReloadableConnections.open(lambda: open_service(path, interruption, part)) as connections,
+        ReloadableConnections.open(lambda: open_service(path, interruption, shard)) as connections,
     ):
         stderr_line(
-            f"Health and metrics are served on {_shown(address)}. Ctrl-C stops the service."
+            f"Health and metrics are served on {_describe(address)}. Ctrl-C stops the service."
         )
         agent = Agent(
             connections=connections,
-            runner=SweepRunner(connections, part, service_lock=lock),
+            runner=SweepRunner(connections, shard, service_lock=lock),
             metrics=metrics,
             health=health,
             notifier=Notifier(os.environ),
@@ -64,7 +64,7 @@ async def _serve_until_stopped(
         await agent.run()
 
 
-def _shown(address: HostPort) -> str:
+def _describe(address: HostPort) -> str:
     if not address.is_every_address:
         return f"http://{address}"
     return f"http://127.0.0.1:{address.port} and every other address of this machine"

@@ -32,13 +32,13 @@ def configuration_path(common: Common) -> Path:
 
     Raises: ConfigError that says how to make one, or why it cannot be read.
     """
-    found = chosen(common.config)
+    found = find_configuration(common.config)
     if found is None:
         raise ConfigError([Problem(_HOW_TO_MAKE_ONE)], str(USUAL))
     return found
 
 
-def chosen(named: Path | None) -> Path | None:
+def find_configuration(named: Path | None) -> Path | None:
     """The same, where `-c` names `named`; None when there is none. What can be read but once is
     read once for a command. Raises: ConfigError."""
     from discovery.config.load import readable_again

@@ -13,7 +13,7 @@ import structlog
 from discovery.aws.cloud import Cloud, open_cloud
 from discovery.aws.queue import Queue, open_queue
 from discovery.cli.clock import utc_now
-from discovery.cli.control_planes import print_preflight, reading, writing
+from discovery.cli.control_planes import open_reader, open_writer, print_preflight
 from discovery.cli.interruption import Interruption
 from discovery.cli.progress import OnProgress
 from discovery.cli.settings import configuration_as
@@ -55,7 +55,7 @@ async def run_audit(
     config = configuration_as(path, identity_file)
     async with (
         open_context(config, path, interruption, on_progress) as context,
-        reading(config) as control_plane,
+        open_reader(config) as control_plane,
     ):
         if request.asks_control_plane:
             await print_preflight(control_plane, config)
@@ -81,7 +81,7 @@ async def run_sweep(
     async with (
         open_context(config, path, interruption, on_progress) as context,
         locked_store(state, wait=lock_timeout, holder=this_process("sweep", utc_now())) as store,
-        writing(config) as control_plane,
+        open_writer(config) as control_plane,
     ):
         await print_preflight(control_plane, config)
         interruption.in_sweep = True
@@ -99,7 +99,7 @@ async def open_service(
     config = load_config(path)
     async with (
         open_context(config, path, interruption, None) as context,
-        writing(config) as control_plane,
+        open_writer(config) as control_plane,
     ):
         await print_preflight(control_plane, config)
         yield Connections(context, control_plane, _queue(context.cloud, config, path, shard))
@@ -115,14 +115,16 @@ def _queue(cloud: Cloud, config: Config, path: Path, shard: Shard | None) -> Que
         raise ConfigError([Problem(str(error))], str(path)) from error
 
 
-async def registered(path: Path, part: ScopeFilter) -> tuple[Database, ...]:
+async def list_our_databases(path: Path, scope_filter: ScopeFilter) -> tuple[Database, ...]:
     """Our registrations of a part, as they are. Raises: ConfigError, ControlPlaneError."""
     config = load_config(path)
-    async with reading(config) as registry:
-        listed = await registry.list_databases()
+    async with open_reader(config) as control_plane:
+        listed = await control_plane.list_databases()
     ours = ((owner_of(one, config.group), one) for one in listed)
     return tuple(
-        one for owner, one in ours if isinstance(owner, CacheArn) and part.covers(owner.scope)
+        one
+        for owner, one in ours
+        if isinstance(owner, CacheArn) and scope_filter.covers(owner.scope)
     )
 
 

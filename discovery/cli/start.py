@@ -15,7 +15,7 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line. The entry point of the script, and of `python -m discovery`."""
-    is_service = command_of(sys.argv[1:]) == "run"
+    is_service = command_name(sys.argv[1:]) == "run"
     code = 0 if is_service else _INTERRUPTED  # nothing is begun: a service stopped, and well
     signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(code))
     if is_service:
@@ -30,7 +30,7 @@ def main() -> None:
     start()
 
 
-def command_of(arguments: Sequence[str]) -> str | None:
+def command_name(arguments: Sequence[str]) -> str | None:
     """The command's name among the arguments, as far as it can be told without its options."""
     rest = iter(arguments)
     for each in rest:

@@ -8,7 +8,7 @@ import click
 
 from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common, with_report
-from discovery.cli.output import destination
+from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration
 from discovery.reports.view import Format
 
@@ -16,7 +16,7 @@ from discovery.reports.view import Format
 @click.command(name="status")
 @with_report
 @with_common
-def command(form: str, output: Path | None) -> None:
+def command(output_format: str, output: Path | None) -> None:
     """Show what state remembers: scopes and how old the oldest complete scan is, registrations,
     removals and how long they wait, a pause, the last sweep.
 
@@ -34,7 +34,7 @@ def command(form: str, output: Path | None) -> None:
 
     shared = common()
     config = configuration(shared)
-    with destination(output) as place:
+    with open_destination(output) as destination:
         status = Status(
             memory=read_memory(config.state.path),
             path=config.state.path,
@@ -42,7 +42,9 @@ def command(form: str, output: Path | None) -> None:
             missed_sweeps=config.deregistration.missed_sweeps,
             grace=config.deregistration.grace,
         )
-        if form == Format.JSON:
-            place.write(lambda stream: write_status_document(status, stream))
+        if output_format == Format.JSON:
+            destination.write(lambda stream: write_status_document(status, stream))
         else:
-            place.write(lambda stream: write_status_table(status, stream, verbose=shared.verbose))
+            destination.write(
+                lambda stream: write_status_table(status, stream, verbose=shared.verbose)
+            )

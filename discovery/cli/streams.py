@@ -23,21 +23,21 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-class _Voice:
+class _StderrMode:
     """How what is said stands on stderr: as lines for a person, or as events of the log."""
 
     as_events = False
 
 
-def speak_in_events(*, on: bool) -> None:
+def log_events_only(*, on: bool) -> None:
     """From now on, what is said is an event of the log, as is everything else on stderr; or, not
     `on`, plain lines again."""
-    _Voice.as_events = on
+    _StderrMode.as_events = on
 
 
-def speaks_in_events() -> bool:
+def is_events_only() -> bool:
     """True when nothing but events may stand on stderr."""
-    return _Voice.as_events
+    return _StderrMode.as_events
 
 
 class StdoutLost(OSError):
@@ -74,7 +74,7 @@ def stderr_line(text: str, *, level: int = logging.INFO) -> None:
 
 def stderr_lines(texts: Iterable[str], *, level: int = logging.INFO) -> None:
     """The same of several lines; a line break inside of one is shown as what it is."""
-    if _Voice.as_events:
+    if _StderrMode.as_events:
         import structlog
 
         structlog.get_logger().log(level, "cli.message", text="\n".join(texts))

@@ -18,7 +18,7 @@ from discovery.cli.options import (
     with_report,
     with_shard,
 )
-from discovery.cli.output import destination
+from discovery.cli.output import open_destination
 from discovery.cli.progress import progress
 from discovery.cli.settings import configuration_path
 from discovery.model.values import Scope
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--checksum",
-    "wanted",
+    "plan_checksum",
     type=checksum,
     metavar="HEX",
     help="Apply only the plan with this checksum; else exit 4.",
@@ -58,13 +58,13 @@ def command(
     dry_run: bool,
     only: tuple[Scope, ...],
     allow_mass_removal: int | None,
-    wanted: str | None,
+    plan_checksum: str | None,
     prune: bool,
     rebind_state: bool,
-    part: Shard | None,
+    shard: Shard | None,
     lock_timeout: timedelta,
-    every: timedelta | None,
-    form: str,
+    progress_interval: timedelta | None,
+    output_format: str,
     output: Path | None,
 ) -> Exit:
     """Scan, plan, apply, remember: one sweep.
@@ -91,15 +91,15 @@ def command(
     shared = common()
     path = configuration_path(shared)
     request = SweepRequest(
-        part=ScopeFilter(only=only, shard=part),
+        part=ScopeFilter(only=only, shard=shard),
         allow_mass_removal=allow_mass_removal,
         prune=prune,
-        checksum=wanted,
+        checksum=plan_checksum,
         rebind_state=rebind_state,
         refresh_regions=True,
     )
-    with destination(output) as place:
-        with progress(every) as on_progress:
+    with open_destination(output) as destination:
+        with progress(progress_interval) as on_progress:
 
             async def work(interruption: Interruption) -> tuple[Report, bool]:
                 if dry_run:
@@ -112,5 +112,7 @@ def command(
 
             report, terminated = run_with_signals(work)
         view = View(title="sweep", findings=False, verbose=shared.verbose)
-        publication = ReportOutput(place=place, form=Format(form), view=view)
-        return publication.emit_report(report, terminated=terminated)
+        report_output = ReportOutput(
+            destination=destination, output_format=Format(output_format), view=view
+        )
+        return report_output.emit_report(report, terminated=terminated)

@@ -25,7 +25,7 @@ _QUIET: Final = {
 """Libraries whose remarks are for people who look for a defect (`-vv`), and from which level on
 they are told all the same: an error that ends a task or a job is told nowhere else."""
 
-_TOLD: Final = (
+_SHOWN_AT_DEBUG: Final = (
     "aiobotocore.credentials",
     "aiobotocore.regions",
     "apscheduler",
@@ -39,12 +39,12 @@ _TOLD: Final = (
 """What `-vv` shows: where credentials, regions and endpoints come from, what is tried again."""
 
 
-def set_up_vendor_logs(*, shows_remarks: bool) -> None:
+def set_up_vendor_logs(*, shows_debug: bool) -> None:
     """Warnings of libraries are events, but for those that are quiet; with `shows_remarks` also
     what is told of the quiet ones."""
-    levels = {**dict.fromkeys(_TOLD, logging.NOTSET), **_QUIET}
-    if shows_remarks:
-        levels |= dict.fromkeys(_TOLD, logging.DEBUG)
+    levels = {**dict.fromkeys(_SHOWN_AT_DEBUG, logging.NOTSET), **_QUIET}
+    if shows_debug:
+        levels |= dict.fromkeys(_SHOWN_AT_DEBUG, logging.DEBUG)
     for library, level in levels.items():
         logging.getLogger(library).setLevel(level)
     logging.basicConfig(handlers=[ForwardingHandler()], level=logging.WARNING)

@@ -16,7 +16,12 @@ from discovery.aws.errors import STRANGER_CODES, AwsError, old_token
 from discovery.aws.organizations import list_members
 from discovery.config.aws import Organization
 from discovery.config.partitions import can_be_disabled
-from discovery.doctor.permissions import UNDECIDED, Found, try_permissions, within
+from discovery.doctor.permissions import (
+    INCONCLUSIVE,
+    PermissionResults,
+    try_permissions,
+    with_timeout,
+)
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Region, Scope
 from discovery.plan.only import check_named_scopes
@@ -28,19 +33,19 @@ from discovery.reports.terminal.doctor import Area, Check, CheckStatus
 from discovery.sweep.scan import OnProgress
 from matchers.regions import RegionList
 
-WORTH_SAYING: Final = timedelta(seconds=60)
+CLOCK_TOLERANCE: Final = timedelta(seconds=60)
 """AWS refuses requests whose clock is five minutes off; a drift is told before."""
 
 _ASSUME: Final = "sts:AssumeRole"
 _IDENTITY: Final = "sts:GetCallerIdentity"
 _REGIONS: Final = "ec2:DescribeRegions"
-_NAMED: Final = 5
+_MAX_NAMED: Final = 5
 
 
-async def examine_aws(
+async def check_aws(
     cloud: Cloud,
     usage: AwsUsage,
-    part: ScopeFilter,
+    scope_filter: ScopeFilter,
     on_progress: OnProgress | None = None,
     registered: frozenset[Scope] = frozenset(),
 ) -> tuple[Check, ...]:
@@ -48,15 +53,15 @@ async def examine_aws(
 
     Raises: nothing that AWS can cause; NoSuchScope.
     """
-    examination = _Examination(cloud, usage, part, on_progress)
-    checks = [*_credentials(cloud), await examination.clock()]
+    aws_checks = _AwsChecks(cloud, usage, scope_filter, on_progress)
+    checks = [*_credentials(cloud), await aws_checks.clock()]
     accounts = list(cloud.accounts.entries)
     for organization in cloud.accounts.organizations:
-        checks += [await examination.organization(organization, accounts)]
-    wanted = [each for each in dict.fromkeys(accounts) if part.covers(Scope(each, None))]
+        checks += [await aws_checks.organization(organization, accounts)]
+    wanted = [each for each in dict.fromkeys(accounts) if scope_filter.covers(Scope(each, None))]
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(examination.account(each)) for each in sorted(wanted)]
-    check_named_scopes(examination.targets(accounts), scanned=(), registered=registered)
+        tasks = [group.create_task(aws_checks.account(each)) for each in sorted(wanted)]
+    check_named_scopes(aws_checks.targets(accounts), scanned=(), registered=registered)
     return (*checks, *(check for task in tasks for check in task.result()))
 
 
@@ -67,7 +72,7 @@ def _credentials(cloud: Cloud) -> Iterator[Check]:
         subject=identity.arn,
         outcome=CheckStatus.OK,
         message=f"account {identity.account_id}, partition {identity.partition}; from "
-        f"{cloud.credentials.origin}, {_until(cloud.credentials.expires_at)}",
+        f"{cloud.credentials.origin}, {_expiry_text(cloud.credentials.expires_at)}",
     )
     if cloud.endpoints:
         places = ", ".join(sorted(set(cloud.endpoints.values())))
@@ -79,19 +84,19 @@ def _credentials(cloud: Cloud) -> Iterator[Check]:
         )
 
 
-def _until(expires_at: datetime | None) -> str:
+def _expiry_text(expires_at: datetime | None) -> str:
     if expires_at is None:
         return "no end known"
     return f"good until {expires_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 @dataclass(slots=True)
-class _Examination:
+class _AwsChecks:
     """One examination under way."""
 
     cloud: Cloud
     usage: AwsUsage
-    part: ScopeFilter
+    scope_filter: ScopeFilter
     on_progress: OnProgress | None
     slots: asyncio.Semaphore = field(init=False)
     done: int = field(default=0, init=False)
@@ -115,13 +120,13 @@ class _Examination:
         return Targets(
             accounts={each: self.regions.get(each, unread) for each in accounts},
             accounts_complete=self.accounts_complete,
-            part=self.part,
+            part=self.scope_filter,
         )
 
     async def clock(self) -> Check:
         """How far this machine's clock is from AWS's, by the date of an answer."""
         session = self.cloud.accounts.organization_reader(self.cloud.pacing)
-        answer = await within(session.call(_IDENTITY), self.limit)
+        answer = await with_timeout(session.call(_IDENTITY), self.limit)
         now = self.cloud.clock()
         if isinstance(answer, AwsError):
             return self._failed(Area.CLOCK, "this machine", answer)
@@ -130,8 +135,8 @@ class _Examination:
             text = "AWS's answer has no date to compare with"
             return _check(Area.CLOCK, "this machine", CheckStatus.WARN, text)
         off = abs(now - there)
-        if off <= WORTH_SAYING:
-            text = f"within {WORTH_SAYING.total_seconds():g} s of AWS's clock"
+        if off <= CLOCK_TOLERANCE:
+            text = f"within {CLOCK_TOLERANCE.total_seconds():g} s of AWS's clock"
             return _check(Area.CLOCK, "this machine", CheckStatus.OK, text)
         text = (
             f"{off.total_seconds():.0f} s off AWS's clock, which refuses requests from 300 s on: "
@@ -145,7 +150,7 @@ class _Examination:
         subject = f"organization, role {organization.role_name}"
         members = list_members(session, organization)
         read = 0
-        while (page := await within(anext(members, None), self.limit)) is not None:
+        while (page := await with_timeout(anext(members, None), self.limit)) is not None:
             if isinstance(page, AwsError):
                 self.accounts_complete = False
                 return self._failed(Area.ORGANIZATION, subject, page, _action_of(page))
@@ -160,23 +165,23 @@ class _Examination:
     async def account(self, account_id: AccountId) -> tuple[Check, ...]:
         """The role, the regions and the permissions of one account."""
         async with self.slots:
-            account = await within(self.cloud.accounts.enter(account_id), self.limit)
+            account = await with_timeout(self.cloud.accounts.enter(account_id), self.limit)
         if isinstance(account, AwsError):
             fault = account
             return (self._failed(Area.ROLE, account_id, fault, _ASSUME, scope=account_id),)
-        role = _check(Area.ROLE, account_id, CheckStatus.OK, self._way_in(account_id))
+        role = _check(Area.ROLE, account_id, CheckStatus.OK, self._access_note(account_id))
         listing, regions, enabled = await self._regions(account)
         is_read = bool(enabled) or not self.usage.lists_regions
         excluded = tuple(each.text for each in self.cloud.regions.excluded)
         named = self.cloud.regions.literals
         self.regions[account_id] = RegionList(named.union(regions), is_read, excluded=excluded)
-        wanted = [each for each in regions if self.part.covers(Scope(account_id, each))]
+        wanted = [each for each in regions if self.scope_filter.covers(Scope(account_id, each))]
         self.known += len(wanted)
         async with asyncio.TaskGroup() as group:
             tasks = {each: group.create_task(self._scope(account, each)) for each in wanted}
         found = {
             region: (
-                _explained(task.result())
+                _explain_old_token(task.result())
                 if region in enabled and can_be_disabled(region)
                 else task.result()
             )
@@ -184,11 +189,11 @@ class _Examination:
         }
         return (role, *listing, *self._permissions(account_id, found))
 
-    def _way_in(self, account_id: AccountId) -> str:
+    def _access_note(self, account_id: AccountId) -> str:
         own = account_id == self.usage.hub.account_id and self.usage.scans_own_account
         return "the agent's own credentials" if own else "its role lets the agent in"
 
-    async def _scope(self, account: Account, region: Region) -> Found:
+    async def _scope(self, account: Account, region: Region) -> PermissionResults:
         async with self.slots:
             found = await try_permissions(account.session(region), self.usage, self.limit)
         self.done += 1
@@ -206,7 +211,7 @@ class _Examination:
         if not self.usage.lists_regions:
             return [], sorted(choice.literals), unlisted
         async with self.slots:
-            enabled = await within(self.cloud.enabled_regions(account).read(), self.limit)
+            enabled = await with_timeout(self.cloud.enabled_regions(account).read(), self.limit)
         if isinstance(enabled, AwsError):
             failed = self._failed(Area.REGIONS, subject, enabled, _REGIONS, scope=subject)
             return [failed], sorted(choice.literals), unlisted
@@ -219,21 +224,23 @@ class _Examination:
             checks.append(_check(Area.REGIONS, subject, CheckStatus.WARN, text))
         return checks, sorted(chosen), enabled
 
-    def _permissions(self, account_id: AccountId, found: Mapping[Region, Found]) -> Iterator[Check]:
+    def _permissions(
+        self, account_id: AccountId, found: Mapping[Region, PermissionResults]
+    ) -> Iterator[Check]:
         """A line for each permission, and one more for each way in which it fails."""
         places: dict[str, dict[AwsError | None, list[Region]]] = defaultdict(dict)
         for region, tried in found.items():
             for action, fault in tried.items():
-                same = next((each for each in places[action] if _alike(each, fault)), fault)
+                same = next((each for each in places[action] if _have_same_fix(each, fault)), fault)
                 places[action].setdefault(same, []).append(region)
         for action, outcomes in sorted(places.items()):
             for fault, regions in outcomes.items():
                 if fault is None:
-                    text = f"allowed in {_named(regions)}"
+                    text = f"allowed in {_join_regions(regions)}"
                     yield _check(Area.PERMISSION, account_id, CheckStatus.OK, text, action)
                     continue
                 subject = str(Scope(account_id, regions[0] if len(regions) == 1 else None))
-                where = f"; in {_named(regions)}" if len(regions) > 1 else ""
+                where = f"; in {_join_regions(regions)}" if len(regions) > 1 else ""
                 yield self._failed(
                     Area.PERMISSION,
                     subject,
@@ -278,7 +285,7 @@ class _Examination:
         self, fault: AwsError, account_id: str | None, regions: list[Region] | None
     ) -> CheckStatus:
         """A scope that is configured to be expected to fail is no reason for exit 1."""
-        if fault.reason in UNDECIDED:
+        if fault.reason in INCONCLUSIVE:
             return CheckStatus.WARN
         expects = self.cloud.settings.expects_failure
         places: list[Region | None] = [*regions] if regions else [None]
@@ -293,7 +300,7 @@ def _check(
     return Check(area=area, subject=subject, outcome=outcome, message=message, action=action)
 
 
-def _explained(found: Found) -> Found:
+def _explain_old_token(found: PermissionResults) -> PermissionResults:
     """What was tried in a region that the account has enabled: one that does not know the session
     says why."""
     return {
@@ -302,7 +309,7 @@ def _explained(found: Found) -> Found:
     }
 
 
-def _alike(one: AwsError | None, other: AwsError | None) -> bool:
+def _have_same_fix(one: AwsError | None, other: AwsError | None) -> bool:
     """Faults that a person repairs in the same way."""
     if one is None or other is None:
         return one is other
@@ -314,7 +321,7 @@ def _action_of(fault: AwsError) -> str:
     return fault.message.partition(" ")[0]
 
 
-def _named(regions: list[Region]) -> str:
-    if len(regions) <= _NAMED:
+def _join_regions(regions: list[Region]) -> str:
+    if len(regions) <= _MAX_NAMED:
         return ", ".join(regions)
-    return f"{', '.join(regions[:_NAMED])} and {len(regions) - _NAMED} more"
+    return f"{', '.join(regions[:_MAX_NAMED])} and {len(regions) - _MAX_NAMED} more"

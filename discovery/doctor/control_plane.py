@@ -35,7 +35,7 @@ from state.records import RememberedState
 _RULE: Final = {"resources": ["db"], "verbs": list(DB_VERBS)}
 
 
-async def examine_registry(settings: EmbeddedSettings, group: str) -> tuple[Check, ...]:
+async def check_registry(settings: EmbeddedSettings, group: str) -> tuple[Check, ...]:
     """The registry in a file: it can be read, and it can be written."""
     reader = EmbeddedReader(settings.path)
     try:
@@ -49,14 +49,14 @@ async def examine_registry(settings: EmbeddedSettings, group: str) -> tuple[Chec
         f"{counted(len(listed), 'database')}, {ours} of group {group}",
         "list",
     )
-    absent = await asyncio.to_thread(_absent, settings.path)
+    absent = await asyncio.to_thread(_check_missing_file, settings.path)
     if absent is not None:
         return (listing, absent)
     async with Embedded(settings.path) as registry:
-        return (listing, await _tried(settings.path, "write", registry.delete(_nobody())))
+        return (listing, await _try_call(settings.path, "write", registry.delete(_unused_name())))
 
 
-def _absent(path: Path) -> Check | None:
+def _check_missing_file(path: Path) -> Check | None:
     """A file that is not there yet is not made: its directory has to be writable. None when it
     is there."""
     if path.exists():
@@ -67,7 +67,7 @@ def _absent(path: Path) -> Check | None:
     return _check(path, CheckStatus.FAIL, f"{text}: create it, or name another file", "write")
 
 
-async def examine_teleport(
+async def check_teleport(
     config: Config, settings: TeleportSettings, memory: RememberedState | None, clock: Clock
 ) -> tuple[Check, ...]:
     """The cluster, the verbs of our role, and who would serve what is registered."""
@@ -78,17 +78,17 @@ async def examine_teleport(
                 _check(settings.address, CheckStatus.FAIL, each) for each in found.problems
             )
         cluster = found.peer.cluster
-        checks = [*_peer(found, config.group, clock), *_listing(found)]
-        name = _nobody()
-        checks.append(await _tried(cluster, "read", teleport.get(name)))
-        database = _database(name, config.group)
-        checks.append(await _tried(cluster, "update", teleport.update(database)))
-        checks.append(await _tried(cluster, "delete", teleport.delete(name)))
-    checks.append(_creating(cluster, memory))
+        checks = [*_check_cluster(found, config.group, clock), *_check_list(found)]
+        name = _unused_name()
+        checks.append(await _try_call(cluster, "read", teleport.get(name)))
+        database = _sample_database(name, config.group)
+        checks.append(await _try_call(cluster, "update", teleport.update(database)))
+        checks.append(await _try_call(cluster, "delete", teleport.delete(name)))
+    checks.append(_check_create(cluster, memory))
     return tuple(checks)
 
 
-def _peer(found: Preflight, group: str, clock: Clock) -> Iterator[Check]:
+def _check_cluster(found: Preflight, group: str, clock: Clock) -> Iterator[Check]:
     """What is worth knowing of the cluster; the first line is who answers, the rest warns."""
     assert found.peer is not None  # noqa: S101 - the caller has looked
     cluster = found.peer.cluster
@@ -99,16 +99,16 @@ def _peer(found: Preflight, group: str, clock: Clock) -> Iterator[Check]:
         if not each.startswith("Databases cannot be listed"):
             yield _check(cluster, CheckStatus.WARN, each)
     if found.services and not found.unserved:
-        yield _check(cluster, CheckStatus.OK, _serving(found.services))
+        yield _check(cluster, CheckStatus.OK, _service_note(found.services))
 
 
-def _serving(services: int) -> str:
+def _service_note(services: int) -> str:
     if services == 1:
         return "the one Database Service takes what is registered"
     return f"{services} Database Services, of which at least one takes each registered database"
 
 
-def _listing(found: Preflight) -> Iterator[Check]:
+def _check_list(found: Preflight) -> Iterator[Check]:
     assert found.peer is not None  # noqa: S101 - the caller has looked
     cluster = found.peer.cluster
     if found.ours is not None:
@@ -118,7 +118,7 @@ def _listing(found: Preflight) -> Iterator[Check]:
             yield _check(cluster, CheckStatus.FAIL, each, "list", _RULE)
 
 
-async def _tried(subject: object, verb: str, call: Awaitable[Any]) -> Check:
+async def _try_call(subject: object, verb: str, call: Awaitable[Any]) -> Check:
     """The verb is allowed when the control plane says that there is no such thing."""
     try:
         await call
@@ -132,7 +132,7 @@ async def _tried(subject: object, verb: str, call: Awaitable[Any]) -> Check:
     return _check(subject, CheckStatus.OK, "allowed", verb)
 
 
-def _creating(cluster: str, memory: RememberedState | None) -> Check:
+def _check_create(cluster: str, memory: RememberedState | None) -> Check:
     """Creating cannot be tried without creating; what was registered is evidence."""
     identity = memory.identity if memory is not None else None
     known = memory is not None and identity is not None and identity.cluster == cluster
@@ -146,11 +146,11 @@ def _creating(cluster: str, memory: RememberedState | None) -> Check:
     return _check(cluster, CheckStatus.WARN, text, "create", _RULE)
 
 
-def _nobody() -> ResourceName:
+def _unused_name() -> ResourceName:
     return ResourceName(f"cachemuster-doctor-{secrets.token_hex(8)}")
 
 
-def _database(name: ResourceName, group: str) -> Database:
+def _sample_database(name: ResourceName, group: str) -> Database:
     """What an update of ours looks like; it is for a name that nobody has."""
     region, account_id = "us-east-1", "000000000000"
     return Database(

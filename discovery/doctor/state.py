@@ -17,7 +17,7 @@ from state.records import RememberedState
 from state.store import read_memory
 
 
-def remembered(path: Path) -> RememberedState | None:
+def load_state(path: Path) -> RememberedState | None:
     """What state holds; None when it cannot be read, which `examine_state` tells."""
     try:
         return read_memory(path)
@@ -25,12 +25,12 @@ def remembered(path: Path) -> RememberedState | None:
         return None
 
 
-def examine_state(config: Config, now: datetime) -> tuple[Check, ...]:
+def check_state_file(config: Config, now: datetime) -> tuple[Check, ...]:
     """Everything about the state file. Nothing is made or changed."""
-    return tuple(_examined(config, now))
+    return tuple(_checks(config, now))
 
 
-def _examined(config: Config, now: datetime) -> Iterator[Check]:
+def _checks(config: Config, now: datetime) -> Iterator[Check]:
     path = config.state.path
     try:
         memory = read_memory(path)
@@ -43,7 +43,7 @@ def _examined(config: Config, now: datetime) -> Iterator[Check]:
         sweeps = counted(memory.finished_sweeps, "finished sweep")
         registered = counted(len(memory.registrations), "registration")
         yield _check(path, CheckStatus.OK, f"readable, its schema known: {sweeps}, {registered}")
-    yield _writable(path)
+    yield _check_writable(path)
     try:
         require_local(path, "state file")
         holder = holder_of(path)
@@ -52,7 +52,7 @@ def _examined(config: Config, now: datetime) -> Iterator[Check]:
     else:
         if holder is not None:
             yield _check(path, CheckStatus.WARN, f"held by {holder}; a sweep waits for it")
-    yield from _belonging(path, memory, config)
+    yield from _check_owner(path, memory, config)
     if memory.regions:
         since = min(each.read_at for each in memory.regions.values())
         of = counted(len(memory.regions), "account")
@@ -68,18 +68,21 @@ def _examined(config: Config, now: datetime) -> Iterator[Check]:
         yield _check(path, CheckStatus.WARN, text)
 
 
-def _writable(path: Path) -> Check:
+def _check_writable(path: Path) -> Check:
     """SQLite keeps a log beside the file, so the directory has to be writable too."""
     real = path.resolve()
     places = [real, real.parent] if real.exists() else [real.parent]
-    shut = [str(each) for each in places if not os.access(each, os.W_OK)]
-    if shut:
-        text = f"{' and '.join(shut)} cannot be written to: sweeps need to; correct the permissions"
+    unwritable = [str(each) for each in places if not os.access(each, os.W_OK)]
+    if unwritable:
+        text = (
+            f"{' and '.join(unwritable)} cannot be written to: sweeps need to; correct the "
+            "permissions"
+        )
         return _check(path, CheckStatus.FAIL, text)
     return _check(path, CheckStatus.OK, "writable")
 
 
-def _belonging(path: Path, memory: RememberedState, config: Config) -> Iterator[Check]:
+def _check_owner(path: Path, memory: RememberedState, config: Config) -> Iterator[Check]:
     identity = memory.identity
     if identity is None:
         return

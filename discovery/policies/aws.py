@@ -16,17 +16,17 @@ from discovery.policies.document import Statement
 from discovery.policies.usage import AwsUsage
 from matchers.selectors import Pattern, PatternKind
 
-ANYTHING: Final = ("*",)
+ANY_RESOURCE: Final = ("*",)
 """The resource of actions that take none."""
 
 
-def reading(usage: AwsUsage, account_id: str) -> tuple[Statement, ...]:
+def read_statements(usage: AwsUsage, account_id: str) -> tuple[Statement, ...]:
     """What is read in an account that is scanned."""
-    return tuple(_reading(usage, account_id))
+    return tuple(_read_statements(usage, account_id))
 
 
-def _reading(usage: AwsUsage, account_id: str) -> Iterator[Statement]:
-    regions = () if usage.regions == ANYTHING else usage.regions
+def _read_statements(usage: AwsUsage, account_id: str) -> Iterator[Statement]:
+    regions = () if usage.regions == ANY_RESOURCE else usage.regions
     yield Statement(
         sid="ListCaches",
         actions=("elasticache:DescribeServerlessCaches",),
@@ -43,7 +43,7 @@ def _reading(usage: AwsUsage, account_id: str) -> Iterator[Statement]:
         yield Statement(
             sid="ReadTagsInBulk",
             actions=("tag:GetResources",),
-            resources=ANYTHING,
+            resources=ANY_RESOURCE,
             regions=regions,
             without="tags are asked for one cache at a time, which takes longer",
         )
@@ -63,7 +63,7 @@ def _reading(usage: AwsUsage, account_id: str) -> Iterator[Statement]:
     yield Statement(
         sid="ReadSubnets",
         actions=("ec2:DescribeSubnets",),
-        resources=ANYTHING,
+        resources=ANY_RESOURCE,
         regions=regions,
         without="the label vpc-id is unknown",
     )
@@ -71,17 +71,17 @@ def _reading(usage: AwsUsage, account_id: str) -> Iterator[Statement]:
         yield Statement(
             sid="ListRegions",
             actions=("ec2:DescribeRegions",),
-            resources=ANYTHING,
+            resources=ANY_RESOURCE,
             without="which regions are enabled is unknown, and those of globs are not scanned",
         )
 
 
-def hub(usage: AwsUsage) -> tuple[Statement, ...]:
+def hub_statements(usage: AwsUsage) -> tuple[Statement, ...]:
     """What the agent's own identity needs."""
-    return tuple(_hub(usage))
+    return tuple(_hub_statements(usage))
 
 
-def _hub(usage: AwsUsage) -> Iterator[Statement]:
+def _hub_statements(usage: AwsUsage) -> Iterator[Statement]:
     partition = usage.hub.partition
     if usage.members:
         yield Statement(
@@ -94,7 +94,7 @@ def _hub(usage: AwsUsage) -> Iterator[Statement]:
         yield Statement(
             sid="ReadOrganization",
             actions=_organization_actions(usage.organizations),
-            resources=ANYTHING,
+            resources=ANY_RESOURCE,
             without="the accounts of the organization are not known",
         )
     events = usage.config.service.events
@@ -111,7 +111,7 @@ def _hub(usage: AwsUsage) -> Iterator[Statement]:
             without="changes are seen by the next sweep only",
         )
     if usage.scans_own_account:
-        yield from _reading(usage, usage.hub.account_id)
+        yield from _read_statements(usage, usage.hub.account_id)
 
 
 def _organization_actions(organizations: Iterable[Organization]) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ def queue_arn(queue_url: str, partition: str) -> str:
     return f"arn:{partition}:sqs:{queue_region(queue_url) or '*'}:{account_id}:{name}"
 
 
-def connecting(
+def connect_statements(
     usage: AwsUsage, account_id: str, matchers: Iterable[MatcherSection]
 ) -> tuple[Statement, ...]:
     """What a Database Service needs to connect to the caches that these matchers take."""
@@ -172,9 +172,9 @@ def _names(matchers: Iterable[MatcherSection]) -> tuple[str, ...]:
     """Globs over the names of the caches that are taken; names in ARNs are in lower case."""
     patterns = [Pattern(text) for each in matchers for text in each.names]
     if not patterns or any(each.kind is PatternKind.EXPRESSION for each in patterns):
-        return ANYTHING
+        return ANY_RESOURCE
     names = {each.text.lower() for each in patterns}
-    return ANYTHING if "*" in names else tuple(sorted(names))
+    return ANY_RESOURCE if "*" in names else tuple(sorted(names))
 
 
 def resources(usage: AwsUsage, account_id: str, kind: str) -> tuple[str, ...]:

@@ -28,13 +28,13 @@ class ConnectRole:
     def role_in_stack(self) -> str:
         """Path and name, with CloudFormation's words for placeholders."""
         role = self.template.partition(":role/")[2]
-        words = {
+        parameters = {
             "{partition}": "${AWS::Partition}",
             "{account_id}": "${AWS::AccountId}",
             "{region}": "${AWS::Region}",
         }
-        for placeholder, word in words.items():
-            role = role.replace(placeholder, word)
+        for placeholder, parameter in parameters.items():
+            role = role.replace(placeholder, parameter)
         return role
 
 

@@ -33,7 +33,7 @@ _ON_USERS: Final = (
     "ModifyUserGroup",
 )
 
-_MOST_TARGETS: Final = 5
+_MAX_TARGETS: Final = 5
 """Of one rule."""
 
 _ORGANIZATION_ID: Final = {
@@ -102,7 +102,7 @@ def _conditions(account_id: str, region: str) -> Json:
 def _rules_of(queues: Iterable[str]) -> Mapping[str, str]:
     """The rule that leads to each queue, by the queue's number. More queues keep the names of the
     rules that are there."""
-    turns = ((number, place // _MOST_TARGETS) for place, number in enumerate(queues))
+    turns = ((number, place // _MAX_TARGETS) for place, number in enumerate(queues))
     return {number: f"Delivery{turn + 1 if turn else ''}" for number, turn in turns}
 
 

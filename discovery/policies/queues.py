@@ -19,11 +19,11 @@ from discovery.policies.usage import AwsUsage, NotApplicable
 AT_QUEUE: Final = "AtQueue"
 """The condition that holds where the queues are."""
 
-_SHORTEST_HIDING: Final = timedelta(minutes=5)
+_MIN_VISIBILITY_TIMEOUT: Final = timedelta(minutes=5)
 """A message that is in hand stays hidden while a sweep is ahead of its scan."""
-_KEPT: Final = timedelta(hours=4)
+_RETENTION: Final = timedelta(hours=4)
 """An older one tells nothing that a sweep has not seen."""
-_KEPT_DEAD: Final = timedelta(days=14)
+_DEAD_LETTER_RETENTION: Final = timedelta(days=14)
 """The longest that SQS keeps anything."""
 _COUNT_IS_MISSING: Final = (
     f"Each process has its own queue, because of {SHARD} in service.events.queue_url: say with "
@@ -34,8 +34,8 @@ _NUMBER_IS_MISSING: Final = (
     "a process is to stand"
 )
 
-_LONGEST_NAME: Final = 80
-_MOST_RECEIVED: Final = 20
+_MAX_NAME_LENGTH: Final = 80
+_MAX_RECEIVES: Final = 20
 """The service gives up sooner and says so; what comes this far, it died of."""
 
 
@@ -91,10 +91,10 @@ def _queue(usage: AwsUsage, arn: str) -> Json:
             "SqsManagedSseEnabled": True,
             "ReceiveMessageWaitTimeSeconds": 20,
             "VisibilityTimeout": int(visibility_timeout(usage).total_seconds()),
-            "MessageRetentionPeriod": int(_KEPT.total_seconds()),
+            "MessageRetentionPeriod": int(_RETENTION.total_seconds()),
             "RedrivePolicy": {
                 "deadLetterTargetArn": dead_letters,
-                "maxReceiveCount": _MOST_RECEIVED,
+                "maxReceiveCount": _MAX_RECEIVES,
             },
         },
     }
@@ -103,19 +103,21 @@ def _queue(usage: AwsUsage, arn: str) -> Json:
 def visibility_timeout(usage: AwsUsage) -> timedelta:
     """How long a received message stays hidden: while it waits for others and its scope is
     scanned, twice over, because another scan may be ahead."""
-    return max(2 * (events_of(usage).debounce + usage.config.aws.scope_timeout), _SHORTEST_HIDING)
+    return max(
+        2 * (events_of(usage).debounce + usage.config.aws.scope_timeout), _MIN_VISIBILITY_TIMEOUT
+    )
 
 
 def _dead_letters(usage: AwsUsage) -> Json:
     name = events_of(usage).queue_url.rpartition("/")[2]
-    dead = name.replace(SHARD, "dead") if SHARD in name else f"{name[: _LONGEST_NAME - 5]}-dead"
+    dead = name.replace(SHARD, "dead") if SHARD in name else f"{name[: _MAX_NAME_LENGTH - 5]}-dead"
     return {
         "Type": "AWS::SQS::Queue",
         "Condition": AT_QUEUE,
         "Properties": {
-            "QueueName": dead[:_LONGEST_NAME],
+            "QueueName": dead[:_MAX_NAME_LENGTH],
             "SqsManagedSseEnabled": True,
-            "MessageRetentionPeriod": int(_KEPT_DEAD.total_seconds()),
+            "MessageRetentionPeriod": int(_DEAD_LETTER_RETENTION.total_seconds()),
         },
     }
 

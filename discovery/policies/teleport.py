@@ -88,7 +88,7 @@ def bot(usage: AwsUsage) -> tuple[Json, ...]:
                 "roles": ["Bot"],
                 "bot_name": name,
                 "join_method": "iam",
-                "allow": [{"aws_account": usage.hub.account_id, "aws_arn": _caller(usage)}],
+                "allow": [{"aws_account": usage.hub.account_id, "aws_arn": _caller_arn(usage)}],
             },
         },
     )
@@ -124,7 +124,7 @@ def _label_scope(usage: AwsUsage) -> Json:
     return {MANAGED_BY_LABEL: MANAGED_BY, GROUP_LABEL: usage.config.group}
 
 
-def _caller(usage: AwsUsage) -> str:
+def _caller_arn(usage: AwsUsage) -> str:
     """The ARN by which AWS names the agent: a role's by any of its sessions."""
     hub = usage.hub
     if not hub.is_role:

@@ -53,7 +53,7 @@ class Hub:
         return cls(arn, match["partition"], match["account"], is_path_known=known)
 
     @classmethod
-    def unnamed(cls) -> Self:
+    def unknown(cls) -> Self:
         """For documents in which the agent's identity does not occur."""
         return cls("", "aws", "")
 
@@ -83,7 +83,7 @@ class Hub:
         return self.arn.rpartition("/")[2]
 
 
-def trusting(hub: Hub, external_id: Any) -> Json:
+def trust_policy(hub: Hub, external_id: Any) -> Json:
     """The trust policy of a role that the agent takes on.
 
     A role must be named with its path. Of one whose path is not known, the account is let in, and
@@ -176,7 +176,7 @@ class AwsUsage:
         """
         if account_id is not None:
             return self._member_of(account_id).account_id
-        accounts = {each.account_id for each in self._taken_on()}
+        accounts = {each.account_id for each in self._required_members()}
         return accounts.pop() if len(accounts) == 1 else ANY_ACCOUNT
 
     def member(self, account_id: str | None) -> Member:
@@ -186,7 +186,7 @@ class AwsUsage:
         """
         if account_id is not None:
             return self._member_of(account_id)
-        members = self._taken_on()
+        members = self._required_members()
         if len(members) == 1:
             return members[0]
         if len({(each.role, each.external_id) for each in members}) > 1:
@@ -196,7 +196,7 @@ class AwsUsage:
             )
         return Member(ANY_ACCOUNT, members[0].role, members[0].external_id)
 
-    def _taken_on(self) -> tuple[Member, ...]:
+    def _required_members(self) -> tuple[Member, ...]:
         """The members, at least one. Raises: NotApplicable."""
         if members := self.members:
             return members
@@ -220,9 +220,9 @@ class AwsUsage:
             if isinstance(entry, OrganizationAccounts):
                 organization = entry.organization
                 yield Member(ANY_ACCOUNT, organization.role_name, organization.external_id)
-            elif entry.role_arn is not None and not self._is_entered_as_itself(entry):
+            elif entry.role_arn is not None and not self._uses_own_credentials(entry):
                 role = entry.role_arn.partition(":role/")[2]
                 yield Member(entry.id, role, entry.external_id)
 
-    def _is_entered_as_itself(self, entry: Account) -> bool:
+    def _uses_own_credentials(self, entry: Account) -> bool:
         return entry.id == self.hub.account_id and self.scans_own_account

@@ -11,7 +11,7 @@ import pytest
 from discovery.config.load import parse_config
 from discovery.config.model import Config
 from discovery.control_plane.base import ControlPlaneError
-from discovery.doctor.control_plane import examine_teleport
+from discovery.doctor.control_plane import check_teleport
 from discovery.policies.teleport import DB_VERBS, bot_role
 from discovery.policies.usage import AwsUsage, Hub
 from discovery.reports.terminal.doctor import Check, CheckStatus
@@ -43,7 +43,7 @@ async def examined(ground: Ground, memory: RememberedState | None = None) -> dic
     """The checks by their verb; those without one under their message."""
     if not ground.identity_file.exists():
         ground.write_identity(Role.from_document(printed_role()))
-    found = await examine_teleport(config(), ground.settings(), memory, ground.now)
+    found = await check_teleport(config(), ground.settings(), memory, ground.now)
     return {check.action or check.message: check for check in found}
 
 
@@ -174,7 +174,7 @@ async def test_without_the_right_to_see_services_a_warning(ground: Ground) -> No
 async def test_a_cluster_that_cannot_be_reached(ground: Ground) -> None:
     ground.write_identity()
     settings = ground.settings(address="127.0.0.1:1")
-    [check] = await examine_teleport(config(), settings, None, ground.now)
+    [check] = await check_teleport(config(), settings, None, ground.now)
     assert check.outcome is CheckStatus.FAIL
 
 
@@ -185,6 +185,6 @@ class TestAnOlderCluster:
 
     async def test_is_refused(self, ground: Ground) -> None:
         ground.write_identity()
-        [check] = await examine_teleport(config(), ground.settings(), None, ground.now)
+        [check] = await check_teleport(config(), ground.settings(), None, ground.now)
         assert check.outcome is CheckStatus.FAIL
         assert "allow_older" in check.message

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.policies.aws import hub
+from discovery.policies.aws import hub_statements
 from discovery.policies.kinds import KINDS, PolicyRequest
 from discovery.policies.usage import NotApplicable
 from discovery.service.rescans import MAX_DELIVERIES
@@ -73,7 +73,7 @@ def test_one_process_more_leaves_what_is_there_as_it_is(shards: int) -> None:
 
 def test_the_hub_may_read_every_queue() -> None:
     found = usage(aws=aws(), service={"events": {"queue_url": SHARDED}})
-    (statement,) = [each for each in hub(found) if each.sid == "ReceiveEvents"]
+    (statement,) = [each for each in hub_statements(found) if each.sid == "ReceiveEvents"]
     (resource,) = statement.resources
     assert resource.endswith(":cachemuster-*")
 
