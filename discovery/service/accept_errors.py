@@ -1,6 +1,6 @@
-"""Connections that cannot be accepted, for want of descriptors: said once a minute.
+"""Log connections that cannot be accepted for want of file descriptors, once a minute.
 
-asyncio tells of each attempt with a traceback, a hundred times a second, and goes on trying.
+asyncio logs each attempt with a traceback, a hundred times a second, and goes on trying.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from discovery.model.descriptors import exhaustion
 log = structlog.get_logger()
 
 LOG_INTERVAL_S: Final = 60.0
+"""Seconds between two log lines about connections that were not accepted."""
 _NOT_ACCEPTED: Final = "socket.accept() out of system resource"
 
 
 class AcceptErrors:
-    """An exception handler for the loop."""
+    """Exception handler of an event loop that limits how often failed accepts are logged."""
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
         self._now_s = now_s
@@ -29,7 +30,7 @@ class AcceptErrors:
         self._count = 0
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Log what asyncio has to tell; what cannot be accepted, not more often than `EVERY_S`."""
+        """Log one error of the loop; failed accepts at most once per `LOG_INTERVAL_S`."""
         if context.get("message") != _NOT_ACCEPTED:
             loop.default_exception_handler(context)
             return

@@ -1,4 +1,4 @@
-"""The long-running service: sweeps on a schedule, re-scans after events, until told to stop.
+"""The long-running service: sweeps on a schedule and re-scans after events, until stopped.
 
 A fixed set of tasks. What may fail for a while (AWS, the control plane, the queue, the state file)
 is counted and tried again; when a task of the service itself ends, the service ends.
@@ -31,19 +31,21 @@ from discovery.sweep.context import SweepKind
 log = structlog.get_logger()
 
 SHUTDOWN_TIMEOUT: Final = timedelta(seconds=9)
-"""How long what is under way may take once the service is told to stop. Writes have 8 s of it."""
+"""How long running work may take once the service is to stop. Writes have 8 s of it."""
 CHECK_INTERVAL: Final = timedelta(minutes=1)
-"""How often the control plane is asked who it is, between sweeps."""
+"""How often the control plane is asked for its identity, between sweeps."""
 CONTROL_PLANE_CHECK: Final = "look"
+"""Name of the job that asks the control plane for its identity."""
 READ_ONCE: Final = (
     "the configuration came through standard input, a pipe or a descriptor, and that can be read "
     "only once; name a file with -c to reload it, or restart the service"
 )
+"""Why a configuration from a pipe cannot be reloaded."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Agent:
-    """One service, from its first sweep to its end."""
+    """Run one service from its first sweep until it is stopped."""
 
     connections: ReloadableConnections
     runner: SweepRunner
@@ -51,11 +53,11 @@ class Agent:
     health: HealthState
     notifier: Notifier
     stop: asyncio.Event
-    """Set: nothing new is begun, what is under way comes to an end, `run` returns."""
+    """Set: nothing new starts, running work ends, `run` returns."""
     reload: asyncio.Event
-    """Set: the configuration is read anew."""
+    """Set: the configuration is to be read again."""
     is_read_once: bool = False
-    """True when the configuration cannot be read anew: it came through a pipe."""
+    """True when the configuration cannot be read again because it came through a pipe."""
     schedule: Schedule = field(default_factory=Schedule)
     supervisor: Supervisor = field(init=False)
     rescans: Rescans = field(init=False)
@@ -71,7 +73,7 @@ class Agent:
         self.runner.on_progress = self._show_progress
 
     async def run(self) -> None:
-        """The service until it is told to stop; then nothing of it is left running.
+        """Run the service until it is stopped; nothing of it is left running afterwards.
 
         Raises: WrongState; whatever ended a task of the service.
         """
@@ -95,7 +97,7 @@ class Agent:
             await self._shut_down()
 
     async def sweep(self) -> None:
-        """One sweep was attempted."""
+        """Run one scheduled sweep, update metrics and show the next one in the status."""
         self.metrics.set_next_due(None)
         run = await self.supervisor.attempt(SweepKind.SWEEP, SweepRunner.sweep)
         self.health.heartbeat.beat()
@@ -108,7 +110,7 @@ class Agent:
             self.notifier.status(f"{sentence(run.report)}; next sweep at {again} UTC")
 
     async def check_control_plane(self) -> None:
-        """It is known whether the control plane answers, and how long it knows this agent."""
+        """Ask the control plane for its identity, and record whether it answers."""
         async with self.connections.hold() as current:
             try:
                 found = await current.control_plane.ping()
@@ -125,7 +127,7 @@ class Agent:
     # -- configuration ---------------------------------------------------------------------------
 
     async def handle_reloads(self) -> None:
-        """The configuration is read anew whenever somebody asks; a bad one changes nothing."""
+        """Reload the configuration whenever asked; a bad one is logged and changes nothing."""
         while True:
             await self.reload.wait()
             self.reload.clear()
@@ -144,7 +146,7 @@ class Agent:
             self.notifier.ready()
 
     def _on_reload(self, before: Connections, current: Connections) -> None:
-        """What hangs on the configuration, beyond what rounds take from it, is as it says."""
+        """Apply what a new configuration changes beyond what each run takes from it."""
         self.runner.ignore_backoff = True
         old, new = before.config.service, current.config.service
         if (old.interval, old.jitter) != (new.interval, new.jitter):
@@ -162,7 +164,7 @@ class Agent:
         )
 
     def _apply_settings(self, current: Connections) -> None:
-        """Events are heard, and the pulse is judged, as the configuration says."""
+        """Set heartbeat limit, debounce and queue listener as the configuration says."""
         events = current.config.service.events
         self.health.max_age = heartbeat_limit(current.config)
         self.rescans.debounce = events.debounce if events is not None else timedelta(0)
@@ -178,7 +180,7 @@ class Agent:
     # -- beginning and end -----------------------------------------------------------------------
 
     async def _wait_until_stopped(self) -> None:
-        """Told to stop. Raises: whatever ended a task that has no end."""
+        """Wait for a stop. Raises: whatever ended a task that should never end."""
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in {
@@ -199,7 +201,7 @@ class Agent:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _watch_listener(self) -> None:
-        """Ends only with an exception: the one that ended the listener."""
+        """Wait for ever, unless the listener fails; then raise what ended it."""
         while True:
             listening = self._listener
             if listening is None:
@@ -223,7 +225,7 @@ class Agent:
             await asyncio.sleep(every.total_seconds())
 
     async def _shut_down(self) -> None:
-        """What is under way ends by itself, or is ended when its time is over."""
+        """Start nothing new, let running work end, and cancel it after `SHUTDOWN_TIMEOUT`."""
         self.notifier.stopping()
         self.stop.set()
         self.schedule.hold()
@@ -243,7 +245,7 @@ class Agent:
 
 
 def _why(error: Exception) -> str:
-    """The words of an error; of things that broke side by side, those of the first."""
+    """The message of an error; of an exception group, that of the first."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     return str(error)

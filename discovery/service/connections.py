@@ -1,7 +1,7 @@
-"""What rounds stand on: a configuration and the edges opened from it.
+"""The open cloud, control plane and queue of a configuration, and how a reload swaps them.
 
-A new configuration takes the place of the old one between two rounds. It is opened first; one that
-cannot be opened leaves everything as it is.
+A new configuration replaces the old one between two runs. It is opened first; one that cannot be
+opened changes nothing.
 """
 
 from __future__ import annotations
@@ -34,19 +34,21 @@ class Connections:
 
     @property
     def config(self) -> Config:
+        """The configuration that was opened."""
         return self.context.config
 
     @property
     def state(self) -> Path:
-        """The state file."""
+        """Path of the state file."""
         return self.config.state.path
 
 
 OpenConnections = Callable[[], AbstractAsyncContextManager[Connections]]
-"""Reads the configuration anew and opens what it says."""
+"""Read the configuration again and open what it names."""
 
 
 Check = Callable[[Connections, Connections], Awaitable[None]]
+"""Given the old and the new connections; raises when the new ones must not be used."""
 
 
 async def _accept_any(before: Connections, after: Connections) -> None:
@@ -58,7 +60,7 @@ def _do_nothing(before: Connections, after: Connections) -> None:
 
 
 class ReloadableConnections:
-    """Edges that are replaced only while nobody stands on them."""
+    """Open connections that `reload()` swaps once no run uses them."""
 
     def __init__(
         self, open_connections: OpenConnections, current: Connections, exit_stack: AsyncExitStack
@@ -73,7 +75,7 @@ class ReloadableConnections:
     @classmethod
     @asynccontextmanager
     async def open(cls, open_connections: OpenConnections) -> AsyncIterator[Self]:
-        """Edges are open within the context. Raises: what opening them raises."""
+        """Open connections for the time of the context. Raises: what opening them raises."""
         exit_stack = AsyncExitStack()
         connections = cls(
             open_connections, await exit_stack.enter_async_context(open_connections()), exit_stack
@@ -85,12 +87,12 @@ class ReloadableConnections:
 
     @property
     def current(self) -> Connections:
-        """Those of the moment, to look at."""
+        """The connections of the moment; they may be swapped at any time (see `hold`)."""
         return self._current
 
     @asynccontextmanager
     async def hold(self) -> AsyncIterator[Connections]:
-        """They stay as they are until the context ends; waits while they are replaced."""
+        """Keep the connections as they are until the context ends; wait while they are swapped."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._is_reloading)
             self._users += 1
@@ -106,15 +108,15 @@ class ReloadableConnections:
         check: Check = _accept_any,
         on_replaced: Callable[[Connections, Connections], None] = _do_nothing,
     ) -> None:
-        """The configuration as it is now is in force, and what was open before is closed.
+        """Open the configuration as it is now, swap, and close what was open before.
 
-        Waits until nobody stands on the old one; meanwhile nobody new gets on.
+        Waits until no run uses the old connections; meanwhile none can start.
 
         Args:
-            check: Given the old edges and the new ones; raises what speaks against the new ones.
-            on_replaced: Given the same once the new ones are in force, before the old are closed.
+            check: Given the old and the new connections; raises what speaks against the new ones.
+            on_replaced: Given the same once the new ones are in use, before the old are closed.
 
-        Raises: what opening and `check` raise, and then nothing has changed.
+        Raises: what opening and `check` raise; then nothing has changed.
         """
         async with AsyncExitStack() as stack:
             current = await stack.enter_async_context(self._open_connections())
@@ -124,9 +126,8 @@ class ReloadableConnections:
                 try:
                     if self._users:
                         await self._changed.wait_for(lambda: not self._users)
-                        await check(
-                            self._current, current
-                        )  # whoever stood there may have bound state
+                        # The last run may have bound the state file.
+                        await check(self._current, current)
                     exit_stack, self._exit_stack = self._exit_stack, stack.pop_all()
                     before, self._current = self._current, current
                 finally:

@@ -1,7 +1,7 @@
-"""Scopes in which something is on its way are looked at again soon. Pure.
+"""Follow-up scans of scopes where a cache is being created, modified or deleted. Pure.
 
-A cache is `creating` for minutes, and no event is promised when that ends; so its scope is asked
-again after 15, 30, 60 and 120 seconds. Nothing new by then is the business of the next sweep.
+A cache is `creating` for minutes, and no event is promised when that ends; so its scope is scanned
+again after 15, 30, 60 and 120 seconds. After that the next sweep is soon enough.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Final
 from discovery.model.values import Arn, Complete, Scanned, Scope
 
 RECHECK_DELAYS: Final = tuple(timedelta(seconds=span) for span in (15, 30, 60, 120))
+"""Delays of successive follow-up scans while the same caches stay in transition."""
 _TRANSIENT: Final = frozenset({"creating", "modifying", "deleting"})
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """A scope to look at again."""
+    """One scope to scan again, its caches in transition, and the delay."""
 
     scope: Scope
     arns: frozenset[Arn]
@@ -27,14 +28,17 @@ class FollowUp:
 
 
 class FollowUps:
-    """How far up the ladder each scope is."""
+    """Track how many follow-up scans each scope has had."""
 
     def __init__(self) -> None:
         self._seen: dict[Scope, tuple[frozenset[tuple[Arn, str]], int]] = {}
 
     def update(self, results: Iterable[Scanned]) -> tuple[FollowUp, ...]:
-        """What to look at again, and when. A scope that was not read stays where it is; one where
-        something else is on its way than before begins anew."""
+        """Return which scopes to scan again, and when.
+
+        A scope that was not read keeps its count; one where other caches are in transition than
+        before starts again at the first delay.
+        """
         found = (self._next(each) for each in results if isinstance(each, Complete))
         return tuple(each for each in found if each is not None)
 

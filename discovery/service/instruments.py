@@ -1,4 +1,4 @@
-"""Every metric of the table, made and registered with one registry of its own."""
+"""Create every metric of the table in a registry of its own."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from discovery.service.metric_table import TABLE, Row, Type
 from discovery.service.snapshot_gauge import SnapshotGauge
 
 _DURATIONS_S: Final = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600)
-"""From a re-scan of one scope to a sweep at the longest usual `sweep_timeout`, and past it."""
+"""Buckets from a re-scan of one scope to beyond the longest usual `sweep_timeout`."""
 
 
 class Instruments:
-    """One of each row in the table. The metrics of the process itself (`process_…`) besides."""
+    """One Prometheus instrument per row of the table, and those of the process (`process_…`)."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each counter
@@ -35,16 +35,19 @@ class Instruments:
         ProcessCollector(registry=self.registry)
 
     def gauge(self, row: Row) -> SnapshotGauge:
+        """The gauge of a row."""
         return self._gauges[row.name]
 
     def counter(self, row: Row) -> Counter:
+        """The counter of a row."""
         return self._counters[row.name]
 
     def histogram(self, row: Row) -> Histogram:
+        """The histogram of a row."""
         return self._histograms[row.name]
 
     def render(self) -> tuple[bytes, str]:
-        """The exposition in Prometheus's text format, and its content type."""
+        """Render the metrics as Prometheus text, with their content type."""
         return generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4
 
     def _make(self, row: Row) -> None:

@@ -1,7 +1,7 @@
-"""What the service counts and states about itself, for Prometheus.
+"""Prometheus metrics of the service.
 
-State (items, scopes, findings, the guard) is that of the last whole sweep that came to its end:
-a re-scan knows a part only, and one that was cut short knows nothing. Counters count both kinds.
+State (items, scopes, findings, the guard) is that of the last whole sweep that finished: a re-scan
+knows a part only, and an interrupted sweep nothing. Counters count both kinds of run.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from discovery.service.scope_series import ScopeSeries
 from discovery.sweep.context import SweepKind
 
 BROKE: Final = "broke"
+"""Outcome of a run that ended without a report."""
 _OF_ANOTHER_AGENT: Final = (Reason.INHERITED, Reason.RESTORED)
 _EXITS: Final = (Exit.DONE, Exit.INCOMPLETE, Exit.REFUSED, Exit.FAILED, Exit.INTERRUPTED)
 
@@ -46,7 +47,7 @@ class Metrics:
         self._start_at_zero()
 
     def record_run(self, report: Report, *, kind: SweepKind) -> None:
-        """A sweep or re-scan (`kind`) ended with this report."""
+        """Record a sweep or re-scan (`kind`) that ended with a report."""
         exit_status = exit_code(report)
         self._count_run(kind, exit_status.name.lower(), report.finished_at)
         duration = report.finished_at - report.started_at
@@ -65,40 +66,40 @@ class Metrics:
             self._set_sweep_state(report)
 
     def record_failure(self, kind: SweepKind) -> None:
-        """A sweep or re-scan ended without a report."""
+        """Record a sweep or re-scan that ended without a report."""
         self._count_run(kind, BROKE, self._clock())
         self._count_failure(kind)
 
     def count_events(self, outcome: str, count: int = 1) -> None:
-        """Messages of the queue came to this outcome, one of a few that the code names."""
+        """Count queue messages by outcome (`EventOutcome`, `Ignored`)."""
         self._all.counter(table.EVENTS).labels(outcome).inc(count)
 
     def set_waiting(self, scopes: int, *, since: datetime | None = None) -> None:
-        """So many scopes wait for a re-scan, the first of them since then."""
+        """Set how many scopes wait for a re-scan, and since when the first of them does."""
         self._all.gauge(table.WAITING).set(scopes)
         oldest = since.timestamp() if since is not None and scopes else None
         self._all.gauge(table.OLDEST_WAITING).set(oldest)
 
     def set_next_due(self, at: datetime | None) -> None:
-        """When the next sweep is due; None: one is under way."""
+        """Set when the next sweep is due; None while one is running."""
         self._set_time(table.NEXT_DUE, at)
 
     def set_identity_expiry(self, expires_at: datetime | None) -> None:
-        """When the certificate for the control plane expires; None: there is none."""
+        """Set when the certificate for the control plane expires; None: there is none."""
         self._set_time(table.IDENTITY_EXPIRY, expires_at)
 
     def set_paused_until(self, until: datetime | None) -> None:
-        """Until when nothing is written; None: writes go on."""
+        """Set until when writes are paused; None: they are not."""
         self._set_time(table.PAUSED_UNTIL, until)
 
     def render(self) -> tuple[bytes, str]:
-        """The exposition in Prometheus's text format, and its content type."""
+        """Render the metrics as Prometheus text, with their content type."""
         return self._all.render()
 
     # -- counters --------------------------------------------------------------------------------
 
     def _start_at_zero(self) -> None:
-        """Counters whose labels are few exist from the start, so that their first step shows."""
+        """Create counters with few label values at zero, so that their first step shows."""
         for kind in SweepKind:
             self._all.gauge(table.CONSECUTIVE_FAILURES).set(0, kind)
             self._all.counter(table.AWS_CALLS).labels(kind)
@@ -174,6 +175,6 @@ def _scope_labels(scope: Scanned) -> tuple[str, str]:
 
 
 def _failing_since(report: Report) -> datetime | None:
-    """Since when the scope that has failed longest has been failing, expected failures aside."""
+    """Since when the longest-failing scope has failed, expected failures aside."""
     times = (time for scope, time in report.failing_since.items() if not is_expected(scope, report))
     return min(times, default=None)

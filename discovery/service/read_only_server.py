@@ -1,6 +1,6 @@
-"""An HTTP server for a few small pages that may only be read, and that strangers may knock at.
+"""An HTTP server for a few small read-only pages that strangers may request.
 
-aiohttp's own server has no bound on connections or on how long one takes, and names itself with its
+aiohttp's own server bounds neither connections nor their duration, and names itself with its
 versions; these two classes add that and nothing else.
 """
 
@@ -16,8 +16,9 @@ from aiohttp import web
 log = structlog.get_logger()
 
 MAX_CONNECTIONS: Final = 64
+"""Connections beyond this number are closed at once."""
 CONNECTION_TIMEOUT_S: Final = 10.0
-"""From the first packet to the last one of the answer."""
+"""Longest duration of a connection, from the first packet to the last one of the answer."""
 
 _HEADERS: Final = {
     "Server": "cachemuster",  # aiohttp's own names its version, and Python's
@@ -26,10 +27,11 @@ _HEADERS: Final = {
 }
 
 Page = Callable[[], web.Response]
+"""Makes the response of one path."""
 
 
 class ReadOnlyServer(web.Server):
-    """Serves these pages to GET and HEAD, one request a connection; other paths are 404."""
+    """Serve pages to GET and HEAD, one request per connection; other paths are 404."""
 
     def __init__(
         self,
@@ -44,7 +46,7 @@ class ReadOnlyServer(web.Server):
         self._timeout_s = timeout_s
 
     def __call__(self) -> web.RequestHandler:
-        """The protocol for a new connection."""
+        """Create the protocol for a new connection."""
         return _Connection(self, self._max_connections, self._timeout_s)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -75,6 +77,7 @@ class _Connection(web.RequestHandler):
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Close the connection at once when there are too many, else limit its duration."""
         super().connection_made(transport)
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a TCP connection has one
         if len(self._server.connections) > self._max_connections:
@@ -84,6 +87,7 @@ class _Connection(web.RequestHandler):
         self._deadline = loop.call_later(self._timeout_s, transport.abort)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        """Cancel the time limit."""
         if self._deadline is not None:
             self._deadline.cancel()
         super().connection_lost(exc)
@@ -95,19 +99,19 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """An answer that tells nothing: neither what was asked nor what broke."""
+        """Answer an error without quoting the request or what broke."""
         if status >= 500:
             log.error("page.broke", path=request.path, exc_info=exc)
         return text_page(status, "this cannot be answered")
 
 
 def text_page(status: int, text: str) -> web.Response:
-    """One line of plain text."""
+    """Response with one line of plain text."""
     return page(status, f"{text}\n".encode(), "text/plain; charset=utf-8")
 
 
 def page(status: int, body: bytes, content_type: str) -> web.Response:
-    """An answer after which the connection ends."""
+    """Response after which the connection is closed."""
     headers = {**_HEADERS, "Content-Type": content_type}
     response = web.Response(status=status, body=body, headers=headers)
     response.force_close()

@@ -1,8 +1,8 @@
-"""Whether a configuration that was read anew can take the place of the one in force.
+"""Check whether a reloaded configuration may replace the current one.
 
-What state is bound to, and what the service has locked, cannot change under it: the next round
-would be refused, and the service would end. So that is found out at the reload, where there is a
-configuration to go on with.
+What the state file is bound to, and what the service has locked, cannot change under it: the next
+run would be refused, and the service would end. The reload finds that out while there is a
+configuration to continue with.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from state.store import read_memory
 
 
 class CannotReload(Exception):
-    """The change needs a restart, or cannot be judged now. The configuration in force stays."""
+    """The change needs a restart, or cannot be checked now. The current configuration stays."""
 
 
 async def check_reload(before: Connections, after: Connections) -> None:
-    """Make sure that the next round can go on with the same state file.
+    """Check that the next run can continue with the same state file.
 
     A control plane that does not answer is no reason to refuse, unless it is the one that the new
-    configuration names: nobody could say whether state belongs to it.
+    configuration names: nobody could say whether the state belongs to it.
 
     Raises: CannotReload, WrongState, StateError.
     """

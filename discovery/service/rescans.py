@@ -1,7 +1,7 @@
-"""Re-scans: from a message of the queue to a scope that was looked at again.
+"""Re-scans: from a message of the queue to a fresh scan of the scope that it names.
 
-A message is deleted when the scope that it names was read to its end and acted upon. Until then it
-stays in the queue and comes again by itself, so a service that is killed forgets nothing.
+A message is deleted once its scope was read to the end and acted upon. Until then it stays in the
+queue and is delivered again, so a service that is killed forgets nothing.
 """
 
 from __future__ import annotations
@@ -32,37 +32,37 @@ from matchers.regions import ScopeMembership
 log = structlog.get_logger()
 
 MAX_DELIVERIES: Final = 5
-"""After so many, a message whose scope still cannot be read is given up: the next sweeps look."""
+"""Deliveries after which a message is dropped because its scope still cannot be read."""
 RETRY_DELAY: Final = timedelta(seconds=30)
-"""After a round that came to nothing, such as one that found the state file held too long."""
+"""Delay after a run that did not happen, such as when the state file stayed locked too long."""
 
 
 class EventOutcome(StrEnum):
-    """What became of a message, besides `Ignored`."""
+    """Outcome of a message, besides `Ignored`."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
-    """Acted upon already."""
+    """Already acted upon."""
     FOREIGN = "foreign"
-    """About a scope that this process does not look after."""
+    """Names a scope that this process does not cover."""
     ACTED = "acted"
-    """Its scope was read to its end, and what follows was done."""
+    """Its scope was read to the end and acted upon."""
     RETRIED = "retried"
-    """Its scope could not be read; it comes again."""
+    """Its scope could not be read; it is delivered again."""
     GIVEN_UP = "given_up"
 
 
 class MessageQueue(Protocol):
-    """Where messages are deleted; `discovery.aws.queue.Queue` is one."""
+    """A queue whose messages can be deleted, such as `discovery.aws.queue.Queue`."""
 
     async def delete(self, messages: Iterable[Message]) -> tuple[Message, ...]:
-        """They do not come again; answers those that do all the same. Raises: AwsCallFailed."""
+        """Delete messages; returns those that could not be deleted. Raises: AwsCallFailed."""
         ...
 
 
 @dataclass(slots=True)
 class Rescans:
-    """Everything between a message and the round that it causes."""
+    """Turn queue messages into re-scans of the scopes that they name."""
 
     supervisor: Supervisor
     schedule: Schedule
@@ -71,19 +71,16 @@ class Rescans:
     debounce: timedelta
     queue: MessageQueue | None = None
     targets: Targets | None = None
-    """Of the last whole sweep; before the first, every scope may be ours."""
+    """Those of the last whole sweep; None before the first, when every scope may be ours."""
     _backlog: Backlog = field(default_factory=Backlog)
     _follow_ups: FollowUps = field(default_factory=FollowUps)
 
     def __post_init__(self) -> None:
-        for outcome in (
-            *EventOutcome,
-            *Ignored,
-        ):  # counted from nothing, so that the first one shows
+        for outcome in (*EventOutcome, *Ignored):  # from zero, so that the first one shows
             self.metrics.count_events(outcome.value, 0)
 
     async def handle(self, messages: Iterable[Message]) -> None:
-        """Each message waits with its scope, or is deleted because it changes nothing."""
+        """Make each message wait with its scope, or delete it when it changes nothing."""
         finished = []
         for message in messages:
             change = read_message(message.body)
@@ -114,7 +111,7 @@ class Rescans:
         return is_target or self.targets.may_be_new(scope)
 
     async def after_sweep(self, targets: Targets, results: Iterable[Scanned]) -> None:
-        """A whole sweep told which scopes are ours; what waited for that may go on, or goes."""
+        """Take the targets of a whole sweep; re-scan or drop what waited for the first one."""
         waited = self._backlog.scopes if self.targets is None else ()
         self.targets = targets
         self.schedule_follow_ups(results)
@@ -128,7 +125,7 @@ class Rescans:
         self._update_metrics()
 
     def schedule_follow_ups(self, results: Iterable[Scanned]) -> None:
-        """Scopes in which something is on its way are looked at again soon."""
+        """Schedule another scan of scopes where a cache is in transition."""
         for each in self._follow_ups.update(results):
             work = partial(self._begin_follow_up, each.scope, each.arns)
             self.schedule.once(f"follow {each.scope}", work, after=each.delay)
@@ -141,7 +138,7 @@ class Rescans:
         self.schedule.once(f"rescan {scope}", partial(self._run_due, scope), after=delay)
 
     async def _run_due(self, scope: Scope) -> None:
-        """Everything that has waited long enough is scanned, in one round."""
+        """Scan every scope that has waited long enough, in one run."""
         self._backlog.mark_due(scope)
         taken = self._backlog.take()
         if not taken:
@@ -149,7 +146,7 @@ class Rescans:
         self._update_metrics()
         arns = frozenset(arn for entry in taken.values() for arn in entry.arns)
         run = await self.supervisor.attempt(
-            SweepKind.RESCAN, lambda rounds: rounds.rescan(tuple(taken), arns)
+            SweepKind.RESCAN, lambda runner: runner.rescan(tuple(taken), arns)
         )
         if run is None:
             for each in taken:
@@ -207,7 +204,7 @@ class Rescans:
 
 
 def _is_read(result: Scanned | None) -> bool:
-    """True when the scope was read to its end, or is known not to be there."""
+    """True when the scope was read to the end, or its region is known to be disabled."""
     if isinstance(result, Skipped):
         return result.reason is ScopeReason.REGION_NOT_ENABLED
     return isinstance(result, Complete)

@@ -1,7 +1,7 @@
-"""One round of the service: scan beside other rounds, take the turn, act, remember.
+"""Run sweeps and re-scans of the service: scan in parallel, then lock, act and remember.
 
-The turn is the state file's writer lock, so `sweep`, `adopt` and `release` of other processes take
-turns with the rounds of this one (discovery/README: Turns).
+Acting needs the writer lock of the state file, so `sweep`, `adopt` and `release` of other processes
+take turns with the runs of this one (discovery/README: Turns).
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from state.store import Store, read_memory
 log = structlog.get_logger()
 
 LOCK_TIMEOUT: Final = timedelta(minutes=1)
-"""How long another process may sweep before a round is given up; the next one comes soon."""
+"""How long a run waits for another process before it is skipped; the next one comes soon."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduledRun:
-    """A round that came to its end."""
+    """A sweep or re-scan that ended with a report."""
 
     kind: SweepKind
     report: Report
@@ -48,36 +48,39 @@ class ScheduledRun:
 
 @dataclass(slots=True)
 class SweepRunner:
-    """The rounds of one service. They scan side by side and act one after another."""
+    """Run the sweeps and re-scans of one service: they scan in parallel and act one by one."""
 
     connections: ReloadableConnections
     shard: Shard | None = None
     service_lock: HeldLock | None = None
-    """What keeps other services off this state file; None: nothing does."""
+    """Keeps other services off this state file; None: nothing does."""
     on_progress: Callable[[int, int, int], None] = lambda done, failed, known: None
-    """Called as a sweep's scan moves: scopes done, failed, known."""
+    """Called as a sweep's scan proceeds: scopes done, failed, known."""
     on_activity: Callable[[], None] = lambda: None
-    """Called with everything in a sweep that comes to its end: a scope, a write, the turn."""
+    """Called whenever a step of a run ends: a scope, a write, the wait for the lock."""
     ignore_backoff: bool = False
-    """The next sweep asks also where it would be left alone for a while: set by a reload, because
-    whoever reloads has repaired something."""
+    """The next sweep also reads scopes that back off: set by a reload, because whoever reloads has
+    repaired something.
+    """
     _sequencer: ScanSequencer = field(default_factory=ScanSequencer)
     _last_connections: Connections | None = None
-    """Those of the last sweep; the first sweep with a configuration reads lists of regions anew."""
+    """Those of the last sweep; the first sweep with a configuration lists regions again."""
     _apply_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _state: FileIdentity | None = None
-    """The state file of the last round that opened it."""
+    """The state file of the last run that opened it."""
 
     async def check_state_identity(self) -> None:
-        """The state file belongs to what is configured, or to nothing yet. A control plane that
-        does not answer says nothing about that. Raises: WrongState, StateError."""
+        """Check that the state file belongs to this configuration, or to nothing yet.
+
+        A control plane that does not answer is no reason to fail. Raises: WrongState, StateError.
+        """
         async with self.connections.hold() as current:
             state = await asyncio.to_thread(read_memory, current.state)
             run = SweepRun.start(current.context, SweepRequest(), state)
             await check_state_identity(run, current.control_plane)
 
     async def sweep(self) -> ScheduledRun | None:
-        """Every scope of this process was looked at and acted upon; None when told to stop first.
+        """Scan all scopes of this process and act upon them; None when stopped before acting.
 
         Raises: StateError, Locked among them; WrongState.
         """
@@ -98,9 +101,10 @@ class SweepRunner:
             return done
 
     async def rescan(self, scopes: Iterable[Scope], named: frozenset[Arn]) -> ScheduledRun | None:
-        """These scopes were looked at anew and acted upon; None when told to stop first.
+        """Scan some scopes again and act upon them; None when stopped before acting.
 
-        The tags of the named caches are read one by one, users and groups anew. Raises: as `sweep`.
+        Tags of the `named` caches are read one by one, users and groups without a cache. Raises: as
+        `sweep`.
         """
         async with self.connections.hold() as current:
             request = SweepRequest(
@@ -130,9 +134,9 @@ class SweepRunner:
         return ScheduledRun(kind, report, run.scan.targets)
 
     def _check_files(self) -> None:
-        """Make sure that the state file and the service's lock are those of the round before.
+        """Check that the state file and the service's lock are those of the run before.
 
-        A lock file that somebody removed is made and locked anew, unless another service was
+        A lock file that somebody removed is made and locked again, unless another service was
         quicker. Raises: Replaced, Locked, Unwritable.
         """
         if self.service_lock is not None and self.service_lock.retake():
@@ -148,7 +152,7 @@ class SweepRunner:
     async def _finish(
         self, run: SweepRun, scan: Scan, scan_number: int, current: Connections, lock: HeldLock
     ) -> Report:
-        """Act on what is still current of the scan, judged by what is remembered now."""
+        """Act on the scan results that are still current, judged by the state as it is now."""
         with await asyncio.to_thread(Store.open, current.state, check_lock=lock.check) as store:
             self._state = store.identity
             now = await asyncio.to_thread(store.memory)
@@ -163,7 +167,7 @@ class SweepRunner:
 
     @asynccontextmanager
     async def _hold_lock(self, current: Connections) -> AsyncIterator[HeldLock]:
-        """The turn is ours. Raises: Stopped, Locked, Unwritable."""
+        """Hold the writer lock. Raises: Stopped, Locked, Unwritable."""
         stop, holder = current.context.stop, this_process("run", current.context.clock())
         lock = writer_lock(current.state, wait=LOCK_TIMEOUT, holder=holder)
         async with AsyncExitStack() as taken:

@@ -1,8 +1,8 @@
-"""Which scan of each scope was acted on last, so that an older one is never acted on after it.
+"""Order concurrent scans, so that an older result is never applied after a newer one.
 
-Scans run side by side and take as long as they take. They are counted, not timed: clocks are set
-back. Another process may sweep with the same state file; what it recorded while a scan was under
-way counts as later than that scan.
+Scans run in parallel and take as long as they take. They are numbered, not timed: clocks are set
+back. Another process may sweep with the same state file; what it recorded while a scan was running
+counts as newer than that scan.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from state.records import RememberedState
 
 
 class ScanSequencer:
-    """Tickets are drawn when a scan begins; the higher one is of the later scan."""
+    """Number scans by their start and drop results older than what was applied."""
 
     def __init__(self) -> None:
         self._last_number = 0
@@ -25,7 +25,7 @@ class ScanSequencer:
         self._recorded: dict[Scope, datetime] = {}
 
     def begin_scan(self) -> int:
-        """The ticket of a scan that begins now."""
+        """Number of a scan that starts now; higher numbers are newer."""
         self._last_number += 1
         return self._last_number
 
@@ -37,9 +37,13 @@ class ScanSequencer:
         state_before: RememberedState,
         state_now: RememberedState,
     ) -> tuple[Scanned, ...]:
-        """The results; those that are older than what was acted on already are not in this run.
+        """Return the results, with those older than what was applied marked as not in this run.
 
-        `then` and `now` are what state remembered when the scan began and remembers at this moment.
+        Args:
+            scan_number: From `begin_scan`.
+            results: Of that scan.
+            state_before: What state remembered when the scan started.
+            state_now: What it remembers at this moment.
         """
         return tuple(
             _outdated(each)
@@ -56,7 +60,7 @@ class ScanSequencer:
         state: RememberedState,
         started_at: datetime,
     ) -> None:
-        """These results were acted on, and recorded as `scope_memories` says."""
+        """Remember that these results were applied, and recorded as `scope_memories` says."""
         every = tuple(results)
         self._applied.update({each.scope: scan_number for each in every if not _is_left_out(each)})
         recorded = scope_memories(every, state, started_at)
@@ -65,7 +69,7 @@ class ScanSequencer:
     def _recorded_elsewhere(
         self, scope: Scope, state_before: RememberedState, state_now: RememberedState
     ) -> bool:
-        """True when somebody else recorded the scope meanwhile."""
+        """True when another process recorded the scope during the scan."""
         before, after = _attempt(state_before, scope), _attempt(state_now, scope)
         return after not in (before, self._recorded.get(scope))
 

@@ -1,8 +1,8 @@
-"""When things are done: APScheduler by the wall clock, woken by the monotonic one.
+"""Run jobs on time: APScheduler by the wall clock, with alarms by the monotonic clock.
 
 APScheduler sleeps until a wall-clock time. When that clock is set back by an hour, the next sweep
 comes an hour late (measured with 3.11). So every job also has a monotonic alarm: when that goes off
-and the job was not begun, it is due now, whatever the wall clock says.
+and the job has not started, it is due now, whatever the wall clock says.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from apscheduler.triggers.date import DateTrigger
 log = structlog.get_logger()
 
 Work = Callable[[], Awaitable[Any]]
+"""What a job does."""
 
 SLACK_S: Final = 1.0
 """How long after its time a job counts as held back by the wall clock."""
 
 
 class Every(BaseTrigger):  # type: ignore[misc]  # APScheduler is untyped
-    """From the beginning of one run to the beginning of the next: `interval`, and up to `jitter`
-    more. Runs that were missed are one run."""
+    """Trigger: from start to start `interval`, plus up to `jitter`; missed runs are one run."""
 
     def __init__(self, interval: timedelta, jitter: timedelta) -> None:
         self.interval = interval
@@ -40,10 +40,11 @@ class Every(BaseTrigger):  # type: ignore[misc]  # APScheduler is untyped
 
     @property
     def longest_s(self) -> float:
+        """Longest time between two starts, in seconds."""
         return (self.interval + self.jitter).total_seconds()
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
-        """APScheduler's question; the first run is due at once."""
+        """Time of the next run, for APScheduler; the first is due at once."""
         if previous is None:
             return now
         return now + self.interval + random.random() * self.jitter  # noqa: S311 - no secret
@@ -51,12 +52,12 @@ class Every(BaseTrigger):  # type: ignore[misc]  # APScheduler is untyped
 
 @dataclass(slots=True, eq=False)
 class _Job:
-    """One job, as far as APScheduler does not keep it."""
+    """What APScheduler does not keep of one job."""
 
     job_id: str
     work: Work
     longest_s: float
-    """Within so long it is begun, by the monotonic clock."""
+    """Time within which it starts, by the monotonic clock."""
     is_repeated: bool
     alarm: asyncio.TimerHandle | None = None
     is_running: bool = False
@@ -68,7 +69,7 @@ class _Job:
 
 
 class Schedule:
-    """Jobs by name. What is repeated never runs beside itself."""
+    """Jobs by name. A repeated job never runs twice at once."""
 
     def __init__(self) -> None:
         self._scheduler = AsyncIOScheduler(timezone=UTC)
@@ -78,17 +79,17 @@ class Schedule:
         self._is_held = False
 
     def start(self) -> None:
-        """Jobs begin when they are due."""
+        """Start running jobs when they are due."""
         self._scheduler.start()
 
     def every(self, name: str, work: Work, *, interval: timedelta, jitter: timedelta) -> None:
-        """The work is done at once, and then again and again; one of that name is replaced."""
+        """Run the work now and then repeatedly; replaces a job of that name."""
         trigger = Every(interval, jitter)
         self._add(name, work, trigger, longest_s=0.0, is_repeated=True)
         self._jobs[name].longest_s = trigger.longest_s
 
     def change(self, name: str, *, interval: timedelta, jitter: timedelta) -> None:
-        """From now on it is done in this rhythm, next after one interval."""
+        """Change interval and jitter of a job; its next run is one interval from now."""
         entry, trigger = self._jobs[name], Every(interval, jitter)
         next_run_at = trigger.get_next_fire_time(_now(), _now())
         self._scheduler.modify_job(entry.job_id, trigger=trigger, next_run_time=next_run_at)
@@ -96,30 +97,30 @@ class Schedule:
         self._arm(name, entry, trigger.longest_s)
 
     def once(self, name: str, work: Work, *, after: timedelta) -> None:
-        """The work is done once, so long from now; one of that name that waits is replaced."""
+        """Run the work once after a delay; replaces a waiting job of that name."""
         trigger = DateTrigger(_now() + after, timezone=UTC)
         self._add(name, work, trigger, longest_s=after.total_seconds(), is_repeated=False)
 
     def due_at(self, name: str) -> datetime | None:
-        """When it is done next, by the wall clock; None when that is not known."""
+        """Wall-clock time of the next run of a job; None when unknown."""
         entry = self._jobs.get(name)
         job = self._scheduler.get_job(entry.job_id) if entry is not None else None
         return job.next_run_time if job is not None else None
 
     def hold(self) -> None:
-        """Nothing more is begun; what is running goes on."""
+        """Start no more jobs; running ones continue."""
         self._is_held = True
         self._scheduler.pause()
         for entry in self._jobs.values():
             entry.disarm()
 
     async def wait_until_idle(self) -> None:
-        """Nothing is running any more."""
+        """Wait until no job is running."""
         while self._running:
             await asyncio.wait(self._running)
 
     async def stop(self) -> None:
-        """Nothing more is begun, and what is still running was cancelled."""
+        """Start no more jobs and cancel those that run."""
         for entry in self._jobs.values():
             entry.disarm()
         self._jobs.clear()
@@ -171,7 +172,7 @@ class Schedule:
             self._running.discard(task)
 
     def _arm(self, name: str, entry: _Job, after_s: float) -> None:
-        """When the time is over and the job was not begun, it is due."""
+        """Set the alarm after which a job that has not started is due."""
         entry.disarm()
         if not self._is_held:
             loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""The two series that each scope has of its own, as long as the scopes are few enough."""
+"""The two metrics that each scope has of its own, as long as there are few scopes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from discovery.service.snapshot_gauge import SnapshotGauge
 
 
 class ScopeSeries:
-    """When each scope was last read to its end, and how many caches it then had.
+    """When each scope was last read to the end, and how many caches it then had.
 
     Above `limit` scopes none has a series: a part of them would look like the whole.
     """
@@ -21,8 +21,7 @@ class ScopeSeries:
         self._latest: dict[tuple[str, str], tuple[float, int]] = {}
 
     def update(self, report: Report, *, whole: bool) -> None:
-        """The scopes of the report are taken in. After a `whole` sweep, those that are no more
-        have no series."""
+        """Take in the scopes of a report; after a `whole` sweep, drop those that are gone."""
         if whole:
             present = _PresentScopes(report)
             self._latest = {key: value for key, value in self._latest.items() if key in present}
@@ -38,8 +37,10 @@ class ScopeSeries:
 
 
 class _PresentScopes:
-    """Which scopes a whole sweep leaves standing: absence counts only where the list of regions,
-    or of accounts, was read (R1)."""
+    """Scopes that a whole sweep leaves in place.
+
+    Absence counts only where the list of regions, or of accounts, was read (R1).
+    """
 
     def __init__(self, report: Report) -> None:
         self._listed = {each.scope.key for each in report.scopes if not _is_region_disabled(each)}

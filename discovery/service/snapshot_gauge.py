@@ -1,4 +1,4 @@
-"""A gauge that is a statement of facts: it has the samples of its last statement and no others.
+"""A gauge whose samples are replaced as a whole.
 
 The library's own gauge keeps a series for ever once it has been touched, and one without labels
 always has a value. What is gone, or not known, has no series here.
@@ -15,30 +15,31 @@ from prometheus_client.registry import Collector
 from discovery.service.metric_table import Row
 
 Labels = TypeVar("Labels", bound=tuple[str, ...])
+"""Label values in the order of the metric table."""
 
 
 class SnapshotGauge(Collector):
-    """One gauge; its samples are replaced as a whole or stated one by one."""
+    """A gauge that exports exactly the samples last set."""
 
     def __init__(self, row: Row) -> None:
         self._row = row
         self._values: Mapping[tuple[str, ...], float] = {}
 
     def set_all(self, values: Mapping[Labels, float]) -> None:
-        """These are the samples, by their labels in the order of the table, and no others."""
+        """Replace all samples, given by their label values in the order of the table."""
         self._values = dict(values.items())
 
     def set(self, value: float | None, *labels: str) -> None:
-        """This sample has this value, None: there is no such sample; others stay."""
+        """Set one sample, or remove it (None); others stay."""
         others = {key: held for key, held in self._values.items() if key != labels}
         self._values = others if value is None else {**others, labels: value}
 
     def get(self, *labels: str) -> float | None:
-        """The value of a sample, None if there is none."""
+        """Value of one sample; None if there is none."""
         return self._values.get(labels)
 
     def collect(self) -> Iterator[Metric]:
-        """Name, type and help, and the samples of the moment."""
+        """Yield the metric family with its current samples."""
         family = GaugeMetricFamily(self._row.name, self._row.meaning, labels=self._row.labels)
         for labels, value in sorted(self._values.items()):
             family.add_metric(labels, value)

@@ -1,5 +1,7 @@
-"""Attempts at a round: whatever comes of one is counted and logged, and nothing ends the service
-but what only a person can mend."""
+"""Run sweeps and re-scans so that no failure ends the service.
+
+Each outcome is counted and logged; only what a person has to repair ends the service.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Supervisor:
-    """One after another or side by side."""
+    """Run work of the runner, one after another or in parallel, and record how it ended."""
 
     runner: SweepRunner
     metrics: Metrics
@@ -32,13 +34,13 @@ class Supervisor:
     fatal: asyncio.Future[Exception] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
-    """Set when the state file turned out to belong to something else: no round may go on."""
+    """Set when the state file turned out to belong to something else: no run may continue."""
     _log: SweepLog = field(default_factory=SweepLog)
 
     async def attempt(
         self, kind: SweepKind, work: Callable[[SweepRunner], Awaitable[ScheduledRun | None]]
     ) -> ScheduledRun | None:
-        """The round, once it has come to its end; None when it did not. Never raises."""
+        """Run the work; returns its result, or None when it did not finish. Never raises."""
         try:
             run = await work(self.runner)
         except WrongState as error:
@@ -67,7 +69,7 @@ class Supervisor:
             kind=kind.value,
             error_code=type(error).__name__,
             why=str(error),
-            next="nothing is forgotten; the next round begins from the start",
+            next="nothing is forgotten; the next run starts over",
             exc_info=error if is_defect else None,
         )
 

@@ -1,7 +1,7 @@
-"""What rounds say to the log: one event that tells the whole of each, and scopes that change.
+"""Log runs: one event that sums up each, and events for scopes whose state changes.
 
-Items are told of when they are written (`item.applied` and its like, in `discovery.sweep.apply`). A
-scope that fails is told of when it begins to, when its reason changes, and when it can be read
+Items are logged when they are written (`item.applied` and its like, in `discovery.sweep.apply`). A
+scope that fails is logged when it starts to, when its reason changes, and when it can be read
 again: a thousand that are denied all week are a thousand lines, not a thousand every five minutes.
 """
 
@@ -30,17 +30,17 @@ _LEVELS: Final = {
 
 
 class SweepLog:
-    """The log of the rounds of one process."""
+    """Log the runs of one process."""
 
     def __init__(self) -> None:
         self._failing: dict[Scope, ScopeReason] = {}
         self._noted: dict[Scope, frozenset[NoteCode]] = {}
 
     def log_run(self, report: Report, *, kind: str) -> None:
-        """One `sweep.finished` stands in the log, after one event for each scope that changed.
+        """Log one event for each scope that changed, then `sweep.finished`.
 
-        It is an error when the round could not be done, a warning when a guard refused or
-        something failed. `kind`: `sweep` or `rescan`.
+        It is an error when the run failed, a warning when a guard refused or something failed.
+        `kind`: `sweep` or `rescan`.
         """
         for scanned in report.scopes:
             self._log_scope(scanned, report)
@@ -71,8 +71,7 @@ class SweepLog:
 
 
 def finished_fields(report: Report, exit_status: Exit) -> dict[str, Any]:
-    """What `sweep.finished` says: counts of its items by action and of scopes by status, and how
-    it ended."""
+    """Fields of `sweep.finished`: items by action, scopes by status, and how it ended."""
     return {
         "sweep_id": report.sweep_id,
         "plan_checksum": report.checksum,
@@ -91,8 +90,7 @@ def finished_fields(report: Report, exit_status: Exit) -> dict[str, Any]:
 
 
 def _of_this_run(report: Report) -> Report:
-    """The report without items of scopes that were none of this run's business: those of another
-    shard, or of everything that no event named."""
+    """The report without items of scopes outside this run, such as those of another shard."""
     scanned = {each.scope for each in report.scopes}
     items = tuple(
         item
