@@ -1,4 +1,4 @@
-"""`cachemuster adopt`: takes over what somebody else has registered for a cache."""
+"""`cachemuster adopt`: take over databases that something else registered for a cache."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from discovery.reports.view import Format
 
 @click.command(name="adopt")
 @click.argument("name", required=False)
-@click.option("--all", "all_databases", is_flag=True, help="All that stand in the name of a cache.")
-@click.option("--from-group", metavar="GROUP", help="Take from this group, not from nobody's.")
+@click.option(
+    "--all", "all_databases", is_flag=True, help="Every database that belongs to a cache."
+)
+@click.option("--from-group", metavar="GROUP", help="Take over from this group, not from no group.")
 @with_consent
 @with_report
 @with_common
@@ -33,20 +35,20 @@ def command(
     output_format: str,
     output: Path | None,
 ) -> Exit:
-    """Take over database NAME for the cache it stands for; from then on sweeps keep it.
+    """Take over database NAME, so that sweeps keep it equal to its cache.
 
-    The cache is looked for in a fresh scan. What does not fit is refused: the URI of another
-    cache, a name that the next sweep would change, a cache that no matcher takes. You see what
-    changes before anything does. Where the origin label changes, the database is deleted and
-    created again. Nothing else is removed; settings that cachemuster has none for are kept.
+    A fresh scan finds the cache. Refused are: the URI of another cache, a name that the next sweep
+    would change, a cache that no matcher selects. You see every change before it is made. Where
+    the origin label changes, the database is deleted and created again. Nothing else is removed;
+    settings that cachemuster does not manage are kept.
 
-    One of the agent's own group that is held as INHERITED, or a conflict as RESTORED, becomes this
-    agent's own by it, whether a matcher takes its cache or not: nothing is written to the control
-    plane, and a sweep may remove it once its misses were counted.
+    A database of the agent's own group that is held as INHERITED, or in conflict as RESTORED,
+    becomes this agent's own, whether a matcher selects its cache or not: nothing is written to the
+    control plane, and a sweep may remove it once enough sweeps have missed its cache.
 
-    In a cluster this needs an operator's identity (`tsh login --out=FILE`): the agent's bot, fenced
-    in by labels, cannot see what is not its own. Where the identity may not write, the document
-    for `tctl create -f` is printed.
+    In a cluster this needs an operator's identity (`tsh login --out=FILE`): the agent's bot sees
+    only databases with its own labels. Where the identity may not write, the document for
+    `tctl create -f` is printed.
 
     \b
     Examples:
@@ -78,8 +80,8 @@ def command(
         is_bot_restricted = identity_file is None and isinstance(config.control_plane, Teleport)
         if is_bot_restricted and not plan.handover.items:
             stderr_line(
-                "Only what the agent's own identity sees was looked at, and a fenced bot sees "
-                "nothing foreign. Name an operator's with --identity-file."
+                "Only what the agent's own identity sees was looked at, and a bot limited by labels "
+                "sees nothing foreign. Name an operator's with --identity-file."
             )
         return confirm_and_apply(
             transfer,

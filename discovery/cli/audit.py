@@ -1,4 +1,4 @@
-"""`cachemuster audit`: what a sweep at this moment does, and who could log in."""
+"""`cachemuster audit`: show what a sweep would do now, and who could log in."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     "--no-control-plane",
     "skip_control_plane",
     is_flag=True,
-    help="Ask AWS alone: scopes and IAM findings, no plan.",
+    help="Ask AWS only: scopes and IAM findings, no plan.",
 )
 @with_identity_file
 @with_progress
@@ -59,11 +59,12 @@ def command(
     output_format: str,
     output: Path | None,
 ) -> Exit:
-    """Report without writing: the plan, the scopes that were read, and for each cache whether a
-    person could log in to it with IAM, with the commands that repair what is wrong.
+    """Show what a sweep would do, and who could log in, without writing.
 
-    Needs no lock and no state file. Where the control plane does not answer, AWS's half is told
-    all the same. The agent's role may not see what is another's; an operator's identity shows it.
+    The report has the plan, the scopes that were read, and for each cache whether a person could
+    log in to it with IAM, with the commands that repair what is wrong. It needs no lock and no
+    state file. If the control plane does not answer, the AWS part is reported all the same. The
+    agent's role may not see databases of others; an operator's identity does.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Every check of `cachemuster doctor`, run side by side."""
+"""Run every check of `cachemuster doctor` in parallel."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ from discovery.reports.terminal.doctor import Area, Check, CheckStatus
 async def run_checks(
     config: Config, path: Path, scope_filter: ScopeFilter, on_progress: OnProgress | None
 ) -> tuple[Check, ...]:
+    """Run the checks of configuration, AWS, control plane and state, and list them in this order.
+
+    Raises: NoSuchScope, once every check has ended.
+    """
     settings = config.control_plane
     memory = await asyncio.to_thread(load_state, config.state.path)
     registering = (
@@ -87,7 +91,7 @@ async def _aws(
 
 
 def _hub(identity: Identity) -> Hub:
-    """The identity to write policies for; of a federated user or an account's root, as it is."""
+    """The identity to write policies for; a federated user or root account is taken as it is."""
     try:
         return Hub.of(identity.arn)
     except ValueError:

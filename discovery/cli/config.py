@@ -1,4 +1,4 @@
-"""`cachemuster config check` and `config schema`: the configuration, offline."""
+"""`cachemuster config check` and `config schema`: work on the configuration offline."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.group(name="config")
 @with_common
 def command() -> None:
-    """Check a configuration, or print the JSON Schema of one. Nothing is asked of any network.
+    """Check a configuration, or print its JSON Schema. Works offline.
 
     \b
     Examples:
@@ -33,7 +33,7 @@ def command() -> None:
 @command.command(name="check")
 @with_common
 def check() -> None:
-    """Read the configuration and name every mistake at its line and column.
+    """Report every mistake in the configuration by line and column.
 
     Exit 0 when it is right, 78 when it is not.
 
@@ -72,7 +72,7 @@ def schema(output: Path | None) -> None:
 
 
 def _summary(config: Config) -> str:
-    """`group prod, 2 accounts, 1 matcher, embedded control plane`"""
+    """Sum up a configuration: `group prod, 2 accounts, 1 matcher, embedded control plane`."""
     from discovery.reports.summary import counted
 
     accounts = len(config.aws.accounts)

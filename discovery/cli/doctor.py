@@ -1,4 +1,4 @@
-"""`cachemuster doctor`: what the agent may do, and what is missing."""
+"""`cachemuster doctor`: show what the agent may do, and what is missing."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from discovery.reports.view import Format
 def command(
     only: tuple[Scope, ...], shard: Shard | None, output_format: str, output: Path | None
 ) -> Exit:
-    """Try everything that a sweep needs, and say what is missing and how to grant it.
+    """Try everything that a sweep needs; say what is missing and how to grant it.
 
-    Credentials, every role, every permission in every region by a call that only reads, the
-    organization, this machine's clock, the queue of change events, the control plane by writes to
-    a name that nobody has, the state file. Nothing is made, changed or removed, and no lock is
-    needed.
+    It tries the credentials, every role, every permission in every region by a call that only
+    reads, the organization, this machine's clock, the queue of change events, the control plane by
+    writes to a name that does not exist, and the state file. Nothing is created, changed or
+    removed, and no lock is needed.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""What ends a command early, as an exit code and as words a person can act on."""
+"""Turn an exception that ends a command into an exit code and an explanation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from state.errors import Locked, OnNetwork, StateError
 
 @dataclass(frozen=True, slots=True)
 class CommandFailure:
-    """An ending, told."""
+    """Exit code and lines for stderr of a command that failed."""
 
     exit: Exit
     lines: tuple[str, ...]
@@ -41,13 +41,13 @@ _EXPECTED: Final[tuple[tuple[type[Exception], Exit], ...]] = (
     (OutputLost, Exit.FAILED),
     (CannotListen, Exit.FAILED),
 )
-"""The first class that fits; a special one stands before its general one."""
+"""Exit code by exception class. The first class that fits counts: special before general."""
 _MULTILINE: Final = (ConfigError, NoSuchScope)
-"""A line for each problem, each scope; everything else is one line, whatever it quotes."""
+"""Exceptions with one line per problem; any other is one line, whatever it quotes."""
 
 
 def describe(error: Exception) -> CommandFailure:
-    """How `error` ends the command. Only what nobody expected comes with where it happened."""
+    """Describe how `error` ends the command; only an unexpected one comes with a traceback."""
     if isinstance(error, ExceptionGroup):
         return describe(error.exceptions[0])  # things done at once; the first that broke ended them
     if isinstance(error, Interrupted):

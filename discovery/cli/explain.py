@@ -1,4 +1,4 @@
-"""`cachemuster explain`: why one cache is where it is."""
+"""`cachemuster explain`: say why one cache is or is not registered."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from discovery.reports.view import Format
 @with_report
 @with_common
 def command(cache: str, output_format: str, output: Path | None) -> Exit:
-    """Say why CACHE is where it is: its name, its registered name or its ARN.
+    """Say why CACHE, by its name, registered name or ARN, is or is not registered.
 
-    Where and when it was found, what each matcher says of it, whether IAM could log in, what it
-    is registered as, what was done last and why, what the next sweep does if nothing has changed,
-    and what a role needs to connect. From state alone: nothing is asked of any network.
+    It shows where and when the cache was found, the result of each matcher, whether a person could
+    log in with IAM, its registration, the last action and its reason, what the next sweep does if
+    nothing has changed, and what a role needs to connect. It reads the state file only.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`cachemuster export`: resources as YAML for `tctl create -f`."""
+"""`cachemuster export`: print resources as YAML for `tctl create -f`."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _REGISTERED_AFTER = frozenset(
 def command(registered_only: bool, only: tuple[Scope, ...], output: Path | None) -> Exit:
     """Print what should be registered, from a fresh scan, as YAML for `tctl create -f`.
 
-    Connect external ids stand in it in clear, because the resources do not work without; stderr
-    says so, and a file of -o is then for its owner alone (mode 0600).
+    External ids of connect roles are printed in clear, because the resources do not work without
+    them; stderr says so, and a file of -o is then readable by its owner only (mode 0600).
 
     \b
     Examples:
@@ -91,7 +91,7 @@ def _plan(path: Path, scope_filter: ScopeFilter) -> tuple[Report, bool]:
 
 
 def _registered_after(report: Report) -> tuple[Database, ...]:
-    """What is registered once the plan is carried out."""
+    """Databases that are registered once the plan is applied."""
     return tuple(
         item.database
         for item in report.items

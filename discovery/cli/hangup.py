@@ -1,4 +1,4 @@
-"""SIGHUP while `run` lives: it asks for the configuration to be read anew, and never ends it."""
+"""Reload the configuration on SIGHUP while `run` lives; the signal never ends it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import FrameType
 
 @contextmanager
 def on_hangup(callback: Callable[[], object]) -> Iterator[None]:
-    """Call `then` in the running loop for every SIGHUP; afterwards they are ignored.
+    """Call `callback` in the running loop for every SIGHUP; afterwards the signal is ignored.
 
     Not by the loop's own handlers: those are gone when the loop closes, and the signal would then
     end a process that has only its exit code left to give.

@@ -1,4 +1,4 @@
-"""`cachemuster history`: what appeared, changed, was missed and came back, and why."""
+"""`cachemuster history`: show what appeared, changed, was missed and came back, and why."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 def command(
     cache: str | None, since: timedelta | None, limit: int, output_format: str, output: Path | None
 ) -> Exit:
-    """Show what state remembers, newest first: what was registered, updated (with old and new
-    values) and removed; what appeared, was missed and came back; refusals, unread scopes and
-    pauses with their beginning and end; each with who did it and why.
+    """Show what changed, newest first, with who did it and why.
 
-    Reads the state file only; asks no network and needs no lock.
+    Entries are: registered, updated (with old and new values) and removed; appeared, missed and
+    came back; refusals, unread scopes and pauses with their start and end. It reads the state file
+    only, and needs no lock.
 
     \b
     Examples:
@@ -92,7 +92,7 @@ def _write(output_format: str, entries: Sequence[HistoryEntry], limit: int, stre
 
 
 def _start(since: timedelta | None) -> datetime | None:
-    """The moment to begin at; None for all, as is a span that reaches back before the calendar."""
+    """Time to begin at; None for all, also for a span that reaches back before the calendar."""
     if since is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What Ctrl-C and a termination do: the first ends the work in good order, the second at once."""
+"""Handle Ctrl-C and SIGTERM: the first ends the work in good order, the second at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SIGNALS: Final = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINA
 
 
 class Interrupted(Exception):
-    """A signal came before the sweep began; there is nothing to report."""
+    """A signal came before the sweep started; there is nothing to report."""
 
     def __init__(self, code: Exit) -> None:
         self.code = code
@@ -25,7 +25,7 @@ class Interrupted(Exception):
 
 
 class Interruption:
-    """The signals of one command."""
+    """Signal state of one command."""
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()
@@ -37,9 +37,9 @@ class Interruption:
         self._work: asyncio.Task[Any] | None = None
 
     async def run(self, work: Awaitable[T]) -> T:
-        """What `errand` returns, while signals are heeded.
+        """Run the work and handle signals meanwhile; returns what the work returns.
 
-        Raises: Interrupted, when a signal came before the sweep began.
+        Raises: Interrupted, when a signal came before the sweep started.
         """
         self._work = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
@@ -73,7 +73,7 @@ class Interruption:
 
 
 def run_with_signals(work: Callable[[Interruption], Awaitable[T]]) -> T:
-    """What the errand returns, run to its end or to a signal. Raises: Interrupted."""
+    """Run the work to its end or to a signal; returns what it returns. Raises: Interrupted."""
 
     async def run_all() -> T:
         interruption = Interruption()

@@ -1,4 +1,4 @@
-"""How events become lines on stderr: for a person on a terminal, JSON for everybody else."""
+"""Configure logging to stderr: readable lines on a terminal, JSON elsewhere."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from discovery.model.fingerprint import fingerprint
 from discovery.model.foreign_text import without_passwords
 from discovery.reports.safe_text import escape_unprintable
 
-_OF_LINES: Final = ("exception", "text")
-"""What may have several lines: ours, so none of them passes for an event."""
+_MULTILINE: Final = ("exception", "text")
+"""Fields that may have several lines: ours, so none of them passes for an event."""
 _SECRET_WORDS: Final = ("external_id", "secret", "token", "password", "credential")
 
 
 def set_up_logs(chosen: LogFormat | None, verbosity: int, *, shows_events: bool = False) -> None:
-    """Events go to stderr. A person at a terminal reads the report and sees warnings only, unless
-    the command has no report (`shows_events`); a log collector gets every event. Each `-v` shows a
-    level more.
+    """Send log events to stderr in the chosen format.
 
-    Where JSON was asked for, and in the log of a service, nothing else stands on stderr."""
+    A person at a terminal reads the report and sees warnings only, unless the command has no report
+    (`shows_events`); a log collector gets every event. Each `-v` shows one level more. Where JSON
+    was asked for, and in the log of a service, nothing but events is written to stderr.
+    """
     log_format = chosen or (LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON)
     is_pure = log_format is LogFormat.JSON and (chosen is not None or shows_events)
     log_events_only(on=is_pure)
@@ -50,7 +51,7 @@ def set_up_logs(chosen: LogFormat | None, verbosity: int, *, shows_events: bool 
 
 
 def sanitize(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Every text in the event is safe to print, and nothing that is named a secret stands there."""
+    """Make every text of an event safe to print, and replace secrets by their fingerprint."""
     return {escape_unprintable(key): _sanitize_value(value, key) for key, value in event.items()}
 
 
@@ -67,7 +68,7 @@ def _sanitize_value(value: Any, key: str) -> Any:
     text = str(value)
     if any(word in key.lower() for word in _SECRET_WORDS):
         return fingerprint(text)
-    if key in _OF_LINES:
+    if key in _MULTILINE:
         return "\n".join(_safe(line) for line in text.split("\n"))
     return _safe(text)
 
@@ -89,7 +90,7 @@ def _renderers(log_format: LogFormat) -> tuple[structlog.typing.Processor, ...]:
 
 
 def summary_only(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Of an event that says everything in one sentence, a person at a terminal reads that."""
+    """Reduce an event that has a summary sentence to that sentence, for a person at a terminal."""
     if "sentence" not in event:
         return event
     kept = ("timestamp", "level", "event", "kind", "sentence", "error")
@@ -97,7 +98,7 @@ def summary_only(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
 
 
 def flatten(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Values that hold others, as a person at a terminal reads them: `a=1, b=2`, not as Python."""
+    """Write nested values as `a=1, b=2` instead of Python syntax, for a person at a terminal."""
     return {key: _flatten(value) for key, value in event.items()}
 
 
@@ -114,16 +115,17 @@ def _colours() -> bool:
 
 
 class _StderrFactory:
-    """Writes to the stderr of the moment, which a progress display may have replaced."""
+    """Create loggers for the stderr of the moment, which a progress display may have replaced."""
 
     def __call__(self, *_names: Any) -> structlog.PrintLogger:
         return _BestEffortLogger(sys.stderr)
 
 
 class _BestEffortLogger(structlog.PrintLogger):
-    """A log that cannot be written, on a disk that is full, stops nothing."""
+    """Drop log lines that cannot be written, such as on a full disk."""
 
     def msg(self, message: str) -> None:
+        """Print a line, or drop it."""
         with contextlib.suppress(OSError, ValueError):
             super().msg(message)
 

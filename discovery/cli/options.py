@@ -1,4 +1,4 @@
-"""The options that commands share, and the forms their values take."""
+"""The options that commands share, and the types of their values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from discovery.plan.shard import Shard, parse_shard
 from discovery.reports.view import Format
 
 FILE: Final = click.Path(path_type=Path, readable=False)
-"""A file's name. Whether it can be read or written finds out who does that, and says it better."""
+"""Click type of a file name; errors are reported by whoever reads or writes it."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _META: Final = "cachemuster."
@@ -29,27 +29,28 @@ _SCOPE: Final = re.compile(r"(?P<account>[0-9]{12})(/(?P<region>[a-z]{2,}(-[a-z]
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What stands before or after every command's name; after wins."""
+    """Options that may come before or after a command's name; after wins."""
 
     config: Path | None
     verbosity: int
 
     @property
     def verbose(self) -> bool:
+        """True when `-v` was given."""
         return self.verbosity > 0
 
 
 def with_common(function: _Function) -> _Function:
-    """`-c`, `--log-format` and `-v`, kept for `common()`."""
+    """Add `-c`, `--log-format` and `-v`, kept for `common()`."""
     for option in reversed(_COMMON):
         function = option(function)
     return function
 
 
 def common(*, shows_events: bool = False) -> Common:
-    """The common options of the running command; from here on, events go where they should.
+    """Return the common options of the running command, and set up logging as they say.
 
-    `shows_events`: at a terminal, too, events are what the command has to say.
+    `shows_events`: events are what the command has to say, at a terminal too.
     """
     from discovery.cli.logs import set_up_logs
 
@@ -60,60 +61,60 @@ def common(*, shows_events: bool = False) -> Common:
 
 
 def named_configuration() -> Path | None:
-    """What `-c` of the running command names, if a command runs and it does."""
+    """File that `-c` of the running command names, if any."""
     context = click.get_current_context(silent=True)
     return None if context is None else context.meta.get(f"{_META}config")
 
 
 def with_report(function: _Function) -> _Function:
-    """`--format` and `-o`, as the parameters `form` and `output`."""
+    """Add `--format` (table or JSON) and `-o`, as `output_format` and `output`."""
     return _FORMAT(_OUTPUT(function))
 
 
 def with_output(function: _Function) -> _Function:
-    """`-o` alone, as the parameter `output`."""
+    """Add `-o` alone, as the parameter `output`."""
     return _OUTPUT(function)
 
 
 def with_any_format(function: _Function) -> _Function:
-    """The same of a report that is sent around: in every form there is."""
+    """Add `--format` with every report format, and `-o`."""
     return _ANY_FORMAT(_OUTPUT(function))
 
 
 def with_history_format(function: _Function) -> _Function:
-    """The same of a list of entries: also as rows for a spreadsheet."""
+    """Add `--format` with CSV besides table and JSON, and `-o`."""
     return _HISTORY_FORMAT(_OUTPUT(function))
 
 
 def with_only(function: _Function) -> _Function:
-    """`--only`, as a tuple of scopes."""
+    """Add `--only`, as a tuple of scopes."""
     return _ONLY(function)
 
 
 def with_shard(function: _Function) -> _Function:
-    """`--shard`, as the parameter `part`."""
+    """Add `--shard`, as the parameter `shard`."""
     return click.option(
         "--shard",
         "shard",
         type=shard,
         metavar="I/N",
-        help="Part I of N, counted from 0; ordinal/N takes I from the host's name.",
+        help="Shard I of N, counted from 0; ordinal/N takes I from the host's name.",
     )(function)
 
 
 def with_progress(function: _Function) -> _Function:
-    """`--progress`, as the parameter `every`."""
+    """Add `--progress`, as the parameter `progress_interval`."""
     return click.option(
         "--progress",
         "progress_interval",
         type=duration,
         metavar="DURATION",
-        help="Without a terminal, say on stderr how far the scan is, each DURATION.",
+        help="Without a terminal, print progress to stderr each DURATION.",
     )(function)
 
 
 def with_identity_file(function: _Function) -> _Function:
-    """`--identity-file`, as a path."""
+    """Add `--identity-file`, as a path."""
     return click.option(
         "--identity-file",
         type=FILE,
@@ -123,12 +124,12 @@ def with_identity_file(function: _Function) -> _Function:
 
 
 def with_consent(function: _Function) -> _Function:
-    """`--identity-file`, `--yes` and `--lock-timeout`."""
+    """Add `--identity-file`, `--yes` and `--lock-timeout`."""
     return with_identity_file(_YES(with_lock_timeout(function)))
 
 
 def require_consent(yes: bool) -> None:
-    """Somebody is there to agree, or has agreed. Raises: click.UsageError."""
+    """Check that somebody can be asked, or `--yes` was given. Raises: click.UsageError."""
     if not yes and not sys.stdin.isatty():
         raise click.UsageError(
             "nobody is at a terminal to agree to the plan; look at it there, or give --yes"
@@ -136,7 +137,7 @@ def require_consent(yes: bool) -> None:
 
 
 def with_lock_timeout(function: _Function) -> _Function:
-    """`--lock-timeout`, as a timedelta."""
+    """Add `--lock-timeout`, as a timedelta."""
     return click.option(
         "--lock-timeout",
         type=duration,
@@ -148,7 +149,7 @@ def with_lock_timeout(function: _Function) -> _Function:
 
 
 def scope(text: str) -> Scope:
-    """ACCOUNT or ACCOUNT/REGION. Raises: click.BadParameter, as do the others below."""
+    """Parse ACCOUNT or ACCOUNT/REGION. Raises: click.BadParameter, as do those below."""
     match = _SCOPE.fullmatch(text)
     if match is None:
         raise click.BadParameter(
@@ -159,7 +160,7 @@ def scope(text: str) -> Scope:
 
 
 def shard(text: str) -> Shard:
-    """I/N, counted from 0; `ordinal/N` takes I from the end of this host's name."""
+    """Parse I/N, counted from 0; `ordinal/N` takes I from the end of this host's name."""
     try:
         return parse_shard(text, socket.gethostname())
     except ValueError as error:
@@ -167,7 +168,7 @@ def shard(text: str) -> Shard:
 
 
 def duration(text: str) -> timedelta:
-    """`30s`, `10m`, `2h`, `7d`."""
+    """Parse `30s`, `10m`, `2h`, `7d`."""
     try:
         return parse_duration(text)
     except ValueError as error:
@@ -175,7 +176,7 @@ def duration(text: str) -> timedelta:
 
 
 def checksum(text: str) -> str:
-    """The 64 hex digits of a plan, in lower case."""
+    """Parse the 64 hex digits of a plan's checksum; returns them in lower case."""
     if re.fullmatch("[0-9a-f]{64}", text.lower()) is None:
         raise click.BadParameter("a checksum has 64 hex digits; an audit in JSON shows its plan's")
     return text.lower()

@@ -1,4 +1,4 @@
-"""Where a report goes: stdout, or a file that is there whole or not at all."""
+"""Write a report to stdout, or to a file that is complete or untouched."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ class OutputUnwritable(Exception):
 
 
 class OutputLost(Exception):
-    """The report could not be written out, after what it reports was done."""
+    """The report could not be written, after what it reports was done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A place that was found writable before the work began."""
+    """Where a report goes, found writable before the work began."""
 
     path: Path | None
     """None: stdout."""
     draft: Path | None = None
-    """What becomes `path` once it is whole; None for what is no file."""
+    """Temporary file that becomes `path` once complete; None for what is no regular file."""
     stream: TextIO | None = None
-    """What is no file, such as a pipe, open from the start: its reader waits for this one."""
+    """A pipe or device, open from the start because its reader waits for it; else None."""
 
     def write(self, render: Render, *, holds_secret: bool = False) -> None:
-        """The report stands in its place. A reader of stdout that went away is no failure.
+        """Write the report. A reader of stdout that went away is no failure.
 
-        `holds_secret`: a file is for its owner alone, whatever the umask says and whatever mode an
-        earlier one had.
+        `holds_secret`: the file is for its owner alone, whatever the umask says and whatever mode
+        an earlier one had.
 
-        Raises: ReportLost, and then a file of an earlier run is as it was.
+        Raises: OutputLost, and then a file of an earlier run is as it was.
         """
         try:
             if self.path is None:

@@ -1,4 +1,4 @@
-"""`cachemuster policies`: least-privilege documents for the configuration at hand."""
+"""`cachemuster policies`: print least-privilege documents for a configuration."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ KINDS: Final = (
     "teleport-bot",
     "tbot",
 )
-"""The names of `discovery.policies.kinds`, spelled here so that help loads nothing of it."""
+"""The names of `discovery.policies.kinds`, repeated here so that help loads nothing of it."""
 
 
 class PolicyFormat(StrEnum):
-    """How a document is written."""
+    """Format of a printed document."""
 
     JSON = "json"
     YAML = "yaml"
@@ -71,7 +71,7 @@ def _parse_hub(ctx: click.Context, param: click.Parameter, value: str | None) ->
     metavar="ID",
     help="For the role of this account; else for all accounts.",
 )
-@click.option("--matcher", metavar="NAME", help="Whose role to connect with, if there are several.")
+@click.option("--matcher", metavar="NAME", help="Whose connect role, if there are several.")
 @click.option(
     "--shards",
     type=click.IntRange(min=1),
@@ -96,12 +96,13 @@ def command(
     output_format: str | None,
     output: Path | None,
 ) -> Exit:
-    """Print a document that allows what this configuration uses, and nothing else: only its
-    accounts, regions and features.
+    """Print a least-privilege document for this configuration.
+
+    It allows what the accounts, regions and features of the configuration need, and nothing else.
 
     \b
     hub                   policy of the role or user that cachemuster runs as
-    member                policy of the role that it takes on in other accounts
+    member                policy of the role that it assumes in other accounts
     trust                 trust policy of that role
     connect               policy of the role with which Teleport connects
     event-rule            event pattern; as CloudFormation, queue and rule
@@ -167,7 +168,10 @@ def _document(
 
 
 def _usage(path: Path, kind: DocumentKind, named_hub: Hub | None) -> AwsUsage:
-    """The configuration, and the identity that runs it. Raises: ConfigError, AwsCallFailed."""
+    """Read the configuration and find the identity that runs it.
+
+    Raises: ConfigError, AwsCallFailed.
+    """
     from discovery.config.load import load_config, locate
     from discovery.config.partitions import partition_problems
     from discovery.policies.usage import AwsUsage, Hub
@@ -190,7 +194,7 @@ def _usage(path: Path, kind: DocumentKind, named_hub: Hub | None) -> AwsUsage:
 
 
 async def _ambient_hub(config: Config) -> Hub:
-    """Whose the credentials at hand are. Raises: AwsCallFailed."""
+    """Identity of the credentials at hand. Raises: AwsCallFailed."""
     from discovery.aws.cloud import open_cloud
     from discovery.config.secrets import resolve_external_id
     from discovery.policies.usage import Hub

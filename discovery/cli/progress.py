@@ -1,4 +1,4 @@
-"""How far a scan has come, for a person who waits at a terminal, or for a log."""
+"""Show how far a scan has come: a status line on a terminal, or lines for a log."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from datetime import timedelta
 from discovery.cli.streams import is_events_only, stderr_line
 
 OnProgress = Callable[[int, int, int], None]
-"""Scopes done, those of them that failed, and how many there are so far."""
+"""Called with scopes done, those of them that failed, and scopes known so far."""
 
 
 @contextmanager
 def progress(interval: timedelta | None = None) -> Iterator[OnProgress | None]:
-    """A line on stderr that is gone afterwards; where nobody watches, a line of its own each
-    `every`, or None without one."""
+    """Show progress on stderr while the context is open; yields None when nothing is shown.
+
+    On a terminal it is one line that disappears afterwards; elsewhere a line each `interval`, if
+    given.
+    """
     if sys.stderr.isatty() and not is_events_only():
         with _show_status() as show:
             yield show

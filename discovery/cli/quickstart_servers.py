@@ -1,4 +1,4 @@
-"""What `cachemuster quickstart` runs: a simulated cloud and cluster, and the tour of them."""
+"""Start the simulated cloud and cluster of `cachemuster quickstart`, and run its tour."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ deregistration:
   missed_sweeps: 2               # how often a cache must be missing
   grace: 0s                      # and for how long; usually 10m
 """
+"""Configuration of the tour, without its control plane."""
 
 
 def run_tour(directory: Path, *, verbosity: int) -> Exit:
@@ -57,7 +58,7 @@ def run_tour(directory: Path, *, verbosity: int) -> Exit:
 
 @contextmanager
 def _isolated_environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """These variables, and no other that could lead the SDK to a real account or a proxy."""
+    """Set these variables, and remove all that could lead the SDK to a real account or a proxy."""
     before = dict(os.environ)
     for name in before:
         if name.startswith("AWS_") or name.lower().endswith("_proxy"):

@@ -1,4 +1,4 @@
-"""`cachemuster release`: lets go of databases, which stay registered."""
+"""`cachemuster release`: give up ownership of databases, which stay registered."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 @click.command(name="release")
 @click.argument("name", required=False)
-@click.option("--all", "all_databases", is_flag=True, help="All of this configuration's group.")
+@click.option(
+    "--all", "all_databases", is_flag=True, help="Every database of this configuration's group."
+)
 @with_consent
 @with_report
 @with_common
@@ -36,16 +38,17 @@ def command(
     output_format: str,
     output: Path | None,
 ) -> Exit:
-    """Let go of database NAME: the labels that make it cachemuster's go, the database itself
-    stays registered, and state forgets it. Database Services and roles that select it by one of
-    these labels lose it; those that do are named before you agree.
+    """Give up ownership of database NAME; it stays registered.
 
-    As long as its cache is wanted, sweeps show it as a conflict: NAME_TAKEN_UNSEEN where the
-    agent's bot is fenced in by labels and cannot see it, else FOREIGN. What to do about that is
+    cachemuster's labels are removed from it, and state forgets it. Database Services and roles
+    that select it by one of these labels lose it; the Services that do are named before you agree.
+
+    As long as a matcher selects its cache, sweeps show it as a conflict: NAME_TAKEN_UNSEEN where
+    the agent's bot is limited by labels and cannot see it, else FOREIGN. What to do about that is
     printed at the end. AWS is not asked.
 
-    With --all it lets go of every database of the group, whatever shard or matcher it is of: the
-    way to leave. Stop the agent before. Killed halfway, the same command does the rest.
+    With --all it gives up every database of the group, whatever its shard or matcher: the way to
+    stop using cachemuster. Stop the agent before. If it is killed halfway, run it again.
 
     In a cluster this needs an operator's identity (`tsh login --out=FILE`): the agent's bot may
     only write what carries its labels. Where the identity may not write, the document for
@@ -100,7 +103,7 @@ _DENIED_TO_THE_BOT = (
 
 
 _IN_CLUSTER = "conflict/NAME_TAKEN_UNSEEN (conflict/FOREIGN where the bot may see every database)"
-"""What sweeps call a released database whose cache is wanted."""
+"""How sweeps show a released database whose cache matches."""
 
 
 def _advice_of_all(conflict: str) -> tuple[str, ...]:
@@ -111,7 +114,7 @@ def _advice_of_all(conflict: str) -> tuple[str, ...]:
 
 
 def _advice(plan: TransferPlan, context: TransferContext, conflict: str) -> tuple[str, ...]:
-    """What becomes of the released database, and how its cache is kept from being wanted."""
+    """What happens to the released database, and how to keep its cache from matching."""
     from discovery.plan.adoption.release import keep_unwanted
 
     caches = [parse_cache_arn(item.arn or "") for item in plan.handover.items]

@@ -1,4 +1,4 @@
-"""A finished report on its way out: to its place, to the log, and as an exit code."""
+"""Write a finished report: to its destination, to the log, and as an exit code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportOutput:
-    """Where a report goes, in what form, and what its exit code is to tell."""
+    """Destination, format and exit rules of a report."""
 
     destination: Destination
     output_format: Format
@@ -28,7 +28,7 @@ class ReportOutput:
     exit_rules: ExitRules = field(default_factory=ExitRules)
 
     def emit_report(self, report: Report, *, terminated: bool) -> Exit:
-        """The report stands in its place. Raises: ReportLost."""
+        """Write and log the report; returns its exit code. Raises: OutputLost."""
         code = exit_code(report, self.exit_rules, terminated=terminated)
         _log(report, code)
         self.destination.write(

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 @with_shard
 @with_common
 def command(shard: Shard | None) -> Exit:
-    """The long-running service: a sweep at each interval, re-scans within seconds of change events,
-    health and metrics over HTTP.
+    """Run as a service: sweep at an interval, and re-scan after change events.
 
-    SIGTERM and Ctrl-C let the write in hand end, within 10 seconds; a second one stops at once.
-    SIGHUP reads the configuration anew, and keeps the old one if the new one is bad. Between two
-    sweeps the state file is free for `sweep`, `adopt` and `release`.
+    It re-scans within seconds of an event, and serves health and metrics over HTTP. SIGTERM and
+    Ctrl-C let the running write end, within 10 seconds; a second one stops at once. SIGHUP reloads
+    the configuration, and keeps the old one if the new one is bad. Between two sweeps the state
+    file is free for `sweep`, `adopt` and `release`.
 
     \b
     Examples:

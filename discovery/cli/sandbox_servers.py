@@ -1,4 +1,4 @@
-"""What `cachemuster sandbox` runs: the simulated AWS and Teleport, and what leads to them."""
+"""Serve the simulated AWS and Teleport, and print how to reach them."""
 
 from __future__ import annotations
 
@@ -38,14 +38,18 @@ HOST = "127.0.0.1"
 
 
 _CALLS_KEPT = 1000
-"""As many as `/_sandbox/calls` shows; a fleet's sweep makes a hundred thousand."""
+"""As many as `/_sandbox/calls` shows; the sweep of many accounts makes a hundred thousand."""
 
 
 class PortTaken(click.ClickException):
-    """Nothing can listen where the sandbox was told to."""
+    """The sandbox cannot listen on the port that was named."""
 
 
 def choose_cloud(file: Path | None, accounts: int | None, numbers: Mapping[str, Any]) -> Demo:
+    """The simulated cloud: of a file, generated from numbers, or the demonstration.
+
+    Raises: click.UsageError for options that exclude each other.
+    """
     if file is not None and accounts is not None:
         raise click.UsageError("--world and --accounts are two clouds: give one of them.")
     if numbers and accounts is None:
@@ -61,6 +65,7 @@ def choose_cloud(file: Path | None, accounts: int | None, numbers: Mapping[str, 
 
 
 async def serve(demo: Demo, port: int, teleport_port: int, latency_s: float) -> None:
+    """Serve the simulated AWS and Teleport until SIGINT or SIGTERM. Raises: PortTaken."""
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -104,7 +109,7 @@ def _print_teleport(at: Addresses, identities: DemoIdentities) -> None:
 async def _serve_or_refuse(
     served: AbstractAsyncContextManager[T], port: int, option: str
 ) -> AsyncIterator[T]:
-    """Where it listens. Raises: PortTaken."""
+    """Enter `served`; yields where it listens. Raises: PortTaken."""
     async with AsyncExitStack() as stack:
         try:
             at = await stack.enter_async_context(served)

@@ -1,4 +1,4 @@
-"""The service as `cachemuster run` starts it: its lock, its address, its connections."""
+"""Start the service of `cachemuster run`: its lock, its HTTP address, its connections."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ from state.lock import service_lock, this_process
 
 
 async def serve(path: Path, shard: Shard | None, interruption: Interruption) -> None:
-    """Raises: what opening an edge raises; Locked; CannotListen; WrongState."""
+    """Run the service until it is stopped.
+
+    Raises: what opening connections raises; Locked; CannotListen; WrongState.
+    """
     reload = asyncio.Event()
     with on_hangup(reload.set):  # before the file is read: no change between is missed
         await _serve_until_stopped(path, shard, interruption, reload)

@@ -1,4 +1,4 @@
-"""Sweeps and audits of a configuration: cloud, control plane and state are opened and closed."""
+"""Open cloud, control plane and state of a configuration, and run a sweep or an audit."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ async def run_audit(
     *,
     identity_file: Path | None = None,
 ) -> Report:
-    """The report of a dry run: nothing in its hands can write (R5).
+    """Run an audit, which has no way to write (R5), and return its report.
 
-    `identity_file` is an operator's, to look with in place of the agent's. Raises: what opening an
-    edge raises, before anything is asked of an account; click.UsageError.
+    `identity_file`: an operator's, to read with in place of the agent's. Raises: what opening
+    connections raises, before any account is read; click.UsageError.
     """
     config = configuration_as(path, identity_file)
     async with (
@@ -72,9 +72,9 @@ async def run_sweep(
     *,
     lock_timeout: timedelta,
 ) -> Report:
-    """The report of one sweep, whose state was locked for exactly as long.
+    """Run one sweep while the state is locked, and return its report.
 
-    Raises: what opening an edge raises, before anything is asked of an account.
+    Raises: what opening connections raises, before any account is read.
     """
     config = load_config(path)
     state = config.state.path
@@ -92,9 +92,9 @@ async def run_sweep(
 async def open_service(
     path: Path, interruption: Interruption, shard: Shard | None
 ) -> AsyncIterator[Connections]:
-    """What the service stands on, from the configuration as it is now.
+    """Open the connections of the service, from the configuration as it is now.
 
-    Raises: what opening an edge raises.
+    Raises: what opening connections raises.
     """
     config = load_config(path)
     async with (
@@ -106,7 +106,7 @@ async def open_service(
 
 
 def _queue(cloud: Cloud, config: Config, path: Path, shard: Shard | None) -> Queue | None:
-    """Where change events of this process arrive. Raises: ConfigError."""
+    """Open the queue of change events for this process; None without one. Raises: ConfigError."""
     if config.service.events is None:
         return None
     try:
@@ -116,7 +116,7 @@ def _queue(cloud: Cloud, config: Config, path: Path, shard: Shard | None) -> Que
 
 
 async def list_our_databases(path: Path, scope_filter: ScopeFilter) -> tuple[Database, ...]:
-    """Our registrations of a part, as they are. Raises: ConfigError, ControlPlaneError."""
+    """List our registered databases in some scopes. Raises: ConfigError, ControlPlaneError."""
     config = load_config(path)
     async with open_reader(config) as control_plane:
         listed = await control_plane.list_databases()
@@ -132,7 +132,7 @@ async def list_our_databases(path: Path, scope_filter: ScopeFilter) -> tuple[Dat
 async def open_context(
     config: Config, path: Path, interruption: Interruption, on_progress: OnProgress | None
 ) -> AsyncIterator[SweepContext]:
-    """The rules, the cloud and the clock. Raises: SecretError, ConfigError, AwsCallFailed."""
+    """Open the cloud and build the rules. Raises: SecretError, ConfigError, AwsCallFailed."""
     rules = build_rules(config, _secret)
     async with open_cloud(config.aws, resolve=_secret, clock=utc_now) as cloud:
         problems = partition_problems(config, cloud.identity.partition)

@@ -1,4 +1,4 @@
-"""`cachemuster status`: what is remembered, without asking anybody."""
+"""`cachemuster status`: show what the state file remembers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from discovery.reports.view import Format
 @with_report
 @with_common
 def command(output_format: str, output: Path | None) -> None:
-    """Show what state remembers: scopes and how old the oldest complete scan is, registrations,
-    removals and how long they wait, a pause, the last sweep.
+    """Show what the state file remembers.
 
-    Reads the state file only; asks no network, needs no lock, and works before the first sweep.
+    That is: scopes and the age of the oldest complete scan, registrations, removals and how long
+    they wait, a pause, the last sweep. It works offline, needs no lock, and works before the first
+    sweep.
 
     \b
     Examples:

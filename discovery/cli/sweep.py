@@ -1,4 +1,4 @@
-"""`cachemuster sweep`: the control plane made equal to the caches that exist."""
+"""`cachemuster sweep`: make the control plane equal to the caches that exist."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @click.command(name="sweep")
-@click.option("--dry-run", is_flag=True, help="Show the plan; nothing in hand can write.")
+@click.option("--dry-run", is_flag=True, help="Show the plan; write nothing.")
 @with_only
 @click.option(
     "--allow-mass-removal",
@@ -47,8 +47,10 @@ if TYPE_CHECKING:
     metavar="HEX",
     help="Apply only the plan with this checksum; else exit 4.",
 )
-@click.option("--prune", is_flag=True, help="Remove what is out of configuration, too.")
-@click.option("--rebind-state", is_flag=True, help="Use state that belongs to another setup.")
+@click.option("--prune", is_flag=True, help="Also remove what is no longer configured.")
+@click.option(
+    "--rebind-state", is_flag=True, help="Use a state file that belongs to another setup."
+)
 @with_shard
 @with_lock_timeout
 @with_progress
@@ -67,7 +69,7 @@ def command(
     output_format: str,
     output: Path | None,
 ) -> Exit:
-    """Scan, plan, apply, remember: one sweep.
+    """Run one sweep: scan, plan, apply, remember.
 
     What cannot be read is left as it is. A removal needs time, proof and a budget; a mass removal
     is refused.

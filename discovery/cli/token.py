@@ -1,4 +1,4 @@
-"""`cachemuster token`: an IAM auth token, made on this machine."""
+"""`cachemuster token`: sign an IAM auth token on this machine."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def command(cache: str, user: str, region: str | None, profile: str | None) -> N
 
 
 async def _credentials(profile: str | None, region: Region) -> ReadOnlyCredentials:
-    """Those that the AWS CLI would use now. Raises: AwsCallFailed."""
+    """Credentials that the AWS CLI would use now. Raises: AwsCallFailed."""
     from discovery.aws.credentials import AmbientCredentials
 
     held = await AmbientCredentials.open(profile, region, utc_now)
@@ -68,7 +68,7 @@ async def _credentials(profile: str | None, region: Region) -> ReadOnlyCredentia
 
 
 def _named(cache: str, region: str | None, profile: str | None) -> tuple[str, str]:
-    """The cache's name and region. Raises: click.UsageError."""
+    """Name and region of the cache. Raises: click.UsageError."""
     if region is not None and _REGION.fullmatch(region) is None:
         raise click.BadParameter(f"{region!r} is no region", param_hint="--region")
     arn = parse_cache_arn(cache)
@@ -84,7 +84,7 @@ def _named(cache: str, region: str | None, profile: str | None) -> tuple[str, st
 
 
 def _usual_region(profile: str | None) -> str:
-    """The region that the AWS CLI takes here. Raises: click.UsageError, AwsCallFailed."""
+    """Region that the AWS CLI uses here. Raises: click.UsageError, AwsCallFailed."""
     from discovery.aws.cloud import default_region
 
     found = default_region(profile)

@@ -1,4 +1,4 @@
-"""The story that quickstart tells: steps in order, each one a change to the cloud and a command."""
+"""The tour of quickstart: steps in order, each a change to the cloud and a command."""
 
 from __future__ import annotations
 
@@ -39,16 +39,15 @@ _EXIT_MEANINGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that happens, why it is worth seeing, and the command that shows it."""
+    """One step of the tour: what happens, why it matters, and the command that shows it."""
 
     title: str
     why: str
     command: tuple[str, ...]
     change: Callable[[SimulatedAws], None]
-    """What happens in the cloud before."""
+    """What happens in the cloud before the command."""
     shown: str
-    """An expression for the lines of the answer that are worth reading here; the last one always
-    is."""
+    """Regular expression for the output lines to show; the last line always is."""
     exit_code: Exit = Exit.DONE
 
 
@@ -130,10 +129,11 @@ STEPS: Final = (
         shown=r"Removed|- delete|  a complete|Guard|= 1 of",
     ),
 )
+"""The steps of the tour."""
 
 
 class Tour:
-    """Tells the story on stdout, running the very commands it names."""
+    """Run the tour on stdout, with the very commands that it names."""
 
     def __init__(self, aws: SimulatedAws, path: Path, *, verbosity: int) -> None:
         self._aws = aws
@@ -144,7 +144,7 @@ class Tour:
         self._step = 0
 
     def run_steps(self) -> Exit:
-        """The whole tour. Its exit code is 0 when every step ended as it should."""
+        """Run all steps; the exit code is 0 when each ended as expected."""
         began = monotonic()
         self._welcome()
         self._show_cloud()
@@ -249,18 +249,19 @@ that the AWS CLI uses. An audit only reads:
 
 
 class _Answer(io.StringIO):
-    """What a command prints, coloured as if it went to where the tour goes."""
+    """Captures what a command prints, coloured as for the stream that the tour prints to."""
 
     def __init__(self) -> None:
         super().__init__()
         self._is_terminal = sys.stdout.isatty()
 
     def isatty(self) -> bool:
+        """Whether the tour prints to a terminal."""
         return self._is_terminal
 
 
 def _select_lines(lines: Sequence[str], shown: str) -> Iterator[str]:
-    """The lines that match, and the last."""
+    """Yield the lines that match, and the last."""
     last = max((number for number, line in enumerate(lines) if line.strip()), default=0)
     for number, line in enumerate(lines):
         if number == last or re.search(f"^ *({shown})", _COLOUR.sub("", line)):
@@ -268,7 +269,7 @@ def _select_lines(lines: Sequence[str], shown: str) -> Iterator[str]:
 
 
 def path_export_line(called: Path) -> str:
-    """The line after which a shell finds the program, for who called it by its path; else none."""
+    """Line that puts the program on PATH, for who called it by its path; else an empty text."""
     if called.name != "cachemuster" or shutil.which(called.name) is not None:
         return ""
     return f"    export PATH={shlex.quote(str(called.absolute().parent))}:$PATH\n"

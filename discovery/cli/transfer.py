@@ -1,4 +1,4 @@
-"""What `adopt` and `release` share: how they ask, what they do, where the answer goes."""
+"""Plan, confirm and apply a change of owner, for `adopt` and `release`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from state.store import read_memory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferCommand:
-    """One change of owner as it was asked for."""
+    """One `adopt` or `release` as it was asked for."""
 
     verb: str
     config: Config
@@ -56,7 +56,7 @@ class TransferCommand:
     yes: bool
 
     def plan_adoption(self, request: AdoptRequest) -> tuple[TransferPlan, TransferContext]:
-        """The plan of taking over, from a fresh scan."""
+        """Plan the adoption from a fresh scan."""
         with progress() as on_progress:
 
             async def make_plan(interruption: Interruption) -> tuple[TransferPlan, TransferContext]:
@@ -83,7 +83,10 @@ class TransferCommand:
             return run_with_signals(make_plan)
 
     def plan_release(self, name: ResourceName | None) -> tuple[TransferPlan, TransferContext, str]:
-        """The plan of letting go of one, or of all of ours, and who is served no more by it."""
+        """Plan the release of one database, or of all of ours.
+
+        Returns: The plan, its context, and who is no longer served by it.
+        """
         rules = build_offline_rules(self.config)
         transfer_context = TransferContext(rules=rules, kind=self.config.control_plane.kind)
 
@@ -102,7 +105,7 @@ class TransferCommand:
         return plan, transfer_context, remark
 
     def report(self, plan: TransferPlan, *, advice: tuple[str, ...] = ()) -> HandoverReport:
-        """The plan, to be shown."""
+        """Describe the plan for people."""
         expected = expected_failures(self.config)
         unread = (each for each in plan.scopes if isinstance(each, Failed))
         return HandoverReport(
@@ -119,7 +122,7 @@ class TransferCommand:
         )
 
     def ask_consent(self, report: HandoverReport) -> bool:
-        """True once a person has seen the plan and said yes. Raises: click.Abort."""
+        """Show the plan and ask for a yes, unless given. Raises: click.Abort."""
         if is_events_only():
             plan = io.StringIO()
             write_plan(report, plan)
@@ -131,7 +134,7 @@ class TransferCommand:
     def apply(
         self, plan: TransferPlan, transfer_context: TransferContext
     ) -> tuple[Handover, Exit | None]:
-        """What was agreed to, done; and the exit code when a signal came meanwhile."""
+        """Apply the plan; returns its result, and the exit code when a signal came meanwhile."""
         state = self.config.state.path
 
         async def work(interruption: Interruption) -> tuple[Handover, Exit | None]:
@@ -157,7 +160,7 @@ class TransferCommand:
 
 
 def _read_yes(question: str) -> bool:
-    """What a person answers; anything unclear is a no. Raises: click.Abort, when nothing comes."""
+    """Read the answer; anything unclear is a no. Raises: click.Abort at the end of input."""
     # Not click.confirm: it asks by input(), which loses a Ctrl-C that comes while it flushes the
     # question, and then takes the next line for the answer.
     if is_events_only():
@@ -180,7 +183,10 @@ def confirm_and_apply(
     single: bool,
     advice: tuple[str, ...] = (),
 ) -> Exit:
-    """Asked, done and reported. Raises: click.Abort, ReportLost, and what the work raises."""
+    """Ask, apply and report a transfer; returns the exit code.
+
+    Raises: click.Abort, OutputLost, and what applying raises.
+    """
     report = work.report(plan, advice=advice)
     if single and report.unread:
         report = replace(report, unread=())  # what was refused says so itself

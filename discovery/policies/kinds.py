@@ -70,7 +70,7 @@ KINDS: Final[Mapping[str, DocumentKind]] = {
         lambda request: hub_template(request.usage),
     ),
     "member": DocumentKind(
-        "policy of the role that it takes on in other accounts",
+        "policy of the role that it assumes in other accounts",
         lambda request: policy_document(_reading_in_member(request)),
         lambda request: member_template(request.usage, request.account_id),
     ),
