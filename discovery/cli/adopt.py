@@ -80,8 +80,8 @@ def command(
         is_bot_restricted = identity_file is None and isinstance(config.control_plane, Teleport)
         if is_bot_restricted and not plan.handover.items:
             stderr_line(
-                "Only what the agent's own identity sees was looked at, and a bot limited by labels "
-                "sees nothing foreign. Name an operator's with --identity-file."
+                "Only what the agent's own identity sees was looked at, and a bot limited by "
+                "labels sees nothing foreign. Name an operator's with --identity-file."
             )
         return confirm_and_apply(
             transfer,

@@ -1,4 +1,4 @@
-"""What AWS lets the agent do, found out by doing it: every call here only reads."""
+"""Check what AWS lets the agent do, by doing it: every call here only reads."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from discovery.sweep.scan import OnProgress
 from matchers.regions import RegionList
 
 CLOCK_TOLERANCE: Final = timedelta(seconds=60)
-"""AWS refuses requests whose clock is five minutes off; a drift is told before."""
+"""Clock drift that is reported; AWS refuses requests that are five minutes off."""
 
 _ASSUME: Final = "sts:AssumeRole"
 _IDENTITY: Final = "sts:GetCallerIdentity"
@@ -49,7 +49,14 @@ async def check_aws(
     on_progress: OnProgress | None = None,
     registered: frozenset[Scope] = frozenset(),
 ) -> tuple[Check, ...]:
-    """Every role, region and permission of a part; `registered` scopes may be named, too.
+    """Check every role, region and permission that a filter covers.
+
+    Args:
+        cloud: Open, with the agent's own credentials.
+        usage: What the configuration needs of AWS.
+        scope_filter: Which accounts and regions to check.
+        on_progress: Called after each scope.
+        registered: Scopes that may be named although they are not configured.
 
     Raises: nothing that AWS can cause; NoSuchScope.
     """
@@ -92,7 +99,7 @@ def _expiry_text(expires_at: datetime | None) -> str:
 
 @dataclass(slots=True)
 class _AwsChecks:
-    """One examination under way."""
+    """State of the AWS checks of one run."""
 
     cloud: Cloud
     usage: AwsUsage
@@ -104,7 +111,7 @@ class _AwsChecks:
     known: int = field(default=0, init=False)
     """Scopes that were tried, that lacked something, and that are known of."""
     regions: dict[AccountId, RegionList] = field(default_factory=dict, init=False)
-    """Of the accounts that were entered."""
+    """Regions of each account whose role could be assumed."""
     accounts_complete: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
@@ -112,10 +119,11 @@ class _AwsChecks:
 
     @property
     def limit(self) -> timedelta:
+        """Time limit of one call or list."""
         return self.cloud.settings.scope_timeout
 
     def targets(self, accounts: Iterable[AccountId]) -> Targets:
-        """What of these accounts is known to be scanned."""
+        """The scopes of these accounts that a sweep would scan."""
         unread = RegionList(frozenset(), complete=False)
         return Targets(
             accounts={each: self.regions.get(each, unread) for each in accounts},
@@ -124,7 +132,7 @@ class _AwsChecks:
         )
 
     async def clock(self) -> Check:
-        """How far this machine's clock is from AWS's, by the date of an answer."""
+        """Check this machine's clock against the date of an AWS answer."""
         session = self.cloud.accounts.organization_reader(self.cloud.pacing)
         answer = await with_timeout(session.call(_IDENTITY), self.limit)
         now = self.cloud.clock()
@@ -145,7 +153,7 @@ class _AwsChecks:
         return _check(Area.CLOCK, "this machine", CheckStatus.WARN, text)
 
     async def organization(self, organization: Organization, accounts: list[AccountId]) -> Check:
-        """The members are among the accounts, as far as they are listed."""
+        """List the members of an organization and add them to `accounts`."""
         session = self.cloud.accounts.organization_reader(self.cloud.pacing)
         subject = f"organization, role {organization.role_name}"
         members = list_members(session, organization)
@@ -163,7 +171,7 @@ class _AwsChecks:
         )
 
     async def account(self, account_id: AccountId) -> tuple[Check, ...]:
-        """The role, the regions and the permissions of one account."""
+        """Check the role, the regions and the permissions of one account."""
         async with self.slots:
             account = await with_timeout(self.cloud.accounts.enter(account_id), self.limit)
         if isinstance(account, AwsError):
@@ -205,7 +213,7 @@ class _AwsChecks:
     async def _regions(
         self, account: Account
     ) -> tuple[list[Check], list[Region], frozenset[Region]]:
-        """What is to be said of the account's regions, those to try, and all that are listed."""
+        """Checks of the region list, regions to try, and regions that are enabled."""
         choice, subject = self.cloud.regions, account.account_id
         unlisted: frozenset[Region] = frozenset()
         if not self.usage.lists_regions:
@@ -227,7 +235,7 @@ class _AwsChecks:
     def _permissions(
         self, account_id: AccountId, found: Mapping[Region, PermissionResults]
     ) -> Iterator[Check]:
-        """A line for each permission, and one more for each way in which it fails."""
+        """Yield a check for each permission, and one for each further way in which it fails."""
         places: dict[str, dict[AwsError | None, list[Region]]] = defaultdict(dict)
         for region, tried in found.items():
             for action, fault in tried.items():
@@ -260,7 +268,10 @@ class _AwsChecks:
         scope: str | None = None,
         regions: list[Region] | None = None,
     ) -> Check:
-        """`scope`: the account whose policies lack the action; None: the agent's own."""
+        """Make the check of a failure, with the statement that would allow the action.
+
+        `scope`: account whose policies lack the action; None: the agent's own.
+        """
         is_denial = (
             fault.reason in (ScopeReason.DENIED, ScopeReason.ASSUME_ROLE_DENIED)
             and fault.code not in STRANGER_CODES
@@ -284,7 +295,7 @@ class _AwsChecks:
     def _outcome(
         self, fault: AwsError, account_id: str | None, regions: list[Region] | None
     ) -> CheckStatus:
-        """A scope that is configured to be expected to fail is no reason for exit 1."""
+        """Status of a failure: a warning where the configuration expects it."""
         if fault.reason in INCONCLUSIVE:
             return CheckStatus.WARN
         expects = self.cloud.settings.expects_failure
@@ -301,8 +312,7 @@ def _check(
 
 
 def _explain_old_token(found: PermissionResults) -> PermissionResults:
-    """What was tried in a region that the account has enabled: one that does not know the session
-    says why."""
+    """Explain a refused session token in a region that the account has enabled."""
     return {
         action: old_token(fault) if fault is not None and fault.code in STRANGER_CODES else fault
         for action, fault in found.items()
@@ -310,14 +320,14 @@ def _explain_old_token(found: PermissionResults) -> PermissionResults:
 
 
 def _have_same_fix(one: AwsError | None, other: AwsError | None) -> bool:
-    """Faults that a person repairs in the same way."""
+    """True for errors that a person repairs in the same way."""
     if one is None or other is None:
         return one is other
     return (one.reason, one.code) == (other.reason, other.code)
 
 
 def _action_of(fault: AwsError) -> str:
-    """The action that a fault of the SDK is about begins its sentence."""
+    """The action that an SDK error is about: it begins the message."""
     return fault.message.partition(" ")[0]
 
 

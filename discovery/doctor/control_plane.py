@@ -1,5 +1,8 @@
-"""What the control plane lets the agent do. Nothing is made, changed or removed: writes are tried
-on a name that nobody has, where "it does not exist" is told only to those who may write."""
+"""Check what the control plane lets the agent do.
+
+Nothing is created, changed or removed: writes are tried on a name that does not exist, where "it
+does not exist" is said only to those who may write.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ _RULE: Final = {"resources": ["db"], "verbs": list(DB_VERBS)}
 
 
 async def check_registry(settings: EmbeddedSettings, group: str) -> tuple[Check, ...]:
-    """The registry in a file: it can be read, and it can be written."""
+    """Check that a local registry file can be read and written."""
     reader = EmbeddedReader(settings.path)
     try:
         listed = await reader.list_databases()
@@ -57,8 +60,7 @@ async def check_registry(settings: EmbeddedSettings, group: str) -> tuple[Check,
 
 
 def _check_missing_file(path: Path) -> Check | None:
-    """A file that is not there yet is not made: its directory has to be writable. None when it
-    is there."""
+    """Check the directory of a registry file that does not exist yet; None when it does."""
     if path.exists():
         return None
     if os.access(path.parent, os.W_OK | os.X_OK):
@@ -70,7 +72,7 @@ def _check_missing_file(path: Path) -> Check | None:
 async def check_teleport(
     config: Config, settings: TeleportSettings, memory: RememberedState | None, clock: Clock
 ) -> tuple[Check, ...]:
-    """The cluster, the verbs of our role, and who would serve what is registered."""
+    """Check the cluster, the verbs of our role, and who serves our databases."""
     async with Teleport(settings, clock=clock) as teleport:
         found = await preflight(teleport, config.group)
         if found.peer is None:
@@ -89,7 +91,7 @@ async def check_teleport(
 
 
 def _check_cluster(found: Preflight, group: str, clock: Clock) -> Iterator[Check]:
-    """What is worth knowing of the cluster; the first line is who answers, the rest warns."""
+    """Yield who answers, and warnings about the cluster."""
     assert found.peer is not None  # noqa: S101 - the caller has looked
     cluster = found.peer.cluster
     about, *remarks = found.lines(group, clock())
@@ -119,7 +121,7 @@ def _check_list(found: Preflight) -> Iterator[Check]:
 
 
 async def _try_call(subject: object, verb: str, call: Awaitable[Any]) -> Check:
-    """The verb is allowed when the control plane says that there is no such thing."""
+    """Check a verb: it is allowed when the control plane says that nothing has this name."""
     try:
         await call
     except NotFound:
@@ -133,7 +135,7 @@ async def _try_call(subject: object, verb: str, call: Awaitable[Any]) -> Check:
 
 
 def _check_create(cluster: str, memory: RememberedState | None) -> Check:
-    """Creating cannot be tried without creating; what was registered is evidence."""
+    """Check creating by what was registered before: it cannot be tried without creating."""
     identity = memory.identity if memory is not None else None
     known = memory is not None and identity is not None and identity.cluster == cluster
     if known and memory is not None and memory.registrations:
@@ -151,7 +153,7 @@ def _unused_name() -> ResourceName:
 
 
 def _sample_database(name: ResourceName, group: str) -> Database:
-    """What an update of ours looks like; it is for a name that nobody has."""
+    """A database as an update of ours looks like, of a name that does not exist."""
     region, account_id = "us-east-1", "000000000000"
     return Database(
         name=name,

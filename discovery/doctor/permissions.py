@@ -1,4 +1,4 @@
-"""Permissions, each proved by a call that only reads. An answer that is no refusal is a proof."""
+"""Check permissions by calls that only read: any answer but a refusal proves one."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ from discovery.model.codes import ScopeReason
 from discovery.policies.usage import AwsUsage
 
 CODES_AFTER_PERMISSION: Final = frozenset({NO_SUCH_CACHE, "InvalidServerlessCacheStateFault"})
-"""Refusals that come after the permission was found to be there."""
+"""Error codes that AWS returns only after it found the permission."""
 
 INCONCLUSIVE: Final = frozenset(
     {ScopeReason.THROTTLED, ScopeReason.TIMEOUT, ScopeReason.SERVER_ERROR}
 )
-"""Faults that say nothing about what is allowed."""
+"""Errors that say nothing about what is allowed."""
 
 Read = TypeVar("Read")
+"""Result of a read."""
 PermissionResults = Mapping[str, AwsError | None]
 """By action, why it failed; None when it is allowed."""
 
 
 async def with_timeout(work: Awaitable[Read], limit: timedelta) -> Read | AwsError:
-    """What the work gives, or why it gave nothing, within the time of one scope."""
+    """Await a read for at most the time of one scope; returns its result or its error."""
     try:
         async with asyncio.timeout(limit.total_seconds()):
             return await work
@@ -43,7 +44,7 @@ async def with_timeout(work: Awaitable[Read], limit: timedelta) -> Read | AwsErr
 
 
 async def try_permissions(session: Session, usage: AwsUsage, limit: timedelta) -> PermissionResults:
-    """Every permission that a scan of one scope uses."""
+    """Try every permission that a scan of one scope uses."""
     listed = await with_timeout(session.call(LIST, MaxResults=20), limit)
     found: dict[str, AwsError | None] = {LIST: listed if isinstance(listed, AwsError) else None}
     tried = dict(_calls(session, usage, _cache_to_try(session, listed)))
@@ -66,8 +67,10 @@ def _calls(session: Session, usage: AwsUsage, arn: str) -> Iterator[tuple[str, A
 
 
 def _cache_to_try(session: Session, listed: Answer | AwsError) -> str:
-    """A cache that exists, or one that does not: that it is not found is told only to those who
-    may ask."""
+    """ARN of a cache that exists, else of one that does not.
+
+    That a cache is not found is said only to those who may ask.
+    """
     caches = () if isinstance(listed, AwsError) else listed.get("ServerlessCaches") or ()
     arns = (each.get("ARN") for each in caches if each.get("Status") == "available")
     name = f"cachemuster-doctor-{secrets.token_hex(4)}"

@@ -1,4 +1,4 @@
-"""The queue of change events: it is there, may be read, and is set up so that no change is lost.
+"""Check the queue of change events: it exists, may be read, and loses no change.
 
 Nothing in it is deleted or hidden. A message that is there is received once more, and left visible.
 """
@@ -26,7 +26,7 @@ from discovery.reports.summary import counted
 from discovery.reports.terminal.doctor import Area, Check, CheckStatus
 
 _UNKNOWN_MESSAGE: Final = Message("", "cachemuster-doctor", "", 1)
-"""A receipt that SQS gave nobody: to delete or hide it changes nothing, and is denied or not."""
+"""A receipt that SQS never issued: deleting or hiding it has no effect but needs permission."""
 _SENDERS: Final = ("events.amazonaws.com", "sns.amazonaws.com")
 _SEND_ACTIONS: Final = ("*", "sqs:*", "sqs:sendmessage")
 _AWS_MANAGED_KEY: Final = "alias/aws/sqs"
@@ -34,7 +34,7 @@ _TEMPLATE: Final = "`cachemuster policies event-rule --format cloudformation` pr
 
 
 async def check_queue(cloud: Cloud, usage: AwsUsage, shard: Shard | None) -> tuple[Check, ...]:
-    """Everything about the queue of a process; nothing when no events are configured.
+    """Check the queue of one process; no checks when no events are configured.
 
     Raises: nothing that AWS can cause.
     """
@@ -63,7 +63,7 @@ async def _permissions(
     usage: AwsUsage,
     limit: timedelta,
 ) -> tuple[Check, ...]:
-    """A line for each permission, proved by using it on nothing."""
+    """Check each permission on the queue by using it without effect."""
     answers = await asyncio.gather(
         with_timeout(queue.peek(), limit),
         with_timeout(queue.delete((_UNKNOWN_MESSAGE,)), limit),
@@ -113,7 +113,7 @@ def _number(attributes: Mapping[str, str], name: str) -> int | None:
 
 
 def _admits_events(policy: str) -> bool:
-    """Whether a statement lets a service that passes events on send, or everybody."""
+    """True when a statement lets EventBridge, SNS or everybody send."""
     try:
         statements = json.loads(policy)["Statement"]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -1,4 +1,4 @@
-"""The state file: it can be read and written, is of a schema that is known, and is not held."""
+"""Check the state file: readable, writable, of a known schema, and not locked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from state.store import read_memory
 
 
 def load_state(path: Path) -> RememberedState | None:
-    """What state holds; None when it cannot be read, which `examine_state` tells."""
+    """Read the state; None when it cannot be read, which `check_state_file` reports."""
     try:
         return read_memory(path)
     except StateError:
@@ -26,7 +26,7 @@ def load_state(path: Path) -> RememberedState | None:
 
 
 def check_state_file(config: Config, now: datetime) -> tuple[Check, ...]:
-    """Everything about the state file. Nothing is made or changed."""
+    """Check everything about the state file. Nothing is created or changed."""
     return tuple(_checks(config, now))
 
 
@@ -69,7 +69,7 @@ def _checks(config: Config, now: datetime) -> Iterator[Check]:
 
 
 def _check_writable(path: Path) -> Check:
-    """SQLite keeps a log beside the file, so the directory has to be writable too."""
+    """Check the file and its directory: SQLite keeps a log beside the file."""
     real = path.resolve()
     places = [real, real.parent] if real.exists() else [real.parent]
     unwritable = [str(each) for each in places if not os.access(each, os.W_OK)]

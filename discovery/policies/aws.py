@@ -1,4 +1,4 @@
-"""What the identities on AWS's side have to be allowed, and nothing else.
+"""IAM statements that the identities on AWS's side need, and nothing else.
 
 Sources: aws/README: Permissions for actions and their resources, control_plane/README: Permissions
 for what a Database Service needs.
@@ -17,11 +17,11 @@ from discovery.policies.usage import AwsUsage
 from matchers.selectors import Pattern, PatternKind
 
 ANY_RESOURCE: Final = ("*",)
-"""The resource of actions that take none."""
+"""Resource of actions that take none."""
 
 
 def read_statements(usage: AwsUsage, account_id: str) -> tuple[Statement, ...]:
-    """What is read in an account that is scanned."""
+    """Statements to read an account that is scanned."""
     return tuple(_read_statements(usage, account_id))
 
 
@@ -77,7 +77,7 @@ def _read_statements(usage: AwsUsage, account_id: str) -> Iterator[Statement]:
 
 
 def hub_statements(usage: AwsUsage) -> tuple[Statement, ...]:
-    """What the agent's own identity needs."""
+    """Statements that the agent's own identity needs."""
     return tuple(_hub_statements(usage))
 
 
@@ -115,7 +115,7 @@ def _hub_statements(usage: AwsUsage) -> Iterator[Statement]:
 
 
 def _organization_actions(organizations: Iterable[Organization]) -> tuple[str, ...]:
-    """Those that `discovery.aws.organizations` calls for these entries."""
+    """Actions that `discovery.aws.organizations` calls for these entries."""
     actions: set[str] = set()
     for each in organizations:
         if each.include_ous is None and not each.exclude_ous:
@@ -128,7 +128,7 @@ def _organization_actions(organizations: Iterable[Organization]) -> tuple[str, .
 
 
 def queue_arn(queue_url: str, partition: str) -> str:
-    """The ARN of a queue; of an endpoint of one's own the region is not known.
+    """ARN of a queue; for a custom endpoint with `*` as its region.
 
     Where each shard has its own, a `*` stands for their numbers.
     """
@@ -139,7 +139,7 @@ def queue_arn(queue_url: str, partition: str) -> str:
 def connect_statements(
     usage: AwsUsage, account_id: str, matchers: Iterable[MatcherSection]
 ) -> tuple[Statement, ...]:
-    """What a Database Service needs to connect to the caches that these matchers take."""
+    """Statements that a Database Service needs to connect to the caches of these matchers."""
     caches = tuple(
         f"{arn}:{name}"
         for arn in _places(usage, account_id, "serverlesscache")
@@ -169,7 +169,7 @@ def connect_statements(
 
 
 def _names(matchers: Iterable[MatcherSection]) -> tuple[str, ...]:
-    """Globs over the names of the caches that are taken; names in ARNs are in lower case."""
+    """Globs over the names of matching caches; names in ARNs are in lower case."""
     patterns = [Pattern(text) for each in matchers for text in each.names]
     if not patterns or any(each.kind is PatternKind.EXPRESSION for each in patterns):
         return ANY_RESOURCE
@@ -178,7 +178,7 @@ def _names(matchers: Iterable[MatcherSection]) -> tuple[str, ...]:
 
 
 def resources(usage: AwsUsage, account_id: str, kind: str) -> tuple[str, ...]:
-    """All things of a kind, in every region that is used."""
+    """ARN patterns of all things of a kind, in every region that is used."""
     return tuple(f"{place}:*" for place in _places(usage, account_id, kind))
 
 

@@ -11,7 +11,7 @@ from discovery.policies.document import Json, Statement, policy_document, trust_
 from discovery.policies.usage import AwsUsage, trust_policy
 
 ACCOUNT: Final = "${AWS::AccountId}"
-"""In an ARN: the account that the stack is made in."""
+"""In an ARN: the account that the stack is created in."""
 
 _EXTERNAL_ID: Final = {
     "Type": "String",
@@ -22,7 +22,7 @@ _EXTERNAL_ID: Final = {
 
 
 def hub_template(usage: AwsUsage) -> Json:
-    """A managed policy, attached to the agent's own role or user."""
+    """Template of a managed policy, attached to the agent's own role or user."""
     kind = "Roles" if usage.hub.is_role else "Users"
     return template(
         "What cachemuster may do itself. Make one stack, in the account that it runs in.",
@@ -47,7 +47,7 @@ def hub_template(usage: AwsUsage) -> Json:
 
 
 def member_template(usage: AwsUsage, account_id: str | None) -> Json:
-    """The role that the agent takes on, with its trust. Raises: NotApplicable."""
+    """Template of the role that the agent assumes, with its trust. Raises: NotApplicable."""
     member = usage.member(account_id)
     has_external_id = member.external_id is not None
     external_id = {"Ref": "ExternalId"} if has_external_id else None
@@ -67,7 +67,7 @@ def member_template(usage: AwsUsage, account_id: str | None) -> Json:
 
 
 def connect_template(usage: AwsUsage, connection: ConnectRole) -> Json:
-    """The role that Teleport's Database Service takes on to connect."""
+    """Template of the role that Teleport's Database Service assumes to connect."""
     has_external_id = connection.external_id is not None
     external_id = {"Ref": "ExternalId"} if has_external_id else None
     parameters: Json = {
@@ -98,7 +98,7 @@ def _external_id(reference: str | None) -> Json:
 
 
 def template(description: str, *, parameters: Json, resources: Json, **more: Json) -> Json:
-    """A template; an empty section is left out."""
+    """A template; empty sections are left out."""
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": description,
@@ -109,7 +109,7 @@ def template(description: str, *, parameters: Json, resources: Json, **more: Jso
 
 
 def role(path_and_name: str, trust: Json, statements: Iterable[Statement], policy: str) -> Json:
-    """A role with one policy of its own."""
+    """A role with one inline policy."""
     path, _, name = path_and_name.rpartition("/")
     properties = {
         "RoleName": name,
@@ -121,7 +121,7 @@ def role(path_and_name: str, trust: Json, statements: Iterable[Statement], polic
 
 
 def with_substitutions(value: Any) -> Any:
-    """The tree with every text that names a pseudo parameter made a substitution."""
+    """The tree with `Fn::Sub` around every text that names a pseudo parameter."""
     if isinstance(value, str):
         return {"Fn::Sub": value} if "${" in value else value
     if isinstance(value, Mapping):

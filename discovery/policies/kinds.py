@@ -1,4 +1,4 @@
-"""Every document that can be asked for, by name."""
+"""Every document that can be printed, by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from discovery.policies.usage import ANY_ACCOUNT, AwsUsage, NotApplicable, trust
 
 @dataclass(frozen=True, slots=True)
 class PolicyRequest:
-    """What a document is asked for."""
+    """Configuration and options that a document is printed for."""
 
     usage: AwsUsage
     account_id: str | None = None
@@ -34,7 +34,7 @@ Documents = Json | tuple[Json, ...]
 
 @dataclass(frozen=True, slots=True)
 class DocumentKind:
-    """One document. Its makers raise NotApplicable where the configuration has no use for it."""
+    """One kind of document. Its functions raise NotApplicable where it is of no use."""
 
     about: str
     make: Callable[[PolicyRequest], Documents]
@@ -42,7 +42,7 @@ class DocumentKind:
     """As CloudFormation; None where nothing of it is AWS's."""
     is_for_teleport: bool = False
     needs_identity: bool = True
-    """False: it is the same whoever runs the agent."""
+    """False: it is the same whatever identity runs the agent."""
 
 
 def _reading_in_member(request: PolicyRequest) -> tuple[Statement, ...]:
@@ -111,24 +111,29 @@ KINDS: Final[Mapping[str, DocumentKind]] = {
         needs_identity=False,
     ),
 }
+"""Every document by its name on the command line."""
 
 
 def statement_allowing(action: str, usage: AwsUsage, account_id: str | None) -> Statement | None:
-    """The statement that allows the action to the agent, or to its role in another account; None
-    when no document of this configuration has it."""
+    """Find the statement that allows an action to the agent, or to its role in an account.
+
+    `account_id`: None for the agent's own identity. Returns None when no document has the action.
+    """
     own = account_id is None or (account_id == usage.hub.account_id and usage.scans_own_account)
     statements = hub_statements(usage) if own else read_statements(usage, account_id or ANY_ACCOUNT)
     return next((each for each in statements if action in each.actions), None)
 
 
 def placeholder(reference: str) -> str:
-    """What stands for an external id, which is never printed. No caller can send it, so a role
-    made with it lets nobody in."""
+    """Text in place of an external id, which is never printed.
+
+    No caller can send it, so a role made with it admits nobody.
+    """
     return f"<the value of {reference}>"
 
 
 def references(document: Any) -> tuple[str, ...]:
-    """The secrets whose placeholders stand in a document."""
+    """References of the secrets whose placeholders are in a document."""
     begin, end = placeholder("|").split("|")
     texts = [text for text in _texts(document) if text.startswith(begin) and text.endswith(end)]
     return tuple(text[len(begin) : -len(end)] for text in texts)

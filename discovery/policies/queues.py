@@ -1,7 +1,7 @@
-"""The queues that change events arrive in, as CloudFormation makes them.
+"""The queues for change events, as CloudFormation resources.
 
-Source: Amazon SQS developer guide on visibility timeout and dead-letter queues;
-aws/README: Change events.
+Source: Amazon SQS developer guide on visibility timeout and dead-letter queues; aws/README: Change
+events.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from discovery.policies.document import VERSION, Json
 from discovery.policies.usage import AwsUsage, NotApplicable
 
 AT_QUEUE: Final = "AtQueue"
-"""The condition that holds where the queues are."""
+"""Name of the condition that holds where the queues are."""
 
 _MIN_VISIBILITY_TIMEOUT: Final = timedelta(minutes=5)
-"""A message that is in hand stays hidden while a sweep is ahead of its scan."""
+"""Shortest visibility timeout: a message stays hidden while a sweep is ahead of its scan."""
 _RETENTION: Final = timedelta(hours=4)
-"""An older one tells nothing that a sweep has not seen."""
+"""How long messages are kept: an older one says nothing that a sweep has not seen."""
 _DEAD_LETTER_RETENTION: Final = timedelta(days=14)
 """The longest that SQS keeps anything."""
 _COUNT_IS_MISSING: Final = (
@@ -36,12 +36,14 @@ _NUMBER_IS_MISSING: Final = (
 
 _MAX_NAME_LENGTH: Final = 80
 _MAX_RECEIVES: Final = 20
-"""The service gives up sooner and says so; what comes this far, it died of."""
+"""Deliveries before a message is a dead letter; the service gives up sooner and logs it."""
 
 
 def queues_of(usage: AwsUsage, shards: int | None) -> Mapping[str, str]:
-    """The ARN of the queue by the number of its process; the number of the only one, when `shards`
-    is None, is empty. Raises: NotApplicable."""
+    """ARN of each queue by the number of its process, as text; empty for the only one.
+
+    `shards`: how many processes have a queue each; None: one queue. Raises: NotApplicable.
+    """
     url = events_of(usage).queue_url
     if url.endswith(".fifo"):
         raise NotApplicable(
@@ -72,8 +74,10 @@ def events_of(usage: AwsUsage) -> Events:
 
 
 def queue_resources(usage: AwsUsage, queues: Mapping[str, str], rules: Mapping[str, str]) -> Json:
-    """The queues, where their poison ends up, and who may send to each: its rule, by the name that
-    `rules` has for its number."""
+    """The queues, their dead-letter queue, and a policy for each.
+
+    `rules`: name of the rule that may send to each queue, by its number.
+    """
     resources: Json = {"DeadLetters": _dead_letters(usage)}
     for number, arn in queues.items():
         resources[f"Queue{number}"] = _queue(usage, arn)
@@ -101,8 +105,10 @@ def _queue(usage: AwsUsage, arn: str) -> Json:
 
 
 def visibility_timeout(usage: AwsUsage) -> timedelta:
-    """How long a received message stays hidden: while it waits for others and its scope is
-    scanned, twice over, because another scan may be ahead."""
+    """How long a received message stays hidden.
+
+    Twice the debounce and the scan of its scope, because another scan may be ahead.
+    """
     return max(
         2 * (events_of(usage).debounce + usage.config.aws.scope_timeout), _MIN_VISIBILITY_TIMEOUT
     )
