@@ -13,7 +13,6 @@ from discovery.cli.settings import configuration_as, configuration_path
 from discovery.cli.streams import stderr_line
 from discovery.model.values import ResourceName
 from discovery.reports.exit import Exit
-from discovery.reports.view import Format
 
 
 @click.command(name="adopt")
@@ -88,6 +87,6 @@ def command(
             plan,
             context,
             destination=destination,
-            output_format=Format(output_format),
+            output_format=output_format,
             single=bool(name),
         )

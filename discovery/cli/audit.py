@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -17,16 +17,11 @@ from discovery.cli.options import (
     with_progress,
 )
 from discovery.cli.output import open_destination
-from discovery.cli.progress import progress
 from discovery.cli.settings import configuration_path
 from discovery.model.codes import Severity
 from discovery.model.values import Scope
 from discovery.reports.exit import Exit, ExitRules
-from discovery.reports.view import Format, View
-
-if TYPE_CHECKING:
-    from discovery.cli.interruption import Interruption
-    from discovery.reports.report import Report
+from discovery.reports.view import View
 
 
 @click.command(name="audit")
@@ -79,8 +74,7 @@ def command(
     4 a guard would refuse, 5 findings, 64 usage, 78 configuration, 130/143
     interrupted.
     """
-    from discovery.cli.interruption import run_with_signals
-    from discovery.cli.reporting import ReportOutput
+    from discovery.cli.reporting import emit_report, run_for_report
     from discovery.cli.setup import run_audit
     from discovery.plan.targets import ScopeFilter
     from discovery.sweep.context import SweepRequest
@@ -93,21 +87,10 @@ def command(
         part=ScopeFilter(only=only), refresh_regions=True, asks_control_plane=not skip_control_plane
     )
     with open_destination(output) as destination:
-        with progress(progress_interval) as on_progress:
-
-            async def work(interruption: Interruption) -> tuple[Report, bool]:
-                report = await run_audit(
-                    path, request, interruption, on_progress, identity_file=identity_file
-                )
-                return report, interruption.terminated
-
-            report, terminated = run_with_signals(work)
-        report_output = ReportOutput(
-            destination=destination,
-            output_format=Format(output_format),
-            view=View(title="audit", findings=True, verbose=shared.verbose),
-            exit_rules=ExitRules(
-                detailed=detailed_exitcode, fail_on=Severity(fail_on) if fail_on else None
-            ),
+        start = partial(run_audit, path, request, identity_file=identity_file)
+        report, terminated = run_for_report(start, progress_interval)
+        view = View(title="audit", findings=True, verbose=shared.verbose)
+        rules = ExitRules(
+            detailed=detailed_exitcode, fail_on=Severity(fail_on) if fail_on else None
         )
-        return report_output.emit_report(report, terminated=terminated)
+        return emit_report(report, destination, output_format, view, rules, terminated=terminated)

@@ -61,9 +61,11 @@ def command(
             checks = asyncio.run(
                 run_checks(config, path, ScopeFilter(only=only, shard=shard), on_progress)
             )
+        destination.write_report(
+            output_format,
+            table=lambda stream: write_checkup(checks, stream, verbose=shared.verbose),
+            document=lambda stream: write_checkup_document(checks, stream),
+        )
         if output_format == Format.JSON:
-            destination.write(lambda stream: write_checkup_document(checks, stream))
             stderr_line(checkup_sentence(checks))
-        else:
-            destination.write(lambda stream: write_checkup(checks, stream, verbose=shared.verbose))
     return Exit.FAILED if any(each.outcome is CheckStatus.FAIL for each in checks) else Exit.DONE

@@ -12,7 +12,6 @@ from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration
 from discovery.cli.streams import stderr_line
 from discovery.reports.exit import Exit
-from discovery.reports.view import Format
 
 
 @click.command(name="explain")
@@ -54,8 +53,9 @@ def command(cache: str, output_format: str, output: Path | None) -> Exit:
                 f"`cachemuster history --cache {cache}` what there was."
             )
             return Exit.FAILED
-        if output_format == Format.JSON:
-            destination.write(lambda stream: write_explanation_document(found, stream))
-        else:
-            destination.write(lambda stream: write_explanations(found, stream))
+        destination.write_report(
+            output_format,
+            table=lambda stream: write_explanations(found, stream),
+            document=lambda stream: write_explanation_document(found, stream),
+        )
         return Exit.DONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,6 @@ import click
 
 from discovery.cli.options import common, with_common, with_only, with_output
 from discovery.cli.output import Destination, open_destination
-from discovery.cli.progress import progress
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import stderr_line
 from discovery.model.codes import Action
@@ -17,8 +17,6 @@ from discovery.model.values import Database, Scope
 from discovery.reports.exit import Exit, exit_code
 
 if TYPE_CHECKING:
-    from discovery.cli.interruption import Interruption
-    from discovery.plan.targets import ScopeFilter
     from discovery.reports.report import Report
 
 _REGISTERED_AFTER = frozenset(
@@ -50,9 +48,11 @@ def command(registered_only: bool, only: tuple[Scope, ...], output: Path | None)
     """
     import asyncio
 
-    from discovery.cli.setup import list_our_databases
+    from discovery.cli.reporting import run_for_report
+    from discovery.cli.setup import list_our_databases, run_audit
     from discovery.plan.targets import ScopeFilter
     from discovery.reports.summary import sentence
+    from discovery.sweep.context import SweepRequest
 
     path = configuration_path(common())
     scope_filter = ScopeFilter(only=only)
@@ -61,7 +61,8 @@ def command(registered_only: bool, only: tuple[Scope, ...], output: Path | None)
             databases = asyncio.run(list_our_databases(path, scope_filter))
             _write(databases, destination)
             return Exit.DONE
-        report, terminated = _plan(path, scope_filter)
+        request = SweepRequest(part=scope_filter, refresh_regions=True)
+        report, terminated = run_for_report(partial(run_audit, path, request))
         code = exit_code(report, terminated=terminated)
         if code in (Exit.FAILED, Exit.INTERRUPTED, Exit.TERMINATED):
             stderr_line(f"{report.error or report.stop_message}. Nothing was exported.")
@@ -69,25 +70,6 @@ def command(registered_only: bool, only: tuple[Scope, ...], output: Path | None)
         _write(_registered_after(report), destination)
         stderr_line(sentence(report))
         return code
-
-
-def _plan(path: Path, scope_filter: ScopeFilter) -> tuple[Report, bool]:
-    from discovery.cli.interruption import run_with_signals
-    from discovery.cli.setup import run_audit
-    from discovery.sweep.context import SweepRequest
-
-    with progress() as on_progress:
-
-        async def work(interruption: Interruption) -> tuple[Report, bool]:
-            report = await run_audit(
-                path,
-                SweepRequest(part=scope_filter, refresh_regions=True),
-                interruption,
-                on_progress,
-            )
-            return report, interruption.terminated
-
-        return run_with_signals(work)
 
 
 def _registered_after(report: Report) -> tuple[Database, ...]:

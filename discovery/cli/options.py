@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -40,13 +40,6 @@ class Common:
         return self.verbosity > 0
 
 
-def with_common(function: _Function) -> _Function:
-    """Add `-c`, `--log-format` and `-v`, kept for `common()`."""
-    for option in reversed(_COMMON):
-        function = option(function)
-    return function
-
-
 def common(*, shows_events: bool = False) -> Common:
     """Return the common options of the running command, and set up logging as they say.
 
@@ -66,86 +59,12 @@ def named_configuration() -> Path | None:
     return None if context is None else context.meta.get(f"{_META}config")
 
 
-def with_report(function: _Function) -> _Function:
-    """Add `--format` (table or JSON) and `-o`, as `output_format` and `output`."""
-    return _FORMAT(_OUTPUT(function))
-
-
-def with_output(function: _Function) -> _Function:
-    """Add `-o` alone, as the parameter `output`."""
-    return _OUTPUT(function)
-
-
-def with_any_format(function: _Function) -> _Function:
-    """Add `--format` with every report format, and `-o`."""
-    return _ANY_FORMAT(_OUTPUT(function))
-
-
-def with_history_format(function: _Function) -> _Function:
-    """Add `--format` with CSV besides table and JSON, and `-o`."""
-    return _HISTORY_FORMAT(_OUTPUT(function))
-
-
-def with_only(function: _Function) -> _Function:
-    """Add `--only`, as a tuple of scopes."""
-    return _ONLY(function)
-
-
-def with_shard(function: _Function) -> _Function:
-    """Add `--shard`, as the parameter `shard`."""
-    return click.option(
-        "--shard",
-        "shard",
-        type=shard,
-        metavar="I/N",
-        help="Shard I of N, counted from 0; ordinal/N takes I from the host's name.",
-    )(function)
-
-
-def with_progress(function: _Function) -> _Function:
-    """Add `--progress`, as the parameter `progress_interval`."""
-    return click.option(
-        "--progress",
-        "progress_interval",
-        type=duration,
-        metavar="DURATION",
-        help="Without a terminal, print progress to stderr each DURATION.",
-    )(function)
-
-
-def with_identity_file(function: _Function) -> _Function:
-    """Add `--identity-file`, as a path."""
-    return click.option(
-        "--identity-file",
-        type=FILE,
-        metavar="FILE",
-        help="An operator's identity for the cluster, instead of the agent's.",
-    )(function)
-
-
-def with_consent(function: _Function) -> _Function:
-    """Add `--identity-file`, `--yes` and `--lock-timeout`."""
-    return with_identity_file(_YES(with_lock_timeout(function)))
-
-
 def require_consent(yes: bool) -> None:
     """Check that somebody can be asked, or `--yes` was given. Raises: click.UsageError."""
     if not yes and not sys.stdin.isatty():
         raise click.UsageError(
             "nobody is at a terminal to agree to the plan; look at it there, or give --yes"
         )
-
-
-def with_lock_timeout(function: _Function) -> _Function:
-    """Add `--lock-timeout`, as a timedelta."""
-    return click.option(
-        "--lock-timeout",
-        type=duration,
-        default="60s",
-        show_default=True,
-        metavar="DURATION",
-        help="How long to wait for another process.",
-    )(function)
 
 
 def scope(text: str) -> Scope:
@@ -196,7 +115,30 @@ def _log_format(ctx: click.Context, param: click.Parameter, value: str | None) -
     _keep(ctx, param, LogFormat(value) if value else None)
 
 
-_COMMON: Final = (
+def _options(*options: Callable[[Any], Any]) -> Callable[[_Function], _Function]:
+    """One decorator that adds several options, in the order of the help text."""
+
+    def decorate(function: _Function) -> _Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _format(formats: Iterable[str], meaning: str) -> Callable[[_Function], _Function]:
+    """Add `--format`, as the parameter `output_format`."""
+    return click.option(
+        "--format",
+        "output_format",
+        type=click.Choice([str(each) for each in formats]),
+        default=Format.TABLE.value,
+        show_default=True,
+        help=meaning,
+    )
+
+
+with_common: Final = _options(
     click.option(
         "-c",
         "--config",
@@ -208,7 +150,7 @@ _COMMON: Final = (
     ),
     click.option(
         "--log-format",
-        type=click.Choice([form.value for form in LogFormat]),
+        type=click.Choice([each.value for each in LogFormat]),
         expose_value=False,
         callback=_log_format,
         help="Events on stderr: console on a terminal, else json.",
@@ -223,42 +165,77 @@ _COMMON: Final = (
         help="List everything; log more. Twice for the libraries too.",
     ),
 )
-_FORMAT: Final = click.option(
-    "--format",
-    "output_format",
-    type=click.Choice([Format.TABLE.value, Format.JSON.value]),
-    default=Format.TABLE.value,
-    show_default=True,
-    help="A table for people, or one JSON document.",
-)
-_ANY_FORMAT: Final = click.option(
-    "--format",
-    "output_format",
-    type=click.Choice([form.value for form in Format]),
-    default=Format.TABLE.value,
-    show_default=True,
-    help="A table for people, one JSON document, a comment for a pull request, or a page.",
-)
-_HISTORY_FORMAT: Final = click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-    help="A table for people, one JSON document, or rows for a spreadsheet.",
-)
-_OUTPUT: Final = click.option(
+"""Add `-c`, `--log-format` and `-v`, kept for `common()`."""
+with_output: Final = click.option(
     "-o",
     "--output",
     type=FILE,
     metavar="FILE",
     help="Write to FILE, whole or not at all, instead of stdout.",
 )
-_YES: Final = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
-_ONLY: Final = click.option(
+"""Add `-o`, as the parameter `output`."""
+with_report: Final = _options(
+    _format((Format.TABLE, Format.JSON), "A table for people, or one JSON document."), with_output
+)
+"""Add `--format` (table or JSON) and `-o`, as `output_format` and `output`."""
+with_any_format: Final = _options(
+    _format(
+        Format,
+        "A table for people, one JSON document, a comment for a pull request, or a page.",
+    ),
+    with_output,
+)
+"""Add `--format` with every report format, and `-o`."""
+with_history_format: Final = _options(
+    _format(
+        ("table", "json", "csv"),
+        "A table for people, one JSON document, or rows for a spreadsheet.",
+    ),
+    with_output,
+)
+"""Add `--format` with CSV besides table and JSON, and `-o`."""
+with_only: Final = click.option(
     "--only",
     type=scope,
     metavar="ACCOUNT[/REGION]",
     multiple=True,
     help="Only this account or region; may be repeated.",
 )
+"""Add `--only`, as a tuple of scopes."""
+with_shard: Final = click.option(
+    "--shard",
+    type=shard,
+    metavar="I/N",
+    help="Shard I of N, counted from 0; ordinal/N takes I from the host's name.",
+)
+"""Add `--shard`."""
+with_progress: Final = click.option(
+    "--progress",
+    "progress_interval",
+    type=duration,
+    metavar="DURATION",
+    help="Without a terminal, print progress to stderr each DURATION.",
+)
+"""Add `--progress`, as the parameter `progress_interval`."""
+with_identity_file: Final = click.option(
+    "--identity-file",
+    type=FILE,
+    metavar="FILE",
+    help="An operator's identity for the cluster, instead of the agent's.",
+)
+"""Add `--identity-file`, as a path."""
+with_lock_timeout: Final = click.option(
+    "--lock-timeout",
+    type=duration,
+    default="60s",
+    show_default=True,
+    metavar="DURATION",
+    help="How long to wait for another process.",
+)
+"""Add `--lock-timeout`, as a timedelta."""
+with_consent: Final = _options(
+    with_identity_file,
+    click.option("-y", "--yes", is_flag=True, help="Do it without asking."),
+    with_lock_timeout,
+)
+"""Add `--identity-file`, `--yes` and `--lock-timeout`."""

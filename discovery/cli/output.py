@@ -14,6 +14,7 @@ from typing import TextIO
 from discovery.cli.options import named_configuration
 from discovery.cli.settings import find_configuration
 from discovery.cli.streams import mute_stdout, stderr_line
+from discovery.reports.view import Format
 
 Render = Callable[[TextIO], None]
 """Writes a report to a stream."""
@@ -37,6 +38,10 @@ class Destination:
     """Temporary file that becomes `path` once complete; None for what is no regular file."""
     stream: TextIO | None = None
     """A pipe or device, open from the start because its reader waits for it; else None."""
+
+    def write_report(self, output_format: str, *, table: Render, document: Render) -> None:
+        """Write a report as the JSON document or the table. Raises: as `write`."""
+        self.write(document if output_format == Format.JSON else table)
 
     def write(self, render: Render, *, holds_secret: bool = False) -> None:
         """Write the report. A reader of stdout that went away is no failure.

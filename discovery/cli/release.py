@@ -15,7 +15,6 @@ from discovery.cli.streams import stderr_line
 from discovery.model.ownership import parse_cache_arn
 from discovery.model.values import ResourceName
 from discovery.reports.exit import Exit
-from discovery.reports.view import Format
 
 if TYPE_CHECKING:
     from discovery.adopt.adopt import TransferContext, TransferPlan
@@ -89,7 +88,7 @@ def command(
             plan,
             context,
             destination=destination,
-            output_format=Format(output_format),
+            output_format=output_format,
             single=bool(name),
             advice=_advice_of_all(conflict) if all_databases else _advice(plan, context, conflict),
         )

@@ -10,7 +10,6 @@ from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common, with_report
 from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration
-from discovery.reports.view import Format
 
 
 @click.command(name="status")
@@ -43,9 +42,8 @@ def command(output_format: str, output: Path | None) -> None:
             missed_sweeps=config.deregistration.missed_sweeps,
             grace=config.deregistration.grace,
         )
-        if output_format == Format.JSON:
-            destination.write(lambda stream: write_status_document(status, stream))
-        else:
-            destination.write(
-                lambda stream: write_status_table(status, stream, verbose=shared.verbose)
-            )
+        destination.write_report(
+            output_format,
+            table=lambda stream: write_status_table(status, stream, verbose=shared.verbose),
+            document=lambda stream: write_status_document(status, stream),
+        )

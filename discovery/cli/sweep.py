@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -19,16 +19,11 @@ from discovery.cli.options import (
     with_shard,
 )
 from discovery.cli.output import open_destination
-from discovery.cli.progress import progress
 from discovery.cli.settings import configuration_path
 from discovery.model.values import Scope
 from discovery.plan.shard import Shard
 from discovery.reports.exit import Exit
-from discovery.reports.view import Format, View
-
-if TYPE_CHECKING:
-    from discovery.cli.interruption import Interruption
-    from discovery.reports.report import Report
+from discovery.reports.view import View
 
 
 @click.command(name="sweep")
@@ -84,8 +79,7 @@ def command(
     Exit: 0 done, 1 could not, 3 some scope or item failed, 4 a guard refused,
     64 usage, 75 state is locked, 78 configuration, 130/143 interrupted.
     """
-    from discovery.cli.interruption import run_with_signals
-    from discovery.cli.reporting import ReportOutput
+    from discovery.cli.reporting import emit_report, run_for_report
     from discovery.cli.setup import run_audit, run_sweep
     from discovery.plan.targets import ScopeFilter
     from discovery.sweep.context import SweepRequest
@@ -101,20 +95,7 @@ def command(
         refresh_regions=True,
     )
     with open_destination(output) as destination:
-        with progress(progress_interval) as on_progress:
-
-            async def work(interruption: Interruption) -> tuple[Report, bool]:
-                if dry_run:
-                    report = await run_audit(path, request, interruption, on_progress)
-                else:
-                    report = await run_sweep(
-                        path, request, interruption, on_progress, lock_timeout=lock_timeout
-                    )
-                return report, interruption.terminated
-
-            report, terminated = run_with_signals(work)
+        start = run_audit if dry_run else partial(run_sweep, lock_timeout=lock_timeout)
+        report, terminated = run_for_report(partial(start, path, request), progress_interval)
         view = View(title="sweep", findings=False, verbose=shared.verbose)
-        report_output = ReportOutput(
-            destination=destination, output_format=Format(output_format), view=view
-        )
-        return report_output.emit_report(report, terminated=terminated)
+        return emit_report(report, destination, output_format, view, terminated=terminated)

@@ -179,7 +179,7 @@ def confirm_and_apply(
     transfer_context: TransferContext,
     *,
     destination: Destination,
-    output_format: Format,
+    output_format: str,
     single: bool,
     advice: tuple[str, ...] = (),
 ) -> Exit:
@@ -197,10 +197,11 @@ def confirm_and_apply(
     if report.handover.items or plan.unfinished:
         found, interrupted = work.apply(plan, transfer_context)
         report = replace(report, handover=found)
-    if output_format is Format.JSON:
-        destination.write(lambda stream: write_handover_document(report, stream))
-    else:
-        destination.write(lambda stream: write_handover(report, stream))
-    if output_format is Format.JSON or destination.path is not None:
+    destination.write_report(
+        output_format,
+        table=lambda stream: write_handover(report, stream),
+        document=lambda stream: write_handover_document(report, stream),
+    )
+    if output_format == Format.JSON or destination.path is not None:
         stderr_line(handover_sentence(report))
     return interrupted or handover_exit(report, single=single)

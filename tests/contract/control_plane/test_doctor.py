@@ -28,7 +28,7 @@ def config() -> Config:
 
 def printed_role() -> dict[str, Any]:
     """The bot's role as `cachemuster policies teleport-bot-role` prints it."""
-    return bot_role(AwsUsage.of(config(), Hub.unnamed(), None))
+    return bot_role(AwsUsage.of(config(), Hub.unknown(), None))
 
 
 def lacking(verb: str, kind: str = "db") -> Role:
