@@ -15,12 +15,16 @@ import structlog
 
 from discovery.control_plane.base import ControlPlaneError
 from discovery.reports.summary import clock_time, counted, sentence
-from discovery.service.connections import Connections, ReloadableConnections
+from discovery.service.connections import (
+    CannotReload,
+    Connections,
+    ReloadableConnections,
+    check_reload,
+)
 from discovery.service.health import HealthState
 from discovery.service.heartbeat import heartbeat_limit
 from discovery.service.listener import listen
 from discovery.service.metrics import Metrics
-from discovery.service.reload_check import CannotReload, check_reload
 from discovery.service.rescans import Rescans
 from discovery.service.runner import SweepRunner
 from discovery.service.schedule import Schedule

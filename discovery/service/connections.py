@@ -18,7 +18,10 @@ import structlog
 from discovery.aws.queue import Queue
 from discovery.config.model import Config
 from discovery.control_plane.base import ControlPlane
-from discovery.sweep.context import SweepContext
+from discovery.sweep.context import SweepContext, SweepRequest
+from discovery.sweep.identity import check_state_identity
+from discovery.sweep.run import SweepRun
+from state.store import read_memory
 
 log = structlog.get_logger()
 
@@ -138,3 +141,34 @@ class ReloadableConnections:
             await exit_stack.aclose()
         except Exception as error:
             log.warning("configuration.not_closed", why=str(error))
+
+
+class CannotReload(Exception):
+    """The change needs a restart, or cannot be checked now. The current configuration stays."""
+
+
+async def check_reload(before: Connections, after: Connections) -> None:
+    """Check that the next run can continue with the same state file.
+
+    What the file is bound to, and what the service has locked, cannot change under it: the next run
+    would be refused, and the service would end. The reload finds that out while there is a
+    configuration to continue with.
+
+    A control plane that does not answer is no reason to refuse, unless it is the one that the new
+    configuration names: nobody could say whether the state belongs to it.
+
+    Raises: CannotReload, WrongState, StateError.
+    """
+    if before.state.resolve() != after.state.resolve():
+        raise CannotReload(
+            f"state.path cannot change while the service runs: {before.state} is locked, "
+            f"{after.state} is not; restart the service"
+        )
+    state = await asyncio.to_thread(read_memory, after.state)
+    run = SweepRun.start(after.context, SweepRequest(), state)
+    check = await check_state_identity(run, after.control_plane)
+    if check.unread is not None and after.config.control_plane != before.config.control_plane:
+        raise CannotReload(
+            "control_plane was changed, and what it names now does not answer, so it cannot be "
+            f"said whether the state file belongs to it: {check.unread.why}"
+        )

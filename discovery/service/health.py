@@ -20,11 +20,16 @@ from aiohttp import web
 
 from discovery.config.fields import HostPort
 from discovery.model.descriptors import descriptor_limit
-from discovery.service.accept_errors import AcceptErrors
 from discovery.service.errors import CannotListen
 from discovery.service.heartbeat import Heartbeat
 from discovery.service.metrics import Metrics
-from discovery.service.read_only_server import MAX_CONNECTIONS, ReadOnlyServer, page, text_page
+from discovery.service.read_only_server import (
+    MAX_CONNECTIONS,
+    AcceptErrors,
+    ReadOnlyServer,
+    page,
+    text_page,
+)
 
 _SHUTDOWN_TIMEOUT_S: Final = 1.0
 """How long running answers may take when the service stops."""

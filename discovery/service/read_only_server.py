@@ -1,17 +1,20 @@
 """An HTTP server for a few small read-only pages that strangers may request.
 
 aiohttp's own server bounds neither connections nor their duration, and names itself with its
-versions; these two classes add that and nothing else.
+versions; these classes add that and nothing else.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
+
+from discovery.model.descriptors import exhaustion
 
 log = structlog.get_logger()
 
@@ -19,6 +22,9 @@ MAX_CONNECTIONS: Final = 64
 """Connections beyond this number are closed at once."""
 CONNECTION_TIMEOUT_S: Final = 10.0
 """Longest duration of a connection, from the first packet to the last one of the answer."""
+LOG_INTERVAL_S: Final = 60.0
+"""Seconds between two log lines about connections that were not accepted."""
+_NOT_ACCEPTED: Final = "socket.accept() out of system resource"
 
 _HEADERS: Final = {
     "Server": "cachemuster",  # aiohttp's own names its version, and Python's
@@ -103,6 +109,37 @@ class _Connection(web.RequestHandler):
         if status >= 500:
             log.error("page.broke", path=request.path, exc_info=exc)
         return text_page(status, "this cannot be answered")
+
+
+class AcceptErrors:
+    """Exception handler of an event loop that limits how often failed accepts are logged.
+
+    Without file descriptors asyncio logs a traceback for each attempt, a hundred times a second.
+    """
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._now_s = now_s
+        self._logged_at_s: float | None = None
+        self._count = 0
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log one error of the loop; failed accepts at most once per `LOG_INTERVAL_S`."""
+        if context.get("message") != _NOT_ACCEPTED:
+            loop.default_exception_handler(context)
+            return
+        self._count += 1
+        now_s = self._now_s()
+        if self._logged_at_s is not None and now_s - self._logged_at_s < LOG_INTERVAL_S:
+            return
+        error = context["exception"]
+        log.error(
+            "page.not_accepted",
+            attempts=self._count,
+            why=exhaustion(error) or str(error),
+            next="sweeps go on as far as they can; connections are accepted again when some are "
+            "closed",
+        )
+        self._logged_at_s, self._count = now_s, 0
 
 
 def text_page(status: int, text: str) -> web.Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Complete, Scanned, Skipped
 from discovery.reports.report import Report
-from discovery.service.snapshot_gauge import SnapshotGauge
+from discovery.service.instruments import SnapshotGauge
 
 
 class ScopeSeries:

@@ -11,10 +11,10 @@ from structlog.testing import capture_logs
 
 from discovery.config.fields import HostPort
 from discovery.model.descriptors import descriptor_limit
-from discovery.service.accept_errors import AcceptErrors
 from discovery.service.health import HealthState, serve_health
 from discovery.service.heartbeat import Heartbeat
 from discovery.service.metrics import Metrics
+from discovery.service.read_only_server import AcceptErrors
 
 FAILED = {
     "message": "socket.accept() out of system resource",
