@@ -82,7 +82,7 @@ def command(
     shared = common()
     path = configuration_path(shared)
     if skip_control_plane and identity_file is not None:
-        raise click.UsageError("--no-control-plane asks no cluster, so no --identity-file is used")
+        raise click.UsageError("--no-control-plane reads no cluster, so --identity-file has no use")
     request = SweepRequest(
         part=ScopeFilter(only=only), refresh_regions=True, asks_control_plane=not skip_control_plane
     )

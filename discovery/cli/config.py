@@ -35,7 +35,7 @@ def command() -> None:
 def check() -> None:
     """Report every mistake in the configuration by line and column.
 
-    Exit 0 when it is right, 78 when it is not.
+    Exit 0 when it is valid, 78 when it is not.
 
     \b
     Examples:
@@ -49,7 +49,7 @@ def check() -> None:
 
     path = configuration_path(common())
     config = load_config(path)
-    click.echo(escape_unprintable(f"{name_of(path)} is right: {_summary(config)}."))
+    click.echo(escape_unprintable(f"{name_of(path)} is valid: {_summary(config)}."))
 
 
 @command.command(name="schema")

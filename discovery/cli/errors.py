@@ -63,8 +63,8 @@ def describe(error: Exception) -> CommandFailure:
         Exit.FAILED,
         (
             *where.splitlines(),
-            f"cachemuster met something it does not know ({type(error).__name__}) and stopped. "
-            "What it wrote before is journaled and the next sweep goes on from there. Please "
-            "report the lines above as a defect.",
+            f"cachemuster stopped because of an unexpected error ({type(error).__name__}). "
+            "What it wrote before is in the journal, and the next sweep continues from there. "
+            "Please report the lines above as a defect.",
         ),
     )

@@ -61,13 +61,15 @@ class Interruption:
     def _on_signal(self, code: Exit) -> None:
         if self.stop.is_set():
             stderr_line(
-                "Stopped at once. The journal knows what was under way; the next sweep looks."
+                "Stopped at once. The journal has what was being written; the next sweep checks it."
             )
             os._exit(code)
         self.terminated = code is Exit.TERMINATED
         self.stop.set()
         if self.in_sweep:
-            stderr_line("Stopping: what is being written is ended first. Once more stops at once.")
+            stderr_line(
+                "Stopping once the running writes have ended. A second signal stops at once."
+            )
         elif self._work is not None:
             self._work.cancel()
 

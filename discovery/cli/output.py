@@ -62,7 +62,7 @@ class Destination:
         except OSError as error:
             raise OutputLost(
                 f"The report could not be written to {self.path or 'standard output'}: "
-                f"{error.strerror}. Whatever was done is remembered; `cachemuster status` and the "
+                f"{error.strerror}. What was done is remembered; `cachemuster status` and the "
                 "next run show it."
             ) from error
 

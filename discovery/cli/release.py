@@ -69,7 +69,7 @@ def command(
 
     path = configuration_path(common())
     if (name is None) is not all_databases:
-        raise click.UsageError("name one database, or say --all")
+        raise click.UsageError("name one database, or give --all")
     require_consent(yes)
     config = configuration_as(path, identity_file)
     in_cluster = isinstance(config.control_plane, Teleport)

@@ -35,7 +35,7 @@ def command(cache: str, user: str, region: str | None, profile: str | None) -> N
     """Print the password with which USER, a user id, logs in to CACHE, a name or an ARN.
 
     It is signed with the credentials that the AWS CLI uses, on this machine: nothing is asked
-    of AWS, and no state or configuration is needed. It is good for 15 minutes, or until the
+    of AWS, and no state or configuration is needed. It is valid for 15 minutes, or until the
     credentials end. Who signs needs elasticache:Connect on the cache and on the user.
 
     \b
@@ -55,7 +55,7 @@ def command(cache: str, user: str, region: str | None, profile: str | None) -> N
 
     credentials = asyncio.run(_credentials(profile, Region(place)))
     token = iam_token(name, user.lower(), place, credentials)
-    stderr_line(f"Good for {LIFETIME_S // 60} minutes as the password of user {user.lower()}.")
+    stderr_line(f"Valid for {LIFETIME_S // 60} minutes as the password of user {user.lower()}.")
     click.echo(token)
 
 

@@ -205,7 +205,7 @@ class Tour:
         return exit_code
 
     def _show_next_steps(self, seconds: float) -> None:
-        self._title("Where things lie, and how to go on")
+        self._title("Where the files are, and what to do next")
         directory = self._path.parent
         for what, file in (
             ("configuration", self._path),

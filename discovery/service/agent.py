@@ -145,7 +145,7 @@ class Agent:
                     "configuration.refused",
                     why=_why(error),
                     next="the configuration in force stays; correct the file and reload again, or, "
-                    "where the change is meant, stop the service, do as said, and start it",
+                    "if the change is intended, stop the service, do as `why` says, and start it",
                 )
             self.notifier.ready()
 
@@ -240,7 +240,10 @@ class Agent:
             async with asyncio.timeout(SHUTDOWN_TIMEOUT.total_seconds()):
                 await self.schedule.wait_until_idle()
         except TimeoutError:
-            log.warning("service.cut_short", next="the journal knows; the next sweep looks")
+            log.warning(
+                "service.cut_short",
+                next="the journal has what was being written; the next sweep checks it",
+            )
         await self.schedule.stop()
         log.info("service.stopped")
 

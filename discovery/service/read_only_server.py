@@ -136,7 +136,7 @@ class AcceptErrors:
             "page.not_accepted",
             attempts=self._count,
             why=exhaustion(error) or str(error),
-            next="sweeps go on as far as they can; connections are accepted again when some are "
+            next="sweeps continue as far as they can; connections are accepted again when some are "
             "closed",
         )
         self._logged_at_s, self._count = now_s, 0

@@ -197,7 +197,8 @@ class Rescans:
             log.warning("events.not_deleted", count=len(every), why=error.fault.message)
             return
         if left:
-            log.info("events.not_deleted", count=len(left), why="they come again, to no effect")
+            why = "they are delivered again, without effect"
+            log.info("events.not_deleted", count=len(left), why=why)
 
     def _update_metrics(self) -> None:
         self.metrics.set_waiting(len(self._backlog), since=self._backlog.since)

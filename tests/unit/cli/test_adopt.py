@@ -225,10 +225,10 @@ def test_all_are_released_at_once_but_what_disagrees_with_itself(rig: Rig) -> No
 USAGE: list[Any] = [
     pytest.param(("adopt", NAME), "nobody is at a terminal", id="nobody-to-ask"),
     pytest.param(("release", NAME), "nobody is at a terminal", id="nobody-to-ask-either"),
-    pytest.param(("adopt", "--yes"), "or say --all", id="neither-name-nor-all"),
-    pytest.param(("adopt", NAME, "--all", "--yes"), "or say --all", id="both"),
-    pytest.param(("release", "--yes"), "or say --all", id="neither-to-release"),
-    pytest.param(("release", NAME, "--all", "--yes"), "or say --all", id="both-to-release"),
+    pytest.param(("adopt", "--yes"), "or give --all", id="neither-name-nor-all"),
+    pytest.param(("adopt", NAME, "--all", "--yes"), "or give --all", id="both"),
+    pytest.param(("release", "--yes"), "or give --all", id="neither-to-release"),
+    pytest.param(("release", NAME, "--all", "--yes"), "or give --all", id="both-to-release"),
     pytest.param(
         ("adopt", NAME, "--yes", "--identity-file", "x"), "needs none", id="identity-for-a-file"
     ),
