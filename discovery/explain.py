@@ -1,4 +1,4 @@
-"""Why one cache is where it is: what state remembers of it, and what the rules make of that."""
+"""Explain one cache: what state remembers of it, and what the rules make of that."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from discovery.plan.facts import facts_of
 from discovery.plan.from_state import plan_input_from_state
 from discovery.plan.plan import make_plan
 from discovery.plan.rules import Rules
-from discovery.reports.terminal.explanation import Explanation
+from discovery.reports.explanation import Explanation
 from matchers.explain import explain
 from state.records import RememberedCache, RememberedState
 from state.store import ReadOnlyStore
@@ -20,52 +20,58 @@ from state.store import ReadOnlyStore
 def explanations(
     name: str, store: ReadOnlyStore, rules: Rules, now: datetime
 ) -> tuple[Explanation, ...]:
-    """All caches that go by `name`: their own, a registered one, or an ARN. Empty: none does."""
-    memory = store.memory()
-    plan_input = plan_input_from_state(memory, now)
+    """Explain all caches that go by `name`: their own, a registered one, or an ARN.
+
+    Empty when none does.
+    """
+    state = store.load()
+    plan_input = plan_input_from_state(state, now)
     items = {item.arn: item for item in make_plan(plan_input, rules).items if item.arn is not None}
     sentences = {
-        cache.arn: explain(outcome_for(facts_of(cache, memory.caches.get(cache.arn), None), rules))
+        cache.arn: explain(outcome_for(facts_of(cache, state.caches.get(cache.arn), None), rules))
         for result in plan_input.results
         if isinstance(result, Complete)
         for cache in result.caches
     }
-    registrations = {each.arn: each for each in memory.registrations.values()}
+    registrations = {each.arn: each for each in state.registrations.values()}
     return tuple(
         Explanation(
             arn=arn,
-            cache=memory.caches.get(arn),
+            cache=state.caches.get(arn),
             registration=registrations.get(arn),
-            miss=next((each for each in memory.misses.values() if each.arn == arn), None),
-            taken=next((each for each in memory.taken.values() if each.arn == arn), None),
+            miss=next((each for each in state.pending_removals.values() if each.arn == arn), None),
+            taken=next((each for each in state.taken.values() if each.arn == arn), None),
             matchers=sentences.get(arn, ()),
             last=next(iter(store.history(arn=arn, limit=1)), None),
             next=items.get(arn),
-            gone_at=_gone_at(memory.caches.get(arn), memory),
+            gone_at=_gone_at(state.caches.get(arn), state),
         )
-        for arn in sorted(_arns(name, memory))
+        for arn in sorted(_arns(name, state))
     )
 
 
-def is_remembered(name: str, memory: RememberedState) -> bool:
+def is_remembered(name: str, state: RememberedState) -> bool:
     """True when a cache goes by `name`: its own, a registered one, or its ARN."""
-    return bool(_arns(name, memory))
+    return bool(_arns(name, state))
 
 
-def _gone_at(cache: RememberedCache | None, memory: RememberedState) -> datetime | None:
+def _gone_at(cache: RememberedCache | None, state: RememberedState) -> datetime | None:
     """The complete scan of its scope that no longer showed the cache, if the last one did not."""
-    scope = memory.scopes.get(cache.scope) if cache is not None else None
+    scope = state.scopes.get(cache.scope) if cache is not None else None
     at = scope.last_complete_at if scope is not None else None
     return at if cache is not None and at is not None and cache.last_seen_at < at else None
 
 
-def _arns(name: str, memory: RememberedState) -> set[Arn]:
-    """Case does not count: AWS keeps names in lower case, and registered names that differ in case
-    alone count as one."""
+def _arns(name: str, state: RememberedState) -> set[Arn]:
+    """Find the caches that go by a name.
+
+    Case does not count: AWS keeps names in lower case, and registered names that differ in case
+    alone count as one.
+    """
     name = name.lower()
-    found = {arn for arn, cache in memory.caches.items() if name in (arn, cache.name)}
-    found |= {taken.arn for taken in memory.taken.values() if taken.name == name}
-    for registration in memory.registrations.values():
+    found = {arn for arn, cache in state.caches.items() if name in (arn, cache.name)}
+    found |= {taken.arn for taken in state.taken.values() if taken.name == name}
+    for registration in state.registrations.values():
         parsed = parse_cache_arn(registration.arn)
         own = parsed.name if parsed is not None else None
         if name in (registration.arn, registration.name.lower(), own):

@@ -1,0 +1,1 @@
+"""Matchers: which caches the configuration takes. Pure."""

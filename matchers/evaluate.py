@@ -1,10 +1,11 @@
-"""Which matcher takes a cache, in three values: what was not read is never taken for absent."""
+"""Decide which matcher takes a cache; what was not read is never taken for absent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from discovery.model.values import UNKNOWN, UnknownType
 from matchers.matcher import Matcher
@@ -13,7 +14,7 @@ from matchers.subject import LabelSet, Subject
 
 
 class ConditionKind(StrEnum):
-    """What of a cache a condition looks at."""
+    """The part of a cache that a condition looks at."""
 
     ACCOUNT = "account"
     REGION = "region"
@@ -23,9 +24,25 @@ class ConditionKind(StrEnum):
     EXCLUDE_TAG = "exclude_tag"
 
 
+_Fact = tuple[ConditionKind, Callable[[Matcher], Selector], Callable[[Subject], str]]
+
+FACTS: Final[tuple[_Fact, ...]] = (
+    (ConditionKind.ACCOUNT, lambda matcher: matcher.accounts, lambda cache: cache.account_id),
+    (ConditionKind.REGION, lambda matcher: matcher.regions, lambda cache: cache.region),
+    (ConditionKind.NAME, lambda matcher: matcher.names, lambda cache: cache.name),
+    (ConditionKind.ENGINE, lambda matcher: matcher.engines, lambda cache: cache.engine.lower()),
+)
+"""The facts that matchers have a key for, besides tags: the key's selector and the cache's value.
+
+A further key is a row here, a field of `Matcher` and of `Subject`, and a key of `MatcherSection` in
+the configuration. What AWS left out of its answer is filled in before
+(`discovery.plan.cache_facts`), and what stands in removes nothing (R1), so no fact here is unknown.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition of a matcher beside what the cache has."""
+    """One condition of a matcher, with what the cache has."""
 
     kind: ConditionKind
     key: str
@@ -66,7 +83,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class MatchExcluded:
-    """No matcher takes the cache, and one would but for this tag."""
+    """No matcher takes the cache, and one would but for a tag."""
 
     matcher: str
     key: str
@@ -94,7 +111,7 @@ MatchResult = Taken | MatchExcluded | NotTaken | MatchUndecided
 
 
 def decide(matchers: Sequence[Matcher], subject: Subject) -> MatchResult:
-    """The first matcher that takes the cache wins; one that cannot tell ends the search."""
+    """Find the first matcher that takes the cache; one that cannot tell ends the search."""
     verdicts: list[Verdict] = []
     for matcher in matchers:
         verdict = evaluate(matcher, subject)
@@ -115,20 +132,20 @@ def _excluded(verdicts: list[Verdict]) -> MatchExcluded | None:
 
 
 def evaluate(matcher: Matcher, subject: Subject) -> Verdict:
-    """What one matcher says. A condition that surely fails outweighs any that is unknown.
+    """Ask one matcher. A condition that surely fails outweighs any that is unknown.
 
     `EXCLUDES` needs a tag really on the cache and every other condition known to hold. With an
     excluding tag and another condition unknown the matcher `REFUSES`: it surely does not take
     the cache, but nobody can say yet that it is the tag which keeps it out.
     """
-    wanted = tuple(_wanted(matcher, subject))
+    required = tuple(_required(matcher, subject))
     excluding = tuple(_excluding(matcher, subject.labels))
-    missed = tuple(c for c, holds in wanted if holds is False)
+    missed = tuple(c for c, holds in required if holds is False)
     hits = tuple(c for c, holds in excluding if holds is True)
-    open_wanted = tuple(c for c, holds in wanted if holds is None)
-    unknown = open_wanted + tuple(c for c, holds in excluding if holds is None)
+    undecided = tuple(c for c, holds in required if holds is None)
+    unknown = undecided + tuple(c for c, holds in excluding if holds is None)
     if missed or hits:
-        only_the_tag = not (missed or open_wanted)
+        only_the_tag = not (missed or undecided)
         kind = VerdictKind.EXCLUDES if only_the_tag else VerdictKind.REFUSES
         return Verdict(matcher.name, kind, missed + hits, unknown)
     kind = VerdictKind.UNDECIDED if unknown else VerdictKind.TAKES
@@ -138,11 +155,10 @@ def evaluate(matcher: Matcher, subject: Subject) -> Verdict:
 _Judged = tuple[Condition, bool | None]
 
 
-def _wanted(matcher: Matcher, subject: Subject) -> Iterator[_Judged]:
-    yield _fact(ConditionKind.ACCOUNT, matcher.accounts, subject.account_id)
-    yield _fact(ConditionKind.REGION, matcher.regions, subject.region)
-    yield _fact(ConditionKind.NAME, matcher.names, subject.name)
-    yield _fact(ConditionKind.ENGINE, matcher.engines, subject.engine.lower())
+def _required(matcher: Matcher, subject: Subject) -> Iterator[_Judged]:
+    for kind, selector_of, fact_of in FACTS:
+        selector, fact = selector_of(matcher), fact_of(subject)
+        yield Condition(kind, "", selector.texts, fact), selector.matches(fact)
     if matcher.tags.is_everything:
         return
     if not matcher.tags.requirements:  # an empty selector matches nothing
@@ -154,10 +170,6 @@ def _wanted(matcher: Matcher, subject: Subject) -> Iterator[_Judged]:
 def _excluding(matcher: Matcher, labels: LabelSet) -> Iterator[_Judged]:
     for key, selector in matcher.exclude_tags.requirements:
         yield _label(ConditionKind.EXCLUDE_TAG, key, selector, labels)
-
-
-def _fact(kind: ConditionKind, selector: Selector, value: str) -> _Judged:
-    return Condition(kind, "", selector.texts, value), selector.matches(value)
 
 
 def _label(kind: ConditionKind, key: str, selector: Selector, labels: LabelSet) -> _Judged:

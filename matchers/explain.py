@@ -1,4 +1,4 @@
-"""A verdict in plain words. Values come from AWS as they are: whoever prints them escapes them."""
+"""Put verdicts into words. Values are as AWS gave them: whoever prints them escapes them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from matchers.keys import DISCOVERY_KEYS
 
 
 def explain(outcome: MatchResult) -> tuple[str, ...]:
-    """One sentence for each matcher that was asked, in their order."""
+    """Write one sentence for each matcher that was asked, in their order."""
     return tuple(sentence(verdict) for verdict in outcome.verdicts)
 
 
 def sentence(verdict: Verdict) -> str:
-    """What one matcher says of the cache, and why."""
+    """Write what one matcher says of the cache, and why."""
     who = f"matcher {verdict.matcher}"
     match verdict.kind:
         case VerdictKind.TAKES:

@@ -1,4 +1,4 @@
-"""Which label keys are whose (R7)."""
+"""Label keys: which are reserved, and which Teleport accepts (R7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One entry of `matchers`: which caches it wants, and what becomes of them."""
+"""One entry of `matchers`: the caches it takes, and how they are registered."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matchers.selectors import ALL_TAGS, ANY, NO_EXCLUSION, Selector, TagExclusi
 
 
 class IamUsers(StrEnum):
-    """What a cache without a usable IAM user means to a matcher."""
+    """What happens to a cache without a usable IAM user."""
 
     WARN = "warn"
     REQUIRE = "require"
@@ -23,7 +23,7 @@ PLACEHOLDERS = ("partition", "account_id", "region")
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """The role that Teleport's Database Service takes on to connect."""
+    """The role that Teleport's Database Service assumes to connect."""
 
     assume_role_arn: str
     """An ARN in which `{partition}`, `{account_id}` and `{region}` stand for the cache's own."""
@@ -31,7 +31,7 @@ class Connect:
     """A reference such as `env:NAME`, never the value."""
 
     def role_arn(self, *, partition: str, account_id: str, region: str) -> str:
-        """The ARN for one cache. It may still name an account other than the cache's."""
+        """Fill in the ARN for one cache. It may still name an account other than the cache's."""
         filled = self.assume_role_arn.replace("{partition}", partition)
         return filled.replace("{account_id}", account_id).replace("{region}", region)
 

@@ -1,4 +1,4 @@
-"""Which regions of an account the configuration takes, as far as they are known (R9). Pure."""
+"""The configured regions of an account, as far as they are known (R9). Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matchers.selectors import Pattern
 
 
 class ScopeMembership(Enum):
-    """Where a scope stands in a run."""
+    """Whether a scope is in a run, and if not, why."""
 
     IN_RUN = "IN_RUN"
     """Scanned, or its account could not be entered; either way there is a result for it."""
@@ -39,7 +39,7 @@ class RegionList:
     """Globs that take more regions as soon as those are enabled."""
 
     def membership(self, region: Region) -> ScopeMembership:
-        """Where a region of this account stands."""
+        """Tell whether a region of this account is in a run, and if not, why."""
         if self.excludes(region):
             return ScopeMembership.OUT_OF_SCOPE
         if region in self.listed or _any(self.globs, region):
@@ -47,12 +47,11 @@ class RegionList:
         return ScopeMembership.OUT_OF_SCOPE if self.complete else ScopeMembership.TARGETS_UNKNOWN
 
     def excludes(self, region: Region) -> bool:
-        """True for a region that the configuration leaves out by itself."""
+        """True for a region that `aws.exclude_regions` takes out."""
         return _any(self.excluded, region)
 
     def may_be_new(self, region: Region) -> bool:
-        """True for a region that would be scanned if it has been enabled since the list was
-        read."""
+        """True for a region that would be scanned if it was enabled a moment ago."""
         return not self.excludes(region) and _any(self.may_take, region)
 
 

@@ -37,8 +37,9 @@ def _kind(text: str) -> PatternKind:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Text that another text either matches or does not; upper and lower case differ unless
-    `ignores_case`.
+    """A text that another text either matches or does not.
+
+    Upper and lower case differ unless `ignores_case`.
 
     `^…$` is an RE2 expression, used as it stands: `^a|b$` takes what begins with `a` and what
     ends in `b`. Everything else is literal but for `*`, any run of characters, and has to match
@@ -115,7 +116,7 @@ class Selector:
 
     @classmethod
     def of(cls, values: Iterable[str], *, ignores_case: bool = False) -> Self:
-        """A selector of at least one pattern.
+        """Make a selector of at least one pattern.
 
         Raises: InvalidPattern for an empty list or a broken expression.
         """
@@ -126,9 +127,11 @@ class Selector:
 
     @property
     def texts(self) -> tuple[str, ...]:
+        """The patterns as they were written."""
         return tuple(pattern.text for pattern in self.patterns)
 
     def matches(self, value: str) -> bool:
+        """True when one of the patterns matches `value`."""
         return any(pattern.matches(value) for pattern in self.patterns)
 
 
@@ -137,14 +140,16 @@ ANY = Selector.of(["*"])
 
 @dataclass(frozen=True, slots=True)
 class TagSelector:
-    """What the labels of a wanted cache look like: every key has to be there with a value that
-    its selector takes. `{"*": ["*"]}` takes everything, and the keys beside it do not count."""
+    """The labels that a wanted cache has: every key, with a value that its selector takes.
+
+    `{"*": ["*"]}` takes everything, and the keys beside it do not count.
+    """
 
     requirements: tuple[tuple[str, Selector], ...]
 
     @classmethod
     def of(cls, tags: Mapping[str, Iterable[str]]) -> Self:
-        """A tag selector; no keys at all select nothing, as in Teleport.
+        """Make a tag selector; no keys at all select nothing, as in Teleport.
 
         Raises: InvalidPattern for an empty list or a broken expression.
         """
@@ -152,12 +157,13 @@ class TagSelector:
 
     @property
     def is_everything(self) -> bool:
+        """True when every cache matches."""
         return _takes_everything(self.requirements)
 
 
 @dataclass(frozen=True, slots=True)
 class TagExclusion:
-    """What keeps a cache out: one key that is there with a value its selector takes is enough.
+    """The labels that keep a cache out: one key with a value its selector takes is enough.
 
     So `{teleport: "off", env: test}` excludes a cache with either tag, not only one with both.
     """
@@ -166,7 +172,7 @@ class TagExclusion:
 
     @classmethod
     def of(cls, tags: Mapping[str, Iterable[str]]) -> Self:
-        """An exclusion; no keys exclude nothing.
+        """Make an exclusion; no keys exclude nothing.
 
         Raises: InvalidPattern for an empty list, a broken expression, or `{"*": ["*"]}`, which
             excludes every cache there is.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from discovery.model.values import UNKNOWN, UnknownType
+from discovery.model.values import UNKNOWN, KnownCache, UnknownType
 from matchers.keys import is_reserved
 
 
@@ -24,15 +24,18 @@ class LabelSet:
     def of(
         cls, discovery: Mapping[str, str | UnknownType], tags: Mapping[str, str] | UnknownType
     ) -> Self:
-        """The labels a matcher compares with (R7): all of `discovery`, and the tags but those
-        with a reserved key. Keys that cannot be labels in Teleport count too."""
+        """Collect the labels that a matcher compares with (R7).
+
+        All of `discovery`, and the tags but those with a reserved key. Keys that cannot be labels
+        in Teleport count too.
+        """
         known = {} if tags is UNKNOWN else {k: v for k, v in tags.items() if not is_reserved(k)}
         known |= {k: v for k, v in discovery.items() if v is not UNKNOWN}
         unread = frozenset(k for k, v in discovery.items() if v is UNKNOWN)
         return cls(known, unread, tags is not UNKNOWN)
 
     def value(self, key: str) -> str | None | UnknownType:
-        """The label's value; None when it is known not to be there."""
+        """The label's value; None when it is surely not there, UNKNOWN when nobody can tell."""
         if key in self.known:
             return self.known[key]
         if key in self.unknown or not (self.tags_known or is_reserved(key)):
@@ -50,3 +53,8 @@ class Subject:
     engine: str
     """As AWS spells it; compared in lower case."""
     labels: LabelSet
+
+    @classmethod
+    def of(cls, cache: KnownCache, labels: LabelSet) -> Self:
+        """Describe a cache with these labels to matchers."""
+        return cls(cache.account_id, cache.region, cache.name, cache.engine, labels)

@@ -1,4 +1,4 @@
-"""The state file for one writer alone: the lock, and the file open for writing."""
+"""Open the state file for one writer alone: its lock, and the file."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ _POLL_S: Final = 0.1
 
 @asynccontextmanager
 async def locked_store(path: Path, *, wait: timedelta, holder: Holder) -> AsyncIterator[Store]:
-    """The writer lock, and the state file open for writing, until the context ends.
+    """Lock the state file and open it for writing, until the context ends.
 
     Waits up to `wait` in all, without blocking the loop, for other processes of this program and
-    for whatever else is writing to the file. Raises: Locked; what `Store.open` raises.
+    for whatever else is writing to the file.
+
+    Raises: Locked; what `Store.open` raises.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + wait.total_seconds()

@@ -1,4 +1,4 @@
-"""Whether the file at a path is still the one that this process opened.
+"""Notice when an open file is removed or replaced.
 
 A file that is removed or replaced while it is open goes on taking writes, and nobody ever reads
 them (sqlite.org/howtocorrupt.html, "unlinking or renaming a database file while in use"). SQLite
@@ -28,12 +28,12 @@ class FileIdentity:
 
     @classmethod
     def of(cls, path: Path, what: str) -> FileIdentity:
-        """The identity of the file behind all symbolic links. Raises: OSError."""
+        """Identify the file behind all symbolic links. Raises: OSError."""
         found = path.stat()
         return cls(path, what, found.st_dev, found.st_ino)
 
     def check(self) -> None:
-        """Compare with what is at the path now. Raises: Replaced; OSError."""
+        """Check that the file is still at its path. Raises: Replaced; OSError."""
         try:
             found = self.path.stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -61,7 +61,7 @@ class FileIdentity:
 
 
 def is_at(descriptor: int, path: Path) -> bool:
-    """True while the open file is the one at `path`, which is no symbolic link. Raises: OSError."""
+    """Return whether the open file is at `path`, which is no symbolic link. Raises: OSError."""
     try:
         there = path.stat(follow_symlinks=False)
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Writers who share transactions: who comes while one is being written is part of the next.
+"""Group commit: batch concurrent writes into one transaction that is synced to disk.
 
 A transaction that survives a power cut costs the same for one entry as for sixteen. Nobody is
 answered before the transaction with his entry is on disk, so nothing else changes.
@@ -15,7 +15,7 @@ Answer = TypeVar("Answer")
 
 
 class GroupCommit(Generic[Entry, Answer]):
-    """Hands entries to `write`, in a thread, as many at once as wait; `close` it.
+    """Batches entries and hands them to `write`, in a thread; `close` it.
 
     `write` writes all of them or raises; what it raises is everybody's when `is_common` says so.
     Otherwise it is one entry's, and each is then written alone, so that only this one fails.
@@ -33,7 +33,7 @@ class GroupCommit(Generic[Entry, Answer]):
         self._writing: asyncio.Task[None] | None = None
 
     async def write(self, entry: Entry) -> Answer:
-        """The entry is durable. Raises: what writing it raises."""
+        """Write the entry and return its answer, once on disk. Raises: what writing raises."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, answer))
         if self._writing is None or self._writing.done():
@@ -41,7 +41,7 @@ class GroupCommit(Generic[Entry, Answer]):
         return await answer
 
     async def close(self) -> None:
-        """Nothing of it is running any more, but for what a thread has in hand."""
+        """Stop writing; only what a thread has in hand is still finished."""
         if self._writing is not None:
             self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)
@@ -50,38 +50,38 @@ class GroupCommit(Generic[Entry, Answer]):
     async def _work(self) -> None:
         while self._waiting:
             await asyncio.sleep(0)  # whoever is about to come may still come
-            page, self._waiting = self._waiting, []
+            batch, self._waiting = self._waiting, []
             try:
-                await self._write_batch(page)
+                await self._write_batch(batch)
             except asyncio.CancelledError:
-                _dismiss(page)
+                _dismiss(batch)
                 raise
             except Exception as error:
-                if len(page) == 1 or self._is_common(error):
-                    _refuse(page, error)
+                if len(batch) == 1 or self._is_common(error):
+                    _refuse(batch, error)
                 else:
-                    await self._write_singly(page)
+                    await self._write_singly(batch)
 
-    async def _write_singly(self, page: Sequence[tuple[Entry, asyncio.Future[Answer]]]) -> None:
-        for line in page:
+    async def _write_singly(self, batch: Sequence[tuple[Entry, asyncio.Future[Answer]]]) -> None:
+        for each in batch:
             try:
-                await self._write_batch([line])
+                await self._write_batch([each])
             except Exception as error:
-                _refuse([line], error)
+                _refuse([each], error)
 
-    async def _write_batch(self, page: Sequence[tuple[Entry, asyncio.Future[Answer]]]) -> None:
-        answers = await asyncio.to_thread(self._write, [entry for entry, _ in page])
-        for (_, waiting), answer in zip(page, answers, strict=True):
+    async def _write_batch(self, batch: Sequence[tuple[Entry, asyncio.Future[Answer]]]) -> None:
+        answers = await asyncio.to_thread(self._write, [entry for entry, _ in batch])
+        for (_, waiting), answer in zip(batch, answers, strict=True):
             if not waiting.done():
                 waiting.set_result(answer)
 
 
-def _refuse(page: Sequence[tuple[Entry, asyncio.Future[Answer]]], error: Exception) -> None:
-    for _, waiting in page:
+def _refuse(batch: Sequence[tuple[Entry, asyncio.Future[Answer]]], error: Exception) -> None:
+    for _, waiting in batch:
         if not waiting.done():
             waiting.set_exception(error)
 
 
-def _dismiss(page: Sequence[tuple[Entry, asyncio.Future[Answer]]]) -> None:
-    for _, waiting in page:
+def _dismiss(batch: Sequence[tuple[Entry, asyncio.Future[Answer]]]) -> None:
+    for _, waiting in batch:
         waiting.cancel()

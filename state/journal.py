@@ -1,6 +1,6 @@
-"""The journal of writes: intents before they happen, outcomes after (R6).
+"""The journal of writes: an intent before each write, its outcome after (R6).
 
-Inside a transaction that the store has opened; several entries share one.
+Works inside a transaction that the store has opened; several entries share one.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from sqlite_utils import Database
 
 from discovery.model.agent import Agent
 from discovery.model.values import ItemError
-from state import queries, rows
-from state.recording import append_history, delete, put, storable
+from state import queries
+from state.recording import append_history, delete, put
 from state.records import (
     HistoryEntry,
     HistoryEvent,
@@ -24,6 +24,7 @@ from state.records import (
     Registration,
     RemovedRegistration,
 )
+from state.rows import INTENTS, REGISTRATIONS, REMOVED, from_iso, storable, to_iso
 
 _DONE_SENTENCES = {
     IntentKind.CREATE: "registered",
@@ -76,9 +77,9 @@ class IntentClosure:
 
 
 def add_intent(database: Database, intent: Intent) -> int:
-    """The intent is in the journal, open; returns its number."""
+    """Add an open intent and return its number."""
     _supersede(database, intent)
-    row = storable(rows.intent_row(intent))
+    row = storable(INTENTS.row(intent))
     marks = ", ".join("?" * len(row))
     # Not sqlite-utils' own insert, which looks up the table's columns and keys for every row.
     cursor = database.execute(
@@ -90,8 +91,10 @@ def add_intent(database: Database, intent: Intent) -> int:
 
 
 def close_intents(database: Database, closings: Sequence[IntentClosure], agent: Agent) -> set[int]:
-    """Intents that were open have their outcome, and registrations and history follow the `DONE`
-    ones; the numbers of these intents."""
+    """Write the outcomes of open intents and return the numbers of those that were open.
+
+    Registrations and history follow the intents that are `DONE`.
+    """
     intents = _open(database, [closing.intent_id for closing in closings])
     done: list[tuple[IntentClosure, Intent]] = []
     for closing in closings:
@@ -117,7 +120,7 @@ def _open(database: Database, numbers: Sequence[int]) -> dict[int, Intent]:
         f"SELECT * FROM journal WHERE outcome IS NULL AND id IN ({marks})",  # noqa: S608 - marks
         list(numbers),
     )
-    return dict(queries.decoded(found, lambda row: (row["id"], rows.intent_of(row))))
+    return dict(queries.decoded(found, lambda row: (row["id"], INTENTS.record(row))))
 
 
 def _close(database: Database, closing: IntentClosure) -> None:
@@ -125,7 +128,7 @@ def _close(database: Database, closing: IntentClosure) -> None:
     row = storable(
         {
             "outcome": closing.outcome,
-            "finished_at": rows.to_iso(closing.at) if closing.outcome else None,
+            "finished_at": to_iso(closing.at) if closing.outcome else None,
             "error_code": error.code if error else None,
             "error_message": error.message if error else None,
             "error_retryable": int(error.retryable) if error else None,
@@ -140,7 +143,7 @@ def _supersede(database: Database, intent: Intent) -> None:
         _SUPERSEDE,
         [
             IntentOutcome.ABANDONED,
-            rows.to_iso(intent.at),
+            to_iso(intent.at),
             intent.sweep_id,
             intent.kind,
             intent.arn,
@@ -170,11 +173,11 @@ def _register(database: Database, done: Iterable[tuple[IntentClosure, Intent]]) 
     for closing, intent in done:
         if intent.kind is not IntentKind.CREATE:
             # What the same transaction has made may be changed or removed by what comes next.
-            put(database, "registrations", [rows.registration_row(each) for each in made])
+            put(database, REGISTRATIONS, made)
             made.clear()
         first_at, inherited = _unregister(database, closing, intent)
         if intent.kind is IntentKind.DELETE:
-            put(database, "removed_registrations", [rows.removed_row(_removed(closing, intent))])
+            put(database, REMOVED, [_removed(closing, intent)])
         if intent.kind not in _FORGETTING and intent.database is not None:
             made.append(
                 Registration(
@@ -186,7 +189,7 @@ def _register(database: Database, done: Iterable[tuple[IntentClosure, Intent]]) 
                     inherited=inherited and intent.kind is IntentKind.UPDATE,
                 )
             )
-    put(database, "registrations", [rows.registration_row(each) for each in made])
+    put(database, REGISTRATIONS, made)
 
 
 def _removed(closing: IntentClosure, intent: Intent) -> RemovedRegistration:
@@ -201,8 +204,10 @@ def _removed(closing: IntentClosure, intent: Intent) -> RemovedRegistration:
 def _unregister(
     database: Database, closing: IntentClosure, intent: Intent
 ) -> tuple[datetime, bool]:
-    """What the intent removed or begins anew is forgotten; returns since when its resource is
-    registered, and whether as another's."""
+    """Forget what the intent removes, or what was known before it begins anew.
+
+    Returns since when its resource is registered, and whether as another's.
+    """
     if intent.kind in _STARTS_ANEW:
         delete(database, "misses", "name", [intent.name])
         delete(database, "removed_registrations", "name", [intent.name])
@@ -217,7 +222,7 @@ def _unregister(
             names,
         )
     )
-    first_at = min((rows.from_iso(row["registered_at"]) for row in before), default=closing.at)
+    first_at = min((from_iso(row["registered_at"]) for row in before), default=closing.at)
     own = any(row["arn"] == intent.arn and not row["inherited"] for row in before)
     gone = [intent.name] if intent.kind in _FORGETTING else names[:-1]
     delete(database, "registrations", "name", gone)

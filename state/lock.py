@@ -1,4 +1,4 @@
-"""The writer lock of a state file: one process sweeps at a time, and a waiter learns who it is.
+"""The writer lock of a state file: one process sweeps at a time, and others learn which.
 
 `flock` on `<state file>.lock`. The system lets go of it when its holder dies, so a file left behind
 blocks nobody; it is never removed, because a waiter may have it open already. Where somebody else
@@ -51,12 +51,12 @@ class Holder:
 
 
 def this_process(command: str, started_at: datetime) -> Holder:
-    """The holder that this process is."""
+    """Describe this process as the holder of a lock."""
     return Holder(os.getpid(), command, socket.gethostname(), started_at)
 
 
 def lock_path(path: Path) -> Path:
-    """The lock beside the state file itself, whatever symbolic link led to it.
+    """Return the path of the lock, beside the state file behind all symbolic links.
 
     Raises: Unwritable for links that lead nowhere.
     """
@@ -70,12 +70,12 @@ def lock_path(path: Path) -> Path:
 
 
 def service_lock_path(path: Path) -> Path:
-    """The lock of the service that lives on the state file. Raises: Unwritable."""
+    """Return the path of the lock of the service that uses the state file. Raises: Unwritable."""
     return lock_path(path.with_name(path.name + ".run"))
 
 
 def holder_of(path: Path) -> str | None:
-    """Who has the lock at this moment; None when nobody has. Makes no file. Raises: Unwritable."""
+    """Return who has the lock now, None when nobody has. Makes no file. Raises: Unwritable."""
     lock = lock_path(path)
     try:
         _require_regular(lock)
@@ -106,7 +106,7 @@ class HeldLock:
     _descriptor: int
 
     def check(self) -> None:
-        """Make sure that nobody else can have it. Raises: Replaced."""
+        """Check that no other process can have the lock. Raises: Replaced."""
         if not is_at(self._descriptor, self.path):
             raise Replaced(
                 f"the lock {self.path} was removed or replaced while this process held it, so "
@@ -116,7 +116,7 @@ class HeldLock:
             )
 
     def retake(self) -> bool:
-        """Lock the file at the path anew where it is not ours any more; True when that was so.
+        """Lock the file at the path anew if it was removed or replaced; return whether it was.
 
         Raises: Locked, when another process has it meanwhile; Unwritable.
         """
@@ -132,7 +132,7 @@ class HeldLock:
         return True
 
     def release(self) -> None:
-        """Let go of it; the file stays, because a waiter may have it open already."""
+        """Unlock; the file stays, because a waiter may have it open already."""
         with contextlib.suppress(OSError):
             os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
@@ -140,10 +140,11 @@ class HeldLock:
 
 @asynccontextmanager
 async def writer_lock(path: Path, *, wait: timedelta, holder: Holder) -> AsyncIterator[HeldLock]:
-    """The lock of the state file `path` is ours until the context ends.
+    """Hold the writer lock of the state file `path` until the context ends.
 
-    Waits up to `wait` without blocking the loop. Raises: Locked, which names the present
-    holder; OnNetwork; Unwritable.
+    Waits up to `wait` without blocking the loop.
+
+    Raises: Locked, which names the present holder; OnNetwork; Unwritable.
     """
 
     def refusal(who: str) -> str:
@@ -160,9 +161,12 @@ async def writer_lock(path: Path, *, wait: timedelta, holder: Holder) -> AsyncIt
 
 @asynccontextmanager
 async def service_lock(path: Path, *, holder: Holder) -> AsyncIterator[HeldLock]:
-    """No other service lives on the state file `path` until the context ends; single sweeps may
-    still take their turns. Raises: Locked, which names the service that does; OnNetwork;
-    Unwritable."""
+    """Hold the lock that keeps other services off the state file `path`, until the context ends.
+
+    Single sweeps may still take their turns.
+
+    Raises: Locked, which names the other service; OnNetwork; Unwritable.
+    """
 
     def refusal(who: str) -> str:
         return (

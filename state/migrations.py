@@ -3,8 +3,7 @@
 Instants are text, RFC 3339 in UTC with microseconds, so that their order is their order in time.
 Trees (tags, databases, summaries) are JSON; what is asked for by value has a column of its own.
 A scope without a region has the region ''. In columns marked "or =", an equals sign stands for
-the instant that the row shares with others (see `state.rows`), so that an unchanged sweep
-rewrites no cache.
+the instant that the row shares with others, so that an unchanged sweep rewrites no cache.
 """
 
 from __future__ import annotations
@@ -210,36 +209,38 @@ CREATE INDEX journal_undated ON journal (id) WHERE proven_at IS NULL;
 
 @migrations()
 def m0001_first(database: Database) -> None:
-    """Everything that the first version remembers."""
+    """Create the tables of the first version."""
     database.executescript(_FIRST)
 
 
 @migrations()
 def m0002_fleet(database: Database) -> None:
-    """How often in a row a scope has failed, and the regions of each account."""
+    """Add how often in a row a scope has failed, and the regions of each account."""
     database.executescript(_FLEET)
 
 
 @migrations()
 def m0003_judged(database: Database) -> None:
-    """Who could log in to a cache by its last verdict, and what was found."""
+    """Add who could log in to a cache by its last verdict, and what was found."""
     database.executescript(_JUDGED)
 
 
 @migrations()
 def m0004_ownership(database: Database) -> None:
-    """Which registrations another made, and what this state removed; before this, the journal
-    tells."""
+    """Add which registrations another made, and what this state removed.
+
+    What happened before is told from the journal.
+    """
     database.executescript(_OWNERSHIP)
 
 
 @migrations()
 def m0005_taken_names(database: Database) -> None:
-    """Names that caches are to have and that something unseen holds."""
+    """Add names that caches are to have and that something unseen holds."""
     database.executescript(_TAKEN)
 
 
 @migrations()
 def m0007_audit_trail(database: Database) -> None:
-    """Who recorded an entry and what it changed; ages by proven time; failed writes by name."""
+    """Add who recorded an entry and what it changed, ages by AWS's time, failed writes by name."""
     database.executescript(_AUDIT_TRAIL)

@@ -1,4 +1,4 @@
-"""On what kind of file system a file lies, and the refusal to keep one of ours on the network.
+"""Refuse to keep a file of ours on a network file system.
 
 SQLite's log needs memory that all its writers share, and the writer lock needs a system that keeps
 it: two hosts on one network file system have neither, and damage the file (sqlite.org/wal.html,
@@ -53,7 +53,7 @@ class Mount:
 
     @property
     def is_network(self) -> bool:
-        """True when it is known to lie on another machine."""
+        """Whether the file system is known to lie on another machine."""
         family, _, program = self.kind.partition(".")
         if family != "fuse":
             return self.kind in NETWORK
@@ -62,9 +62,11 @@ class Mount:
 
 
 def require_local(path: Path, what: str) -> None:
-    """Nothing, unless the file, behind all symbolic links, is seen to lie on a network.
+    """Check that the file, behind all symbolic links, is not seen to lie on a network.
 
-    `what` names its role in a sentence. Raises: OnNetwork.
+    `what` names its role in a sentence.
+
+    Raises: OnNetwork.
     """
     mount = _seen(path)
     if mount is not None and mount.is_network:
@@ -84,7 +86,7 @@ def _seen(path: Path) -> Mount | None:
 
 
 def parse_mounts(text: str) -> tuple[Mount, ...]:
-    """The mounts that a mountinfo lists, in its order; a line that is none is left out."""
+    """Parse a mountinfo, in its order; a line that is no mount is left out."""
     return tuple(_mounts(text.splitlines()))
 
 
@@ -107,9 +109,9 @@ def _unescaped(text: str) -> str:
 
 
 def mount_of(path: PurePosixPath, mounts: Iterable[Mount]) -> Mount | None:
-    """The mount that an absolute path without symbolic links leads into; None when none is known.
+    """Find the mount of an absolute path without symbolic links; None when none is known.
 
-    Walked as the kernel does: from the root down, at each mount into the next one on the way. The
+    Walks as the kernel does: from the root down, at each mount into the next one on the way. The
     order of lines and the longest match would both be fooled by what lies hidden below a later one.
     """
     known = [each for each in mounts if path.is_relative_to(each.point)]

@@ -1,4 +1,4 @@
-"""Forgetting what is old: ages count from AWS's time, never from this machine's clock.
+"""Forget old history, sweeps and intents; ages count from AWS's time, never this machine's.
 
 Rows are dated by the answers that AWS gave in their sweep, or in the next sweep that had one
 (`proven_at`). So a clock that is years ahead, or behind, forgets nothing.
@@ -11,8 +11,9 @@ from typing import Final
 
 from sqlite_utils import Database
 
-from state import queries, rows
+from state import queries
 from state.recording import put_fact
+from state.rows import from_iso, to_iso
 
 LONGEST_STEP: Final = timedelta(days=7)
 """So much of the history one sweep forgets at most, should AWS's time itself be wrong once."""
@@ -29,11 +30,11 @@ _AS_HISTORY: Final = {
 
 def next_kept_from(database: Database, wanted: datetime) -> datetime:
     """Decide how far this sweep forgets: up to `wanted`, but one step from where it was at most."""
-    before = queries.fact(queries.facts(database), queries.KEPT_FROM, rows.from_iso)
+    before = queries.fact(queries.facts(database), queries.KEPT_FROM, from_iso)
     if before is None:
         before = _oldest(database) or wanted
     kept_from = max(before, min(wanted, before + LONGEST_STEP))
-    put_fact(database, queries.KEPT_FROM, rows.to_iso(kept_from))
+    put_fact(database, queries.KEPT_FROM, to_iso(kept_from))
     return kept_from
 
 
@@ -45,7 +46,7 @@ def prune_batch(database: Database, kept_from: datetime, intents_from: datetime)
 
 def _oldest(database: Database) -> datetime | None:
     oldest = database.execute("SELECT min(proven_at) FROM history").fetchone()[0]
-    return rows.from_iso(oldest) if oldest is not None else None
+    return from_iso(oldest) if oldest is not None else None
 
 
 def _prune(database: Database, table: str, may_go: str, kept_from: datetime) -> int:
@@ -55,6 +56,6 @@ def _prune(database: Database, table: str, may_go: str, kept_from: datetime) -> 
             SELECT rowid FROM {table} WHERE proven_at < ? AND ({may_go}) LIMIT {BATCH}
         )
         """,  # noqa: S608 - our own table and condition
-        [rows.to_iso(kept_from)],
+        [to_iso(kept_from)],
     )
     return int(cursor.rowcount)

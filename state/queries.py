@@ -1,37 +1,63 @@
-"""What is asked of an open state file, by the store and by its read-only twin alike."""
+"""Queries of an open state file, for its writer and for readers alike."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from sqlite_utils import Database
 
-from discovery.model.values import Arn, ResourceName, Scope
+from discovery.model.values import Arn, ResourceName
 from state import rows
 from state.records import (
     HistoryEntry,
     IntentKind,
     IntentOutcome,
     OpenIntent,
-    RememberedCache,
     RememberedState,
-    ScopeMemory,
     SweepRecord,
 )
-from state.rows import Row
+from state.rows import Codec, R, Row
 
 T = TypeVar("T")
 
-IDENTITY = "identity"
-MATCHING_DIGEST = "matching_digest"
-FINISHED_SWEEPS = "finished_sweeps"
-TICK = "tick"
-PAUSED_UNTIL = "paused_until"
-EPISODES = "episodes"
-KEPT_FROM = "kept_from"
+IDENTITY: Final = "identity"
+MATCHING_DIGEST: Final = "matching_digest"
+FINISHED_SWEEPS: Final = "finished_sweeps"
+TICK: Final = "tick"
+PAUSED_UNTIL: Final = "paused_until"
+EPISODES: Final = "episodes"
+KEPT_FROM: Final = "kept_from"
+
+SCOPE_INSTANTS: Final = ("last_attempt_at", "last_complete_at", "tags_read_at")
+"""What scopes may share with one another: the instant `about.tick`."""
+
+
+def _filled(column: str, shared: str) -> str:
+    """The column with the shared instant where it has "="; that stays where there is none."""
+    return f"CASE {column} WHEN '=' THEN coalesce({shared}, '=') ELSE {column} END"
+
+
+def _selected(table: str, columns: Iterable[str], filled: dict[str, str]) -> str:
+    return ", ".join(
+        f"{filled[each]} AS {each}" if each in filled else f"{table}.{each}" for each in columns
+    )
+
+
+_TICK = f"(SELECT value FROM about WHERE key = '{TICK}')"  # noqa: S608 - ours
+_OF_SCOPE = {each: _filled(f"scopes.{each}", _TICK) for each in SCOPE_INSTANTS}
+_OF_CACHE = {
+    "last_seen_at": _filled("caches.last_seen_at", _OF_SCOPE["last_complete_at"]),
+    "tags_read_at": _filled("caches.tags_read_at", _OF_SCOPE["tags_read_at"]),
+}
+_SCOPES = f"""
+    SELECT {_selected("scopes", (*rows.SCOPES.columns, "tags_read_at"), _OF_SCOPE)} FROM scopes
+"""  # noqa: S608 - our own columns
+_CACHES = f"""
+    SELECT {_selected("caches", rows.CACHES.columns, _OF_CACHE)}
+    FROM caches LEFT JOIN scopes USING (account_id, region)
+"""  # noqa: S608 - our own columns
 
 _REMOVALS = """
     SELECT at FROM journal
@@ -42,62 +68,40 @@ _REMOVALS = """
 """Removals that happened or may have. An abandoned one was looked for and had not happened; but
 an abandoned change of origin had perhaps come to its first half, the removal."""
 
-
 _LAST_WRITE = """
     SELECT max(coalesce(finished_at, at)) AS text
     FROM (SELECT at, finished_at FROM journal ORDER BY id DESC LIMIT 100)
 """
 """Of the latest intents: as many as can be under way at a time, and more."""
 
+_HISTORY = """
+    SELECT history.*, coalesce(sweeps.checksum, '') AS checksum,
+        max(history.id) OVER (PARTITION BY history.sweep_id) AS last_of_sweep
+    FROM history LEFT JOIN sweeps USING (sweep_id)
+    WHERE (:arn IS NULL OR arn = :arn)
+      AND (:name IS NULL OR name = :name OR previous_name = :name)
+      AND (:since IS NULL OR at >= :since)
+    ORDER BY last_of_sweep DESC, step DESC, history.id DESC LIMIT :limit
+"""
+"""In the order in which they were recorded, whatever the clock said: sweep by sweep, and within one
+what was observed before what was written for it."""
+
 
 class Undecodable(Exception):
     """A row holds what this program never writes."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredScope:
-    """A scope as remembered, and the instant that most tags of its caches were read."""
-
-    memory: ScopeMemory
-    tags_read_at: datetime | None
-
-
-def memory(database: Database) -> RememberedState:
-    """Everything the plan needs."""
-    scopes = stored_scopes(database)
+def load_state(database: Database) -> RememberedState:
+    """Read everything that the plan needs. Raises: Undecodable."""
     about = facts(database)
     return RememberedState(
-        caches={
-            cache.arn: cache
-            for cache in decoded(
-                database.query("SELECT * FROM caches"), lambda row: cache_of(row, scopes)
-            )
-        },
-        registrations={
-            registration.name: registration
-            for registration in decoded(
-                database.query("SELECT * FROM registrations"), rows.registration_of
-            )
-        },
-        removed={
-            removed.name: removed
-            for removed in decoded(
-                database.query("SELECT * FROM removed_registrations"), rows.removed_registration
-            )
-        },
-        misses={
-            miss.name: miss
-            for miss in decoded(database.query("SELECT * FROM misses"), rows.miss_of)
-        },
-        taken={
-            taken.name: taken
-            for taken in decoded(database.query("SELECT * FROM taken_names"), rows.taken_of)
-        },
-        scopes={scope: stored.memory for scope, stored in scopes.items()},
-        regions={
-            regions.account_id: regions
-            for regions in decoded(database.query("SELECT * FROM regions"), rows.remembered_regions)
-        },
+        caches={each.arn: each for each in decoded(database.query(_CACHES), rows.CACHES.record)},
+        registrations={each.name: each for each in _every(database, rows.REGISTRATIONS)},
+        removed={each.name: each for each in _every(database, rows.REMOVED)},
+        pending_removals={each.name: each for each in _every(database, rows.PENDING_REMOVALS)},
+        taken={each.name: each for each in _every(database, rows.TAKEN_NAMES)},
+        scopes={each.scope: each for each in decoded(database.query(_SCOPES), rows.SCOPES.record)},
+        regions={each.account_id: each for each in _every(database, rows.REGIONS)},
         open_intents=open_intents(database),
         finished_sweeps=finished_sweeps(database),
         matching_digest=about.get(MATCHING_DIGEST),
@@ -111,50 +115,43 @@ def memory(database: Database) -> RememberedState:
 
 
 def facts(database: Database) -> dict[str, str]:
-    """The file's single values by key."""
+    """Read the file's single values by key."""
     return {row["key"]: row["value"] for row in database.query("SELECT key, value FROM about")}
 
 
 def fact(about: dict[str, str], key: str, decode: Callable[[str], T]) -> T | None:
-    """One of the file's values, None when it has none. Raises: Undecodable."""
+    """Decode one of the file's values, None when it has none. Raises: Undecodable."""
     found = [{"text": about[key]}] if key in about else []
     return next(iter(decoded(found, lambda row: decode(row["text"]))), None)
 
 
 def finished_sweeps(database: Database) -> int:
-    """How many sweeps came to their end."""
+    """Return how many sweeps came to their end."""
     return fact(facts(database), FINISHED_SWEEPS, int) or 0
 
 
-def stored_scopes(database: Database) -> dict[Scope, StoredScope]:
-    tick = fact(facts(database), TICK, rows.from_iso)
-
-    def one(row: Row) -> StoredScope:
-        return StoredScope(rows.scope_memory(row, tick), rows.scope_tags_read_at(row, tick))
-
-    found = decoded(database.query("SELECT * FROM scopes"), one)
-    return {stored.memory.scope: stored for stored in found}
+def scope_rows(database: Database) -> dict[tuple[str, str], Row]:
+    """Read the rows of all scopes by account and region, with shared instants filled in."""
+    return {(row["account_id"], row["region"]): row for row in database.query(_SCOPES)}
 
 
-def cache_of(row: Row, scopes: dict[Scope, StoredScope]) -> RememberedCache:
-    """A cache with the instants it shares with its scope filled in."""
-    scope = scopes.get(rows.scope_of(row))
-    if scope is None:
-        return rows.remembered_cache(row, None, None)
-    return rows.remembered_cache(row, scope.memory.last_complete_at, scope.tags_read_at)
+def cache_rows(database: Database, scopes: Iterable[tuple[str, str]]) -> dict[str, Row]:
+    """Read the rows of the caches of these scopes by ARN, with shared instants filled in."""
+    query = f"{_CACHES} WHERE caches.account_id = ? AND caches.region = ?"
+    return {row["arn"]: row for scope in scopes for row in database.query(query, scope)}
 
 
 def last_write_at(database: Database) -> datetime | None:
-    """When a write to the control plane last began or ended, None when the journal has none."""
+    """Return when a write to the control plane last began or ended; None before the first."""
     found = [row for row in database.query(_LAST_WRITE) if row["text"] is not None]
     return next(iter(decoded(found, lambda row: rows.from_iso(row["text"]))), None)
 
 
 def open_intents(database: Database) -> tuple[OpenIntent, ...]:
-    """Intents without an outcome, oldest first."""
+    """Read the intents without an outcome, oldest first."""
     found = database.query("SELECT * FROM journal WHERE outcome IS NULL ORDER BY id")
     return tuple(
-        decoded(found, lambda row: OpenIntent(intent_id=row["id"], intent=rows.intent_of(row)))
+        decoded(found, lambda row: OpenIntent(intent_id=row["id"], intent=rows.INTENTS.record(row)))
     )
 
 
@@ -166,53 +163,45 @@ def history(
     since: datetime | None = None,
     limit: int | None = None,
 ) -> tuple[HistoryEntry, ...]:
-    """Entries that fit all that is given, the newest first. A name fits the previous one too.
+    """Read the entries that fit all that is given, the newest first.
 
-    Their order is that in which they were recorded, whatever the clock said: sweep by sweep, and
-    within one what was observed before what was written for it.
+    A name fits an entry's previous name too.
     """
-    found = database.query(
-        """
-        SELECT history.*, sweeps.checksum,
-            max(history.id) OVER (PARTITION BY history.sweep_id) AS last_of_sweep
-        FROM history LEFT JOIN sweeps USING (sweep_id)
-        WHERE (:arn IS NULL OR arn = :arn)
-          AND (:name IS NULL OR name = :name OR previous_name = :name)
-          AND (:since IS NULL OR at >= :since)
-        ORDER BY last_of_sweep DESC, step DESC, history.id DESC LIMIT :limit
-        """,
-        {
-            "arn": arn,
-            "name": name,
-            "since": rows.to_iso(since) if since is not None else None,
-            "limit": -1 if limit is None else limit,
-        },
-    )
-    return tuple(decoded(found, rows.history_entry))
+    wanted = {
+        "arn": arn,
+        "name": name,
+        "since": rows.to_iso(since) if since is not None else None,
+        "limit": -1 if limit is None else limit,
+    }
+    return tuple(decoded(database.query(_HISTORY, wanted), rows.HISTORY.record))
 
 
 def sweeps(database: Database, *, limit: int | None = None) -> tuple[SweepRecord, ...]:
-    """Finished sweeps, the newest first."""
+    """Read the finished sweeps, the newest first."""
     found = database.query(
         "SELECT * FROM sweeps ORDER BY rowid DESC LIMIT ?",
         [-1 if limit is None else limit],
     )
-    return tuple(decoded(found, rows.sweep_record))
+    return tuple(decoded(found, rows.SWEEPS.record))
 
 
 def decoded(found: Iterable[Row], decode: Callable[[Row], T]) -> list[T]:
-    """Every row decoded. Raises: Undecodable, for what only damage can have put there."""
+    """Decode every row. Raises: Undecodable, for what only damage can have put there."""
     try:
         return [decode(row) for row in found]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Undecodable(f"a row cannot be read ({error})") from error
 
 
+def _every(database: Database, codec: Codec[R]) -> list[R]:
+    return decoded(database.query(f"SELECT * FROM {codec.table}"), codec.record)  # noqa: S608 - ours
+
+
 def _failed_writes(database: Database) -> dict[ResourceName, str]:
     """The error code of the last write under each name, where it failed or has not ended."""
     found = database.query("SELECT name, outcome, error_code, max(id) FROM journal GROUP BY name")
     failed = (row for row in found if row["outcome"] != IntentOutcome.DONE and row["error_code"])
-    return dict(decoded(failed, lambda row: (ResourceName(row["name"]), row["error_code"])))
+    return {ResourceName(row["name"]): row["error_code"] for row in failed}
 
 
 def _removals(database: Database) -> tuple[datetime, ...]:

@@ -1,4 +1,4 @@
-"""What is remembered between sweeps, as values. The store reads and writes them; the plan reads.
+"""Records of what is remembered between sweeps. The store reads and writes them; the plan reads.
 
 State is a memory, never the authority (R2): losing every record here removes nothing and
 registers nothing twice.
@@ -118,7 +118,7 @@ class TakenName:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScopeMemory:
+class RememberedScope:
     """What came of the last time that one scope was asked.
 
     An account's own entry, without a region, is remembered only while it fails.
@@ -192,7 +192,7 @@ class Intent:
 
     @property
     def counts_as_removal(self) -> bool:
-        """True for what the budget of R3 counts: removals, renames, changes of origin."""
+        """Whether the budget of R3 counts it: a removal, a rename, a change of origin."""
         return self.kind in (IntentKind.DELETE, IntentKind.RENAME, IntentKind.REPLACE)
 
 
@@ -224,7 +224,7 @@ class HistoryEvent(StrEnum):
 
     @property
     def step(self) -> int:
-        """The place within one sweep: observed, then written, then concluded."""
+        """Place within one sweep: 0 observed, 1 written, 2 concluded."""
         return {HistoryEvent.OBSERVED: 0, HistoryEvent.CHANGED: 1}.get(self, 2)
 
 
@@ -303,10 +303,10 @@ class RememberedState:
     registrations: Mapping[ResourceName, Registration] = field(default_factory=dict)
     removed: Mapping[ResourceName, RemovedRegistration] = field(default_factory=dict)
     """What this state removed and has not registered or wanted since."""
-    misses: Mapping[ResourceName, PendingRemoval] = field(default_factory=dict)
+    pending_removals: Mapping[ResourceName, PendingRemoval] = field(default_factory=dict)
     taken: Mapping[ResourceName, TakenName] = field(default_factory=dict)
     """Names that were taken unseen when they were last looked up (R10)."""
-    scopes: Mapping[Scope, ScopeMemory] = field(default_factory=dict)
+    scopes: Mapping[Scope, RememberedScope] = field(default_factory=dict)
     regions: Mapping[AccountId, RememberedRegions] = field(default_factory=dict)
     open_intents: tuple[OpenIntent, ...] = ()
     finished_sweeps: int = 0
@@ -325,7 +325,7 @@ class RememberedState:
     """Before this moment a sweep writes nothing to the control plane; it may have passed."""
 
     def pause_at(self, now: datetime) -> datetime | None:
-        """When the pause that is in force at `now` ends; None when there is none."""
+        """Return when the pause in force at `now` ends; None when there is none."""
         is_in_force = self.paused_until is not None and now < self.paused_until
         return self.paused_until if is_in_force else None
 
@@ -339,7 +339,7 @@ class SweepOutcome:
     finished: bool = True
     """False: it never came to a plan. Its scopes are remembered, and nothing else is touched."""
     matching_digest: str = ""
-    scopes: tuple[ScopeMemory, ...]
+    scopes: tuple[RememberedScope, ...]
     scopes_forgotten: tuple[Scope, ...] = ()
     """Scopes that are configured no more, and accounts that can be entered again."""
     regions_read: tuple[RememberedRegions, ...] = ()
@@ -351,7 +351,7 @@ class SweepOutcome:
     """Ours, listed, unknown to the journal until now (R2); remembered from now on."""
     registrations_matched: tuple[ResourceName, ...] = ()
     """Inherited ones, and ones that were removed and stand again, that a matcher takes now."""
-    misses: tuple[PendingRemoval, ...] = ()
+    pending_removals: tuple[PendingRemoval, ...] = ()
     """All misses that stand after this sweep; those not named here are dropped."""
     taken: tuple[TakenName, ...] = ()
     """All names that are taken unseen after this sweep; those not named here are dropped."""

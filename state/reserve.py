@@ -1,4 +1,4 @@
-"""Disk space kept back beside the state file, so that a full disk can be got out of.
+"""Keep disk space back beside the state file, so that a full disk can be got out of.
 
 To forget anything SQLite must write first. When the disk is full the reserve is given up for that,
 and it is made again as soon as there is room.
@@ -15,7 +15,7 @@ RESERVE_BYTES: Final = 4 * 1024 * 1024
 
 
 def reserve_of(path: Path) -> Path:
-    """The file beside the state file, whatever symbolic link led to that."""
+    """Return the path of the reserve, beside the state file behind all symbolic links."""
     real = path.resolve()
     return real.with_name(real.name + ".reserve")
 
@@ -30,7 +30,7 @@ def give_up_reserve(path: Path) -> None:
 
 
 def is_ours(reserve: Path) -> bool:
-    """True for a file of nothing but zeros, as far as is looked: another program's stays."""
+    """Return whether the file holds zeros only, as far as is looked: another program's stays."""
     if not reserve.is_file() or reserve.is_symlink():
         return False
     with reserve.open("rb") as stream:

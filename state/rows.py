@@ -1,97 +1,166 @@
-"""Records to rows and back. What is decoded equals what was encoded, but for secrets.
+"""Records as rows and back: one codec for each type of record, declared once.
 
-External ids never get here in the clear: `spec.aws.external_id` is stored as its fingerprint, and
-what a control plane needs back on a write (`revision`, `opaque`) is not stored at all.
-
-Instants that many rows share are stored once. A cache that the last complete scan of its scope saw
-has `=` for `last_seen_at`, and `=` for `tags_read_at` when most caches of its scope had their tags
-read at that instant; a scope has `=` for the instant that scopes share most, the tick.
+What is decoded equals what was encoded, but for secrets: `spec.aws.external_id` is stored as its
+fingerprint, and what a control plane needs back on a write (`revision`, `opaque`) not at all.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from enum import Enum
+from functools import lru_cache
+from types import NoneType
+from typing import Any, Final, Generic, NamedTuple, TypeVar, get_args, get_type_hints
 
 from discovery.model.agent import Agent
-from discovery.model.codes import (
-    Action,
-    FindingCode,
-    IamVerdict,
-    Reason,
-    ScopeReason,
-    ScopeStatus,
-)
+from discovery.model.codes import Action, FindingCode, IamVerdict
 from discovery.model.fingerprint import redacted, redacted_change
 from discovery.model.interning import intern_mapping, intern_text
-from discovery.model.values import (
-    AccountId,
-    Arn,
-    Change,
-    Database,
-    Region,
-    ResourceName,
-    Scope,
-    Tags,
-)
+from discovery.model.values import AccountId, Change, Database, Region, Scope, Tags
 from state.records import (
     Episode,
     HistoryEntry,
     HistoryEvent,
     Intent,
-    IntentKind,
     LastVerdict,
     PendingRemoval,
     Registration,
     RememberedCache,
     RememberedRegions,
+    RememberedScope,
     RemovedRegistration,
-    ScopeMemory,
     StateIdentity,
     SweepRecord,
     TakenName,
 )
 
 Row = dict[str, Any]
+R = TypeVar("R")
 
-SHARED = "="
+SHARED: Final = "="
+"""Stands for an instant that the row shares with others: so an unchanged sweep writes few rows."""
 
 
+@lru_cache(maxsize=4096)
 def to_iso(at: datetime) -> str:
-    """An aware datetime as text that sorts by time."""
+    """Format an aware datetime as text that sorts by time."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
+@lru_cache(maxsize=4096)
 def from_iso(text: str) -> datetime:
-    """The aware UTC datetime of `instant`."""
+    """Parse what `to_iso` wrote."""
     return datetime.fromisoformat(text)
 
 
-def most_common(instants: Iterable[datetime | None]) -> datetime | None:
-    """The instant that occurs most often, the earliest of several; None when there is none."""
+def most_common(instants: Iterable[str | None]) -> str | None:
+    """Return the instant that occurs most often, the earliest of several; None without any."""
     counts = Counter(at for at in instants if at is not None)
     return min(counts, key=lambda at: (-counts[at], at), default=None)
 
 
-def tree(value: object) -> str:
-    """JSON with sorted keys: equal trees, equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=dict)
+def share(row: Row, instants: Mapping[str, str | None]) -> Row:
+    """Return the row with "=" in each of these columns that holds the instant given for it."""
+    shared = row.copy()
+    for column, at in instants.items():
+        if at is not None and row[column] == at:
+            shared[column] = SHARED
+    return shared
 
 
-def scope_columns(scope: Scope) -> Row:
-    return {"account_id": scope.account_id, "region": scope.region or ""}
+def storable(row: Row) -> Row:
+    """Escape halves of surrogate pairs: JSON from outside may hold them, UTF-8 cannot."""
+    return {
+        key: value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+        for key, value in row.items()
+    }
 
 
-def scope_of(row: Row) -> Scope:
-    region = Region(intern_text(row["region"])) if row["region"] else None
-    return Scope(AccountId(intern_text(row["account_id"])), region)
+tree: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=dict).encode
+"""Formats as JSON with sorted keys: equal trees, equal text."""
 
 
-def database_text(database: Database) -> str:
-    """The resource as JSON, redacted."""
+class Column(NamedTuple):
+    """How the values of one type stand in a column."""
+
+    encode: Callable[[Any], Any]
+    decode: Callable[[Any], Any]
+
+
+class Spread(NamedTuple):
+    """How one field stands in several columns, or in one that has its own word for None."""
+
+    columns: tuple[str, ...]
+    encode: Callable[[Any], Iterable[Any]]
+    """Gives the values of the columns, in their order."""
+    decode: Callable[..., Any]
+    """Takes the values of the columns, in their order."""
+
+
+class Codec(Generic[R]):
+    """Encodes the records of one type as rows of one table, and decodes them.
+
+    A field stands in the column of its name, as `_COLUMNS` says for its type; None is NULL. Fields
+    for which that does not hold are named in `spread`.
+    """
+
+    def __init__(self, table: str, kind: type[R], **spread: Spread) -> None:
+        self.table = table
+        self._kind = kind
+        hints = get_type_hints(kind)
+        self._spread = {name: _SCOPE for name in hints if hints[name] is Scope} | spread
+        self._columns = {
+            name: _column(hint) for name, hint in hints.items() if name not in self._spread
+        }
+        self._as_is = [name for name, each in self._columns.items() if each.encode is _same]
+        self._encoded = self._columns.keys() - set(self._as_is)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the table, but for those that `extra` values are in."""
+        return (*self._columns, *(name for each in self._spread.values() for name in each.columns))
+
+    def row(self, record: R, **extra: Any) -> Row:
+        """Encode the record; `extra` are values of columns that no field stands for."""
+        row = {name: getattr(record, name) for name in self._as_is}
+        for name in self._encoded:
+            row[name] = self._columns[name].encode(getattr(record, name))
+        for name, (columns, encode, _) in self._spread.items():
+            row.update(zip(columns, encode(getattr(record, name)), strict=True))
+        row.update(extra)
+        return row
+
+    def record(self, row: Row) -> R:
+        """Decode the row. Raises: ValueError, KeyError, TypeError, AttributeError for damage."""
+        values = {name: each.decode(row[name]) for name, each in self._columns.items()}
+        for name, (columns, _, decode) in self._spread.items():
+            values[name] = decode(*map(row.__getitem__, columns))
+        return self._kind(**values)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _column(hint: Any) -> Column:
+    """The column of a type; of `X | None` that of X, with NULL for None."""
+    if NoneType in (members := get_args(hint)):
+        encode, decode = _column(next(each for each in members if each is not NoneType))
+        return Column(
+            _same if encode is _same else lambda value: None if value is None else encode(value),
+            lambda value: None if value is None else decode(value),
+        )
+    hint = getattr(hint, "__supertype__", hint)  # Arn is a NewType of str
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return Column(_same, hint)
+    return _COLUMNS[hint]
+
+
+def _database_text(database: Database) -> str:
     return tree(
         {
             "name": database.name,
@@ -103,356 +172,119 @@ def database_text(database: Database) -> str:
     )
 
 
-def database_of(text: str) -> Database:
+def _database(text: str) -> Database:
     return Database(**json.loads(text, object_pairs_hook=intern_mapping))
 
 
-def scope_row(memory: ScopeMemory, tick: datetime | None, tags_read_at: datetime | None) -> Row:
-    return {
-        **scope_columns(memory.scope),
-        "last_attempt_at": _or_shared(memory.last_attempt_at, tick),
-        "last_complete_at": _or_shared(memory.last_complete_at, tick),
-        "failing_since": _text(memory.failing_since),
-        "status": memory.status,
-        "reason": memory.reason,
-        "message": memory.message,
-        "caches": memory.caches,
-        "tags_read_at": _or_shared(tags_read_at, tick),
-        "failures": memory.failures,
-    }
-
-
-def scope_memory(row: Row, tick: datetime | None) -> ScopeMemory:
-    attempt = _or_from(row["last_attempt_at"], tick)
-    if attempt is None:
-        raise ValueError("a scope without a last attempt")
-    return ScopeMemory(
-        scope=scope_of(row),
-        last_attempt_at=attempt,
-        last_complete_at=_or_from(row["last_complete_at"], tick),
-        failing_since=_moment(row["failing_since"]),
-        status=ScopeStatus(row["status"]),
-        reason=ScopeReason(row["reason"]) if row["reason"] is not None else None,
-        message=row["message"],
-        caches=row["caches"],
-        failures=row["failures"],
-    )
-
-
-def scope_tags_read_at(row: Row, tick: datetime | None) -> datetime | None:
-    return _or_from(row["tags_read_at"], tick)
-
-
-def regions_row(remembered: RememberedRegions) -> Row:
-    return {
-        "account_id": remembered.account_id,
-        "regions": " ".join(sorted(remembered.regions)),
-        "read_at": to_iso(remembered.read_at),
-    }
-
-
-def remembered_regions(row: Row) -> RememberedRegions:
-    return RememberedRegions(
-        account_id=AccountId(row["account_id"]),
-        regions=frozenset(Region(name) for name in row["regions"].split()),
-        read_at=from_iso(row["read_at"]),
-    )
-
-
-def cache_row(
-    cache: RememberedCache, scope_seen_at: datetime | None, scope_tags_at: datetime | None
-) -> Row:
-    tags = cache.tags
-    return {
-        "arn": cache.arn,
-        **scope_columns(cache.scope),
-        "name": cache.name,
-        "created_at": _text(cache.created_at),
-        "first_seen_at": to_iso(cache.first_seen_at),
-        "last_seen_at": _or_shared(cache.last_seen_at, scope_seen_at),
-        "status": cache.status,
-        "engine": cache.engine,
-        "engine_version": cache.engine_version,
-        "uri": cache.uri,
-        "tags": tree(tags.values) if tags else None,
-        "tags_read_at": _or_shared(tags.read_at, scope_tags_at) if tags else None,
-        "vpc_id": cache.vpc_id,
-        "vpc_known": int(cache.vpc_known),
-        "iam_verdict": cache.iam.verdict if cache.iam else None,
-        "iam_users": tree(cache.iam.users if cache.iam else ()),
-        "iam_codes": " ".join(cache.iam.codes if cache.iam else ()),
-    }
-
-
-def remembered_cache(
-    row: Row, scope_seen_at: datetime | None, scope_tags_at: datetime | None
-) -> RememberedCache:
-    seen = _or_from(row["last_seen_at"], scope_seen_at)
-    if seen is None:
-        raise ValueError("a cache that was never seen")
-    return RememberedCache(
-        arn=Arn(intern_text(row["arn"])),
-        scope=scope_of(row),
-        name=intern_text(row["name"]),
-        created_at=_moment(row["created_at"]),
-        first_seen_at=from_iso(row["first_seen_at"]),
-        last_seen_at=seen,
-        status=intern_text(row["status"]),
-        engine=intern_text(row["engine"]),
-        engine_version=intern_text(row["engine_version"]),
-        uri=intern_text(row["uri"]),
-        tags=_tags(row["tags"], _or_from(row["tags_read_at"], scope_tags_at)),
-        vpc_id=intern_text(row["vpc_id"]) if row["vpc_id"] is not None else None,
-        vpc_known=bool(row["vpc_known"]),
-        iam=_last_verdict(row),
-    )
-
-
-def _last_verdict(row: Row) -> LastVerdict | None:
-    if row["iam_verdict"] is None:
-        return None
-    codes = tuple(FindingCode(code) for code in row["iam_codes"].split())
-    return LastVerdict(
-        IamVerdict(row["iam_verdict"]), tuple(map(intern_text, json.loads(row["iam_users"]))), codes
-    )
-
-
-def _tags(text: str | None, read_at: datetime | None) -> Tags | None:
-    if text is None:
-        return None
-    if read_at is None:
-        raise ValueError("tags without the time they were read")
-    return Tags(json.loads(text, object_pairs_hook=intern_mapping), read_at, confirmed=False)
-
-
-def registration_row(registration: Registration) -> Row:
-    return {
-        "name": registration.name,
-        "arn": registration.arn,
-        "database": database_text(registration.database),
-        "registered_at": to_iso(registration.registered_at),
-        "updated_at": to_iso(registration.updated_at),
-        "inherited": int(registration.inherited),
-    }
-
-
-def registration_of(row: Row) -> Registration:
-    return Registration(
-        name=ResourceName(intern_text(row["name"])),
-        arn=Arn(intern_text(row["arn"])),
-        database=database_of(row["database"]),
-        registered_at=from_iso(row["registered_at"]),
-        updated_at=from_iso(row["updated_at"]),
-        inherited=bool(row["inherited"]),
-    )
-
-
-def removed_row(removed: RemovedRegistration) -> Row:
-    return {
-        "name": removed.name,
-        "arn": removed.arn,
-        "revision": removed.revision,
-        "removed_at": to_iso(removed.removed_at),
-    }
-
-
-def removed_registration(row: Row) -> RemovedRegistration:
-    return RemovedRegistration(
-        name=ResourceName(row["name"]),
-        arn=Arn(row["arn"]),
-        revision=row["revision"],
-        removed_at=from_iso(row["removed_at"]),
-    )
-
-
-def miss_row(miss: PendingRemoval) -> Row:
-    return {
-        "name": miss.name,
-        "arn": miss.arn,
-        "reason": miss.reason,
-        "scans": miss.scans,
-        "since": to_iso(miss.since),
-        "last_at": to_iso(miss.last_at),
-    }
-
-
-def miss_of(row: Row) -> PendingRemoval:
-    return PendingRemoval(
-        name=ResourceName(row["name"]),
-        arn=Arn(row["arn"]),
-        reason=Reason(row["reason"]),
-        scans=row["scans"],
-        since=from_iso(row["since"]),
-        last_at=from_iso(row["last_at"]),
-    )
-
-
-def taken_row(taken: TakenName) -> Row:
-    return {"name": taken.name, "arn": taken.arn, "since": to_iso(taken.since)}
-
-
-def taken_of(row: Row) -> TakenName:
-    return TakenName(
-        name=ResourceName(row["name"]), arn=Arn(row["arn"]), since=from_iso(row["since"])
-    )
-
-
-def intent_row(intent: Intent) -> Row:
-    return {
-        "sweep_id": intent.sweep_id,
-        "kind": intent.kind,
-        "action": intent.action,
-        "reason": intent.reason,
-        "arn": intent.arn,
-        **scope_columns(intent.scope),
-        "name": intent.name,
-        "previous_name": intent.previous_name,
-        "database": database_text(intent.database) if intent.database else None,
-        "at": to_iso(intent.at),
-        "changes": changes_text(intent.changes),
-        "revision": intent.revision,
-    }
-
-
-def intent_of(row: Row) -> Intent:
-    return Intent(
-        sweep_id=row["sweep_id"],
-        kind=IntentKind(row["kind"]),
-        action=Action(row["action"]),
-        reason=Reason(row["reason"]),
-        arn=Arn(row["arn"]),
-        scope=scope_of(row),
-        name=ResourceName(row["name"]),
-        previous_name=_name(row["previous_name"]),
-        database=database_of(row["database"]) if row["database"] is not None else None,
-        at=from_iso(row["at"]),
-        changes=changes_of(row["changes"]),
-        revision=row["revision"],
-    )
-
-
-def changes_text(changes: Iterable[Change]) -> str:
-    """The changes as JSON, external ids as fingerprints."""
+def _changes_text(changes: Iterable[Change]) -> str:
     shown = map(redacted_change, changes)
     return tree([{"field": each.field, "old": each.old, "new": each.new} for each in shown])
 
 
-def changes_of(text: str) -> tuple[Change, ...]:
+def _changes(text: str) -> tuple[Change, ...]:
     return tuple(Change(**each) for each in json.loads(text))
 
 
-def history_row(entry: HistoryEntry) -> Row:
-    scope = scope_columns(entry.scope) if entry.scope else {"account_id": "", "region": ""}
-    return {
-        "at": to_iso(entry.at),
-        "sweep_id": entry.sweep_id,
-        "event": entry.event,
-        "step": entry.event.step,
-        "arn": entry.arn,
-        **scope,
-        "name": entry.name,
-        "previous_name": entry.previous_name,
-        "action": entry.action or "",
-        "reason": entry.reason,
-        "message": entry.message,
-        "host": entry.agent.host,
-        "version": entry.agent.version,
-        "changes": changes_text(entry.changes),
-    }
-
-
-def history_entry(row: Row) -> HistoryEntry:
-    return HistoryEntry(
-        at=from_iso(row["at"]),
-        sweep_id=row["sweep_id"],
-        event=HistoryEvent(row["event"]),
-        arn=Arn(row["arn"]) if row["arn"] is not None else None,
-        scope=scope_of(row) if row["account_id"] else None,
-        name=_name(row["name"]),
-        previous_name=_name(row["previous_name"]),
-        action=Action(row["action"]) if row["action"] else None,
-        reason=row["reason"],
-        message=row["message"],
-        changes=changes_of(row["changes"]),
-        agent=Agent(row["host"], row["version"]),
-        checksum=row["checksum"] or "",
+def _scope(account_id: str, region: str) -> Scope:
+    return Scope(
+        AccountId(intern_text(account_id)), Region(intern_text(region)) if region else None
     )
 
 
-def sweep_row(record: SweepRecord) -> Row:
-    return {
-        "sweep_id": record.sweep_id,
-        "started_at": to_iso(record.started_at),
-        "finished_at": to_iso(record.finished_at),
-        "complete": int(record.complete),
-        "exit_code": record.exit_code,
-        "checksum": record.checksum,
-        "summary": tree(record.summary),
-    }
+def _tags_columns(tags: Tags | None) -> tuple[str | None, str | None]:
+    return (tree(tags.values), to_iso(tags.read_at)) if tags else (None, None)
 
 
-def sweep_record(row: Row) -> SweepRecord:
-    return SweepRecord(
-        sweep_id=row["sweep_id"],
-        started_at=from_iso(row["started_at"]),
-        finished_at=from_iso(row["finished_at"]),
-        complete=bool(row["complete"]),
-        exit_code=row["exit_code"],
-        checksum=row["checksum"],
-        summary=json.loads(row["summary"]),
-    )
+def _tags(values: str | None, read_at: str) -> Tags | None:
+    if values is None:
+        return None
+    parsed = json.loads(values, object_pairs_hook=intern_mapping)
+    return Tags(parsed, from_iso(read_at), confirmed=False)
+
+
+def _verdict_columns(iam: LastVerdict | None) -> tuple[str | None, str, str]:
+    if iam is None:
+        return None, "[]", ""
+    return iam.verdict, tree(iam.users) if iam.users else "[]", " ".join(iam.codes)
+
+
+def _verdict(verdict: str | None, users: str, codes: str) -> LastVerdict | None:
+    if verdict is None:
+        return None
+    names = tuple(map(intern_text, json.loads(users)))
+    return LastVerdict(IamVerdict(verdict), names, tuple(map(FindingCode, codes.split())))
+
+
+_COLUMNS: Final[Mapping[Any, Column]] = {
+    str: Column(_same, intern_text),
+    int: Column(_same, _same),
+    bool: Column(int, bool),
+    datetime: Column(to_iso, from_iso),
+    Database: Column(_database_text, _database),
+    tuple[Change, ...]: Column(_changes_text, _changes),
+    Mapping[str, int]: Column(tree, json.loads),
+    frozenset[Region]: Column(
+        lambda regions: " ".join(sorted(regions)),
+        lambda text: frozenset(Region(name) for name in text.split()),
+    ),
+}
+_PLACE: Final = ("account_id", "region")
+_SCOPE: Final = Spread(_PLACE, lambda scope: scope.key, _scope)
+_SCOPE_OR_NONE: Final = Spread(
+    _PLACE,
+    lambda scope: scope.key if scope else ("", ""),
+    lambda account_id, region: _scope(account_id, region) if account_id else None,
+)
+
+CACHES: Final = Codec(
+    "caches",
+    RememberedCache,
+    tags=Spread(("tags", "tags_read_at"), _tags_columns, _tags),
+    iam=Spread(("iam_verdict", "iam_users", "iam_codes"), _verdict_columns, _verdict),
+)
+SCOPES: Final = Codec("scopes", RememberedScope)
+"""Beside the record: `tags_read_at`, the instant at which most tags of its caches were read."""
+REGIONS: Final = Codec("regions", RememberedRegions)
+REGISTRATIONS: Final = Codec("registrations", Registration)
+REMOVED: Final = Codec("removed_registrations", RemovedRegistration)
+PENDING_REMOVALS: Final = Codec("misses", PendingRemoval)
+TAKEN_NAMES: Final = Codec("taken_names", TakenName)
+SWEEPS: Final = Codec("sweeps", SweepRecord)
+INTENTS: Final = Codec("journal", Intent)
+HISTORY: Final = Codec(
+    "history",
+    HistoryEntry,
+    event=Spread(
+        ("event", "step"),
+        lambda event: (event, event.step),
+        lambda event, _step: HistoryEvent(event),
+    ),
+    scope=_SCOPE_OR_NONE,
+    action=Spread(
+        ("action",), lambda action: (action or "",), lambda text: Action(text) if text else None
+    ),
+    agent=Spread(("host", "version"), lambda agent: (agent.host, agent.version), Agent),
+    checksum=Spread(("checksum",), lambda checksum: (checksum,), intern_text),
+)
+"""The checksum is read from the sweep's row: `append_history` does not write it."""
 
 
 def episodes_text(episodes: Mapping[str, Episode]) -> str:
+    """Format what goes on between sweeps as JSON."""
     return tree({key: [each.code, to_iso(each.since)] for key, each in episodes.items()})
 
 
 def episodes_of(text: str) -> dict[str, Episode]:
+    """Parse what `episodes_text` wrote."""
     found = json.loads(text).items()
     return {key: Episode(code, from_iso(since)) for key, (code, since) in found}
 
 
 def identity_text(identity: StateIdentity) -> str:
-    return tree(
-        {
-            "control_plane": identity.control_plane,
-            "cluster": identity.cluster,
-            "group": identity.group,
-            "endpoint_override": identity.endpoint_override,
-        }
-    )
+    """Format whose state it is as JSON."""
+    return tree(asdict(identity))
 
 
 def identity_of(text: str) -> StateIdentity:
+    """Parse what `identity_text` wrote."""
     return StateIdentity(**json.loads(text))
-
-
-def changed(rows: Iterable[Row], stored: Mapping[Any, Row], key: str) -> list[Row]:
-    """The rows that differ from the stored one with the same key."""
-    return [row for row in rows if stored.get(row[key]) != row]
-
-
-def _text(at: datetime | None) -> str | None:
-    return to_iso(at) if at is not None else None
-
-
-def _moment(text: str | None) -> datetime | None:
-    return from_iso(text) if text is not None else None
-
-
-def _name(text: str | None) -> ResourceName | None:
-    return ResourceName(text) if text is not None else None
-
-
-def _or_shared(at: datetime | None, shared: datetime | None) -> str | None:
-    if at is None:
-        return None
-    return SHARED if at == shared else to_iso(at)
-
-
-def _or_from(text: str | None, shared: datetime | None) -> datetime | None:
-    if text == SHARED:
-        if shared is None:
-            raise ValueError("a shared instant that is not there")
-        return shared
-    return _moment(text)

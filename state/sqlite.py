@@ -1,4 +1,4 @@
-"""Opening an SQLite file of ours: private from its first byte, durable, and never somebody else's.
+"""Open SQLite files of ours: private from the first byte, durable, never another program's.
 
 State and the embedded registry are both such files. A file is ours when its `application_id` says
 so; `PRAGMA user_version` counts the migrations that it has seen and alone decides whether it is
@@ -20,14 +20,15 @@ from urllib.parse import quote
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from state.errors import Corrupt, NewerSchema, Unwritable
+from state.errors import Corrupt, NewerSchema, Unwritable, damaged, translate_errors
 from state.file_identity import FileIdentity
 from state.mounts import require_local
-from state.sqlite_errors import damaged, translate_errors
 
 T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 5.0
+_COMPANION_ENDS = (".lock", ".reserve", "-wal", "-shm", "-journal")
+"""How the names of files end that are kept beside a file of ours, and are empty at times."""
 _QUIET_ATTEMPTS = 3
 
 
@@ -53,7 +54,7 @@ class OpenFile(Database):
 
 
 def open_writer(path: Path, kind: FileKind, *, wait_s: float = BUSY_TIMEOUT_S) -> OpenFile:
-    """The file is open for writing, made if it was not there, and at this program's schema.
+    """Open the file for writing: made if it is not there, and at this program's schema.
 
     Waits up to `wait_s` for whoever else is writing to it.
 
@@ -80,7 +81,7 @@ def open_writer(path: Path, kind: FileKind, *, wait_s: float = BUSY_TIMEOUT_S) -
 
 
 def read(path: Path, kind: FileKind, query: Callable[[Database], T]) -> T | None:
-    """What `query` finds in one consistent snapshot; None when there is no file yet.
+    """Run `query` on one consistent snapshot; None when there is no file yet.
 
     Nothing is created beside the file when nobody writes to it: then it is read as immutable, and
     read again should a writer have come in between. While a writer is there its log is used.
@@ -107,7 +108,7 @@ def read(path: Path, kind: FileKind, query: Callable[[Database], T]) -> T | None
 
 
 def require_ours(path: Path, kind: FileKind) -> Path:
-    """The file behind all symbolic links; it is of this kind, or empty, or not there yet.
+    """Check that the file is of this kind, empty, or not there; return it without symbolic links.
 
     Before this has returned, nothing beside the file is made and its mode is not changed: it may
     be another program's. No lock is taken and none is waited for.
@@ -139,6 +140,11 @@ def _located(path: Path, kind: FileKind) -> Path:
                 f"the {kind.what} {path} is {_sort_of(real)}; nothing was changed. "
                 "Name a file in the configuration"
             )
+        if real.name.endswith(_COMPANION_ENDS) and not (real.exists() and real.stat().st_size):
+            raise Unwritable(
+                f"the {kind.what} {path} has the name of a lock, a reserve or a log beside another "
+                "file of this program. Nothing was changed; name another file in the configuration"
+            )
         if not real.parent.is_dir():
             raise Unwritable(
                 f"the {kind.what} {path} cannot be used: there is no directory {real.parent}. "
@@ -161,7 +167,7 @@ def _sort_of(real: Path) -> str:
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
-    """The file itself, behind all symbolic links, and what SQLite keeps beside it."""
+    """List the file itself, behind all symbolic links, and what SQLite keeps beside it."""
     real = path.resolve()
     return tuple(real.with_name(real.name + end) for end in ("", "-wal", "-shm", "-journal"))
 

@@ -1,4 +1,4 @@
-"""State in SQLite: one writer that journals and records, and a reader that needs no lock.
+"""The state file: one writer that journals and records, and a reader that needs no lock.
 
 What `begin`, `finish`, `abandon` and `record` have returned from survives a killed process and a
 power cut. Every call is one transaction; none leaves half of its work behind.
@@ -19,8 +19,8 @@ from sqlite_utils import Database
 
 from discovery.model.agent import this_agent
 from discovery.model.values import Arn, ItemError, ResourceName
-from state import journal, queries, recording, rows
-from state.errors import StateError
+from state import journal, queries, recording
+from state.errors import StateError, damaged, translate_errors
 from state.file_identity import FileIdentity
 from state.journal import IntentClosure
 from state.migrations import STATE_FILE
@@ -37,8 +37,8 @@ from state.records import (
     SweepRecord,
 )
 from state.reserve import give_up_reserve, keep_reserve
+from state.rows import to_iso
 from state.sqlite import BUSY_TIMEOUT_S, OpenFile, open_writer, read, require_ours
-from state.sqlite_errors import damaged, translate_errors
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class Store:
         wait: timedelta = DEFAULT_WAIT,
         check_lock: Callable[[], None] = lambda: None,
     ) -> Self:
-        """The state file is open, made or brought up to date if need be.
+        """Open the state file; make it or bring it up to date if need be.
 
         Args:
             path: The state file.
@@ -81,11 +81,11 @@ class Store:
 
     @property
     def identity(self) -> FileIdentity:
-        """Which file it is, whatever is at its path later."""
+        """Which file is open, whatever is at its path later."""
         return self._database.identity
 
     def close(self) -> None:
-        """The file is closed and its log merged into it."""
+        """Close the file and merge its log into it."""
         with self._turn, translate_errors(self._path, STATE_FILE.what, STATE_FILE.remedy):
             self._database.close()
 
@@ -100,10 +100,10 @@ class Store:
     ) -> None:
         self.close()
 
-    def memory(self) -> RememberedState:
-        """Everything the plan needs, as of one moment."""
+    def load(self) -> RememberedState:
+        """Read everything that the plan needs, as of one moment."""
         with self._transaction() as database:
-            return queries.memory(database)
+            return queries.load_state(database)
 
     def history(
         self,
@@ -113,24 +113,24 @@ class Store:
         since: datetime | None = None,
         limit: int | None = None,
     ) -> tuple[HistoryEntry, ...]:
-        """Entries that fit all that is given, the newest first."""
+        """Read the entries that fit all that is given, the newest first."""
         with self._transaction() as database:
             return queries.history(database, arn=arn, name=name, since=since, limit=limit)
 
     def sweeps(self, *, limit: int | None = None) -> tuple[SweepRecord, ...]:
-        """Finished sweeps, the newest first."""
+        """Read the finished sweeps, the newest first."""
         with self._transaction() as database:
             return queries.sweeps(database, limit=limit)
 
     def bind(self, identity: StateIdentity) -> None:
-        """The file belongs to this control plane, group and cloud (R10)."""
+        """Make the file this control plane's, group's and cloud's (R10)."""
         with self._transaction() as database:
             recording.bind(database, identity)
 
     def pause(self, until: datetime, at: datetime) -> None:
         """Keep sweeps from writing to the control plane before this moment."""
         with self._transaction() as database:
-            recording.put_fact(database, queries.PAUSED_UNTIL, rows.to_iso(until))
+            recording.put_fact(database, queries.PAUSED_UNTIL, to_iso(until))
             self._note(
                 database,
                 HistoryEvent.PAUSED,
@@ -152,19 +152,23 @@ class Store:
         recording.append_history(database, [entry], self._agent)
 
     def begin(self, intent: Intent) -> int:
-        """The intent is on disk before this returns; the number is what `finish` wants."""
+        """Write an intent; return its number, for `finish`, once it is on disk."""
         return self.write([intent])[0]
 
     def finish(
         self, intent_id: int, outcome: IntentOutcome | None, error: ItemError | None, at: datetime
     ) -> None:
-        """The outcome is on disk, None for one that is not known. When it is `DONE`, so are the
-        registration and its history."""
+        """Write the outcome of an intent, None for one that is not known.
+
+        When it is `DONE`, its registration and history are written too.
+        """
         self.write([IntentClosure(intent_id, outcome, error, at)])
 
     def write(self, entries: Sequence[Intent | IntentClosure]) -> Sequence[int]:
-        """All these entries of the journal are on disk, as by `begin` and `finish`, or none is;
-        the numbers of the intents that they are about, in their order."""
+        """Write all these entries of the journal, as `begin` and `finish` do, or none.
+
+        Returns the numbers of the intents that they are about, in their order.
+        """
         with self._transaction() as database:
             numbers = [
                 journal.add_intent(database, entry)
@@ -182,7 +186,7 @@ class Store:
             return numbers
 
     def abandon(self, intent_ids: Iterable[int], at: datetime) -> None:
-        """Open intents among these are closed as abandoned: somebody looked and went on."""
+        """Close those of these intents that are open as abandoned: somebody looked and went on."""
         with self._transaction() as database:
             closings = [
                 IntentClosure(number, IntentOutcome.ABANDONED, None, at) for number in intent_ids
@@ -190,7 +194,7 @@ class Store:
             journal.close_intents(database, closings, self._agent)
 
     def record(self, outcome: SweepOutcome) -> None:
-        """All that the sweep leaves behind is on disk; open intents stay open."""
+        """Write all that the sweep leaves behind; open intents stay open."""
         with self._transaction() as database:
             recording.record(database, outcome, self._agent)
         keep_reserve(self._path)
@@ -198,8 +202,14 @@ class Store:
     def prune(self, proven_at: datetime, *, history: timedelta, window: timedelta) -> int:
         """Forget history and sweeps older than `history`, closed intents older than `window`.
 
-        `proven_at` is what AWS says the time is. The last sweep and open intents stay whatever
-        their age. Returns how many rows went.
+        The last sweep and open intents stay whatever their age.
+
+        Args:
+            proven_at: What AWS says the time is.
+            history: How long finished sweeps and changes are kept.
+            window: How long closed intents are kept.
+
+        Returns: How many rows went.
         """
         with self._transaction() as database:
             kept_from = next_kept_from(database, proven_at - history)
@@ -238,9 +248,9 @@ class ReadOnlyStore:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def memory(self) -> RememberedState:
-        """Everything the plan needs."""
-        return self._read(queries.memory) or RememberedState()
+    def load(self) -> RememberedState:
+        """Read everything that the plan needs."""
+        return self._read(queries.load_state) or RememberedState()
 
     def history(
         self,
@@ -250,7 +260,7 @@ class ReadOnlyStore:
         since: datetime | None = None,
         limit: int | None = None,
     ) -> tuple[HistoryEntry, ...]:
-        """Entries that fit all that is given, the newest first."""
+        """Read the entries that fit all that is given, the newest first."""
 
         def query(database: Database) -> tuple[HistoryEntry, ...]:
             return queries.history(database, arn=arn, name=name, since=since, limit=limit)
@@ -258,11 +268,11 @@ class ReadOnlyStore:
         return self._read(query) or ()
 
     def sweeps(self, *, limit: int | None = None) -> tuple[SweepRecord, ...]:
-        """Finished sweeps, the newest first."""
+        """Read the finished sweeps, the newest first."""
         return self._read(lambda database: queries.sweeps(database, limit=limit)) or ()
 
     def last_write_at(self) -> datetime | None:
-        """When a write to the control plane last began or ended."""
+        """Return when a write to the control plane last began or ended; None before the first."""
         return self._read(queries.last_write_at)
 
     def _read(self, query: Callable[[Database], T]) -> T | None:
@@ -270,9 +280,9 @@ class ReadOnlyStore:
             return read(self._path, STATE_FILE, query)
 
 
-def read_memory(path: Path) -> RememberedState:
-    """What is remembered now; all empty when there is no file yet. Raises: StateError."""
-    return ReadOnlyStore(path).memory()
+def load_state(path: Path) -> RememberedState:
+    """Read what is remembered now; all empty when there is no file yet. Raises: StateError."""
+    return ReadOnlyStore(path).load()
 
 
 @contextmanager

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import Iterator
 
 import pytest
-import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
 from tests.house import HOUSE, rules_kept
+from tests.sdk_cache import keep_what_the_sdk_reads
 
 settings.register_profile(
     "default",
@@ -27,13 +28,21 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 os.environ.pop("COLUMNS", None)  # reports are as wide as it says, and their texts are held at 80
 
+gc.set_threshold(50_000, 20, 50)  # as in the program itself
 HOUSE.keep_watch()
+keep_what_the_sdk_reads()
 
 asyncio.set_event_loop(None)  # else pytest-asyncio has one made to put it aside, and leaves it
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than cores (`-n auto`): tests of services and deadlines mostly wait, up to half a
+    minute each, for a sweep that comes every ten seconds or an answer that does not come."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 @pytest.fixture(autouse=True)
-def _rules_of_the_house(request: pytest.FixtureRequest) -> Iterator[None]:
+def _rules_of_the_house() -> Iterator[None]:
     """The first fixture to be set up, so the last one to look. See `tests/house.py`."""
-    with rules_kept(closely=pytest_asyncio.is_async_test(request.node)):
+    with rules_kept():
         yield

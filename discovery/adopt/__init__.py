@@ -1,0 +1,1 @@
+"""Change the owner of registrations: adopt and release."""

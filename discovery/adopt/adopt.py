@@ -1,8 +1,7 @@
-"""Taking over and letting go, told top to bottom: look, plan; and once a person has agreed: lock,
-look again, journal, write (R2).
+"""Adopt and release registrations: plan, and once a person agrees, plan again and write (R2).
 
-The first half is handed a reader and cannot write. The second writes what was agreed to and
-nothing else: whatever is another since then is left alone.
+The first half has a reader and cannot write. The second writes what was agreed to and nothing
+else: what has changed since then is left alone.
 """
 
 from __future__ import annotations
@@ -40,31 +39,31 @@ Replan = Callable[[tuple[Database, ...], RememberedState], Handover]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdoptRequest:
-    """What a person asks to have taken over."""
+    """What a person asks to adopt."""
 
     name: ResourceName | None = None
-    """None: everything that stands in the computed name of a cache."""
+    """None for everything that has the computed name of a cache."""
     from_group: str | None = None
-    """The cachemuster group that has it; None: it has none."""
+    """The cachemuster group that owns it now, None if no group does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferPlan:
-    """A plan to be shown, and what it takes to make it again."""
+    """A plan to show to a person, and what it takes to make it again."""
 
     kind: IntentKind
     handover: Handover
     identity: StateIdentity
     replan: Replan
     scopes: tuple[Scanned, ...] = ()
-    """What was scanned for it."""
+    """Results of the scan that the plan rests on."""
     unfinished: bool = False
-    """True when a process that did the same was killed, and state does not know how it ended."""
+    """True when an earlier process was killed while it did the same, and left open intents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferContext:
-    """What both halves need to know of the configuration."""
+    """What planning and applying need of the configuration."""
 
     rules: Rules
     kind: str
@@ -73,7 +72,7 @@ class TransferContext:
     """True when an AWS endpoint override is in force; None when AWS is not asked anything."""
 
     def identity(self, cluster: str, remembered: StateIdentity | None) -> StateIdentity:
-        """What a state file for this belongs to."""
+        """Return what a state file for this configuration belongs to."""
         is_simulated = self.simulated_aws
         if is_simulated is None:
             is_simulated = remembered is not None and remembered.endpoint_override
@@ -85,77 +84,78 @@ class TransferContext:
         )
 
 
-async def prospect_of_adoption(
-    wish: AdoptRequest,
-    setting: TransferContext,
+async def plan_adoption(
+    request: AdoptRequest,
+    context: TransferContext,
     *,
     cloud: Cloud,
     registry: Reader,
-    memory: RememberedState,
+    state: RememberedState,
     clock: Clock,
     on_progress: OnProgress | None = None,
 ) -> TransferPlan:
-    """What taking over means now, from a fresh scan of where the cache is. Nothing is written.
+    """Plan an adoption from a fresh scan of the cache's scope. Nothing is written.
 
     Raises: WrongState, ControlPlaneError.
     """
-    rules = setting.rules
-    identity = await _met(registry, memory, setting)
+    rules = context.rules
+    identity = await _check_identity(registry, state, context)
     listed = await registry.list_databases()
-    part = await _part(wish, rules, listed, registry, memory)
+    part = await _part_to_scan(request, rules, listed, registry, state)
     if isinstance(part, Handover):
         return TransferPlan(
             kind=IntentKind.ADOPT, handover=part, identity=identity, replan=lambda *_: part
         )
-    scanned = await _scanned(part, rules, cloud, memory, on_progress)
-    surveyed = partial(_surveyed, scanned, rules, clock)
+    scanned = await _scan(part, rules, cloud, state, on_progress)
+    observe_with = partial(_observe, scanned, rules, clock)
 
-    def replan(listed: tuple[Database, ...], memory: RememberedState) -> Handover:
-        return adoption(surveyed(listed, memory), rules, name=wish.name, from_group=wish.from_group)
+    def replan(listed: tuple[Database, ...], state: RememberedState) -> Handover:
+        return adoption(
+            observe_with(listed, state), rules, name=request.name, from_group=request.from_group
+        )
 
-    handover = replan(listed, memory)
-    if wish.name is not None and not any(each.name == wish.name for each in listed):
-        handover = Handover(refused=(unseen(wish.name, surveyed(listed, memory)),))
+    handover = replan(listed, state)
+    if request.name is not None and not any(each.name == request.name for each in listed):
+        handover = Handover(refused=(unseen(request.name, observe_with(listed, state)),))
     return TransferPlan(
         kind=IntentKind.ADOPT,
         handover=handover,
         identity=identity,
         replan=replan,
-        scopes=surveyed(listed, memory).plan_input.results,
+        scopes=observe_with(listed, state).plan_input.results,
     )
 
 
-async def prospect_of_release(
+async def plan_release(
     name: ResourceName | None,
-    setting: TransferContext,
+    context: TransferContext,
     *,
     registry: Reader,
-    memory: RememberedState,
+    state: RememberedState,
 ) -> TransferPlan:
-    """What letting go of a resource means now, or of all of ours. AWS is not asked, and nothing is
-    written.
+    """Plan the release of one resource, or of all of ours. AWS is not asked; nothing is written.
 
     Raises: WrongState, ControlPlaneError.
     """
-    identity = await _met(registry, memory, setting)
+    identity = await _check_identity(registry, state, context)
 
-    def replan(listed: tuple[Database, ...], _memory: RememberedState) -> Handover:
-        return release(listed, setting.rules.group, name)
+    def replan(listed: tuple[Database, ...], _state: RememberedState) -> Handover:
+        return release(listed, context.rules.group, name)
 
-    handover = replan(await registry.list_databases(), memory)
+    handover = replan(await registry.list_databases(), state)
     kind = IntentKind.RELEASE
     return TransferPlan(
         kind=kind,
         handover=handover,
         identity=identity,
         replan=replan,
-        unfinished=any(each.intent.kind is kind for each in memory.open_intents),
+        unfinished=any(each.intent.kind is kind for each in state.open_intents),
     )
 
 
 async def apply_transfer(
-    prospect: TransferPlan,
-    setting: TransferContext,
+    plan: TransferPlan,
+    context: TransferContext,
     *,
     control_plane: ControlPlane,
     store: Store,
@@ -163,36 +163,37 @@ async def apply_transfer(
     stop: asyncio.Event,
     sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
 ) -> Handover:
-    """The plan with an outcome for each resource; what changed since it was shown is left alone.
-    Intents of a process that was killed get their outcome first.
+    """Apply a plan that a person has agreed to, and return it with an outcome for each resource.
 
-    Told to stop, it ends the write in hand. Raises: WrongState, ControlPlaneError, StateError,
-    each before anything is written.
+    What changed since it was shown is left alone. Intents of a process that was killed get their
+    outcome first. Told to stop, it ends the write in progress.
+
+    Raises: WrongState, ControlPlaneError, StateError, each before anything is written.
     """
-    memory = await asyncio.to_thread(store.memory)
-    identity = await _met(control_plane, memory, setting)
-    refuse_other_identity(prospect.identity, identity)
+    state = await asyncio.to_thread(store.load)
+    identity = await _check_identity(control_plane, state, context)
+    refuse_other_identity(plan.identity, identity)
     listed = await control_plane.list_databases()
-    if setting.simulated_aws is not None:
+    if context.simulated_aws is not None:
         await asyncio.to_thread(store.bind, identity)
-    memory = await close_open_intents(store, memory, listed, setting.rules.group, clock())
-    again = {item.name: item for item in prospect.replan(listed, memory).items}
-    unchanged = [each for each in prospect.handover.items if is_same(each, again.get(each.name))]
+    state = await close_open_intents(store, state, listed, context.rules.group, clock())
+    again = {item.name: item for item in plan.replan(listed, state).items}
+    unchanged = [each for each in plan.handover.items if is_same(each, again.get(each.name))]
     writing = apply(
         unchanged,
         control_plane=control_plane,
         journal=store,
-        group=setting.rules.group,
+        group=context.rules.group,
         sweep_id=secrets.token_hex(8),
         clock=clock,
         concurrency=1,
         sleep=sleep,
-        writer=partial(TransferWriter, kind=prospect.kind),
+        writer=partial(TransferWriter, kind=plan.kind),
     )
     applied, _ = await drain_on_stop(stop, writing)
     done = {item.name: item for item in applied}
-    items = (done.get(each.name) or _plan_changed(each) for each in prospect.handover.items)
-    return replace(prospect.handover, items=tuple(items))
+    items = (done.get(each.name) or _plan_changed(each) for each in plan.handover.items)
+    return replace(plan.handover, items=tuple(items))
 
 
 def _plan_changed(item: Item) -> Item:
@@ -200,64 +201,64 @@ def _plan_changed(item: Item) -> Item:
     return replace(item, applied=False, error=ItemError("PLAN_CHANGED", text, retryable=True))
 
 
-async def _met(
-    registry: Reader, memory: RememberedState, setting: TransferContext
+async def _check_identity(
+    registry: Reader, state: RememberedState, context: TransferContext
 ) -> StateIdentity:
-    """What the state is to belong to. Raises: WrongState, ControlPlaneError."""
-    identity = setting.identity((await registry.ping()).cluster, memory.identity)
-    refuse_other_identity(memory.identity, identity)
+    """Check what the state belongs to. Raises: WrongState, ControlPlaneError."""
+    identity = context.identity((await registry.ping()).cluster, state.identity)
+    refuse_other_identity(state.identity, identity)
     return identity
 
 
-async def _part(
-    wish: AdoptRequest,
+async def _part_to_scan(
+    request: AdoptRequest,
     rules: Rules,
     listed: tuple[Database, ...],
     registry: Reader,
-    memory: RememberedState,
+    state: RememberedState,
 ) -> ScopeFilter | Handover:
-    """Where to scan; or what there is to say without a scan."""
-    if wish.name is None:
+    """Decide where to scan, or refuse without a scan."""
+    if request.name is None:
         return ScopeFilter()
-    live = next((each for each in listed if each.name == wish.name), None)
-    if live is not None and own_to_claim(live, rules.group, memory) is not None:
-        return part_to_scan(live, memory)
+    live = next((each for each in listed if each.name == request.name), None)
+    if live is not None and own_to_claim(live, rules.group, state) is not None:
+        return part_to_scan(live, state)
     if live is not None:
-        refused = refused_unowned(live, rules.group, wish.from_group)
-        return Handover(refused=(refused,)) if refused else part_to_scan(live, memory)
+        refused = refused_unowned(live, rules.group, request.from_group)
+        return Handover(refused=(refused,)) if refused else part_to_scan(live, state)
     try:
-        await registry.get(wish.name)
+        await registry.get(request.name)
     except Denied:
         return ScopeFilter()  # it is there; whoever wants its name can be found all the same
-    return Handover(refused=(not_found(wish.name),))
+    return Handover(refused=(not_found(request.name),))
 
 
-async def _scanned(
+async def _scan(
     part: ScopeFilter,
     rules: Rules,
     cloud: Cloud,
-    memory: RememberedState,
+    state: RememberedState,
     on_progress: OnProgress | None,
 ) -> Scan:
-    wishes = {matcher.iam_users for matcher in rules.matchers}
+    iam_users = {matcher.iam_users for matcher in rules.matchers}
     return await scan(
         cloud,
         part=part,
-        memory=memory,
-        users=bool(wishes - {IamUsers.IGNORE}),
-        refresh_users=IamUsers.REQUIRE in wishes,
+        state=state,
+        users=bool(iam_users - {IamUsers.IGNORE}),
+        refresh_users=IamUsers.REQUIRE in iam_users,
         on_progress=on_progress,
     )
 
 
-def _surveyed(
-    scanned: Scan, rules: Rules, clock: Clock, listed: tuple[Database, ...], memory: RememberedState
+def _observe(
+    scanned: Scan, rules: Rules, clock: Clock, listed: tuple[Database, ...], state: RememberedState
 ) -> ObservedState:
     plan_input = PlanInput(
         results=scanned.results,
         targets=scanned.targets,
         listed=listed,
-        memory=memory,
+        state=state,
         now=clock(),
     )
     return observe(plan_input, rules)

@@ -1,4 +1,4 @@
-"""Changes of owner, journaled and written one by one (R2, R6).
+"""Write changes of owner one by one (R2, R6).
 
 Where a sweep goes on from what it finds, this stops: each resource is read again and must be the
 one that a person was shown. Nobody has agreed to anything else.
@@ -36,9 +36,11 @@ class TransferWriter(Writer):
         self._kind = kind
 
     def kind_of(self, item: Item) -> IntentKind:
+        """Name the change of owner, whatever the write."""
         return self._kind
 
     def log_result(self, item: Item, sweep_id: str, *, is_known: bool) -> None:
+        """Log how the change of owner came out."""
         log.info("transfer.ended", kind=self._kind.value, applied=item.applied, **item.log_fields)
 
     async def _update_once(self, item: Item) -> Database:

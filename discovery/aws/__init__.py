@@ -1,0 +1,1 @@
+"""The AWS edge: reads accounts, caches, users and tags; SDK errors end here."""

@@ -1,4 +1,4 @@
-"""Who the agent is, and how it enters each account; an account counts only once it is proven.
+"""Identify the agent and enter each account; an account counts only once it is proven.
 
 `AssumeRole` answers with the ARN of the session it made, `GetCallerIdentity` with the caller's:
 that, not the configuration, says which account the credentials belong to (R11).
@@ -16,9 +16,10 @@ from typing import Any
 from botocore.credentials import ReadOnlyCredentials
 
 from discovery.aws.clients import Clients, CredentialSource, Signer
-from discovery.aws.errors import STALE_CODES, AwsCallFailed, AwsError, malformed_response
+from discovery.aws.error_codes import STALE_CODES
+from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
 from discovery.aws.rate_limiter import RateLimiter
-from discovery.aws.refresh import ExpiringCredentials, RoleCredentials
+from discovery.aws.role_credentials import ExpiringCredentials, RoleCredentials
 from discovery.aws.session import Session
 from discovery.config.aws import Account as AccountEntry
 from discovery.config.aws import Aws, Organization, OrganizationAccounts, OwnAccount
@@ -26,14 +27,14 @@ from discovery.config.secrets import Secret, SecretError
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Clock, Region
 
-Resolve = Callable[[str], Secret]
-"""Finds the secret behind a reference such as `env:EXTERNAL_ID`."""
+ResolveSecret = Callable[[str], Secret]
+"""Find the secret behind a reference such as `env:EXTERNAL_ID`."""
 
-NOBODY = AccountId("the agent's own account")
-"""Stands for the account of the ambient credentials until they are asked whose they are."""
+OWN_ACCOUNT = AccountId("the agent's own account")
+"""Placeholder for the account of the ambient credentials, until they were asked whose they are."""
 
 _SESSION_S = 3600
-"""The longest a role may hold that was assumed from a role (aws/README: STS)."""
+"""Longest session of a role that was assumed from a role, in seconds (aws/README: STS)."""
 
 _STS_ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):(?:sts|iam)::(?P<account>[0-9]{12}):.+")
 
@@ -50,8 +51,10 @@ class Identity:
 
     @property
     def principal(self) -> str:
-        """Whom a trust policy can name: of a session the role behind it, whose path its ARN does
-        not hold."""
+        """Whom a trust policy can name.
+
+        Of a session the role behind it, whose path its ARN does not hold.
+        """
         session = _SESSION_ARN.fullmatch(self.arn)
         if session is None:
             return self.arn
@@ -68,7 +71,7 @@ class Account:
     credentials: CredentialSource
 
     def session(self, region: Region) -> Session:
-        """These credentials at work in one region, counting requests from nothing."""
+        """Open a session in one region, counting requests from nothing."""
         return Session(
             account_id=self.account_id,
             partition=self.partition,
@@ -79,10 +82,7 @@ class Account:
 
 
 async def read_identity(session: Session) -> Identity:
-    """Whose the session's credentials are.
-
-    Raises: AwsCallFailed
-    """
+    """Ask whose the session's credentials are. Raises: AwsCallFailed."""
     answer = await session.call("sts:GetCallerIdentity")
     match = _STS_ARN.fullmatch(_text(answer, "Arn"))
     if match is None or match["account"] != answer.get("Account"):
@@ -91,10 +91,15 @@ async def read_identity(session: Session) -> Identity:
 
 
 class Accounts:
-    """Enters the configured accounts. Roles stay assumed, and are renewed, for its lifetime."""
+    """Enter the configured accounts; assumed roles are kept and renewed for its lifetime."""
 
     def __init__(
-        self, settings: Aws, ambient: Session, identity: Identity, resolve: Resolve, clock: Clock
+        self,
+        settings: Aws,
+        ambient: Session,
+        identity: Identity,
+        resolve: ResolveSecret,
+        clock: Clock,
     ) -> None:
         self._settings = settings
         self._ambient = ambient
@@ -111,32 +116,34 @@ class Accounts:
         return MappingProxyType(self._entries)
 
     @property
-    def admitted(self) -> frozenset[AccountId]:
+    def members(self) -> frozenset[AccountId]:
         """The accounts that lists of organizations have named so far."""
         return frozenset(self._members)
 
     @property
     def organizations(self) -> tuple[Organization, ...]:
-        """The entries that stand for accounts which a list of AWS's own names."""
+        """The entries that stand for the members of an organization."""
         return tuple(
             entry.organization
             for entry in self._settings.accounts
             if isinstance(entry, OrganizationAccounts)
         )
 
-    def own(self, region: Region) -> Session:
-        """The agent's own credentials at work in a region, counting requests from nothing."""
+    def own_session(self, region: Region) -> Session:
+        """Open a session of the agent's own credentials in a region, counting from nothing."""
         credentials = self._ambient.signer.credentials
         return replace(self._ambient, region=region, signer=Signer(credentials))
 
-    def organization_reader(self, pacing: RateLimiter) -> Session:
-        """The agent's own credentials at work on its organization, counting from nothing."""
+    def organization_session(self, rate_limiter: RateLimiter) -> Session:
+        """Open a session of the agent's own credentials for its organization."""
         return replace(
-            self._ambient, signer=Signer(self._ambient.signer.credentials), pacing=pacing
+            self._ambient,
+            signer=Signer(self._ambient.signer.credentials),
+            rate_limiter=rate_limiter,
         )
 
-    def admit(self, account_id: AccountId, organization: Organization) -> None:
-        """The account is entered by the organization's role, unless it has an entry of its own."""
+    def add_member(self, account_id: AccountId, organization: Organization) -> None:
+        """Enter this account by the organization's role, unless it has an entry of its own."""
         partition = self._identity.partition
         self._members[account_id] = AccountEntry(
             id=account_id,
@@ -146,24 +153,24 @@ class Accounts:
         )
 
     async def enter(self, account_id: AccountId) -> Account:
-        """The account with credentials that are valid now and proven to be its own.
+        """Get credentials that are valid now and proven to be the account's own.
 
-        Raises: AwsCallFailed
+        Raises: AwsCallFailed.
         """
         entry = self._entries.get(account_id) or self._members.get(account_id)
         if entry is None:
             raise AwsCallFailed(
                 AwsError(ScopeReason.WRONG_ACCOUNT, f"account {account_id} is not configured")
             )
-        if self._is_entered_as_itself(entry):
+        if self._uses_own_credentials(entry):
             return self._account(account_id, self._ambient.signer.credentials)
         if entry not in self._roles:
-            self._roles[entry] = RoleCredentials(self._assuming(entry), self._clock)
+            self._roles[entry] = RoleCredentials(self._assume_for(entry), self._clock)
         credentials = self._roles[entry]
         await credentials.get_frozen_credentials()
         return self._account(account_id, credentials)
 
-    def _is_entered_as_itself(self, entry: AccountEntry) -> bool:
+    def _uses_own_credentials(self, entry: AccountEntry) -> bool:
         if entry.id != self._identity.account_id:
             return False
         return self._settings.own_account is OwnAccount.AMBIENT or entry.role_arn is None
@@ -171,7 +178,7 @@ class Accounts:
     def _account(self, account_id: AccountId, credentials: CredentialSource) -> Account:
         return Account(account_id, self._identity.partition, self._ambient.clients, credentials)
 
-    def _assuming(self, entry: AccountEntry) -> Callable[[], Awaitable[ExpiringCredentials]]:
+    def _assume_for(self, entry: AccountEntry) -> Callable[[], Awaitable[ExpiringCredentials]]:
         async def assume() -> ExpiringCredentials:
             return await _assume(self._ambient, self._identity, entry, self._resolve)
 
@@ -187,9 +194,9 @@ def _entries(settings: Aws, identity: Identity) -> dict[AccountId, AccountEntry]
 
 
 async def _assume(
-    ambient: Session, identity: Identity, entry: AccountEntry, resolve: Resolve
+    ambient: Session, identity: Identity, entry: AccountEntry, resolve: ResolveSecret
 ) -> ExpiringCredentials:
-    """Raises: AwsCallFailed"""
+    """Assume the role of an account, and check whose session it is. Raises: AwsCallFailed."""
     if entry.role_arn is None:
         raise AwsCallFailed(
             AwsError(
@@ -207,13 +214,13 @@ async def _assume(
     try:
         answer = await ambient.call("sts:AssumeRole", **parameters)
     except AwsCallFailed as error:
-        raise AwsCallFailed(_about_role(error.fault, entry, identity)) from error
+        raise AwsCallFailed(_explain_refusal(error.fault, entry, identity)) from error
     _prove(answer, entry, identity)
-    return _lease(answer, str(ambient.scope))
+    return _credentials_in(answer, str(ambient.scope))
 
 
-def _external_id(entry: AccountEntry, resolve: Resolve) -> dict[str, str]:
-    """Revealed at the last moment; it goes into the request and nowhere else."""
+def _external_id(entry: AccountEntry, resolve: ResolveSecret) -> dict[str, str]:
+    """Reveal the external id at the last moment; it goes into the request and nowhere else."""
     if entry.external_id is None:
         return {}
     try:
@@ -227,7 +234,7 @@ def _external_id(entry: AccountEntry, resolve: Resolve) -> dict[str, str]:
         ) from error
 
 
-def _about_role(fault: AwsError, entry: AccountEntry, identity: Identity) -> AwsError:
+def _explain_refusal(fault: AwsError, entry: AccountEntry, identity: Identity) -> AwsError:
     if fault.reason is ScopeReason.CREDENTIALS:
         return fault
     if fault.code in STALE_CODES and fault.reason is ScopeReason.DENIED:
@@ -259,7 +266,7 @@ def _prove(answer: Mapping[str, Any], entry: AccountEntry, identity: Identity) -
         )
 
 
-def _lease(answer: Mapping[str, Any], where: str) -> ExpiringCredentials:
+def _credentials_in(answer: Mapping[str, Any], where: str) -> ExpiringCredentials:
     made = answer.get("Credentials")
     given = made if isinstance(made, Mapping) else {}
     key, secret, token = (

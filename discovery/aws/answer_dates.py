@@ -1,4 +1,4 @@
-"""What time AWS says it is: the `Date` of its answers, a witness for this machine's clock."""
+"""Collect the `Date` of AWS's answers, which tells whether this machine's clock is right."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _latest: ContextVar[LatestDate] = ContextVar("cachemuster_latest_date")
 
 
 @contextmanager
-def collecting_dates() -> Iterator[LatestDate]:
-    """Within the block, and in tasks started in it, the dates of answers are collected."""
+def collect_dates() -> Iterator[LatestDate]:
+    """Collect the dates of answers within the block, and in tasks started in it."""
     latest = LatestDate()
     token = _latest.set(latest)
     try:
@@ -32,8 +32,8 @@ def collecting_dates() -> Iterator[LatestDate]:
         _latest.reset(token)
 
 
-def collect_date(answer: Mapping[str, Any]) -> None:
-    """Collect the date of an answer or of a refusal, where somebody wants to know.
+def note_date(answer: Mapping[str, Any]) -> None:
+    """Note the date of an answer or of a refusal, where somebody collects them.
 
     One that names no request is not AWS's own: a proxy's page proves nothing about the time.
     """
@@ -46,7 +46,7 @@ def collect_date(answer: Mapping[str, Any]) -> None:
 
 
 def date_of(answer: Mapping[str, Any]) -> datetime | None:
-    """The date in the headers of an answer; None when there is none that can be read."""
+    """Parse the date in the headers of an answer; None when there is none that can be read."""
     try:
         found = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
         # Without a zone (`-0000`) it is of UTC all the same: RFC 9110 knows no other.

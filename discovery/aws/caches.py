@@ -1,4 +1,4 @@
-"""The serverless caches of a scope. Only a list that was read to its end is returned (R1)."""
+"""List and describe serverless caches. A list is returned only when read to its end (R1)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from discovery.aws.errors import NO_SUCH_CACHE, AwsCallFailed, AwsError, malformed_response
-from discovery.aws.repetitions import each_once
-from discovery.aws.session import Session
+from discovery.aws.error_codes import NO_SUCH_CACHE
+from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
+from discovery.aws.session import Session, deduplicate
 from discovery.model.cache_status import HAS_ENDPOINT, is_port_number
 from discovery.model.codes import ScopeReason
 from discovery.model.interning import intern_text
@@ -28,21 +28,21 @@ _EARLIEST_YEAR, _LATEST_YEAR = 2000, 2200
 
 
 async def list_caches(session: Session) -> tuple[Cache, ...]:
-    """Every serverless cache of the scope, in the order of their names.
+    """List every serverless cache of the scope, by name.
 
     One that moved from page to page while they were read counts once.
     Raises: AwsCallFailed, and then nothing is known about any of them.
     """
     token = ("NextToken", "NextToken")
     entries = await session.entries(LIST, "ServerlessCaches", token, MaxResults=_PAGE)
-    found = _each_once(entries, session)
+    found = _caches_of(entries, session)
     return tuple(sorted(found.values(), key=lambda cache: cache.name))
 
 
 async def describe_cache(session: Session, arn: CacheArn) -> Cache | None:
-    """One cache as it is now; None when AWS says that it does not exist.
+    """Describe one cache as it is now; None when AWS says that it does not exist.
 
-    Raises: AwsCallFailed
+    Raises: AwsCallFailed.
     """
     try:
         answer = await session.call(LIST, ServerlessCacheName=arn.name)
@@ -50,11 +50,11 @@ async def describe_cache(session: Session, arn: CacheArn) -> Cache | None:
         if error.fault.code == NO_SUCH_CACHE:
             return None
         raise
-    return _each_once(answer.get("ServerlessCaches") or (), session).get(arn.arn)
+    return _caches_of(answer.get("ServerlessCaches") or (), session).get(arn.arn)
 
 
 def check_place(arn: str, action: str, session: Session) -> None:
-    """Holds an ARN in an answer against the scope that was asked (R11).
+    """Check that an ARN in an answer lies in the scope that was asked (R11).
 
     Raises: AwsCallFailed, WRONG_ACCOUNT when it names another partition, region or account.
     """
@@ -70,10 +70,10 @@ def check_place(arn: str, action: str, session: Session) -> None:
         )
 
 
-def _each_once(entries: Iterable[Mapping[str, Any]], session: Session) -> dict[Arn, Cache]:
+def _caches_of(entries: Iterable[Mapping[str, Any]], session: Session) -> dict[Arn, Cache]:
     """Raises: AwsCallFailed, also when one cache is described twice and not alike."""
     caches = (_cache(entry, session) for entry in entries)
-    return each_once(((cache.arn, cache) for cache in caches), LIST, session)
+    return deduplicate(((cache.arn, cache) for cache in caches), LIST, session)
 
 
 def _cache(entry: Mapping[str, Any], session: Session) -> Cache:
@@ -87,7 +87,7 @@ def _cache(entry: Mapping[str, Any], session: Session) -> Cache:
         raise malformed_response(f"cache {name} has the ARN {text}", LIST, str(session.scope))
     read = {member: reader(entry, member) for member, reader in READERS.values()}
     read["UserGroupId"] = group = _lowered(entry, "UserGroupId")
-    bad = tuple(name for name, value in read.items() if isinstance(value, _Nonsense))
+    bad = tuple(name for name, value in read.items() if isinstance(value, _Malformed))
     facts = {
         field: UNKNOWN if member in bad else read[member] for field, (member, _) in READERS.items()
     }
@@ -98,54 +98,54 @@ def _cache(entry: Mapping[str, Any], session: Session) -> Cache:
         region=arn.region,
         name=arn.name,
         **facts,
-        major_engine_version=_or_none(_text(entry, "MajorEngineVersion")) or "",
+        major_engine_version=_or_none(_text(entry, "MajorEngineVersion")) or UNKNOWN,
         user_group_id=_or_none(group),
         subnet_ids=_subnets(entry, facts["endpoint"]),
         nonsense=bad,
     )
 
 
-class _Nonsense(Enum):
+class _Malformed(Enum):
     """What a member holds that AWS cannot mean; no more is made of it, whatever its length."""
 
-    NONSENSE = "nonsense"
+    MALFORMED = "nonsense"
 
 
-def _text(entry: Mapping[str, Any], name: str) -> str | UnknownType | _Nonsense:
+def _text(entry: Mapping[str, Any], name: str) -> str | UnknownType | _Malformed:
     value = entry.get(name)
     if not isinstance(value, str) or not value:
         return UNKNOWN
-    return intern_text(value) if len(value) <= LONGEST_TEXT else _Nonsense.NONSENSE
+    return intern_text(value) if len(value) <= LONGEST_TEXT else _Malformed.MALFORMED
 
 
-def _lowered(entry: Mapping[str, Any], name: str) -> str | UnknownType | _Nonsense:
+def _lowered(entry: Mapping[str, Any], name: str) -> str | UnknownType | _Malformed:
     value = _text(entry, name)
     return intern_text(value.lower()) if isinstance(value, str) else value
 
 
-def _or_none(value: str | UnknownType | _Nonsense) -> str | None:
+def _or_none(value: str | UnknownType | _Malformed) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _endpoint(entry: Mapping[str, Any], name: str) -> Endpoint | None | UnknownType | _Nonsense:
+def _endpoint(entry: Mapping[str, Any], name: str) -> Endpoint | None | UnknownType | _Malformed:
     """Without one: none, if the answer's own status says that there need not be any."""
     value = entry.get(name)
     held = value if isinstance(value, Mapping) else {}
     address, port = _text(held, "Address"), held.get("Port")
-    if address is _Nonsense.NONSENSE or not (port is None or is_port_number(port)):
-        return _Nonsense.NONSENSE
+    if address is _Malformed.MALFORMED or not (port is None or is_port_number(port)):
+        return _Malformed.MALFORMED
     if isinstance(address, str) and port is not None:
         return Endpoint(address, port)
     status = _lowered(entry, "Status")
     return None if isinstance(status, str) and status not in HAS_ENDPOINT else UNKNOWN
 
 
-def _time(entry: Mapping[str, Any], name: str) -> datetime | UnknownType | _Nonsense:
+def _time(entry: Mapping[str, Any], name: str) -> datetime | UnknownType | _Malformed:
     value = entry.get(name)
     if not isinstance(value, datetime):
         return UNKNOWN
     if not _EARLIEST_YEAR <= value.year <= _LATEST_YEAR:
-        return _Nonsense.NONSENSE
+        return _Malformed.MALFORMED
     return value.astimezone(UTC)
 
 

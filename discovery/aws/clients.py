@@ -1,4 +1,4 @@
-"""The AWS clients of a process: one per (service, region), signing for whoever is at hand.
+"""The AWS clients of a process: one per (service, region), whoever's credentials sign.
 
 A fresh client costs 50 ms of CPU, a call through a warm one 2 ms (aws/README: SDK costs),
 so no client belongs to an account. Credentials come with each request: a context variable holds
@@ -9,9 +9,8 @@ behind the clients has credentials that refuse to be used, so a missing hook sen
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -21,38 +20,31 @@ from contextlib import (
 )
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
-from typing import Any, NoReturn, Protocol, runtime_checkable
-from urllib.parse import urlsplit
+from typing import Any, Protocol, runtime_checkable
 
 import aioboto3
 from aiobotocore.config import AioConfig
-from aiobotocore.credentials import AioCredentials
-from aiobotocore.httpsession import AIOHTTPSession
-from aiobotocore.session import AioSession
-from botocore.configprovider import ConfiguredEndpointProvider
 from botocore.credentials import ReadOnlyCredentials
-from botocore.utils import parse_timestamp
 
-from discovery.aws.errors import AwsCallFailed, AwsError
-from discovery.aws.tls import SharedTls
-from discovery.model.codes import ScopeReason
-from discovery.model.foreign_text import without_passwords
+from discovery.aws.sdk_session import (
+    ATTEMPTS,
+    CONNECT_TIMEOUT_S,
+    READ_TIMEOUT_S,
+    SDK_NAMES,
+    Unsigned,
+    refusing_session,
+)
+from discovery.aws.tls import SharedTlsSession
 
-SERVICES = ("sts", "elasticache", "resource-groups-tagging-api", "ec2", "organizations", "sqs")
-"""Every AWS service that is asked, as `AWS_ENDPOINT_URL_…` spells it."""
-
-_SDK_NAMES = {"resource-groups-tagging-api": "resourcegroupstaggingapi"}
-_CONNECT_TIMEOUT_S = 5
-_READ_TIMEOUT_S = 20
 CALL_DEADLINE_S = 60.0
-"""How long a call may take in all, attempts and the renewal of its credentials included: whoever
-sends a byte now and then never runs into the time for one read."""
+"""Longest that a call may take, attempts and renewal of credentials included.
+
+Whoever sends a byte now and then never runs into the time for one read.
+"""
 _LONG_POLL_S = 20
 """SQS may say nothing for so long and is well; that comes on top of the time to answer."""
-_ATTEMPTS = 3
 _UNCOUNTED = frozenset({"sts", "sqs"})
 """Not among the requests that are under way at once: a request may be waiting for its role to be
 assumed anew, and a long poll is no work."""
@@ -61,24 +53,23 @@ assumed anew, and a long poll is no work."""
 class CredentialSource(Protocol):
     """What can sign a request: an SDK's credentials, or an assumed role's."""
 
-    async def get_frozen_credentials(self) -> ReadOnlyCredentials: ...
+    async def get_frozen_credentials(self) -> ReadOnlyCredentials:
+        """Give what is valid now. Raises: AwsCallFailed."""
+        ...
 
 
 @runtime_checkable
 class Renewable(Protocol):
-    """Credentials that can be had anew when AWS knows those at hand no more."""
+    """Credentials that can be renewed when AWS does not know those at hand any more."""
 
     generation: int
 
-    async def renewed_since(self, generation: int) -> bool:
-        """Get others, once for all who ask; True when others than of that generation are at hand.
+    async def renew_since(self, generation: int) -> bool:
+        """Renew credentials of that generation, once for all who ask.
 
-        Raises: AwsCallFailed
+        Returns: True when others than of that generation are at hand.
+        Raises: AwsCallFailed.
         """
-
-
-class Unsigned(RuntimeError):
-    """A request was about to leave without credentials of its own; it did not leave."""
 
 
 @dataclass(slots=True)
@@ -94,7 +85,7 @@ _signer: ContextVar[Signer] = ContextVar("cachemuster_signer")
 
 @contextmanager
 def signing_as(signer: Signer) -> Iterator[None]:
-    """Within the block, and in tasks started in it, requests carry these credentials."""
+    """Sign requests with these credentials within the block, and in tasks started in it."""
     token = _signer.set(signer)
     try:
         yield
@@ -110,26 +101,13 @@ def _put_credentials(request: Any, **_: object) -> None:
     request.context.setdefault("signing", {})["request_credentials"] = signer.credentials
 
 
-class _RefusingCredentials(AioCredentials):  # type: ignore[misc]  # aiobotocore is untyped
-    """Credentials that refuse to be used, and the provider that finds them."""
-
-    def __init__(self) -> None:
-        super().__init__("", "", method="nobody")
-
-    async def load_credentials(self) -> _RefusingCredentials:
-        return self
-
-    async def get_frozen_credentials(self) -> NoReturn:
-        raise Unsigned("a request carried no account's credentials; it was not sent")
-
-
 class Clients:
-    """Every client is made once, at its first use, and closed by `open_clients`."""
+    """Clients that are made once, at their first use, and closed by `open_clients`."""
 
     def __init__(
         self, profile: str | None, pool: int, stack: AsyncExitStack, call_deadline_s: float
     ) -> None:
-        self._session = aioboto3.Session(botocore_session=_refusing_session(profile))
+        self._session = aioboto3.Session(botocore_session=refusing_session(profile))
         self._stack = stack
         self._made: dict[tuple[str, str], Any] = {}
         self._making: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -138,11 +116,11 @@ class Clients:
         self._call_deadline_s = call_deadline_s
 
     def deadline_s(self, service: str) -> float:
-        """How long one call to the service may take in all."""
-        return self._call_deadline_s + _waits_s(service)
+        """How long one call to the service may take in all, in seconds."""
+        return self._call_deadline_s + _long_poll_s(service)
 
     def slot(self, service: str) -> AbstractAsyncContextManager[object]:
-        """Within it, a request to the service may be under way.
+        """Limit how many requests are under way at once, except to STS and SQS.
 
         More of them at once than a process can send and read in the time of one answer only open
         connections, each with a handshake and memory of its own.
@@ -150,7 +128,7 @@ class Clients:
         return nullcontext() if service in _UNCOUNTED else self._slots
 
     async def get(self, service: str, region: str) -> Any:
-        """The client of one service in one region; `service` is one of `SERVICES`."""
+        """Get the client of one service in one region; `service` is one of `SERVICES`."""
         key = (service, region)
         if key not in self._made:
             async with self._making[key]:
@@ -159,8 +137,8 @@ class Clients:
         return self._made[key]
 
     async def _make(self, service: str, region: str) -> Any:
-        name = _SDK_NAMES.get(service, service)
-        config = _config(self._pool, _READ_TIMEOUT_S + _waits_s(service))
+        name = SDK_NAMES.get(service, service)
+        config = _config(self._pool, READ_TIMEOUT_S + _long_poll_s(service))
         making = self._session.client(name, region_name=region, config=config)
         client = await self._stack.enter_async_context(making)
         # On the shorter `request-created` it ran after the signer and did nothing.
@@ -173,130 +151,32 @@ class Clients:
 async def open_clients(
     profile: str | None, *, pool: int, call_deadline_s: float = CALL_DEADLINE_S
 ) -> AsyncIterator[Clients]:
-    """Clients that share connections: at most `pool` of them to one service in one region, and
-    about so many in all, because not more requests are under way at once (`Clients.slot`)."""
+    """Open clients that share connections.
+
+    At most `pool` of them to one service in one region, and about so many in all, because not more
+    requests are under way at once (`Clients.slot`).
+    """
     async with AsyncExitStack() as stack:
         yield Clients(profile, pool, stack, call_deadline_s)
 
 
-def _waits_s(service: str) -> int:
+def _long_poll_s(service: str) -> int:
     return _LONG_POLL_S if service == "sqs" else 0
 
 
 def _config(pool: int, read_timeout_s: int) -> AioConfig:
     return AioConfig(
-        connect_timeout=_CONNECT_TIMEOUT_S,
+        connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=read_timeout_s,
         max_pool_connections=pool,
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         user_agent=_user_agent(),
-        http_session_cls=SharedTls,
+        http_session_cls=SharedTlsSession,
     )
 
 
 @cache
 def _user_agent() -> str:
-    """Given as a whole: the SDK puts its own together anew twice a call, a fifth of the call."""
+    """User agent as a whole: the SDK puts its own together twice a call, a fifth of the call."""
     programs = ("cachemuster", "aiobotocore", "botocore")
     return " ".join(f"{name}/{metadata.version(name)}" for name in programs)
-
-
-class _ForCredentials(AioConfig):  # type: ignore[misc]  # aiobotocore is untyped
-    """How the SDK's own requests for credentials leave: like all others, to nobody else.
-
-    The SDK merges this with what each of them needs, and forgets the HTTP session on the way.
-    """
-
-    def merge(self, other_config: Any) -> AioConfig:
-        merged = super().merge(other_config)
-        merged.http_session_cls = getattr(other_config, "http_session_cls", SharedTls)
-        if merged.http_session_cls is AIOHTTPSession:
-            merged.http_session_cls = SharedTls
-        return merged
-
-
-def session_of(profile: str | None, region: str | None = None) -> AioSession:
-    """A session of the user's own configuration: profile, region, credentials, endpoints.
-
-    `region` is where the SDK asks STS for credentials. Without one it is AWS_REGION, which the AWS
-    CLI reads first and the SDK for Python not at all.
-    """
-    session = AioSession(profile=profile)
-    if named := region or os.environ.get("AWS_REGION"):
-        session.set_config_variable("region", named)
-    session.set_default_client_config(
-        _ForCredentials(
-            connect_timeout=_CONNECT_TIMEOUT_S,
-            read_timeout=_READ_TIMEOUT_S,
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-            http_session_cls=SharedTls,
-        )
-    )
-    return session
-
-
-def endpoint_overrides(profile: str | None) -> Mapping[str, str]:
-    """The URLs that stand in for AWS's own, by service; empty when none is configured.
-
-    Signed requests go there, so they are reported. A password in a URL is masked.
-    Raises: botocore's ProfileNotFound; AwsCallFailed for one that is no URL, which the SDK would
-    repeat.
-    """
-    session = session_of(profile)
-    if session.get_config_variable("ignore_configured_endpoint_urls"):
-        return {}
-    found = {service: _override(session, service) for service in SERVICES}
-    for service, url in found.items():
-        if url and not _is_endpoint(url):
-            raise AwsCallFailed(AwsError(ScopeReason.UNREACHABLE, _no_endpoint(service)))
-    return {service: without_passwords(url) for service, url in found.items() if url}
-
-
-def _is_endpoint(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        has_place = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        return False
-    # An at sign behind the host: the host is the beginning of a user and a password.
-    is_whole = "@" not in url or "@" in parts.netloc
-    return parts.scheme in {"http", "https"} and has_place and is_whole
-
-
-def _no_endpoint(service: str) -> str:
-    variable = service.replace("-", "_").upper()
-    return (
-        f"the endpoint override for {service} (AWS_ENDPOINT_URL_{variable}, AWS_ENDPOINT_URL, or "
-        "endpoint_url of the profile) is no URL such as https://vpce.example.com; leave user and "
-        "password out of it. Nothing was asked"
-    )
-
-
-def _override(session: AioSession, service: str) -> str | None:
-    provider = ConfiguredEndpointProvider(
-        full_config=session.full_config,
-        scoped_config=session.get_scoped_config(),
-        client_name=_SDK_NAMES.get(service, service),
-    )
-    url = provider.provide()
-    return str(url) if url else None
-
-
-def _refusing_session(profile: str | None) -> AioSession:
-    session = session_of(profile)
-    session.register_component("credential_provider", _RefusingCredentials())
-    parsers = session.get_component("response_parser_factory")
-    parsers.set_parser_defaults(timestamp_parser=_utc)
-    return session
-
-
-def _utc(value: Any) -> datetime:
-    """A third of the time of a big page is spent in the SDK's own timestamp parser."""
-    if isinstance(value, str):
-        try:
-            parsed = datetime.fromisoformat(value)
-        except ValueError:
-            parsed = parse_timestamp(value)
-    else:
-        parsed = parse_timestamp(value)
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)

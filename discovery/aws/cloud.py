@@ -1,4 +1,4 @@
-"""AWS as a sweep sees it: who the agent is, which accounts it may enter, where it asks first."""
+"""Open AWS for a sweep: the agent's identity, accounts, regions and where to ask first."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from aiobotocore.credentials import AioCredentials
 from botocore.credentials import ReadOnlyCredentials
 
 from discovery.aws.accounts import (
-    NOBODY,
+    OWN_ACCOUNT,
     Account,
     Accounts,
     Identity,
-    Resolve,
+    ResolveSecret,
     read_identity,
 )
-from discovery.aws.clients import Signer, endpoint_overrides, open_clients, session_of
+from discovery.aws.clients import Signer, open_clients
 from discovery.aws.credential_errors import unreadable_setup
 from discovery.aws.credentials import AmbientCredentials
 from discovery.aws.errors import AwsCallFailed, AwsError
 from discovery.aws.rate_limiter import RateLimiter
 from discovery.aws.regions import EnabledRegions
 from discovery.aws.scan_cache import ScanCache, UsersAndGroupsCache
+from discovery.aws.sdk_session import endpoint_overrides, sdk_session
 from discovery.aws.session import Session
 from discovery.aws.tls import CaBundleError, check_ca_bundle
 from discovery.config.aws import Account as AccountEntry
@@ -53,7 +54,7 @@ class Cloud:
     regions: RegionChoice
     accounts: Accounts
     scan_cache: ScanCache
-    pacing: RateLimiter
+    rate_limiter: RateLimiter
 
     def enabled_regions(self, account: Account) -> EnabledRegions:
         """The enabled regions of an account, to be asked for when somebody needs them."""
@@ -62,20 +63,20 @@ class Cloud:
 
 @asynccontextmanager
 async def open_cloud(
-    settings: Aws, *, resolve: Resolve, clock: Clock, pacing: RateLimiter | None = None
+    settings: Aws, *, resolve: ResolveSecret, clock: Clock, rate_limiter: RateLimiter | None = None
 ) -> AsyncIterator[Cloud]:
-    """AWS with every connection closed at the end.
+    """Open AWS, and close every connection at the end.
 
     Raises: AwsCallFailed when the agent's own credentials cannot be used, or no region is
     configured.
     """
-    overrides, default = _from_the_sdk(settings.profile)
-    regions = _choice(settings, default)
+    overrides, default = _sdk_settings(settings.profile)
+    regions = _region_choice(settings, default)
     home = _home_region(settings, default, regions)
     credentials = await AmbientCredentials.open(settings.profile, home, clock)
     async with open_clients(settings.profile, pool=settings.concurrency) as clients:
         ambient = Session(
-            account_id=NOBODY,
+            account_id=OWN_ACCOUNT,
             partition="",
             region=home,
             clients=clients,
@@ -83,7 +84,7 @@ async def open_cloud(
         )
         identity = await read_identity(ambient)
         ambient.account_id, ambient.partition = identity.account_id, identity.partition
-        credentials.prove_by(partial(_prove_same, ambient, identity))
+        credentials.set_proof(partial(_check_same_account, ambient, identity))
         yield Cloud(
             settings=settings,
             clock=clock,
@@ -94,21 +95,21 @@ async def open_cloud(
             regions=regions,
             accounts=Accounts(settings, ambient, identity, resolve, clock),
             scan_cache=ScanCache(UsersAndGroupsCache(settings.iam_refresh)),
-            pacing=pacing or RateLimiter(),
+            rate_limiter=rate_limiter or RateLimiter(),
         )
 
 
 def default_region(profile: str | None) -> Region | None:
     """The region that the SDK's own configuration names. Raises: AwsCallFailed."""
-    return _from_the_sdk(profile)[1]
+    return _sdk_settings(profile)[1]
 
 
-def _from_the_sdk(profile: str | None) -> tuple[Mapping[str, str], Region | None]:
+def _sdk_settings(profile: str | None) -> tuple[Mapping[str, str], Region | None]:
     problem = proxy_problem(os.environ)
     if problem is not None:
         raise AwsCallFailed(AwsError(ScopeReason.UNREACHABLE, f"{problem}. Nothing was asked"))
     try:
-        session = session_of(profile)
+        session = sdk_session(profile)
         check_ca_bundle(session.get_config_variable("ca_bundle"))
         named = session.get_config_variable("region")
         return endpoint_overrides(profile), Region(named) if named else None
@@ -118,9 +119,12 @@ def _from_the_sdk(profile: str | None) -> tuple[Mapping[str, str], Region | None
         raise unreadable_setup(error) from error
 
 
-async def _prove_same(ambient: Session, identity: Identity, fresh: ReadOnlyCredentials) -> None:
-    """New credentials of the agent are of the account that it began with (R11). Raises:
-    AwsCallFailed
+async def _check_same_account(
+    ambient: Session, identity: Identity, fresh: ReadOnlyCredentials
+) -> None:
+    """Check that new credentials are of the account that the agent began with (R11).
+
+    Raises: AwsCallFailed.
     """
     held = AioCredentials(fresh.access_key, fresh.secret_key, fresh.token)
     found = await read_identity(replace(ambient, signer=Signer(held)))
@@ -147,8 +151,8 @@ def _configured_regions(settings: Aws, default: Region | None) -> tuple[str, ...
     return (default,)
 
 
-def _choice(settings: Aws, default: Region | None) -> RegionChoice:
-    """Raises: AwsCallFailed when nothing is left to scan."""
+def _region_choice(settings: Aws, default: Region | None) -> RegionChoice:
+    """Select the configured regions. Raises: AwsCallFailed when nothing is left to scan."""
     named = _configured_regions(settings, default)
     choice = RegionChoice.of(named, settings.exclude_regions)
     if not choice.texts:
@@ -161,8 +165,11 @@ def _choice(settings: Aws, default: Region | None) -> RegionChoice:
 
 
 def _home_region(settings: Aws, default: Region | None, regions: RegionChoice) -> Region:
-    """The SDK's default region; without one, a region named in the configuration, or the first of
-    the partition that the roles are in."""
+    """Choose where roles are assumed.
+
+    The SDK's default region; without one, a region named in the configuration, or the first of
+    the partition that the roles are in.
+    """
     if default is not None:
         return default
     if regions.literals:

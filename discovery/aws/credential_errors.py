@@ -1,5 +1,8 @@
-"""Why the agent's own credentials could not be got. Whatever is raised on the way to them is
-trouble of this machine or of who issues them, and no answer of AWS about an account."""
+"""Explain why the agent's own credentials could not be got.
+
+Whatever is raised on the way to them is trouble of this machine or of who issues them, and no
+answer of AWS about an account.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,8 @@ from discovery.aws.credential_origin import (
     WEB_IDENTITY,
     Origin,
     SdkSetup,
-    asks_for_code,
-    made_by_login,
+    login_profile,
+    mfa_profile,
 )
 from discovery.aws.errors import AwsCallFailed, AwsError, quoted
 from discovery.model.codes import ScopeReason
@@ -42,29 +45,29 @@ _CODE: Final = (
 _FIT: Final = re.compile(r"[!-~]+")
 
 
-class UnfitCredentials(Exception):
-    """Credentials came that cannot be any."""
+class InvalidCredentials(Exception):
+    """Credentials that cannot be any."""
 
 
-def could_not_be_got(origin: str, why: str, advice: str) -> AwsCallFailed:
-    """Name what failed, why, and what to do."""
+def credentials_unavailable(origin: str, why: str, advice: str) -> AwsCallFailed:
+    """Compose the error of credentials that could not be got: what failed, why, what to do."""
     message = f"the agent's credentials could not be got: {origin}: {why}; {advice}"
     return AwsCallFailed(AwsError(ScopeReason.CREDENTIALS, message))
 
 
-def explained(error: Exception, origin: Origin, setup: SdkSetup) -> AwsCallFailed:
+def explain_failure(error: Exception, origin: Origin, setup: SdkSetup) -> AwsCallFailed:
     """Explain what was raised while credentials were fetched, by their origin."""
     if isinstance(error, AwsCallFailed) and error.fault.reason is ScopeReason.CREDENTIALS:
         return error
     if isinstance(error, sdk.RefreshWithMFAUnsupportedError):
-        return needs_code(origin)
-    return could_not_be_got(origin.text, _why(error, origin), _advice(error, origin, setup))
+        return code_required(origin)
+    return credentials_unavailable(origin.text, _why(error, origin), _advice(error, origin, setup))
 
 
-def check_fit(found: ReadOnlyCredentials) -> None:
+def check_form(found: ReadOnlyCredentials) -> None:
     """Refuse what can be in no signed request, such as a key with the end of its line.
 
-    Raises: UnfitCredentials, which does not repeat it.
+    Raises: InvalidCredentials, which does not repeat it.
     """
     named = {
         "access key id": found.access_key,
@@ -73,35 +76,35 @@ def check_fit(found: ReadOnlyCredentials) -> None:
     }
     for name, value in named.items():
         if not isinstance(value, str) or _FIT.fullmatch(value) is None:
-            raise UnfitCredentials(
+            raise InvalidCredentials(
                 f"the {name} is empty, or holds a line break, a blank or another character that "
                 "none has"
             )
 
 
-def needs_code(origin: Origin) -> AwsCallFailed:
-    """Refuse a role that asks for a code where nobody types."""
-    return could_not_be_got(origin.text, *_CODE)
+def code_required(origin: Origin) -> AwsCallFailed:
+    """Refuse a role that asks for an MFA code where nobody types."""
+    return credentials_unavailable(origin.text, *_CODE)
 
 
-def made_for_another_sdk(profile: str, origin: str) -> AwsCallFailed:
+def login_session_unsupported(profile: str, origin: str) -> AwsCallFailed:
     """Refuse a profile of `aws login`: the SDK would pass over it and become somebody else."""
-    return could_not_be_got(
+    return credentials_unavailable(
         origin,
         "it was made by `aws login` (login_session), which this SDK does not know",
         _after_login(profile),
     )
 
 
-def nothing_found(setup: SdkSetup, unreadable: tuple[str, ...]) -> AwsCallFailed:
-    """The whole chain had nothing."""
+def no_credentials_found(setup: SdkSetup, unreadable: tuple[str, ...]) -> AwsCallFailed:
+    """Explain that the whole chain had no credentials."""
     files = f"profile {setup.profile} of {setup.config_file} and {setup.credentials_file}"
     why = "there are none"
     if unreadable:
         why += f" ({', '.join(unreadable)} may not be read by this user)"
     if setup.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
         why += " (the instance's metadata is not asked: AWS_EC2_METADATA_DISABLED)"
-    return could_not_be_got(
+    return credentials_unavailable(
         f"the environment, {files}, a container, the instance's metadata",
         why,
         "give the agent credentials by environment, profile, container or instance role, as for "
@@ -110,20 +113,26 @@ def nothing_found(setup: SdkSetup, unreadable: tuple[str, ...]) -> AwsCallFailed
 
 
 def unreadable_setup(error: Exception) -> AwsCallFailed:
-    """Explain why the SDK's own files could not be read, with file and line and not a word of
-    what stands there."""
+    """Explain why the SDK's own files could not be read.
+
+    With file and line, and not a word of what stands there.
+    """
     if isinstance(error, AwsCallFailed):
         return error
     if isinstance(error, sdk.ConfigParseError):
         place = f"{error.kwargs.get('path')}{_line(error.kwargs.get('error'))}"
-        return could_not_be_got(place, _syntax(error.kwargs.get("error")), "correct the file")
+        return credentials_unavailable(
+            place, _syntax(error.kwargs.get("error")), "correct the file"
+        )
     if isinstance(error, sdk.ProfileNotFound):
-        return could_not_be_got(
+        return credentials_unavailable(
             f"profile {error.kwargs.get('profile')}",
             quoted(str(error)),
             "correct aws.profile or AWS_PROFILE, or add the profile to ~/.aws/config",
         )
-    return could_not_be_got("the AWS SDK's own configuration", quoted(str(error)), "correct it")
+    return credentials_unavailable(
+        "the AWS SDK's own configuration", quoted(str(error)), "correct it"
+    )
 
 
 def _line(error: object) -> str:
@@ -135,7 +144,7 @@ def _line(error: object) -> str:
 
 
 def _syntax(error: object) -> str:
-    """What is wrong, without the line itself: it may hold a secret."""
+    """Say what is wrong, without the line itself: it may hold a secret."""
     if isinstance(error, configparser.MissingSectionHeaderError):
         return "a setting stands before the first [profile …] line"
     if isinstance(error, configparser.DuplicateSectionError):
@@ -170,12 +179,12 @@ def _why(error: Exception, origin: Origin) -> str:
 
 
 def _advice(error: Exception, origin: Origin, setup: SdkSetup) -> str:
-    if login := made_by_login(origin, setup):
+    if login := login_profile(origin, setup):
         return _after_login(login)
     if isinstance(error, _SIGN_IN) or origin.method == SSO:
         profile = origin.profiles[-1] if origin.profiles else "default"
         return f"sign in anew with `aws sso login --profile {profile}`"
-    if asks_for_code(origin, setup):
+    if mfa_profile(origin, setup):
         return _CODE[1]
     if isinstance(error, sdk.ClientError) and origin.method not in _ADVICE:
         return "see that the role's trust policy lets it in, or correct the profile"

@@ -1,4 +1,4 @@
-"""Where the agent's own credentials come from, in words: variable, profile and file, or command.
+"""Say where the agent's own credentials come from: variable, profile and file, or command.
 
 Pure: reads what the SDK's files and the environment say, never the credentials themselves.
 """
@@ -20,10 +20,10 @@ CONTAINER: Final = "container-role"
 INSTANCE: Final = "iam-role"
 _CREDENTIALS_FILE: Final = "shared-credentials-file"
 _CONFIG_FILE: Final = "config-file"
-"""How the SDK calls its ways to credentials (`CredentialProvider.METHOD`)."""
+"""Names of the SDK's credential providers (`CredentialProvider.METHOD`)."""
 
 OUTSIDE_PROFILES: Final = frozenset({"ec2-credentials-file", "boto-config", CONTAINER, INSTANCE})
-"""Ways that the SDK tries when no profile has credentials."""
+"""Providers that the SDK tries when no profile has credentials."""
 
 _SOURCES: Final = {
     "Environment": ENVIRONMENT,
@@ -43,7 +43,7 @@ Profile = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SdkSetup:
-    """The AWS SDK's own configuration, as far as credentials hang on it."""
+    """The AWS SDK's own configuration, as far as credentials depend on it."""
 
     profile: str
     """The one in use, `default` when none is named."""
@@ -60,7 +60,7 @@ class SdkSetup:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """One way to credentials."""
+    """One provider of credentials in the SDK's chain."""
 
     method: str
     """As the SDK calls it; of a role's profile, that of the profile at its beginning."""
@@ -71,19 +71,21 @@ class Origin:
 
 
 def origin_of(method: str, setup: SdkSetup) -> Origin:
-    """What a way to credentials is, with every profile, file and command on it."""
+    """Describe a provider, with every profile, file and command on the way to it."""
     if method == ROLE:
         return _of_role(setup, setup.profile, ())
     found = Origin(method, without_passwords(_text(method, setup, setup.profile)))
-    return found if method == ENVIRONMENT or method in OUTSIDE_PROFILES else _with(found, setup)
+    return (
+        found if method == ENVIRONMENT or method in OUTSIDE_PROFILES else _of_profile(found, setup)
+    )
 
 
-def _with(origin: Origin, setup: SdkSetup) -> Origin:
+def _of_profile(origin: Origin, setup: SdkSetup) -> Origin:
     return Origin(origin.method, origin.text, (setup.profile,))
 
 
 def _of_role(setup: SdkSetup, name: str, seen: tuple[str, ...]) -> Origin:
-    """A profile that takes on a role, and the way to the credentials that it does so with."""
+    """Describe a profile that assumes a role, and the credentials that it does so with."""
     profile = setup.profiles.get(name, {})
     seen = (*seen, name)
     text = f"{_place(setup, name, 'role_arn')} (role {profile.get('role_arn', 'not named')})"
@@ -108,7 +110,7 @@ def _source(setup: SdkSetup, name: str, profile: Profile, seen: tuple[str, ...])
 
 
 def _method_of(profile: Profile) -> str:
-    """The way that the SDK finds first in a profile."""
+    """The provider that the SDK finds first in a profile."""
     if "web_identity_token_file" in profile:
         return WEB_IDENTITY
     if "sso_account_id" in profile or "sso_role_name" in profile:
@@ -164,16 +166,16 @@ def _place(setup: SdkSetup, name: str, key: str) -> str:
     return f"profile {name} of {file}"
 
 
-def asks_for_code(origin: Origin, setup: SdkSetup) -> str | None:
+def mfa_profile(origin: Origin, setup: SdkSetup) -> str | None:
     """The profile on the way whose role asks for a code of an MFA device; None when none does."""
-    return next(_having(origin, setup, "mfa_serial"), None)
+    return next(_profiles_with(origin, setup, "mfa_serial"), None)
 
 
-def made_by_login(origin: Origin, setup: SdkSetup) -> str | None:
+def login_profile(origin: Origin, setup: SdkSetup) -> str | None:
     """The profile on the way that `aws login` made; None when none was."""
-    return next(_having(origin, setup, "login_session"), None)
+    return next(_profiles_with(origin, setup, "login_session"), None)
 
 
-def _having(origin: Origin, setup: SdkSetup, key: str) -> Iterator[str]:
+def _profiles_with(origin: Origin, setup: SdkSetup, key: str) -> Iterator[str]:
     names = origin.profiles or (setup.profile,)
     return (name for name in names if key in setup.profiles.get(name, {}))

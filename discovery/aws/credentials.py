@@ -1,7 +1,7 @@
 """The agent's own credentials, from the SDK's default chain, renewed by the SDK.
 
-The chain is walked here, one way after the other as the SDK does, so that what goes wrong can be
-told by the way it went wrong on.
+The chain is walked here, one provider after the other as the SDK does, so that an error can name
+the provider that it came from.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from botocore.configloader import load_config
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import ConfigNotFound
 
-from discovery.aws.clients import CredentialSource, session_of
+from discovery.aws.clients import CredentialSource
 from discovery.aws.credential_errors import (
-    check_fit,
-    explained,
-    made_for_another_sdk,
-    needs_code,
-    nothing_found,
+    check_form,
+    code_required,
+    explain_failure,
+    login_session_unsupported,
+    no_credentials_found,
     unreadable_setup,
 )
 from discovery.aws.credential_origin import (
@@ -35,26 +35,26 @@ from discovery.aws.credential_origin import (
     PROCESS,
     Origin,
     SdkSetup,
-    asks_for_code,
-    made_by_login,
+    login_profile,
+    mfa_profile,
     origin_of,
 )
 from discovery.aws.errors import AwsCallFailed
-from discovery.aws.tls import Unproxied
+from discovery.aws.sdk_session import sdk_session
+from discovery.aws.tls import UnproxiedSession
 from discovery.model.codes import ScopeReason
 from discovery.model.values import Clock, Region
 
 DEADLINE: Final = timedelta(seconds=60)
-"""A command or a service that gives no credentials by then gives none."""
+"""Longest that a command or a service may take to give credentials."""
 LONGEST_PRINT: Final = 1 << 20
-"""Bytes that a command may print; what prints without an end would be read until DEADLINE."""
-AGAIN_AFTER: Final = timedelta(seconds=2)
-"""What failed is not tried again before: a thousand scopes would start a command a thousand times,
-one after the other."""
+"""Longest output of a command, in bytes: one without an end would be read until DEADLINE."""
+RETRY_AFTER: Final = timedelta(seconds=2)
+"""Pause after a failure: a thousand scopes would start a command a thousand times in a row."""
 
 
 Prove = Callable[[ReadOnlyCredentials], Awaitable[None]]
-"""Raises AwsCallFailed unless the credentials are of the account that the agent began with."""
+"""Check that credentials are of the account that the agent began with. Raises: AwsCallFailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class _Found:
 
 
 class AmbientCredentials:
-    """Credentials of the agent itself, none of which signs for an account that is not proven (R11).
+    """Credentials of the agent itself, none of which signs for an unproven account (R11).
 
     What is raised is an AwsCallFailed, with CREDENTIALS where there are none to be had.
     """
@@ -87,13 +87,13 @@ class AmbientCredentials:
 
     @classmethod
     async def open(cls, profile: str | None, region: Region | None, clock: Clock) -> Self:
-        """Credentials that are there and valid. Raises: AwsCallFailed."""
+        """Find credentials that are valid. Raises: AwsCallFailed."""
         made = cls(profile, region, clock)
         await made.get_frozen_credentials()
         return made
 
-    def prove_by(self, prove: Prove) -> None:
-        """From now on others than those of this moment are proven before they sign."""
+    def set_proof(self, prove: Prove) -> None:
+        """Require proof, from now on, of credentials other than those of this moment."""
         self._prove = prove
 
     @property
@@ -103,7 +103,7 @@ class AmbientCredentials:
 
     @property
     def expires_at(self) -> datetime | None:
-        """Until when they are good; None when nothing says so."""
+        """When they expire; None when nothing says so."""
         held = self._found.credentials if self._found is not None else None
         found: datetime | None = getattr(held, "_expiry_time", None)
         return found
@@ -115,18 +115,20 @@ class AmbientCredentials:
                 raise AwsCallFailed(self._failure.fault) from self._failure
             try:
                 found = self._found or await self._read_chain()
-                self._current = await self._proven(await self._frozen(found))
+                self._current = await self._require_proof(await self._freeze(found))
             except AwsCallFailed as error:
                 self._failure, self._failed_at = error, self._clock()
                 raise
             self._found, self._failure = found, None
             return self._current
 
-    async def renewed_since(self, generation: int) -> bool:
-        """AWS has refused those of that generation: read the chain anew, once for all who ask.
+    async def renew_since(self, generation: int) -> bool:
+        """Read the chain anew after AWS refused that generation, once for all who ask.
 
-        True when others are at hand now. What a file or a command holds may have been replaced
-        long before the SDK would look. Raises: AwsCallFailed, when they are another account's.
+        What a file or a command holds may have been replaced long before the SDK would look.
+
+        Returns: True when others are at hand now.
+        Raises: AwsCallFailed, when they are another account's.
         """
         async with self._turn:
             if self.generation != generation:
@@ -136,10 +138,10 @@ class AmbientCredentials:
             self._reread_at = self._clock()
             try:
                 found = await self._read_chain()
-                current = await self._frozen(found)
+                current = await self._freeze(found)
                 if current == self._current:
                     return False
-                self._current = await self._proven(current)
+                self._current = await self._require_proof(current)
             except AwsCallFailed as error:
                 if error.fault.reason is ScopeReason.WRONG_ACCOUNT:
                     raise
@@ -149,51 +151,51 @@ class AmbientCredentials:
             return True
 
     def _is_due(self, last: datetime | None) -> bool:
-        return last is None or not timedelta(0) <= self._clock() - last < AGAIN_AFTER
+        return last is None or not timedelta(0) <= self._clock() - last < RETRY_AFTER
 
-    async def _proven(self, current: ReadOnlyCredentials) -> ReadOnlyCredentials:
+    async def _require_proof(self, current: ReadOnlyCredentials) -> ReadOnlyCredentials:
         known = self._current is not None and self._current.access_key == current.access_key
         if self._prove is not None and not known:
             await self._prove(current)
         return current
 
-    async def _frozen(self, found: _Found) -> ReadOnlyCredentials:
+    async def _freeze(self, found: _Found) -> ReadOnlyCredentials:
         """Ask the SDK, which fetches or renews them here. Raises: AwsCallFailed."""
-        if asks_for_code(found.origin, found.setup) and not _is_terminal():
-            raise needs_code(found.origin)
+        if mfa_profile(found.origin, found.setup) and not _is_terminal():
+            raise code_required(found.origin)
         try:
             async with asyncio.timeout(DEADLINE.total_seconds()):
                 frozen = await found.credentials.get_frozen_credentials()
-            check_fit(frozen)
+            check_form(frozen)
             return frozen
         except Exception as error:
-            raise explained(error, found.origin, found.setup) from error
+            raise explain_failure(error, found.origin, found.setup) from error
 
     async def _read_chain(self) -> _Found:
-        """Find the first way that has credentials. Raises: AwsCallFailed."""
+        """Find the first provider that has credentials. Raises: AwsCallFailed."""
         try:
-            session = session_of(self._profile, self._region)
+            session = sdk_session(self._profile, self._region)
             setup = _setup_of(session, self._profile)
             providers = session.get_component("credential_provider").providers
         except Exception as error:
             raise unreadable_setup(error) from error
         for provider in providers:
-            _amend(provider, session)
+            _adapt(provider, session)
             origin = origin_of(provider.METHOD, setup)
-            login = made_by_login(Origin("", ""), setup)
+            login = login_profile(Origin("", ""), setup)
             if login is not None and provider.METHOD in OUTSIDE_PROFILES:
-                raise made_for_another_sdk(login, f"profile {login} of {setup.config_file}")
-            credentials = await _loaded(provider, origin, setup)
+                raise login_session_unsupported(login, f"profile {login} of {setup.config_file}")
+            credentials = await _load(provider, origin, setup)
             if credentials is not None:
                 return _Found(credentials, origin, setup)
-        raise nothing_found(setup, _unreadable(setup))
+        raise no_credentials_found(setup, _unreadable(setup))
 
 
-def _amend(provider: Any, session: AioSession) -> None:
-    """Take the proxy from the instance's metadata, and its endlessness from a command."""
+def _adapt(provider: Any, session: AioSession) -> None:
+    """Let the instance's metadata use no proxy, and a command print no more than it may."""
     if provider.METHOD == INSTANCE:
         timeout_s = session.get_config_variable("metadata_service_timeout")
-        provider._role_fetcher._session = Unproxied(timeout_s)  # noqa: SLF001 - no other way
+        provider._role_fetcher._session = UnproxiedSession(timeout_s)  # noqa: SLF001 - no other way
     if provider.METHOD == PROCESS:
         provider._popen = _Command.start  # noqa: SLF001 - the SDK's factory makes the provider
 
@@ -220,7 +222,7 @@ class _Command:
         out, err = self._process.stdout, self._process.stderr
         assert out is not None and err is not None  # noqa: S101, PT018 - the SDK asks for both
         try:
-            printed = await asyncio.gather(_whole(out), _whole(err))
+            printed = await asyncio.gather(_read_to_end(out), _read_to_end(err))
             await self._process.wait()
         except (asyncio.CancelledError, ValueError):
             # Kills it and closes its pipes: while one is open, `wait` would wait for its end.
@@ -230,7 +232,7 @@ class _Command:
         return printed[0], printed[1]
 
 
-async def _whole(stream: asyncio.StreamReader) -> bytes:
+async def _read_to_end(stream: asyncio.StreamReader) -> bytes:
     """All of it. Raises: ValueError, when it is longer than LONGEST_PRINT."""
     try:
         await stream.readexactly(LONGEST_PRINT + 1)
@@ -239,14 +241,17 @@ async def _whole(stream: asyncio.StreamReader) -> bytes:
     raise ValueError("more than credentials are")
 
 
-async def _loaded(provider: Any, origin: Origin, setup: SdkSetup) -> CredentialSource | None:
-    """What one way has; some fetch here already, others at the first use. Raises: AwsCallFailed."""
+async def _load(provider: Any, origin: Origin, setup: SdkSetup) -> CredentialSource | None:
+    """Load what one provider has; some fetch here, others at the first use.
+
+    Raises: AwsCallFailed.
+    """
     try:
         async with asyncio.timeout(DEADLINE.total_seconds()):
             found: CredentialSource | None = await provider.load()
             return found
     except Exception as error:
-        raise explained(error, origin, setup) from error
+        raise explain_failure(error, origin, setup) from error
 
 
 def _setup_of(session: AioSession, profile: str | None) -> SdkSetup:

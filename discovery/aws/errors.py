@@ -1,7 +1,6 @@
-"""What the SDK's exceptions mean, in this program's words. No exception of its passes this file.
+"""Translate the SDK's exceptions. None of them passes this module.
 
-Source: aws/README: Errors for the codes; they differ by protocol, so each meaning
-has a set of them.
+Source: aws/README: Errors; what codes mean is in `error_codes`.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import aiohttp
 from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 
+from discovery.aws.error_codes import meaning_of
 from discovery.aws.tls import AnswerTooLarge, CaBundleError
 from discovery.model import foreign_text
 from discovery.model.codes import ScopeReason
@@ -22,126 +22,6 @@ from discovery.model.foreign_text import without_passwords
 
 LONGEST_QUOTE = 300
 """Characters of AWS's own message that are repeated."""
-
-NO_SUCH_CACHE = "ServerlessCacheNotFoundFault"
-
-STRANGER_CODES = frozenset(
-    {"InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure", "OptInRequired"}
-)
-"""The credentials mean nothing there: a region that is not enabled, or a deleted key."""
-
-STALE_CODES = frozenset(
-    {
-        "AuthFailure",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "UnrecognizedClientException",
-    }
-)
-"""AWS knows the credentials no more, or not there: worth a try with new ones."""
-
-_DENIED = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthorizationError",
-        "NotAuthorized",
-        "UnauthorizedException",
-        "UnauthorizedOperation",
-    }
-)
-_THROTTLED = frozenset(
-    {
-        "BandwidthLimitExceeded",
-        "EC2ThrottledException",
-        "LimitExceededException",
-        "PriorRequestNotComplete",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "TransactionInProgressException",
-    }
-)
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
-_BAD_SIGNATURE = frozenset(
-    {"InvalidSignatureException", "RequestTimeTooSkewed", "SignatureDoesNotMatch"}
-)
-_MEANINGS = {
-    **dict.fromkeys(
-        _THROTTLED,
-        (
-            ScopeReason.THROTTLED,
-            "AWS limits the rate; the next sweep asks again. Lower aws.concurrency if it stays",
-        ),
-    ),
-    **dict.fromkeys(
-        _EXPIRED,
-        (
-            ScopeReason.EXPIRED,
-            "the session has expired: renew the agent's credentials, and check this machine's "
-            "clock",
-        ),
-    ),
-    **dict.fromkeys(
-        STRANGER_CODES,
-        (
-            ScopeReason.DENIED,
-            "AWS does not know these credentials there: enable the region for the account, or "
-            "renew the key if it was deleted",
-        ),
-    ),
-    "RegionDisabledException": (
-        ScopeReason.DENIED,
-        "STS is switched off in that region: switch it on, or set AWS_REGION to another one",
-    ),
-    **dict.fromkeys(
-        ("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", "InvalidAddress"),
-        (
-            ScopeReason.UNREACHABLE,
-            "there is no such queue in that region: correct service.events.queue_url, or make the "
-            "queue. Sweeps go on without events",
-        ),
-    ),
-    "OverLimit": (
-        ScopeReason.THROTTLED,
-        "120,000 messages were received and not deleted, and SQS gives no more: see that nobody "
-        "else reads the queue, and lower its visibility timeout",
-    ),
-    **dict.fromkeys(
-        ("KmsThrottled", "KMS.ThrottlingException"),
-        (ScopeReason.THROTTLED, "KMS limits the rate of the queue's key; it is tried again"),
-    ),
-    **dict.fromkeys(
-        ("KmsAccessDenied", "KMS.AccessDeniedException"),
-        (
-            ScopeReason.DENIED,
-            "allow kms:Decrypt on the queue's key to the agent's own role, in its policy and in "
-            "that of the key",
-        ),
-    ),
-    **dict.fromkeys(
-        ("KmsDisabled", "KMS.DisabledException", "KmsInvalidState", "KMS.InvalidStateException"),
-        (ScopeReason.DENIED, "the queue's key is disabled or about to be deleted: enable it"),
-    ),
-    **dict.fromkeys(
-        (
-            *("KmsNotFound", "KMS.NotFoundException"),
-            *("KmsInvalidKeyUsage", "KMS.InvalidKeyUsageException"),
-            *("KmsOptInRequired", "KMS.OptInRequired"),
-        ),
-        (ScopeReason.DENIED, "KMS cannot use the queue's key: give the queue another one"),
-    ),
-}
-"""What a code means whatever was asked, and what to do. SQS has each in two spellings: its own, and
-that of the query protocol, which the SDK prefers when it is sent along."""
-_SKEW_WORDS = ("expired", "not yet current", "skewed")
 
 _NO_CREDENTIALS = (
     sdk.CredentialRetrievalError,
@@ -153,7 +33,7 @@ _NO_CREDENTIALS = (
     sdk.SSOError,
     sdk.TokenRetrievalError,
 )
-_END_TOO_SOON = frozenset(
+_CUT_SHORT = frozenset(
     expat.codes[text]
     for text in (
         expat.XML_ERROR_NO_ELEMENTS,
@@ -166,7 +46,7 @@ _END_TOO_SOON = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class AwsError:
-    """Why a call, and what hangs on it, failed."""
+    """Why a call, and what depends on it, failed."""
 
     reason: ScopeReason
     message: str
@@ -179,7 +59,7 @@ class AwsError:
 
 
 class AwsCallFailed(Exception):
-    """A call failed. The only exception that leaves `discovery.aws` for a failed call."""
+    """A failed call. The only exception that leaves `discovery.aws` for one."""
 
     def __init__(self, fault: AwsError) -> None:
         super().__init__(fault.message)
@@ -187,12 +67,12 @@ class AwsCallFailed(Exception):
 
 
 def malformed_response(what: str, action: str, where: str) -> AwsCallFailed:
-    """The fault of an answer that cannot be an answer of AWS."""
+    """Compose the error of an answer that cannot be an answer of AWS."""
     return AwsCallFailed(AwsError(ScopeReason.MALFORMED, _malformed(what, action, where)))
 
 
 def aws_error_of(error: Exception, action: str, where: str) -> AwsError:
-    """What an exception of the SDK means; `action` is the IAM action that was attempted."""
+    """Translate an exception of the SDK; `action` is the IAM action that was attempted."""
     if isinstance(error, AwsCallFailed):
         return error.fault
     if isinstance(error, sdk.ClientError):
@@ -206,7 +86,7 @@ def aws_error_of(error: Exception, action: str, where: str) -> AwsError:
 
 
 def unusable_endpoint(error: Exception, action: str, where: str) -> AwsError:
-    """The fault of a request that reached nobody, or has nobody to reach."""
+    """Compose the error of a request that reached nobody, or has nobody to reach."""
     return AwsError(
         ScopeReason.UNREACHABLE,
         f"{action} did not reach AWS in {where} ({quoted(str(error))}); "
@@ -214,8 +94,8 @@ def unusable_endpoint(error: Exception, action: str, where: str) -> AwsError:
     )
 
 
-def overdue(action: str, where: str, limit_s: float) -> AwsError:
-    """The fault of a call that did not end, although bytes may have come in all the time."""
+def deadline_exceeded(action: str, where: str, limit_s: float) -> AwsError:
+    """Compose the error of a call that did not end, although bytes may have come in."""
     return AwsError(
         ScopeReason.TIMEOUT,
         f"{action} in {where} was not answered to the end within {limit_s:g} s; the next sweep "
@@ -223,8 +103,8 @@ def overdue(action: str, where: str, limit_s: float) -> AwsError:
     )
 
 
-def old_token(fault: AwsError) -> AwsError:
-    """The fault of a region that the account has enabled and that does not know its session."""
+def version_1_token(fault: AwsError) -> AwsError:
+    """Explain that an enabled region refuses the session, most likely for its token's version."""
     refused, _, _ = fault.message.rpartition("; ")
     return AwsError(
         fault.reason,
@@ -238,7 +118,7 @@ def old_token(fault: AwsError) -> AwsError:
 
 
 def quoted(text: str) -> str:
-    """Foreign text on one line, of bounded length, and without passwords."""
+    """Quote foreign text on one line, of bounded length, and without passwords."""
     return foreign_text.quoted(text, LONGEST_QUOTE)
 
 
@@ -246,46 +126,14 @@ def _refusal(error: sdk.ClientError, action: str, where: str) -> AwsError:
     answer = error.response.get("Error", {})
     code, said = str(answer.get("Code") or ""), str(answer.get("Message") or "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    reason, advice = _meaning(code, said, status, action)
+    reason, advice = meaning_of(code, said, status, action)
     answered = f"{code}: {quoted(said)}" if said else code or f"HTTP {status}"
     return AwsError(reason, f"{action} failed in {where} ({answered}); {advice}", code)
 
 
-def _meaning(code: str, said: str, status: int, action: str) -> tuple[ScopeReason, str]:
-    if code in _MEANINGS:
-        return _MEANINGS[code]
-    if code in _BAD_SIGNATURE:
-        return _bad_signature(said)
-    if code in _DENIED:
-        return (
-            ScopeReason.DENIED,
-            f"allow {action} to the role or user, and look for a service control policy that "
-            "forbids it",
-        )
-    if status >= 500:
-        return ScopeReason.SERVER_ERROR, "AWS has trouble; the next sweep asks again"
-    return (
-        ScopeReason.SERVER_ERROR,
-        "AWS refused a request that is valid by its documentation; if it stays, report it with "
-        "this message",
-    )
-
-
-def _bad_signature(said: str) -> tuple[ScopeReason, str]:
-    if any(word in said.lower() for word in _SKEW_WORDS):
-        return (
-            ScopeReason.CLOCK_SKEW,
-            "this machine's clock is off by more than five minutes: set it, best by NTP",
-        )
-    return (
-        ScopeReason.DENIED,
-        "the secret key does not belong to the access key: check the agent's credentials",
-    )
-
-
 def _unreadable(error: ResponseParserError, action: str, where: str) -> AwsError:
     cause = error.__context__
-    if isinstance(cause, ParseError) and cause.code in _END_TOO_SOON:
+    if isinstance(cause, ParseError) and cause.code in _CUT_SHORT:
         return _truncated(action, where)
     said = without_passwords(str(error)).split("\n")[0]
     return AwsError(ScopeReason.MALFORMED, _malformed(quoted(said), action, where))

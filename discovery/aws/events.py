@@ -1,4 +1,4 @@
-"""Change events: what a message of the queue says, and what it does not get to say.
+"""Parse change events: which scope a message of the queue asks to read again.
 
 Every spelling of aws/README: Change events is understood: the service's own events and those
 of CloudTrail, each as EventBridge puts it into a queue, or inside an envelope of SNS. Reading one
@@ -69,7 +69,7 @@ class Change:
 
 
 LONGEST: Final = 1024 * 1024
-"""Characters of a message. SQS takes no longer one, so a longer text is none of its."""
+"""Longest message, in characters: SQS takes no longer one."""
 
 _MOST_NAMED = 100
 """Resources in one event. A call that tags takes 20; far more is nothing that AWS sends."""
@@ -116,7 +116,7 @@ _EVENT_SOURCE = re.compile(r"(?P<service>[a-z]+)\.amazonaws\.(com|com\.cn|eu)")
 
 
 def read_message(body: str) -> Change | Ignored:
-    """What a message asks for. Total: no text makes it raise."""
+    """Parse a message. Total: no text makes it raise."""
     event = _event_in(body)
     if isinstance(event, Ignored):
         return event
@@ -125,14 +125,14 @@ def read_message(body: str) -> Change | Ignored:
         return Ignored.MALFORMED
     kind = envelope.detail_type.lower()
     if envelope.source == _SOURCE and kind in _NATIVE:
-        return _told_by_service(envelope)
+        return _of_service_event(envelope)
     if envelope.source in _CALLS and kind in _CALL:
-        return _told_by_cloudtrail(envelope)
+        return _of_cloudtrail_event(envelope)
     return Ignored.OTHER
 
 
 def _event_in(body: str) -> Mapping[str, Any] | Ignored:
-    """The event, taken out of one envelope of SNS if it is in one."""
+    """Take the event out of one envelope of SNS, if it is in one."""
     outer = _object_in(body)
     if outer is None:
         return Ignored.MALFORMED
@@ -203,8 +203,8 @@ class _Envelope:
         return Change(self.scope, frozenset(each.arn for each in here), what, self.event_id)
 
 
-def _told_by_service(event: _Envelope) -> Change | Ignored:
-    """Of the service's own events; one without any ARN still tells the name."""
+def _of_service_event(event: _Envelope) -> Change | Ignored:
+    """Read one of the service's own events; without any ARN it still has the name."""
     kind = _text(event.detail, "SourceType")
     if kind and kind.lower() != _SERVERLESS:
         return Ignored.OTHER
@@ -218,7 +218,7 @@ def _told_by_service(event: _Envelope) -> Change | Ignored:
     return event.change(Subject.CACHE, caches) if caches else Ignored.OTHER
 
 
-def _told_by_cloudtrail(event: _Envelope) -> Change | Ignored:
+def _of_cloudtrail_event(event: _Envelope) -> Change | Ignored:
     detail = event.detail
     source = _EVENT_SOURCE.fullmatch(_text(detail, "eventSource"))
     what = _CALLS[event.source].get(_text(detail, "eventName"))
@@ -236,11 +236,13 @@ def _told_by_cloudtrail(event: _Envelope) -> Change | Ignored:
         for said, known in zip(inside, (event.scope.account_id, event.region), strict=True)
     ):
         return Ignored.ELSEWHERE
-    return _called(event, what, _mapping(detail.get("requestParameters")))
+    return _change_of_call(event, what, _mapping(detail.get("requestParameters")))
 
 
-def _called(event: _Envelope, what: Subject, parameters: Mapping[str, Any]) -> Change | Ignored:
-    """The change that a call made, with what its parameters name.
+def _change_of_call(
+    event: _Envelope, what: Subject, parameters: Mapping[str, Any]
+) -> Change | Ignored:
+    """Read the change that a call made, with what its parameters name.
 
     How their names are spelled is inferred (aws/README: Change events), so their case is not looked
     at.

@@ -1,4 +1,4 @@
-"""The password that a person with IAM gives to a cache: a presigned request, made offline.
+"""Make the password of an IAM login to a cache: a presigned request, made offline.
 
 Source: aws/README: IAM token; held to its vectors by a test.
 """
@@ -24,7 +24,7 @@ def iam_token(
     *,
     serverless: bool = True,
 ) -> str:
-    """The token with which `user_id` logs in to a cache for the next 15 minutes.
+    """Make the token with which `user_id` logs in to a cache for the next 15 minutes.
 
     The cache name is signed in lower case, as AWS demands; no call leaves this machine.
     """

@@ -1,4 +1,4 @@
-"""The accounts of an AWS Organization, read page by page.
+"""List the accounts of an AWS Organization, page by page.
 
 An account is given only on positive evidence: it was listed, active, in a unit that is taken, and
 nothing that is left out lies on its path. So what was read before a failure can be scanned.
@@ -11,8 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 
 from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
-from discovery.aws.repetitions import each_once
-from discovery.aws.session import Answer, Session
+from discovery.aws.session import Answer, Session, deduplicate
 from discovery.config.aws import Organization
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId
@@ -40,7 +39,7 @@ _ADVICE = {
 async def list_members(
     session: Session, organization: Organization
 ) -> AsyncGenerator[tuple[AccountId, ...], None]:
-    """The active accounts that the entry stands for, as they are read; some pages are empty.
+    """List the active accounts that the entry stands for, page by page; some are empty.
 
     Raises: AwsCallFailed when the list ends early; the accounts given until then belong to it.
     """
@@ -50,12 +49,12 @@ async def list_members(
         async for page in _pages(session, organization):
             # Every entry is read, so that one account with two states ends the list.
             read = [(_account_id(entry, session), _is_active(entry, session)) for entry in page]
-            each_once(read, ACCOUNTS, session, seen)
+            deduplicate(read, ACCOUNTS, session, seen)
             yield tuple(
                 account_id for account_id, active in read if active and account_id not in left_out
             )
     except AwsCallFailed as error:
-        raise AwsCallFailed(_explained(error.fault)) from error
+        raise AwsCallFailed(_explain(error.fault)) from error
 
 
 def _pages(session: Session, organization: Organization) -> AsyncIterator[_Page]:
@@ -65,8 +64,8 @@ def _pages(session: Session, organization: Organization) -> AsyncIterator[_Page]
 
 
 async def _walk(session: Session, organization: Organization) -> AsyncIterator[_Page]:
-    """The accounts of the taken units and of all below them, unit by unit."""
-    shut = set(organization.exclude_ous)
+    """List the accounts of the included units and of all below them, unit by unit."""
+    excluded = set(organization.exclude_ous)
     below: list[str] = []
     if organization.include_ous is None:
         async for page in session.pages(ROOTS, "Roots", _TOKEN):
@@ -74,14 +73,14 @@ async def _walk(session: Session, organization: Organization) -> AsyncIterator[_
             yield ()
     else:
         # A taken unit may lie below one that is left out; from itself that cannot be seen.
-        async for unit in _below(session, organization.exclude_ous):
-            shut.update(unit)
+        async for unit in _units_below(session, organization.exclude_ous):
+            excluded.update(unit)
             yield ()
         below.extend(reversed(organization.include_ous))
     seen: set[str] = set()
     while below:
         unit_id = below.pop()
-        if unit_id in shut or unit_id in seen:
+        if unit_id in excluded or unit_id in seen:
             continue
         seen.add(unit_id)
         async for page in session.pages(ACCOUNTS_IN, "Accounts", _TOKEN, ParentId=unit_id):
@@ -91,8 +90,8 @@ async def _walk(session: Session, organization: Organization) -> AsyncIterator[_
             yield ()
 
 
-async def _below(session: Session, units: Iterable[str]) -> AsyncIterator[tuple[str, ...]]:
-    """The units below these, all the way down. One that is not there has nothing below it."""
+async def _units_below(session: Session, units: Iterable[str]) -> AsyncIterator[tuple[str, ...]]:
+    """List the units below these, all the way down. One that is not there has none."""
     todo, seen = list(units), set[str]()
     while todo:
         unit_id = todo.pop()
@@ -125,14 +124,17 @@ def _account_id(entry: Answer, session: Session) -> AccountId:
 
 
 def _is_active(entry: Answer, session: Session) -> bool:
-    """`State` says it; AWS was to drop the older `Status` in September 2026."""
+    """Read the account's state.
+
+    `State` says it; AWS was to drop the older `Status` in September 2026.
+    """
     state = entry.get("State") or entry.get("Status")
     if not isinstance(state, str):
         raise malformed_response("an account without a state", ACCOUNTS, str(session.scope))
     return state == _ACTIVE
 
 
-def _explained(fault: AwsError) -> AwsError:
+def _explain(fault: AwsError) -> AwsError:
     advice = _ADVICE.get(fault.code)
     if advice is None:
         return fault

@@ -1,4 +1,4 @@
-"""The SQS queue that change events arrive in. A message stays there until it is deleted.
+"""The SQS queue of change events. A message stays there until it is deleted.
 
 Source: aws/README: Change events; Amazon SQS API reference for limits: ten messages a call,
 20 s of waiting, 12 h of visibility timeout.
@@ -50,11 +50,12 @@ class Queue:
         self._url = queue_url
 
     async def receive(self) -> tuple[Message, ...]:
-        """Up to ten messages; none when none arrived within `WAIT`.
+        """Receive up to ten messages; none when none arrived within `WAIT`.
 
         They are hidden from other receivers for the queue's visibility timeout. Cancelled, it
         closes its connection; a message that was on its way then is seen again after that time.
-        Raises: AwsCallFailed
+
+        Raises: AwsCallFailed.
         """
         answer = await self._call(
             RECEIVE,
@@ -66,21 +67,23 @@ class Queue:
         return tuple(message for message in found if message is not None)
 
     async def peek(self) -> None:
-        """It may be received from. A message that is there was received once more, and is left
-        for others to receive.
+        """Check that the queue may be received from.
 
-        Raises: AwsCallFailed
+        A message that is there was received once more, and is left for others to receive.
+
+        Raises: AwsCallFailed.
         """
         await self._call(RECEIVE, MaxNumberOfMessages=1, VisibilityTimeout=0, WaitTimeSeconds=0)
 
     async def delete(self, messages: Iterable[Message]) -> tuple[Message, ...]:
-        """The messages are gone from the queue, but for those returned.
+        """Delete the messages; return those that SQS did not delete.
 
         Those are received again; to delete a message twice does no harm.
+
         Raises: AwsCallFailed; then earlier tens may be gone already.
         """
         kept: list[Message] = []
-        for batch in _tens(messages):
+        for batch in _batches(messages):
             entries = [
                 {"Id": str(n), "ReceiptHandle": message.receipt} for n, message in enumerate(batch)
             ]
@@ -90,13 +93,14 @@ class Queue:
         return tuple(kept)
 
     async def postpone(self, messages: Iterable[Message], span: timedelta) -> None:
-        """The messages are received again after `span` from now, 12 h at most.
+        """Hide the messages for `span` from now, 12 h at most.
 
         One that SQS takes for received or deleted meanwhile is left as it is.
+
         Raises: AwsCallFailed; then earlier tens may be postponed already.
         """
         seconds = int(min(max(span, timedelta(0)), LONGEST_POSTPONEMENT).total_seconds())
-        for batch in _tens(messages):
+        for batch in _batches(messages):
             entries = [
                 {"Id": str(n), "ReceiptHandle": message.receipt, "VisibilityTimeout": seconds}
                 for n, message in enumerate(batch)
@@ -104,7 +108,7 @@ class Queue:
             await self._call(POSTPONE, Entries=entries)
 
     async def attributes(self) -> Mapping[str, str]:
-        """How the queue is set up, by SQS's names. Raises: AwsCallFailed"""
+        """Read how the queue is set up, by SQS's names. Raises: AwsCallFailed."""
         answer = await self._call(ATTRIBUTES, AttributeNames=["All"])
         return dict(answer.get("Attributes") or {})
 
@@ -113,10 +117,12 @@ class Queue:
 
 
 def open_queue(cloud: Cloud, queue_url: str) -> Queue:
-    """The queue, read with the agent's own credentials in the region that its URL names.
+    """Open the queue with the agent's own credentials, in the region that its URL names.
 
     The URL of an endpoint of one's own names none; then it is the region where the agent asks
-    first. Raises: ValueError when it names none and SQS is AWS's own.
+    first.
+
+    Raises: ValueError when it names none and SQS is AWS's own.
     """
     named = queue_region(queue_url)
     if named is None and "sqs" not in cloud.endpoints:
@@ -125,7 +131,9 @@ def open_queue(cloud: Cloud, queue_url: str) -> Queue:
             "your own: write the URL that AWS gives, such as "
             "https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster"
         )
-    return Queue(cloud.accounts.own(Region(named) if named else cloud.home_region), queue_url)
+    return Queue(
+        cloud.accounts.own_session(Region(named) if named else cloud.home_region), queue_url
+    )
 
 
 def _message(entry: Mapping[str, Any]) -> Message | None:
@@ -143,7 +151,7 @@ def _message(entry: Mapping[str, Any]) -> Message | None:
     )
 
 
-def _tens(messages: Iterable[Message]) -> Iterator[Sequence[Message]]:
+def _batches(messages: Iterable[Message]) -> Iterator[Sequence[Message]]:
     left = iter(messages)
     while batch := tuple(islice(left, _BATCH)):
         yield batch

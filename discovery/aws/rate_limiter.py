@@ -1,4 +1,4 @@
-"""Keeps within AWS's published rates by waiting, not by being turned away.
+"""Keep within AWS's published rates by waiting, not by being turned away.
 
 Source: aws/README: Organizations. They are token buckets of the calling account, which others
 may draw from too.
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many calls a second, and so many at once when there was none for a while."""
+    """Calls a second, and calls at once when there was none for a while."""
 
     per_s: float
     burst: int
@@ -35,7 +35,7 @@ leave."""
 
 
 class RateLimiter:
-    """Turns to call, each operation's own. One for a process: AWS counts them together."""
+    """Token buckets by operation. One for a process: AWS counts all its calls together."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class RateLimiter:
         self._buckets: dict[str, tuple[float, float]] = {}
 
     async def acquire(self, action: str) -> None:
-        """It is time for one call of this action; at once for one that has no published rate."""
+        """Wait until this action may be called; not at all where no rate is published."""
         rate = RATES.get(action)
         if rate is None:
             return
@@ -57,7 +57,7 @@ class RateLimiter:
             await self._sleep(wait_s)
 
     def _take(self, action: str, rate: Rate) -> float:
-        """Takes a token, perhaps one that is still to come, and says in how many seconds."""
+        """Take a token, perhaps one that is still to come; return in how many seconds."""
         now_s = self._now_s()
         burst, per_s = rate.burst - _SPARE_CALLS, rate.per_s * _SHARE
         level, at_s = self._buckets.get(action, (float(burst), now_s))

@@ -1,4 +1,4 @@
-"""Which regions of an account are scanned."""
+"""Find out which regions of an account are scanned."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 
 from discovery.aws.accounts import Account
 from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
-from discovery.aws.repetitions import each_once
-from discovery.aws.session import Session
+from discovery.aws.session import Session, deduplicate
 from discovery.config.regions import RegionChoice
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Region
 from matchers.regions import RegionList
 from state.records import RememberedRegions
 
-LISTS_LAST = timedelta(days=1)
-"""How long a list of enabled regions is good for knowing where to look. Accounts seldom enable
-one, and a region that says it is not enabled is asked about at once."""
+LIST_LIFETIME = timedelta(days=1)
+"""How long a list of enabled regions says where to look.
+
+Accounts seldom enable one, and a region that says it is not enabled is asked about at once.
+"""
 
 REGIONS = "ec2:DescribeRegions"
 _NOT_ENABLED = "not-opted-in"
@@ -28,7 +29,7 @@ _CONTROL_POLICY = "service control policy"
 
 
 class EnabledRegions:
-    """The enabled regions of one account, asked for once, when something needs them first."""
+    """The enabled regions of one account, asked for once, at the first use."""
 
     def __init__(self, account: Account, places: Sequence[Region]) -> None:
         """`places`: where to ask (`where_to_list`)."""
@@ -40,10 +41,11 @@ class EnabledRegions:
 
     @property
     def requests(self) -> int:
+        """How many requests were sent for it."""
         return sum(session.requests for session in self._sessions)
 
     async def read(self) -> frozenset[Region]:
-        """The regions that are enabled in the account.
+        """Read which regions are enabled in the account.
 
         Raises: AwsCallFailed; a refusal is remembered, it is not asked again.
         """
@@ -84,10 +86,17 @@ class AccountRegions:
         *,
         fresh: bool = False,
     ) -> None:
-        """`evidence`: regions in which something is registered, has changed, or is asked for by
-        name. `fresh`: the earlier list serves only if it cannot be read anew."""
+        """Begin with what is known of an account that was not entered.
+
+        Args:
+            account_id: The account.
+            choice: The configured regions.
+            remembered: The list of an earlier run.
+            evidence: Regions in which something is registered, has changed, or is asked for.
+            fresh: True when the earlier list serves only if it cannot be read anew.
+        """
         self._account_id = account_id
-        self._choice = choice
+        self._region_choice = choice
         self._remembered = remembered
         self._fresh = fresh
         self._evidence = frozenset(each for each in evidence if not choice.excludes(each))
@@ -101,44 +110,47 @@ class AccountRegions:
         """The list, when globs made it worth remembering and it was read in this run."""
 
     async def resolve(self, enabled: EnabledRegions, now: datetime) -> None:
-        """It is settled which regions the globs take.
+        """Find out which regions the globs take.
 
-        Raises: AwsCallFailed when the list has to be read and cannot be; then as after `stand_in`.
+        Raises: AwsCallFailed when the list has to be read and cannot be; then as after
+        `use_earlier_list`.
         """
         if not self._globs:
             return
         earlier = self._earlier(now)
-        if earlier and not self._fresh and self._evidence <= self._choice.among(earlier):
-            self._take(earlier, complete=False)
+        if earlier and not self._fresh and self._evidence <= self._region_choice.among(earlier):
+            self._use_list(earlier, complete=False)
             return
-        self.stand_in(now)
-        self._learn(await enabled.read(), now)
+        self.use_earlier_list(now)
+        self._use_new_list(await enabled.read(), now)
 
-    def stand_in(self, now: datetime) -> None:
-        """What is known without asking: the regions named in full, and those that were listed
-        within a day."""
-        listed = self._choice.literals | self._choice.among(self._earlier(now))
+    def use_earlier_list(self, now: datetime) -> None:
+        """Use what is known without asking.
+
+        The regions named in full, and those that were listed within a day.
+        """
+        listed = self._region_choice.literals | self._region_choice.among(self._earlier(now))
         self.known = self._list(listed, complete=not self._globs)
 
-    async def is_off(self, region: Region, enabled: EnabledRegions, now: datetime) -> bool:
-        """True when the account's list, read in this run, does not hold the region.
+    async def is_disabled(self, region: Region, enabled: EnabledRegions, now: datetime) -> bool:
+        """Tell whether the account's list, read in this run, lacks the region.
 
-        Raises: AwsCallFailed
+        Raises: AwsCallFailed.
         """
         regions = await enabled.read()
-        self._learn(regions, now)
+        self._use_new_list(regions, now)
         return region not in regions
 
-    def _learn(self, regions: frozenset[Region], now: datetime) -> None:
-        self._take(regions, complete=True)
+    def _use_new_list(self, regions: frozenset[Region], now: datetime) -> None:
+        self._use_list(regions, complete=True)
         if self._globs:
             self.read_anew = RememberedRegions(
                 account_id=self._account_id, regions=regions, read_at=now
             )
 
-    def _take(self, regions: frozenset[Region], *, complete: bool) -> None:
-        self.known = self._list(self._choice.among(regions), complete=complete)
-        self.not_enabled = self._choice.literals - regions
+    def _use_list(self, regions: frozenset[Region], *, complete: bool) -> None:
+        self.known = self._list(self._region_choice.among(regions), complete=complete)
+        self.not_enabled = self._region_choice.literals - regions
 
     def _list(
         self, listed: frozenset[Region], *, complete: bool, entered: bool = True
@@ -155,17 +167,18 @@ class AccountRegions:
         """What an earlier run listed; nothing when that is too long ago, or has yet to come."""
         if (
             self._remembered is None
-            or not timedelta(0) <= now - self._remembered.read_at < LISTS_LAST
+            or not timedelta(0) <= now - self._remembered.read_at < LIST_LIFETIME
         ):
             return frozenset()
         return self._remembered.regions
 
 
 async def read_enabled(sessions: Iterable[Session]) -> frozenset[Region]:
-    """The regions that are enabled in the account of these sessions, from the first that answers.
+    """Read the enabled regions of the account of these sessions, from the first that answers.
 
     A denial may be one of the region that was asked. One that names a service control policy is;
     of the others two are enough, for they most likely are of the role.
+
     Raises: AwsCallFailed, the first denial.
     """
     first: AwsCallFailed | None = None
@@ -186,12 +199,16 @@ async def read_enabled(sessions: Iterable[Session]) -> frozenset[Region]:
 
 
 async def _read_enabled(session: Session) -> frozenset[Region]:
-    """Raises: AwsCallFailed. An empty list is no answer: most regions cannot be disabled, and
-    nothing here may look like an account that has left every region.
+    """Read the enabled regions by one session.
+
+    An empty list is no answer: most regions cannot be disabled, and nothing here may look like an
+    account that has left every region.
+
+    Raises: AwsCallFailed.
     Source: aws/README: Regions and subnets.
     """
     answer = await session.call(REGIONS)
-    listed = each_once(
+    listed = deduplicate(
         (_region(entry, session) for entry in answer.get("Regions") or ()), REGIONS, session
     )
     enabled = frozenset(region for region, is_enabled in listed.items() if is_enabled)
@@ -201,7 +218,7 @@ async def _read_enabled(session: Session) -> frozenset[Region]:
 
 
 def _region(entry: Mapping[str, Any], session: Session) -> tuple[Region, bool]:
-    """A region, and whether it is enabled: one that is listed is, unless it says otherwise."""
+    """Read a region, and whether it is enabled: listed ones are unless they say otherwise."""
     name = entry.get("RegionName")
     if not isinstance(name, str) or not name:
         raise malformed_response("a region without a name", REGIONS, str(session.scope))

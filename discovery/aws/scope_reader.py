@@ -1,4 +1,4 @@
-"""Everything a sweep wants to know of one scope: caches first, the rest where there are any.
+"""Read one scope: caches first; users, groups, tags and VPCs where there are any.
 
 What is known already is not asked again (`ScanCache`); what has to be asked is asked at once, so a
 scope takes the time of two calls to AWS, the list of its caches and the slowest of the others.
@@ -17,7 +17,7 @@ from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
 from discovery.aws.scan_cache import ScanCache
 from discovery.aws.session import Session, gather_all
 from discovery.aws.tags import read_tags
-from discovery.aws.users import read_directory
+from discovery.aws.users import read_users_and_groups
 from discovery.model.cache_status import ENGINES, may_be_registered
 from discovery.model.codes import NoteCode, ScopeReason
 from discovery.model.values import UNKNOWN, Arn, Cache, Note, Tags, UnknownType, UsersAndGroups
@@ -30,7 +30,7 @@ _ACTION = re.compile(r"\b(?:elasticache|tag|ec2):[A-Z][A-Za-z]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScopeQuery:
-    """What is to be read besides the caches, and what is remembered of them."""
+    """What to read of a scope besides its caches, and what is remembered of them."""
 
     tags: bool
     """False: tags are switched off, and every cache counts as untagged."""
@@ -48,14 +48,14 @@ class ScopeReading:
     """What was read of a scope."""
 
     caches: tuple[Cache, ...]
-    directory: UsersAndGroups | UnknownType
+    users_and_groups: UsersAndGroups | UnknownType
     notes: tuple[Note, ...]
     """What could not be read besides, or at more cost than it should; each names the action to
     allow."""
 
 
-async def read_scope(session: Session, question: ScopeQuery, scan_cache: ScanCache) -> ScopeReading:
-    """All caches of the scope, with what else was readable; the rest is unknown.
+async def read_scope(session: Session, query: ScopeQuery, scan_cache: ScanCache) -> ScopeReading:
+    """Read all caches of the scope, with what else was readable; the rest is unknown.
 
     Raises: AwsCallFailed when the caches cannot be listed, or anything answers for another account.
     """
@@ -63,8 +63,8 @@ async def read_scope(session: Session, question: ScopeQuery, scan_cache: ScanCac
     candidates = tuple(cache for cache in caches if _may_be_registered(cache))
     if not candidates:
         return ScopeReading(caches, UNKNOWN, ())
-    facts = _ScopeReader(session, candidates, question, scan_cache)
-    await gather_all(facts.read_tags(), facts.read_vpcs(), facts.read_directory())
+    facts = _ScopeReader(session, candidates, query, scan_cache)
+    await gather_all(facts.read_tags(), facts.read_vpcs(), facts.read_users_and_groups())
     completed = {
         cache.arn: replace(
             cache,
@@ -75,43 +75,43 @@ async def read_scope(session: Session, question: ScopeQuery, scan_cache: ScanCac
     }
     notes = tuple(note for _, note in sorted(facts.notes.items()))
     return ScopeReading(
-        tuple(completed.get(cache.arn, cache) for cache in caches), facts.directory, notes
+        tuple(completed.get(cache.arn, cache) for cache in caches), facts.users_and_groups, notes
     )
 
 
 def _may_be_registered(cache: Cache) -> bool:
-    """What was not read keeps no cache out: it may be remembered as one to register."""
+    """Tell whether to read more of a cache; what was not read keeps none out."""
     engine = ENGINES[0] if cache.engine is UNKNOWN else cache.engine
     return may_be_registered("" if cache.status is UNKNOWN else cache.status, engine)
 
 
 @dataclass(slots=True)
 class _ScopeReader:
-    """What is found out about the caches of a scope, and what could not be."""
+    """Reads the facts of a scope's caches, and notes what cannot be read."""
 
     session: Session
     caches: Sequence[Cache]
-    question: ScopeQuery
+    query: ScopeQuery
     scan_cache: ScanCache
     tags: Mapping[Arn, Tags] = field(default_factory=dict)
     vpcs: Mapping[Arn, str | None] = field(default_factory=dict)
-    directory: UsersAndGroups | UnknownType = UNKNOWN
+    users_and_groups: UsersAndGroups | UnknownType = UNKNOWN
     notes: dict[NoteCode, Note] = field(default_factory=dict)
     """What is unknown, or was read in another way."""
 
     async def read_tags(self) -> None:
-        """Raises: AwsCallFailed, WRONG_ACCOUNT only, as do the others."""
-        now = self.question.now
-        if not self.question.tags:
+        """Read tags. Raises: AwsCallFailed, WRONG_ACCOUNT only, as do the others."""
+        now = self.query.now
+        if not self.query.tags:
             self.tags = {cache.arn: Tags({}, now, confirmed=True) for cache in self.caches}
             return
         reading = await read_tags(
             self.session,
             self.caches,
-            self.question.remembered,
+            self.query.remembered,
             self.scan_cache.untagged,
             now,
-            self.question.named,
+            self.query.named,
         )
         self.tags = reading.tags
         if reading.faults:
@@ -122,8 +122,11 @@ class _ScopeReader:
             self._note(NoteCode.TAGS_ONE_BY_ONE, one_by_one, reading.bulk_fault)
 
     async def read_vpcs(self) -> None:
-        """A cache's subnets are chosen when it is made and never change; so what state knows of
-        this very cache holds."""
+        """Read VPCs of caches that state does not know.
+
+        A cache's subnets are chosen when it is made and never change; so what state knows of this
+        very cache holds.
+        """
         known: dict[Arn, str | None] = {
             cache.arn: vpc_id for cache in self.caches if (vpc_id := self._remembered(cache))
         }
@@ -141,23 +144,23 @@ class _ScopeReader:
                 known[cache.arn] = vpc_id
         self.vpcs = known
 
-    async def read_directory(self) -> None:
-        """Users and groups that were read a while ago serve, unless a decision hangs on them."""
-        if not self.question.users:
+    async def read_users_and_groups(self) -> None:
+        """Read users and groups; earlier ones serve where no decision depends on them."""
+        if not self.query.users:
             return
-        directories, scope, now = self.scan_cache.directories, self.session.scope, self.question.now
-        if not self.question.refresh_users:
-            known = directories.get(scope, self.caches, now)
+        kept, scope, now = self.scan_cache.users_and_groups, self.session.scope, self.query.now
+        if not self.query.refresh_users:
+            known = kept.get(scope, self.caches, now)
             if known is not None:
-                self.directory = known
+                self.users_and_groups = known
                 return
-        reading = read_directory(self.session, now)
-        self.directory = await self._or_unknown(reading, NoteCode.USERS_UNKNOWN)
-        if self.directory is not UNKNOWN:
-            directories.keep(scope, self.directory)
+        reading = read_users_and_groups(self.session, now)
+        self.users_and_groups = await self._or_unknown(reading, NoteCode.USERS_UNKNOWN)
+        if self.users_and_groups is not UNKNOWN:
+            kept.put(scope, self.users_and_groups)
 
     def _remembered(self, cache: Cache) -> str | None:
-        remembered = self.question.remembered.get(cache.arn)
+        remembered = self.query.remembered.get(cache.arn)
         if remembered is None or not remembered.vpc_known:
             return None
         if cache.created_at is not UNKNOWN and remembered.created_at != cache.created_at:

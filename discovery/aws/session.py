@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from discovery.aws.answer_dates import collect_date
-from discovery.aws.clients import Clients, Renewable, Signer, Unsigned, signing_as
+from discovery.aws.answer_dates import note_date
+from discovery.aws.clients import Clients, Renewable, Signer, signing_as
+from discovery.aws.error_codes import STALE_CODES
 from discovery.aws.errors import (
-    STALE_CODES,
     AwsCallFailed,
     AwsError,
     aws_error_of,
+    deadline_exceeded,
     malformed_response,
-    overdue,
     unusable_endpoint,
 )
 from discovery.aws.rate_limiter import RateLimiter
+from discovery.aws.sdk_session import Unsigned
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Region, Scope
 
 Answer = Mapping[str, Any]
+Key = TypeVar("Key")
 Read = TypeVar("Read")
+Value = TypeVar("Value")
 
 _METHODS = {
     "sts:AssumeRole": ("sts", "assume_role"),
@@ -49,7 +52,7 @@ _METHODS = {
     "sqs:GetQueueAttributes": ("sqs", "get_queue_attributes"),
     "sqs:ReceiveMessage": ("sqs", "receive_message"),
 }
-"""All that is ever asked, by the name of the IAM action that allows it."""
+"""Every call that is made, by the IAM action that allows it."""
 
 _LISTS_ALWAYS = ("organizations:", "tag:")
 """An answer of these services has its list even when that is empty. The SDK takes JSON that breaks
@@ -65,21 +68,23 @@ class Session:
     region: Region
     clients: Clients = field(repr=False)
     signer: Signer = field(repr=False)
-    pacing: RateLimiter | None = field(default=None, repr=False)
+    rate_limiter: RateLimiter | None = field(default=None, repr=False)
     """Set where actions with a published rate are called."""
 
     @property
     def scope(self) -> Scope:
+        """Account and region."""
         return Scope(self.account_id, self.region)
 
     @property
     def requests(self) -> int:
+        """How many requests were sent, retries included."""
         return self.signer.requests
 
     async def call(self, action: str, **parameters: Any) -> Answer:
-        """AWS's answer.
+        """Make one call, and renew credentials once where AWS does not know them any more.
 
-        Raises: AwsCallFailed for everything else, an answer that no AWS service gives included.
+        Raises: AwsCallFailed for everything that is no answer, or one that no AWS service gives.
         """
         source = self.signer.credentials
         renewable = source if isinstance(source, Renewable) else None
@@ -89,7 +94,7 @@ class Session:
         except AwsCallFailed as error:
             if renewable is None or error.fault.code not in STALE_CODES:
                 raise
-            if not await renewable.renewed_since(generation):
+            if not await renewable.renew_since(generation):
                 raise
             answer = await self._attempt(action, parameters)
         # Every service names the request in its answer; a proxy's own page does not. Without
@@ -99,11 +104,11 @@ class Session:
         return answer
 
     async def _attempt(self, action: str, parameters: Mapping[str, Any]) -> Answer:
-        """One call, the SDK's retries included. Raises: AwsCallFailed."""
+        """Make one call, the SDK's retries included. Raises: AwsCallFailed."""
         service, method = _METHODS[action]
         client = await self._client(service, action)
-        if self.pacing is not None:
-            await self.pacing.acquire(action)
+        if self.rate_limiter is not None:
+            await self.rate_limiter.acquire(action)
         limit_s = self.clients.deadline_s(service)
         try:
             async with self.clients.slot(service), asyncio.timeout(limit_s) as deadline:
@@ -113,11 +118,11 @@ class Session:
             raise
         except Exception as error:
             if isinstance(error, TimeoutError) and deadline.expired():
-                raise AwsCallFailed(overdue(action, str(self.scope), limit_s)) from error
+                raise AwsCallFailed(deadline_exceeded(action, str(self.scope), limit_s)) from error
             if isinstance(error, ClientError):
-                collect_date(error.response)
+                note_date(error.response)
             raise AwsCallFailed(aws_error_of(error, action, str(self.scope))) from error
-        collect_date(answer)
+        note_date(answer)
         return answer
 
     async def _client(self, service: str, action: str) -> Any:
@@ -129,7 +134,7 @@ class Session:
     async def entries(
         self, action: str, member: str, token: tuple[str, str], **parameters: Any
     ) -> list[Answer]:
-        """The `member` lists of every page to the last, as one; there is no cap.
+        """Read the `member` lists of every page to the last, as one; there is no cap.
 
         Raises: AwsCallFailed, as `pages`; then no page counts.
         """
@@ -141,32 +146,37 @@ class Session:
     async def pages(
         self, action: str, member: str, token: tuple[str, str], **parameters: Any
     ) -> AsyncIterator[Sequence[Answer]]:
-        """The `member` list of each page, to the last; one without entries is empty.
+        """Read the `member` list of each page, to the last; one without entries is empty.
 
-        `token` names the answer's member and the parameter that carry the page token.
+        Args:
+            action: The IAM action.
+            member: Where an answer has its list.
+            token: The answer's member and the parameter that carry the page token.
+            parameters: Of each call.
+
         Raises: AwsCallFailed; a token that came before is REPEATED_TOKEN, because what follows
         could go round for ever and still lack pages.
         """
-        given, asked = token
+        answer_member, parameter = token
         seen: set[str] = set()
-        following: dict[str, str] = {}
+        next_page: dict[str, str] = {}
         while True:
-            page = await self.call(action, **parameters, **following)
+            page = await self.call(action, **parameters, **next_page)
             if member not in page and action.startswith(_LISTS_ALWAYS):
                 raise malformed_response(f"it holds no {member}", action, str(self.scope))
             yield page.get(member) or ()
-            value = page.get(given)
+            value = page.get(answer_member)
             if not value:
                 return
             if not isinstance(value, str):
                 raise malformed_response("its page token is no text", action, str(self.scope))
             if value in seen:
-                raise AwsCallFailed(_repeated(action, self.scope))
+                raise AwsCallFailed(_repeated_token(action, self.scope))
             seen.add(value)
-            following = {asked: value}
+            next_page = {parameter: value}
 
 
-def _repeated(action: str, scope: Scope) -> AwsError:
+def _repeated_token(action: str, scope: Scope) -> AwsError:
     return AwsError(
         ScopeReason.REPEATED_TOKEN,
         f"{action} in {scope} gave the same page token twice, so the list is not known to be "
@@ -174,8 +184,29 @@ def _repeated(action: str, scope: Scope) -> AwsError:
     )
 
 
+def deduplicate(
+    entries: Iterable[tuple[Key, Value]],
+    action: str,
+    session: Session,
+    found: dict[Key, Value] | None = None,
+) -> dict[Key, Value]:
+    """Key the entries of a list; an entry may be repeated, and not contradicted.
+
+    Lists shift while they are read page by page, so the same entry may come again. `found` holds
+    those of earlier pages, and gets these.
+
+    Raises: AwsCallFailed, MALFORMED.
+    """
+    found = {} if found is None else found
+    for key, value in entries:
+        if found.setdefault(key, value) != value:
+            what = f"it describes {key} twice, and not alike"
+            raise malformed_response(what, action, str(session.scope))
+    return found
+
+
 async def gather_all(*readings: Coroutine[Any, Any, Read]) -> tuple[Read, ...]:
-    """What each of them reads, all at once and in their order.
+    """Run the readings all at once; return their results in order.
 
     Raises: the first one's error; the others are stopped then.
     """

@@ -1,4 +1,4 @@
-"""Which VPC a subnet lies in. That never changes, so a process asks once for each."""
+"""Read which VPC a subnet lies in. That never changes, so a process asks once for each."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from discovery.aws.errors import malformed_response
-from discovery.aws.repetitions import each_once
-from discovery.aws.session import Session
+from discovery.aws.session import Session, deduplicate
 from discovery.model.values import UNKNOWN, AccountId, Cache, Region
 
 SUBNETS = "ec2:DescribeSubnets"
@@ -15,18 +14,17 @@ _FILTER_VALUES = 200
 """The most values that one EC2 filter takes."""
 
 
-class Vpcs:
-    """What is known of subnets, by account, region and subnet id: shared VPCs show the same
-    subnet to several accounts."""
+class SubnetVpcs:
+    """VPCs of subnets, by account, region and subnet id.
+
+    Shared VPCs show the same subnet to several accounts.
+    """
 
     def __init__(self) -> None:
         self._known: dict[tuple[AccountId, Region, str], str] = {}
 
     async def read(self, session: Session, caches: Iterable[Cache]) -> None:
-        """The VPCs of these caches are known afterwards, as far as their subnets exist.
-
-        Raises: AwsCallFailed
-        """
+        """Read the VPCs of these caches, as far as their subnets exist. Raises: AwsCallFailed."""
         every = {
             subnet
             for cache in caches
@@ -36,12 +34,12 @@ class Vpcs:
         missing = sorted(
             subnet for subnet in every if self._key(session, subnet) not in self._known
         )
-        for some in _portions(missing):
+        for some in _batches(missing):
             # By filter: one id that does not exist fails a whole call that names ids.
-            wanted = [{"Name": "subnet-id", "Values": list(some)}]
+            filters = [{"Name": "subnet-id", "Values": list(some)}]
             token = ("NextToken", "NextToken")
-            entries = await session.entries(SUBNETS, "Subnets", token, Filters=wanted)
-            read = each_once((_vpc_of(entry, session) for entry in entries), SUBNETS, session)
+            entries = await session.entries(SUBNETS, "Subnets", token, Filters=filters)
+            read = deduplicate((_vpc_of(entry, session) for entry in entries), SUBNETS, session)
             for subnet, vpc_id in read.items():
                 self._known[self._key(session, subnet)] = vpc_id
 
@@ -67,6 +65,6 @@ def _vpc_of(entry: Mapping[str, Any], session: Session) -> tuple[str, str]:
     return subnet, vpc_id
 
 
-def _portions(subnets: Sequence[str]) -> Iterator[Sequence[str]]:
+def _batches(subnets: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(subnets), _FILTER_VALUES):
         yield subnets[start : start + _FILTER_VALUES]

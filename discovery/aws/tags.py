@@ -1,4 +1,4 @@
-"""The tags of caches: in bulk where that can be trusted, one by one where it cannot.
+"""Read the tags of caches: in bulk where that can be trusted, one by one where it cannot.
 
 The tagging API gives a hundred caches a page, but it lags behind new caches, remembers deleted
 ones, and leaves out those that never had a tag (aws/README: Tagging API). So it answers
@@ -15,7 +15,7 @@ from typing import Any
 
 from discovery.aws.caches import check_place
 from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
-from discovery.aws.scan_cache import Untagged
+from discovery.aws.scan_cache import UntaggedCaches
 from discovery.aws.session import Session
 from discovery.model.codes import ScopeReason
 from discovery.model.interning import intern_text
@@ -25,9 +25,8 @@ from state.records import RememberedCache
 BULK = "tag:GetResources"
 SINGLE = "elasticache:ListTagsForResource"
 
-SETTLED = timedelta(hours=24)
-"""A cache younger than this may be missing from the tagging API, or shown there with the tags of
-an earlier one of the same name."""
+TAG_INDEX_LAG = timedelta(hours=24)
+"""How long the tagging API may lack a new cache, or show tags of an earlier one of its name."""
 
 AT_ONCE = 8
 """Single reads in flight in one scope."""
@@ -52,53 +51,58 @@ async def read_tags(
     session: Session,
     caches: Iterable[Cache],
     remembered: Mapping[Arn, RememberedCache],
-    untagged: Untagged,
+    untagged: UntaggedCaches,
     now: datetime,
     named: frozenset[Arn] = frozenset(),
 ) -> TagReading:
-    """The tags of these caches, read in this moment; `untagged` ones may have been asked before.
+    """Read the tags of these caches; `untagged` ones may have been asked before.
 
     The bulk answer may be of before the change that an event told of, so `named` caches are asked
-    themselves. Raises: AwsCallFailed for WRONG_ACCOUNT only.
+    themselves.
+
+    Raises: AwsCallFailed for WRONG_ACCOUNT only.
     """
     every = tuple(caches)
-    settled = [
+    indexed = [
         cache
         for cache in every
-        if cache.arn not in named and is_settled(cache, remembered.get(cache.arn), now)
+        if cache.arn not in named and is_indexed(cache, remembered.get(cache.arn), now)
     ]
     # For a single cache the bulk answer costs as much as the better one.
-    bulk = await _read_bulk_or_fault(session) if len(settled) > 1 else _Bulk()
+    bulk = await _read_bulk_or_fault(session) if len(indexed) > 1 else _BulkAnswer()
     known = {
         cache.arn: Tags(bulk.tags[cache.arn], now, confirmed=False)
-        for cache in settled
+        for cache in indexed
         if cache.arn in bulk.tags
     }
-    for cache in settled if bulk.is_read else ():  # else nothing tells of their first tags
+    for cache in indexed if bulk.is_read else ():  # else nothing tells of their first tags
         if cache.arn not in known and (none := untagged.tags_of(cache, now)) is not None:
             known[cache.arn] = none
     rest = tuple(cache for cache in every if cache.arn not in known)
-    singly = await _read_singly(session, (cache.arn for cache in rest), now)
+    singly = await _read_one_by_one(session, (cache.arn for cache in rest), now)
     for cache in rest:
         if cache.arn in singly.tags:
             untagged.note(cache, singly.tags[cache.arn])
     return TagReading({**known, **singly.tags}, singly.faults, bulk.fault)
 
 
-def is_settled(cache: Cache, remembered: RememberedCache | None, now: datetime) -> bool:
-    """True for the very cache that is remembered (R1), and then only a day after its creation."""
+def is_indexed(cache: Cache, remembered: RememberedCache | None, now: datetime) -> bool:
+    """Tell whether the tagging API can be believed about a cache.
+
+    It is the very cache that is remembered (R1), and a day has passed since it was made.
+    """
     if remembered is None or cache.created_at is None or cache.created_at is UNKNOWN:
         return False
-    return remembered.created_at == cache.created_at and now - cache.created_at >= SETTLED
+    return remembered.created_at == cache.created_at and now - cache.created_at >= TAG_INDEX_LAG
 
 
 async def read_cache_tags(session: Session, arn: Arn, now: datetime) -> Tags:
-    """The tags of one cache, confirmed.
+    """Ask one cache for its tags, which are confirmed then.
 
     Raises: AwsCallFailed, also for a cache that is not available just now.
     """
     answer = await session.call(SINGLE, ResourceName=arn)
-    values = _values(answer.get("TagList") or ())  # the SDK shows an empty list as none
+    values = _tag_values(answer.get("TagList") or ())  # the SDK shows an empty list as none
     if values is None:
         what = "a tag without a key, or two values of one key"
         raise malformed_response(what, SINGLE, str(session.scope))
@@ -106,7 +110,7 @@ async def read_cache_tags(session: Session, arn: Arn, now: datetime) -> Tags:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bulk:
+class _BulkAnswer:
     """What the tagging API said; nothing, when it was not asked."""
 
     tags: Mapping[Arn, Mapping[str, str]] = field(default_factory=dict)
@@ -114,17 +118,17 @@ class _Bulk:
     fault: AwsError | None = None
 
 
-async def _read_bulk_or_fault(session: Session) -> _Bulk:
+async def _read_bulk_or_fault(session: Session) -> _BulkAnswer:
     """A bulk read that fails says nothing about any cache; every one is then asked singly."""
     try:
         return await _read_bulk(session)
     except AwsCallFailed as error:
         if error.fault.reason is ScopeReason.WRONG_ACCOUNT:
             raise
-        return _Bulk(fault=error.fault)
+        return _BulkAnswer(fault=error.fault)
 
 
-async def _read_bulk(session: Session) -> _Bulk:
+async def _read_bulk(session: Session) -> _BulkAnswer:
     entries = await session.entries(
         BULK,
         "ResourceTagMappingList",
@@ -133,26 +137,28 @@ async def _read_bulk(session: Session) -> _Bulk:
         ResourcesPerPage=_PAGE,
     )
     found: dict[Arn, Mapping[str, str]] = {}
-    odd: AwsError | None = None
-    unclear: set[Arn] = set()
+    malformed: AwsError | None = None
+    contradicted: set[Arn] = set()
     for entry in entries:
         arn = entry.get("ResourceARN") if isinstance(entry, Mapping) else None
         values = None
         if isinstance(arn, str) and arn:
             check_place(arn, BULK, session)
-            values = _values(entry.get("Tags"))
+            values = _tag_values(entry.get("Tags"))
             if values is None or found.setdefault(Arn(arn), values) != values:
-                unclear.add(Arn(arn))
+                contradicted.add(Arn(arn))
         if values is None:
-            odd = malformed_response("an entry without ARN or tags", BULK, str(session.scope)).fault
+            malformed = malformed_response(
+                "an entry without ARN or tags", BULK, str(session.scope)
+            ).fault
     # What has a hole or two answers is asked singly, as if it had not been listed.
-    clear = {arn: values for arn, values in found.items() if arn not in unclear}
-    if odd is None and unclear:
-        odd = malformed_response("two answers for one ARN", BULK, str(session.scope)).fault
-    return _Bulk(clear, is_read=True, fault=odd)
+    usable = {arn: values for arn, values in found.items() if arn not in contradicted}
+    if malformed is None and contradicted:
+        malformed = malformed_response("two answers for one ARN", BULK, str(session.scope)).fault
+    return _BulkAnswer(usable, is_read=True, fault=malformed)
 
 
-async def _read_singly(session: Session, arns: Iterable[Arn], now: datetime) -> TagReading:
+async def _read_one_by_one(session: Session, arns: Iterable[Arn], now: datetime) -> TagReading:
     slots = asyncio.Semaphore(AT_ONCE)
 
     async def read(arn: Arn) -> Tags | AwsError:
@@ -162,19 +168,21 @@ async def _read_singly(session: Session, arns: Iterable[Arn], now: datetime) -> 
             except AwsCallFailed as error:
                 return error.fault
 
-    wanted = tuple(arns)
+    asked = tuple(arns)
     async with asyncio.TaskGroup() as group:
-        reads = [group.create_task(read(arn)) for arn in wanted]
+        reads = [group.create_task(read(arn)) for arn in asked]
     results = [task.result() for task in reads]
     tags = {
-        arn: result for arn, result in zip(wanted, results, strict=True) if isinstance(result, Tags)
+        arn: result for arn, result in zip(asked, results, strict=True) if isinstance(result, Tags)
     }
     return TagReading(tags, tuple(result for result in results if isinstance(result, AwsError)))
 
 
-def _values(entries: Any) -> dict[str, str] | None:
-    """Tags as a mapping; None when they were left out, or one of them has no usable key or value,
-    or one key has two values. A value that is missing is empty: so AWS documents it.
+def _tag_values(entries: Any) -> dict[str, str] | None:
+    """Read tags as a mapping; None when they were left out, or one is unusable.
+
+    Unusable is one without a key or with a value that is no text, and one key with two values. A
+    value that is missing is empty: so AWS documents it.
     """
     if not isinstance(entries, list | tuple):
         return None

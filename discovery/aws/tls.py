@@ -1,5 +1,4 @@
-"""How requests leave and answers come in: one TLS context for all clients of a process, no
-redirects, and no answer that is larger than AWS's own can be.
+"""HTTP sessions of the SDK: one TLS context, no redirects, answers of bounded size.
 
 Loading the CA bundle takes 27 ms of CPU and 760 kB, and the SDK does it anew for every client at
 its first call. It also leaves a connection through a proxy unverified when the proxy has no CA
@@ -33,7 +32,7 @@ from botocore.httpsession import ProxyConfiguration, create_urllib3_context, get
 from discovery.config.proxies import is_exempt
 
 Version = tuple[int, ...] | None
-"""Changes with the content of a file; None for one that is not there."""
+"""State of a file, another one when its content was replaced; None when it is not there."""
 
 
 class CaBundleError(Exception):
@@ -42,9 +41,9 @@ class CaBundleError(Exception):
 
 @lru_cache(maxsize=8)
 def context(ca_bundle: str | None, version: Version = None) -> ssl.SSLContext:
-    """The context that trusts the certificates of this file or directory; None: the system's.
+    """Make the context that trusts this file or directory of certificates; None: the system's.
 
-    Raises: CaBundleError
+    Raises: CaBundleError.
     """
     del version  # another one is another content of the same path
     made: ssl.SSLContext = create_urllib3_context()
@@ -54,9 +53,9 @@ def context(ca_bundle: str | None, version: Version = None) -> ssl.SSLContext:
 
 
 def check_ca_bundle(configured: str | None) -> None:
-    """The bundle that the AWS configuration or REQUESTS_CA_BUNDLE names, if any, can be used.
+    """Check the bundle that the AWS configuration or REQUESTS_CA_BUNDLE names, if any.
 
-    Raises: CaBundleError
+    Raises: CaBundleError.
     """
     path = configured or os.environ.get("REQUESTS_CA_BUNDLE")
     if path:
@@ -64,7 +63,7 @@ def check_ca_bundle(configured: str | None) -> None:
 
 
 def version_of(path: str | None) -> Version:
-    """What tells that a bundle was replaced."""
+    """Tell a replaced bundle from the earlier one."""
     try:
         found = Path(path).stat() if path else None
     except OSError:
@@ -108,18 +107,21 @@ def _unusable(path: Path, why: str) -> CaBundleError:
 
 
 LARGEST_ANSWER_BYTES = 32 << 20
-"""What takes the most room is ten messages of a queue, of 1 MiB each and escaped; a full page of
-tags takes about 3 MiB. The SDK needs seven times the memory of what it parses."""
+"""Largest answer that is read.
+
+What takes the most room is ten messages of a queue, of 1 MiB each and escaped; a full page of
+tags takes about 3 MiB. The SDK needs seven times the memory of what it parses.
+"""
 
 
 class AnswerTooLarge(Exception):
-    """Whoever answered did not stop; the rest was not read."""
+    """An answer that did not end; the rest was not read."""
 
     def __init__(self) -> None:
         super().__init__(f"it is larger than {LARGEST_ANSWER_BYTES >> 20} MiB")
 
 
-class _Bounded:
+class _LimitedResponse:
     """An answer of which no more is read than AWS may have to say."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
@@ -143,18 +145,18 @@ class _Bounded:
         return b"".join(chunks)
 
 
-class _Straight:
+class _NoRedirects:
     """A client session that asks whom it is told to ask, and nobody else."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def request(self, method: str, **more: Any) -> _Bounded:
-        return _Bounded(await self._session.request(method, allow_redirects=False, **more))
+    async def request(self, method: str, **more: Any) -> _LimitedResponse:
+        return _LimitedResponse(await self._session.request(method, allow_redirects=False, **more))
 
 
-class _Proxies(ProxyConfiguration):
-    """The SDK's choice of a proxy, which knows no ranges in `NO_PROXY`, and those that it has."""
+class _ProxyChoice(ProxyConfiguration):
+    """The SDK's choice of a proxy, with ranges in `NO_PROXY`, which it does not know."""
 
     def proxy_url_for(self, url: str) -> str | None:  # type: ignore[override]  # typed too narrowly
         parts = urlsplit(url)
@@ -164,8 +166,8 @@ class _Proxies(ProxyConfiguration):
         return super().proxy_url_for(url)
 
 
-class Unproxied:
-    """What the SDK asks the instance's metadata with: no proxy could answer for this machine.
+class UnproxiedSession:
+    """Ask the instance's metadata directly: no proxy could answer for this machine.
 
     The SDK asks a proxy for it, unless `NO_PROXY` has the very address.
     """
@@ -175,12 +177,12 @@ class Unproxied:
 
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[AIOHTTPSession]:
-        """A session for one request."""
+        """Open a session for one request."""
         async with AIOHTTPSession(timeout=self._timeout_s, proxies={}) as session:
             yield session
 
 
-class SharedTls(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore is untyped
+class SharedTlsSession(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore is untyped
     """The SDK's HTTP session with the process's context in place of one of its own.
 
     A redirect is an answer like any other, and makes no sense to who asked.
@@ -197,18 +199,18 @@ class SharedTls(AIOHTTPSession):  # type: ignore[misc]  # aiobotocore is untyped
         **more: Any,
     ) -> None:
         super().__init__(*args, proxies=proxies, proxies_config=proxies_config, **more)
-        self._proxy_config = _Proxies(proxies=proxies, proxies_settings=proxies_config)
+        self._proxy_config = _ProxyChoice(proxies=proxies, proxies_settings=proxies_config)
 
-    async def _get_session(self, proxy_url: str | None) -> _Straight:
+    async def _get_session(self, proxy_url: str | None) -> _NoRedirects:
         bundle = get_cert_path(self._verify) if self._verify else None
         version = version_of(bundle)
         if version != self._version and self._is_usable(bundle, version):
             self._sessions.clear()  # what is under way on them comes to its end
             self._version = version
-        return _Straight(await super()._get_session(proxy_url))
+        return _NoRedirects(await super()._get_session(proxy_url))
 
     def _is_usable(self, bundle: str | None, version: Version) -> bool:
-        """Half a bundle, in the middle of being replaced, does not end a service."""
+        """Tell whether a bundle can be read: half of one, just being replaced, ends no service."""
         try:
             context(bundle, version)
         except CaBundleError:

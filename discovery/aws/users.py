@@ -1,4 +1,4 @@
-"""All users and user groups of a scope, read together: two calls instead of one per user."""
+"""Read all users and user groups of a scope: two calls instead of one per user."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 
 from discovery.aws.caches import check_place
 from discovery.aws.errors import malformed_response
-from discovery.aws.repetitions import each_once
-from discovery.aws.session import Session, gather_all
+from discovery.aws.session import Session, deduplicate, gather_all
 from discovery.model.values import CacheUser, UserGroup, UsersAndGroups
 
 GROUPS = "elasticache:DescribeUserGroups"
@@ -17,18 +16,18 @@ USERS = "elasticache:DescribeUsers"
 _PAGE = 100
 
 
-async def read_directory(session: Session, now: datetime) -> UsersAndGroups:
-    """Every user and user group of the scope.
+async def read_users_and_groups(session: Session, now: datetime) -> UsersAndGroups:
+    """Read every user and user group of the scope.
 
-    Raises: AwsCallFailed; half a directory is none.
+    Raises: AwsCallFailed; half of them is none.
     """
     token = ("Marker", "Marker")
     groups, users = await gather_all(
         session.entries(GROUPS, "UserGroups", token, MaxRecords=_PAGE),
         session.entries(USERS, "Users", token, MaxRecords=_PAGE),
     )
-    listed_groups = each_once((_group(entry, session) for entry in groups), GROUPS, session)
-    listed_users = each_once((_user(entry, session) for entry in users), USERS, session)
+    listed_groups = deduplicate((_group(entry, session) for entry in groups), GROUPS, session)
+    listed_users = deduplicate((_user(entry, session) for entry in users), USERS, session)
     return UsersAndGroups(
         groups={key: group for key, group in listed_groups.items() if group is not None},
         users={key: user for key, user in listed_users.items() if user is not None},
@@ -77,8 +76,11 @@ def _user(entry: Mapping[str, Any], session: Session) -> tuple[str, CacheUser | 
 
 
 def _id(entry: Mapping[str, Any], name: str, action: str, session: Session) -> str:
-    """The id, in lower case as AWS keeps it: it takes ids in any, and who names one may spell it
-    otherwise. Those of the service's own users hold a dot."""
+    """Read the id, in lower case as AWS keeps it.
+
+    It takes ids in any case, and who names one may spell it otherwise. Those of the service's own
+    users hold a dot.
+    """
     if arn := _text(entry, "ARN"):
         check_place(arn, action, session)
     if not (value := _text(entry, name)):

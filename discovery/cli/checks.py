@@ -19,11 +19,11 @@ from discovery.config.secrets import Secret, SecretError, resolve_external_id
 from discovery.doctor.aws import check_aws
 from discovery.doctor.control_plane import check_registry, check_teleport
 from discovery.doctor.queue import check_queue
-from discovery.doctor.state import check_state_file, load_state
+from discovery.doctor.state import check_state_file, load_readable_state
 from discovery.model.values import Scope
 from discovery.plan.targets import ScopeFilter, registered_scopes
 from discovery.policies.usage import AwsUsage, Hub
-from discovery.reports.terminal.doctor import Area, Check, CheckStatus
+from discovery.reports.checks import Area, Check, CheckStatus
 
 
 async def run_checks(
@@ -34,13 +34,13 @@ async def run_checks(
     Raises: NoSuchScope, once every check has ended.
     """
     settings = config.control_plane
-    memory = await asyncio.to_thread(load_state, config.state.path)
+    state = await asyncio.to_thread(load_readable_state, config.state.path)
     registering = (
         check_registry(settings, config.group)
         if isinstance(settings, Embedded)
-        else check_teleport(config, settings, memory, utc_now)
+        else check_teleport(config, settings, state, utc_now)
     )
-    known = registered_scopes(memory) if memory is not None else frozenset()
+    known = registered_scopes(state) if state is not None else frozenset()
     # Each to its end, whatever comes of the others: a write that is tried is taken back.
     found = await asyncio.gather(
         _aws(config, path, scope_filter, on_progress, known),

@@ -44,8 +44,7 @@ def check() -> None:
       CACHEMUSTER_CONFIG=production.yaml cachemuster config check
       envsubst < template.yaml | cachemuster config check -c -
     """
-    from discovery.config.load import load_config
-    from discovery.config.source import name_of
+    from discovery.config.load import load_config, name_of
 
     path = configuration_path(common())
     config = load_config(path)

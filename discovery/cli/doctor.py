@@ -46,12 +46,8 @@ def command(
     from discovery.cli.checks import run_checks
     from discovery.config.load import load_config
     from discovery.plan.targets import ScopeFilter
-    from discovery.reports.terminal.doctor import (
-        CheckStatus,
-        checkup_sentence,
-        write_checkup,
-        write_checkup_document,
-    )
+    from discovery.reports.checks import CheckStatus, doctor_sentence, write_doctor_document
+    from discovery.reports.terminal.doctor import write_doctor_table
 
     shared = common()
     path = configuration_path(shared)
@@ -63,9 +59,9 @@ def command(
             )
         destination.write_report(
             output_format,
-            table=lambda stream: write_checkup(checks, stream, verbose=shared.verbose),
-            document=lambda stream: write_checkup_document(checks, stream),
+            table=lambda stream: write_doctor_table(checks, stream, verbose=shared.verbose),
+            document=lambda stream: write_doctor_document(checks, stream),
         )
         if output_format == Format.JSON:
-            stderr_line(checkup_sentence(checks))
+            stderr_line(doctor_sentence(checks))
     return Exit.FAILED if any(each.outcome is CheckStatus.FAIL for each in checks) else Exit.DONE

@@ -13,7 +13,7 @@ from discovery.config.problems import ConfigError
 from discovery.config.secrets import SecretError
 from discovery.control_plane.base import ControlPlaneError
 from discovery.plan.identity import WrongState
-from discovery.plan.only import NoSuchScope
+from discovery.plan.targets import NoSuchScope
 from discovery.reports.exit import Exit
 from discovery.service.errors import CannotListen
 from state.errors import Locked, OnNetwork, StateError

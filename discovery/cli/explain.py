@@ -36,10 +36,8 @@ def command(cache: str, output_format: str, output: Path | None) -> Exit:
     """
     from discovery.config.rules import build_offline_rules
     from discovery.explain import explanations
-    from discovery.reports.terminal.explanation import (
-        write_explanation_document,
-        write_explanations,
-    )
+    from discovery.reports.explanation import write_explanation_document
+    from discovery.reports.terminal.explanation import write_explanations
     from state.store import ReadOnlyStore
 
     config = configuration(common())

@@ -54,7 +54,7 @@ def command(
     Exit: 0 shown, 1 nothing by that name is remembered, 78 configuration.
     """
     from discovery.explain import is_remembered
-    from discovery.reports.terminal.history import is_about
+    from discovery.reports.history import is_about
     from state.store import ReadOnlyStore
 
     path = configuration(common()).state.path
@@ -65,7 +65,7 @@ def command(
         destination.write(lambda stream: _write(output_format, entries, limit, stream))
         if cache is None or entries:
             return Exit.DONE
-        is_known = is_remembered(cache, store.memory()) or any(
+        is_known = is_remembered(cache, store.load()) or any(
             is_about(entry, cache) for entry in store.history()
         )
         stderr_line(
@@ -77,11 +77,8 @@ def command(
 
 
 def _write(output_format: str, entries: Sequence[HistoryEntry], limit: int, stream: TextIO) -> None:
-    from discovery.reports.terminal.history import (
-        write_history_csv,
-        write_history_document,
-        write_history_table,
-    )
+    from discovery.reports.history import write_history_csv, write_history_document
+    from discovery.reports.terminal.history import write_history_table
 
     if output_format == "json":
         write_history_document(entries, stream)

@@ -10,8 +10,9 @@ from pathlib import Path
 from discovery.cli.settings import VARIABLE
 from discovery.cli.tour import Tour
 from discovery.reports.exit import Exit
+from discovery.sandbox.agent_world import environment
 from discovery.sandbox.aws.server import SimulatedAws
-from discovery.sandbox.demo import DATA, EXTERNAL_ID, HUB, ROLE_NAME, SHOP, build_demo, environment
+from discovery.sandbox.demo import DATA, EXTERNAL_ID, HUB, ROLE_NAME, SHOP, build_demo
 from discovery.sandbox.teleport.demo import build_cluster, issue, section
 from discovery.sandbox.teleport.server import SimulatedTeleport
 

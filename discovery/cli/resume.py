@@ -32,10 +32,10 @@ def command(lock_timeout: timedelta) -> None:
     """
     import asyncio
 
-    from state.store import read_memory
+    from state.store import load_state
 
     path = configuration(common()).state.path
-    if read_memory(path).paused_until is None:  # nor is a state file made to say so
+    if load_state(path).paused_until is None:  # nor is a state file made to say so
         click.echo("Nothing was paused.")
         return
     paused = asyncio.run(_resume(path, lock_timeout))
@@ -53,6 +53,6 @@ async def _resume(path: Path, lock_timeout: timedelta) -> datetime | None:
 
     holder = this_process("resume", utc_now())
     async with locked_store(path, wait=lock_timeout, holder=holder) as store:
-        paused = store.memory().pause_at(utc_now())
+        paused = store.load().pause_at(utc_now())
         store.resume(utc_now())
     return paused

@@ -10,7 +10,7 @@ import click
 from discovery.cli.options import common, with_common
 from discovery.reports.exit import Exit
 
-# What `discovery.sandbox.worlds` has, spelled here so that help loads nothing of it.
+# What `discovery.sandbox.generated_world` has, spelled here so that help loads nothing of it.
 MOST_ACCOUNTS: Final = 10_000
 MOST_REGIONS: Final = 17
 SPREADS: Final = ("even", "typical")

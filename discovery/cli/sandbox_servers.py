@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 import click
 
 from discovery.cli.streams import stderr_line, stderr_lines
-from discovery.sandbox import access
+from discovery.sandbox import agent_world
+from discovery.sandbox.agent_world import AgentWorld, environment, latencies, publish_changes
 from discovery.sandbox.aws.calls import CallLog
 from discovery.sandbox.aws.server import SimulatedAws
-from discovery.sandbox.demo import Demo, build_demo, environment, tell_changes
-from discovery.sandbox.distance import latencies
+from discovery.sandbox.demo import build_demo
+from discovery.sandbox.generated_world import Size, Spread, generate
 from discovery.sandbox.teleport.calls import CallLog as TeleportCallLog
 from discovery.sandbox.teleport.demo import (
     DemoIdentities,
@@ -29,7 +30,6 @@ from discovery.sandbox.teleport.demo import (
 )
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
 from discovery.sandbox.world_file import read_world
-from discovery.sandbox.worlds import Size, Spread, generate
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class PortTaken(click.ClickException):
     """The sandbox cannot listen on the port that was named."""
 
 
-def choose_cloud(file: Path | None, accounts: int | None, numbers: Mapping[str, Any]) -> Demo:
+def choose_cloud(file: Path | None, accounts: int | None, numbers: Mapping[str, Any]) -> AgentWorld:
     """The simulated cloud: of a file, generated from numbers, or the demonstration.
 
     Raises: click.UsageError for options that exclude each other.
@@ -64,7 +64,7 @@ def choose_cloud(file: Path | None, accounts: int | None, numbers: Mapping[str, 
     return build_demo()
 
 
-async def serve(demo: Demo, port: int, teleport_port: int, latency_s: float) -> None:
+async def serve(demo: AgentWorld, port: int, teleport_port: int, latency_s: float) -> None:
     """Serve the simulated AWS and Teleport until SIGINT or SIGTERM. Raises: PortTaken."""
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -86,14 +86,14 @@ async def serve(demo: Demo, port: int, teleport_port: int, latency_s: float) -> 
             fresh.cancel()
 
 
-def _print_aws(demo: Demo, url: str) -> None:
-    for name, value in {**environment(demo, url), **access.external_ids(demo)}.items():
+def _print_aws(demo: AgentWorld, url: str) -> None:
+    for name, value in {**environment(demo, url), **agent_world.external_ids(demo)}.items():
         click.echo(f"export {name}={shlex.quote(value)}")
     stderr_line(f"The simulated AWS listens on {url}. Ctrl-C ends it, and all that is in it.")
-    stderr_line(f"It tells of changes in the queue {tell_changes(demo, url)}: put that into")
+    stderr_line(f"It tells of changes in the queue {publish_changes(demo, url)}: put that into")
     stderr_line("service.events.queue_url, and `cachemuster run` sees them within seconds.")
     stderr_line("Put this into a configuration:")
-    stderr_lines(("", *access.section(demo).splitlines()))
+    stderr_lines(("", *agent_world.section(demo).splitlines()))
 
 
 def _print_teleport(at: Addresses, identities: DemoIdentities) -> None:

@@ -17,8 +17,7 @@ from discovery.cli.interruption import Interruption
 from discovery.cli.setup import open_service
 from discovery.cli.streams import stderr_line
 from discovery.config.fields import HostPort
-from discovery.config.load import load_config
-from discovery.config.source import is_read_once
+from discovery.config.load import is_read_once, load_config
 from discovery.plan.shard import Shard
 from discovery.service.agent import Agent
 from discovery.service.connections import ReloadableConnections

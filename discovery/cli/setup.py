@@ -34,7 +34,7 @@ from discovery.sweep.context import SweepContext, SweepRequest
 from discovery.sweep.sweep import audit, sweep
 from state.exclusive import locked_store
 from state.lock import this_process
-from state.store import read_memory
+from state.store import load_state
 
 log = structlog.get_logger()
 
@@ -59,7 +59,7 @@ async def run_audit(
     ):
         if request.asks_control_plane:
             await print_preflight(control_plane, config)
-        state = read_memory(config.state.path)
+        state = load_state(config.state.path)
         interruption.in_sweep = True
         return await audit(context, request, control_plane=control_plane, state=state)
 

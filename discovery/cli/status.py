@@ -30,13 +30,13 @@ def command(output_format: str, output: Path | None) -> None:
     """
     from discovery.reports.status import Status, write_status_document
     from discovery.reports.terminal.status_table import write_status_table
-    from state.store import read_memory
+    from state.store import load_state
 
     shared = common()
     config = configuration(shared)
     with open_destination(output) as destination:
         status = Status(
-            memory=read_memory(config.state.path),
+            state=load_state(config.state.path),
             path=config.state.path,
             now=utc_now(),
             missed_sweeps=config.deregistration.missed_sweeps,

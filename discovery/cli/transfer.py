@@ -15,8 +15,8 @@ from discovery.adopt.adopt import (
     TransferContext,
     TransferPlan,
     apply_transfer,
-    prospect_of_adoption,
-    prospect_of_release,
+    plan_adoption,
+    plan_release,
 )
 from discovery.cli.clock import utc_now
 from discovery.cli.control_planes import describe_lost_service, open_reader, open_writer
@@ -30,19 +30,18 @@ from discovery.config.rules import build_offline_rules
 from discovery.model.values import Failed, ResourceName, Scope
 from discovery.plan.adoption.transfer import Handover
 from discovery.reports.exit import Exit
-from discovery.reports.terminal.transfer import (
-    HandoverReport,
-    handover_exit,
-    handover_sentence,
-    write_handover,
-    write_handover_document,
-    write_plan,
+from discovery.reports.terminal.transfer import write_transfer, write_transfer_plan
+from discovery.reports.transfer import (
+    TransferReport,
+    transfer_exit,
+    transfer_sentence,
+    write_transfer_document,
 )
 from discovery.reports.view import Format
 from discovery.sweep.result import expected_failures
 from state.exclusive import locked_store
 from state.lock import this_process
-from state.store import read_memory
+from state.store import load_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +68,12 @@ class TransferCommand:
                         kind=self.config.control_plane.kind,
                         simulated_aws=bool(context.cloud.endpoints),
                     )
-                    plan = await prospect_of_adoption(
+                    plan = await plan_adoption(
                         request,
                         transfer_context,
                         cloud=context.cloud,
                         registry=registry,
-                        memory=read_memory(self.config.state.path),
+                        state=load_state(self.config.state.path),
                         clock=utc_now,
                         on_progress=on_progress,
                     )
@@ -91,11 +90,9 @@ class TransferCommand:
         transfer_context = TransferContext(rules=rules, kind=self.config.control_plane.kind)
 
         async def make_plan(_: Interruption) -> tuple[TransferPlan, str]:
-            memory = read_memory(self.config.state.path)
+            state = load_state(self.config.state.path)
             async with open_reader(self.config) as registry:
-                found = await prospect_of_release(
-                    name, transfer_context, registry=registry, memory=memory
-                )
+                found = await plan_release(name, transfer_context, registry=registry, state=state)
                 items = found.handover.items
                 changes = [(each.live, each.database) for each in items]
                 pairs = [(old, new) for old, new in changes if old is not None and new is not None]
@@ -104,15 +101,15 @@ class TransferCommand:
         plan, remark = run_with_signals(make_plan)
         return plan, transfer_context, remark
 
-    def report(self, plan: TransferPlan, *, advice: tuple[str, ...] = ()) -> HandoverReport:
+    def report(self, plan: TransferPlan, *, advice: tuple[str, ...] = ()) -> TransferReport:
         """Describe the plan for people."""
         expected = expected_failures(self.config)
         unread = (each for each in plan.scopes if isinstance(each, Failed))
-        return HandoverReport(
+        return TransferReport(
             verb=self.verb,
             control_plane=f"{self.config.control_plane.kind} {plan.identity.cluster}",
             group=self.config.group,
-            handover=plan.handover,
+            transfer=plan.handover,
             unread=tuple(
                 each
                 for each in unread
@@ -121,14 +118,14 @@ class TransferCommand:
             advice=advice,
         )
 
-    def ask_consent(self, report: HandoverReport) -> bool:
+    def ask_consent(self, report: TransferReport) -> bool:
         """Show the plan and ask for a yes, unless given. Raises: click.Abort."""
         if is_events_only():
             plan = io.StringIO()
-            write_plan(report, plan)
+            write_transfer_plan(report, plan)
             stderr_lines(plan.getvalue().splitlines())
         else:
-            write_plan(report, sys.stderr)
+            write_transfer_plan(report, sys.stderr)
         return self.yes or _read_yes(f"Shall cachemuster {self.verb} this?")
 
     def apply(
@@ -191,17 +188,17 @@ def confirm_and_apply(
     if single and report.unread:
         report = replace(report, unread=())  # what was refused says so itself
     interrupted = None
-    if report.handover.items and not work.ask_consent(report):
+    if report.transfer.items and not work.ask_consent(report):
         stderr_line("Nothing was changed.")
         return Exit.FAILED
-    if report.handover.items or plan.unfinished:
+    if report.transfer.items or plan.unfinished:
         found, interrupted = work.apply(plan, transfer_context)
-        report = replace(report, handover=found)
+        report = replace(report, transfer=found)
     destination.write_report(
         output_format,
-        table=lambda stream: write_handover(report, stream),
-        document=lambda stream: write_handover_document(report, stream),
+        table=lambda stream: write_transfer(report, stream),
+        document=lambda stream: write_transfer_document(report, stream),
     )
     if output_format == Format.JSON or destination.path is not None:
-        stderr_line(handover_sentence(report))
-    return interrupted or handover_exit(report, single=single)
+        stderr_line(transfer_sentence(report))
+    return interrupted or transfer_exit(report, single=single)

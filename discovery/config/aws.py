@@ -185,12 +185,12 @@ class Aws(Section):
     like all others, but do not make the exit code 3. Default: none."""
 
     def honours_name_tag(self, account_id: str) -> bool:
-        """True when a cache of this account may choose its registered name by a tag."""
+        """Return whether a cache of this account may choose its registered name by a tag."""
         if isinstance(self.name_overrides, bool):
             return self.name_overrides
         return account_id in self.name_overrides
 
     def expects_failure(self, account_id: str, region: str | None) -> bool:
-        """True when a failure of this scope is expected; an account covers all its regions."""
+        """Return whether this scope is expected to fail; an account covers all its regions."""
         names = {account_id, f"{account_id}/{region}", f"*/{region}"}
         return not names.isdisjoint(self.expected_failures)

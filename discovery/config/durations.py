@@ -1,4 +1,4 @@
-"""Spans of time as people write them: `0s`, `30s`, `10m`, `2h`, `7d`."""
+"""Durations as people write them: `0s`, `30s`, `10m`, `2h`, `7d`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
 def parse_duration(text: str) -> timedelta:
-    """The span that `text` names.
+    """Parse a duration such as `10m`.
 
     Raises: ValueError for any other text, and for more days than a timedelta holds.
     """
@@ -26,7 +26,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(span: timedelta) -> str:
-    """The shortest exact text for `span`; fractions of a second are dropped."""
+    """Format a duration by the shortest exact text; fractions of a second are dropped."""
     seconds = int(span.total_seconds())
     for unit, size in _SECONDS.items():
         if seconds and seconds % size == 0:

@@ -1,5 +1,4 @@
-"""The kinds of value that a configuration is made of, each with its check, its message and its
-place in the JSON Schema."""
+"""Types of configuration values, each with its check, its message and its JSON Schema."""
 
 from __future__ import annotations
 
@@ -132,12 +131,12 @@ class HostPort:
 
     @property
     def is_every_address(self) -> bool:
-        """True for every address of both families of this machine."""
+        """Whether it stands for every address of both families of this machine."""
         return self.host == "*"
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises: ValueError for anything but a host, a colon and a port from 0 to 65535."""
+        """Parse a host, a colon and a port from 0 to 65535. Raises: ValueError."""
         found = re.fullmatch(_HOST_PORT, text, re.ASCII)
         if found is None or int(found["port"]) > 65535:
             hint = "; leave out what stands before the host" if "://" in text else ""

@@ -1,29 +1,95 @@
-"""Reading a configuration file: every problem in one go, each at its line and column."""
+"""Read a configuration file: every problem in one go, each at its line and column.
+
+`-`, standard input, a pipe (`<(…)` in a shell) and whatever lies under /dev or /proc is not opened
+by a directory entry of its own. The directory of such a descriptor says nothing about where the
+state file is, so relative paths count from the working directory; and a pipe that was read to its
+end is empty, so what it held is kept.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import os
+import stat
+import sys
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PosixPath
+from typing import Final
 
 from pydantic import ValidationError
 
-from discovery.config.consistency import contradictions
 from discovery.config.control_plane import Embedded
-from discovery.config.document import Document
-from discovery.config.messages import problems_of
+from discovery.config.cross_checks import contradictions
 from discovery.config.model import Config
-from discovery.config.nodes import Unreadable
 from discovery.config.problems import ConfigError, Problem
-from discovery.config.source import base_of, is_read_once, kept, name_of, read_bytes
+from discovery.config.pydantic_messages import problems_of
+from discovery.config.yaml_document import Document, Unreadable
+
+_NO_PLACE: Final = ("/dev/", "/proc/")
+
+
+class ReadOnce(PosixPath):
+    """A configuration that was read already and cannot be read again; its name as a path."""
+
+    content: bytes
+
+
+def is_read_once(file: Path) -> bool:
+    """Return whether the file is not opened by a directory entry of its own."""
+    if isinstance(file, ReadOnce) or is_standard_input(file):
+        return True
+    try:
+        places = (os.path.normpath(file.absolute()), str(file.resolve()))
+        mode = file.stat().st_mode
+    except (OSError, RuntimeError, ValueError):
+        return os.path.normpath(file.absolute()).startswith(_NO_PLACE)
+    is_file = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+    return not is_file or any(place.startswith(_NO_PLACE) for place in places)
+
+
+def is_standard_input(file: Path) -> bool:
+    """Return whether the file is `-`."""
+    return str(file) == "-"
+
+
+def name_of(file: Path) -> str:
+    """Return what the file is called in messages."""
+    return "<stdin>" if is_standard_input(file) else str(file)
+
+
+def base_of(file: Path) -> Path:
+    """Return the directory from which relative paths in the configuration count."""
+    return Path.cwd() if is_read_once(file) else file.absolute().parent
+
+
+def read_bytes(file: Path, at_most: int) -> bytes:
+    """Read from the start, `at_most` bytes. Raises: OSError, ValueError."""
+    if isinstance(file, ReadOnce):
+        return file.content[:at_most]
+    if is_standard_input(file):
+        if sys.stdin is None:
+            raise ValueError("standard input is closed")
+        return sys.stdin.buffer.read(at_most)
+    with file.open("rb") as stream:
+        return stream.read(at_most)
+
+
+def with_content(file: Path, content: bytes) -> Path:
+    """Return a path of the same name that is read as this content."""
+    made = ReadOnce(file)
+    made.content = content
+    return made
+
 
 MAX_BYTES = 1 << 20
 """A configuration of thousands of accounts fits four times; more is some other file."""
 
 
 def load_config(file: Path) -> Config:
-    """The configuration in `file`; relative paths in it count from its directory, so that cron
-    and a shell agree, or from the working directory where it is no file (`is_read_once`).
+    """Read and check the configuration in `file`.
+
+    Relative paths in it count from its directory, so that cron and a shell agree, or from the
+    working directory where it is no file (`is_read_once`).
 
     Raises: ConfigError with every problem.
     """
@@ -31,12 +97,14 @@ def load_config(file: Path) -> Config:
 
 
 def readable_again(file: Path) -> Path:
-    """The source itself, or, where it can be read but once, what it held. Raises: ConfigError."""
-    return kept(file, _content(file)) if is_read_once(file) else file
+    """Return the file, or a copy in memory where it can be read but once. Raises: ConfigError."""
+    return with_content(file, _content(file)) if is_read_once(file) else file
 
 
 def parse_config(text: str, *, file: str, base: Path) -> Config:
-    """The configuration in `text`, which came from `file`; relative paths count from `base`.
+    """Parse and check the configuration in `text`, which came from `file`.
+
+    Relative paths in it count from `base`.
 
     Raises: ConfigError with every problem.
     """
@@ -58,7 +126,7 @@ def parse_config(text: str, *, file: str, base: Path) -> Config:
 
 
 def locate(problems: Iterable[Problem], file: Path) -> ConfigError:
-    """`problems` that were found while running, with their lines in `file` as it is now."""
+    """Make an error of problems that were found while running, with their lines in `file` now."""
     try:
         document = Document(_text(file))
     except (ConfigError, Unreadable):

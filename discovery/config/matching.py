@@ -1,4 +1,4 @@
-"""The `matchers` section: which caches are wanted, and what becomes of them."""
+"""The `matchers` section: which caches are registered, and with which labels and role."""
 
 from __future__ import annotations
 

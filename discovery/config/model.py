@@ -1,5 +1,7 @@
-"""The whole configuration. Every value in it is of the right form; `load` also checks
-what concerns several values at once."""
+"""The model of the whole configuration.
+
+Every value in it is of the right form; `load` also checks what concerns several values at once.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +102,9 @@ class Config(Section):
 
 
 def config_schema() -> dict[str, Any]:
-    """The JSON Schema of a configuration file, for editors. It does not know every rule that
-    `load` keeps."""
+    """Make the JSON Schema of a configuration file, for editors.
+
+    It does not know every rule that `load` keeps.
+    """
     schema = Config.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from discovery.config.fields import REGION
-from discovery.config.lenient import list_in, mapping_in, texts_in
 from discovery.config.model import Config
 from discovery.config.problems import Path, Problem, dotted, quoted
 from discovery.config.service import queue_region
+from discovery.config.yaml_document import list_in, mapping_in, texts_in
 
 _BY_PREFIX = {
     "cn-": "aws-cn",
@@ -45,12 +45,12 @@ FIRST_REGION: Final[Mapping[str, str]] = {
 
 
 def can_be_disabled(region: str) -> bool:
-    """True for a region that an account may have switched off, and at first has."""
+    """Return whether accounts may disable the region; such a one is disabled at first."""
     return partition_of_region(region) == "aws" and region not in ALWAYS_ENABLED
 
 
 def partition_of_region(region: str) -> str:
-    """The partition of a region, told by its name (aws/README: Partitions)."""
+    """Return the partition of a region, told by its name (aws/README: Partitions)."""
     return next((p for prefix, p in _BY_PREFIX.items() if region.startswith(prefix)), "aws")
 
 
@@ -63,8 +63,8 @@ class PartitionReference:
     partition: str
 
 
-def evidence(data: Mapping[str, Any]) -> Iterator[PartitionReference]:
-    """Every value of a configuration that names a partition, in the order of the sections.
+def partition_references(data: Mapping[str, Any]) -> Iterator[PartitionReference]:
+    """Find every value of a configuration that names a partition, in the order of the sections.
 
     `data` is the file as it was read: values of the wrong type are passed over.
     """
@@ -86,17 +86,19 @@ def evidence(data: Mapping[str, Any]) -> Iterator[PartitionReference]:
 
 
 def partition_problems(config: Config, partition: str) -> tuple[Problem, ...]:
-    """What of a configuration belongs to another partition than that of the agent's own
-    credentials. `load.locate` gives the problems their lines."""
+    """Find what belongs to another partition than the agent's own credentials.
+
+    `load.locate` gives the problems their lines.
+    """
     data = config.model_dump(mode="json")
     reason = f"the agent's credentials are of partition {partition}"
-    foreign = (found for found in evidence(data) if found.partition != partition)
+    foreign = (found for found in partition_references(data) if found.partition != partition)
     return tuple(_foreign(found, reason) for found in foreign)
 
 
 def mixed_partitions(data: Mapping[str, Any]) -> Iterator[Problem]:
-    """What of a configuration belongs to another partition than its first value that has one."""
-    every = list(evidence(data))
+    """Find what belongs to another partition than the first value that names one."""
+    every = list(partition_references(data))
     for found in every[1:]:
         if found.partition != every[0].partition:
             yield _foreign(found, f"{dotted(every[0].path)} is of partition {every[0].partition}")

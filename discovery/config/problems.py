@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, and where."""
+"""Problems of a configuration: what is wrong, and at which line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 Path = tuple[str | int, ...]
 """Where in the configuration: keys and list positions from the root."""
 
-SHOWN = 100
+MOST_SHOWN = 100
 """Problems that are told of one file; nobody corrects more in one go."""
 
 _SHOWN_LENGTH = 60
@@ -36,7 +36,7 @@ class Problem:
 
     @property
     def order(self) -> tuple[int, int, str, str]:
-        """Sorts problems as a reader meets them."""
+        """Sort key: the order of the file."""
         return (self.line, self.column, dotted(self.path), self.message)
 
 
@@ -56,20 +56,20 @@ class ConfigError(Exception):
     def __str__(self) -> str:
         count = len(self.problems)
         noun = "problem" if count == 1 else "problems"
-        lines = [str(problem) for problem in self.problems[:SHOWN]]
-        if count > SHOWN:
-            lines.append(f"… and {count - SHOWN} more")
+        lines = [str(problem) for problem in self.problems[:MOST_SHOWN]]
+        if count > MOST_SHOWN:
+            lines.append(f"… and {count - MOST_SHOWN} more")
         lines.append(f"{count} {noun} in {on_one_line(self.file)}. {self.consequence}")
         return "\n".join(lines)
 
 
 def on_one_line(name: str) -> str:
-    """A file's name, which may hold anything, with nothing in it that a terminal obeys."""
+    """Escape everything in a file's name that a terminal might obey."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in name)
 
 
 def dotted(path: Path) -> str:
-    """`aws.accounts[0].role_arn`; a key that is no plain word stands in quotes."""
+    """Format a path such as `aws.accounts[0].role_arn`; a key that is no plain word is quoted."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -82,14 +82,14 @@ def dotted(path: Path) -> str:
 
 
 def quoted(value: str) -> str:
-    """`value` in double quotes, short, and with nothing in it that a terminal obeys."""
+    """Quote a value: cut short, and with everything escaped that a terminal might obey."""
     short = value if len(value) <= _SHOWN_LENGTH else value[:_SHOWN_LENGTH] + "…"
     plain = short.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in plain) + '"'
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """` (did you mean …?)` with the nearest known word, or nothing."""
+    """Return ` (did you mean …?)` with the nearest known word, or nothing."""
     if len(word) > _LONGEST_GUESS:
         return ""
     near = difflib.get_close_matches(word, sorted(known), n=1)

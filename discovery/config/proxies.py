@@ -1,5 +1,7 @@
-"""The variables that name a forward proxy and who is not asked through it, read in one way for AWS
-and for Teleport: `NO_PROXY` as Go's programs read it."""
+"""Read the variables that name a forward proxy and the hosts exempt from it.
+
+AWS and Teleport are reached by the same rules: `NO_PROXY` as Go's programs read it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ _UNESCAPED: Final = re.compile(r"[#/?\[\]\\\s]")
 
 
 def proxy_problem(environ: Mapping[str, str], names: Iterable[str] = PROXIES) -> str | None:
-    """Why a variable is no URL of a proxy, in words that do not repeat it; None when all are."""
+    """Return why a variable is no URL of a proxy, without repeating it; None when all are."""
     for name in names:
         value = environ.get(name)
         if value and not _is_url(value):
@@ -42,7 +44,7 @@ def _is_url(value: str) -> bool:
 
 
 def is_exempt(environ: Mapping[str, str], host: str, port: int) -> bool:
-    """Whether `NO_PROXY` names the host: by name, domain, address, range, with or without port."""
+    """Return whether `NO_PROXY` names the host: by name, domain, address or range, and port."""
     exceptions = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
     address = _address(host)
     return any(
@@ -53,7 +55,7 @@ def is_exempt(environ: Mapping[str, str], host: str, port: int) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether the host is this machine."""
+    """Return whether the host is this machine."""
     address = _address(host)
     return host == "localhost" or (address is not None and address.is_loopback)
 

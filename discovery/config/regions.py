@@ -1,4 +1,4 @@
-"""Which regions the configuration takes: names, globs, and what is left out again."""
+"""Choose regions: names, globs, and what is left out again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RegionChoice:
 
     @classmethod
     def of(cls, patterns: Iterable[str], excluded: Iterable[str] = ()) -> Self:
-        """The choice that lists of names and globs make."""
+        """Parse lists of names and globs."""
         parsed = tuple(Pattern(text) for text in patterns)
         left_out = tuple(Pattern(text) for text in excluded)
         named = (each.text for each in parsed if each.kind is PatternKind.LITERAL)
@@ -38,15 +38,15 @@ class RegionChoice:
         return tuple(sorted(self.literals.union(glob.text for glob in self.globs)))
 
     def takes(self, region: str) -> bool:
-        """True for a region that is scanned where it is enabled."""
+        """Return whether a region is scanned where it is enabled."""
         return not self.excludes(region) and (region in self.literals or _any(self.globs, region))
 
     def excludes(self, region: str) -> bool:
-        """True for a region that is left out wherever it is enabled."""
+        """Return whether a region is left out wherever it is enabled."""
         return _any(self.excluded, region)
 
     def among(self, enabled: frozenset[Region]) -> frozenset[Region]:
-        """The regions to scan in an account with these enabled."""
+        """Return the regions to scan in an account that has these enabled."""
         return frozenset(filter(self.takes, enabled))
 
 
@@ -55,7 +55,7 @@ def _any(patterns: tuple[Pattern, ...], region: str) -> bool:
 
 
 def where_to_list(home: Region, choice: RegionChoice) -> tuple[Region, ...]:
-    """The regions to ask for an account's list of regions, until one answers.
+    """List the regions to ask for an account's regions, until one answers.
 
     The account may not have the home region; a service control policy may deny the others. So
     those that it cannot disable follow, the scanned ones first.

@@ -1,22 +1,102 @@
-"""From a configuration to the rules that the plan is made by."""
+"""Make matchers, and the rules that the plan is made by, from a configuration."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from discovery.config.aws import PublicCaches
-from discovery.config.conversion import matching_digest, to_matchers
+from discovery.config.matching import ConnectSection, MatcherSection
 from discovery.config.model import Config, OutOfScope
 from discovery.config.secrets import Secret
 from discovery.model.values import AccountId
-from discovery.plan.removal_guard import Budget
-from discovery.plan.rules import Rules
-from matchers.selectors import Pattern
+from discovery.plan.rules import Budget, Rules
+from matchers.matcher import Connect, Matcher
+from matchers.selectors import Pattern, Selector, TagExclusion, TagSelector
+
+DEFAULT_NAME = "default"
+"""The name of the matcher that stands in where none is configured; it takes every cache."""
+
+EVERY_TAG = {"*": ("*",)}
+
+
+def to_matchers(config: Config) -> tuple[Matcher, ...]:
+    """Make the configured matchers in their order; without any, one that takes everything."""
+    sections = config.matchers or (MatcherSection(name=DEFAULT_NAME),)
+    return tuple(_matcher(section) for section in sections)
+
+
+def matching_digest(config: Config) -> str:
+    """Hash everything that decides which caches are registered and what they are called.
+
+    While the digest is the same, a cache that stopped matching did so by itself (R3).
+
+    In it: the conditions of all matchers in their order, `name_overrides`, `read_tags`,
+    `public_caches`. Not in it: what changes a registration but neither whether there is one nor
+    its name (names of matchers, labels, roles, IAM rules), the group, and the accounts and
+    regions that are scanned, whose registrations are `OUT_OF_SCOPE`, not `UNMATCHED`.
+    The order of values and of keys does not count.
+
+    Returns: SHA-256 in hex.
+    """
+    overrides = config.aws.name_overrides
+    content = {
+        "digest": 1,
+        "matchers": [_conditions(matcher) for matcher in to_matchers(config)],
+        "name_overrides": overrides if isinstance(overrides, bool) else sorted(set(overrides)),
+        "read_tags": config.aws.read_tags,
+        "public_caches": config.aws.public_caches.value,
+    }
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _conditions(matcher: Matcher) -> dict[str, Any]:
+    return {
+        "accounts": _values(matcher.accounts),
+        "regions": _values(matcher.regions),
+        "names": _values(matcher.names),
+        "engines": _values(matcher.engines),
+        "tags": _by_key(matcher.tags),
+        "exclude_tags": _by_key(matcher.exclude_tags),
+    }
+
+
+def _by_key(tags: TagSelector | TagExclusion) -> dict[str, list[str]]:
+    return {key: _values(selector) for key, selector in tags.requirements}
+
+
+def _values(selector: Selector) -> list[str]:
+    return sorted(selector.texts)
+
+
+def _matcher(section: MatcherSection) -> Matcher:
+    return Matcher(
+        name=section.name,
+        accounts=Selector.of(section.accounts),
+        regions=Selector.of(section.regions),
+        names=Selector.of(section.names, ignores_case=True),
+        engines=Selector.of(section.engines),
+        tags=TagSelector.of(section.tags or EVERY_TAG),
+        exclude_tags=TagExclusion.of(section.exclude_tags),
+        iam_users=section.iam_users,
+        deregister_unready=section.deregister_unready,
+        labels=section.labels,
+        connect=_connect(section.connect),
+    )
+
+
+def _connect(section: ConnectSection | None) -> Connect | None:
+    if section is None:
+        return None
+    return Connect(section.assume_role_arn, section.external_id)
 
 
 def build_rules(config: Config, resolve: Callable[[str], Secret]) -> Rules:
-    """The rules of a sweep under this configuration, with connect external ids looked up.
+    """Make the rules of a sweep under this configuration, with connect external ids looked up.
 
     Raises: SecretError when an external id is not where its reference says.
     """
@@ -50,12 +130,12 @@ def build_rules(config: Config, resolve: Callable[[str], Secret]) -> Rules:
 
 
 def build_offline_rules(config: Config) -> Rules:
-    """The rules with no secret looked up: external ids are left out of what they make."""
+    """Make the rules without looking up secrets: resources get no external ids."""
     return replace(build_rules(config, Secret), external_ids={})
 
 
 def with_overrides(rules: Rules, *, allow_mass_removal: int | None, prune: bool) -> Rules:
-    """The rules with what the command line allows for one sweep; time and proof stay (R3)."""
+    """Apply what the command line allows for one sweep; time and proof stay (R3)."""
     if prune:
         rules = replace(rules, removes_out_of_scope=True, prunes=True)
     if allow_mass_removal is None:

@@ -16,13 +16,17 @@ _EXTERNAL_ID = r"[\w+=,.@:/-]{2,1224}"
 
 
 class SecretError(Exception):
-    """A secret is not where its reference says, or cannot be what it has to be. The message names
-    the place, never the value."""
+    """A secret is not where its reference says, or cannot be what it has to be.
+
+    The message names the place, never the value.
+    """
 
 
 class Secret:
-    """A text that does not print: everywhere it shows as `sha256:` and eight hex digits, enough
-    to tell two apart."""
+    """A text that does not print.
+
+    Everywhere it shows as `sha256:` and eight hex digits, enough to tell two apart.
+    """
 
     __slots__ = ("_value",)
 
@@ -30,11 +34,12 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The secret itself, for the one call that needs it."""
+        """Return the secret itself, for the one call that needs it."""
         return self._value
 
     @property
     def masked(self) -> str:
+        """`sha256:` and the first eight hex digits of its hash."""
         digest = hashlib.sha256(self._value.encode("utf-8", "surrogatepass")).hexdigest()
         return f"sha256:{digest[:8]}"
 
@@ -68,8 +73,9 @@ class Secret:
 
 
 def resolve(reference: str, environ: Mapping[str, str]) -> Secret:
-    """The secret that `env:NAME` or `file:/path` refers to. One line ending at the end of a file
-    is not part of it; who may read the file is not judged.
+    """Read the secret that `env:NAME` or `file:/path` refers to.
+
+    One line ending at the end of a file is not part of it; who may read the file is not checked.
 
     Raises: SecretError when nothing is there, or it cannot be read.
     """
@@ -88,7 +94,7 @@ def resolve(reference: str, environ: Mapping[str, str]) -> Secret:
 
 
 def resolve_external_id(reference: str, environ: Mapping[str, str]) -> Secret:
-    """The external id that `reference` refers to, of a form that STS accepts.
+    """Read the external id that `reference` refers to, and check that STS accepts its form.
 
     Raises: SecretError, also for a value that STS is bound to refuse.
     """

@@ -46,7 +46,7 @@ def _queue_url(text: str) -> str:
 
 
 def queue_for(queue_url: str, shard: Shard | None) -> str:
-    """The URL of the queue that a process listens to: its own where there are several.
+    """Return the URL of the queue that a process listens to: its own where there are several.
 
     Raises: ValueError when one queue would be shared, or `{shard}` has no number to stand for.
     """
@@ -67,7 +67,7 @@ def queue_for(queue_url: str, shard: Shard | None) -> str:
 
 
 def queue_region(queue_url: str) -> str | None:
-    """The region that a queue URL of AWS names; None for an endpoint of one's own.
+    """Return the region that a queue URL of AWS names; None for any other endpoint.
 
     Source: Amazon SQS endpoints (general reference): `sqs.REGION.…` and `sqs-fips.REGION.…`, also
     under `api.aws` with IPv6; `REGION.queue.…` and `queue.amazonaws.com` of old; and

@@ -1,0 +1,1 @@
+"""Adapters of the control planes that hold registrations: Teleport, or a file."""

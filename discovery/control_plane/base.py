@@ -1,4 +1,4 @@
-"""The port: what the rest of the agent asks of a control plane, and how it fails.
+"""The port: what the agent asks of a control plane, and the errors that it may raise.
 
 A dry run is handed a `Reader`, which has no writing method at all (R5).
 """
@@ -15,7 +15,7 @@ from discovery.model.values import Database, ResourceName, Served
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterInfo:
-    """Who answered."""
+    """The control plane that answered."""
 
     kind: str
     """`embedded` or `teleport`."""
@@ -27,7 +27,7 @@ class ClusterInfo:
 
 
 class ControlPlaneError(Exception):
-    """A call to the control plane failed. `str()` says what, where and what to do next."""
+    """A failed call to the control plane. `str()` says what, where and what to do next."""
 
     code: str = "ERROR"
     retryable: bool = False
@@ -37,14 +37,16 @@ class ControlPlaneError(Exception):
 
 
 class AlreadyExists(ControlPlaneError):
-    """Create found the name taken."""
+    """The name of a resource to be created is taken."""
 
     code = "ALREADY_EXISTS"
 
 
 class NotFound(ControlPlaneError):
-    """Update or delete found no such resource. Certain: where reads may lag behind writes, the
-    adapter has asked again before it says so."""
+    """There is no such resource to update or delete.
+
+    That is certain: where reads may lag behind writes, the adapter has asked again before.
+    """
 
     code = "NOT_FOUND"
 
@@ -56,56 +58,62 @@ class Rejected(ControlPlaneError):
 
 
 class Denied(ControlPlaneError):
-    """The identity may not do this."""
+    """The agent's identity may not do this."""
 
     code = "DENIED"
 
 
 class Unavailable(ControlPlaneError):
-    """It did not answer, or asked to come back later; worth another try."""
+    """No answer, or a request to come back later; worth another try."""
 
     code = "UNAVAILABLE"
     retryable = True
 
 
 class Malformed(ControlPlaneError):
-    """It answered something that makes no sense; nothing may rest on it."""
+    """An answer that makes no sense; nothing may rest on it."""
 
     code = "MALFORMED"
 
 
 class Reader(Protocol):
-    """The reading half."""
+    """A control plane that can be read only."""
 
     async def ping(self) -> ClusterInfo:
         """Say who answers. Raises: ControlPlaneError."""
         ...
 
     async def list_databases(self) -> tuple[Database, ...]:
-        """All visible `db` resources, to the last page. Raises: ControlPlaneError."""
+        """List all visible `db` resources, to the last page. Raises: ControlPlaneError."""
         ...
 
     async def get(self, name: ResourceName) -> Database | None:
-        """One resource as it is now, None if there certainly is none. Raises: ControlPlaneError."""
+        """Read one resource as it is now, None if there certainly is none.
+
+        Raises: ControlPlaneError.
+        """
         ...
 
     async def served(self) -> tuple[Served, ...]:
-        """What Database Services serve, as of a few minutes ago; nothing where there are none, or
-        where it cannot be read. Raises nothing: only remarks rest on it."""
+        """Say what Database Services serve, as of a few minutes ago.
+
+        Returns: nothing where there are none, or where it cannot be read.
+        Raises nothing: only remarks rest on it.
+        """
         ...
 
 
 class ControlPlane(Reader, Protocol):
-    """Reading and writing."""
+    """A control plane that can be read and written."""
 
     async def create(self, database: Database) -> None:
-        """The resource exists. Raises: AlreadyExists, Rejected, Denied, Unavailable."""
+        """Create the resource. Raises: AlreadyExists, Rejected, Denied, Unavailable."""
         ...
 
     async def update(self, database: Database) -> None:
-        """The resource is replaced as a whole. Raises: NotFound, Rejected, Denied, Unavailable."""
+        """Replace the resource as a whole. Raises: NotFound, Rejected, Denied, Unavailable."""
         ...
 
     async def delete(self, name: ResourceName) -> None:
-        """The resource is gone. Raises: NotFound, Denied, Unavailable."""
+        """Delete the resource. Raises: NotFound, Denied, Unavailable."""
         ...

@@ -1,4 +1,7 @@
-"""How calls to a control plane are tried again: one policy for reads, look-ups and writes."""
+"""Retry policy for calls to a control plane: one for reads, look-ups and writes.
+
+Whoever makes a call retries it; nothing below does, so attempts do not multiply.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ _AFTER_ALL_ATTEMPTS: Final = stop_after_attempt(ATTEMPTS)
 
 
 def retrying(sleep: Sleep, *, stop: Stop = _AFTER_ALL_ATTEMPTS) -> AsyncRetrying:
-    """Try a call again while its error says that this is worth it; the last error is raised."""
+    """Retry a call while its error says that this is worth it; raise the last error."""
     return AsyncRetrying(
         stop=stop,
         wait=wait_random_exponential(multiplier=0.25, max=5),

@@ -12,7 +12,8 @@ from typing import Final
 from discovery.aws.accounts import Account
 from discovery.aws.answer_dates import date_of
 from discovery.aws.cloud import Cloud
-from discovery.aws.errors import STRANGER_CODES, AwsError, old_token
+from discovery.aws.error_codes import UNKNOWN_KEY_CODES
+from discovery.aws.errors import AwsError, version_1_token
 from discovery.aws.organizations import list_members
 from discovery.config.aws import Organization
 from discovery.config.partitions import can_be_disabled
@@ -24,12 +25,11 @@ from discovery.doctor.permissions import (
 )
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Region, Scope
-from discovery.plan.only import check_named_scopes
-from discovery.plan.targets import ScopeFilter, Targets
+from discovery.plan.targets import ScopeFilter, Targets, check_named_scopes
 from discovery.policies.kinds import statement_allowing
 from discovery.policies.usage import AwsUsage
+from discovery.reports.checks import Area, Check, CheckStatus
 from discovery.reports.summary import counted
-from discovery.reports.terminal.doctor import Area, Check, CheckStatus
 from discovery.sweep.scan import OnProgress
 from matchers.regions import RegionList
 
@@ -133,7 +133,7 @@ class _AwsChecks:
 
     async def clock(self) -> Check:
         """Check this machine's clock against the date of an AWS answer."""
-        session = self.cloud.accounts.organization_reader(self.cloud.pacing)
+        session = self.cloud.accounts.organization_session(self.cloud.rate_limiter)
         answer = await with_timeout(session.call(_IDENTITY), self.limit)
         now = self.cloud.clock()
         if isinstance(answer, AwsError):
@@ -154,7 +154,7 @@ class _AwsChecks:
 
     async def organization(self, organization: Organization, accounts: list[AccountId]) -> Check:
         """List the members of an organization and add them to `accounts`."""
-        session = self.cloud.accounts.organization_reader(self.cloud.pacing)
+        session = self.cloud.accounts.organization_session(self.cloud.rate_limiter)
         subject = f"organization, role {organization.role_name}"
         members = list_members(session, organization)
         read = 0
@@ -164,7 +164,7 @@ class _AwsChecks:
                 return self._failed(Area.ORGANIZATION, subject, page, _action_of(page))
             read += len(page)
             for account_id in page:
-                self.cloud.accounts.admit(account_id, organization)
+                self.cloud.accounts.add_member(account_id, organization)
                 accounts.append(account_id)
         return _check(
             Area.ORGANIZATION, subject, CheckStatus.OK, f"{counted(read, 'active account')}"
@@ -274,7 +274,7 @@ class _AwsChecks:
         """
         is_denial = (
             fault.reason in (ScopeReason.DENIED, ScopeReason.ASSUME_ROLE_DENIED)
-            and fault.code not in STRANGER_CODES
+            and fault.code not in UNKNOWN_KEY_CODES
         )
         statement = None
         message = fault.message
@@ -314,7 +314,9 @@ def _check(
 def _explain_old_token(found: PermissionResults) -> PermissionResults:
     """Explain a refused session token in a region that the account has enabled."""
     return {
-        action: old_token(fault) if fault is not None and fault.code in STRANGER_CODES else fault
+        action: version_1_token(fault)
+        if fault is not None and fault.code in UNKNOWN_KEY_CODES
+        else fault
         for action, fault in found.items()
     }
 

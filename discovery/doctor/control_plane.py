@@ -18,8 +18,8 @@ from discovery.config.control_plane import Teleport as TeleportSettings
 from discovery.config.model import Config
 from discovery.control_plane.base import ControlPlaneError, Denied, NotFound
 from discovery.control_plane.embedded.control_plane import Embedded, EmbeddedReader
-from discovery.control_plane.teleport.auth_connection import is_too_old
 from discovery.control_plane.teleport.client import Teleport
+from discovery.control_plane.teleport.connection import is_too_old
 from discovery.control_plane.teleport.preflight import Preflight, preflight
 from discovery.model.ownership import (
     ARN_LABEL,
@@ -31,8 +31,8 @@ from discovery.model.ownership import (
 )
 from discovery.model.values import Clock, Database, ResourceName
 from discovery.policies.teleport import DB_VERBS
+from discovery.reports.checks import Area, Check, CheckStatus
 from discovery.reports.summary import counted
-from discovery.reports.terminal.doctor import Area, Check, CheckStatus
 from state.records import RememberedState
 
 _RULE: Final = {"resources": ["db"], "verbs": list(DB_VERBS)}
@@ -70,7 +70,7 @@ def _check_missing_file(path: Path) -> Check | None:
 
 
 async def check_teleport(
-    config: Config, settings: TeleportSettings, memory: RememberedState | None, clock: Clock
+    config: Config, settings: TeleportSettings, state: RememberedState | None, clock: Clock
 ) -> tuple[Check, ...]:
     """Check the cluster, the verbs of our role, and who serves our databases."""
     async with Teleport(settings, clock=clock) as teleport:
@@ -86,7 +86,7 @@ async def check_teleport(
         database = _sample_database(name, config.group)
         checks.append(await _try_call(cluster, "update", teleport.update(database)))
         checks.append(await _try_call(cluster, "delete", teleport.delete(name)))
-    checks.append(_check_create(cluster, memory))
+    checks.append(_check_create(cluster, state))
     return tuple(checks)
 
 
@@ -134,12 +134,12 @@ async def _try_call(subject: object, verb: str, call: Awaitable[Any]) -> Check:
     return _check(subject, CheckStatus.OK, "allowed", verb)
 
 
-def _check_create(cluster: str, memory: RememberedState | None) -> Check:
+def _check_create(cluster: str, state: RememberedState | None) -> Check:
     """Check creating by what was registered before: it cannot be tried without creating."""
-    identity = memory.identity if memory is not None else None
-    known = memory is not None and identity is not None and identity.cluster == cluster
-    if known and memory is not None and memory.registrations:
-        count = counted(len(memory.registrations), "registration")
+    identity = state.identity if state is not None else None
+    known = state is not None and identity is not None and identity.cluster == cluster
+    if known and state is not None and state.registrations:
+        count = counted(len(state.registrations), "registration")
         return _check(cluster, CheckStatus.OK, f"state remembers {count} in this cluster", "create")
     text = (
         "not tried, because it would register something: see that the role has the verb. "

@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 from discovery.aws.caches import LIST
-from discovery.aws.errors import NO_SUCH_CACHE, AwsCallFailed, AwsError
+from discovery.aws.error_codes import NO_SUCH_CACHE
+from discovery.aws.errors import AwsCallFailed, AwsError
 from discovery.aws.session import Answer, Session
 from discovery.aws.subnets import SUBNETS
 from discovery.aws.tags import BULK, SINGLE

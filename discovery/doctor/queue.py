@@ -22,8 +22,8 @@ from discovery.plan.shard import Shard
 from discovery.policies.kinds import statement_allowing
 from discovery.policies.queues import visibility_timeout
 from discovery.policies.usage import AwsUsage
+from discovery.reports.checks import Area, Check, CheckStatus
 from discovery.reports.summary import counted
-from discovery.reports.terminal.doctor import Area, Check, CheckStatus
 
 _UNKNOWN_MESSAGE: Final = Message("", "cachemuster-doctor", "", 1)
 """A receipt that SQS never issued: deleting or hiding it has no effect but needs permission."""

@@ -8,19 +8,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from discovery.config.model import Config
+from discovery.reports.checks import Area, Check, CheckStatus
 from discovery.reports.summary import counted
-from discovery.reports.terminal.doctor import Area, Check, CheckStatus
 from state.errors import StateError
 from state.lock import holder_of
 from state.mounts import require_local
 from state.records import RememberedState
-from state.store import read_memory
+from state.store import load_state
 
 
-def load_state(path: Path) -> RememberedState | None:
+def load_readable_state(path: Path) -> RememberedState | None:
     """Read the state; None when it cannot be read, which `check_state_file` reports."""
     try:
-        return read_memory(path)
+        return load_state(path)
     except StateError:
         return None
 
@@ -33,15 +33,15 @@ def check_state_file(config: Config, now: datetime) -> tuple[Check, ...]:
 def _checks(config: Config, now: datetime) -> Iterator[Check]:
     path = config.state.path
     try:
-        memory = read_memory(path)
+        state = load_state(path)
     except StateError as error:
         yield _check(path, CheckStatus.FAIL, str(error))
         return
     if not path.exists():
         yield _check(path, CheckStatus.OK, "not there yet; the first sweep makes it")
     else:
-        sweeps = counted(memory.finished_sweeps, "finished sweep")
-        registered = counted(len(memory.registrations), "registration")
+        sweeps = counted(state.finished_sweeps, "finished sweep")
+        registered = counted(len(state.registrations), "registration")
         yield _check(path, CheckStatus.OK, f"readable, its schema known: {sweeps}, {registered}")
     yield _check_writable(path)
     try:
@@ -52,16 +52,16 @@ def _checks(config: Config, now: datetime) -> Iterator[Check]:
     else:
         if holder is not None:
             yield _check(path, CheckStatus.WARN, f"held by {holder}; a sweep waits for it")
-    yield from _check_owner(path, memory, config)
-    if memory.regions:
-        since = min(each.read_at for each in memory.regions.values())
-        of = counted(len(memory.regions), "account")
+    yield from _check_owner(path, state, config)
+    if state.regions:
+        since = min(each.read_at for each in state.regions.values())
+        of = counted(len(state.regions), "account")
         text = (
             f"regions as of {since.astimezone(UTC):%Y-%m-%d %H:%M:%S UTC} in {of}: sweeps of the "
             "service go by this list for a day, or until something tells of another region"
         )
         yield _check(path, CheckStatus.OK, text)
-    pause = memory.pause_at(now)
+    pause = state.pause_at(now)
     if pause is not None:
         until = f"{pause.astimezone(UTC):%Y-%m-%d %H:%M:%S UTC}"
         text = f"paused until {until}: sweeps write nothing. `cachemuster resume` ends it"
@@ -82,8 +82,8 @@ def _check_writable(path: Path) -> Check:
     return _check(path, CheckStatus.OK, "writable")
 
 
-def _check_owner(path: Path, memory: RememberedState, config: Config) -> Iterator[Check]:
-    identity = memory.identity
+def _check_owner(path: Path, state: RememberedState, config: Config) -> Iterator[Check]:
+    identity = state.identity
     if identity is None:
         return
     wanted = (config.control_plane.kind, config.group)

@@ -1,0 +1,1 @@
+"""Values and codes that every other package uses. Standard library only."""

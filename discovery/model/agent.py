@@ -1,4 +1,4 @@
-"""Which program on which machine did something, as documents and the history name it."""
+"""The program and machine that did something, as documents and history name them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which statuses and engines a cache can be registered with, and what an endpoint is."""
+"""Statuses and engines that a cache can be registered with, and endpoints."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def needs_endpoint(status: str, engine: str) -> bool:
 
 
 def endpoint_of(uri: str) -> Endpoint | None:
-    """Host and port of `host:port`, None for any other text."""
+    """Parse `host:port`; None for any other text."""
     host, _, port = uri.rpartition(":")
     is_port = port.isascii() and port.isdecimal() and len(port) <= 5 and is_port_number(int(port))
     return Endpoint(host, int(port)) if host and is_port else None

@@ -165,7 +165,7 @@ REASONS_OF: dict[Action, frozenset[Reason]] = {
 
 
 class NoteCode(StrEnum):
-    """A side remark on an item or a scope; it changes nothing about the action or the status."""
+    """Codes of remarks on an item or a scope; they change nothing about its action."""
 
     TAG_SHADOWS_LABEL = "TAG_SHADOWS_LABEL"
     TAG_KEY_DROPPED = "TAG_KEY_DROPPED"

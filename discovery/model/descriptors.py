@@ -1,4 +1,4 @@
-"""How many files and connections this process may have open, and whether it has run out of them."""
+"""The limit of open files and connections of this process, and whether it is reached."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _AT_ONCE = 8
 
 
 def descriptor_limit() -> int:
-    """How many descriptors this process may have at once (`ulimit -n`)."""
+    """The number of descriptors this process may have at once (`ulimit -n`)."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return soft if 0 <= soft < _UNLIMITED else _UNLIMITED
 
 
 def exhaustion(error: BaseException) -> str:
-    """A sentence that names the limit when `error` came of it, else nothing.
+    """Write a sentence that names the limit when `error` came of it; empty when it did not.
 
     Not every error says so: SQLite knows "cannot open" only, and a name that cannot be looked up
     for want of a socket looks like one that does not exist. So it is tried, too.

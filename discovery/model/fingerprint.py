@@ -1,4 +1,4 @@
-"""Secrets as people may see them: `sha256:` and eight hex digits, enough to see a change.
+"""Fingerprints of secrets: `sha256:` and eight hex digits, enough to see a change.
 
 External ids never appear in documents, state, logs or pages in any other form
 (discovery/README: Configuration).
@@ -17,12 +17,12 @@ _FINGERPRINT = re.compile(r"sha256:[0-9a-f]{8}")
 
 
 def fingerprint(text: str) -> str:
-    """The same eight digits for the same text; the text cannot be had back from them."""
+    """Compute the fingerprint of a text; the text cannot be had back from it."""
     return "sha256:" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
 
 
 def redacted(spec: Document) -> dict[str, Any]:
-    """A copy of a database's `spec` in which `aws.external_id` is its fingerprint.
+    """Copy a database's `spec` with `aws.external_id` as its fingerprint.
 
     Two specs that differ only in whether they were redacted are equal once both are: the function
     leaves what is a fingerprint already. So specs from state are compared with `redacted(live)`.
@@ -37,7 +37,7 @@ def redacted(spec: Document) -> dict[str, Any]:
 
 
 def redacted_change(change: Change) -> Change:
-    """The same change, with an external id on either side as a fingerprint."""
+    """Copy a change with external ids on either side as fingerprints."""
     field = change.field
     return Change(field, _redacted_at(field, change.old), _redacted_at(field, change.new))
 

@@ -1,4 +1,4 @@
-"""Text of others (AWS, the SDK, Teleport, a proxy) made fit to be repeated: no passwords, one line.
+"""Make text of others (AWS, Teleport, a proxy) fit to repeat: no passwords, one line.
 
 The one place for it. Errors of AWS and of the control plane, log events and what is said on stderr
 all pass through `without_passwords`; what is cut to a length passes through it first, because a
@@ -19,13 +19,13 @@ the slashes `\\/`."""
 
 
 def without_passwords(text: str) -> str:
-    """The text with everything between `://` and the last `@` hidden; applying it twice is once."""
+    """Hide everything between `://` and the last `@`; applying it twice is once."""
     if "@" not in text:
         return text
     return _CREDENTIALS.sub(rf"\1{HIDDEN}@", text)
 
 
 def quoted(text: str, limit: int) -> str:
-    """Text of others on one line of at most `limit` characters, without passwords."""
+    """Put text of others on one line of at most `limit` characters, without passwords."""
     line = " ".join(without_passwords(text).split())
     return line if len(line) <= limit else f"{line[: limit - 1]}…"

@@ -1,4 +1,4 @@
-"""Texts that come again and again are kept once: label keys, regions, owners, ARNs.
+"""Keep texts that come again and again once: label keys, regions, owners, ARNs.
 
 Of what a sweep of twenty thousand caches holds, nearly half were copies of texts that it held
 already. Python's own interning would keep some of them for ever (3.12), so what came longest ago
@@ -16,12 +16,12 @@ _MOST: Final = 1 << 17
 
 @lru_cache(maxsize=_MOST)
 def intern_text(text: str) -> str:
-    """The same text, as the object that stood for it before."""
+    """Return the object that stood for the same text before."""
     return text
 
 
 def intern_mapping(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """A mapping whose texts are kept once; made for `json.loads(…, object_pairs_hook=…)`."""
+    """Make a mapping whose texts are kept once; for `json.loads(…, object_pairs_hook=…)`."""
     return {
         intern_text(key): intern_text(value) if type(value) is str else value
         for key, value in pairs

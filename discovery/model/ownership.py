@@ -1,4 +1,4 @@
-"""Whose a live `db` resource is (R2): ours, another group's, or somebody else's.
+"""The owner of a live `db` resource (R2): us, another group, or somebody else.
 
 A resource is ours when its labels say so and it agrees with itself. Labels can be copied by
 hand, so the ARN in them is held against `spec.aws`.
@@ -27,7 +27,7 @@ _ARN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class CacheArn:
-    """A serverless cache's ARN, taken apart (aws/README: ARNs and hosts)."""
+    """The parts of a serverless cache's ARN (aws/README: ARNs and hosts)."""
 
     arn: Arn
     partition: str
@@ -37,11 +37,12 @@ class CacheArn:
 
     @property
     def scope(self) -> Scope:
+        """The account and region in the ARN."""
         return Scope(self.account_id, self.region)
 
 
 class NotOurs(Enum):
-    """Why a live resource is none of our business."""
+    """Why a live resource is not ours."""
 
     FOREIGN = "FOREIGN"
     OTHER_GROUP = "OTHER_GROUP"
@@ -49,7 +50,7 @@ class NotOurs(Enum):
 
 
 def parse_cache_arn(text: str) -> CacheArn | None:
-    """The parts of a serverless cache's ARN, None when `text` is no such thing."""
+    """Parse a serverless cache's ARN; None when `text` is no such thing."""
     match = _ARN.fullmatch(text)
     if match is None:
         return None
@@ -63,7 +64,7 @@ def parse_cache_arn(text: str) -> CacheArn | None:
 
 
 def owner_of(database: Database, group: str) -> CacheArn | NotOurs:
-    """The cache that a resource of ours stands for, or why it is not ours."""
+    """Find the cache that a resource of ours stands for, or why it is not ours."""
     if database.labels.get(MANAGED_BY_LABEL) != MANAGED_BY:
         return NotOurs.FOREIGN
     owner = database.labels.get(GROUP_LABEL)

@@ -61,13 +61,14 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a cache listens."""
+    """Host and port at which a cache listens."""
 
     address: str
     port: int
 
     @property
     def uri(self) -> str:
+        """Host and port as `host:port`."""
         return f"{self.address}:{self.port}"
 
     @property
@@ -105,8 +106,8 @@ class Cache:
     """As AWS spells it."""
     engine_version: str | UnknownType
     """`FullEngineVersion`."""
-    major_engine_version: str = ""
-    """Empty when AWS gives none; nothing is decided by it where the full version is known."""
+    major_engine_version: str | UnknownType = UNKNOWN
+    """Nothing is decided by it where the full version is known."""
     endpoint: Endpoint | None | UnknownType
     """None: a cache of its status need not have one."""
     created_at: datetime | None | UnknownType
@@ -122,12 +123,22 @@ class Cache:
 
     @property
     def scope(self) -> Scope:
+        """The account and region of the cache."""
         return Scope(self.account_id, self.region)
+
+    @property
+    def known_version(self) -> str:
+        """The full engine version, else the major one; empty when AWS gave neither."""
+        versions = (self.engine_version, self.major_engine_version)
+        return next((each for each in versions if each is not UNKNOWN and each), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownCache(Cache):
-    """A cache of which every fact is known that a registration rests on: read, or remembered."""
+    """A cache with every fact that a registration rests on: read, or remembered.
+
+    A text is empty where a cache of its status need not have it (`CacheFact.none`).
+    """
 
     status: str
     engine: str
@@ -206,7 +217,7 @@ class ScanResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complete(ScanResult):
-    """Every cache of the scope was listed. Only this makes absence evidence (R1)."""
+    """A scope of which every cache was listed. Only this makes absence evidence (R1)."""
 
     caches: tuple[Cache, ...]
     directory: UsersAndGroups | UnknownType = UNKNOWN
@@ -215,7 +226,7 @@ class Complete(ScanResult):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed(ScanResult):
-    """The scope could not be read to its end; nothing in it is removed or made worse."""
+    """A scope that could not be read to its end; nothing in it is removed or made worse."""
 
     reason: ScopeReason
     status: ScopeStatus = field(default=ScopeStatus.FAILED, init=False)
@@ -223,7 +234,7 @@ class Failed(ScanResult):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped(ScanResult):
-    """The scope was not asked, on purpose."""
+    """A scope that was not asked, on purpose."""
 
     reason: ScopeReason
     past_deadline: bool = False
@@ -276,10 +287,11 @@ class Database:
 
     @property
     def uri(self) -> str:
+        """The `uri` of the spec; empty when it has none."""
         return str(self.spec.get("uri", ""))
 
     def document(self) -> dict[str, Any]:
-        """The resource as one JSON tree: kind, version, metadata, spec."""
+        """Build the resource as one JSON tree: kind, version, metadata, spec."""
         metadata: dict[str, Any] = {
             "name": self.name,
             "description": self.description,

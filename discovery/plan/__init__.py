@@ -1,0 +1,1 @@
+"""The planner: from scans, registrations and state to one plan. Pure."""

@@ -1,4 +1,4 @@
-"""How long a scope that keeps failing is left alone.
+"""How long a scope that keeps failing is not asked again.
 
 For the service, which comes round every few minutes: a role that nobody has made yet need not be
 tried, and counted by AWS, two hundred times a day. One success, and nothing of it is left.
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from discovery.model.codes import ScopeReason, ScopeStatus
 from discovery.model.values import Scope
-from state.records import ScopeMemory
+from state.records import RememberedScope
 
 FAILURES_BEFORE_BACKOFF = 3
 """Failures in a row before the first pause: most troubles are over by then."""
@@ -27,7 +27,7 @@ _OF_THE_AGENT = frozenset({ScopeReason.CREDENTIALS, ScopeReason.EXPIRED})
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A scope is not asked before `until`."""
+    """A scope that is not asked before `until`."""
 
     until: datetime
     since: datetime
@@ -38,15 +38,18 @@ class Pause:
 
 
 def pause_after(failures: int) -> timedelta:
-    """How long nothing is asked after so many failures in a row: none, 8, 16, 30 minutes."""
+    """The pause after so many failures in a row: none, 8, 16, 30 minutes."""
     if failures < FAILURES_BEFORE_BACKOFF:
         return timedelta(0)
     doublings = min(failures - FAILURES_BEFORE_BACKOFF, 8)  # a scope may fail for years
     return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
 
 
-def pauses(scopes: Iterable[ScopeMemory], now: datetime) -> Mapping[Scope, Pause]:
-    """The scopes that are not to be asked now. A clock that was set back starts none anew."""
+def pauses(scopes: Iterable[RememberedScope], now: datetime) -> Mapping[Scope, Pause]:
+    """Find the scopes that are not to be asked now.
+
+    A clock that was set back starts no pause anew.
+    """
     found = {each.scope: pause for each in scopes if (pause := _pause(each)) is not None}
     return {
         scope: pause
@@ -55,17 +58,17 @@ def pauses(scopes: Iterable[ScopeMemory], now: datetime) -> Mapping[Scope, Pause
     }
 
 
-def _pause(memory: ScopeMemory) -> Pause | None:
-    if memory.status is not ScopeStatus.FAILED or memory.reason is None:
+def _pause(state: RememberedScope) -> Pause | None:
+    if state.status is not ScopeStatus.FAILED or state.reason is None:
         return None
-    if memory.reason in _OF_THE_AGENT:
+    if state.reason in _OF_THE_AGENT:
         return None
-    span = pause_after(memory.failures)
+    span = pause_after(state.failures)
     if not span:
         return None
     return Pause(
-        until=memory.last_attempt_at + span,
-        since=memory.failing_since or memory.last_attempt_at,
-        failures=memory.failures,
-        reason=memory.reason,
+        until=state.last_attempt_at + span,
+        since=state.failing_since or state.last_attempt_at,
+        failures=state.failures,
+        reason=state.reason,
     )

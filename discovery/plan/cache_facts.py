@@ -1,4 +1,4 @@
-"""The facts of a cache that AWS never leaves out, and what stands in when an answer does (R1).
+"""Cache facts that AWS never leaves out, and what replaces one that it did leave out (R1).
 
 One entry says of a fact where it is in AWS's answer, in state and in a registration, which label
 it becomes, and for which caches its absence means that it was not read. What stands in keeps a
@@ -26,7 +26,10 @@ from state.records import RememberedCache
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheFact:
-    """One fact of a cache. Values are UNKNOWN where a source does not have it."""
+    """Where to find one fact of a cache: in AWS's answer, in state, in a registration.
+
+    Values are UNKNOWN where a source does not have it.
+    """
 
     member: str
     """AWS's name of it."""
@@ -99,7 +102,7 @@ FACTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class KnownFacts:
-    """A cache with every hole of the answer filled, as far as something is remembered."""
+    """A cache whose facts are filled in as far as something is remembered."""
 
     cache: KnownCache
     remembered: Mapping[str, Any]
@@ -111,7 +114,7 @@ class KnownFacts:
 def fill_in(
     cache: Cache, before: RememberedCache | None, registered: Database | None
 ) -> KnownFacts:
-    """The facts as read, else as state has them of this very cache, else as registered."""
+    """Fill in facts that were not read: from state of this cache, else from its registration."""
     values = {each.name: getattr(cache, each.name) for each in fields(Cache)}
     remembered: dict[str, Any] = {}
     missing: list[str] = []
@@ -123,7 +126,7 @@ def fill_in(
             continue
         if fact.member in cache.nonsense:
             continue
-        found = _recall(fact, before, registered)
+        found = _last_known(fact, before, registered)
         if found is UNKNOWN:
             missing.append(fact.member)
         else:
@@ -131,7 +134,9 @@ def fill_in(
     return KnownFacts(KnownCache(**values), remembered, tuple(missing))
 
 
-def _recall(fact: CacheFact, before: RememberedCache | None, registered: Database | None) -> Any:
+def _last_known(
+    fact: CacheFact, before: RememberedCache | None, registered: Database | None
+) -> Any:
     found = fact.from_state(before) if before is not None else UNKNOWN
     if found is UNKNOWN and registered is not None:
         return fact.from_registration(registered)
@@ -141,8 +146,10 @@ def _recall(fact: CacheFact, before: RememberedCache | None, registered: Databas
 def to_remember(
     cache: KnownCache, remembered: Mapping[str, Any], before: RememberedCache | None
 ) -> dict[str, Any]:
-    """What state keeps of these facts, by field: never what only a registration says, which
-    anybody may edit."""
+    """Choose what state keeps of these facts, by field of `Cache`.
+
+    Never what only a registration says, which anybody may edit.
+    """
     kept = {}
     for fact in FACTS:
         value = getattr(cache, fact.field)
@@ -153,7 +160,7 @@ def to_remember(
 
 
 def remembered_notes(remembered: Mapping[str, Any]) -> tuple[Note, ...]:
-    """One note for each fact that stands in."""
+    """Note each fact that was filled in."""
     return tuple(
         Note(
             NoteCode.FACT_REMEMBERED,

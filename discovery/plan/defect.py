@@ -1,4 +1,4 @@
-"""What is said of the one thing over which this program stumbled (R8). Pure."""
+"""The message about a defect of this program that concerns one thing only (R8). Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 
 def defect(what: str, verb: str, error: Exception) -> str:
-    """A sentence for a person: what could not be `verb`ed, and where in the program to look.
+    """Write a sentence about a defect: what could not be `verb`ed, and where in the program.
 
     The error's own text is left out, since it may repeat anything that was being read.
     """

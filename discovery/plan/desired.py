@@ -1,4 +1,4 @@
-"""What a found cache is to become, before anything registered is looked at.
+"""Desired state of a found cache, whatever is registered by now.
 
 See discovery/README: Registrations.
 """
@@ -6,7 +6,7 @@ See discovery/README: Registrations.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from discovery.model.cache_status import ENGINES
 from discovery.model.codes import FindingCode, IamVerdict, NoteCode, Reason
@@ -31,7 +31,7 @@ from discovery.plan.labels import (
     tag_notes,
 )
 from discovery.plan.naming import Name, is_legal_name, name_of
-from discovery.plan.resource import Connect, desired_database
+from discovery.plan.resource import ConnectRole, desired_database
 from discovery.plan.rules import Rules
 from matchers import evaluate
 from matchers.explain import explain
@@ -40,20 +40,57 @@ from matchers.subject import LabelSet, Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Register:
-    """To be registered, as `database`, unless something registered stands against it."""
+class Matched:
+    """A cache that a matcher takes."""
 
     matcher: Matcher
     name: Name
-    database: Database
     iam: IamJudgement | None
     """None: the matcher ignores users."""
     notes: tuple[Note, ...]
 
+    @property
+    def iam_block(self) -> Reason | None:
+        """Why `iam_users: require` keeps a new cache out; None when it does not."""
+        if self.matcher.iam_users is not IamUsers.REQUIRE or self.iam is None:
+            return None
+        if self.iam.verdict is IamVerdict.READY:
+            return None
+        unknown = self.iam.verdict is IamVerdict.UNKNOWN
+        return Reason.IAM_UNKNOWN if unknown else Reason.IAM_NOT_READY
+
+    @property
+    def is_unready(self) -> bool:
+        """True when the matcher lets go of caches without users, and this is surely one."""
+        return self.matcher.deregister_unready and self.iam_block is Reason.IAM_NOT_READY
+
+    @property
+    def makes_ours(self) -> bool:
+        """True when a registration that others made counts as made here from now on (R2).
+
+        Of a matcher that lets go of caches without users, only a verdict that is ready says so.
+        """
+        return not (self.matcher.deregister_unready and self.iam_block is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register(Matched):
+    """A cache to be registered as `database`, unless something registered stands against it."""
+
+    database: Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked(Matched):
+    """A cache that a matcher takes and that waits for a person to change something."""
+
+    reason: Reason
+    message: str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skip:
-    """Not to be registered; one that is may be removed, under the rules of R3."""
+    """A cache that is not to be registered; a registration of it may be removed (R3)."""
 
     reason: Reason
     """A reason of the action `skipped`."""
@@ -63,30 +100,20 @@ class Skip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undetermined:
-    """Nobody can tell until its tags are read."""
+    """A cache of which nothing can be decided until its tags are read."""
 
     message: str
     notes: tuple[Note, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blocked:
-    """Wanted, but a person must change something first."""
-
-    reason: Reason
-    message: str
-    matcher: Matcher
-    name: Name
-    iam: IamJudgement | None
-    notes: tuple[Note, ...]
+    reason: Reason = field(default=Reason.TAGS_UNKNOWN, init=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """Nobody can judge it: AWS's answer makes no sense, or this program stumbles over it."""
+    """A cache that cannot be judged: a senseless answer of AWS, or a defect of this program."""
 
     message: str
     notes: tuple[Note, ...] = ()
+    reason: Reason = field(default=Reason.UNREADABLE, init=False)
 
 
 Desired = Register | Skip | Undetermined | Blocked | Unreadable
@@ -104,7 +131,7 @@ def desired_for(
     rules: Rules,
     verdict: IamJudgement | None = None,
 ) -> Desired:
-    """What the cache is to become. Pure: the same facts give the same wish.
+    """Decide what a cache is to become. Pure: the same facts give the same answer.
 
     `verdict` stands for a judgement where the users are not there to be judged.
     """
@@ -132,7 +159,7 @@ def desired_for(
 
 
 def ineligible(cache: KnownCache, rules: Rules) -> Skip | None:
-    """Why a cache cannot be registered whatever matches, None when it can.
+    """Say why a cache cannot be registered whatever matches; None when it can.
 
     Source: control_plane/README: Inclusion; a status that nobody knows counts as available.
     """
@@ -157,12 +184,12 @@ def ineligible(cache: KnownCache, rules: Rules) -> Skip | None:
 
 
 def wanted_name(facts: CacheFacts, rules: Rules) -> Name:
-    """The name a cache is to have."""
+    """The name that a cache is to have."""
     return name_by(facts.cache, {} if facts.tags is UNKNOWN else facts.tags, rules)
 
 
 def name_by(cache: Cache, tags: Mapping[str, str], rules: Rules) -> Name:
-    """The name a cache is to have if these are its tags."""
+    """The name that a cache is to have if these are its tags."""
     return name_of(
         cache.name,
         cache.region,
@@ -173,23 +200,20 @@ def name_by(cache: Cache, tags: Mapping[str, str], rules: Rules) -> Name:
 
 
 def outcome_for(facts: CacheFacts, rules: Rules) -> evaluate.MatchResult:
-    """What the matchers say. What merely stands in may take a cache, never turn it away (R1)."""
+    """Ask the matchers. A value that merely stands in may take a cache, never refuse it (R1)."""
     discovery = discovery_labels(facts.cache)
-    likely = _by(facts, LabelSet.of(discovery, facts.tags), rules)
+    likely = _decide(facts.cache, LabelSet.of(discovery, facts.tags), rules)
     if facts.tags_read_now and not facts.vpc_by_label:
         return likely
     if facts.vpc_by_label:
         discovery["vpc-id"] = UNKNOWN
-    certain = _by(
-        facts, LabelSet.of(discovery, facts.tags if facts.tags_read_now else UNKNOWN), rules
-    )
+    read = facts.tags if facts.tags_read_now else UNKNOWN
+    certain = _decide(facts.cache, LabelSet.of(discovery, read), rules)
     return likely if isinstance(likely, evaluate.Taken) else certain
 
 
-def _by(facts: CacheFacts, labels: LabelSet, rules: Rules) -> evaluate.MatchResult:
-    cache = facts.cache
-    subject = Subject(cache.account_id, cache.region, cache.name, cache.engine, labels)
-    return evaluate.decide(rules.matchers, subject)
+def _decide(cache: KnownCache, labels: LabelSet, rules: Rules) -> evaluate.MatchResult:
+    return evaluate.decide(rules.matchers, Subject.of(cache, labels))
 
 
 def _build_database(
@@ -227,8 +251,10 @@ def _build_database(
 
 
 def _label_verdict(iam: IamJudgement | None, facts: CacheFacts) -> IamVerdict:
-    """What the label says: it changes on complete evidence only, and for the worse only on what
-    was read."""
+    """Choose what the label says.
+
+    It changes on complete evidence only, and for the worse only on what was read.
+    """
     surely = (IamVerdict.READY,) if facts.remembered else (IamVerdict.READY, IamVerdict.NOT_READY)
     if iam is not None and iam.verdict in surely:
         return iam.verdict
@@ -237,7 +263,7 @@ def _label_verdict(iam: IamJudgement | None, facts: CacheFacts) -> IamVerdict:
 
 def _connect(
     cache: KnownCache, matcher: Matcher, rules: Rules
-) -> tuple[Connect | None, str | None]:
+) -> tuple[ConnectRole | None, str | None]:
     """The connect role filled in for a cache, or what is wrong with it."""
     if matcher.connect is None:
         return None, None
@@ -252,7 +278,7 @@ def _connect(
         )
         return None, text
     reference = matcher.connect.external_id
-    return Connect(arn, rules.external_ids.get(reference) if reference else None), None
+    return ConnectRole(arn, rules.external_ids.get(reference) if reference else None), None
 
 
 def _illegal(name: Name) -> str:

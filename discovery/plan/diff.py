@@ -1,85 +1,80 @@
-"""The items of found caches: new ones, registered ones, and those that no longer belong."""
+"""Make the items of found caches from what was decided about each."""
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import replace
 
-from discovery.model.codes import Action, IamVerdict, Reason
+from discovery.model.codes import Action, NoteCode, Reason
 from discovery.model.ownership import CacheArn
-from discovery.model.values import Cache, Change
-from discovery.plan.desired import Blocked, Register, Skip, Undetermined, Unreadable
-from discovery.plan.iam.findings import USERS_ADVICE
+from discovery.model.values import Cache, Change, Note
+from discovery.plan.classify import Decision, DecisionKind
+from discovery.plan.desired import Matched, Register
 from discovery.plan.inputs import ObservedCache, ObservedState
-from discovery.plan.item import Item
+from discovery.plan.item import Draft, Item
 from discovery.plan.name_conflicts import NameRefusal
-from discovery.plan.notes import registration_notes
-from discovery.plan.registered import finished_rename, needs_rename, registered_item
-from discovery.plan.registration_index import Owned, RegistrationIndex
-from discovery.plan.removal import RemovalReason, decide_removal
+from discovery.plan.registered import finish_rename, plan_kept, plan_rename
+from discovery.plan.registration_index import Owned
+from discovery.plan.removal import RemovalReason, plan_removal
+from discovery.plan.resource import address_of
 from discovery.plan.rules import Rules
-from matchers.matcher import IamUsers
+from discovery.plan.targets import Targets
 
-_REMOVAL_REASON = {
-    Reason.NO_MATCHER: Reason.UNMATCHED,
-    Reason.EXCLUDED: Reason.EXCLUDED,
-    Reason.DELETING: Reason.DELETING,
-    Reason.ENGINE: Reason.INELIGIBLE,
-    Reason.CREATE_FAILED: Reason.INELIGIBLE,
-    Reason.PUBLIC: Reason.INELIGIBLE,
+_ACTIONS = {
+    DecisionKind.HOLD: Action.HELD,
+    DecisionKind.BLOCK: Action.BLOCKED,
+    DecisionKind.SKIP: Action.SKIPPED,
 }
-"""Why a registration goes, by why its cache is not wanted. The rest only have to wait."""
-
-
-def removal_reason(found: ObservedCache) -> Reason | None:
-    """The reason to remove this cache's registration, None when there is none. An answer with a
-    hole removes nothing: what stands in for a fact is no evidence (R1)."""
-    if found.facts.remembered or found.facts.missing:
-        return None
-    desired = found.desired
-    if isinstance(desired, Skip):
-        return _REMOVAL_REASON.get(desired.reason)
-    if isinstance(desired, Register | Blocked) and _goes_unready(desired):
-        return Reason.UNREADY
-    return None
-
-
-def finishes_rename(found: ObservedCache, registry: RegistrationIndex) -> bool:
-    """True when a crash left this cache's rename half done, and it is to be finished (R6)."""
-    wanted = isinstance(found.desired, Register) and removal_reason(found) is None
-    return wanted and found.arn in registry.half_renamed
-
-
-def wants_other_name(found: ObservedCache, registry: RegistrationIndex) -> bool:
-    """True for a new cache that may be registered, and for one that is to be renamed."""
-    if not isinstance(found.desired, Register) or finishes_rename(found, registry):
-        return False
-    if found.live is None:
-        return _iam_block(found.desired) is None
-    return needs_rename(found, found.live) and removal_reason(found) is None
+"""Of decisions that change nothing."""
 
 
 def plan_cache(
-    found: ObservedCache, loss: NameRefusal | None, observed: ObservedState, rules: Rules
-) -> tuple[Item, Item | None]:
-    """The item of a found cache, and what is done instead when the guard refuses it."""
-    base = base_item(found, observed)
-    if found.live is None:
-        return _plan_new(found, loss, base), None
-    reason = removal_reason(found)
-    if reason is not None:
-        return _removal(found, found.live, reason, base, observed, rules), None
-    desired = found.desired
-    if not isinstance(desired, Register):
-        return _plan_kept(found, found.live, base), None
-    if finishes_rename(found, observed.registry):
-        return finished_rename(found.live, desired, base, observed, rules), None
-    return registered_item(found, found.live, desired, loss, base, observed, rules)
+    decision: Decision, refusal: NameRefusal | None, observed: ObservedState, rules: Rules
+) -> Draft:
+    """Make the item of a found cache; `refusal`: why it does not get the name it is to have."""
+    state, base = observed.plan_input.state, base_item(decision.found, observed)
+    match decision.kind:
+        case DecisionKind.NEW:
+            return Draft(_plan_new(decision, refusal, base))
+        case DecisionKind.KEEP:
+            return plan_kept(decision, base, state, rules)
+        case DecisionKind.RENAME:
+            return plan_rename(decision, refusal, base, state, rules)
+        case DecisionKind.FINISH_RENAME:
+            return finish_rename(decision, base, observed, rules)
+        case DecisionKind.REMOVE:
+            return _plan_removed(decision, base, observed, rules)
+        case _:
+            return Draft(_plan_nothing(decision, base))
+
+
+def _plan_nothing(decision: Decision, base: Item) -> Item:
+    """Hold, block or skip."""
+    desired, new = decision.found.desired, decision.found.live is None
+    return replace(
+        base,
+        action=_ACTIONS[decision.kind],
+        reason=decision.reason or base.reason,
+        message=decision.message,
+        wanted=desired.database if new and isinstance(desired, Register) else None,
+    )
+
+
+def _plan_removed(decision: Decision, base: Item, observed: ObservedState, rules: Rules) -> Draft:
+    removal = RemovalReason(
+        owned=decision.live,
+        reason=decision.reason or base.reason,
+        message=decision.message,
+        forgets=decision.found.facts.recreated,
+    )
+    at = observed.plan_input
+    return plan_removal(base, removal, at.state, rules, at.now)
 
 
 def unreadable_item(
     cache: Cache | CacheArn, live: Owned | None, message: str, found: Cache | None = None
 ) -> Item:
-    """The item of what could not be judged: a registration stays as it is."""
+    """Make the item of something that could not be judged: its registration stays as it is."""
     database = live.database if live is not None else None
     return Item(
         scope=cache.scope,
@@ -96,48 +91,39 @@ def unreadable_item(
 
 
 def base_item(found: ObservedCache, observed: ObservedState) -> Item:
-    """The parts that every item of a found cache has; action and message are yet to come."""
+    """Make the part of an item that every found cache has; action and message come later."""
     cache, desired, live = found.facts.cache, found.desired, found.live
-    blank = desired.name.value if isinstance(desired, Register | Blocked) else None
+    matched = desired if isinstance(desired, Matched) else None
+    named = matched.name.value if matched is not None else None
+    database = live.database if live is not None else None
     return Item(
         scope=cache.scope,
         arn=cache.arn,
         cache=cache.name,
-        name=live.database.name if live is not None else blank,
-        matcher=desired.matcher.name if isinstance(desired, Register | Blocked) else None,
+        name=database.name if database is not None else named,
+        matcher=matched.matcher.name if matched is not None else None,
         action=Action.SKIPPED,
         reason=Reason.NO_MATCHER,
         message="",
         notes=desired.notes + registration_notes(found, observed),
-        iam=desired.iam if isinstance(desired, Register | Blocked) else None,
-        database=live.database if live is not None else None,
-        live=live.database if live is not None else None,
+        iam=matched.iam if matched is not None else None,
+        database=database,
+        live=database,
         found=cache,
     )
 
 
-def _plan_new(found: ObservedCache, loss: NameRefusal | None, base: Item) -> Item:
-    desired = found.desired
-    if isinstance(desired, Skip):
-        return replace(base, action=Action.SKIPPED, reason=desired.reason, message=desired.message)
-    if isinstance(desired, Undetermined):
-        return replace(
-            base, action=Action.HELD, reason=Reason.TAGS_UNKNOWN, message=desired.message
-        )
-    if isinstance(desired, Unreadable):
-        return replace(
-            base, action=Action.BLOCKED, reason=Reason.UNREADABLE, message=desired.message
-        )
-    if isinstance(desired, Blocked):
-        return replace(base, action=Action.BLOCKED, reason=desired.reason, message=desired.message)
+def _plan_new(decision: Decision, refusal: NameRefusal | None, base: Item) -> Item:
+    found, desired = decision.found, decision.desired
     base = replace(base, wanted=desired.database)
-    block = _iam_block(desired)
-    if block is not None:
-        return replace(base, action=Action.BLOCKED, reason=block, message=_iam_text(desired, block))
-    if loss is not None:
-        taken = desired.name.value if loss.unseen else None
-        refused = replace(base, action=loss.action, reason=loss.reason, taken_name=taken)
-        return replace(refused, message=loss.message)
+    if refusal is not None:
+        return replace(
+            base,
+            action=refusal.action,
+            reason=refusal.reason,
+            message=refusal.message,
+            taken_name=desired.name.value if refusal.unseen else None,
+        )
     if found.stands_unlisted:
         text = (
             f"the cache is registered as {found.unlisted}, which the list did not show; nothing "
@@ -162,80 +148,33 @@ def _plan_new(found: ObservedCache, loss: NameRefusal | None, base: Item) -> Ite
     )
 
 
-def _plan_kept(found: ObservedCache, live: Owned, base: Item) -> Item:
-    """A registration that stays as it is, because nothing better can be said of its cache."""
-    desired = found.desired
-    if isinstance(desired, Blocked | Unreadable):
-        reason = desired.reason if isinstance(desired, Blocked) else Reason.UNREADABLE
-        text = f"the registration stays as it is: {desired.message}"
-        return replace(base, action=Action.BLOCKED, reason=reason, message=text)
-    if isinstance(desired, Skip) and desired.reason in _REMOVAL_REASON:
-        members = " and ".join(found.facts.remembered)
-        text = (
-            f"the registration stays as it is: {desired.message}, but AWS's answer leaves out "
-            f"{members}, and what is remembered of that removes nothing; the next sweep asks again"
-        )
-        return replace(base, action=Action.BLOCKED, reason=Reason.UNREADABLE, message=text)
-    reason = Reason.NOT_READY_YET if isinstance(desired, Skip) else Reason.TAGS_UNKNOWN
-    message = desired.message if isinstance(desired, Skip | Undetermined) else ""
-    text = f"{live.database.name} stays registered: {message}"
-    return replace(base, action=Action.HELD, reason=reason, message=text)
+def registration_notes(found: ObservedCache, observed: ObservedState) -> tuple[Note, ...]:
+    """Note who else registered the cache, or serves the same URI."""
+    live = found.live
+    notes = list(inherited_notes(live, observed.plan_input.targets)) if live is not None else []
+    endpoint = found.facts.cache.endpoint
+    if endpoint is not None and isinstance(found.desired, Register):
+        half = observed.registry.half_renamed.get(found.arn)
+        own = {each.database.name for each in (live, half) if each is not None}
+        own.update(each.name for each in observed.registry.holders(found.desired.name.value))
+        text = _elsewhere(endpoint.uri, own, observed)
+        if text:
+            notes.append(Note(NoteCode.SAME_URI_ELSEWHERE, endpoint.uri, text))
+    return tuple(notes)
 
 
-def _removal(
-    found: ObservedCache,
-    live: Owned,
-    reason: Reason,
-    base: Item,
-    observed: ObservedState,
-    rules: Rules,
-) -> Item:
-    text = found.desired.message if isinstance(found.desired, Skip) else _unready_text(found)
-    grounds = RemovalReason(
-        live=live.database,
-        arn=found.arn,
-        reason=reason,
-        message=text,
-        forgets=found.facts.recreated,
-    )
-    ruling = decide_removal(grounds, observed.plan_input.memory, rules, observed.plan_input.now)
-    return replace(
-        base,
-        action=ruling.action,
-        reason=ruling.reason,
-        message=ruling.message,
-        missed=ruling.missed,
-        grounds=reason,
-        removed_before=ruling.lags,
-    )
+def _elsewhere(uri: str, own: Set[str], observed: ObservedState) -> str:
+    """Under which other names the same host and port is registered, or served unregistered."""
+    address = address_of(uri)
+    registered = [name for name in observed.registry.by_address.get(address, ()) if name not in own]
+    served = sorted(observed.served.get(address, frozenset()) - own - set(registered))
+    ways = (("registered", registered), ("served by a Database Service", served))
+    return "; ".join(f"also {how} as {', '.join(names)}" for how, names in ways if names)
 
 
-def _goes_unready(desired: Register | Blocked) -> bool:
-    """True when the matcher requires users, lets go of caches without, and this is surely one."""
-    matcher = desired.matcher
-    requires = matcher.iam_users is IamUsers.REQUIRE and matcher.deregister_unready
-    return requires and desired.iam is not None and desired.iam.verdict is IamVerdict.NOT_READY
-
-
-def _iam_block(desired: Register) -> Reason | None:
-    """Why `iam_users: require` keeps a new cache out, None when it does not."""
-    if desired.matcher.iam_users is not IamUsers.REQUIRE or desired.iam is None:
-        return None
-    if desired.iam.verdict is IamVerdict.READY:
-        return None
-    unknown = desired.iam.verdict is IamVerdict.UNKNOWN
-    return Reason.IAM_UNKNOWN if unknown else Reason.IAM_NOT_READY
-
-
-def _iam_text(desired: Register, block: Reason) -> str:
-    requires = f"matcher {desired.matcher.name} requires a user that can log in with IAM"
-    if block is Reason.IAM_NOT_READY:
-        return f"{requires}; mend what the IAM findings say, which `cachemuster audit` shows"
-    return f"{requires}, and nobody can tell; {USERS_ADVICE}"
-
-
-def _unready_text(found: ObservedCache) -> str:
-    desired = found.desired
-    iam = desired.iam if isinstance(desired, Register | Blocked) else None
-    findings = iam.findings if iam is not None else ()
-    return findings[0].message if findings else "no user can log in with IAM"
+def inherited_notes(live: Owned, targets: Targets) -> tuple[Note, ...]:
+    """Note that a registration is inherited, unless another shard looks after it."""
+    if targets.part.other_shard(live.cache.scope) or not live.provenance.is_inherited:
+        return ()
+    text = "registered by another state file, host or shard; its misses count from its first sight"
+    return (Note(NoteCode.INHERITED, live.database.name, text),)

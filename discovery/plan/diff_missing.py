@@ -1,16 +1,29 @@
-"""The items of registrations whose cache this sweep did not find (R1, R9)."""
+"""Make the items of registrations without a found cache, or that do not count (R1, R2, R9)."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from discovery.model.codes import Action, Reason, ScopeReason
-from discovery.model.values import Complete, Failed, Scanned, Skipped
+from discovery.model.ownership import ARN_LABEL
+from discovery.model.values import (
+    AccountId,
+    Arn,
+    Complete,
+    Database,
+    Failed,
+    Region,
+    ResourceName,
+    Scanned,
+    Scope,
+    Skipped,
+)
+from discovery.plan.diff import inherited_notes
 from discovery.plan.inputs import ObservedState
-from discovery.plan.item import Item
-from discovery.plan.notes import inherited_notes
+from discovery.plan.item import Draft, Item
 from discovery.plan.registration_index import Owned
-from discovery.plan.removal import RemovalReason, decide_removal
+from discovery.plan.removal import RemovalReason, plan_removal
 from discovery.plan.rules import Rules
 from discovery.plan.targets import result_for
 from matchers.regions import ScopeMembership
@@ -25,8 +38,8 @@ class _Why:
     evidence: bool = False
 
 
-def item_for_missing(owned: Owned, observed: ObservedState, rules: Rules) -> Item:
-    """Held, unless a complete scan shows that the cache is gone or the configuration lets go."""
+def item_for_missing(owned: Owned, observed: ObservedState, rules: Rules) -> Draft:
+    """Hold a registration, or remove it where a complete scan or the configuration says so."""
     why = _why(owned, observed)
     held = Item(
         scope=owned.cache.scope,
@@ -36,29 +49,20 @@ def item_for_missing(owned: Owned, observed: ObservedState, rules: Rules) -> Ite
         action=Action.HELD,
         reason=why.reason,
         message=why.message,
-        notes=inherited_notes(owned, observed.plan_input),
+        notes=inherited_notes(owned, observed.plan_input.targets),
         database=owned.database,
         live=owned.database,
     )
-    return _ruled(held, owned, why, observed, rules) if why.evidence else held
-
-
-def _ruled(held: Item, owned: Owned, why: _Why, observed: ObservedState, rules: Rules) -> Item:
-    grounds = RemovalReason(
-        live=owned.database, arn=owned.cache.arn, reason=why.reason, message=why.message
-    )
-    ruling = decide_removal(grounds, observed.plan_input.memory, rules, observed.plan_input.now)
-    held = replace(held, missed=ruling.missed, grounds=why.reason)
+    if not why.evidence:
+        return Draft(held)
+    removal = RemovalReason(owned=owned, reason=why.reason, message=why.message)
+    at = observed.plan_input
+    draft = plan_removal(held, removal, at.state, rules, at.now)
     if why.reason is Reason.OUT_OF_SCOPE and not _lets_go(owned, observed, rules):
         # Its misses are counted all the same, so that `sweep --prune` finds the time gone by.
-        return held
-    return replace(
-        held,
-        action=ruling.action,
-        reason=ruling.reason,
-        message=ruling.message,
-        removed_before=ruling.lags,
-    )
+        counted = draft.item
+        return Draft(replace(held, missed=counted.missed, removal_reason=counted.removal_reason))
+    return draft
 
 
 def _lets_go(owned: Owned, observed: ObservedState, rules: Rules) -> bool:
@@ -107,3 +111,76 @@ def _by_result(owned: Owned, result: Scanned | None) -> _Why:
         text = f"region {scope.region} is not enabled in the account; enable it to have it read"
         return _Why(Reason.SCOPE_FAILED, text)
     return _Why(Reason.NOT_IN_RUN, f"scope {scope} was not scanned in this run")
+
+
+def conflict_items(
+    observed: ObservedState, *, finished: Collection[Arn], shown: Collection[ResourceName]
+) -> Iterator[Item]:
+    """Make an item for each resource that is marked as ours but does not count (R2).
+
+    `finished`: the caches whose interrupted rename this plan finishes. `shown`: names that the
+    item of a cache shows already.
+    """
+    registry = observed.registry
+    for owned in registry.duplicates:
+        yield _duplicate(owned, _surplus(registry.ours[owned.cache.arn]))
+    for arn, owned in registry.half_renamed.items():
+        if arn not in finished:
+            yield _duplicate(owned, _old_half(registry.ours[arn]))
+    for database in registry.mismatched:
+        if database.name not in shown:
+            yield _mismatched(database)
+
+
+def _surplus(counted: Owned) -> str:
+    return (
+        f"{counted.database.name} is registered for the same cache and counts; "
+        "remove this one by hand if nothing needs it"
+    )
+
+
+def _old_half(counted: Owned) -> str:
+    return (
+        f"{counted.database.name} is its new name and counts; this one is removed once its cache "
+        "can be judged, or remove it by hand"
+    )
+
+
+def _duplicate(owned: Owned, text: str) -> Item:
+    return Item(
+        scope=owned.cache.scope,
+        arn=owned.cache.arn,
+        cache=owned.cache.name,
+        name=owned.database.name,
+        action=Action.CONFLICT,
+        reason=Reason.DUPLICATE_REGISTRATION,
+        message=text,
+        database=owned.database,
+        live=owned.database,
+    )
+
+
+def _mismatched(database: Database) -> Item:
+    text = (
+        f"its labels say that it is ours, but {ARN_LABEL} and spec.aws do not agree; "
+        "it is never written to. Mend or remove it by hand"
+    )
+    return Item(
+        scope=_said_scope(database),
+        arn=None,
+        cache=None,
+        name=database.name,
+        action=Action.CONFLICT,
+        reason=Reason.IDENTITY_MISMATCH,
+        message=text,
+        database=database,
+        live=database,
+    )
+
+
+def _said_scope(database: Database) -> Scope:
+    """The scope that `spec.aws` names; nothing rests on it but the order of items."""
+    aws = database.spec.get("aws")
+    account = aws.get("account_id") if isinstance(aws, dict) else None
+    region = aws.get("region") if isinstance(aws, dict) else None
+    return Scope(AccountId(str(account or "")), Region(str(region)) if region else None)

@@ -1,7 +1,7 @@
-"""What goes on from sweep to sweep, with its beginning and its end in the history. Pure.
+"""Troubles that last over sweeps, with a history entry at their beginning and end. Pure.
 
-Scopes that cannot be read, verbs that the role is denied, a guard that refuses: each is told of
-when it begins and when it ends, not in every sweep between.
+Scopes that cannot be read, verbs that the role is denied, a guard that refuses: none of them has
+an entry in the sweeps between.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 from discovery.model.values import Scope
 from discovery.plan.item import Item
 from discovery.plan.removal_guard import GuardVerdict
-from state.records import Episode, HistoryEntry, HistoryEvent, RememberedState, ScopeMemory
+from state.records import Episode, HistoryEntry, HistoryEvent, RememberedScope, RememberedState
 
 GUARD: Final = "guard"
 CONTROL_PLANE: Final = "control_plane"
@@ -32,19 +32,19 @@ _ONE_BY_ONE: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class SweepRef:
-    """Which sweep the entries are of."""
+    """Which sweep an entry of the history is of."""
 
     sweep_id: str
     at: datetime
 
 
 def next_outage(before: Mapping[str, Episode], code: str, at: datetime) -> dict[str, Episode]:
-    """What goes on after a sweep to which the control plane did not answer."""
+    """The episodes after a sweep to which the control plane did not answer."""
     return {**before, CONTROL_PLANE: _goes_on(before.get(CONTROL_PLANE), code, at)}
 
 
 def without_outage(before: Mapping[str, Episode]) -> dict[str, Episode]:
-    """What goes on after a sweep that read the list of registrations."""
+    """The episodes after a sweep that read the list of registrations."""
     return {key: episode for key, episode in before.items() if key != CONTROL_PLANE}
 
 
@@ -55,7 +55,7 @@ def _goes_on(before: Episode | None, code: str, at: datetime) -> Episode:
 def next_episodes(
     items: Iterable[Item], guard: GuardVerdict, before: Mapping[str, Episode], at: datetime
 ) -> dict[str, Episode]:
-    """What goes on after a sweep that came to its writes."""
+    """The episodes after a sweep that came to its writes."""
     codes = {
         item.action.value: DENIED for item in items if item.error and item.error.code == DENIED
     }
@@ -72,7 +72,10 @@ def episode_entries(
     of: SweepRef,
     error: str | None = None,
 ) -> Iterator[HistoryEntry]:
-    """An entry for each episode that began or ended in this sweep. `error`: why it ended early."""
+    """Make an entry for each episode that began or ended in this sweep.
+
+    `error`: why the sweep ended early.
+    """
     for key, episode in after.items():
         if before.get(key) != episode:
             text = _began(key, items, guard, error)
@@ -103,20 +106,23 @@ def _denied(verb: str, items: Sequence[Item]) -> str:
 
 
 def scope_entries(
-    memory: RememberedState, after: Iterable[ScopeMemory], forgotten: Iterable[Scope], of: SweepRef
+    state: RememberedState,
+    after: Iterable[RememberedScope],
+    forgotten: Iterable[Scope],
+    of: SweepRef,
 ) -> Iterator[HistoryEntry]:
-    """An entry for each scope that began to fail, or can be read again."""
-    begun: dict[str, list[ScopeMemory]] = defaultdict(list)
-    ended: dict[str, list[ScopeMemory]] = defaultdict(list)
+    """Make an entry for each scope that began to fail, or can be read again."""
+    begun: dict[str, list[RememberedScope]] = defaultdict(list)
+    ended: dict[str, list[RememberedScope]] = defaultdict(list)
     for scope in after:
-        known = memory.scopes.get(scope.scope)
+        known = state.scopes.get(scope.scope)
         failed = known is not None and known.failing_since is not None
         if scope.failing_since is not None and not failed:
             begun[_reason(scope)].append(scope)
         elif known is not None and failed and scope.failing_since is None:
             ended[_reason(known)].append(known)
     for place in forgotten:
-        known = memory.scopes[place]
+        known = state.scopes[place]
         if known.failing_since is not None:
             ended[_reason(known)].append(known)
     for reason, scopes in begun.items():
@@ -125,12 +131,12 @@ def scope_entries(
         yield from _grouped(HistoryEvent.SCOPE_BACK, reason, scopes, of)
 
 
-def _reason(scope: ScopeMemory) -> str:
+def _reason(scope: RememberedScope) -> str:
     return scope.reason.value if scope.reason is not None else ""
 
 
 def _grouped(
-    event: HistoryEvent, reason: str, scopes: Sequence[ScopeMemory], of: SweepRef
+    event: HistoryEvent, reason: str, scopes: Sequence[RememberedScope], of: SweepRef
 ) -> Iterator[HistoryEntry]:
     if len(scopes) > _ONE_BY_ONE:
         first = ", ".join(str(each.scope) for each in scopes[:3])
@@ -141,7 +147,7 @@ def _grouped(
         yield _entry(event, reason, _scope_text(event, each), of, each.scope)
 
 
-def _scope_text(event: HistoryEvent, scope: ScopeMemory) -> str:
+def _scope_text(event: HistoryEvent, scope: RememberedScope) -> str:
     if event is HistoryEvent.SCOPE_FAILING:
         return f"unread from now on: {scope.message}"
     return f"unread no more; it began {scope.failing_since:%Y-%m-%d %H:%M:%S} UTC"

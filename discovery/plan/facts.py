@@ -1,4 +1,4 @@
-"""What is known of a found cache, with the last read value where this scan read none (R1)."""
+"""What is known of a found cache: read in this scan, else the last value read (R1)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from state.records import Registration, RememberedCache
 
 @dataclass(frozen=True, slots=True)
 class CacheFacts:
-    """One cache as judged: what this scan read, else what was read last."""
+    """One cache with every fact as read, else as it was read last."""
 
     cache: KnownCache
     """What the scan did not read of it is filled in."""
@@ -37,7 +37,7 @@ class CacheFacts:
 
 
 def is_recreated(cache: Cache, remembered: RememberedCache | None) -> bool:
-    """True when both create times are known and differ."""
+    """True when the cache is another one than the one remembered under its ARN."""
     created_at = read_create_time(cache)
     if remembered is None or remembered.created_at is None or created_at is None:
         return False
@@ -45,7 +45,7 @@ def is_recreated(cache: Cache, remembered: RememberedCache | None) -> bool:
 
 
 def read_create_time(cache: Cache) -> datetime | None:
-    """The create time that an answer gave, None when it gave none."""
+    """The create time in AWS's answer; None when it has none."""
     return None if cache.created_at is UNKNOWN else cache.created_at
 
 
@@ -55,7 +55,7 @@ def facts_of(
     live: Database | None,
     written: Registration | None = None,
 ) -> CacheFacts:
-    """Fills in what was not read; nothing of an earlier cache under the same ARN is used.
+    """Fill in what was not read; nothing of an earlier cache under the same ARN is used.
 
     `written` is what the journal knows of `live`, None if it does not know it.
     """
@@ -79,7 +79,7 @@ def facts_of(
 
 
 def bare_facts(cache: Cache) -> CacheFacts:
-    """Of a cache that could not be judged: what the answer says, and nothing besides."""
+    """The facts of a cache that could not be judged: as AWS's answer has them."""
     return CacheFacts(
         cache=fill_in(cache, None, None).cache,
         tags=UNKNOWN,

@@ -1,4 +1,4 @@
-"""The situation as state remembers it: what a sweep meets if nothing has changed since. Pure.
+"""Plan input from state alone: what a sweep finds if nothing has changed since. Pure.
 
 `explain` plans from it without asking anybody. What was not remembered, users above all, is
 unknown there, never empty; the last verdicts on caches stand.
@@ -32,37 +32,37 @@ from discovery.plan.inputs import PlanInput
 from discovery.plan.lookups import NameState
 from discovery.plan.targets import Targets
 from matchers.regions import RegionList
-from state.records import RememberedCache, RememberedState, ScopeMemory
+from state.records import RememberedCache, RememberedScope, RememberedState
 
 
-def plan_input_from_state(memory: RememberedState, now: datetime) -> PlanInput:
-    """The last scans and the registrations as last written, as if they were of this moment."""
-    results = tuple(_result(each, memory) for each in memory.scopes.values())
+def plan_input_from_state(state: RememberedState, now: datetime) -> PlanInput:
+    """Make plan input of the last scans and of the registrations as last written."""
+    results = tuple(_result(each, state) for each in state.scopes.values())
     return PlanInput(
         results=results,
-        targets=_targets(memory),
-        listed=tuple(each for each in remembered_list(memory) if each.name not in memory.taken),
-        memory=memory,
+        targets=_targets(state),
+        listed=tuple(each for each in remembered_list(state) if each.name not in state.taken),
+        state=state,
         now=now,
-        verdicts=dict(_verdicts(memory)),
-        looked_up={name: _name_state(name, memory) for name in memory.taken},
+        verdicts=dict(_verdicts(state)),
+        looked_up={name: _name_state(name, state) for name in state.taken},
     )
 
 
-def remembered_list(memory: RememberedState) -> tuple[Database, ...]:
-    """The registrations as last written."""
-    return tuple(_listed(each.database) for each in memory.registrations.values())
+def remembered_list(state: RememberedState) -> tuple[Database, ...]:
+    """The registrations as last written, without external ids."""
+    return tuple(_listed(each.database) for each in state.registrations.values())
 
 
-def _name_state(name: ResourceName, memory: RememberedState) -> NameState:
-    registration = memory.registrations.get(name)
-    is_ours = registration is not None and registration.arn == memory.taken[name].arn
+def _name_state(name: ResourceName, state: RememberedState) -> NameState:
+    registration = state.registrations.get(name)
+    is_ours = registration is not None and registration.arn == state.taken[name].arn
     return NameState.OURS if is_ours else NameState.TAKEN
 
 
-def _verdicts(memory: RememberedState) -> Iterator[tuple[Arn, IamJudgement]]:
+def _verdicts(state: RememberedState) -> Iterator[tuple[Arn, IamJudgement]]:
     """Those that stand; of findings only the kinds are remembered, and no message is made up."""
-    for arn, cache in memory.caches.items():
+    for arn, cache in state.caches.items():
         if cache.iam is not None:
             yield arn, IamJudgement(cache.iam.verdict, None, cache.iam.users, ())
 
@@ -76,9 +76,9 @@ def _listed(database: Database) -> Database:
     return replace(database, spec={**database.spec, "aws": kept})
 
 
-def _targets(memory: RememberedState) -> Targets:
+def _targets(state: RememberedState) -> Targets:
     regions: dict[AccountId, set[Region]] = {}
-    for scope in memory.scopes:
+    for scope in state.scopes:
         known = regions.setdefault(scope.account_id, set())
         if scope.region is not None:
             known.add(scope.region)
@@ -91,17 +91,17 @@ def _targets(memory: RememberedState) -> Targets:
     )
 
 
-def _result(scope: ScopeMemory, memory: RememberedState) -> Scanned:
+def _result(scope: RememberedScope, state: RememberedState) -> Scanned:
     at = scope.last_attempt_at
     if scope.status is ScopeStatus.COMPLETE or scope.reason is None:
-        return Complete(scope=scope.scope, started_at=at, caches=_caches(scope.scope, memory))
+        return Complete(scope=scope.scope, started_at=at, caches=_caches(scope.scope, state))
     kind = Failed if scope.status is ScopeStatus.FAILED else Skipped
     return kind(scope=scope.scope, started_at=at, message=scope.message, reason=scope.reason)
 
 
-def _caches(scope: Scope, memory: RememberedState) -> tuple[Cache, ...]:
-    seen = (each for each in memory.caches.values() if each.scope == scope)
-    at = memory.scopes[scope].last_complete_at
+def _caches(scope: Scope, state: RememberedState) -> tuple[Cache, ...]:
+    seen = (each for each in state.caches.values() if each.scope == scope)
+    at = state.scopes[scope].last_complete_at
     return tuple(_cache(each) for each in seen if at is None or each.last_seen_at >= at)
 
 

@@ -1,4 +1,4 @@
-"""What a state file belongs to, and the refusal to use it for something else (R10)."""
+"""Refuse a state file that belongs to another control plane, group or cloud (R10)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from state.records import StateIdentity
 
 
 class WrongState(Exception):
-    """The state file remembers another control plane, group or cloud. Nothing was done."""
+    """The state file belongs to another control plane, group or cloud. Nothing was done."""
 
 
 def refuse_other_identity(remembered: StateIdentity | None, now: StateIdentity) -> None:
-    """Nothing, when the state belongs to what is configured, or to nothing yet.
+    """Check that state belongs to what is configured, or to nothing yet.
 
     Raises: WrongState, naming every difference.
     """

@@ -1,4 +1,4 @@
-"""Everything a plan is made from, and the found caches laid beside what is registered."""
+"""The input of a plan, and the found caches beside what is registered."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from discovery.model.values import (
     UnknownType,
     UsersAndGroups,
 )
-from discovery.plan.address import address_of
 from discovery.plan.defect import defect
 from discovery.plan.desired import Desired, Unreadable, desired_for, name_by
 from discovery.plan.facts import CacheFacts, bare_facts, facts_of, likely_tags
 from discovery.plan.lookups import LookUp, late_in_list, stands_unlisted, taken_names
 from discovery.plan.registration_index import Owned, RegistrationIndex, index_registrations
+from discovery.plan.resource import address_of
 from discovery.plan.rules import Rules
 from discovery.plan.targets import Targets
 from state.records import RememberedState
@@ -40,7 +40,7 @@ class PlanInput:
     results: tuple[Scanned, ...]
     targets: Targets
     listed: tuple[Database, ...]
-    memory: RememberedState
+    state: RememberedState
     now: datetime
     served: tuple[Served, ...] = ()
     """What Database Services serve, as far as it could be read."""
@@ -65,12 +65,13 @@ class ObservedCache:
 
     @property
     def arn(self) -> Arn:
+        """The ARN of the cache."""
         return self.facts.cache.arn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedState:
-    """The situation, sorted."""
+    """The plan input with caches and registrations paired."""
 
     plan_input: PlanInput
     registry: RegistrationIndex
@@ -80,22 +81,25 @@ class ObservedState:
     """Names of what is served, by the host and port of their URI."""
     taken: frozenset[ResourceName] = frozenset()
     """Names that are taken by what the list does not show (R10)."""
+    rules_changed: bool = False
+    """True when matchers or name rules differ from those of the last finished sweep."""
 
     @property
     def arns_found(self) -> frozenset[Arn]:
+        """The ARNs of the caches that complete scans showed."""
         return frozenset(each.arn for each in self.found)
 
 
 def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
-    """Pairs every found cache with its registration and says what it is to become."""
-    memory = plan_input.memory
+    """Pair every found cache with its registration and decide what it is to become."""
+    state = plan_input.state
     complete = [result for result in plan_input.results if isinstance(result, Complete)]
     caches = [(cache, result.directory) for result in complete for cache in result.caches]
-    likely = {cache.arn: _likely_name(cache, memory, rules) for cache, _ in caches}
+    likely = {cache.arn: _likely_name(cache, state, rules) for cache, _ in caches}
     looked_up = plan_input.looked_up
     listed = (*plan_input.listed, *late_in_list(looked_up, rules.group, likely))
-    registry = index_registrations(listed, rules.group, memory, likely)
-    unlisted = _unlisted(registry, memory)
+    registry = index_registrations(listed, rules.group, state, likely)
+    unlisted = _unlisted(registry, state)
     found = []
     for cache, directory in caches:
         judged = _judge(cache, directory, registry, plan_input, rules)
@@ -114,6 +118,7 @@ def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
         results={result.scope: result for result in results},
         served=_by_address(plan_input.served),
         taken=taken_names(looked_up, listed),
+        rules_changed=rules.changed_since(state),
     )
 
 
@@ -125,11 +130,11 @@ def _judge(
     rules: Rules,
 ) -> ObservedCache:
     """What one cache is to become. One over which this program stumbles stops no other (R8)."""
-    live, memory = registry.ours.get(cache.arn), plan_input.memory
+    live, state = registry.ours.get(cache.arn), plan_input.state
     database = live.database if live is not None else None
-    written = memory.registrations.get(database.name) if database is not None else None
+    written = state.registrations.get(database.name) if database is not None else None
     try:
-        facts = facts_of(cache, memory.caches.get(cache.arn), database, written)
+        facts = facts_of(cache, state.caches.get(cache.arn), database, written)
         desired = desired_for(facts, directory, rules, plan_input.verdicts.get(cache.arn))
     except Exception as error:
         return ObservedCache(
@@ -139,8 +144,10 @@ def _judge(
 
 
 def malformed(result: Scanned, hole: CacheFacts) -> Failed:
-    """The result of a scope in which one cache cannot be judged, and nothing is remembered of it.
-    A list with such a hole is no evidence about any cache (R1)."""
+    """Fail the scope of a cache that cannot be judged and of which nothing is remembered.
+
+    A list with such a hole is no evidence about any cache (R1).
+    """
     return Failed(
         scope=result.scope,
         started_at=result.started_at,
@@ -162,16 +169,16 @@ def _by_address(served: Iterable[Served]) -> dict[str, frozenset[str]]:
     return {address: frozenset(names) for address, names in found.items()}
 
 
-def _unlisted(registry: RegistrationIndex, memory: RememberedState) -> Mapping[Arn, ResourceName]:
+def _unlisted(registry: RegistrationIndex, state: RememberedState) -> Mapping[Arn, ResourceName]:
     """Remembered registrations in whose name nothing is listed, by cache."""
     return {
         registration.arn: name
-        for name, registration in memory.registrations.items()
+        for name, registration in state.registrations.items()
         if not registry.holders(name)
     }
 
 
-def _likely_name(cache: Cache, memory: RememberedState, rules: Rules) -> ResourceName:
+def _likely_name(cache: Cache, state: RememberedState, rules: Rules) -> ResourceName:
     """The name by the tags just read, else by those remembered; it only ranks duplicates."""
-    tags = likely_tags(cache, memory.caches.get(cache.arn))
+    tags = likely_tags(cache, state.caches.get(cache.arn))
     return name_by(cache, tags, rules).value

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from discovery.model.codes import Action, Reason
+from discovery.model.fingerprint import redacted_change
 from discovery.model.values import (
     Arn,
     Cache,
@@ -19,10 +23,14 @@ from discovery.model.values import (
     Scope,
 )
 
+_INCONCLUSIVE = frozenset(
+    {Reason.SCOPE_FAILED, Reason.NOT_IN_RUN, Reason.TARGETS_UNKNOWN, Reason.TAGS_UNKNOWN}
+)
+
 
 @dataclass(frozen=True, slots=True)
 class MissCount:
-    """How long the reason to remove a registration has held."""
+    """For how many scans, and since when, the reason to remove a registration has held."""
 
     scans: int
     """Complete scans in a row, the present one included."""
@@ -31,8 +39,7 @@ class MissCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """Every cache found, every registration of ours, every foreign resource in a wanted name
-    is exactly one of these (R4)."""
+    """One cache found, one registration of ours, or one foreign resource in a wanted name (R4)."""
 
     scope: Scope
     arn: Arn | None
@@ -51,9 +58,9 @@ class Item:
     error: ItemError | None = None
     changes: tuple[Change, ...] = ()
     missed: MissCount | None = None
-    grounds: Reason | None = None
-    """The reason for which it is, or is to be, removed; it stands while the removal is held, so
-    that misses are counted under it. Not part of the document."""
+    removal_reason: Reason | None = None
+    """Why it is, or is to be, removed; it stands while the removal is held, so that misses are
+    counted under it. Not part of the document."""
     iam: IamJudgement | None = None
     database: Database | None = None
     """What is registered once the action is carried out; of a removal, what was."""
@@ -86,8 +93,15 @@ class Item:
         )
 
     @property
+    def is_inconclusive(self) -> bool:
+        """True when it neither confirms nor refutes an earlier miss, which stays as it was."""
+        if self.reason is Reason.UNREADABLE:
+            return True
+        return self.action is Action.HELD and self.reason in _INCONCLUSIVE
+
+    @property
     def log_fields(self) -> dict[str, str | None]:
-        """Which item, and what is done with it, as every event in the log names it."""
+        """The item and what is done with it, as events in the log name it."""
         return {
             "account_id": self.scope.account_id,
             "region": self.scope.region,
@@ -99,6 +113,7 @@ class Item:
 
     @property
     def sort_key(self) -> tuple[str, str, str, str]:
+        """Sorts items by account, region, cache and name."""
         return (
             self.scope.account_id,
             self.scope.region or "",
@@ -107,8 +122,21 @@ class Item:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An item before write policy and guard, and what takes its place when one refuses it."""
+
+    item: Item
+    cause: str = ""
+    """Why a registration that still waits is to be removed, without what it waits for."""
+    if_policy_refuses: Item | None = None
+    """None: the item is held."""
+    if_guard_refuses: Item | None = None
+    """None: the item is held."""
+
+
 def hold_instead(item: Item, reason: Reason, message: str) -> Item:
-    """A removal, rename or change of origin that is not made after all: what stands, stays."""
+    """Turn a removal, rename or change of origin into a hold: what stands, stays."""
     stays = item if item.finishes else replace(item, name=_standing_name(item), database=item.live)
     return replace(
         stays,
@@ -126,5 +154,30 @@ def _standing_name(item: Item) -> ResourceName | None:
 
 
 def in_order(items: Iterable[Item]) -> tuple[Item, ...]:
-    """The items sorted by account, region, cache and name (R4)."""
+    """Sort items by account, region, cache and name (R4)."""
     return tuple(sorted(items, key=lambda item: item.sort_key))
+
+
+def checksum_of(items: Iterable[Item]) -> str:
+    """Compute the checksum of a plan: what a person reviewed is what is applied.
+
+    SHA-256 hex of the canonical JSON of every create, update and delete, in their order.
+
+    Canonical: keys sorted, no white space, UTF-8. External ids count by their fingerprint, so the
+    checksum can be made again from the printed document (discovery/README: Report document).
+    """
+    rows = [_row(item) for item in items if item.action.writes]
+    text = json.dumps(rows, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def _row(item: Item) -> list[Any]:
+    changes = [redacted_change(change) for change in item.changes]
+    return [
+        item.action.value,
+        item.reason.value,
+        item.name,
+        item.previous_name,
+        item.arn,
+        [{"field": each.field, "old": each.old, "new": each.new} for each in changes],
+    ]

@@ -27,7 +27,7 @@ DISCOVERY_TYPE_LABEL = "teleport.dev/discovery-type"
 
 
 def discovery_labels(cache: KnownCache) -> dict[str, str | UnknownType]:
-    """What is known of a cache without its tags; `vpc-id` is absent when it has no VPC.
+    """The labels that a cache has without its tags; no `vpc-id` when it has no VPC.
 
     Source: control_plane/README: Labels, rows 1 to 4.
     """
@@ -68,7 +68,7 @@ def build_labels(
     iam: IamVerdict,
     discovered_name: str | None,
 ) -> dict[str, str]:
-    """All labels of a registration."""
+    """Build all labels of a registration."""
     labels = {key: tags[key] for key in tags if is_label_key(key) and not is_reserved(key)}
     labels.update(matcher_labels)
     known = discovery_labels(cache).items()
@@ -81,7 +81,7 @@ def build_labels(
 
 
 def tag_notes(tags: Mapping[str, str]) -> tuple[Note, ...]:
-    """What happened to tags that do not become labels."""
+    """Note the tags that do not become labels."""
     notes = []
     for key in sorted(tags):
         if is_reserved(key):

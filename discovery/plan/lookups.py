@@ -1,4 +1,4 @@
-"""Names that a plan would take, and what a look-up said of each (R10). Pure.
+"""Names that a plan would take, and what looking each up said (R10). Pure.
 
 A role that is fenced by labels does not list what is another's. So the list alone cannot say that a
 name is free.
@@ -6,13 +6,14 @@ name is free.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 
 from discovery.model.codes import Action, Reason
 from discovery.model.ownership import CacheArn, owner_of
 from discovery.model.values import Arn, Database, ResourceName
 from discovery.plan.item import Item
+from state.records import RememberedState
 
 
 class NameState(Enum):
@@ -30,8 +31,7 @@ LookUp = Database | NameState
 
 
 def new_names(items: Iterable[Item]) -> frozenset[ResourceName]:
-    """The names that these items would create or rename to, and those under which state remembers
-    a new cache as registered although the list does not show it."""
+    """Find the names to look up: of creates, renames, and remembered but unlisted ones."""
     found: set[ResourceName | None] = set()
     for item in items:
         if item.action is Action.CREATE:
@@ -44,8 +44,10 @@ def new_names(items: Iterable[Item]) -> frozenset[ResourceName]:
 def late_in_list(
     looked_up: Mapping[ResourceName, LookUp], group: str, wanted: Mapping[Arn, ResourceName]
 ) -> tuple[Database, ...]:
-    """What the look-ups showed and a list that lags did not: registrations of ours in the name that
-    their cache is to have. They count as listed."""
+    """Find registrations of ours that a look-up showed and the list did not.
+
+    They stand in the name that their cache is to have, and count as listed.
+    """
     shown = (answer for answer in looked_up.values() if isinstance(answer, Database))
     return tuple(each for each in shown if _counts(each, group, wanted))
 
@@ -58,7 +60,7 @@ def _counts(found: Database, group: str, wanted: Mapping[Arn, ResourceName]) -> 
 def taken_names(
     looked_up: Mapping[ResourceName, LookUp], listed: Iterable[Database]
 ) -> frozenset[ResourceName]:
-    """The names that nobody else may have, although nothing is listed there."""
+    """Find the names that nobody else may have, although nothing is listed there."""
     answered = {name for name, answer in looked_up.items() if answer is not NameState.FREE}
     return frozenset(answered - {each.name for each in listed})
 
@@ -72,3 +74,27 @@ def stands_unlisted(
         return True
     owner = owner_of(found, group) if isinstance(found, Database) else None
     return isinstance(owner, CacheArn) and owner.arn == arn
+
+
+def unlisted_names(
+    state: RememberedState, listed: Collection[Database], group: str
+) -> tuple[ResourceName, ...]:
+    """Find the names that the list ought to show and does not.
+
+    Remembered names of caches that are listed by another name, and the names of writes without
+    an outcome; none that is listed. A list that lacks one of two names for a cache looks like a
+    finished rename, or like a copy that people made the only one. So little hangs on other names
+    that no list is checked for them.
+    """
+    owners = (owner_of(database, group) for database in listed)
+    standing = {owner.arn for owner in owners if isinstance(owner, CacheArn)}
+    remembered = {
+        name for name, registration in state.registrations.items() if registration.arn in standing
+    }
+    begun = {
+        name
+        for each in state.open_intents
+        for name in (each.intent.name, each.intent.previous_name)
+        if name is not None
+    }
+    return tuple(sorted((remembered | begun) - {database.name for database in listed}))

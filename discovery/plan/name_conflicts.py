@@ -1,4 +1,4 @@
-"""Who gets a name that is taken, or that several caches want (R7, R12)."""
+"""Decide who gets a name that is taken, or that several caches want (R7, R12)."""
 
 from __future__ import annotations
 
@@ -9,23 +9,14 @@ from dataclasses import dataclass
 from discovery.model.codes import Action, Reason
 from discovery.model.ownership import CacheArn, NotOurs
 from discovery.model.values import Arn, Database, ResourceName
-from discovery.plan.naming import Name, same_name
+from discovery.plan.classify import Decision, DecisionKind
+from discovery.plan.naming import same_name
 from discovery.plan.registration_index import RegistrationIndex
 
 
 @dataclass(frozen=True, slots=True)
-class NameClaim:
-    """A cache that wants a name it does not have."""
-
-    arn: Arn
-    name: Name
-    registered_as: ResourceName | None
-    """Its present name, None when it is not registered: then it is new, else it is renamed."""
-
-
-@dataclass(frozen=True, slots=True)
 class NameRefusal:
-    """Why a contender does not get its name."""
+    """Why a cache does not get the name it is to have."""
 
     action: Action
     reason: Reason
@@ -37,41 +28,45 @@ class NameRefusal:
 
 
 def resolve_name_conflicts(
-    contenders: Iterable[NameClaim],
+    decisions: Iterable[Decision],
     registry: RegistrationIndex,
     taken: frozenset[ResourceName] = frozenset(),
 ) -> Mapping[Arn, NameRefusal]:
-    """The contenders that do not get their name; everybody else does.
+    """Refuse a name to new and renamed caches where another holds it or is preferred.
 
     `taken`: names in which something stands that the list does not show.
     """
-    rivals: dict[str, list[NameClaim]] = defaultdict(list)
-    losses: dict[Arn, NameRefusal] = {}
-    for each in contenders:
-        loss = _held_by_another(each, registry) or _taken_unseen(each, taken)
-        if loss is None:
-            rivals[same_name(each.name.value)].append(each)
+    rivals: dict[str, list[Decision]] = defaultdict(list)
+    refusals: dict[Arn, NameRefusal] = {}
+    for each in decisions:
+        if each.kind not in (DecisionKind.NEW, DecisionKind.RENAME):
+            continue
+        refusal = _held_by_another(each, registry) or _taken_unseen(each, taken)
+        if refusal is None:
+            rivals[same_name(each.desired.name.value)].append(each)
         else:
-            losses[each.arn] = loss
+            refusals[each.arn] = refusal
     for several in rivals.values():
-        losses.update(_between(several))
-    return losses
+        refusals.update(_between(several))
+    return refusals
 
 
-def _held_by_another(contender: NameClaim, registry: RegistrationIndex) -> NameRefusal | None:
-    holders = registry.holders(contender.name.value)
-    others = [each for each in holders if each.name != contender.registered_as]
+def _held_by_another(decision: Decision, registry: RegistrationIndex) -> NameRefusal | None:
+    holders = registry.holders(decision.desired.name.value)
+    live = decision.found.live
+    present = live.database.name if live is not None else None
+    others = [each for each in holders if each.name != present]
     if not others:
         return None
     owner = registry.owner_of(others[0])
-    if contender.registered_as is not None or isinstance(owner, CacheArn):
-        return NameRefusal(Action.BLOCKED, Reason.NAME_COLLISION, _taken(others[0], owner))
     text = _taken(others[0], owner)
+    if live is not None or isinstance(owner, CacheArn):
+        return NameRefusal(Action.BLOCKED, Reason.NAME_COLLISION, text)
     return NameRefusal(Action.CONFLICT, Reason(owner.value), text, holder=others[0].name)
 
 
-def _taken_unseen(contender: NameClaim, taken: frozenset[ResourceName]) -> NameRefusal | None:
-    name = contender.name.value
+def _taken_unseen(decision: Decision, taken: frozenset[ResourceName]) -> NameRefusal | None:
+    name = decision.desired.name.value
     if name not in taken:
         return None
     text = (
@@ -79,14 +74,14 @@ def _taken_unseen(contender: NameClaim, taken: frozenset[ResourceName]) -> NameR
         "Take it over by `cachemuster adopt --identity-file FILE` with an operator's identity, or "
         "remove it"
     )
-    if contender.registered_as is not None:
+    if decision.kind is DecisionKind.RENAME:
         return NameRefusal(Action.BLOCKED, Reason.NAME_COLLISION, text, unseen=True)
     return NameRefusal(Action.CONFLICT, Reason.NAME_TAKEN_UNSEEN, text, unseen=True)
 
 
-def _between(several: list[NameClaim]) -> dict[Arn, NameRefusal]:
+def _between(several: list[Decision]) -> dict[Arn, NameRefusal]:
     """A generated name beats an override; two of a kind both lose."""
-    generated = [each for each in several if not each.name.overridden]
+    generated = [each for each in several if not each.desired.name.overridden]
     best = generated or several
     losers = [each for each in several if len(best) > 1 or each is not best[0]]
     return {
@@ -95,10 +90,10 @@ def _between(several: list[NameClaim]) -> dict[Arn, NameRefusal]:
     }
 
 
-def _wanted_too(contender: NameClaim, several: list[NameClaim]) -> str:
-    others = ", ".join(sorted(each.arn for each in several if each is not contender))
+def _wanted_too(decision: Decision, several: list[Decision]) -> str:
+    others = ", ".join(sorted(each.arn for each in several if each is not decision))
     return (
-        f"{others} wants the name {contender.name.value} too; "
+        f"{others} wants the name {decision.desired.name.value} too; "
         "give one of them another name with the tag TeleportDatabaseName"
     )
 

@@ -1,4 +1,4 @@
-"""What a cache is called in Teleport: its own name with a suffix, or a name given by tag.
+"""The name of a cache in Teleport: its own with a suffix, or one given by tag.
 
 Sources: control_plane/README: Name tags and control_plane/README: Suffix; the worked examples there
 are tests.
@@ -48,7 +48,7 @@ def name_of(
     tags: Mapping[str, str],
     override: bool,
 ) -> Name:
-    """The name a cache is to be registered under; it may be illegal when a tag gave it."""
+    """Choose the name to register a cache under; it may be illegal when a tag gave it."""
     if override:
         for key in OVERRIDE_TAGS:
             if tags.get(key):

@@ -1,227 +1,93 @@
-"""What a finished sweep leaves behind in state, from its plan and its applied items. Pure."""
+"""What state is to remember of a finished sweep, from its plan and outcomes. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from discovery.model.codes import Action, IamVerdict, Reason, ScopeReason
+from discovery.model.codes import Action, IamVerdict, Reason
 from discovery.model.ownership import parse_cache_arn
 from discovery.model.values import (
-    UNKNOWN,
     Arn,
-    Cache,
     Complete,
-    Failed,
     ResourceName,
-    Scanned,
     Scope,
-    Skipped,
-    Tags,
 )
-from discovery.plan.cache_facts import to_remember
-from discovery.plan.desired import Blocked, Register, Unreadable
-from discovery.plan.facts import CacheFacts, facts_of
-from discovery.plan.inheritance import (
-    is_inherited,
-    is_journaled,
-    is_match,
-    is_removed_and_listed,
-)
+from discovery.plan.desired import Matched, Unreadable
 from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.item import Item
 from discovery.plan.removal import RESTARTED_BY_NEW_RULES
-from discovery.plan.targets import Targets
+from discovery.plan.scan_memory import remembered_cache, remembered_scopes, scopes_forgotten
 from matchers.regions import ScopeMembership
 from state.records import (
     LastVerdict,
     PendingRemoval,
     Registration,
     RememberedCache,
+    RememberedScope,
     RememberedState,
-    ScopeMemory,
+    TakenName,
 )
-
-_UNKNOWING = frozenset(
-    {Reason.SCOPE_FAILED, Reason.NOT_IN_RUN, Reason.TARGETS_UNKNOWN, Reason.TAGS_UNKNOWN}
-)
-
-
-def is_inconclusive(item: Item) -> bool:
-    """True when an item neither confirms nor refutes an earlier miss: it stays as it was."""
-    if item.reason is Reason.UNREADABLE:
-        return True
-    return item.action is Action.HELD and item.reason in _UNKNOWING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateChanges:
     """The parts of a `SweepOutcome` that follow from the plan."""
 
-    scopes: tuple[ScopeMemory, ...]
+    scopes: tuple[RememberedScope, ...]
     scopes_forgotten: tuple[Scope, ...]
     caches_seen: tuple[RememberedCache, ...]
     caches_gone: tuple[Arn, ...]
     registrations_forgotten: tuple[ResourceName, ...]
     registrations_inherited: tuple[Registration, ...]
     registrations_matched: tuple[ResourceName, ...]
-    misses: tuple[PendingRemoval, ...]
+    pending_removals: tuple[PendingRemoval, ...]
+    taken: tuple[TakenName, ...]
+    """Names that a cache is to have and that something holds which the list does not show."""
 
 
 def next_state(
-    observed: ObservedState, items: Iterable[Item], *, started_at: datetime, rules_changed: bool
+    observed: ObservedState, items: Iterable[Item], *, started_at: datetime
 ) -> StateChanges:
-    """What to remember of a sweep whose items have been applied."""
+    """Decide what to remember of a sweep whose items have been applied."""
     applied = tuple(items)
-    memory = observed.plan_input.memory
+    state = observed.plan_input.state
+    matched = tuple(_matched(observed))
+    inherited = _inherited(observed, applied, frozenset(matched), started_at)
     return StateChanges(
-        scopes=scope_memories(observed.plan_input.results, memory, started_at),
-        scopes_forgotten=scopes_forgotten(observed.plan_input.targets, observed.results, memory),
+        scopes=remembered_scopes(observed.plan_input.results, state, started_at),
+        scopes_forgotten=scopes_forgotten(observed.plan_input.targets, observed.results, state),
         caches_seen=tuple(
             seen
             for found in observed.found
-            if (seen := _seen(found, memory, started_at)) is not None
+            if (seen := _seen(found, state, started_at)) is not None
         ),
         caches_gone=_gone(observed),
         registrations_forgotten=_forgotten(observed, applied),
-        registrations_inherited=tuple(_inherited(observed, applied, started_at)),
-        registrations_matched=tuple(_matched(observed)),
-        misses=tuple(_misses(applied, observed, rules_changed=rules_changed)),
-    )
-
-
-def scope_memories(
-    results: Iterable[Scanned], memory: RememberedState, started_at: datetime
-) -> tuple[ScopeMemory, ...]:
-    """What to remember of the scopes of a scan. Of one that was left alone for now nothing is
-    known anew, so what is remembered of it stays, be it nothing."""
-    found = ((each, memory.scopes.get(each.scope)) for each in results)
-    return tuple(
-        _scope(each, before, started_at)
-        for each, before in found
-        if before is not None or not _is_left_alone(each)
-    )
-
-
-def scopes_forgotten(
-    targets: Targets, results: Mapping[Scope, Scanned], memory: RememberedState
-) -> tuple[Scope, ...]:
-    """Remembered scopes that are configured no more, the own entries of accounts that let the
-    agent in again, and what another shard has taken over. One with remembered caches stays: it
-    says when they were last seen."""
-    part = targets.part
-    occupied = {each.scope for each in memory.caches.values() if not part.other_shard(each.scope)}
-    return tuple(
-        scope
-        for scope in memory.scopes
-        if scope not in results
-        and scope not in occupied
-        and (part.other_shard(scope) or _is_over(scope, targets))
-    )
-
-
-def _is_over(scope: Scope, targets: Targets) -> bool:
-    standing = targets.membership(scope)
-    if standing is ScopeMembership.IN_RUN:  # an account that stayed shut has a result of its own
-        return scope.region is None
-    return standing is ScopeMembership.OUT_OF_SCOPE
-
-
-def _is_left_alone(result: Scanned) -> bool:
-    not_in_run = isinstance(result, Skipped) and result.reason is ScopeReason.NOT_IN_RUN
-    return result.is_backing_off or not_in_run
-
-
-def _scope(result: Scanned, before: ScopeMemory | None, started_at: datetime) -> ScopeMemory:
-    if before is not None and _is_left_alone(result):
-        return before
-    complete = isinstance(result, Complete)
-    failing = before.failing_since if before is not None else None
-    last = before.last_complete_at if before is not None else None
-    count = before.caches if before is not None else None
-    return ScopeMemory(
-        scope=result.scope,
-        last_attempt_at=started_at,
-        last_complete_at=started_at if complete else last,
-        failing_since=(failing or started_at) if isinstance(result, Failed) else None,
-        status=result.status,
-        reason=None if isinstance(result, Complete) else result.reason,
-        message=result.message,
-        caches=len(result.caches) if isinstance(result, Complete) else count,
-        failures=_failures(before) + 1 if isinstance(result, Failed) else 0,
-    )
-
-
-def _failures(before: ScopeMemory | None) -> int:
-    return before.failures if before is not None else 0
-
-
-def seen_caches(
-    results: Iterable[Scanned], memory: RememberedState, started_at: datetime
-) -> tuple[RememberedCache, ...]:
-    """The caches of a scan that no plan was made from, as far as they can be remembered.
-
-    One that was recreated is left out: the next plan has to see that it was.
-    """
-    caches = (cache for each in results if isinstance(each, Complete) for cache in each.caches)
-    facts = (facts_of(cache, memory.caches.get(cache.arn), None) for cache in caches)
-    return tuple(
-        _remembered(each, None, memory, started_at)
-        for each in facts
-        if not (each.recreated or each.missing or each.cache.nonsense)
+        registrations_inherited=tuple(inherited),
+        registrations_matched=matched,
+        pending_removals=tuple(_misses(applied, observed)),
+        taken=taken_after(applied, observed, started_at),
     )
 
 
 def _seen(
-    found: ObservedCache, memory: RememberedState, started_at: datetime
+    found: ObservedCache, state: RememberedState, started_at: datetime
 ) -> RememberedCache | None:
-    """What to remember of a found cache. Of one that nobody could judge only that it is there, and
-    nothing if it was not known before."""
+    """Decide what to remember of a found cache.
+
+    Of one that nobody could judge only that it is there; nothing if it was not known before.
+    """
     if not isinstance(found.desired, Unreadable):
-        return _remembered(found.facts, _verdict(found), memory, started_at)
-    before = memory.caches.get(found.arn)
+        return remembered_cache(found.facts, _verdict(found), state, started_at)
+    before = state.caches.get(found.arn)
     return replace(before, last_seen_at=started_at) if before is not None else None
-
-
-def _remembered(
-    facts: CacheFacts, verdict: LastVerdict | None, memory: RememberedState, started_at: datetime
-) -> RememberedCache:
-    """The facts of one cache; what this scan did not read stays as it was read last."""
-    cache = facts.cache
-    before = None if facts.recreated else memory.caches.get(cache.arn)
-    # What only a label of the registration says, which anybody may edit, was not read.
-    vpc_known = cache.vpc_id is not UNKNOWN and not facts.vpc_by_label
-    vpc_id = cache.vpc_id if cache.vpc_id is not UNKNOWN and vpc_known else None
-    kept = to_remember(cache, facts.remembered, before)
-    return RememberedCache(
-        arn=cache.arn,
-        scope=cache.scope,
-        name=cache.name,
-        created_at=kept["created_at"] or (before.created_at if before is not None else None),
-        first_seen_at=before.first_seen_at if before is not None else started_at,
-        last_seen_at=started_at,
-        status=kept["status"],
-        engine=kept["engine"],
-        engine_version=kept["engine_version"],
-        uri=kept["endpoint"].uri if kept["endpoint"] is not None else "",
-        tags=_tags(cache, before),
-        vpc_id=vpc_id,
-        vpc_known=vpc_known,
-        iam=verdict or (before.iam if before is not None else None),
-    )
-
-
-def _tags(cache: Cache, before: RememberedCache | None) -> Tags | None:
-    if cache.tags is not UNKNOWN:
-        return Tags(cache.tags.values, cache.tags.read_at, confirmed=False)
-    return before.tags if before is not None else None
 
 
 def _verdict(found: ObservedCache) -> LastVerdict | None:
     """The verdict of this sweep, None when it rests on incomplete evidence or was not asked."""
-    desired = found.desired
-    iam = desired.iam if isinstance(desired, Register | Blocked) else None
+    iam = found.desired.iam if isinstance(found.desired, Matched) else None
     if iam is None or iam.verdict is IamVerdict.UNKNOWN:
         return None
     codes = dict.fromkeys(finding.code for finding in iam.findings)
@@ -236,8 +102,10 @@ def is_decided(scope: Scope, observed: ObservedState) -> bool:
 
 
 def _gone(observed: ObservedState) -> tuple[Arn, ...]:
-    """Remembered caches that a complete scan no longer shows, or that are configured no more, and
-    nothing is registered for; and those of another shard.
+    """Find the remembered caches to forget.
+
+    Those that a complete scan no longer shows, or that are configured no more, and nothing is
+    registered for; and those of another shard.
 
     What a shard knew of an account is stale when the account comes back: the registration itself
     then says more.
@@ -246,14 +114,16 @@ def _gone(observed: ObservedState) -> tuple[Arn, ...]:
     kept = observed.arns_found | observed.registry.ours.keys()
     return tuple(
         arn
-        for arn, cache in observed.plan_input.memory.caches.items()
+        for arn, cache in observed.plan_input.state.caches.items()
         if part.other_shard(cache.scope) or (arn not in kept and is_decided(cache.scope, observed))
     )
 
 
 def _forgotten(observed: ObservedState, items: tuple[Item, ...]) -> tuple[ResourceName, ...]:
-    """Remembered registrations that are not listed, although their scope was read to its end, or
-    is configured no more: nothing will make them anew. And those of another shard.
+    """Find the remembered registrations to forget.
+
+    Those that are not listed, although their scope was read to its end, or is configured no more:
+    nothing will make them anew. And those of another shard.
 
     One whose name turned out to be taken unseen stays: the role may merely not show it. So does
     one whose cache is to be registered by another name, until that is done: who does it looks for
@@ -269,7 +139,7 @@ def _forgotten(observed: ObservedState, items: tuple[Item, ...]) -> tuple[Resour
     kept |= {item.unlisted for item in items if item.unlisted is not None and not item.applied}
     parsed = {
         name: parse_cache_arn(registration.arn)
-        for name, registration in observed.plan_input.memory.registrations.items()
+        for name, registration in observed.plan_input.state.registrations.items()
     }
     return tuple(
         name
@@ -283,22 +153,26 @@ def _forgotten(observed: ObservedState, items: tuple[Item, ...]) -> tuple[Resour
 
 
 def _inherited(
-    observed: ObservedState, items: tuple[Item, ...], started_at: datetime
+    observed: ObservedState,
+    items: tuple[Item, ...],
+    matched: frozenset[ResourceName],
+    started_at: datetime,
 ) -> Iterator[Registration]:
-    """Registrations of ours that state did not know; from now on it does (R2). What it removed and
-    a list that lags still shows is none, until it is wanted again."""
+    """Find registrations of ours that state did not know; from now on it does (R2).
+
+    What it removed and a list that lags still shows is none, until it is wanted again.
+    """
     written = {item.arn for item in items if item.applied}
-    memory, part = observed.plan_input.memory, observed.plan_input.targets.part
-    matched = frozenset(_matched(observed))
+    part = observed.plan_input.targets.part
     for arn, owned in observed.registry.ours.items():
-        live = owned.database
-        is_known = arn in written or is_journaled(live.name, arn, memory)
-        lags = is_removed_and_listed(live, arn, memory) and live.name not in matched
-        if not is_known and not lags and not part.other_shard(owned.cache.scope):
+        live, provenance = owned.database, owned.provenance
+        is_known = arn in written or provenance.is_known
+        is_late = provenance.is_listed_late and live.name not in matched
+        if not is_known and not is_late and not part.other_shard(owned.cache.scope):
             yield Registration(
-                name=owned.database.name,
+                name=live.name,
                 arn=arn,
-                database=owned.database,
+                database=live,
                 registered_at=started_at,
                 updated_at=started_at,
                 inherited=True,
@@ -306,45 +180,89 @@ def _inherited(
 
 
 def _matched(observed: ObservedState) -> Iterator[ResourceName]:
-    """Registrations that somebody else made and a matcher takes now: from now on they are as if
-    made here, and an earlier removal of them is over (R2)."""
-    memory = observed.plan_input.memory
+    """Find registrations that somebody else made and a matcher takes now (R2).
+
+    From now on they are as if made here, and an earlier removal of them is over.
+    """
+    state = observed.plan_input.state
     for found in observed.found:
-        if found.live is None or not is_match(found.desired) or not _tags_were_read(found, memory):
+        desired = found.desired
+        if found.live is None or not isinstance(desired, Matched) or not desired.makes_ours:
+            continue
+        if not _tags_were_read(found, state):
             continue
         if found.facts.remembered:
             continue  # what stands in may be of the registration itself, which anybody may edit
         live = found.live.database
-        if is_inherited(live, found.arn, memory) or live.name in memory.removed:
+        if found.live.provenance.is_inherited or live.name in state.removed:
             yield live.name
 
 
-def _tags_were_read(found: ObservedCache, memory: RememberedState) -> bool:
+def _tags_were_read(found: ObservedCache, state: RememberedState) -> bool:
     """False when only the labels of the registration, which anybody may edit, stand in for tags."""
-    before = None if found.facts.recreated else memory.caches.get(found.arn)
+    before = None if found.facts.recreated else state.caches.get(found.arn)
     return found.facts.tags_read_now or (before is not None and before.tags is not None)
 
 
-def _misses(
-    items: tuple[Item, ...], observed: ObservedState, *, rules_changed: bool
-) -> Iterator[PendingRemoval]:
-    memory, part = observed.plan_input.memory, observed.plan_input.targets.part
+def _misses(items: tuple[Item, ...], observed: ObservedState) -> Iterator[PendingRemoval]:
+    state, part = observed.plan_input.state, observed.plan_input.targets.part
     recreated = {found.arn for found in observed.found if found.facts.recreated}
     for item in items:
         if item.live is None or item.arn is None or part.other_shard(item.scope):
             continue
-        if item.grounds is not None and item.missed is not None:
+        if item.removal_reason is not None and item.missed is not None:
             if not (item.action is Action.DELETE and item.applied):
                 yield PendingRemoval(
                     name=item.live.name,
                     arn=item.arn,
-                    reason=item.grounds,
+                    reason=item.removal_reason,
                     scans=item.missed.scans,
                     since=item.missed.since,
                     last_at=observed.plan_input.now,
                 )
-        elif is_inconclusive(item) and item.arn not in recreated:
-            before = memory.misses.get(item.live.name)
-            restarts = rules_changed and before and before.reason in RESTARTED_BY_NEW_RULES
-            if before is not None and not restarts:
+        elif item.is_inconclusive and item.arn not in recreated:
+            before = state.pending_removals.get(item.live.name)
+            if before is None:
+                continue
+            if not (observed.rules_changed and before.reason in RESTARTED_BY_NEW_RULES):
                 yield before
+
+
+def taken_after(
+    items: Iterable[Item], observed: ObservedState, started_at: datetime
+) -> tuple[TakenName, ...]:
+    """Find the names that are taken unseen after a sweep with these outcomes."""
+    state = observed.plan_input.state
+    items = tuple(items)
+    found = dict(_met(items))
+    undecided = {item.arn for item in items if item.is_inconclusive}
+    for name, taken in state.taken.items():
+        if name not in found and _learned_nothing_of(taken, observed, undecided):
+            found[name] = taken.arn
+    return tuple(
+        before
+        if (before := state.taken.get(name)) is not None and before.arn == arn
+        else TakenName(name=name, arn=arn, since=started_at)
+        for name, arn in sorted(found.items())
+    )
+
+
+def _met(items: Iterable[Item]) -> Iterator[tuple[ResourceName, Arn]]:
+    """The names in which this sweep met what it may not see."""
+    for item in items:
+        met_by_write = item.reason is Reason.NAME_TAKEN_UNSEEN
+        name = item.taken_name or (item.name if met_by_write else None)
+        if name is not None and item.arn is not None:
+            yield name, item.arn
+
+
+def _learned_nothing_of(
+    taken: TakenName, observed: ObservedState, undecided: set[Arn | None]
+) -> bool:
+    """True when this sweep learned nothing of the cache that wants the name."""
+    cache = parse_cache_arn(taken.arn)
+    if cache is None or observed.plan_input.targets.part.other_shard(cache.scope):
+        return False
+    if taken.arn in observed.arns_found:
+        return taken.arn in undecided
+    return not is_decided(cache.scope, observed)

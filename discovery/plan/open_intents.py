@@ -1,4 +1,4 @@
-"""Intents without an outcome: what the list says became of them (R6). Pure."""
+"""Decide what became of intents without an outcome, from the list (R6). Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from state.records import IntentKind, OpenIntent, Registration, RememberedState,
 
 @dataclass(frozen=True, slots=True)
 class ClassifiedIntents:
-    """Open intents by what became of them; those in neither stay open and are finished."""
+    """Open intents by what became of them; a half-done rename is in neither."""
 
     landed: tuple[OpenIntent, ...]
     abandoned: tuple[OpenIntent, ...]
@@ -22,7 +22,7 @@ class ClassifiedIntents:
 def classify_open_intents(
     intents: Iterable[OpenIntent], listed: Iterable[Database], group: str
 ) -> ClassifiedIntents:
-    """Which writes of a process that ended had landed. The plan makes the others again."""
+    """Decide which writes of a process that ended had landed; the plan repeats the others."""
     ours = {
         (database.name, owner.arn): database
         for database in listed
@@ -49,12 +49,12 @@ def classify_open_intents(
     return ClassifiedIntents(tuple(landed), tuple(abandoned))
 
 
-def memory_after_closing(
-    memory: RememberedState, known: ClassifiedIntents, now: datetime
+def state_after_closing(
+    state: RememberedState, known: ClassifiedIntents, now: datetime
 ) -> RememberedState:
-    """The memory once these intents have their outcome, for those who may not write it (R5)."""
-    registrations, removed = dict(memory.registrations), dict(memory.removed)
-    misses = dict(memory.misses)
+    """The state once these intents have their outcome, for those who may not write (R5)."""
+    registrations, removed = dict(state.registrations), dict(state.removed)
+    pending_removals = dict(state.pending_removals)
     for intent in (each.intent for each in known.landed):
         registrations.pop(intent.previous_name or intent.name, None)
         registrations.pop(intent.name, None)
@@ -65,7 +65,7 @@ def memory_after_closing(
             )
         elif intent.kind in (IntentKind.CREATE, IntentKind.ADOPT):
             removed.pop(intent.name, None)
-            misses.pop(intent.name, None)
+            pending_removals.pop(intent.name, None)
         if not forgets and intent.database is not None:
             registrations[intent.name] = Registration(
                 name=intent.name,
@@ -74,16 +74,16 @@ def memory_after_closing(
                 registered_at=now,
                 updated_at=now,
             )
-    removals = list(memory.removals)
+    removals = list(state.removals)
     for intent in (each.intent for each in known.abandoned):
         if intent.kind in (IntentKind.DELETE, IntentKind.RENAME) and intent.at in removals:
             removals.remove(intent.at)  # it was looked for, and had not happened
     closed = {each.intent_id for each in (*known.landed, *known.abandoned)}
     return replace(
-        memory,
+        state,
         registrations=registrations,
         removed=removed,
-        misses=misses,
+        pending_removals=pending_removals,
         removals=tuple(removals),
-        open_intents=tuple(each for each in memory.open_intents if each.intent_id not in closed),
+        open_intents=tuple(each for each in state.open_intents if each.intent_id not in closed),
     )

@@ -1,4 +1,4 @@
-"""Whether what a removal or rename rests on still holds for a cache that was read anew (R3)."""
+"""Check again what a removal or rename rests on, for a cache that was read anew (R3)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 
 from discovery.model.codes import Reason
 from discovery.model.values import Arn, Cache, ResourceName, UnknownType, UsersAndGroups
+from discovery.plan.classify import removal_reason
 from discovery.plan.desired import desired_for, wanted_name
-from discovery.plan.diff import removal_reason
 from discovery.plan.facts import CacheFacts, facts_of
-from discovery.plan.inputs import ObservedCache
 from discovery.plan.plan import Plan
 from discovery.plan.rules import Rules
 
@@ -18,18 +17,17 @@ RenameHolds = Callable[[Cache], bool]
 
 
 def recheck(plan: Plan, rules: Rules) -> Recheck:
-    """A judge of caches read anew: the removal reason that now holds, None if none does."""
+    """Make a check of caches read anew: the removal reason that holds now, None if none does."""
 
     def judge(cache: Cache, directory: UsersAndGroups | UnknownType) -> Reason | None:
         facts = _facts(plan, cache)
-        live = plan.observed.registry.ours.get(cache.arn)
-        return removal_reason(ObservedCache(facts, desired_for(facts, directory, rules), live))
+        return removal_reason(facts, desired_for(facts, directory, rules))
 
     return judge
 
 
 def rename_check(plan: Plan, rules: Rules) -> RenameHolds:
-    """A check of caches whose tags were read anew: they still ask for the planned name."""
+    """Make a check of caches whose tags were read anew: they still ask for the planned name."""
     planned: Mapping[Arn, ResourceName] = {
         item.arn: item.name
         for item in plan.items
@@ -46,8 +44,8 @@ def rename_check(plan: Plan, rules: Rules) -> RenameHolds:
 
 def _facts(plan: Plan, cache: Cache) -> CacheFacts:
     live = plan.observed.registry.ours.get(cache.arn)
-    remembered = plan.observed.plan_input.memory.caches.get(cache.arn)
+    remembered = plan.observed.plan_input.state.caches.get(cache.arn)
     database = live.database if live is not None else None
-    registrations = plan.observed.plan_input.memory.registrations
+    registrations = plan.observed.plan_input.state.registrations
     written = registrations.get(database.name) if database is not None else None
     return facts_of(cache, remembered, database, written)

@@ -1,4 +1,4 @@
-"""The items of caches that are wanted and registered: kept, updated, renamed (R7, R12)."""
+"""Make the items of wanted, registered caches: keep, update, rename (R7, R12)."""
 
 from __future__ import annotations
 
@@ -6,129 +6,156 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from discovery.model.codes import Action, Reason
-from discovery.model.values import Change, Database
-from discovery.plan.desired import Register
-from discovery.plan.inputs import ObservedCache, ObservedState
-from discovery.plan.item import Item, hold_instead
+from discovery.model.fingerprint import redacted
+from discovery.model.values import Change, Database, ResourceName
+from discovery.plan.classify import Decision
+from discovery.plan.inputs import ObservedState
+from discovery.plan.item import Draft, Item
+from discovery.plan.labels import DISCOVERED_NAME_LABEL, ORIGIN_LABEL
 from discovery.plan.name_conflicts import NameRefusal
-from discovery.plan.registration_index import Owned
 from discovery.plan.resource import changes_between, merged
-from discovery.plan.rules import Rules, WritePolicy
-from discovery.plan.update import changes_origin, reason_for, under_its_present_name
-from state.records import RememberedState
+from discovery.plan.rules import Rules
+from state.records import Registration, RememberedState
+
+_LABELS = "/metadata/labels/"
+_ORIGIN = f"{_LABELS}{ORIGIN_LABEL.replace('/', '~1')}"
 
 
-def needs_rename(found: ObservedCache, live: Owned) -> bool:
-    """True when a registered cache is to have another name; tags that were not read say nothing
-    of names (R12)."""
-    desired = found.desired
-    named = isinstance(desired, Register) and live.database.name != desired.name.value
-    return named and found.facts.tags_read_now
-
-
-def registered_item(
-    found: ObservedCache,
-    live: Owned,
-    desired: Register,
-    loss: NameRefusal | None,
-    base: Item,
-    observed: ObservedState,
-    rules: Rules,
-) -> tuple[Item, Item | None]:
-    """The item, and the update under the present name that takes a refused rename's place."""
-    stays = _in_place(found, live.database, desired, base, observed.plan_input.memory, rules)
-    if not needs_rename(found, live):
-        return stays, None
-    if loss is not None:
-        text = f"it is to be named {desired.name.value}, but {loss.message}"
-        blocked = replace(base, action=Action.BLOCKED, reason=loss.reason, message=text)
-        if not loss.unseen:
-            return blocked, None
-        if stays.action is Action.UPDATE:
-            blocked = replace(stays, message=f"{stays.message}; {text}")
-        return replace(blocked, taken_name=desired.name.value), None
-    target = replace(merged(desired.database, live.database, rules.keeps_label), revision="")
-    renamed = replace(
-        base,
-        action=Action.UPDATE,
-        reason=Reason.RENAMED,
-        name=desired.name.value,
-        previous_name=live.database.name,
-        message=f"its name is now {desired.name.value}",
-        changes=changes_between(live.database, target),
-        database=target,
-    )
-    allowed = _allowed(renamed, rules)
-    return allowed, stays if allowed is renamed and stays.action is Action.UPDATE else None
-
-
-def _in_place(
-    found: ObservedCache,
-    live: Database,
-    desired: Register,
-    base: Item,
-    memory: RememberedState,
-    rules: Rules,
-) -> Item:
-    """Keep or update under the present name."""
+def plan_kept(decision: Decision, base: Item, state: RememberedState, rules: Rules) -> Draft:
+    """Keep the registration under its present name, or update it."""
+    live, desired = decision.live.database, decision.desired
     target = merged(under_its_present_name(desired.database, live), live, rules.keeps_label)
     if live.name == desired.name.value:
         target = merged(desired.database, live, rules.keeps_label)
     changes = changes_between(live, target)
     if not changes:
-        return replace(
-            base, action=Action.KEEP, reason=Reason.UNCHANGED, message="registered as it should be"
-        )
-    written = memory.registrations.get(live.name)
-    if written is not None and written.arn != found.arn:
+        text = "registered as it should be"
+        return Draft(replace(base, action=Action.KEEP, reason=Reason.UNCHANGED, message=text))
+    written = state.registrations.get(live.name)
+    if written is not None and written.arn != decision.arn:
         written = None
-    item = replace(
-        base,
-        action=Action.UPDATE,
-        reason=reason_for(changes, target, written, recreated=found.facts.recreated),
-        message=_changed_text(changes),
-        changes=changes,
-        database=target,
-        replaces=changes_origin(changes),
+    recreated = decision.found.facts.recreated
+    return Draft(
+        replace(
+            base,
+            action=Action.UPDATE,
+            reason=reason_for(changes, target, written, recreated=recreated),
+            message=_changed_text(changes),
+            changes=changes,
+            database=target,
+            replaces=changes_origin(changes),
+        )
     )
-    return _allowed(item, rules)
 
 
-def finished_rename(
-    live: Owned, desired: Register, base: Item, observed: ObservedState, rules: Rules
-) -> Item:
-    """The second half of a rename that a crash cut in two: the old name goes (R6)."""
-    old = observed.registry.half_renamed[live.cache.arn]
-    target = merged(
-        under_its_present_name(desired.database, live.database), live.database, rules.keeps_label
-    )
-    item = replace(
+def plan_rename(
+    decision: Decision,
+    refusal: NameRefusal | None,
+    base: Item,
+    state: RememberedState,
+    rules: Rules,
+) -> Draft:
+    """Rename the registration; update it under its present name where the guard refuses that."""
+    in_place = plan_kept(decision, base, state, rules).item
+    updates = in_place.action is Action.UPDATE
+    live, desired = decision.live.database, decision.desired
+    if refusal is not None:
+        return _refused_rename(desired.name.value, refusal, base, in_place)
+    target = replace(merged(desired.database, live, rules.keeps_label), revision="")
+    renamed = replace(
         base,
         action=Action.UPDATE,
         reason=Reason.RENAMED,
-        previous_name=old.database.name,
-        message="an interrupted rename is finished: the old name goes",
-        changes=(Change("/metadata/name", old.database.name, live.database.name),),
+        name=desired.name.value,
+        previous_name=live.name,
+        message=f"its name is now {desired.name.value}",
+        changes=changes_between(live, target),
         database=target,
-        live=old.database,
-        finishes=True,
     )
-    if rules.policy is WritePolicy.SYNC:
-        return item
-    policy = f"policy {rules.policy.value} removes neither; set policy: sync to finish it"
-    text = f"an interrupted rename left both names; {policy}"
-    return replace(item, action=Action.HELD, reason=Reason.POLICY, message=text, changes=())
+    return Draft(renamed, if_guard_refuses=in_place if updates else None)
 
 
-def _allowed(item: Item, rules: Rules) -> Item:
-    """The item, or held, where the policy has no leave for it."""
-    needs_sync = item.removes
-    policy = rules.policy
-    if policy is WritePolicy.SYNC or (policy is WritePolicy.UPSERT_ONLY and not needs_sync):
-        return item
-    leave = "sync" if needs_sync else "sync or upsert-only"
-    text = f"{item.message}; policy {policy.value} does not allow it; set policy: {leave}"
-    return hold_instead(item, Reason.POLICY, text)
+def _refused_rename(name: ResourceName, refusal: NameRefusal, base: Item, in_place: Item) -> Draft:
+    """Blocked; of a name that is taken unseen the rest is updated all the same."""
+    text = f"it is to be named {name}, but {refusal.message}"
+    blocked = replace(base, action=Action.BLOCKED, reason=refusal.reason, message=text)
+    if not refusal.unseen:
+        return Draft(blocked)
+    blocked = replace(blocked, taken_name=name)
+    if in_place.action is not Action.UPDATE:
+        return Draft(blocked)
+    updated = replace(in_place, message=f"{in_place.message}; {text}", taken_name=name)
+    return Draft(updated, if_policy_refuses=blocked)
+
+
+def finish_rename(decision: Decision, base: Item, observed: ObservedState, rules: Rules) -> Draft:
+    """Remove the old name of a rename that a crash cut in two (R6)."""
+    live, old = decision.live.database, observed.registry.half_renamed[decision.arn].database
+    target = under_its_present_name(decision.desired.database, live)
+    return Draft(
+        replace(
+            base,
+            action=Action.UPDATE,
+            reason=Reason.RENAMED,
+            previous_name=old.name,
+            message="an interrupted rename is finished: the old name goes",
+            changes=(Change("/metadata/name", old.name, live.name),),
+            database=merged(target, live, rules.keeps_label),
+            live=old,
+            finishes=True,
+        )
+    )
+
+
+def under_its_present_name(desired: Database, live: Database) -> Database:
+    """The desired resource without the rename: name and name label stay as they are."""
+    labels = {key: value for key, value in desired.labels.items() if key != DISCOVERED_NAME_LABEL}
+    if DISCOVERED_NAME_LABEL in live.labels:
+        labels[DISCOVERED_NAME_LABEL] = live.labels[DISCOVERED_NAME_LABEL]
+    return replace(desired, name=live.name, labels=labels)
+
+
+def changes_origin(changes: Iterable[Change]) -> bool:
+    """True when the origin label changes, which Teleport allows on a new resource only (R12)."""
+    return any(change.field == _ORIGIN for change in changes)
+
+
+def reason_for(
+    changes: tuple[Change, ...],
+    target: Database,
+    written: Registration | None,
+    *,
+    recreated: bool,
+) -> Reason:
+    """Find the first reason that holds for an update.
+
+    What this agent wrote last tells a change in AWS or in the configuration from a change that
+    somebody made in the control plane: if the resource wanted now is the one written then, the
+    difference is drift.
+    """
+    if recreated:
+        return Reason.RECREATED
+    if written is None:
+        return _without_memory(changes)
+    before = replace(written.database, spec=redacted(written.database.spec))
+    wanted = replace(target, spec=redacted(target.spec))
+    differing = {change.field for change in changes}
+    ours = tuple(c for c in changes_between(before, wanted) if c.field in differing)
+    return _by_field(ours) if ours else Reason.DRIFT
+
+
+def _by_field(changes: tuple[Change, ...]) -> Reason:
+    fields = [change.field for change in changes]
+    if "/spec/uri" in fields:
+        return Reason.URI_CHANGED
+    if any(not field.startswith(_LABELS) for field in fields):
+        return Reason.SPEC_CHANGED
+    return Reason.LABELS_CHANGED
+
+
+def _without_memory(changes: tuple[Change, ...]) -> Reason:
+    surplus = all(change.field.startswith(_LABELS) and change.new is None for change in changes)
+    return Reason.DRIFT if surplus else _by_field(changes)
 
 
 def _changed_text(changes: Iterable[Change]) -> str:

@@ -1,4 +1,4 @@
-"""The listed `db` resources, sorted by whose they are (R2)."""
+"""The listed `db` resources, sorted by owner (R2)."""
 
 from __future__ import annotations
 
@@ -8,22 +8,64 @@ from dataclasses import dataclass
 
 from discovery.model.ownership import CacheArn, NotOurs, owner_of
 from discovery.model.values import Arn, Database, ResourceName
-from discovery.plan.address import address_of
 from discovery.plan.naming import name_of, same_name
-from state.records import IntentKind, RememberedState
+from discovery.plan.resource import address_of
+from state.records import IntentKind, RememberedState, RemovedRegistration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Whose doing a registration of our group is, as far as this state can tell (R2).
+
+    Several agents may have one group: shards, an agent whose state was lost, or two teams that
+    copied one configuration. The labels are the same for all of them, so only state tells.
+    """
+
+    is_known: bool
+    """State has it, or a write of it has no outcome yet."""
+    is_inherited: bool
+    """This state neither made nor adopted it, and no matcher has taken its cache here."""
+    is_listed_late: bool
+    """The list still shows the very revision that this state removed."""
+    restored: RemovedRegistration | None
+    """What this state had removed, where it stands again without its doing."""
+
+    @property
+    def may_be_claimed(self) -> bool:
+        """True when only a person's word makes it this state's own."""
+        return self.is_inherited or self.restored is not None
+
+
+def provenance_of(live: Database, arn: Arn, state: RememberedState) -> Provenance:
+    """Tell whose doing a registration of the cache `arn` is."""
+    known, removed = state.registrations.get(live.name), state.removed.get(live.name)
+    known = known if known is not None and known.arn == arn else None
+    removed = removed if removed is not None and removed.arn == arn else None
+    is_listed_late = removed is not None and removed.revision == live.revision != ""
+    is_known = known is not None or any(
+        (each.intent.name, each.intent.arn) == (live.name, arn) for each in state.open_intents
+    )
+    made_by_others = known.inherited if known is not None else not is_known and not is_listed_late
+    return Provenance(
+        is_known=is_known,
+        is_inherited=made_by_others,
+        is_listed_late=is_listed_late,
+        restored=None if is_listed_late else removed,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """A registration of ours and the cache it stands for."""
+    """A registration of ours, the cache it stands for, and whose doing it is."""
 
     database: Database
     cache: CacheArn
+    provenance: Provenance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrationIndex:
-    """What the control plane lists."""
+    """What the control plane lists, by cache, name and address."""
 
     ours: Mapping[Arn, Owned]
     duplicates: tuple[Owned, ...]
@@ -39,20 +81,21 @@ class RegistrationIndex:
     group: str
 
     def holders(self, name: ResourceName) -> tuple[Database, ...]:
-        """What stands under a name, its spellings in other case included."""
+        """The resources under a name, its spellings in other case included."""
         return self.by_name.get(same_name(name), ())
 
     def owner_of(self, database: Database) -> CacheArn | NotOurs:
+        """The cache that a resource of ours stands for, or why it is not ours."""
         return owner_of(database, self.group)
 
 
 def index_registrations(
     listed: Iterable[Database],
     group: str,
-    memory: RememberedState,
+    state: RememberedState,
     computed: Mapping[Arn, ResourceName],
 ) -> RegistrationIndex:
-    """Sorts the list. `computed` has the wanted names of the caches that were found."""
+    """Sort the list. `computed` has the wanted names of the caches that were found."""
     by_arn: dict[Arn, list[Owned]] = defaultdict(list)
     by_name: dict[str, list[Database]] = defaultdict(list)
     by_address: dict[str, list[ResourceName]] = defaultdict(list)
@@ -62,10 +105,11 @@ def index_registrations(
         by_address[address_of(database.uri)].append(database.name)
         owner = owner_of(database, group)
         if isinstance(owner, CacheArn):
-            by_arn[owner.arn].append(Owned(database, owner))
+            provenance = provenance_of(database, owner.arn, state)
+            by_arn[owner.arn].append(Owned(database, owner, provenance))
         elif owner is NotOurs.IDENTITY_MISMATCH:
             mismatched.append(database)
-    ours, duplicates, halves = _one_each(by_arn, memory, computed)
+    ours, duplicates, halves = _one_each(by_arn, state, computed)
     return RegistrationIndex(
         ours=ours,
         duplicates=duplicates,
@@ -78,27 +122,27 @@ def index_registrations(
 
 
 def _one_each(
-    by_arn: Mapping[Arn, list[Owned]], memory: RememberedState, computed: Mapping[Arn, ResourceName]
+    by_arn: Mapping[Arn, list[Owned]], state: RememberedState, computed: Mapping[Arn, ResourceName]
 ) -> tuple[dict[Arn, Owned], tuple[Owned, ...], dict[Arn, Owned]]:
     ours: dict[Arn, Owned] = {}
     duplicates: list[Owned] = []
     halves: dict[Arn, Owned] = {}
-    renames = _open_renames(memory)
+    renames = _open_renames(state)
     for arn, owned in by_arn.items():
         if arn in renames and (pair := _both_halves(owned, *renames[arn])):
             ours[arn], halves[arn] = pair
         else:
-            ours[arn] = _the_one(owned, memory, computed.get(arn))
+            ours[arn] = _the_one(owned, state, computed.get(arn))
         counted = (ours[arn], halves.get(arn))
         duplicates.extend(each for each in owned if each not in counted)
     return ours, tuple(duplicates), halves
 
 
-def _open_renames(memory: RememberedState) -> dict[Arn, tuple[ResourceName, ResourceName]]:
+def _open_renames(state: RememberedState) -> dict[Arn, tuple[ResourceName, ResourceName]]:
     """New and old name of every rename without an outcome (R6: finished forwards)."""
     return {
         each.intent.arn: (each.intent.name, each.intent.previous_name)
-        for each in memory.open_intents
+        for each in state.open_intents
         if each.intent.kind is IntentKind.RENAME and each.intent.previous_name is not None
     }
 
@@ -110,11 +154,11 @@ def _both_halves(
     return (named[new], named[old]) if new in named and old in named else None
 
 
-def _the_one(owned: list[Owned], memory: RememberedState, computed: ResourceName | None) -> Owned:
+def _the_one(owned: list[Owned], state: RememberedState, computed: ResourceName | None) -> Owned:
     """Which of several counts: the journal's, else the one under the computed name (R2)."""
 
     def rank(each: Owned) -> tuple[bool, bool, str]:
-        known = memory.registrations.get(each.database.name)
+        known = state.registrations.get(each.database.name)
         journaled = known is not None and known.arn == each.cache.arn
         wanted = computed or _plain_name(each.cache)
         return (not journaled, each.database.name != wanted, each.database.name)

@@ -1,15 +1,14 @@
-"""When a registration whose reason to stand is gone may be removed (R3, Time)."""
+"""Decide when an unwanted registration may be removed (R3, Time)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from discovery.model.codes import Action, Reason
-from discovery.model.values import Arn, Database
-from discovery.plan.inheritance import is_inherited, is_removed_and_listed, restoration
-from discovery.plan.item import MissCount
-from discovery.plan.rules import Rules, WritePolicy
+from discovery.plan.item import Draft, Item, MissCount
+from discovery.plan.registration_index import Owned
+from discovery.plan.rules import Rules
 from state.records import RememberedState
 
 NEEDS_NO_TIME = frozenset({Reason.DELETING, Reason.EXCLUDED})
@@ -22,88 +21,78 @@ RESTARTED_BY_NEW_RULES = frozenset({Reason.UNMATCHED, Reason.EXCLUDED})
 """An edit of matchers or name rules never removes at once, however the limits are set."""
 
 
-@dataclass(frozen=True, slots=True)
-class RemovalDecision:
-    """Remove now, or hold; and how long the reason has held."""
-
-    action: Action
-    reason: Reason
-    message: str
-    missed: MissCount
-    lags: bool = False
-    """True when the list still shows the revision that this state removed already."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovalReason:
-    """Why a registration no longer stands."""
+    """Why a registration is no longer wanted."""
 
-    live: Database
-    arn: Arn
+    owned: Owned
     reason: Reason
     message: str
     forgets: bool = False
     """True when the cache was recreated: misses of the earlier one do not count."""
 
 
-def decide_removal(
-    grounds: RemovalReason, memory: RememberedState, rules: Rules, now: datetime
-) -> RemovalDecision:
-    """Whether it may go, and whether the time has come. Proof and budget are asked later."""
-    missed = _missed(grounds, memory, rules, now)
-    kept = _not_ours_to_remove(grounds, memory, rules, missed)
-    if kept is not None:
-        return kept
-    waiting = _why_wait(grounds, missed, memory, rules, now)
-    if rules.policy is not WritePolicy.SYNC:
-        policy = f"policy {rules.policy.value} never removes; set policy: sync to remove it"
-        text = f"{grounds.message}; {policy}"
-        return RemovalDecision(Action.HELD, Reason.POLICY, text, missed)
+def plan_removal(
+    base: Item, removal: RemovalReason, state: RememberedState, rules: Rules, now: datetime
+) -> Draft:
+    """Decide whether a registration may go now or must wait (`missed_sweeps`, `grace`).
+
+    Write policy, proof and budget are asked later.
+    """
+    missed = _missed(removal, state, rules, now)
+    counted = replace(base, missed=missed, removal_reason=removal.reason)
+    others = _not_ours_to_remove(removal, rules)
+    if others is not None:
+        action, reason, text = others
+        return Draft(replace(counted, action=action, reason=reason, message=text))
+    waiting = _why_wait(removal, missed, state, rules, now)
     if waiting is not None:
-        return RemovalDecision(Action.HELD, Reason.WAITING, f"{grounds.message}; {waiting}", missed)
-    lags = is_removed_and_listed(grounds.live, grounds.arn, memory)
-    return RemovalDecision(Action.DELETE, grounds.reason, grounds.message, missed, lags)
+        text = f"{removal.message}; {waiting}"
+        held = replace(counted, action=Action.HELD, reason=Reason.WAITING, message=text)
+        return Draft(held, cause=removal.message)
+    return Draft(
+        replace(
+            counted,
+            action=Action.DELETE,
+            reason=removal.reason,
+            message=removal.message,
+            removed_before=removal.owned.provenance.is_listed_late,
+        )
+    )
 
 
-def rules_changed(memory: RememberedState, rules: Rules) -> bool:
-    """True when matchers or name rules differ from those of the last finished sweep."""
-    return memory.finished_sweeps > 0 and memory.matching_digest != rules.matching_digest
-
-
-def _not_ours_to_remove(
-    grounds: RemovalReason, memory: RememberedState, rules: Rules, missed: MissCount
-) -> RemovalDecision | None:
+def _not_ours_to_remove(removal: RemovalReason, rules: Rules) -> tuple[Action, Reason, str] | None:
     """Why another agent of the group may need it, though nothing here does (R2)."""
-    if grounds.reason in CACHE_GOES:
+    if removal.reason in CACHE_GOES:
         return None
-    name, group = grounds.live.name, rules.group
+    name, group = removal.owned.database.name, rules.group
     others = (
         f"another agent may be at work in group {group}: give each a group of its own, or take it "
         f"as this one's with `cachemuster adopt {name}`"
     )
-    removed = restoration(grounds.live, grounds.arn, memory)
+    removed = removal.owned.provenance.restored
     if removed is not None:
         at = f"{removed.removed_at:%Y-%m-%d %H:%M:%S} UTC"
-        text = f"{grounds.message}; removed here at {at}, and it stands again: {others}"
-        return RemovalDecision(Action.CONFLICT, Reason.RESTORED, text, missed)
-    if not is_inherited(grounds.live, grounds.arn, memory):
+        text = f"{removal.message}; removed here at {at}, and it stands again: {others}"
+        return Action.CONFLICT, Reason.RESTORED, text
+    if not removal.owned.provenance.is_inherited:
         return None
-    if grounds.reason is Reason.OUT_OF_SCOPE and rules.prunes:
+    if removal.reason is Reason.OUT_OF_SCOPE and rules.prunes:
         return None
-    text = f"{grounds.message}; not registered by this agent's state, nor ever matched: {others}"
-    return RemovalDecision(Action.HELD, Reason.INHERITED, text, missed)
+    text = f"{removal.message}; not registered by this agent's state, nor ever matched: {others}"
+    return Action.HELD, Reason.INHERITED, text
 
 
 def _missed(
-    grounds: RemovalReason, memory: RememberedState, rules: Rules, now: datetime
+    removal: RemovalReason, state: RememberedState, rules: Rules, now: datetime
 ) -> MissCount:
-    before = memory.misses.get(grounds.live.name)
-    restarted = grounds.reason in RESTARTED_BY_NEW_RULES and rules_changed(memory, rules)
+    before = state.pending_removals.get(removal.owned.database.name)
+    restarted = removal.reason in RESTARTED_BY_NEW_RULES and rules.changed_since(state)
     if (
         before is None
         or restarted
-        or grounds.forgets
-        or (before.arn, before.reason) != (grounds.arn, grounds.reason)
+        or removal.forgets
+        or (before.arn, before.reason) != (removal.owned.cache.arn, removal.reason)
     ):
         return MissCount(scans=1, since=now)
     # A clock that stepped back makes every span a guess, so the grace starts again.
@@ -112,16 +101,16 @@ def _missed(
 
 
 def _why_wait(
-    grounds: RemovalReason, missed: MissCount, memory: RememberedState, rules: Rules, now: datetime
+    removal: RemovalReason, missed: MissCount, state: RememberedState, rules: Rules, now: datetime
 ) -> str | None:
-    if memory.finished_sweeps == 0:
+    if state.finished_sweeps == 0:
         return "the first sweep of a new state file never removes"
-    if grounds.reason in RESTARTED_BY_NEW_RULES and rules_changed(memory, rules):
+    if removal.reason in RESTARTED_BY_NEW_RULES and rules.changed_since(state):
         return (
             "matchers or name rules have changed since the last sweep of all scopes, so the count "
             "starts again"
         )
-    if grounds.reason in NEEDS_NO_TIME:
+    if removal.reason in NEEDS_NO_TIME:
         return None
     due = missed.since + rules.grace
     if missed.scans >= rules.missed_sweeps and now >= due:

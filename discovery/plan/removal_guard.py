@@ -1,48 +1,21 @@
-"""The budget of removals (R3): how many may happen, and when all of them are refused."""
+"""The guard: how many removals may happen, and when all are refused (R3)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from discovery.model.codes import GuardCode
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
-    """The limits of `deregistration`, as configured or as widened for one sweep."""
-
-    window: timedelta
-    max_count: int
-    """0: never remove."""
-    max_percent: int
-    min_allowed: int
-    """This many may always go (within `max_count`), so that a small fleet can change."""
-    allow_empty: bool
-    counts_window: bool = True
-    """Whether removals done within `window` count; not where a person allowed a number for one
-    sweep: that is what still pends."""
-
-    def limit(self, population: int) -> int:
-        """How many removals a population bears within the window."""
-        share = population * self.max_percent // 100
-        return min(self.max_count, max(self.min_allowed, share))
-
-    def with_overrides(self, count: int) -> Budget:
-        """The budget for up to `count` removals in one sweep, whatever was removed before it."""
-        return replace(
-            self,
-            max_count=count,
-            max_percent=100,
-            min_allowed=count,
-            allow_empty=True,
-            counts_window=False,
-        )
+from discovery.model.ownership import parse_cache_arn
+from discovery.model.values import Complete, ResourceName
+from discovery.plan.inputs import ObservedState, PlanInput
+from discovery.plan.rules import Budget
+from state.records import IntentKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardVerdict:
-    """What the guard said of the removals of one sweep."""
+    """What the guard decided about the removals of one sweep."""
 
     refused: bool
     code: GuardCode | None
@@ -56,7 +29,7 @@ class GuardVerdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardInput:
-    """What the guard weighs, besides the removals planned."""
+    """What the guard weighs besides the removals planned."""
 
     population: int
     """Our registrations of this process's part: the larger of listed and remembered."""
@@ -67,8 +40,68 @@ class GuardInput:
     """The list lacks more than half of what state remembers as registered (R10)."""
 
 
+def guard_input(observed: ObservedState, window: timedelta) -> GuardInput:
+    """Count what the guard weighs the removals of a plan against."""
+    plan_input = observed.plan_input
+    remembered = _remembered_names(plan_input)
+    listed = {
+        owned.database.name
+        for owned in (*observed.registry.ours.values(), *observed.registry.duplicates)
+        if plan_input.targets.part.guard_filter.covers(owned.cache.scope)
+    }
+    lacking = remembered - {database.name for database in plan_input.listed}
+    return GuardInput(
+        population=max(len(listed), len(remembered)),
+        removed_in_window=_removed_in_window(observed, window),
+        caches_seen=_caches_seen(plan_input),
+        registry_shrank=len(lacking) * 2 > len(remembered),
+    )
+
+
+def _caches_seen(plan_input: PlanInput) -> int:
+    """Count the caches in all complete scopes together.
+
+    After an event only its own scope was scanned; what earlier scans saw of the others stands in,
+    since one scope becoming empty is ordinary.
+    """
+    complete = [result for result in plan_input.results if isinstance(result, Complete)]
+    seen = sum(len(result.caches) for result in complete)
+    if not plan_input.targets.part.from_event:
+        return seen
+    scanned = {result.scope for result in complete}
+    remembered = plan_input.state.caches.values()
+    return seen + sum(1 for cache in remembered if cache.scope not in scanned)
+
+
+def _remembered_names(plan_input: PlanInput) -> set[ResourceName]:
+    part = plan_input.targets.part.guard_filter
+    return {
+        name
+        for name, registration in plan_input.state.registrations.items()
+        if (parsed := parse_cache_arn(registration.arn)) is None or part.covers(parsed.scope)
+    }
+
+
+def _removed_in_window(observed: ObservedState, window: timedelta) -> int:
+    """Removals younger than the window; those dated in the future count, whatever the clock did.
+
+    A rename that is half done is counted as planned, so its open intent is left out here.
+    """
+    plan_input = observed.plan_input
+    oldest = plan_input.now - window
+    recent = sum(1 for at in plan_input.state.removals if at > oldest)
+    half_done = sum(
+        1
+        for each in plan_input.state.open_intents
+        if each.intent.kind is IntentKind.RENAME
+        and each.intent.arn in observed.registry.half_renamed
+        and each.intent.at > oldest
+    )
+    return max(0, recent - half_done)
+
+
 def judge_removals(planned: int, evidence: GuardInput, budget: Budget) -> GuardVerdict:
-    """Whether the planned removals may go ahead; a refusal takes all of them."""
+    """Decide whether the planned removals may go ahead; a refusal holds all of them."""
     limit = budget.limit(evidence.population)
     count = planned + (evidence.removed_in_window if budget.counts_window else 0)
     code = _refusal(planned, count, limit, evidence, budget)

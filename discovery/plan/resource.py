@@ -1,21 +1,24 @@
-"""A cache as a Teleport `db` resource, and how one resource differs from another.
+"""A cache as a Teleport `db` resource, and how resources differ and are merged.
 
 See discovery/README: Registrations.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from discovery.model.values import Change, Database, Document, KnownCache, ResourceName
 
+_ABSENT: Final = object()
+_DEFAULT_PORT = "6379"
 _OURS_IN_AWS = ("region", "account_id", "assume_role_arn", "external_id")
 
 
 @dataclass(frozen=True, slots=True)
-class Connect:
+class ConnectRole:
     """How a Database Service reaches a cache's account: the role it assumes, filled in."""
 
     assume_role_arn: str
@@ -23,9 +26,9 @@ class Connect:
 
 
 def desired_database(
-    cache: KnownCache, name: ResourceName, labels: Mapping[str, str], connect: Connect | None
+    cache: KnownCache, name: ResourceName, labels: Mapping[str, str], connect: ConnectRole | None
 ) -> Database:
-    """The resource that stands for a cache (control_plane/README: Fields).
+    """Make the resource that stands for a cache (control_plane/README: Fields).
 
     The cache must have an endpoint.
     """
@@ -48,7 +51,7 @@ def desired_database(
 
 
 def merged(desired: Database, live: Database, keeps: Callable[[str], bool]) -> Database:
-    """What to write so that `live` becomes `desired` and nobody else's settings are lost.
+    """Merge `desired` onto `live` so that nobody else's settings are lost.
 
     Labels are ours as a whole, but for those whose key `keeps`; in `spec` what we do not set stays
     as read (R7).
@@ -78,8 +81,49 @@ def _tree(document: Document, key: str) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else {}
 
 
+def three_way_merge(planned: Database, listed: Database, fresh: Database) -> Database:
+    """Merge a planned resource with what it has become since the plan was made.
+
+    What the plan changes is as planned; all else is as just read.
+
+    The plan was made from `listed`. Whoever edited the resource since then keeps the edit, unless
+    the plan changes the same place; if the edit is not wanted, the next plan says so. Carries the
+    fresh read's `revision` and `opaque`.
+    """
+    return replace(
+        planned,
+        labels=_merged_tree(listed.labels, planned.labels, fresh.labels),
+        description=_merged_value(listed.description, planned.description, fresh.description),
+        spec=_merged_tree(listed.spec, planned.spec, fresh.spec),
+        metadata=_merged_tree(listed.metadata, planned.metadata, fresh.metadata),
+        revision=fresh.revision,
+        opaque=fresh.opaque,
+    )
+
+
+def _merged_value(listed: Any, planned: Any, fresh: Any) -> Any:
+    if planned in (listed, fresh):
+        return fresh
+    if isinstance(planned, Mapping) and isinstance(fresh, Mapping):
+        return _merged_tree(listed if isinstance(listed, Mapping) else {}, planned, fresh)
+    return planned
+
+
+def _merged_tree(
+    listed: Mapping[str, Any], planned: Mapping[str, Any], fresh: Mapping[str, Any]
+) -> dict[str, Any]:
+    keys = [*planned, *(key for key in fresh if key not in planned)]
+    found = {
+        key: _merged_value(
+            listed.get(key, _ABSENT), planned.get(key, _ABSENT), fresh.get(key, _ABSENT)
+        )
+        for key in keys
+    }
+    return {key: value for key, value in found.items() if value is not _ABSENT}
+
+
 def changes_between(old: Database, new: Database) -> tuple[Change, ...]:
-    """Every leaf in which two resources differ, sorted by JSON Pointer."""
+    """List every leaf in which two resources differ, sorted by JSON Pointer."""
     found = _differences("", old.document(), new.document())
     return tuple(sorted(found, key=lambda change: change.field))
 
@@ -91,3 +135,13 @@ def _differences(pointer: str, old: Any, new: Any) -> Iterator[Change]:
             yield from _differences(f"{pointer}/{escaped}", old.get(key), new.get(key))
     elif old != new:
         yield Change(pointer, old, new)
+
+
+def address_of(uri: str) -> str:
+    """Read host and port, in lower case, from a URI in any form that Teleport takes.
+
+    For `redis` (teleport/README: Validation).
+    """
+    place = re.split("[/?]", uri.rpartition("://")[2], maxsplit=1)[0].lower()
+    host, colon, port = place.rpartition(":")
+    return place if colon and port.isdigit() and host else f"{place.rstrip(':')}:{_DEFAULT_PORT}"

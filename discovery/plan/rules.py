@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 
 from discovery.model.values import AccountId
-from discovery.plan.removal_guard import Budget
 from matchers.keys import is_reserved
 from matchers.matcher import Matcher
 from matchers.selectors import Pattern
+from state.records import RememberedState
 
 
 class WritePolicy(StrEnum):
@@ -23,8 +23,40 @@ class WritePolicy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The limits of `deregistration`, as configured or as widened for one sweep."""
+
+    window: timedelta
+    max_count: int
+    """0: never remove."""
+    max_percent: int
+    min_allowed: int
+    """This many may always go (within `max_count`), so that a small fleet can change."""
+    allow_empty: bool
+    counts_window: bool = True
+    """Whether removals done within `window` count; not where a person allowed a number for one
+    sweep: that is what still pends."""
+
+    def limit(self, population: int) -> int:
+        """The number of removals that a population allows within the window."""
+        share = population * self.max_percent // 100
+        return min(self.max_count, max(self.min_allowed, share))
+
+    def with_overrides(self, count: int) -> Budget:
+        """Allow up to `count` removals in one sweep, whatever was removed before it."""
+        return replace(
+            self,
+            max_count=count,
+            max_percent=100,
+            min_allowed=count,
+            allow_empty=True,
+            counts_window=False,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The rules of one sweep."""
+    """The configured rules of one sweep."""
 
     group: str
     matchers: tuple[Matcher, ...]
@@ -47,8 +79,10 @@ class Rules:
     """The values behind the references in `connect.external_id`."""
 
     def keeps_label(self, key: str) -> bool:
-        """True for labels that stay on a registration although we do not write them. Never for a
-        reserved one, not even where we have no value ourselves (R7)."""
+        """True for labels that stay on a registration although we do not write them.
+
+        Never for a reserved one, not even where we have no value ourselves (R7).
+        """
         return not is_reserved(key) and any(pattern.matches(key) for pattern in self.keep_labels)
 
     def honours_name_tag(self, account_id: AccountId) -> bool:
@@ -56,3 +90,7 @@ class Rules:
         if isinstance(self.named_by_tag, bool):
             return self.named_by_tag
         return account_id in self.named_by_tag
+
+    def changed_since(self, state: RememberedState) -> bool:
+        """True when matchers or name rules differ from those of the last finished sweep."""
+        return state.finished_sweeps > 0 and state.matching_digest != self.matching_digest

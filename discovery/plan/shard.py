@@ -1,4 +1,4 @@
-"""Which part of the accounts one of several processes looks after (discovery/README: Scale)."""
+"""Which accounts one of several processes looks after (discovery/README: Scale)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ORDINAL = re.compile(r".*-(?P<ordinal>[0-9]{1,6})")
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Part `index` of `count`. Every account belongs to exactly one part, in every process.
+    """Part `index` of `count`; every account belongs to exactly one part, in every process.
 
     Rendezvous hashing: one part more takes accounts from every other part, and moves no account
     between two parts that were there before.
@@ -44,8 +44,9 @@ class Shard:
 
 
 def parse_shard(text: str, host: str) -> Shard:
-    """The shard written as `I/N`, or as `ordinal/N`: then `host`, the name of this machine, ends
-    in I, as those of the pods of a Kubernetes StatefulSet do (cachemuster-0, cachemuster-1 …).
+    """Parse `I/N`, or `ordinal/N` with the number at the end of the host's name.
+
+    Pods of a Kubernetes StatefulSet have such names (cachemuster-0, cachemuster-1 …).
 
     Raises: ValueError with a sentence for the person who wrote it.
     """

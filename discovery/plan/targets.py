@@ -1,4 +1,4 @@
-"""What a run looks at, and what it means for a registration not to be looked at (R9).
+"""The scopes that a run looks at, and what it means not to be among them (R9).
 
 *Not in this run* and *out of configuration* are never mixed: only an account list and a region
 list that were read to their end can say that something is out.
@@ -6,7 +6,8 @@ list that were read to their end can say that something is out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from discovery.model.ownership import parse_cache_arn
@@ -29,7 +30,7 @@ class ScopeFilter:
 
     @property
     def guard_filter(self) -> ScopeFilter:
-        """The part whose registrations are the population of the guard."""
+        """The part whose registrations the guard counts."""
         return ScopeFilter(shard=self.shard) if self.from_event else self
 
     def other_shard(self, scope: Scope) -> bool:
@@ -37,7 +38,7 @@ class ScopeFilter:
         return self.shard is not None and not self.shard.owns(scope.account_id)
 
     def covers(self, scope: Scope) -> bool:
-        """True when the run is about this scope; of a whole account, about any of its regions."""
+        """True when the run is about this scope; of a whole account, about any region of it."""
         if self.other_shard(scope):
             return False
         return not self.only or any(_overlap(each, scope) for each in self.only)
@@ -51,7 +52,7 @@ def _overlap(one: Scope, other: Scope) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Targets:
-    """The accounts and regions that are configured, and the part of them this run is about."""
+    """The configured accounts and regions, and the part of them that this run is about."""
 
     accounts: Mapping[AccountId, RegionList]
     accounts_complete: bool
@@ -70,7 +71,7 @@ class Targets:
         )
 
     def membership(self, scope: Scope) -> ScopeMembership:
-        """Where the scope of a registration stands."""
+        """Tell whether a scope is in this run, out of configuration, or not known to be either."""
         if not self.part.covers(scope):
             return ScopeMembership.NOT_IN_RUN
         regions = self.accounts.get(scope.account_id)
@@ -85,13 +86,15 @@ class Targets:
         return regions.membership(scope.region)
 
     def excludes(self, scope: Scope) -> bool:
-        """True when it is `aws.exclude_regions` that takes a scope out."""
+        """True when `aws.exclude_regions` takes a scope out."""
         regions = self.accounts.get(scope.account_id)
         return regions is not None and scope.region is not None and regions.excludes(scope.region)
 
     def may_be_new(self, scope: Scope) -> bool:
-        """True when the scope would be scanned if its region has been enabled since its account's
-        list was read: an event from there is evidence that it has."""
+        """True when the scope would be scanned if its region was enabled a moment ago.
+
+        An event from there is evidence that it has been, since its account's list was read.
+        """
         regions = self.accounts.get(scope.account_id)
         if regions is None or scope.region is None or not self.part.covers(scope):
             return False
@@ -99,21 +102,67 @@ class Targets:
 
 
 def result_for(scope: Scope, results: Mapping[Scope, Scanned]) -> Scanned | None:
-    """What came of a scope in this run: its own result, else that of its account, which could
-    not be entered."""
+    """Find the result of a scope: its own, else that of its account that could not be entered."""
     return results.get(scope) or results.get(Scope(scope.account_id, None))
 
 
-def registered_regions(memory: RememberedState) -> Mapping[AccountId, frozenset[Region]]:
-    """The regions of each account in which something of ours is remembered as registered."""
+def registered_regions(state: RememberedState) -> Mapping[AccountId, frozenset[Region]]:
+    """The regions of each account in which state remembers registrations of ours."""
     found: dict[AccountId, set[Region]] = {}
-    for scope in registered_scopes(memory):
+    for scope in registered_scopes(state):
         if scope.region is not None:
             found.setdefault(scope.account_id, set()).add(scope.region)
     return {account_id: frozenset(regions) for account_id, regions in found.items()}
 
 
-def registered_scopes(memory: RememberedState) -> frozenset[Scope]:
-    """The scopes in which something of ours is remembered as registered."""
-    arns = (parse_cache_arn(registration.arn) for registration in memory.registrations.values())
+def registered_scopes(state: RememberedState) -> frozenset[Scope]:
+    """The scopes in which state remembers registrations of ours."""
+    arns = (parse_cache_arn(registration.arn) for registration in state.registrations.values())
     return frozenset(arn.scope for arn in arns if arn is not None)
+
+
+class NoSuchScope(Exception):
+    """`--only` names a scope that is no target and holds no registration of ours."""
+
+
+def check_named_scopes(
+    targets: Targets, *, scanned: Collection[Scope], registered: Iterable[Scope]
+) -> None:
+    """Check that each scope of `--only` is a target or holds a registration.
+
+    One that hangs on a list that was not read may be there.
+
+    Raises: NoSuchScope.
+    """
+    held = frozenset(registered)
+    unknown = [each for each in targets.part.only if not _fits(each, targets, scanned, held)]
+    if unknown:
+        lines = (*(_about(scope, targets) for scope in unknown), "Nothing was written.")
+        raise NoSuchScope("\n".join(lines))
+
+
+def _fits(
+    scope: Scope, targets: Targets, scanned: Collection[Scope], held: frozenset[Scope]
+) -> bool:
+    part = ScopeFilter(only=(scope,))
+    if scope in scanned or any(part.covers(each) for each in held):
+        return True
+    return targets.membership(scope) is not ScopeMembership.OUT_OF_SCOPE
+
+
+def _about(scope: Scope, targets: Targets) -> str:
+    regions = targets.accounts.get(scope.account_id)
+    if scope.region is None or regions is None:
+        what = "no such account is configured or listed"
+        near = _nearest(scope.account_id, targets.accounts)
+    elif targets.excludes(scope):
+        what, near = "aws.exclude_regions leaves that region out", ()
+    else:
+        what = f"account {scope.account_id} has no such region that is configured and enabled"
+        near = _nearest(scope.region, regions.listed)
+    hint = f". Nearest: {', '.join(near)}" if near else ""
+    return f"--only {scope}: {what}, and nothing of ours is registered there{hint}."
+
+
+def _nearest(word: str, known: Iterable[str]) -> tuple[str, ...]:
+    return tuple(difflib.get_close_matches(word, sorted(known), n=3, cutoff=0.0))

@@ -1,4 +1,4 @@
-"""What is told where the list of registrations was not read: AWS's half alone (R10). Pure.
+"""Items for when the list of registrations was not read: AWS's half alone (R10). Pure.
 
 Nothing can be planned, so nothing is: what is wanted or remembered is held, with the verdict on its
 users as ever, and no guard is asked.
@@ -23,8 +23,8 @@ NOT_ASKED = "the control plane was not asked, so what is registered is not known
 
 
 def unread_items(plan_input: PlanInput, rules: Rules, why: str) -> tuple[Item, ...]:
-    """Every cache found and every registration remembered, in order."""
-    remembered = replace(plan_input, listed=remembered_list(plan_input.memory), looked_up={})
+    """Make a held item for every cache found and every registration remembered, in order."""
+    remembered = replace(plan_input, listed=remembered_list(plan_input.state), looked_up={})
     observed = observe(remembered, rules)
     return in_order(_items(observed, why))
 

@@ -1,8 +1,9 @@
-"""Which items of a report need a person, and in what order they are shown."""
+"""Group the items of a report by how much they need a person, most pressing first."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 from discovery.model.codes import Action, Reason
 from discovery.plan.item import Item
 from discovery.reports.report import Report
-from discovery.reports.terminal.style import SIGNS
+from discovery.reports.signs import SIGNS
 
 GUARDED = frozenset(
     {Reason.GUARD_COUNT, Reason.GUARD_PERCENT, Reason.GUARD_EMPTY, Reason.REGISTRY_SHRANK}
@@ -19,7 +20,7 @@ GUARDED = frozenset(
 
 
 class Attention(Enum):
-    """How much an item wants to be seen; the most pressing first."""
+    """How much an item needs a person, the most pressing first."""
 
     FAILED = "failed"
     UNDONE = "not done"
@@ -67,14 +68,14 @@ PRESSING: Final = (Attention.FAILED, Attention.UNDONE, Attention.SOMEONE, Attent
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The items of one kind of attention, in the report's order."""
+    """The items of one kind of attention, in the order of the report."""
 
     attention: Attention
     items: tuple[Item, ...]
 
 
 def attention_of(item: Item, *, dry_run: bool) -> Attention:
-    """Why, if at all, a person would look at this item."""
+    """Decide how much an item needs a person."""
     if item.error is not None and item.error.code != _INTERRUPTED:
         return Attention.FAILED
     if item.action.writes and not dry_run and item.applied is not True:
@@ -85,21 +86,26 @@ def attention_of(item: Item, *, dry_run: bool) -> Attention:
 
 
 def title_of(attention: Attention, *, dry_run: bool) -> tuple[str, str]:
-    """What stands above items of one kind, and a quiet remark, which may be empty."""
+    """Return the title of a group and the remark beside it, which may be empty."""
     title, remark = _TITLES[attention]
     return (f"Would be {title.lower()}" if dry_run and attention in _WOULD_BE else title, remark)
 
 
 def grouped(report: Report) -> tuple[Group, ...]:
-    """The items by attention, most pressing first; kinds without an item are left out."""
+    """Group the items by attention, most pressing first; empty groups are left out."""
     found: dict[Attention, list[Item]] = {attention: [] for attention in Attention}
     for item in report.items:
         found[attention_of(item, dry_run=report.dry_run)].append(item)
     return tuple(Group(attention, tuple(group)) for attention, group in found.items() if group)
 
 
+def pressing_items(groups: Iterable[Group]) -> tuple[Item, ...]:
+    """List the items that do not pass by themselves, or did not go as planned."""
+    return tuple(item for group in groups if group.attention in PRESSING for item in group.items)
+
+
 def unchanged_line(items: tuple[Item, ...]) -> str:
-    """`= 300 keep   . 12 skipped (ENGINE 2, NO_MATCHER 10)`"""
+    """Count what stays as it is: `= 300 keep   . 12 skipped (ENGINE 2, NO_MATCHER 10)`."""
     parts = []
     for action in (Action.KEEP, Action.SKIPPED):
         reasons = Counter(item.reason for item in items if item.action is action)

@@ -1,9 +1,8 @@
-"""The one JSON document of a sweep or audit, names and meanings as in
-discovery/README: Report document.
+"""Write the JSON document of a sweep or audit.
 
-It is written item by item, so that twenty thousand caches need no more memory than one. Every
-character outside ASCII is escaped: whatever a tag holds, a terminal shows it harmlessly and a
-program reads it back exactly.
+Names and meanings: discovery/README: Report document. It is written item by item, so that twenty
+thousand caches need no more memory than one. Every character outside ASCII is escaped: whatever a
+tag holds, a terminal shows it harmlessly and a program reads it back exactly.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ SCHEMA_VERSION: Final = 2
 
 
 def write_document(report: Report, stream: TextIO) -> None:
-    """The document stands in `stream`, indented by two, ending with a newline."""
+    """Write the document to `stream`, indented by two, with a newline at its end."""
     for piece in document_text(report):
         stream.write(piece)
 
 
 def document_text(report: Report) -> Iterator[str]:
-    """The document's text in pieces, one for each scope and item."""
+    """Yield the text of the document in pieces, one for each scope and item."""
     before: str = "{"
     for key, value in _entries(report):
         yield f"{before}\n  {json.dumps(key)}: "
@@ -42,25 +41,30 @@ def document_text(report: Report) -> Iterator[str]:
 
 
 def document(report: Report) -> dict[str, Any]:
-    """The document as one value; for thousands of items prefer `write_document`."""
+    """Return the document as one value; for thousands of items use `write_document`."""
     return {
         key: list(value) if isinstance(value, Iterator) else value
         for key, value in _entries(report)
     }
 
 
+def write_json(value: Mapping[str, Any], stream: TextIO) -> None:
+    """Write one JSON document to `stream`, indented by two, with a newline at its end."""
+    stream.write(json.dumps(value, indent=2, default=_plain) + "\n")
+
+
 def timestamp(moment: datetime) -> str:
-    """RFC 3339 in UTC, to the millisecond: `2026-11-23T09:14:07.250Z`."""
+    """Format a time as RFC 3339 in UTC, to the millisecond: `2026-11-23T09:14:07.250Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def database_entry(database: Database) -> dict[str, Any]:
-    """A resource as `tctl` takes it, but for the external id, of which only a digest stands."""
+    """Return a resource as `tctl` takes it, with a digest in place of an external id."""
     return {**database.document(), "spec": redacted(database.spec)}
 
 
 def change_entry(change: Change) -> dict[str, Any]:
-    """One difference; external ids in it, old and new, as digests."""
+    """Return one difference, with digests in place of external ids."""
     shown = redacted_change(change)
     return {"field": shown.field, "old": shown.old, "new": shown.new}
 
@@ -97,7 +101,7 @@ def _scope(scanned: Scanned, report: Report) -> dict[str, Any]:
 
 
 def scope_message(scanned: Scanned, failing_since: datetime | None) -> str:
-    """What happened to a scope and, when it is known, since when it has been failing."""
+    """Word what happened to a scope and, when known, since when it has been failing."""
     if isinstance(scanned, Complete) or failing_since is None:
         return scanned.message
     since = f"failing since {timestamp(failing_since)}"

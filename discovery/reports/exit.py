@@ -1,6 +1,6 @@
-"""The exit code of a report. Pure: what a caller may rely on, in one place.
+"""Decide the exit code of a report.
 
-See discovery/README: Exit codes.
+Source: discovery/README: Exit codes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # what it looks at is loaded by whoever has one
 
 
 class Exit(IntEnum):
-    """Every exit code of this program."""
+    """Exit codes of this program."""
 
     DONE = 0
     """Blocked, conflicting and waiting items are results, not failures."""
@@ -41,7 +41,7 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitRules:
-    """What a caller asked the exit code to tell, beyond the plain outcome."""
+    """What else the exit code is to tell, as options ask."""
 
     detailed: bool = False
     """`--detailed-exitcode`: 2 when a create, update or delete is pending."""
@@ -61,9 +61,12 @@ def exit_code(
     *,
     terminated: bool = False,
 ) -> Exit:
-    """The first that holds of 130/143, 1, 4, 3, 5, 2; else 0.
+    """Return the first exit code that applies of 130 or 143, 1, 4, 3, 5, 2; else 0.
 
-    `terminated`: the interruption was SIGTERM, not SIGINT.
+    Args:
+        report: The finished run.
+        strictness: Which of the codes 5 and 2 are asked for.
+        terminated: The interruption was SIGTERM, not SIGINT.
     """
     if report.interrupted:
         return Exit.TERMINATED if terminated else Exit.INTERRUPTED
@@ -81,7 +84,7 @@ def exit_code(
 
 
 def has_finding(report: Report, least: Severity) -> bool:
-    """True when some cache has a finding at least as severe as `least`."""
+    """Tell whether some cache has a finding at least as severe as `least`."""
     return any(
         _RANK[finding.severity] >= _RANK[least]
         for item in report.items
@@ -91,8 +94,7 @@ def has_finding(report: Report, least: Severity) -> bool:
 
 
 def is_expected(scope: Scope, report: Report) -> bool:
-    """True when `aws.expected_failures` names the scope, its whole account, or its region in
-    every account."""
+    """Tell whether `aws.expected_failures` names a scope, its account or its region."""
     whole_account = Scope(scope.account_id, None)
     everywhere = Scope(ANY_ACCOUNT, scope.region)
     return not report.expected_failures.isdisjoint({scope, whole_account, everywhere})

@@ -1,4 +1,4 @@
-"""The findings of a report, each told once for all the caches of a scope that share it."""
+"""Collect the findings of a report, each once for the caches of a scope that share it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from discovery.reports.report import Report
 from discovery.reports.summary import counted
 
 SEVERITIES: Final = (Severity.BLOCKER, Severity.WARNING, Severity.INFO)
-"""The most pressing first."""
+"""Severities, the most pressing first."""
 
 NAMED: Final = 3
-"""Caches named for a finding that several of them share."""
+"""How many of the caches that share a finding are named."""
 
 
 @dataclass(frozen=True, slots=True)
 class SharedFinding:
-    """One finding and all the caches of a scope that have it: caches share users and groups."""
+    """One finding, and the caches of a scope that have it because they share users."""
 
     scope: Scope
     finding: Finding
@@ -28,7 +28,7 @@ class SharedFinding:
 
 
 def shared_findings(report: Report) -> tuple[SharedFinding, ...]:
-    """The findings of all items, each told once for each scope, blockers first."""
+    """Collect the findings of all items, each once for a scope, blockers first."""
     caches: dict[tuple[Scope, Finding], list[str]] = {}
     for item in report.items:
         for finding in item.iam.findings if item.iam else ():
@@ -38,7 +38,7 @@ def shared_findings(report: Report) -> tuple[SharedFinding, ...]:
 
 
 def affected(shared: SharedFinding) -> str:
-    """`orders, payments and 3 more caches · 111122223333/eu-west-1`"""
+    """Name the caches of a finding: `orders and 3 more caches · 111122223333/eu-west-1`."""
     named = ", ".join(shared.caches[:NAMED])
     rest = len(shared.caches) - NAMED
     more = f" and {counted(rest, 'more cache')}" if rest > 0 else ""
@@ -46,7 +46,7 @@ def affected(shared: SharedFinding) -> str:
 
 
 def kinds(report: Report) -> dict[tuple[Severity, FindingCode], int]:
-    """How many caches have a finding of each kind, blockers first, then the most frequent."""
+    """Count caches by kind of finding, blockers first, then the most frequent."""
     found = Counter(
         kind
         for item in report.items
@@ -58,10 +58,10 @@ def kinds(report: Report) -> dict[tuple[Severity, FindingCode], int]:
 
 
 def judgements(report: Report) -> Counter[IamVerdict]:
-    """How many items have each verdict; those that were not judged are not counted."""
+    """Count items by IAM verdict; items that were not judged are left out."""
     return Counter(item.iam.verdict for item in report.items if item.iam)
 
 
 def verdicts(judged: Counter[IamVerdict]) -> str:
-    """`2 ready, 1 not-ready, 0 unknown`"""
+    """Word the counts of verdicts: `2 ready, 1 not-ready, 0 unknown`."""
     return ", ".join(f"{judged[verdict]} {verdict.value}" for verdict in IamVerdict)

@@ -1,4 +1,4 @@
-"""What one sweep or audit found and did, as a value; every renderer starts from it."""
+"""The report of one sweep or audit, which every format is made from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from discovery.plan.removal_guard import GuardVerdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One sweep or audit."""
+    """What one sweep or audit found and did."""
 
     sweep_id: str
     agent: Agent
@@ -45,7 +45,7 @@ class Report:
 
     @property
     def complete(self) -> bool:
-        """True when every scope of this run was read; expected failures count against it too."""
+        """Whether every scope of this run was read; expected failures count against it too."""
         return not self.unread_scopes
 
     @property
@@ -59,6 +59,7 @@ class Report:
 
     @property
     def failed_items(self) -> int:
+        """How many items ended with an error."""
         return sum(1 for item in self.items if item.error is not None)
 
     @property

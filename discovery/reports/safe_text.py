@@ -11,6 +11,11 @@ import re
 import unicodedata
 from typing import Final
 
+NAME_LIMIT: Final = 120
+"""Characters of a name that are shown."""
+MESSAGE_LIMIT: Final = 600
+"""Characters of a message that are shown."""
+
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that act instead of showing: control, format (bidi overrides, zero-width),
 surrogate, private use, unassigned, line and paragraph separator."""
@@ -26,9 +31,9 @@ _STACKED: Final = 2
 
 
 def escape_unprintable(text: str) -> str:
-    """The same text on one line, with every character that does not simply show spelled out.
+    r"""Spell out every character of a text that does not simply show.
 
-    Characters up to U+00FF become `\\x..`, up to U+FFFF `\\u....`, others `\\U........`.
+    Characters up to U+00FF become `\x..`, up to U+FFFF `\u....`, others `\U........`.
     Backslashes stay as they are: a person reads this, a program reads the JSON document.
     """
     if _PLAIN.fullmatch(text):
@@ -43,7 +48,7 @@ def escape_unprintable(text: str) -> str:
 
 
 def shortened(text: str, limit: int) -> str:
-    """`text` made visible and cut to `limit` characters, the cut shown as `…`.
+    """Escape a text and cut it in the middle to `limit` characters, shown as `…`.
 
     The middle goes: names differ at their start, suffixes tell regions and accounts apart.
     """

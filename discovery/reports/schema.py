@@ -1,4 +1,4 @@
-"""The normative JSON Schema of the report document, made from the code tables.
+"""Make the JSON Schema of the report document from the enumerations of codes.
 
 `document.schema.json` beside this file is the committed form that others rely on; a test holds
 the two together. Later work may add to them, never rename or remove.
@@ -41,14 +41,14 @@ _ANYTHING: Final[Schema] = {}
 
 
 def committed_schema() -> Schema:
-    """The schema as it stands in the package."""
+    """Read the schema that is committed beside this module."""
     text = files("discovery.reports").joinpath("document.schema.json").read_text("utf-8")
     schema: Schema = json.loads(text)
     return schema
 
 
 def document_schema() -> Schema:
-    """The schema (draft 2020-12) of what `discovery.reports.document` writes."""
+    """Make the schema (draft 2020-12) of what `discovery.reports.document` writes."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:cachemuster:document:2",

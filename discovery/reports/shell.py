@@ -1,17 +1,27 @@
-"""Repair commands on several short lines that can still be copied and run as one."""
+"""Break repair commands into short lines that can be copied and run as one command."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
+
+from discovery.model.values import Finding
+from discovery.reports.safe_text import escape_unprintable
 
 _WORD: Final = re.compile(r"""(?:[^\s'"\\]|'[^']*'|"(?:\\.|[^"\\])*"|\\.)+""")
 _CONTINUATION: Final = " \\"
 _INDENT: Final = "    "
 
 
+def repair_lines(finding: Finding, width: int) -> Iterator[str]:
+    """Spell out the repair commands of a finding, safe to print, on lines of `width` characters."""
+    for command in finding.repair:
+        yield from continued(escape_unprintable(command), width)
+
+
 def continued(command: str, width: int) -> tuple[str, ...]:
-    """The command's lines, broken between words with a backslash, at most `width` where possible.
+    """Break a command between words with backslashes into lines of at most `width`.
 
     A word, quoted text included, is never broken, and an option stays beside its value; a command
     that does not parse stays one line, and a comment too: nothing continues it.

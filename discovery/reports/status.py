@@ -1,8 +1,7 @@
-"""What state remembers, for `status`: no network, no lock, and no file is fine too."""
+"""What the state file remembers, as `status` shows it, and the JSON document of it."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,14 +9,14 @@ from typing import Any, Final, TextIO
 
 from discovery.model.codes import ScopeStatus
 from discovery.plan.removal import CACHE_GOES
-from discovery.reports.document import timestamp
+from discovery.reports.document import timestamp, write_json
 from state.records import (
     OpenIntent,
     PendingRemoval,
     Registration,
     RememberedRegions,
+    RememberedScope,
     RememberedState,
-    ScopeMemory,
     SweepRecord,
     TakenName,
 )
@@ -27,9 +26,9 @@ SCHEMA_VERSION: Final = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """A memory, and when and where it was read."""
+    """What the state file remembers, with the time and place it was read."""
 
-    memory: RememberedState
+    state: RememberedState
     path: Path
     now: datetime
     missed_sweeps: int = 2
@@ -37,17 +36,18 @@ class Status:
     """How long a reason has to hold before a removal, as configured (R3)."""
 
     @property
-    def scopes(self) -> tuple[ScopeMemory, ...]:
-        """By account and region."""
-        return tuple(sorted(self.memory.scopes.values(), key=lambda one: one.scope.key))
+    def scopes(self) -> tuple[RememberedScope, ...]:
+        """Remembered scopes, by account and region."""
+        return tuple(sorted(self.state.scopes.values(), key=lambda one: one.scope.key))
 
     @property
-    def unread(self) -> tuple[ScopeMemory, ...]:
+    def unread(self) -> tuple[RememberedScope, ...]:
+        """Scopes whose last scan failed."""
         return tuple(one for one in self.scopes if one.status is ScopeStatus.FAILED)
 
     @property
-    def wanting(self) -> tuple[ScopeMemory, ...]:
-        """Unread, or read without a fact that should have been there."""
+    def incomplete(self) -> tuple[RememberedScope, ...]:
+        """Scopes that are unread, or were read without a fact that should have been there."""
         return tuple(
             one
             for one in self.scopes
@@ -56,53 +56,53 @@ class Status:
         )
 
     @property
-    def oldest(self) -> ScopeMemory | None:
+    def oldest(self) -> RememberedScope | None:
         """The scope whose last complete scan is the longest ago; None when there was none."""
         read = [one for one in self.scopes if one.scope.region and one.last_complete_at]
         return min(read, key=lambda one: one.last_complete_at or self.now, default=None)
 
     @property
     def paused_until(self) -> datetime | None:
-        """None: nothing is paused now."""
-        return self.memory.pause_at(self.now)
+        """Until when writes are paused; None when they are not."""
+        return self.state.pause_at(self.now)
 
     @property
     def waiting(self) -> tuple[PendingRemoval, ...]:
-        """Reasons that lead to a removal once they have held, by name."""
-        return tuple(each for each in self._misses if not self.is_held(each))
+        """Removals that follow once their reason has held, by name."""
+        return tuple(each for each in self._pending if not self.is_held(each))
 
     @property
     def of_another_agent(self) -> tuple[PendingRemoval, ...]:
-        """Reasons that lead to none, since another agent of the group may need it (R2)."""
-        return tuple(each for each in self._misses if self.is_held(each))
+        """Registrations that are kept because another agent of the group may need them (R2)."""
+        return tuple(each for each in self._pending if self.is_held(each))
 
     @property
-    def _misses(self) -> tuple[PendingRemoval, ...]:
-        return tuple(miss for _, miss in sorted(self.memory.misses.items()))
+    def _pending(self) -> tuple[PendingRemoval, ...]:
+        return tuple(miss for _, miss in sorted(self.state.pending_removals.items()))
 
     def is_held(self, miss: PendingRemoval) -> bool:
-        """True where only the end of the cache, or a person's word, removes the registration."""
-        known = self.memory.registrations.get(miss.name)
+        """Tell whether only the end of the cache, or a person, removes the registration."""
+        known = self.state.registrations.get(miss.name)
         inherited = known is not None and known.inherited
-        return miss.reason not in CACHE_GOES and (inherited or miss.name in self.memory.removed)
+        return miss.reason not in CACHE_GOES and (inherited or miss.name in self.state.removed)
 
     def scans_left(self, miss: PendingRemoval) -> int:
-        """In how many more complete scans the reason has to hold."""
+        """Count the complete scans in which the reason has still to hold."""
         return max(0, self.missed_sweeps - miss.scans)
 
     def not_before(self, miss: PendingRemoval) -> datetime:
-        """When the grace ends."""
+        """Return when the grace ends."""
         return miss.since + self.grace
 
 
 def write_status_document(status: Status, stream: TextIO) -> None:
-    """One JSON document stands in `stream`; times are RFC 3339 UTC."""
-    stream.write(json.dumps(status_document(status), indent=2) + "\n")
+    """Write one JSON document; times are RFC 3339 UTC."""
+    write_json(status_document(status), stream)
 
 
 def status_document(status: Status) -> dict[str, Any]:
-    """What is remembered, as one value; null and empty where nothing is."""
-    memory, identity = status.memory, status.memory.identity
+    """Return what is remembered as one value; null and empty where nothing is."""
+    state, identity = status.state, status.state.identity
     return {
         "schema_version": SCHEMA_VERSION,
         "as_of": timestamp(status.now),
@@ -115,16 +115,16 @@ def status_document(status: Status) -> dict[str, Any]:
             "endpoint_override": identity.endpoint_override,
         },
         "paused_until": status.paused_until and timestamp(status.paused_until),
-        "finished_sweeps": memory.finished_sweeps,
-        "last_sweep": memory.last_sweep and _sweep(memory.last_sweep),
+        "finished_sweeps": state.finished_sweeps,
+        "last_sweep": state.last_sweep and _sweep(state.last_sweep),
         "oldest_complete_scan": status.oldest and _scope(status.oldest),
-        "regions": [_regions(each) for _, each in sorted(memory.regions.items())],
+        "regions": [_regions(each) for _, each in sorted(state.regions.items())],
         "scopes": [_scope(scope) for scope in status.scopes],
-        "registrations": [_registration(one) for _, one in sorted(memory.registrations.items())],
+        "registrations": [_registration(one) for _, one in sorted(state.registrations.items())],
         "waiting": [_miss(miss, status) for miss in status.waiting],
         "of_another_agent": [_miss(miss, status) for miss in status.of_another_agent],
-        "taken_names": [_taken(taken) for _, taken in sorted(memory.taken.items())],
-        "unfinished": [_unfinished(one) for one in memory.open_intents],
+        "taken_names": [_taken(taken) for _, taken in sorted(state.taken.items())],
+        "unfinished": [_unfinished(one) for one in state.open_intents],
     }
 
 
@@ -148,7 +148,7 @@ def _regions(listed: RememberedRegions) -> dict[str, Any]:
     }
 
 
-def _scope(scope: ScopeMemory) -> dict[str, Any]:
+def _scope(scope: RememberedScope) -> dict[str, Any]:
     return {
         "account_id": scope.scope.account_id,
         "region": scope.scope.region,

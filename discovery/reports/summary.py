@@ -1,13 +1,15 @@
-"""The one line that ends every sweep, made to be read aloud."""
+"""Word a report as a whole: its one sentence, its heading, its guard, its early end."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
 from discovery.model.codes import IamVerdict, Reason
 from discovery.model.ownership import IAM_LABEL
 from discovery.model.values import Complete
+from discovery.plan.removal_guard import GuardVerdict
 from discovery.reports.attention import Attention, grouped
 from discovery.reports.report import Report
 
@@ -19,13 +21,45 @@ _DONE: Final = {
 
 
 def sentence(report: Report) -> str:
-    """`312 caches in 41 accounts; 3 created, 1 removed; 2 scopes unread since 09:14`. Times UTC."""
+    """Sum a report up in one sentence to be read aloud; times are UTC.
+
+    `312 caches in 41 accounts; 3 created, 1 removed; 2 scopes unread since 09:14`
+    """
     parts = (_found, _happened, _turned, _unread, _ended, _paused)
-    return "; ".join(said for part in parts if (said := part(report)))
+    return "; ".join(words for part in parts if (words := part(report)))
+
+
+def about_run(report: Report) -> str:
+    """Word when the run began and how long it took: `2026-11-23 09:24:04 UTC · 3.2 s`."""
+    started = report.started_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    took = (report.finished_at - report.started_at).total_seconds()
+    written = " · nothing was written" if report.dry_run else ""
+    return f"{started} · {took:.1f} s{written}"
+
+
+def simulated_aws(report: Report) -> tuple[str, str]:
+    """Word which addresses answer instead of AWS, and for how many services."""
+    addresses = ", ".join(sorted(set(report.endpoints.values())))
+    return addresses, counted(len(report.endpoints), "service")
+
+
+def guard_verdict(guard: GuardVerdict) -> str:
+    """Word what the guard decided; its message says why."""
+    if guard.refused and guard.code is not None:
+        return f"refused: {guard.code.value}"
+    return "lets the removals pass" if guard.removals else "nothing to weigh"
+
+
+def stop_reasons(report: Report) -> Iterator[str]:
+    """Say why the run did not finish; nothing for one that did."""
+    if report.error:
+        yield report.error
+    if report.interrupted and report.stop_message:
+        yield report.stop_message
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
-    """`1 cache`, `2 caches`, `0 entries`."""
+    """Word a number of things: `1 cache`, `2 caches`, `0 entries`."""
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
@@ -95,6 +129,6 @@ def _paused(report: Report) -> str:
 
 
 def clock_time(moment: datetime, today: datetime) -> str:
-    """`09:14` of the same UTC day, otherwise with its date."""
+    """Format a UTC time as `09:14`, with its date when it is not of today."""
     at, now = moment.astimezone(UTC), today.astimezone(UTC)
     return at.strftime("%H:%M" if at.date() == now.date() else "%Y-%m-%d %H:%M")

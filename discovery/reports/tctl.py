@@ -1,4 +1,4 @@
-"""Resources as YAML that `tctl create -f` takes."""
+"""Write resources as YAML that `tctl create -f` takes."""
 
 from __future__ import annotations
 
@@ -32,13 +32,15 @@ _Dumper.add_representer(str, _text)
 
 
 def write_resources(databases: Iterable[Database], stream: TextIO) -> None:
-    """One YAML document for each resource, by name. Connect external ids stand there in clear:
-    the resource does not work without."""
+    """Write one YAML document for each resource, by name.
+
+    Connect external ids stand there in clear: the resource does not work without.
+    """
     write_documents((one.document() for one in sorted(databases, key=lambda one: one.name)), stream)
 
 
 def write_documents(documents: Iterable[Mapping[str, Any]], stream: TextIO) -> None:
-    """One YAML document for each of these, in their order."""
+    """Write one YAML document for each mapping, in their order."""
     for document in documents:
         yaml.dump(
             {key: _plain(value) for key, value in document.items()},
@@ -52,7 +54,7 @@ def write_documents(documents: Iterable[Mapping[str, Any]], stream: TextIO) -> N
 
 
 def external_ids(databases: Iterable[Database]) -> int:
-    """How many of the resources hold a connect external id."""
+    """Count the resources that hold a connect external id."""
     return sum(1 for one in databases if (one.spec.get("aws") or {}).get("external_id"))
 
 

@@ -1,4 +1,4 @@
-"""How a reader wants a report; what it says does not depend on it."""
+"""How a command shows a report: the format, and what of it is listed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Format(StrEnum):
-    """What `--format` takes."""
+    """Values of `--format`."""
 
     TABLE = "table"
     JSON = "json"
@@ -17,7 +17,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What a command shows of a report for people."""
+    """How a command shows a report to people; the document is the same for every view."""
 
     title: str
     """The command: `sweep` or `audit`."""

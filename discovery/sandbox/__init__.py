@@ -1,0 +1,1 @@
+"""Simulated AWS and Teleport on loopback, for `quickstart`, `sandbox` and the tests."""

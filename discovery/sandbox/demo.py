@@ -1,19 +1,17 @@
-"""A small, credible cloud for `cachemuster sandbox` and `cachemuster quickstart`.
+"""A small, credible world for `cachemuster sandbox` and `cachemuster quickstart`.
 
 Three accounts, three regions, nine caches: some ready for a person to log in with IAM, some not,
-one of another kind, one without a user group, and one whose tags are out to break a terminal.
+one of another kind, one without a user group, and one whose tags try to break a terminal.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
-from discovery.sandbox.aws.clock import Clock, wall_clock
-from discovery.sandbox.aws.keys import Key
-from discovery.sandbox.aws.lifecycle import Delays
+from discovery.sandbox.agent_world import AgentWorld
 from discovery.sandbox.aws.region import Region
+from discovery.sandbox.aws.timed_store import Delays
 from discovery.sandbox.aws.world import Account, World
+from discovery.sandbox.clock import Clock, wall_clock
 
 HUB, SHOP, DATA = "111122223333", "222233334444", "333344445555"
 """The account whose keys the agent has, and two more that trust it."""
@@ -23,74 +21,30 @@ HOME = REGIONS[0]
 
 ROLE_NAME = "cachemuster"
 EXTERNAL_ID = "demo-external-id"
-"""What the trust of the roles in the member accounts asks for."""
+"""The external id that the roles in the member accounts want."""
 
 # The example keys of AWS's own documentation: nobody takes them for real ones.
 _ACCESS_KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 _SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # noqa: S105
 
-QUEUE = "cachemuster"
-"""The queue in which the hub is told of changes, in the agent's own region."""
-
 _AGE = timedelta(days=90)
 """How long ago the caches were made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Demo:
-    """A world, and the hub's keys to it."""
-
-    world: World
-    key: Key
-    home: str = HOME
-    """The region that the agent calls its own."""
-
-
-def build_demo(clock: Clock = wall_clock, *, pace: Delays | None = None) -> Demo:
-    """The demo as it is before anything is done with it; `pace` None: everything at once."""
-    world = World(clock, pace=pace)
+def build_demo(clock: Clock = wall_clock, *, delays: Delays | None = None) -> AgentWorld:
+    """Build the demonstration; `delays` None: every change at once."""
+    world = World(clock, delays=delays)
     hub, shop, data = (world.account(number, regions=REGIONS) for number in (HUB, SHOP, DATA))
     key = hub.add_key("cachemuster", access_key_id=_ACCESS_KEY_ID, secret=_SECRET)
     for member in (shop, data):
         member.add_role(ROLE_NAME, trusted=(HUB,), external_id=EXTERNAL_ID)
-    _furnish_hub(hub)
-    _furnish_shop(shop)
-    _furnish_data(data)
-    return Demo(world, key)
+    _fill_hub(hub)
+    _fill_shop(shop)
+    _fill_data(data)
+    return AgentWorld(world, key, HOME)
 
 
-def environment(demo: Demo, url: str) -> Mapping[str, str]:
-    """The variables with which an AWS SDK or the AWS CLI talks to the demo at `url`."""
-    return {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": demo.key.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": demo.key.secret,
-        "AWS_REGION": demo.home,
-        "AWS_DEFAULT_REGION": demo.home,  # what boto3 and the first AWS CLI read instead
-    }
-
-
-def tell_changes(demo: Demo, url: str) -> str:
-    """The URL of the hub's queue, which gets every change event from now on."""
-    hub = demo.key.account_id
-    queue = demo.world.account(hub).region(demo.home).add_queue(QUEUE)
-    queue.set_attributes({"VisibilityTimeout": "300", "Policy": json.dumps(_policy(queue.arn))})
-    demo.world.events.deliver_to(queue)
-    return f"{url}/{hub}/{queue.name}"
-
-
-def _policy(queue_arn: str) -> Mapping[str, object]:
-    """What lets the rules of EventBridge in; nobody judges it here, and `doctor` reads it."""
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": queue_arn,
-    }
-    return {"Version": "2012-10-17", "Statement": [statement]}
-
-
-def _furnish_hub(hub: Account) -> None:
+def _fill_hub(hub: Account) -> None:
     central, west = hub.region("eu-central-1"), hub.region("eu-west-1")
     central.add_user("teleport-identity", access_string="on ~session:* -@all +@read +@write")
     central.add_user_group("identity", users=("teleport-identity",))
@@ -100,7 +54,7 @@ def _furnish_hub(hub: Account) -> None:
     _place(west, "rate-limits", "redis", group="edge", tags={"env": "prod", "team": "edge"})
 
 
-def _furnish_shop(shop: Account) -> None:
+def _fill_shop(shop: Account) -> None:
     central, east = shop.region("eu-central-1"), shop.region("us-east-1")
     central.add_user("teleport-checkout", access_string="on ~* -@all +@read +@write")
     central.add_user_group("checkout", users=("teleport-checkout",))
@@ -112,7 +66,7 @@ def _furnish_shop(shop: Account) -> None:
     _place(east, "recommendations", "redis", tags={"env": "prod", "team": "discovery"})
 
 
-def _furnish_data(data: Account) -> None:
+def _fill_data(data: Account) -> None:
     west, east = data.region("eu-west-1"), data.region("us-east-1")
     west.add_user("teleport-features", access_string="off ~* -@all +@read")
     west.add_user_group("features", users=("teleport-features",))

@@ -1,4 +1,4 @@
-"""A cloud that a YAML file describes: accounts, roles, regions, and what lies in them.
+"""A world that a YAML file describes: accounts, roles, regions, and what is in them.
 
     accounts:
       - id: "111122223333"
@@ -14,8 +14,8 @@
       units: [{id: ou-ab12-cdef3456, accounts: ["222233334444"]}]
 
 The first account is the agent's own, and its first region the agent's home. Without `regions` an
-account has the default ones, all empty. Nothing is held against AWS's rules: a cache may name a
-group that does not exist, because that happens.
+account has the default ones, all empty. AWS's rules are not checked: a cache may name a group that
+does not exist, because that happens.
 """
 
 from __future__ import annotations
@@ -26,38 +26,42 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from discovery.config.document import Document
-from discovery.config.messages import problems_of
-from discovery.config.nodes import Unreadable
 from discovery.config.problems import ConfigError, Problem
-from discovery.sandbox.aws.clock import Clock, wall_clock
+from discovery.config.pydantic_messages import problems_of
+from discovery.config.yaml_document import Document, Unreadable
+from discovery.sandbox.agent_world import AgentWorld
 from discovery.sandbox.aws.organization import ROOT
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.world import Account, World
-from discovery.sandbox.demo import Demo
-from discovery.sandbox.world_plan import Member, Part, Plan, contradictions
+from discovery.sandbox.clock import Clock, wall_clock
+from discovery.sandbox.world_schema import (
+    AccountEntry,
+    RegionEntry,
+    WorldDocument,
+    find_contradictions,
+)
 
 
 class WorldError(ConfigError):
-    """The file describes no cloud. It holds every problem, in the order of the file."""
+    """A file that describes no world; holds every problem, in the order of the file."""
 
     consequence = "No sandbox was started."
 
 
-def read_world(file: Path, clock: Clock = wall_clock) -> Demo:
-    """The cloud in `file`, and its first account's key to it. Raises: WorldError."""
-    plan = _plan(file)
+def read_world(file: Path, clock: Clock = wall_clock) -> AgentWorld:
+    """Build the world in `file`, with its first account's key. Raises WorldError."""
+    plan = _read_document(file)
     world = World(clock)
     for member in plan.accounts:
-        _furnish(world.account(member.id, regions=(), partition=member.partition), member)
+        _fill(world.account(member.id, regions=(), partition=member.partition), member)
     if plan.organization is not None:
         _organize(world, plan)
     hub = plan.accounts[0]
     key = world.account(hub.id).add_key("cachemuster")
-    return Demo(world, key, home=hub.region_names[0])
+    return AgentWorld(world, key, home=hub.region_names[0])
 
 
-def _plan(file: Path) -> Plan:
+def _read_document(file: Path) -> WorldDocument:
     try:
         document = Document(file.read_text(encoding="utf-8"))
     except Unreadable as error:
@@ -66,10 +70,12 @@ def _plan(file: Path) -> Plan:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise _error([Problem(f"the file cannot be read: {reason}")], file) from error
     try:
-        plan = Plan.model_validate(document.data)
+        plan = WorldDocument.model_validate(document.data)
     except ValidationError as error:
-        raise _error([*document.problems, *problems_of(error, document, Plan)], file) from error
-    wrong = [*document.problems, *(_placed(each, document) for each in contradictions(plan))]
+        raise _error(
+            [*document.problems, *problems_of(error, document, WorldDocument)], file
+        ) from error
+    wrong = [*document.problems, *(_placed(each, document) for each in find_contradictions(plan))]
     if wrong:
         raise _error(wrong, file)
     return plan
@@ -85,7 +91,7 @@ def _placed(problem: Problem, document: Document) -> Problem:
     return dataclasses.replace(problem, line=line, column=column)
 
 
-def _organize(world: World, plan: Plan) -> None:
+def _organize(world: World, plan: WorldDocument) -> None:
     assert plan.organization is not None  # noqa: S101 - the caller has looked
     units = plan.organization.units
     places = {account_id: unit.id for unit in units for account_id in unit.accounts}
@@ -97,16 +103,16 @@ def _organize(world: World, plan: Plan) -> None:
         organization.join(member.id, parent=parent, state=member.state)
 
 
-def _furnish(account: Account, member: Member) -> None:
+def _fill(account: Account, member: AccountEntry) -> None:
     for role in member.roles:
         account.add_role(role.name, trusted=role.trusted, external_id=role.external_id)
     for name in member.region_names:
         account.enable(name)
     for part in member.regions:
-        _furnish_region(account.region(part.name), part)
+        _fill_region(account.region(part.name), part)
 
 
-def _furnish_region(region: Region, part: Part) -> None:
+def _fill_region(region: Region, part: RegionEntry) -> None:
     for subnet in part.subnets:
         region.add_subnet(subnet.id, vpc=subnet.vpc)
     for user in part.users:

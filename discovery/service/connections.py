@@ -21,7 +21,7 @@ from discovery.control_plane.base import ControlPlane
 from discovery.sweep.context import SweepContext, SweepRequest
 from discovery.sweep.identity import check_state_identity
 from discovery.sweep.run import SweepRun
-from state.store import read_memory
+from state.store import load_state
 
 log = structlog.get_logger()
 
@@ -164,7 +164,7 @@ async def check_reload(before: Connections, after: Connections) -> None:
             f"state.path cannot change while the service runs: {before.state} is locked, "
             f"{after.state} is not; restart the service"
         )
-    state = await asyncio.to_thread(read_memory, after.state)
+    state = await asyncio.to_thread(load_state, after.state)
     run = SweepRun.start(after.context, SweepRequest(), state)
     check = await check_state_identity(run, after.control_plane)
     if check.unread is not None and after.config.control_plane != before.config.control_plane:

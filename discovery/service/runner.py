@@ -29,7 +29,7 @@ from discovery.sweep.scan import Scan
 from discovery.sweep.sweep import finish_sweep, scan_scopes
 from state.file_identity import FileIdentity
 from state.lock import HeldLock, this_process, writer_lock
-from state.store import Store, read_memory
+from state.store import Store, load_state
 
 log = structlog.get_logger()
 
@@ -75,7 +75,7 @@ class SweepRunner:
         A control plane that does not answer is no reason to fail. Raises: WrongState, StateError.
         """
         async with self.connections.hold() as current:
-            state = await asyncio.to_thread(read_memory, current.state)
+            state = await asyncio.to_thread(load_state, current.state)
             run = SweepRun.start(current.context, SweepRequest(), state)
             await check_state_identity(run, current.control_plane)
 
@@ -120,7 +120,7 @@ class SweepRunner:
     ) -> ScheduledRun | None:
         self._check_files()
         scan_number = self._sequencer.begin_scan()
-        run = SweepRun.start(context, request, await asyncio.to_thread(read_memory, current.state))
+        run = SweepRun.start(context, request, await asyncio.to_thread(load_state, current.state))
         await scan_scopes(run)
         if run.scan is None:
             return None
@@ -155,7 +155,7 @@ class SweepRunner:
         """Act on the scan results that are still current, judged by the state as it is now."""
         with await asyncio.to_thread(Store.open, current.state, check_lock=lock.check) as store:
             self._state = store.identity
-            now = await asyncio.to_thread(store.memory)
+            now = await asyncio.to_thread(store.load)
             results = self._sequencer.drop_outdated(
                 scan_number, scan.results, state_before=run.state, state_now=now
             )

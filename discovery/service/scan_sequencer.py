@@ -12,7 +12,7 @@ from datetime import datetime
 
 from discovery.model.codes import ScopeReason
 from discovery.model.values import Scanned, Scope, Skipped
-from discovery.plan.next_state import scope_memories
+from discovery.plan.scan_memory import remembered_scopes
 from state.records import RememberedState
 
 
@@ -60,10 +60,10 @@ class ScanSequencer:
         state: RememberedState,
         started_at: datetime,
     ) -> None:
-        """Remember that these results were applied, and recorded as `scope_memories` says."""
+        """Remember that these results were applied, and recorded as `remembered_scopes` says."""
         every = tuple(results)
         self._applied.update({each.scope: scan_number for each in every if not _is_left_out(each)})
-        recorded = scope_memories(every, state, started_at)
+        recorded = remembered_scopes(every, state, started_at)
         self._recorded.update({each.scope: each.last_attempt_at for each in recorded})
 
     def _recorded_elsewhere(

@@ -1,0 +1,1 @@
+"""One sweep: scan, list, plan, confirm, apply, record."""

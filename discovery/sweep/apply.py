@@ -1,4 +1,4 @@
-"""Carries out a plan: a few writes at a time, each journaled before and after (R6, R8).
+"""Apply a plan: a few writes at a time, each journaled before and after (R6, R8).
 
 An outcome is written to the journal when it is known. When it is not (no answer, half of a rename
 done, an unexpected exception) the intent stays open, and the next sweep looks at what became of it.
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 Sleep = Callable[[float], Awaitable[Any]]
 
 LAST_WRITES_S = 8.0
-"""How long the writes in hand may take once the sweep is told to stop."""
+"""Seconds that writes in progress may take once the sweep is told to stop."""
 
 _ORDER = {
     IntentKind.CREATE: 0,
@@ -41,7 +41,7 @@ _ORDER = {
     IntentKind.REPLACE: 1,
     IntentKind.DELETE: 2,
 }
-"""What adds goes before what removes, so that a sweep that is cut short has taken nothing away."""
+"""Additions before removals, so that a sweep that is interrupted has removed nothing yet."""
 
 
 _WITH_CHANGES = (IntentKind.UPDATE, IntentKind.RENAME, IntentKind.REPLACE)
@@ -49,10 +49,10 @@ _WITH_CHANGES = (IntentKind.UPDATE, IntentKind.RENAME, IntentKind.REPLACE)
 
 
 class Journal(Protocol):
-    """Where intents and outcomes are kept; `state.store.Store` is one. Raises: StateError."""
+    """Store of intents and their outcomes, such as `state.store.Store`."""
 
     def write(self, entries: Sequence[Intent | IntentClosure]) -> Sequence[int]:
-        """All entries are durable, or none; the numbers of the intents meant, in their order."""
+        """Write all entries durably, or none. Returns their intent ids. Raises: StateError."""
         ...
 
 
@@ -70,7 +70,7 @@ async def apply(
     known_failures: Mapping[ResourceName, str] = MappingProxyType({}),
     writer: Callable[[ControlPlane, str, Sleep], Writer] = Writer,
 ) -> tuple[Item, ...]:
-    """Every item in the order given, those that write with their outcome.
+    """Carry out every item that writes, and return all items in order with their outcomes.
 
     `applied` is True when the control plane is as planned, False with an `error` when a call
     failed; an item that turned out to be a conflict or blocked has that action, and `applied` None.
@@ -101,7 +101,7 @@ async def apply(
 
 @dataclass(slots=True)
 class _Run:
-    """The writes of one sweep under way."""
+    """The writes of one sweep in progress."""
 
     scribe: GroupCommit[Intent | IntentClosure, int]
     writer: Writer
@@ -134,7 +134,7 @@ class _Run:
             await self.scribe.close()
 
     def outcome(self, place: int, item: Item) -> Item:
-        """The item as it came out; one that writes and did not come to its end has an error."""
+        """Return the item with its outcome; a write that was not completed has an error."""
         if not item.action.writes:
             return item
         if place in self.ended:
@@ -223,7 +223,7 @@ class _Run:
 
 
 def _journal_writer(journal: Journal) -> GroupCommit[Intent | IntentClosure, int]:
-    """The journal's one writer; it writes for all workers that wait for it together."""
+    """Batch the journal entries of workers that wait at the same time into one transaction."""
     return GroupCommit(journal.write, is_common=lambda error: isinstance(error, StateError))
 
 

@@ -1,4 +1,4 @@
-"""A control plane whose denials are counted: what the role may not do is not asked for for ever."""
+"""Circuit breaker for denied writes: a verb that the role may not use is not tried for ever."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from discovery.model.values import Database, ResourceName, Served
 from state.records import IntentKind
 
 DENIALS: Final = 5
-"""So many of one verb, and none allowed in this sweep, and the verb is not tried again in it. One
-alone says little: a control plane can deny a single resource."""
+"""Denials of one verb after which it is not tried again in a sweep that allowed it never.
+
+One alone says little: a control plane can deny a single resource.
+"""
 
 _VERBS: Final = {
     IntentKind.CREATE: ("create",),
@@ -28,7 +30,7 @@ _VERBS: Final = {
 
 
 class Breaker:
-    """Passes every call on to `control_plane`, and remembers for one sweep what was denied."""
+    """Control plane that passes every call on and counts the denials of one sweep."""
 
     def __init__(self, control_plane: ControlPlane) -> None:
         self._control_plane = control_plane
@@ -57,24 +59,31 @@ class Breaker:
         return self._last[verb] if is_open else None
 
     async def ping(self) -> ClusterInfo:
+        """Pass the call on."""
         return await self._control_plane.ping()
 
     async def list_databases(self) -> tuple[Database, ...]:
+        """Pass the call on."""
         return await self._control_plane.list_databases()
 
     async def get(self, name: ResourceName) -> Database | None:
+        """Pass the call on."""
         return await self._control_plane.get(name)
 
     async def served(self) -> tuple[Served, ...]:
+        """Pass the call on."""
         return await self._control_plane.served()
 
     async def create(self, database: Database) -> None:
+        """Pass the call on and count its denial."""
         await self._counted("create", self._control_plane.create(database))
 
     async def update(self, database: Database) -> None:
+        """Pass the call on and count its denial."""
         await self._counted("update", self._control_plane.update(database))
 
     async def delete(self, name: ResourceName) -> None:
+        """Pass the call on and count its denial."""
         await self._counted("delete", self._control_plane.delete(name))
 
     async def _counted(self, verb: str, call: Awaitable[None]) -> None:

@@ -1,4 +1,4 @@
-"""Work that ends early when it is told to: a stop event is no exception inside the work."""
+"""Run work until it ends or a stop event is set, whichever comes first."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ T = TypeVar("T")
 
 
 class Stopped(Exception):
-    """The stop event was set while something was under way."""
+    """The stop event was set before the work ended."""
 
 
 async def run_or_stop(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
-    """What `work` returns; when the event comes first, `work` is cancelled and has ended.
+    """Return what `work` returns, or cancel it and wait for its end when the event comes first.
 
     Raises: Stopped.
     """
@@ -31,7 +31,7 @@ async def run_or_stop(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
 
 
 async def drain_on_stop(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
-    """What `work` returns, and whether it was asked to stop before its end.
+    """Return what `work` returns, and whether it was asked to stop before its end.
 
     For work that takes a first cancellation as a request to finish what it has in hand.
     """

@@ -1,4 +1,4 @@
-"""Asks once more, just before it counts, for the one fact that a removal or a rename rests on.
+"""Ask AWS again, just before the write, for the one fact that a removal or rename rests on.
 
 R3 and R12: any other answer than the expected one, and no answer, leaves the registration
 as it is. Nothing here is taken from the scan that the plan was made from.
@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from discovery.aws.caches import describe_cache
-from discovery.aws.clients import Unsigned
 from discovery.aws.cloud import Cloud
 from discovery.aws.errors import AwsCallFailed
+from discovery.aws.sdk_session import Unsigned
 from discovery.aws.session import Session
 from discovery.aws.tags import read_cache_tags
-from discovery.aws.users import read_directory
+from discovery.aws.users import read_users_and_groups
 from discovery.model.codes import Action, Reason
 from discovery.model.ownership import CacheArn, parse_cache_arn
 from discovery.model.values import UNKNOWN, Cache, Scope, Tags, UnknownType, UsersAndGroups
@@ -35,42 +35,42 @@ async def confirm_removals(
     recheck: Recheck,
     rename_holds: RenameHolds,
 ) -> tuple[Item, ...]:
-    """The items in the same order; a removal or rename that is not proven is `held/PROOF_FAILED`.
+    """Return the items in order; an unconfirmed removal or rename becomes `held/PROOF_FAILED`.
 
     `OUT_OF_SCOPE` rests on configuration, so nothing is asked for it.
     Raises: nothing that AWS can cause.
     """
-    proving = _Confirming(cloud, recheck, rename_holds)
+    confirming = _Confirming(cloud, recheck, rename_holds)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(proving.item(item)) for item in items]
+        tasks = [group.create_task(confirming.item(item)) for item in items]
     return tuple(task.result() for task in tasks)
 
 
 @dataclass(frozen=True, slots=True)
 class _ConfirmationFailure:
-    """Why an item is not proven: what was asked, and what came back."""
+    """Why a removal or rename is not confirmed: what was asked, and what came back."""
 
     message: str
 
 
 class _Confirming:
-    """The proofs of one sweep."""
+    """The confirmations of one sweep in progress."""
 
     def __init__(self, cloud: Cloud, recheck: Recheck, rename_holds: RenameHolds) -> None:
         self._cloud = cloud
         self._recheck = recheck
         self._rename_holds = rename_holds
         self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._directories: dict[Scope, _Directory] = {}
+        self._users: dict[Scope, _UsersOfScope] = {}
 
     async def item(self, item: Item) -> Item:
-        """The item as it is, or held."""
+        """Return the item as it is, or held when its reason is not confirmed."""
         if not item.removes or item.reason is Reason.OUT_OF_SCOPE:
             return item
-        doubt = await self._doubt(item)
-        return item if doubt is None else _held(item, doubt)
+        failure = await self._failure_of(item)
+        return item if failure is None else _held(item, failure)
 
-    async def _doubt(self, item: Item) -> _ConfirmationFailure | None:
+    async def _failure_of(self, item: Item) -> _ConfirmationFailure | None:
         arn = parse_cache_arn(item.arn or "")
         if arn is None:
             return _ConfirmationFailure("the registration names no cache that could be asked about")
@@ -118,7 +118,7 @@ class _Confirming:
         if item.reason in _ON_TAGS:
             cache = replace(cache, tags=await self._tags(session, cache))
         if item.reason is Reason.UNREADY:
-            directory = await self._directory(session)
+            directory = await self._users_and_groups(session)
         now = self._recheck(cache, directory)
         if now is item.reason:
             return None
@@ -141,22 +141,23 @@ class _Confirming:
         return _ConfirmationFailure("its tags have changed since they were scanned")
 
     async def _tags(self, session: Session, cache: Cache) -> Tags:
-        """Raises: AwsCallFailed. With tags switched off, none: nobody may be allowed to read
-        them.
+        """Read the tags of a cache again; none where the configuration switches tags off.
+
+        Raises: AwsCallFailed.
         """
         now = self._cloud.clock()
         if not self._cloud.settings.read_tags:
             return Tags({}, now, confirmed=True)
         return await read_cache_tags(session, cache.arn, now)
 
-    async def _directory(self, session: Session) -> UsersAndGroups:
-        """Users and groups of a scope, read anew once however many items rest on them."""
-        one = self._directories.setdefault(session.scope, _Directory(self._cloud))
+    async def _users_and_groups(self, session: Session) -> UsersAndGroups:
+        """Read the users and groups of a scope again, once for all items that rest on them."""
+        one = self._users.setdefault(session.scope, _UsersOfScope(self._cloud))
         return await one.read(session)
 
 
-class _Directory:
-    """The users and groups of one scope, for all proofs of one sweep."""
+class _UsersOfScope:
+    """Users and groups of one scope, read once for all confirmations of a sweep."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -164,26 +165,26 @@ class _Directory:
         self._read: UsersAndGroups | None = None
 
     async def read(self, session: Session) -> UsersAndGroups:
-        """Raises: AwsCallFailed"""
+        """Return the users and groups, reading them when first asked. Raises: AwsCallFailed."""
         async with self._reading:
             if self._read is None:
-                self._read = await read_directory(session, self._cloud.clock())
+                self._read = await read_users_and_groups(session, self._cloud.clock())
             return self._read
 
 
 def _with_scanned_facts(cache: Cache, found: Cache | None) -> Cache:
-    """What is not asked again comes from the scan, if it is still the same cache (R1)."""
+    """Take what is not asked again from the scan, if it is still the same cache (R1)."""
     if found is None or cache.created_at is UNKNOWN or found.created_at != cache.created_at:
         return cache
     return replace(cache, tags=found.tags, vpc_id=found.vpc_id)
 
 
-def _held(item: Item, doubt: _ConfirmationFailure) -> Item:
-    """The item with its registration left as it is."""
+def _held(item: Item, failure: _ConfirmationFailure) -> Item:
+    """Replace a removal or rename by an item that leaves the registration as it is."""
     planned = f"{item.action.value}/{item.reason.value}"
     return hold_instead(
         item,
         Reason.PROOF_FAILED,
-        f"{planned} was asked about once more and not confirmed: {doubt.message}. The "
+        f"{planned} was asked about once more and not confirmed: {failure.message}. The "
         "registration stays as it is; the next sweep decides anew",
     )

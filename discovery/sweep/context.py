@@ -37,8 +37,8 @@ class SweepRequest:
     """Apply only if the plan still has this checksum."""
     rebind_state: bool = False
     use_backoff: bool = False
-    """Do not ask scopes that keep failing for a while. For the service; a person who starts a
-    sweep wants to see."""
+    """Skip scopes that keep failing until their pause ends. The service does; a person who starts
+    a sweep wants to see."""
     named: frozenset[Arn] = frozenset()
     """Caches that events named: their tags are read one by one."""
     refresh_users: bool = False
@@ -67,7 +67,7 @@ class SweepContext:
     """Waits between attempts to reach the control plane."""
     agent: Agent = field(default_factory=this_agent)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set: no new scope is begun, the write in hand ends, the report says interrupted."""
+    """When set, no new scope is begun, writes in progress end, the report says interrupted."""
     on_progress: Callable[[int, int, int], None] | None = None
     on_write: Callable[[], None] = lambda: None
     """Called after each write, successful or not."""

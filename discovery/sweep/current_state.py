@@ -14,10 +14,9 @@ from typing import Final
 from discovery.control_plane.base import ControlPlaneError, Denied, Reader
 from discovery.control_plane.retry import Sleep, retrying
 from discovery.model.values import Database, ResourceName, Served
-from discovery.plan.lookups import LookUp, NameState, new_names
+from discovery.plan.lookups import LookUp, NameState, new_names, unlisted_names
 from discovery.plan.plan import Plan, make_plan
 from discovery.plan.rules import Rules
-from discovery.plan.unlisted import unlisted_names
 from discovery.plan.unread import NOT_ASKED, unread_items
 from discovery.sweep.cancellation import run_or_stop
 from discovery.sweep.identity import IdentityCheck

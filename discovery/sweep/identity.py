@@ -32,7 +32,12 @@ class IdentityCheck:
             name: replace(each, inherited=True) for name, each in state.registrations.items()
         }
         return replace(
-            state, registrations=registrations, removed={}, misses={}, taken={}, finished_sweeps=0
+            state,
+            registrations=registrations,
+            removed={},
+            pending_removals={},
+            taken={},
+            finished_sweeps=0,
         )
 
 

@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime
 
 from discovery.model.values import Database
-from discovery.plan.open_intents import classify_open_intents, memory_after_closing
+from discovery.plan.open_intents import classify_open_intents, state_after_closing
 from state.records import IntentOutcome, RememberedState
 from state.store import Store
 
@@ -22,7 +22,7 @@ async def close_open_intents(
         await asyncio.to_thread(store.finish, each.intent_id, IntentOutcome.DONE, None, now)
     ids = [each.intent_id for each in known.abandoned]
     await asyncio.to_thread(store.abandon, ids, now)
-    return await asyncio.to_thread(store.memory)
+    return await asyncio.to_thread(store.load)
 
 
 def preview_closed_intents(
@@ -30,4 +30,4 @@ def preview_closed_intents(
 ) -> RememberedState:
     """Work out what `close_open_intents` returns, without writing (R5)."""
     known = classify_open_intents(state.open_intents, listed, group)
-    return memory_after_closing(state, known, now)
+    return state_after_closing(state, known, now)

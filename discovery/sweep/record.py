@@ -8,19 +8,11 @@ from dataclasses import replace
 
 import structlog
 
-from discovery.plan.episodes import (
-    SweepRef,
-    episode_entries,
-    next_episodes,
-    next_outage,
-    scope_entries,
-    without_outage,
-)
-from discovery.plan.history_entries import history_entries
-from discovery.plan.next_state import next_state, scope_memories, seen_caches
+from discovery.plan.episodes import SweepRef, next_episodes, next_outage, without_outage
+from discovery.plan.history_entries import entries_without_plan, history_entries
+from discovery.plan.next_state import next_state
 from discovery.plan.plan import Plan
-from discovery.plan.removal import rules_changed
-from discovery.plan.taken_names import taken_after, taken_history
+from discovery.plan.scan_memory import remembered_scopes, seen_caches
 from discovery.reports.exit import exit_code
 from discovery.reports.report import Report
 from discovery.sweep.result import report_of
@@ -77,7 +69,7 @@ def _update_without_plan(
     ongoing = dict(before.episodes)
     if run.unread_code is not None:
         ongoing = next_outage(before.episodes, run.unread_code, of.at)
-    scopes = scope_memories(run.results, before, run.started_at)
+    scopes = remembered_scopes(run.results, before, run.started_at)
     return SweepOutcome(
         record=record,
         identity=identity,
@@ -85,10 +77,7 @@ def _update_without_plan(
         scopes=scopes,
         regions_read=run.scan.regions_read if run.scan is not None else (),
         caches_seen=seen_caches(run.results, before, run.started_at),
-        history=(
-            *scope_entries(before, scopes, (), of),
-            *episode_entries(before.episodes, ongoing, (), None, of, run.error),
-        ),
+        history=entries_without_plan(before, scopes, episodes=ongoing, of=of, error=run.error),
         episodes=ongoing,
         proven_at=run.scan.aws_time if run.scan is not None else None,
     )
@@ -102,13 +91,7 @@ def _update_with_plan(
     episodes = without_outage(before.episodes)
     if run.wrote:
         episodes = next_episodes(run.items, plan.guard, before.episodes, of.at)
-    known = next_state(
-        observed,
-        run.items,
-        started_at=run.started_at,
-        rules_changed=rules_changed(before, run.rules),
-    )
-    taken = taken_after(run.items, observed, run.started_at)
+    known = next_state(observed, run.items, started_at=run.started_at)
     return SweepOutcome(
         record=record,
         identity=identity,
@@ -121,13 +104,10 @@ def _update_with_plan(
         registrations_forgotten=known.registrations_forgotten,
         registrations_inherited=known.registrations_inherited,
         registrations_matched=known.registrations_matched,
-        misses=known.misses,
-        taken=taken,
-        history=(
-            *history_entries(run.items, before, sweep_id=of.sweep_id, at=of.at),
-            *taken_history(taken, run.items, observed, sweep_id=of.sweep_id, at=of.at),
-            *scope_entries(before, known.scopes, known.scopes_forgotten, of),
-            *episode_entries(before.episodes, episodes, run.items, plan.guard, of),
+        pending_removals=known.pending_removals,
+        taken=known.taken,
+        history=history_entries(
+            observed, run.items, known, episodes=episodes, guard=plan.guard, of=of
         ),
         episodes=episodes,
         proven_at=run.finished_scan.aws_time,
@@ -135,8 +115,11 @@ def _update_with_plan(
 
 
 def _digest(run: SweepRun) -> str:
-    """The digest of the rules to remember: a sweep over a part has not judged every registration
-    by the new rules, so they stay new until a whole one has."""
+    """Return the digest of the matching rules that state is to remember.
+
+    A sweep over part of the scopes has not applied new rules to every registration, so they stay
+    new until a whole one has.
+    """
     if not run.request.part.only:
         return run.rules.matching_digest
     return run.state.matching_digest or ""

@@ -8,9 +8,9 @@ import structlog
 
 from discovery.config.model import Config
 from discovery.model.values import AccountId, Region, Scope
-from discovery.plan.checksum import checksum_of
-from discovery.plan.next_state import scope_memories
+from discovery.plan.item import checksum_of
 from discovery.plan.removal_guard import GuardVerdict
+from discovery.plan.scan_memory import remembered_scopes
 from discovery.reports.report import Report
 from discovery.sweep.run import SweepRun
 
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 def report_of(run: SweepRun) -> Report:
     """Build the report of a run as far as it came."""
     plan = run.plan
-    failing = scope_memories(run.results, run.state, run.started_at)
+    failing = remembered_scopes(run.results, run.state, run.started_at)
     return Report(
         sweep_id=run.sweep_id,
         agent=run.context.agent,
@@ -72,8 +72,10 @@ def _guard_not_asked(run: SweepRun) -> GuardVerdict:
 
 
 def expected_failures(config: Config) -> frozenset[Scope]:
-    """The scopes of `aws.expected_failures`; one without a region is the whole account,
-    one of account `*` that region of every account."""
+    """Parse `aws.expected_failures` into scopes.
+
+    One without a region is the whole account, one of account `*` that region of every account.
+    """
     parts = (entry.partition("/") for entry in config.aws.expected_failures)
     return frozenset(
         Scope(AccountId(account), Region(region) if region else None)

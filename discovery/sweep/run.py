@@ -14,10 +14,9 @@ from discovery.model.ownership import CacheArn, owner_of
 from discovery.model.values import Database, Scanned, Served
 from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
-from discovery.plan.only import check_named_scopes
 from discovery.plan.plan import Plan
 from discovery.plan.rules import Rules
-from discovery.plan.targets import registered_scopes
+from discovery.plan.targets import check_named_scopes, registered_scopes
 from discovery.plan.unread import NOT_READ, unread_items
 from discovery.sweep.cancellation import Stopped
 from discovery.sweep.context import SweepContext, SweepRequest
@@ -81,8 +80,10 @@ class SweepRun:
 
     @property
     def paused_until(self) -> datetime | None:
-        """When the pause of writes ends. Decided as of the run's start: a sweep is paused as a
-        whole or not at all."""
+        """When the pause of writes ends, None if none was in force when the run started.
+
+        A sweep is paused as a whole or not at all.
+        """
         return self.state.pause_at(self.started_at)
 
     @property
@@ -98,7 +99,7 @@ class SweepRun:
             results=self.finished_scan.results,
             targets=self.finished_scan.targets,
             listed=listed,
-            memory=self.state,
+            state=self.state,
             now=self.context.clock(),
             served=served,
         )

@@ -1,4 +1,4 @@
-"""Scans all accounts and regions at once. One that hangs, fails or lies ends only itself.
+"""Scan all accounts and regions at once; one that hangs or fails ends only itself.
 
 Accounts are listed, entered and their regions scanned in one pipeline: an account that takes its
 time is one more scope that does, and holds up nobody.
@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from discovery.aws.accounts import Account
-from discovery.aws.answer_dates import collecting_dates
-from discovery.aws.clients import Unsigned
+from discovery.aws.answer_dates import collect_dates
 from discovery.aws.cloud import Cloud
-from discovery.aws.errors import STRANGER_CODES, AwsCallFailed, AwsError, old_token
+from discovery.aws.error_codes import UNKNOWN_KEY_CODES
+from discovery.aws.errors import AwsCallFailed, AwsError, version_1_token
 from discovery.aws.regions import AccountRegions, EnabledRegions
 from discovery.aws.scope_reader import ScopeQuery, ScopeReading, read_scope
+from discovery.aws.sdk_session import Unsigned
 from discovery.config.partitions import can_be_disabled
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Arn, Failed, Region, Scanned, Scope
@@ -30,14 +31,14 @@ from discovery.sweep.scan_targets import AccountEnumerator
 from state.records import RememberedRegions, RememberedState
 
 OnProgress = Callable[[int, int, int], None]
-"""Called with how many scopes are done, how many of those failed, and how many are known of."""
+"""Receives the number of scopes done, of those that failed, and of those known so far."""
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What a scan found, and what it was about."""
+    """Results of a scan, and the targets it had."""
 
     targets: Targets
     results: tuple[Scanned, ...]
@@ -54,7 +55,7 @@ async def scan(
     cloud: Cloud,
     *,
     part: ScopeFilter,
-    memory: RememberedState,
+    state: RememberedState,
     named: frozenset[Arn] = frozenset(),
     users: bool = True,
     refresh_users: bool = False,
@@ -64,7 +65,7 @@ async def scan(
     deadline: timedelta | None = None,
     on_progress: OnProgress | None = None,
 ) -> Scan:
-    """Every scope of this part, scanned; a scope that could not be read says why.
+    """Scan every scope of this part; a scope that could not be read says why.
 
     `named`: caches whose tags are read one by one, because an event told of a change.
     `refresh_users`: what earlier scans of this process know of users and groups does not serve.
@@ -75,19 +76,19 @@ async def scan(
     `deadline`: what was not read so long after the beginning is not in this run.
     Raises: nothing that AWS can cause.
     """
-    resting = pauses(memory.scopes.values(), cloud.clock()) if use_backoff and not part.only else {}
-    question = ScopeQuery(
+    paused = pauses(state.scopes.values(), cloud.clock()) if use_backoff and not part.only else {}
+    query = ScopeQuery(
         tags=cloud.settings.read_tags,
         users=users,
         refresh_users=refresh_users,
         named=named,
-        remembered=memory.caches,
+        remembered=state.caches,
         now=at or cloud.clock(),
     )
     scanning = _Scanning(
-        cloud, part, memory, resting, question, on_progress, refresh_regions=refresh_regions
+        cloud, part, state, paused, query, on_progress, refresh_regions=refresh_regions
     )
-    with collecting_dates() as dates:
+    with collect_dates() as dates:
         await scanning.run(deadline)
     return Scan(
         scanning.targets,
@@ -98,15 +99,15 @@ async def scan(
 
 
 class _Scanning:
-    """One scan under way."""
+    """One scan in progress."""
 
     def __init__(
         self,
         cloud: Cloud,
         part: ScopeFilter,
-        memory: RememberedState,
-        resting: Mapping[Scope, Pause],
-        question: ScopeQuery,
+        state: RememberedState,
+        paused: Mapping[Scope, Pause],
+        query: ScopeQuery,
         on_progress: OnProgress | None,
         *,
         refresh_regions: bool,
@@ -114,14 +115,14 @@ class _Scanning:
         self.results: dict[Scope, Scanned] = {}
         self._cloud = cloud
         self._part = part
-        self._memory = memory
-        self._registered = registered_regions(memory)
-        self._resting = resting
-        self._question = question
+        self._state = state
+        self._registered = registered_regions(state)
+        self._paused = paused
+        self._query = query
         self._on_progress = on_progress
         self._fresh_regions = refresh_regions
         named = frozenset(scope.account_id for scope in part.only)
-        self._roster = AccountEnumerator(cloud, named, within=self._within, begin=self._begin)
+        self._enumerator = AccountEnumerator(cloud, named, within=self._within, start=self._begin)
         self._accounts: dict[AccountId, AccountRegions] = {}
         self._entered: set[AccountId] = set()
         self._known: set[Scope] = set()
@@ -133,7 +134,7 @@ class _Scanning:
     def targets(self) -> Targets:
         return Targets(
             accounts={account_id: each.known for account_id, each in self._accounts.items()},
-            accounts_complete=self._roster.complete,
+            accounts_complete=self._enumerator.complete,
             part=self._part,
         )
 
@@ -143,7 +144,7 @@ class _Scanning:
         return tuple(each for each in lists if each is not None)
 
     async def run(self, limit: timedelta | None) -> None:
-        """Everything is scanned, or its time was over."""
+        """Scan everything, or as much as the deadline allows."""
         watch = ScanResultBuilder(self._cloud.clock)
         try:
             async with asyncio.timeout(limit.total_seconds() if limit else None) as deadline:
@@ -154,12 +155,12 @@ class _Scanning:
             self._give_up(watch, limit)
 
     def _give_up(self, watch: ScanResultBuilder, limit: timedelta) -> None:
-        """What has no result yet is not in this run; nor are accounts that were not listed yet."""
-        self._roster.complete = False
+        """Mark what has no result yet, and accounts not listed yet, as not in this run."""
+        self._enumerator.complete = False
         entrances = {
             Scope(account_id, None) for account_id in self._accounts.keys() - self._entered
         }
-        if not self._roster.has_ended:
+        if not self._enumerator.has_ended:
             entrances.add(Scope(self._cloud.identity.account_id, None))
         for scope in sorted(entrances | self._known, key=lambda scope: scope.key):
             if scope not in self.results and self._part.covers(scope):
@@ -167,8 +168,8 @@ class _Scanning:
 
     async def _everything(self) -> None:
         async with self._group:
-            self._roster.start_configured()
-            listing = self._group.create_task(self._roster.start_organization())
+            self._enumerator.start_configured()
+            listing = self._group.create_task(self._enumerator.start_organization())
         for failed in listing.result():
             own = self.results.get(failed.scope)
             also = f". {own.message}" if own is not None else ""
@@ -180,7 +181,7 @@ class _Scanning:
         regions = AccountRegions(
             account_id,
             self._cloud.regions,
-            self._memory.regions.get(account_id),
+            self._state.regions.get(account_id),
             self._registered.get(account_id, frozenset()) | self._named(account_id),
             fresh=self._fresh_regions,
         )
@@ -189,7 +190,7 @@ class _Scanning:
             self._group.create_task(self._account(account_id, regions))
 
     async def _account(self, account_id: AccountId, regions: AccountRegions) -> None:
-        """Enters one account and starts the scan of its regions."""
+        """Assume the role of one account and start the scan of its regions."""
         entrance = Scope(account_id, None)
         pause = self._pause_of(entrance)
         watch = ScanResultBuilder(self._cloud.clock)
@@ -204,7 +205,7 @@ class _Scanning:
                 return
             enabled = self._cloud.enabled_regions(account)
             if pause is not None:
-                regions.stand_in(watch.started_at)
+                regions.use_earlier_list(watch.started_at)
             else:
                 await self._resolve(entrance, regions, enabled, watch)
         for scope in self._covered(account_id, regions.not_enabled):
@@ -212,10 +213,13 @@ class _Scanning:
         self._start(account, regions, enabled)
 
     def _pause_of(self, entrance: Scope) -> Pause | None:
-        """None for the agent's own account: what failed there may have been its organization."""
+        """Return the back-off of an account.
+
+        None for the agent's own: what failed there may have been its organization.
+        """
         if entrance.account_id == self._cloud.identity.account_id:
             return None
-        return self._resting.get(entrance)
+        return self._paused.get(entrance)
 
     async def _resolve(
         self,
@@ -230,7 +234,7 @@ class _Scanning:
             self._finish(watch.failed(entrance, unreadable, enabled.requests))
 
     def _named(self, account_id: AccountId) -> frozenset[Region]:
-        """The regions of the account that the run is about."""
+        """Return the regions of the account that `--only` or an event names."""
         only = (each for each in self._part.only if each.account_id == account_id)
         return frozenset(each.region for each in only if each.region is not None)
 
@@ -241,7 +245,7 @@ class _Scanning:
         return sorted(filter(self._part.covers, scopes), key=lambda scope: scope.key)
 
     def _start(self, account: Account, regions: AccountRegions, enabled: EnabledRegions) -> None:
-        """Scans the regions of the account that nobody scans yet."""
+        """Start the scan of each region of the account that is not scanned yet."""
         self._entered.add(account.account_id)
         for scope in self._covered(account.account_id, regions.known.listed):
             if scope not in self._known:
@@ -252,24 +256,24 @@ class _Scanning:
         self, account: Account, scope: Scope, regions: AccountRegions, enabled: EnabledRegions
     ) -> None:
         assert scope.region is not None  # noqa: S101 - it is one of the account's regions
-        pause = self._resting.get(scope)
+        pause = self._paused.get(scope)
         if pause is not None:
             self._finish(ScanResultBuilder(self._cloud.clock).backing_off(scope, pause))
             return
         async with self._slots:
             watch = ScanResultBuilder(self._cloud.clock)
             session = account.session(scope.region)
-            reading = await self._within(
-                read_scope(session, self._question, self._cloud.scan_cache)
-            )
+            reading = await self._within(read_scope(session, self._query, self._cloud.scan_cache))
             if isinstance(reading, ScopeReading):
                 self._finish(watch.complete(scope, reading, session.requests))
                 return
             is_off: bool | AwsError | None = None
-            if reading.code in STRANGER_CODES:
-                is_off = await self._within(regions.is_off(scope.region, enabled, watch.started_at))
+            if reading.code in UNKNOWN_KEY_CODES:
+                is_off = await self._within(
+                    regions.is_disabled(scope.region, enabled, watch.started_at)
+                )
         if is_off is False and can_be_disabled(scope.region):
-            reading = old_token(reading)
+            reading = version_1_token(reading)
         if is_off is True:
             self._finish(watch.not_enabled(scope, session.requests))
             self._start(account, regions, enabled)
@@ -277,7 +281,7 @@ class _Scanning:
             self._finish(watch.failed(scope, reading, session.requests))
 
     async def _within(self, work: Awaitable[Result]) -> Result | AwsError:
-        """What the work gives, or why it gave nothing, within the time of one scope."""
+        """Run work within the time limit of one scope, and turn its failure into a value."""
         limit = self._cloud.settings.scope_timeout
         try:
             async with asyncio.timeout(limit.total_seconds()) as deadline:

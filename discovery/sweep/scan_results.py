@@ -1,4 +1,4 @@
-"""Takes the time of one scope and words its result."""
+"""Build the result of scanning one scope, with its time and message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from discovery.plan.backoff import Pause
 
 
 class ScanResultBuilder:
-    """Starts when it is made."""
+    """Builder of the result of one scope; measures time from its construction."""
 
     def __init__(self, clock: Clock) -> None:
         self.started_at = clock()
@@ -23,6 +23,7 @@ class ScanResultBuilder:
         return round(asyncio.get_running_loop().time() - self._started_s, 3)
 
     def complete(self, scope: Scope, reading: ScopeReading, calls: int) -> Complete:
+        """Build the result of a scope that was read to its end."""
         return Complete(
             scope=scope,
             started_at=self.started_at,
@@ -31,21 +32,22 @@ class ScanResultBuilder:
             message="; ".join(note.message for note in reading.notes),
             notes=reading.notes,
             caches=reading.caches,
-            directory=reading.directory,
+            directory=reading.users_and_groups,
         )
 
-    def failed(self, scope: Scope, fault: AwsError, calls: int) -> Failed:
+    def failed(self, scope: Scope, error: AwsError, calls: int) -> Failed:
+        """Build the result of a scope that could not be read."""
         return Failed(
             scope=scope,
             started_at=self.started_at,
             duration_s=self._took_s(),
             calls=calls,
-            message=_reassuring(fault.message),
-            reason=fault.reason,
+            message=_with_consequence(error.message),
+            reason=error.reason,
         )
 
     def unlisted(self, scope: Scope, fault: AwsError, read: int, calls: int) -> Failed:
-        """The list of an organization's accounts ended early."""
+        """Build the result for an organization whose list of accounts ended early."""
         return Failed(
             scope=scope,
             started_at=self.started_at,
@@ -57,6 +59,7 @@ class ScanResultBuilder:
         )
 
     def not_enabled(self, scope: Scope, calls: int) -> Skipped:
+        """Build the result of a region that is not enabled in its account."""
         return Skipped(
             scope=scope,
             started_at=self.started_at,
@@ -67,7 +70,7 @@ class ScanResultBuilder:
         )
 
     def backing_off(self, scope: Scope, pause: Pause) -> Failed:
-        """The scope is as unread as when it was asked last."""
+        """Build the result of a scope that keeps failing and is not asked for a while."""
         return Failed(
             scope=scope,
             started_at=self.started_at,
@@ -86,7 +89,7 @@ class ScanResultBuilder:
         )
 
     def not_reached(self, scope: Scope, limit: timedelta) -> Skipped:
-        """The time of the whole scan was over first."""
+        """Build the result of a scope that the scan's deadline left unread."""
         return Skipped(
             scope=scope,
             started_at=self.started_at,
@@ -98,9 +101,11 @@ class ScanResultBuilder:
         )
 
 
-def _reassuring(message: str) -> str:
-    """What happened, what stays unchanged, and last what to do, which faults say behind their
-    last semicolon."""
+def _with_consequence(message: str) -> str:
+    """Add that nothing changes between what happened and the advice.
+
+    Errors give their advice after the last semicolon.
+    """
     happened, semicolon, advice = message.rpartition("; ")
     unchanged = "Nothing registered there is removed or changed"
     return f"{happened}. {unchanged}; {advice}" if semicolon else f"{message}. {unchanged}"

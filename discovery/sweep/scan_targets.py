@@ -1,4 +1,4 @@
-"""The accounts of one run: those configured one by one, and those that organizations list."""
+"""Enumerate the accounts of a run: configured ones, then members of organizations."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ Result = TypeVar("Result")
 
 
 class Within(Protocol):
-    """Work done within the time of one scope, or the fault with which it was not."""
+    """Function that runs work within the time limit of one scope."""
 
-    def __call__(self, work: Awaitable[Result]) -> Awaitable[Result | AwsError]: ...
+    def __call__(self, work: Awaitable[Result]) -> Awaitable[Result | AwsError]:
+        """Return what the work returns, or the error that ended it."""
+        ...
 
 
 class AccountEnumerator:
-    """Calls out each account once, as soon as it is known."""
+    """Enumerate the accounts to scan and start each exactly once, as soon as it is known."""
 
     def __init__(
         self,
@@ -32,47 +34,47 @@ class AccountEnumerator:
         named: frozenset[AccountId],
         *,
         within: Within,
-        begin: Callable[[AccountId], None],
+        start: Callable[[AccountId], None],
     ) -> None:
         self._accounts = cloud.accounts
         self._cloud = cloud
         self._named = named
-        """The accounts that the run is about; none: all of them."""
+        """The accounts that the run is about; empty for all of them."""
         self._within = within
-        self._begin = begin
-        self._begun: set[AccountId] = set()
+        self._start = start
+        self._started: set[AccountId] = set()
         self.complete = True
         """False when an organization's list was not read to its end."""
         self.has_ended = False
         """True once every list was read as far as it goes."""
 
     def start_configured(self) -> None:
-        """The configured accounts are begun, and named ones that an earlier list had."""
+        """Start the configured accounts, and named ones that an earlier list had."""
         for account_id in self._accounts.entries:
-            self._call(account_id)
-        for account_id in self._named & self._accounts.admitted:
-            self._call(account_id)
+            self._start_once(account_id)
+        for account_id in self._named & self._accounts.members:
+            self._start_once(account_id)
 
     async def start_organization(self) -> list[Failed]:
-        """The accounts of every organization are begun; answers which lists ended early, and how.
+        """Start the accounts of every organization; return which lists ended early, and why.
 
         One after another: of two that have an account in common, the first one's role is used.
         """
         unlisted = []
         for organization in self._accounts.organizations:
             watch = ScanResultBuilder(self._cloud.clock)
-            session = self._accounts.organization_reader(self._cloud.pacing)
-            before = len(self._begun)
-            fault = await self._call_members(session, organization)
+            session = self._accounts.organization_session(self._cloud.rate_limiter)
+            before = len(self._started)
+            fault = await self._start_members(session, organization)
             if fault is not None:
                 entrance = Scope(self._cloud.identity.account_id, None)
-                read = len(self._begun) - before
+                read = len(self._started) - before
                 unlisted.append(watch.unlisted(entrance, fault, read, session.requests))
         self.has_ended = True
         return unlisted
 
-    async def _call_members(self, session: Session, organization: Organization) -> AwsError | None:
-        """Begins the accounts of one organization; the fault with which its list ended early."""
+    async def _start_members(self, session: Session, organization: Organization) -> AwsError | None:
+        """Start the members of one organization; return the error that ended its list early."""
         async with aclosing(list_members(session, organization)) as pages:
             while not self._has_all_named():
                 page = await self._within(anext(pages, None))
@@ -82,17 +84,17 @@ class AccountEnumerator:
                     self.complete = False
                     return page
                 for account_id in page:
-                    if account_id not in self._begun:
-                        self._accounts.admit(account_id, organization)
-                        self._call(account_id)
+                    if account_id not in self._started:
+                        self._accounts.add_member(account_id, organization)
+                        self._start_once(account_id)
         self.complete = False  # and nothing in this run hangs on the rest of it
         return None
 
     def _has_all_named(self) -> bool:
         """True when every account that the run is about has been found."""
-        return bool(self._named) and self._named <= self._begun
+        return bool(self._named) and self._named <= self._started
 
-    def _call(self, account_id: AccountId) -> None:
-        if account_id not in self._begun:
-            self._begun.add(account_id)
-            self._begin(account_id)
+    def _start_once(self, account_id: AccountId) -> None:
+        if account_id not in self._started:
+            self._started.add(account_id)
+            self._start(account_id)

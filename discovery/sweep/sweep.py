@@ -36,7 +36,7 @@ async def sweep(
 
     Raises: WrongState or StateError, before anything is done.
     """
-    run = SweepRun.start(context, request, await asyncio.to_thread(store.memory))
+    run = SweepRun.start(context, request, await asyncio.to_thread(store.load))
     check = await check_state_identity(run, control_plane)
     await scan_scopes(run)
     return await finish_sweep(run, check, control_plane, store)
@@ -61,7 +61,7 @@ async def scan_scopes(run: SweepRun) -> None:
     scanning = scan(
         run.context.cloud,
         part=request.part,
-        memory=run.state,
+        state=run.state,
         named=request.named,
         users=bool(wishes - {IamUsers.IGNORE}),
         refresh_users=request.refresh_users or IamUsers.REQUIRE in wishes,

@@ -1,4 +1,4 @@
-"""One item of a plan, written: ownership read again, retries, and what each answer means.
+"""Write one item of a plan: read the owner again, call, retry, and interpret the answer.
 
 Every attempt begins with a fresh look, so a retry after a call whose answer was lost finds what
 that call did: a create that had landed is there, a delete that had landed is gone.
@@ -29,9 +29,8 @@ from discovery.model.codes import Action, Reason
 from discovery.model.ownership import CacheArn, owner_of
 from discovery.model.values import Database, ResourceName
 from discovery.plan.item import Item
-from discovery.plan.rebase import three_way_merge
 from discovery.plan.removal import CACHE_GOES
-from discovery.plan.resource import changes_between
+from discovery.plan.resource import changes_between, three_way_merge
 from discovery.sweep.write_result import (
     CALL_DEADLINE_S,
     CreateAttempts,
@@ -53,15 +52,14 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 IsDone = Callable[[Database, CreateAttempts], bool]
-"""True when one of ours that stands in the name to be taken is what was to be made, so that the
-creation has come to its end."""
+"""Tells whether a resource of ours that already has the name is what the creation was to make."""
 
 _READS_AFTER_TAKEN = 3
 _READ_PAUSE_S = 0.5
 
 
 def intent_kind(item: Item) -> IntentKind:
-    """The kind of write that carries out an item that writes."""
+    """Return the kind of write that carries out an item that writes."""
     if item.action is Action.CREATE:
         return IntentKind.CREATE
     if item.action is Action.DELETE:
@@ -86,7 +84,7 @@ class Writer:
         self._group = group
         self._sleep = sleep
         self._creations_fail: str | None = None
-        """The error code of the last creation of any item, None when it was answered."""
+        """Error code of the last creation of any item, None when that succeeded."""
         self.stopping = False
 
     def kind_of(self, item: Item) -> IntentKind:
@@ -144,7 +142,7 @@ class Writer:
         return removed.database or item.database
 
     async def _rename(self, item: Item) -> Database:
-        """Forwards: a new one that is there already is gone on from."""
+        """Register the new name, then remove the old; continue if the new one is there already."""
         database, old = _database(item), item.previous_name
         if old is None:
             raise ValueError("a rename has a previous name")
@@ -262,7 +260,7 @@ class Writer:
             return
 
     async def _read(self, name: ResourceName, item: Item) -> Database | None:
-        """The resource that was listed, as it is now."""
+        """Read the resource that was listed again, as it is now."""
         try:
             return await self._control_plane.get(name)
         except Denied as error:  # a role that is fenced in by labels sees only what is ours
@@ -287,8 +285,10 @@ class Writer:
         return None
 
     async def _require_absent(self, item: Item, name: ResourceName) -> None:
-        """Nothing of ours stands for this cache under the name that state remembers: the list was
-        right, and nothing is registered twice."""
+        """Check that nothing of ours has the name that state remembers for this cache.
+
+        Then the list was right, and nothing is registered twice.
+        """
         try:
             found = await self._control_plane.get(name)
         except Denied:  # it is another's: ours the agent's role may see
@@ -336,7 +336,7 @@ class Writer:
 
 
 def _rebase(item: Item, found: Database | None) -> Database:
-    """The planned resource on top of what was just read."""
+    """Merge the planned changes into the resource as it was just read."""
     planned = _database(item)
     if found is None:
         return planned

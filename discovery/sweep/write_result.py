@@ -1,4 +1,4 @@
-"""How the write of one item went and ended, and how that is said."""
+"""Outcomes of writing one item, and their messages."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from discovery.plan.item import Item
 from state.records import IntentOutcome
 
 CALL_DEADLINE_S = 20.0
-"""For one step, all attempts and the pauses between them included."""
+"""Seconds for one step, all attempts and the pauses between them included."""
 
 _ANSWERS = (Denied, Rejected, AlreadyExists, NotFound)
-"""Refusals after which it is certain that nothing was written."""
+"""Errors after which it is certain that nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """How the write of one item ended."""
+    """Outcome of writing one item, for the report and for the journal."""
 
     item: Item
     outcome: IntentOutcome | None
@@ -37,21 +37,21 @@ class WriteResult:
 
 @dataclass(slots=True)
 class CreateAttempts:
-    """What is known of the calls of one creation, over its retries."""
+    """Facts about the calls of one creation, kept over its retries."""
 
     unanswered: bool = False
-    """One of them may have done it without saying so."""
+    """True when a call had no answer, so that it may have created the resource."""
 
 
 @dataclass(slots=True)
 class DeletedResource:
-    """What a delete has found and removed, kept over its retries."""
+    """The resource that a delete found and removed, kept over its retries."""
 
     database: Database | None = None
 
 
 class WriteAborted(Exception):
-    """The write of this item is over, other than by success."""
+    """The write of this item ended without success; `written` says how."""
 
     def __init__(self, written: WriteResult) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class WriteAborted(Exception):
 
 
 def refused(item: Item, error: ControlPlaneError | TimeoutError) -> WriteResult:
-    """The control plane did not do it, or did not say; a resource it rejects blocks the item."""
+    """Return the result of a write that the control plane refused or did not answer."""
     found = _error_of(item, error)
     if isinstance(error, Rejected) and item.action is not Action.DELETE:
         blocked = replace(
@@ -84,14 +84,14 @@ def _error_of(item: Item, error: BaseException) -> ItemError:
 
 
 def conflict(item: Item, reason: Reason, message: str) -> WriteAborted:
-    """The resource turned out not to be ours; nothing was written."""
+    """Return the result for a resource that is not ours; nothing was written."""
     found = replace(item, action=Action.CONFLICT, reason=reason, message=message)
     error = ItemError(reason.value, message, retryable=False)
     return WriteAborted(WriteResult(found, IntentOutcome.FAILED, error))
 
 
 def missing_on_update(item: Item) -> WriteAborted:
-    """An update found nothing to update."""
+    """Return the result of an update that found nothing to update."""
     # Not created anew here: whoever removed it may have meant it, and only a plan knows.
     error = ItemError(
         NotFound.code,
@@ -105,7 +105,7 @@ def missing_on_update(item: Item) -> WriteAborted:
 
 
 def create_unknown(item: Item, cause: BaseException, name: str) -> WriteAborted:
-    """A creation that was not answered may have taken the name itself, and nobody may look."""
+    """Return the result of a creation without an answer whose name may not be read."""
     message = (
         f"{name} is taken, perhaps by a call of this item that was not answered, and may not be "
         "read now. The next sweep looks and goes on"
@@ -115,14 +115,14 @@ def create_unknown(item: Item, cause: BaseException, name: str) -> WriteAborted:
 
 
 def half_applied(item: Item, cause: BaseException, message: str) -> WriteAborted:
-    """The first half stands and the second failed; the next sweep finishes it."""
+    """Return the result of a rename whose second half failed; the next sweep finishes it."""
     why = _error_of(item, cause)
     error = ItemError(why.code, f"{message} ({why.message})", retryable=True)
     return WriteAborted(WriteResult(replace(item, applied=False, error=error), None, error))
 
 
 def rolled_back(item: Item, cause: BaseException, message: str) -> WriteAborted:
-    """The second half failed and the first was taken back."""
+    """Return the result of a replacement whose second half failed and was rolled back."""
     why = _error_of(item, cause)
     error = ItemError(why.code, f"{message} ({why.message})", why.retryable)
     return WriteAborted(
@@ -131,7 +131,7 @@ def rolled_back(item: Item, cause: BaseException, message: str) -> WriteAborted:
 
 
 def not_replaced(item: Item, code: str) -> WriteAborted:
-    """Nothing is removed to be registered anew while registering fails."""
+    """Return the result of a replacement not begun because creations fail at the moment."""
     error = ItemError(
         code,
         f"{item.name} stands as it was: to change its origin it is removed and registered anew, "
@@ -144,7 +144,7 @@ def not_replaced(item: Item, code: str) -> WriteAborted:
 
 
 def _discreet(message: str, item: Item) -> str:
-    """The server's sentence without the external id, should it repeat it."""
+    """Remove the external id from the server's message, should it repeat it."""
     for database in (item.database, item.live):
         aws = database.spec.get("aws") if database is not None else None
         external_id = aws.get("external_id") if isinstance(aws, dict) else None

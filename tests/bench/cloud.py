@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from discovery.sandbox.demo import EXTERNAL_ID, ROLE_NAME
-from discovery.sandbox.worlds import Size
+from discovery.sandbox.generated_world import Size
 from tests.bench.measure import peak_bytes_of
 
 COMMAND = (sys.executable, "-m", "discovery.cli")

@@ -29,8 +29,8 @@ from typing import Any
 
 import boto3
 
-from discovery.sandbox.aws.lifecycle import Delays
 from discovery.sandbox.aws.server import SimulatedAws
+from discovery.sandbox.aws.timed_store import Delays
 from discovery.sandbox.aws.world import World
 
 REGIONS = (
@@ -75,7 +75,7 @@ class Waits:
 
 def measured(creations: int, debounce: str, latency_ms: float) -> Waits:
     """One round. Raises: RuntimeError, when the service does not come so far."""
-    world = World(pace=Delays(creating=CREATING))
+    world = World(delays=Delays(creating=CREATING))
     hub = world.account(ACCOUNT, regions=REGIONS)
     key = hub.add_key("cachemuster")
     world.events.deliver_to(hub.region(REGIONS[0]).add_queue("changes"))

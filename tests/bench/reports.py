@@ -15,9 +15,9 @@ from pathlib import Path
 from discovery.model.codes import FindingCode, IamVerdict, Severity
 from discovery.model.values import Finding, IamJudgement
 from discovery.plan.item import Item
-from discovery.reports.formats import RENDERERS, Format
+from discovery.reports.formats import RENDERERS
 from discovery.reports.report import Report
-from discovery.reports.view import View
+from discovery.reports.view import Format, View
 from tests.bench.fleet_report import AT, fleet_report
 from tests.bench.measure import MIB, peak_bytes_of, resident_bytes_of
 

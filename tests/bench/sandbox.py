@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from discovery.sandbox.worlds import Size, Spread
+from discovery.sandbox.generated_world import Size, Spread
 from tests.bench.cloud import running, write_configuration
 from tests.bench.figures import FIRST
 from tests.bench.measure import MIB, Failed

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from discovery.sandbox.worlds import Size
+from discovery.sandbox.generated_world import Size
 from tests.bench.figures import AGAIN, FIRST
 from tests.bench.measure import Failed
 from tests.bench.sweep import measured

@@ -21,7 +21,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from discovery.sandbox.worlds import Size, Spread
+from discovery.sandbox.generated_world import Size, Spread
 from tests.bench.cloud import COMMAND, Cloud, running, write_configuration
 from tests.bench.figures import AGAIN, FIRST, PATTERN, TICK, Figures, Run, write_table
 from tests.bench.measure import Cost, Failed, cost_of

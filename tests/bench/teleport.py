@@ -27,11 +27,11 @@ from typing import Any
 from discovery.config.control_plane import Teleport as Settings
 from discovery.control_plane.teleport.client import WRITES_AT_ONCE, Teleport
 from discovery.model.values import ResourceName
-from discovery.sandbox.teleport.roles import fenced_bot
+from discovery.sandbox.teleport.roles import bot_role
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from discovery.sweep.current_state import look_up_all
 from tests.bench.measure import MIB, peak_bytes_of, resident_bytes_of
-from tests.contract.control_plane.ground import GROUP, registration
+from tests.contract.control_plane.teleport_site import GROUP, registration
 
 _LISTINGS = 3
 
@@ -40,7 +40,7 @@ def _serve(directory: Path, pipe: Connection) -> None:
     """A cluster with a bot's identity, until the other side hangs up."""
     teleport = SimulatedTeleport()
     teleport.cluster.write_web_ca(directory / "web-ca.pem")
-    bot = teleport.cluster.issue("bot-cachemuster", fenced_bot(GROUP), lifetime=timedelta(hours=1))
+    bot = teleport.cluster.issue("bot-cachemuster", bot_role(GROUP), lifetime=timedelta(hours=1))
     bot.write(directory / "identity")
     with teleport.serve_in_thread() as at:
         pipe.send(at.proxy)

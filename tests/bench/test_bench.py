@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from discovery.sandbox.agent_world import environment
 from discovery.sandbox.aws.server import SimulatedAws
-from discovery.sandbox.demo import EXTERNAL_ID, environment
-from discovery.sandbox.worlds import Size, Spread, generate
+from discovery.sandbox.demo import EXTERNAL_ID
+from discovery.sandbox.generated_world import Size, Spread, generate
 from tests.bench import pattern, reports, without
 from tests.bench.cloud import write_configuration
 from tests.bench.figures import AGAIN, FIRST, PATTERN, TICK, Figures, Run
@@ -126,7 +127,7 @@ def test_what_is_taken_out_is_there(what: str) -> None:
     undoing = without.WITHOUT[what]
     namespace: dict[str, Any] = {}
     exec("".join(re.findall(r"^(?:import|from) .*\n", undoing, re.M)), namespace)
-    targets = re.findall(r"^([A-Za-z]+(?:[.]\w+)+) = ", undoing, re.M)
+    targets = re.findall(r"^([A-Za-z_]+(?:[.]\w+)+) = ", undoing, re.M)
     assert targets
     for target in targets:
         eval(target, namespace)

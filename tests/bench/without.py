@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from discovery.sandbox.worlds import Size, Spread
+from discovery.sandbox.generated_world import Size, Spread
 from tests.bench.cloud import Cloud, running, write_configuration
 from tests.bench.measure import MIB, Cost, cost_of
 
@@ -25,14 +25,14 @@ _MAIN = "from discovery.cli.app import main\nmain()\n"
 WITHOUT: Mapping[str, str] = {
     "nothing": "",
     "own timestamp parser": """
-import discovery.aws.clients as clients
+import discovery.aws.sdk_session as sdk_session
 from botocore.utils import parse_timestamp
-clients._utc = parse_timestamp
+sdk_session._utc = parse_timestamp
 """,
     "one TLS context": """
 import discovery.aws.clients as clients
 from aiobotocore.httpsession import AIOHTTPSession
-clients.SharedTls = AIOHTTPSession
+clients.SharedTlsSession = AIOHTTPSession
 """,
     "user agent made once": """
 import discovery.aws.clients as clients

@@ -10,21 +10,21 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-import botocore.session
 import pytest
 import yaml
-from botocore.loaders import create_loader
 
 from discovery.sandbox.teleport.calls import WRITES
 from discovery.sandbox.teleport.changes import Edit, Remove, TakeOver
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
-from discovery.sandbox.teleport.roles import EDITOR, Role, fenced_bot
+from discovery.sandbox.teleport.roles import EDITOR, Role, bot_role
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from state.records import IntentKind, OpenIntent
-from state.store import read_memory
+from state.store import load_state
 from tests.contract.control_plane.stage import waiting_for
 from tests.unit.cli.rig import FRANKFURT, HUB, Rig, Run, rig
+
+pytestmark = pytest.mark.slow
 
 CONFIGURATION = f"""\
 version: 1
@@ -91,16 +91,7 @@ class Stage:
         return {one["cache"]: f"{one['action']}/{one['reason']}" for one in document["items"]}
 
     def open_intents(self) -> tuple[OpenIntent, ...]:
-        return read_memory(self.rig.directory / "cachemuster.db").open_intents
-
-
-_LOADER = create_loader()
-
-
-@pytest.fixture(autouse=True)
-def _one_loader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK reads its models once for all commands; it takes most of their time."""
-    monkeypatch.setattr(botocore.session, "create_loader", lambda _: _LOADER)
+        return load_state(self.rig.directory / "cachemuster.db").open_intents
 
 
 @pytest.fixture
@@ -115,7 +106,7 @@ def staged(directory: Path, cluster: Cluster) -> Iterator[Stage]:
     with waiting_for(cluster), rig(directory) as made, teleport.serve_in_thread() as at:
         made.configure(CONFIGURATION % at.proxy)
         made.environment["SSL_CERT_FILE"] = str(cluster.write_web_ca(directory / "web-ca.pem"))
-        cluster.issue("bot-cachemuster", fenced_bot("prod")).write(directory / "identity")
+        cluster.issue("bot-cachemuster", bot_role("prod")).write(directory / "identity")
         stage = Stage(made, teleport)
         stage.operator(EDITOR)
         yield stage
@@ -255,8 +246,8 @@ def test_an_operator_lets_go_of_all_and_nothing_writes_to_them_again(stage: Stag
     left = [stage.labels(name) for name in stage.cluster.databases if name != "another-group"]
     assert not any("cachemuster" in f"{key}{value}" for each in left for key, value in each.items())
     assert "stop it for good" in run.document["advice"][0]
-    memory = read_memory(stage.rig.directory / "cachemuster.db")
-    assert (memory.registrations, memory.open_intents) == ({}, ())
+    state = load_state(stage.rig.directory / "cachemuster.db")
+    assert (state.registrations, state.open_intents) == ({}, ())
     before = stage.cluster.databases
     assert set(stage.actions().values()) == {"conflict/NAME_TAKEN_UNSEEN"}
     assert stage.cluster.databases == before
@@ -284,8 +275,8 @@ def test_a_release_of_all_that_was_killed_goes_on_where_it_was(stage: Stage, ski
     assert run.code == 0, run
     assert len(run.document["items"]) == 1 - skip
     assert _released(stage) == 2
-    memory = read_memory(stage.rig.directory / "cachemuster.db")
-    assert (memory.registrations, memory.open_intents) == ({}, ())
+    state = load_state(stage.rig.directory / "cachemuster.db")
+    assert (state.registrations, state.open_intents) == ({}, ())
 
 
 def _released(stage: Stage) -> int:
@@ -353,7 +344,7 @@ def test_it_reads_again_just_before_it_writes(
         stage.discovered()
     else:
         stage.registered()
-    stage.fault(Effect.MEANWHILE, "GetDatabase", deed=deed, times=1)
+    stage.fault(Effect.CONCURRENT_CHANGE, "GetDatabase", deed=deed, times=1)
     run = stage.run(verb, NAME, *OPERATOR)
     assert run.code == 1, run
     assert one(run)["error"]["code"] == code
@@ -386,7 +377,7 @@ def test_a_released_one_whose_answer_was_lost_is_released(stage: Stage) -> None:
     run = stage.run("release", NAME, *OPERATOR)
     assert run.code == 0, run
     assert len(stage.teleport.calls.of("UpdateDatabase")) == 1
-    assert NAME not in read_memory(stage.rig.directory / "cachemuster.db").registrations
+    assert NAME not in load_state(stage.rig.directory / "cachemuster.db").registrations
 
 
 def test_reads_that_lag_disturb_nothing(stage: Stage) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from discovery.reports.formats import Format
 from discovery.reports.html.selection import anchor_of
 from discovery.reports.report import Report
+from discovery.reports.view import Format
 from tests.bench.fleet_report import fleet_report
 from tests.contract.browser import CHROMIUM, Browser, browsing
 from tests.property.test_reports_hostile import INJECTIONS, saying
@@ -19,6 +19,7 @@ from tests.unit.reports.rendered import rendered
 from tests.unit.reports.sample import REFUSED, full_report
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium"),
     pytest.mark.xdist_group("chromium"),
 ]

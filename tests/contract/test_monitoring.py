@@ -35,7 +35,7 @@ QUERIES = [
 ]
 PROMETHEUS = shutil.which("prometheus")
 
-pytestmark = pytest.mark.xdist_group("prometheus")
+pytestmark = [pytest.mark.xdist_group("prometheus"), pytest.mark.slow]
 
 
 @needs_promtool

@@ -12,14 +12,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import botocore.session
 import pytest
-from botocore.loaders import create_loader
 
 from discovery.sandbox.aws.iam import trust_of
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World
 from tests.unit.cli.rig import FRANKFURT, HUB, MEMBER, Rig, bare_environment
+
+pytestmark = pytest.mark.slow
 
 OTHER = "333344445555"
 """A member of the organization, not named one by one."""
@@ -70,15 +70,6 @@ class Ground:
         run = self.rig.run("sweep", "--format", "json")
         assert "Traceback" not in run.err, run
         return run.document
-
-
-_LOADER = create_loader()
-
-
-@pytest.fixture(autouse=True)
-def _models_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every session reads the same files of the SDK, 0.3 s of each test otherwise."""
-    monkeypatch.setattr(botocore.session, "create_loader", lambda _: _LOADER)
 
 
 def unread(document: Mapping[str, Any]) -> dict[str, str]:

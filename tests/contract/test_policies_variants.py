@@ -25,7 +25,6 @@ from tests.contract.test_policies import (
     unread,
     without,
 )
-from tests.contract.test_policies import _models_read_once as _models_read_once  # noqa: PLC0414
 from tests.unit.cli.rig import FRANKFURT, HUB, MEMBER, Rig
 
 AGENT = "user/agent"
@@ -72,6 +71,7 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
         yield ground
 
 
+@pytest.mark.slow
 def test_by_its_role_the_own_account_is_read_as_any_other(ground: Ground) -> None:
     document = ground.sweep()
     assert (unread(document), partly(document)) == ({}, {})

@@ -12,9 +12,7 @@ import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable
 
-import botocore.session
 import pytest
-from botocore.loaders import create_loader
 
 from discovery.model.codes import FindingCode, IamVerdict, Severity
 from discovery.model.values import Complete, Finding, IamJudgement
@@ -30,7 +28,6 @@ from tests.contract.repairing import Person
 from tests.contract.sandbox.conftest import SLOW
 
 F = FindingCode
-_LOADER = create_loader()
 
 
 @pytest.fixture
@@ -38,8 +35,7 @@ async def site(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
     """The agent's account and a member whose caches are looked at; things take their time."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(botocore.session, "create_loader", lambda _: _LOADER)
-    aws = SimulatedAws(World(pace=SLOW))
+    aws = SimulatedAws(World(delays=SLOW))
     async with aws.serve() as url:
         site = Site(aws, url)
         site.member()
@@ -163,6 +159,7 @@ async def test_an_id_is_the_same_to_aws_whatever_it_holds(site: Site, user_id: s
     assert (await repaired(site, finding)).users == (user_id,)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not on PATH")
 async def test_a_shell_and_the_aws_cli_take_the_lines_as_they_are(site: Site) -> None:
     region = site.place(MEMBER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from discovery.aws.members import MEMBERS, table
+from tests.support.aws_members import MEMBERS, table
 
 README = Path(__file__).parents[2] / "discovery" / "aws" / "README.md"
 BEGIN, END = "<!-- members -->", "<!-- /members -->"

@@ -101,6 +101,7 @@ def test_sections_are_cited_at_all() -> None:
     assert cited >= {"discovery", "aws", "control_plane", "teleport"}
 
 
+@pytest.mark.slow
 def test_every_rule_that_is_cited_exists() -> None:
     known = {heading.split()[0] for heading in headings(ARCHITECTURE) if RULE.match(heading)}
     assert known == {f"R{number}" for number in range(1, 13)}
@@ -149,6 +150,7 @@ def test_every_file_on_a_page_exists(page: str) -> None:
     assert [each for each in named if not any((place / each).is_file() for place in places)] == []
 
 
+@pytest.mark.slow
 def test_nothing_is_cited_that_is_not_here() -> None:
     found = [
         f"{name}: {match[0]}" for name in files() for match in ELSEWHERE.finditer(flowing(name))

@@ -212,6 +212,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.slow
 def test_everything_that_is_kept_is_in_the_wheel(wheel: Path) -> None:
     """Schemas, styles and scripts as well as modules."""
     with zipfile.ZipFile(wheel) as archive:
@@ -221,6 +222,7 @@ def test_everything_that_is_kept_is_in_the_wheel(wheel: Path) -> None:
     assert (told["Name"], told["Version"]) == (PROJECT["name"], PROJECT["version"])
 
 
+@pytest.mark.slow
 def test_the_program_runs_from_the_wheel_alone(wheel: Path, tmp_path: Path) -> None:
     """Without the source tree, which the environment of the tests has in its path."""
     with zipfile.ZipFile(wheel) as archive:

@@ -81,6 +81,7 @@ def test_the_page_prints_each_file_as_it_is_here() -> None:
         assert (HERE / words[words.index("-c") + 1]).resolve() == EXAMPLE
 
 
+@pytest.mark.slow
 def test_cfn_lint_has_nothing_to_say(tmp_path: Path) -> None:
     files = {file.stem: template(file.name) for file in HERE.iterdir() if file.suffix != ".md"}
     assert len(files) == 4

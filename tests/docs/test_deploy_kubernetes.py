@@ -306,6 +306,7 @@ def check_mounts(manifest: Manifest) -> None:
 class TestBuilt:
     """As `kubectl apply -k` sends it."""
 
+    @pytest.mark.slow
     def test_it_is_what_kubernetes_takes(self, overlay: str) -> None:
         for manifest in built(overlay):
             if manifest["kind"] not in CUSTOM:

@@ -23,10 +23,12 @@ from discovery.sandbox.teleport.roles import EDITOR
 from state.lock import lock_path, service_lock_path
 from state.reserve import reserve_of
 from state.sqlite import files_of
-from state.store import read_memory
+from state.store import load_state
 from tests.contract.control_plane.stage import Stage, stage
 from tests.docs.pages import DEPLOY, shell_lines
 from tests.unit.cli.rig import FRANKFURT, HUB, VIRGINIA
+
+pytestmark = pytest.mark.slow
 
 PAGE = (DEPLOY / "leaving" / "README.md").read_text("utf-8")
 NAME = f"orders-elasticache-serverless-{FRANKFURT}-{HUB}"
@@ -162,7 +164,7 @@ def test_the_databases_stay_and_nothing_of_the_agent_is_left(walk: Walk) -> None
     assert "3 adopted" in shown
     assert "3 caches in 1 account; nothing to change" in shown
     assert walk.labels == before
-    assert len(read_memory(walk.directory / "cachemuster.db").registrations) == 3
+    assert len(load_state(walk.directory / "cachemuster.db").registrations) == 3
 
 
 def test_the_databases_go_and_come_back_as_they_were(walk: Walk) -> None:

@@ -31,7 +31,7 @@ from discovery.policies.kinds import KINDS, PolicyRequest, placeholder
 from discovery.policies.usage import AwsUsage, Hub
 from discovery.reports.tctl import write_documents
 from discovery.sandbox.teleport.roles import Role, RoleSet
-from tests.contract.control_plane.ground import registration
+from tests.contract.control_plane.teleport_site import registration
 
 HERE = Path(__file__).parents[2] / "deploy" / "teleport"
 README = (HERE / "README.md").read_text("utf-8")
@@ -159,7 +159,7 @@ def test_the_database_service_takes_what_is_registered_and_nothing_else() -> Non
     ]
     assert unserved_of({registration().name: registration().labels}, matchers, CONFIG.group) == ()
     assert unserved_of({}, matchers, CONFIG.group) == ()
-    assert not any(each.takes({"managed-by": "terraform"}) for each in matchers)
+    assert not any(each.matches({"managed-by": "terraform"}) for each in matchers)
     assert document["teleport"]["proxy_server"] == str(CONFIG.control_plane.address)  # type: ignore[union-attr]
     assert f"{document['teleport']['join_params']['token_name']}" in README
 

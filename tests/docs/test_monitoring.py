@@ -151,6 +151,7 @@ def _logged(node: Any) -> Iterator[tuple[str, str]]:
                     yield text, node.func.attr
 
 
+@pytest.mark.slow
 def test_every_event_that_somebody_may_have_to_act_on_is_in_the_table() -> None:
     table = README[README.index("| event | level |") :]
     rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)

@@ -101,7 +101,7 @@ def play(part: Batch) -> Played:
     logging.disable(logging.WARNING)  # broken connections, told by the event loop
     HOUSE.keep_watch()
     found, began_s, handles = Played(), time.monotonic(), _handles()
-    with rules_kept(closely=True):
+    with rules_kept():
         found.stories = asyncio.run(_simulated(part))
     if (left := _handles() - handles) > 0:
         found.stories.violations.append(("leak", f"{left} handles more than before"))

@@ -28,15 +28,16 @@ from discovery.config.regions import RegionChoice
 from discovery.config.secrets import Secret
 from discovery.control_plane.teleport.client import Teleport
 from discovery.sandbox.aws.calls import Call, CallLog
-from discovery.sandbox.aws.control import Controls
-from discovery.sandbox.aws.faults import Fault, FaultBoard
+from discovery.sandbox.aws.control import AwsControlApi
+from discovery.sandbox.aws.faults import CallSite, Fault
 from discovery.sandbox.aws.request_handler import RequestHandler
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World
+from discovery.sandbox.faults import FaultBoard
 from discovery.sandbox.teleport.cluster import Cluster
+from discovery.sandbox.teleport.faults import CallSite as TeleportCallSite
 from discovery.sandbox.teleport.faults import Fault as TeleportFault
-from discovery.sandbox.teleport.faults import FaultBoard as TeleportBoard
-from discovery.sandbox.teleport.roles import Role, fenced_bot
+from discovery.sandbox.teleport.roles import Role, bot_role
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
 from discovery.sweep.scan import Scan, scan
 from tests.faults.observation import CURRENT
@@ -44,7 +45,7 @@ from tests.faults.settings import FRANKFURT, GROUP, HUB, MEMBER, REGIONS, ROLE, 
 from tests.faults.sim_clock import Times
 
 KEY_ID, SECRET = "AKIAEXAMPLEEXAMPLE00", "the-same-in-every-story-0000000000000000"
-BOT = fenced_bot(GROUP)
+BOT = bot_role(GROUP)
 _LOADER = create_loader()
 
 
@@ -59,7 +60,7 @@ class Calls(CallLog):
         self._answered(call)
 
 
-class Faults(FaultBoard):
+class Faults(FaultBoard[Fault]):
     """Counts what strikes, and lets people be quicker than the answer."""
 
     def __init__(self, asked: Callable[[], None]) -> None:
@@ -67,22 +68,22 @@ class Faults(FaultBoard):
         self.struck: Counter[str] = Counter()
         self._asked = asked
 
-    def strike(self, *where: str, is_later_page: bool) -> tuple[Fault, ...]:
+    def consume(self, call: CallSite) -> tuple[Fault, ...]:
         self._asked()
-        found = super().strike(*where, is_later_page=is_later_page)
+        found = super().consume(call)
         self.struck.update(f"AWS {fault.effect.value}" for fault in found)
         return found
 
 
-class TeleportFaults(TeleportBoard):
+class TeleportFaults(FaultBoard[TeleportFault]):
     """Counts what strikes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.struck: Counter[str] = Counter()
 
-    def strike(self, method: str, name: str) -> tuple[TeleportFault, ...]:
-        found = super().strike(method, name)
+    def consume(self, call: TeleportCallSite) -> tuple[TeleportFault, ...]:
+        found = super().consume(call)
         when = {False: "before", True: "after"}
         self.struck.update(f"Teleport {each.effect.value} {when[each.after]}" for each in found)
         return found
@@ -91,10 +92,10 @@ class TeleportFaults(TeleportBoard):
 class Simulations(SimulatedAws):
     """One server in which world after world is played."""
 
-    def play(self, world: World, faults: FaultBoard, calls: CallLog) -> None:
+    def play(self, world: World, faults: FaultBoard[Fault], calls: CallLog) -> None:
         self.world, self.faults, self.calls = world, faults, calls
-        self._front_door = RequestHandler(world, faults, calls)
-        self._controls = Controls(world, faults, calls)
+        self._handler = RequestHandler(world, faults, calls)
+        self._controls = AwsControlApi(world, faults, calls)
 
 
 @dataclass
@@ -119,7 +120,7 @@ class Environment:
             accounts=Accounts(settings, own, base.identity, Secret, self.times.agent),
             regions=RegionChoice.of(settings.regions or (), settings.exclude_regions),
             scan_cache=ScanCache(UsersAndGroupsCache(settings.iam_refresh)),
-            pacing=RateLimiter(),
+            rate_limiter=RateLimiter(),
         )
 
     def client(self) -> Teleport:

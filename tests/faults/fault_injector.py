@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from discovery.aws.members import MEMBERS, Absent
 from discovery.sandbox.aws.faults import Effect, Fault
+from discovery.sandbox.faults import FaultBoard
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
 from discovery.sandbox.teleport.faults import Fault as TeleportFault
-from discovery.sandbox.teleport.faults import FaultBoard as TeleportBoard
 from tests.faults.environment import Environment, role_of
 from tests.faults.faulty_control_plane import CREATE, DELETE, GET, LIST, PING, UPDATE, Break
 from tests.faults.invariants import InvariantChecker
 from tests.faults.registries import ClusterRegistry
 from tests.faults.settings import REGIONS
+from tests.support.aws_members import MEMBERS, Absent
 
 QUESTIONS = (
     ("elasticache", "DescribeServerlessCaches"), ("elasticache", "DescribeServerlessCaches"),
@@ -141,7 +141,7 @@ class FaultInjector:
         self.breaks.append(broken)
         self.tell(f"registry: {broken}")
 
-    def _teleport(self, cluster: Cluster, board: TeleportBoard) -> None:
+    def _teleport(self, cluster: Cluster, board: FaultBoard[TeleportFault]) -> None:
         chance = self.chance
         kind = chance.random()
         if kind < 0.12:
@@ -169,7 +169,7 @@ class FaultInjector:
                 TeleportEffect.EXHAUSTED,
                 TeleportEffect.ERROR,
                 TeleportEffect.DROP,
-                TeleportEffect.GOODBYE,
+                TeleportEffect.GOAWAY,
                 TeleportEffect.CUT_OFF,
                 TeleportEffect.GARBAGE,
             )

@@ -23,7 +23,7 @@ from pathlib import Path
 from discovery.sandbox.aws.calls import Call
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
-from state.store import read_memory
+from state.store import load_state
 from tests.faults.actors import LAGS, Actors, create_cache, name_by_tag, remove_cache, retag
 from tests.faults.crash_main import MOMENTS
 from tests.faults.environment import BOT, KEY_ID, SECRET, Calls, Faults, Simulations, company
@@ -229,12 +229,12 @@ class Killing:
                 break
         for problem in problems:
             self.violation("registry", problem)
-        memory = read_memory(self.state)
-        if memory.open_intents:
-            self.violation("journal", f"still open: {memory.open_intents}")
+        state = load_state(self.state)
+        if state.open_intents:
+            self.violation("journal", f"still open: {state.open_intents}")
         ours = {n for n, e in self.registry.all().items() if owner_of(e.labels, e.spec)}
-        if not problems and set(memory.registrations) != ours:
-            self.violation("state", f"{set(memory.registrations) ^ ours} differ from the registry")
+        if not problems and set(state.registrations) != ours:
+            self.violation("state", f"{set(state.registrations) ^ ours} differ from the registry")
 
     def _is_replacing(self) -> bool:
         """Whether registrations were being made anew, with another origin, when it was killed: if

@@ -22,7 +22,7 @@ from discovery.service.runner import SweepRunner
 from discovery.sweep.context import SweepContext, SweepRequest
 from discovery.sweep.sweep import audit, sweep
 from state.lock import this_process, writer_lock
-from state.store import Store, read_memory
+from state.store import Store, load_state
 from tests.faults.environment import Environment
 from tests.faults.faulty_control_plane import Break, FaultyControlPlane
 from tests.faults.invariants import InvariantChecker
@@ -123,7 +123,7 @@ class Process:
         return report
 
     def _hearing(self, ask: Ask) -> Observation:
-        memory = read_memory(self.state)
+        state = load_state(self.state)
         return Observation(
             life=self.life,
             state=self.state,
@@ -136,7 +136,7 @@ class Process:
             prunes=ask.prune,
             covers=self.covers,
             is_dry=ask.kind == "audit",
-            is_paused=memory.pause_at(self.environment.times.agent()) is not None,
+            is_paused=state.pause_at(self.environment.times.agent()) is not None,
         )
 
     async def _carry_out(self, ask: Ask) -> Report | None:
@@ -161,7 +161,7 @@ class Process:
                     )
 
     async def _audited(self, ask: Ask) -> Report:
-        state = read_memory(self.state)
+        state = load_state(self.state)
         async with self._plane(reads_only=True) as plane:
             return await audit(
                 self._context(), self._request(ask), control_plane=plane, state=state

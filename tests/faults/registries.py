@@ -131,26 +131,26 @@ class WatchedStore(Store):
 
     def create(self, message: Message) -> None:
         name = message.metadata.name
-        if self.now(name) is None:
+        if self.get(name) is None:
             self._tell("create", name, resource_of(message))
         super().create(message)
 
     def update(self, message: Message) -> None:
         name, sent = message.metadata.name, message.metadata.revision
-        present = self.now(name)
+        present = self.get(name)
         stale = present is not None and sent not in ("", present.message.metadata.revision)
         if present is not None and not (self.enforces_revisions and stale):
             self._tell("update", name, resource_of(message))
         super().update(message)
 
     def delete(self, name: str) -> None:
-        if self.now(name) is not None:
+        if self.get(name) is not None:
             self._tell("delete", name, None)
         super().delete(name)
 
     def _tell(self, what: str, name: str, new: Resource | None) -> None:
         if not self.by_people:
-            standing = self.now(name)
+            standing = self.get(name)
             old = resource_of(standing.message) if standing is not None else None
             self.written(what, name, old, new)
 
@@ -185,7 +185,7 @@ class ClusterRegistry:
         return {name: _resource(each) for name, each in self.cluster.databases.items()}
 
     def get(self, name: str) -> Resource | None:
-        stored = self.store.now(name)
+        stored = self.store.get(name)
         return resource_of(stored.message) if stored is not None else None
 
     def put(self, resource: Resource) -> None:
@@ -193,5 +193,5 @@ class ClusterRegistry:
 
     def remove(self, name: str) -> None:
         with self.store.people():
-            if self.store.now(name) is not None:
+            if self.store.get(name) is not None:
                 self.store.delete(name)

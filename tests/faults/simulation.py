@@ -16,8 +16,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from discovery.model.codes import Reason
-from discovery.plan.only import NoSuchScope
 from discovery.plan.shard import Shard
+from discovery.plan.targets import NoSuchScope
 from discovery.reports.report import Report
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
 from discovery.sandbox.teleport.faults import Fault as TeleportFault
@@ -305,7 +305,7 @@ class Simulation:
         """Somebody is quicker than the agent at Teleport's very door."""
         call = self.chance.choice(("get", "update", "delete", "create"))
         fault = TeleportFault(
-            effect=TeleportEffect.MEANWHILE,
+            effect=TeleportEffect.CONCURRENT_CHANGE,
             method=METHODS[call],
             deed=Surprise(self.actors.do_something_in_the_registry),
             times=1,

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.faults.denied import denied_for
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_role_that_lacks_a_verb_for_a_day_fills_neither_disk_nor_log(

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SEEDS, KILLS = 150, 15
 SEEDS_AT_ONCE, KILLS_AT_ONCE = 25, 3

@@ -9,12 +9,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from tests.bench.measure import MIB, resident_bytes_of
 from tests.faults.actors import create_cache
 from tests.faults.environment import opened
 from tests.faults.process import Ask
 from tests.faults.settings import Settings
 from tests.faults.simulation import Simulation
+
+pytestmark = pytest.mark.slow
 
 SWEEPS, SETTLED, WINDOW = 288, 50, 12
 INTERVAL = timedelta(minutes=5)

@@ -14,7 +14,7 @@ from discovery.reports.terminal.status_table import write_status_table
 from discovery.reports.view import Format, View
 from tests.golden.golden import assert_golden
 from tests.unit.reports.sample import NOW, REFUSED, carried_out, database, full_report
-from tests.unit.reports.test_status import memory
+from tests.unit.reports.test_status import make_state
 
 AUDIT = full_report(endpoints={"sts": "http://127.0.0.1:4566"}, guard=REFUSED)
 SWEEP = carried_out(full_report(), failed="orders")
@@ -46,7 +46,7 @@ def test_a_page() -> None:
 
 def test_a_status() -> None:
     stream = io.StringIO()
-    status = Status(memory=memory(), path=Path("/var/lib/cachemuster/cachemuster.db"), now=NOW)
+    status = Status(state=make_state(), path=Path("/var/lib/cachemuster/cachemuster.db"), now=NOW)
     write_status_table(status, stream, verbose=True)
     assert_golden("status.txt", stream.getvalue())
 

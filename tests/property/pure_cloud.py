@@ -38,9 +38,7 @@ from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
 from discovery.plan.next_state import next_state
 from discovery.plan.plan import Plan, make_plan
-from discovery.plan.removal import rules_changed
-from discovery.plan.removal_guard import Budget
-from discovery.plan.rules import Rules
+from discovery.plan.rules import Budget, Rules
 from discovery.plan.targets import ScopeFilter, Targets
 from discovery.sweep.write import intent_kind
 from matchers.matcher import IamUsers, Matcher
@@ -243,7 +241,7 @@ class World:
     """What a sweep meets, and what it leaves."""
 
     listed: Mapping[str, Database] = field(default_factory=dict)
-    memory: RememberedState = field(default_factory=RememberedState)
+    state: RememberedState = field(default_factory=RememberedState)
     now: datetime = NOW
     writes: int = 0
     """How many resources have been written; each has a revision of its own."""
@@ -255,7 +253,7 @@ class World:
             results=tuple(results),
             targets=targets,
             listed=tuple(self.listed.values()),
-            memory=self.memory,
+            state=self.state,
             now=now or self.now,
         )
 
@@ -278,12 +276,12 @@ class World:
         for item in items:
             writes += 1
             _apply(item, listed, f"r{writes}")
-        memory = remembering(self.memory, plan, items, by, now)
-        return plan, World(listed, memory, now + INTERVAL, writes)
+        state = remembering(self.state, plan, items, by, now)
+        return plan, World(listed, state, now + INTERVAL, writes)
 
     def forgetful(self) -> World:
         """The same world after the state file was lost."""
-        return replace(self, memory=RememberedState())
+        return replace(self, state=RememberedState())
 
 
 def remembering(
@@ -291,9 +289,7 @@ def remembering(
 ) -> RememberedState:
     """The memory after a sweep whose items came out like this."""
     items = tuple(items)
-    known = next_state(
-        plan.observed, items, started_at=now, rules_changed=rules_changed(before, by)
-    )
+    known = next_state(plan.observed, items, started_at=now)
     registrations, removed = dict(before.registrations), dict(before.removed)
     for item in items:
         _register(item, registrations, removed, now)
@@ -311,7 +307,7 @@ def remembering(
         caches={**caches, **{each.arn: each for each in known.caches_seen}},
         registrations=registrations,
         removed=removed,
-        misses={miss.name: miss for miss in known.misses},
+        pending_removals={miss.name: miss for miss in known.pending_removals},
         scopes={**scopes, **{each.scope: each for each in known.scopes}},
         finished_sweeps=before.finished_sweeps + 1,
         matching_digest=by.matching_digest,

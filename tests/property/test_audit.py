@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +29,7 @@ from discovery.sweep.run import SweepRun
 from discovery.sweep.scan import Scan
 from discovery.sweep.sweep import apply_changes, plan_changes
 from state.records import Intent, IntentKind, Registration, RememberedState, SweepOutcome
-from state.store import Store, read_memory
+from state.store import Store, load_state
 from tests.property.pure_cloud import (
     NOW,
     STRANGE,
@@ -43,6 +44,8 @@ from tests.property.pure_cloud import (
     strangers,
 )
 from tests.unit.state.values import IDENTITY, record_of
+
+pytestmark = pytest.mark.slow
 
 KINDS = (
     IntentKind.CREATE,
@@ -66,7 +69,7 @@ def wrecks(draw: st.DrawFn) -> Wreck:
     world = World({each.name: each for each in draw(strangers())})
     for _ in range(draw(st.integers(1, 2))):
         _, world = world.swept(draw(all_complete()), rules())
-    listed, registrations = dict(world.listed), dict(world.memory.registrations)
+    listed, registrations = dict(world.listed), dict(world.state.registrations)
     intents = []
     assume(ours(listed))
     for name in sorted(ours(listed)):
@@ -74,8 +77,8 @@ def wrecks(draw: st.DrawFn) -> Wreck:
             kind, landed = draw(st.sampled_from(KINDS)), draw(st.integers(0, 2))
             intents.append(_intent(kind, listed[name], len(intents)))
             _leave(intents[-1], landed, listed, registrations)
-    memory = replace(world.memory, registrations=registrations)
-    return Wreck(World(listed, memory), tuple(intents))
+    state = replace(world.state, registrations=registrations)
+    return Wreck(World(listed, state), tuple(intents))
 
 
 def _intent(kind: IntentKind, database: Database, number: int) -> Intent:
@@ -103,7 +106,7 @@ def _leave(
     listed: dict[str, Database],
     registrations: dict[ResourceName, Registration],
 ) -> None:
-    """The list and the memory as the killed process left them: nothing of its write had happened,
+    """The list and the state as the killed process left them: nothing of its write had happened,
     half of it, or all."""
     known = registrations.pop(intent.name, None)
     if intent.kind is IntentKind.RENAME:
@@ -125,34 +128,34 @@ def _leave(
 
 @contextmanager
 def stored(wreck: Wreck) -> Iterator[Path]:
-    """A state file that holds the memory and the open intents."""
-    memory = wreck.world.memory
+    """A state file that holds the state and the open intents."""
+    state = wreck.world.state
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "state.db"
         with Store.open(path) as store:
-            for number in range(memory.finished_sweeps):
-                store.record(_outcome(memory, number))
+            for number in range(state.finished_sweeps):
+                store.record(_outcome(state, number))
             store.write(wreck.intents)
         yield path
 
 
-def _outcome(memory: RememberedState, number: int) -> SweepOutcome:
+def _outcome(state: RememberedState, number: int) -> SweepOutcome:
     return SweepOutcome(
         record=record_of(number),
         identity=IDENTITY,
-        matching_digest=memory.matching_digest or "",
-        scopes=tuple(memory.scopes.values()),
-        caches_seen=tuple(memory.caches.values()),
-        registrations_inherited=tuple(memory.registrations.values()),
-        misses=tuple(memory.misses.values()),
+        matching_digest=state.matching_digest or "",
+        scopes=tuple(state.scopes.values()),
+        caches_seen=tuple(state.caches.values()),
+        registrations_inherited=tuple(state.registrations.values()),
+        pending_removals=tuple(state.pending_removals.values()),
     )
 
 
-def run_of(memory: RememberedState, results: tuple[Scanned, ...], *, dry_run: bool) -> SweepRun:
+def run_of(state: RememberedState, results: tuple[Scanned, ...], *, dry_run: bool) -> SweepRun:
     """A sweep or audit that has scanned."""
     by = rules(budget=replace(rules().budget, window=timedelta(hours=1), max_count=3))
     context = SweepContext(config=None, rules=by, cloud=None, clock=lambda: NOW)  # type: ignore[arg-type]
-    run = SweepRun.start(context, SweepRequest(), memory, dry_run=dry_run)
+    run = SweepRun.start(context, SweepRequest(), state, dry_run=dry_run)
     run.scan = Scan(TARGETS, results)
     return run
 
@@ -246,10 +249,10 @@ def test_an_audit_and_the_sweep_after_it_are_one_whatever_the_role_lets_them_see
 ) -> None:
     plane = data.draw(fenced(wreck, results))
     with stored(wreck) as path:
-        audit = run_of(read_memory(path), results, dry_run=True)
+        audit = run_of(load_state(path), results, dry_run=True)
         shown = asyncio.run(audited(audit, plane))
         with Store.open(path) as store:
-            sweep = run_of(store.memory(), results, dry_run=False)
+            sweep = run_of(store.load(), results, dry_run=False)
             plan, items = asyncio.run(applied(sweep, plane, store))
     event(f"{len(wreck.intents)} left open")
     reasons = {item.reason for item in items}

@@ -20,27 +20,16 @@ from hypothesis import strategies as st
 from discovery.model.codes import Action, FindingCode, IamVerdict, Reason, ScopeReason, ScopeStatus
 from discovery.model.values import Arn, Change, Failed, ItemError, ResourceName, Tags
 from discovery.plan.adoption.transfer import Handover, Obstacle, Refused
+from discovery.reports.checks import Area, Check, CheckStatus, write_doctor_document
+from discovery.reports.explanation import Explanation, write_explanation_document
+from discovery.reports.history import write_history_document
 from discovery.reports.status import Status, write_status_document
-from discovery.reports.terminal.doctor import (
-    Area,
-    Check,
-    CheckStatus,
-    write_checkup,
-    write_checkup_document,
-)
-from discovery.reports.terminal.explanation import (
-    Explanation,
-    write_explanation_document,
-    write_explanations,
-)
-from discovery.reports.terminal.history import write_history_document, write_history_table
+from discovery.reports.terminal.doctor import write_doctor_table
+from discovery.reports.terminal.explanation import write_explanations
+from discovery.reports.terminal.history import write_history_table
 from discovery.reports.terminal.status_table import write_status_table
-from discovery.reports.terminal.transfer import (
-    HandoverReport,
-    write_handover,
-    write_handover_document,
-    write_plan,
-)
+from discovery.reports.terminal.transfer import write_transfer, write_transfer_plan
+from discovery.reports.transfer import TransferReport, write_transfer_document
 from state.records import LastVerdict, OpenIntent, RememberedState, StateIdentity, TakenName
 from tests.property.test_reports_hostile import HOSTILE, acts
 from tests.unit.reports.sample import NOW, item
@@ -112,10 +101,10 @@ def _status(text: str) -> Status:
         message=text,
         failing_since=START,
     )
-    memory = RememberedState(
+    state = RememberedState(
         caches={arn_of("orders"): cache_of("orders")},
         registrations={name: replace(registration_of("orders"), name=name, database=database)},
-        misses={name: replace(miss_of("orders"), name=name, arn=Arn(text))},
+        pending_removals={name: replace(miss_of("orders"), name=name, arn=Arn(text))},
         scopes={SCOPE: denied},
         open_intents=(OpenIntent(intent_id=1, intent=replace(intent_of(), name=name)),),
         identity=StateIdentity(
@@ -123,10 +112,10 @@ def _status(text: str) -> Status:
         ),
         last_sweep=record_of(1),
     )
-    return Status(memory=memory, path=Path("/state.db"), now=NOW)
+    return Status(state=state, path=Path("/state.db"), now=NOW)
 
 
-def _handover(text: str) -> HandoverReport:
+def _handover(text: str) -> TransferReport:
     name = ResourceName(text)
     database = replace(database_of(text, "orders"), labels={text: text}, description=text)
     change = Change("/metadata/labels/x", text, {text: text})
@@ -141,11 +130,11 @@ def _handover(text: str) -> HandoverReport:
         applied=True,
     )
     denied = ItemError("DENIED", text, retryable=False)
-    return HandoverReport(
+    return TransferReport(
         verb="adopt",
         control_plane=f"teleport {text}",
         group=text,
-        handover=Handover(
+        transfer=Handover(
             items=(done, replace(done, applied=False, error=denied)),
             refused=(Refused(name, Obstacle.NOT_VISIBLE, text, database),),
         ),
@@ -173,16 +162,16 @@ TABLES: list[tuple[Callable[[str], Any], Write]] = [
     (_explained, write_explanations),
     (_history, lambda value, stream: write_history_table(value, stream, limit=50)),
     (_status, lambda value, stream: write_status_table(value, stream, verbose=True)),
-    (_handover, write_plan),
-    (_handover, write_handover),
-    (_checks, lambda value, stream: write_checkup(value, stream, verbose=True)),
+    (_handover, write_transfer_plan),
+    (_handover, write_transfer),
+    (_checks, lambda value, stream: write_doctor_table(value, stream, verbose=True)),
 ]
 DOCUMENTS: list[tuple[Callable[[str], Any], Write]] = [
     (_explained, write_explanation_document),
     (_history, write_history_document),
     (_status, write_status_document),
-    (_handover, write_handover_document),
-    (_checks, write_checkup_document),
+    (_handover, write_transfer_document),
+    (_checks, write_doctor_document),
 ]
 
 
@@ -227,10 +216,11 @@ def test_a_document_is_ascii_and_one_json_value(
     assert json.loads(shown)["schema_version"] == 1
 
 
+@pytest.mark.slow
 @given(HOSTILE.filter(str.isprintable))
 @settings(max_examples=40, deadline=None)
 def test_what_is_to_be_done_by_hand_is_yaml_with_remarks(text: str) -> None:
-    shown = written(_handover, write_handover_document, text)
+    shown = written(_handover, write_transfer_document, text)
     by_hand = json.loads(shown)["refused"][0]["by_hand"]
     [document] = yaml.safe_load_all(by_hand)
     assert document["metadata"]["labels"] == {text: text}

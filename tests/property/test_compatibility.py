@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from discovery.model.values import UNKNOWN, Cache, CacheUser, Endpoint, UserGrou
 from discovery.plan.iam.finding_table import FINDINGS
 from discovery.plan.iam.verdict import MOST_NAMED, iam_verdict
 from tests.property.pure_cloud import NOW, SCOPES, arn_of, mostly
+
+pytestmark = pytest.mark.slow
 
 F, V = FindingCode, IamVerdict
 GROUP = "people"

@@ -7,16 +7,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.config.conversion import matching_digest, to_matchers
 from discovery.config.durations import format_duration, parse_duration
 from discovery.config.load import parse_config
 from discovery.config.model import Config, config_schema
 from discovery.config.partitions import partition_problems
 from discovery.config.problems import ConfigError, quoted
+from discovery.config.rules import matching_digest, to_matchers
 from discovery.config.secrets import Secret
 from tests.unit.config.test_model import EXAMPLE
 
@@ -80,11 +81,13 @@ def test_any_text_of_yaml_signs(text: str) -> None:
     use(read(text))
 
 
+@pytest.mark.slow
 @given(st.dictionaries(keys, trees, max_size=4))
 def test_any_mapping_as_json(data: dict[str, Any]) -> None:
     use(read(json.dumps({"version": 1, "group": "g", **data})))
 
 
+@pytest.mark.slow
 @given(st.dictionaries(keys, trees, max_size=4))
 def test_any_mapping_as_yaml(data: dict[str, Any]) -> None:
     use(read(yaml.safe_dump({"version": 1, "group": "g", **data}, allow_unicode=True)))
@@ -100,6 +103,7 @@ def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(place for part in below for place in part)]
 
 
+@pytest.mark.slow
 @given(data=st.data())
 def test_the_example_with_anything_anywhere(data: st.DataObject) -> None:
     tree = yaml.safe_load(EXAMPLE)
@@ -114,6 +118,7 @@ def test_the_example_with_anything_anywhere(data: st.DataObject) -> None:
     use(read(json.dumps(tree)))
 
 
+@pytest.mark.slow
 @given(
     at=st.integers(0, len(EXAMPLE)),
     cut=st.integers(0, 5),

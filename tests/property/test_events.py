@@ -6,10 +6,13 @@ import json
 import re
 from typing import Any
 
+import pytest
 from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from discovery.aws.events import Change, Ignored, Subject, read_message
+
+pytestmark = pytest.mark.slow
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 ACCOUNTS = st.sampled_from([ACCOUNT] * 9 + ["444455556666", "1111222233330", "12", " ", "١" * 12])

@@ -14,7 +14,7 @@ from discovery.aws.errors import AwsError, aws_error_of, unusable_endpoint
 from discovery.cli.logs import sanitize
 from discovery.cli.streams import stderr_lines
 from discovery.control_plane.base import Unavailable
-from discovery.control_plane.teleport.errors import Attempt, fault_of_status
+from discovery.control_plane.teleport.errors import Attempt, error_of_status
 from discovery.model.codes import ScopeReason
 from discovery.model.foreign_text import quoted, without_passwords
 
@@ -52,6 +52,7 @@ def test_a_cut_never_leaves_a_password(text: str, limit: int) -> None:
     assert "\n" not in line
 
 
+@pytest.mark.slow
 @given(urls())
 def test_an_error_of_the_sdk_shows_no_password(text: str) -> None:
     errors: list[Exception] = [
@@ -71,7 +72,7 @@ def test_an_error_of_the_sdk_shows_no_password(text: str) -> None:
 def test_an_error_of_the_control_plane_shows_no_password(text: str) -> None:
     attempt = Attempt(doing="creating database orders", verb="create")
     for status in Status:
-        assert SECRET not in str(fault_of_status(GRPCError(status, text), attempt))
+        assert SECRET not in str(error_of_status(GRPCError(status, text), attempt))
     assert SECRET not in str(Unavailable(text))
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from discovery.aws.caches import _cache
 from discovery.aws.errors import AwsCallFailed
 from discovery.aws.session import Session
-from discovery.aws.tags import _values
+from discovery.aws.tags import _tag_values
 from discovery.aws.users import _group, _user
 from discovery.model.codes import Action, Reason
 from discovery.model.values import (
@@ -41,7 +41,7 @@ from tests.unit.plan.make import (
     registered,
     rules,
 )
-from tests.unit.plan.past import NOW, journaled, memory, remembered
+from tests.unit.plan.past import NOW, journaled, make_state, remembered
 
 QUIET = cache("quiet", EAST)
 LONG = "8" * 5000
@@ -136,10 +136,11 @@ def resources(draw: st.DrawFn) -> Database:
     )
 
 
+@pytest.mark.slow
 @given(st.fixed_dictionaries(MEMBERS), users(), st.lists(resources(), max_size=2), st.booleans())
 def test_no_value_of_one_cache_ends_a_sweep(said, directory, listed, is_known):
     odd = cache(**said)
-    known = memory(caches=[remembered(cache())] if is_known else [])
+    known = make_state(caches=[remembered(cache())] if is_known else [])
     at = plan_input(odd, QUIET, listed=listed, known=known, users=directory)
     plan = make_plan(at, RULES)
     assert [item.action for item in plan.items if item.cache == "quiet"] == [Action.CREATE]
@@ -148,20 +149,21 @@ def test_no_value_of_one_cache_ends_a_sweep(said, directory, listed, is_known):
         each.scope for each in plan.observed.plan_input.results if hasattr(each, "caches")
     }
     assert about or odd.scope in failed
-    next_state(plan.observed, plan.items, started_at=NOW, rules_changed=False)
+    next_state(plan.observed, plan.items, started_at=NOW)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("member", sorted(MEMBERS))
 @given(data=st.data())
 def test_one_hostile_member_neither_removes_nor_ends_a_sweep(member, data):
     """Everything else of the cache is as ever, and it is registered."""
     odd = cache(**{member: data.draw(MEMBERS[member])})
     live = registered()
-    known = memory(registrations=[journaled(live)], caches=[remembered(cache())])
+    known = make_state(registrations=[journaled(live)], caches=[remembered(cache())])
     plan = plan_of(plan_input(odd, QUIET, listed=[live], known=known), RULES)
     (item,) = [each for each in plan.items if each.live == live]
     assert item.action is not Action.DELETE or item.reason in (Reason.DELETING, Reason.EXCLUDED)
-    next_state(plan.observed, plan.items, started_at=NOW, rules_changed=False)
+    next_state(plan.observed, plan.items, started_at=NOW)
 
 
 @pytest.mark.parametrize("is_registered", [False, True])
@@ -172,7 +174,7 @@ def test_a_version_of_five_thousand_digits_blocks_that_cache(is_registered):
     (item,) = [each for each in plan.items if each.cache == "orders"]
     assert (item.action, item.reason) == (Action.BLOCKED, Reason.UNREADABLE)
     assert (item.changes, item.live) == ((), live if is_registered else None)
-    assert "compatibility.py, line" in item.message
+    assert "verdict.py, line" in item.message
 
 
 SESSION = Session(
@@ -191,6 +193,7 @@ NAMES = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(NAMES), TREE))
 @example({"Endpoint": {"Address": "a.example", "Port": 65536}})
 @example({"FullEngineVersion": LONG})
@@ -219,16 +222,16 @@ def test_what_is_read_of_users_and_groups_is_one_or_is_a_fault(said):
 
 @given(st.lists(TREE | st.fixed_dictionaries({"Key": SAID, "Value": SAID}), max_size=3) | TREE)
 def test_tags_are_texts_or_unread(entries):
-    values = _values(entries)
+    values = _tag_values(entries)
     assert values is None or all(isinstance(t, str) for pair in values.items() for t in pair)
 
 
 def test_what_a_registration_says_is_never_remembered_as_read():
     live = replace(registered(), labels={**registered().labels, "engine-version": "6.0"})
-    known = memory(registrations=[journaled(live)], caches=[])
+    known = make_state(registrations=[journaled(live)], caches=[])
     odd = cache(engine_version=UNKNOWN)
     plan = plan_of(plan_input(odd, listed=[live], known=known))
-    kept = next_state(plan.observed, plan.items, started_at=NOW, rules_changed=False)
+    kept = next_state(plan.observed, plan.items, started_at=NOW)
     assert [each.engine_version for each in kept.caches_seen] == [""]
     (item,) = plan.items
     assert item.action is Action.KEEP
@@ -241,7 +244,7 @@ def test_a_fact_that_the_registration_itself_tells_makes_no_match():
     """What another agent registered is not this one's because of labels that stand in (R2)."""
     live = registered()
     for engine, matched in ((UNKNOWN, ()), ("valkey", (live.name,))):
-        plan = plan_of(plan_input(cache(engine=engine), listed=[live], known=memory()))
+        plan = plan_of(plan_input(cache(engine=engine), listed=[live], known=make_state()))
         assert [each.action for each in plan.items] == [Action.KEEP]
-        kept = next_state(plan.observed, plan.items, started_at=NOW, rules_changed=False)
+        kept = next_state(plan.observed, plan.items, started_at=NOW)
         assert kept.registrations_matched == matched

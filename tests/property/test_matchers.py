@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,8 @@ from matchers.explain import explain
 from matchers.matcher import Matcher
 from matchers.selectors import Pattern, Selector, TagExclusion, TagSelector
 from matchers.subject import LabelSet, Subject
+
+pytestmark = pytest.mark.slow
 
 SMALL = st.text("ab*?.[", max_size=8)
 

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
@@ -31,6 +32,8 @@ from tests.property.pure_cloud import (
     stranger,
     strangers,
 )
+
+pytestmark = pytest.mark.slow
 
 
 @st.composite
@@ -207,7 +210,7 @@ def test_losing_the_state_file_removes_nothing_and_registers_nothing_twice(world
 
 @given(lived_in(), all_complete())
 def test_an_edit_of_matchers_never_removes_at_once(world, results):
-    assume(world.memory.finished_sweeps)
+    assume(world.state.finished_sweeps)
     nothing = rules(matchers=(), matching_digest="two")
     unmatched = {Reason.UNMATCHED, Reason.EXCLUDED}
     plan, world = world.swept(results, nothing)
@@ -234,7 +237,7 @@ def test_under_a_policy_without_removals_nothing_goes(world, results):
 @given(lived_in(), all_complete(), st.integers(1, 4), st.integers(0, 20))
 def test_a_removal_needs_its_scans_and_its_grace(world, results, scans, minutes):
     slow = rules(missed_sweeps=scans, grace=timedelta(minutes=minutes))
-    world = replace(world, memory=replace(world.memory, misses={}))
+    world = replace(world, state=replace(world.state, pending_removals={}))
     for sweep in range(scans + 5):
         now = NOW + timedelta(minutes=5 * sweep)
         plan, world = world.swept(results, slow, now=now)

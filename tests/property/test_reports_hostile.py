@@ -6,19 +6,19 @@ import re
 import unicodedata
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discovery.model.codes import Action, FindingCode, IamVerdict, NoteCode, Reason, Severity
 from discovery.model.values import Change, Finding, IamJudgement, ItemError, Note, ResourceName
 from discovery.reports.document import write_document
-from discovery.reports.formats import Format
 from discovery.reports.markdown.limit import COMMENT_LIMIT
 from discovery.reports.report import Report
 from discovery.reports.safe_text import escape_unprintable, shortened
 from discovery.reports.tctl import write_resources
 from discovery.reports.terminal.table import write_table
-from discovery.reports.view import View
+from discovery.reports.view import Format, View
 from tests.unit.reports.rendered import Read, read, read_markdown, rendered
 from tests.unit.reports.sample import NOW, REFUSED, database, item, report, scopes
 
@@ -101,6 +101,7 @@ def test_shortened_text_keeps_its_limit(text: str, limit: int) -> None:
     assert len(shortened(text, limit)) <= limit
 
 
+@pytest.mark.slow
 @given(HOSTILE)
 @settings(max_examples=60, deadline=None)
 def test_a_table_never_acts(text: str) -> None:
@@ -139,6 +140,7 @@ def shape(page: Read) -> list[tuple[str, list[str]]]:
 PLAIN = shape(read(rendered(Format.HTML, saying("plain"), EVERYTHING)))
 
 
+@pytest.mark.slow
 @given(HOSTILE.filter(bool))
 @settings(max_examples=100, deadline=None)
 def test_a_page_is_made_of_the_same_whatever_is_said(text: str) -> None:
@@ -159,6 +161,7 @@ LINKED = re.compile(r"[@#]|://|www\.|:[a-z_]+:|\b[0-9a-fA-F]{7,}\b|[A-Za-z]-[0-9
 """What sites that show Markdown make something of when it does not stand in code."""
 
 
+@pytest.mark.slow
 @given(HOSTILE)
 @settings(max_examples=150, deadline=None)
 def test_a_comment_says_hostile_text_as_code(text: str) -> None:

@@ -138,12 +138,12 @@ def test_sweep_after_sweep_the_parts_write_what_one_process_writes(rounds, count
     for number, results in enumerate(rounds):
         now, written = NOW + number * SPAN, []
         plan, alone = alone.swept(results, rules(), targets=targets_of(None), now=now)
-        for shard, memory in memories.items():
+        for shard, state in memories.items():
             seen = seen_by(shard, results)
-            part, after = World(listed, memory).swept(
+            part, after = World(listed, state).swept(
                 seen, rules(), targets=targets_of(shard), now=now
             )
-            listed, memories[shard] = after.listed, after.memory
+            listed, memories[shard] = after.listed, after.state
             written += [item for item in part.items if item.action.writes]
         assert told(written) == told(item for item in plan.items if item.action.writes)
         assert listed == alone.listed
@@ -176,7 +176,7 @@ class Process:
     """One shard, somewhere in a sweep."""
 
     shard: Shard
-    memory: RememberedState = field(default_factory=RememberedState)
+    state: RememberedState = field(default_factory=RememberedState)
     scanned: tuple[Scanned, ...] | None = None
     plan: Plan | None = None
 
@@ -191,13 +191,13 @@ class Process:
                 results=self.scanned,
                 targets=targets_of(self.shard),
                 listed=await plane.list_databases(),
-                memory=self.memory,
+                state=self.state,
                 now=now,
             )
             self.plan = make_plan(plan_input, rules())
         else:
             items = [await self._carried_out(item, cloud, plane) for item in self.plan.items]
-            self.memory = remembering(self.memory, self.plan, items, rules(), now)
+            self.state = remembering(self.state, self.plan, items, rules(), now)
             self.scanned = self.plan = None
 
     async def _carried_out(self, item: Item, cloud: Cloud, plane: SimulatedControlPlane) -> Item:
@@ -275,7 +275,7 @@ async def _resharded(
         grown = grown or grows
         process = (old + new)[number % (before + after)]
         if loses_memory:
-            process.memory = RememberedState()
+            process.state = RememberedState()
         await process.step(pair[grown], plane, next(clock), unread)
         arns = [arn for arn, _ in registered(plane)]
         assert len(arns) == len(set(arns)), "registered twice"

@@ -1,4 +1,4 @@
-"""The state file against a plain dictionary: any course of sweeps and writes, the same memory."""
+"""The state file against a plain dictionary: any sequence of sweeps and writes, the same state."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from state.records import (
     LastVerdict,
     RememberedCache,
     RememberedRegions,
-    ScopeMemory,
+    RememberedScope,
     SweepOutcome,
     TakenName,
 )
-from state.store import Store, read_memory
+from state.store import Store, load_state
 from tests.unit.state.values import START, cache_of, outcome_of, scope_of
 
 SCOPES = [
@@ -67,10 +67,10 @@ def caches(draw: st.DrawFn) -> RememberedCache:
 
 
 @st.composite
-def scopes(draw: st.DrawFn) -> ScopeMemory:
-    memory = scope_of(draw(st.sampled_from(SCOPES)), at=draw(instants))
+def scopes(draw: st.DrawFn) -> RememberedScope:
+    state = scope_of(draw(st.sampled_from(SCOPES)), at=draw(instants))
     return replace(
-        memory,
+        state,
         last_complete_at=draw(st.none() | instants),
         failing_since=draw(st.none() | instants),
         message=draw(texts),
@@ -95,9 +95,9 @@ taken = st.builds(
 
 @dataclass
 class Found:
-    """What one sweep of a course leaves behind."""
+    """What one sweep of a sequence leaves behind."""
 
-    scopes: list[ScopeMemory]
+    scopes: list[RememberedScope]
     caches: list[RememberedCache]
     gone: list[int]
     """Picks among the caches that are known by then."""
@@ -141,12 +141,12 @@ def empty_store() -> Iterator[tuple[Path, Store]]:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sweeps)
-def test_memory_is_what_was_recorded(course: list[Found]) -> None:
+def test_what_is_loaded_is_what_was_recorded(sequence: list[Found]) -> None:
     known: dict[Arn, RememberedCache] = {}
-    where: dict[Scope, ScopeMemory] = {}
+    where: dict[Scope, RememberedScope] = {}
     lists: dict[AccountId, RememberedRegions] = {}
     with empty_store() as (path, store):
-        for number, found in enumerate(course):
+        for number, found in enumerate(sequence):
             arns = sorted(known)
             gone = tuple({arns[pick % len(arns)] for pick in found.gone} if arns else ())
             outcome = found.outcome(number, gone)
@@ -156,21 +156,21 @@ def test_memory_is_what_was_recorded(course: list[Found]) -> None:
             where |= {scope.scope: scope for scope in found.scopes}
             where = {at: scope for at, scope in where.items() if at not in outcome.scopes_forgotten}
             lists |= {each.account_id: each for each in found.regions}
-            memory = store.memory()
-            assert memory.caches == known
-            assert memory.scopes == where
-            assert memory.regions == lists
-            assert memory.taken == {each.name: each for each in found.taken}
-        assert read_memory(path) == store.memory()
+            state = store.load()
+            assert state.caches == known
+            assert state.scopes == where
+            assert state.regions == lists
+            assert state.taken == {each.name: each for each in found.taken}
+        assert load_state(path) == store.load()
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sweeps)
-def test_recording_the_same_sweep_again_changes_only_its_count(course: list[Found]) -> None:
+def test_recording_the_same_sweep_again_changes_only_its_count(sequence: list[Found]) -> None:
     with empty_store() as (_, store):
-        for number, found in enumerate(course):
+        for number, found in enumerate(sequence):
             outcome = found.outcome(number)
             store.record(outcome)
-            once = store.memory()
+            once = store.load()
             store.record(outcome)
-            assert store.memory() == replace(once, finished_sweeps=once.finished_sweeps + 1)
+            assert store.load() == replace(once, finished_sweeps=once.finished_sweeps + 1)

@@ -20,12 +20,12 @@ from discovery.config.aws import Organization as Entry
 from discovery.model.values import AccountId, Region, Scope
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter, Targets
-from discovery.sandbox.aws.errors import AwsError, Modelled
+from discovery.sandbox.aws.errors import AwsError, ModeledError
 from discovery.sandbox.aws.organization import ROOT, STATUSES, Organization
 from discovery.sandbox.aws.paging import PageTokens, PagingFault
 from discovery.sandbox.aws.rates import TokenBuckets
 from discovery.sandbox.aws.services.organizations import service
-from discovery.sandbox.aws.services.service import Ask, Given
+from discovery.sandbox.aws.services.service import ApiCall, Parameters
 from discovery.sandbox.aws.world import World
 from matchers.regions import RegionList, ScopeMembership
 
@@ -46,7 +46,7 @@ class Directly:
     def __init__(self, world: World, page_size: int, fails_at: int | None) -> None:
         self._world = world
         self._key = world.account(HUB).add_key()
-        self._mint = PageTokens()
+        self._page_tokens = PageTokens()
         self._page_size = page_size
         self._fails_at = fails_at
         self.calls = 0
@@ -69,25 +69,25 @@ class Directly:
                 raise _refusal("ServiceException", "trouble", operation)
             self._world.rates = TokenBuckets()  # how fast is not what this is about
             try:
-                answer = service.operations[operation](self._ask(operation, members))
-            except (AwsError, Modelled) as error:
+                answer = service.operations[operation](self._api_call(operation, members))
+            except (AwsError, ModeledError) as error:
                 code = error.code if isinstance(error, AwsError) else error.shape
                 raise _refusal(code, error.message, operation) from error
             return {**answer, "ResponseMetadata": {"RequestId": "1"}}
 
         return call
 
-    def _ask(self, operation: str, members: dict[str, Any]) -> Ask:
+    def _api_call(self, operation: str, members: dict[str, Any]) -> ApiCall:
         account = self._world.account(HUB)
-        return Ask(
+        return ApiCall(
             world=self._world,
             account=account,
             region=account.region(HOME),
             key=self._key,
             operation=operation,
-            given=Given({"MaxResults": self._page_size, **members}),
+            params=Parameters({"MaxResults": self._page_size, **members}),
             now=EPOCH,
-            mint=self._mint,
+            page_tokens=self._page_tokens,
             paging=PagingFault(),
             acts_as=None,
             origin="http://127.0.0.1",

@@ -69,7 +69,7 @@ class Agent:
     """One agent, and what the oracle knows of its doings."""
 
     choice: str
-    memory: RememberedState = field(default_factory=RememberedState)
+    state: RememberedState = field(default_factory=RememberedState)
     claims: set[Arn] = field(default_factory=set)
     """Caches whose standing registration it made or has matched."""
 
@@ -95,7 +95,7 @@ class Cloud:
             Complete(scope=SCOPE, started_at=NOW, caches=found, directory=DIRECTORY),
             *OTHERS,
         )
-        world = World(self.listed, agent.memory, self.now, self.writes)
+        world = World(self.listed, agent.state, self.now, self.writes)
         standing = {Arn(each.labels["cachemuster/arn"]) for each in self.listed.values()}
         agent.claims &= standing  # what somebody else has removed, and this sweep sees, is over
         plan, after = world.swept(results, agent.rules)
@@ -115,7 +115,7 @@ class Cloud:
                 assert item.reason in (Reason.INHERITED, Reason.RESTORED), item
         removed = {item.arn for item in plan.items if item.action is Action.DELETE}
         agent.claims = (agent.claims - removed) | wanted
-        agent.memory, self.listed = after.memory, dict(after.listed)
+        agent.state, self.listed = after.state, dict(after.listed)
         self.now, self.writes = after.now, after.writes
 
 
@@ -148,7 +148,7 @@ def test_no_agent_removes_what_it_never_made_or_matched(split, steps):
             cloud.agents[which[0]].choice = which[1]
         else:
             agent = cloud.agents[which[0]]
-            agent.memory, agent.claims = RememberedState(), set()
+            agent.state, agent.claims = RememberedState(), set()
 
 
 @given(SPLITS, st.lists(st.integers(0, 1), min_size=2, max_size=20))
@@ -177,4 +177,4 @@ def test_of_two_that_share_nothing_neither_ever_writes_to_what_is_the_others(spl
         cloud.sweep(agent)
     assert cloud.listed == before
     assert {each.revision for each in cloud.listed.values()} == revisions
-    assert replace(cloud.agents[0].memory, misses={}).removed == {}
+    assert replace(cloud.agents[0].state, pending_removals={}).removed == {}

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import aiobotocore.httpsession
-import botocore.hooks
-import botocore.session
 import pytest
-from botocore.loaders import create_loader
 from botocore.retries.standard import ExponentialBackoff
 
 from tests.scenarios.fenced import FencedTale, fenced_in
 from tests.scenarios.scenario import Scenario, scenario_in
-
-_LOADER = create_loader()
 
 
 class _NoCertificates(ssl.SSLContext):
@@ -28,22 +22,13 @@ class _NoCertificates(ssl.SSLContext):
 
 
 _TRUST = _NoCertificates(ssl.PROTOCOL_TLS_CLIENT)
-_ACCEPTS = functools.cache(botocore.hooks.accepts_kwargs)
-_ALIASED = functools.cache(
-    botocore.hooks.EventAliaser(botocore.hooks.HierarchicalEmitter())._alias_event_name
-)
 
 
 @pytest.fixture
 def quick_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The SDK reads its models and the machine's certificates and sorts its own hooks anew for
-    # every command, and waits before it tries again. No story is about this, and it takes time.
-    monkeypatch.setattr(botocore.session, "create_loader", lambda _: _LOADER)
+    # The SDK reads the machine's certificates anew for every command, and waits before it tries
+    # again. No story is about this, and it takes time.
     monkeypatch.setattr(aiobotocore.httpsession, "create_urllib3_context", lambda **_: _TRUST)
-    monkeypatch.setattr(botocore.hooks, "accepts_kwargs", _ACCEPTS)
-    monkeypatch.setattr(
-        botocore.hooks.EventAliaser, "_alias_event_name", lambda _, name: _ALIASED(name)
-    )
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda _self, _context: 0)
 
 

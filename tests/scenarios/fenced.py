@@ -10,7 +10,7 @@ from typing import Any
 
 from discovery.model.values import Database, ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
-from discovery.sandbox.teleport.roles import EDITOR, fenced_bot
+from discovery.sandbox.teleport.roles import EDITOR, bot_role
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from tests.scenarios.scenario import SETTINGS, Scenario, scenario_in
 
@@ -78,7 +78,7 @@ def fenced_in(directory: Path, badges: Path) -> Iterator[FencedTale]:
     teleport = SimulatedTeleport(Cluster())
     with scenario_in(directory) as plain, teleport.serve_in_thread() as at:
         identity = badges / "identity"
-        teleport.cluster.issue("bot-cachemuster", fenced_bot("prod")).write(identity)
+        teleport.cluster.issue("bot-cachemuster", bot_role("prod")).write(identity)
         environment = {"SSL_CERT_FILE": str(teleport.cluster.write_web_ca(badges / "web-ca.pem"))}
         plain.rig.environment |= environment
         scenario = FencedTale(plain.rig, dict(SETTINGS), teleport=teleport, badges=badges)

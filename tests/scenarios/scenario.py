@@ -23,7 +23,7 @@ from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.values import Cache
 from discovery.sandbox.aws.world import World
 from state.records import RememberedState
-from state.store import read_memory
+from state.store import load_state
 from tests.unit.cli.rig import FRANKFURT, HUB, MEMBER, VIRGINIA, Rig, Run, bare_environment
 
 __all__ = ["FRANKFURT", "HUB", "MEMBER", "VIRGINIA", "RunOutput", "Scenario", "scenario_in"]
@@ -190,8 +190,8 @@ class Scenario:
         return self.directory / "registry.db"
 
     @property
-    def memory(self) -> RememberedState:
-        return read_memory(self.state_file)
+    def state(self) -> RememberedState:
+        return load_state(self.state_file)
 
     @property
     def registry(self) -> dict[str, Database]:

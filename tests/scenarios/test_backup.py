@@ -11,6 +11,8 @@ import pytest
 
 from tests.scenarios.scenario import Scenario
 
+pytestmark = pytest.mark.slow
+
 NAMED = {"TeleportDatabaseName": "by-tag"}
 
 
@@ -85,7 +87,7 @@ def test_what_the_backup_does_not_know_is_inherited_and_what_it_remembers_too_mu
     assert first.notes("fresh") == {"INHERITED"}
     assert first.verdicts["fresh"] == "keep/UNCHANGED"
     assert "leaves" not in first.verdicts
-    assert not any("leaves" in name for name in scenario.memory.registrations)
+    assert not any("leaves" in name for name in scenario.state.registrations)
 
 
 def test_a_cache_deleted_after_the_restore_waits_as_ever(scenario: Scenario, busy: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from discovery.plan.checksum import checksum_of
+from discovery.plan.item import checksum_of
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
 from discovery.sandbox.teleport.faults import Fault as TeleportFault
@@ -62,19 +62,20 @@ def test_the_findings_are_printed_for_people_all_the_same(fenced: FencedTale) ->
         assert "what was scanned is shown" in " ".join((run.out + run.err).split())
 
 
+@pytest.mark.slow
 def test_no_miss_counts_while_nothing_is_read(fenced: FencedTale) -> None:
     three(fenced)
     fenced.sweep()
     fenced.gone("shut")
     fenced.sweep()
-    before, swept = fenced.memory.misses, fenced.memory.finished_sweeps
+    before, swept = fenced.state.pending_removals, fenced.state.finished_sweeps
     assert [miss.scans for miss in before.values()] == [1]
     down(fenced)
     for _ in range(3):
         fenced.later(hours=1)
         assert fenced.sweep(exits=1).verdicts["shut"] == UNREAD
-    assert fenced.memory.misses == before
-    assert fenced.memory.finished_sweeps == swept
+    assert fenced.state.pending_removals == before
+    assert fenced.state.finished_sweeps == swept
     fenced.teleport.faults.clear()
     assert fenced.audit().verdicts["shut"] == "delete/ABSENT"
 
@@ -137,5 +138,5 @@ def test_a_registry_file_that_is_damaged_is_one_too(scenario: Scenario) -> None:
     told = scenario.audit(exits=1)
     assert told.verdicts == {"ready": UNREAD, "far": UNREAD}
     assert {item["database"]["metadata"]["name"] for item in told.document["items"]} == set(
-        scenario.memory.registrations
+        scenario.state.registrations
     )

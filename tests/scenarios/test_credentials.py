@@ -17,6 +17,8 @@ from tests.scenarios.scenario import FRANKFURT, HUB, Scenario
 from tests.scenarios.service_process import service_process
 from tests.unit.cli.rig import Run
 
+pytestmark = pytest.mark.slow
+
 SUBJECT = "system:serviceaccount:cachemuster:cachemuster"
 SECRET = "S3cret"
 COULD_NOT = "the agent's credentials could not be got: "
@@ -193,7 +195,7 @@ def test_trouble_of_this_machine_is_not_told_as_nonsense_from_aws(
     swept = scenario.rig.run("sweep", "--format", "json", **bare(scenario, **named))
     assert (swept.code, swept.out) == (1, "")
     assert COULD_NOT in swept.err
-    examined = process(scenario, "doctor", "--format", "json", **named)
+    examined = scenario.rig.run("doctor", "--format", "json", **bare(scenario, **named))
     assert examined.code == 1
     [check] = [each for each in examined.document["checks"] if each["area"] == "credentials"]
     assert check["outcome"] == "fail"

@@ -94,7 +94,7 @@ def test_a_registry_that_is_none_is_exit_1(
     assert (
         scenario.registry_file.read_bytes() if scenario.registry_file.is_file() else b""
     ) == left
-    assert len(scenario.memory.registrations) == 1
+    assert len(scenario.state.registrations) == 1
 
 
 def test_a_directory_that_is_not_there(scenario: Scenario) -> None:
@@ -105,6 +105,7 @@ def test_a_directory_that_is_not_there(scenario: Scenario) -> None:
     assert not scenario.registry_file.exists()
 
 
+@pytest.mark.slow
 def test_an_audit_in_a_directory_that_cannot_be_written(scenario: Scenario) -> None:
     """Everything may be read and nothing written."""
     scenario.cache("orders")
@@ -151,11 +152,12 @@ def in_process(
     )
 
 
+@pytest.mark.slow
 def test_a_full_disk_loses_nothing_and_says_so(scenario: Scenario) -> None:
     """No file of the process may grow beyond a few kilobytes, as if the disk had filled up."""
     scenario.cache("orders", tags={"TeleportDatabaseName": "orders-db"})
     scenario.sweep()
-    before, memory = scenario.registry, scenario.memory
+    before, state = scenario.registry, scenario.state
     for number in range(40):
         scenario.cache(f"c{number}", tags={"note": "x" * 200})
     done = in_process(
@@ -168,13 +170,14 @@ def test_a_full_disk_loses_nothing_and_says_so(scenario: Scenario) -> None:
     assert "What it held before is unchanged" in " ".join(done.stdout.split())
     assert {"orders-db"} <= set(scenario.registry)
     assert scenario.registry["orders-db"] == before["orders-db"]
-    assert set(memory.registrations) <= set(scenario.memory.registrations)
+    assert set(state.registrations) <= set(scenario.state.registrations)
     told = scenario.sweep()
     assert len(scenario.registry) == 41
     assert told.verdicts["orders"] == "keep/UNCHANGED"
     assert scenario.sweep().writes == 0
 
 
+@pytest.mark.slow
 def test_a_log_on_a_full_disk_stops_no_sweep(scenario: Scenario) -> None:
     scenario.cache("orders")
     with Path("/dev/full").open("w") as full:

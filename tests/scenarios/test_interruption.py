@@ -15,6 +15,8 @@ from discovery.sandbox.aws.faults import Effect
 from tests.scenarios.scenario import LISTING, VALIDATOR, Scenario
 from tests.unit.cli.rig import Run
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 STOPPED_WHILE_WRITING = """
 import os, signal
@@ -77,7 +79,7 @@ def test_ctrl_c_while_the_libraries_load_is_no_traceback() -> None:
 def test_stopped_in_the_scan_nothing_is_lost(scenario: Scenario) -> None:
     scenario.cache("orders")
     scenario.sweep()
-    before, memory = scenario.registry, scenario.memory
+    before, state = scenario.registry, scenario.state
     scenario.gone("orders")
     scenario.aws.calls.clear()
     scenario.fault(Effect.LATENCY, delay_s=20, **LISTING)
@@ -89,9 +91,9 @@ def test_stopped_in_the_scan_nothing_is_lost(scenario: Scenario) -> None:
     assert "interrupted" in run.err
     scenario.healed()
     assert scenario.registry == before
-    after = scenario.memory
-    assert after.registrations == memory.registrations
-    assert after.finished_sweeps == memory.finished_sweeps
+    after = scenario.state
+    assert after.registrations == state.registrations
+    assert after.finished_sweeps == state.finished_sweeps
     assert after.last_sweep is not None
     assert after.last_sweep.exit_code == 130
     assert scenario.sweep().item("orders")["missed"]["scans"] == 1
@@ -117,7 +119,7 @@ def test_stopped_while_writing_the_next_sweep_goes_on(scenario: Scenario) -> Non
     assert 20 <= len(done) < 60  # the transaction in hand ended
     assert set(scenario.registry) == done
     assert {item["error"]["code"] for item in undone} == {"INTERRUPTED"}
-    assert set(scenario.memory.registrations) == done
+    assert set(scenario.state.registrations) == done
     told = scenario.sweep()
     assert told.document["summary"]["create"] == 60 - len(done)
     assert set(scenario.registry) == names

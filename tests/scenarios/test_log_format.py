@@ -73,6 +73,7 @@ def test_without_it_a_sentence_stays_a_sentence(scenario: Scenario) -> None:
     assert run.err.splitlines()[-1] == "0 caches in 1 account; nothing to change"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", [(), ("--log-format", "json")], ids=["collected", "asked for"])
 def test_the_log_of_a_service_is_json_from_its_first_line_to_its_last(
     scenario: Scenario, given: tuple[str, ...]
@@ -85,6 +86,7 @@ def test_the_log_of_a_service_is_json_from_its_first_line_to_its_last(
     assert "Stopping:" in messages(service.told)
 
 
+@pytest.mark.slow
 def test_a_rescan_counts_only_what_is_its_own(scenario: Scenario) -> None:
     queue = scenario.region().add_queue("changes", {"VisibilityTimeout": "2"})
     url = scenario.rig.environment["AWS_ENDPOINT_URL"]

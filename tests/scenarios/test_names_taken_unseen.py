@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from discovery.plan.checksum import checksum_of
+from discovery.plan.item import checksum_of
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
 from discovery.sandbox.teleport.faults import Fault as TeleportFault
 from tests.scenarios.fenced import ELSEWHERE, FencedTale, foreign
 from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, VIRGINIA, RunOutput
+
+pytestmark = pytest.mark.slow
 
 EIGHT = [f"cache-{number}" for number in range(8)]
 SUFFIX = f"-elasticache-serverless-{FRANKFURT}-{HUB}"
@@ -80,7 +82,7 @@ def test_a_name_that_was_let_go_is_registered_by_the_next_sweep(fenced: FencedTa
     told = fenced.sweep("--checksum", audit.document["checksum"])
     assert told.verdicts == audit.verdicts
     assert fenced.registry[f"cache-3{SUFFIX}"].labels["managed-by"] == "cachemuster"
-    assert len(fenced.memory.taken) == 7
+    assert len(fenced.state.taken) == 7
     assert any(entry.endswith("is free") for entry in entries(fenced, "cache-3"))
     assert set(fenced.sweep().verdicts.values()) == {TAKEN, "keep/UNCHANGED"}
 
@@ -102,7 +104,7 @@ def test_a_name_taken_after_it_was_seen_before_begins_and_ends_in_history(
     assert set(fenced.sweep().verdicts.values()) == {"keep/UNCHANGED"}
     ended = [each for each in entries(fenced, "orders") if each.endswith("is in the list now")]
     assert len(ended) == 1
-    assert not fenced.memory.taken
+    assert not fenced.state.taken
 
 
 def test_a_rename_to_a_name_that_is_taken_unseen_is_blocked_and_the_old_one_is_kept_right(
@@ -124,7 +126,7 @@ def test_a_rename_to_a_name_that_is_taken_unseen_is_blocked_and_the_old_one_is_k
     for _ in range(2):
         assert fenced.audit().verdicts == {"orders": "blocked/NAME_COLLISION"}
         assert fenced.sweep().verdicts == {"orders": "blocked/NAME_COLLISION"}
-    assert list(fenced.memory.taken) == ["theirs"]
+    assert list(fenced.state.taken) == ["theirs"]
     fenced.unregister("theirs")
     assert fenced.sweep().verdicts == {"orders": "update/RENAMED"}
     assert set(fenced.registry) == {"theirs"}
@@ -134,17 +136,17 @@ def test_names_that_were_not_looked_at_stay_remembered(fenced: FencedTale) -> No
     fenced.configure(aws={"regions": [FRANKFURT, VIRGINIA]})
     eight(fenced)
     fenced.sweep()
-    since = {each.since for each in fenced.memory.taken.values()}
+    since = {each.since for each in fenced.state.taken.values()}
     fenced.later(hours=1)
     fenced.sweep("--only", f"{HUB}/{VIRGINIA}")
     fenced.fault(Effect.DENIED, **LISTING)
     fenced.sweep(exits=3)
-    assert {each.since for each in fenced.memory.taken.values()} == since
+    assert {each.since for each in fenced.state.taken.values()} == since
     fenced.healed()
     for name in EIGHT:
         fenced.gone(name)
     fenced.sweep()
-    assert not fenced.memory.taken
+    assert not fenced.state.taken
     assert any(entry.endswith("is not wanted any more") for entry in entries(fenced, "cache-0"))
 
 
@@ -197,4 +199,4 @@ def test_an_agent_that_is_locked_out_takes_no_denial_for_a_taken_name(fenced: Fe
         fenced.teleport.faults.add(denied)
     told = fenced.sweep(exits=1)
     assert set(told.verdicts.values()) == {"held/REGISTRY_UNREAD"}
-    assert not fenced.memory.taken
+    assert not fenced.state.taken

@@ -12,6 +12,8 @@ from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.aws.organization import ROOT, Organization
 from tests.scenarios.scenario import FRANKFURT, HUB, MEMBER, VIRGINIA, RunOutput, Scenario
 
+pytestmark = pytest.mark.slow
+
 OTHER = "333344445555"
 LATE = "444455556666"
 LISTS = {"service": "organizations"}
@@ -85,7 +87,7 @@ def test_one_that_has_left_is_removed_only_when_told_so(fleet: Fleet) -> None:
     assert len(fleet.tale.registry) == 2
     for _ in range(2):
         fleet.sweep()
-    assert MEMBER not in {scope.account_id for scope in fleet.tale.memory.scopes}, "and forgotten"
+    assert MEMBER not in {scope.account_id for scope in fleet.tale.state.scopes}, "and forgotten"
 
 
 @pytest.mark.parametrize("state", ["SUSPENDED", "PENDING_CLOSURE", "CLOSED"])
@@ -146,7 +148,7 @@ def test_a_list_that_cannot_be_read_removes_nothing(
     fleet.tale.healed()
     assert of(fleet.sweep("--prune"), MEMBER) == "held/WAITING"
     assert of(fleet.sweep("--prune"), MEMBER) == "delete/OUT_OF_SCOPE"
-    assert HUB not in map(str, fleet.tale.memory.scopes), "nor is the failure remembered"
+    assert HUB not in map(str, fleet.tale.state.scopes), "nor is the failure remembered"
 
 
 def test_when_the_management_account_is_denied_the_sentence_says_what_to_do(fleet: Fleet) -> None:

@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
 
+import pytest
+
 from discovery.cli.interruption import Interruption
 from discovery.cli.setup import run_sweep
 from discovery.model.codes import ScopeReason, ScopeStatus
@@ -19,6 +21,8 @@ from discovery.reports.summary import sentence
 from discovery.sandbox.aws.faults import Effect
 from discovery.sweep.context import SweepRequest
 from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, MEMBER, Scenario
+
+pytestmark = pytest.mark.slow
 
 TICK_MIN = 5
 REQUEST = SweepRequest(use_backoff=True)
@@ -94,7 +98,7 @@ def test_it_is_left_out_and_shown_with_since_when(scenario: Scenario) -> None:
     assert verdict(resting, "orders") == "keep/UNCHANGED"
     asked = [call for call in list(scenario.aws.calls)[calls:] if call.account_id == MEMBER]
     assert asked == [], "nothing was asked there"
-    known = scenario.memory.scopes[scope.scope]
+    known = scenario.state.scopes[scope.scope]
     assert (known.status, known.reason) == (ScopeStatus.FAILED, ScopeReason.DENIED)
     assert (known.failures, known.failing_since) == (5, first.started_at)
 
@@ -131,14 +135,14 @@ def test_an_account_whose_role_is_gone_is_not_tried_either(scenario: Scenario) -
     assert seen == [True] * 3 + [False]
     before = len(scenario.aws.calls.of("AssumeRole"))
     roles["cachemuster"] = role
-    known = set(scenario.memory.scopes)
+    known = set(scenario.state.scopes)
     tick(scenario)
     assert len(scenario.aws.calls.of("AssumeRole")) == before + 1
-    left = known - set(scenario.memory.scopes)
+    left = known - set(scenario.state.scopes)
     assert {str(scope) for scope in left} == {MEMBER}, "its own entry is remembered no more"
     roles.pop("cachemuster")
     assert status(tick(scenario), MEMBER, None) == "failed"
-    assert scenario.memory.scopes[next(iter(left))].failures == 1
+    assert scenario.state.scopes[next(iter(left))].failures == 1
 
 
 def test_an_organization_that_cannot_be_listed_is_tried_every_time(scenario: Scenario) -> None:

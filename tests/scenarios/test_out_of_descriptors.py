@@ -10,9 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.scenarios.scenario import Scenario
 from tests.scenarios.service_process import ServiceProcess, service_process, until
 from tests.scenarios.test_service import BUSY, swept
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,7 +72,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from discovery.control_plane.embedded.control_plane import Embedded
 from state.lock import this_process, writer_lock
-from state.store import Store, read_memory
+from state.store import Store, load_state
 
 path = Path("state.db")
 Store.open(path).close()
@@ -95,7 +99,7 @@ except OSError:
     pass
 found = [
     said(lambda: loop.run_until_complete(lock())),
-    said(lambda: read_memory(path)),
+    said(lambda: load_state(path)),
     said(lambda: Store.open(path)),
 ]
 for each in open_files:

@@ -15,6 +15,8 @@ from tests.scenarios.service_process import service_process
 from tests.scenarios.test_service import QUIET, swept
 from tests.unit.cli.rig import SCRIPT
 
+pytestmark = pytest.mark.slow
+
 WAYS = {
     "-": '"$@" -c - < c.yaml',
     "- through a pipe": 'cat c.yaml | "$@" -c -',

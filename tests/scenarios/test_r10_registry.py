@@ -13,6 +13,8 @@ from discovery.model.values import Database, ResourceName
 from state.records import RememberedState
 from tests.scenarios.scenario import FRANKFURT, VIRGINIA, Scenario
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = {"missed_sweeps": 1, "grace": "0s", "max_percent": 100}
 FIVE = ("orders", "carts", "books", "users", "stock")
 
@@ -102,7 +104,7 @@ def test_a_name_that_the_list_did_not_show(
 
 def test_a_list_that_fails_writes_nothing_and_remembers_the_scan(scenario: Scenario) -> None:
     five(scenario)
-    before = scenario.memory
+    before = scenario.state
     scenario.registry_file.write_bytes(b"no registry at all" * 400)
     broken = scenario.registry_file.read_bytes()
     scenario.gone("orders")
@@ -112,7 +114,7 @@ def test_a_list_that_fails_writes_nothing_and_remembers_the_scan(scenario: Scena
     assert set(told.verdicts) == set(FIVE)  # the one that is gone is remembered as registered
     assert [scope["status"] for scope in told.document["scopes"]] == ["complete"]
     assert scenario.registry_file.read_bytes() == broken
-    after: RememberedState = scenario.memory
+    after: RememberedState = scenario.state
     assert after.registrations == before.registrations
     assert after.finished_sweeps == before.finished_sweeps
     (was,), (now) = before.scopes.values(), list(after.scopes.values())
@@ -229,4 +231,4 @@ def test_a_renamed_cache_whose_registration_was_removed_is_registered_by_its_new
     scenario.unregister("orders-db")
     assert scenario.sweep().verdicts["orders"] == "create/NEW"
     assert set(scenario.registry) == {"sales-db", *(f"{name}-db" for name in FIVE[1:])}
-    assert set(scenario.memory.registrations) == set(scenario.registry)
+    assert set(scenario.state.registrations) == set(scenario.registry)

@@ -31,7 +31,7 @@ def test_a_name_tag_renames_in_one_item(scenario: Scenario) -> None:
     assert told.document["guard"]["removals"] == 1
     assert set(scenario.registry) == {"sales-db", "carts-db"}
     assert scenario.registry["sales-db"].labels["team"] == "a"
-    assert set(scenario.memory.registrations) == {"sales-db", "carts-db"}
+    assert set(scenario.state.registrations) == {"sales-db", "carts-db"}
     assert scenario.sweep().writes == 0
 
 
@@ -126,6 +126,7 @@ def test_a_policy_that_forbids_it(scenario: Scenario, policy: str) -> None:
     assert "sales-db" not in scenario.registry
 
 
+@pytest.mark.slow
 def test_refused_by_the_guard_the_rest_of_the_change_is_made(scenario: Scenario) -> None:
     two(scenario, deregistration={"max_count": 0})
     scenario.tag("orders", named("sales-db", team="a"))

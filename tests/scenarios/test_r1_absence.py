@@ -9,6 +9,8 @@ import pytest
 from discovery.sandbox.aws.faults import Effect
 from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, MEMBER, Scenario
 
+pytestmark = pytest.mark.slow
+
 WAYS_TO_FAIL = [
     pytest.param(Effect.DENIED, {}, "DENIED", id="denied"),
     pytest.param(Effect.THROTTLED, {}, "THROTTLED", id="throttled"),

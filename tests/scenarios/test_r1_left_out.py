@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from discovery.aws.members import MEMBERS, Absent, Member
 from discovery.sandbox.aws.faults import Effect
 from tests.scenarios.scenario import LISTING, MEMBER, Scenario
+from tests.support.aws_members import MEMBERS, Absent, Member
+
+pytestmark = pytest.mark.slow
 
 SERVICES = {
     "tag": "resourcegroupstaggingapi",

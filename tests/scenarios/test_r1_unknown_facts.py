@@ -10,6 +10,8 @@ import pytest
 from discovery.sandbox.aws.faults import Effect
 from tests.scenarios.scenario import Scenario
 
+pytestmark = pytest.mark.slow
+
 MATCHER = {"name": "production", "tags": {"env": "prod"}, "exclude_tags": {"teleport": "off"}}
 USERS = {"service": "elasticache", "operation": "DescribeUsers"}
 SUBNETS = {"service": "ec2", "operation": "DescribeSubnets"}

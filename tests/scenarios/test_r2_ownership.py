@@ -11,6 +11,8 @@ import pytest
 from discovery.model.values import Database, ResourceName
 from tests.scenarios.scenario import FRANKFURT, HUB, MEMBER, Scenario
 
+pytestmark = pytest.mark.slow
+
 FOREIGN = Database(
     name=ResourceName("orders-db"),
     labels={"env": "prod", "teleport.dev/origin": "dynamic"},

@@ -12,6 +12,8 @@ import pytest
 from discovery.control_plane.embedded.control_plane import Embedded
 from tests.scenarios.scenario import RunOutput, Scenario
 
+pytestmark = pytest.mark.slow
+
 PAY = {"matchers": [{"name": "pay", "tags": {"team": "pay"}}]}
 WEB = {"matchers": [{"name": "web", "tags": {"team": "web"}}]}
 NOT_WEB = {"matchers": [{"name": "all", "exclude_tags": {"team": "web"}}]}
@@ -266,7 +268,7 @@ def test_what_another_agent_made_a_moment_before_is_not_reported_as_created(
     assert told.verdicts == {"orders": "conflict/NAME_TAKEN_UNSEEN"}
     assert told.document["summary"]["create"] == 0
     assert "another agent of group prod was a moment faster" in told.item("orders")["message"]
-    assert second.memory.registrations == {}
+    assert second.state.registrations == {}
     told = second.sweep()
     assert told.verdicts == {"orders": "keep/UNCHANGED"}
     assert told.notes("orders") == {"INHERITED"}

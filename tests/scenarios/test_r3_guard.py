@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.scenarios.scenario import Scenario
+
+pytestmark = pytest.mark.slow
 
 NOW = {"missed_sweeps": 1, "grace": "0s"}
 

@@ -164,7 +164,7 @@ def test_a_clock_that_leaps_ahead_still_wants_its_scans(scenario: Scenario) -> N
     scenario.later(days=3650)
     scenario.gone("orders")
     assert scenario.sweep().verdicts["orders"] == "held/WAITING"
-    assert scenario.memory.finished_sweeps == 2
+    assert scenario.state.finished_sweeps == 2
     scenario.later(days=-3650)
     assert scenario.sweep().verdicts["orders"] == "held/WAITING"
 

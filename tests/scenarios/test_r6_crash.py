@@ -11,6 +11,8 @@ import pytest
 
 from tests.scenarios.scenario import Scenario
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 DOOMED = """
@@ -105,8 +107,8 @@ def test_a_killed_sweep_is_made_good_by_the_next(scenario: Scenario, moment: str
     assert scenario.registry["changed-db"].labels["team"] == "a"
     again = scenario.sweep()
     assert again.writes == 0, again.verdicts
-    assert set(scenario.memory.registrations) == GOAL
-    assert scenario.memory.open_intents == ()
+    assert set(scenario.state.registrations) == GOAL
+    assert scenario.state.open_intents == ()
     assert not any(again.notes(item["cache"]) for item in again.document["items"])
 
 
@@ -126,7 +128,7 @@ def test_a_rename_cut_in_two_is_finished_forwards(scenario: Scenario) -> None:
     told = scenario.sweep()
     assert told.verdicts == {"orders": "update/RENAMED", "carts": "keep/UNCHANGED"}
     assert set(scenario.registry) == {"sales-db", "carts-db"}
-    assert set(scenario.memory.registrations) == {"sales-db", "carts-db"}
+    assert set(scenario.state.registrations) == {"sales-db", "carts-db"}
     assert told.document["guard"]["removals"] == 1  # the two halves are one
 
 

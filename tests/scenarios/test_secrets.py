@@ -27,11 +27,13 @@ from discovery.policies.kinds import KINDS
 from discovery.sandbox.teleport.changes import Edit
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.identity import Identity
-from discovery.sandbox.teleport.roles import EDITOR, Role, fenced_bot
+from discovery.sandbox.teleport.roles import EDITOR, Role, bot_role
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from tests.scenarios.scenario import FRANKFURT, HUB, MEMBER, Scenario
 from tests.scenarios.service_process import service_process
 from tests.unit.cli.rig import Run
+
+pytestmark = pytest.mark.slow
 
 GIVEN = {"identity", "operator", "connect-external-id", "web-ca.pem"}
 """Files that hold secrets because somebody put them there."""
@@ -127,7 +129,7 @@ def stage(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage
     file.write_text(made.connect_id, "utf-8")
     scenario.cache("orders", tags={"env": "prod"}, group="people")
     scenario.cache("far", account=MEMBER)
-    made.issued("identity", "bot-cachemuster", fenced_bot("prod"))
+    made.issued("identity", "bot-cachemuster", bot_role("prod"))
     made.issued("operator", "alice", EDITOR.name, EVERYTHING)
     with SimulatedTeleport(made.cluster).serve_in_thread() as at:
         web_ca = made.cluster.write_web_ca(scenario.directory / "web-ca.pem")
@@ -293,7 +295,7 @@ def test_the_service_shows_no_secret(scenario: Scenario, monkeypatch: pytest.Mon
             service.until("sweep.finished", kind="sweep")
             assert service.named("item.applied", account_id=MEMBER, region=FRANKFURT, reason="NEW")
             pages = [service.get(page)[1] for page in ("/metrics", "/healthz", "/readyz", "/")]
-            told.issued("identity", "bot-cachemuster", fenced_bot("prod"))
+            told.issued("identity", "bot-cachemuster", bot_role("prod"))
             service.send(signal.SIGHUP)
             service.until("configuration.reloaded")
             assert service.ended() == 0

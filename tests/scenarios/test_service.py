@@ -11,6 +11,8 @@ from discovery.sandbox.aws.faults import Effect
 from tests.scenarios.scenario import LISTING, Scenario
 from tests.scenarios.service_process import ServiceProcess, service_process, until
 
+pytestmark = pytest.mark.slow
+
 QUIET = {"interval": "1h", "jitter": "0s", "listen": "127.0.0.1:0"}
 BUSY = {**QUIET, "interval": "10s"}
 
@@ -74,8 +76,8 @@ def test_a_new_configuration_is_taken_between_sweeps_a_bad_one_is_not(served: Sc
         service.until("configuration.reloaded")
         swept(service, 2)
         assert service.ended() == 0
-    assert served.memory.misses
-    assert {miss.reason.value for miss in served.memory.misses.values()} == {"UNMATCHED"}
+    assert served.state.pending_removals
+    assert {miss.reason.value for miss in served.state.pending_removals.values()} == {"UNMATCHED"}
 
 
 def test_stopped_in_the_scan_it_ends_soon_and_forgets_nothing(served: Scenario) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
-from discovery.sandbox.aws.emission import Delivery, Envelope
+from discovery.sandbox.aws.event_delivery import Delivery, Envelope
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.aws.queues import Queue
 from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, VIRGINIA, Scenario
 from tests.scenarios.service_process import ServiceProcess, service_process, until
+
+pytestmark = pytest.mark.slow
 
 VISIBLE_AGAIN = {"VisibilityTimeout": "2"}
 
@@ -85,7 +87,7 @@ def test_a_cache_that_is_deleted_goes_by_the_rules(scenario: Scenario, queue: Qu
         scenario.gone("orders")
         until(lambda: caches(scenario) == {"carts", "prices"})
         rescanned(service)
-    assert len(scenario.memory.removals) == 1
+    assert len(scenario.state.removals) == 1
 
 
 def test_after_a_reload_it_listens_on(scenario: Scenario, queue: Queue) -> None:
@@ -183,7 +185,7 @@ def _one_event(scenario: Scenario, queue: Queue) -> tuple[str, ...]:
     other = scenario.region().add_queue("other")
     connect(scenario, other)
     scenario.tag("orders", {"a": "b"})
-    scenario.aws.world.events.settle()
+    scenario.aws.world.events.publish_due()
     return other.bodies[:1]
 
 

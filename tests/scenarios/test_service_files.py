@@ -8,6 +8,8 @@ from tests.scenarios.scenario import Scenario
 from tests.scenarios.service_process import service_process, until
 from tests.scenarios.test_service import BUSY, QUIET, swept
 
+pytestmark = pytest.mark.slow
+
 TEN_SECONDS = {**BUSY, "jitter": "0s"}
 
 

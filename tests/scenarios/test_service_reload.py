@@ -17,6 +17,8 @@ from tests.scenarios.scenario import HUB, LISTING, Scenario
 from tests.scenarios.service_process import service_process, until
 from tests.scenarios.test_service import BUSY, QUIET, swept
 
+pytestmark = pytest.mark.slow
+
 TEN_SECONDS = {**BUSY, "jitter": "0s"}
 TELEPORT = {
     "kind": "teleport",

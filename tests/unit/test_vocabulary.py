@@ -6,6 +6,10 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 LIST = Path(__file__).with_name("retired_words.txt")
 ROOMS = ("discovery", "matchers", "state")

@@ -15,7 +15,7 @@ import pytest
 from discovery.control_plane.embedded.control_plane import Embedded
 from discovery.model.codes import Reason, ScopeStatus
 from state.records import RememberedState
-from state.store import Store, read_memory
+from state.store import Store, load_state
 from tests.scenarios.conftest import quick_sdk, scenario
 from tests.scenarios.scenario import FRANKFURT, VIRGINIA, Scenario
 from tests.upgrade.files import LAST_SWEEP, name_of, write_state
@@ -28,45 +28,47 @@ ANOTHERS = {name_of("theirs"), name_of("restored")}
 
 
 @pytest.fixture(params=["brought up to date", "read as it is"])
-def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RememberedState]:
+def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RememberedState]:
     """As the writer has it once it has opened the file, and as a reader has it that may not."""
     path = tmp_path / "state.db"
     write_state(path, tmp_path / "registry.db")
     if request.param == "brought up to date":
         with Store.open(path) as store:
-            yield store.memory()
+            yield store.load()
     else:
-        yield read_memory(path)
+        yield load_state(path)
 
 
-def test_what_the_journal_made_renamed_or_adopted_is_its_own(memory: RememberedState) -> None:
-    own = {name for name, each in memory.registrations.items() if not each.inherited}
+def test_what_the_journal_made_renamed_or_adopted_is_its_own(state: RememberedState) -> None:
+    own = {name for name, each in state.registrations.items() if not each.inherited}
     assert own == MADE | {MADE_ABROAD}
 
 
-def test_what_another_agent_made_is_inherited(memory: RememberedState) -> None:
+def test_what_another_agent_made_is_inherited(state: RememberedState) -> None:
     """Also what this state had made once, and had removed before the other made it again."""
-    assert {name for name, each in memory.registrations.items() if each.inherited} == ANOTHERS
+    assert {name for name, each in state.registrations.items() if each.inherited} == ANOTHERS
 
 
-def test_removals_are_known_from_the_journal(memory: RememberedState) -> None:
-    assert set(memory.removed) == {name_of("removed"), name_of("restored")}
-    assert {each.revision for each in memory.removed.values()} == {""}
-    assert all(each.removed_at < LAST_SWEEP for each in memory.removed.values())
+def test_removals_are_known_from_the_journal(state: RememberedState) -> None:
+    assert set(state.removed) == {name_of("removed"), name_of("restored")}
+    assert {each.revision for each in state.removed.values()} == {""}
+    assert all(each.removed_at < LAST_SWEEP for each in state.removed.values())
 
 
-def test_everything_else_is_as_it_was(memory: RememberedState) -> None:
-    misses = {name: (miss.reason, miss.scans) for name, miss in memory.misses.items()}
-    assert misses == {
+def test_everything_else_is_as_it_was(state: RememberedState) -> None:
+    pending_removals = {
+        name: (miss.reason, miss.scans) for name, miss in state.pending_removals.items()
+    }
+    assert pending_removals == {
         name_of("leaving"): (Reason.UNMATCHED, 2),
         name_of("gone"): (Reason.ABSENT, 2),
         name_of("theirs"): (Reason.UNMATCHED, 2),
         name_of("restored"): (Reason.UNMATCHED, 2),
     }
-    assert memory.finished_sweeps == 7
-    assert len(memory.removals) == 3
-    assert memory.open_intents == ()
-    failing = [each for each in memory.scopes.values() if each.status is ScopeStatus.FAILED]
+    assert state.finished_sweeps == 7
+    assert len(state.removals) == 3
+    assert state.open_intents == ()
+    failing = [each for each in state.scopes.values() if each.status is ScopeStatus.FAILED]
     assert [each.scope.region for each in failing] == [VIRGINIA]
 
 
@@ -91,7 +93,7 @@ def world_as_it_was(scenario: Scenario) -> None:
     """The caches of the dump exist, and what its agents had registered stands."""
     write_state(scenario.state_file, scenario.registry_file)
     scenario.offset = LAST_SWEEP - datetime.now(UTC)
-    for each in scenario.memory.caches.values():
+    for each in scenario.state.caches.values():
         if each.name != "gone":
             tags = dict(each.tags.values) if each.tags is not None else {}
             region = each.scope.region or ""
@@ -99,7 +101,7 @@ def world_as_it_was(scenario: Scenario) -> None:
 
     async def register() -> None:
         async with Embedded(scenario.registry_file) as plane:
-            for each in scenario.memory.registrations.values():
+            for each in scenario.state.registrations.values():
                 await plane.create(each.database)
 
     asyncio.run(register())

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Self, TypeVar
 
 from sqlite_utils import Database as Sqlite
 
-from discovery.control_plane.base import AlreadyExists, ClusterInfo, ControlPlaneError, NotFound
+from discovery.control_plane.base import (
+    AlreadyExists,
+    ClusterInfo,
+    ControlPlaneError,
+    NotFound,
+    Unavailable,
+)
 from discovery.control_plane.embedded import storage
-from discovery.control_plane.embedded.errors import registry_faults
 from discovery.control_plane.embedded.storage import REGISTRY_FILE
-from discovery.control_plane.embedded.validation import accepted
+from discovery.control_plane.embedded.validation import validated
 from discovery.model.values import Database, ResourceName, Served
+from state.errors import Locked, StateError, translate_errors
 from state.group_commit import GroupCommit
 from state.sqlite import OpenFile, open_writer, read
-from state.sqlite_errors import translate_errors
 
 T = TypeVar("T")
 Write = Callable[[Sqlite], None]
@@ -31,43 +36,63 @@ Write = Callable[[Sqlite], None]
 KIND = "embedded"
 
 
+class RegistryUnusable(ControlPlaneError):
+    """The registry file is damaged, newer, somebody else's, read-only, or the disk is full."""
+
+    code = "REGISTRY_UNUSABLE"
+
+
+@contextmanager
+def translate_registry_errors() -> Iterator[None]:
+    """Turn errors of the registry file into those of a control plane.
+
+    Raises: Unavailable, when the file is in use; else RegistryUnusable.
+    """
+    try:
+        yield
+    except Locked as error:
+        raise Unavailable(str(error)) from error
+    except StateError as error:
+        raise RegistryUnusable(str(error)) from error
+
+
 class EmbeddedReader:
-    """The reading half: no lock, nothing created; without a file the list is empty."""
+    """Read the registry file: no lock, nothing created; without a file the list is empty."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     async def ping(self) -> ClusterInfo:
-        """The registry's absolute path. Raises: ControlPlaneError, when it cannot be read."""
-        await self._read(lambda _: True)
+        """Name the registry's absolute path. Raises: ControlPlaneError, when it cannot be read."""
+        await self._query(lambda _: True)
         return cluster_info(self._path)
 
     async def list_databases(self) -> tuple[Database, ...]:
-        """All resources, by name. Raises: ControlPlaneError."""
-        return await self._read(storage.all_databases) or ()
+        """List all resources, by name. Raises: ControlPlaneError."""
+        return await self._query(storage.all_databases) or ()
 
     async def get(self, name: ResourceName) -> Database | None:
-        """The resource of this name as it is now. Raises: ControlPlaneError."""
-        return await self._read(lambda file: storage.one_database(file, name))
+        """Read the resource of this name as it is now. Raises: ControlPlaneError."""
+        return await self._query(lambda file: storage.one_database(file, name))
 
     async def served(self) -> tuple[Served, ...]:
-        """Nothing: a file has no Database Services."""
+        """Say nothing: a file has no Database Services."""
         return ()
 
-    async def _read(self, query: Callable[[Sqlite], T]) -> T | None:
+    async def _query(self, query: Callable[[Sqlite], T]) -> T | None:
         def work() -> T | None:
-            with registry_faults():
+            with translate_registry_errors():
                 return read(self._path, REGISTRY_FILE, query)
 
         return await asyncio.to_thread(work)
 
 
-class Embedded:
-    """Reading and writing. The file is made at the first call and open until `close`."""
+class Embedded(EmbeddedReader):
+    """Read and write the registry file, made at the first call and open until `close`."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._turn = threading.Lock()
+        super().__init__(path)
+        self._lock = threading.Lock()
         self._file: OpenFile | None = None
         self._writes: GroupCommit[Write, None] = GroupCommit(
             self._write_all, is_common=_is_about_the_file
@@ -76,96 +101,77 @@ class Embedded:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
-        """The file is closed; the next call opens it again. Raises: ControlPlaneError."""
+        """Close the file; the next call opens it again. Raises: ControlPlaneError."""
         await self._writes.close()
         await asyncio.to_thread(self._close)
 
     async def ping(self) -> ClusterInfo:
-        """The registry's absolute path; asking makes no file. Raises: ControlPlaneError."""
+        """Name the registry's absolute path; makes no file. Raises: ControlPlaneError."""
         await asyncio.to_thread(self._check_identity)
         return await EmbeddedReader(self._path).ping()
 
-    async def list_databases(self) -> tuple[Database, ...]:
-        """All resources, by name. Raises: ControlPlaneError."""
-        return await self._call(storage.all_databases)
-
-    async def get(self, name: ResourceName) -> Database | None:
-        """The resource of this name as it is now. Raises: ControlPlaneError."""
-        return await self._call(lambda file: storage.one_database(file, name))
-
-    async def served(self) -> tuple[Served, ...]:
-        """Nothing: a file has no Database Services."""
-        return ()
-
     async def create(self, database: Database) -> None:
-        """The resource exists. Raises: AlreadyExists, Rejected, ControlPlaneError."""
-        checked = accepted(database)
+        """Create the resource. Raises: AlreadyExists, Rejected, ControlPlaneError."""
+        checked = validated(database)
         await self._writes.write(lambda file: storage.insert(file, checked))
 
     async def update(self, database: Database) -> None:
-        """The resource is replaced as a whole. Raises: NotFound, Rejected, ControlPlaneError."""
-        checked = accepted(database)
+        """Replace the resource as a whole. Raises: NotFound, Rejected, ControlPlaneError."""
+        checked = validated(database)
         await self._writes.write(lambda file: storage.replace_whole(file, checked))
 
     async def delete(self, name: ResourceName) -> None:
-        """The resource is gone. Raises: NotFound, ControlPlaneError."""
+        """Delete the resource. Raises: NotFound, ControlPlaneError."""
         await self._writes.write(lambda file: storage.remove(file, name))
 
-    async def _call(self, statement: Callable[[Sqlite], T]) -> T:
-        return await asyncio.to_thread(self._in_turn, statement)
+    async def _query(self, query: Callable[[Sqlite], T]) -> T:
+        return await asyncio.to_thread(self._execute, query)
 
     def _write_all(self, writes: Sequence[Write]) -> Sequence[None]:
-        def together(file: Sqlite) -> Sequence[None]:
+        def in_one_transaction(file: Sqlite) -> Sequence[None]:
             with file.atomic():
                 return [write(file) for write in writes]
 
-        return self._in_turn(together)
+        return self._execute(in_one_transaction)
 
     def _close(self) -> None:
-        with (
-            self._turn,
-            registry_faults(),
-            translate_errors(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
-        ):
+        with self._exclusive():
             file, self._file = self._file, None
             if file is not None:
                 file.close()
 
     def _check_identity(self) -> None:
-        with (
-            self._turn,
-            registry_faults(),
-            translate_errors(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
-        ):
+        with self._exclusive():
             if self._file is not None:
                 self._file.identity.check()
 
-    def _in_turn(self, statement: Callable[[Sqlite], T]) -> T:
-        with (
-            self._turn,
-            registry_faults(),
-            translate_errors(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
-        ):
+    def _execute(self, statement: Callable[[Sqlite], T]) -> T:
+        with self._exclusive():
             if self._file is None:
                 self._file = open_writer(self._path, REGISTRY_FILE)
             with self._file.identity.unchanged():
                 return statement(self._file)
 
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Hold the file alone, with its errors translated."""
+        with (
+            self._lock,
+            translate_registry_errors(),
+            translate_errors(self._path, REGISTRY_FILE.what, REGISTRY_FILE.remedy),
+        ):
+            yield
+
 
 def _is_about_the_file(error: Exception) -> bool:
-    """True for what fails every write alike, not the one resource that it is about."""
+    """Tell whether an error fails every write alike, not only that of one resource."""
     return isinstance(error, ControlPlaneError) and not isinstance(error, AlreadyExists | NotFound)
 
 
 def cluster_info(path: Path) -> ClusterInfo:
-    """Who answers: the registry file itself."""
+    """Describe the registry file as a control plane."""
     return ClusterInfo(kind=KIND, cluster=str(path.resolve()))

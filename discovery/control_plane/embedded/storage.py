@@ -1,4 +1,4 @@
-"""The registry file: `db` resources by name in SQLite, and the few statements made of it.
+"""SQLite statements on the registry file, which holds `db` resources by name.
 
 It stands in for Teleport, so it holds external ids as they are; its mode is 0600. Every write is
 one statement, so that two processes at a time cannot lose each other's.
@@ -34,7 +34,7 @@ REGISTRY_FILE = FileKind(
 
 @migrations()
 def m0001_databases(database: Sqlite) -> None:
-    """Resources by name; names that differ in case are two."""
+    """Make the table of resources; names that differ in case are two."""
     database.executescript(
         """
         CREATE TABLE databases (
@@ -47,38 +47,38 @@ def m0001_databases(database: Sqlite) -> None:
 
 
 def all_databases(file: Sqlite) -> tuple[Database, ...]:
-    """Every resource, by name. Raises: Malformed, rather than leave one out."""
-    return tuple(_decoded(row) for row in file.query("SELECT * FROM databases ORDER BY name"))
+    """Read every resource, by name. Raises: Malformed, rather than leave one out."""
+    return tuple(_decode(row) for row in file.query("SELECT * FROM databases ORDER BY name"))
 
 
 def one_database(file: Sqlite, name: ResourceName) -> Database | None:
-    """The resource of exactly this name."""
+    """Read the resource of exactly this name."""
     rows = list(file.query("SELECT * FROM databases WHERE name = ?", [name]))
-    return _decoded(rows[0]) if rows else None
+    return _decode(rows[0]) if rows else None
 
 
 def insert(file: Sqlite, database: Database) -> None:
-    """The resource is there. Raises: AlreadyExists."""
+    """Insert a resource. Raises: AlreadyExists."""
     try:
         file.execute(
             "INSERT INTO databases (name, revision, resource) VALUES (?, ?, ?)",
-            [database.name, _revision(), _encoded(database)],
+            [database.name, _new_revision(), _encode(database)],
         )
     except sqlite3.IntegrityError as error:
         raise AlreadyExists(f"database {database.name!r} already exists") from error
 
 
 def replace_whole(file: Sqlite, database: Database) -> None:
-    """The resource is this one, nothing of the former is left. Raises: NotFound."""
+    """Replace a resource; nothing of the former is left. Raises: NotFound."""
     cursor = file.execute(
         "UPDATE databases SET revision = ?, resource = ? WHERE name = ?",
-        [_revision(), _encoded(database), database.name],
+        [_new_revision(), _encode(database), database.name],
     )
     _require_one(cursor, database.name)
 
 
 def remove(file: Sqlite, name: ResourceName) -> None:
-    """The resource is gone. Raises: NotFound."""
+    """Delete a resource. Raises: NotFound."""
     _require_one(file.execute("DELETE FROM databases WHERE name = ?", [name]), name)
 
 
@@ -87,12 +87,12 @@ def _require_one(cursor: sqlite3.Cursor, name: ResourceName) -> None:
         raise NotFound(f"database {name!r} doesn't exist")
 
 
-def _revision() -> str:
+def _new_revision() -> str:
     # Opaque, as in Teleport: changed by every write, and not the former one's successor.
     return str(uuid4())
 
 
-def _encoded(database: Database) -> str:
+def _encode(database: Database) -> str:
     resource = {
         "description": database.description,
         "labels": database.labels,
@@ -102,7 +102,7 @@ def _encoded(database: Database) -> str:
     return json.dumps(resource, sort_keys=True, default=dict)
 
 
-def _decoded(row: Mapping[str, Any]) -> Database:
+def _decode(row: Mapping[str, Any]) -> Database:
     try:
         resource = json.loads(row["resource"], object_pairs_hook=intern_mapping)
         return Database(

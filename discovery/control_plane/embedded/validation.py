@@ -1,6 +1,6 @@
-"""What Teleport's Auth server accepts as a `db` resource, and what it adds on the way in.
+"""Check a `db` resource as Teleport's Auth Service does, and add what it adds.
 
-Sources: teleport/README: Validation and teleport/README: Labels and origins. A refusal here is
+Source: teleport/README: Validation and teleport/README: Labels and origins. A refusal here is
 INVALID_ARGUMENT there. Messages name the field at fault and never repeat an external id.
 """
 
@@ -72,8 +72,11 @@ _PARTITIONS = {
 }
 
 
-def accepted(database: Database) -> Database:
-    """The resource as the server stores it: checked, with an origin. Raises: Rejected."""
+def validated(database: Database) -> Database:
+    """Check a resource and return it as the server stores it, with an origin.
+
+    Raises: Rejected.
+    """
     _check_name(database)
     labels = _checked_labels(database)
     spec = database.spec

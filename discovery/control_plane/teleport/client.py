@@ -1,4 +1,4 @@
-"""Teleport as a control plane, both halves. A write is never tried again here."""
+"""Teleport as a control plane that is read and written. A write is never retried here."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from google.protobuf.message import Message
 
 from discovery.config.control_plane import Teleport as Settings
 from discovery.control_plane.base import AlreadyExists, ControlPlaneError, NotFound, Rejected
-from discovery.control_plane.teleport.auth_connection import Peer
+from discovery.control_plane.teleport.connection import Peer
 from discovery.control_plane.teleport.convert import message_of
-from discovery.control_plane.teleport.dropped_fields import SERVERLESS, not_kept
+from discovery.control_plane.teleport.dropped_fields import SERVERLESS, dropped_pointers
 from discovery.control_plane.teleport.errors import Attempt, ReadsLag, reads_lag
 from discovery.control_plane.teleport.methods import (
     CREATE_DATABASE,
@@ -32,13 +32,13 @@ log = structlog.get_logger()
 
 WRITES_AT_ONCE: Final = 4
 REQUEST_LIMIT_BYTES: Final = 4 << 20
-"""What an Auth Service takes (teleport/README: Limits)."""
-_LOOK_DEADLINE_S: Final = 5.0
-_LOOKS: Final = 3
+"""Largest request that an Auth Service takes (teleport/README: Limits)."""
+_CHECK_DEADLINE_S: Final = 5.0
+_CHECKS: Final = 3
 
 
 class Teleport(TeleportReader):
-    """Reading and writing."""
+    """Read and write `db` resources of a Teleport cluster."""
 
     def __init__(
         self,
@@ -50,53 +50,55 @@ class Teleport(TeleportReader):
     ) -> None:
         super().__init__(settings, clock=clock, sleep=sleep, environ=environ)
         self._writing = asyncio.Semaphore(WRITES_AT_ONCE)
-        self._looked_at: Peer | None = None
-        self._looks = 0
-        self._is_looking = False
-        self._said = False
+        self._checked_peer: Peer | None = None
+        self._checks_left = 0
+        self._is_checking = False
+        self._has_warned = False
 
     async def create(self, database: Database) -> None:
-        """The resource exists. Raises: AlreadyExists, Rejected, Denied, Unavailable."""
+        """Create the resource. Raises: AlreadyExists, Rejected, Denied, Unavailable."""
         attempt = Attempt(f"creating database {database.name}", "create", name=database.name)
         try:
             await self._write(CREATE_DATABASE, message_of(database, is_new=True), attempt)
         except AlreadyExists:
-            self._recent.is_taken(database.name)
+            self._recent_writes.note_taken(database.name)
             raise
-        self._recent.wrote(database)
-        await self._look_once(database)
+        self._recent_writes.note_written(database)
+        await self._check_kept_fields(database)
 
     async def update(self, database: Database) -> None:
-        """The resource is replaced as a whole.
+        """Replace the resource as a whole.
 
         Raises: NotFound, ReadsLag, Rejected, Denied, Unavailable.
         """
         attempt = Attempt(f"updating database {database.name}", "update", name=database.name)
-        await self._write_known(
+        await self._write_existing(
             UPDATE_DATABASE, message_of(database, is_new=False), attempt, database.name
         )
-        self._recent.wrote(database)
-        await self._look_once(database)
+        self._recent_writes.note_written(database)
+        await self._check_kept_fields(database)
 
     async def delete(self, name: ResourceName) -> None:
-        """The resource is gone. Raises: NotFound, ReadsLag, Denied, Unavailable."""
+        """Delete the resource. Raises: NotFound, ReadsLag, Denied, Unavailable."""
         attempt = Attempt(f"removing database {name}", "delete", name=name)
         try:
-            await self._write_known(DELETE_DATABASE, ResourceRequest(name=name), attempt, name)
+            await self._write_existing(DELETE_DATABASE, ResourceRequest(name=name), attempt, name)
         except NotFound:
-            self._recent.removed(name)
+            self._recent_writes.note_removed(name)
             raise
-        self._recent.removed(name)
+        self._recent_writes.note_removed(name)
 
-    async def _write_known(
+    async def _write_existing(
         self,
         method: Method[Request, Response],
         request: Request,
         attempt: Attempt,
         name: ResourceName,
     ) -> None:
-        """Write to what is believed to be there. The cluster looks into its cache before it acts,
-        so NOT_FOUND for what was made or seen a moment ago is asked again.
+        """Write to what is believed to be there.
+
+        The cluster looks into its cache before it acts, so NOT_FOUND for what was made or seen a
+        moment ago is asked again.
 
         Raises: NotFound, when that is certain; ReadsLag, when it contradicts a write of ours.
         """
@@ -104,13 +106,13 @@ class Teleport(TeleportReader):
             try:
                 return await self._write(method, request, attempt)
             except NotFound:
-                if not self._recent.is_doubtful(name):
+                if not self._recent_writes.is_doubtful(name):
                     raise
             await self._sleep(LAG_PAUSE_S)
         try:
             await self._write(method, request, attempt)
         except NotFound as error:
-            if self._recent.was_accepted(name):
+            if self._recent_writes.was_accepted(name):
                 raise ReadsLag(reads_lag(attempt.doing)) from error
             raise
 
@@ -119,44 +121,44 @@ class Teleport(TeleportReader):
     ) -> None:
         _require_small(request, attempt)
         async with self._writing:
-            await self._link.call(method, request, attempt)
+            await self._connection.call(method, request, attempt)
 
-    async def _look_once(self, sent: Database) -> None:
-        """After the first write of a connection it is known what the cluster keeps of one.
+    async def _check_kept_fields(self, sent: Database) -> None:
+        """Read back the first write of a connection and warn of fields that the cluster drops.
 
-        Never fails, since the write has succeeded; the next write looks again, a few times.
+        Never fails, since the write has succeeded; the next write checks again, a few times.
         """
         try:
-            peer = await self._link.peer()
-            if self._looked_at is not peer:
-                self._looked_at, self._looks = peer, _LOOKS
-            if self._is_looking or not self._looks:
+            peer = await self._connection.peer()
+            if self._checked_peer is not peer:
+                self._checked_peer, self._checks_left = peer, _CHECKS
+            if self._is_checking or not self._checks_left:
                 return
-            self._is_looking, self._looks = True, self._looks - 1
+            self._is_checking, self._checks_left = True, self._checks_left - 1
             try:
-                async with asyncio.timeout(_LOOK_DEADLINE_S):
-                    read = await self._fresh(sent)
+                async with asyncio.timeout(_CHECK_DEADLINE_S):
+                    read = await self._read_back(sent)
             finally:
-                self._is_looking = False
+                self._is_checking = False
         except (ControlPlaneError, TimeoutError):
             return
         if read is not None:
-            self._looks = 0
-            self._say(not_kept(sent, read), peer)
+            self._checks_left = 0
+            self._warn_of_dropped(dropped_pointers(sent, read), peer)
 
-    async def _fresh(self, sent: Database) -> Database | None:
-        """What is read back, once it is what was written."""
+    async def _read_back(self, sent: Database) -> Database | None:
+        """Read what was written, once reads have caught up; None when they do not."""
         for _ in range(LAG_READS):
             read = await self.get_once(sent.name)
-            if read is not None and not self._recent.is_stale(sent.name, read):
+            if read is not None and not self._recent_writes.is_stale(sent.name, read):
                 return read if sent.labels.items() <= read.labels.items() else None
             await self._sleep(LAG_PAUSE_S)
         return None
 
-    def _say(self, lost: tuple[str, ...], peer: Peer) -> None:
-        if not lost or self._said:
+    def _warn_of_dropped(self, lost: tuple[str, ...], peer: Peer) -> None:
+        if not lost or self._has_warned:
             return
-        self._said = True
+        self._has_warned = True
         others = [pointer for pointer in lost if pointer != SERVERLESS]
         consequences = []
         if SERVERLESS in lost:

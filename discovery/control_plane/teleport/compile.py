@@ -1,4 +1,4 @@
-"""Makes the message modules from `teleport.proto`; for developers, with the `proto` extra.
+"""Compile `teleport.proto` to Python; for developers, with the `proto` extra.
 
 Run as `python -m discovery.control_plane.teleport.compile`. What it makes is committed, and a test
 compares: running the agent needs the protobuf runtime only.
@@ -16,8 +16,11 @@ MADE = ("teleport_pb2.py", "teleport_pb2.pyi")
 ROOT = Path(__file__).parents[3]
 
 
-def compiled(into: Path) -> None:
-    """`into` holds the modules, in their packages' folders. Raises: RuntimeError."""
+def compile_messages(into: Path) -> None:
+    """Write the compiled modules below `into`, in their packages' folders.
+
+    Raises: RuntimeError.
+    """
     from grpc_tools import protoc  # noqa: PLC0415 - a tool of developers, not a dependency
 
     well_known = resources.files("grpc_tools") / "_proto"
@@ -33,5 +36,5 @@ def compiled(into: Path) -> None:
 
 
 if __name__ == "__main__":
-    compiled(ROOT)
+    compile_messages(ROOT)
     sys.stderr.write(f"made {', '.join(MADE)}\n")

@@ -1,4 +1,4 @@
-"""A `db` as a message and as a `Database`, and a change written back onto what was read.
+"""Convert a `db` between protobuf message and `Database`, keeping what is not understood.
 
 Messages and documents are walked together, since fields are spelled alike. What the program has no
 words for stays in the message that was read, kept in `opaque`, and goes back with it (R7).
@@ -29,7 +29,7 @@ _MODES: Final = {
 
 
 def database_of(message: DatabaseV3) -> Database:
-    """The resource as read. `status` is the Database Services' and is no part of it."""
+    """Convert a message that was read; its `status` is the Database Services' and left out."""
     metadata = message.metadata
     expires = {"expires": _time(metadata.expires)} if metadata.HasField("expires") else {}
     return Database(
@@ -44,7 +44,7 @@ def database_of(message: DatabaseV3) -> Database:
 
 
 def message_of(database: Database, *, is_new: bool) -> DatabaseV3:
-    """The message that makes the resource so: on top of what was read, when it was read.
+    """Convert a resource to the message that writes it, on top of what was read.
 
     A new one carries no revision. `status` is never written (teleport/README: Messages).
 
@@ -67,9 +67,9 @@ def message_of(database: Database, *, is_new: bool) -> DatabaseV3:
 
 
 def _document(message: Message) -> dict[str, Any]:
-    """What is set, in the spelling of `tctl get`. Empty and missing are the same.
+    """Show what is set, in the spelling of `tctl get`. Empty and missing are the same.
 
-    See teleport/README: Reads and writes.
+    Source: teleport/README: Reads and writes.
     """
     shown = {field.name: _shown(message, field) for field in _fields(message)}
     return {key: value for key, value in shown.items() if value not in ("", 0, False, {}, [])}
@@ -94,53 +94,53 @@ def _shown(message: Message, field: FieldDescriptor) -> Any:
 
 
 def _put(message: Message, document: Mapping[str, Any], where: str) -> None:
-    """Every known field of the message is as the document says; unknown ones stay."""
+    """Set every known field of the message as the document says; unknown ones stay."""
     strange = sorted(document.keys() - message.DESCRIPTOR.fields_by_name.keys())
     if strange:
         raise Rejected(f"{where}.{strange[0]} is nothing that this version can write to a cluster")
     for field in _fields(message):
-        wanted = document.get(field.name)
-        if not _same(_shown(message, field), wanted):
-            _put_field(message, field, wanted, f"{where}.{field.name}")
+        value = document.get(field.name)
+        if not _same(_shown(message, field), value):
+            _put_field(message, field, value, f"{where}.{field.name}")
 
 
-def _same(shown: Any, wanted: Any) -> bool:
-    return shown == wanted or (not shown and not wanted)
+def _same(shown: Any, value: Any) -> bool:
+    return shown == value or (not shown and not value)
 
 
-def _put_field(message: Message, field: FieldDescriptor, wanted: Any, where: str) -> None:
+def _put_field(message: Message, field: FieldDescriptor, value: Any, where: str) -> None:
     try:
         if _is_map(field):
-            _put_map(getattr(message, field.name), wanted or {}, where)
+            _put_map(getattr(message, field.name), value or {}, where)
         elif field.message_type is not None:
-            _put(getattr(message, field.name), wanted or {}, where)
+            _put(getattr(message, field.name), value or {}, where)
         elif field.is_repeated:
             message.ClearField(field.name)
-            getattr(message, field.name).extend(wanted or ())
+            getattr(message, field.name).extend(value or ())
         else:
             message.ClearField(field.name)
-            if wanted:
-                setattr(message, field.name, _scalar(field.name, wanted))
+            if value:
+                setattr(message, field.name, _scalar(field.name, value))
     except (TypeError, ValueError, AttributeError, KeyError) as error:
         raise Rejected(f"{where} has a value of the wrong kind") from error
 
 
-def _put_map(held: Any, wanted: Mapping[str, Any], where: str) -> None:
-    for key in [key for key in held if key not in wanted]:
+def _put_map(held: Any, values: Mapping[str, Any], where: str) -> None:
+    for key in [key for key in held if key not in values]:
         del held[key]
-    for key, value in wanted.items():
+    for key, value in values.items():
         if isinstance(value, Mapping):
             _put(held[key], value, f"{where}.{key}")  # makes the entry when it is not there
         else:
             held[key] = value
 
 
-def _scalar(name: str, wanted: Any) -> Any:
-    if name == "mode" and isinstance(wanted, str):
-        return {word: mode for mode, word in _MODES.items()}[wanted.lower()]
+def _scalar(name: str, value: Any) -> Any:
+    if name == "mode" and isinstance(value, str):
+        return {word: mode for mode, word in _MODES.items()}[value.lower()]
     if name == "period":
-        return _nanoseconds(wanted)
-    return wanted
+        return _nanoseconds(value)
+    return value
 
 
 def _fields(message: Message) -> Sequence[FieldDescriptor]:
@@ -164,16 +164,16 @@ def _nanoseconds(text: Any) -> int:
     return int(match[1]) * (_NANOSECONDS if match[2] == "s" else 1)
 
 
-def _put_expiry(message: DatabaseV3, wanted: Any) -> None:
+def _put_expiry(message: DatabaseV3, value: Any) -> None:
     metadata = message.metadata
-    if metadata.HasField("expires") and wanted == _time(metadata.expires):
+    if metadata.HasField("expires") and value == _time(metadata.expires):
         return
     metadata.ClearField("expires")
-    if wanted:
+    if value:
         try:
-            metadata.expires.FromJsonString(str(wanted))
+            metadata.expires.FromJsonString(str(value))
         except ValueError as error:
-            raise Rejected(f"metadata.expires {wanted!r} is no time") from error
+            raise Rejected(f"metadata.expires {value!r} is no time") from error
 
 
 def _time(moment: Timestamp) -> str:

@@ -1,4 +1,4 @@
-"""What a cluster keeps of a `db` that is written to it, and how one that drops a field is served.
+"""Notice which fields a cluster drops of what is written, and put the cache's name back.
 
 A server older than 18.2.2 drops `spec.aws.elasticache_serverless` without a word
 (teleport/README: Versions). There the cache's name is neither compared nor used for identity: it is
@@ -25,19 +25,19 @@ SERVERLESS: Final = "/spec/aws/elasticache_serverless/cache_name"
 
 
 class DroppedFields:
-    """What is known of one cluster."""
+    """Whether one cluster keeps cache names, as its lists show."""
 
     def __init__(self) -> None:
         self._keeps_cache_name = False
 
-    def listed(self, databases: Iterable[Database]) -> tuple[Database, ...]:
-        """The list as it is to be compared; it shows whether the cluster keeps cache names."""
+    def restore_all(self, databases: Iterable[Database]) -> tuple[Database, ...]:
+        """Restore cache names in a list, after learning from it whether the cluster keeps them."""
         found = tuple(databases)
         self._keeps_cache_name = any(_serverless(each.spec) for each in found)
         return tuple(self.restore(each) for each in found)
 
     def restore(self, database: Database) -> Database:
-        """The resource with the cache's name, where the cluster cannot have kept it."""
+        """Put the cache's name back, where the cluster cannot have kept it."""
         if self._keeps_cache_name or _serverless(database.spec):
             return database
         cache = parse_cache_arn(database.labels.get(ARN_LABEL, ""))
@@ -48,7 +48,7 @@ class DroppedFields:
         return replace(database, spec={**database.spec, "aws": aws})
 
 
-def not_kept(sent: Database, read: Database) -> tuple[str, ...]:
+def dropped_pointers(sent: Database, read: Database) -> tuple[str, ...]:
     """JSON Pointers of what was sent and is not there when read back."""
     return tuple(sorted(_missing("/spec", sent.spec, read.spec)))
 
@@ -62,9 +62,9 @@ def _missing(pointer: str, sent: Mapping[str, Any], read: Mapping[str, Any]) -> 
 
 
 def _is_endpoint_of(database: Database, cache: CacheArn) -> bool:
-    """Hosts of a serverless cache begin with its name, a hyphen and a suffix.
+    """Tell whether the URI is of this cache: hosts begin with its name and a hyphen.
 
-    See teleport/README: Endpoint.
+    Source: teleport/README: Endpoint.
     """
     host = database.uri.rpartition("://")[2]
     return host.lower().startswith(f"{cache.name.lower()}-")

@@ -1,6 +1,6 @@
-"""Where the errors of the wire stop: every status, TLS and network failure with its sentence.
+"""Translate errors of gRPC, TLS and the network into `ControlPlaneError`s with advice.
 
-Sources: teleport/README: Errors and teleport/README: Roles.
+Source: teleport/README: Errors and teleport/README: Roles.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from discovery.control_plane.base import (
 from discovery.model import foreign_text
 
 SERVER_NAME: Final = "teleport.cluster.local"
-"""What every Auth Service's certificate names, whatever the address (teleport/README: TLS)."""
+"""Name in every Auth Service's certificate, whatever the address (teleport/README: TLS)."""
 
 
 class IdentityUnusable(ControlPlaneError):
@@ -36,7 +36,7 @@ class IdentityUnusable(ControlPlaneError):
 
 
 class IdentityExpired(IdentityUnusable):
-    """The identity file is whole, and its time is over."""
+    """The identity file is whole, and has expired."""
 
 
 class Untrusted(ControlPlaneError):
@@ -64,14 +64,14 @@ class Unsupported(ControlPlaneError):
 
 
 class ChangedMeanwhile(ControlPlaneError):
-    """Somebody else wrote the resource at the same moment; a fresh look is worth it."""
+    """Somebody else wrote the resource at the same moment; worth another try."""
 
     code = "CHANGED_MEANWHILE"
     retryable = True
 
 
 class ReadsLag(ControlPlaneError):
-    """It says there is no such resource, and has accepted it from us a moment ago."""
+    """The cluster says that a resource is not there which it accepted a moment ago."""
 
     code = "READS_LAG"
 
@@ -88,8 +88,8 @@ class Attempt:
     place: str = ""
     user: str = ""
 
-    def by(self, user: str, place: str) -> Attempt:
-        """The same, with who asks whom."""
+    def as_user(self, user: str, place: str) -> Attempt:
+        """Add who asks whom."""
         return replace(self, user=user, place=place)
 
 
@@ -114,8 +114,8 @@ _MEANING: Final[dict[Status, tuple[type[ControlPlaneError], str]]] = {
 }
 
 
-def fault_of_status(error: GRPCError, attempt: Attempt) -> ControlPlaneError:
-    """The fault that a gRPC status stands for."""
+def error_of_status(error: GRPCError, attempt: Attempt) -> ControlPlaneError:
+    """Translate a gRPC status."""
     message = error.message or ""
     if error.status in (Status.PERMISSION_DENIED, Status.UNAUTHENTICATED):
         return Denied(_denied(message, attempt) + quoted(message))
@@ -124,14 +124,14 @@ def fault_of_status(error: GRPCError, attempt: Attempt) -> ControlPlaneError:
     return fault(f"{attempt.doing}: {meaning}{quoted(message)}")
 
 
-def fault_of_call(error: Exception, attempt: Attempt, lost: BaseException | None) -> Exception:
-    """The fault of a call that ended without a status; `lost` is why the connection ended."""
+def error_of_call(error: Exception, attempt: Attempt, lost: BaseException | None) -> Exception:
+    """Translate what ended a call; `lost` is why the connection ended."""
     if isinstance(error, GRPCError):
-        return fault_of_status(error, attempt)
+        return error_of_status(error, attempt)
     if isinstance(error, TimeoutError):
         return Unavailable(f"{attempt.doing}: no answer in time from {attempt.place}")
     if isinstance(lost, ssl.SSLError):
-        return fault_of_alert(lost, attempt)
+        return error_of_alert(lost, attempt)
     if isinstance(error, (StreamTerminatedError, OSError)):
         return Unavailable(
             f"{attempt.doing}: the connection to {attempt.place} ended before an answer"
@@ -141,8 +141,8 @@ def fault_of_call(error: Exception, attempt: Attempt, lost: BaseException | None
     return error
 
 
-def fault_of_alert(error: ssl.SSLError, attempt: Attempt) -> ControlPlaneError:
-    """The server did not take our certificate; with TLS 1.3 it says so after the handshake."""
+def error_of_alert(error: ssl.SSLError, attempt: Attempt) -> ControlPlaneError:
+    """Translate a refusal of our certificate; TLS 1.3 says so after the handshake."""
     return Denied(
         f"{attempt.place} does not accept the certificate of {attempt.user} "
         f"({reason_of(error)}): the identity is of another cluster, has been locked, or was made "
@@ -151,7 +151,7 @@ def fault_of_alert(error: ssl.SSLError, attempt: Attempt) -> ControlPlaneError:
 
 
 def reads_lag(doing: str) -> str:
-    """The sentence of ReadsLag."""
+    """Compose the message of ReadsLag."""
     return (
         f"{doing}: the cluster says that there is none, and accepted it within the last half "
         "minute. Its reads lag, or somebody removed it since; the next sweep looks"
@@ -166,15 +166,15 @@ def reason_of(error: ssl.SSLError) -> str:
 
 
 def quoted(message: str) -> str:
-    """The server's sentence, to stand at the end of ours."""
+    """Quote the server's message, to stand at the end of ours."""
     text = foreign_text.quoted(message, _MESSAGE_LIMIT)
     return f'. It says: "{text}"' if text else ""
 
 
-def more_than_one(place: str) -> str:
-    """What it means that Auth got two certificates, of which it takes one only.
+def too_many_certificates(place: str) -> str:
+    """Explain that Auth got two certificates, of which it takes one only.
 
-    See teleport/README: TLS.
+    Source: teleport/README: TLS.
     """
     return (
         f"{place} got more than one client certificate and takes one only. The authorities of the "
@@ -185,7 +185,7 @@ def more_than_one(place: str) -> str:
 
 def _denied(message: str, attempt: Attempt) -> str:
     if "intermediaries" in message:
-        return more_than_one(attempt.place)
+        return too_many_certificates(attempt.place)
     if attempt.kind == "cluster":
         return (
             f"{attempt.place} refuses {attempt.user}: the user may be locked (`tctl get locks`), "

@@ -1,4 +1,8 @@
-"""One HTTP/2 connection to an Auth Service, with its calls counted. All of grpclib is here."""
+"""One HTTP/2 connection to an Auth Service, with its calls counted.
+
+Channels of grpclib are used here alone; its statuses and exceptions also in `errors`, where they
+are translated.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +22,12 @@ from grpclib.protocol import H2Protocol
 
 from discovery.config.fields import HostPort
 from discovery.control_plane.base import Unavailable
-from discovery.control_plane.teleport.errors import SERVER_NAME, Attempt, fault_of_call
+from discovery.control_plane.teleport.errors import SERVER_NAME, Attempt, error_of_call
+from discovery.control_plane.teleport.http_proxy import NEXT_ADDRESS_AFTER_S
 from discovery.control_plane.teleport.methods import Method, Request, Response
 
 OpenSocket = Callable[[], Awaitable[socket.socket]]
-"""Makes a socket that leads to the address, where a plain connection does not."""
+"""Open a socket that leads to the address, where a plain connection does not."""
 
 _CONFIGURATION: Final = Configuration(
     # Auth takes no more than a ping a minute and ends connections that ping faster
@@ -38,9 +43,7 @@ _CONFIGURATION: Final = Configuration(
 
 LARGEST_ANSWER_BYTES: Final = 64 << 20
 """Auth caps no answer; a full page takes a few MiB, and what answers in its place may say 4 GiB."""
-_NEXT_ADDRESS_AFTER_S: Final = 0.25
-"""When the next address of a name is tried beside one that does not answer (RFC 8305)."""
-_FAREWELL_S: Final = 1.0
+_SHUTDOWN_S: Final = 1.0
 """How long the other side has to take leave; then the connection is cut."""
 
 
@@ -48,12 +51,12 @@ class _Protocol(H2Protocol):
     """HTTP/2 that remembers why the connection ended: a refused certificate shows only there."""
 
     lost: BaseException | None = None
-    agreed: str | None = None
-    """What the handshake agreed to speak."""
+    alpn: str | None = None
+    """The protocol that the handshake agreed on."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.ended = asyncio.Event()
-        self.agreed = transport.get_extra_info("ssl_object").selected_alpn_protocol()
+        self.alpn = transport.get_extra_info("ssl_object").selected_alpn_protocol()
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -63,8 +66,7 @@ class _Protocol(H2Protocol):
 
 
 class _Channel(Channel):
-    """A channel that connects once, and never again by itself: a new connection has to be looked
-    at before it carries calls."""
+    """A channel that connects once: a new connection has to be checked before it carries calls."""
 
     def __init__(
         self, address: HostPort, context: ssl.SSLContext, open_socket: OpenSocket | None
@@ -79,30 +81,30 @@ class _Channel(Channel):
         if self.protocol is not None:
             raise ConnectionResetError("the connection ended")
         if self._open_socket is None:
-            self.protocol = await self._connected_to(
-                host=self._host, port=self._port, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER_S
+            self.protocol = await self._connect_to(
+                host=self._host, port=self._port, happy_eyeballs_delay=NEXT_ADDRESS_AFTER_S
             )
         else:
             plain = await self._open_socket()
             try:
-                self.protocol = await self._connected_to(sock=plain)
+                self.protocol = await self._connect_to(sock=plain)
             except BaseException:
                 plain.close()
                 raise
         return self.protocol
 
-    async def _connected_to(self, **where: Any) -> _Protocol:
+    async def _connect_to(self, **where: Any) -> _Protocol:
         _, protocol = await asyncio.get_running_loop().create_connection(
             lambda: _Protocol(Handler(), self._config, self._h2_config),
             **where,
             ssl=self._ssl,
             server_hostname=SERVER_NAME,
-            ssl_shutdown_timeout=_FAREWELL_S,
+            ssl_shutdown_timeout=_SHUTDOWN_S,
         )
         return protocol
 
 
-def _bound(stream: Stream[Any, Any]) -> None:
+def _limit_answer(stream: Stream[Any, Any]) -> None:
     """Refuse an answer that says it is larger than any: grpclib reads as much as it is told."""
     answer = stream._stream  # noqa: SLF001 - grpclib knows no limit
     read = answer.recv_data
@@ -116,7 +118,7 @@ def _bound(stream: Stream[Any, Any]) -> None:
 
 
 class GrpcConnection:
-    """A connection that carries calls. Closed once it is retired and its last call has ended."""
+    """A connection that carries calls, closed once it is retired and its last call has ended."""
 
     def __init__(self, channel: _Channel, protocol: _Protocol) -> None:
         self._channel = channel
@@ -128,7 +130,7 @@ class GrpcConnection:
     async def open(
         cls, address: HostPort, context: ssl.SSLContext, open_socket: OpenSocket | None = None
     ) -> GrpcConnection:
-        """A connection whose handshake is done. Raises: ssl.SSLError, OSError."""
+        """Connect and shake hands. Raises: ssl.SSLError, OSError."""
         channel = _Channel(address, context, open_socket)
         try:
             await channel.__connect__()
@@ -139,13 +141,13 @@ class GrpcConnection:
         return cls(channel, channel.protocol)
 
     @property
-    def spoken(self) -> str | None:
+    def alpn(self) -> str | None:
         """The protocol that the handshake agreed on."""
-        return self._protocol.agreed
+        return self._protocol.alpn
 
     @property
     def is_usable(self) -> bool:
-        """False when it is retired or the other side ended it: no new call is to begin on it."""
+        """Whether a new call may begin: neither retired nor ended by the other side."""
         return not (self._is_retired or self._protocol.connection.is_closing())
 
     async def call(
@@ -156,7 +158,7 @@ class GrpcConnection:
         *,
         deadline_s: float,
     ) -> Response:
-        """The response. Raises: ControlPlaneError."""
+        """Make one call. Raises: ControlPlaneError."""
         self._calls += 1
         began = time.monotonic()
         try:
@@ -168,12 +170,12 @@ class GrpcConnection:
                 timeout=deadline_s,
             ) as stream:
                 await stream.send_message(request, end=True)
-                _bound(stream)
+                _limit_answer(stream)
                 response = await stream.recv_message()
         except Exception as error:
             if isinstance(error, TimeoutError) and self._is_silent_since(began):
                 self._is_retired = True  # most likely it is dead; the next call dials anew
-            raise fault_of_call(error, attempt, self._protocol.lost) from error
+            raise error_of_call(error, attempt, self._protocol.lost) from error
         finally:
             self._calls -= 1
             self._close_if_done()
@@ -182,17 +184,17 @@ class GrpcConnection:
         return response
 
     def retire(self) -> None:
-        """No new call begins; those under way end as they would."""
+        """Let no new call begin; those under way end as they would."""
         self._is_retired = True
         self._close_if_done()
 
     def close(self) -> None:
-        """It is closed, whatever is under way."""
+        """Close at once, whatever is under way."""
         self._is_retired = True
         self._channel.close()
 
-    async def ended(self) -> None:
-        """Nothing of a closed connection is left, its socket included."""
+    async def wait_closed(self) -> None:
+        """Wait until nothing of a closed connection is left, its socket included."""
         await self._protocol.ended.wait()
 
     def _close_if_done(self) -> None:

@@ -1,4 +1,4 @@
-"""The way out through a forward proxy, as `HTTPS_PROXY` and `NO_PROXY` say and as Go reads them."""
+"""Tunnels through a forward proxy; `HTTPS_PROXY` and `NO_PROXY` are read as Go does."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from aiohappyeyeballs import start_connection
+
 from discovery.config.proxies import HTTPS_PROXY, is_exempt, is_loopback, proxy_problem
 from discovery.control_plane.base import Unavailable
 from discovery.control_plane.teleport.errors import NoRoute
 
+NEXT_ADDRESS_AFTER_S: Final = 0.25
+"""When the next address of a name is tried beside one that does not answer (RFC 8305)."""
 _ANSWER_LIMIT_BYTES: Final = 8192
 
 
@@ -31,7 +35,10 @@ class ForwardProxy:
 
 
 def forward_proxy(environ: Mapping[str, str], host: str, port: int) -> ForwardProxy | None:
-    """The proxy for a host, None to go straight. Raises: NoRoute, for one that cannot be used."""
+    """Choose the proxy for a host, None to connect directly.
+
+    Raises: NoRoute, for a proxy that cannot be used.
+    """
     text = environ.get("HTTPS_PROXY") or environ.get("https_proxy") or ""
     if not text or is_loopback(host) or is_exempt(environ, host, port):
         return None  # as in Go, this machine is never asked through a proxy
@@ -49,16 +56,17 @@ def forward_proxy(environ: Mapping[str, str], host: str, port: int) -> ForwardPr
     return ForwardProxy(url.hostname, url.port or 80, f"Basic {encoded}" if encoded else "")
 
 
-async def tunnel(proxy: ForwardProxy, host: str, port: int) -> socket.socket:
-    """A socket that reads and writes as if connected to host and port. The caller closes it.
+async def open_tunnel(proxy: ForwardProxy, host: str, port: int) -> socket.socket:
+    """Connect a socket to host and port through the proxy; the caller closes it.
 
     Raises: OSError, when the proxy cannot be reached; Unavailable, when it refuses.
     """
     loop = asyncio.get_running_loop()
-    plain = await _connected(loop, proxy)
+    found = await loop.getaddrinfo(proxy.host, proxy.port, type=socket.SOCK_STREAM)
+    plain = await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_AFTER_S)
     try:
         await loop.sock_sendall(plain, _request(proxy, host, port))
-        status = await _status(loop, plain)
+        status = await _read_status(loop, plain)
         if not status.startswith("200"):
             raise Unavailable(
                 f"the proxy {proxy} of HTTPS_PROXY opens no way to {host}:{port} ({status!r}); "
@@ -70,26 +78,6 @@ async def tunnel(proxy: ForwardProxy, host: str, port: int) -> socket.socket:
     return plain
 
 
-async def _connected(loop: asyncio.AbstractEventLoop, proxy: ForwardProxy) -> socket.socket:
-    """A socket to the first of the proxy's addresses that takes one. Raises: OSError."""
-    refused = OSError("it has no address")
-    found = await loop.getaddrinfo(proxy.host, proxy.port, type=socket.SOCK_STREAM)
-    for family, kind, number, _, address in found:
-        plain = socket.socket(family, kind, number)
-        try:
-            plain.setblocking(False)  # noqa: FBT003 - its only parameter
-            await loop.sock_connect(plain, address)
-        except OSError as error:
-            plain.close()
-            refused = error
-        except BaseException:
-            plain.close()
-            raise
-        else:
-            return plain
-    raise refused
-
-
 def _request(proxy: ForwardProxy, host: str, port: int) -> bytes:
     place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     lines = [f"CONNECT {place} HTTP/1.1", f"Host: {place}"]
@@ -98,9 +86,11 @@ def _request(proxy: ForwardProxy, host: str, port: int) -> bytes:
     return "\r\n".join((*lines, "", "")).encode("ascii")
 
 
-async def _status(loop: asyncio.AbstractEventLoop, plain: socket.socket) -> str:
-    """The answer's status and reason. The far end is silent until spoken to, so nothing of the
-    tunnel is read here."""
+async def _read_status(loop: asyncio.AbstractEventLoop, plain: socket.socket) -> str:
+    """Status and reason of the answer.
+
+    The far end is silent until spoken to, so nothing of the tunnel is read here.
+    """
     answer = b""
     while b"\r\n\r\n" not in answer:
         more = await loop.sock_recv(plain, 1024)

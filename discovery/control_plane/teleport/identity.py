@@ -1,4 +1,4 @@
-"""An identity file: key, client certificate and the cluster's authorities, parsed strictly.
+"""Parse an identity file strictly: key, client certificate and the cluster's authorities.
 
 tbot does not write the file in one go, so a reader can meet an empty or a partial one: anything
 that is not whole is refused (teleport/README: Identity file, teleport/README: tbot).
@@ -13,13 +13,16 @@ import re
 import ssl
 import sys
 import tempfile
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from discovery.control_plane.teleport.certificate import Certificate, read_certificate
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
 from discovery.control_plane.teleport.errors import IdentityExpired, IdentityUnusable, reason_of
 
 SIZE_LIMIT_BYTES: Final = 1 << 20
@@ -28,6 +31,74 @@ _BEGIN: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----")
 _CERTIFICATE: Final = "CERTIFICATE"
 _KEYS: Final = ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY")
 _REMEDY: Final = "let tbot write it, or make one with `tctl auth sign --format=file`"
+_DAMAGE: Final = (ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension)
+"""What cryptography raises for a certificate that is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """The facts of an X.509 certificate that say whose it is and who signed it."""
+
+    expires_at: datetime
+    issuer: str
+    """First organization of the issuer: in Teleport, the name of the cluster."""
+    subject: str
+    """Common name of the subject: in Teleport, the name of the user."""
+    issuer_name: x509.Name
+    subject_name: x509.Name
+    issuer_key: bytes
+    """Identifier of the issuer's key; empty in old certificates."""
+    key: bytes
+    """Identifier of its own key; empty in old certificates."""
+
+    def may_be_of(self, authority: Certificate) -> bool:
+        """Tell whether OpenSSL takes `authority` for the issuer and sends it along."""
+        is_another = self.issuer_key and authority.key and self.issuer_key != authority.key
+        return self.issuer_name == authority.subject_name and not is_another
+
+
+def read_certificate(der: bytes) -> Certificate:
+    """Read the facts of a certificate; nothing is verified, that is OpenSSL's part.
+
+    Raises: ValueError, when it is none.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Teleport's subjects hold longer values than X.520 knows (teleport/README: Identity
+            # file); cryptography reads them and warns.
+            warnings.simplefilter("ignore")
+            read = x509.load_der_x509_certificate(der)
+            return Certificate(
+                expires_at=read.not_valid_after_utc,
+                issuer=_attribute(read.issuer, NameOID.ORGANIZATION_NAME),
+                subject=_attribute(read.subject, NameOID.COMMON_NAME),
+                issuer_name=read.issuer,
+                subject_name=read.subject,
+                issuer_key=_key_id_of_issuer(read.extensions),
+                key=_own_key_id(read.extensions),
+            )
+    except _DAMAGE as error:
+        raise ValueError("it is no X.509 certificate") from error
+
+
+def _attribute(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
+    """First value of an attribute in a distinguished name; empty when there is none."""
+    return next((str(each.value) for each in name.get_attributes_for_oid(oid)), "")
+
+
+def _key_id_of_issuer(extensions: x509.Extensions) -> bytes:
+    try:
+        found = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+    except x509.ExtensionNotFound:
+        return b""
+    return found.value.key_identifier or b""
+
+
+def _own_key_id(extensions: x509.Extensions) -> bytes:
+    try:
+        return extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    except x509.ExtensionNotFound:
+        return b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +119,7 @@ class Identity:
     authorities: str = field(repr=False)
 
     def context(self, alpn: tuple[str, ...]) -> ssl.SSLContext:
-        """A TLS context that shows this identity and trusts its cluster alone.
+        """Make a TLS context that shows this identity and trusts its cluster alone.
 
         Raises: IdentityUnusable, when key and certificate do not belong together.
         """
@@ -69,7 +140,7 @@ class Identity:
 
 
 def parse_identity(content: bytes, *, now: datetime, is_exposed: bool = False) -> Identity:
-    """The identity that the file's content is.
+    """Parse the content of an identity file.
 
     Raises: IdentityUnusable, when it is incomplete or inconsistent; IdentityExpired.
     """
@@ -84,21 +155,14 @@ def parse_identity(content: bytes, *, now: datetime, is_exposed: bool = False) -
             "it must hold a private key, one client certificate and at least one authority; "
             f"what is there is incomplete, or another format; {_REMEDY}"
         )
-    leaf, *facts = [_facts(der) for _, _, der in certificates]
+    leaf, *facts = [_read(der) for _, _, der in certificates]
     if leaf.expires_at <= now:
         raise IdentityExpired(
             f"the identity of {leaf.subject} expired at {leaf.expires_at:%Y-%m-%dT%H:%M:%SZ}; "
             "see whether tbot runs, or renew it"
         )
     pems = [pem for _, pem, _ in certificates[1:]]
-    # An authority that signed this identity vouches for no server, and would be sent along.
-    theirs = [
-        (pem, authority)
-        for pem, authority in zip(pems, facts, strict=True)
-        if not (leaf.issuer_key and authority.key and leaf.may_be_of(authority))
-    ]
-    if not theirs:
-        raise IdentityUnusable(f"it holds no authority of the cluster's servers; {_REMEDY}")
+    theirs = _server_authorities(leaf, zip(pems, facts, strict=True))
     found = Identity(
         digest=hashlib.sha256(content).hexdigest(),
         user=leaf.subject,
@@ -111,6 +175,23 @@ def parse_identity(content: bytes, *, now: datetime, is_exposed: bool = False) -
     )
     found.context(())
     return found
+
+
+def _server_authorities(
+    leaf: Certificate, authorities: Iterable[tuple[str, Certificate]]
+) -> list[tuple[str, Certificate]]:
+    """Text and facts of the authorities that vouch for servers.
+
+    One that signed this identity vouches for none, and would be sent along.
+    """
+    theirs = [
+        (pem, authority)
+        for pem, authority in authorities
+        if not (leaf.issuer_key and authority.key and leaf.may_be_of(authority))
+    ]
+    if not theirs:
+        raise IdentityUnusable(f"it holds no authority of the cluster's servers; {_REMEDY}")
+    return theirs
 
 
 def _blocks(content: bytes) -> list[tuple[str, str, bytes]]:
@@ -144,7 +225,7 @@ def _decoded(label: str, body: list[str]) -> bytes:
         raise IdentityUnusable(f"its {label} is damaged; {_REMEDY}") from error
 
 
-def _facts(der: bytes) -> Certificate:
+def _read(der: bytes) -> Certificate:
     try:
         return read_certificate(der)
     except ValueError as error:
@@ -152,18 +233,21 @@ def _facts(der: bytes) -> Certificate:
 
 
 def _load_pair(context: ssl.SSLContext, key_and_leaf: str) -> None:
-    """The context shows exactly one certificate: with a second one, Auth refuses.
+    """Load exactly one certificate: with a second one, Auth refuses.
 
-    See teleport/README: TLS.
+    Source: teleport/README: TLS.
     """
-    with _placed(key_and_leaf) as path:
+    with _as_file(key_and_leaf) as path:
         context.load_cert_chain(path, password="")  # none, and no question is asked
 
 
 @contextmanager
-def _placed(secret: str) -> Iterator[str]:
-    """A path to the text, because OpenSSL takes nothing else: in memory where there is such a
-    thing, so that no key reaches a disk and no disk has to be writable."""
+def _as_file(secret: str) -> Iterator[str]:
+    """Give the text a path, because OpenSSL takes nothing else.
+
+    In memory where there is such a thing, so that no key reaches a disk and no disk has to be
+    writable.
+    """
     if sys.platform == "linux":
         number = os.memfd_create("identity")
         with open(number, "w", encoding="ascii") as file:  # noqa: PTH123 - it has no path

@@ -1,4 +1,4 @@
-"""The identity file, followed while the agent runs: what is new and whole replaces what was."""
+"""Follow the identity file while the agent runs: a new and whole one replaces the last."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from discovery.model.values import Clock
 log = structlog.get_logger()
 
 READ_EVERY_S: Final = 5.0
-"""How old what was read may be when a call is made. tbot gives no sign that it wrote."""
+"""Oldest that what was read may be when a call is made. tbot gives no sign that it wrote."""
 _FIRST_READS: Final = 6
 _FIRST_PAUSE_S: Final = 0.3
 
@@ -43,10 +43,10 @@ class IdentityFile:
         self._monotonic = monotonic
         self._good: Identity | None = None
         self._read_at = 0.0
-        self._complaint = ""
+        self._last_problem = ""
 
-    async def current(self, *, afresh: bool = False) -> Identity:
-        """The identity to use now; `afresh` reads the file however lately it was read.
+    async def current(self, *, reread: bool = False) -> Identity:
+        """The identity to use now; `reread` reads the file however lately it was read.
 
         A file that is missing, half written or expired leaves the last good identity in use for
         as long as that lasts.
@@ -54,9 +54,9 @@ class IdentityFile:
         Raises: IdentityUnusable; IdentityExpired.
         """
         if self._good is None:
-            self._good = await self._first()
-        elif afresh or self._monotonic() - self._read_at >= READ_EVERY_S:
-            await self._follow(self._good)
+            self._good = await self._first_read()
+        elif reread or self._monotonic() - self._read_at >= READ_EVERY_S:
+            await self._reload(self._good)
         if self._good.expires_at <= self._clock():
             raise IdentityExpired(
                 f"{self._path}: the identity of {self._good.user} expired at "
@@ -65,8 +65,8 @@ class IdentityFile:
             )
         return self._good
 
-    async def _first(self) -> Identity:
-        """What the file holds; a file that is being written gets some time."""
+    async def _first_read(self) -> Identity:
+        """Read the file for the first time; one that is being written gets some time."""
         for _ in range(_FIRST_READS - 1):
             try:
                 return await self._read()
@@ -78,17 +78,17 @@ class IdentityFile:
                 await self._sleep(_FIRST_PAUSE_S)
         return await self._read()
 
-    async def _follow(self, good: Identity) -> None:
+    async def _reload(self, good: Identity) -> None:
         try:
             found = await self._read()
         except IdentityUnusable as error:
-            if str(error) != self._complaint:
+            if str(error) != self._last_problem:
                 log.warning(
                     "teleport.identity_kept", why=str(error), expires_at=good.expires_at.isoformat()
                 )
-            self._complaint = str(error)
+            self._last_problem = str(error)
             return
-        self._complaint = ""
+        self._last_problem = ""
         if found.digest != good.digest:
             log.info(
                 "teleport.identity_renewed",

@@ -1,8 +1,7 @@
 """The calls of Teleport's Auth Service that are used: path, request and response.
 
-See teleport/README: Methods.
-
 The service's path is all that travels besides field numbers; grpclib needs no generated stubs.
+Source: teleport/README: Methods.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ Response = TypeVar("Response", bound=Message)
 
 @dataclass(frozen=True, slots=True)
 class Method(Generic[Request, Response]):
-    """One call: a request, a response."""
+    """A unary call: its name and the types of request and response."""
 
     name: str
     request: type[Request]
@@ -41,6 +40,7 @@ class Method(Generic[Request, Response]):
 
     @property
     def path(self) -> str:
+        """The path of the HTTP/2 request."""
         return f"/{SERVICE}/{self.name}"
 
 

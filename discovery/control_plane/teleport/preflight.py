@@ -1,19 +1,23 @@
-"""What is worth knowing before a sweep: who answers, as whom, and who would serve what is
-registered. Read only; whatever cannot be read is said and stops nothing."""
+"""Checks before a sweep: who answers, as whom, and who would serve what is registered.
+
+Read only; whatever cannot be read is said and stops nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from discovery.control_plane.base import ControlPlaneError
-from discovery.control_plane.teleport.auth_connection import Peer, is_too_old
+from discovery.control_plane.teleport.connection import Peer, is_too_old
 from discovery.control_plane.teleport.reader import TeleportReader
 from discovery.control_plane.teleport.services import ServiceMatcher, service_matchers
 from discovery.model.ownership import GROUP_LABEL, MANAGED_BY, MANAGED_BY_LABEL
 from discovery.model.values import Database, ResourceName, Served
+
+T = TypeVar("T")
 
 _NAMED: Final = 3
 SERVICE_LABELS: Final = "db_service_labels: {'*': '*'}"
@@ -22,7 +26,7 @@ SERVICE_LABELS: Final = "db_service_labels: {'*': '*'}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preflight:
-    """What was found out. None stands for what could not be read; `problems` says why."""
+    """Results of the checks. None stands for what could not be read; `problems` says why."""
 
     peer: Peer | None = None
     ours: tuple[ResourceName, ...] | None = None
@@ -35,7 +39,7 @@ class Preflight:
     problems: tuple[str, ...] = ()
 
     def lines(self, group: str, now: datetime) -> tuple[str, ...]:
-        """It all, as lines for a person."""
+        """Render the results as lines for a person."""
         found: list[str] = []
         if self.peer is not None:
             found += _peer_lines(self.peer, now)
@@ -44,14 +48,14 @@ class Preflight:
             found += self._service_lines(group)
         if self.unreached:
             found.append(
-                f"A Database Service cannot reach {_some(self.unreached)}: on its host, look for "
-                "the route to the cache (`nc -vz HOST 6379`)"
+                f"A Database Service cannot reach {_some_of(self.unreached)}: on its host, look "
+                "for the route to the cache (`nc -vz HOST 6379`)"
             )
         return tuple(found)
 
     @property
     def unreached(self) -> tuple[str, ...]:
-        """Those of ours that some Database Service serves and finds unhealthy."""
+        """Our registrations that some Database Service serves and finds unhealthy."""
         names = {each.name for each in self.served or () if each.health == "unhealthy"}
         return tuple(sorted(names & set(self.ours or ())))
 
@@ -64,16 +68,19 @@ class Preflight:
             return [self._unseen(advice)]
         if not self.unserved:
             return []
-        what = _some(self.unserved) if self.ours else "what will be registered"
+        what = _some_of(self.unserved) if self.ours else "what will be registered"
         return [f"No Database Service would serve {what}: give one {advice}"]
 
     def _unseen(self, advice: str) -> str:
-        """Why the list is empty. Teleport leaves out what a role's `db_service_labels` do not
-        take, without an error; what is served is listed by `db_labels`, and so is evidence."""
+        """Say why the list of Database Services is empty.
+
+        Teleport leaves out what a role's `db_service_labels` do not take, without an error; what is
+        served is listed by `db_labels`, and so is evidence.
+        """
         user = self.peer.identity.user if self.peer is not None else "the agent"
         grant = f"add `{SERVICE_LABELS}` to what it allows (`policies teleport-bot-role` does)"
         if self.served:
-            hosts = _some(sorted({each.host for each in self.served}))
+            hosts = _some_of(sorted({each.host for each in self.served}))
             return (
                 f"No role of {user} shows any Database Service, though one serves databases "
                 f"({hosts}): {grant}"
@@ -86,40 +93,33 @@ class Preflight:
 
 
 async def preflight(reader: TeleportReader, group: str) -> Preflight:
-    """What can be found out. Raises nothing: what fails is one of its `problems`."""
+    """Check what can be checked. Raises nothing: what fails is one of its `problems`."""
     problems: list[str] = []
     try:
         peer = await reader.peer()
     except ControlPlaneError as error:
         return Preflight(problems=(str(error),))
-    ours = unserved = None
-    try:
-        labels = {
-            each.name: each.labels
-            for each in await reader.first_page()
-            if each.labels.get(MANAGED_BY_LABEL) == MANAGED_BY
-            and each.labels.get(GROUP_LABEL) == group
-        }
-        ours = tuple(labels)
-    except ControlPlaneError as error:
-        labels = {}
-        problems.append(f"Databases cannot be listed: {error}")
-    services = served = None
-    try:
-        matchers = await service_matchers(reader)
-        services = len(matchers)
-        unserved = unserved_of(labels, [each for one in matchers for each in one], group)
-    except ControlPlaneError as error:
-        problems.append(f"Whether a Database Service serves them cannot be seen: {error}")
-    try:
-        served = await reader.serving()
-    except ControlPlaneError as error:
-        problems.append(f"What Database Services serve cannot be seen: {error}")
+
+    async def read(call: Awaitable[T], unreadable: str) -> T | None:
+        try:
+            return await call
+        except ControlPlaneError as error:
+            problems.append(f"{unreadable}: {error}")
+            return None
+
+    page = await read(reader.first_page(), "Databases cannot be listed")
+    marks = _marks(group).items()
+    labels = {each.name: each.labels for each in page or () if marks <= each.labels.items()}
+    matchers = await read(
+        service_matchers(reader), "Whether a Database Service serves them cannot be seen"
+    )
+    served = await read(reader.read_served(), "What Database Services serve cannot be seen")
+    every = [each for one in matchers or () for each in one]
     return Preflight(
         peer=peer,
-        ours=ours,
-        unserved=unserved or (),
-        services=services,
+        ours=None if page is None else tuple(labels),
+        unserved=() if matchers is None else unserved_of(labels, every, group),
+        services=None if matchers is None else len(matchers),
         served=served,
         problems=tuple(problems),
     )
@@ -128,8 +128,14 @@ async def preflight(reader: TeleportReader, group: str) -> Preflight:
 async def losing_service(
     reader: TeleportReader, changes: Iterable[tuple[Database, Database]]
 ) -> str:
-    """What a change of labels, (before, after) each, does to who is served: a sentence for a
-    person, empty when nobody loses anything. Raises nothing."""
+    """Say which databases no Database Service serves any more after a change of labels.
+
+    Args:
+        reader: The cluster.
+        changes: Each database before and after.
+
+    Returns: a sentence for a person, empty when nobody loses anything. Raises nothing.
+    """
     try:
         matchers = [each for one in await service_matchers(reader) for each in one]
     except ControlPlaneError:
@@ -142,13 +148,13 @@ async def losing_service(
         )
 
     def is_served(database: Database) -> bool:
-        return any(each.takes(database.labels) for each in matchers)
+        return any(each.matches(database.labels) for each in matchers)
 
     lost = sorted(new.name for old, new in changes if is_served(old) and not is_served(new))
     if not lost:
         return ""
     return (
-        f"No Database Service serves {_some(lost)} without these labels, so people lose the "
+        f"No Database Service serves {_some_of(lost)} without these labels, so people lose the "
         "connection. Give one labels that stay, such as `account-id` and `region`, first"
     )
 
@@ -158,20 +164,27 @@ def unserved_of(
     matchers: Sequence[ServiceMatcher],
     group: str,
 ) -> tuple[ResourceName, ...]:
-    """The names that no matcher takes. When there are none yet, one that stands for what will be
-    registered: it carries the labels that all of ours have."""
-    marks = {MANAGED_BY_LABEL: MANAGED_BY, GROUP_LABEL: group}
-    judged = labels or {ResourceName(""): marks}
+    """Names that no matcher takes.
+
+    When there are none yet, one that stands for what will be registered: it carries the labels that
+    all of ours have.
+    """
+    judged = labels or {ResourceName(""): _marks(group)}
     return tuple(
-        name for name, each in judged.items() if not any(one.takes(each) for one in matchers)
+        name for name, each in judged.items() if not any(one.matches(each) for one in matchers)
     )
+
+
+def _marks(group: str) -> Mapping[str, str]:
+    """The labels that all our registrations have."""
+    return {MANAGED_BY_LABEL: MANAGED_BY, GROUP_LABEL: group}
 
 
 def _peer_lines(peer: Peer, now: datetime) -> Iterable[str]:
     identity = peer.identity
-    left = _span((identity.expires_at - now).total_seconds())
+    left = _duration_text((identity.expires_at - now).total_seconds())
     yield (
-        f"Cluster {peer.cluster}, Teleport {peer.version}, {peer.way}; as {identity.user} until "
+        f"Cluster {peer.cluster}, Teleport {peer.version}, {peer.target}; as {identity.user} until "
         f"{identity.expires_at:%Y-%m-%dT%H:%M:%SZ} ({left} left)"
     )
     if identity.is_exposed:
@@ -183,12 +196,12 @@ def _peer_lines(peer: Peer, now: datetime) -> Iterable[str]:
         )
 
 
-def _some(names: Sequence[str]) -> str:
+def _some_of(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
 
 
-def _span(seconds: float) -> str:
+def _duration_text(seconds: float) -> str:
     minutes = max(0, int(seconds // 60))
     if minutes < 120:
         return f"{minutes} min"

@@ -1,4 +1,4 @@
-"""What this process wrote or saw a moment ago, held against reads that have not caught up with it.
+"""Read your writes: correct reads that lag behind what this process wrote or saw.
 
 Teleport answers reads from a cache, and several Auth Services have one each; update and delete look
 there, too, before they act. An answer that lags must not look like a resource that vanished, came
@@ -14,10 +14,12 @@ from typing import Final
 from discovery.model.values import Database, ResourceName
 
 WINDOW_S: Final = 30.0
-"""How long a read may lag behind a write of ours, at the worst."""
+"""Longest that a read may lag behind a write of ours."""
 LAG_S: Final = 2.0
-"""How long reads usually lag, doubled: a second at most was measured on a real cluster. So long
-after it was seen, a resource that is said not to be there is asked for again."""
+"""How long after it was seen a resource that is said not to be there is asked for again.
+
+Reads usually lag a second at most, as measured on a real cluster; doubled.
+"""
 
 
 @dataclass(slots=True)
@@ -35,7 +37,7 @@ class _Trace:
 
 
 class RecentWrites:
-    """The names that were read or written within the window."""
+    """What was read or written of each name within the window."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -43,44 +45,46 @@ class RecentWrites:
         self._listed: frozenset[ResourceName] = frozenset()
         self._listed_at = 0.0
 
-    def saw(self, database: Database) -> None:
-        """This revision was there."""
+    def note_seen(self, database: Database) -> None:
+        """Note that this revision was there."""
         trace = self._trace(database.name)
         trace.last_seen = database.revision
         if trace.is_there is False:  # somebody made it anew after we removed it
             trace.is_there = None
 
-    def listed(self, names: Iterable[ResourceName]) -> None:
-        """A list has shown these, and no others."""
+    def note_list(self, names: Iterable[ResourceName]) -> None:
+        """Note that a list has shown these names, and no others."""
         self._listed, self._listed_at = frozenset(names), self._monotonic()
 
-    def wrote(self, database: Database) -> None:
-        """It was created, or updated from the revision that it carries."""
+    def note_written(self, database: Database) -> None:
+        """Note a create, or an update of the revision that the resource carries."""
         trace = self._trace(database.name)
         trace.dead |= {database.revision, trace.last_seen} - {""}
         trace.is_there, trace.written = True, database
 
-    def is_taken(self, name: ResourceName) -> None:
-        """A create said that the name is taken."""
+    def note_taken(self, name: ResourceName) -> None:
+        """Note that a create found the name taken."""
         trace = self._trace(name)
         trace.is_there = True
 
-    def removed(self, name: ResourceName) -> None:
-        """It was deleted, or had been."""
+    def note_removed(self, name: ResourceName) -> None:
+        """Note that the resource was deleted, or had been."""
         trace = self._trace(name)
         trace.dead |= {trace.last_seen} - {""}
         trace.is_there, trace.written = False, None
 
     def is_stale(self, name: ResourceName, found: Database | None) -> bool:
-        """True when a read cannot be of the time after our last write."""
+        """Tell whether a read cannot be of the time after our last write."""
         if found is None:
             return self.is_doubtful(name)
         trace = self._known(name)
         return trace is not None and found.revision in trace.dead
 
     def is_doubtful(self, name: ResourceName) -> bool:
-        """True when an answer that there is no such resource may be of the time before it was made:
-        we wrote it within the window, or saw it within the last two seconds."""
+        """Tell whether an answer "there is none" may be of the time before it was made.
+
+        So it is where we wrote it within the window, or saw it within the last two seconds.
+        """
         trace = self._known(name)
         if trace is not None and trace.is_there is not None:
             return trace.is_there
@@ -89,17 +93,17 @@ class RecentWrites:
         return was_listed or (trace is not None and now - trace.at <= LAG_S)
 
     def was_accepted(self, name: ResourceName) -> bool:
-        """True when the last thing known of it is a create or update of ours that succeeded."""
+        """Tell whether the last thing known of it is a create or update of ours that succeeded."""
         trace = self._known(name)
         return trace is not None and trace.is_there is True and trace.written is not None
 
     def is_gone(self, found: Database) -> bool:
-        """True when the revision that a read shows was deleted by us."""
+        """Tell whether the revision that a read shows was deleted by us."""
         trace = self._known(found.name)
         return trace is not None and trace.is_there is False and found.revision in trace.dead
 
     def apply_to_list(self, listed: Iterable[Database]) -> tuple[Database, ...]:
-        """The list as it will be once it has caught up, by name."""
+        """Correct a list to what it will be once it has caught up, by name."""
         found = {each.name: each for each in listed}
         for name in list(self._traces):
             trace = self._known(name)

@@ -1,6 +1,6 @@
-"""Teleport as a control plane, the reading half; there is no way to write from here (R5).
+"""Teleport as a control plane that is read only; there is no way to write from here (R5).
 
-Reads that a sweep rests on are tried again here, page by page. Reading one resource is not: its
+Reads that a sweep rests on are retried here, page by page. Reading one resource is not: its
 caller does that, and looks again before each attempt (`discovery.sweep.write`).
 """
 
@@ -11,7 +11,6 @@ import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from types import TracebackType
 from typing import Any, Final, Self
 
 from google.protobuf.empty_pb2 import Empty
@@ -24,7 +23,7 @@ from discovery.control_plane.base import (
     NotFound,
 )
 from discovery.control_plane.retry import retrying
-from discovery.control_plane.teleport.auth_connection import AuthConnection, Peer
+from discovery.control_plane.teleport.connection import AuthConnection, Peer
 from discovery.control_plane.teleport.convert import database_of
 from discovery.control_plane.teleport.dropped_fields import DroppedFields
 from discovery.control_plane.teleport.errors import Attempt, ReadsLag, Unsupported, reads_lag
@@ -51,8 +50,10 @@ PAGE_SIZE: Final = 500
 PAGE_DEADLINE_S: Final = 30.0
 _PAGES_LIMIT: Final = 100_000
 SERVING_KEPT_S: Final = 900.0
-"""How long what Database Services serve is remembered: it is a list as long as the databases, of
-each Database Service, and only remarks rest on it."""
+"""How long what Database Services serve is remembered.
+
+It is a list as long as the databases, of each Database Service, and only remarks rest on it.
+"""
 LAG_READS: Final = 8
 LAG_PAUSE_S: Final = 0.4
 """Between two reads of what lags behind a write of ours."""
@@ -61,7 +62,7 @@ Sleep = Callable[[float], Awaitable[Any]]
 
 
 class TeleportReader:
-    """The reading half."""
+    """Read `db` resources of a Teleport cluster."""
 
     def __init__(
         self,
@@ -71,34 +72,29 @@ class TeleportReader:
         sleep: Sleep = asyncio.sleep,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        self._link = AuthConnection(settings, clock, sleep, environ)
+        self._connection = AuthConnection(settings, clock, sleep, environ)
         self._sleep = sleep
-        self._recent = RecentWrites(time.monotonic)
-        self._keeping = DroppedFields()
-        self._serving: tuple[float, tuple[Served, ...]] | None = None
+        self._recent_writes = RecentWrites(time.monotonic)
+        self._dropped_fields = DroppedFields()
+        self._served: tuple[float, tuple[Served, ...]] | None = None
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._link.close()
+    async def __aexit__(self, *_: object) -> None:
+        await self._connection.close()
 
     async def peer(self) -> Peer:
-        """Who answers, by what way, and as whom we speak. Asked once. Raises: ControlPlaneError."""
-        return await self._link.peer()
+        """Say who answers, by which route, and as whom we speak. Raises: ControlPlaneError."""
+        return await retrying(self._sleep)(self._connection.peer)
 
     @property
-    def met(self) -> Peer | None:
-        """Who answered last, by what way, and as whom we spoke; None: nobody yet. Asks nothing."""
-        return self._link.met
+    def last_peer(self) -> Peer | None:
+        """Who answered last; None: nobody yet. Asks nothing."""
+        return self._connection.last_peer
 
     async def ping(self) -> ClusterInfo:
-        """The cluster's name and its Auth Service's version. Raises: ControlPlaneError."""
+        """Name the cluster and its Auth Service's version. Raises: ControlPlaneError."""
         pong = await self.ask(PING, PingRequest(), Attempt("asking who answers", "", "cluster"))
         return ClusterInfo(
             kind=KIND,
@@ -108,53 +104,54 @@ class TeleportReader:
         )
 
     async def list_databases(self) -> tuple[Database, ...]:
-        """All visible resources, by name, to the last page. Raises: ControlPlaneError."""
+        """List all visible resources, by name, to the last page. Raises: ControlPlaneError."""
         found: dict[ResourceName, Database] = {}
         async with aclosing(self._pages()) as pages:
             async for page in pages:
                 found.update({each.name: each for each in page})
-        self._recent.listed(found)
-        return self._recent.apply_to_list(self._keeping.listed(found.values()))
+        self._recent_writes.note_list(found)
+        return self._recent_writes.apply_to_list(self._dropped_fields.restore_all(found.values()))
 
     async def first_page(self) -> tuple[Database, ...]:
-        """Some visible resources, as they are. Raises: ControlPlaneError."""
+        """List some visible resources, as they are. Raises: ControlPlaneError."""
         async with aclosing(self._pages()) as pages:
             async for page in pages:
                 return page
         return ()
 
     async def get(self, name: ResourceName) -> Database | None:
-        """The resource as it is now; a read that lags behind what was written or seen a moment ago
-        is made again.
+        """Read the resource as it is now.
+
+        A read that lags behind what was written or seen a moment ago is made again.
 
         Raises: ReadsLag, ControlPlaneError.
         """
         found = await self.get_once(name)
         for _ in range(LAG_READS):
-            if not self._recent.is_stale(name, found):
+            if not self._recent_writes.is_stale(name, found):
                 break
             await self._sleep(LAG_PAUSE_S)
             found = await self.get_once(name)
-        if found is None and self._recent.was_accepted(name):
+        if found is None and self._recent_writes.was_accepted(name):
             raise ReadsLag(reads_lag(f"reading database {name}"))
-        if found is None or self._recent.is_gone(found):
+        if found is None or self._recent_writes.is_gone(found):
             return None
-        self._recent.saw(found)
-        return self._keeping.restore(found)
+        self._recent_writes.note_seen(found)
+        return self._dropped_fields.restore(found)
 
     async def served(self) -> tuple[Served, ...]:
-        """What `serving` says; nothing where it cannot be read, which `preflight` tells."""
+        """Like `read_served`; nothing where it cannot be read, which `preflight` says."""
         try:
-            return await self.serving()
+            return await self.read_served()
         except ControlPlaneError:
             return ()
 
-    async def serving(self) -> tuple[Served, ...]:
-        """What Database Services serve, as of some minutes ago. Raises: ControlPlaneError."""
+    async def read_served(self) -> tuple[Served, ...]:
+        """Say what Database Services serve, as of some minutes ago. Raises: ControlPlaneError."""
         now = time.monotonic()
-        if self._serving is None or now - self._serving[0] >= SERVING_KEPT_S:
-            self._serving = now, await served_databases(self)
-        return self._serving[1]
+        if self._served is None or now - self._served[0] >= SERVING_KEPT_S:
+            self._served = now, await served_databases(self)
+        return self._served[1]
 
     async def _pages(self) -> AsyncGenerator[tuple[Database, ...], None]:
         attempt = Attempt("listing databases", "list")
@@ -186,21 +183,21 @@ class TeleportReader:
     async def ask(
         self, method: Method[Request, Response], request: Request, attempt: Attempt
     ) -> Response:
-        """The response to a question, asked again while that is worth it.
+        """Make a call that only reads, and retry it while that is worth it.
 
         Raises: ControlPlaneError.
         """
 
         async def once() -> Response:
-            return await self._link.call(method, request, attempt, deadline_s=PAGE_DEADLINE_S)
+            return await self._connection.call(method, request, attempt, deadline_s=PAGE_DEADLINE_S)
 
         return await retrying(self._sleep)(once)
 
     async def get_once(self, name: ResourceName) -> Database | None:
-        """What one read shows, as it is. Raises: ControlPlaneError."""
+        """Read a resource with one call, as the answer shows it. Raises: ControlPlaneError."""
         attempt = Attempt(f"reading database {name}", "read", name=name)
         try:
-            message = await self._link.call(GET_DATABASE, ResourceRequest(name=name), attempt)
+            message = await self._connection.call(GET_DATABASE, ResourceRequest(name=name), attempt)
         except NotFound:
             return None
         return database_of(message)

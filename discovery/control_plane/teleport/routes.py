@@ -1,17 +1,14 @@
-"""The ways to an Auth Service, and which one an address is (teleport/README: Routes)."""
+"""Routes to an Auth Service, and which one an address is (teleport/README: Routes)."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import ssl
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import httpx
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
-from tenacity.wait import wait_random_exponential
 
 from discovery.config.control_plane import Route
 from discovery.config.fields import HostPort
@@ -22,13 +19,12 @@ from discovery.model.descriptors import exhaustion
 
 ALPN_H2: Final = "h2"
 FIND_DEADLINE_S: Final = 15.0
-_ATTEMPTS: Final = 4
 _ANSWER_LIMIT_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class DialTarget:
-    """How an Auth Service is dialled: the address, and straight or through the Proxy Service."""
+    """How to dial an Auth Service: the address, and directly or through the Proxy Service."""
 
     address: HostPort
     route: Route
@@ -37,8 +33,7 @@ class DialTarget:
     """What is known to make it unlikely to work; for the sentence of a failure."""
 
     def alpn(self, cluster: str) -> tuple[str, ...]:
-        """What the TLS handshake offers. The Proxy routes on the first entry, so the order
-        counts."""
+        """Protocols that the TLS handshake offers, in order: the Proxy routes on the first."""
         if self.route is Route.PROXY:
             return (f"teleport-auth@{cluster.encode().hex()}.{SERVER_NAME}", ALPN_H2)
         return (ALPN_H2,)
@@ -61,31 +56,21 @@ class NoProxyService(Exception):
     """What answers is not a Proxy Service's web port; it may be an Auth Service."""
 
 
-async def find(
-    address: HostPort,
-    proxy: ForwardProxy | None,
-    *,
-    sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
-) -> ProxyInfo:
-    """What `GET /webapi/find` answers. Verified against the system's roots: it is a web port.
+async def find(address: HostPort, proxy: ForwardProxy | None) -> ProxyInfo:
+    """Ask `GET /webapi/find` once; whoever calls Auth retries.
+
+    It is a web port, so the system's roots verify it.
 
     Raises: NoProxyService; Unavailable, when nothing answers.
     """
-    retrying = AsyncRetrying(
-        stop=stop_after_attempt(_ATTEMPTS),
-        wait=wait_random_exponential(multiplier=0.25, max=2),
-        retry=retry_if_exception_type(Unavailable),
-        sleep=sleep,
-        reraise=True,
-    )
     try:
         async with asyncio.timeout(FIND_DEADLINE_S):
-            return await retrying(_find_once, address, proxy)
+            return await _find(address, proxy)
     except TimeoutError as error:
         raise Unavailable(f"{address} did not answer within {FIND_DEADLINE_S:g} s") from error
 
 
-async def _find_once(address: HostPort, proxy: ForwardProxy | None) -> ProxyInfo:
+async def _find(address: HostPort, proxy: ForwardProxy | None) -> ProxyInfo:
     url = f"https://{address}/webapi/find"
     through = None
     if proxy is not None:
@@ -104,12 +89,12 @@ async def _find_once(address: HostPort, proxy: ForwardProxy | None) -> ProxyInfo
                 raise Unavailable(f"{url} answers {response.status_code}")
             if response.status_code != 200:
                 raise NoProxyService(f"GET /webapi/find answers {response.status_code}")
-            return _said(await _body(response))
+            return _parse(await _body(response))
     except httpx.TransportError as error:
-        raise _why(error, address) from error
+        raise _error_of(error, address) from error
 
 
-def _why(error: httpx.TransportError, address: HostPort) -> Exception:
+def _error_of(error: httpx.TransportError, address: HostPort) -> Exception:
     tls = _tls_error(error)
     if isinstance(tls, ssl.SSLCertVerificationError):
         return NoProxyService(
@@ -139,7 +124,7 @@ async def _body(response: httpx.Response) -> bytes:
     return body
 
 
-def _said(body: bytes) -> ProxyInfo:
+def _parse(body: bytes) -> ProxyInfo:
     try:
         answer = json.loads(body)
         proxy, cluster = answer["proxy"], answer.get("cluster_name", "")

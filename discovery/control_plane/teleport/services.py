@@ -22,12 +22,12 @@ _PAGES_LIMIT: Final = 1000
 
 
 class QueryClient(Protocol):
-    """Whoever puts questions to a cluster."""
+    """A client that can query a cluster."""
 
     async def ask(
         self, method: Method[Request, Response], request: Request, attempt: Attempt
     ) -> Response:
-        """The response. Raises: ControlPlaneError."""
+        """Make a call that only reads. Raises: ControlPlaneError."""
         ...
 
 
@@ -37,21 +37,21 @@ class ServiceMatcher:
 
     labels: Mapping[str, tuple[str, ...]]
 
-    def takes(self, labels: Mapping[str, str]) -> bool:
-        """True when a database with these labels is served by it.
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether a database with these labels is served by it.
 
-        See teleport/README: Database Service.
+        Source: teleport/README: Database Service.
         """
         if not self.labels:
             return False
         if self.labels.get("*") == ("*",):
             return True
         return all(
-            key in labels and _selects(values, labels[key]) for key, values in self.labels.items()
+            key in labels and _matches(values, labels[key]) for key, values in self.labels.items()
         )
 
 
-def _selects(values: tuple[str, ...], value: str) -> bool:
+def _matches(values: tuple[str, ...], value: str) -> bool:
     try:
         return Selector.of(values).matches(value)
     except InvalidPattern:
@@ -59,7 +59,7 @@ def _selects(values: tuple[str, ...], value: str) -> bool:
 
 
 async def service_matchers(reader: QueryClient) -> tuple[tuple[ServiceMatcher, ...], ...]:
-    """The matchers of every Database Service. Raises: ControlPlaneError."""
+    """List the matchers of every Database Service. Raises: ControlPlaneError."""
     found = await _resources(reader, "db_service", "listing Database Services")
     return tuple(
         tuple(
@@ -72,8 +72,10 @@ async def service_matchers(reader: QueryClient) -> tuple[tuple[ServiceMatcher, .
 
 
 async def served_databases(reader: QueryClient) -> tuple[Served, ...]:
-    """Every database that some Database Service serves, registered ones and those of its own
-    configuration. Raises: ControlPlaneError."""
+    """List every database that some Database Service serves.
+
+    Registered ones and those of its own configuration. Raises: ControlPlaneError.
+    """
     found = await _resources(reader, "db_server", "listing what Database Services serve")
     servers = (each.database_server for each in found if each.HasField("database_server"))
     return tuple(

@@ -1,0 +1,1 @@
+"""Plans for changing the owner of a registration: adopt and release. Pure."""

@@ -1,4 +1,4 @@
-"""What it means to take over a resource (R2). Pure.
+"""Plan the take-over of resources that somebody else registered (R2). Pure.
 
 A sweep never writes to what is not ours. This plan does, on the word of a person who was shown it;
 what does not fit together is refused with the reason, as a value.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from discovery.model.codes import Action, IamVerdict, Reason
+from discovery.model.codes import Action, Reason
 from discovery.model.ownership import (
     GROUP_LABEL,
     MANAGED_BY_LABEL,
@@ -34,22 +34,23 @@ from discovery.plan.desired import (
     Unreadable,
     wanted_name,
 )
-from discovery.plan.inheritance import may_be_claimed
 from discovery.plan.inputs import ObservedCache, ObservedState
 from discovery.plan.item import Item
 from discovery.plan.labels import DISCOVERY_GROUP_LABEL, ORIGIN_LABEL
+from discovery.plan.registered import changes_origin, reason_for
+from discovery.plan.registration_index import provenance_of
 from discovery.plan.resource import changes_between, merged
 from discovery.plan.rules import Rules
-from discovery.plan.update import changes_origin, reason_for
-from matchers.matcher import IamUsers
 from state.records import RememberedState
 
 
 def adoption(
     observed: ObservedState, rules: Rules, *, name: ResourceName | None, from_group: str | None
 ) -> Handover:
-    """What taking over `name` means; without a name, everything of theirs that stands in the
-    computed name of a cache. They are whoever has no group, or `from_group` alone."""
+    """Plan the take-over of `name`, or of every resource that stands in a cache's wanted name.
+
+    Only what has no group is taken, or what `from_group` has, if that is given.
+    """
     listed = observed.plan_input.listed
     if name is None:
         theirs = tuple(_in_wanted_names(observed, rules, from_group))
@@ -61,7 +62,10 @@ def adoption(
 
 
 def unseen(name: ResourceName, observed: ObservedState) -> Refused:
-    """It exists, and the identity in use may not see it; with what its cache is to become."""
+    """Refuse to adopt what exists but the identity in use may not see.
+
+    The refusal shows what its cache is to be registered as.
+    """
     wanted = next(
         (
             each.desired.database
@@ -77,12 +81,12 @@ def unseen(name: ResourceName, observed: ObservedState) -> Refused:
     return Refused(name, Obstacle.NOT_VISIBLE, text, wanted)
 
 
-def own_to_claim(live: Database, group: str, memory: RememberedState) -> CacheArn | None:
-    """The cache of a registration of our group that this state has no claim to yet (R2)."""
+def own_to_claim(live: Database, group: str, state: RememberedState) -> CacheArn | None:
+    """Find the cache of a registration of our group that state does not call its own yet (R2)."""
     owner = owner_of(live, group)
-    if isinstance(owner, CacheArn) and may_be_claimed(live, owner.arn, memory):
-        return owner
-    return None
+    if not isinstance(owner, CacheArn):
+        return None
+    return owner if provenance_of(live, owner.arn, state).may_be_claimed else None
 
 
 def _claimed(live: Database, owner: CacheArn, observed: ObservedState) -> Item | Refused:
@@ -109,7 +113,7 @@ def _claimed(live: Database, owner: CacheArn, observed: ObservedState) -> Item |
 
 
 def refused_unowned(live: Database, group: str, from_group: str | None) -> Refused | None:
-    """Why a resource is not to be taken from whoever has it, None when it may be."""
+    """Say why a resource may not be taken from its owner; None when it may be."""
     owner = owner_of(live, group)
     theirs = live.labels.get(GROUP_LABEL, "")
     refuse = refusing(live.name)
@@ -131,7 +135,7 @@ def refused_unowned(live: Database, group: str, from_group: str | None) -> Refus
 def _adopted(
     live: Database, observed: ObservedState, rules: Rules, from_group: str | None
 ) -> Item | Refused:
-    claimable = own_to_claim(live, rules.group, observed.plan_input.memory)
+    claimable = own_to_claim(live, rules.group, observed.plan_input.state)
     if claimable is not None:
         return _claimed(live, claimable, observed)
     refused = refused_unowned(live, rules.group, from_group)
@@ -141,7 +145,7 @@ def _adopted(
     refuse = refusing(live.name)
     if not isinstance(found, ObservedCache):
         return refuse(Obstacle[found.why.name], found.message)
-    return _refused_cache(live, found) or _item(live, found, _wanted(found), rules)
+    return _refused_cache(live, found) or _item(live, found, _registered_as(found), rules)
 
 
 def _refused_cache(live: Database, found: ObservedCache) -> Refused | None:
@@ -156,8 +160,8 @@ def _refused_cache(live: Database, found: ObservedCache) -> Refused | None:
     if isinstance(desired, Undetermined):
         return refuse(Obstacle.TAGS_UNKNOWN, desired.message)
     if isinstance(desired, Skip | Blocked | Unreadable):
-        reason = Reason.UNREADABLE if isinstance(desired, Unreadable) else desired.reason
-        text = f"cache {cache.name} is not to be registered: {reason.value}, {desired.message}"
+        why = f"{desired.reason.value}, {desired.message}"
+        text = f"cache {cache.name} is not to be registered: {why}"
         return refuse(Obstacle.NOT_WANTED, text)
     if desired.name.value != live.name:
         text = (
@@ -165,8 +169,7 @@ def _refused_cache(live: Database, found: ObservedCache) -> Refused | None:
             f"rename it; to keep the name, give the cache the tag TeleportDatabaseName={live.name}"
         )
         return refuse(Obstacle.OTHER_NAME, text)
-    requires = desired.matcher.iam_users is IamUsers.REQUIRE and desired.iam is not None
-    if requires and desired.iam is not None and desired.iam.verdict is not IamVerdict.READY:
+    if desired.iam_block is not None:
         text = (
             f"matcher {desired.matcher.name} requires a user that can log in with IAM; mend what "
             "the IAM findings of `cachemuster audit` say"
@@ -175,7 +178,7 @@ def _refused_cache(live: Database, found: ObservedCache) -> Refused | None:
     return None
 
 
-def _wanted(found: ObservedCache) -> Register:
+def _registered_as(found: ObservedCache) -> Register:
     assert isinstance(found.desired, Register)  # noqa: S101 - the rest has been refused
     return found.desired
 

@@ -1,4 +1,4 @@
-"""Which cache a resource stands for that nobody here registered. Pure.
+"""Find the cache that somebody else's resource stands for. Pure.
 
 It may say so in `spec.aws`, or in part, or by its URI alone; what it says has to fit together.
 """
@@ -13,8 +13,8 @@ from typing import Any
 
 from discovery.model.ownership import ARN_LABEL, MANAGED_BY, MANAGED_BY_LABEL
 from discovery.model.values import AccountId, Complete, Database, Failed, Region, Scope
-from discovery.plan.address import address_of
 from discovery.plan.inputs import ObservedCache, ObservedState
+from discovery.plan.resource import address_of
 from discovery.plan.targets import ScopeFilter, result_for
 from state.records import RememberedState
 
@@ -22,7 +22,7 @@ _ACCOUNT = re.compile("[0-9]{12}")
 
 
 class Unidentified(Enum):
-    """Why it is not known which cache a resource stands for."""
+    """Why the cache of a resource is not known."""
 
     NO_SUCH_CACHE = "NO_SUCH_CACHE"
     SCOPE_UNREAD = "SCOPE_UNREAD"
@@ -32,7 +32,7 @@ class Unidentified(Enum):
 
 @dataclass(frozen=True, slots=True)
 class NoCache:
-    """No cache, and why."""
+    """A resource whose cache is not known, and why."""
 
     why: Unidentified
     message: str
@@ -40,7 +40,7 @@ class NoCache:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedIdentity:
-    """What a resource says of its cache; empty is unsaid."""
+    """What a resource says of its cache; empty where it says nothing."""
 
     account_id: str
     region: str
@@ -52,14 +52,14 @@ class ClaimedIdentity:
 
     @property
     def scope(self) -> Scope | None:
-        """The account and region, None unless both are said."""
+        """The account and region; None unless the resource says both."""
         if not self.region or not _ACCOUNT.fullmatch(self.account_id):
             return None
         return Scope(AccountId(self.account_id), Region(self.region))
 
 
 def claim_of(database: Database) -> ClaimedIdentity:
-    """What the resource says."""
+    """Read from a resource what it says of its cache."""
     aws = _tree(database.spec, "aws")
     is_marked = database.labels.get(MANAGED_BY_LABEL) == MANAGED_BY
     return ClaimedIdentity(
@@ -71,15 +71,15 @@ def claim_of(database: Database) -> ClaimedIdentity:
     )
 
 
-def part_to_scan(database: Database, memory: RememberedState) -> ScopeFilter:
-    """Where the resource's cache is to be looked for: its scope; everywhere when nothing says."""
+def part_to_scan(database: Database, state: RememberedState) -> ScopeFilter:
+    """Choose the scopes to scan for the cache of a resource; all when it names none."""
     claim = claim_of(database)
-    scopes = {claim.scope} if claim.scope is not None else _remembered(claim, memory)
+    scopes = {claim.scope} if claim.scope is not None else _remembered(claim, state)
     return ScopeFilter(only=tuple(scopes))
 
 
 def identify_cache(database: Database, observed: ObservedState) -> ObservedCache | NoCache:
-    """The cache of a scan that the resource stands for: what it names and its URI are one."""
+    """Find the scanned cache that a resource stands for: its URI and what it says must agree."""
     claim = claim_of(database)
     named = tuple(each for each in observed.found if claim.cache and not _contradicts(claim, each))
     listening = next((each for each in observed.found if _listens_at(each, claim.address)), None)
@@ -99,8 +99,8 @@ def identify_cache(database: Database, observed: ObservedState) -> ObservedCache
     return _nowhere(claim, database, observed)
 
 
-def _remembered(claim: ClaimedIdentity, memory: RememberedState) -> set[Scope]:
-    return {each.scope for each in memory.caches.values() if each.uri.lower() == claim.address}
+def _remembered(claim: ClaimedIdentity, state: RememberedState) -> set[Scope]:
+    return {each.scope for each in state.caches.values() if each.uri.lower() == claim.address}
 
 
 def _contradicts(claim: ClaimedIdentity, found: ObservedCache) -> bool:

@@ -1,4 +1,4 @@
-"""What it means to let go of a resource (R2). Pure."""
+"""Plan the release of registrations: our labels go, the resource stays (R2). Pure."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ _USUAL_TAG = ("teleport", "off")
 
 
 def release(listed: Iterable[Database], group: str, name: ResourceName | None) -> Handover:
-    """What letting go of `name` means: our labels go, the resource stays. None: of all of ours,
-    with those that are marked as ours and disagree with themselves among what is refused."""
+    """Plan the release of `name`, or of all of ours: our labels go, the resource stays.
+
+    What is marked as ours and disagrees with itself is refused.
+    """
     if name is None:
         return handover_of(_released(each, group) for each in listed if _is_marked(each, group))
     live = next((each for each in listed if each.name == name), None)
@@ -36,8 +38,10 @@ def release(listed: Iterable[Database], group: str, name: ResourceName | None) -
 
 
 def keep_unwanted(cache: CacheArn, matchers: Iterable[Matcher]) -> tuple[str, ...]:
-    """What a person does so that no sweep wants the cache of a released resource: lines for a
-    person, the last one a command."""
+    """Explain how to keep later sweeps from taking a released cache again.
+
+    Returns: lines for a person, the last one a command.
+    """
     shared = _shared_exclusions(tuple(matchers))
     key, value = min(shared, default=_USUAL_TAG)
     tag = aws_cli.command(

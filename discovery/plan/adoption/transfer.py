@@ -1,4 +1,4 @@
-"""A change of owner that a person is asked to confirm, and what stands in its way. Pure."""
+"""A change of owner for a person to confirm, with what is refused. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from discovery.plan.item import Item, in_order
 
 
 class Obstacle(StrEnum):
-    """Why a resource does not change its owner."""
+    """Why a resource keeps its owner."""
 
     NOT_FOUND = "NOT_FOUND"
     """There is none of this name, or the identity in use may not see it."""
@@ -42,7 +42,7 @@ class Obstacle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """One resource that stays whose it is, and why."""
+    """One resource that keeps its owner, and why."""
 
     name: ResourceName
     code: Obstacle
@@ -53,7 +53,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """What a person is asked to confirm: each resource in question, once."""
+    """The resources whose owner is to change, and those that are refused."""
 
     items: tuple[Item, ...] = ()
     """Updates that change the owner; `live` is the resource as it was shown."""
@@ -61,7 +61,7 @@ class Handover:
 
 
 def handover_of(drafts: Iterable[Item | Refused]) -> Handover:
-    """The drafts, sorted: what changes its owner, and what does not."""
+    """Sort planned changes of owner into items and refusals."""
     found = tuple(drafts)
     items = in_order(each for each in found if isinstance(each, Item))
     refused = (each for each in found if isinstance(each, Refused))
@@ -69,7 +69,7 @@ def handover_of(drafts: Iterable[Item | Refused]) -> Handover:
 
 
 def not_found(name: ResourceName) -> Refused:
-    """There is nothing of this name to be seen."""
+    """Refuse a name under which nothing is listed."""
     return Refused(
         name,
         Obstacle.NOT_FOUND,
@@ -78,7 +78,7 @@ def not_found(name: ResourceName) -> Refused:
 
 
 def is_same(planned: Item, again: Item | None) -> bool:
-    """True when a plan made anew does to this resource what a person has confirmed."""
+    """True when a fresh plan does to a resource exactly what a person has confirmed."""
     if again is None:
         return False
     return (planned.arn, planned.live, planned.database) == (
@@ -89,5 +89,5 @@ def is_same(planned: Item, again: Item | None) -> bool:
 
 
 def refusing(name: ResourceName) -> Callable[[Obstacle, str], Refused]:
-    """Says of one resource why it stays whose it is."""
+    """Make a function that refuses one resource by code and message."""
     return lambda code, message: Refused(name, code, message)

@@ -1,4 +1,4 @@
-"""AWS CLI lines that can be pasted whatever the ids in them hold. Pure.
+"""AWS CLI lines that can be pasted safely whatever ids are in them. Pure.
 
 Written for a POSIX shell and for both versions of the AWS CLI. Quoting alone is not enough: the
 CLI takes a value that begins with `-` for an option, one that begins with `[` or `{` for JSON,
@@ -25,7 +25,7 @@ _WORD_START: Final = re.compile(r"(?<!^)(?=[A-Z])")
 def command(
     operation: str, members: Mapping[str, Value], *, region: str, query: str | None = None
 ) -> str:
-    """One line: `aws elasticache`, the operation with its members, and the region.
+    """Write one `aws elasticache` line: operation, members, region.
 
     `members` are named as in the API. `query` picks what is printed. `region` is that of a parsed
     ARN: letters, digits and hyphens.

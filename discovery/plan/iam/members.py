@@ -1,4 +1,4 @@
-"""Members of user groups: who fits, who can log in with IAM, and what is in the way. Pure.
+"""Members of user groups: who fits, who can log in with IAM, what is in the way. Pure.
 
 Source of the rules and their order: aws/README: Users and groups.
 """
@@ -11,7 +11,6 @@ from typing import Final
 
 from discovery.model.codes import FindingCode
 from discovery.model.values import CacheUser, UserGroup, UsersAndGroups
-from discovery.plan.iam.access_string import is_on
 
 DEFAULT: Final = "default"
 """The name of the user whom a connection has before it logs in, and the id of AWS's own one."""
@@ -26,20 +25,31 @@ def works(status: str) -> bool:
 
 
 def is_idle(status: str) -> bool:
-    """True when a user or group of that status surely takes no part in logins. Of a status that is
-    missing, or that nobody has seen before, this is not known."""
+    """True when a user or group of that status surely takes no part in logins.
+
+    False for a status that is missing or that nobody has seen before.
+    """
     return status in _IDLE
 
 
+def is_on(access_string: str) -> bool:
+    """True when the user may log in: the last of `on` and `off` wins, neither means off."""
+    state = False
+    for rule in access_string.split():
+        if rule.lower() in ("on", "off"):
+            state = rule.lower() == "on"
+    return state
+
+
 def might_pass(user: CacheUser | None, group: UserGroup) -> bool:
-    """True for a member that only a status keeps out of which nobody knows what it means."""
+    """True for a member whom only a status of unknown meaning keeps from logging in."""
     if user is None or works(user.status) or is_idle(user.status):
         return False
     return obstacle(replace(user, status="active"), group) is None
 
 
 def engines_fit(group_engine: str, engine: str) -> bool:
-    """True when a user or group of `engine` may be in, or on, what has `group_engine`.
+    """True when a user or group of `engine` may be in, or on, one of `group_engine`.
 
     A redis member fits anything; a valkey member only valkey.
     """
@@ -47,7 +57,9 @@ def engines_fit(group_engine: str, engine: str) -> bool:
 
 
 def is_service_owned(identifier: str) -> bool:
-    """True for users and groups that AWS made: nobody can change them, and AWS may not list them.
+    """True for users and groups that AWS made: nobody can change them.
+
+    AWS may not list them.
 
     They are `default` and what begins with `default.`, such as `default.iam-user`.
     """
@@ -55,55 +67,60 @@ def is_service_owned(identifier: str) -> bool:
 
 
 def current_members(group: UserGroup) -> tuple[str, ...]:
-    """Ids of the members who work now, sorted: who is being added works not yet, also if listed
-    already, and who is being taken out no longer."""
+    """Ids of the members who work now, sorted.
+
+    One who is being added works not yet, and one who is being taken out no longer.
+    """
     return tuple(sorted(set(group.user_ids) - {*group.pending_add, *group.pending_remove}))
 
 
-def coming_members(group: UserGroup) -> tuple[str, ...]:
-    """Ids of those who are being added and do not work yet, sorted."""
+def pending_members(group: UserGroup) -> tuple[str, ...]:
+    """Ids of the users who are being added and do not work yet, sorted."""
     return tuple(sorted(set(group.pending_add) - set(group.pending_remove)))
 
 
 def is_default(user_id: str, user: CacheUser | None) -> bool:
-    """True for a group's default user, of whom AWS's own may be unlisted; it cannot be IAM."""
+    """True for a group's default user, which cannot be IAM.
+
+    AWS's own default user may be unlisted.
+    """
     if user is None:
         return user_id == DEFAULT
     return user.user_name == DEFAULT and user.authentication != "iam"
 
 
 def is_open(user: CacheUser | None) -> bool:
-    """True when whoever reaches the cache may be this user. AWS's own default user is open."""
+    """True when anybody who reaches the cache may be this user, as AWS's own default user."""
     if user is None:
         return True
     return works(user.status) and user.authentication == "no-password" and is_on(user.access_string)
 
 
 def takes_password(user: CacheUser) -> bool:
-    """True when who knows a password may be this user."""
+    """True when a person who knows a password may be this user."""
     return works(user.status) and user.authentication == "password" and is_on(user.access_string)
 
 
 def obstacle(user: CacheUser | None, group: UserGroup) -> FindingCode | None:
-    """The first thing that keeps a member of the group from logging in with IAM."""
+    """Find the first thing that keeps a member of the group from logging in with IAM."""
     if user is None:
         return FindingCode.USER_MISSING
     return next((code for code, stands in _OBSTACLES if stands(user, group)), None)
 
 
 def is_refused(user: CacheUser | None, group: UserGroup) -> bool:
-    """True for a member whom AWS does not let stay when the group is changed."""
+    """True for a member that AWS refuses to keep when the group is changed."""
     if user is None or user.status == "deleting" or not engines_fit(group.engine, user.engine):
         return True
     return group.engine == "valkey" and user.authentication == "no-password"
 
 
 def candidates(group: UserGroup, directory: UsersAndGroups) -> Iterator[str]:
-    """Ids of users outside the group who could log in with IAM if only they were in it.
+    """Ids of users outside the group who could log in with IAM if they were in it.
 
     Names are unique in a group, so one whose name is taken there is none of them.
     """
-    here = {*current_members(group), *coming_members(group)}
+    here = {*current_members(group), *pending_members(group)}
     names = {directory.users[each].user_name for each in here if each in directory.users}
     for user in directory.users.values():
         if user.authentication != "iam" or user.status != "active":

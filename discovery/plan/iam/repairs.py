@@ -1,4 +1,4 @@
-"""The AWS CLI lines that repair what is wrong with a cache's users, in the order to run. Pure.
+"""AWS CLI lines that repair what is wrong with a cache's users, in order. Pure.
 
 Each repair stands alone and begins with a comment that names the account. Where AWS takes its time
 and refuses the next step until it is done, a line shows the status to wait for. Lines beginning
@@ -7,7 +7,8 @@ with `#` hold words of ours and the account id only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -19,16 +20,22 @@ from discovery.model.values import (
     UserGroup,
     UsersAndGroups,
 )
-from discovery.plan.iam.access_string import NOTHING, READING, is_on
 from discovery.plan.iam.aws_cli import Value, command
-from discovery.plan.iam.free_ids import free_id
 from discovery.plan.iam.members import (
     DEFAULT,
     current_members,
     engines_fit,
+    is_on,
     is_refused,
     is_service_owned,
 )
+
+READING: Final = "on ~app:* -@all +@read"
+"""Proposed for whoever is to log in: a beginning that a person narrows or widens. No proposal
+allows everything."""
+
+NOTHING: Final = "off ~* -@all"
+"""For a user who must exist and must never log in: the default user of a redis group."""
 
 CHOICE: Final = "# what it may do is your choice: +@read reads, +@write writes"
 CUTS_OFF_USERS: Final = "# cuts off whoever logs in as this user today"
@@ -38,6 +45,8 @@ AS_AGENT: Final = "# with the role of the agent both must answer"
 _IAM: Final = {"Type": "iam"}
 _NEWEST: Final = {"redis": "7", "valkey": "8"}
 """A major version by engine that every region offers and IAM works with."""
+
+_LONGEST_ID: Final = 40
 
 Lines = tuple[str, ...]
 
@@ -51,14 +60,14 @@ class Repairs:
         self._in_group = frozenset(self._names_in_group())
 
     def newer_engine(self) -> Lines:
-        """The cache runs a version that IAM works with; nothing for an engine without users."""
+        """Raise the major version to one that IAM works with; nothing for other engines."""
         version = _NEWEST.get(self._cache.engine.lower())
         if version is None:
             return ()
         return self._lines(*self._available(), self._modify_cache(MajorEngineVersion=version))
 
     def new_group(self, *, keep: Lines = (), cuts_off: bool = False) -> Lines:
-        """A new group with a new IAM user in it is attached to the cache.
+        """Attach a new group with a new IAM user to the cache.
 
         A redis group must have a default user; it gets one who is off. `keep`: users who are in it
         too. `cuts_off`: the cache has no access control yet, so clients that name no user will be
@@ -85,15 +94,15 @@ class Repairs:
         )
 
     def wait_for_group(self, group: UserGroup) -> Lines:
-        """The group is active."""
+        """Wait until the group is active."""
         return self._lines(*self._until_group_active(group.group_id))
 
     def wait_for_user(self, user: CacheUser) -> Lines:
-        """The user is active."""
+        """Wait until the user is active."""
         return self._lines(*self._until_user_active(user.user_id))
 
     def new_member(self, group: UserGroup) -> Lines:
-        """A new IAM user is in the group."""
+        """Add a new IAM user to the group."""
         if is_service_owned(group.group_id):
             return self._other_group(group)
         person = self._free_user(f"teleport-{group.group_id}")
@@ -103,17 +112,17 @@ class Repairs:
         )
 
     def add(self, user_id: str, group: UserGroup) -> Lines:
-        """A user who exists is in the group."""
+        """Add an existing user to the group."""
         return self._lines(*self._change(group, add=(user_id,)))
 
     def remove_user(self, user_id: str, group: UserGroup) -> Lines:
-        """A member is in the group no longer."""
+        """Take a member out of the group."""
         if _is_out_of_reach(user_id, group):
             return self._other_group(group, without=user_id)
         return self._lines(*self._change(group, remove=(user_id,)))
 
     def fix_user(self, user: CacheUser, group: UserGroup) -> Lines:
-        """The member can log in with IAM; where AWS allows no such change, a new user in its place.
+        """Let the member log in with IAM, or put a new user in its place.
 
         The name of a user cannot be changed, nor its engine from valkey to redis.
         """
@@ -136,7 +145,7 @@ class Repairs:
         return self._lines(*warning, *self._modify_user(user, changes))
 
     def close_default(self, user_id: str, user: CacheUser | None, group: UserGroup) -> Lines:
-        """Nobody lands in an open default user: it is off, replaced, or out of the group.
+        """Switch an open default user off, replace it, or take it out of the group.
 
         Only a redis group must have one; AWS's own cannot be changed.
         """
@@ -153,14 +162,13 @@ class Repairs:
         )
 
     def drop_default(self, user_id: str, group: UserGroup) -> Lines:
-        """The group has no default user; a redis group cannot be without, so another takes its
-        place."""
+        """Take the default user out of the group; a redis group gets another in its place."""
         if _engine(group.engine) == "valkey":
             return self.remove_user(user_id, group)
         return self._other_group(group, without=user_id)
 
     def reads(self) -> Lines:
-        """Users and groups can be counted, so they can be read."""
+        """Try the two reads that must succeed."""
         return self._lines(
             AS_AGENT,
             self._ask("describe-user-groups", "length(UserGroups)"),
@@ -168,8 +176,10 @@ class Repairs:
         )
 
     def _other_group(self, group: UserGroup, *, without: str = "") -> Lines:
-        """A new group in the place of one that cannot be changed as needed: with those of its
-        members whom AWS lets in, but for its default user and one more."""
+        """Put a new group in the place of one that cannot be changed as needed.
+
+        With those of its members whom AWS lets in, but for its default user and `without`.
+        """
         users = self._directory.users if self._directory is not None else {}
         target = replace(group, engine=_engine(self._cache.engine))
         keep = (
@@ -294,3 +304,17 @@ def _may_stay(user: CacheUser | None, group: UserGroup) -> bool:
 
 def _engine(text: str) -> str:
     return "valkey" if text.lower() == "valkey" else "redis"
+
+
+def free_id(desired: str, is_taken: Callable[[str], bool]) -> str:
+    """Choose an id like `desired` that AWS takes and that is not taken.
+
+    Lower-case letters, digits and single hyphens, a letter first, at most 40 characters.
+    """
+    words = re.findall("[a-z0-9]+", desired.lower())
+    legal = "-".join(words if words and words[0][0].isalpha() else ["x", *words])
+    number, tail = 1, ""
+    while is_taken(made := legal[: _LONGEST_ID - len(tail)].rstrip("-") + tail):
+        number += 1
+        tail = f"-{number}"
+    return made

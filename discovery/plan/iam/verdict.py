@@ -1,4 +1,4 @@
-"""Whether a person could log in to a cache with IAM, and what keeps them. Pure.
+"""Decide whether a person could log in to a cache with IAM, and what keeps them. Pure.
 
 See discovery/README: IAM verdict.
 
@@ -28,7 +28,6 @@ from discovery.model.values import (
 from discovery.plan.iam.findings import Findings, in_order
 from discovery.plan.iam.members import (
     candidates,
-    coming_members,
     current_members,
     engines_fit,
     is_default,
@@ -37,6 +36,7 @@ from discovery.plan.iam.members import (
     is_service_owned,
     might_pass,
     obstacle,
+    pending_members,
     takes_password,
 )
 
@@ -48,61 +48,63 @@ _VERSION: Final = re.compile(r"(\d+)(?:\.(\d+))?")
 
 
 def iam_verdict(cache: KnownCache, directory: UsersAndGroups | UnknownType) -> IamJudgement:
-    """The verdict on a cache, from its group and users as they work right now.
+    """Judge a cache by its group and users as they work right now.
 
     Ready: some member passes every check. Unknown: what would decide could not be read.
     """
-    tell = Findings(cache, directory)
+    findings = Findings(cache, directory)
     read_at = None if directory is UNKNOWN else directory.read_at
     if _is_too_old(cache):
-        return IamJudgement(IamVerdict.NOT_READY, read_at, (), (tell.too_old(),))
+        return IamJudgement(IamVerdict.NOT_READY, read_at, (), (findings.too_old(),))
     if cache.user_group_id is None:
-        return IamJudgement(IamVerdict.NOT_READY, read_at, (), (tell.no_group(),))
+        return IamJudgement(IamVerdict.NOT_READY, read_at, (), (findings.no_group(),))
     if directory is UNKNOWN:
-        return IamJudgement(IamVerdict.UNKNOWN, None, (), (tell.unreadable(),))
+        return IamJudgement(IamVerdict.UNKNOWN, None, (), (findings.unreadable(),))
     if cache.user_group_id in directory.unread_groups:
-        finding = tell.unread(f"user group {cache.user_group_id}")
+        finding = findings.unread(f"user group {cache.user_group_id}")
         return IamJudgement(IamVerdict.UNKNOWN, read_at, (), (finding,))
     group = directory.groups.get(cache.user_group_id)
     if group is None:
-        return _without_group(cache.user_group_id, read_at, tell)
-    broken = _group_finding(cache, group, tell)
+        return _without_group(cache.user_group_id, read_at, findings)
+    broken = _group_finding(cache, group, findings)
     if broken is not None:
         return IamJudgement(IamVerdict.NOT_READY, read_at, (), (broken,))
-    return _Members(group, directory, tell).judgement()
+    return _Members(group, directory, findings).decide()
 
 
 class _Members:
     """The judgement on the members of one group that works."""
 
-    def __init__(self, group: UserGroup, directory: UsersAndGroups, tell: Findings) -> None:
+    def __init__(self, group: UserGroup, directory: UsersAndGroups, findings: Findings) -> None:
         self._group = group
         self._users = directory.users
         self._directory = directory
-        self._tell = tell
+        self._findings = findings
         self._current = current_members(group)
-        self._coming = coming_members(group)
+        self._pending = pending_members(group)
 
-    def judgement(self) -> IamJudgement:
+    def decide(self) -> IamJudgement:
         """Who can log in, and what is told about the others."""
         ready = tuple(filter(self._passes, self._current))
         unlisted = next(filter(self._is_unlisted, self._current), None)
         unread = next(filter(self._is_unread, self._current), None)
         unclear = next(filter(self._might_pass, self._current), None)
-        found = [*self._default_user_findings(), *self._member_findings(told_all=not ready)]
+        found = [*self._default_user_findings(), *self._member_findings(report_all=not ready)]
         verdict = IamVerdict.READY
         if not ready and unlisted is not None:
             verdict = IamVerdict.UNKNOWN
-            found.append(self._tell.unlisted(unlisted))
+            found.append(self._findings.unlisted(unlisted))
         elif not ready and unread is not None:
             verdict = IamVerdict.UNKNOWN
-            found.append(self._tell.unread(f"user {unread}"))
+            found.append(self._findings.unread(f"user {unread}"))
         elif not ready and unclear is not None:
             verdict = IamVerdict.UNKNOWN
-            found.append(self._tell.unclear(self._users[unclear]))
+            found.append(self._findings.unknown_status(self._users[unclear]))
         elif not ready:
             verdict = IamVerdict.NOT_READY
-            found.append(self._tell.no_iam_user(self._group, only_passwords=self._have_passwords()))
+            found.append(
+                self._findings.no_iam_user(self._group, only_passwords=self._have_passwords())
+            )
         found += self._named(also_outside=verdict is IamVerdict.NOT_READY)
         return IamJudgement(verdict, self._directory.read_at, ready, in_order(found))
 
@@ -134,25 +136,25 @@ class _Members:
             if self._is_unread(user_id):
                 continue
             if is_default(user_id, user) and is_open(user):
-                yield self._tell.default(user_id, user, self._group)
+                yield self._findings.default(user_id, user, self._group)
                 return
 
-    def _member_findings(self, *, told_all: bool) -> Iterator[Finding]:
+    def _member_findings(self, *, report_all: bool) -> Iterator[Finding]:
         """Members that do not pass. One with a password is in order where another can log in."""
-        for user_id in (*self._current, *self._coming):
+        for user_id in (*self._current, *self._pending):
             user = self._users.get(user_id)
             if self._is_unread(user_id):
                 continue
             if is_default(user_id, user):
-                if self._tell.is_public and not is_open(user):
-                    yield self._tell.closed_default(user_id, user, self._group)
+                if self._findings.is_public and not is_open(user):
+                    yield self._findings.closed_default(user_id, user, self._group)
                 continue
             if self._is_unlisted(user_id):
                 continue
             code = obstacle(user, self._group)
-            in_order_here = code is FindingCode.USER_NOT_IAM and not told_all
-            if code is not None and (not in_order_here or self._tell.is_public):
-                yield self._tell.member(code, user_id, user, self._group)
+            in_order_here = code is FindingCode.USER_NOT_IAM and not report_all
+            if code is not None and (not in_order_here or self._findings.is_public):
+                yield self._findings.member(code, user_id, user, self._group)
 
     def _have_passwords(self) -> bool:
         """True when a person who knows a password can log in as any member but the default."""
@@ -162,17 +164,17 @@ class _Members:
 
     def _named(self, *, also_outside: bool) -> Iterator[Finding]:
         """IAM users who could log in but are not in the group, or not yet; the first few."""
-        soon = tuple(filter(self._passes, self._coming))[:MOST_NAMED]
-        yield from (self._tell.coming(user_id, self._group) for user_id in soon)
+        soon = tuple(filter(self._passes, self._pending))[:MOST_NAMED]
+        yield from (self._findings.pending(user_id, self._group) for user_id in soon)
         if also_outside and not is_service_owned(self._group.group_id):
             others = candidates(self._group, self._directory)
             for user_id in heapq.nsmallest(MOST_NAMED - len(soon), others):
-                yield self._tell.outside(user_id, self._group)
+                yield self._findings.outside(user_id, self._group)
 
 
 def _is_too_old(cache: KnownCache) -> bool:
     oldest = _OLDEST.get(cache.engine.lower())
-    version = _VERSION.search(cache.engine_version or cache.major_engine_version)
+    version = _VERSION.search(cache.known_version)
     if oldest is None or version is None:
         return oldest is None
     if version[2] is None:
@@ -180,16 +182,16 @@ def _is_too_old(cache: KnownCache) -> bool:
     return (int(version[1]), int(version[2])) < oldest
 
 
-def _without_group(group_id: str, read_at: datetime | None, tell: Findings) -> IamJudgement:
+def _without_group(group_id: str, read_at: datetime | None, findings: Findings) -> IamJudgement:
     """AWS may have groups of its own that it does not list; of those nothing is known."""
     if is_service_owned(group_id):
-        return IamJudgement(IamVerdict.UNKNOWN, read_at, (), (tell.unlisted(group_id),))
-    return IamJudgement(IamVerdict.NOT_READY, read_at, (), (tell.group_missing(group_id),))
+        return IamJudgement(IamVerdict.UNKNOWN, read_at, (), (findings.unlisted(group_id),))
+    return IamJudgement(IamVerdict.NOT_READY, read_at, (), (findings.group_missing(group_id),))
 
 
-def _group_finding(cache: KnownCache, group: UserGroup, tell: Findings) -> Finding | None:
+def _group_finding(cache: KnownCache, group: UserGroup, findings: Findings) -> Finding | None:
     if is_idle(group.status):
-        return tell.group_not_active(group)
+        return findings.group_not_active(group)
     if not engines_fit(cache.engine, group.engine):
-        return tell.group_engine_mismatch(group)
+        return findings.group_engine_mismatch(group)
     return None

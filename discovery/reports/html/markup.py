@@ -1,114 +1,111 @@
-"""The one place where text becomes markup.
+"""The page's templates, and the one place where text becomes markup.
 
-`Html` is what may be written as it stands; every other module of this room makes it with the
-functions here, which escape whatever text they are given. What comes out is ASCII, so that no
-encoding can make it say anything else, and holds no control character.
+Whatever a template puts out passes `escape_markup`: text from AWS or Teleport shows and means
+nothing. A page is ASCII without control characters, so that no encoding makes it say anything else.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
+from importlib.resources import files
 from typing import Final
 
-from discovery.reports.safe_text import escape_unprintable, shortened
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from discovery.reports.safe_text import MESSAGE_LIMIT, NAME_LIMIT, escape_unprintable, shortened
+
+_PACKAGE: Final = "discovery.reports.html"
+_FOLDER: Final = "templates"
+_TEXT: Final = re.compile(r"[ !#$%(-;=?-~]*")
+"""Printable ASCII without the five characters that markup is made of: most of all text."""
+_MARKUP: Final = re.compile(r"[ -~\n]*")
+_BACKTICKS: Final = re.compile("`([^`]+)`")
 
 
-@dataclass(frozen=True, slots=True)
-class Html:
-    """Markup. Made in this module only; a test holds the others to it."""
-
-    markup: str
-
-
-Child = Html | str | int | None
-"""Text is escaped, nothing is left out."""
-Attribute = str | int | bool | None
-"""True stands for the name alone; False and None leave the attribute out."""
-
-NOTHING: Final = Html("")
-_HARMLESS: Final = re.compile(r"[ !#$%(-;=?-~]*")
-"""Printable ASCII without the five characters that markup is made of: most of what is said."""
-_VOID: Final = frozenset({"meta", "input", "br"})
-_ADDRESSES: Final = frozenset({"href", "src", "action", "formaction", "srcset"})
+def environment() -> Environment:
+    """Make the environment of the page's templates; unknown names in them are errors."""
+    return Environment(
+        loader=PackageLoader(_PACKAGE, _FOLDER, encoding="ascii"),
+        autoescape=True,
+        finalize=escape_markup,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
 
 
-def text(words: str, *, limit: int | None = None) -> Html:
-    """The words as text: on one line, harmless, cut in the middle to `limit` characters."""
-    return Html(_escaped(words if limit is None else shortened(words, limit)))
+def escape_markup(value: object) -> Markup:
+    """Escape a value for a page, in text and in quoted attributes; None is nothing.
 
-
-def element(name: str, /, *children: Child, **attributes: Attribute) -> Html:
-    """`<name>` with the children in it. A trailing `_` of an attribute is dropped, others are `-`.
-
-    Raises: ValueError for an attribute that runs or loads something; fragments (`#…`) may be
-    linked to.
+    Markup, which only templates and `verbatim` make, keeps its elements and lines.
     """
-    start = opened(name, **attributes).markup
-    if name in _VOID:
-        return Html(start)
-    return Html(f"{start}{''.join(map(_markup, children))}</{name}>")
+    if isinstance(value, Markup):
+        if _MARKUP.fullmatch(value):
+            return value
+        return Markup("\n".join(map(_to_ascii, value.split("\n"))))  # noqa: S704
+    text = "" if value is None else str(value)
+    if _TEXT.fullmatch(text):
+        return Markup(text)  # noqa: S704 - nothing in it is markup
+    return Markup(_to_ascii(html.escape(escape_unprintable(text))))  # noqa: S704
 
 
-def opened(name: str, /, **attributes: Attribute) -> Html:
-    """The start of an element whose content is written piece by piece."""
-    given = "".join(_attribute(key, value) for key, value in attributes.items())
-    return Html(f"<{name}{given}>")
+def code(words: str, limit: int = NAME_LIMIT) -> Markup:
+    """Set a name, id or code as code, cut in its middle to `limit` characters."""
+    return Markup(f"<code>{escape_markup(shortened(words, limit))}</code>")  # noqa: S704
 
 
-def closed(*names: str) -> Html:
-    """The ends of elements, the innermost first."""
-    return Html("".join(f"</{name}>" for name in names))
+def message(words: str) -> Markup:
+    """Set a message, cut only when it is huge; what stands in backticks becomes code."""
+    parts = _BACKTICKS.split(shortened(words, MESSAGE_LIMIT))
+    parts[1::2] = [code(part, MESSAGE_LIMIT) for part in parts[1::2]]
+    return Markup("").join(map(escape_markup, parts))
 
 
-def joined(pieces: Iterable[Child], between: str = "") -> Html:
-    """The pieces one after another, with text between them."""
-    return Html(_escaped(between).join(_markup(piece) for piece in pieces))
+def style_sheet() -> Markup:
+    """Read the page's style sheet."""
+    return verbatim(_source("page.css"))
 
 
-def lines(rows: Iterable[str]) -> Html:
-    """The rows as text on a line each, for what keeps line ends."""
-    return Html("\n".join(_escaped(row) for row in rows))
+def script() -> Markup:
+    """Read the page's script."""
+    return verbatim(_source("page.js"))
 
 
-def document_type() -> Html:
-    return Html("<!doctype html>\n")
+def verbatim(source: str) -> Markup:
+    """Mark a style sheet or script of this package as markup.
 
-
-def verbatim(name: str, source: str) -> Html:
-    """A style sheet or script of this package. Raises: ValueError when it could end early."""
+    Raises: ValueError when it could end its element early.
+    """
     if not source.isascii() or "</" in source or "<!--" in source:
-        raise ValueError(f"the {name} cannot stand in a page as it is")
-    return Html(f"<{name}>{source}</{name}>")
+        raise ValueError("the source cannot stand in a page as it is")
+    return Markup(source)  # noqa: S704
 
 
-def _markup(child: Child) -> str:
-    if child is None:
-        return ""
-    return child.markup if isinstance(child, Html) else _escaped(str(child))
+@cache
+def security_policy() -> str:
+    """Word a policy that loads, sends and runs nothing but this style sheet and this script."""
+    return (
+        f"default-src 'none'; style-src {_hashed(style_sheet())}; "
+        f"script-src {_hashed(script())}; base-uri 'none'; form-action 'none'"
+    )
 
 
-@lru_cache(maxsize=2_048, typed=True)  # 1 is not True here
-def _attribute(key: str, value: Attribute) -> str:
-    name = key.rstrip("_").replace("_", "-")
-    if name == "style" or name.startswith("on"):
-        raise ValueError(f"{name} runs past the page's own style sheet and script")
-    if value is None or value is False:
-        return ""
-    if value is True:
-        return f" {name}"
-    if name in _ADDRESSES and not str(value).startswith("#"):
-        raise ValueError(f"{name} leads out of the page")
-    return f' {name}="{_escaped(str(value))}"'
+def _to_ascii(text: str) -> str:
+    """Spell out what does not show; other letters become character references."""
+    return escape_unprintable(text).encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
-def _escaped(words: str) -> str:
-    if _HARMLESS.fullmatch(words):
-        return words
-    shown = html.escape(escape_unprintable(words), quote=True)
-    if shown.isascii():
-        return shown
-    return shown.encode("ascii", "xmlcharrefreplace").decode("ascii")
+@cache
+def _source(name: str) -> str:
+    return files(_PACKAGE).joinpath(_FOLDER, name).read_text("ascii")
+
+
+def _hashed(source: str) -> str:
+    digest = hashlib.sha256(source.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -1,147 +1,138 @@
-"""The top of the page: what it is, the one sentence, five numbers, and what is pressing."""
+"""The top of the page: what went wrong, five numbers, and the data of two charts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC
+from dataclasses import dataclass
 from typing import Final
 
-from discovery.model.codes import Action, IamVerdict
+from discovery.model.codes import Action, FindingCode, IamVerdict, Severity
 from discovery.model.values import Complete
-from discovery.plan.item import Item
-from discovery.reports.attention import PRESSING, grouped
-from discovery.reports.findings import judgements
-from discovery.reports.html.charts import charts
-from discovery.reports.html.markup import Html, closed, element, joined, opened
-from discovery.reports.html.selection import Selection
-from discovery.reports.html.words import (
-    action_badge,
-    badge,
-    code,
-    message,
-    name_of,
-    place_of,
-)
+from discovery.reports.attention import Group, pressing_items
+from discovery.reports.findings import judgements, kinds
 from discovery.reports.report import Report
-from discovery.reports.summary import counted, sentence
-from discovery.reports.terminal.style import SIGNS
-from discovery.reports.view import View
+from discovery.reports.signs import SIGNS
+from discovery.reports.summary import counted, stop_reasons
 
-_PRESSING: Final = 12
-"""Items named at the top; the table holds them all."""
-_CHAPTERS: Final = (
-    ("overview", "Overview"),
-    ("coverage", "Coverage"),
-    ("caches", "Caches"),
-    ("details", "One by one"),
-    ("plan", "Guard and checksum"),
-)
-
-
-def page_header(report: Report, view: View) -> Html:
-    """Title, sentence, and links to what follows."""
-    started = report.started_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    took = (report.finished_at - report.started_at).total_seconds()
-    written = "nothing was written" if report.dry_run else ""
-    about = " · ".join(part for part in (started, f"{took:.1f} s", written) if part)
-    links = (element("li", element("a", words, href=f"#{name}")) for name, words in _CHAPTERS)
-    return element(
-        "header",
-        element("p", about, class_="when"),
-        element("h1", f"cachemuster {view.title}"),
-        element("p", sentence(report), class_="sentence"),
-        *_banners(report),
-        element("nav", element("ul", *links), aria_label="Parts of this report"),
-        class_="masthead",
-    )
+VERDICT_SIGNS: Final = {
+    IamVerdict.READY: "=",
+    IamVerdict.NOT_READY: "!",
+    IamVerdict.UNKNOWN: "?",
+}
+VERDICT_WORDS: Final = {
+    IamVerdict.READY: "ready",
+    IamVerdict.NOT_READY: "not ready",
+    IamVerdict.UNKNOWN: "unknown",
+}
+UNJUDGED: Final = "not judged"
 
 
-def _banners(report: Report) -> Iterator[Html]:
-    if report.endpoints:
-        places = code(", ".join(sorted(set(report.endpoints.values()))))
-        services = counted(len(report.endpoints), "service")
-        yield _banner("?", "Not the real AWS", joined((places, f" answers for {services}.")))
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One of the large numbers; `kind` is `good`, `bad` or empty."""
+
+    term: str
+    value: int | str
+    remark: str
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of the bar that shows who can log in, with its place in the legend."""
+
+    sign: str
+    words: str
+    kind: str
+    count: int
+    start: str
+    """Per cent of the bar's width, as is `width`."""
+    width: str
+    percent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """How many caches have one kind of finding."""
+
+    severity: Severity
+    code: FindingCode
+    count: int
+    width: str
+    """Per cent of the longest bar."""
+
+
+def banners(report: Report) -> Iterator[tuple[str, str]]:
+    """Title and message of what went wrong as a whole."""
     if report.guard.refused:
-        yield _banner("!", "The guard refused", message(report.guard.message))
+        yield "The guard refused", report.guard.message
     if report.plan_changed:
         words = "Something changed since it was reviewed. Nothing was written."
-        yield _banner("!", "Not the plan that was named", words)
-    for why in (report.error, report.stop_message if report.interrupted else None):
-        if why:
-            yield _banner("!", "Not finished", message(why))
+        yield "Not the plan that was named", words
+    for why in stop_reasons(report):
+        yield "Not finished", why
 
 
-def _banner(sign: str, title: str, words: Html | str) -> Html:
-    kind = "failed" if sign == "!" else "partly"
-    return element("p", badge(sign, title, kind), " ", words, class_=f"banner edge-{kind}")
-
-
-def overview_section(report: Report, selection: Selection) -> Iterator[Html]:
-    """Five numbers, two charts, and what does not pass by itself."""
-    yield opened("section", id="overview", aria_labelledby="overview-title")
-    yield element("h2", "Overview", id="overview-title")
-    yield element("dl", *_numbers(report), class_="numbers")
-    yield charts(report)
-    yield from _pressing(report, selection)
-    yield closed("section")
-
-
-def _numbers(report: Report) -> Iterator[Html]:
-    read = [scope for scope in report.scopes if isinstance(scope, Complete)]
-    accounts = len({scope.scope.account_id for scope in read})
-    judged = judgements(report)
-    summary = report.summary
-    writes = [action for action in Action if action.writes]
-    pending = " ".join(f"{SIGNS[action]}{summary[action.value]}" for action in writes)
-    pressing = sum(len(group.items) for group in grouped(report) if group.attention in PRESSING)
-    unread = len(report.unread_scopes)
-    someone = "needs someone" if pressing == 1 else "need someone"
-    caches = sum(len(scope.caches) for scope in read)
-    yield _number("Caches", caches, f"in {counted(accounts, 'account')}")
-    yield _number(
-        "IAM login ready",
-        judged[IamVerdict.READY],
-        f"of {judged.total()} judged",
-        kind="good" if judged.total() else "",
-    )
-    yield _number("Attention", pressing, someone, kind="bad" if pressing else "")
+def numbers(report: Report, groups: tuple[Group, ...]) -> tuple[Number, ...]:
+    """Count caches, logins that work, what needs attention, changes and unread scopes."""
+    read = [scanned for scanned in report.scopes if isinstance(scanned, Complete)]
+    accounts = len({scanned.scope.account_id for scanned in read})
+    judged, summary, pressing = judgements(report), report.summary, len(pressing_items(groups))
+    writes = " ".join(f"{SIGNS[each]}{summary[each.value]}" for each in Action if each.writes)
     changed = "created, updated, removed"
-    yield _number("Changes", pending, f"would be {changed}" if report.dry_run else changed)
-    yield _number(
-        "Unread", unread, f"of {counted(len(report.scopes), 'scope')}", kind="bad" if unread else ""
+    scopes, unread = counted(len(report.scopes), "scope"), len(report.unread_scopes)
+    return (
+        Number(
+            "Caches", sum(len(each.caches) for each in read), f"in {counted(accounts, 'account')}"
+        ),
+        Number(
+            "IAM login ready",
+            judged[IamVerdict.READY],
+            f"of {judged.total()} judged",
+            "good" if judged else "",
+        ),
+        Number(
+            "Attention",
+            pressing,
+            "needs someone" if pressing == 1 else "need someone",
+            "bad" if pressing else "",
+        ),
+        Number("Changes", writes, f"would be {changed}" if report.dry_run else changed),
+        Number("Unread", unread, f"of {scopes}", "bad" if unread else ""),
     )
 
 
-def _number(term: str, number: int | str, remark: str, *, kind: str = "") -> Html:
-    return element(
-        "div",
-        element("dt", term),
-        element("dd", element("b", number), element("small", remark)),
-        class_=kind or None,
-    )
-
-
-def _pressing(report: Report, selection: Selection) -> Iterator[Html]:
-    items = [
-        item for group in grouped(report) if group.attention in PRESSING for item in group.items
+def login_shares(report: Report) -> tuple[Share, ...]:
+    """Divide the caches by who can log in; kinds without a cache are left out."""
+    judged = judgements(report)
+    parts = [
+        (VERDICT_SIGNS[verdict], VERDICT_WORDS[verdict], verdict.value, judged[verdict])
+        for verdict in (IamVerdict.READY, IamVerdict.NOT_READY, IamVerdict.UNKNOWN)
     ]
-    if not items:
-        return
-    yield element("h3", "Needs attention ", element("small", len(items)))
-    yield element("ul", *(_line(item, selection) for item in items[:_PRESSING]), class_="pressing")
-    if len(items) > _PRESSING:
-        rest = len(items) - _PRESSING
-        words = f"{rest} of {len(items)} are not named here; the table below has them."
-        yield element("p", words, class_="quiet")
+    total = len(report.items)
+    parts.append((".", UNJUDGED, "quiet", total - judged.total()))
+    shares, start = [], 0.0
+    for sign, words, kind, count in (part for part in parts if part[3]):
+        width = 100 * count / total
+        shares.append(
+            Share(sign, words, kind, count, f"{start:.3f}%", f"{width:.3f}%", _percent(width))
+        )
+        start += width
+    return tuple(shares)
 
 
-def _line(item: Item, selection: Selection) -> Html:
-    anchor = selection.anchor(item)
-    name = element("a", name_of(item), href=f"#{anchor}") if anchor else name_of(item)
-    why = item.error.message if item.error else item.message
-    return element(
-        "li",
-        element("p", action_badge(item), code(item.reason.value), class_="state"),
-        element("p", element("b", name), " ", element("small", place_of(item.scope))),
-        element("p", message(why)),
+def _percent(share: float) -> str:
+    """Never 0 % of something, never 100 % of not all."""
+    if 0 < share < 1:
+        return "< 1 %"
+    return "> 99 %" if 99 < share < 100 else f"{share:.0f} %"
+
+
+def finding_bars(report: Report) -> tuple[Bar, ...]:
+    """Count the caches by kind of finding, the most pressing kind first."""
+    found = kinds(report)
+    most = max(found.values(), default=1)
+    return tuple(
+        Bar(severity, code, count, f"{max(100 * count / most, 0.5):.3f}%")
+        for (severity, code), count in found.items()
     )

@@ -1,81 +1,118 @@
-"""The report as one HTML file that needs nothing else: no network, no script, no other file."""
+"""Write the report as one HTML file that needs no network, no script and no other file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC
-from typing import TextIO
+from functools import cache
+from typing import Any, Final, TextIO
 
-from discovery.reports.html.assets import script, security_policy, style_sheet
-from discovery.reports.html.cards import parts_section
-from discovery.reports.html.coverage import coverage_section
-from discovery.reports.html.listing import listing_section
+from jinja2 import Template
+
+from discovery.model.values import Scope
+from discovery.reports.attention import grouped, pressing_items
+from discovery.reports.coverage import coverage, extent_read, reason_of
+from discovery.reports.exit import is_expected
+from discovery.reports.html.grid import coverage_grid
 from discovery.reports.html.markup import (
-    Html,
-    closed,
-    document_type,
-    element,
-    opened,
-    verbatim,
+    code,
+    environment,
+    message,
+    script,
+    security_policy,
+    style_sheet,
 )
-from discovery.reports.html.overview import overview_section, page_header
-from discovery.reports.html.selection import selected
-from discovery.reports.html.words import badge, code, message
+from discovery.reports.html.overview import (
+    UNJUDGED,
+    VERDICT_SIGNS,
+    VERDICT_WORDS,
+    banners,
+    finding_bars,
+    login_shares,
+    numbers,
+)
+from discovery.reports.html.selection import select
+from discovery.reports.html.table import cache_table, finding_codes
+from discovery.reports.item_text import differences, short_name, value_text
 from discovery.reports.report import Report
+from discovery.reports.safe_text import NAME_LIMIT, shortened
+from discovery.reports.shell import repair_lines
+from discovery.reports.signs import SEVERITY_SIGNS, SIGNS
+from discovery.reports.summary import (
+    about_run,
+    clock_time,
+    counted,
+    guard_verdict,
+    sentence,
+    simulated_aws,
+)
 from discovery.reports.view import View
 
 
 def write_page(report: Report, stream: TextIO, view: View) -> None:
-    """The page stands in `stream`, written piece by piece: a row or a part is in memory at once."""
-    for piece in _page(report, view):
-        stream.write(f"{piece.markup}\n")
-
-
-def _page(report: Report, view: View) -> Iterator[Html]:
-    selection = selected(report, verbose=view.verbose)
-    yield document_type()
-    yield opened("html", lang="en")
-    yield _head(report, view)
-    yield opened("body")
-    yield element("a", "Skip to the caches", href="#caches", class_="skip")
-    yield page_header(report, view)
-    yield opened("main")
-    yield from overview_section(report, selection)
-    yield from coverage_section(report)
-    yield from listing_section(report, selection)
-    yield from parts_section(report, selection)
-    yield _plan_section(report)
-    yield closed("main")
-    yield verbatim("script", script())
-    yield closed("body", "html")
-
-
-def _head(report: Report, view: View) -> Html:
-    day = report.started_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=security_policy()),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("meta", name="referrer", content="no-referrer"),
-        element("meta", name="robots", content="noindex"),
-        element("title", f"cachemuster {view.title}, {day}"),
-        verbatim("style", style_sheet()),
+    """Write the page piece by piece, so that only one row or part of it is in memory."""
+    groups = grouped(report)
+    pieces = _template().generate(
+        report=report,
+        view=view,
+        banners=banners(report),
+        numbers=numbers(report, groups),
+        shares=login_shares(report),
+        bars=finding_bars(report),
+        pressing=pressing_items(groups),
+        grid=coverage_grid(report),
+        selection=select(groups, dry_run=report.dry_run, verbose=view.verbose),
+        table=cache_table(report, groups),
     )
+    for piece in pieces:
+        stream.write(piece)
 
 
-def _plan_section(report: Report) -> Html:
-    guard = report.guard
-    verdict = badge("=", "lets the removals pass" if guard.removals else "nothing to weigh", "good")
-    if guard.refused and guard.code is not None:
-        verdict = badge("!", f"refused: {guard.code.value}", "failed")
-    return element(
-        "section",
-        element("h2", "Guard and checksum", id="plan-title"),
-        element("p", verdict, " ", message(guard.message)),
-        element("p", "Checksum of this plan: ", code(report.checksum)),
-        element("p", "Run ", code(report.sweep_id), class_="quiet"),
-        id="plan",
-        aria_labelledby="plan-title",
+def place_of(scope: Scope) -> str:
+    """Word a scope: `111122223333 · eu-west-1`."""
+    return " · ".join(part for part in (scope.account_id, scope.region) if part)
+
+
+_NAMES: Final[dict[str, Any]] = {
+    "SEVERITY_SIGNS": SEVERITY_SIGNS,
+    "SIGNS": SIGNS,
+    "NAME_LIMIT": NAME_LIMIT,
+    "UNJUDGED": UNJUDGED,
+    "UTC": UTC,
+    "VERDICT_SIGNS": VERDICT_SIGNS,
+    "VERDICT_WORDS": VERDICT_WORDS,
+    "about_run": about_run,
+    "clock_time": clock_time,
+    "counted": counted,
+    "coverage": coverage,
+    "differences": differences,
+    "extent_read": extent_read,
+    "guard_verdict": guard_verdict,
+    "is_expected": is_expected,
+    "reason_of": reason_of,
+    "repair_lines": repair_lines,
+    "sentence": sentence,
+    "simulated_aws": simulated_aws,
+}
+"""What every template may name."""
+_FILTERS: Final[dict[str, Any]] = {
+    "code": code,
+    "finding_codes": finding_codes,
+    "message": message,
+    "place": place_of,
+    "short_name": lambda item: shortened(short_name(item), NAME_LIMIT),
+    "shortened": lambda words: shortened(words, NAME_LIMIT),
+    "value_text": value_text,
+}
+
+
+@cache
+def _template() -> Template:
+    pages = environment()
+    pages.globals.update(
+        _NAMES, script=script(), security_policy=security_policy(), style_sheet=style_sheet()
     )
+    pages.filters.update(_FILTERS)
+    macros = pages.get_template("macros.html").module
+    for name in ("action_badge", "severity_badge", "verdict_badge"):  # few, and asked for often
+        pages.filters[name] = cache(getattr(macros, name))
+    return pages.get_template("page.html")

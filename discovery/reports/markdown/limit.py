@@ -1,4 +1,4 @@
-"""Sections that share the room of a comment; what does not fit is told as a number."""
+"""Fit sections into the size of a comment; what does not fit is counted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CUT_ROOM: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A title, what is said at once, and entries one by one, the most pressing first."""
+    """A title, an opening, and entries, the most pressing first."""
 
     title: str
     opening: str = ""
@@ -30,9 +30,13 @@ class Section:
 
 
 def fit_to_comment(sections: Sequence[Section], room: int) -> Iterator[str]:
-    """The sections' texts, together at most `room` bytes; what one leaves free, the next may use.
+    """Yield the texts of the sections, together at most `room` bytes.
 
-    `room` is to hold all titles and openings.
+    What one leaves free, the next may use.
+
+    Args:
+        sections: In their order.
+        room: Bytes; enough for all titles and openings.
     """
     room -= sum(_size(_head(one)) + _CUT_ROOM for one in sections)
     shares = sum(one.share for one in sections)

@@ -1,4 +1,4 @@
-"""The report as a comment on a pull request: GitHub's Markdown, 65,536 characters at most.
+"""Write the report as a comment on a pull request: at most 65,536 characters of Markdown.
 
 The one line that says it all comes first, then what needs a person, then the rest.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import UTC
 from typing import Final, TextIO
 
 from discovery.model.codes import Action
@@ -18,11 +17,17 @@ from discovery.reports.attention import (
     Attention,
     Group,
     grouped,
+    pressing_items,
     title_of,
     unchanged_line,
 )
-from discovery.reports.changes import differences, value_text
-from discovery.reports.coverage import coverage, has_remark, lacks_a_fact, reason_of
+from discovery.reports.coverage import (
+    coverage,
+    extent_read,
+    has_remark,
+    reason_of,
+    unlisted_reasons,
+)
 from discovery.reports.exit import is_expected
 from discovery.reports.findings import (
     NAMED,
@@ -32,13 +37,22 @@ from discovery.reports.findings import (
     shared_findings,
     verdicts,
 )
+from discovery.reports.item_text import differences, short_name, value_text
 from discovery.reports.markdown.limit import COMMENT_LIMIT, Section, fit_to_comment
 from discovery.reports.markdown.text import code, fenced, words
 from discovery.reports.report import Report
-from discovery.reports.safe_text import escape_unprintable
-from discovery.reports.shell import continued
-from discovery.reports.summary import clock_time, counted, sentence
-from discovery.reports.terminal.style import MESSAGE_LIMIT, SEVERITY_SIGNS, SIGNS
+from discovery.reports.safe_text import MESSAGE_LIMIT
+from discovery.reports.shell import repair_lines
+from discovery.reports.signs import SEVERITY_SIGNS, SIGNS
+from discovery.reports.summary import (
+    about_run,
+    clock_time,
+    counted,
+    guard_verdict,
+    sentence,
+    simulated_aws,
+    stop_reasons,
+)
 from discovery.reports.view import View
 
 _CHANGES: Final = 4
@@ -52,7 +66,7 @@ _PLAN_HEAD: Final = (
 
 
 def write_markdown(report: Report, stream: TextIO, view: View) -> None:
-    """The whole report stands in `stream`, or as much of it as a comment holds."""
+    """Write the whole report, or as much of it as a comment holds."""
     head, end = _head(report, view), _end(report)
     room = COMMENT_LIMIT - len((head + end).encode(errors="surrogatepass"))
     groups = grouped(report)
@@ -69,24 +83,19 @@ def write_markdown(report: Report, stream: TextIO, view: View) -> None:
 
 
 def _head(report: Report, view: View) -> str:
-    started = report.started_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    took = (report.finished_at - report.started_at).total_seconds()
-    written = "nothing was written" if report.dry_run else ""
-    about = (f"cachemuster {view.title}", started, f"{took:.1f} s", written)
-    lines = [f"**{sentence(report)}**", " · ".join(part for part in about if part)]
+    about = f"cachemuster {view.title} · {about_run(report)}"
+    lines = [f"**{sentence(report)}**", about]
     if report.endpoints:
-        places = ", ".join(sorted(set(report.endpoints.values())))
-        services = counted(len(report.endpoints), "service")
-        lines.append(f"Not the real AWS: {code(places)} answers for {services}")
+        addresses, services = simulated_aws(report)
+        lines.append(f"Not the real AWS: {code(addresses)} answers for {services}")
     if report.plan_changed:
         lines.append("**Not the plan that was named**: something changed since it was reviewed.")
-    ended = (report.error, report.stop_message if report.interrupted else None)
-    lines += [f"**Not finished**: {words(why)}" for why in ended if why]
+    lines += [f"**Not finished**: {words(why)}" for why in stop_reasons(report)]
     return "\n\n".join(lines) + "\n\n"
 
 
 def _attention(groups: Iterable[Group], report: Report) -> Iterator[Section]:
-    items = [item for group in groups if group.attention in PRESSING for item in group.items]
+    items = pressing_items(groups)
     if items:
         yield Section(
             title=f"Needs attention ({len(items)})",
@@ -101,12 +110,17 @@ def _attention(groups: Iterable[Group], report: Report) -> Iterator[Section]:
 def _by_reason(items: Iterable[Item]) -> str:
     """Of so many the first may be all that fits; how many there are of each kind always does."""
     counts = Counter(item.reason for item in items).most_common()
-    told = (f"{code(reason.value)} {count}" for reason, count in counts)
-    return f"Items by reason: {', '.join(told)}"
+    words = (f"{code(reason.value)} {count}" for reason, count in counts)
+    return f"Items by reason: {', '.join(words)}"
 
 
 def _pressing(item: Item, report: Report) -> str:
-    about = (f"**{_action(item)}**", _named(item), code(str(item.scope)), code(item.reason.value))
+    about = (
+        f"**{_action(item)}**",
+        code(short_name(item)),
+        code(str(item.scope)),
+        code(item.reason.value),
+    )
     meaning = _meaning(item, report)
     return f"- {' · '.join(about)}{f': {meaning}' if meaning else ''}\n"
 
@@ -114,7 +128,7 @@ def _pressing(item: Item, report: Report) -> str:
 def _plan(groups: Iterable[Group], report: Report, view: View) -> Iterator[Section]:
     listed: list[Item] = []
     quiet = ""
-    told = []
+    counts = []
     for group in groups:
         if group.attention in PRESSING:
             continue
@@ -122,12 +136,12 @@ def _plan(groups: Iterable[Group], report: Report, view: View) -> Iterator[Secti
             quiet = f"{code(unchanged_line(group.items), limit=MESSAGE_LIMIT)}\n\n"
         else:
             title, _ = title_of(group.attention, dry_run=report.dry_run)
-            told.append(f"{len(group.items)} {title.lower()}")
+            counts.append(f"{len(group.items)} {title.lower()}")
         if group.attention is not Attention.QUIET or view.verbose:
             listed += group.items
     if listed or quiet:
         yield Section(
-            title=f"Plan: {', '.join(told) or 'nothing to change'}",
+            title=f"Plan: {', '.join(counts) or 'nothing to change'}",
             opening=quiet + (_PLAN_HEAD if listed else ""),
             entries=(_row(item, report) for item in listed),
             total=len(listed),
@@ -138,17 +152,13 @@ def _plan(groups: Iterable[Group], report: Report, view: View) -> Iterator[Secti
 
 def _row(item: Item, report: Report) -> str:
     scope, reason = code(str(item.scope)), code(item.reason.value)
-    cells = (_action(item), _named(item), scope, reason, _meaning(item, report))
+    cells = (_action(item), code(short_name(item)), scope, reason, _meaning(item, report))
     return f"| {' | '.join(cells)} |\n"
 
 
 def _action(item: Item) -> str:
     """The sign stands in code: alone it is a list, a task or a rule."""
     return f"{code(SIGNS[item.action])} {item.action.value}"
-
-
-def _named(item: Item) -> str:
-    return code(item.cache or item.name or item.arn or "?")
 
 
 def _meaning(item: Item, report: Report) -> str:
@@ -180,11 +190,11 @@ def _scopes(report: Report) -> Section:
     """Scopes that were not, or not wholly, read; those never asked are counted."""
     partly = tuple(scanned for scanned in report.scopes if has_remark(scanned))
     listed = (*report.unread_scopes, *partly)
-    skipped = Counter(map(reason_of, report.scopes)) - Counter(map(reason_of, listed))
-    told = [f"{count} {code(reason)}" for reason, count in sorted(skipped.items()) if reason]
+    skipped = sorted(unlisted_reasons(report, listed).items())
+    counts = ", ".join(f"{count} {code(reason)}" for reason, count in skipped)
     return Section(
         title=f"Scopes: {coverage(report)}",
-        opening=f"Not asked: {', '.join(told)}\n\n" if told else "",
+        opening=f"Not asked: {counts}\n\n" if counts else "",
         entries=(_scope(scanned, report) for scanned in listed),
         total=len(listed),
         noun="scopes that were not wholly read",
@@ -193,9 +203,7 @@ def _scopes(report: Report) -> Section:
 
 def _scope(scanned: Scanned, report: Report) -> str:
     ended = reason_of(scanned)
-    read = "**partly read**" if lacks_a_fact(scanned) else "**read**"
-    about = [read if has_remark(scanned) else "**unread**"]
-    about.append(code(str(scanned.scope)))
+    about = [f"**{extent_read(scanned)}**", code(str(scanned.scope))]
     if ended:
         about.append(code(ended))
     since = report.failing_since.get(scanned.scope)
@@ -211,10 +219,10 @@ def _findings(report: Report) -> Iterator[Section]:
     if judged:
         findings = shared_findings(report)
         found = kinds(report)
-        told = ", ".join(f"{code(kind.value)} {count}" for (_, kind), count in found.items())
+        counts = ", ".join(f"{code(kind.value)} {count}" for (_, kind), count in found.items())
         yield Section(
             title=f"IAM login: {verdicts(judged)}",
-            opening=f"Caches by finding: {told}\n\n" if len(found) > 1 else "",
+            opening=f"Caches by finding: {counts}\n\n" if len(found) > 1 else "",
             entries=(_finding(shared) for shared in findings),
             total=len(findings),
             noun="findings",
@@ -225,14 +233,10 @@ def _findings(report: Report) -> Iterator[Section]:
 def _finding(shared: SharedFinding) -> str:
     finding = shared.finding
     severity = f"**{code(SEVERITY_SIGNS[finding.severity])} {finding.severity.value}**"
-    told = f"{severity} · {code(finding.code.value)} · {_affected(shared)}"
-    told += f": {words(finding.message)}\n\n"
-    lines = [
-        line
-        for command in finding.repair
-        for line in continued(escape_unprintable(command), _COMMAND_WIDTH)
-    ]
-    return f"{told}{fenced(lines)}\n\n" if lines else told
+    entry = f"{severity} · {code(finding.code.value)} · {_affected(shared)}"
+    entry += f": {words(finding.message)}\n\n"
+    lines = [*repair_lines(finding, _COMMAND_WIDTH)]
+    return f"{entry}{fenced(lines)}\n\n" if lines else entry
 
 
 def _affected(shared: SharedFinding) -> str:
@@ -244,10 +248,6 @@ def _affected(shared: SharedFinding) -> str:
 
 
 def _end(report: Report) -> str:
-    guard = report.guard
-    said = "lets the removals pass" if guard.removals else "nothing to weigh"
-    if guard.refused and guard.code is not None:
-        said = f"refused, {code(guard.code.value)}"
-    told = f"**Guard**: {said}. {words(guard.message)}"
+    guard = f"**Guard**: {words(guard_verdict(report.guard))}. {words(report.guard.message)}"
     checksum = f"Checksum of this plan: {code(report.checksum)}"
-    return f"### Guard and checksum\n\n{told}\n\n{checksum}\n"
+    return f"### Guard and checksum\n\n{guard}\n\n{checksum}\n"

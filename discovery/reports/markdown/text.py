@@ -1,4 +1,4 @@
-"""Hostile text in Markdown: it shows, and means nothing.
+"""Write text in Markdown so that it shows and means nothing.
 
 Sites that show Markdown act on far more than its syntax: `@name` notifies a person, `#1` links an
 issue and marks it, seven hex digits link a commit, `www.` links the web, and every site has more
@@ -12,8 +12,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from discovery.reports.safe_text import escape_unprintable, shortened
-from discovery.reports.terminal.style import MESSAGE_LIMIT, NAME_LIMIT
+from discovery.reports.safe_text import MESSAGE_LIMIT, NAME_LIMIT, escape_unprintable, shortened
 
 _PLAIN: Final = re.compile(r"\(?[A-Za-z]+(?:'[a-z]+)?\)?|[0-9]{1,5}|%")
 """A word, a count. Ticket systems take `ABC-1` and more for theirs, so no hyphens."""
@@ -25,26 +24,26 @@ _TICKS: Final = re.compile("`+")
 
 
 def words(text: str, *, limit: int = MESSAGE_LIMIT) -> str:
-    """`text` as prose on one line, in which only plain words are not code.
+    """Set a text as prose on one line, with all but plain words as code.
 
     It is to stand behind words of ours on their line: at its start, `1.` begins a list.
     """
-    said: list[str] = []
-    coded: list[str] = []
+    prose: list[str] = []
+    span: list[str] = []
     for word in _WORDS.findall(shortened(text, limit)):
         core, stop = _parted(word)
         if _is_plain(core):
-            said += _flushed(coded)
-            said.append(word)
+            prose += _flushed(span)
+            prose.append(word)
             continue
-        coded.append(core[1:-1] if _is_code(core) else core)
+        span.append(core[1:-1] if _is_code(core) else core)
         if stop:
-            said += (f"{one}{stop}" for one in _flushed(coded))
-    return " ".join((*said, *_flushed(coded)))
+            prose += (f"{one}{stop}" for one in _flushed(span))
+    return " ".join((*prose, *_flushed(span)))
 
 
 def code(text: str, *, limit: int = NAME_LIMIT) -> str:
-    """`text` as inline code that nothing in it can end, in a table cell neither."""
+    """Set a text as inline code that nothing in it can end, also in a table cell."""
     shown = shortened(text, limit).replace("|", "\\x7c") or " "
     fence = _fence(shown, 1)
     apart = " " if "`" in (shown[0], shown[-1]) or shown[0] == shown[-1] == " " else ""
@@ -52,7 +51,7 @@ def code(text: str, *, limit: int = NAME_LIMIT) -> str:
 
 
 def fenced(lines: Iterable[str]) -> str:
-    """Shell lines in a block that none of them can close."""
+    """Set shell lines in a block that none of them can close."""
     body = "\n".join(escape_unprintable(line) for line in lines)
     fence = _fence(body, 3)
     return f"{fence}sh\n{body}\n{fence}"
@@ -72,10 +71,10 @@ def _is_plain(core: str) -> bool:
     return _PLAIN.fullmatch(core) is not None and _COMMIT.search(core) is None
 
 
-def _flushed(coded: list[str]) -> list[str]:
+def _flushed(span: list[str]) -> list[str]:
     """What was collected, as one span of code; the collection is empty then."""
-    spans = [code(" ".join(coded), limit=MESSAGE_LIMIT)] if coded else []
-    coded.clear()
+    spans = [code(" ".join(span), limit=MESSAGE_LIMIT)] if span else []
+    span.clear()
     return spans
 
 

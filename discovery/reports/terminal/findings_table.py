@@ -1,14 +1,12 @@
-"""What keeps people from logging in to a cache with IAM, and the commands that repair it."""
+"""Print what keeps people from logging in with IAM, and the commands that repair it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from rich.console import Console
 
 from discovery.model.codes import IamVerdict
-from discovery.model.values import Finding
 from discovery.reports.findings import (
     SharedFinding,
     affected,
@@ -18,31 +16,26 @@ from discovery.reports.findings import (
     verdicts,
 )
 from discovery.reports.report import Report
-from discovery.reports.safe_text import escape_unprintable
-from discovery.reports.shell import continued
+from discovery.reports.shell import repair_lines
+from discovery.reports.signs import SEVERITY_SIGNS
 from discovery.reports.summary import counted
-from discovery.reports.terminal.style import (
-    SEVERITY_SIGNS,
-    SEVERITY_STYLES,
-    cell,
-    heading,
-)
+from discovery.reports.terminal.style import SEVERITY_STYLES, cell, heading
 from discovery.reports.terminal.wrapped_list import Entry, print_entries, run
 
 _INDENT: Final = 14
 _LISTED: Final = 500
-"""Findings told at a terminal, blockers first; more are counted unless all are asked for."""
+"""Findings listed, blockers first; more are counted unless all are asked for."""
 
 
 def print_findings(report: Report, console: Console, *, verbose: bool) -> None:
-    """Findings stand in the console with their repairs; nothing when nobody was judged."""
+    """Print findings with their repairs; nothing when no cache was judged."""
     judged = judgements(report)
     if not judged:
         return
     console.print(heading("IAM login", verdicts(judged)))
     if len(found := kinds(report)) > 1:
-        told = ", ".join(f"{code.value} {count}" for (_, code), count in found.items())
-        console.print(cell(f"caches by finding: {told}", "dim"))
+        counts = ", ".join(f"{code.value} {count}" for (_, code), count in found.items())
+        console.print(cell(f"caches by finding: {counts}", "dim"))
     shared = shared_findings(report)
     listed = shared if verbose else shared[:_LISTED]
     width = console.width - _INDENT
@@ -54,7 +47,7 @@ def print_findings(report: Report, console: Console, *, verbose: bool) -> None:
 
 
 def print_findings_count(report: Report, console: Console) -> None:
-    """One line: on how many caches nobody could log in with IAM."""
+    """Print in one line on how many caches nobody could log in with IAM."""
     judged = judgements(report)
     if judged[IamVerdict.NOT_READY] or judged[IamVerdict.UNKNOWN]:
         console.print(heading("IAM login", f"{verdicts(judged)}; `cachemuster audit` says why"))
@@ -67,10 +60,5 @@ def _entry(shared: SharedFinding, width: int) -> Entry:
     style = SEVERITY_STYLES[finding.severity]
     sign = (f"{SEVERITY_SIGNS[finding.severity]} {finding.severity.value}", style)
     first = (run(affected(shared), "bold"), (" · ", ""), run(finding.code.value))
-    repair = tuple((line, "cyan") for line in _repair_lines(finding, width))
+    repair = tuple((line, "cyan") for line in repair_lines(finding, width))
     return Entry((sign,), (first, (run(finding.message),)), repair)
-
-
-def _repair_lines(finding: Finding, width: int) -> Iterator[str]:
-    for command in finding.repair:
-        yield from continued(escape_unprintable(command), width)

@@ -1,4 +1,4 @@
-"""The plan as a table: what needs attention first; what stays as it is is only counted."""
+"""Print the plan, what needs attention first; what stays as it is is only counted."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from discovery.model.codes import Action, Reason
 from discovery.model.values import Change
 from discovery.plan.item import Item
 from discovery.reports.attention import Attention, Group, grouped, title_of, unchanged_line
-from discovery.reports.changes import differences, value_text
+from discovery.reports.item_text import differences, short_name, value_text
 from discovery.reports.report import Report
+from discovery.reports.safe_text import NAME_LIMIT
+from discovery.reports.signs import SIGNS
 from discovery.reports.summary import clock_time, counted
-from discovery.reports.terminal.style import NAME_LIMIT, SIGNS, STYLES, cell, heading
+from discovery.reports.terminal.style import STYLES, cell, heading
 from discovery.reports.terminal.wrapped_list import Entry, Run, print_entries, run
 
 _LISTED: Final = 10
@@ -28,7 +30,7 @@ _INDENT: Final = 12
 
 
 def print_plan(report: Report, console: Console, *, verbose: bool) -> None:
-    """Every item stands in the console, most pressing first, or is counted there."""
+    """Print every item, most pressing first, or count it."""
     for group in grouped(report):
         if group.attention is Attention.QUIET and not verbose:
             console.print(Text(unchanged_line(group.items), style="dim"))
@@ -54,7 +56,7 @@ def _entry(item: Item, report: Report) -> Entry:
 
 def _about(item: Item, report: Report) -> Iterator[tuple[Run, ...]]:
     """The cache, or the resource where there is none, its scope and reason; then what it means."""
-    name = run(item.cache or item.name or item.arn or "?", "bold", limit=NAME_LIMIT)
+    name = run(short_name(item), "bold", limit=NAME_LIMIT)
     yield name, _BETWEEN, run(str(item.scope), "dim"), _BETWEEN, run(item.reason.value)
     if item.message:
         yield (run(item.message),)

@@ -1,8 +1,7 @@
-"""Which scopes were read, and why the others were not."""
+"""Print which scopes were read, and why the others were not."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -10,15 +9,11 @@ from rich.console import Console
 
 from discovery.model.codes import ScopeStatus
 from discovery.model.values import Complete, Scanned, Scope
-from discovery.reports.coverage import coverage, has_remark, reason_of
+from discovery.reports.coverage import coverage, has_remark, reason_of, unlisted_reasons
 from discovery.reports.report import Report
+from discovery.reports.signs import SCOPE_SIGNS
 from discovery.reports.summary import clock_time, counted
-from discovery.reports.terminal.style import (
-    SCOPE_SIGNS,
-    SCOPE_STYLES,
-    cell,
-    heading,
-)
+from discovery.reports.terminal.style import SCOPE_STYLES, cell, heading
 from discovery.reports.terminal.wrapped_list import Entry, print_entries, run
 
 _INDENT: Final = 3
@@ -27,21 +22,19 @@ _LISTED: Final = 10
 
 
 def print_scopes(report: Report, console: Console, *, verbose: bool) -> None:
-    """Scopes that were not, or not wholly, read stand there with the reason; others are counted."""
+    """Print scopes that were not, or not wholly, read with the reason; count the others."""
     console.print(heading("Scopes", coverage(report)))
     listed = _listed(report, verbose=verbose)
-    told = told_before((scanned.scope, scanned.message) for scanned in listed)
-    entries = (_entry(scanned, report, told.get(scanned.scope)) for scanned in listed)
+    repeats = repeated_messages((scanned.scope, scanned.message) for scanned in listed)
+    entries = (_entry(scanned, report, repeats.get(scanned.scope)) for scanned in listed)
     print_entries(entries, console, indent=_INDENT)
-    left_out = Counter(reason_of(s) for s in report.scopes) - Counter(reason_of(s) for s in listed)
-    for reason, count in sorted(left_out.items()):
-        if reason:
-            console.print(cell(f"and {count} more with {reason}; -v lists them", "dim"))
+    for reason, count in sorted(unlisted_reasons(report, listed).items()):
+        console.print(cell(f"and {count} more with {reason}; -v lists them", "dim"))
     console.print()
 
 
-def told_before(messages: Iterable[tuple[Scope, str]]) -> dict[Scope, Scope]:
-    """For each scope whose message was told before, of another place: that other scope."""
+def repeated_messages(messages: Iterable[tuple[Scope, str]]) -> dict[Scope, Scope]:
+    """Map each scope whose message repeats that of an earlier scope to that scope."""
     first: dict[str, Scope] = {}
     found: dict[Scope, Scope] = {}
     for scope, message in messages:
@@ -63,8 +56,8 @@ def _listed(report: Report, *, verbose: bool) -> tuple[Scanned, ...]:
     return (*unread, *partly, *skipped[:_LISTED])
 
 
-def _entry(scanned: Scanned, report: Report, told: Scope | None) -> Entry:
-    """The scope, how it ended and since when; then why, or of which one that was `told`."""
+def _entry(scanned: Scanned, report: Report, repeats: Scope | None) -> Entry:
+    """The scope, how it ended and since when; then why, or of which one it repeats."""
     sign = "?" if has_remark(scanned) else SCOPE_SIGNS[scanned.status]
     ended = reason_of(scanned)
     if isinstance(scanned, Complete):
@@ -73,9 +66,9 @@ def _entry(scanned: Scanned, report: Report, told: Scope | None) -> Entry:
     since = report.failing_since.get(scanned.scope)
     if since is not None:
         stands.append(f"failing since {clock_time(since, report.finished_at)}")
-    if told is not None:
-        stands.append(f"as {told}")
+    if repeats is not None:
+        stands.append(f"as {repeats}")
     parts = "".join(f" · {part}" for part in stands)
     first = (run(str(scanned.scope), "bold"), run(parts))
-    lines = (first, (run(scanned.message),)) if scanned.message and told is None else (first,)
+    lines = (first, (run(scanned.message),)) if scanned.message and repeats is None else (first,)
     return Entry(((sign, SCOPE_STYLES[scanned.status]),), lines)

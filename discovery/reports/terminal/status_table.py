@@ -11,25 +11,20 @@ from rich.console import Console
 from discovery.model.codes import ScopeStatus
 from discovery.model.ownership import parse_cache_arn
 from discovery.model.values import Arn, Scope
+from discovery.reports.safe_text import NAME_LIMIT
+from discovery.reports.signs import SCOPE_SIGNS
 from discovery.reports.status import Status
 from discovery.reports.summary import clock_time, counted
-from discovery.reports.terminal.scope_table import told_before
-from discovery.reports.terminal.style import (
-    NAME_LIMIT,
-    SCOPE_SIGNS,
-    SCOPE_STYLES,
-    cell,
-    console_for,
-    heading,
-)
+from discovery.reports.terminal.scope_table import repeated_messages
+from discovery.reports.terminal.style import SCOPE_STYLES, cell, console_for, heading
 from discovery.reports.terminal.wrapped_list import Entry, print_entries, run
-from state.records import PendingRemoval, Registration, ScopeMemory, TakenName
+from state.records import PendingRemoval, Registration, RememberedScope, TakenName
 
 _INDENT: Final = 3
 
 
 def write_status_table(status: Status, stream: TextIO, *, verbose: bool) -> None:
-    """The status stands in `stream`; registrations and read scopes are counted unless `verbose`."""
+    """Write the status; registrations and read scopes are counted unless `verbose`."""
     console = console_for(stream)
     _print_head(status, console)
     _print_scopes(status, console, verbose=verbose)
@@ -40,8 +35,8 @@ def write_status_table(status: Status, stream: TextIO, *, verbose: bool) -> None
 
 
 def status_sentence(status: Status) -> str:
-    """`312 registrations in 41 accounts; 2 waiting; 2 scopes unread since 09:14`"""
-    registered = counted(len(status.memory.registrations), "registration")
+    """Sum the status up: `312 registrations in 41 accounts; 2 scopes unread since 09:14`."""
+    registered = counted(len(status.state.registrations), "registration")
     parts = [f"{registered} in {counted(_accounts(status), 'account')}"]
     if status.paused_until is not None:
         parts.append(f"paused until {clock_time(status.paused_until, status.now)}")
@@ -49,8 +44,8 @@ def status_sentence(status: Status) -> str:
         parts.append(f"{len(status.waiting)} waiting")
     if status.of_another_agent:
         parts.append(f"{len(status.of_another_agent)} of another agent")
-    if status.memory.taken:
-        parts.append(f"{counted(len(status.memory.taken), 'name')} taken by others")
+    if status.state.taken:
+        parts.append(f"{counted(len(status.state.taken), 'name')} taken by others")
     since = [scope.failing_since for scope in status.unread if scope.failing_since]
     if status.unread:
         when = f" since {clock_time(min(since), status.now)}" if since else ""
@@ -59,7 +54,7 @@ def status_sentence(status: Status) -> str:
 
 
 def _accounts(status: Status) -> int:
-    return len({_owner(one.arn) for one in status.memory.registrations.values()})
+    return len({_owner(one.arn) for one in status.state.registrations.values()})
 
 
 def _owner(arn: Arn) -> str:
@@ -69,7 +64,7 @@ def _owner(arn: Arn) -> str:
 
 def _print_head(status: Status, console: Console) -> None:
     console.print(heading("cachemuster status", str(status.path)))
-    identity, last = status.memory.identity, status.memory.last_sweep
+    identity, last = status.state.identity, status.state.last_sweep
     if identity is not None:
         simulated = ", a simulated AWS" if identity.endpoint_override else ""
         console.print(
@@ -85,7 +80,7 @@ def _print_head(status: Status, console: Console) -> None:
         until = status.paused_until.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         text = f"? Paused until {until}: sweeps scan and remember, and write nothing"
         console.print(cell(text, "yellow"))
-    for open_intent in status.memory.open_intents:
+    for open_intent in status.state.open_intents:
         intent = open_intent.intent
         text = f"! unfinished {intent.action.value} of {intent.name}; the next sweep takes it up"
         console.print(cell(text, "bold red"))
@@ -99,25 +94,24 @@ def _print_scopes(status: Status, console: Console, *, verbose: bool) -> None:
         ScopeStatus.FAILED: "unread",
         ScopeStatus.SKIPPED: "not asked",
     }
-    told = ", ".join(f"{count[kind]} {word}" for kind, word in words.items() if count[kind])
-    console.print(heading("Scopes", told or "none yet"))
-    listed = status.scopes if verbose else status.wanting
-    before = told_before((each.scope, each.message) for each in listed)
+    counts = ", ".join(f"{count[kind]} {word}" for kind, word in words.items() if count[kind])
+    console.print(heading("Scopes", counts or "none yet"))
+    listed = status.scopes if verbose else status.incomplete
+    before = repeated_messages((each.scope, each.message) for each in listed)
     entries = (_scope(each, status.now, before.get(each.scope)) for each in listed)
     print_entries(entries, console, indent=_INDENT)
     if status.oldest is not None and status.oldest.last_complete_at is not None:
         when = clock_time(status.oldest.last_complete_at, status.now)
         console.print(cell(f"Oldest complete scan: {when}, {status.oldest.scope}", "dim"))
-    lists = status.memory.regions.values()
+    lists = status.state.regions.values()
     if lists:
         when = clock_time(min(each.read_at for each in lists), status.now)
         console.print(cell(f"Regions as of {when}, {counted(len(lists), 'account')}", "dim"))
     console.print()
 
 
-def _scope(scope: ScopeMemory, now: datetime, told: Scope | None) -> Entry:
-    """The scope, how it stands and what was last read of it; then why, or of which one that was
-    `told`."""
+def _scope(scope: RememberedScope, now: datetime, repeats: Scope | None) -> Entry:
+    """The scope, how it stands and what was last read of it; then why, or as which other one."""
     partly = scope.status is ScopeStatus.COMPLETE and scope.message
     sign = ("?" if partly else SCOPE_SIGNS[scope.status], SCOPE_STYLES[scope.status])
     parts = [scope.reason.value] if scope.reason else []
@@ -125,26 +119,26 @@ def _scope(scope: ScopeMemory, now: datetime, told: Scope | None) -> Entry:
         often = f", {scope.failures} times in a row" if scope.failures > 1 else ""
         parts.append(f"failing since {clock_time(scope.failing_since, now)}{often}")
     parts.append(_last_read(scope, now))
-    if told is not None:
-        parts.append(f"as {told}")
+    if repeats is not None:
+        parts.append(f"as {repeats}")
     first = (run(str(scope.scope), "bold"), run("".join(f" · {part}" for part in parts)))
-    says_why = scope.message and told is None
+    says_why = scope.message and repeats is None
     return Entry((sign,), (first, (run(scope.message),)) if says_why else (first,))
 
 
-def _last_read(scope: ScopeMemory, now: datetime) -> str:
+def _last_read(scope: RememberedScope, now: datetime) -> str:
     if scope.last_complete_at is None:
         return "never read"
     return f"{counted(scope.caches or 0, 'cache')} at {clock_time(scope.last_complete_at, now)}"
 
 
 def _print_registrations(status: Status, console: Console, *, verbose: bool) -> None:
-    registrations = sorted(status.memory.registrations.items())
+    registrations = sorted(status.state.registrations.items())
     remark = "" if verbose or not registrations else "-v lists them"
     console.print(heading(f"Registered ({len(registrations)})", remark))
     if verbose:
-        told = (_registration(name, one, status.now) for name, one in registrations)
-        print_entries(told, console, indent=_INDENT)
+        entries = (_registration(name, one, status.now) for name, one in registrations)
+        print_entries(entries, console, indent=_INDENT)
     console.print()
 
 
@@ -156,29 +150,33 @@ def _registration(name: str, one: Registration, now: datetime) -> Entry:
 def _print_waiting(status: Status, console: Console) -> None:
     waiting, others = status.waiting, status.of_another_agent
     remark = "removed once the reason has held"
-    _print_misses(f"Waiting ({len(waiting)})", remark, waiting, status, console)
+    _print_pending(f"Waiting ({len(waiting)})", remark, waiting, status, console)
     remark = "left alone while their caches exist; `cachemuster adopt NAME` takes one"
-    _print_misses(f"Another agent's ({len(others)})", remark, others, status, console)
+    _print_pending(f"Another agent's ({len(others)})", remark, others, status, console)
 
 
-def _print_misses(
-    title: str, remark: str, misses: tuple[PendingRemoval, ...], status: Status, console: Console
+def _print_pending(
+    title: str,
+    remark: str,
+    pending_removals: tuple[PendingRemoval, ...],
+    status: Status,
+    console: Console,
 ) -> None:
-    if not misses:
+    if not pending_removals:
         return
     console.print(heading(title, remark))
-    print_entries((_missed(miss, status) for miss in misses), console, indent=_INDENT)
+    print_entries((_missed(miss, status) for miss in pending_removals), console, indent=_INDENT)
     console.print()
 
 
 def _print_taken(status: Status, console: Console) -> None:
-    taken = sorted(status.memory.taken.items())
+    taken = sorted(status.state.taken.items())
     if not taken:
         return
     remark = "by resources that the list does not show; `cachemuster adopt` takes them over"
     console.print(heading(f"Names taken ({len(taken)})", remark))
-    told = (_taken(one, status.now) for _, one in taken)
-    print_entries(told, console, indent=_INDENT)
+    entries = (_taken(one, status.now) for _, one in taken)
+    print_entries(entries, console, indent=_INDENT)
     console.print()
 
 

@@ -1,4 +1,4 @@
-"""How things look in a terminal: a sign, a word and a colour for each. Never a colour alone."""
+"""Styles, consoles and cells of what is printed at a terminal; no colour stands alone."""
 
 from __future__ import annotations
 
@@ -13,19 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from discovery.model.codes import Action, ScopeStatus, Severity
-from discovery.reports.safe_text import escape_unprintable, shortened
+from discovery.reports.safe_text import MESSAGE_LIMIT, escape_unprintable, shortened
 from discovery.reports.terminal.wrapping import wrapped
-
-SIGNS: Final = {
-    Action.CREATE: "+",
-    Action.UPDATE: "~",
-    Action.DELETE: "-",
-    Action.KEEP: "=",
-    Action.SKIPPED: ".",
-    Action.BLOCKED: "!",
-    Action.CONFLICT: "!",
-    Action.HELD: "?",
-}
 
 STYLES: Final = {
     Action.CREATE: "green",
@@ -38,11 +27,6 @@ STYLES: Final = {
     Action.HELD: "cyan",
 }
 
-SCOPE_SIGNS: Final = {
-    ScopeStatus.COMPLETE: "=",
-    ScopeStatus.FAILED: "!",
-    ScopeStatus.SKIPPED: ".",
-}
 
 SCOPE_STYLES: Final = {
     ScopeStatus.COMPLETE: "dim",
@@ -50,7 +34,6 @@ SCOPE_STYLES: Final = {
     ScopeStatus.SKIPPED: "dim",
 }
 
-SEVERITY_SIGNS: Final = {Severity.BLOCKER: "!", Severity.WARNING: "?", Severity.INFO: "."}
 
 SEVERITY_STYLES: Final = {
     Severity.BLOCKER: "bold red",
@@ -58,17 +41,17 @@ SEVERITY_STYLES: Final = {
     Severity.INFO: "dim",
 }
 
-NAME_LIMIT: Final = 120
-MESSAGE_LIMIT: Final = 600
 _FILE_WIDTH: Final = 80
 _LEAST_WIDTH: Final = 20
 _TRAILING: Final = re.compile(r" +(?=\n)")
 
 
 def console_for(stream: TextIO) -> Console:
-    """A console that reads no markup out of what it prints, as wide as COLUMNS says, else as the
-    terminal, else 80 columns. Off a terminal no word is broken, so that a name can be searched
-    for: what does not fit stands out over the edge."""
+    """Make a console that reads no markup out of what it prints.
+
+    It is as wide as COLUMNS says, else as the terminal, else 80 columns. Off a terminal no word is
+    broken, so that a name can be searched for: what does not fit stands out over the edge.
+    """
     width = _columns_asked()
     if stream.isatty():
         return _Plain(file=stream, width=width, markup=False, highlight=False, emoji=False)
@@ -126,7 +109,7 @@ class _Whole(_Plain):
 
 
 def folds_words(console: Console) -> bool:
-    """True for a console that breaks a word that is longer than its line."""
+    """Tell whether a console breaks a word that is longer than its line."""
     return not isinstance(console, _Whole)
 
 
@@ -153,12 +136,12 @@ class _Trimmed:
 
 
 def cell(text: str, style: str = "", *, limit: int = MESSAGE_LIMIT) -> Text:
-    """Text for a table, made safe to print; monsters are cut in the middle."""
+    """Make text safe to print in a style; long text is cut in the middle."""
     return Text(shortened(text, limit), style=style)
 
 
 def columns(*widths: int | None) -> Table:
-    """A table without lines: columns of these widths, None for the one that takes the rest."""
+    """Make a table without lines; the column of width None takes the rest."""
     table = _Columns.grid(padding=(0, 2, 0, 0), expand=True)
     for width in widths:
         table.add_column(width=width, ratio=1 if width is None else None, overflow="fold")
@@ -182,6 +165,6 @@ class _Columns(Table):
 
 
 def heading(text: str, remark: str = "") -> Text:
-    """The title of a section, with a quiet remark behind it, both made safe to print."""
+    """Make the title of a section, with a quiet remark behind it, safe to print."""
     quiet = f"  {escape_unprintable(remark)}" if remark else ""
     return Text.assemble((escape_unprintable(text), "bold"), (quiet, "dim"))

@@ -1,14 +1,19 @@
-"""The report for a person at a terminal: 80 columns, readable without colour."""
+"""Print the report for a person at a terminal: 80 columns, readable without colour."""
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Final, TextIO
 
 from rich.console import Console
 
 from discovery.reports.report import Report
-from discovery.reports.summary import counted, sentence
+from discovery.reports.summary import (
+    about_run,
+    guard_verdict,
+    sentence,
+    simulated_aws,
+    stop_reasons,
+)
 from discovery.reports.terminal.findings_table import print_findings, print_findings_count
 from discovery.reports.terminal.plan_table import print_plan
 from discovery.reports.terminal.scope_table import print_scopes
@@ -22,7 +27,7 @@ _PLAN_CHANGED: Final = (
 
 
 def write_table(report: Report, stream: TextIO, view: View) -> None:
-    """The whole report stands in `stream`: plan, scopes, IAM findings, guard, one sentence."""
+    """Write the whole report: plan, scopes, IAM findings, guard, one sentence."""
     console = console_for(stream)
     _print_head(report, console, view)
     print_plan(report, console, verbose=view.verbose)
@@ -37,29 +42,20 @@ def write_table(report: Report, stream: TextIO, view: View) -> None:
 
 
 def _print_head(report: Report, console: Console, view: View) -> None:
-    started = report.started_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    took = (report.finished_at - report.started_at).total_seconds()
-    written = "nothing was written" if report.dry_run else ""
-    remark = " · ".join(part for part in (started, f"{took:.1f} s", written) if part)
-    console.print(heading(f"cachemuster {view.title}", remark))
+    console.print(heading(f"cachemuster {view.title}", about_run(report)))
     if report.endpoints:
-        places = ", ".join(sorted(set(report.endpoints.values())))
-        services = counted(len(report.endpoints), "service")
-        console.print(cell(f"Not the real AWS: {places} answers for {services}", "yellow"))
+        addresses, services = simulated_aws(report)
+        console.print(cell(f"Not the real AWS: {addresses} answers for {services}", "yellow"))
     console.print()
 
 
 def _print_guard(report: Report, console: Console) -> None:
     guard = report.guard
-    if guard.refused and guard.code is not None:
-        console.print(heading("Guard", f"refused: {guard.code.value}"))
-        console.print(cell(f"! {guard.message}", "bold red"))
-    elif guard.removals:
-        console.print(heading("Guard", "lets the removals pass"))
-        console.print(cell(f"= {guard.message}", "dim"))
-    else:
-        return
-    console.print()
+    if guard.refused or guard.removals:
+        sign, style = ("!", "bold red") if guard.refused else ("=", "dim")
+        console.print(heading("Guard", guard_verdict(guard)))
+        console.print(cell(f"{sign} {guard.message}", style))
+        console.print()
 
 
 def _print_end(report: Report, console: Console) -> None:
@@ -69,10 +65,9 @@ def _print_end(report: Report, console: Console) -> None:
         console.print(heading("Checksum of this plan"))
         console.print(cell(report.checksum, "dim"))
         console.print()
-    for why in (report.error, report.stop_message if report.interrupted else None):
-        if why:
-            console.print(cell(f"! {why}", "bold red"))
-            console.print()
+    for why in stop_reasons(report):
+        console.print(cell(f"! {why}", "bold red"))
+        console.print()
     if report.paused_until is not None and not report.interrupted:
         console.print(cell(f"? {report.stop_message}", "yellow"))
         console.print()

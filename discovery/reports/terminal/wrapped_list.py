@@ -1,4 +1,4 @@
-"""Long lists for a terminal: a sign in the margin, and lines wrapped beside it.
+"""Print long lists: a sign in the margin, and lines wrapped beside it.
 
 They look like the rows of a table; a table for each of thousands of entries takes ten times as
 long.
@@ -13,8 +13,8 @@ from typing import Final
 from rich.console import Console
 from rich.segment import Segment, Segments
 
-from discovery.reports.safe_text import shortened
-from discovery.reports.terminal.style import MESSAGE_LIMIT, folds_words
+from discovery.reports.safe_text import MESSAGE_LIMIT, shortened
+from discovery.reports.terminal.style import folds_words
 from discovery.reports.terminal.wrapping import wrapped
 
 _AT_ONCE: Final = 4_000
@@ -26,7 +26,7 @@ Run = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing in a list."""
+    """One entry of a list."""
 
     margin: Sequence[Run]
     """A sign, and what else stands to the left; shorter than the indent."""
@@ -37,12 +37,12 @@ class Entry:
 
 
 def run(text: str, style: str = "", *, limit: int = MESSAGE_LIMIT) -> Run:
-    """Text made safe to print; monsters are cut in the middle."""
+    """Make text safe to print; long text is cut in the middle."""
     return shortened(text, limit), style
 
 
 def print_entries(entries: Iterable[Entry], console: Console, *, indent: int) -> None:
-    """Every entry stands in the console, its lines `indent` columns from the left."""
+    """Print every entry, its lines `indent` columns from the left."""
     waiting: list[Segment] = []
     for entry in entries:
         waiting += _segments(entry, console, indent)

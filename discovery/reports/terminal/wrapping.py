@@ -1,4 +1,4 @@
-"""Where the lines of a text end: between words, and within one only where that is wanted."""
+"""Wrap a text between words, and within one only on request."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ _WORD: Final = re.compile(" *[^ ]+ *")
 
 
 def wrapped(text: str, width: int, *, folds: bool = True) -> Iterator[tuple[int, int]]:
-    """Where each line of the text begins and ends: broken at spaces; a word that is longer than a
-    line within, or left whole unless `folds`."""
+    """Yield where each line of a text begins and ends, broken at spaces.
+
+    A word that is longer than a line is broken within, or left whole unless `folds`.
+    """
     for start, end in pairwise((0, *_breaks(text, width, folds=folds), len(text))):
         yield start, start + len(text[start:end].rstrip(" "))
 

@@ -1,0 +1,1 @@
+"""A simulated AWS: STS, ElastiCache, tagging, SQS, Organizations, account, parts of EC2."""

@@ -1,4 +1,4 @@
-"""Who signed a request: Signature Version 4, checked with botocore's own signer.
+"""Checking of Signature Version 4, with botocore's own signer.
 
 Source: aws/README: Errors for the codes; the 5 minutes are AWS's.
 """
@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials
 
-from discovery.sandbox.aws.errors import Refusal, Refused
+from discovery.sandbox.aws.errors import CommonError, CommonErrorKind
 from discovery.sandbox.aws.keys import Key, KeyRing
 from discovery.sandbox.aws.wire.message import Request
 
@@ -43,8 +43,8 @@ class Claim:
     signature: str
 
 
-def claim_of(request: Request) -> Claim | None:
-    """What the request claims of itself; None when it is not signed, or not readably."""
+def read_claim(request: Request) -> Claim | None:
+    """Return what the Authorization header claims; None when there is none that can be read."""
     found = _AUTHORIZATION.fullmatch(request.headers.get("authorization", "").strip())
     if found is None:
         return None
@@ -59,16 +59,16 @@ def claim_of(request: Request) -> Claim | None:
 
 
 def authenticate(claim: Claim, request: Request, keys: KeyRing, now: datetime) -> Key:
-    """The key that signed the request, proved. Raises Refused with the reason it is not."""
+    """Return the key that signed the request. Raises CommonError when the proof fails."""
     _check_date(claim, request, now)
     key = keys.find(claim.access_key_id)
     if key is None:
-        raise Refused(Refusal.UNKNOWN_KEY)
+        raise CommonError(CommonErrorKind.UNKNOWN_KEY)
     _check_token(key, request)
     if not hmac.compare_digest(_signature(claim, request, key), claim.signature):
-        raise Refused(Refusal.BAD_SIGNATURE)
+        raise CommonError(CommonErrorKind.BAD_SIGNATURE)
     if key.expires_at is not None and key.expires_at <= now:
-        raise Refused(Refusal.EXPIRED)
+        raise CommonError(CommonErrorKind.EXPIRED)
     return key
 
 
@@ -78,7 +78,7 @@ def _check_token(key: Key, request: Request) -> None:
         return
     # compare_digest takes bytes: a header may hold anything.
     if not hmac.compare_digest((sent or "").encode(), (key.token or "").encode()):
-        raise Refused(Refusal.UNKNOWN_KEY)
+        raise CommonError(CommonErrorKind.UNKNOWN_KEY)
 
 
 def _check_date(claim: Claim, request: Request, now: datetime) -> None:
@@ -86,14 +86,14 @@ def _check_date(claim: Claim, request: Request, now: datetime) -> None:
     try:
         signed_at = datetime.strptime(sent, _FORMAT).replace(tzinfo=UTC)
     except ValueError as error:
-        raise Refused(
-            Refusal.UNSIGNED,
+        raise CommonError(
+            CommonErrorKind.UNSIGNED,
             f"Date must be in ISO-8601 'basic format'. Got '{sent}'. See "
             "http://en.wikipedia.org/wiki/ISO_8601",
         ) from error
     if not sent.startswith(claim.day):
-        raise Refused(
-            Refusal.BAD_SIGNATURE,
+        raise CommonError(
+            CommonErrorKind.BAD_SIGNATURE,
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
             f"HTTP: '{claim.day}' != '{sent[:8]}', from '{sent}'.",
         )
@@ -101,21 +101,22 @@ def _check_date(claim: Claim, request: Request, now: datetime) -> None:
     if signed_at < now - TOLERANCE:
         limit = f"{now - TOLERANCE:{_FORMAT}}"
         message = f"Signature expired: {sent} is now earlier than {limit} ({clock} - 5 min.)"
-        raise Refused(Refusal.CLOCK_SKEW, message)
+        raise CommonError(CommonErrorKind.CLOCK_SKEW, message)
     if signed_at > now + TOLERANCE:
         limit = f"{now + TOLERANCE:{_FORMAT}}"
         message = (
             f"Signature not yet current: {sent} is still later than {limit} ({clock} + 5 min.)"
         )
-        raise Refused(Refusal.CLOCK_SKEW, message)
+        raise CommonError(CommonErrorKind.CLOCK_SKEW, message)
 
 
 def _signature(claim: Claim, request: Request, key: Key) -> str:
     must = {"host", "x-amz-date"} | {"x-amz-security-token"} & request.headers.keys()
     unsigned = must.difference(claim.signed_headers)
     if unsigned:
-        raise Refused(
-            Refusal.BAD_SIGNATURE, f"'{min(unsigned)}' must be a 'SignedHeader' in the request."
+        raise CommonError(
+            CommonErrorKind.BAD_SIGNATURE,
+            f"'{min(unsigned)}' must be a 'SignedHeader' in the request.",
         )
     signer = _Verifier(claim, request, key)
     return signer.expected()
@@ -130,7 +131,7 @@ class _Verifier(SigV4Auth):
         self._sent = request
 
     def expected(self) -> str:
-        """The signature that the right secret gives."""
+        """Return the signature that the right secret gives."""
         host = self._sent.headers.get("host", "")
         request = AWSRequest(method=self._sent.method, url=f"http://{host}{self._sent.path}")
         request.context["timestamp"] = self._sent.headers["x-amz-date"]
@@ -140,7 +141,7 @@ class _Verifier(SigV4Auth):
         return str(self.canonical_request(request))
 
     def headers_to_sign(self, request: AWSRequest) -> HTTPHeaders:
-        """The headers that the client lists."""
+        """Return the headers that the client lists."""
         del request
         headers = HTTPHeaders()
         for name in self._claim.signed_headers:
@@ -148,12 +149,12 @@ class _Verifier(SigV4Auth):
         return headers
 
     def payload(self, request: AWSRequest) -> str:
-        """The hash of the body that really came."""
+        """Return the hash of the body that really came."""
         del request
         return hashlib.sha256(self._sent.body).hexdigest()
 
     def signature(self, string_to_sign: str, request: AWSRequest) -> str:
-        """As botocore's, with the signing key remembered for the day."""
+        """Sign as botocore does, with the signing key cached for the day."""
         del request
         claim = self._claim
         key = _signing_key(self.credentials.secret_key, claim.day, claim.region, claim.service)

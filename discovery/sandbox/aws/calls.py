@@ -1,10 +1,12 @@
-"""What was asked of the sandbox, for tests to read."""
+"""The log of the calls that the simulated AWS has answered."""
 
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from discovery.sandbox.calls import RecentCalls
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,32 +28,26 @@ class Call:
     """The input, as it was read; empty when it was refused before that."""
 
 
-class CallLog:
-    """The latest calls, oldest first."""
+class CallLog(RecentCalls[Call]):
+    """The latest calls of AWS, and how many there were of each operation."""
 
     def __init__(self, capacity: int = 100_000) -> None:
-        self._calls: deque[Call] = deque(maxlen=capacity)
+        super().__init__(capacity)
         self._tally: Counter[str] = Counter()
 
-    def __iter__(self) -> Iterator[Call]:
-        return iter(tuple(self._calls))
-
-    def __len__(self) -> int:
-        return len(self._calls)
-
     def add(self, call: Call) -> None:
-        """`call` is the latest."""
-        self._calls.append(call)
+        """Append a call and count it."""
+        super().add(call)
         self._tally[f"{call.service}:{call.operation}"] += 1
 
     def clear(self) -> None:
-        """No call was made."""
-        self._calls.clear()
+        """Forget every call and every count."""
+        super().clear()
         self._tally.clear()
 
     @property
     def tally(self) -> Mapping[str, int]:
-        """How many calls there were of each `service:Operation`, those forgotten included."""
+        """Number of calls by `service:Operation`, those forgotten included."""
         return dict(self._tally)
 
     def of(
@@ -62,12 +58,5 @@ class CallLog:
         region: str | None = None,
         service: str | None = None,
     ) -> tuple[Call, ...]:
-        """The calls that match everything that is given."""
-        return tuple(
-            call
-            for call in self
-            if operation in (None, call.operation)
-            and account in (None, call.account_id)
-            and region in (None, call.region)
-            and service in (None, call.service)
-        )
+        """Return the calls that match everything given."""
+        return self.select(operation=operation, account_id=account, region=region, service=service)

@@ -1,54 +1,56 @@
-"""Sees what changes in a region, and tells it: by hand as well as by calls and by time."""
+"""Change events of a region, whether a call, a test or the passing of time made the change."""
 
 from typing import Final
 
-from discovery.sandbox.aws.emission import Events, Settle, is_within_a_call
+from discovery.sandbox.aws.event_delivery import Advance, Events, is_within_a_call
 from discovery.sandbox.aws.event_documents import Call
-from discovery.sandbox.aws.lifecycle import Step, TimedStore
-from discovery.sandbox.aws.place import Place
+from discovery.sandbox.aws.partitions import Place
+from discovery.sandbox.aws.timed_store import Step, TimedStore
 from discovery.sandbox.aws.values import Cache, User, UserGroup
 
 SOMEBODY: Final = "user/somebody"
-"""Who is said to have made the calls behind changes that a test makes directly."""
+"""Caller in CloudTrail's event of a change that a test makes directly."""
 
 
 class ChangeEvents:
-    """Tells the changes of one region to those who subscribed."""
+    """Publishes the changes of one region."""
 
-    def __init__(self, events: Events, place: Place, settle: Settle) -> None:
+    def __init__(self, events: Events, place: Place, advance: Advance) -> None:
         self._events = events
         self._place = place
-        self._settle = settle
+        self._advance = advance
 
     def watch(
         self, caches: TimedStore[Cache], users: TimedStore[User], groups: TimedStore[UserGroup]
     ) -> None:
-        """Every change of these is told from now on."""
+        """Publish every change of these stores from now on."""
         caches.watch = self._see_cache
         users.watch = self._see_user
         groups.watch = self._see_group
 
     def see_tags(self, arn: str, cache: Cache | None) -> None:
-        """The tags of a resource have changed; `cache` is it, if it is one."""
+        """Publish a change of tags; `cache` is the resource, if it is one."""
         if not self._events.is_on:
             return
         self._record("AddTagsToResource", {"resourceName": arn})
         if cache is not None:
             message = f"Tags updated for the cache {cache.name}"
-            self._events.tell(self._place, "Cache Updated", message, cache)
+            self._events.publish_service_event(self._place, "Cache Updated", message, cache)
 
     def _see_cache(self, step: Step[Cache]) -> None:
         before, after = step.before, step.after
-        told = after or before
-        if told is None or not self._events.is_on:
+        changed = after or before
+        if changed is None or not self._events.is_on:
             return
-        if not step.is_settling:
-            self._record(f"{_verb(step)}ServerlessCache", {"serverlessCacheName": told.name})
+        if not step.is_timed:
+            self._record(f"{_verb(step)}ServerlessCache", {"serverlessCacheName": changed.name})
         if step.due_at is not None:
-            self._events.expect(step.due_at, self._settle)
-        what = _told_by_service(before, after)
-        if what is not None:
-            self._events.tell(self._place, what, f"{what}: {told.name}", told)
+            self._events.expect(step.due_at, self._advance)
+        detail_type = _service_event_name(before, after)
+        if detail_type is not None:
+            self._events.publish_service_event(
+                self._place, detail_type, f"{detail_type}: {changed.name}", changed
+            )
 
     def _see_user(self, step: Step[User]) -> None:
         self._see(step, "User", "userId")
@@ -57,9 +59,9 @@ class ChangeEvents:
         self._see(step, "UserGroup", "userGroupId")
 
     def _see(self, step: Step[User] | Step[UserGroup], kind: str, member: str) -> None:
-        told = step.after or step.before
-        if self._events.is_on and told is not None and not step.is_settling:
-            self._record(f"{_verb(step)}{kind}", {member: told.id})
+        changed = step.after or step.before
+        if self._events.is_on and changed is not None and not step.is_timed:
+            self._record(f"{_verb(step)}{kind}", {member: changed.id})
 
     def _record(self, operation: str, parameters: dict[str, object]) -> None:
         if is_within_a_call():
@@ -69,7 +71,7 @@ class ChangeEvents:
         call = Call(
             service="elasticache", operation=operation, caller_arn=caller, parameters=parameters
         )
-        self._events.record(place, call)
+        self._events.publish_call(place, call)
 
 
 def _verb(step: Step[Cache] | Step[User] | Step[UserGroup]) -> str:
@@ -78,8 +80,8 @@ def _verb(step: Step[Cache] | Step[User] | Step[UserGroup]) -> str:
     return "Delete" if step.after is None else "Modify"
 
 
-def _told_by_service(before: Cache | None, after: Cache | None) -> str | None:
-    """What ElastiCache itself says of a cache that was so and is so now, if anything."""
+def _service_event_name(before: Cache | None, after: Cache | None) -> str | None:
+    """Return the name of ElastiCache's own event for this change of a cache, if it has one."""
     if after is None:
         return "Cache Deleted"
     earlier = before.status if before is not None else "creating"

@@ -1,8 +1,8 @@
-"""How the sandbox says no, and how each protocol spells it.
+"""Errors that the simulated AWS answers, and how each protocol spells them.
 
-A service raises `Modelled` with the name of an error in botocore's model, whose wire code and
+A service raises `ModeledError` with the name of an error in botocore's model, whose wire code and
 HTTP status come from there. What no model lists (signatures, permissions, throttling) is a
-`Refusal`; its spelling differs per protocol (aws/README: Errors).
+`CommonError`; its code differs per protocol (aws/README: Errors).
 """
 
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Dialect(Enum):
-    """A family of protocols that shares the spelling of common errors."""
+class ProtocolFamily(Enum):
+    """Wire protocols that share the codes of common errors."""
 
     QUERY = "query"
     EC2 = "ec2"
     JSON = "json"
 
 
-class Refusal(Enum):
-    """A reason every service may have."""
+class CommonErrorKind(Enum):
+    """An error that every service may answer."""
 
     UNSIGNED = "unsigned"
     CLOCK_SKEW = "clock skew"
@@ -37,7 +37,7 @@ class Refusal(Enum):
 
 
 class AwsError(Exception):
-    """An answer that is an error; `code`, `message` and `status` stand on the wire as given."""
+    """An error answer; `code`, `message` and `status` stand on the wire as given."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(f"{code}: {message}")
@@ -46,8 +46,8 @@ class AwsError(Exception):
         self.status = status
 
 
-class Modelled(Exception):
-    """An error of the service's model, by the name of its shape: an answer, no failure of ours."""
+class ModeledError(Exception):
+    """An error of the service's model, by the name of its shape."""
 
     def __init__(self, shape: str, message: str) -> None:
         super().__init__(f"{shape}: {message}")
@@ -55,18 +55,18 @@ class Modelled(Exception):
         self.message = message
 
 
-class Refused(Exception):
-    """A refusal whose code depends on the protocol; an empty message means AWS's usual words."""
+class CommonError(Exception):
+    """An error whose code depends on the protocol; an empty message means AWS's usual words."""
 
-    def __init__(self, refusal: Refusal, message: str = "") -> None:
-        super().__init__(message or refusal.value)
-        self.refusal = refusal
+    def __init__(self, kind: CommonErrorKind, message: str = "") -> None:
+        super().__init__(message or kind.value)
+        self.kind = kind
         self.message = message
 
 
 @dataclass(frozen=True, slots=True)
-class Spelling:
-    """One refusal in one protocol."""
+class WireError:
+    """Code, HTTP status and usual message of a common error in one protocol."""
 
     code: str
     status: int
@@ -82,54 +82,74 @@ _MISMATCH = (
 )
 _EC2_CREDENTIALS = "AWS was not able to validate the provided access credentials"
 
-SPELLINGS: Mapping[Dialect, Mapping[Refusal, Spelling]] = {
-    Dialect.QUERY: {
-        Refusal.UNSIGNED: Spelling("MissingAuthenticationToken", 403, _NOT_SIGNED),
-        Refusal.CLOCK_SKEW: Spelling("SignatureDoesNotMatch", 403, "Signature expired"),
-        Refusal.UNKNOWN_KEY: Spelling("InvalidClientTokenId", 403, _NOT_VALID),
-        Refusal.BAD_SIGNATURE: Spelling("SignatureDoesNotMatch", 403, _MISMATCH),
-        Refusal.EXPIRED: Spelling("ExpiredToken", 403, _EXPIRED),
-        Refusal.REGION_OFF: Spelling("InvalidClientTokenId", 403, _NOT_VALID),
-        Refusal.DENIED: Spelling("AccessDenied", 403, "Access denied"),
-        Refusal.THROTTLED: Spelling("Throttling", 400, "Rate exceeded"),
-        Refusal.UNKNOWN_ACTION: Spelling("InvalidAction", 400, "Could not find operation"),
-        Refusal.MALFORMED: Spelling("MalformedInput", 400, "The input could not be read"),
-        Refusal.MISSING_MEMBER: Spelling("MissingParameter", 400, "A parameter is missing"),
-        Refusal.INVALID_MEMBER: Spelling("InvalidParameterValue", 400, "Invalid value"),
-        Refusal.INTERNAL: Spelling("InternalFailure", 500, "An internal error has occurred"),
+WIRE_ERRORS: Mapping[ProtocolFamily, Mapping[CommonErrorKind, WireError]] = {
+    ProtocolFamily.QUERY: {
+        CommonErrorKind.UNSIGNED: WireError("MissingAuthenticationToken", 403, _NOT_SIGNED),
+        CommonErrorKind.CLOCK_SKEW: WireError("SignatureDoesNotMatch", 403, "Signature expired"),
+        CommonErrorKind.UNKNOWN_KEY: WireError("InvalidClientTokenId", 403, _NOT_VALID),
+        CommonErrorKind.BAD_SIGNATURE: WireError("SignatureDoesNotMatch", 403, _MISMATCH),
+        CommonErrorKind.EXPIRED: WireError("ExpiredToken", 403, _EXPIRED),
+        CommonErrorKind.REGION_OFF: WireError("InvalidClientTokenId", 403, _NOT_VALID),
+        CommonErrorKind.DENIED: WireError("AccessDenied", 403, "Access denied"),
+        CommonErrorKind.THROTTLED: WireError("Throttling", 400, "Rate exceeded"),
+        CommonErrorKind.UNKNOWN_ACTION: WireError("InvalidAction", 400, "Could not find operation"),
+        CommonErrorKind.MALFORMED: WireError("MalformedInput", 400, "The input could not be read"),
+        CommonErrorKind.MISSING_MEMBER: WireError(
+            "MissingParameter", 400, "A parameter is missing"
+        ),
+        CommonErrorKind.INVALID_MEMBER: WireError("InvalidParameterValue", 400, "Invalid value"),
+        CommonErrorKind.INTERNAL: WireError(
+            "InternalFailure", 500, "An internal error has occurred"
+        ),
     },
-    Dialect.EC2: {
-        Refusal.UNSIGNED: Spelling("AuthFailure", 401, _EC2_CREDENTIALS),
-        Refusal.CLOCK_SKEW: Spelling("RequestExpired", 400, "Request has expired."),
-        Refusal.UNKNOWN_KEY: Spelling("AuthFailure", 401, _EC2_CREDENTIALS),
-        Refusal.BAD_SIGNATURE: Spelling("AuthFailure", 401, _EC2_CREDENTIALS),
-        Refusal.EXPIRED: Spelling("RequestExpired", 400, "Request has expired."),
-        Refusal.REGION_OFF: Spelling("AuthFailure", 401, _EC2_CREDENTIALS),
-        Refusal.DENIED: Spelling(
+    ProtocolFamily.EC2: {
+        CommonErrorKind.UNSIGNED: WireError("AuthFailure", 401, _EC2_CREDENTIALS),
+        CommonErrorKind.CLOCK_SKEW: WireError("RequestExpired", 400, "Request has expired."),
+        CommonErrorKind.UNKNOWN_KEY: WireError("AuthFailure", 401, _EC2_CREDENTIALS),
+        CommonErrorKind.BAD_SIGNATURE: WireError("AuthFailure", 401, _EC2_CREDENTIALS),
+        CommonErrorKind.EXPIRED: WireError("RequestExpired", 400, "Request has expired."),
+        CommonErrorKind.REGION_OFF: WireError("AuthFailure", 401, _EC2_CREDENTIALS),
+        CommonErrorKind.DENIED: WireError(
             "UnauthorizedOperation", 403, "You are not authorized to perform this operation."
         ),
-        Refusal.THROTTLED: Spelling("RequestLimitExceeded", 503, "Request limit exceeded."),
-        Refusal.UNKNOWN_ACTION: Spelling(
+        CommonErrorKind.THROTTLED: WireError(
+            "RequestLimitExceeded", 503, "Request limit exceeded."
+        ),
+        CommonErrorKind.UNKNOWN_ACTION: WireError(
             "InvalidAction", 400, "The action is not valid for this web service."
         ),
-        Refusal.MALFORMED: Spelling("MalformedInput", 400, "The input could not be read"),
-        Refusal.MISSING_MEMBER: Spelling("MissingParameter", 400, "A parameter is missing"),
-        Refusal.INVALID_MEMBER: Spelling("InvalidParameterValue", 400, "Invalid value"),
-        Refusal.INTERNAL: Spelling("InternalError", 500, "An internal error has occurred"),
+        CommonErrorKind.MALFORMED: WireError("MalformedInput", 400, "The input could not be read"),
+        CommonErrorKind.MISSING_MEMBER: WireError(
+            "MissingParameter", 400, "A parameter is missing"
+        ),
+        CommonErrorKind.INVALID_MEMBER: WireError("InvalidParameterValue", 400, "Invalid value"),
+        CommonErrorKind.INTERNAL: WireError("InternalError", 500, "An internal error has occurred"),
     },
-    Dialect.JSON: {
-        Refusal.UNSIGNED: Spelling("MissingAuthenticationTokenException", 400, _NOT_SIGNED),
-        Refusal.CLOCK_SKEW: Spelling("InvalidSignatureException", 400, "Signature expired"),
-        Refusal.UNKNOWN_KEY: Spelling("UnrecognizedClientException", 400, _NOT_VALID),
-        Refusal.BAD_SIGNATURE: Spelling("InvalidSignatureException", 400, _MISMATCH),
-        Refusal.EXPIRED: Spelling("ExpiredTokenException", 400, _EXPIRED),
-        Refusal.REGION_OFF: Spelling("UnrecognizedClientException", 400, _NOT_VALID),
-        Refusal.DENIED: Spelling("AccessDeniedException", 400, "Access denied"),
-        Refusal.THROTTLED: Spelling("ThrottlingException", 400, "Rate exceeded"),
-        Refusal.UNKNOWN_ACTION: Spelling("UnknownOperationException", 400, "Unknown operation"),
-        Refusal.MALFORMED: Spelling("SerializationException", 400, "The input could not be read"),
-        Refusal.MISSING_MEMBER: Spelling("ValidationException", 400, "A parameter is missing"),
-        Refusal.INVALID_MEMBER: Spelling("ValidationException", 400, "Invalid value"),
-        Refusal.INTERNAL: Spelling("InternalFailure", 500, "An internal error has occurred"),
+    ProtocolFamily.JSON: {
+        CommonErrorKind.UNSIGNED: WireError(
+            "MissingAuthenticationTokenException", 400, _NOT_SIGNED
+        ),
+        CommonErrorKind.CLOCK_SKEW: WireError(
+            "InvalidSignatureException", 400, "Signature expired"
+        ),
+        CommonErrorKind.UNKNOWN_KEY: WireError("UnrecognizedClientException", 400, _NOT_VALID),
+        CommonErrorKind.BAD_SIGNATURE: WireError("InvalidSignatureException", 400, _MISMATCH),
+        CommonErrorKind.EXPIRED: WireError("ExpiredTokenException", 400, _EXPIRED),
+        CommonErrorKind.REGION_OFF: WireError("UnrecognizedClientException", 400, _NOT_VALID),
+        CommonErrorKind.DENIED: WireError("AccessDeniedException", 400, "Access denied"),
+        CommonErrorKind.THROTTLED: WireError("ThrottlingException", 400, "Rate exceeded"),
+        CommonErrorKind.UNKNOWN_ACTION: WireError(
+            "UnknownOperationException", 400, "Unknown operation"
+        ),
+        CommonErrorKind.MALFORMED: WireError(
+            "SerializationException", 400, "The input could not be read"
+        ),
+        CommonErrorKind.MISSING_MEMBER: WireError(
+            "ValidationException", 400, "A parameter is missing"
+        ),
+        CommonErrorKind.INVALID_MEMBER: WireError("ValidationException", 400, "Invalid value"),
+        CommonErrorKind.INTERNAL: WireError(
+            "InternalFailure", 500, "An internal error has occurred"
+        ),
     },
 }

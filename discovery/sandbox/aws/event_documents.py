@@ -1,4 +1,4 @@
-"""Events as EventBridge hands them on: the service's own, CloudTrail's, and SNS's envelope.
+"""Change events as EventBridge delivers them, bare or in SNS's envelope.
 
 Source: aws/README: Change events.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from discovery.sandbox.aws.place import Place
+from discovery.sandbox.aws.partitions import Place
 from discovery.sandbox.aws.values import Cache
 
 Event = Mapping[str, Any]
@@ -21,23 +21,23 @@ _SECRETS = frozenset({"Passwords", "AuthToken"})
 _REDACTED = "HIDDEN_DUE_TO_SECURITY_REASONS"
 
 
-def told_by_service(place: Place, what: str, message: str, cache: Cache) -> Event:
-    """An event of ElastiCache itself about one cache, such as `Cache Created`."""
-    failed = what.endswith("Failed")
+def service_event(place: Place, detail_type: str, message: str, cache: Cache) -> Event:
+    """Return an event of ElastiCache itself about one cache, such as `Cache Created`."""
+    failed = detail_type.endswith("Failed")
     detail = {
         "EventCategories": ["failure" if failed else "configuration change"],
-        "EventID": f"SERVERLESS-CACHE-{what.upper().replace(' ', '-')}",
+        "EventID": f"SERVERLESS-CACHE-{detail_type.upper().replace(' ', '-')}",
         "Message": message,
         "SourceArn": cache.arn,
         "SourceIdentifier": cache.name,
         "SourceType": "serverless-cache",
     }
-    return _envelope(place, "aws.elasticache", what, [cache.arn], detail)
+    return _envelope(place, "aws.elasticache", detail_type, [cache.arn], detail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call of an API, as CloudTrail records it."""
+    """An API call, as CloudTrail records it."""
 
     service: str
     """As event sources begin: `elasticache`, `tagging`."""
@@ -53,16 +53,17 @@ class Call:
 
     @property
     def reads_only(self) -> bool:
+        """Whether the call changes nothing."""
         return reads_only(self.operation)
 
 
 def reads_only(operation: str) -> bool:
-    """Whether a call of the operation changes nothing."""
+    """Return whether a call of the operation changes nothing."""
     return operation.startswith(("Describe", "List", "Get"))
 
 
-def told_by_cloudtrail(place: Place, call: Call) -> Event:
-    """The event of a call, whether it failed or not."""
+def cloudtrail_event(place: Place, call: Call) -> Event:
+    """Return CloudTrail's event of a call, whether it failed or not."""
     detail: dict[str, Any] = {
         "eventVersion": "1.11",
         "userIdentity": {
@@ -88,12 +89,12 @@ def told_by_cloudtrail(place: Place, call: Call) -> Event:
     }
     if call.error is not None:
         detail["errorCode"], detail["errorMessage"] = call.error
-    what = "AWS API Call via CloudTrail"
-    return _envelope(place, f"aws.{call.service}", what, [], detail)
+    detail_type = "AWS API Call via CloudTrail"
+    return _envelope(place, f"aws.{call.service}", detail_type, [], detail)
 
 
-def in_sns(text: str, place: Place, topic: str) -> str:
-    """The envelope in which SNS delivers an event when raw delivery is off."""
+def wrap_in_sns(text: str, place: Place, topic: str) -> str:
+    """Return the envelope in which SNS delivers an event when raw delivery is off."""
     return json.dumps(
         {
             "Type": "Notification",
@@ -109,30 +110,33 @@ def in_sns(text: str, place: Place, topic: str) -> str:
     )
 
 
-def as_cloudtrail_writes(shape: Shape | None, value: Any) -> Any:
-    """Members with their first letter in lower case, and without passwords. Keys of maps stay."""
+def to_cloudtrail(shape: Shape | None, value: Any) -> Any:
+    """Spell members as CloudTrail does: first letter in lower case, no passwords.
+
+    Keys of maps stay as they are.
+    """
     if isinstance(shape, StructureShape):
         return {
             name[:1].lower() + name[1:]: (
-                _REDACTED if name in _SECRETS else as_cloudtrail_writes(shape.members[name], each)
+                _REDACTED if name in _SECRETS else to_cloudtrail(shape.members[name], each)
             )
             for name, each in value.items()
             if name in shape.members and each is not None
         }
     if isinstance(shape, ListShape):
-        return [as_cloudtrail_writes(shape.member, each) for each in value]
+        return [to_cloudtrail(shape.member, each) for each in value]
     if isinstance(shape, MapShape):
-        return {str(key): as_cloudtrail_writes(shape.value, each) for key, each in value.items()}
+        return {str(key): to_cloudtrail(shape.value, each) for key, each in value.items()}
     return _time(value) if isinstance(value, datetime) else value
 
 
 def _envelope(
-    place: Place, source: str, what: str, resources: list[str], detail: Mapping[str, Any]
+    place: Place, source: str, detail_type: str, resources: list[str], detail: Mapping[str, Any]
 ) -> Event:
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
-        "detail-type": what,
+        "detail-type": detail_type,
         "source": source,
         "account": place.account_id,
         "time": _time(place.clock()),

@@ -1,17 +1,17 @@
-"""Faults on demand: what goes wrong, where, and how often."""
+"""Faults that can be injected into calls of AWS: what goes wrong, where, and how often."""
 
-import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
 from botocore.exceptions import DataNotFoundError
 
-from discovery.sandbox.aws.errors import Refusal
+from discovery.sandbox.aws.errors import CommonErrorKind
 from discovery.sandbox.aws.models import operation_names
-
-ANY = "*"
+from discovery.sandbox.faults import ANY
+from discovery.sandbox.faults import Fault as CommonFault
 
 
 class Effect(StrEnum):
@@ -59,25 +59,36 @@ class Effect(StrEnum):
     MEMBER_LEFT_OUT = "member-left-out"
     """The member named `member` is left out wherever it stands in the answer."""
     MEMBER_CONTRADICTED = "member-contradicted"
-    """What has a text `member` comes twice in its list, the second time with another text."""
+    """An item with a text `member` comes twice in its list, the second time with another text."""
 
 
-REFUSALS = {
-    Effect.THROTTLED: Refusal.THROTTLED,
-    Effect.DENIED: Refusal.DENIED,
-    Effect.EXPIRED: Refusal.EXPIRED,
-    Effect.REGION_OFF: Refusal.REGION_OFF,
-    Effect.INTERNAL: Refusal.INTERNAL,
+EFFECT_ERRORS = {
+    Effect.THROTTLED: CommonErrorKind.THROTTLED,
+    Effect.DENIED: CommonErrorKind.DENIED,
+    Effect.EXPIRED: CommonErrorKind.EXPIRED,
+    Effect.REGION_OFF: CommonErrorKind.REGION_OFF,
+    Effect.INTERNAL: CommonErrorKind.INTERNAL,
 }
-"""The effects that answer a refusal."""
+"""The common error that an effect answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallSite:
+    """The call that a fault may apply to: whose, where, which operation."""
+
+    account: str
+    """The account whose resources are asked for; of AssumeRole, the role's."""
+    region: str
+    service: str
+    operation: str
+    is_later_page: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """One thing that goes wrong. `account`, `region`, `service`, `operation`: `*` is any.
+class Fault(CommonFault):
+    """One thing that goes wrong. `account`, `region`, `service`, `operation`: `*` is any."""
 
-    The account is the one whose things are asked for; of AssumeRole, the role's.
-    """
+    effects: ClassVar[type[StrEnum]] = Effect
 
     effect: Effect
     account: str = ANY
@@ -85,51 +96,39 @@ class Fault:
     service: str = ANY
     """As boto3 names it: `elasticache`, `resourcegroupstaggingapi`."""
     operation: str = ANY
-    times: int | None = None
-    """For how many calls; None: for ever."""
-    skip: int = 0
-    """How many matching calls pass before it begins."""
     code: str | None = None
     status: int | None = None
-    message: str = "injected by a test"
-    delay_s: float = 0.0
-    page_size: int = 1
     as_account: str | None = None
     member: str | None = None
     """As the SDK's model names it: `FullEngineVersion`."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "effect", Effect(self.effect))
-        problem = next(_problems(self), None)
-        if problem:
-            raise ValueError(problem)
-
-    def matches(self, account: str, region: str, service: str, operation: str) -> bool:
-        """Whether a call is one that this fault is for."""
+    def matches(self, call: CallSite) -> bool:
+        """Return whether the fault applies to this call."""
         return (
-            self.account in (ANY, account)
-            and self.region in (ANY, region)
-            and self.service in (ANY, service)
-            and self.operation in (ANY, operation)
+            self.account in (ANY, call.account)
+            and self.region in (ANY, call.region)
+            and self.service in (ANY, call.service)
+            and self.operation in (ANY, call.operation)
+            and not (self.effect is Effect.EMPTY_FIRST_PAGE and call.is_later_page)
         )
 
+    def counts(self, call: CallSite) -> bool:
+        """Return whether the call is counted; the page before one that fails is not."""
+        return call.is_later_page or self.effect is not Effect.LATER_PAGE_FAILS
 
-def _problems(fault: Fault) -> Iterator[str]:
-    if fault.effect is Effect.ERROR and not fault.code:
-        yield "effect error needs a code"
-    if fault.effect in (Effect.OTHER_ACCOUNT, Effect.OTHER_ARNS) and not fault.as_account:
-        yield f"effect {fault.effect} needs as_account"
-    if fault.effect in (Effect.MEMBER_LEFT_OUT, Effect.MEMBER_CONTRADICTED) and not fault.member:
-        yield f"effect {fault.effect} needs a member"
-    if fault.as_account is not None and not re.fullmatch("[0-9]{12}", fault.as_account):
-        yield "as_account has 12 digits"
-    if fault.effect is Effect.LATENCY and fault.delay_s <= 0:
-        yield "effect latency needs delay_s"
-    if fault.page_size < 1:
-        yield "page_size is at least 1"
-    if (fault.times is not None and fault.times < 1) or fault.skip < 0:
-        yield "times is at least 1, skip at least 0"
-    yield from _unknown_names(fault)
+    def problems(self) -> Iterator[str]:
+        """List what contradicts the effect."""
+        if self.effect is Effect.ERROR and not self.code:
+            yield "effect error needs a code"
+        if self.effect in (Effect.OTHER_ACCOUNT, Effect.OTHER_ARNS) and not self.as_account:
+            yield f"effect {self.effect} needs as_account"
+        if self.effect in (Effect.MEMBER_LEFT_OUT, Effect.MEMBER_CONTRADICTED) and not self.member:
+            yield f"effect {self.effect} needs a member"
+        if self.as_account is not None and not re.fullmatch("[0-9]{12}", self.as_account):
+            yield "as_account has 12 digits"
+        if self.effect is Effect.LATENCY and self.delay_s <= 0:
+            yield "effect latency needs delay_s"
+        yield from _unknown_names(self)
 
 
 def _unknown_names(fault: Fault) -> Iterator[str]:
@@ -144,57 +143,3 @@ def _unknown_names(fault: Fault) -> Iterator[str]:
         return
     if fault.operation not in (ANY, *known):
         yield f"{fault.service} has no operation {fault.operation}"
-
-
-class FaultBoard:
-    """The faults in force."""
-
-    def __init__(self) -> None:
-        self._faults: dict[int, Fault] = {}
-        self._matched: dict[int, int] = {}
-        self._numbers = itertools.count(1)
-
-    def __iter__(self) -> Iterator[tuple[int, Fault]]:
-        return iter(tuple(self._faults.items()))
-
-    def add(self, fault: Fault) -> int:
-        """The fault is in force; answers its number."""
-        number = next(self._numbers)
-        self._faults[number] = fault
-        self._matched[number] = 0
-        return number
-
-    def remove(self, number: int) -> bool:
-        """The fault is not in force; answers whether it was."""
-        self._matched.pop(number, None)
-        return self._faults.pop(number, None) is not None
-
-    def clear(self) -> None:
-        """No fault is in force."""
-        self._faults.clear()
-        self._matched.clear()
-
-    def strike(
-        self, account: str, region: str, service: str, operation: str, *, is_later_page: bool
-    ) -> tuple[Fault, ...]:
-        """The faults that this call meets; each has been used once more."""
-        if not self._faults:
-            return ()
-        return tuple(
-            fault
-            for number, fault in tuple(self._faults.items())
-            if fault.matches(account, region, service, operation)
-            and self._use(number, fault, is_later_page=is_later_page)
-        )
-
-    def _use(self, number: int, fault: Fault, *, is_later_page: bool) -> bool:
-        if fault.effect is Effect.EMPTY_FIRST_PAGE and is_later_page:
-            return False
-        if fault.effect is Effect.LATER_PAGE_FAILS and not is_later_page:
-            return True  # the page before the one that fails is not what is counted
-        used = self._matched[number] = self._matched[number] + 1
-        if used <= fault.skip:
-            return False
-        if fault.times is not None and used >= fault.skip + fault.times:
-            self.remove(number)
-        return True

@@ -1,4 +1,4 @@
-"""IAM policies, judged by action and resource: what an identity may do, and whom a role lets in.
+"""Evaluation of IAM policies by action and resource, and reading of trust policies.
 
 Of conditions only `aws:RequestedRegion` and, in a trust policy, `sts:ExternalId` are known. A
 document with anything else is refused when it is attached: a simulation that passes over a
@@ -28,9 +28,9 @@ class Statement:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Self:
-        """Raises: ValueError for what this simulation cannot judge."""
+        """Read a statement. Raises ValueError for what this simulation cannot evaluate."""
         if unknown := sorted(document.keys() - _KNOWN):
-            raise ValueError(f"a statement with {', '.join(unknown)} cannot be judged here")
+            raise ValueError(f"a statement with {', '.join(unknown)} cannot be evaluated here")
         if document.get("Effect") not in ("Allow", "Deny"):
             raise ValueError("the Effect of a statement is Allow or Deny")
         return cls(
@@ -41,7 +41,7 @@ class Statement:
         )
 
     def is_about(self, action: str, resource: str, region: str) -> bool:
-        """Whether the statement speaks of this request."""
+        """Return whether the statement covers this request."""
         return (
             any(_fits(each.lower(), action.lower()) for each in self.actions)
             and any(_fits(each, resource) for each in self.resources)
@@ -50,39 +50,39 @@ class Statement:
 
 
 def statements_of(document: Mapping[str, Any]) -> tuple[Statement, ...]:
-    """The statements of a policy document. Raises: ValueError."""
+    """Return the statements of a policy document. Raises ValueError."""
     if document.get("Version") != "2012-10-17":
         raise ValueError("the Version of a policy is 2012-10-17")
     return tuple(Statement.of(each) for each in _list(document["Statement"]))
 
 
 def is_allowed(statements: Iterable[Statement], *, action: str, resource: str, region: str) -> bool:
-    """Whether some statement allows the request and none denies it."""
+    """Return whether some statement allows the request and none denies it."""
     about = [each for each in statements if each.is_about(action, resource, region)]
     return bool(about) and all(each.allows for each in about)
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whom a role lets in, and on what word."""
+    """Whom a role trusts, and the external id that it wants."""
 
     principals: tuple[str, ...]
     external_id: str | None
 
 
 def trust_of(document: Mapping[str, Any]) -> Trust:
-    """What a trust policy of one statement says. Raises: ValueError."""
+    """Read a trust policy of one statement. Raises ValueError."""
     (statement,) = _list(document["Statement"])
     if statement["Effect"] != "Allow" or _texts(statement["Action"]) != ("sts:AssumeRole",):
         raise ValueError("a trust policy allows sts:AssumeRole")
     external_ids = _condition(statement, _EXTERNAL_ID)
     if len(external_ids) > 1:
-        raise ValueError("more than one external id cannot be judged here")
+        raise ValueError("more than one external id cannot be evaluated here")
     return Trust(_texts(statement["Principal"]["AWS"]), next(iter(external_ids), None))
 
 
 def _condition(statement: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    """The values of the one condition that may stand there."""
+    """Return the values of the one condition that may be there."""
     condition: Mapping[str, Any] = statement.get("Condition") or {}
     if not condition:
         return ()
@@ -103,7 +103,7 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _fits(pattern: str, text: str) -> bool:
-    """IAM's wildcards: `*` for any characters, `?` for one."""
+    """Match IAM's wildcards: `*` for any characters, `?` for one."""
     return _compiled(pattern).fullmatch(text) is not None
 
 

@@ -1,4 +1,4 @@
-"""Access keys: long-lived ones of users, and the ones that AssumeRole hands out."""
+"""Access keys: long-lived ones of users, and those of sessions that STS issues."""
 
 import secrets
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An access key and whose it is."""
+    """An access key and its owner."""
 
     access_key_id: str
     secret: str
@@ -26,7 +26,7 @@ class Key:
 
     @property
     def is_session(self) -> bool:
-        """Whether AssumeRole made it."""
+        """Whether STS issued it."""
         return self.token is not None
 
     def __repr__(self) -> str:
@@ -34,26 +34,26 @@ class Key:
 
 
 class KeyRing:
-    """Every access key of the simulated cloud."""
+    """Every access key of a world."""
 
     def __init__(self) -> None:
         self._keys: dict[str, Key] = {}
 
     def add(self, key: Key) -> Key:
-        """`key` is known from now on."""
+        """Add a key and return it."""
         self._keys[key.access_key_id] = key
         return key
 
     def find(self, access_key_id: str) -> Key | None:
-        """The key with that id; None when nobody has it."""
+        """Return the key with that id, or None."""
         return self._keys.get(access_key_id)
 
     def revoke(self, access_key_id: str) -> None:
-        """Nobody has the key any more."""
+        """Remove a key."""
         self._keys.pop(access_key_id, None)
 
     def expire_sessions(self, now: datetime) -> int:
-        """Every session ended at `now` at the latest; answers how many ended early."""
+        """Expire every session at `now`; return how many ended early."""
         running = [
             key
             for key in self._keys.values()
@@ -65,15 +65,15 @@ class KeyRing:
 
 
 def new_id(prefix: str) -> str:
-    """A fresh identifier of AWS's form: the prefix and 16 characters."""
+    """Return a fresh identifier of AWS's form: the prefix and 16 characters."""
     return prefix + "".join(secrets.choice(_BASE32) for _ in range(16))
 
 
 def new_secret() -> str:
-    """A fresh secret key of 40 characters."""
+    """Return a fresh secret key of 40 characters."""
     return secrets.token_urlsafe(30)
 
 
 def new_token() -> str:
-    """A fresh session token."""
+    """Return a fresh session token."""
     return secrets.token_urlsafe(96)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from discovery.sandbox.aws.clock import Clock
 from discovery.sandbox.aws.values import NO_MEMBERS
+from discovery.sandbox.clock import Clock
 
 ROOT = "r-ab12"
 
@@ -41,7 +41,7 @@ class Member:
     state: str
     joined_at: datetime
     wire: Mapping[str, object] = field(default_factory=dict)
-    """Members answered in place of the true ones; None leaves a member out."""
+    """Members that replace the true ones in answers; None leaves a member out."""
 
 
 class Organization:
@@ -61,7 +61,7 @@ class Organization:
         self.join(management)
 
     def add_unit(self, name: str, *, parent: str = ROOT, unit_id: str | None = None) -> str:
-        """A new unit is there, with the id given or one made up; answers its id."""
+        """Add a unit, with the id given or one made up; return its id."""
         self._check_parent(parent)
         self._made += 1
         made_up = f"ou-{ROOT.removeprefix('r-')}-{self._made:08d}"
@@ -70,13 +70,13 @@ class Organization:
         return unit.id
 
     def remove_unit(self, unit_id: str) -> None:
-        """The unit is gone. Raises ValueError while something is in it."""
+        """Remove a unit. Raises ValueError while something is in it."""
         if self.units_in(unit_id) or self.members_in(unit_id):
             raise ValueError(f"{unit_id} is not empty")
         del self.units[unit_id]
 
     def move_unit(self, unit_id: str, parent: str) -> None:
-        """The unit, with all that is below it, is in another place."""
+        """Move a unit, with all that is below it."""
         self._check_parent(parent)
         self.units[unit_id] = replace(self.units[unit_id], parent_id=parent)
 
@@ -88,53 +88,53 @@ class Organization:
         state: str = "ACTIVE",
         wire: Mapping[str, object] = NO_MEMBERS,
     ) -> None:
-        """The account is in the organization."""
+        """Add an account."""
         self._check_parent(parent)
         name = f"account {account_id}"
         self.members[account_id] = Member(account_id, parent, name, state, self._clock(), wire)
 
     def leave(self, account_id: str) -> None:
-        """The account is in the organization no more."""
+        """Remove an account."""
         del self.members[account_id]
         self.administrators.discard(account_id)
 
     def move(self, account_id: str, parent: str) -> None:
-        """The account is in that unit, or in the root."""
+        """Move an account to a unit, or to the root."""
         self._check_parent(parent)
         self.members[account_id] = replace(self.members[account_id], parent_id=parent)
 
     def set_state(self, account_id: str, state: str) -> None:
-        """The account's state is this one of `STATUSES`."""
+        """Set the account's state, one of `STATUSES`."""
         STATUSES[state]
         self.members[account_id] = replace(self.members[account_id], state=state)
 
     def delegate(self, account_id: str) -> None:
-        """The member may read the organization."""
+        """Let a member account read the organization."""
         self.administrators.add(self.members[account_id].account_id)
 
     def may_read(self, account_id: str) -> bool:
-        """Whether an account may list what is in the organization."""
+        """Return whether an account may list what is in the organization."""
         return account_id == self.management or account_id in self.administrators
 
     def has_parent(self, parent_id: str) -> bool:
-        """Whether that is the root or one of the units."""
+        """Return whether that is the root or one of the units."""
         return parent_id == self.root or parent_id in self.units
 
     def units_in(self, parent_id: str) -> tuple[Unit, ...]:
-        """The units directly in a unit or in the root."""
+        """Return the units directly in a unit or in the root."""
         return tuple(unit for unit in self.units.values() if unit.parent_id == parent_id)
 
     def members_in(self, parent_id: str) -> tuple[Member, ...]:
-        """The accounts directly in a unit or in the root."""
+        """Return the accounts directly in a unit or in the root."""
         return tuple(each for each in self.members.values() if each.parent_id == parent_id)
 
     def path(self, parent_id: str) -> tuple[str, ...]:
-        """A unit and everything above it, up to the root."""
+        """Return a unit and everything above it, up to the root."""
         unit = self.units.get(parent_id)
         return (parent_id, *self.path(unit.parent_id)) if unit is not None else (parent_id,)
 
     def arn(self, resource: str) -> str:
-        """The ARN of something in the organization."""
+        """Return the ARN of something in the organization."""
         return f"arn:{self.partition}:organizations::{self.management}:{resource}"
 
     def _check_parent(self, parent_id: str) -> None:

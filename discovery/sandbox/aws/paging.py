@@ -1,4 +1,4 @@
-"""Pages and the opaque tokens between them."""
+"""Pages of a list, and the opaque tokens between them."""
 
 import base64
 import hashlib
@@ -17,11 +17,11 @@ START = ""
 
 
 class InvalidToken(Exception):
-    """The token is not one of ours, or of another operation, account or region."""
+    """A page token that was not issued here, or for another operation, account or region."""
 
 
 class ExpiredToken(Exception):
-    """The token was ours once."""
+    """A page token that was issued here too long ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class PagingFault:
-    """How pages go wrong."""
+    """How a fault changes pages."""
 
     limit: int | None = None
     """No page has more items than this."""
@@ -45,19 +45,19 @@ class PagingFault:
 
 
 class PageTokens:
-    """Makes and reads page tokens. A token says after which item to go on, and is signed."""
+    """Issues and reads signed page tokens, which say after which item to go on."""
 
     def __init__(self, *, life: timedelta = timedelta(minutes=15)) -> None:
         self._key = secrets.token_bytes(32)
         self._life = life
 
     def issue(self, listing: str, after: str, now: datetime) -> str:
-        """A token for what comes after `after` in `listing`."""
+        """Return a token for what comes after the item `after` of `listing`."""
         content = json.dumps([listing, after, now.timestamp()]).encode()
         return base64.urlsafe_b64encode(self._seal(content) + content).decode()
 
     def read(self, listing: str, token: str, now: datetime) -> str:
-        """After which item `token` goes on. Raises InvalidToken or ExpiredToken."""
+        """Return the item after which `token` goes on. Raises InvalidToken or ExpiredToken."""
         try:
             sealed = base64.b64decode(token, altchars=b"-_", validate=True)
         except ValueError as error:
@@ -76,7 +76,7 @@ class PageTokens:
         return hmac.new(self._key, content, hashlib.sha256).digest()
 
 
-def cut(
+def cut_page(
     items: Sequence[T],
     *,
     key: Callable[[T], str],
@@ -86,9 +86,16 @@ def cut(
     fault: PagingFault,
     issue: Callable[[str], str],
 ) -> Page[T]:
-    """The page of `items` (in order of `key`) that follows `after`.
+    """Return the page of `items` (in order of `key`) that follows the item `after`.
 
-    `token` is the one that was sent, if any; `issue` makes a token for what follows an item.
+    Args:
+        items: The whole list.
+        key: What items are ordered by.
+        size: Most items of a page.
+        after: Key of the last item of the page before.
+        token: The page token that was sent, if any.
+        fault: How a fault changes pages.
+        issue: Makes a token for what follows an item.
     """
     rest = [item for item in items if key(item) > after]
     most = size if fault.limit is None else min(size, fault.limit)

@@ -1,4 +1,4 @@
-"""Which IAM action an operation is, and which resource it is about.
+"""The IAM action and the resource of each operation, and whether the caller may do it.
 
 Source: aws/README: Permissions.
 """
@@ -6,10 +6,11 @@ Source: aws/README: Permissions.
 from collections.abc import Mapping
 from typing import Any
 
-from discovery.sandbox.aws.errors import Refusal, Refused
+from discovery.sandbox.aws.errors import CommonError, CommonErrorKind
 from discovery.sandbox.aws.iam import is_allowed
 from discovery.sandbox.aws.keys import Key
-from discovery.sandbox.aws.queue_attributes import place_of
+from discovery.sandbox.aws.queue_attributes import parse_queue_url
+from discovery.sandbox.aws.request_state import RequestState
 from discovery.sandbox.aws.world import Account
 
 _PREFIXES = {"resourcegroupstaggingapi": "tag"}
@@ -25,47 +26,38 @@ _KINDS = (
     ("UserGroup", "usergroup", "UserGroupId"),
     ("User", "user", "UserId"),
 )
-"""What an ElastiCache operation is about: a part of its name, the resource type, the member that
-names one. The first that fits."""
+"""Resource of an ElastiCache operation: part of the operation's name, resource type, member with
+the resource's name. The first that fits."""
 
 
-def check_permission(
-    account: Account,
-    key: Key,
-    *,
-    service: str,
-    operation: str,
-    region: str,
-    members: Mapping[str, Any],
-) -> None:
-    """Nothing happens when the caller may do this; one without any policy may do everything.
+def check_permission(account: Account, key: Key, request: RequestState) -> None:
+    """Check that the caller may do this; one without any policy may do everything.
 
-    Raises: Refused(DENIED), in AWS's words.
+    Raises CommonError(DENIED), in AWS's words.
     """
-    statements = account.policies.get(key.role_arn or key.principal_arn)
-    action = f"{_PREFIXES.get(service, service)}:{operation}"
+    service = request.service.name
+    action = f"{_PREFIXES.get(service, service)}:{request.operation}"
     if service == "sqs":
         action = action.removesuffix("Batch")  # IAM knows one action for one and for ten
-    if region in account.denied_regions and service not in _OF_NO_REGION:
-        raise Refused(
-            Refusal.DENIED,
-            f"User: {key.principal_arn} is not authorized to perform: {action} with an explicit "
-            "deny in a service control policy",
+    denied = f"User: {key.principal_arn} is not authorized to perform: {action}"
+    if request.region in account.denied_regions and service not in _OF_NO_REGION:
+        raise CommonError(
+            CommonErrorKind.DENIED, f"{denied} with an explicit deny in a service control policy"
         )
+    statements = account.policies.get(key.role_arn or key.principal_arn)
     if statements is None or action in _NEEDS_NOTHING:
         return
-    resource = _resource(account, service, operation, region, members)
-    if not is_allowed(statements, action=action, resource=resource, region=region):
-        raise Refused(
-            Refusal.DENIED,
-            f"User: {key.principal_arn} is not authorized to perform: {action} on resource: "
-            f"{resource} because no identity-based policy allows the {action} action",
+    resource = _resource(account, request)
+    if not is_allowed(statements, action=action, resource=resource, region=request.region):
+        raise CommonError(
+            CommonErrorKind.DENIED,
+            f"{denied} on resource: {resource} because no identity-based policy allows the "
+            f"{action} action",
         )
 
 
-def _resource(
-    account: Account, service: str, operation: str, region: str, members: Mapping[str, Any]
-) -> str:
+def _resource(account: Account, request: RequestState) -> str:
+    service, region, members = request.service.name, request.region, request.members
     if service == "sts":
         return str(members.get("RoleArn", "*"))
     if service == "sqs":
@@ -75,13 +67,13 @@ def _resource(
     if "ResourceName" in members:
         return str(members["ResourceName"])
     for part, kind, member in _KINDS:
-        if part in operation:
+        if part in request.operation:
             name = str(members.get(member) or "*").lower()
             return f"arn:{account.partition.name}:{service}:{region}:{account.id}:{kind}:{name}"
     return "*"
 
 
 def _queue(account: Account, region: str, members: Mapping[str, Any]) -> str:
-    _, owner, name = place_of(str(members.get("QueueUrl", "")))
+    _, owner, name = parse_queue_url(str(members.get("QueueUrl", "")))
     named = name or members.get("QueueName", "*")
     return f"arn:{account.partition.name}:sqs:{region}:{owner or account.id}:{named}"

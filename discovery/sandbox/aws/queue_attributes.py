@@ -1,4 +1,4 @@
-"""How a queue of SQS is named and may be set up.
+"""How a queue of SQS is named, and the attributes it may have.
 
 Source: Amazon SQS API reference, SetQueueAttributes.
 """
@@ -31,8 +31,8 @@ TEXTS = frozenset({"Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKe
 _URL = re.compile(r"https?://(?P<host>[^/]*)/(?P<account>[0-9]{12})/(?P<name>[^/]+)\Z")
 
 
-def place_of(queue_url: str) -> tuple[str, str, str]:
-    """Host, account and name in a queue's URL; empty texts where it has none."""
+def parse_queue_url(queue_url: str) -> tuple[str, str, str]:
+    """Return host, account and name in a queue's URL; empty texts where it has none."""
     found = _URL.match(queue_url)
     return (found["host"], found["account"], found["name"]) if found else ("", "", "")
 
@@ -46,7 +46,7 @@ class UnknownAttribute(BadAttribute):
 
 
 def check_attribute(name: str, value: str) -> None:
-    """Raises: BadAttribute when the attribute cannot have this value."""
+    """Raise BadAttribute when the attribute cannot have this value."""
     if name in RANGES:
         least, most = RANGES[name]
         if not re.fullmatch("[0-9]{1,9}", value) or not least <= int(value) <= most:
@@ -58,9 +58,9 @@ def check_attribute(name: str, value: str) -> None:
 
 
 def read_redrive(policy: str) -> tuple[str, int]:
-    """ARN of the dead-letter queue, and how often a message is received before it goes there.
+    """Return the ARN of the dead-letter queue, and the receives before a message goes there.
 
-    Raises: BadAttribute
+    Raises BadAttribute.
     """
     try:
         read = json.loads(policy)

@@ -1,4 +1,4 @@
-"""Queues of SQS: what waits in one, what was received and not deleted, and where it ends.
+"""Queues of SQS: messages waiting, in flight, delayed, or in a dead-letter queue.
 
 Source: Amazon SQS developer guide (visibility timeout, dead-letter queues, quotas) and API
 reference. Left out: FIFO queues, message attributes, the policies of queues, and the sixty seconds
@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from discovery.sandbox.aws.clock import Clock
-from discovery.sandbox.aws.polling import Notification
+from discovery.sandbox.aws.long_poll import Notification
 from discovery.sandbox.aws.queue_attributes import DEFAULTS, check_attribute, read_redrive
 from discovery.sandbox.aws.values import NO_TAGS
+from discovery.sandbox.clock import Clock
 
 MOST_IN_FLIGHT = 120_000
 """Messages of one queue that were received and not deleted."""
@@ -26,20 +26,20 @@ MOST_IN_FLIGHT = 120_000
 _RECEIPT = re.compile(r"[0-9a-f-]{36}\.[A-Za-z0-9_-]{16}")
 
 
-class NoReceipt(ValueError):
-    """A text that no receipt handle is."""
+class InvalidReceipt(ValueError):
+    """A text that is no receipt handle."""
 
 
 class NotInFlight(ValueError):
     """A message that nobody has received just now."""
 
 
-class TooMuchInFlight(Exception):
+class TooManyInFlight(Exception):
     """More messages than `MOST_IN_FLIGHT` would be received and not deleted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class QueuedMessage:
     """One message in a queue."""
 
     id: str
@@ -50,7 +50,7 @@ class Held:
     received: int = 0
     first_received_at: datetime | None = None
     receipt: str = ""
-    """That of the latest time it was received; earlier ones have no effect."""
+    """Receipt of the latest receive; earlier ones have no effect."""
     source_arn: str = ""
     """Of a dead letter: the queue that it comes from."""
 
@@ -66,13 +66,13 @@ class Queue:
         find: "Callable[[str], Queue | None]" = lambda _: None,
         attributes: Mapping[str, str] = NO_TAGS,
     ) -> None:
-        """`find` gives the queue of an ARN, for dead letters.
+        """Make an empty queue. Raises BadAttribute.
 
-        Raises: BadAttribute
+        `find` returns the queue of an ARN, for dead letters.
         """
         self.name = name
         self.arn = arn
-        self.bell = Notification()
+        self.arrivals = Notification()
         self.most_in_flight = MOST_IN_FLIGHT
         self.created_at = clock()
         self.attributes: dict[str, str] = dict(DEFAULTS)
@@ -80,18 +80,18 @@ class Queue:
         self._clock = clock
         self._find = find
         self._lock = threading.Lock()
-        self._messages: dict[str, Held] = {}
-        self._line: list[tuple[datetime, int, str]] = []
-        """When which message may be received next; entries of gone and moved ones are stale."""
+        self._messages: dict[str, QueuedMessage] = {}
+        self._queue: list[tuple[datetime, int, str]] = []
+        """When each message may be received; entries of deleted and moved ones are stale."""
         self._numbers = itertools.count()
         self.set_attributes(attributes)
 
     # -- how it is set up ------------------------------------------------------------------------
 
     def set_attributes(self, attributes: Mapping[str, str]) -> None:
-        """The queue has these attributes too; an empty text takes one away.
+        """Set these attributes; an empty text removes one.
 
-        Raises: BadAttribute, and then nothing has changed.
+        Raises BadAttribute, and then nothing has changed.
         """
         for name, value in attributes.items():
             check_attribute(name, value)
@@ -99,13 +99,12 @@ class Queue:
         self.attributes = {name: value for name, value in merged.items() if value != ""}
 
     def seconds(self, attribute: str) -> timedelta:
-        """The value of an attribute that is a time."""
+        """Return the value of an attribute that is a time."""
         return timedelta(seconds=int(self.attributes[attribute]))
 
     @property
     def redrive(self) -> tuple[str, int] | None:
-        """ARN of the dead-letter queue, and how often a message is received before it goes there;
-        None: it stays."""
+        """ARN of the dead-letter queue, and the receives before a message goes there."""
         policy = self.attributes.get("RedrivePolicy")
         return read_redrive(policy) if policy else None
 
@@ -118,61 +117,60 @@ class Queue:
         delay: timedelta | None = None,
         ahead: timedelta = timedelta(0),
         sender: str = "AIDAEXAMPLE",
-    ) -> Held:
-        """The message is in the queue, and may be received after `delay` (None: the queue's own).
+    ) -> QueuedMessage:
+        """Add a message, to be received after `delay` (None: the queue's own).
 
         `ahead`: it is received before messages that came up to so much earlier.
         """
         now = self._clock()
         late = self.seconds("DelaySeconds") if delay is None else delay
         visible_at = now + late - ahead
-        message = Held(str(uuid.uuid4()), body, now, visible_at, sender)
-        self.take_in(message)
+        message = QueuedMessage(str(uuid.uuid4()), body, now, visible_at, sender)
+        self.enqueue(message)
         return message
 
-    def take_in(self, message: Held) -> None:
-        """The message is in the queue, and who waits for one is woken."""
+    def enqueue(self, message: QueuedMessage) -> None:
+        """Add the message, and wake who waits for one."""
         with self._lock:
             self._put(message)
-        self.bell.ring()
+        self.arrivals.notify()
 
-    def _put(self, message: Held) -> None:
+    def _put(self, message: QueuedMessage) -> None:
         self._messages[message.id] = message
-        heapq.heappush(self._line, (message.visible_at, next(self._numbers), message.id))
+        heapq.heappush(self._queue, (message.visible_at, next(self._numbers), message.id))
 
     # -- receiving -------------------------------------------------------------------------------
 
-    def receive(self, most: int, hidden_for: timedelta | None = None) -> tuple[Held, ...]:
-        """Up to `most` messages, hidden for so long (None: the queue's own visibility timeout).
+    def receive(self, most: int, hidden_for: timedelta | None = None) -> tuple[QueuedMessage, ...]:
+        """Return up to `most` messages, hidden for so long (None: the queue's own timeout).
 
-        Those that were received too often go to the dead-letter queue instead.
-        Raises: TooMuchInFlight
+        Those that were received too often go to the dead-letter queue. Raises TooManyInFlight.
         """
         now = self._clock()
         hidden = self.seconds("VisibilityTimeout") if hidden_for is None else hidden_for
-        given: list[Held] = []
-        dead: list[Held] = []
+        given: list[QueuedMessage] = []
+        dead: list[QueuedMessage] = []
         with self._lock:
-            most_flying = self.most_in_flight
-            if len(self._messages) >= most_flying and self._flying(now) >= most_flying:
-                raise TooMuchInFlight
+            most_in_flight = self.most_in_flight
+            if len(self._messages) >= most_in_flight and self._in_flight(now) >= most_in_flight:
+                raise TooManyInFlight
             while len(given) < most and (message := self._next(now)) is not None:
                 if self._is_dead(message):
                     del self._messages[message.id]
                     dead.append(message)
                 else:
-                    given.append(self._handed_out(message, now, hidden))
+                    given.append(self._received_copy(message, now, hidden))
             for message in given:
                 self._put(message)
         for message in dead:
-            self._bury(message)
+            self._dead_letter(message)
         return tuple(given)
 
-    def _next(self, now: datetime) -> Held | None:
-        """The message that is next in line now, out of the line; those too old are gone."""
+    def _next(self, now: datetime) -> QueuedMessage | None:
+        """Take the next message out of the line; drop those past their retention."""
         kept = self.seconds("MessageRetentionPeriod")
-        while self._line and self._line[0][0] <= now:
-            visible_at, _, message_id = heapq.heappop(self._line)
+        while self._queue and self._queue[0][0] <= now:
+            visible_at, _, message_id = heapq.heappop(self._queue)
             message = self._messages.get(message_id)
             if message is None or message.visible_at != visible_at:
                 continue
@@ -181,7 +179,9 @@ class Queue:
             del self._messages[message_id]
         return None
 
-    def _handed_out(self, message: Held, now: datetime, hidden: timedelta) -> Held:
+    def _received_copy(
+        self, message: QueuedMessage, now: datetime, hidden: timedelta
+    ) -> QueuedMessage:
         return replace(
             message,
             visible_at=now + hidden,
@@ -190,51 +190,51 @@ class Queue:
             receipt=f"{message.id}.{secrets.token_urlsafe(12)}",
         )
 
-    def _is_dead(self, message: Held) -> bool:
+    def _is_dead(self, message: QueuedMessage) -> bool:
         redrive = self.redrive
         if redrive is None or message.received < redrive[1]:
             return False
         return self._find(redrive[0]) is not None
 
-    def _bury(self, message: Held) -> None:
+    def _dead_letter(self, message: QueuedMessage) -> None:
         redrive = self.redrive
-        grave = self._find(redrive[0]) if redrive else None
-        if grave is not None:
+        target = self._find(redrive[0]) if redrive else None
+        if target is not None:
             letter = replace(message, received=0, first_received_at=None, receipt="")
-            grave.take_in(replace(letter, visible_at=self._clock(), source_arn=self.arn))
+            target.enqueue(replace(letter, visible_at=self._clock(), source_arn=self.arn))
 
     # -- afterwards ------------------------------------------------------------------------------
 
     def delete(self, receipt: str) -> None:
-        """The message is gone if this is its latest receipt; of another one nothing happens.
+        """Delete the message if this is its latest receipt; another one has no effect.
 
-        Raises: NoReceipt
+        Raises InvalidReceipt.
         """
         with self._lock:
             message = self._received(receipt)
             if message is not None and message.receipt == receipt:
                 del self._messages[message.id]
 
-    def hide(self, receipt: str, span: timedelta) -> None:
-        """The message may be received again after `span`. Raises: NoReceipt, NotInFlight."""
+    def change_visibility(self, receipt: str, span: timedelta) -> None:
+        """Hide the message for `span` from now. Raises InvalidReceipt or NotInFlight."""
         now = self._clock()
         with self._lock:
             message = self._received(receipt)
             if message is None or message.receipt != receipt or message.visible_at <= now:
                 raise NotInFlight
             self._put(replace(message, visible_at=now + span))
-        self.bell.ring()
+        self.arrivals.notify()
 
-    def _received(self, receipt: str) -> Held | None:
+    def _received(self, receipt: str) -> QueuedMessage | None:
         if not _RECEIPT.fullmatch(receipt):
-            raise NoReceipt
+            raise InvalidReceipt
         return self._messages.get(receipt.partition(".")[0])
 
     def purge(self) -> None:
-        """Nothing is in the queue."""
+        """Delete every message."""
         with self._lock:
             self._messages.clear()
-            self._line.clear()
+            self._queue.clear()
 
     # -- looking ---------------------------------------------------------------------------------
 
@@ -247,16 +247,16 @@ class Queue:
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """How many messages wait, were received and not deleted, and are delayed."""
+        """How many messages wait, are in flight, and are delayed."""
         now = self._clock()
         with self._lock:
             total = len(self._messages)
-            flying = self._flying(now)
+            in_flight = self._in_flight(now)
             hidden = sum(1 for each in self._messages.values() if each.visible_at > now)
-        return total - hidden, flying, hidden - flying
+        return total - hidden, in_flight, hidden - in_flight
 
     def __len__(self) -> int:
         return len(self._messages)
 
-    def _flying(self, now: datetime) -> int:
+    def _in_flight(self, now: datetime) -> int:
         return sum(1 for each in self._messages.values() if each.received and each.visible_at > now)

@@ -1,29 +1,29 @@
-"""How often an operation may be called: AWS's token buckets."""
+"""Rate limits of operations: AWS's token buckets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 Key = tuple[str, ...]
-"""Whose bucket it is: operation and caller, or operation and organization."""
+"""Owner of a bucket: operation and caller, or operation and organization."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many calls a second, and so many at once when there was none for a while."""
+    """Calls a second, and how many at once after a pause."""
 
     per_s: float
     burst: int
 
 
 class TokenBuckets:
-    """Every bucket of the simulated cloud; one that nobody has drawn from is full."""
+    """Every token bucket of a world; one that was never used is full."""
 
     def __init__(self) -> None:
         self._levels: dict[Key, tuple[float, datetime]] = {}
 
     def take(self, rates: Mapping[Key, Rate], now: datetime) -> bool:
-        """Takes a token from each of these buckets; False, and none is taken, when one is empty."""
+        """Take a token from each bucket; return False, and take none, when one is empty."""
         levels = {key: self._level(key, rate, now) for key, rate in rates.items()}
         if min(levels.values(), default=1.0) < 1.0:
             return False

@@ -1,7 +1,7 @@
-"""One account's part of one region: what is stored there, and ways to place things directly.
+"""One account's part of one region: what is stored there, and ways to add things directly.
 
-`add_…` puts finished things (available, active, indexed) without asking any rule, so that a test
-can build what AWS itself once allowed. The rules stand in `services/`.
+`add_…` puts finished things (available, active, indexed) without checking any rule, so that a test
+can build what AWS itself once allowed. The rules are in `services/`.
 """
 
 from collections import Counter
@@ -10,12 +10,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from discovery.sandbox.aws.change_events import ChangeEvents
-from discovery.sandbox.aws.emission import Events
-from discovery.sandbox.aws.geography import short_code
-from discovery.sandbox.aws.lifecycle import Delays, TimedStore
-from discovery.sandbox.aws.place import Place, digest
+from discovery.sandbox.aws.event_delivery import Events
+from discovery.sandbox.aws.partitions import Place, digest, short_code
 from discovery.sandbox.aws.queues import Queue
 from discovery.sandbox.aws.tag_index import TagIndex
+from discovery.sandbox.aws.timed_store import Delays, TimedStore
 from discovery.sandbox.aws.values import NO_MEMBERS, NO_TAGS, Cache, Subnet, User, UserGroup
 
 FULL_VERSIONS: Mapping[str, Mapping[str, str]] = {
@@ -45,26 +44,26 @@ class Region:
         self.tags: dict[str, dict[str, str]] = {}
         self.tag_index = TagIndex()
         self.queues: dict[str, Queue] = {}
-        self._witness: ChangeEvents | None = None
+        self._change_events: ChangeEvents | None = None
         self._births: Counter[str] = Counter()
         self._add_default_vpc()
         self.add_user("default", engine="redis", authentication="no-password")
 
     @property
-    def pace(self) -> Delays:
+    def delays(self) -> Delays:
         """How long things take here."""
-        return self.place.pace
+        return self.place.delays
 
-    def settle(self, now: datetime) -> None:
-        """Everything that is due at `now` has happened."""
-        self.caches.settle(now)
-        self.users.settle(now)
-        self.groups.settle(now)
+    def advance(self, now: datetime) -> None:
+        """Finish every change that is due at `now`."""
+        self.caches.advance(now)
+        self.users.advance(now)
+        self.groups.advance(now)
 
-    def tell(self, events: Events) -> None:
-        """Every change from now on is told to those who subscribed."""
-        self._witness = ChangeEvents(events, self.place, self.settle)
-        self._witness.watch(self.caches, self.users, self.groups)
+    def publish_changes_to(self, events: Events) -> None:
+        """Publish every change from now on."""
+        self._change_events = ChangeEvents(events, self.place, self.advance)
+        self._change_events.watch(self.caches, self.users, self.groups)
 
     # -- placing ---------------------------------------------------------------------------------
 
@@ -84,7 +83,7 @@ class Region:
         indexed: bool = True,
         wire: Mapping[str, object] = NO_MEMBERS,
     ) -> Cache:
-        """The cache exists, `status` as given, and the tagging API knows its tags if `indexed`.
+        """Add a cache with this status; the tagging API knows its tags if `indexed`.
 
         `subnets` None: the default ones. `version` is the major one. `wire` replaces members of the
         answers (None leaves one out), for answers that AWS might give and the rules do not.
@@ -114,10 +113,7 @@ class Region:
         public: bool = False,
         at: datetime | None = None,
     ) -> Cache:
-        """A cache with the ARN, ports and versions that it has here, and a host of its own.
-
-        It is not stored.
-        """
+        """Return a cache with the ARN, ports, versions and host that it has here, not stored."""
         versions = FULL_VERSIONS[engine]
         major = version or list(versions)[-1]
         port, reader_port = PORTS[engine]
@@ -140,7 +136,7 @@ class Region:
         )
 
     def change_cache(self, name: str, **changes: object) -> Cache:
-        """The cache has `changes` (fields of `Cache`) at once. Raises KeyError without a cache."""
+        """Set `changes` (fields of `Cache`) at once. Raises KeyError without a cache."""
         cache = self.caches.get(name)
         if cache is None:
             raise KeyError(name)
@@ -149,7 +145,7 @@ class Region:
         return changed
 
     def remove_cache(self, name: str, *, remembered: timedelta | None = None) -> None:
-        """The cache is gone; the tagging API shows it for `remembered` longer (None: as paced)."""
+        """Remove a cache; the tagging API shows it for `remembered` longer (None: as delayed)."""
         cache = self.caches.get(name)
         if cache is None:
             raise KeyError(name)
@@ -168,7 +164,7 @@ class Region:
         tags: Mapping[str, str] = NO_TAGS,
         wire: Mapping[str, object] = NO_MEMBERS,
     ) -> User:
-        """The user exists, whatever the rules say of it."""
+        """Add a user, without checking any rule."""
         user = User(
             id=user_id.lower(),
             name=user_id.lower() if name is None else name,
@@ -197,7 +193,7 @@ class Region:
         tags: Mapping[str, str] = NO_TAGS,
         wire: Mapping[str, object] = NO_MEMBERS,
     ) -> UserGroup:
-        """The user group exists, whatever the rules say of it."""
+        """Add a user group, without checking any rule."""
         group = UserGroup(
             id=group_id.lower(),
             arn=self.place.arn("elasticache", f"usergroup:{group_id.lower()}"),
@@ -214,11 +210,11 @@ class Region:
         return group
 
     def add_subnet(self, subnet_id: str, *, vpc: str, zone: str = "a") -> Subnet:
-        """The subnet exists in that VPC."""
+        """Add a subnet in that VPC."""
         return self._put_subnet(subnet_id, vpc=vpc, zone=zone, is_default=False)
 
     def add_queue(self, name: str, attributes: Mapping[str, str] = NO_TAGS) -> Queue:
-        """The queue exists, and nothing is in it. Raises: BadAttribute."""
+        """Add an empty queue. Raises BadAttribute."""
         arn = self.place.arn("sqs", name)
         queue = Queue(name, arn, self.place.clock, self._queue_of, attributes)
         self.queues[name] = queue
@@ -232,34 +228,34 @@ class Region:
     def set_tags(
         self, arn: str, tags: Mapping[str, str], *, lag: timedelta | None = None
     ) -> Mapping[str, str]:
-        """The resource has exactly these tags; the tagging API sees them after `lag`.
+        """Give the resource exactly these tags; the tagging API sees them after `lag`.
 
-        `lag` None: as the pace says.
+        `lag` None: as `delays` says.
         """
         self.tags[arn] = dict(tags)
         self._index(arn, tags, lag)
-        if self._witness is not None:
+        if self._change_events is not None:
             cache = self.caches.get(arn.rpartition(":")[2])
-            self._witness.see_tags(arn, cache if cache and cache.arn == arn else None)
+            self._change_events.see_tags(arn, cache if cache and cache.arn == arn else None)
         return self.tags[arn]
 
     def tag_new(self, arn: str, tags: Mapping[str, str]) -> None:
-        """A new resource has these tags; one without tags stays unknown to the tagging API."""
+        """Give a new resource these tags; one without tags stays unknown to the tagging API."""
         self.tags[arn] = dict(tags)
         if tags:
             self._index(arn, tags, None)
 
     def _index(self, arn: str, tags: Mapping[str, str], lag: timedelta | None) -> None:
-        late = self.pace.tag_index_lag if lag is None else lag
+        late = self.delays.tag_index_lag if lag is None else lag
         self.tag_index.record(arn, tags, visible_at=self.place.clock() + late)
 
     def forget_tags(self, arn: str, *, memory: timedelta | None = None) -> None:
-        """The resource has no tags any more; the tagging API shows it for `memory` longer.
+        """Remove the resource's tags; the tagging API shows it for `memory` longer.
 
-        `memory` None: as the pace says.
+        `memory` None: as `delays` says.
         """
         self.tags.pop(arn, None)
-        kept = self.pace.tag_index_memory if memory is None else memory
+        kept = self.delays.tag_index_memory if memory is None else memory
         self.tag_index.forget(arn, visible_at=self.place.clock() + kept)
 
     # -- the default VPC -------------------------------------------------------------------------

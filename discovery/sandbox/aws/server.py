@@ -1,13 +1,8 @@
 """The HTTP server of the simulated AWS, on loopback only."""
 
 import asyncio
-import ipaddress
-import socket
-import struct
-import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
-from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC
 from email.utils import format_datetime
 from types import MappingProxyType
@@ -15,20 +10,21 @@ from types import MappingProxyType
 from aiohttp import web
 
 from discovery.sandbox.aws.calls import CallLog
-from discovery.sandbox.aws.control import PREFIX, Controls
-from discovery.sandbox.aws.distortion import Response
-from discovery.sandbox.aws.faults import FaultBoard
+from discovery.sandbox.aws.control import AwsControlApi
+from discovery.sandbox.aws.fault_effects import Response
+from discovery.sandbox.aws.faults import Fault
 from discovery.sandbox.aws.request_handler import RequestHandler
 from discovery.sandbox.aws.wire.message import Request
 from discovery.sandbox.aws.world import World
+from discovery.sandbox.control import PREFIX
+from discovery.sandbox.faults import FaultBoard
+from discovery.sandbox.loopback import LOOPBACK, check_loopback, reset, serve_in_thread
 
-LOOPBACK = "127.0.0.1"
 _LARGEST_BODY = 1024 * 1024
-_RESET_AT_CLOSE = struct.pack("ii", 1, 0)
 
 
 class SimulatedAws:
-    """A world behind AWS's wire formats, with its faults and the log of what was asked."""
+    """A world behind AWS's wire formats, with its faults and the log of its calls."""
 
     def __init__(
         self,
@@ -37,22 +33,23 @@ class SimulatedAws:
         latencies: Mapping[str, float] = MappingProxyType({}),
         calls: CallLog | None = None,
     ) -> None:
-        """`latencies`: how long a call to a region takes at least, in seconds."""
+        """Take the world to serve.
+
+        `latencies`: least duration of a call to a region, in seconds.
+        """
         self.world = world
-        self.faults = FaultBoard()
+        self.faults: FaultBoard[Fault] = FaultBoard()
         self.calls = calls or CallLog()
-        self._front_door = RequestHandler(world, self.faults, self.calls, latencies)
-        self._controls = Controls(world, self.faults, self.calls)
+        self._handler = RequestHandler(world, self.faults, self.calls, latencies)
+        self._controls = AwsControlApi(world, self.faults, self.calls)
 
     @asynccontextmanager
     async def serve(self, *, host: str = LOOPBACK, port: int = 0) -> AsyncIterator[str]:
-        """Serves inside the `async with`, and answers the endpoint's URL; port 0 takes a free one.
+        """Serve inside the `async with`, which gives the endpoint's URL; port 0 takes a free one.
 
-        Raises OSError when the port is taken, and ValueError for a host that is not loopback: the
-        keys to this cloud are no secret.
+        Raises OSError when the port is taken, and ValueError for a host off loopback.
         """
-        if not ipaddress.IPv4Address(host).is_loopback:
-            raise ValueError(f"the sandbox serves on loopback only, not on {host}")
+        check_loopback(host)
         # Whoever hangs up ends his request: one that is late by minutes does not outlive us.
         served = web.Server(self._handle, handler_cancellation=True)
         runner = web.ServerRunner(served, shutdown_timeout=0.1)
@@ -65,46 +62,18 @@ class SimulatedAws:
         finally:
             await runner.cleanup()
 
-    @contextmanager
-    def serve_in_thread(self, *, host: str = LOOPBACK, port: int = 0) -> Iterator[str]:
-        """As `serve`, from a thread with a loop of its own, for code that does not use asyncio."""
-        started: Future[str] = Future()
-        loop = asyncio.new_event_loop()
-        stop = asyncio.Event()
-
-        async def run() -> None:
-            async with self.serve(host=host, port=port) as url:
-                started.set_result(url)
-                await stop.wait()
-
-        def work() -> None:
-            try:
-                loop.run_until_complete(run())
-            except BaseException as error:
-                started.set_exception(error)
-            finally:
-                loop.close()
-
-        thread = threading.Thread(target=work, name="simulated-aws", daemon=True)
-        thread.start()
-        try:
-            yield started.result()
-        finally:
-            if not started.exception():
-                loop.call_soon_threadsafe(stop.set)
-            thread.join()
+    def serve_in_thread(
+        self, *, host: str = LOOPBACK, port: int = 0
+    ) -> AbstractContextManager[str]:
+        """Serve as `serve` does, from a thread, for code that does not use asyncio."""
+        return serve_in_thread(self.serve(host=host, port=port), "simulated-aws")
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await _body(request)
-        received = Request(
-            method=request.method,
-            path=request.raw_path,
-            headers={name.lower(): value for name, value in request.headers.items()},
-            body=body,
-        )
         if request.path.startswith(PREFIX):
-            return self._controls.answer(received)
-        outcome = self._front_door.open(received)
+            return self._controls.answer(request, body)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        outcome = self._handler.handle(Request(request.method, request.raw_path, headers, body))
         if outcome.later is not None and not outcome.reset:
             outcome = await outcome.later()
         if outcome.delay_s:
@@ -112,7 +81,7 @@ class SimulatedAws:
         return await _send(request, outcome, self._date())
 
     def _date(self) -> str:
-        """The sandbox's own time, so that a client's clock can be off against it."""
+        """Return the sandbox's own time, so that a client's clock can be off against it."""
         return format_datetime(self.world.clock().astimezone(UTC), usegmt=True)
 
 
@@ -135,17 +104,8 @@ async def _send(request: web.BaseRequest, outcome: Response, date: str) -> web.S
         response.content_length = len(answer.body)
         await response.prepare(request)
         await response.write(answer.body[: len(answer.body) // 2])
-    _hang_up(request, reset=outcome.reset)
+    if outcome.reset:
+        reset(request.transport)
+    elif request.transport is not None:
+        request.transport.close()
     return response
-
-
-def _hang_up(request: web.BaseRequest, *, reset: bool) -> None:
-    transport = request.transport
-    if transport is None:
-        return
-    if reset:
-        raw: socket.socket = transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
-        transport.abort()
-    else:
-        transport.close()

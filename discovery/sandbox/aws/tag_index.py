@@ -1,4 +1,4 @@
-"""What the Resource Groups Tagging API sees: an index that lags behind the resources.
+"""The index behind the Resource Groups Tagging API, which lags behind the resources.
 
 Source: aws/README: Tagging API. Never-tagged resources are not in it, formerly tagged
 ones stay with no tags, deleted ones linger and new ones come late.
@@ -11,7 +11,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class IndexedTags:
-    """What the index shows of one resource from a moment on; None: not there."""
+    """The tags that the index shows of one resource from a moment on; None: not there."""
 
     visible_at: datetime
     tags: Mapping[str, str] | None
@@ -24,7 +24,7 @@ class TagIndex:
         self._sightings: dict[str, tuple[IndexedTags, ...]] = {}
 
     def record(self, arn: str, tags: Mapping[str, str], *, visible_at: datetime) -> None:
-        """From `visible_at` on the index shows `tags`; a resource never tagged stays unknown."""
+        """Show `tags` from `visible_at` on; a resource never tagged stays unknown."""
         earlier = self._sightings.get(arn, ())
         if not tags and not earlier:
             return
@@ -33,12 +33,12 @@ class TagIndex:
         self._sightings[arn] = (*kept, IndexedTags(visible_at, dict(tags)))
 
     def forget(self, arn: str, *, visible_at: datetime) -> None:
-        """From `visible_at` on the index no longer shows the resource."""
+        """Stop showing the resource from `visible_at` on."""
         if arn in self._sightings:
             self._sightings[arn] = (*self._sightings[arn], IndexedTags(visible_at, None))
 
     def seen(self, now: datetime) -> Mapping[str, Mapping[str, str]]:
-        """Tags by ARN as the index shows them at `now`."""
+        """Return tags by ARN as the index shows them at `now`."""
         shown = {}
         for arn, sightings in tuple(self._sightings.items()):
             due = [sighting for sighting in sightings if sighting.visible_at <= now]

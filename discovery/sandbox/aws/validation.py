@@ -1,4 +1,4 @@
-"""What the service model itself demands of a request: required members, ranges, patterns, enums."""
+"""Checks of a request against the service model: required members, ranges, patterns, enums."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,15 +7,17 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from discovery.sandbox.aws.errors import Refusal, Refused
+from discovery.sandbox.aws.errors import CommonError, CommonErrorKind
 
 _SIZED = ("string", "list", "map", "blob")
 
 
-def check(shape: Shape | None, members: Mapping[str, Any], *, unchecked: frozenset[str]) -> None:
-    """`members` has what the model requires; members named in `unchecked` may have any value.
+def check_members(
+    shape: Shape | None, members: Mapping[str, Any], *, unchecked: frozenset[str]
+) -> None:
+    """Check the input against the model; members named in `unchecked` may have any value.
 
-    Raises Refused(MISSING_MEMBER) or Refused(INVALID_MEMBER), in the words AWS uses.
+    Raises CommonError(MISSING_MEMBER) or CommonError(INVALID_MEMBER), in the words AWS uses.
     """
     if not isinstance(shape, StructureShape):
         return
@@ -54,18 +56,18 @@ def _check_required(
     for name in shape.required_members:
         if members.get(name) is None:
             where = ".".join((*path, name))
-            raise Refused(
-                Refusal.MISSING_MEMBER, f"The request must contain the parameter {where}."
+            raise CommonError(
+                CommonErrorKind.MISSING_MEMBER, f"The request must contain the parameter {where}."
             )
 
 
 def _check_value(where: str, shape: Shape, value: Any) -> None:
-    broken = next(_broken(shape, value), None)
-    if broken is not None:
-        raise Refused(
-            Refusal.INVALID_MEMBER,
+    violation = next(_broken(shape, value), None)
+    if violation is not None:
+        raise CommonError(
+            CommonErrorKind.INVALID_MEMBER,
             f"1 validation error detected: Value '{value}' at '{where}' failed to satisfy "
-            f"constraint: Member must {broken}",
+            f"constraint: Member must {violation}",
         )
 
 

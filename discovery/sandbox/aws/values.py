@@ -1,4 +1,4 @@
-"""What an account holds: caches, users, user groups, subnets, roles. All values are frozen."""
+"""Values that an account holds: caches, users, user groups, subnets, roles. All are frozen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -31,7 +31,7 @@ class Cache:
     settings: Mapping[str, object] = field(default_factory=dict)
     """Members that the sandbox only stores: usage limits, snapshots, the KMS key."""
     wire: Mapping[str, object] = field(default_factory=dict)
-    """Members answered in place of the true ones; None leaves a member out."""
+    """Members that replace the true ones in answers; None leaves a member out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ class UserGroup:
     wire: Mapping[str, object] = field(default_factory=dict)
     """As `Cache.wire`."""
 
-    def settled(self) -> "UserGroup":
-        """The group when its pending changes are done: active, with its new members."""
+    def with_changes_done(self) -> "UserGroup":
+        """Return the group active, with its new members, and no pending changes."""
         staying = tuple(user_id for user_id in self.user_ids if user_id not in self.removing)
         members = (*staying, *self.adding)
         return replace(self, status="active", user_ids=members, adding=(), removing=())
@@ -74,7 +74,7 @@ class UserGroup:
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
-    """A subnet, with the VPC it is in."""
+    """A subnet, with its VPC."""
 
     id: str
     arn: str

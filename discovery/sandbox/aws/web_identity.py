@@ -1,5 +1,4 @@
-"""Tokens of an OIDC provider, such as those that Kubernetes mounts into pods (IRSA), and requests
-that carry one in place of a signature."""
+"""Tokens of an OIDC provider, as Kubernetes mounts them into pods, in place of a signature."""
 
 import secrets
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ _ANYWHERE: Final = "us-east-1"
 
 @dataclass(frozen=True, slots=True)
 class WebIdentity:
-    """Whose a token is, and until when."""
+    """The subject of a token, and when it expires."""
 
     subject: str
     """Such as `system:serviceaccount:NAMESPACE:NAME`."""
@@ -34,27 +33,27 @@ class WebIdentities:
         self._issued: dict[str, WebIdentity] = {}
 
     def issue(self, subject: str, expires_at: datetime) -> str:
-        """Make a token for the subject."""
+        """Issue a token for the subject."""
         token = f"sandbox.{secrets.token_urlsafe(48)}"
         self._issued[token] = WebIdentity(subject, expires_at)
         return token
 
     def find(self, token: str) -> WebIdentity | None:
-        """Whose it is; None when the provider has not issued it."""
+        """Return whose the token is, or None when it was not issued here."""
         return self._issued.get(token)
 
 
 def unsigned_claim(request: Request) -> Claim | None:
-    """The claim of a request that needs no signature, because it carries a token; else None."""
+    """Return the claim of a request that carries a token in place of a signature, or None."""
     if "authorization" in request.headers or request.method != "POST":
         return None
-    asked = parse_qs(request.body.decode("utf-8", "replace")).get("Action")
-    if asked != ["AssumeRoleWithWebIdentity"]:
+    action = parse_qs(request.body.decode("utf-8", "replace")).get("Action")
+    if action != ["AssumeRoleWithWebIdentity"]:
         return None
     return Claim("", "", _ANYWHERE, "sts", (), "")
 
 
-def stranger(members: Mapping[str, Any]) -> Key:
-    """Who asks without a key, in the account that the role is said to be in."""
+def anonymous_key(members: Mapping[str, Any]) -> Key:
+    """Return a key that belongs to nobody, in the account of the role that is action for."""
     parts = str(members.get("RoleArn", "")).split(":")
     return Key("", "", parts[4] if len(parts) > 5 else "", "anonymous", "")

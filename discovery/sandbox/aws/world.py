@@ -1,21 +1,20 @@
-"""The simulated cloud: accounts with their regions, roles and keys."""
+"""A simulated AWS environment (a world): accounts with their regions, roles and keys."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from discovery.sandbox.aws.clock import Clock, SteppableClock, wall_clock
-from discovery.sandbox.aws.emission import Events
-from discovery.sandbox.aws.geography import PARTITIONS, Partition
+from discovery.sandbox.aws.event_delivery import Events
 from discovery.sandbox.aws.iam import Statement, statements_of
 from discovery.sandbox.aws.keys import Key, KeyRing, new_id, new_secret
-from discovery.sandbox.aws.lifecycle import Delays
 from discovery.sandbox.aws.organization import Organization
-from discovery.sandbox.aws.place import Place
+from discovery.sandbox.aws.partitions import PARTITIONS, Partition, Place
 from discovery.sandbox.aws.rates import TokenBuckets
 from discovery.sandbox.aws.region import Region
+from discovery.sandbox.aws.timed_store import Delays
 from discovery.sandbox.aws.values import Role
 from discovery.sandbox.aws.web_identity import WebIdentities
+from discovery.sandbox.clock import Clock, SteppableClock, wall_clock
 
 
 class Account:
@@ -39,29 +38,31 @@ class Account:
             self.enable(region)
 
     def region(self, name: str) -> Region:
-        """The account's part of an enabled region. Raises KeyError for another one."""
+        """Return the account's part of an enabled region. Raises KeyError for another one."""
         if name not in self.enabled:
             raise KeyError(f"region {name} is not enabled for account {self.id}")
         if name not in self._regions:
-            place = Place(self.partition, self.id, name, self._world.clock, self._world.pace)
+            place = Place(self.partition, self.id, name, self._world.clock, self._world.delays)
             region = self._regions[name] = Region(place)
-            self._world.furnish(region)
-            region.tell(self._world.events)  # what it was furnished with has long been there
+            self._world.populate(region)
+            region.publish_changes_to(
+                self._world.events
+            )  # what it was furnished with has long been there
         return self._regions[name]
 
     @property
     def regions(self) -> tuple[Region, ...]:
-        """The regions in which something was placed or asked, by name."""
+        """The regions in which something was placed or asked for, by name."""
         return tuple(region for _, region in sorted(self._regions.copy().items()))
 
     def enable(self, region: str) -> None:
-        """The account may use the region. Raises ValueError when its partition has no such one."""
+        """Enable a region. Raises ValueError when the partition has no such one."""
         if region not in self.partition.regions:
             raise ValueError(f"partition {self.partition.name} has no region {region!r}")
         self.enabled.add(region)
 
     def disable(self, region: str) -> None:
-        """Calls to the region are refused; what is in it stays."""
+        """Refuse calls to the region; what is in it stays."""
         self.enabled.discard(region)
 
     def add_role(
@@ -73,8 +74,10 @@ class Account:
         max_session: timedelta = timedelta(hours=1),
         session_name: str | None = None,
     ) -> Role:
-        """The role exists and lets in `trusted` (account ids, ARNs of users and roles, or subjects
-        of web identity tokens). `name` may begin with a path."""
+        """Add a role that trusts account ids, ARNs of users and roles, or web identity subjects.
+
+        `name` may begin with a path.
+        """
         role = Role(
             name,
             self.iam_arn(f"role/{name}"),
@@ -87,9 +90,9 @@ class Account:
         return role
 
     def allow(self, principal_arn: str, *documents: Mapping[str, Any]) -> None:
-        """The user or role may do what these policies say, and nothing else from now on.
+        """Let the user or role do what these policies say, and nothing else from now on.
 
-        Raises: ValueError for a policy that cannot be judged here.
+        Raises ValueError for a policy that cannot be evaluated here.
         """
         self.policies[principal_arn] = tuple(
             statement for document in documents for statement in statements_of(document)
@@ -102,7 +105,7 @@ class Account:
         access_key_id: str | None = None,
         secret: str | None = None,
     ) -> Key:
-        """A user of the account has this long-lived access key."""
+        """Give a user of the account a long-lived access key."""
         key = Key(
             access_key_id=access_key_id or new_id("AKIA"),
             secret=secret or new_secret(),
@@ -113,7 +116,7 @@ class Account:
         return self._world.keys.add(key)
 
     def iam_arn(self, resource: str) -> str:
-        """The ARN of a user or role of the account."""
+        """Return the ARN of a user or role of the account."""
         return f"arn:{self.partition.name}:iam::{self.id}:{resource}"
 
 
@@ -124,19 +127,19 @@ class World:
         self,
         clock: Clock = wall_clock,
         *,
-        pace: Delays | None = None,
-        furnish: Callable[[Region], None] = lambda _: None,
+        delays: Delays | None = None,
+        populate: Callable[[Region], None] = lambda _: None,
     ) -> None:
         self.clock = SteppableClock(clock)
-        """What resources live by: statuses, the tag index's lag, page tokens' lives."""
-        self.front_door = SteppableClock()
-        """What signatures and sessions are judged by. It follows the machine's clock, as clients
+        """The time of resources: statuses, the tag index's lag, lives of page tokens."""
+        self.auth_clock = SteppableClock()
+        """The time of signatures and sessions. It follows the machine's clock, as clients
         do, so that `clock` can be stepped or stand still without every request being refused."""
-        self.pace = pace or Delays()
-        self.furnish = furnish
-        """Called with every region when somebody first asks there or places something."""
+        self.delays = delays or Delays()
+        self.populate = populate
+        """Fills a region when it is first asked for."""
         self.events = Events(self.clock)
-        """What changes, on its way to the queues that are subscribed; there are none at first."""
+        """Change events and the queues that get them; none at first."""
         self.keys = KeyRing()
         self.web_identities = WebIdentities()
         self.session_token_version = 2
@@ -146,12 +149,12 @@ class World:
         self.organization: Organization | None = None
         """The organization that accounts may be in; None: there is none."""
         self.rates = TokenBuckets()
-        """How much of each published rate is left, by `clock`."""
+        """Token buckets of the published rate limits, by `clock`."""
 
     def account(
         self, account_id: str, *, regions: Iterable[str] | None = None, partition: str = "aws"
     ) -> Account:
-        """The account of that id; a new one has `regions` enabled (None: the default ones)."""
+        """Return the account of that id; a new one has these regions (None: the default ones)."""
         if account_id not in self.accounts:
             if len(account_id) != 12 or not account_id.isdecimal():
                 raise ValueError(f"an account id has 12 digits: {account_id!r}")
@@ -165,15 +168,15 @@ class World:
         return self.accounts[account_id]
 
     def organize(self, management: str) -> Organization:
-        """There is an organization, and so far only its management account is in it."""
+        """Create an organization with only its management account."""
         partition = self.account(management).partition.name
         self.organization = Organization(management, partition=partition, clock=self.clock)
         return self.organization
 
     def issue_web_identity(self, subject: str, *, lifetime: timedelta = timedelta(hours=24)) -> str:
-        """Make a token for the subject, as Kubernetes writes into a pod's token file."""
-        return self.web_identities.issue(subject, self.front_door() + lifetime)
+        """Issue a token for the subject, as Kubernetes writes into a pod's token file."""
+        return self.web_identities.issue(subject, self.auth_clock() + lifetime)
 
     def expire_sessions(self) -> int:
-        """Every session that AssumeRole handed out has expired; answers how many."""
-        return self.keys.expire_sessions(self.front_door())
+        """Expire every session that STS issued; return how many."""
+        return self.keys.expire_sessions(self.auth_clock())

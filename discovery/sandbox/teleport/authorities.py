@@ -11,16 +11,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from discovery.sandbox.clock import wall_clock
+
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 _SKEW = timedelta(minutes=1)
-"""How long before its issue a certificate begins to count, for clocks that are behind."""
+"""How long before its issue a certificate is valid, for clocks that are behind."""
 _YEARS = timedelta(days=3650)
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A certificate for somebody, with its key."""
+    """A certificate with its key."""
 
     key: Key
     certificate: x509.Certificate
@@ -35,7 +37,10 @@ class Authority:
     """One certificate authority."""
 
     def __init__(self, name: str, now: datetime, *, has_key_ids: bool = True) -> None:
-        """`has_key_ids` False: as those of clusters from before Go wrote key identifiers."""
+        """Make an authority.
+
+        `has_key_ids` False: as those of clusters from before Go wrote key identifiers.
+        """
         self._key = new_key()
         self._has_key_ids = has_key_ids
         self._name = x509.Name(
@@ -79,7 +84,7 @@ class Authority:
         key: Key | None = None,
         names: tuple[str, ...] = (),
     ) -> Leaf:
-        """A certificate that counts until `now + lifetime`; with `names` it is a server's."""
+        """Issue a certificate valid until `now + lifetime`; with `names` it is a server's."""
         key = key or new_key()
         purpose = ExtendedKeyUsageOID.SERVER_AUTH if names else ExtendedKeyUsageOID.CLIENT_AUTH
         builder = (
@@ -96,23 +101,51 @@ class Authority:
         return Leaf(key, builder.sign(self._key, hashes.SHA256()))
 
     def issue_server(self, names: tuple[str, ...], now: datetime) -> Leaf:
-        """A server's certificate for these host names and addresses."""
+        """Issue a server's certificate for these host names and addresses."""
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         return self.issue(subject, now, _YEARS, names=names)
 
 
+class RotatingAuthority:
+    """The authorities of one purpose: one, and during a rotation the old and the new one."""
+
+    def __init__(self, name: str, *, has_key_ids: bool = True) -> None:
+        self._name = name
+        first = Authority(name, wall_clock(), has_key_ids=has_key_ids)
+        self.trusted: tuple[Authority, ...] = (first,)
+        """The authorities that the cluster trusts and identities name; the oldest first."""
+
+    @property
+    def oldest(self) -> Authority:
+        """The one that signs for servers: they change over last."""
+        return self.trusted[0]
+
+    @property
+    def newest(self) -> Authority:
+        """The one that signs for clients: they change over first."""
+        return self.trusted[-1]
+
+    def begin(self) -> None:
+        """Add a new authority beside the old one."""
+        self.trusted = (self.newest, Authority(self._name, wall_clock()))
+
+    def finish(self) -> None:
+        """Keep only the newest."""
+        self.trusted = (self.newest,)
+
+
 def new_key() -> ec.EllipticCurvePrivateKey:
-    """An ECDSA key as Teleport makes them outside its legacy suite."""
+    """Return an ECDSA key as Teleport makes them outside its legacy suite."""
     return ec.generate_private_key(ec.SECP256R1())
 
 
 def new_legacy_key() -> rsa.RSAPrivateKey:
-    """An RSA key as Teleport makes them in its legacy suite."""
+    """Return an RSA key as Teleport makes them in its legacy suite."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def key_pem(key: Key) -> str:
-    """PKCS#8, or PKCS#1 for RSA, as Teleport writes them."""
+    """Return the key as Teleport writes it: PKCS#8, or PKCS#1 for RSA."""
     legacy = isinstance(key, rsa.RSAPrivateKey)
     return key.private_bytes(
         serialization.Encoding.PEM,
@@ -124,7 +157,7 @@ def key_pem(key: Key) -> str:
 
 
 def certificate_pem(certificate: x509.Certificate) -> str:
-    """The certificate as one PEM block."""
+    """Return the certificate as one PEM block."""
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 

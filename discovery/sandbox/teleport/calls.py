@@ -1,12 +1,14 @@
-"""What was asked of the simulated Teleport, and who came to ask, for tests to read."""
+"""The log of the calls that the simulated Teleport has answered, and of its handshakes."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from discovery.sandbox.calls import RecentCalls
 
 WRITES = frozenset({"CreateDatabase", "UpdateDatabase", "DeleteDatabase"})
 
@@ -23,7 +25,7 @@ class Call:
     port: str
     """`proxy`, `auth`, or `web`."""
     user: str
-    """Who asked; empty without a client certificate and on the web."""
+    """The caller; empty without a client certificate and on the web."""
     method: str
     """Auth's method, or the path of a web request."""
     name: str = ""
@@ -53,56 +55,45 @@ class Handshake:
     certificates: int = 0
     """How many certificates the client sent."""
     refusal: str = ""
-    """Why nothing came of it."""
+    """Why the connection was refused."""
 
 
-class CallLog:
-    """The latest calls and handshakes, oldest first."""
+class CallLog(RecentCalls[Call]):
+    """The latest calls of Teleport and the latest handshakes, oldest first."""
 
     def __init__(self, capacity: int = 50_000) -> None:
-        self._calls: deque[Call] = deque(maxlen=capacity)
+        super().__init__(capacity)
         self.handshakes: deque[Handshake] = deque(maxlen=capacity)
         self._writes = 0
         self.most_writes_at_once = 0
 
-    def __iter__(self) -> Iterator[Call]:
-        return iter(tuple(self._calls))
-
-    def __len__(self) -> int:
-        return len(self._calls)
-
-    def begin(self, call: Call) -> None:
-        """`call` is the latest, and under way."""
-        self._calls.append(call)
+    def add(self, call: Call) -> None:
+        """Append a call that is under way."""
+        super().add(call)
         if call.method in WRITES:
             self._writes += 1
             self.most_writes_at_once = max(self.most_writes_at_once, self._writes)
 
     def end(self, call: Call, outcome: str) -> None:
-        """`call` has ended so."""
+        """Record how a call ended."""
         call.outcome = outcome
         if call.method in WRITES:
             self._writes -= 1
 
     def clear(self) -> None:
-        """No call was made, nobody came. Numbers of connections go on."""
-        self._calls.clear()
+        """Forget every call and handshake. Numbers of connections go on."""
+        super().clear()
         self.handshakes.clear()
         self.most_writes_at_once = self._writes
 
     def of(
         self, *methods: str, name: str | None = None, outcome: str | None = None
     ) -> tuple[Call, ...]:
-        """The calls of these methods (any when none is given) that match what is given."""
-        return tuple(
-            call
-            for call in self
-            if (not methods or call.method in methods)
-            and name in (None, call.name)
-            and outcome in (None, call.outcome)
-        )
+        """Return the calls of these methods (none: of any) that match what is given."""
+        calls = self.select(name=name, outcome=outcome)
+        return tuple(call for call in calls if not methods or call.method in methods)
 
     @property
     def writes(self) -> tuple[tuple[str, str], ...]:
         """(method, name) of every call that writes."""
-        return tuple((call.method, call.name) for call in self if call.method in WRITES)
+        return tuple((call.method, call.name) for call in self.of(*WRITES))

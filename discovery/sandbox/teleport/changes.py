@@ -1,6 +1,6 @@
-"""What other people do to a cluster while somebody works in it.
+"""Changes that other people make to a cluster while cachemuster works in it.
 
-A deed without a name is done to the resource that the call at hand is about.
+A change without a name is made to the resource that the call at hand is about.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ OUR_LABELS = "cachemuster/"
 
 
 class ClusterChange(Protocol):
-    """Something that is done to the cluster."""
+    """A change of the cluster."""
 
     def do(self, cluster: Cluster, subject: str) -> None:
-        """It is done. Nothing happens when what it is about does not exist."""
+        """Make the change; without effect when its resource does not exist."""
         ...
 
 
@@ -35,8 +35,8 @@ class Edit:
     """Keys of the spec that get another value as a whole."""
 
     def do(self, cluster: Cluster, subject: str) -> None:
-        """The resource is changed."""
-        stored = cluster.store.now(self.name or subject)
+        """Change the resource."""
+        stored = cluster.store.get(self.name or subject)
         if stored is None:
             return
         document = stored.document
@@ -51,14 +51,14 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeOver:
-    """Another tool makes the resource its own: its mark stands there, ours is gone."""
+    """Another tool takes ownership: its label replaces ours."""
 
     name: str = ""
     by: str = "somebody-else"
 
     def do(self, cluster: Cluster, subject: str) -> None:
-        """The resource is theirs."""
-        stored = cluster.store.now(self.name or subject)
+        """Replace the owner labels."""
+        stored = cluster.store.get(self.name or subject)
         if stored is None:
             return
         ours = {key: None for key in stored.labels if key.startswith(OUR_LABELS)}
@@ -73,8 +73,8 @@ class Copy:
     name: str = ""
 
     def do(self, cluster: Cluster, subject: str) -> None:
-        """There are two."""
-        stored = cluster.store.now(self.name or subject)
+        """Add the copy."""
+        stored = cluster.store.get(self.name or subject)
         if stored is not None:
             document = stored.document
             document["metadata"]["name"] = self.to
@@ -88,7 +88,7 @@ class Place:
     document: Mapping[str, Any]
 
     def do(self, cluster: Cluster, subject: str) -> None:
-        """It is there."""
+        """Register it."""
         cluster.place(self.document)
 
 
@@ -99,8 +99,8 @@ class Remove:
     name: str = ""
 
     def do(self, cluster: Cluster, subject: str) -> None:
-        """It is gone."""
-        if cluster.store.now(self.name or subject) is not None:
+        """Delete it."""
+        if cluster.store.get(self.name or subject) is not None:
             cluster.store.delete(self.name or subject)
 
 
@@ -111,18 +111,18 @@ class ChangeRole:
     role: Role
 
     def do(self, cluster: Cluster, subject: str) -> None:
-        """The role is this one."""
+        """Set the role."""
         cluster.set_role(self.role)
 
 
-def deed_from(document: Mapping[str, Any]) -> ClusterChange:
-    """The deed that `{"edit": {…}}` and the like describe. Raises ValueError when it is none."""
+def change_from_document(document: Mapping[str, Any]) -> ClusterChange:
+    """Read a change such as `{"edit": {…}}`. Raises ValueError."""
     if len(document) != 1:
-        raise ValueError(f"a deed has one key of {', '.join(sorted(_DEEDS))}")
+        raise ValueError(f"a change has one key of {', '.join(sorted(_CHANGES))}")
     [(kind, details)] = document.items()
-    make = _DEEDS.get(kind)
+    make = _CHANGES.get(kind)
     if make is None:
-        raise ValueError(f"no deed is called {kind!r}; there are {', '.join(sorted(_DEEDS))}")
+        raise ValueError(f"no change is called {kind!r}; there are {', '.join(sorted(_CHANGES))}")
     try:
         return make(**details)  # type: ignore[no-any-return]
     except TypeError as error:
@@ -133,7 +133,7 @@ def _change_role(**document: Any) -> ChangeRole:
     return ChangeRole(role=Role.from_document(document))
 
 
-_DEEDS: Mapping[str, Any] = {
+_CHANGES: Mapping[str, Any] = {
     "edit": Edit,
     "take_over": TakeOver,
     "copy": Copy,

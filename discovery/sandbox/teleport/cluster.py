@@ -1,65 +1,81 @@
-"""The simulated cluster: its databases, roles, authorities and agents, before any wire."""
+"""The simulated cluster: databases, roles, authorities and agents, before any wire."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from discovery.control_plane.embedded.validation import ORIGIN_LABEL
 from discovery.model.values import Database
-from discovery.sandbox.aws.clock import Clock, SteppableClock, wall_clock
-from discovery.sandbox.teleport.authorities import Authority, Key, Leaf
+from discovery.sandbox.clock import Clock, SteppableClock, wall_clock
+from discovery.sandbox.teleport.authorities import Authority, Key, Leaf, RotatingAuthority
 from discovery.sandbox.teleport.identity import Identity, issue_identity
 from discovery.sandbox.teleport.messages import Message, fill, from_document
 from discovery.sandbox.teleport.resources import KIND, NAMESPACE, VERSION
 from discovery.sandbox.teleport.roles import EDITOR, Role, RoleSet, Texts
 from discovery.sandbox.teleport.store import Store, Stored
-from discovery.sandbox.teleport.versions import Release
 
 LATEST = "18.4.0"
+LISTS_IN_PAGES = (18, 1, 7)
+KNOWS_SERVERLESS = (18, 2, 2)
 AUTH_NAMES = ("*.teleport.cluster.local", "teleport.cluster.local")
 """The names in Auth's certificate (teleport/README: TLS)."""
 
 
-class Rotating:
-    """The authorities of one purpose: one, and during a rotation the old one and the new one."""
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A version of Teleport, and what servers of it can do (teleport/README: Versions)."""
 
-    def __init__(self, name: str, *, has_key_ids: bool = True) -> None:
-        self._name = name
-        first = Authority(name, wall_clock(), has_key_ids=has_key_ids)
-        self.trusted: tuple[Authority, ...] = (first,)
-        """Whom the cluster trusts and identities name; the oldest first."""
+    version: str
+    lists_in_pages: bool
+    """`ListDatabases` exists."""
+    knows_serverless: bool
+    """`spec.aws.elasticache_serverless` has a field to be stored in."""
 
-    @property
-    def oldest(self) -> Authority:
-        """Who vouches for servers: they change over last."""
-        return self.trusted[0]
+    @classmethod
+    def of(
+        cls,
+        version: str,
+        *,
+        lists_in_pages: bool | None = None,
+        knows_serverless: bool | None = None,
+    ) -> Self:
+        """Return the release of that version; arguments override what the version says."""
+        number = numbers(version)
+        return cls(
+            version,
+            number >= LISTS_IN_PAGES if lists_in_pages is None else lists_in_pages,
+            number >= KNOWS_SERVERLESS if knows_serverless is None else knows_serverless,
+        )
 
-    @property
-    def newest(self) -> Authority:
-        """Who vouches for clients: they change over first."""
-        return self.trusted[-1]
+    def accepts_client(self, client_version: str) -> bool:
+        """Return whether a client of that version may call at all."""
+        try:
+            return numbers(client_version)[0] >= numbers(self.version)[0] - 1
+        except ValueError:
+            return False
 
-    def begin(self) -> None:
-        """There is a new authority beside the old one."""
-        self.trusted = (self.newest, Authority(self._name, wall_clock()))
 
-    def finish(self) -> None:
-        """Only the newest is left."""
-        self.trusted = (self.newest,)
+def numbers(version: str) -> tuple[int, int, int]:
+    """Return major, minor and patch. Raises ValueError when it is no version."""
+    match = re.fullmatch(r"v?(\d+)\.(\d+)\.(\d+)(?:[-+].*)?", version)
+    if match is None:
+        raise ValueError(f"{version!r} is no version")
+    return int(match[1]), int(match[2]), int(match[3])
 
 
 @dataclass(slots=True)
 class ClusterBehaviour:
-    """What is set by those who run a cluster, or differs between them; may change any time."""
+    """Settings and differences of clusters, which may change any time."""
 
     page_size: int = 1000
     """No page is larger; asked for 0, this many."""
     tls_routing: bool = True
-    """What the Proxy says of itself. Its one port routes by ALPN either way."""
+    """What the Proxy answers. Its one port routes by ALPN either way."""
     behind_load_balancer: bool = False
     """A load balancer ends TLS before the Proxy: no ALPN arrives, everything is the web."""
     disconnects_expired: bool = False
@@ -83,38 +99,46 @@ class Cluster:
         read_step: timedelta = timedelta(0),
         clock: Clock = wall_clock,
     ) -> None:
-        """`read_step`: how often the cache that answers reads follows (`Store.step`).
-        `lists_in_pages`, `knows_serverless`: what servers can do, whatever `version` says.
-        `has_key_ids` False: its first authorities are from before 2020 (teleport/README: TLS)."""
+        """Make an empty cluster.
+
+        Args:
+            name: Of the cluster.
+            version: Of its servers.
+            lists_in_pages: What servers can do, whatever `version` says.
+            knows_serverless: As `lists_in_pages`.
+            has_key_ids: False: its first authorities are from before 2020 (teleport/README: TLS).
+            read_step: How often the cache that answers reads follows (`Store.step`).
+            clock: The time that the lag of reads goes by.
+        """
         self.name = name
         self.release = Release.of(
             version, lists_in_pages=lists_in_pages, knows_serverless=knows_serverless
         )
         self.clock = SteppableClock(clock)
-        self.habits = ClusterBehaviour()
+        self.behaviour = ClusterBehaviour()
         self.store = Store(self.clock)
         self.store.step = read_step
         self.locked: set[str] = set()
-        """Users that a lock is in force for: every call of theirs is denied."""
+        """Users with a lock in force: every call of theirs is denied."""
         self.roles: dict[str, Role] = {EDITOR.name: EDITOR}
         self.services: dict[str, Message] = {}
         self.servers: dict[str, Message] = {}
-        self.host_ca = Rotating(name, has_key_ids=has_key_ids)
-        self.user_ca = Rotating(name, has_key_ids=has_key_ids)
+        self.host_ca = RotatingAuthority(name, has_key_ids=has_key_ids)
+        self.user_ca = RotatingAuthority(name, has_key_ids=has_key_ids)
         self.web_ca = Authority(f"web of {name}", wall_clock())
         self.generation = 0
         """Changes with every change of an authority."""
 
     def set_role(self, role: Role) -> None:
-        """The role is this one, for everybody who has it, from now on."""
+        """Set the role, for everybody who has it, from now on."""
         self.roles[role.name] = role
 
     def remove_role(self, name: str) -> None:
-        """There is no such role; who has it gains nothing from it."""
+        """Remove the role; who has it gains nothing from it."""
         self.roles.pop(name, None)
 
     def rights(self, roles: Iterable[str]) -> RoleSet:
-        """What the named roles, as they are now, give together."""
+        """Return what the named roles, as they are now, give together."""
         return RoleSet(tuple(self.roles[name] for name in roles if name in self.roles))
 
     def issue(
@@ -124,7 +148,7 @@ class Cluster:
         lifetime: timedelta = timedelta(hours=1),
         key: Key | None = None,
     ) -> Identity:
-        """A fresh identity with these roles (a `Role` is set in the cluster, too).
+        """Issue a fresh identity with these roles (a `Role` is set in the cluster, too).
 
         A negative lifetime makes one that has expired. `key` None: a new ECDSA key.
         """
@@ -143,35 +167,35 @@ class Cluster:
         )
 
     def write_web_ca(self, path: Path) -> Path:
-        """The file holds the authority that web clients must trust (`SSL_CERT_FILE`)."""
+        """Write the authority that web clients must trust (`SSL_CERT_FILE`)."""
         path.write_text(self.web_ca.pem, "utf-8")
         return path
 
     def auth_certificate(self) -> Leaf:
-        """What Auth shows for itself."""
-        return self.host_ca.oldest.issue_server(self.habits.auth_names, wall_clock())
+        """Issue a certificate of the Auth Service."""
+        return self.host_ca.oldest.issue_server(self.behaviour.auth_names, wall_clock())
 
     def begin_rotation(self) -> None:
-        """New identities name and come from new authorities; Auth still shows the old one."""
+        """Add new authorities for new identities; Auth still shows the old one."""
         self.host_ca.begin()
         self.user_ca.begin()
         self.generation += 1
 
     def finish_rotation(self) -> None:
-        """Auth shows the new authority, and identities from before the rotation are refused."""
+        """Show the new authority, and refuse identities from before the rotation."""
         self.host_ca.finish()
         self.user_ca.finish()
         self.generation += 1
 
     def rotate(self) -> None:
-        """Both authorities are new at once; no identity from before is good any more."""
+        """Replace both authorities at once; no identity from before is valid any more."""
         self.begin_rotation()
         self.finish_rotation()
 
     def place(self, database: Database | Mapping[str, Any]) -> Stored:
-        """The `db` is in the backend, put there by somebody who needs no leave.
+        """Put a `db` into the backend, as somebody who needs no permission.
 
-        Raises: messages.Unfit for a document that is no `db`.
+        Raises messages.InvalidDocument for a document that is no `db`.
         """
         document = database.document() if isinstance(database, Database) else database
         message = from_document("DatabaseV3", document)
@@ -181,14 +205,14 @@ class Cluster:
         if not self.release.knows_serverless:
             message.spec.aws.ClearField("elasticache_serverless")
         self.store.put(fill(message))
-        placed = self.store.now(message.metadata.name)
+        placed = self.store.get(message.metadata.name)
         assert placed is not None  # noqa: S101 - it was put there a line ago
         return placed
 
     def place_service(
         self, name: str, *matchers: Mapping[str, Texts], hostname: str = "db-agent"
     ) -> None:
-        """A Database Service runs that proxies what any of these label matchers takes."""
+        """Add a Database Service that proxies what any of these label matchers takes."""
         labels = [
             {"labels": {"values": {key: {"values": _texts(value)} for key, value in m.items()}}}
             for m in matchers
@@ -209,7 +233,7 @@ class Cluster:
         hostname: str = "db-agent",
         health: str = "healthy",
     ) -> None:
-        """An agent proxies the database; `health` is Teleport's `target_health.status`."""
+        """Add an agent that proxies the database; `health` is `target_health.status`."""
         document = database.document() if isinstance(database, Database) else dict(database)
         name = document["metadata"]["name"]
         spec = {"version": self.release.version, "hostname": hostname, "host_id": host_id}

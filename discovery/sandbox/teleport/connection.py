@@ -13,8 +13,8 @@ from h2.config import H2Configuration
 from h2.errors import ErrorCodes
 from h2.events import PingReceived
 
-from discovery.sandbox.aws.clock import wall_clock
-from discovery.sandbox.teleport import hangup
+from discovery.sandbox import loopback
+from discovery.sandbox.clock import wall_clock
 from discovery.sandbox.teleport.calls import Handshake
 from discovery.sandbox.teleport.grpc_handler import Auth, GrpcHandler
 from discovery.sandbox.teleport.tls import Client, certificates_sent, client_of
@@ -34,59 +34,59 @@ _H2 = H2Configuration(
 
 
 class Connection(H2Protocol):
-    """One connection to Auth; who calls is settled when it is made."""
+    """One connection to Auth; the client is identified when it is made."""
 
-    def __init__(self, auth: Auth, handshake: Handshake, gone: Callable[[Connection], None]):
-        self._desk = GrpcHandler(auth, self)
-        super().__init__(self._desk, _CONFIGURATION, _H2)
+    def __init__(self, auth: Auth, handshake: Handshake, on_close: Callable[[Connection], None]):
+        self._handler = GrpcHandler(auth, self)
+        super().__init__(self._handler, _CONFIGURATION, _H2)
         self.auth = auth
         self.handshake = handshake
         self.client = Client()
         self.transport: asyncio.Transport | None = None
-        self._gone = gone
+        self._on_close = on_close
         self._expiry: asyncio.TimerHandle | None = None
         self._last_ping = float("-inf")
         self._strikes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The handshake is done; a client that may not come in is shown out."""
+        """Identify the client; close the connection of one that may not come in."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TLS over TCP
         self.transport = transport
         tls: ssl.SSLObject = transport.get_extra_info("ssl_object")
         self.handshake.certificates = certificates_sent(tls)
         if tls.selected_alpn_protocol() != "h2":
-            self._show_out("no application protocol in common: Auth speaks h2 only")
+            self._refuse("no application protocol in common: Auth speaks h2 only")
             return
         if self.handshake.certificates > 1:
-            self._show_out("access denied: intermediaries are not supported")
+            self._refuse("access denied: intermediaries are not supported")
             return
         self.client = client_of(tls)
         self.handshake.user = self.client.user
         super().connection_made(transport)
-        self.processor.processors[PingReceived] = self._pinged
+        self.processor.processors[PingReceived] = self._ping_received
         self._watch_expiry()
 
     def data_received(self, data: bytes) -> None:
-        """Frames are worked off."""
+        """Process frames."""
         if not self.handshake.refusal:
             super().data_received(data)
 
     def connection_lost(self, error: BaseException | None) -> None:
-        """Calls that were under way are given up."""
+        """Cancel the calls that were under way."""
         if self._expiry is not None:
             self._expiry.cancel()
         if hasattr(self, "processor"):
             super().connection_lost(error)
-        self._gone(self)
+        self._on_close(self)
 
     def reset(self) -> None:
-        """The connection is gone at once; the client gets a reset."""
-        hangup.reset(self.transport)
+        """Reset the connection at once."""
+        loopback.reset(self.transport)
 
-    def say_goodbye(
+    def send_goaway(
         self, code: ErrorCodes = ErrorCodes.NO_ERROR, words: bytes = b"graceful_stop"
     ) -> None:
-        """The client is told by GOAWAY that this connection ends, and it ends."""
+        """End the connection with GOAWAY."""
         if self.transport is None or self.transport.is_closing():
             return
         h2 = self.connection._connection  # noqa: SLF001 - grpclib has no word for GOAWAY
@@ -104,23 +104,23 @@ class Connection(H2Protocol):
     @property
     def tasks(self) -> frozenset[asyncio.Task[None]]:
         """The calls under way."""
-        return frozenset(self._desk.tasks.values())
+        return frozenset(self._handler.tasks.values())
 
-    def _show_out(self, reason: str) -> None:
+    def _refuse(self, reason: str) -> None:
         self.handshake.refusal = reason
         assert self.transport is not None  # noqa: S101 - it was made
         self.transport.close()
 
     def _watch_expiry(self) -> None:
         expires_at = self.client.expires_at
-        if self.auth.cluster.habits.disconnects_expired and expires_at is not None:
+        if self.auth.cluster.behaviour.disconnects_expired and expires_at is not None:
             left_s = (expires_at - wall_clock()).total_seconds()
             self._expiry = asyncio.get_running_loop().call_later(max(left_s, 0), self.reset)
 
-    def _pinged(self, _: PingReceived) -> None:
-        shortest = self.auth.cluster.habits.shortest_ping_interval.total_seconds()
+    def _ping_received(self, _: PingReceived) -> None:
+        shortest = self.auth.cluster.behaviour.shortest_ping_interval.total_seconds()
         now = time.monotonic()
         self._strikes = self._strikes + 1 if now - self._last_ping < shortest else 0
         self._last_ping = now
         if self._strikes > _PING_STRIKES:
-            self.say_goodbye(ErrorCodes.ENHANCE_YOUR_CALM, b"too_many_pings")
+            self.send_goaway(ErrorCodes.ENHANCE_YOUR_CALM, b"too_many_pings")

@@ -1,4 +1,4 @@
-"""gRPC's way of putting one request and one answer on an HTTP/2 stream."""
+"""Framing of gRPC: one request and one answer on an HTTP/2 stream."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from grpclib.const import Status
 from grpclib.metadata import encode_grpc_message
 from grpclib.protocol import Stream
 
-from discovery.sandbox.teleport.effects import Dropped
-from discovery.sandbox.teleport.service import Refused
+from discovery.sandbox.teleport.fault_effects import Dropped
+from discovery.sandbox.teleport.service import RpcError
 
 CONTENT = "application/grpc"
 
@@ -16,15 +16,15 @@ LARGEST_REQUEST_BYTES = 4 * 1024 * 1024
 
 
 async def read_message(stream: Stream) -> bytes:
-    """The request's one message. Raises: Refused when there is none, or it is too large."""
+    """Return the request's one message. Raises RpcError for none, or one too large."""
     prefix = await stream.recv_data(5)
     if len(prefix) != 5:
-        raise Refused(Status.INTERNAL, "the request has no message")
+        raise RpcError(Status.INTERNAL, "the request has no message")
     compressed, size = prefix[0], int.from_bytes(prefix[1:], "big")
     if compressed:
-        raise Refused(Status.UNIMPLEMENTED, "no compression is supported")
+        raise RpcError(Status.UNIMPLEMENTED, "no compression is supported")
     if size > LARGEST_REQUEST_BYTES:
-        raise Refused(
+        raise RpcError(
             Status.RESOURCE_EXHAUSTED,
             f"grpc: received message larger than max ({size} vs. {LARGEST_REQUEST_BYTES})",
         )
@@ -32,7 +32,7 @@ async def read_message(stream: Stream) -> bytes:
 
 
 async def send_answer(stream: Stream, answer: bytes, version: str, *, cut_off: bool) -> None:
-    """The answer is sent. Raises: Dropped when it is to be cut off, after half of it."""
+    """Send the answer. Raises Dropped after half of it when it is to be cut off."""
     frame = b"\0" + len(answer).to_bytes(4, "big") + answer
     await stream.send_headers(_headers(version))
     if cut_off:
@@ -42,9 +42,9 @@ async def send_answer(stream: Stream, answer: bytes, version: str, *, cut_off: b
     await _end(stream, [], Status.OK, "")
 
 
-async def send_refusal(stream: Stream, refused: Refused, version: str) -> None:
-    """The call has ended with its status and nothing else."""
-    await _end(stream, _headers(version), refused.status, refused.message)
+async def send_refusal(stream: Stream, error: RpcError, version: str) -> None:
+    """End the call with an error status and nothing else."""
+    await _end(stream, _headers(version), error.status, error.message)
 
 
 def _headers(version: str) -> list[tuple[str, str]]:

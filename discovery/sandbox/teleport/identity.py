@@ -1,4 +1,7 @@
-"""Identity files as tbot writes them (teleport/README: Identity file, teleport/README: tbot)."""
+"""Identity files as tbot writes them.
+
+Sources: teleport/README: Identity file, teleport/README: tbot.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ CLUSTER_ATTRIBUTE = x509.ObjectIdentifier("1.3.9999.1.7")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a bot or a person is, as one file says it."""
+    """The identity of a bot or a person, as one file."""
 
     user: str
     roles: tuple[str, ...]
@@ -41,17 +44,17 @@ class Identity:
     """The whole file, with the private key."""
 
     def write(self, path: Path) -> Path:
-        """The file is there, whole and with mode 0600; nobody ever sees half of it."""
+        """Write the file at once, with mode 0600; nobody ever sees half of it."""
         new = path.with_name(f".{path.name}.new")
         new.touch(mode=0o600)
         new.write_text(self.text, "utf-8")
         return new.replace(path)
 
     def write_as_tbot(self, path: Path, *, pieces: int = 4) -> Iterator[int]:
-        """The file is written as tbot does it: emptied, then filled while others may read.
+        """Write the file as tbot does: emptied, then filled while others may read.
 
-        Every step answers how many bytes there are by then, the first one 0; after the last
-        one the file is whole. What happens between the steps is the caller's.
+        Every step gives how many bytes there are by then, the first one 0; after the last
+        one the file is complete. What happens between the steps is the caller's.
         """
         content = self.text.encode()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -77,7 +80,7 @@ def issue_identity(
     lifetime: timedelta,
     key: Key | None = None,
 ) -> Identity:
-    """An identity that `user_ca` vouches for and that trusts servers of `host_cas`."""
+    """Issue an identity that `user_ca` signs and that trusts servers of `host_cas`."""
     leaf = user_ca.issue(_subject(user, roles, cluster), now, lifetime, key=key or new_key())
     parts = [
         key_pem(leaf.key),

@@ -1,4 +1,4 @@
-"""Messages of the schema: made, filled as Teleport fills them, and as JSON."""
+"""Protobuf messages of the schema: made, filled as Teleport fills them, and as JSON."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Message = Any
 """A protobuf message of the schema; its fields are the schema's JSON names."""
 
 
-class Unfit(ValueError):
+class InvalidDocument(ValueError):
     """A JSON document that is no message of its kind."""
 
 
-class _Line(NamedTuple):
+class _FieldSpec(NamedTuple):
     number: int
     type: str
     name: str
@@ -37,11 +37,11 @@ class _Line(NamedTuple):
     is_always_sent: bool
 
 
-def _lines(message: str) -> Iterator[_Line]:
-    for line in MESSAGES[message].strip().splitlines():
-        number, spelled, name = line.split()
+def _field_specs(message: str) -> Iterator[_FieldSpec]:
+    for spelled_field in MESSAGES[message].strip().splitlines():
+        number, spelled, name = spelled_field.split()
         kind = spelled.strip("{}!*")
-        yield _Line(
+        yield _FieldSpec(
             int(number), kind, name, "{" in spelled, spelled.endswith("*"), spelled.endswith("!")
         )
 
@@ -55,30 +55,34 @@ def _described() -> descriptor_pb2.FileDescriptorProto:
     )
     for name in MESSAGES:
         message = file.message_type.add(name=name)
-        for line in _lines(name):
-            _describe(message, line)
+        for field_spec in _field_specs(name):
+            _describe(message, field_spec)
     return file
 
 
-def _describe(message: descriptor_pb2.DescriptorProto, line: _Line) -> None:
-    field = message.field.add(name=line.name, number=line.number, json_name=line.name)
-    repeated = line.is_repeated or line.is_map
+def _describe(message: descriptor_pb2.DescriptorProto, field_spec: _FieldSpec) -> None:
+    field = message.field.add(
+        name=field_spec.name, number=field_spec.number, json_name=field_spec.name
+    )
+    repeated = field_spec.is_repeated or field_spec.is_map
     field.label = _FIELD.LABEL_REPEATED if repeated else _FIELD.LABEL_OPTIONAL
-    if line.is_map:
-        entry = message.nested_type.add(name=f"{line.name.title().replace('_', '')}Entry")
+    if field_spec.is_map:
+        entry = message.nested_type.add(name=f"{field_spec.name.title().replace('_', '')}Entry")
         entry.options.map_entry = True
         _set_type(entry.field.add(name="key", number=1, label=_FIELD.LABEL_OPTIONAL), "string")
-        _set_type(entry.field.add(name="value", number=2, label=_FIELD.LABEL_OPTIONAL), line.type)
+        _set_type(
+            entry.field.add(name="value", number=2, label=_FIELD.LABEL_OPTIONAL), field_spec.type
+        )
         field.type = _FIELD.TYPE_MESSAGE
         field.type_name = f".{_PACKAGE}.{message.name}.{entry.name}"
-    elif line.type == "opaque":
+    elif field_spec.type == "opaque":
         # Bytes look like a message on the wire; with presence, an empty one is sent too.
         field.type = _FIELD.TYPE_BYTES
         field.proto3_optional = True
         field.oneof_index = len(message.oneof_decl)
-        message.oneof_decl.add(name=f"_{line.name}")
+        message.oneof_decl.add(name=f"_{field_spec.name}")
     else:
-        _set_type(field, line.type)
+        _set_type(field, field_spec.type)
 
 
 def _set_type(field: descriptor_pb2.FieldDescriptorProto, kind: str) -> None:
@@ -103,20 +107,24 @@ def _classes() -> Mapping[str, type[Message]]:
 
 _CLASSES = _classes()
 _ALWAYS_SENT = {
-    name: tuple((line.name, line.type) for line in _lines(name) if line.is_always_sent)
+    name: tuple(
+        (field_spec.name, field_spec.type)
+        for field_spec in _field_specs(name)
+        if field_spec.is_always_sent
+    )
     for name in MESSAGES
 }
 
 
 def new(kind: str, **fields: Any) -> Message:
-    """A message of that kind."""
+    """Return a message of that kind."""
     return _CLASSES[kind](**fields)
 
 
 def decoded(kind: str, data: bytes) -> Message:
-    """What the bytes say, without the fields that the server does not know.
+    """Decode a message, without the fields that the server does not know.
 
-    Raises: google.protobuf.message.DecodeError.
+    Raises google.protobuf.message.DecodeError.
     """
     message = _CLASSES[kind].FromString(data)
     message.DiscardUnknownFields()
@@ -124,15 +132,15 @@ def decoded(kind: str, data: bytes) -> Message:
 
 
 def from_document(kind: str, document: Mapping[str, Any]) -> Message:
-    """The message that a JSON document describes. Raises: Unfit."""
+    """Return the message that a JSON document describes. Raises InvalidDocument."""
     try:
         return ParseDict(dict(document), _CLASSES[kind]())
     except (ParseError, TypeError, ValueError) as error:
-        raise Unfit(f"no {kind}: {error}") from error
+        raise InvalidDocument(f"no {kind}: {error}") from error
 
 
 def to_document(message: Message) -> dict[str, Any]:
-    """The message as JSON, without its empty parts; labels with an empty value stay."""
+    """Return the message as JSON, without its empty parts; labels with an empty value stay."""
     lean = type(message)()
     lean.CopyFrom(message)
     _strip(lean)
@@ -140,7 +148,7 @@ def to_document(message: Message) -> dict[str, Any]:
 
 
 def fill(message: Message) -> Message:
-    """What Teleport always sends is there, down to the last empty message."""
+    """Add what Teleport always sends, down to the last empty message."""
     for name, kind in _ALWAYS_SENT[message.DESCRIPTOR.name]:
         if kind != "opaque":
             part = getattr(message, name)
@@ -152,7 +160,7 @@ def fill(message: Message) -> Message:
 
 
 def _strip(message: Message) -> None:
-    """What `fill` added is gone."""
+    """Remove what `fill` added."""
     for name, kind in _ALWAYS_SENT[message.DESCRIPTOR.name]:
         part = getattr(message, name)
         if kind != "opaque":

@@ -1,4 +1,4 @@
-"""Roles: which verbs on which kinds, and which databases and Database Services their labels show.
+"""Roles: verbs on kinds, and which databases and Database Services their labels show.
 
 Source: teleport/README: Roles. Label patterns are Teleport's own: literals, globs, `^…$`.
 """
@@ -35,7 +35,7 @@ class Grant:
         rules: Iterable[tuple[Texts, Texts]],
         service_labels: Mapping[str, Texts] | None = None,
     ) -> Self:
-        """A half. Raises ValueError for a pattern that cannot be used."""
+        """Return a half of a role. Raises ValueError for a pattern that cannot be used."""
         return cls(
             _selector(labels),
             tuple((frozenset(_texts(kinds)), frozenset(_texts(verbs))) for kinds, verbs in rules),
@@ -43,15 +43,15 @@ class Grant:
         )
 
     def is_about(self, labels: Mapping[str, str]) -> bool:
-        """Whether a database with these labels is meant."""
+        """Return whether a database with these labels is meant."""
         return _takes(self.labels, labels)
 
     def is_about_service(self, labels: Mapping[str, str]) -> bool:
-        """Whether a Database Service with these labels is meant."""
+        """Return whether a Database Service with these labels is meant."""
         return _takes(self.service_labels, labels)
 
     def has(self, verb: str, kind: str) -> bool:
-        """Whether a rule names the verb on the kind."""
+        """Return whether a rule names the verb on the kind."""
         return any({kind, ALL} & kinds and {verb, ALL} & verbs for kinds, verbs in self.rules)
 
 
@@ -74,7 +74,7 @@ class Role:
         deny_labels: Mapping[str, Texts] | None = None,
         deny_rules: Mapping[str, Texts] | None = None,
     ) -> Self:
-        """A role; `rules` maps a kind to its verbs."""
+        """Return a role; `rules` maps a kind to its verbs."""
         return cls(
             name,
             Grant.of(db_labels or {}, tuple((rules or {}).items()), db_service_labels),
@@ -83,7 +83,7 @@ class Role:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """The role that `tctl create -f` makes of this. Raises ValueError when it is none."""
+        """Return the role that `tctl create -f` makes of this. Raises ValueError."""
         try:
             if document["kind"] != "role":
                 raise ValueError(f"kind {document['kind']!r} is no role")
@@ -102,17 +102,17 @@ class RoleSet:
     roles: tuple[Role, ...]
 
     def may(self, verb: str, kind: str) -> bool:
-        """Whether the caller may do that to resources of that kind at all."""
+        """Return whether the caller may do that to resources of that kind at all."""
         denied = any(role.deny.has(verb, kind) for role in self.roles)
         return not denied and any(role.allow.has(verb, kind) for role in self.roles)
 
     def reaches(self, labels: Mapping[str, str]) -> bool:
-        """Whether a database with these labels exists for the caller."""
+        """Return whether a database with these labels exists for the caller."""
         denied = any(role.deny.is_about(labels) for role in self.roles)
         return not denied and any(role.allow.is_about(labels) for role in self.roles)
 
     def reaches_service(self, labels: Mapping[str, str]) -> bool:
-        """Whether a Database Service with these labels is listed for the caller."""
+        """Return whether a Database Service with these labels is listed for the caller."""
         denied = any(role.deny.is_about_service(labels) for role in self.roles)
         return not denied and any(role.allow.is_about_service(labels) for role in self.roles)
 
@@ -142,8 +142,8 @@ DB_VERBS = ("list", "read", "create", "update", "delete")
 READ = ("list", "read")
 
 
-def fenced_bot(group: str, *, name: str = "cachemuster") -> Role:
-    """The role that a bot of cachemuster should have: nobody else's databases exist for it."""
+def bot_role(group: str, *, name: str = "cachemuster") -> Role:
+    """Return the role that cachemuster's bot should have: it sees its own databases only."""
     return Role.of(
         name,
         db_labels={"managed-by": "cachemuster", "cachemuster/group": group},

@@ -1,4 +1,4 @@
-"""The messages as this server knows them: numbers, types and JSON names.
+"""The protobuf messages as this server knows them: numbers, types and JSON names.
 
 Written down from Teleport's own definitions (teleport/README: Messages), apart from the adapter's
 own definitions, so that a number wrong there does not agree with itself here. Message names never

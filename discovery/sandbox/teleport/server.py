@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from discovery.sandbox.control import PREFIX
+from discovery.sandbox.faults import FaultBoard
+from discovery.sandbox.loopback import LOOPBACK, serve_in_thread
 from discovery.sandbox.teleport.calls import CallLog
 from discovery.sandbox.teleport.cluster import Cluster
-from discovery.sandbox.teleport.control import PREFIX, Controls
-from discovery.sandbox.teleport.faults import FaultBoard
+from discovery.sandbox.teleport.control import TeleportControlApi
+from discovery.sandbox.teleport.faults import Fault
 from discovery.sandbox.teleport.grpc_handler import Auth
-from discovery.sandbox.teleport.tls_frontend import AUTH, LOOPBACK, PROXY, TlsFrontend
+from discovery.sandbox.teleport.tls_frontend import AUTH, PROXY, TlsFrontend
 from discovery.sandbox.teleport.web import Web
 
 
@@ -34,16 +35,16 @@ class Addresses:
 
     @property
     def control(self) -> str:
-        """The URL of the sandbox's own door."""
+        """The URL of the control endpoints."""
         return f"{self.web}{PREFIX}"
 
 
 class SimulatedTeleport:
-    """A cluster behind Teleport's ports, with its faults and the log of what was asked."""
+    """A cluster behind Teleport's ports, with its faults and the log of its calls."""
 
     def __init__(self, cluster: Cluster | None = None, *, calls: CallLog | None = None) -> None:
         self.cluster = cluster or Cluster()
-        self.faults = FaultBoard()
+        self.faults: FaultBoard[Fault] = FaultBoard()
         self.calls = CallLog() if calls is None else calls  # an empty one is false
         self._served: tuple[asyncio.AbstractEventLoop, TlsFrontend] | None = None
 
@@ -51,13 +52,12 @@ class SimulatedTeleport:
     async def serve(
         self, *, host: str = LOOPBACK, port: int = 0, auth_port: int = 0
     ) -> AsyncIterator[Addresses]:
-        """Serves inside the `async with`; port 0 takes a free one.
+        """Serve inside the `async with`, which gives the addresses; port 0 takes a free one.
 
-        Raises OSError when a port is taken, and ValueError for a host that is not loopback: the
-        keys to this cluster are no secret.
+        Raises OSError when a port is taken, and ValueError for a host off loopback.
         """
         auth = Auth(self.cluster, self.faults, self.calls, lambda: front.addresses[PROXY])
-        controls = Controls(self.cluster, self.faults, self.calls, self.disconnect)
+        controls = TeleportControlApi(self.cluster, self.faults, self.calls, self.disconnect)
         pages = Web(self.cluster, self.faults, self.calls, controls, lambda: front.addresses[PROXY])
         # Whoever hangs up ends his request: one that is late by minutes does not outlive us.
         http = web.Server(pages.handle, handler_cancellation=True)
@@ -72,45 +72,21 @@ class SimulatedTeleport:
             await front.close()
             await http.shutdown(timeout=0.1)
 
-    @contextmanager
     def serve_in_thread(
         self, *, host: str = LOOPBACK, port: int = 0, auth_port: int = 0
-    ) -> Iterator[Addresses]:
-        """As `serve`, from a thread with a loop of its own, for code that does not use asyncio."""
-        started: Future[Addresses] = Future()
-        loop = asyncio.new_event_loop()
-        stop = asyncio.Event()
-
-        async def run() -> None:
-            async with self.serve(host=host, port=port, auth_port=auth_port) as addresses:
-                started.set_result(addresses)
-                await stop.wait()
-
-        def work() -> None:
-            try:
-                loop.run_until_complete(run())
-            except BaseException as error:
-                started.set_exception(error)
-            finally:
-                loop.close()
-
-        thread = threading.Thread(target=work, name="simulated-teleport", daemon=True)
-        thread.start()
-        try:
-            yield started.result()
-        finally:
-            if not started.exception():
-                loop.call_soon_threadsafe(stop.set)
-            thread.join()
+    ) -> AbstractContextManager[Addresses]:
+        """Serve as `serve` does, from a thread, for code that does not use asyncio."""
+        served = self.serve(host=host, port=port, auth_port=auth_port)
+        return serve_in_thread(served, "simulated-teleport")
 
     def disconnect(self) -> None:
-        """Every connection to Auth is reset; callable from any thread."""
+        """Reset every connection to Auth; callable from any thread."""
         if self._served is not None:
             loop, front = self._served
             loop.call_soon_threadsafe(front.disconnect)
 
-    def say_goodbye(self) -> None:
-        """Every connection to Auth is ended with GOAWAY; callable from any thread."""
+    def send_goaway(self) -> None:
+        """End every connection to Auth with GOAWAY; callable from any thread."""
         if self._served is not None:
             loop, front = self._served
-            loop.call_soon_threadsafe(front.say_goodbye)
+            loop.call_soon_threadsafe(front.send_goaway)

@@ -1,4 +1,4 @@
-"""Where the cluster keeps its databases, and the cache through which they are read.
+"""The cluster's databases, and the cache through which they are read.
 
 Writes change the backend at once. Reads, and the existence checks inside update and delete, go to
 the cache, which follows in steps: a real Auth Service shows a write after 5 to 1,000 ms, all that
@@ -88,16 +88,16 @@ class Store:
         self._clock = clock
         self._backend = _View()
         self._cache = _View()
-        self._coming: deque[tuple[datetime, str, Stored | None]] = deque()
+        self._pending: deque[tuple[datetime, str, Stored | None]] = deque()
 
     def create(self, message: Message) -> None:
-        """The resource is there. Raises: Taken."""
+        """Create a resource. Raises Taken."""
         if self._backend.get(message.metadata.name) is not None:
             raise Taken
         self._write(message)
 
     def update(self, message: Message) -> None:
-        """The resource is this one and nothing of the former. Raises: Missing, Stale."""
+        """Replace a resource. Raises Missing or Stale."""
         present = self._backend.get(message.metadata.name)
         if present is None:
             raise Missing
@@ -107,11 +107,11 @@ class Store:
         self._write(message)
 
     def put(self, message: Message) -> None:
-        """The resource is this one, whatever there was."""
+        """Store a resource, whatever there was."""
         self._write(message)
 
     def delete(self, name: str) -> None:
-        """The resource is gone. Raises: Missing."""
+        """Delete a resource. Raises Missing."""
         if self._backend.get(name) is None:
             raise Missing
         self._record(name, None)
@@ -121,25 +121,25 @@ class Store:
         """What the backend holds, by name."""
         return self._backend.all
 
-    def now(self, name: str) -> Stored | None:
-        """The resource in the backend."""
+    def get(self, name: str) -> Stored | None:
+        """Return the resource in the backend, or None."""
         return self._backend.get(name)
 
     @property
     def visible(self) -> Sequence[Stored]:
         """What reads see, by name."""
-        self._settle()
+        self._apply_due()
         return self._cache.all
 
     def seen(self, name: str) -> Stored | None:
-        """The resource that reads see."""
-        self._settle()
+        """Return the resource that reads see, or None."""
+        self._apply_due()
         return self._cache.get(name)
 
     def catch_up(self) -> None:
-        """Reads see every write that was made."""
-        while self._coming:
-            _, name, stored = self._coming.popleft()
+        """Let reads see every write that was made."""
+        while self._pending:
+            _, name, stored = self._pending.popleft()
             self._cache.set(name, stored)
 
     def _write(self, message: Message) -> None:
@@ -151,14 +151,14 @@ class Store:
 
     def _record(self, name: str, stored: Stored | None) -> None:
         self._backend.set(name, stored)
-        self._coming.append((self._next_step() + self.lag, name, stored))
+        self._pending.append((self._next_step() + self.lag, name, stored))
 
     def _next_step(self) -> datetime:
         now = self._clock()
         return now + (_EPOCH - now) % self.step if self.step else now
 
-    def _settle(self) -> None:
+    def _apply_due(self) -> None:
         now = self._clock()
-        while self._coming and self._coming[0][0] <= now:
-            _, name, stored = self._coming.popleft()
+        while self._pending and self._pending[0][0] <= now:
+            _, name, stored = self._pending.popleft()
             self._cache.set(name, stored)

@@ -12,7 +12,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from discovery.sandbox.aws.clock import wall_clock
+from discovery.sandbox.clock import wall_clock
 from discovery.sandbox.teleport.authorities import Leaf
 from discovery.sandbox.teleport.cluster import Cluster
 
@@ -24,12 +24,14 @@ See teleport/README: Connection upgrade.
 """
 
 
-told: ContextVar[Callable[[str], None]] = ContextVar("told", default=lambda _: None)
-"""Told why the handshake that is made in this context was refused."""
+report_refusal: ContextVar[Callable[[str], None]] = ContextVar(
+    "report_refusal", default=lambda _: None
+)
+"""Called with the reason when the handshake of this context is refused."""
 
 
-class _Audible(ssl.SSLObject):
-    """Refuses a handshake so that the other side hears why.
+class _AlertingTls(ssl.SSLObject):
+    """Refuses a handshake so that the other side gets the alert.
 
     asyncio drops the connection at once and the alert with it. Asked to wait for more instead, it
     sends what there is to send; the refusal follows with the next bytes, or the client hangs up.
@@ -46,12 +48,15 @@ class _Audible(ssl.SSLObject):
             raise
         except ssl.SSLError as refusal:
             self.refusal = refusal
-            told.get()(str(refusal))
+            report_refusal.get()(str(refusal))
             raise ssl.SSLWantReadError from refusal
 
 
 def auth_context(cluster: Cluster) -> ssl.SSLContext:
-    """Auth's side: a client certificate is checked when there is one (teleport/README: TLS)."""
+    """Return Auth's context: a client certificate is checked when there is one.
+
+    Source: teleport/README: TLS.
+    """
     context = _context(cluster.auth_certificate())
     context.verify_mode = ssl.CERT_OPTIONAL
     for authority in cluster.user_ca.trusted:
@@ -61,9 +66,9 @@ def auth_context(cluster: Cluster) -> ssl.SSLContext:
 
 
 def web_context(cluster: Cluster) -> ssl.SSLContext:
-    """The Proxy's web side, under a certificate of its own authority."""
+    """Return the context of the Proxy's web side, with a certificate of its own authority."""
     context = _context(cluster.web_ca.issue_server(WEB_NAMES, wall_clock()))
-    if not cluster.habits.behind_load_balancer:
+    if not cluster.behaviour.behind_load_balancer:
         context.set_alpn_protocols(["http/1.1", REVERSE_TUNNEL])
     return context
 
@@ -72,7 +77,7 @@ def _context(leaf: Leaf) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.num_tickets = 0  # a resumed session shows no certificates
-    context.sslobject_class = _Audible
+    context.sslobject_class = _AlertingTls
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:  # mode 0600
         file.write(leaf.pem)
         file.flush()
@@ -82,7 +87,7 @@ def _context(leaf: Leaf) -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who is at the other end, as the certificate says; without one, nobody with no role."""
+    """The client, as its certificate says; without one, nobody with no role."""
 
     user: str = ""
     roles: tuple[str, ...] = ()
@@ -90,7 +95,7 @@ class Client:
 
 
 def client_of(connection: ssl.SSLObject) -> Client:
-    """Whom the verified certificate names."""
+    """Return the client that the verified certificate names."""
     der = connection.getpeercert(binary_form=True)
     if der is None:
         return Client()
@@ -102,7 +107,7 @@ def client_of(connection: ssl.SSLObject) -> Client:
 
 
 def certificates_sent(connection: ssl.SSLObject) -> int:
-    """How many certificates the client sent, its own included."""
+    """Return how many certificates the client sent, its own included."""
     if connection.getpeercert(binary_form=True) is None:
         return 0
     # Public as `SSLObject.get_unverified_chain` from Python 3.13 on.

@@ -1,49 +1,48 @@
-"""The two ports: the Proxy's, told apart by ALPN, and Auth's own. Loopback only."""
+"""The two TLS ports: the Proxy's, routed by ALPN, and Auth's own. Loopback only."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import ipaddress
 import itertools
 import socket
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from discovery.sandbox.aws.clock import wall_clock
+from discovery.sandbox.clock import wall_clock
+from discovery.sandbox.faults import FaultBoard
+from discovery.sandbox.loopback import check_loopback, reset_at_close
 from discovery.sandbox.teleport.calls import CallLog, Handshake
+from discovery.sandbox.teleport.client_hello import ClientHello, NotTls, read_client_hello
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.connection import Connection
-from discovery.sandbox.teleport.faults import CONNECT, Effect, FaultBoard
+from discovery.sandbox.teleport.faults import CONNECT, CallSite, Effect, Fault
 from discovery.sandbox.teleport.grpc_handler import Auth
-from discovery.sandbox.teleport.hangup import reset_at_close
-from discovery.sandbox.teleport.hello import Hello, NotTls, read_hello
-from discovery.sandbox.teleport.tls import auth_context, told, web_context
+from discovery.sandbox.teleport.tls import auth_context, report_refusal, web_context
 
-LOOPBACK = "127.0.0.1"
 PROXY, AUTH, WEB = "proxy", "auth", "web"
 _LARGEST_HELLO = 65536
-_PATIENCE_S = 10.0
-"""How long a client may take to say hello and finish the handshake."""
-_GLANCE_S = 0.005
-"""How often a hello that came in part is looked at again."""
+_HANDSHAKE_TIMEOUT_S = 10.0
+"""How long a client may take for its ClientHello and the handshake."""
+_RECHECK_S = 0.005
+"""How often an incomplete ClientHello is read again."""
 
 
 def auth_protocol(cluster: str) -> str:
-    """The ALPN protocol that leads through the Proxy to the Auth of that cluster."""
+    """Return the ALPN protocol that leads through the Proxy to the Auth of that cluster."""
     return f"teleport-auth@{cluster.encode().hex()}.teleport.cluster.local"
 
 
 class TlsFrontend:
-    """Takes connections, reads where they want to go, and hands them over."""
+    """Accepts connections, reads where they lead, and passes them on."""
 
     def __init__(self, auth: Auth, web: Callable[[], asyncio.Protocol], calls: CallLog) -> None:
         self._auth = auth
         self._web = web
         self._calls = calls
         self._cluster: Cluster = auth.cluster
-        self._faults: FaultBoard = auth.faults
+        self._faults: FaultBoard[Fault] = auth.faults
         self._numbers = itertools.count(1)
         self._contexts: dict[str, tuple[Any, ssl.SSLContext]] = {}
         self._listening: dict[str, socket.socket] = {}
@@ -57,26 +56,25 @@ class TlsFrontend:
         return {port: f"{name[0]}:{name[1]}" for port, name in names.items()}
 
     def listen(self, port: str, host: str, number: int) -> None:
-        """The port takes connections. Raises: OSError when it is taken, ValueError off loopback."""
-        if not ipaddress.IPv4Address(host).is_loopback:
-            raise ValueError(f"the sandbox serves on loopback only, not on {host}")
+        """Listen on a port. Raises OSError when it is taken, ValueError off loopback."""
+        check_loopback(host)
         listening = socket.create_server((host, number), backlog=128)
         listening.settimeout(0)
         self._listening[port] = listening
         self._spawn(self._accept(port, listening))
 
     def disconnect(self) -> None:
-        """Every connection to Auth is reset."""
+        """Reset every connection to Auth."""
         for connection in tuple(self._connections):
             connection.reset()
 
-    def say_goodbye(self) -> None:
-        """Every connection to Auth is ended with GOAWAY."""
+    def send_goaway(self) -> None:
+        """End every connection to Auth with GOAWAY."""
         for connection in tuple(self._connections):
-            connection.say_goodbye()
+            connection.send_goaway()
 
     async def close(self) -> None:
-        """Nothing listens, nobody is connected, nothing is under way."""
+        """Close every port and connection, and cancel what is under way."""
         for listening in self._listening.values():
             listening.close()
         self._listening.clear()
@@ -103,8 +101,8 @@ class TlsFrontend:
         handshake = Handshake(next(self._numbers), wall_clock(), port)
         self._calls.handshakes.append(handshake)
         try:
-            async with asyncio.timeout(_PATIENCE_S):
-                await self._direct(port, arrived, handshake)
+            async with asyncio.timeout(_HANDSHAKE_TIMEOUT_S):
+                await self._route(port, arrived, handshake)
         except (OSError, NotTls, TimeoutError) as error:
             arrived.close()
             handshake.refusal = str(error) or type(error).__name__
@@ -112,17 +110,17 @@ class TlsFrontend:
         except asyncio.CancelledError:
             arrived.close()
             raise
-        await self._shake_hands(arrived, handshake)
+        await self._finish_handshake(arrived, handshake)
 
-    async def _direct(self, port: str, arrived: socket.socket, handshake: Handshake) -> None:
-        """It is known where the connection leads. Raises: OSError, NotTls."""
-        hello = await _hello(arrived)
+    async def _route(self, port: str, arrived: socket.socket, handshake: Handshake) -> None:
+        """Find out where the connection leads. Raises OSError or NotTls."""
+        hello = await _client_hello(arrived)
         handshake.server_name, handshake.alpn = hello.server_name, hello.alpn
         handshake.led_to = self._destination(port, hello)
-        # The web's come with its first request: only that tells the sandbox's own door, by which
-        # whoever set a fault gets in again to clear it.
-        struck = self._faults.strike(CONNECT, port) if handshake.led_to != WEB else ()
-        for fault in struck:
+        # Those of the web are applied with its first request: only that tells a control endpoint,
+        # by which whoever set a fault can clear it again.
+        active = self._faults.consume(CallSite(CONNECT, port)) if handshake.led_to != WEB else ()
+        for fault in active:
             if fault.effect is Effect.DROP:
                 reset_at_close(arrived)
                 raise ConnectionResetError("dropped by a test")
@@ -130,13 +128,13 @@ class TlsFrontend:
         if not handshake.led_to:
             raise NotTls(f"no cluster is called as {hello.alpn[0]} says")
 
-    async def _shake_hands(self, arrived: socket.socket, handshake: Handshake) -> None:
-        """TLS stands, and the side that it leads to has the connection; or it is noted why not."""
+    async def _finish_handshake(self, arrived: socket.socket, handshake: Handshake) -> None:
+        """Complete TLS and pass the connection on, or record why not."""
 
         def refuse(reason: str) -> None:
             handshake.refusal = handshake.refusal or reason
 
-        told.set(refuse)  # in this task's own context, which the handshake runs in
+        report_refusal.set(refuse)  # in this task's own context, which the handshake runs in
         factory = self._web
         if handshake.led_to == AUTH:
             factory = functools.partial(self._connection, handshake)
@@ -145,16 +143,16 @@ class TlsFrontend:
                 factory,
                 arrived,
                 ssl=self._context(handshake.led_to),
-                ssl_handshake_timeout=_PATIENCE_S,
+                ssl_handshake_timeout=_HANDSHAKE_TIMEOUT_S,
             )
         except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
             refuse(str(error) or type(error).__name__)
 
-    def _destination(self, port: str, hello: Hello) -> str:
+    def _destination(self, port: str, hello: ClientHello) -> str:
         if port == AUTH:
             return AUTH
         first = hello.alpn[0] if hello.alpn else ""
-        if self._cluster.habits.behind_load_balancer or not first.startswith("teleport-auth@"):
+        if self._cluster.behaviour.behind_load_balancer or not first.startswith("teleport-auth@"):
             return WEB
         return AUTH if first == auth_protocol(self._cluster.name) else ""
 
@@ -164,8 +162,8 @@ class TlsFrontend:
         return connection
 
     def _context(self, side: str) -> ssl.SSLContext:
-        habits = self._cluster.habits
-        state = (self._cluster.generation, habits.auth_names, habits.behind_load_balancer)
+        behaviour = self._cluster.behaviour
+        state = (self._cluster.generation, behaviour.auth_names, behaviour.behind_load_balancer)
         kept = self._contexts.get(side)
         if kept is None or kept[0] != state:
             make = auth_context if side == AUTH else web_context
@@ -173,18 +171,18 @@ class TlsFrontend:
         return kept[1]
 
 
-async def _hello(arrived: socket.socket) -> Hello:
-    """What the client says first; it stays unread, for TLS to read. Raises: NotTls."""
+async def _client_hello(arrived: socket.socket) -> ClientHello:
+    """Return the ClientHello, left unread for TLS to read. Raises NotTls."""
     seen = -1
     while True:
         data = await _peeked(arrived)
-        hello = read_hello(data)
+        hello = read_client_hello(data)
         if hello is not None:
             return hello
         if not data or len(data) >= _LARGEST_HELLO:
-            raise NotTls("the client said no hello")
+            raise NotTls("the client sent no ClientHello")
         if len(data) == seen:
-            await asyncio.sleep(_GLANCE_S)
+            await asyncio.sleep(_RECHECK_S)
         seen = len(data)
 
 

@@ -1,4 +1,4 @@
-"""The Proxy's web side: `/webapi/find`, `/webapi/ping`, and the sandbox's own door beside them.
+"""The Proxy's web side: `/webapi/find`, `/webapi/ping`, and the control endpoints.
 
 Source: teleport/README: Proxy answers.
 """
@@ -13,13 +13,15 @@ from weakref import WeakSet
 from aiohttp import web
 from grpclib.const import Status
 
-from discovery.sandbox.teleport import hangup
+from discovery.sandbox import loopback
+from discovery.sandbox.control import PREFIX
+from discovery.sandbox.faults import FaultBoard
 from discovery.sandbox.teleport.calls import Call, CallLog
 from discovery.sandbox.teleport.cluster import Cluster
-from discovery.sandbox.teleport.control import PREFIX, Controls
-from discovery.sandbox.teleport.effects import Dropped, GoAway, apply_faults
-from discovery.sandbox.teleport.faults import CONNECT, FIND, WEB_PING, Effect, FaultBoard
-from discovery.sandbox.teleport.service import Refused
+from discovery.sandbox.teleport.control import TeleportControlApi
+from discovery.sandbox.teleport.fault_effects import Dropped, GoAway, apply_faults
+from discovery.sandbox.teleport.faults import CONNECT, FIND, WEB_PING, CallSite, Effect, Fault
+from discovery.sandbox.teleport.service import RpcError
 
 _METHODS = {"/webapi/find": FIND, "/webapi/ping": WEB_PING}
 _STATUSES = {Status.UNAVAILABLE: 503, Status.RESOURCE_EXHAUSTED: 429}
@@ -32,9 +34,9 @@ class Web:
     def __init__(
         self,
         cluster: Cluster,
-        faults: FaultBoard,
+        faults: FaultBoard[Fault],
         calls: CallLog,
-        controls: Controls,
+        controls: TeleportControlApi,
         address: Callable[[], str],
     ) -> None:
         self._cluster = cluster
@@ -45,9 +47,9 @@ class Web:
         self._connected: WeakSet[asyncio.BaseTransport] = WeakSet()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """The answer; the call is logged, but for those to the sandbox's own door."""
+        """Answer a request and log the call, unless it is to a control endpoint."""
         if request.path.startswith(PREFIX):
-            return await self._controls.answer(request)
+            return self._controls.answer(request, await request.read())
         call = Call(
             at=self._cluster.clock(),
             connection=0,
@@ -56,7 +58,7 @@ class Web:
             method=request.path,
             headers={name.lower(): value for name, value in request.headers.items()},
         )
-        self._calls.begin(call)
+        self._calls.add(call)
         outcome = "(cancelled)"
         try:
             await self._connect(request.transport)
@@ -64,19 +66,19 @@ class Web:
             outcome = str(response.status)
         except (Dropped, GoAway):
             outcome = "(dropped)"
-            hangup.reset(request.transport)
+            loopback.reset(request.transport)
             return web.Response()
         finally:
             self._calls.end(call, outcome)
         return response
 
     async def _connect(self, transport: asyncio.BaseTransport | None) -> None:
-        """Let the faults of a connection being made have their effect. Raises: Dropped."""
+        """Apply the faults of a connection being made. Raises Dropped."""
         if transport is None or transport in self._connected:
             return
         self._connected.add(transport)
-        struck = self._faults.strike(CONNECT, "proxy")
-        await apply_faults(struck, self._cluster, "", after=False)
+        active = self._faults.consume(CallSite(CONNECT, "proxy"))
+        await apply_faults(active, self._cluster, "", after=False)
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         method = _METHODS.get(request.path.removeprefix("/v1"))
@@ -84,13 +86,13 @@ class Web:
             return _failure(404, "path not found")
         if request.method != "GET":
             return _failure(405, "method not allowed")
-        struck = self._faults.strike(method, "")
+        active = self._faults.consume(CallSite(method))
         try:
-            await apply_faults(struck, self._cluster, "", after=False)
-            await apply_faults(struck, self._cluster, "", after=True)
-        except Refused as refused:
-            return _failure(_STATUSES.get(refused.status, 500), refused.message)
-        effects = {fault.effect for fault in struck}
+            await apply_faults(active, self._cluster, "", after=False)
+            await apply_faults(active, self._cluster, "", after=True)
+        except RpcError as error:
+            return _failure(_STATUSES.get(error.status, 500), error.message)
+        effects = {fault.effect for fault in active}
         if effects & {Effect.GARBAGE, Effect.CUT_OFF}:
             return web.Response(text=_HTML, content_type="text/html")
         if Effect.EMPTY in effects:
@@ -98,7 +100,7 @@ class Web:
         return web.json_response(self.found())
 
     def found(self) -> Mapping[str, Any]:
-        """What the Proxy says of itself to anybody."""
+        """Return what the Proxy says of itself to anybody."""
         version = self._cluster.release.version
         address = self._address()
         return {
@@ -112,7 +114,7 @@ class Web:
                     "public_addr": address,
                 },
                 "db": {},
-                "tls_routing_enabled": self._cluster.habits.tls_routing,
+                "tls_routing_enabled": self._cluster.behaviour.tls_routing,
             },
             "server_version": version,
             "min_client_version": f"{int(version.split('.')[0]) - 1}.0.0-aa",

@@ -8,9 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import botocore.session
 import pytest
-from botocore.loaders import create_loader
 from botocore.retries.standard import ExponentialBackoff
 
 from discovery.aws.cloud import Cloud, open_cloud
@@ -47,7 +45,7 @@ class Site:
         self.hub = aws.world.account(HUB)
         self.entries: list[dict[str, object]] = [{"id": HUB}]
         self.environ: dict[str, str] = {}
-        self.pacing = RateLimiter()
+        self.rate_limiter = RateLimiter()
 
     def member(self, account_id: str = MEMBER, *, external_id: str | None = None) -> None:
         """An account whose role trusts the agent's, and its entry in the configuration."""
@@ -85,7 +83,7 @@ class Site:
     async def cloud(self, **changes: object) -> AsyncIterator[Cloud]:
         settings = self.settings(**changes)
         async with open_cloud(
-            settings, resolve=self._resolve, clock=now, pacing=self.pacing
+            settings, resolve=self._resolve, clock=now, rate_limiter=self.rate_limiter
         ) as cloud:
             yield cloud
 
@@ -94,7 +92,7 @@ class Site:
         *,
         part: ScopeFilter = ScopeFilter(),
         remembered: Mapping[Arn, RememberedCache] | None = None,
-        memory: RememberedState | None = None,
+        state: RememberedState | None = None,
         users: bool = True,
         use_backoff: bool = False,
         on_progress: OnProgress | None = None,
@@ -104,7 +102,7 @@ class Site:
             return await scan(
                 cloud,
                 part=part,
-                memory=memory or RememberedState(caches=remembered or {}),
+                state=state or RememberedState(caches=remembered or {}),
                 users=users,
                 use_backoff=use_backoff,
                 on_progress=on_progress,
@@ -112,7 +110,7 @@ class Site:
 
     async def scan_with(self, cloud: Cloud, *, part: ScopeFilter = ScopeFilter()) -> Scan:
         """One more scan of a process that has scanned before."""
-        return await scan(cloud, part=part, memory=RememberedState())
+        return await scan(cloud, part=part, state=RememberedState())
 
     def _resolve(self, reference: str) -> Secret:
         return resolve_external_id(reference, self.environ)
@@ -167,15 +165,6 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-
-
-_LOADER = create_loader()
-
-
-@pytest.fixture(autouse=True)
-def _models_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every session reads the same files of the SDK, 0.3 s of each test otherwise."""
-    monkeypatch.setattr(botocore.session, "create_loader", lambda _: _LOADER)
 
 
 @pytest.fixture(autouse=True)

@@ -72,7 +72,7 @@ class SimulatedTime:
         return World(lambda: EPOCH + timedelta(seconds=self.slept_s))
 
     @property
-    def pacing(self) -> RateLimiter:
+    def rate_limiter(self) -> RateLimiter:
         return RateLimiter(now_s=lambda: self.slept_s, sleep=self._sleep)
 
     async def _sleep(self, seconds: float) -> None:

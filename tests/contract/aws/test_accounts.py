@@ -72,7 +72,7 @@ async def test_a_secret_of_another_key(site: Site, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("minutes", [-20, 20])
 async def test_a_clock_that_is_off(site: Site, minutes: int) -> None:
-    site.aws.world.front_door.advance(timedelta(minutes=minutes))
+    site.aws.world.auth_clock.advance(timedelta(minutes=minutes))
     with pytest.raises(AwsCallFailed) as raised:
         await opened(regions=[HOME])
     assert raised.value.fault.reason is ScopeReason.CLOCK_SKEW

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from discovery.aws.accounts import NOBODY, read_identity
+from discovery.aws.accounts import OWN_ACCOUNT, read_identity
 from discovery.aws.clients import Signer, open_clients
 from discovery.aws.credentials import AmbientCredentials
 from discovery.aws.errors import AwsCallFailed
@@ -30,7 +30,7 @@ async def session(call_deadline_s: float) -> AsyncIterator[Session]:
     credentials = await AmbientCredentials.open(None, Region(HOME), now)
     async with open_clients(None, pool=4, call_deadline_s=call_deadline_s) as clients:
         yield Session(
-            account_id=NOBODY,
+            account_id=OWN_ACCOUNT,
             partition="aws",
             region=Region(HOME),
             clients=clients,
@@ -98,5 +98,5 @@ async def test_an_answer_that_dribbles_is_given_up(
 
 async def test_a_long_poll_is_not_cut_short_by_the_deadline_of_a_call(site: Site) -> None:
     async with site.cloud() as cloud:
-        clients = cloud.accounts.own(cloud.home_region).clients
+        clients = cloud.accounts.own_session(cloud.home_region).clients
         assert clients.deadline_s("sqs") - clients.deadline_s("ec2") == 20

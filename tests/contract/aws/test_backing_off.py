@@ -12,7 +12,7 @@ from discovery.model.values import AccountId, Complete, Failed, Region, Scope
 from discovery.plan.targets import ScopeFilter
 from discovery.sandbox.aws.faults import Effect
 from matchers.regions import ScopeMembership
-from state.records import RememberedState, ScopeMemory
+from state.records import RememberedScope, RememberedState
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, now, result_of
 from tests.contract.aws.fleet import Fleet, standing
 
@@ -31,9 +31,9 @@ def failing(
 
 def _memories(
     scopes: Iterable[tuple[str, str | None]], reason: ScopeReason, last: timedelta
-) -> Iterable[ScopeMemory]:
+) -> Iterable[RememberedScope]:
     for account_id, region in scopes:
-        yield ScopeMemory(
+        yield RememberedScope(
             scope=Scope(AccountId(account_id), Region(region) if region else None),
             last_attempt_at=now() - last,
             last_complete_at=None,
@@ -47,8 +47,8 @@ def _memories(
 
 
 async def test_a_scope_that_backs_off_is_not_asked(site: Site) -> None:
-    memory = failing((HUB, HOME))
-    found = await site.scan(regions=[HOME, ELSEWHERE], memory=memory, use_backoff=True)
+    state = failing((HUB, HOME))
+    found = await site.scan(regions=[HOME, ELSEWHERE], state=state, use_backoff=True)
     result = result_of(found)
     assert isinstance(result, Failed)
     assert (result.reason, result.calls) == (ScopeReason.DENIED, 0)
@@ -70,19 +70,19 @@ async def test_a_scope_that_backs_off_is_not_asked(site: Site) -> None:
     ],
 )
 async def test_who_names_it_or_asks_by_hand_sees_it(site: Site, how: dict[str, object]) -> None:
-    found = await site.scan(memory=failing((HUB, HOME)), **how)  # type: ignore[arg-type]
+    found = await site.scan(state=failing((HUB, HOME)), **how)  # type: ignore[arg-type]
     assert isinstance(result_of(found), Complete)
 
 
 async def test_when_the_time_is_over_it_is_asked(site: Site) -> None:
-    memory = failing((HUB, HOME), last=timedelta(minutes=31))
-    assert isinstance(result_of(await site.scan(memory=memory, use_backoff=True)), Complete)
+    state = failing((HUB, HOME), last=timedelta(minutes=31))
+    assert isinstance(result_of(await site.scan(state=state, use_backoff=True)), Complete)
 
 
 async def test_an_account_that_stays_shut_is_not_tried(site: Site) -> None:
     site.member()
-    memory = failing((MEMBER, None), reason=ScopeReason.ASSUME_ROLE_DENIED)
-    found = await site.scan(memory=memory, use_backoff=True)
+    state = failing((MEMBER, None), reason=ScopeReason.ASSUME_ROLE_DENIED)
+    found = await site.scan(state=state, use_backoff=True)
     result = result_of(found, MEMBER, None)
     assert isinstance(result, Failed)
     assert result.reason is ScopeReason.ASSUME_ROLE_DENIED
@@ -93,8 +93,8 @@ async def test_an_account_that_stays_shut_is_not_tried(site: Site) -> None:
 
 async def test_an_unreadable_list_is_not_read_but_what_is_known_is_scanned(site: Site) -> None:
     site.member()
-    memory = failing((MEMBER, None), reason=ScopeReason.REGIONS_UNREADABLE)
-    found = await site.scan(regions=["us-*", HOME], memory=memory, use_backoff=True)
+    state = failing((MEMBER, None), reason=ScopeReason.REGIONS_UNREADABLE)
+    found = await site.scan(regions=["us-*", HOME], state=state, use_backoff=True)
     assert result_of(found, MEMBER, None).is_backing_off
     assert isinstance(result_of(found, MEMBER), Complete)
     assert site.asked("DescribeRegions", account=MEMBER) == 0
@@ -104,10 +104,10 @@ async def test_an_unreadable_list_is_not_read_but_what_is_known_is_scanned(site:
 async def test_the_list_of_an_organization_never_backs_off(site: Site) -> None:
     fleet = Fleet(site)
     fleet.join(MEMBER)
-    memory = failing((HUB, None))
-    found = await fleet.scan(more={"memory": memory, "use_backoff": True})
+    state = failing((HUB, None))
+    found = await fleet.scan(more={"state": state, "use_backoff": True})
     assert isinstance(result_of(found), Complete)
     assert isinstance(result_of(found, MEMBER), Complete)
     site.fault(Effect.DENIED, service="organizations")
-    found = await fleet.scan(more={"memory": memory, "use_backoff": True})
+    found = await fleet.scan(more={"state": state, "use_backoff": True})
     assert isinstance(result_of(found, HUB, None), Failed)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from discovery.aws.clients import session_of
 from discovery.aws.cloud import Cloud, open_cloud
 from discovery.aws.errors import AwsCallFailed
+from discovery.aws.sdk_session import sdk_session
 from discovery.config.aws import Aws
 from discovery.config.secrets import Secret
 from discovery.model.codes import ScopeReason
@@ -83,7 +83,7 @@ async def test_a_token_that_is_lost_during_a_run_fails_the_scopes_and_nothing_is
         pass_time(cloud, clock, timedelta(minutes=55))
         token.unlink()
         asked = len(site.aws.calls)
-        found = await scan(cloud, part=ScopeFilter(), memory=RememberedState())
+        found = await scan(cloud, part=ScopeFilter(), state=RememberedState())
         lost = result_of(found)
         assert isinstance(lost, Failed)
         assert lost.reason is ScopeReason.CREDENTIALS
@@ -95,7 +95,7 @@ async def test_a_token_that_is_lost_during_a_run_fails_the_scopes_and_nothing_is
         token.write_text(text, "utf-8")
         clock.lead += timedelta(seconds=3)
         assert isinstance(
-            result_of(await scan(cloud, part=ScopeFilter(), memory=RememberedState())), Complete
+            result_of(await scan(cloud, part=ScopeFilter(), state=RememberedState())), Complete
         )
 
 
@@ -111,7 +111,7 @@ async def test_keys_that_were_renewed_in_the_file_are_seen_without_a_restart(
         assert cloud.credentials.expires_at is None
         in_file(monkeypatch, credentials, second)
         site.aws.world.keys.revoke(first.access_key_id)
-        found = await scan(cloud, part=ScopeFilter(), memory=RememberedState())
+        found = await scan(cloud, part=ScopeFilter(), state=RememberedState())
         assert isinstance(result_of(found), Complete)
         assert isinstance(result_of(found, MEMBER), Complete)
 
@@ -123,7 +123,7 @@ async def test_keys_that_expired_and_were_not_renewed_are_read_anew_once(
     async with site.cloud() as cloud:
         held = await cloud.credentials.get_frozen_credentials()
         site.aws.world.keys.revoke(held.access_key)
-        session = cloud.accounts.own(Region(HOME))
+        session = cloud.accounts.own_session(Region(HOME))
         calls = (session.call("elasticache:DescribeUsers") for _ in range(10))
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(each) for each in outcomes} == {AwsCallFailed}
@@ -139,7 +139,7 @@ async def test_deleted_keys_of_the_agent_are_no_fault_of_a_members_role(
         held = await cloud.credentials.get_frozen_credentials()
         site.aws.world.keys.revoke(held.access_key)
         lost = result_of(
-            await scan(cloud, part=ScopeFilter(), memory=RememberedState()), MEMBER, None
+            await scan(cloud, part=ScopeFilter(), state=RememberedState()), MEMBER, None
         )
     assert isinstance(lost, Failed)
     assert lost.reason is ScopeReason.CREDENTIALS
@@ -151,7 +151,7 @@ async def test_deleted_keys_of_the_agent_are_no_fault_of_a_members_role(
 async def test_scopes_are_not_left_alone_for_trouble_of_the_agents_own(
     site: Site, reason: ScopeReason
 ) -> None:
-    found = await site.scan(memory=failing((HUB, HOME), reason=reason), use_backoff=True)
+    found = await site.scan(state=failing((HUB, HOME), reason=reason), use_backoff=True)
     assert isinstance(result_of(found), Complete)
 
 
@@ -164,7 +164,7 @@ async def test_new_keys_of_another_account_are_not_signed_with(
     async with site.cloud() as cloud:
         in_file(monkeypatch, credentials, site.aws.world.account(MEMBER).add_key())
         site.aws.world.keys.revoke(first.access_key_id)
-        lost = result_of(await scan(cloud, part=ScopeFilter(), memory=RememberedState()))
+        lost = result_of(await scan(cloud, part=ScopeFilter(), state=RememberedState()))
     assert isinstance(lost, Failed)
     assert lost.reason is ScopeReason.WRONG_ACCOUNT
     assert f"now of account {MEMBER}" in lost.message
@@ -191,7 +191,7 @@ async def test_a_process_that_hands_out_another_account_is_not_signed_with(
     async with open_cloud(site.settings(), resolve=Secret, clock=clock) as cloud:
         pass_time(cloud, clock, timedelta(minutes=55))
         hand_out(keys[1], now() + timedelta(hours=2))
-        lost = result_of(await scan(cloud, part=ScopeFilter(), memory=RememberedState()))
+        lost = result_of(await scan(cloud, part=ScopeFilter(), state=RememberedState()))
     assert isinstance(lost, Failed)
     assert lost.reason is ScopeReason.WRONG_ACCOUNT
     assert site.asked("DescribeServerlessCaches", account=MEMBER) == 0
@@ -209,7 +209,7 @@ async def test_the_sdk_asks_sts_for_credentials_where_aws_region_says(
     monkeypatch: pytest.MonkeyPatch, settings: dict[str, object], region: str, endpoint: str
 ) -> None:
     monkeypatch.setenv("AWS_REGION", region)
-    async with session_of(None).create_client("sts") as client:
+    async with sdk_session(None).create_client("sts") as client:
         assert client.meta.endpoint_url == endpoint
 
 
@@ -219,16 +219,16 @@ async def test_without_a_region_of_the_sdk_it_asks_where_the_agent_asks_first(
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     site.by_web_identity(monkeypatch, tmp_path / "token")
     asked: list[str | None] = []
-    of = session_of
+    of = sdk_session
 
     def noted(profile: str | None, region: str | None = None) -> object:
         asked.append(region)
         return of(profile, region)
 
-    monkeypatch.setattr("discovery.aws.credentials.session_of", noted)
+    monkeypatch.setattr("discovery.aws.credentials.sdk_session", noted)
     async with site.cloud(regions=["eu-north-1", "eu-west-2"]):
         assert asked == ["eu-north-1"]
-    async with session_of(None, "eu-north-1").create_client("sts") as client:
+    async with sdk_session(None, "eu-north-1").create_client("sts") as client:
         assert client.meta.region_name == "eu-north-1"
 
 
@@ -336,7 +336,7 @@ async def test_a_command_is_not_started_once_for_every_scope(
     ) as cloud:
         pass_time(cloud, clock, timedelta(minutes=55))
         (tmp_path / "broken").touch()
-        found = await scan(cloud, part=ScopeFilter(), memory=RememberedState())
+        found = await scan(cloud, part=ScopeFilter(), state=RememberedState())
     reasons = {each.reason for each in found.results if isinstance(each, Failed)}
     assert reasons == {ScopeReason.CREDENTIALS}
     assert started.read_text().count("x") == 2

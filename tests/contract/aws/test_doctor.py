@@ -13,7 +13,7 @@ from discovery.config.secrets import Secret
 from discovery.doctor.aws import check_aws
 from discovery.plan.targets import ScopeFilter
 from discovery.policies.usage import AwsUsage, Hub
-from discovery.reports.terminal.doctor import Area, Check, CheckStatus
+from discovery.reports.checks import Area, Check, CheckStatus
 from discovery.sandbox.aws.faults import Effect
 from tests.contract.aws.conftest import HOME, Site, now
 

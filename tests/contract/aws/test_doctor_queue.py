@@ -15,7 +15,7 @@ from discovery.plan.shard import Shard
 from discovery.policies.aws import hub_statements
 from discovery.policies.document import policy_document
 from discovery.policies.usage import AwsUsage, Hub
-from discovery.reports.terminal.doctor import Area, Check, CheckStatus
+from discovery.reports.checks import Area, Check, CheckStatus
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.aws.queues import Queue
 from tests.contract.aws.conftest import HOME, HUB, Site

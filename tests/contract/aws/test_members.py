@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from discovery.aws.members import MEMBERS
 from discovery.aws.session import Session
 from discovery.model.codes import ScopeReason
 from discovery.model.values import UNKNOWN, Complete, Failed, Scanned
@@ -25,6 +24,7 @@ from tests.contract.aws.conftest import (
     result_of,
 )
 from tests.contract.aws.fleet import Fleet, number, standing
+from tests.support.aws_members import MEMBERS
 
 Reads = dict[str, set[str]]
 
@@ -78,6 +78,7 @@ def full(site: Site, account_id: str = HUB) -> Iterator[object]:
         )
 
 
+@pytest.mark.slow
 async def test_what_a_scan_reads_is_what_the_table_names(site: Site, reads: Reads) -> None:
     fleet = Fleet(site)
     unit = fleet.organization.add_unit("teams")

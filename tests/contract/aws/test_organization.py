@@ -174,15 +174,16 @@ async def test_shards_share_the_accounts_out(fleet: Fleet) -> None:
     assert sorted(chain.from_iterable(parts)) == sorted(fleet.organization.members)
 
 
+@pytest.mark.slow
 async def test_an_account_that_was_listed_before_is_gone_to_straight(fleet: Fleet) -> None:
     """After an event, the members of a large organization are not listed for one of them."""
     fleet.join(*(number(n) for n in range(1, 60)))
     organization = {"organization": {"role_name": ROLE}}
     async with fleet.site.cloud(accounts=[organization]) as cloud:
-        await scan(cloud, part=ScopeFilter(), memory=RememberedState())
+        await scan(cloud, part=ScopeFilter(), state=RememberedState())
         pages = fleet.site.asked("ListAccounts")
         only = ScopeFilter((Scope(AccountId(number(55)), Region(HOME)),), from_event=True)
-        found = await scan(cloud, part=only, memory=RememberedState())
+        found = await scan(cloud, part=only, state=RememberedState())
     assert read(found) == {number(55)}
     assert fleet.site.asked("ListAccounts") == pages
     assert standing(found, number(50)) is ScopeMembership.NOT_IN_RUN

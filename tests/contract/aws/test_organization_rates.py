@@ -16,6 +16,8 @@ from discovery.sweep.scan import Scan
 from tests.contract.aws.conftest import HOME, HUB, Site, result_of
 from tests.contract.aws.fleet import ROLE, Fleet, SimulatedTime, number
 
+pytestmark = pytest.mark.slow
+
 A = number(1)
 STRANGER = "888888888888"
 
@@ -52,7 +54,7 @@ async def rationed(time: SimulatedTime, monkeypatch: pytest.MonkeyPatch) -> Asyn
     async with aws.serve() as url:
         agent_of(aws.world.account(HUB), url, HOME, monkeypatch)
         site = Site(aws, url)
-        site.pacing = time.pacing
+        site.rate_limiter = time.rate_limiter
         yield Rationed(aws, site)
 
 
@@ -92,7 +94,7 @@ async def test_who_does_not_wait_is_throttled(rationed: Rationed) -> None:
     async def hurry(_: float) -> None:
         return
 
-    rationed.fleet.site.pacing = RateLimiter(sleep=hurry)
+    rationed.fleet.site.rate_limiter = RateLimiter(sleep=hurry)
     found = await rationed.list()
     assert "TooManyRequestsException" in rationed.errors
     assert not found.targets.accounts_complete

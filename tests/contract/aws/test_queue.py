@@ -58,10 +58,10 @@ async def fault_of(work: Any) -> AwsError:
 async def until(box: Box, *, waiting: int) -> None:
     """So many polls wait for a message."""
     for _ in range(1000):
-        if box.inside.bell.waiting == waiting:
+        if box.inside.arrivals.waiting == waiting:
             return
         await asyncio.sleep(0.005)
-    raise AssertionError(f"{box.inside.bell.waiting} polls wait, not {waiting}")
+    raise AssertionError(f"{box.inside.arrivals.waiting} polls wait, not {waiting}")
 
 
 # -- receiving -----------------------------------------------------------------------------------
@@ -105,8 +105,8 @@ async def test_a_long_poll_waits_as_long_as_sqs_allows(
 
 async def test_twenty_silent_seconds_are_no_timeout(box: Box) -> None:
     async with box.site.cloud() as cloud:
-        client = await cloud.accounts.own(cloud.home_region).clients.get("sqs", HOME)
-        other = await cloud.accounts.own(cloud.home_region).clients.get("sts", HOME)
+        client = await cloud.accounts.own_session(cloud.home_region).clients.get("sqs", HOME)
+        other = await cloud.accounts.own_session(cloud.home_region).clients.get("sts", HOME)
         assert client.meta.config.read_timeout >= WAIT.total_seconds() + 10
         assert other.meta.config.read_timeout < client.meta.config.read_timeout
 

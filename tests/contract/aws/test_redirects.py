@@ -71,7 +71,7 @@ async def test_an_external_id_is_not_sent_on(site: Site) -> None:
             return web.Response(status=307, headers={"Location": elsewhere})
 
         async with served(redirect) as url, site.cloud() as cloud:
-            sts = await cloud.accounts.own(cloud.home_region).clients.get("sts", HOME)
+            sts = await cloud.accounts.own_session(cloud.home_region).clients.get("sts", HOME)
             sts.meta.events.register_first(
                 "before-sign.sts", lambda request, **_: _at(request, url)
             )

@@ -8,7 +8,7 @@ from discovery.config.partitions import ALWAYS_ENABLED
 from discovery.model.codes import ScopeReason
 from discovery.model.values import Complete, Failed
 from discovery.sandbox.aws.faults import Effect
-from discovery.sandbox.aws.geography import PARTITIONS
+from discovery.sandbox.aws.partitions import PARTITIONS
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, result_of
 from tests.contract.aws.test_regions import regions_of
 

@@ -70,7 +70,7 @@ async def test_a_list_is_read_once_and_handed_on_to_be_remembered(site: Site) ->
     found = await site.scan(regions="eu-*")
     [read] = found.regions_read
     assert (read.account_id, read.regions) == (HUB, frozenset(EU))
-    again = await site.scan(regions="eu-*", memory=RememberedState(regions={read.account_id: read}))
+    again = await site.scan(regions="eu-*", state=RememberedState(regions={read.account_id: read}))
     assert scanned(again) == set(EU)
     assert again.regions_read == ()
     assert site.asked("DescribeRegions") == 1
@@ -89,12 +89,12 @@ async def test_regions_named_in_full_leave_nothing_to_remember(site: Site) -> No
     ],
 )
 async def test_a_list_serves_for_a_day(site: Site, age: timedelta, asked: int) -> None:
-    await site.scan(regions="eu-west-*", memory=remembered(*EU, age=age))
+    await site.scan(regions="eu-west-*", state=remembered(*EU, age=age))
     assert site.asked("DescribeRegions") == asked
 
 
 async def test_an_earlier_list_says_of_no_region_that_it_is_out(site: Site) -> None:
-    found = await site.scan(regions="eu-*", memory=remembered(*EU))
+    found = await site.scan(regions="eu-*", state=remembered(*EU))
     assert standing(found, HUB, "eu-west-1") is ScopeMembership.IN_RUN
     assert standing(found, HUB, "eu-west-3") is ScopeMembership.TARGETS_UNKNOWN
     assert standing(found, HUB, "us-east-1") is ScopeMembership.TARGETS_UNKNOWN
@@ -102,7 +102,7 @@ async def test_an_earlier_list_says_of_no_region_that_it_is_out(site: Site) -> N
 
 @pytest.mark.parametrize("region", ["eu-west-3", "us-east-1", OFF])
 async def test_a_registration_elsewhere_has_the_list_read_anew(site: Site, region: str) -> None:
-    found = await site.scan(regions="eu-*", memory=remembered(*EU, registered=(region,)))
+    found = await site.scan(regions="eu-*", state=remembered(*EU, registered=(region,)))
     assert site.asked("DescribeRegions") == 1
     taken = region == "eu-west-3"
     assert standing(found, HUB, region) is (
@@ -114,7 +114,7 @@ async def test_a_registration_elsewhere_has_the_list_read_anew(site: Site, regio
 async def test_a_region_that_says_it_is_off_has_the_list_read_anew(site: Site) -> None:
     site.hub.disable("eu-west-2")
     site.hub.enable(OFF)
-    found = await site.scan(regions="eu-*", memory=remembered(*EU))
+    found = await site.scan(regions="eu-*", state=remembered(*EU))
     off = result_of(found, HUB, "eu-west-2")
     assert isinstance(off, Skipped)
     assert off.reason is ScopeReason.REGION_NOT_ENABLED
@@ -128,7 +128,7 @@ async def test_a_region_that_says_it_is_off_has_the_list_read_anew(site: Site) -
 
 
 async def test_a_region_named_in_full_is_known_to_be_off_for_a_day(site: Site) -> None:
-    found = await site.scan(regions=["eu-west-*", OFF], memory=remembered(*EU))
+    found = await site.scan(regions=["eu-west-*", OFF], state=remembered(*EU))
     assert isinstance(result_of(found, HUB, OFF), Skipped)
     assert site.asked("DescribeServerlessCaches", region=OFF) == 0
     assert standing(found, HUB, OFF) is ScopeMembership.TARGETS_UNKNOWN
@@ -136,8 +136,8 @@ async def test_a_region_named_in_full_is_known_to_be_off_for_a_day(site: Site) -
 
 async def test_a_list_that_cannot_be_read_anew_serves_on(site: Site) -> None:
     site.fault(Effect.DENIED, service="ec2", operation="DescribeRegions")
-    memory = remembered(*EU, registered=("eu-west-3",))
-    found = await site.scan(regions=["eu-*", "us-east-1"], memory=memory)
+    state = remembered(*EU, registered=("eu-west-3",))
+    found = await site.scan(regions=["eu-*", "us-east-1"], state=state)
     failed = result_of(found, HUB, None)
     assert isinstance(failed, Failed)
     assert failed.reason is ScopeReason.REGIONS_UNREADABLE
@@ -148,16 +148,16 @@ async def test_a_list_that_cannot_be_read_anew_serves_on(site: Site) -> None:
 
 async def test_but_not_for_longer_than_a_day(site: Site) -> None:
     site.fault(Effect.DENIED, service="ec2", operation="DescribeRegions")
-    memory = remembered(*EU, age=DAY + MINUTE)
-    found = await site.scan(regions=["eu-*", "us-east-1"], memory=memory)
+    state = remembered(*EU, age=DAY + MINUTE)
+    found = await site.scan(regions=["eu-*", "us-east-1"], state=state)
     assert scanned(found) == {None, "us-east-1"}
     assert standing(found, HUB, "eu-west-1") is ScopeMembership.TARGETS_UNKNOWN
 
 
 async def test_a_list_that_hangs_serves_on_too(site: Site) -> None:
     site.fault(Effect.LATENCY, service="ec2", operation="DescribeRegions", delay_s=300.0)
-    memory = remembered(*EU, registered=("eu-west-3",))
-    found = await site.scan(regions="eu-*", memory=memory, scope_timeout="2s")
+    state = remembered(*EU, registered=("eu-west-3",))
+    found = await site.scan(regions="eu-*", state=state, scope_timeout="2s")
     assert scanned(found) == {None, *EU}
 
 
@@ -165,7 +165,7 @@ async def test_an_event_from_a_region_enabled_since_has_the_list_read_anew(site:
     """So does `--only`; what it finds there is scanned in the same run."""
     site.hub.enable(OFF)
     only = ScopeFilter((Scope(AccountId(HUB), Region(OFF)),), from_event=True)
-    found = await site.scan(regions="eu-*", part=only, memory=remembered(*EU))
+    found = await site.scan(regions="eu-*", part=only, state=remembered(*EU))
     assert isinstance(result_of(found, HUB, OFF), Complete)
     assert scanned(found) == {OFF}
     [read] = found.regions_read
@@ -175,7 +175,7 @@ async def test_an_event_from_a_region_enabled_since_has_the_list_read_anew(site:
 async def test_a_sweep_by_hand_reads_the_list_anew(site: Site) -> None:
     site.hub.enable(OFF)
     async with site.cloud(regions="eu-*") as cloud:
-        found = await scan(cloud, part=ScopeFilter(), memory=remembered(*EU), refresh_regions=True)
+        found = await scan(cloud, part=ScopeFilter(), state=remembered(*EU), refresh_regions=True)
     assert isinstance(result_of(found, HUB, OFF), Complete)
     assert len(found.regions_read) == 1
 
@@ -183,12 +183,12 @@ async def test_a_sweep_by_hand_reads_the_list_anew(site: Site) -> None:
 async def test_read_anew_by_hand_in_vain_the_earlier_list_serves_on(site: Site) -> None:
     site.fault(Effect.DENIED, service="ec2", operation="DescribeRegions")
     async with site.cloud(regions="eu-*") as cloud:
-        found = await scan(cloud, part=ScopeFilter(), memory=remembered(*EU), refresh_regions=True)
+        found = await scan(cloud, part=ScopeFilter(), state=remembered(*EU), refresh_regions=True)
     assert scanned(found) == {None, *EU}
 
 
 async def test_a_registration_in_an_excluded_region_reads_no_list(site: Site) -> None:
-    memory = remembered(*EU, registered=("us-east-1",))
-    found = await site.scan(regions="*", exclude_regions="us-*", memory=memory)
+    state = remembered(*EU, registered=("us-east-1",))
+    found = await site.scan(regions="*", exclude_regions="us-*", state=state)
     assert site.asked("DescribeRegions") == 0
     assert standing(found, HUB, "us-east-1") is ScopeMembership.OUT_OF_SCOPE

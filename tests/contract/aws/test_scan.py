@@ -47,6 +47,7 @@ async def test_an_account_that_hangs_holds_up_nobody(site: Site) -> None:
     assert all(failed == 0 for _, failed, _ in seen[:-1]), "it was the last to finish"
 
 
+@pytest.mark.slow
 async def test_a_list_of_regions_that_hangs(site: Site) -> None:
     site.fault(Effect.LATENCY, service="ec2", operation="DescribeRegions", delay_s=NEVER_S)
     found = await site.scan(regions=["eu-*", HOME], scope_timeout="3s")
@@ -85,7 +86,7 @@ async def test_who_is_told_to_stop_stops(site: Site) -> None:
             others_done.set()
 
     async with site.cloud(regions=THREE) as cloud:
-        scanning = scan(cloud, part=ScopeFilter(), memory=RememberedState(), on_progress=tell)
+        scanning = scan(cloud, part=ScopeFilter(), state=RememberedState(), on_progress=tell)
         under_way = asyncio.create_task(scanning)
         await others_done.wait()
         under_way.cancel()

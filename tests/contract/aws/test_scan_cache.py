@@ -22,8 +22,8 @@ SUBNETS = {"service": "ec2", "operation": "DescribeSubnets"}
 async def scanned(
     cloud: Cloud, *known: object, at: datetime | None = None, refresh_users: bool = False
 ) -> Scan:
-    memory = RememberedState(caches=remember(*known))
-    return await scan(cloud, part=ScopeFilter(), memory=memory, at=at, refresh_users=refresh_users)
+    state = RememberedState(caches=remember(*known))
+    return await scan(cloud, part=ScopeFilter(), state=state, at=at, refresh_users=refresh_users)
 
 
 def directory_of(found: Scan) -> UsersAndGroups:
@@ -187,7 +187,7 @@ class TestVpcs:
         }
         async with site.cloud() as cloud:
             return caches_of(
-                await scan(cloud, part=ScopeFilter(), memory=RememberedState(caches=known))
+                await scan(cloud, part=ScopeFilter(), state=RememberedState(caches=known))
             )["one"].vpc_id
 
 

@@ -11,11 +11,13 @@ import pytest
 from aiobotocore.client import AioBaseClient
 
 from discovery.aws import clients as clients_module
-from discovery.aws.clients import Signer, Unsigned, endpoint_overrides, open_clients, signing_as
+from discovery.aws.clients import Signer, open_clients, signing_as
+from discovery.aws.sdk_session import Unsigned, endpoint_overrides, sdk_session
 from discovery.model.values import AccountId, Complete
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site
 
 
+@pytest.mark.slow
 async def test_two_hundred_scopes_at_once_each_sign_with_their_own_key(site: Site) -> None:
     members = [f"{n:012d}" for n in range(300, 500)]
     for account_id in members:
@@ -72,7 +74,7 @@ class site_clients:  # noqa: N801 - reads as the context manager it is
 
     async def __aenter__(self) -> tuple[clients_module.Clients, Signer]:
         clients = await self._clients.__aenter__()
-        ambient = await clients_module.session_of(None).get_credentials()
+        ambient = await sdk_session(None).get_credentials()
         return clients, Signer(ambient)
 
     async def __aexit__(self, *error: object) -> None:

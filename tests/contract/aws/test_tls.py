@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from discovery.aws import tls
-from discovery.aws.clients import Signer, open_clients, session_of
+from discovery.aws.clients import Signer, open_clients
 from discovery.aws.errors import AwsCallFailed
+from discovery.aws.sdk_session import sdk_session
 from discovery.aws.session import Session
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Region
@@ -134,7 +135,7 @@ async def proxy() -> AsyncIterator[str]:
 @asynccontextmanager
 async def sessions(*regions: str) -> AsyncIterator[list[Session]]:
     async with open_clients(None, pool=5) as clients:
-        signer = Signer(await session_of(None).get_credentials())
+        signer = Signer(await sdk_session(None).get_credentials())
         yield [
             Session(
                 account_id=AccountId(HUB),

@@ -6,12 +6,10 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import botocore.session
 import pytest
-from botocore.loaders import create_loader
 
 from discovery.sandbox.teleport.server import SimulatedTeleport
-from tests.contract.control_plane.ground import Ground
+from tests.contract.control_plane.teleport_site import Site
 
 
 @pytest.fixture
@@ -21,19 +19,10 @@ async def teleport() -> SimulatedTeleport:
 
 
 @pytest.fixture
-async def ground(
+async def site(
     teleport: SimulatedTeleport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Ground]:
+) -> AsyncIterator[Site]:
     """The simulated Teleport is served, and the web side of its Proxy is trusted."""
     monkeypatch.setenv("SSL_CERT_FILE", str(teleport.cluster.write_web_ca(tmp_path / "web-ca.pem")))
     async with teleport.serve() as at:
-        yield Ground(teleport, at, tmp_path, now=lambda: datetime.now(UTC))
-
-
-_LOADER = create_loader()
-
-
-@pytest.fixture
-def one_loader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The SDK reads its models once for all commands; it takes most of their time."""
-    monkeypatch.setattr(botocore.session, "create_loader", lambda _: _LOADER)
+        yield Site(teleport, at, tmp_path, now=lambda: datetime.now(UTC))

@@ -18,7 +18,7 @@ from unittest.mock import patch
 from discovery.cli import control_planes
 from discovery.model.values import Database, ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
-from discovery.sandbox.teleport.roles import Role, fenced_bot
+from discovery.sandbox.teleport.roles import Role, bot_role
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from tests.unit.cli.rig import FRANKFURT, HUB, VIRGINIA, Rig, Run, rig
 
@@ -88,7 +88,7 @@ def stage(directory: Path, cluster: Cluster, *roles: Role) -> Iterator[Stage]:
         teleport.serve_in_thread() as at,
     ):
         made.configure(CONFIGURATION % at.proxy)
-        cluster.issue("bot-cachemuster", *(roles or (fenced_bot("prod"),))).write(
+        cluster.issue("bot-cachemuster", *(roles or (bot_role("prod"),))).write(
             directory / "identity"
         )
         made.region().add_cache(TAKEN)

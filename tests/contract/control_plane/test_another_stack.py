@@ -24,9 +24,9 @@ from discovery.plan.resource import changes_between
 from discovery.sandbox.teleport.authorities import certificate_pem, key_pem
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.messages import decoded
-from discovery.sandbox.teleport.roles import EDITOR, Role, fenced_bot
-from discovery.sandbox.teleport.service import PROCEDURES, SERVICE, Ask, Refused
-from tests.contract.control_plane.ground import GROUP, registration
+from discovery.sandbox.teleport.roles import EDITOR, Role, bot_role
+from discovery.sandbox.teleport.service import PROCEDURES, SERVICE, RpcCall, RpcError
+from tests.contract.control_plane.teleport_site import GROUP, registration
 
 grpc: Any = pytest.importorskip("grpc", reason="it comes with the extra `proto`")
 
@@ -68,9 +68,9 @@ class CoreServer:
         try:
             request = decoded(procedure.request, body)
             answer: bytes = procedure.act(
-                Ask(self.cluster, self.roles, request)
+                RpcCall(self.cluster, self.roles, request)
             ).SerializeToString()
-        except Refused as refused:
+        except RpcError as refused:
             context.abort(grpc.StatusCode[refused.status.name], refused.message)
         return answer
 
@@ -115,6 +115,7 @@ async def test_everything_once(core: CoreServer, identity_file: Path, route: str
             await client.delete(registration().name)
 
 
+@pytest.mark.slow
 async def test_answers_and_requests_larger_than_every_window(
     core: CoreServer, identity_file: Path
 ) -> None:
@@ -157,6 +158,7 @@ async def test_a_restart(core: CoreServer, identity_file: Path, grace: float | N
         assert [each.name for each in await client.list_databases()] == ["after", "before"]
 
 
+@pytest.mark.slow
 async def test_many_at_once(core: CoreServer, identity_file: Path) -> None:
     async with client_of(core, identity_file) as client:
         await asyncio.gather(*(client.create(registration(f"cache-{n}")) for n in range(100)))
@@ -170,7 +172,7 @@ async def test_a_stranger_is_told_why(core: CoreServer, tmp_path: Path) -> None:
     """A client certificate of another authority: TLS 1.3 says so after the handshake."""
     other = Cluster(core.cluster.name)
     other.host_ca = core.cluster.host_ca
-    path = other.issue("bot-stranger", fenced_bot(GROUP)).write(tmp_path / "identity")
+    path = other.issue("bot-stranger", bot_role(GROUP)).write(tmp_path / "identity")
     async with client_of(core, path) as client:
         with pytest.raises((Denied, Unavailable), match=r"certificate|hung up|ended before"):
             await client.ping()

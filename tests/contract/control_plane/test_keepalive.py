@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 
 from discovery.control_plane.teleport import grpc_channel
-from tests.contract.control_plane.ground import Ground
+from tests.contract.control_plane.teleport_site import Site
 
 
 def test_pings_are_more_than_a_minute_apart() -> None:
@@ -27,7 +27,7 @@ PATIENCE = [(timedelta(seconds=0.1), 1), (timedelta(seconds=60), 2)]
 
 @pytest.mark.parametrize(("shortest", "connections"), PATIENCE, ids=["kept", "too fast for it"])
 async def test_an_idle_connection_is_pinged(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch, shortest: timedelta, connections: int
+    site: Site, monkeypatch: pytest.MonkeyPatch, shortest: timedelta, connections: int
 ) -> None:
     """The same settings with a clock that runs 500 times as fast."""
     quick = replace(
@@ -36,9 +36,9 @@ async def test_an_idle_connection_is_pinged(
         _http2_min_sent_ping_interval_without_data=0.148,
     )
     monkeypatch.setattr(grpc_channel, "_CONFIGURATION", quick)
-    ground.cluster.habits.shortest_ping_interval = shortest
-    async with ground.client() as client:
+    site.cluster.behaviour.shortest_ping_interval = shortest
+    async with site.client() as client:
         await client.ping()
         await asyncio.sleep(1)
         await client.ping()
-    assert len({call.connection for call in ground.teleport.calls.of("Ping")}) == connections
+    assert len({call.connection for call in site.teleport.calls.of("Ping")}) == connections

@@ -22,14 +22,14 @@ from discovery.sandbox.teleport.server import SimulatedTeleport
 from discovery.sandbox.teleport.store import MEASURED_STEP
 from discovery.sweep.apply import apply
 from state.store import Store
-from tests.contract.control_plane.ground import (
+from tests.contract.control_plane.stage import by_name, stage
+from tests.contract.control_plane.teleport_site import (
     ACCOUNT,
     REGION,
-    Ground,
+    Site,
     registration,
     with_labels,
 )
-from tests.contract.control_plane.stage import by_name, stage
 from tests.unit.cli.rig import FRANKFURT, HUB
 
 ORDERS = registration().name
@@ -56,74 +56,74 @@ def removal() -> Item:
     )
 
 
-def outcomes(ground: Ground, method: str) -> list[str]:
-    return [call.outcome for call in ground.teleport.calls.of(method)]
+def outcomes(site: Site, method: str) -> list[str]:
+    return [call.outcome for call in site.teleport.calls.of(method)]
 
 
-def says_not_found(ground: Ground, method: str, times: int = 1) -> None:
+def says_not_found(site: Site, method: str, times: int = 1) -> None:
     """Another Auth Service answers, whose cache is behind."""
     fault = Fault(effect=Effect.ERROR, status="NOT_FOUND", method=method, times=times)
-    ground.teleport.faults.add(fault)
+    site.teleport.faults.add(fault)
 
 
-async def test_what_was_made_a_moment_ago_can_be_changed_and_removed(ground: Ground) -> None:
-    ground.cluster.store.lag = timedelta(seconds=1)
-    async with ground.client() as client:
+async def test_what_was_made_a_moment_ago_can_be_changed_and_removed(site: Site) -> None:
+    site.cluster.store.lag = timedelta(seconds=1)
+    async with site.client() as client:
         await client.create(registration())
         await client.update(registration(new="label"))
-        assert ground.kept("orders")["metadata"]["labels"]["new"] == "label"
+        assert site.kept("orders")["metadata"]["labels"]["new"] == "label"
         await client.create(registration("carts"))
         await client.delete(registration("carts").name)
-    assert list(ground.cluster.databases) == ["orders"]
-    assert outcomes(ground, "DeleteDatabase")[0] == "NOT_FOUND"
-    assert outcomes(ground, "DeleteDatabase")[-1] == "OK"
+    assert list(site.cluster.databases) == ["orders"]
+    assert outcomes(site, "DeleteDatabase")[0] == "NOT_FOUND"
+    assert outcomes(site, "DeleteDatabase")[-1] == "OK"
 
 
 @pytest.mark.parametrize("method", ["UpdateDatabase", "DeleteDatabase"])
 async def test_a_listed_resource_that_is_said_not_to_be_there_is_asked_for_again(
-    ground: Ground, method: str
+    site: Site, method: str
 ) -> None:
-    ground.cluster.place(registration())
-    ground.cluster.store.catch_up()
-    async with ground.client() as client:
+    site.cluster.place(registration())
+    site.cluster.store.catch_up()
+    async with site.client() as client:
         await client.list_databases()
-        says_not_found(ground, method)
+        says_not_found(site, method)
         if method == "UpdateDatabase":
             await client.update(registration(new="label"))
-            assert ground.kept("orders")["metadata"]["labels"]["new"] == "label"
+            assert site.kept("orders")["metadata"]["labels"]["new"] == "label"
         else:
             await client.delete(ORDERS)
-            assert not ground.cluster.databases
-    assert outcomes(ground, method) == ["NOT_FOUND", "OK"]
+            assert not site.cluster.databases
+    assert outcomes(site, method) == ["NOT_FOUND", "OK"]
 
 
 async def test_a_listed_resource_that_one_get_does_not_find_is_looked_for_again(
-    ground: Ground,
+    site: Site,
 ) -> None:
-    ground.cluster.place(registration())
-    ground.cluster.store.catch_up()
-    async with ground.client() as client:
+    site.cluster.place(registration())
+    site.cluster.store.catch_up()
+    async with site.client() as client:
         await client.list_databases()
-        says_not_found(ground, "GetDatabase", times=3)
+        says_not_found(site, "GetDatabase", times=3)
         assert await client.get(ORDERS) is not None
 
 
 async def test_what_was_really_removed_after_the_list_is_believed_in_the_end(
-    ground: Ground,
+    site: Site,
 ) -> None:
-    ground.cluster.place(registration())
-    ground.cluster.store.catch_up()
-    async with ground.client() as client:
+    site.cluster.place(registration())
+    site.cluster.store.catch_up()
+    async with site.client() as client:
         await client.list_databases()
-        changes.Remove(name="orders").do(ground.cluster, "")
+        changes.Remove(name="orders").do(site.cluster, "")
         with pytest.raises(NotFound):
             await client.delete(ORDERS)
         assert await client.get(ORDERS) is None
-        assert outcomes(ground, "DeleteDatabase") == ["NOT_FOUND"] * (LAG_READS + 1)
+        assert outcomes(site, "DeleteDatabase") == ["NOT_FOUND"] * (LAG_READS + 1)
 
 
-async def test_what_nobody_made_is_believed_at_once(ground: Ground) -> None:
-    async with ground.client() as client:
+async def test_what_nobody_made_is_believed_at_once(site: Site) -> None:
+    async with site.client() as client:
         await client.list_databases()
         for _ in range(2):
             with pytest.raises(NotFound):
@@ -131,16 +131,16 @@ async def test_what_nobody_made_is_believed_at_once(ground: Ground) -> None:
         with pytest.raises(NotFound):
             await client.update(registration("nobody"))
         assert await client.get(ResourceName("nobody")) is None
-    assert len(outcomes(ground, "DeleteDatabase")) == 2
-    assert len(outcomes(ground, "UpdateDatabase")) == 1
-    assert len(outcomes(ground, "GetDatabase")) == 1
+    assert len(outcomes(site, "DeleteDatabase")) == 2
+    assert len(outcomes(site, "UpdateDatabase")) == 1
+    assert len(outcomes(site, "GetDatabase")) == 1
 
 
-async def test_a_removal_that_only_met_the_lag_is_not_counted_as_done(ground: Ground) -> None:
+async def test_a_removal_that_only_met_the_lag_is_not_counted_as_done(site: Site) -> None:
     """Longer than anybody waits: the item says so, and its intent stays open."""
-    ground.cluster.store.lag = timedelta(hours=1)
-    with Store.open(ground.directory / "state.db") as store:
-        async with ground.client() as client:
+    site.cluster.store.lag = timedelta(hours=1)
+    with Store.open(site.directory / "state.db") as store:
+        async with site.client() as client:
             await client.create(registration())
             with pytest.raises(ReadsLag, match="Its reads lag"):
                 await client.delete(ORDERS)
@@ -150,29 +150,30 @@ async def test_a_removal_that_only_met_the_lag_is_not_counted_as_done(ground: Gr
                 journal=store,
                 group="prod",
                 sweep_id="1",
-                clock=ground.now,
-                sleep=ground.pause,
+                clock=site.now,
+                sleep=site.pause,
             )
         assert (item.applied, item.error and item.error.code) == (False, "READS_LAG")
-        assert len(store.memory().open_intents) == 1
-    assert list(ground.cluster.databases) == ["orders"]
+        assert len(store.load().open_intents) == 1
+    assert list(site.cluster.databases) == ["orders"]
 
 
-async def test_what_somebody_made_anew_after_our_removal_is_seen(ground: Ground) -> None:
-    async with ground.client() as client:
+async def test_what_somebody_made_anew_after_our_removal_is_seen(site: Site) -> None:
+    async with site.client() as client:
         await client.create(registration())
         await client.get(ORDERS)
         await client.delete(ORDERS)
-        ground.cluster.place(with_labels(registration(), whose="theirs"))
-        ground.cluster.store.catch_up()
+        site.cluster.place(with_labels(registration(), whose="theirs"))
+        site.cluster.store.catch_up()
         found = await client.get(ORDERS)
         assert found is not None
         assert found.labels["whose"] == "theirs"
-        says_not_found(ground, "DeleteDatabase")
+        says_not_found(site, "DeleteDatabase")
         await client.delete(ORDERS)
-    assert not ground.cluster.databases
+    assert not site.cluster.databases
 
 
+@pytest.mark.slow
 def test_a_command_right_after_a_sweep_sees_what_that_one_wrote(tmp_path: Path) -> None:
     """Two processes, one after the other; without a wait the second list would be the old one."""
     with stage(tmp_path, Cluster(read_step=timedelta(seconds=1))) as told:
@@ -206,12 +207,12 @@ def test_a_locked_bot_is_refused_every_call_and_told_of_locks(tmp_path: Path) ->
 
 
 async def test_a_fenced_bot_finds_ours_is_denied_anothers_and_told_that_nobodys_is_not_there(
-    ground: Ground,
+    site: Site,
 ) -> None:
-    ground.cluster.place(registration())
-    ground.cluster.place(registration("theirs", **{"managed-by": "terraform"}))
-    ground.cluster.store.catch_up()
-    async with ground.client() as client:
+    site.cluster.place(registration())
+    site.cluster.place(registration("theirs", **{"managed-by": "terraform"}))
+    site.cluster.store.catch_up()
+    async with site.client() as client:
         assert [each.name for each in await client.list_databases()] == ["orders"]
         assert await client.get(ORDERS) is not None
         with pytest.raises(Denied):
@@ -219,5 +220,5 @@ async def test_a_fenced_bot_finds_ours_is_denied_anothers_and_told_that_nobodys_
         assert await client.get(ResourceName("nobodys")) is None
         with pytest.raises(AlreadyExists):
             await client.create(registration("theirs"))
-    assert ground.kept("theirs")["metadata"]["labels"]["managed-by"] == "terraform"
-    assert outcomes(ground, "GetDatabase") == ["OK", "PERMISSION_DENIED", "NOT_FOUND"]
+    assert site.kept("theirs")["metadata"]["labels"]["managed-by"] == "terraform"
+    assert outcomes(site, "GetDatabase") == ["OK", "PERMISSION_DENIED", "NOT_FOUND"]

@@ -21,11 +21,11 @@ from discovery.sandbox.teleport.changes import (
 )
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
-from discovery.sandbox.teleport.roles import EDITOR, Role, fenced_bot
+from discovery.sandbox.teleport.roles import EDITOR, Role, bot_role
 from tests.contract.control_plane.stage import Stage, by_name, stage
 from tests.unit.cli.rig import FRANKFURT, HUB
 
-pytestmark = pytest.mark.usefixtures("one_loader")
+pytestmark = pytest.mark.slow
 
 ARN = f"arn:aws:elasticache:{FRANKFURT}:{HUB}:serverlesscache:orders"
 NAME = f"orders-elasticache-serverless-{FRANKFURT}-{HUB}"
@@ -52,7 +52,9 @@ def meanwhile(
     told: Stage, method: str, deed: ClusterChange, *, name: str = NAME, **more: Any
 ) -> None:
     """`skip`: the first list is the preflight's."""
-    fault = Fault(effect=Effect.MEANWHILE, method=method, name=name, deed=deed, times=1, **more)
+    fault = Fault(
+        effect=Effect.CONCURRENT_CHANGE, method=method, name=name, deed=deed, times=1, **more
+    )
     told.teleport.faults.add(fault)
 
 
@@ -135,7 +137,7 @@ def test_a_list_that_shrinks_because_a_role_changed_removes_nothing(
         assert {said(each) for each in document["items"]} == {"conflict/NAME_TAKEN_UNSEEN"}
     assert document["summary"]["delete"] == 0
     assert len(registered.databases) == 3
-    registered.teleport.cluster.set_role(fenced_bot("prod"))
+    registered.teleport.cluster.set_role(bot_role("prod"))
     code, _, _ = swept(registered)
     assert code == 0
     assert len(registered.databases) == 3
@@ -153,7 +155,7 @@ class Does:
 
 def renewal(told: Stage) -> Callable[[Cluster], object]:
     path = told.rig.directory / "identity"
-    return lambda cluster: cluster.issue("bot-cachemuster", fenced_bot("prod")).write(path)
+    return lambda cluster: cluster.issue("bot-cachemuster", bot_role("prod")).write(path)
 
 
 def test_an_identity_renewed_in_mid_sweep_loses_no_call(registered: Stage) -> None:
@@ -209,7 +211,7 @@ def test_an_identity_that_expires_and_is_not_renewed_is_a_clear_failure(tmp_path
     with stage(tmp_path, Cluster()) as told:
         path = told.rig.directory / "identity"
         told.teleport.cluster.issue(
-            "bot-cachemuster", fenced_bot("prod"), lifetime=timedelta(minutes=-1)
+            "bot-cachemuster", bot_role("prod"), lifetime=timedelta(minutes=-1)
         ).write(path)
         run, document = told.sweep()
     assert run.code == 1

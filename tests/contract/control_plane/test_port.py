@@ -17,18 +17,18 @@ from discovery.control_plane.base import (
 from discovery.control_plane.embedded.control_plane import Embedded
 from discovery.model.values import Database, ResourceName
 from discovery.plan.resource import changes_between
-from tests.contract.control_plane.ground import Ground, registration
+from tests.contract.control_plane.teleport_site import Site, registration
 
 ORDERS = registration()
 
 
 @pytest.fixture(params=["embedded", "auth", "proxy"])
-async def plane(request: pytest.FixtureRequest, ground: Ground) -> AsyncIterator[ControlPlane]:
+async def plane(request: pytest.FixtureRequest, site: Site) -> AsyncIterator[ControlPlane]:
     if request.param == "embedded":
-        async with Embedded(ground.directory / "registry.db") as embedded:
+        async with Embedded(site.directory / "registry.db") as embedded:
             yield embedded
     else:
-        async with ground.client(request.param) as client:
+        async with site.client(request.param) as client:
             yield client
 
 

@@ -13,7 +13,7 @@ from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.roles import Role
 from discovery.sandbox.teleport.server import SimulatedTeleport
-from tests.contract.control_plane.ground import GROUP, Ground, registration
+from tests.contract.control_plane.teleport_site import GROUP, Site, registration
 
 FENCE = {"managed-by": "cachemuster", "cachemuster/group": GROUP}
 VERBS = ("list", "read", "create", "update", "delete")
@@ -24,43 +24,43 @@ def role(*, without: str = "", labels: dict[str, str] = FENCE) -> Role:
     return Role.of("bot", db_labels=labels, rules={"db": verbs})
 
 
-async def test_a_list_goes_to_its_last_page(ground: Ground) -> None:
-    ground.cluster.habits.page_size = 2
+async def test_a_list_goes_to_its_last_page(site: Site) -> None:
+    site.cluster.behaviour.page_size = 2
     for number in range(7):
-        ground.cluster.place(registration(f"cache-{number}"))
-    async with ground.reader() as reader:
+        site.cluster.place(registration(f"cache-{number}"))
+    async with site.reader() as reader:
         assert [each.name for each in await reader.list_databases()] == [
             f"cache-{number}" for number in range(7)
         ]
-    assert len(ground.teleport.calls.of("ListDatabases")) == 4
+    assert len(site.teleport.calls.of("ListDatabases")) == 4
 
 
-async def test_short_and_empty_pages_do_not_end_a_list(ground: Ground) -> None:
+async def test_short_and_empty_pages_do_not_end_a_list(site: Site) -> None:
     """Pages are cut before what a role may not see is left out (teleport/README: Limits)."""
-    ground.cluster.habits.page_size = 2
+    site.cluster.behaviour.page_size = 2
     for number in range(6):
         other = {} if number in (0, 5) else {"cachemuster/group": "other"}
-        ground.cluster.place(registration(f"cache-{number}", **other))
-    async with ground.reader() as reader:
+        site.cluster.place(registration(f"cache-{number}", **other))
+    async with site.reader() as reader:
         assert [each.name for each in await reader.list_databases()] == ["cache-0", "cache-5"]
 
 
-async def test_a_repeated_token_is_no_list(ground: Ground) -> None:
-    ground.cluster.habits.page_size = 2
+async def test_a_repeated_token_is_no_list(site: Site) -> None:
+    site.cluster.behaviour.page_size = 2
     for number in range(6):
-        ground.cluster.place(registration(f"cache-{number}"))
-    ground.teleport.faults.add(Fault(effect=Effect.REPEATED_TOKEN, method="ListDatabases"))
-    async with ground.reader() as reader:
+        site.cluster.place(registration(f"cache-{number}"))
+    site.teleport.faults.add(Fault(effect=Effect.REPEATED_TOKEN, method="ListDatabases"))
+    async with site.reader() as reader:
         with pytest.raises(Malformed, match="same page twice"):
             await reader.list_databases()
 
 
 async def test_an_answer_that_says_it_is_larger_than_any_is_not_read(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch
+    site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(20):
-        ground.cluster.place(registration(f"cache-{number}"))
-    async with ground.reader() as reader:
+        site.cluster.place(registration(f"cache-{number}"))
+    async with site.reader() as reader:
         await reader.ping()
         monkeypatch.setattr(grpc_channel, "LARGEST_ANSWER_BYTES", 1000)
         with pytest.raises(Malformed, match="no answer"):
@@ -70,32 +70,30 @@ async def test_an_answer_that_says_it_is_larger_than_any_is_not_read(
 
 
 @pytest.mark.parametrize("effect", [Effect.UNAVAILABLE, Effect.EXHAUSTED, Effect.DROP])
-async def test_a_page_that_fails_is_asked_again(ground: Ground, effect: Effect) -> None:
-    ground.cluster.habits.page_size = 1
+async def test_a_page_that_fails_is_asked_again(site: Site, effect: Effect) -> None:
+    site.cluster.behaviour.page_size = 1
     for number in range(3):
-        ground.cluster.place(registration(f"cache-{number}"))
-    ground.teleport.faults.add(Fault(effect=effect, method="ListDatabases", skip=1, times=2))
-    async with ground.reader() as reader:
+        site.cluster.place(registration(f"cache-{number}"))
+    site.teleport.faults.add(Fault(effect=effect, method="ListDatabases", skip=1, times=2))
+    async with site.reader() as reader:
         assert len(await reader.list_databases()) == 3
 
 
-async def test_a_list_that_goes_on_failing_is_no_list(ground: Ground) -> None:
-    ground.cluster.habits.page_size = 1
+async def test_a_list_that_goes_on_failing_is_no_list(site: Site) -> None:
+    site.cluster.behaviour.page_size = 1
     for number in range(3):
-        ground.cluster.place(registration(f"cache-{number}"))
-    ground.teleport.faults.add(Fault(effect=Effect.UNAVAILABLE, method="ListDatabases", skip=1))
-    async with ground.reader() as reader:
+        site.cluster.place(registration(f"cache-{number}"))
+    site.teleport.faults.add(Fault(effect=Effect.UNAVAILABLE, method="ListDatabases", skip=1))
+    async with site.reader() as reader:
         with pytest.raises(Unavailable, match="listing databases"):
             await reader.list_databases()
-    assert len(ground.teleport.calls.of("ListDatabases")) == 1 + 4
+    assert len(site.teleport.calls.of("ListDatabases")) == 1 + 4
 
 
-async def test_a_slow_page_is_given_up_in_time(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_slow_page_is_given_up_in_time(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "PAGE_DEADLINE_S", 0.1)
-    ground.teleport.faults.add(Fault(effect=Effect.SLOW, method="ListDatabases", delay_s=5))
-    async with ground.reader() as reader:
+    site.teleport.faults.add(Fault(effect=Effect.SLOW, method="ListDatabases", delay_s=5))
+    async with site.reader() as reader:
         with pytest.raises(Unavailable, match="no answer in time"):
             await reader.list_databases()
 
@@ -107,12 +105,12 @@ class TestAnOldServer:
     def teleport(self) -> SimulatedTeleport:
         return SimulatedTeleport(Cluster(version="18.1.0"))
 
-    async def test_is_listed_all_the_same(self, ground: Ground) -> None:
-        ground.cluster.place(registration())
-        async with ground.reader(allow_older=True) as reader:
+    async def test_is_listed_all_the_same(self, site: Site) -> None:
+        site.cluster.place(registration())
+        async with site.reader(allow_older=True) as reader:
             for _ in range(2):
                 assert [each.name for each in await reader.list_databases()] == ["orders"]
-        assert len(ground.teleport.calls.of("GetDatabases")) == 2
+        assert len(site.teleport.calls.of("GetDatabases")) == 2
 
 
 LACKING = [
@@ -125,10 +123,10 @@ LACKING = [
 
 
 @pytest.mark.parametrize(("verb", "doing"), LACKING, ids=[each[0] for each in LACKING])
-async def test_a_role_without_a_verb_is_told_which(ground: Ground, verb: str, doing: str) -> None:
-    ground.cluster.place(registration())
-    ground.write_identity(role(without=verb))
-    async with ground.client() as client:
+async def test_a_role_without_a_verb_is_told_which(site: Site, verb: str, doing: str) -> None:
+    site.cluster.place(registration())
+    site.write_identity(role(without=verb))
+    async with site.client() as client:
         calls: dict[str, Callable[[], Awaitable[object]]] = {
             "list": client.list_databases,
             "read": lambda: client.get(registration().name),
@@ -143,10 +141,10 @@ async def test_a_role_without_a_verb_is_told_which(ground: Ground, verb: str, do
     assert not denied.value.retryable
 
 
-async def test_a_role_with_the_wrong_label_is_told_so(ground: Ground) -> None:
-    ground.cluster.place(registration())
-    ground.write_identity(role(labels={"managed-by": "somebody"}))
-    async with ground.client() as client:
+async def test_a_role_with_the_wrong_label_is_told_so(site: Site) -> None:
+    site.cluster.place(registration())
+    site.write_identity(role(labels={"managed-by": "somebody"}))
+    async with site.client() as client:
         assert await client.list_databases() == ()
         calls = (
             client.get(registration().name),
@@ -157,9 +155,9 @@ async def test_a_role_with_the_wrong_label_is_told_so(ground: Ground) -> None:
         for call in calls:
             with pytest.raises(Denied, match=r"db_labels do not match.*cachemuster/group"):
                 await call
-    assert list(ground.cluster.databases) == ["orders"]
+    assert list(site.cluster.databases) == ["orders"]
 
 
-async def test_no_writing_method_is_in_reach_of_a_dry_run(ground: Ground) -> None:
-    reader = ground.reader()
+async def test_no_writing_method_is_in_reach_of_a_dry_run(site: Site) -> None:
+    reader = site.reader()
     assert not any(hasattr(reader, name) for name in ("create", "update", "delete"))

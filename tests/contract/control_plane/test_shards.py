@@ -22,7 +22,7 @@ from discovery.sweep.context import SweepRequest
 from tests.contract.control_plane.stage import Stage, stage
 from tests.unit.cli.rig import FRANKFURT, HUB
 
-pytestmark = pytest.mark.usefixtures("one_loader")
+pytestmark = pytest.mark.slow
 
 MEMBERS = tuple(f"{number}22233334444" for number in range(1, 6))
 CONFIGURATION = """\

@@ -12,7 +12,7 @@ from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.roles import Role
 from tests.contract.control_plane.stage import by_name, stage
 
-pytestmark = pytest.mark.usefixtures("one_loader")
+pytestmark = pytest.mark.slow
 
 CLUSTERS = [
     ("keeps the cache name", Cluster(version="18.4.0")),

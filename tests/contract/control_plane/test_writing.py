@@ -25,14 +25,14 @@ from discovery.sandbox.teleport import changes
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.server import SimulatedTeleport
-from tests.contract.control_plane.ground import Ground, registration, with_labels
+from tests.contract.control_plane.teleport_site import Site, registration, with_labels
 
 MYSQL = base64.b64encode(b"\x0a\x038.0").decode()
 """Settings that the program has no words for, as the sandbox shows them."""
 
 
-async def test_what_is_created_is_read_as_it_was_wanted(ground: Ground) -> None:
-    async with ground.client() as client:
+async def test_what_is_created_is_read_as_it_was_wanted(site: Site) -> None:
+    async with site.client() as client:
         await client.create(registration())
         found = await client.get(registration().name)
         assert found is not None
@@ -41,37 +41,37 @@ async def test_what_is_created_is_read_as_it_was_wanted(ground: Ground) -> None:
         assert await client.list_databases() == (found,)
 
 
-async def test_an_update_replaces_labels_and_keeps_what_others_set(ground: Ground) -> None:
+async def test_an_update_replaces_labels_and_keeps_what_others_set(site: Site) -> None:
     """TLS settings have words here, MySQL's have none; both stay."""
     document = registration(old="label").document()
     document["spec"] |= {"tls": {"mode": 2}, "mysql": MYSQL}
-    ground.cluster.place(document)
-    async with ground.client() as client:
+    site.cluster.place(document)
+    async with site.client() as client:
         found = await client.get(registration().name)
         assert found is not None
         assert found.spec["tls"] == {"mode": "insecure"}
         await client.update(replace(found, labels=registration(new="label").labels))
-    kept = ground.kept("orders")
+    kept = site.kept("orders")
     assert kept["metadata"]["labels"] == registration(new="label").labels
     assert kept["spec"]["mysql"] == MYSQL
     assert kept["spec"]["tls"] == {"mode": 2}
 
 
 async def test_a_resource_made_anew_under_another_name_keeps_what_others_set(
-    ground: Ground,
+    site: Site,
 ) -> None:
     document = registration().document()
     document["spec"] |= {"mysql": MYSQL}
-    ground.cluster.place(document)
-    async with ground.client() as client:
+    site.cluster.place(document)
+    async with site.client() as client:
         found = await client.get(registration().name)
         assert found is not None
         await client.create(replace(found, name=registration("renamed").name))
-    assert ground.kept("renamed")["spec"]["mysql"] == MYSQL
+    assert site.kept("renamed")["spec"]["mysql"] == MYSQL
 
 
-async def test_removing_what_is_gone_says_so(ground: Ground) -> None:
-    async with ground.client() as client:
+async def test_removing_what_is_gone_says_so(site: Site) -> None:
+    async with site.client() as client:
         await client.create(registration())
         await client.delete(registration().name)
         with pytest.raises(NotFound):
@@ -81,42 +81,42 @@ async def test_removing_what_is_gone_says_so(ground: Ground) -> None:
         assert await client.get(registration().name) is None
 
 
-async def test_a_taken_name_is_refused_and_stays(ground: Ground) -> None:
-    ground.cluster.place(registration(whose="theirs"))
-    async with ground.client() as client:
+async def test_a_taken_name_is_refused_and_stays(site: Site) -> None:
+    site.cluster.place(registration(whose="theirs"))
+    async with site.client() as client:
         with pytest.raises(AlreadyExists, match="creating database orders"):
             await client.create(registration(whose="ours"))
-    assert ground.kept("orders")["metadata"]["labels"]["whose"] == "theirs"
+    assert site.kept("orders")["metadata"]["labels"]["whose"] == "theirs"
 
 
-async def test_what_the_server_refuses_is_told_in_its_words(ground: Ground) -> None:
-    async with ground.client() as client:
+async def test_what_the_server_refuses_is_told_in_its_words(site: Site) -> None:
+    async with site.client() as client:
         with pytest.raises(Rejected, match=r"does not accept it.*It says"):
             await client.create(replace(registration(), name="no.dots"))  # type: ignore[arg-type]
 
 
-async def test_no_version_header_travels(ground: Ground) -> None:
-    async with ground.client() as client:
+async def test_no_version_header_travels(site: Site) -> None:
+    async with site.client() as client:
         await client.create(registration())
-    headers = [dict(call.headers) for call in ground.teleport.calls.of("CreateDatabase")]
+    headers = [dict(call.headers) for call in site.teleport.calls.of("CreateDatabase")]
     assert headers
     assert not any("version" in each for each in headers)
 
 
-async def test_no_more_than_four_writes_at_once(ground: Ground) -> None:
+async def test_no_more_than_four_writes_at_once(site: Site) -> None:
     slow = Fault(effect=Effect.SLOW, method="CreateDatabase", delay_s=0.05)
-    ground.teleport.faults.add(slow)
-    async with ground.client() as client:
+    site.teleport.faults.add(slow)
+    async with site.client() as client:
         await asyncio.gather(*(client.create(registration(f"cache-{n}")) for n in range(12)))
-    assert len(ground.cluster.databases) == 12
-    assert ground.teleport.calls.most_writes_at_once == 4
+    assert len(site.cluster.databases) == 12
+    assert site.teleport.calls.most_writes_at_once == 4
 
 
-async def test_a_request_that_no_cluster_takes_is_not_sent(ground: Ground) -> None:
-    async with ground.client() as client:
+async def test_a_request_that_no_cluster_takes_is_not_sent(site: Site) -> None:
+    async with site.client() as client:
         with pytest.raises(Rejected, match="bytes long"):
             await client.create(registration(big="x" * REQUEST_LIMIT_BYTES))
-    assert not ground.teleport.calls.of("CreateDatabase")
+    assert not site.teleport.calls.of("CreateDatabase")
 
 
 STATUSES = [
@@ -132,30 +132,30 @@ STATUSES = [
 
 @pytest.mark.parametrize(("status", "kind", "retryable"), STATUSES, ids=[s[0] for s in STATUSES])
 async def test_each_status_becomes_its_fault(
-    ground: Ground, status: str, kind: type[ControlPlaneError], retryable: bool
+    site: Site, status: str, kind: type[ControlPlaneError], retryable: bool
 ) -> None:
-    ground.teleport.faults.add(
+    site.teleport.faults.add(
         Fault(effect=Effect.ERROR, method="CreateDatabase", status=status, message="so it is")
     )
-    async with ground.client() as client:
+    async with site.client() as client:
         with pytest.raises(kind, match="so it is") as found:
             await client.create(registration())
     assert found.value.retryable is retryable
     assert "creating database orders" in str(found.value)
 
 
-BROKEN = [Effect.DROP, Effect.GOODBYE, Effect.CUT_OFF]
+BROKEN = [Effect.DROP, Effect.GOAWAY, Effect.CUT_OFF]
 
 
 @pytest.mark.parametrize("effect", BROKEN, ids=[each.value for each in BROKEN])
 async def test_a_lost_answer_is_retryable_and_the_next_call_has_a_new_connection(
-    ground: Ground, effect: Effect
+    site: Site, effect: Effect
 ) -> None:
     fault = Fault(
         effect=effect, method="CreateDatabase", after=effect is not Effect.CUT_OFF, times=1
     )
-    ground.teleport.faults.add(fault)
-    async with ground.client() as client:
+    site.teleport.faults.add(fault)
+    async with site.client() as client:
         with pytest.raises(ControlPlaneError) as lost:
             await client.create(registration())
         assert lost.value.retryable
@@ -163,33 +163,33 @@ async def test_a_lost_answer_is_retryable_and_the_next_call_has_a_new_connection
         assert found is not None, "the server had acted"
 
 
-async def test_garbage_is_malformed(ground: Ground) -> None:
-    ground.teleport.faults.add(Fault(effect=Effect.GARBAGE, method="GetDatabase"))
-    ground.cluster.place(registration())
-    async with ground.client() as client:
+async def test_garbage_is_malformed(site: Site) -> None:
+    site.teleport.faults.add(Fault(effect=Effect.GARBAGE, method="GetDatabase"))
+    site.cluster.place(registration())
+    async with site.client() as client:
         with pytest.raises(ControlPlaneError):
             await client.get(registration().name)
 
 
-async def test_a_read_that_lags_behind_a_create_is_made_again(ground: Ground) -> None:
-    ground.cluster.store.lag = timedelta(seconds=2)
-    async with ground.client() as client:
+async def test_a_read_that_lags_behind_a_create_is_made_again(site: Site) -> None:
+    site.cluster.store.lag = timedelta(seconds=2)
+    async with site.client() as client:
         await client.create(registration())
-        ground.cluster.store.lag = timedelta(seconds=2)
+        site.cluster.store.lag = timedelta(seconds=2)
         found = await client.get(registration().name)
     assert found is not None
 
 
-async def test_a_list_that_lags_shows_what_was_just_written(ground: Ground) -> None:
-    ground.cluster.place(registration("old"))
-    ground.cluster.place(registration("gone"))
-    ground.cluster.store.catch_up()
-    async with ground.client() as client:
+async def test_a_list_that_lags_shows_what_was_just_written(site: Site) -> None:
+    site.cluster.place(registration("old"))
+    site.cluster.place(registration("gone"))
+    site.cluster.store.catch_up()
+    async with site.client() as client:
         await client.list_databases()
         old, gone = [await client.get(registration(name).name) for name in ("old", "gone")]
         assert old is not None
         assert gone is not None
-        ground.cluster.store.lag = timedelta(hours=1)
+        site.cluster.store.lag = timedelta(hours=1)
         await client.create(registration("new"))
         await client.update(with_labels(old, fresh="yes"))
         await client.delete(gone.name)
@@ -198,13 +198,13 @@ async def test_a_list_that_lags_shows_what_was_just_written(ground: Ground) -> N
         assert listed[1].labels["fresh"] == "yes"
 
 
-async def test_a_taken_name_is_looked_at_until_it_shows(ground: Ground) -> None:
+async def test_a_taken_name_is_looked_at_until_it_shows(site: Site) -> None:
     """The create landed, its answer was lost, and reads lag: it is there all the same."""
-    ground.cluster.store.lag = timedelta(seconds=2)
-    ground.teleport.faults.add(
+    site.cluster.store.lag = timedelta(seconds=2)
+    site.teleport.faults.add(
         Fault(effect=Effect.DROP, method="CreateDatabase", after=True, times=1)
     )
-    async with ground.client() as client:
+    async with site.client() as client:
         with pytest.raises(Unavailable):
             await client.create(registration())
         with pytest.raises(AlreadyExists):
@@ -212,11 +212,11 @@ async def test_a_taken_name_is_looked_at_until_it_shows(ground: Ground) -> None:
         assert await client.get(registration().name) is not None
 
 
-async def test_somebody_elses_change_is_not_hidden_by_what_we_wrote(ground: Ground) -> None:
-    async with ground.client() as client:
+async def test_somebody_elses_change_is_not_hidden_by_what_we_wrote(site: Site) -> None:
+    async with site.client() as client:
         await client.create(registration())
         await client.get(registration().name)
-        changes.Edit(name="orders", labels={"theirs": "yes"}).do(ground.cluster, "orders")
+        changes.Edit(name="orders", labels={"theirs": "yes"}).do(site.cluster, "orders")
         found = await client.get(registration().name)
         assert found is not None
         assert found.labels["theirs"] == "yes"
@@ -229,9 +229,9 @@ class TestAServerThatDropsTheCacheName:
     def teleport(self) -> SimulatedTeleport:
         return SimulatedTeleport(Cluster(version="18.4.0", knows_serverless=False))
 
-    async def test_is_served_with_one_warning(self, ground: Ground) -> None:
+    async def test_is_served_with_one_warning(self, site: Site) -> None:
         with capture_logs() as logs:
-            async with ground.client() as client:
+            async with site.client() as client:
                 await client.create(registration("orders"))
                 await client.create(registration("carts"))
                 listed = await client.list_databases()
@@ -241,26 +241,26 @@ class TestAServerThatDropsTheCacheName:
             ["/spec/aws/elasticache_serverless/cache_name"]
         ]
 
-    async def test_shows_no_difference_to_a_process_that_never_wrote(self, ground: Ground) -> None:
-        ground.cluster.place(registration())
-        async with ground.reader() as reader:
+    async def test_shows_no_difference_to_a_process_that_never_wrote(self, site: Site) -> None:
+        site.cluster.place(registration())
+        async with site.reader() as reader:
             [found] = await reader.list_databases()
             assert changes_between(found, registration()) == ()
             again = await reader.get(found.name)
         assert again is not None
         assert changes_between(again, registration()) == ()
 
-    async def test_lends_no_identity_to_another_endpoint(self, ground: Ground) -> None:
+    async def test_lends_no_identity_to_another_endpoint(self, site: Site) -> None:
         document = registration().document()
         document["spec"] |= {"uri": "somewhere-else.example.com:6379"}
-        ground.cluster.place(document)
-        async with ground.reader() as reader:
+        site.cluster.place(document)
+        async with site.reader() as reader:
             [found] = await reader.list_databases()
         assert "elasticache_serverless" not in found.spec["aws"]
 
 
-async def test_a_server_that_keeps_everything_gets_no_warning(ground: Ground) -> None:
+async def test_a_server_that_keeps_everything_gets_no_warning(site: Site) -> None:
     with capture_logs() as logs:
-        async with ground.client() as client:
+        async with site.client() as client:
             await client.create(registration())
     assert not [each for each in logs if each["log_level"] == "warning"]

@@ -9,9 +9,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from discovery.sandbox.aws.keys import Key
-from discovery.sandbox.aws.lifecycle import Delays
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.server import SimulatedAws
+from discovery.sandbox.aws.timed_store import Delays
 from discovery.sandbox.aws.world import Account, World
 
 HUB, MEMBER = "111122223333", "222233334444"
@@ -71,7 +71,7 @@ class Cloud:
 def running(pace: Delays | None = None) -> Iterator[Cloud]:
     """A cloud that is served inside the `with`."""
     with ExitStack() as clients:
-        aws = SimulatedAws(World(pace=pace))
+        aws = SimulatedAws(World(delays=pace))
         with aws.serve_in_thread() as url, clients:
             yield Cloud(aws, url, clients)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from discovery.sandbox.aws.lifecycle import Delays
+from discovery.sandbox.aws.timed_store import Delays
 from tests.contract.sandbox.cloud import Cloud, running
 
 SLOW = Delays(

@@ -11,13 +11,16 @@ from discovery.config.load import load_config
 from discovery.config.secrets import resolve_external_id
 from discovery.model.values import Complete
 from discovery.plan.targets import ScopeFilter
-from discovery.sandbox import access
+from discovery.sandbox import agent_world
+from discovery.sandbox.agent_world import AgentWorld, environment
 from discovery.sandbox.aws.server import SimulatedAws
-from discovery.sandbox.demo import DATA, HUB, SHOP, Demo, build_demo, environment
+from discovery.sandbox.demo import DATA, HUB, SHOP, build_demo
+from discovery.sandbox.generated_world import Size, generate
 from discovery.sandbox.world_file import read_world
-from discovery.sandbox.worlds import Size, generate
 from discovery.sweep.scan import scan
 from state.records import RememberedState
+
+pytestmark = pytest.mark.slow
 
 SIZE = Size(4, 2, 12)
 WORLD = """\
@@ -38,7 +41,7 @@ accounts:
 """
 
 
-def of_a_file(directory: Path) -> Demo:
+def of_a_file(directory: Path) -> AgentWorld:
     (directory / "world.yaml").write_text(WORLD)
     return read_world(directory / "world.yaml")
 
@@ -57,7 +60,7 @@ def of_a_file(directory: Path) -> Demo:
     ],
 )
 async def test_every_account_is_read(
-    make: Callable[[Path], Demo],
+    make: Callable[[Path], AgentWorld],
     accounts: tuple[str, ...],
     scopes: int,
     tmp_path: Path,
@@ -65,8 +68,8 @@ async def test_every_account_is_read(
 ) -> None:
     demo = make(tmp_path)
     file = tmp_path / "cachemuster.yaml"
-    file.write_text(f"version: 1\ngroup: trial\n{access.section(demo)}")
-    variables = access.external_ids(demo)
+    file.write_text(f"version: 1\ngroup: trial\n{agent_world.section(demo)}")
+    variables = agent_world.external_ids(demo)
     settings = load_config(file).aws
     async with SimulatedAws(demo.world).serve() as url:
         for name, value in environment(demo, url).items():
@@ -76,14 +79,14 @@ async def test_every_account_is_read(
             resolve=lambda reference: resolve_external_id(reference, variables),
             clock=lambda: datetime.now(UTC),
         ) as cloud:
-            found = await scan(cloud, part=ScopeFilter(), memory=RememberedState())
+            found = await scan(cloud, part=ScopeFilter(), state=RememberedState())
     assert all(isinstance(result, Complete) for result in found.results), found.results
     assert len(found.results) == scopes
     assert {result.scope.account_id for result in found.results} == set(accounts)
 
 
 def test_an_organization_is_one_entry() -> None:
-    assert access.section(generate(Size(1000, 1, 0))) == (
+    assert agent_world.section(generate(Size(1000, 1, 0))) == (
         "aws:\n"
         "  accounts:\n"
         '    - {"organization": {"role_name": "cachemuster", "external_id": "env:EXTERNAL_ID"}}\n'

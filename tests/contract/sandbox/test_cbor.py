@@ -36,8 +36,8 @@ def client(cloud: Cloud, tmp_path: Path) -> Iterator[Any]:
         json.dumps({**model, "metadata": {**model["metadata"], **protocol}})
     )
     session = boto3.session.Session()
-    loader = session._session.get_component("data_loader")
-    loader.search_paths.insert(0, str(tmp_path))
+    loader = Loader(extra_search_paths=[str(tmp_path)])
+    session._session.register_component("data_loader", loader)
     made = session.client(
         TAGGING,
         region_name=REGION,

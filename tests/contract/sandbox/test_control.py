@@ -1,4 +1,4 @@
-"""The sandbox's own door, as another process uses it."""
+"""The control endpoints, as another process uses them."""
 
 import json
 import urllib.request
@@ -138,7 +138,7 @@ def test_a_web_page_cannot_reach_it(cloud: Cloud) -> None:
     assert list(cloud.aws.faults) == []
 
 
-def test_other_doors(cloud: Cloud) -> None:
+def test_unknown_endpoints(cloud: Cloud) -> None:
     status, answer = send(cloud, "GET", "nonsense")
     assert status == 404
     assert "POST /_sandbox/faults" in answer["error"]

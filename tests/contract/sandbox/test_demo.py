@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from discovery.sandbox import demo
+from discovery.sandbox import agent_world, demo
 from discovery.sandbox.aws.server import SimulatedAws
 from tests.contract.sandbox.cloud import Cloud
 
@@ -13,7 +13,7 @@ def test_the_demo_through_its_own_variables(monkeypatch: pytest.MonkeyPatch) -> 
 
     built = demo.build_demo()
     with SimulatedAws(built.world).serve_in_thread() as url:
-        for name, value in demo.environment(built, url).items():
+        for name, value in agent_world.environment(built, url).items():
             monkeypatch.setenv(name, value)
         hub = boto3.session.Session()
         sts = hub.client("sts")

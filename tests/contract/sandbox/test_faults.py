@@ -323,6 +323,6 @@ def test_arns_of_another_account(cloud: Cloud) -> None:
         ),
     ],
 )
-def test_a_fault_that_can_never_strike_is_refused(fields: dict[str, Any], words: str) -> None:
+def test_a_fault_that_can_never_apply_is_refused(fields: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Fault(**fields)

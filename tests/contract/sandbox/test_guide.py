@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from discovery.sandbox.aws.lifecycle import LIKE_AWS
+from discovery.sandbox.agent_world import environment
 from discovery.sandbox.aws.server import SimulatedAws
-from discovery.sandbox.demo import build_demo, environment
+from discovery.sandbox.aws.timed_store import LIKE_AWS
+from discovery.sandbox.demo import build_demo
 from tests.contract.sandbox.cloud import HUB, REGION, Cloud, running
 
 ARN = f"arn:aws:elasticache:{REGION}:{HUB}:serverlesscache:cache-01"
@@ -87,6 +88,7 @@ class Cli:
             return list(threads.map(self, lines))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not on PATH")
 def test_the_guide_through_the_aws_cli() -> None:
     demo = build_demo()

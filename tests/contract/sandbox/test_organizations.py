@@ -110,7 +110,7 @@ def test_only_management_and_delegates_may_read(cloud: Cloud, organization: Orga
     assert ids(member.list_accounts()) == [HUB, MEMBER]
 
 
-def test_who_is_in_no_organization_is_told_so(cloud: Cloud) -> None:
+def test_an_account_outside_the_organization_gets_its_own_error(cloud: Cloud) -> None:
     client = cloud.client("organizations")
     assert fails(client.list_accounts) == ("AWSOrganizationsNotInUseException", 400)
     cloud.world.organize(MEMBER)

@@ -71,6 +71,7 @@ def test_two_worlds_know_nothing_of_each_other() -> None:
             two.client("elasticache", one.key).describe_serverless_caches()
 
 
+@pytest.mark.slow
 def test_many_accounts_at_once_get_their_own_answers(cloud: Cloud) -> None:
     accounts = [f"{number:012}" for number in range(1, 31)]
     for number in accounts:

@@ -98,9 +98,9 @@ def test_an_expired_session(cloud: Cloud, service: str, expected: tuple[str, int
 def test_a_date_more_than_five_minutes_off(
     cloud: Cloud, service: str, expected: tuple[str, int], skew: int
 ) -> None:
-    cloud.world.front_door.advance(timedelta(seconds=skew * 295 // 301))
+    cloud.world.auth_clock.advance(timedelta(seconds=skew * 295 // 301))
     ASKS[service](cloud.client(service))
-    cloud.world.front_door.advance(timedelta(seconds=skew - skew * 295 // 301) * 2)
+    cloud.world.auth_clock.advance(timedelta(seconds=skew - skew * 295 // 301) * 2)
     error = refused(cloud, service)
     assert refusal(error) == expected
     words = "Signature expired:" if skew > 0 else "Signature not yet current:"

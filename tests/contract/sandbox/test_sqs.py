@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from discovery.sandbox.aws.faults import Effect, Fault
-from discovery.sandbox.aws.polling import Notification
+from discovery.sandbox.aws.long_poll import Notification
 from discovery.sandbox.aws.queues import Queue
 from tests.contract.sandbox.cloud import HUB, MEMBER, REGION, Cloud, message, refusal
 
@@ -340,9 +340,9 @@ def test_a_long_poll_that_was_given_up_takes_no_message(asked: Asked) -> None:
         hasty.receive_message(QueueUrl=asked.url, WaitTimeSeconds=9)
     hasty.close()
     patience = time.monotonic() + 5
-    while asked.queue.bell.waiting and time.monotonic() < patience:
+    while asked.queue.arrivals.waiting and time.monotonic() < patience:
         time.sleep(0.01)
-    assert asked.queue.bell.waiting == 0
+    assert asked.queue.arrivals.waiting == 0
     asked.send("still here")
     assert asked.bodies() == ["still here"]
 
@@ -364,12 +364,12 @@ def test_two_long_polls_do_not_get_the_same_message(asked: Asked) -> None:
     assert found == ["one"]
 
 
-async def test_a_bell_that_rang_before_the_wait_is_heard() -> None:
-    bell = Notification()
-    rings = bell.rings
-    bell.ring()
-    await asyncio.wait_for(bell.wait(rings, at_most_s=60), 5)
-    assert bell.waiting == 0
+async def test_a_notification_from_before_the_wait_ends_it() -> None:
+    notification = Notification()
+    count = notification.count
+    notification.notify()
+    await asyncio.wait_for(notification.wait(count, at_most_s=60), 5)
+    assert notification.waiting == 0
 
 
 # -- errors ------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from discovery.sandbox.aws.lifecycle import Delays
+from discovery.sandbox.aws.timed_store import Delays
 from tests.contract.sandbox.cloud import HUB, MEMBER, REGION, Cloud, refusal, running
 
 

@@ -19,7 +19,7 @@ from grpclib.exceptions import GRPCError
 
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.identity import Identity
-from discovery.sandbox.teleport.roles import Role, fenced_bot
+from discovery.sandbox.teleport.roles import Role, bot_role
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
 from tests.contract.sandbox_teleport.wire import Fields, message
 
@@ -119,7 +119,7 @@ class Caller:
         return await self.call("GetDatabase", message((1, name)))
 
 
-class Rig:
+class Simulation:
     """A served Teleport and what tests want of it."""
 
     def __init__(self, teleport: SimulatedTeleport, at: Addresses, stack: AsyncExitStack) -> None:
@@ -127,7 +127,7 @@ class Rig:
         self.cluster = teleport.cluster
         self.at = at
         self._stack = stack
-        self.bot = self.cluster.issue("bot-cachemuster", fenced_bot(GROUP))
+        self.bot = self.cluster.issue("bot-cachemuster", bot_role(GROUP))
 
     def caller(
         self,
@@ -167,11 +167,11 @@ class Rig:
 
 
 @asynccontextmanager
-async def served(cluster: Cluster | None = None) -> AsyncIterator[Rig]:
+async def served(cluster: Cluster | None = None) -> AsyncIterator[Simulation]:
     """A Teleport that is served inside the `async with`."""
     teleport = SimulatedTeleport(cluster or Cluster(CLUSTER))
     async with teleport.serve() as at, AsyncExitStack() as stack:
-        yield Rig(teleport, at, stack)
+        yield Simulation(teleport, at, stack)
 
 
 def database(

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.contract.sandbox_teleport.client import Rig, served
+from tests.contract.sandbox_teleport.client import Simulation, served
 
 
 @pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
+async def simulation() -> AsyncIterator[Simulation]:
     """A cluster of the latest version, served."""
-    async with served() as rig:
-        yield rig
+    async with served() as simulation:
+        yield simulation

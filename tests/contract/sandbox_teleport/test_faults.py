@@ -19,7 +19,7 @@ from discovery.sandbox.teleport.roles import Role
 from tests.contract.sandbox_teleport.client import (
     AUTH_NAME,
     OURS,
-    Rig,
+    Simulation,
     database,
     tls,
     until,
@@ -29,12 +29,12 @@ from tests.contract.sandbox_teleport.wire import message
 BROKEN = (StreamTerminatedError, ConnectionError, OSError)
 
 
-def add(rig: Rig, effect: Effect, **fields: Any) -> int:
-    return rig.teleport.faults.add(Fault(effect=effect, **fields))
+def add(simulation: Simulation, effect: Effect, **fields: Any) -> int:
+    return simulation.teleport.faults.add(Fault(effect=effect, **fields))
 
 
-def orders(rig: Rig) -> dict[str, Any]:
-    return rig.cluster.databases["orders"]
+def orders(simulation: Simulation) -> dict[str, Any]:
+    return simulation.cluster.databases["orders"]
 
 
 @pytest.mark.parametrize(
@@ -47,102 +47,109 @@ def orders(rig: Rig) -> dict[str, Any]:
 )
 @pytest.mark.parametrize("after", [False, True])
 async def test_a_status_before_or_after_the_server_acted(
-    rig: Rig, effect: Effect, status: Status, after: bool
+    simulation: Simulation, effect: Effect, status: Status, after: bool
 ) -> None:
-    add(rig, effect, method="CreateDatabase", after=after, times=1, status="FAILED_PRECONDITION")
-    caller = rig.caller()
+    add(
+        simulation,
+        effect,
+        method="CreateDatabase",
+        after=after,
+        times=1,
+        status="FAILED_PRECONDITION",
+    )
+    caller = simulation.caller()
     assert await caller.refused("CreateDatabase", database("orders")) == (
         status,
         "injected by a test",
     )
-    assert ("orders" in rig.cluster.databases) is after
-    assert [call.outcome for call in rig.teleport.calls] == [status.name]
+    assert ("orders" in simulation.cluster.databases) is after
+    assert [call.outcome for call in simulation.teleport.calls] == [status.name]
     await caller.create("other")
 
 
-@pytest.mark.parametrize("effect", [Effect.DROP, Effect.GOODBYE])
+@pytest.mark.parametrize("effect", [Effect.DROP, Effect.GOAWAY])
 @pytest.mark.parametrize("after", [False, True])
 async def test_a_connection_that_ends_before_or_after_the_server_acted(
-    rig: Rig, effect: Effect, after: bool
+    simulation: Simulation, effect: Effect, after: bool
 ) -> None:
-    add(rig, effect, method="CreateDatabase", after=after, times=1)
-    caller = rig.caller()
+    add(simulation, effect, method="CreateDatabase", after=after, times=1)
+    caller = simulation.caller()
     with pytest.raises(BROKEN):
         await caller.create("orders")
-    assert ("orders" in rig.cluster.databases) is after
+    assert ("orders" in simulation.cluster.databases) is after
     await caller.create("other")  # over a new connection
-    assert [call.connection for call in rig.teleport.calls] == [1, 2]
+    assert [call.connection for call in simulation.teleport.calls] == [1, 2]
 
 
-async def test_a_dropped_connection_takes_every_call_on_it_along(rig: Rig) -> None:
-    add(rig, Effect.SLOW, method="GetDatabase", delay_s=60)
-    add(rig, Effect.DROP, method="DeleteDatabase", times=1)
-    rig.cluster.place({"metadata": {"name": "orders", "labels": OURS}})
-    caller = rig.caller()
+async def test_a_dropped_connection_takes_every_call_on_it_along(simulation: Simulation) -> None:
+    add(simulation, Effect.SLOW, method="GetDatabase", delay_s=60)
+    add(simulation, Effect.DROP, method="DeleteDatabase", times=1)
+    simulation.cluster.place({"metadata": {"name": "orders", "labels": OURS}})
+    caller = simulation.caller()
     waiting = asyncio.create_task(caller.get("orders"))
-    await until(lambda: bool(rig.teleport.calls.of("GetDatabase")))
+    await until(lambda: bool(simulation.teleport.calls.of("GetDatabase")))
     with pytest.raises(BROKEN):
         await caller.call("DeleteDatabase", message((1, "orders")))
     with pytest.raises(BROKEN):
         await waiting
-    await until(lambda: rig.teleport.calls.of("GetDatabase")[0].outcome == "(cancelled)")
+    await until(lambda: simulation.teleport.calls.of("GetDatabase")[0].outcome == "(cancelled)")
 
 
 @pytest.mark.parametrize("after", [False, True])
-async def test_slow_before_or_after_the_server_acted(rig: Rig, after: bool) -> None:
-    add(rig, Effect.SLOW, method="CreateDatabase", delay_s=60, after=after)
+async def test_slow_before_or_after_the_server_acted(simulation: Simulation, after: bool) -> None:
+    add(simulation, Effect.SLOW, method="CreateDatabase", delay_s=60, after=after)
     with pytest.raises(asyncio.TimeoutError):
-        await rig.caller().call("CreateDatabase", database("orders"), timeout=0.3)
-    await until(lambda: rig.teleport.calls.of()[0].outcome == "(cancelled)")
-    assert ("orders" in rig.cluster.databases) is after
+        await simulation.caller().call("CreateDatabase", database("orders"), timeout=0.3)
+    await until(lambda: simulation.teleport.calls.of()[0].outcome == "(cancelled)")
+    assert ("orders" in simulation.cluster.databases) is after
 
 
-async def test_a_refusal_can_be_lost_too(rig: Rig) -> None:
-    rig.cluster.place({"metadata": {"name": "orders"}})
-    add(rig, Effect.DROP, method="CreateDatabase", after=True, times=1)
+async def test_a_refusal_can_be_lost_too(simulation: Simulation) -> None:
+    simulation.cluster.place({"metadata": {"name": "orders"}})
+    add(simulation, Effect.DROP, method="CreateDatabase", after=True, times=1)
     with pytest.raises(BROKEN):
-        await rig.caller().create("orders")
+        await simulation.caller().create("orders")
 
 
-async def test_half_an_answer(rig: Rig) -> None:
-    add(rig, Effect.CUT_OFF, method="ListDatabases", times=1)
-    rig.cluster.place({"metadata": {"name": "orders", "labels": OURS}})
+async def test_half_an_answer(simulation: Simulation) -> None:
+    add(simulation, Effect.CUT_OFF, method="ListDatabases", times=1)
+    simulation.cluster.place({"metadata": {"name": "orders", "labels": OURS}})
     with pytest.raises((*BROKEN, GRPCError, AssertionError)):
-        await rig.caller().names()
-    assert await rig.caller().names() == ["orders"]
+        await simulation.caller().names()
+    assert await simulation.caller().names() == ["orders"]
 
 
-async def test_an_answer_that_is_no_message(rig: Rig) -> None:
-    add(rig, Effect.GARBAGE, method="Ping", times=1)
+async def test_an_answer_that_is_no_message(simulation: Simulation) -> None:
+    add(simulation, Effect.GARBAGE, method="Ping", times=1)
     with pytest.raises(AssertionError, match="wire type"):
-        await rig.caller().call("Ping")
+        await simulation.caller().call("Ping")
 
 
-async def test_an_empty_answer(rig: Rig) -> None:
-    add(rig, Effect.EMPTY, method="Ping", times=1)
-    assert (await rig.caller().call("Ping")).numbers() == []
-    assert (await rig.caller().call("Ping")).numbers() != []
+async def test_an_empty_answer(simulation: Simulation) -> None:
+    add(simulation, Effect.EMPTY, method="Ping", times=1)
+    assert (await simulation.caller().call("Ping")).numbers() == []
+    assert (await simulation.caller().call("Ping")).numbers() != []
 
 
-async def test_short_pages_and_a_token_that_repeats(rig: Rig) -> None:
+async def test_short_pages_and_a_token_that_repeats(simulation: Simulation) -> None:
     for name in ("a", "b", "c"):
-        rig.cluster.place({"metadata": {"name": name, "labels": OURS}})
-    add(rig, Effect.SHORT_PAGES, page_size=1)
-    caller = rig.caller()
+        simulation.cluster.place({"metadata": {"name": name, "labels": OURS}})
+    add(simulation, Effect.SHORT_PAGES, page_size=1)
+    caller = simulation.caller()
     assert await caller.names() == ["a", "b", "c"]
-    assert len(rig.teleport.calls.of("ListDatabases")) == 3
-    add(rig, Effect.REPEATED_TOKEN)
+    assert len(simulation.teleport.calls.of("ListDatabases")) == 3
+    add(simulation, Effect.REPEATED_TOKEN)
     page = await caller.call("ListDatabases")
     again = await caller.call("ListDatabases", message((2, page.text(2))))
     assert again.text(2) == page.text(2) != ""
 
 
-async def test_a_later_page_fails(rig: Rig) -> None:
-    rig.cluster.habits.page_size = 1
+async def test_a_later_page_fails(simulation: Simulation) -> None:
+    simulation.cluster.behaviour.page_size = 1
     for name in ("a", "b"):
-        rig.cluster.place({"metadata": {"name": name, "labels": OURS}})
-    add(rig, Effect.UNAVAILABLE, method="ListDatabases", skip=1, times=1)
-    caller = rig.caller()
+        simulation.cluster.place({"metadata": {"name": name, "labels": OURS}})
+    add(simulation, Effect.UNAVAILABLE, method="ListDatabases", skip=1, times=1)
+    caller = simulation.caller()
     page = await caller.call("ListDatabases")
     request = message((2, page.text(2)))
     assert (await caller.refused("ListDatabases", request))[0] is Status.UNAVAILABLE
@@ -159,14 +166,22 @@ DEEDS: dict[str, changes.ClusterChange] = {
 
 @pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS)
 async def test_somebody_acts_between_the_list_and_the_write(
-    rig: Rig, deed: changes.ClusterChange
+    simulation: Simulation, deed: changes.ClusterChange
 ) -> None:
-    rig.cluster.place({"metadata": {"name": "orders", "labels": {**OURS, "team": "x"}}})
-    add(rig, Effect.MEANWHILE, method="GetDatabase", name="orders", deed=deed, after=True, times=1)
-    caller = rig.caller()
+    simulation.cluster.place({"metadata": {"name": "orders", "labels": {**OURS, "team": "x"}}})
+    add(
+        simulation,
+        Effect.CONCURRENT_CHANGE,
+        method="GetDatabase",
+        name="orders",
+        deed=deed,
+        after=True,
+        times=1,
+    )
+    caller = simulation.caller()
     assert await caller.names() == ["orders"]
     assert (await caller.get("orders")).part(4).map(5).items() >= OURS.items()
-    now = rig.cluster.databases
+    now = simulation.cluster.databases
     match deed:
         case changes.Edit():
             assert now["orders"]["metadata"]["labels"]["env"] == "dev"
@@ -184,33 +199,35 @@ async def test_somebody_acts_between_the_list_and_the_write(
             assert status is Status.NOT_FOUND
 
 
-async def test_a_list_that_shrinks_between_its_pages(rig: Rig) -> None:
-    rig.cluster.habits.page_size = 2
+async def test_a_list_that_shrinks_between_its_pages(simulation: Simulation) -> None:
+    simulation.cluster.behaviour.page_size = 2
     for number in range(6):
         env = "dev" if number > 1 else "prod"
-        rig.cluster.place({"metadata": {"name": f"db-{number}", "labels": {**OURS, "env": env}}})
+        simulation.cluster.place(
+            {"metadata": {"name": f"db-{number}", "labels": {**OURS, "env": env}}}
+        )
     narrower = Role.of("cachemuster", db_labels={"env": "prod"}, rules={"db": ["list", "read"]})
     add(
-        rig,
-        Effect.MEANWHILE,
+        simulation,
+        Effect.CONCURRENT_CHANGE,
         method="ListDatabases",
         after=True,
         times=1,
         deed=changes.ChangeRole(role=narrower),
     )
-    assert await rig.caller().names() == ["db-0", "db-1"]
-    assert len(rig.cluster.databases) == 6
+    assert await simulation.caller().names() == ["db-0", "db-1"]
+    assert len(simulation.cluster.databases) == 6
 
 
-async def test_somebody_takes_the_name_first(rig: Rig) -> None:
+async def test_somebody_takes_the_name_first(simulation: Simulation) -> None:
     deed = changes.Place(document={"metadata": {"name": "orders", "labels": {"by": "hand"}}})
-    add(rig, Effect.MEANWHILE, method="CreateDatabase", deed=deed, times=1)
-    status, _ = await rig.caller().refused("CreateDatabase", database("orders"))
+    add(simulation, Effect.CONCURRENT_CHANGE, method="CreateDatabase", deed=deed, times=1)
+    status, _ = await simulation.caller().refused("CreateDatabase", database("orders"))
     assert status is Status.ALREADY_EXISTS
-    assert orders(rig)["metadata"]["labels"]["by"] == "hand"
+    assert orders(simulation)["metadata"]["labels"]["by"] == "hand"
 
 
-def test_a_deed_to_what_is_not_there_does_nothing() -> None:
+def test_a_change_of_what_does_not_exist_does_nothing() -> None:
     cluster = Cluster()
     for deed in DEEDS.values():
         deed.do(cluster, "orders")
@@ -218,23 +235,25 @@ def test_a_deed_to_what_is_not_there_does_nothing() -> None:
 
 
 @pytest.mark.parametrize("port", ["proxy", "auth"])
-async def test_a_port_that_resets_connections(rig: Rig, port: str) -> None:
-    add(rig, Effect.DROP, method=CONNECT, name=port, times=1)
+async def test_a_port_that_resets_connections(simulation: Simulation, port: str) -> None:
+    add(simulation, Effect.DROP, method=CONNECT, name=port, times=1)
     with pytest.raises(BROKEN):
-        await rig.caller(port=port).call("Ping")
-    await rig.caller(port=port).call("Ping")
-    assert rig.teleport.calls.handshakes[0].refusal == "dropped by a test"
+        await simulation.caller(port=port).call("Ping")
+    await simulation.caller(port=port).call("Ping")
+    assert simulation.teleport.calls.handshakes[0].refusal == "dropped by a test"
 
 
-async def test_a_port_that_does_not_answer(rig: Rig) -> None:
-    add(rig, Effect.SLOW, method=CONNECT, delay_s=60)
+async def test_a_port_that_does_not_answer(simulation: Simulation) -> None:
+    add(simulation, Effect.SLOW, method=CONNECT, delay_s=60)
     with pytest.raises(asyncio.TimeoutError):
-        await asyncio.wait_for(rig.caller().call("Ping"), 0.2)
+        await asyncio.wait_for(simulation.caller().call("Ping"), 0.2)
 
 
-async def test_faults_for_one_name_and_some_times(rig: Rig) -> None:
-    number = add(rig, Effect.UNAVAILABLE, method="CreateDatabase", name="orders", skip=1, times=2)
-    caller = rig.caller()
+async def test_faults_for_one_name_and_some_times(simulation: Simulation) -> None:
+    number = add(
+        simulation, Effect.UNAVAILABLE, method="CreateDatabase", name="orders", skip=1, times=2
+    )
+    caller = simulation.caller()
     await caller.create("other")
     await caller.create("orders")
     for _ in range(2):
@@ -242,7 +261,7 @@ async def test_faults_for_one_name_and_some_times(rig: Rig) -> None:
         assert status is Status.UNAVAILABLE
     status, _ = await caller.refused("CreateDatabase", database("orders"))
     assert status is Status.ALREADY_EXISTS
-    assert not rig.teleport.faults.remove(number)
+    assert not simulation.teleport.faults.remove(number)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +269,7 @@ async def test_faults_for_one_name_and_some_times(rig: Rig) -> None:
     [
         ({"effect": "nonsense"}, "nonsense"),
         ({"effect": Effect.SLOW}, "delay_s"),
-        ({"effect": Effect.MEANWHILE}, "deed"),
+        ({"effect": Effect.CONCURRENT_CHANGE}, "deed"),
         ({"effect": Effect.DROP, "deed": changes.Remove()}, "deed"),
         ({"effect": Effect.GARBAGE, "after": True}, "after"),
         ({"effect": Effect.ERROR, "status": "FINE"}, "FINE"),
@@ -265,17 +284,17 @@ def test_what_is_no_fault(fields: dict[str, Any], words: str) -> None:
         Fault(**fields)
 
 
-async def test_writes_at_once_are_counted(rig: Rig) -> None:
-    add(rig, Effect.SLOW, method="CreateDatabase", delay_s=0.1)
-    caller = rig.caller()
+async def test_writes_at_once_are_counted(simulation: Simulation) -> None:
+    add(simulation, Effect.SLOW, method="CreateDatabase", delay_s=0.1)
+    caller = simulation.caller()
     await asyncio.gather(*(caller.create(f"db-{number}") for number in range(6)))
-    assert rig.teleport.calls.most_writes_at_once == 6
+    assert simulation.teleport.calls.most_writes_at_once == 6
 
 
-async def test_pings_that_come_too_fast(rig: Rig) -> None:
-    host, number = rig.at.proxy.split(":")
+async def test_pings_that_come_too_fast(simulation: Simulation) -> None:
+    host, number = simulation.at.proxy.split(":")
     reader, writer = await asyncio.open_connection(
-        host, int(number), ssl=tls(rig.bot), server_hostname=AUTH_NAME
+        host, int(number), ssl=tls(simulation.bot), server_hostname=AUTH_NAME
     )
     connection = H2Connection(H2Configuration(client_side=True))
     connection.initiate_connection()
@@ -290,11 +309,11 @@ async def test_pings_that_come_too_fast(rig: Rig) -> None:
     assert ended[0].additional_data == b"too_many_pings"
 
 
-async def test_goodbye_to_everybody(rig: Rig) -> None:
-    caller = rig.caller()
+async def test_goaway_to_every_connection(simulation: Simulation) -> None:
+    caller = simulation.caller()
     await caller.call("Ping")
-    rig.teleport.say_goodbye()
-    while len(rig.teleport.calls.handshakes) < 2:
+    simulation.teleport.send_goaway()
+    while len(simulation.teleport.calls.handshakes) < 2:
         try:
             await caller.call("Ping")
         except BROKEN:

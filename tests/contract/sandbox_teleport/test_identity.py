@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 from discovery.sandbox.teleport.authorities import new_legacy_key
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.identity import CLUSTER_ATTRIBUTE
-from tests.contract.sandbox_teleport.client import CLUSTER, Rig, blocks, tls
+from tests.contract.sandbox_teleport.client import CLUSTER, Simulation, blocks, tls
 
 
 @pytest.fixture
@@ -134,17 +134,17 @@ def test_its_text_is_not_shown(cluster: Cluster) -> None:
     assert "PRIVATE" not in str(identity)
 
 
-async def test_a_renewed_identity_is_another_key_of_the_same_bot(rig: Rig) -> None:
-    renewed = rig.cluster.issue("bot-cachemuster", "cachemuster")
-    assert blocks(renewed)[0] != blocks(rig.bot)[0]
-    for identity in (rig.bot, renewed):
-        await rig.caller(identity).call("ListDatabases")
-    assert [call.user for call in rig.teleport.calls] == ["bot-cachemuster"] * 2
+async def test_a_renewed_identity_is_another_key_of_the_same_bot(simulation: Simulation) -> None:
+    renewed = simulation.cluster.issue("bot-cachemuster", "cachemuster")
+    assert blocks(renewed)[0] != blocks(simulation.bot)[0]
+    for identity in (simulation.bot, renewed):
+        await simulation.caller(identity).call("ListDatabases")
+    assert [call.user for call in simulation.teleport.calls] == ["bot-cachemuster"] * 2
 
 
-async def test_an_rsa_identity_is_let_in(rig: Rig) -> None:
-    identity = rig.cluster.issue("bot-old", "cachemuster", key=new_legacy_key())
-    assert await rig.caller(identity).names() == []
+async def test_an_rsa_identity_is_let_in(simulation: Simulation) -> None:
+    identity = simulation.cluster.issue("bot-old", "cachemuster", key=new_legacy_key())
+    assert await simulation.caller(identity).names() == []
 
 
 def test_the_web_authority_as_a_file(cluster: Cluster, tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from grpclib.const import Status
 from grpclib.events import RecvInitialMetadata, RecvTrailingMetadata, listen
 from grpclib.exceptions import StreamTerminatedError
 
+from discovery.sandbox.teleport.client_hello import ClientHello, NotTls, read_client_hello
 from discovery.sandbox.teleport.cluster import Cluster
-from discovery.sandbox.teleport.hello import Hello, NotTls, read_hello
 from discovery.sandbox.teleport.identity import Identity
 from discovery.sandbox.teleport.tls_frontend import auth_protocol
 from tests.contract.sandbox_teleport.client import (
@@ -25,7 +25,7 @@ from tests.contract.sandbox_teleport.client import (
     CLUSTER,
     TO_AUTH,
     Caller,
-    Rig,
+    Simulation,
     blocks,
     tls,
     until,
@@ -36,10 +36,14 @@ REFUSED = (StreamTerminatedError, ConnectionError, ssl.SSLError, OSError)
 
 
 async def handshake(
-    rig: Rig, context: ssl.SSLContext, *, port: str = "proxy", server_name: str | None = AUTH_NAME
+    simulation: Simulation,
+    context: ssl.SSLContext,
+    *,
+    port: str = "proxy",
+    server_name: str | None = AUTH_NAME,
 ) -> tuple[str | None, x509.Certificate, bytes]:
     """ALPN, the server's certificate and what it says first, with the standard library alone."""
-    host, number = getattr(rig.at, port).split(":")
+    host, number = getattr(simulation.at, port).split(":")
     reader, writer = await asyncio.open_connection(
         host, int(number), ssl=context, server_hostname=server_name or ""
     )
@@ -75,20 +79,24 @@ def test_the_protocol_that_leads_to_a_cluster() -> None:
 
 
 @pytest.mark.parametrize("port", ["proxy", "auth"])
-async def test_both_routes_lead_to_auth(rig: Rig, port: str) -> None:
-    answer = await rig.caller(port=port).call("Ping")
-    assert (answer.text(1), answer.text(2), answer.text(4)) == (CLUSTER, "18.4.0", rig.at.proxy)
-    [shake] = rig.teleport.calls.handshakes
+async def test_both_routes_lead_to_auth(simulation: Simulation, port: str) -> None:
+    answer = await simulation.caller(port=port).call("Ping")
+    assert (answer.text(1), answer.text(2), answer.text(4)) == (
+        CLUSTER,
+        "18.4.0",
+        simulation.at.proxy,
+    )
+    [shake] = simulation.teleport.calls.handshakes
     assert (shake.port, shake.led_to, shake.server_name) == (port, "auth", AUTH_NAME)
     assert (shake.user, shake.certificates, shake.refusal) == ("bot-cachemuster", 1, "")
     assert shake.alpn == ((TO_AUTH, "h2") if port == "proxy" else ("h2",))
 
 
-async def test_tls_through_the_proxy_ends_at_auth(rig: Rig) -> None:
-    alpn, certificate, first = await handshake(rig, tls(rig.bot))
+async def test_tls_through_the_proxy_ends_at_auth(simulation: Simulation) -> None:
+    alpn, certificate, first = await handshake(simulation, tls(simulation.bot))
     assert alpn == "h2"
     assert names_in(certificate) == ["*.teleport.cluster.local", "teleport.cluster.local"]
-    assert certificate.issuer == rig.cluster.host_ca.oldest.certificate.subject
+    assert certificate.issuer == simulation.cluster.host_ca.oldest.certificate.subject
     assert first[3] == 4  # SETTINGS: HTTP/2 is spoken
 
 
@@ -104,95 +112,105 @@ async def test_tls_through_the_proxy_ends_at_auth(rig: Rig) -> None:
     ],
     ids=["auth first", "auth second", "h2", "http", "nothing", "reverse tunnel"],
 )
-async def test_the_first_protocol_decides(rig: Rig, alpn: tuple[str, ...], leads_to: str) -> None:
-    context = ssl.create_default_context(cadata=rig.cluster.web_ca.pem)
-    context.load_verify_locations(cadata="".join(blocks(rig.bot)[2:]))
+async def test_the_first_protocol_decides(
+    simulation: Simulation, alpn: tuple[str, ...], leads_to: str
+) -> None:
+    context = ssl.create_default_context(cadata=simulation.cluster.web_ca.pem)
+    context.load_verify_locations(cadata="".join(blocks(simulation.bot)[2:]))
     if alpn:
         context.set_alpn_protocols(list(alpn))
     context.check_hostname = False
-    _, certificate, _ = await handshake(rig, context)
+    _, certificate, _ = await handshake(simulation, context)
     assert names_in(certificate)[0] == {"auth": "*." + AUTH_NAME, "web": "localhost"}[leads_to]
-    assert rig.teleport.calls.handshakes[-1].led_to == leads_to
+    assert simulation.teleport.calls.handshakes[-1].led_to == leads_to
 
 
-async def test_the_web_is_not_of_the_clusters_authorities(rig: Rig) -> None:
+async def test_the_web_is_not_of_the_clusters_authorities(simulation: Simulation) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
-        await handshake(rig, tls(rig.bot, alpn=("http/1.1",)), server_name="localhost")
+        await handshake(
+            simulation, tls(simulation.bot, alpn=("http/1.1",)), server_name="localhost"
+        )
 
 
-async def test_another_clusters_protocol_leads_nowhere(rig: Rig) -> None:
-    caller = rig.caller(context=tls(rig.bot, alpn=(auth_protocol("other.example.com"), "h2")))
+async def test_another_clusters_protocol_leads_nowhere(simulation: Simulation) -> None:
+    caller = simulation.caller(
+        context=tls(simulation.bot, alpn=(auth_protocol("other.example.com"), "h2"))
+    )
     with pytest.raises(REFUSED):
         await caller.call("Ping")
-    assert "no cluster is called" in rig.teleport.calls.handshakes[-1].refusal
+    assert "no cluster is called" in simulation.teleport.calls.handshakes[-1].refusal
 
 
-async def test_auth_speaks_h2_only(rig: Rig) -> None:
-    caller = rig.caller(context=tls(rig.bot, alpn=(TO_AUTH, "http/1.1")))
+async def test_auth_speaks_h2_only(simulation: Simulation) -> None:
+    caller = simulation.caller(context=tls(simulation.bot, alpn=(TO_AUTH, "http/1.1")))
     with pytest.raises(REFUSED):
         await caller.call("Ping")
-    assert "no application protocol" in rig.teleport.calls.handshakes[-1].refusal
+    assert "no application protocol" in simulation.teleport.calls.handshakes[-1].refusal
 
 
-async def test_the_reverse_tunnel_tells_whether_alpn_arrives(rig: Rig) -> None:
-    context = ssl.create_default_context(cadata=rig.cluster.web_ca.pem)
+async def test_the_reverse_tunnel_tells_whether_alpn_arrives(simulation: Simulation) -> None:
+    context = ssl.create_default_context(cadata=simulation.cluster.web_ca.pem)
     context.set_alpn_protocols(["teleport-reversetunnel"])
-    assert (await handshake(rig, context, server_name="localhost"))[0] == "teleport-reversetunnel"
-    rig.cluster.habits.behind_load_balancer = True
-    assert (await handshake(rig, context, server_name="localhost"))[0] is None
+    assert (await handshake(simulation, context, server_name="localhost"))[
+        0
+    ] == "teleport-reversetunnel"
+    simulation.cluster.behaviour.behind_load_balancer = True
+    assert (await handshake(simulation, context, server_name="localhost"))[0] is None
 
 
-async def test_behind_a_load_balancer_all_is_web(rig: Rig) -> None:
-    rig.cluster.habits.behind_load_balancer = True
+async def test_behind_a_load_balancer_all_is_web(simulation: Simulation) -> None:
+    simulation.cluster.behaviour.behind_load_balancer = True
     with pytest.raises(ssl.SSLCertVerificationError):
-        await handshake(rig, tls(rig.bot))
-    assert rig.teleport.calls.handshakes[-1].led_to == "web"
-    web = await rig.web()
+        await handshake(simulation, tls(simulation.bot))
+    assert simulation.teleport.calls.handshakes[-1].led_to == "web"
+    web = await simulation.web()
     assert (await web.get("/webapi/find")).json()["cluster_name"] == CLUSTER
-    assert (await rig.caller(port="auth").call("Ping")).text(1) == CLUSTER
+    assert (await simulation.caller(port="auth").call("Ping")).text(1) == CLUSTER
 
 
-async def test_more_than_one_certificate(rig: Rig) -> None:
-    context = tls(rig.bot, whole_file=True)
+async def test_more_than_one_certificate(simulation: Simulation) -> None:
+    context = tls(simulation.bot, whole_file=True)
     with pytest.raises(REFUSED):
-        await rig.caller(context=context).call("Ping")
-    shake = rig.teleport.calls.handshakes[-1]
+        await simulation.caller(context=context).call("Ping")
+    shake = simulation.teleport.calls.handshakes[-1]
     assert (shake.certificates, shake.refusal) == (
         2,
         "access denied: intermediaries are not supported",
     )
 
 
-async def test_a_trusted_user_authority_is_sent_along_by_openssl(rig: Rig) -> None:
-    context = tls(rig.bot)
-    context.load_verify_locations(cadata=rig.cluster.user_ca.newest.pem)
+async def test_a_trusted_user_authority_is_sent_along_by_openssl(simulation: Simulation) -> None:
+    context = tls(simulation.bot)
+    context.load_verify_locations(cadata=simulation.cluster.user_ca.newest.pem)
     with pytest.raises(REFUSED):
-        await rig.caller(context=context).call("Ping")
-    assert rig.teleport.calls.handshakes[-1].certificates == 2
+        await simulation.caller(context=context).call("Ping")
+    assert simulation.teleport.calls.handshakes[-1].certificates == 2
 
 
-async def test_without_a_certificate_calls_are_denied(rig: Rig) -> None:
-    caller = rig.caller(context=tls(None, trust=rig.bot))
+async def test_without_a_certificate_calls_are_denied(simulation: Simulation) -> None:
+    caller = simulation.caller(context=tls(None, trust=simulation.bot))
     assert (await caller.call("Ping")).text(1) == CLUSTER
     assert await caller.refused("ListDatabases") == (
         Status.PERMISSION_DENIED,
         'access denied to perform action "list" on "db"',
     )
-    shake = rig.teleport.calls.handshakes[-1]
+    shake = simulation.teleport.calls.handshakes[-1]
     assert (shake.certificates, shake.user) == (0, "")
 
 
-def expired(rig: Rig) -> Identity:
-    return rig.cluster.issue("bot-cachemuster", "cachemuster", lifetime=timedelta(seconds=-1))
+def expired(simulation: Simulation) -> Identity:
+    return simulation.cluster.issue(
+        "bot-cachemuster", "cachemuster", lifetime=timedelta(seconds=-1)
+    )
 
 
-def foreign(rig: Rig) -> Identity:
+def foreign(simulation: Simulation) -> Identity:
     return Cluster(CLUSTER).issue("bot-cachemuster", "cachemuster")
 
 
-def outdated(rig: Rig) -> Identity:
-    rig.cluster.rotate()
-    return rig.bot
+def outdated(simulation: Simulation) -> Identity:
+    simulation.cluster.rotate()
+    return simulation.bot
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -205,79 +223,83 @@ def outdated(rig: Rig) -> Identity:
     ],
 )
 async def test_an_unwanted_certificate_is_answered_with_an_alert(
-    rig: Rig,
+    simulation: Simulation,
     version: ssl.TLSVersion,
-    unwanted: Callable[[Rig], Identity],
+    unwanted: Callable[[Simulation], Identity],
     alert: str,
     reason: str,
 ) -> None:
-    identity = unwanted(rig)
-    context = tls(identity, trust=rig.cluster.issue())
+    identity = unwanted(simulation)
+    context = tls(identity, trust=simulation.cluster.issue())
     context.maximum_version = version
     with pytest.raises(ssl.SSLError, match=alert):
-        await handshake(rig, context)
-    await until(lambda: bool(rig.teleport.calls.handshakes[-1].refusal))
-    assert reason in rig.teleport.calls.handshakes[-1].refusal
+        await handshake(simulation, context)
+    await until(lambda: bool(simulation.teleport.calls.handshakes[-1].refusal))
+    assert reason in simulation.teleport.calls.handshakes[-1].refusal
     with pytest.raises(REFUSED):
-        await rig.caller(context=context).call("Ping")
-    assert rig.teleport.calls.of() == ()
+        await simulation.caller(context=context).call("Ping")
+    assert simulation.teleport.calls.of() == ()
 
 
-async def test_a_server_name_that_does_not_match(rig: Rig) -> None:
-    rig.cluster.habits.auth_names = ("auth.example.com",)
+async def test_a_server_name_that_does_not_match(simulation: Simulation) -> None:
+    simulation.cluster.behaviour.auth_names = ("auth.example.com",)
     with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
-        await rig.caller().call("Ping")
-    rig.cluster.habits.auth_names = (AUTH_NAME,)
-    assert (await rig.caller().call("Ping")).text(1) == CLUSTER
+        await simulation.caller().call("Ping")
+    simulation.cluster.behaviour.auth_names = (AUTH_NAME,)
+    assert (await simulation.caller().call("Ping")).text(1) == CLUSTER
 
 
-async def test_a_client_that_trusts_another_cluster(rig: Rig) -> None:
+async def test_a_client_that_trusts_another_cluster(simulation: Simulation) -> None:
     other = Cluster(CLUSTER).issue()
     with pytest.raises(ssl.SSLCertVerificationError):
-        await rig.caller(context=tls(rig.bot, trust=other)).call("Ping")
+        await simulation.caller(context=tls(simulation.bot, trust=other)).call("Ping")
 
 
-async def test_a_rotation_in_its_phases(rig: Rig) -> None:
-    before = rig.bot
-    rig.cluster.begin_rotation()
-    during = rig.cluster.issue("bot-cachemuster", "cachemuster")
+async def test_a_rotation_in_its_phases(simulation: Simulation) -> None:
+    before = simulation.bot
+    simulation.cluster.begin_rotation()
+    during = simulation.cluster.issue("bot-cachemuster", "cachemuster")
     assert len(blocks(before)) == 3
     assert len(blocks(during)) == 4
     for identity in (before, during):
-        await rig.caller(identity).call("ListDatabases")
-    rig.cluster.finish_rotation()
-    after = rig.cluster.issue("bot-cachemuster", "cachemuster")
+        await simulation.caller(identity).call("ListDatabases")
+    simulation.cluster.finish_rotation()
+    after = simulation.cluster.issue("bot-cachemuster", "cachemuster")
     assert len(blocks(after)) == 3
     for identity in (during, after):
-        await rig.caller(identity).call("ListDatabases")
+        await simulation.caller(identity).call("ListDatabases")
     with pytest.raises(ssl.SSLCertVerificationError):
-        await rig.caller(before).call("ListDatabases")
+        await simulation.caller(before).call("ListDatabases")
     with pytest.raises(REFUSED):
-        await rig.caller(context=tls(before, trust=after)).call("ListDatabases")
-    authorities = (await rig.caller(after).call("GetClusterCACert")).text(1)
+        await simulation.caller(context=tls(before, trust=after)).call("ListDatabases")
+    authorities = (await simulation.caller(after).call("GetClusterCACert")).text(1)
     assert authorities == blocks(after)[2]
 
 
-async def test_an_open_connection_outlives_a_rotation(rig: Rig) -> None:
-    caller = rig.caller()
+async def test_an_open_connection_outlives_a_rotation(simulation: Simulation) -> None:
+    caller = simulation.caller()
     await caller.call("Ping")
-    rig.cluster.rotate()
+    simulation.cluster.rotate()
     await caller.call("Ping")
-    rig.teleport.disconnect()
+    simulation.teleport.disconnect()
     with pytest.raises(REFUSED):
         await calling(caller)
 
 
-async def test_an_open_connection_outlives_its_certificate(rig: Rig) -> None:
-    caller = rig.caller(rig.cluster.issue("x", "cachemuster", lifetime=timedelta(seconds=1.5)))
+async def test_an_open_connection_outlives_its_certificate(simulation: Simulation) -> None:
+    caller = simulation.caller(
+        simulation.cluster.issue("x", "cachemuster", lifetime=timedelta(seconds=1.5))
+    )
     await caller.call("ListDatabases")
     await asyncio.sleep(1.6)
     await caller.call("ListDatabases")
 
 
-async def test_unless_expired_clients_are_disconnected(rig: Rig) -> None:
-    rig.cluster.habits.disconnects_expired = True
-    caller = rig.caller(rig.cluster.issue("x", "cachemuster", lifetime=timedelta(seconds=1.5)))
+async def test_unless_expired_clients_are_disconnected(simulation: Simulation) -> None:
+    simulation.cluster.behaviour.disconnects_expired = True
+    caller = simulation.caller(
+        simulation.cluster.issue("x", "cachemuster", lifetime=timedelta(seconds=1.5))
+    )
     await caller.call("ListDatabases")
     with pytest.raises(REFUSED):
         await calling(caller)
@@ -286,8 +308,8 @@ async def test_unless_expired_clients_are_disconnected(rig: Rig) -> None:
 @pytest.mark.parametrize(
     "words", [b"GET / HTTP/1.1\r\n\r\n", b"", b"\x16\x03\x01\x00\x02\x02\x00", b"SSH-2.0-x\r\n"]
 )
-async def test_what_is_not_tls_is_hung_up_on(rig: Rig, words: bytes) -> None:
-    host, number = rig.at.proxy.split(":")
+async def test_what_is_not_tls_is_hung_up_on(simulation: Simulation, words: bytes) -> None:
+    host, number = simulation.at.proxy.split(":")
     reader, writer = await asyncio.open_connection(host, int(number))
     writer.write(words)
     writer.write_eof()
@@ -297,15 +319,15 @@ async def test_what_is_not_tls_is_hung_up_on(rig: Rig, words: bytes) -> None:
         pass
     finally:
         writer.close()
-    assert rig.teleport.calls.handshakes[-1].led_to == ""
+    assert simulation.teleport.calls.handshakes[-1].led_to == ""
 
 
-async def test_a_hello_that_comes_in_pieces(rig: Rig) -> None:
-    host, number = rig.at.proxy.split(":")
+async def test_a_client_hello_in_pieces(simulation: Simulation) -> None:
+    host, number = simulation.at.proxy.split(":")
     with socket.create_connection((host, int(number))) as raw:
         raw.setblocking(False)
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        client = tls(rig.bot).wrap_bio(incoming, outgoing, server_hostname=AUTH_NAME)
+        client = tls(simulation.bot).wrap_bio(incoming, outgoing, server_hostname=AUTH_NAME)
         loop = asyncio.get_running_loop()
         while client.selected_alpn_protocol() is None:
             try:
@@ -318,24 +340,24 @@ async def test_a_hello_that_comes_in_pieces(rig: Rig) -> None:
         assert client.selected_alpn_protocol() == "h2"
 
 
-def test_a_hello_is_read_to_its_end() -> None:
+def test_a_client_hello_is_read_to_its_end() -> None:
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_alpn_protocols([TO_AUTH, "h2"])
     with pytest.raises(ssl.SSLWantReadError):
         context.wrap_bio(incoming, outgoing, server_hostname=AUTH_NAME).do_handshake()
     words = outgoing.read()
-    assert read_hello(words) == Hello(AUTH_NAME, (TO_AUTH, "h2"))
+    assert read_client_hello(words) == ClientHello(AUTH_NAME, (TO_AUTH, "h2"))
     for end in range(len(words)):
-        assert read_hello(words[:end]) is None
+        assert read_client_hello(words[:end]) is None
     for at in range(5, len(words)):  # nothing else comes of one that is damaged
         damaged = words[:at] + bytes([words[at] ^ 0xFF]) + words[at + 1 :]
         with contextlib.suppress(NotTls):
-            read_hello(damaged)
+            read_client_hello(damaged)
 
 
-async def test_every_answer_names_the_servers_version(rig: Rig) -> None:
-    caller, heard = rig.caller(), []
+async def test_every_answer_names_the_servers_version(simulation: Simulation) -> None:
+    caller, heard = simulation.caller(), []
 
     async def note(event: RecvInitialMetadata | RecvTrailingMetadata) -> None:
         heard.extend(event.metadata.getall("version", []))
@@ -349,19 +371,21 @@ async def test_every_answer_names_the_servers_version(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("version", ["16.5.0", "junk", "-"])
-async def test_a_client_that_says_it_is_too_old(rig: Rig, version: str) -> None:
-    caller = rig.caller()
+async def test_a_client_that_says_it_is_too_old(simulation: Simulation, version: str) -> None:
+    caller = simulation.caller()
     assert await caller.refused("Ping", metadata={"version": version}) == (
         Status.PERMISSION_DENIED,
         "client version is unsupported",
     )
     await caller.call("Ping")  # over a new connection
-    assert [shake.user for shake in rig.teleport.calls.handshakes] == ["bot-cachemuster"] * 2
+    assert [shake.user for shake in simulation.teleport.calls.handshakes] == ["bot-cachemuster"] * 2
 
 
 @pytest.mark.parametrize("version", ["17.0.0", "18.4.0", "19.0.0-dev.1"])
-async def test_a_client_that_says_it_is_of_a_known_version(rig: Rig, version: str) -> None:
-    caller = rig.caller()
+async def test_a_client_that_says_it_is_of_a_known_version(
+    simulation: Simulation, version: str
+) -> None:
+    caller = simulation.caller()
     assert isinstance(await caller.call("Ping", metadata={"version": version}), Fields)
-    [call] = rig.teleport.calls
+    [call] = simulation.teleport.calls
     assert call.headers["version"] == version

@@ -17,7 +17,7 @@ from tests.contract.sandbox_teleport.client import (
     AUTH_NAME,
     CLUSTER,
     OURS,
-    Rig,
+    Simulation,
     database,
     served,
     tls,
@@ -81,14 +81,14 @@ async def test_the_ports_that_were_asked_for() -> None:
 
 
 async def test_a_call_under_way_does_not_hold_up_the_end() -> None:
-    async with served() as rig:
-        rig.teleport.faults.add(Fault(effect=Effect.SLOW, delay_s=3600))
-        caller = rig.caller()
+    async with served() as simulation:
+        simulation.teleport.faults.add(Fault(effect=Effect.SLOW, delay_s=3600))
+        caller = simulation.caller()
         call = asyncio.create_task(caller.call("Ping"))
-        await until(lambda: len(rig.teleport.calls) > 0)
+        await until(lambda: len(simulation.teleport.calls) > 0)
     with pytest.raises(Exception, match=r"[Cc]onnection"):
         await call
-    assert rig.teleport.calls.of()[0].outcome == "(cancelled)"
+    assert simulation.teleport.calls.of()[0].outcome == "(cancelled)"
 
 
 async def test_two_clusters_know_nothing_of_each_other() -> None:
@@ -98,18 +98,20 @@ async def test_two_clusters_know_nothing_of_each_other() -> None:
         assert list(two.cluster.databases) == ["orders"]
 
 
-async def test_many_at_once(rig: Rig) -> None:
-    callers = [rig.caller() for _ in range(8)]
+@pytest.mark.slow
+async def test_many_at_once(simulation: Simulation) -> None:
+    callers = [simulation.caller() for _ in range(8)]
     await asyncio.gather(*(callers[number % 8].create(f"db-{number:03}") for number in range(200)))
     assert len(await callers[0].names()) == 200
-    assert len({call.connection for call in rig.teleport.calls}) == 8
+    assert len({call.connection for call in simulation.teleport.calls}) == 8
 
 
-async def test_a_large_cluster_is_listed_whole(rig: Rig) -> None:
+@pytest.mark.slow
+async def test_a_large_cluster_is_listed_whole(simulation: Simulation) -> None:
     for number in range(5000):
-        rig.cluster.place({"metadata": {"name": f"db-{number:04}", "labels": OURS}})
-    assert len(await rig.caller().names()) == 5000
-    assert len((await rig.caller().call("GetDatabases")).every(1)) == 5000
+        simulation.cluster.place({"metadata": {"name": f"db-{number:04}", "labels": OURS}})
+    assert len(await simulation.caller().names()) == 5000
+    assert len((await simulation.caller().call("GetDatabases")).every(1)) == 5000
 
 
 async def test_nothing_is_left_and_nothing_is_complained_of(
@@ -117,9 +119,9 @@ async def test_nothing_is_left_and_nothing_is_complained_of(
 ) -> None:
     caplog.set_level(logging.WARNING)
     before = asyncio.all_tasks()
-    async with served() as rig:
-        await rig.caller().call("CreateDatabase", database("orders"))
-        host, number = rig.at.proxy.split(":")
+    async with served() as simulation:
+        await simulation.caller().call("CreateDatabase", database("orders"))
+        host, number = simulation.at.proxy.split(":")
         _, writer = await asyncio.open_connection(host, int(number))  # never says hello
     writer.close()
     assert asyncio.all_tasks() == before

@@ -1,4 +1,4 @@
-"""The Proxy's web side, and the sandbox's own door beside it."""
+"""The Proxy's web side, and the control endpoints beside it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from grpclib.exceptions import StreamTerminatedError
 
 from discovery.sandbox.teleport.faults import FIND, WEB_PING, Effect, Fault
 from discovery.sandbox.teleport.identity import Identity
-from tests.contract.sandbox_teleport.client import CLUSTER, OURS, Rig, database, tls
+from tests.contract.sandbox_teleport.client import CLUSTER, OURS, Simulation, database, tls
 from tests.contract.sandbox_teleport.wire import message
 
 
 @pytest.mark.parametrize(
     "path", ["/webapi/find", "/v1/webapi/find", "/webapi/ping", "/v1/webapi/ping"]
 )
-async def test_what_the_proxy_says_of_itself(rig: Rig, path: str) -> None:
-    answer = await (await rig.web()).get(path)
+async def test_what_the_proxy_says_of_itself(simulation: Simulation, path: str) -> None:
+    answer = await (await simulation.web()).get(path)
     said = answer.json()
     assert (answer.status_code, said["cluster_name"], said["server_version"]) == (
         200,
@@ -29,27 +29,27 @@ async def test_what_the_proxy_says_of_itself(rig: Rig, path: str) -> None:
         "18.4.0",
     )
     assert said["proxy"]["tls_routing_enabled"] is True
-    assert said["proxy"]["ssh"]["public_addr"] == rig.at.proxy
-    [call] = rig.teleport.calls
+    assert said["proxy"]["ssh"]["public_addr"] == simulation.at.proxy
+    [call] = simulation.teleport.calls
     assert (call.port, call.method, call.outcome) == ("web", path, "200")
 
 
-async def test_a_proxy_without_tls_routing(rig: Rig) -> None:
-    rig.cluster.habits.tls_routing = False
-    said = (await (await rig.web()).get("/webapi/find")).json()
+async def test_a_proxy_without_tls_routing(simulation: Simulation) -> None:
+    simulation.cluster.behaviour.tls_routing = False
+    said = (await (await simulation.web()).get("/webapi/find")).json()
     assert said["proxy"]["tls_routing_enabled"] is False
-    assert said["proxy"]["ssh"]["web_listen_addr"] == rig.at.proxy
+    assert said["proxy"]["ssh"]["web_listen_addr"] == simulation.at.proxy
 
 
-async def test_other_pages(rig: Rig) -> None:
-    web = await rig.web()
+async def test_other_pages(simulation: Simulation) -> None:
+    web = await simulation.web()
     assert (await web.get("/webapi/nonsense")).status_code == 404
     assert (await web.post("/webapi/find")).status_code == 405
     assert "error" in (await web.get("/")).json()
 
 
-async def test_the_web_does_not_trust_blindly(rig: Rig) -> None:
-    async with httpx.AsyncClient(base_url=rig.at.web, trust_env=False) as stranger:
+async def test_the_web_does_not_trust_blindly(simulation: Simulation) -> None:
+    async with httpx.AsyncClient(base_url=simulation.at.web, trust_env=False) as stranger:
         with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
             await stranger.get("/webapi/find")
 
@@ -60,59 +60,59 @@ async def test_the_web_does_not_trust_blindly(rig: Rig) -> None:
 )
 @pytest.mark.parametrize(("method", "path"), [(FIND, "find"), (WEB_PING, "ping")])
 async def test_pages_that_fail(
-    rig: Rig, effect: Effect, status: int, method: str, path: str
+    simulation: Simulation, effect: Effect, status: int, method: str, path: str
 ) -> None:
-    rig.teleport.faults.add(Fault(effect=effect, method=method, times=1))
-    web = await rig.web()
+    simulation.teleport.faults.add(Fault(effect=effect, method=method, times=1))
+    web = await simulation.web()
     answer = await web.get(f"/webapi/{path}")
     assert answer.status_code == status
     assert answer.json() == {"error": {"message": "injected by a test"}}
     assert (await web.get(f"/webapi/{path}")).status_code == 200
 
 
-async def test_pages_that_are_broken(rig: Rig) -> None:
-    web = await rig.web()
-    rig.teleport.faults.add(Fault(effect=Effect.GARBAGE, method=FIND, times=1))
+async def test_pages_that_are_broken(simulation: Simulation) -> None:
+    web = await simulation.web()
+    simulation.teleport.faults.add(Fault(effect=Effect.GARBAGE, method=FIND, times=1))
     assert (await web.get("/webapi/find")).headers["content-type"].startswith("text/html")
-    rig.teleport.faults.add(Fault(effect=Effect.EMPTY, method=FIND, times=1))
+    simulation.teleport.faults.add(Fault(effect=Effect.EMPTY, method=FIND, times=1))
     assert (await web.get("/webapi/find")).json() == {}
-    rig.teleport.faults.add(Fault(effect=Effect.DROP, method=FIND, times=1))
+    simulation.teleport.faults.add(Fault(effect=Effect.DROP, method=FIND, times=1))
     with pytest.raises(httpx.TransportError):
         await web.get("/webapi/find")
-    rig.teleport.faults.add(Fault(effect=Effect.SLOW, method=FIND, times=1, delay_s=60))
+    simulation.teleport.faults.add(Fault(effect=Effect.SLOW, method=FIND, times=1, delay_s=60))
     with pytest.raises(httpx.ReadTimeout):
         await web.get("/webapi/find", timeout=0.2)
 
 
-async def test_faults_of_auth_are_not_those_of_the_web(rig: Rig) -> None:
-    rig.teleport.faults.add(Fault(effect=Effect.UNAVAILABLE))
-    assert (await (await rig.web()).get("/webapi/find")).status_code == 200
-    assert (await rig.caller().refused("Ping"))[0] is Status.UNAVAILABLE
+async def test_faults_of_auth_are_not_those_of_the_web(simulation: Simulation) -> None:
+    simulation.teleport.faults.add(Fault(effect=Effect.UNAVAILABLE))
+    assert (await (await simulation.web()).get("/webapi/find")).status_code == 200
+    assert (await simulation.caller().refused("Ping"))[0] is Status.UNAVAILABLE
 
 
-async def post(rig: Rig, path: str, content: Any, status: int = 200) -> Any:
-    answer = await (await rig.web()).post(f"/_sandbox/{path}", json=content)
+async def post(simulation: Simulation, path: str, content: Any, status: int = 200) -> Any:
+    answer = await (await simulation.web()).post(f"/_sandbox/{path}", json=content)
     assert answer.status_code == status, answer.text
     return answer.json()
 
 
-async def test_faults_come_and_go_by_http(rig: Rig) -> None:
-    web, caller = await rig.web(), rig.caller()
+async def test_faults_come_and_go_by_http(simulation: Simulation) -> None:
+    web, caller = await simulation.web(), simulation.caller()
     fault = {
         "effect": "meanwhile",
         "method": "GetDatabase",
         "after": True,
         "deed": {"take_over": {"by": "terraform"}},
     }
-    added = await post(rig, "faults", fault)
+    added = await post(simulation, "faults", fault)
     [listed] = (await web.get("/_sandbox/faults")).json()["faults"]
     assert (listed["id"], listed["effect"]) == (added["id"], "meanwhile")
-    rig.cluster.place({"metadata": {"name": "orders", "labels": OURS}})
+    simulation.cluster.place({"metadata": {"name": "orders", "labels": OURS}})
     await caller.get("orders")
     assert await caller.names() == []
     assert (await web.delete(f"/_sandbox/faults/{added['id']}")).json() == {"removed": True}
     assert (await web.delete(f"/_sandbox/faults/{added['id']}")).json() == {"removed": False}
-    await post(rig, "faults", {"effect": "unavailable"})
+    await post(simulation, "faults", {"effect": "unavailable"})
     assert (await web.delete("/_sandbox/faults")).json() == {}
     await caller.call("Ping")
 
@@ -122,18 +122,18 @@ async def test_faults_come_and_go_by_http(rig: Rig) -> None:
     "effect", [{"effect": "drop"}, {"effect": "slow", "delay_s": 60}], ids=["drop", "slow"]
 )
 async def test_who_makes_the_port_refuse_connections_still_gets_in_to_mend_it(
-    rig: Rig, effect: dict[str, Any], name: str
+    simulation: Simulation, effect: dict[str, Any], name: str
 ) -> None:
-    added = await post(rig, "faults", {"method": "connect", "name": name, **effect})
+    added = await post(simulation, "faults", {"method": "connect", "name": name, **effect})
     with pytest.raises(httpx.TransportError):
-        await (await rig.web()).get("/webapi/find", timeout=0.5)
+        await (await simulation.web()).get("/webapi/find", timeout=0.5)
     with pytest.raises((OSError, TimeoutError, StreamTerminatedError)):
-        await asyncio.wait_for(rig.caller().call("Ping"), 0.5)
-    person = await rig.web()
+        await asyncio.wait_for(simulation.caller().call("Ping"), 0.5)
+    person = await simulation.web()
     removed = await person.delete(f"/_sandbox/faults/{added['id']}")
     assert removed.json() == {"removed": True}
     assert (await person.get("/webapi/find")).status_code == 200
-    await rig.caller().call("Ping")
+    await simulation.caller().call("Ping")
 
 
 @pytest.mark.parametrize(
@@ -160,19 +160,21 @@ async def test_who_makes_the_port_refuse_connections_still_gets_in_to_mend_it(
         ("clock", {"skew": 1}, "advance_s"),
     ],
 )
-async def test_orders_that_make_no_sense(rig: Rig, path: str, content: Any, words: str) -> None:
-    assert words in (await post(rig, path, content, status=400))["error"]
-    assert list(rig.teleport.faults) == []
-    assert rig.cluster.databases == {}
+async def test_orders_that_make_no_sense(
+    simulation: Simulation, path: str, content: Any, words: str
+) -> None:
+    assert words in (await post(simulation, path, content, status=400))["error"]
+    assert list(simulation.teleport.faults) == []
+    assert simulation.cluster.databases == {}
 
 
-async def test_deeds_roles_and_identities_by_http(rig: Rig) -> None:
+async def test_changes_roles_and_identities_by_http(simulation: Simulation) -> None:
     document = {
         "metadata": {"name": "orders", "labels": OURS},
         "spec": {"protocol": "redis", "uri": "h:1"},
     }
-    await post(rig, "deeds", {"place": {"document": document}})
-    await post(rig, "deeds", {"edit": {"name": "orders", "labels": {"env": "dev"}}})
+    await post(simulation, "deeds", {"place": {"document": document}})
+    await post(simulation, "deeds", {"edit": {"name": "orders", "labels": {"env": "dev"}}})
     role = {
         "kind": "role",
         "metadata": {"name": "dev"},
@@ -183,43 +185,45 @@ async def test_deeds_roles_and_identities_by_http(rig: Rig) -> None:
             }
         },
     }
-    await post(rig, "roles", role)
-    issued = await post(rig, "identities", {"user": "bob", "roles": ["dev"], "lifetime_s": 60})
-    identity = Identity("bob", ("dev",), rig.bot.expires_at, issued["identity"])
-    caller = rig.caller(context=tls(identity))
+    await post(simulation, "roles", role)
+    issued = await post(
+        simulation, "identities", {"user": "bob", "roles": ["dev"], "lifetime_s": 60}
+    )
+    identity = Identity("bob", ("dev",), simulation.bot.expires_at, issued["identity"])
+    caller = simulation.caller(context=tls(identity))
     assert await caller.names() == ["orders"]
     assert (await caller.refused("DeleteDatabase", message((1, "orders"))))[
         0
     ] is Status.PERMISSION_DENIED
 
 
-async def test_rotation_disconnection_habits_and_clock_by_http(rig: Rig) -> None:
-    before = rig.cluster.host_ca.newest
-    await post(rig, "rotation", {"phase": "begin"})
-    assert rig.cluster.host_ca.trusted[0] is before
-    await post(rig, "rotation", {"phase": "finish"})
-    assert rig.cluster.host_ca.newest is not before
-    await post(rig, "disconnect", {})
-    await post(rig, "habits", {"page_size": 3, "behind_load_balancer": False})
-    assert rig.cluster.habits.page_size == 3
-    await post(rig, "clock", {"lag_s": 60})
-    caller = rig.caller(rig.cluster.issue("x", "cachemuster"))
+async def test_rotation_disconnection_habits_and_clock_by_http(simulation: Simulation) -> None:
+    before = simulation.cluster.host_ca.newest
+    await post(simulation, "rotation", {"phase": "begin"})
+    assert simulation.cluster.host_ca.trusted[0] is before
+    await post(simulation, "rotation", {"phase": "finish"})
+    assert simulation.cluster.host_ca.newest is not before
+    await post(simulation, "disconnect", {})
+    await post(simulation, "habits", {"page_size": 3, "behind_load_balancer": False})
+    assert simulation.cluster.behaviour.page_size == 3
+    await post(simulation, "clock", {"lag_s": 60})
+    caller = simulation.caller(simulation.cluster.issue("x", "cachemuster"))
     await caller.create("orders")
     assert await caller.names() == []
-    await post(rig, "clock", {"advance_s": 60})
+    await post(simulation, "clock", {"advance_s": 60})
     assert await caller.names() == ["orders"]
-    assert rig.cluster.store.lag == timedelta(seconds=60)
-    await post(rig, "clock", {"lag_s": 0, "step_s": 0.5})
-    assert rig.cluster.store.step == timedelta(seconds=0.5)
-    await post(rig, "locks", {"users": ["x"]})
+    assert simulation.cluster.store.lag == timedelta(seconds=60)
+    await post(simulation, "clock", {"lag_s": 0, "step_s": 0.5})
+    assert simulation.cluster.store.step == timedelta(seconds=0.5)
+    await post(simulation, "locks", {"users": ["x"]})
     assert (await caller.refused("ListDatabases"))[1] == "access denied"
-    await post(rig, "locks", {"users": []})
+    await post(simulation, "locks", {"users": []})
     assert await caller.names() == ["orders"]
 
 
-async def test_state_and_calls_by_http(rig: Rig) -> None:
-    web = await rig.web()
-    await rig.caller().call("CreateDatabase", database("orders"))
+async def test_state_and_calls_by_http(simulation: Simulation) -> None:
+    web = await simulation.web()
+    await simulation.caller().call("CreateDatabase", database("orders"))
     state = (await web.get("/_sandbox/state")).json()
     assert (state["cluster"], state["visible"]) == (CLUSTER, ["orders"])
     assert state["databases"]["orders"]["spec"]["aws"]["account_id"] == "111122223333"
@@ -231,14 +235,14 @@ async def test_state_and_calls_by_http(rig: Rig) -> None:
     assert {shake["led_to"] for shake in seen["handshakes"]} == {"auth", "web"}
     assert "PRIVATE KEY" not in str([state, seen])
     assert (await web.delete("/_sandbox/calls")).json() == {}
-    assert len(rig.teleport.calls) == 0
+    assert len(simulation.teleport.calls) == 0
 
 
-async def test_a_web_page_cannot_reach_the_door(rig: Rig) -> None:
-    web = await rig.web()
+async def test_a_web_page_cannot_reach_the_control_endpoints(simulation: Simulation) -> None:
+    web = await simulation.web()
     answer = await web.post("/_sandbox/faults", content='{"effect": "drop"}')
     assert answer.status_code == 415
-    assert list(rig.teleport.faults) == []
+    assert list(simulation.teleport.faults) == []
     answer = await web.get("/_sandbox/nonsense")
     assert answer.status_code == 404
     assert "POST /_sandbox/deeds" in answer.json()["error"]

@@ -17,9 +17,11 @@ from discovery.model.values import Database
 from discovery.plan.item import Item
 from discovery.sweep.apply import apply
 from state.records import IntentOutcome, RememberedState
-from state.store import Store, read_memory
+from state.store import Store, load_state
 from tests.contract.state.conftest import ROOT
 from tests.unit.state.values import SCOPE, START, arn_of, database_of
+
+pytestmark = pytest.mark.slow
 
 GROUP = "prod"
 
@@ -128,10 +130,10 @@ async def test_killed_between_intent_and_outcome(tmp_path: Path, kind: str, poin
             await control_plane.create(database_of("old"))
     await asyncio.to_thread(killed, CHILD, str(tmp_path), kind, str(point))
 
-    memory = read_memory(tmp_path / "state.db")
-    (left,) = memory.open_intents
+    state = load_state(tmp_path / "state.db")
+    (left,) = state.open_intents
     assert left.intent.kind.value == kind
-    assert memory.registrations == {}
+    assert state.registrations == {}
     assert sound(tmp_path / "state.db")
     assert sound(tmp_path / "registry.db")
 
@@ -145,7 +147,7 @@ async def test_killed_between_intent_and_outcome(tmp_path: Path, kind: str, poin
             assert (again.applied, again.error) == (True, None)
     names = {database.name for database in await listed(tmp_path)}
     assert names == {"create": {"new"}, "update": {"old"}, "delete": set(), "rename": {"new"}}[kind]
-    assert set(read_memory(tmp_path / "state.db").registrations) == names
+    assert set(load_state(tmp_path / "state.db").registrations) == names
 
 
 RECORDING = """
@@ -171,7 +173,8 @@ store = Store.open(Path(sys.argv[1]))
 recording.Database.execute = doomed
 store.record(outcome_of(
     2, at=START + STEP, caches=(cache_of("b", at=START + STEP),), gone=(arn_of("a"),),
-    misses=(miss_of("a"),), inherited=(registration_of("b"),), history=(entry_of("late"),),
+    pending_removals=(miss_of("a"),), inherited=(registration_of("b"),),
+    history=(entry_of("late"),),
 ))
 print("recorded", flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -183,11 +186,11 @@ def test_killed_inside_recording(path: Path) -> None:
 
     with Store.open(path) as store:
         store.record(outcome_of(1, caches=(cache_of("a"),)))
-    before, after = read_memory(path), None
+    before, after = load_state(path), None
     for point in (1, 8, 16, 24, 999):
         said = killed(RECORDING, str(path), str(point))
         assert sound(path)
-        found = read_memory(path)
+        found = load_state(path)
         if "recorded" in said:
             after = found
         else:
@@ -224,14 +227,14 @@ def test_what_was_acknowledged_outlives_a_kill_at_any_moment(path: Path, after: 
     told = [child.stdout.readline().strip() for _ in range(after)]
     child.kill()
     told += child.communicate()[0].split()
-    memory = read_memory(path)
-    assert set(told) <= set(memory.registrations)
-    assert len(memory.registrations) - len(told) in (0, 1)
-    assert len(memory.open_intents) in (0, 1)
+    state = load_state(path)
+    assert set(told) <= set(state.registrations)
+    assert len(state.registrations) - len(told) in (0, 1)
+    assert len(state.open_intents) in (0, 1)
     assert sound(path)
     with Store.open(path) as store:
-        assert store.memory() == memory
-        assert len(store.history()) == len(memory.registrations)
+        assert store.load() == state
+        assert len(store.history()) == len(state.registrations)
 
 
 def test_killed_while_the_file_is_made(path: Path) -> None:
@@ -254,9 +257,9 @@ def test_killed_while_the_file_is_made(path: Path) -> None:
     for point in (1, 6, 8, 999):
         fresh = path.with_name(f"{point}.db")
         killed(code, str(fresh), str(point))
-        assert read_memory(fresh) == RememberedState()
+        assert load_state(fresh) == RememberedState()
         with Store.open(fresh) as store:
-            assert store.memory() == RememberedState()
+            assert store.load() == RememberedState()
         assert fresh.stat().st_mode & 0o777 == 0o600
 
 

@@ -21,7 +21,7 @@ from state.records import IntentOutcome, LastVerdict
 from state.reserve import reserve_of
 from state.rows import to_iso
 from state.sqlite import FileKind, open_writer, read
-from state.store import Store, read_memory
+from state.store import Store, load_state
 from tests.contract.state.conftest import ROOT
 from tests.unit.state.values import (
     START,
@@ -31,7 +31,7 @@ from tests.unit.state.values import (
     registration_of,
 )
 
-OPENERS = pytest.mark.parametrize("opener", [Store.open, read_memory], ids=["writer", "reader"])
+OPENERS = pytest.mark.parametrize("opener", [Store.open, load_state], ids=["writer", "reader"])
 Opener = Callable[[Path], object]
 
 
@@ -150,7 +150,7 @@ def test_a_row_edited_by_hand_is_reported(path: Path, statement: str) -> None:
     connection.execute(statement)
     connection.commit()
     connection.close()
-    for remember in (read_memory, lambda at: Store.open(at).memory()):
+    for remember in (load_state, lambda at: Store.open(at).load()):
         with pytest.raises(Corrupt, match="damaged"):
             remember(path)
 
@@ -183,7 +183,7 @@ def test_a_symbolic_link_leads_to_one_file(tmp_path: Path) -> None:
     link.symlink_to(tmp_path / "disk" / "real.db")
     with Store.open(link) as store:
         store.begin(intent_of())
-        assert len(read_memory(link).open_intents) == 1
+        assert len(load_state(link).open_intents) == 1
     assert [file.name for file in (tmp_path / "disk").iterdir()] == ["real.db"]
     assert link.is_symlink()
 
@@ -192,7 +192,7 @@ def test_a_path_with_signs_that_mean_something_in_an_address(tmp_path: Path) -> 
     path = tmp_path / "état?mode=memory#1 %20.db"
     with Store.open(path) as store:
         store.begin(intent_of())
-    assert len(read_memory(path).open_intents) == 1
+    assert len(load_state(path).open_intents) == 1
 
 
 def test_a_full_disk_is_said_and_nothing_is_lost(store: Store) -> None:
@@ -201,12 +201,13 @@ def test_a_full_disk_is_said_and_nothing_is_lost(store: Store) -> None:
     store._database.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(Unwritable, match="disk is full"):
         store.record(outcome_of(caches=tuple(cache_of(f"c{n}") for n in range(500))))
-    assert [each.intent_id for each in store.memory().open_intents] == [kept]
+    assert [each.intent_id for each in store.load().open_intents] == [kept]
     store._database.execute("PRAGMA max_page_count = 100000")
     store.finish(kept, IntentOutcome.DONE, None, START)
-    assert len(store.memory().registrations) == 1
+    assert len(store.load().registrations) == 1
 
 
+@pytest.mark.slow
 def test_a_write_that_the_system_refuses_is_said_and_nothing_is_lost(path: Path) -> None:
     with Store.open(path) as store:
         store.begin(intent_of())
@@ -230,9 +231,9 @@ def test_a_write_that_the_system_refuses_is_said_and_nothing_is_lost(path: Path)
         timeout=60,
     )
     assert "cannot be written" in done.stdout
-    memory = read_memory(path)
-    assert len(memory.open_intents) == 1
-    assert memory.caches == {}
+    state = load_state(path)
+    assert len(state.open_intents) == 1
+    assert state.caches == {}
 
 
 def test_another_writer_is_named_as_such(
@@ -249,7 +250,7 @@ def test_another_writer_is_named_as_such(
 OPEN_AND_SAY = """
 from pathlib import Path
 from state.errors import StateError
-from state.store import Store, read_memory
+from state.store import Store, load_state
 try:
     print({call})
 except StateError as error:
@@ -257,6 +258,7 @@ except StateError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_read_only_file_is_read_but_not_written(
     plain_user: tuple[Path, Callable[[str], str]],
 ) -> None:
@@ -265,19 +267,20 @@ def test_a_read_only_file_is_read_but_not_written(
     run("from pathlib import Path; from state.store import Store; Store.open(Path('s.db')).close()")
     (directory / "s.db").chmod(0o400)
     directory.chmod(0o555)
-    assert run(OPEN_AND_SAY.format(call="read_memory(Path('s.db')).finished_sweeps")) == "0"
+    assert run(OPEN_AND_SAY.format(call="load_state(Path('s.db')).finished_sweeps")) == "0"
     said = run(OPEN_AND_SAY.format(call="Store.open(Path('s.db'))"))
     assert said.startswith("Unwritable the state file")
     assert [file.name for file in directory.iterdir()] == ["s.db"]
 
 
+@pytest.mark.slow
 def test_an_unreadable_file_and_directory_are_said(
     plain_user: tuple[Path, Callable[[str], str]],
 ) -> None:
     directory, run = plain_user
     run("from pathlib import Path; from state.store import Store; Store.open(Path('s.db')).close()")
     (directory / "s.db").chmod(0o000)
-    for call in ("read_memory(Path('s.db'))", "Store.open(Path('s.db'))"):
+    for call in ("load_state(Path('s.db'))", "Store.open(Path('s.db'))"):
         said = run(OPEN_AND_SAY.format(call=call))
         assert said.startswith("Unwritable the state file")
         assert "cannot be read: this user may not read it" in said
@@ -315,11 +318,11 @@ def test_a_file_of_the_first_version_keeps_its_scopes(path: Path) -> None:
             [f"{number:012d}", failing_since],
         )
     database.close()
-    assert [scope.failures for scope in read_memory(path).scopes.values()] == [0, 1]
+    assert [scope.failures for scope in load_state(path).scopes.values()] == [0, 1]
     Store.open(path).close()
-    memory = read_memory(path)
-    assert [scope.failures for scope in memory.scopes.values()] == [0, 1]
-    assert memory.regions == {}
+    state = load_state(path)
+    assert [scope.failures for scope in state.scopes.values()] == [0, 1]
+    assert state.regions == {}
 
 
 def test_a_file_of_the_second_version_keeps_its_verdicts(path: Path) -> None:
@@ -341,9 +344,9 @@ def test_a_file_of_the_second_version_keeps_its_verdicts(path: Path) -> None:
         )
     database.close()
     verdicts = [LastVerdict(IamVerdict.READY), None]
-    assert [cache.iam for cache in read_memory(path).caches.values()] == verdicts
+    assert [cache.iam for cache in load_state(path).caches.values()] == verdicts
     Store.open(path).close()
-    assert [cache.iam for cache in read_memory(path).caches.values()] == verdicts
+    assert [cache.iam for cache in load_state(path).caches.values()] == verdicts
 
 
 def two_versions() -> tuple[FileKind, FileKind]:
@@ -413,7 +416,7 @@ from pathlib import Path
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", sys.argv[1]], check=True)
 from datetime import UTC, datetime
 from state.errors import StateError
-from state.store import Store, read_memory
+from state.store import Store, load_state
 
 path = Path(sys.argv[1]) / "state.db"
 if os.fork() == 0:
@@ -428,7 +431,7 @@ with path.with_name("fill").open("wb", buffering=0) as fill:
             fill.write(bytes(4096))
     except OSError:
         pass
-for use in (read_memory, Store.open):
+for use in (load_state, Store.open):
     try:
         use(path)
     except StateError as error:
@@ -443,7 +446,7 @@ def test_a_writer_that_found_the_disk_full_leaves_nothing_that_a_reader_needs_ro
     with Store.open(path) as store:
         store.begin(intent_of())
     path.with_name("state.db-wal").touch()
-    assert len(read_memory(path).open_intents) == 1
+    assert len(load_state(path).open_intents) == 1
     assert not path.with_name("state.db-shm").exists()
 
 

@@ -46,7 +46,7 @@ def test_a_clock_that_is_years_ahead_wipes_nothing(store: Store, proven: bool) -
     sweep(store, 2, at=START + YEARS, proven_at=START + timedelta(minutes=5) if proven else None)
     sweep(store, 3, at=START + timedelta(minutes=10), proven_at=START + timedelta(minutes=10))
     assert messages(store) == ["3", "2", "1"]
-    last = store.memory().last_sweep
+    last = store.load().last_sweep
     assert last is not None
     assert last.sweep_id == "sweep-3", "the sweep of the future is not the last one"
 
@@ -111,16 +111,16 @@ def test_a_lasting_refusal_takes_one_row(store: Store) -> None:
             store.begin(intent_of(sweep=f"sweep-{number}")), IntentOutcome.FAILED, DENIED, START
         )
     assert _count(store, "journal") == 1
-    assert store.memory().failed_writes == {intent_of().name: "DENIED"}
+    assert store.load().failed_writes == {intent_of().name: "DENIED"}
 
 
 def test_a_control_plane_that_does_not_answer_takes_one_row(store: Store) -> None:
     for number in range(50):
         intent = store.begin(intent_of(sweep=f"sweep-{number}"))
         store.finish(intent, None, UNAVAILABLE, START)
-        assert store.memory().failed_writes == {intent_of().name: "UNAVAILABLE"}
+        assert store.load().failed_writes == {intent_of().name: "UNAVAILABLE"}
         store.abandon([intent], START)
-        assert store.memory().failed_writes == {intent_of().name: "UNAVAILABLE"}
+        assert store.load().failed_writes == {intent_of().name: "UNAVAILABLE"}
     assert _count(store, "journal") == 1
 
 
@@ -128,16 +128,16 @@ def test_a_rename_that_stays_half_done_is_open_once_and_one_removal(store: Store
     for number in range(50):
         again = intent_of(IntentKind.RENAME, previous_name="old", sweep=f"sweep-{number}")
         store.finish(store.begin(again), None, DENIED, START)
-    memory = store.memory()
-    assert len(memory.open_intents) == len(memory.removals) == 1
+    state = store.load()
+    assert len(state.open_intents) == len(state.removals) == 1
     assert _count(store, "journal") == 2
-    assert memory.failed_writes == {again.name: "DENIED"}
+    assert state.failed_writes == {again.name: "DENIED"}
 
 
-def test_a_success_ends_the_memory_of_a_refusal(store: Store) -> None:
+def test_a_success_forgets_a_refusal(store: Store) -> None:
     store.finish(store.begin(intent_of()), IntentOutcome.FAILED, DENIED, START)
     store.finish(store.begin(intent_of()), IntentOutcome.DONE, None, START)
-    assert store.memory().failed_writes == {}
+    assert store.load().failed_writes == {}
 
 
 def test_registered_stands_above_first_seen_of_the_same_sweep(store: Store) -> None:

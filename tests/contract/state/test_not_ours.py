@@ -19,7 +19,7 @@ from state.errors import StateError, Unwritable
 from state.exclusive import locked_store
 from state.lock import Holder, holder_of, lock_path, service_lock, writer_lock
 from state.reserve import is_ours, reserve_of
-from state.store import Store, read_memory
+from state.store import Store, load_state
 
 ME = Holder(4711, "sweep", "build-7", datetime(2026, 3, 1, 9, 0, tzinfo=UTC))
 AT_ONCE = timedelta(0)
@@ -123,7 +123,7 @@ def list_registered(path: Path) -> None:
     asyncio.run(EmbeddedReader(path).list_databases())
 
 
-STATE_USES = [open_store, read_memory, lock_it, serve_it]
+STATE_USES = [open_store, load_state, lock_it, serve_it]
 REGISTRY_USES = [register, list_registered]
 
 
@@ -176,7 +176,7 @@ def test_what_is_not_ours_keeps_its_mode_and_gets_no_companions(
 def test_what_is_no_file_is_named(tmp_path: Path, make: Callable[[Path], None], named: str) -> None:
     make(tmp_path / "thing")
     with pytest.raises(Unwritable, match=f"is {named}; nothing was changed"):
-        read_memory(tmp_path / "thing")
+        load_state(tmp_path / "thing")
 
 
 def test_a_log_without_its_file_is_kept(tmp_path: Path) -> None:
@@ -237,3 +237,29 @@ async def test_state_held_by_another_sqlite_user_is_waited_for(tmp_path: Path) -
     other.execute("ROLLBACK")
     other.close()
     assert await waiting == "opened"
+
+
+@pytest.mark.parametrize(
+    "end", [".lock", ".run.lock", ".reserve", "-wal", "-shm", "-journal"], ids=str
+)
+@pytest.mark.parametrize("exists", [True, False], ids=["empty", "not-there"])
+@pytest.mark.parametrize("use", STATE_USES)
+def test_a_file_kept_beside_another_state_file_is_no_new_state(
+    tmp_path: Path, use: Callable[[Path], None], end: str, *, exists: bool
+) -> None:
+    """Another agent's lock is empty while nobody holds it."""
+    path = tmp_path / f"other.db{end}"
+    if exists:
+        path.touch()
+    before = {str(path): b""} if exists else {}
+    with pytest.raises(Unwritable, match="has the name of a lock, a reserve or a log"):
+        use(path)
+    assert {str(each): each.read_bytes() for each in tmp_path.iterdir()} == before
+
+
+def test_a_state_file_that_has_such_a_name_already_stays_usable(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    Store.open(path).close()
+    path = path.rename(tmp_path / "terraform.lock")
+    Store.open(path).close()
+    assert load_state(path).finished_sweeps == 0

@@ -12,7 +12,7 @@ from discovery.control_plane.base import ControlPlaneError
 from discovery.control_plane.embedded.control_plane import Embedded
 from state.errors import Locked, Replaced
 from state.lock import HeldLock, Holder, lock_path, service_lock, writer_lock
-from state.store import Store, read_memory
+from state.store import Store, load_state
 from tests.unit.state.values import database_of
 
 ME = Holder(4711, "run", "build-7", datetime(2026, 3, 1, 9, 0, tzinfo=UTC))
@@ -49,7 +49,7 @@ def test_a_state_file_that_is_not_there_any_more_takes_no_write(
         with pytest.raises(Replaced, match=f"state file {path} {words}.*restart the service"):
             store.resume(NOW)
         with pytest.raises(Replaced, match=words):
-            store.memory()
+            store.load()
 
 
 def test_a_state_file_that_is_put_back_goes_on(path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_state_file_that_is_put_back_goes_on(path: Path) -> None:
             store.resume(NOW)
         aside.rename(path)
         store.resume(NOW)
-    assert read_memory(path).paused_until is None
+    assert load_state(path).paused_until is None
 
 
 def test_a_file_removed_in_the_middle_of_a_write_is_not_said_to_be_written(path: Path) -> None:
@@ -99,7 +99,7 @@ async def test_a_lock_that_is_not_there_any_more_stops_its_holder(
             async with writer_lock(path, wait=AT_ONCE, holder=OTHER):
                 with pytest.raises(Replaced, match="another one may be at work"):
                     store.resume(NOW)
-    assert read_memory(path).paused_until == UNTIL
+    assert load_state(path).paused_until == UNTIL
 
 
 async def test_a_lock_removed_before_it_was_taken_counts_for_nothing(path: Path) -> None:

@@ -26,7 +26,7 @@ from state.records import (
     TakenName,
 )
 from state.reserve import reserve_of
-from state.store import ReadOnlyStore, Store, read_memory
+from state.store import ReadOnlyStore, Store, load_state
 from tests.unit.state.values import (
     EXTERNAL_ID,
     IDENTITY,
@@ -52,11 +52,11 @@ DENIED = ItemError("DENIED", "access denied to `db`", retryable=False)
 
 
 def test_a_new_file_remembers_nothing(store: Store) -> None:
-    assert store.memory() == RememberedState()
+    assert store.load() == RememberedState()
 
 
-def test_no_file_is_an_empty_memory_and_stays_no_file(path: Path) -> None:
-    assert read_memory(path) == RememberedState()
+def test_without_a_file_the_state_is_empty_and_no_file_is_made(path: Path) -> None:
+    assert load_state(path) == RememberedState()
     assert ReadOnlyStore(path).history() == ()
     assert list(path.parent.iterdir()) == []
 
@@ -100,17 +100,17 @@ def test_a_recorded_sweep_comes_back_as_it_was(store: Store, path: Path) -> None
     outcome = outcome_of(
         caches=(cache_of("sessions"), unread, elsewhere, untagged),
         scopes=(scope_of(caches=2), failed, account),
-        misses=(miss_of("old"),),
+        pending_removals=(miss_of("old"),),
         inherited=(registration_of("orders"),),
         history=(entry_of("seen"),),
     )
     store.record(outcome)
     escaped = replace(failed, message="x[/bold]y \x1b[31m \\ud800")
-    for memory in (store.memory(), read_memory(path)):
-        assert memory == RememberedState(
+    for state in (store.load(), load_state(path)):
+        assert state == RememberedState(
             caches={cache.arn: cache for cache in outcome.caches_seen},
             registrations={ResourceName("orders"): registration_of("orders")},
-            misses={ResourceName("old"): miss_of("old")},
+            pending_removals={ResourceName("old"): miss_of("old")},
             scopes={scope.scope: scope for scope in (scope_of(caches=2), escaped, account)},
             finished_sweeps=1,
             matching_digest="digest-1",
@@ -126,7 +126,7 @@ def test_a_cache_that_is_no_longer_seen_keeps_the_time_it_was_last_seen(store: S
     store.record(outcome_of(1, caches=both))
     later = START + STEP
     store.record(outcome_of(2, at=later, caches=(cache_of("sessions", at=later),)))
-    caches = store.memory().caches
+    caches = store.load().caches
     assert caches[arn_of("sessions")].last_seen_at == later
     assert caches[arn_of("orders")] == cache_of("orders")
 
@@ -140,23 +140,23 @@ def test_a_gone_cache_and_a_forgotten_registration_are_gone(store: Store) -> Non
         )
     )
     store.record(outcome_of(2, gone=(arn_of("sessions"),), forgotten=(SESSIONS,)))
-    memory = store.memory()
-    assert memory.caches == {}
-    assert set(memory.registrations) == {"orders"}
+    state = store.load()
+    assert state.caches == {}
+    assert set(state.registrations) == {"orders"}
 
 
 def test_misses_that_are_not_named_again_are_dropped(store: Store) -> None:
-    store.record(outcome_of(1, misses=(miss_of("a"), miss_of("b"))))
-    store.record(outcome_of(2, misses=(miss_of("b", scans=2, at=START + STEP),)))
-    assert store.memory().misses == {"b": miss_of("b", scans=2, at=START + STEP)}
+    store.record(outcome_of(1, pending_removals=(miss_of("a"), miss_of("b"))))
+    store.record(outcome_of(2, pending_removals=(miss_of("b", scans=2, at=START + STEP),)))
+    assert store.load().pending_removals == {"b": miss_of("b", scans=2, at=START + STEP)}
 
 
 def test_a_sweep_without_a_plan_leaves_its_scopes_and_its_record_only(store: Store) -> None:
-    store.record(outcome_of(1, misses=(miss_of("a"),), inherited=(registration_of("a"),)))
-    before = store.memory()
+    store.record(outcome_of(1, pending_removals=(miss_of("a"),), inherited=(registration_of("a"),)))
+    before = store.load()
     later = START + STEP
     store.record(outcome_of(2, at=later, finished=False))
-    after = store.memory()
+    after = store.load()
     assert after.scopes == {SCOPE: scope_of(at=later, caches=0)}
     assert after.last_sweep is not None
     assert after.last_sweep.sweep_id == "sweep-2"
@@ -185,7 +185,7 @@ def test_an_unchanged_sweep_writes_a_few_rows_and_kilobytes(path: Path) -> None:
                 store._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         assert rows < 10
         assert path.with_name("state.db-wal").stat().st_size < 64 * 1024
-        assert len(store.memory().caches) == 2000
+        assert len(store.load().caches) == 2000
 
 
 def test_tags_read_at_another_time_in_each_cache_come_back_exactly(store: Store) -> None:
@@ -199,17 +199,17 @@ def test_tags_read_at_another_time_in_each_cache_come_back_exactly(store: Store)
             for index in range(12)
         )
         store.record(outcome_of(number, at=at, caches=caches))
-        assert store.memory().caches == {cache.arn: cache for cache in caches}
+        assert store.load().caches == {cache.arn: cache for cache in caches}
 
 
 def test_an_intent_is_open_until_it_has_an_outcome(store: Store, path: Path) -> None:
     intent_id = store.begin(intent_of())
-    assert [each.intent_id for each in read_memory(path).open_intents] == [intent_id]
-    assert store.memory().open_intents[0].intent == intent_of()
+    assert [each.intent_id for each in load_state(path).open_intents] == [intent_id]
+    assert store.load().open_intents[0].intent == intent_of()
     store.finish(intent_id, IntentOutcome.FAILED, DENIED, START)
-    memory = store.memory()
-    assert memory.open_intents == ()
-    assert memory.registrations == {}
+    state = store.load()
+    assert state.open_intents == ()
+    assert state.registrations == {}
     assert store.history() == ()
 
 
@@ -228,19 +228,21 @@ def test_a_done_write_changes_registrations_and_history_together(
     store: Store, kind: IntentKind, name: str, previous: str | None, expected: set[str]
 ) -> None:
     store.record(
-        outcome_of(inherited=(registration_of("sessions"),), misses=(miss_of("sessions"),))
+        outcome_of(
+            inherited=(registration_of("sessions"),), pending_removals=(miss_of("sessions"),)
+        )
     )
     later = START + STEP
     intent_id = store.begin(intent_of(kind, name, previous_name=previous, at=later))
     store.finish(intent_id, IntentOutcome.DONE, None, later)
-    memory = store.memory()
-    assert set(memory.registrations) == expected
+    state = store.load()
+    assert set(state.registrations) == expected
     if name in expected:
-        written = memory.registrations[ResourceName(name)]
+        written = state.registrations[ResourceName(name)]
         assert written.database == database_of(name)
         assert written.updated_at == later
         assert written.registered_at == (later if kind is IntentKind.CREATE else START)
-    assert set(memory.misses) == ({"sessions"} & expected)
+    assert set(state.pending_removals) == ({"sessions"} & expected)
     assert [entry.name for entry in store.history()] == [name]
     assert len(store.history(name=SESSIONS)) == int("sessions" in (name, previous))
 
@@ -250,7 +252,7 @@ def test_an_outcome_is_given_once(store: Store) -> None:
     store.finish(intent_id, IntentOutcome.DONE, None, START)
     with pytest.raises(StateError, match="is not open"):
         store.finish(intent_id, IntentOutcome.FAILED, DENIED, START)
-    assert SESSIONS in store.memory().registrations
+    assert SESSIONS in store.load().registrations
 
 
 def test_a_write_that_is_tried_again_closes_its_earlier_tries(store: Store) -> None:
@@ -258,13 +260,13 @@ def test_a_write_that_is_tried_again_closes_its_earlier_tries(store: Store) -> N
     unrelated = store.begin(intent_of(IntentKind.RENAME, "fresh", previous_name="other"))
     retry = intent_of(IntentKind.RENAME, "fresh", previous_name="sessions")
     again = store.begin(replace(retry, sweep_id="sweep-2"))
-    assert [each.intent_id for each in store.memory().open_intents] == [unrelated, again]
-    assert len(store.memory().removals) == 2
+    assert [each.intent_id for each in store.load().open_intents] == [unrelated, again]
+    assert len(store.load().removals) == 2
     store.finish(again, IntentOutcome.DONE, None, START)
-    memory = store.memory()
-    assert [each.intent_id for each in memory.open_intents] == [unrelated]
-    assert half not in [each.intent_id for each in memory.open_intents]
-    assert len(memory.removals) == 2
+    state = store.load()
+    assert [each.intent_id for each in state.open_intents] == [unrelated]
+    assert half not in [each.intent_id for each in state.open_intents]
+    assert len(state.removals) == 2
     assert len(store.history()) == 1
 
 
@@ -272,9 +274,9 @@ def test_abandoning_closes_only_what_is_open(store: Store) -> None:
     done, open_one = store.begin(intent_of()), store.begin(intent_of(name="other"))
     store.finish(done, IntentOutcome.DONE, None, START)
     store.abandon([done, open_one, 999], START)
-    memory = store.memory()
-    assert memory.open_intents == ()
-    assert set(memory.registrations) == {"sessions"}
+    state = store.load()
+    assert state.open_intents == ()
+    assert set(state.registrations) == {"sessions"}
 
 
 @pytest.mark.parametrize(
@@ -299,7 +301,7 @@ def test_the_budget_counts_removals_that_happened_or_may_have(
         store.abandon([intent_id], START)
     elif outcome is not None:
         store.finish(intent_id, outcome, None, START)
-    assert store.memory().removals == ((START,) if counts else ())
+    assert store.load().removals == ((START,) if counts else ())
 
 
 def test_an_external_id_never_reaches_the_file(store: Store, path: Path) -> None:
@@ -308,8 +310,8 @@ def test_an_external_id_never_reaches_the_file(store: Store, path: Path) -> None
     store.finish(done, IntentOutcome.DONE, None, START)
     store.begin(intent_of(database=database))
     store.record(outcome_of(inherited=(replace(registration_of("b"), database=database),)))
-    memory = store.memory()
-    shown = memory.registrations[SESSIONS].database.spec["aws"]["external_id"]
+    state = store.load()
+    shown = state.registrations[SESSIONS].database.spec["aws"]["external_id"]
     assert shown == fingerprint(EXTERNAL_ID)
     store.close()
     assert EXTERNAL_ID.encode() not in b"".join(file.read_bytes() for file in path.parent.iterdir())
@@ -334,28 +336,28 @@ def test_pruning_keeps_the_last_sweep_and_open_intents(store: Store) -> None:
     store.record(replace(outcome_of(1), proven_at=START))
     store.record(replace(outcome_of(2, at=START + STEP), proven_at=START + STEP))
     removed = store.prune(START + timedelta(days=400), history=DAY, window=DAY)
-    memory = store.memory()
+    state = store.load()
     assert removed == 3  # the closed intent, its history, the first sweep
-    assert len(memory.open_intents) == 1
+    assert len(state.open_intents) == 1
     assert [record.sweep_id for record in store.sweeps()] == ["sweep-2"]
-    assert memory.finished_sweeps == 2
-    assert SESSIONS in memory.registrations
+    assert state.finished_sweeps == 2
+    assert SESSIONS in state.registrations
 
 
 def test_binding_names_the_owner_before_any_sweep_finished(store: Store) -> None:
     store.bind(IDENTITY)
-    assert store.memory() == RememberedState(identity=IDENTITY)
+    assert store.load() == RememberedState(identity=IDENTITY)
 
 
 def test_a_failed_transaction_leaves_nothing_of_itself(store: Store) -> None:
     store.record(outcome_of(1, caches=(cache_of("sessions"),)))
-    before = store.memory()
+    before = store.load()
     store._database.execute(
         "CREATE TRIGGER no_sweeps BEFORE INSERT ON sweeps BEGIN SELECT raise(ABORT, 'no'); END"
     )
     with pytest.raises(StateError):
         store.record(outcome_of(2, at=START + STEP, caches=(cache_of("orders"),)))
-    assert store.memory() == before
+    assert store.load() == before
 
 
 def test_threads_take_turns(store: Store) -> None:
@@ -369,13 +371,13 @@ def test_threads_take_turns(store: Store) -> None:
     for thread in threads:
         thread.join()
     assert len(store.history()) == 40
-    assert store.memory().open_intents == ()
+    assert store.load().open_intents == ()
 
 
 def test_a_reader_sees_one_moment_while_a_writer_writes(store: Store, path: Path) -> None:
     store.begin(intent_of())
     before = sorted(path.parent.iterdir())
-    assert len(read_memory(path).open_intents) == 1
+    assert len(load_state(path).open_intents) == 1
     assert sorted(path.parent.iterdir()) == before
 
 
@@ -383,7 +385,7 @@ def test_a_reader_of_a_closed_file_creates_nothing(path: Path) -> None:
     with Store.open(path) as store:
         store.record(outcome_of(1))
     before = set(path.parent.iterdir())
-    assert read_memory(path).finished_sweeps == 1
+    assert load_state(path).finished_sweeps == 1
     assert set(path.parent.iterdir()) == before == {path, reserve_of(path)}
 
 
@@ -403,14 +405,14 @@ def test_a_reader_reads_again_when_a_writer_came_in_between(
         return found
 
     monkeypatch.setattr(file, "_queried", meddled)
-    assert read_memory(path).finished_sweeps == 2
+    assert load_state(path).finished_sweeps == 2
     assert len(calls) == 2
 
 
 def test_reading_does_not_drop_the_locks_of_this_process(store: Store, path: Path) -> None:
     with store._database.atomic():
         store._database.execute("UPDATE about SET value = value")
-        read_memory(path)
+        load_state(path)
         other = sqlite3.connect(path, timeout=0)
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("BEGIN IMMEDIATE")
@@ -434,7 +436,7 @@ def test_what_is_removed_is_remembered_with_its_revision(store: Store) -> None:
         expected = RemovedRegistration(
             name=SESSIONS, arn=arn_of("sessions"), revision=remembered, removed_at=START
         )
-        assert store.memory().removed == {SESSIONS: expected}
+        assert store.load().removed == {SESSIONS: expected}
 
 
 @pytest.mark.parametrize("kind", [IntentKind.CREATE, IntentKind.ADOPT])
@@ -442,14 +444,14 @@ def test_a_removal_is_over_once_it_is_registered_or_adopted(store: Store, kind: 
     done(store, REMOVED)
     store.record(
         outcome_of(
-            misses=(miss_of("sessions"),),
+            pending_removals=(miss_of("sessions"),),
             inherited=(replace(registration_of("sessions"), inherited=True),),
         )
     )
     done(store, intent_of(kind))
-    memory = store.memory()
-    assert (memory.removed, memory.misses) == ({}, {})
-    assert not memory.registrations[SESSIONS].inherited
+    state = store.load()
+    assert (state.removed, state.pending_removals) == ({}, {})
+    assert not state.registrations[SESSIONS].inherited
 
 
 @pytest.mark.parametrize(
@@ -469,47 +471,47 @@ def test_an_update_of_what_another_made_makes_it_nobody_elses(
     theirs = replace(registration_of(old), arn=arn_of("sessions"), inherited=True)
     store.record(outcome_of(inherited=(theirs,) if is_known else ()))
     done(store, intent_of(kind, previous_name=old if kind is IntentKind.RENAME else None))
-    assert store.memory().registrations[SESSIONS].inherited is inherited
+    assert store.load().registrations[SESSIONS].inherited is inherited
 
 
 def test_an_update_of_what_was_made_here_leaves_it_so(store: Store) -> None:
     done(store, intent_of())
     done(store, intent_of(IntentKind.UPDATE))
-    assert not store.memory().registrations[SESSIONS].inherited
+    assert not store.load().registrations[SESSIONS].inherited
 
 
 def test_a_match_ends_that_it_is_inherited_or_was_removed(store: Store) -> None:
     theirs = (replace(registration_of("sessions"), inherited=True),)
     done(store, REMOVED)
     store.record(outcome_of(1, inherited=theirs))
-    assert store.memory().registrations[SESSIONS].inherited
+    assert store.load().registrations[SESSIONS].inherited
     store.record(replace(outcome_of(2), registrations_matched=(SESSIONS,)))
-    memory = store.memory()
-    assert (memory.registrations[SESSIONS].inherited, memory.removed) == (False, {})
+    state = store.load()
+    assert (state.registrations[SESSIONS].inherited, state.removed) == (False, {})
 
 
 def test_removals_are_forgotten_with_the_history(store: Store) -> None:
     done(store, REMOVED)
     store.record(replace(outcome_of(1), proven_at=START))
     store.prune(START + DAY, history=DAY, window=DAY)
-    assert SESSIONS in store.memory().removed
+    assert SESSIONS in store.load().removed
     store.prune(START + DAY + STEP, history=DAY, window=DAY)
-    assert store.memory().removed == {}
+    assert store.load().removed == {}
 
 
 def test_bound_to_something_else_nothing_counts_as_made_removed_or_missed_here(
     store: Store,
 ) -> None:
-    store.record(outcome_of(misses=(miss_of("orders"),)))
+    store.record(outcome_of(pending_removals=(miss_of("orders"),)))
     done(store, replace(REMOVED, name=ResourceName("orders")))
     done(store, intent_of())
-    before = store.memory()
+    before = store.load()
     store.bind(IDENTITY)
-    assert store.memory() == before
+    assert store.load() == before
     store.bind(replace(IDENTITY, cluster="another"))
-    memory = store.memory()
-    assert (memory.removed, memory.misses) == ({}, {})
-    assert memory.registrations[SESSIONS].inherited
+    state = store.load()
+    assert (state.removed, state.pending_removals) == ({}, {})
+    assert state.registrations[SESSIONS].inherited
 
 
 def test_names_taken_unseen_stay_until_a_sweep_that_came_to_a_plan_says_otherwise(
@@ -519,7 +521,7 @@ def test_names_taken_unseen_stay_until_a_sweep_that_came_to_a_plan_says_otherwis
     with Store.open(path) as store:
         store.record(outcome_of(1, taken=(taken,)))
         store.record(outcome_of(2, finished=False))
-        assert store.memory().taken == {"orders": taken}
-        assert read_memory(path).taken == {"orders": taken}
+        assert store.load().taken == {"orders": taken}
+        assert load_state(path).taken == {"orders": taken}
         store.record(outcome_of(3))
-        assert store.memory().taken == {}
+        assert store.load().taken == {}

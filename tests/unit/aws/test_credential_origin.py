@@ -11,7 +11,7 @@ from botocore import exceptions as sdk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.aws.credential_errors import explained, unreadable_setup
+from discovery.aws.credential_errors import explain_failure, unreadable_setup
 from discovery.aws.credential_origin import (
     CONTAINER,
     ENVIRONMENT,
@@ -21,7 +21,7 @@ from discovery.aws.credential_origin import (
     SSO,
     WEB_IDENTITY,
     SdkSetup,
-    asks_for_code,
+    mfa_profile,
     origin_of,
 )
 from discovery.model.codes import ScopeReason
@@ -111,8 +111,8 @@ def test_an_origin_names_every_file_and_command(method: str, given: SdkSetup, te
 
 
 def test_a_profile_on_the_way_that_asks_for_a_code_is_found() -> None:
-    assert asks_for_code(origin_of(ROLE, setup("chain")), setup("chain")) == "chain"
-    assert asks_for_code(origin_of(ROLE, setup("role")), setup("role")) is None
+    assert mfa_profile(origin_of(ROLE, setup("chain")), setup("chain")) == "chain"
+    assert mfa_profile(origin_of(ROLE, setup("role")), setup("role")) is None
 
 
 def parsed(text: str) -> Exception:
@@ -163,7 +163,7 @@ RAISED: list[tuple[Exception, str]] = [
 @pytest.mark.parametrize(("error", "why"), RAISED, ids=lambda value: type(value).__name__)
 def test_what_is_raised_on_the_way_is_told_by_its_origin(error: Exception, why: str) -> None:
     given = setup(AWS_WEB_IDENTITY_TOKEN_FILE="/token", AWS_ROLE_ARN="arn:r")
-    fault = explained(error, origin_of(WEB_IDENTITY, given), given).fault
+    fault = explain_failure(error, origin_of(WEB_IDENTITY, given), given).fault
     assert fault.reason is ScopeReason.CREDENTIALS
     assert fault.message.startswith(
         "the agent's credentials could not be got: web identity token file /token of "
@@ -176,7 +176,7 @@ def test_what_is_raised_on_the_way_is_told_by_its_origin(error: Exception, why: 
 )
 def test_a_command_that_prints_nonsense_is_no_answer_of_aws(error: Exception) -> None:
     given = setup("bare")
-    fault = explained(error, origin_of(PROCESS, given), given).fault
+    fault = explain_failure(error, origin_of(PROCESS, given), given).fault
     assert "`/opt/vault` of profile bare" in fault.message
     assert "it printed no JSON document of credentials; run the command by hand" in fault.message
 
@@ -194,6 +194,7 @@ VALUES = st.dictionaries(
 METHODS = st.sampled_from([ENVIRONMENT, ROLE, WEB_IDENTITY, PROCESS, SSO, CONTAINER, INSTANCE, "?"])
 
 
+@pytest.mark.slow
 @given(METHODS, NAMES, st.dictionaries(NAMES, VALUES))
 def test_any_configuration_has_an_origin(
     method: str, profile: str, profiles: dict[str, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,18 +19,19 @@ class Time:
         self.now_s += seconds
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(sorted(RATES)),
     st.lists(st.sampled_from([0.0] * 8 + [0.01, 0.1, 3.0]), min_size=80, max_size=160),
 )
 async def test_calls_stay_within_the_bucket(action: str, gaps_s: list[float]) -> None:
     time = Time()
-    pacing = RateLimiter(now_s=lambda: time.now_s, sleep=time.sleep)
+    rate_limiter = RateLimiter(now_s=lambda: time.now_s, sleep=time.sleep)
     rate = RATES[action]
     level, at_s = float(rate.burst), time.now_s
     for gap_s in gaps_s:
         time.now_s += gap_s
-        await pacing.acquire(action)
+        await rate_limiter.acquire(action)
         level = min(float(rate.burst), level + (time.now_s - at_s) * rate.per_s) - 1
         at_s = time.now_s
         assert level >= 0, "AWS's own bucket was empty"
@@ -37,17 +39,17 @@ async def test_calls_stay_within_the_bucket(action: str, gaps_s: list[float]) ->
 
 async def test_a_long_row_takes_hardly_longer_than_it_has_to() -> None:
     time = Time()
-    pacing = RateLimiter(now_s=lambda: time.now_s, sleep=time.sleep)
+    rate_limiter = RateLimiter(now_s=lambda: time.now_s, sleep=time.sleep)
     for _ in range(500):  # ten thousand accounts
-        await pacing.acquire("organizations:ListAccounts")
+        await rate_limiter.acquire("organizations:ListAccounts")
     assert 61 < time.now_s - 1000 < 70
 
 
 async def test_actions_do_not_wait_for_each_other() -> None:
     time = Time()
-    pacing = RateLimiter(now_s=lambda: time.now_s, sleep=time.sleep)
+    rate_limiter = RateLimiter(now_s=lambda: time.now_s, sleep=time.sleep)
     for action in RATES:
-        await pacing.acquire(action)
+        await rate_limiter.acquire(action)
     for _ in range(1000):
-        await pacing.acquire("elasticache:DescribeServerlessCaches")
+        await rate_limiter.acquire("elasticache:DescribeServerlessCaches")
     assert time.now_s == 1000

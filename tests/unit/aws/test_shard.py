@@ -12,6 +12,7 @@ from discovery.plan.shard import Shard, parse_shard
 accounts = st.from_regex(r"[0-9]{12}", fullmatch=True).map(AccountId)
 
 
+@pytest.mark.slow
 @given(accounts, st.integers(1, 12))
 def test_every_account_has_exactly_one_shard(account_id: AccountId, count: int) -> None:
     owners = [index for index in range(count) if Shard(index, count).owns(account_id)]

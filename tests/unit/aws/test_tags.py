@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from discovery.aws.tags import _values
+from discovery.aws.tags import _tag_values
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,4 @@ from discovery.aws.tags import _values
     ],
 )  # fmt: skip
 def test_values(entries: list[Any] | None, values: dict[str, str] | None) -> None:
-    assert _values(entries) == values
+    assert _tag_values(entries) == values

@@ -19,7 +19,7 @@ from discovery.control_plane.embedded.control_plane import Embedded, EmbeddedRea
 from discovery.model.values import Database, ResourceName
 from discovery.sandbox.aws.faults import Effect, Fault
 from state.lock import lock_path
-from state.store import read_memory
+from state.store import load_state
 from tests.unit.cli.rig import CONFIGURATION, FRANKFURT, HUB, SCRIPT, VIRGINIA, Rig, Run
 from tests.unit.cli.rig import rig as make_rig
 
@@ -87,6 +87,7 @@ def history(rig: Rig) -> list[str]:
     return [entry["message"] for entry in document["entries"]]
 
 
+@pytest.mark.slow
 def test_released_it_stays_and_state_forgets_it(rig: Rig) -> None:
     rig.run("sweep")
     before = registry(rig)[NAME]
@@ -100,13 +101,14 @@ def test_released_it_stays_and_state_forgets_it(rig: Rig) -> None:
         "cachemuster/arn",
         "cachemuster/iam-auth",
     }
-    assert NAME not in read_memory(rig.directory / "cachemuster.db").registrations
+    assert NAME not in load_state(rig.directory / "cachemuster.db").registrations
     assert "conflict/FOREIGN" in run.out
     assert "--tags Key=teleport,Value=off" in run.out
     assert history(rig)[0].startswith("released")
     assert sweep_actions(rig)["orders"] == "conflict/FOREIGN"
 
 
+@pytest.mark.slow
 def test_what_it_says_to_do_after_a_release_is_enough(rig: Rig) -> None:
     rig.run("sweep")
     rig.run("release", NAME, "--yes")
@@ -126,11 +128,12 @@ def test_adopted_again_it_is_ours_and_remembered(rig: Rig) -> None:
     assert run.code == 0, run
     after = registry(rig)[NAME]
     assert (after.labels, after.spec) == (before.labels, before.spec)
-    assert NAME in read_memory(rig.directory / "cachemuster.db").registrations
+    assert NAME in load_state(rig.directory / "cachemuster.db").registrations
     assert history(rig)[0].startswith("adopted")
     assert set(sweep_actions(rig).values()) == {"keep/UNCHANGED"}
 
 
+@pytest.mark.slow
 def test_moving_from_teleports_discovery_service(rig: Rig) -> None:
     theirs = discovered(rig)
     run = rig.run("adopt", "--all", "--yes", "--format", "json")
@@ -152,9 +155,10 @@ def test_moving_from_teleports_discovery_service(rig: Rig) -> None:
 def test_adopted_databases_do_not_spend_the_removal_budget(rig: Rig) -> None:
     discovered(rig)
     assert rig.run("adopt", "--all", "--yes").code == 0
-    assert read_memory(rig.directory / "cachemuster.db").removals == ()
+    assert load_state(rig.directory / "cachemuster.db").removals == ()
 
 
+@pytest.mark.slow
 def test_renaming_a_group(rig: Rig) -> None:
     rig.run("sweep")
     rig.configure(MATCHERS.replace("group: trial", "group: prod\nstate: {path: prod.db}"))
@@ -296,7 +300,7 @@ def test_what_changes_after_the_plan_was_shown_is_left_alone(
     (item,) = run.document["items"]
     assert (item["outcome"], item["error"]["code"]) == ("not done", "PLAN_CHANGED")
     assert (registry(rig)[NAME].labels, registry(rig)[NAME].spec) == (changed.labels, changed.spec)
-    assert read_memory(rig.directory / "cachemuster.db").open_intents == ()
+    assert load_state(rig.directory / "cachemuster.db").open_intents == ()
 
 
 def test_a_report_goes_to_its_file_whole(rig: Rig) -> None:
@@ -360,6 +364,7 @@ def at_a_terminal(rig: Rig, answer: bytes | signal.Signals, *arguments: str) -> 
     return process.wait(timeout=30), received.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "code", "owner"),
     [

@@ -72,6 +72,7 @@ def test_policies_without_a_kind_lists_the_kinds_without_tabs(
     assert "Choose from: hub, member, trust," in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
     "arguments",
@@ -134,6 +135,7 @@ def test_a_line_break_in_a_name_is_shown_as_what_it_is(
     assert "\nb" not in said.err + said.out
 
 
+@pytest.mark.slow
 def test_twenty_thousand_unknown_keys_take_seconds_and_a_hundred_lines(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -210,7 +210,7 @@ def test_credentials_that_are_none_end_only_what_needs_them(rig: Rig) -> None:
 
 
 def test_a_clock_that_is_off_is_told_by_the_refusal(rig: Rig) -> None:
-    rig.aws.world.front_door.advance(timedelta(minutes=10))
+    rig.aws.world.auth_clock.advance(timedelta(minutes=10))
     [one] = failed(examined(rig, exits=1))
     assert "clock is off" in one["message"]
 
@@ -307,6 +307,7 @@ def test_the_table_fits_and_shows_the_statement(rig: Rig) -> None:
     assert run.out.splitlines()[-1].endswith("1 fail")
 
 
+@pytest.mark.slow
 def test_many_good_lines_are_counted(rig: Rig) -> None:
     world = rig.aws.world
     organization = world.organize(HUB)

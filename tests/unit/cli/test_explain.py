@@ -79,6 +79,7 @@ def test_what_was_found_with_the_verdict_is_told_with_the_way_to_the_repairs(rig
     assert "`cachemuster audit --only 111122223333/eu-central-1` says more" in table
 
 
+@pytest.mark.slow
 def test_the_last_verdict_stands_for_what_the_next_sweep_does(rig: Rig) -> None:
     broken(rig, "require", ", deregister_unready: true")
     assert next_of(one(rig, "orders")) == "delete/UNREADY"
@@ -135,6 +136,7 @@ def test_an_unknown_name_is_exit_1_and_says_where_it_looked(rig: Rig) -> None:
     assert "Nothing named 'no-such-cache' is remembered" in run.err
 
 
+@pytest.mark.slow
 def test_a_removed_cache_is_not_told_as_available(rig: Rig) -> None:
     rig.run("sweep")
     rig.region().remove_cache("orders")

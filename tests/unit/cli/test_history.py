@@ -124,6 +124,7 @@ def test_completion_prints_a_script_that_names_the_command(rig: Rig, shell: str)
     assert "_CACHEMUSTER_COMPLETE" in run.out
 
 
+@pytest.mark.slow
 def test_a_shell_completes_commands() -> None:
     found = subprocess.run(
         [*SCRIPT],

@@ -12,7 +12,7 @@ import pytest
 from discovery.cli import policies, sandbox
 from discovery.cli.app import COMMANDS, cachemuster
 from discovery.policies.kinds import KINDS
-from discovery.sandbox.worlds import MOST_ACCOUNTS, REGIONS, Spread
+from discovery.sandbox.generated_world import MOST_ACCOUNTS, REGIONS, Spread
 
 AWS_SDK = ("aioboto3", "aiobotocore", "boto3", "botocore", "discovery.aws", "s3transfer")
 SANDBOX = ("discovery.sandbox",)

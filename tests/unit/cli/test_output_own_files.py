@@ -129,6 +129,7 @@ def test_any_other_file_is_written() -> None:
     assert Path("report.txt").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["status"], ["config", "schema"]], ids=" ".join)
 def test_a_named_pipe_gets_the_whole_report(arguments: list[str]) -> None:
     os.mkfifo("pipe")

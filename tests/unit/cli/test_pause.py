@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from discovery.model.codes import Reason
-from state.store import Store, read_memory
+from state.store import Store, load_state
 from tests.unit.cli.rig import Rig
 from tests.unit.cli.rig import rig as make_rig
 
@@ -40,7 +40,7 @@ def test_a_paused_sweep_plans_and_writes_nothing(rig: Rig) -> None:
     assert "paused until" in run.err
     assert "`cachemuster resume` ends the pause" in run.err
     assert registered(rig) == 0
-    assert len(read_memory(state(rig)).scopes) == 2
+    assert len(load_state(state(rig)).scopes) == 2
 
 
 def test_the_table_says_it_and_resume_ends_it(rig: Rig) -> None:
@@ -54,13 +54,14 @@ def test_the_table_says_it_and_resume_ends_it(rig: Rig) -> None:
     assert rig.run("resume").out == "Nothing was paused.\n"
 
 
+@pytest.mark.slow
 def test_misses_go_on_counting_and_are_due_after_it(rig: Rig) -> None:
     rig.run("sweep")
     rig.region().remove_cache("orders")
     rig.run("pause", "--for", "1h")
     for scans in (1, 2, 3):
         rig.run("sweep")
-        [miss] = read_memory(state(rig)).misses.values()
+        [miss] = load_state(state(rig)).pending_removals.values()
         assert (miss.scans, miss.reason) == (scans, Reason.ABSENT)
     assert registered(rig) == 3
     rig.run("resume")

@@ -32,6 +32,7 @@ def part(text: str, title: str) -> str:
     return text.partition(f"  {title}")[2].partition("\n")[2].partition("───")[0]
 
 
+@pytest.mark.slow
 def test_the_tour(tmp_path: Path) -> None:
     """Taken once, with everything set that could lead it astray, and looked at from all sides."""
     directory = tmp_path / "new"
@@ -151,6 +152,7 @@ def test_a_place_that_cannot_be_is_said(tmp_path: Path, capsys: pytest.CaptureFi
     assert "cannot be used" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     command = f"{' '.join(SCRIPT)} quickstart --keep {tmp_path / 'new'} | head -3"
     began = time.monotonic()

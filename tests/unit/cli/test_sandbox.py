@@ -22,6 +22,8 @@ from discovery.control_plane.teleport.identity import parse_identity
 from discovery.sandbox.teleport.demo import BOT, PERSON, build_cluster, issue, keep_fresh
 from tests.unit.cli.rig import SCRIPT, bare_environment
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def sandbox() -> Iterator["subprocess.Popen[str]"]:

@@ -79,6 +79,7 @@ def test_an_audit_writes_nothing_at_all(rig: Rig) -> None:
     assert [file.name for file in rig.directory.iterdir()] == ["cachemuster.yaml"]
 
 
+@pytest.mark.slow
 def test_the_audit_shows_what_the_sweep_then_does(rig: Rig) -> None:
     audit = document(rig.run("audit", "--format", "json"))
     dry_run = document(rig.run("sweep", "--dry-run", "--format", "json"))
@@ -150,6 +151,7 @@ def test_an_account_that_cannot_be_entered_is_a_failed_scope(rig: Rig) -> None:
     assert (failed["account_id"], failed["region"]) == (MEMBER, None)
 
 
+@pytest.mark.slow
 def test_a_mass_removal_is_refused_and_can_be_allowed(rig: Rig) -> None:
     rig.configure(CONFIGURATION.replace("min_allowed: 2", "min_allowed: 1"))
     assert rig.run("sweep").code == 0
@@ -200,6 +202,7 @@ def test_state_of_another_setup_is_exit_78_until_rebound(rig: Rig) -> None:
     assert rig.run("sweep", "--rebind-state").code in (0, 4)
 
 
+@pytest.mark.slow
 def test_state_held_by_another_process_is_exit_75(rig: Rig) -> None:
     slow_down(rig)
     with rig.start("sweep") as holder:
@@ -211,6 +214,7 @@ def test_state_held_by_another_process_is_exit_75(rig: Rig) -> None:
     assert "`sweep`, process" in run.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"),
     [pytest.param(signal.SIGINT, 130, id="int"), pytest.param(signal.SIGTERM, 143, id="term")],
@@ -229,6 +233,7 @@ def test_an_interrupted_sweep_still_prints_its_document(
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_a_reader_that_goes_away_is_no_error(rig: Rig, form: str) -> None:
     with rig.start("audit", "--format", form) as process:
@@ -265,6 +270,7 @@ def test_only_what_is_configured_can_be_named(rig: Rig) -> None:
     assert f"--only {HUB}:" not in run.err
 
 
+@pytest.mark.slow
 def test_closed_streams_lead_into_no_file(rig: Rig) -> None:
     command = f"{' '.join(SCRIPT)} sweep --format json <&- >&- 2>&-"
     done = subprocess.run(
@@ -292,6 +298,7 @@ def test_export_is_what_a_sweep_registers(rig: Rig) -> None:
     assert rig.run("export").out == planned.out
 
 
+@pytest.mark.slow
 def test_export_alone_shows_a_connect_external_id_and_says_so(rig: Rig) -> None:
     connect = "{assume_role_arn: 'arn:aws:iam::{account_id}:role/c', external_id: 'env:EID'}"
     rig.configure(f"{CONFIGURATION}matchers: [{{name: all, connect: {connect}}}]\n")

@@ -13,6 +13,8 @@ import pytest
 from tests.unit.cli.rig import SCRIPT, Rig
 from tests.unit.cli.rig import rig as make_rig
 
+pytestmark = pytest.mark.slow
+
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7]m")
 
 

@@ -128,6 +128,7 @@ def test_an_explicit_text_needs_no_quotes() -> None:
     assert account.model_dump()["id"] == "111122223333"
 
 
+@pytest.mark.slow
 def test_billions_of_values_by_alias_are_refused_at_once() -> None:
     lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
     for before, name in zip("abcdefgh", "bcdefghi", strict=True):
@@ -142,6 +143,7 @@ def test_an_alias_stands_for_its_value() -> None:
     assert config.matchers[0].tags == config.matchers[1].tags == {"env": ("x",)}
 
 
+@pytest.mark.slow
 def test_thousands_of_accounts_are_read_in_seconds() -> None:
     lines = [
         f'    - {{id: "{i:012d}", role_arn: "arn:aws:iam::{i:012d}:role/x", external_id: "env:E"}}'

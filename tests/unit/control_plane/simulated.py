@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from discovery.control_plane.base import AlreadyExists, ClusterInfo, NotFound
-from discovery.control_plane.embedded.validation import accepted
+from discovery.control_plane.embedded.validation import validated
 from discovery.model.values import Database, ResourceName, Served
 
 
@@ -70,14 +70,14 @@ class SimulatedControlPlane:
         def effect() -> None:
             if database.name in self.resources:
                 raise AlreadyExists(f"{database.name} exists")
-            self.put(accepted(database))
+            self.put(validated(database))
 
         await self._call("create", database.name, effect)
 
     async def update(self, database: Database) -> None:
         def effect() -> None:
             self._require(database.name)
-            self.put(accepted(database))
+            self.put(validated(database))
 
         await self._call("update", database.name, effect)
 

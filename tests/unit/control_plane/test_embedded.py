@@ -21,8 +21,11 @@ from discovery.control_plane.base import (
     Rejected,
     Unavailable,
 )
-from discovery.control_plane.embedded.control_plane import Embedded, EmbeddedReader
-from discovery.control_plane.embedded.errors import RegistryUnusable
+from discovery.control_plane.embedded.control_plane import (
+    Embedded,
+    EmbeddedReader,
+    RegistryUnusable,
+)
 from discovery.model.values import ResourceName
 from state.store import Store
 from tests.unit.state.values import EXTERNAL_ID, database_of, with_external_id

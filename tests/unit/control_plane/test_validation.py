@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from discovery.control_plane.base import Rejected
-from discovery.control_plane.embedded.validation import ORIGINS, accepted
+from discovery.control_plane.embedded.validation import ORIGINS, validated
 from discovery.model.values import Database, ResourceName
 from tests.unit.state.values import EXTERNAL_ID, database_of, with_external_id
 
@@ -66,12 +66,12 @@ def with_aws(**aws: Any) -> Database:
     ids=lambda database: f"{database.name[:9]} {database.uri}",
 )
 def test_accepted(database: Database) -> None:
-    assert accepted(database) == database
+    assert validated(database) == database
 
 
 def test_an_origin_is_added_when_there_is_none() -> None:
     labels = {key: value for key, value in GOOD.labels.items() if "origin" not in key}
-    stored = accepted(replace(GOOD, labels=labels))
+    stored = validated(replace(GOOD, labels=labels))
     assert stored.labels == {**labels, "teleport.dev/origin": "dynamic"}
 
 
@@ -147,11 +147,11 @@ def test_an_origin_is_added_when_there_is_none() -> None:
 )
 def test_rejected(database: Database, field: str) -> None:
     with pytest.raises(Rejected) as caught:
-        accepted(database)
+        validated(database)
     assert field in str(caught.value)
 
 
 def test_a_refusal_does_not_repeat_the_external_id() -> None:
     with pytest.raises(Rejected) as caught:
-        accepted(with_aws(external_id=EXTERNAL_ID))
+        validated(with_aws(external_id=EXTERNAL_ID))
     assert EXTERNAL_ID not in str(caught.value)

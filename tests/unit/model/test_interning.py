@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ def test_documents_share_their_keys_and_texts() -> None:
     assert one["labels"]["env"] is two["labels"]["env"]
 
 
+@pytest.mark.slow
 @given(VALUES)
 def test_a_document_is_read_as_ever(value: object) -> None:
     text = json.dumps(value)

@@ -36,14 +36,13 @@ from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
 from discovery.plan.lookups import LookUp
 from discovery.plan.plan import Plan, make_plan
-from discovery.plan.removal_guard import Budget
-from discovery.plan.rules import Rules
+from discovery.plan.rules import Budget, Rules
 from discovery.plan.targets import Targets
 from matchers.matcher import Matcher
 from matchers.regions import RegionList
 from matchers.selectors import Selector, TagExclusion, TagSelector
 from state.records import RememberedState
-from tests.unit.plan.past import CREATED, DIGEST, NOW, memory
+from tests.unit.plan.past import CREATED, DIGEST, NOW, make_state
 
 ACCOUNT, OTHER_ACCOUNT = AccountId("111122223333"), AccountId("444455556666")
 WEST = Scope(ACCOUNT, Region("eu-west-1"))
@@ -229,7 +228,7 @@ def plan_input(
         results=tuple(results.values()),
         targets=targets,
         listed=tuple(listed),
-        memory=known if known is not None else memory(),
+        state=known if known is not None else make_state(),
         now=now,
         looked_up=looked_up or {},
     )

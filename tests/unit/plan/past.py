@@ -87,12 +87,12 @@ def miss(
     )
 
 
-def memory(
+def make_state(
     *,
     caches: Iterable[RememberedCache] = (),
     registrations: Iterable[Registration] = (),
     removed: Iterable[RemovedRegistration] = (),
-    misses: Iterable[PendingRemoval] = (),
+    pending_removals: Iterable[PendingRemoval] = (),
     **more: Any,
 ) -> RememberedState:
     fields: dict[str, Any] = {"finished_sweeps": 3, "matching_digest": DIGEST}
@@ -100,7 +100,7 @@ def memory(
         caches={each.arn: each for each in caches},
         registrations={each.name: each for each in registrations},
         removed={each.name: each for each in removed},
-        misses={each.name: each for each in misses},
+        pending_removals={each.name: each for each in pending_removals},
         **{**fields, **more},
     )
 

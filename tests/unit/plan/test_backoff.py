@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from discovery.model.codes import ScopeReason, ScopeStatus
 from discovery.plan.backoff import LONGEST_PAUSE, pause_after, pauses
-from discovery.plan.next_state import scope_memories
-from state.records import RememberedState, ScopeMemory
+from discovery.plan.scan_memory import remembered_scopes
+from state.records import RememberedScope, RememberedState
 from tests.unit.plan.make import WEST, backing_off, complete, failed
 from tests.unit.plan.past import MINUTE, NOW
 
-FAILING = ScopeMemory(
+FAILING = RememberedScope(
     scope=WEST,
     last_attempt_at=NOW,
     last_complete_at=None,
@@ -63,13 +63,13 @@ def test_what_does_not_fail_does_not_rest(status: ScopeStatus) -> None:
 @given(st.lists(st.booleans(), max_size=60), st.integers(1, 15))
 def test_over_any_course_of_sweeps(course: list[bool], interval_min: int) -> None:
     """A success ends it at once; no pause is longer than half an hour; two failures make none."""
-    memory = RememberedState()
+    state = RememberedState()
     now = NOW
     last_try = now
     in_a_row = 0
     for works in course:
         now += interval_min * MINUTE
-        resting = WEST in pauses(memory.scopes.values(), now)
+        resting = WEST in pauses(state.scopes.values(), now)
         if resting:
             assert in_a_row >= 3
             assert now - last_try < LONGEST_PAUSE
@@ -77,21 +77,21 @@ def test_over_any_course_of_sweeps(course: list[bool], interval_min: int) -> Non
         else:
             result = complete(WEST) if works else failed(WEST)
             last_try, in_a_row = now, 0 if works else in_a_row + 1
-        before = memory.scopes.get(WEST)
-        (after,) = scope_memories([result], memory, now)
+        before = state.scopes.get(WEST)
+        (after,) = remembered_scopes([result], state, now)
         if resting:
             assert after == before
-        memory = RememberedState(scopes={WEST: after})
+        state = RememberedState(scopes={WEST: after})
         assert after.failures == in_a_row
         assert (after.failing_since is None) is (in_a_row == 0)
 
 
 def test_a_sweep_every_five_minutes_leaves_out_one_then_three_then_five() -> None:
     tried = []
-    memory = RememberedState()
+    state = RememberedState()
     for tick in range(26):
         now = NOW + tick * timedelta(minutes=5)
-        if WEST not in pauses(memory.scopes.values(), now):
+        if WEST not in pauses(state.scopes.values(), now):
             tried.append(tick)
-            memory = RememberedState(scopes={WEST: scope_memories([failed(WEST)], memory, now)[0]})
+            state = RememberedState(scopes={WEST: remembered_scopes([failed(WEST)], state, now)[0]})
     assert tried == [0, 1, 2, 4, 8, 14, 20]

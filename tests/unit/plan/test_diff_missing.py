@@ -29,7 +29,7 @@ from tests.unit.plan.make import (
     rules,
     skipped,
 )
-from tests.unit.plan.past import NOW, journaled, memory, miss
+from tests.unit.plan.past import NOW, journaled, make_state, miss
 
 A, R, S = Action, Reason, ScopeReason
 LIVE, LIVE_ABROAD = registered(), registered(cache(scope=ABROAD))
@@ -62,7 +62,7 @@ def missing(
     known: RememberedState | None = None,
     under: Rules | None = None,
 ) -> Item:
-    known = known or memory(registrations=[journaled(live)])
+    known = known or make_state(registrations=[journaled(live)])
     found = plan_input(listed=[live], known=known, targets=at, instead=instead)
     return only(plan_of(found, under))
 
@@ -101,7 +101,7 @@ def test_where_the_scope_stands(live: Database, at: Targets, reason: Reason) -> 
     assert (item.action, item.reason) == (A.HELD, reason)
     assert (item.name, item.live, item.database) == (live.name, live, live)
     counted = reason in (R.WAITING, R.OUT_OF_SCOPE)
-    assert (item.missed is not None, item.grounds is not None) == (counted, counted)
+    assert (item.missed is not None, item.removal_reason is not None) == (counted, counted)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,9 @@ def test_where_the_scope_stands(live: Database, at: Targets, reason: Reason) -> 
     ],
 )
 def test_nothing_but_a_complete_scan_is_evidence(instead: Scanned, reason: Reason) -> None:
-    known = memory(registrations=[journaled(LIVE)], misses=[miss(LIVE, R.ABSENT, scans=99)])
+    known = make_state(
+        registrations=[journaled(LIVE)], pending_removals=[miss(LIVE, R.ABSENT, scans=99)]
+    )
     item = missing(LIVE, instead, known=known, under=PRUNING)
     assert (item.action, item.reason, item.missed) == (A.HELD, reason, None)
 
@@ -132,7 +134,7 @@ def test_nothing_but_a_complete_scan_is_evidence(instead: Scanned, reason: Reaso
 def test_an_account_that_was_not_entered_stands_for_its_regions(
     entrance: Scanned, reason: Reason
 ) -> None:
-    moment = plan_input(listed=[LIVE], known=memory(registrations=[journaled(LIVE)]))
+    moment = plan_input(listed=[LIVE], known=make_state(registrations=[journaled(LIVE)]))
     item = only(plan_of(replace(moment, results=(entrance,))))
     assert (item.action, item.reason) == (A.HELD, reason)
 
@@ -142,12 +144,12 @@ def test_a_scope_with_a_result_of_its_own_is_not_spoken_for_by_the_account() -> 
 
 
 def test_a_scope_in_this_run_without_any_result_is_not_evidence() -> None:
-    moment = plan_input(listed=[LIVE], known=memory(registrations=[journaled(LIVE)]))
+    moment = plan_input(listed=[LIVE], known=make_state(registrations=[journaled(LIVE)]))
     assert only(plan_of(replace(moment, results=()))).reason is R.NOT_IN_RUN
 
 
 @pytest.mark.parametrize(
-    ("misses", "under", "expected"),
+    ("pending_removals", "under", "expected"),
     [
         pytest.param([], rules(), (A.HELD, R.OUT_OF_SCOPE), id="held-by-default"),
         pytest.param(
@@ -169,9 +171,9 @@ def test_a_scope_in_this_run_without_any_result_is_not_evidence() -> None:
     ],
 )
 def test_out_of_scope_is_removed_only_on_demand_and_in_time(
-    misses: list[PendingRemoval], under: Rules, expected: tuple[Action, Reason]
+    pending_removals: list[PendingRemoval], under: Rules, expected: tuple[Action, Reason]
 ) -> None:
-    known = memory(registrations=[journaled(LIVE)], misses=misses)
+    known = make_state(registrations=[journaled(LIVE)], pending_removals=pending_removals)
     moment = plan_input(
         cache("other", EAST), listed=[LIVE, registered(cache("other", EAST))], known=known,
         targets=OUT,
@@ -194,7 +196,9 @@ def test_what_an_exclusion_takes_out_waits_for_prune(
 ) -> None:
     east = frozenset({Region("us-east-1")})
     at = replace(OUT, accounts={ACCOUNT: RegionList(east, complete, excluded=("eu-*",))})
-    known = memory(registrations=[journaled(LIVE)], misses=[miss(LIVE, R.OUT_OF_SCOPE, scans=9)])
+    known = make_state(
+        registrations=[journaled(LIVE)], pending_removals=[miss(LIVE, R.OUT_OF_SCOPE, scans=9)]
+    )
     moment = plan_input(
         cache("other", EAST), listed=[LIVE, registered(cache("other", EAST))], known=known,
         targets=at,
@@ -215,24 +219,26 @@ def test_what_an_exclusion_takes_out_waits_for_prune(
     ],
 )
 def test_no_setting_removes_what_is_not_looked_at(at: Targets) -> None:
-    known = memory(registrations=[journaled(LIVE)], misses=[miss(LIVE, R.OUT_OF_SCOPE, scans=99)])
+    known = make_state(
+        registrations=[journaled(LIVE)], pending_removals=[miss(LIVE, R.OUT_OF_SCOPE, scans=99)]
+    )
     assert missing(LIVE, at=at, known=known, under=PRUNING).action is A.HELD
 
 
 def test_misses_of_an_inherited_registration_count_from_now() -> None:
-    item = missing(known=memory())
+    item = missing(known=make_state())
     assert [note.code for note in item.notes] == [NoteCode.INHERITED]
     assert item.missed is not None
     assert (item.missed.scans, item.missed.since) == (1, NOW)
 
 
 def test_a_journal_entry_of_another_cache_makes_it_inherited_too() -> None:
-    known = memory(registrations=[journaled(LIVE, arn=cache("another").arn)])
+    known = make_state(registrations=[journaled(LIVE, arn=cache("another").arn)])
     assert [note.code for note in missing(known=known).notes] == [NoteCode.INHERITED]
 
 
 def test_a_cache_of_the_same_name_elsewhere_is_another_cache() -> None:
-    known = memory(registrations=[journaled(LIVE)])
+    known = make_state(registrations=[journaled(LIVE)])
     plan = plan_of(plan_input(cache(scope=EAST), listed=[LIVE], known=known))
     assert [(item.scope, item.action, item.reason) for item in plan.items] == [
         (WEST, A.HELD, R.WAITING),

@@ -16,7 +16,7 @@ from discovery.plan.episodes import (
     without_outage,
 )
 from discovery.plan.item import Item
-from discovery.plan.next_state import scope_memories
+from discovery.plan.scan_memory import remembered_scopes
 from state.records import HistoryEntry, HistoryEvent, RememberedState
 from tests.unit.plan.make import WEST, complete, failed, plan_input, plan_of
 from tests.unit.plan.make import cache as make_cache
@@ -83,29 +83,29 @@ def test_an_outage_of_the_control_plane_has_its_beginning_and_its_end() -> None:
 
 
 def scopes_told(
-    memory: RememberedState, *results: Scanned
+    state: RememberedState, *results: Scanned
 ) -> tuple[RememberedState, list[HistoryEntry]]:
-    after = scope_memories(results, memory, NOW)
-    told = list(scope_entries(memory, after, (), OF))
+    after = remembered_scopes(results, state, NOW)
+    told = list(scope_entries(state, after, (), OF))
     return RememberedState(scopes={each.scope: each for each in after}), told
 
 
 def test_an_unread_scope_has_its_beginning_and_its_end() -> None:
-    memory, told = scopes_told(RememberedState(), failed(WEST))
+    state, told = scopes_told(RememberedState(), failed(WEST))
     assert [(each.event, each.reason, each.scope) for each in told] == [
         (E.SCOPE_FAILING, "DENIED", WEST)
     ]
-    memory, told = scopes_told(memory, failed(WEST, ScopeReason.THROTTLED))
+    state, told = scopes_told(state, failed(WEST, ScopeReason.THROTTLED))
     assert told == []
-    memory, told = scopes_told(memory, complete(WEST))
+    state, told = scopes_told(state, complete(WEST))
     assert [(each.event, each.scope) for each in told] == [(E.SCOPE_BACK, WEST)]
-    assert scopes_told(memory, complete(WEST))[1] == []
+    assert scopes_told(state, complete(WEST))[1] == []
 
 
 def test_an_outage_of_a_whole_fleet_is_one_entry() -> None:
     scopes = [Scope(AccountId(f"{n:012}"), Region("eu-west-1")) for n in range(1_000)]
-    memory, told = scopes_told(RememberedState(), *map(failed, scopes))
+    state, told = scopes_told(RememberedState(), *map(failed, scopes))
     assert [each.scope for each in told] == [None]
     assert "1000 scopes, among them 000000000000/eu-west-1" in told[0].message
-    _, told = scopes_told(memory, *map(complete, scopes))
+    _, told = scopes_told(state, *map(complete, scopes))
     assert [(each.event, each.scope) for each in told] == [(E.SCOPE_BACK, None)]

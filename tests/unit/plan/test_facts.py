@@ -29,7 +29,7 @@ from tests.unit.plan.past import (
     MINUTE,
     NOW,
     journaled,
-    memory,
+    make_state,
     miss,
     remembered,
 )
@@ -192,9 +192,11 @@ REMADE = cache(created_at=LATER, tags=UNKNOWN)
 
 def after(first: Plan) -> RememberedState:
     """What the next sweep remembers, ten minutes later."""
-    known = next_state(first.observed, first.items, started_at=NOW, rules_changed=False)
-    return memory(
-        caches=known.caches_seen, registrations=[journaled(OLD_LIVE)], misses=known.misses
+    known = next_state(first.observed, first.items, started_at=NOW)
+    return make_state(
+        caches=known.caches_seen,
+        registrations=[journaled(OLD_LIVE)],
+        pending_removals=known.pending_removals,
     )
 
 
@@ -203,10 +205,10 @@ def sweep(now: Cache, known: RememberedState, *, minutes: int = 0) -> Plan:
     return plan_of(plan_input(now, listed=[OLD_LIVE], known=known, now=at), PROD)
 
 
-KNOWN = memory(
+KNOWN = make_state(
     caches=[remembered(OLD)],
     registrations=[journaled(OLD_LIVE)],
-    misses=[miss(OLD_LIVE, Reason.UNMATCHED, scans=5)],
+    pending_removals=[miss(OLD_LIVE, Reason.UNMATCHED, scans=5)],
 )
 
 
@@ -234,6 +236,8 @@ def test_a_vpc_by_label_is_not_remembered_as_one_that_was_read() -> None:
     under = rules(matcher(tags={"vpc-id": "vpc-1"}))
     of = cache(vpc_id=UNKNOWN)
     first = plan_of(plan_input(of, listed=[live]), under)
-    known = next_state(first.observed, first.items, started_at=NOW, rules_changed=False)
-    second = plan_of(plan_input(of, listed=[live], known=memory(caches=known.caches_seen)), under)
+    known = next_state(first.observed, first.items, started_at=NOW)
+    second = plan_of(
+        plan_input(of, listed=[live], known=make_state(caches=known.caches_seen)), under
+    )
     assert [only(plan).reason for plan in (first, second)] == [Reason.TAGS_UNKNOWN] * 2

@@ -8,7 +8,8 @@ import pytest
 
 from discovery.model.codes import Action, Reason
 from discovery.model.values import UNKNOWN, Cache, Database
-from discovery.plan.history_entries import history_entries
+from discovery.plan.episodes import SweepRef
+from discovery.plan.history_entries import item_entries
 from discovery.plan.rules import Rules
 from state.records import HistoryEntry, RememberedState
 from tests.unit.plan.make import (
@@ -23,7 +24,7 @@ from tests.unit.plan.make import (
     registered,
     rules,
 )
-from tests.unit.plan.past import CREATED, MINUTE, NOW, journaled, memory, miss, remembered
+from tests.unit.plan.past import CREATED, MINUTE, NOW, journaled, make_state, miss, remembered
 
 R = Reason
 LIVE, OTHER = registered(), cache("other", EAST)
@@ -35,7 +36,7 @@ def known(**more: Any) -> RememberedState:
         "caches": [remembered(cache()), remembered(OTHER)],
         "registrations": [journaled(LIVE)],
     }
-    return memory(**{**fields, **more})
+    return make_state(**{**fields, **more})
 
 
 def entries(
@@ -46,7 +47,7 @@ def entries(
     **world: Any,
 ) -> tuple[HistoryEntry, ...]:
     plan = plan_of(plan_input(*found, OTHER, listed=listed, known=before, **world), under)
-    return history_entries(plan.items, before, sweep_id="s-1", at=NOW)
+    return tuple(item_entries(plan.items, before, SweepRef("s-1", NOW)))
 
 
 def told(*found: Cache, before: RememberedState, **more: Any) -> list[str]:
@@ -101,30 +102,30 @@ def test_a_first_verdict_is_no_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("misses", "sentences"),
+    ("pending_removals", "sentences"),
     [
         pytest.param([], ["missed for the first time"], id="first"),
         pytest.param([miss(LIVE, R.ABSENT)], [], id="again"),
         pytest.param([miss(LIVE, R.UNMATCHED)], ["missed for the first time"], id="another-reason"),
     ],
 )
-def test_a_miss_is_told_when_it_begins(misses: list[Any], sentences: list[str]) -> None:
-    found = told(before=known(misses=misses))
+def test_a_miss_is_told_when_it_begins(pending_removals: list[Any], sentences: list[str]) -> None:
+    found = told(before=known(pending_removals=pending_removals))
     assert [message.partition(":")[0] for message in found] == sentences
 
 
 def test_a_cache_that_came_back_is_told_with_how_long_it_was_missed() -> None:
-    before = known(misses=[miss(LIVE, R.ABSENT, scans=3)])
+    before = known(pending_removals=[miss(LIVE, R.ABSENT, scans=3)])
     assert told(cache(), before=before) == ["came back after 3 scans as ABSENT"]
 
 
 def test_a_scope_that_could_not_be_read_tells_nothing() -> None:
-    before = known(misses=[miss(LIVE, R.ABSENT)])
+    before = known(pending_removals=[miss(LIVE, R.ABSENT)])
     assert told(before=before, instead=[failed(WEST)]) == []
 
 
 def test_unread_tags_bring_nothing_back() -> None:
-    before = known(misses=[miss(LIVE, R.UNMATCHED)])
+    before = known(pending_removals=[miss(LIVE, R.UNMATCHED)])
     assert told(cache(tags=UNKNOWN), before=before, under=PROD) == []
 
 

@@ -24,7 +24,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import journaled, memory, remembered
+from tests.unit.plan.past import journaled, make_state, remembered
 
 A, R = Action, Reason
 NAME = name_in("orders")
@@ -42,7 +42,7 @@ def planned(
     **more: Any,
 ) -> Plan:
     ours = known if known is not None else listed
-    state = memory(
+    state = make_state(
         registrations=[journaled(each) for each in ours],
         caches=[remembered(each) for each in found],
     )

@@ -24,7 +24,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import journaled, memory
+from tests.unit.plan.past import journaled, make_state
 
 A, R = Action, Reason
 NAME = name_in("orders")
@@ -38,7 +38,7 @@ def outcomes(
     *caches: Cache, listed: Iterable[Database] = ()
 ) -> dict[str | None, tuple[Action, Reason]]:
     ours = [each for each in listed if "cachemuster/arn" in each.labels]
-    known = memory(registrations=[journaled(each) for each in ours])
+    known = make_state(registrations=[journaled(each) for each in ours])
     plan = plan_of(plan_input(*caches, listed=listed, known=known))
     return {item.cache: (item.action, item.reason) for item in plan.items}
 
@@ -146,7 +146,7 @@ def test_a_rename_needs_its_new_name_free(
     holder: Database | None, expected: tuple[Action, Reason]
 ) -> None:
     live = registered()
-    known = memory(registrations=[journaled(live)])
+    known = make_state(registrations=[journaled(live)])
     listed = [live] + ([holder] if holder is not None else [])
     plan = plan_of(plan_input(named("orders", "shared"), listed=listed, known=known))
     item = next(each for each in plan.items if each.live == live)

@@ -11,12 +11,9 @@ import pytest
 from discovery.model.codes import Action, FindingCode, IamVerdict, Reason, ScopeReason
 from discovery.model.values import UNKNOWN, Arn, Cache, Database, Scanned, Tags
 from discovery.plan.item import Item
-from discovery.plan.next_state import (
-    StateChanges,
-    next_state,
-    seen_caches,
-)
+from discovery.plan.next_state import StateChanges, next_state
 from discovery.plan.rules import Rules
+from discovery.plan.scan_memory import seen_caches
 from matchers.matcher import IamUsers
 from state.records import LastVerdict, PendingRemoval, Registration, RememberedState
 from tests.unit.plan.make import (
@@ -41,7 +38,7 @@ from tests.unit.plan.past import (
     MINUTE,
     NOW,
     journaled,
-    memory,
+    make_state,
     miss,
     remembered,
     removed,
@@ -69,13 +66,12 @@ def after(
     known: RememberedState | None = None,
     under: Rules | None = None,
     carry: Carry = as_planned,
-    rules_changed: bool = False,
     **world: Any,
 ) -> StateChanges:
     at = plan_input(*found, listed=[LIVE] if listed is None else listed, known=known, **world)
     plan = plan_of(at, under)
     items = [carry(item) for item in plan.items]
-    return next_state(plan.observed, items, started_at=STARTED, rules_changed=rules_changed)
+    return next_state(plan.observed, items, started_at=STARTED)
 
 
 # Caches.
@@ -92,7 +88,7 @@ BEFORE = remembered(cache(tags=tagged(env="prod")))
 
 
 def seen(of: Cache, **more: Any) -> Any:
-    (found,) = after(of, known=memory(caches=[BEFORE]), **more).caches_seen
+    (found,) = after(of, known=make_state(caches=[BEFORE]), **more).caches_seen
     return found
 
 
@@ -131,12 +127,14 @@ def test_nothing_of_an_earlier_cache_is_remembered_of_a_recreated_one() -> None:
 def test_a_cache_is_forgotten_on_evidence_once_nothing_is_registered(
     listed: list[Database], instead: list[Scanned], gone: tuple[Arn, ...]
 ) -> None:
-    assert after(listed=listed, instead=instead, known=memory(caches=[BEFORE])).caches_gone == gone
+    assert (
+        after(listed=listed, instead=instead, known=make_state(caches=[BEFORE])).caches_gone == gone
+    )
 
 
 def test_a_scan_without_a_plan_is_remembered_but_for_recreated_caches() -> None:
     again = cache("again", created_at=NOW)
-    known = memory(caches=[BEFORE, remembered(cache("again", created_at=CREATED))])
+    known = make_state(caches=[BEFORE, remembered(cache("again", created_at=CREATED))])
     results: list[Scanned] = [
         complete(WEST, cache(tags=UNKNOWN), again, cache("new")),
         failed(EAST),
@@ -162,13 +160,13 @@ def test_a_scan_without_a_plan_is_remembered_but_for_recreated_caches() -> None:
 def test_a_journaled_registration_is_forgotten_when_it_is_not_ours_in_a_complete_scope(
     listed: list[Database], instead: list[Scanned], forgotten: tuple[str, ...]
 ) -> None:
-    known = memory(registrations=[journaled(LIVE)])
+    known = make_state(registrations=[journaled(LIVE)])
     found = after(listed=listed, instead=instead, known=known)
     assert found.registrations_forgotten == forgotten
 
 
 def test_one_that_was_just_created_again_is_not_forgotten() -> None:
-    known = memory(registrations=[journaled(LIVE)])
+    known = make_state(registrations=[journaled(LIVE)])
     assert after(cache(), listed=[], known=known).registrations_forgotten == ()
     failed_create = after(cache(), listed=[], known=known, carry=not_applied)
     assert failed_create.registrations_forgotten == (LIVE.name,)
@@ -177,7 +175,7 @@ def test_one_that_was_just_created_again_is_not_forgotten() -> None:
 def test_a_second_registration_of_a_cache_is_not_forgotten_while_it_is_listed() -> None:
     """It may come to count, and then it still is whose it was."""
     twin = registered(name="twin")
-    known = memory(registrations=[journaled(LIVE), journaled(twin)])
+    known = make_state(registrations=[journaled(LIVE), journaled(twin)])
     assert after(cache(), listed=[LIVE, twin], known=known).registrations_forgotten == ()
     assert after(cache(), listed=[LIVE], known=known).registrations_forgotten == (twin.name,)
 
@@ -186,7 +184,7 @@ def test_one_whose_name_is_taken_unseen_is_not_forgotten() -> None:
     def unseen(item: Item) -> Item:
         return replace(item, action=Action.CONFLICT, reason=R.NAME_TAKEN_UNSEEN)
 
-    known = memory(registrations=[journaled(LIVE)])
+    known = make_state(registrations=[journaled(LIVE)])
     assert after(cache(), listed=[], known=known, carry=unseen).registrations_forgotten == ()
 
 
@@ -208,7 +206,9 @@ def test_what_the_journal_did_not_know_is_inherited(of: Cache, inherited: bool) 
         inherited=True,
     )
     assert after(of).registrations_inherited == ((entry,) if inherited else ())
-    assert after(of, known=memory(registrations=[journaled(LIVE)])).registrations_inherited == ()
+    assert (
+        after(of, known=make_state(registrations=[journaled(LIVE)])).registrations_inherited == ()
+    )
 
 
 THEIRS = {"registrations": [another_made(LIVE)]}
@@ -234,18 +234,18 @@ STRANGERS = {"instead": [complete(WEST, cache(), users=UNREADY)]}
 def test_a_registration_of_another_matches_once_a_matcher_takes_it(
     known: Any, of: Cache, under: Rules | None, more: Any, matched: bool
 ) -> None:
-    found = after(of, under=under, known=memory(**known), **more)
+    found = after(of, under=under, known=make_state(**known), **more)
     assert found.registrations_matched == ((LIVE.name,) if matched else ())
 
 
 def test_one_that_this_state_made_needs_no_match() -> None:
-    known = memory(registrations=[journaled(LIVE)])
+    known = make_state(registrations=[journaled(LIVE)])
     assert after(cache(), known=known).registrations_matched == ()
 
 
 def test_what_a_list_that_lags_still_shows_is_not_inherited() -> None:
     shown = replace(LIVE, revision="r1")
-    known = memory(removed=[removed(shown, "r1")])
+    known = make_state(removed=[removed(shown, "r1")])
     found = after(cache(), under=OTHERS, listed=[shown], known=known)
     assert (found.registrations_inherited, found.registrations_matched) == ((), ())
 
@@ -258,12 +258,14 @@ GONE = miss(LIVE, R.ABSENT, scans=3)
 def miss_after(
     *found: Cache, before: PendingRemoval | None = GONE, **more: Any
 ) -> PendingRemoval | None:
-    known = memory(
-        registrations=[journaled(LIVE)], misses=[before] if before else [], **more.pop("known", {})
+    known = make_state(
+        registrations=[journaled(LIVE)],
+        pending_removals=[before] if before else [],
+        **more.pop("known", {}),
     )
-    misses = after(*found, cache("other", EAST), known=known, **more).misses
-    assert len(misses) <= 1
-    return misses[0] if misses else None
+    pending_removals = after(*found, cache("other", EAST), known=known, **more).pending_removals
+    assert len(pending_removals) <= 1
+    return pending_removals[0] if pending_removals else None
 
 
 def test_a_first_miss_begins_now() -> None:
@@ -311,5 +313,5 @@ def test_unread_tags_neither_confirm_nor_refute_a_miss() -> None:
     ("before", "kept"), [(UNMATCHED, False), (GONE, True)], ids=["UNMATCHED", "ABSENT"]
 )
 def test_new_matchers_drop_what_the_old_ones_counted(before: PendingRemoval, kept: bool) -> None:
-    found = miss_after(before=before, instead=[failed(WEST)], rules_changed=True)
+    found = miss_after(before=before, instead=[failed(WEST)], under=rules(matching_digest="new"))
     assert found == (before if kept else None)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from discovery.model.values import AccountId, Region, Scope
-from discovery.plan.only import NoSuchScope, check_named_scopes
 from discovery.plan.shard import Shard
-from discovery.plan.targets import ScopeFilter, Targets
+from discovery.plan.targets import NoSuchScope, ScopeFilter, Targets, check_named_scopes
 from matchers.regions import RegionList
 
 ONE, OTHER, STRANGE = (AccountId(digit * 12) for digit in "123")

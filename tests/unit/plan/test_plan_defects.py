@@ -11,14 +11,14 @@ from discovery.model.codes import Action, Reason
 from discovery.plan import inputs, plan
 from discovery.plan.next_state import next_state
 from tests.unit.plan.make import EAST, cache, plan_input, plan_of, registered
-from tests.unit.plan.past import NOW, journaled, memory, miss, remembered
+from tests.unit.plan.past import NOW, journaled, make_state, miss, remembered
 
 QUIET = cache("quiet", EAST)
 LIVE = registered()
-KNOWN = memory(
+KNOWN = make_state(
     registrations=[journaled(LIVE)],
     caches=[remembered(cache())],
-    misses=[miss(LIVE, Reason.ABSENT)],
+    pending_removals=[miss(LIVE, Reason.ABSENT)],
 )
 
 
@@ -26,7 +26,8 @@ def stumbling(step: Callable[..., Any]) -> Callable[..., Any]:
     """The step, which raises for what concerns `orders`."""
 
     def step_or_error(first: Any, *rest: Any) -> Any:
-        about = getattr(first, "facts", first)
+        about = getattr(first, "found", first)
+        about = getattr(about, "facts", about)
         if getattr(about, "cache", about).name == "orders":
             raise ZeroDivisionError("secret")
         return step(first, *rest)
@@ -37,6 +38,7 @@ def stumbling(step: Callable[..., Any]) -> Callable[..., Any]:
 WHERE = [
     pytest.param(inputs, "facts_of", id="facts"),
     pytest.param(inputs, "desired_for", id="desired"),
+    pytest.param(plan, "classify", id="decision"),
     pytest.param(plan, "plan_cache", id="item"),
 ]
 
@@ -56,10 +58,10 @@ def test_one_cache_over_which_a_step_stumbles(
     assert odd.changes == ()
     assert "ZeroDivisionError in test_plan_defects.py, line" in odd.message
     assert "secret" not in odd.message
-    kept = next_state(made.observed, made.items, started_at=NOW, rules_changed=False)
+    kept = next_state(made.observed, made.items, started_at=NOW)
     (seen,) = [each for each in kept.caches_seen if each.name == "orders"]
     assert (seen.engine, seen.last_seen_at) == ("valkey", NOW)
-    assert [each.reason for each in kept.misses] == ([Reason.ABSENT] if listed else [])
+    assert [each.reason for each in kept.pending_removals] == ([Reason.ABSENT] if listed else [])
     assert not kept.caches_gone
 
 

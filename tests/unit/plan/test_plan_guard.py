@@ -12,7 +12,7 @@ from discovery.model.codes import Action, GuardCode, Reason
 from discovery.model.values import Cache, Database, Endpoint, Scope
 from discovery.plan.item import Item
 from discovery.plan.plan import Plan
-from discovery.plan.removal_guard import Budget
+from discovery.plan.rules import Budget
 from discovery.plan.targets import ScopeFilter
 from tests.unit.plan.make import (
     ABROAD,
@@ -29,7 +29,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import MINUTE, NOW, journaled, memory, miss
+from tests.unit.plan.past import MINUTE, NOW, journaled, make_state, miss
 from tests.unit.plan.past import remembered as past_of
 
 A, R, G = Action, Reason, GuardCode
@@ -51,8 +51,8 @@ def planned(
     **known: Any,
 ) -> Plan:
     journal = [journaled(each) for each in (listed if remembered is None else remembered)]
-    misses = [miss(each, R.ABSENT) for each in listed]
-    at = memory(registrations=journal, misses=misses, **known)
+    pending_removals = [miss(each, R.ABSENT) for each in listed]
+    at = make_state(registrations=journal, pending_removals=pending_removals, **known)
     moment = plan_input(*found, listed=listed, known=at, **(world or {}))
     return plan_of(moment, rules(budget=limits or budget(), **(under or {})))
 
@@ -79,7 +79,7 @@ def test_a_refusal_holds_every_removal_and_nothing_else() -> None:
 
 def test_a_held_removal_keeps_its_grounds_so_that_its_misses_are_counted() -> None:
     item = planned(NEW, listed=gone(3)).items[0]
-    assert (item.grounds, item.changes, item.database) == (R.ABSENT, (), item.live)
+    assert (item.removal_reason, item.changes, item.database) == (R.ABSENT, (), item.live)
     assert item.missed is not None
     assert item.missed.scans == 2
     assert item.message.startswith("a complete scan of 111122223333/eu-west-1 does not show the")

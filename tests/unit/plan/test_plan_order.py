@@ -31,7 +31,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import journaled, memory, miss, remembered
+from tests.unit.plan.past import journaled, make_state, miss, remembered
 
 T = TypeVar("T")
 SCOPES = [WEST, EAST]
@@ -56,10 +56,10 @@ LISTED = [
     foreign("none-of-our-business"),
     registered(cache("d"), name="theirs", labels={"cachemuster/group": "dev"}),
 ]
-KNOWN = memory(
+KNOWN = make_state(
     caches=[remembered(each) for each in CACHES],
     registrations=[journaled(each) for each in (*LISTED[:1], *LISTED[2:4])],
-    misses=[miss(LISTED[2], Reason.ABSENT)],
+    pending_removals=[miss(LISTED[2], Reason.ABSENT)],
 )
 UNDER = rules(matcher("m", labels={"z": "1", "a": "2"}))
 
@@ -74,7 +74,7 @@ def shuffled(seed: int) -> PlanInput:
         results=tuple(_shuffled(found, dice)),
         targets=TARGETS,
         listed=tuple(_shuffled(listed, dice)),
-        memory=KNOWN,
+        state=KNOWN,
         now=plan_input().now,
     )
 

@@ -40,7 +40,7 @@ from tests.unit.plan.past import (
     MINUTE,
     inherited,
     journaled,
-    memory,
+    make_state,
     miss,
     remembered,
     removed,
@@ -59,7 +59,7 @@ class Case:
     pair: tuple[Action, Reason]
     found: Cache | None = None
     listed: tuple[Database, ...] = (LIVE,)
-    misses: tuple[Reason, ...] = ()
+    pending_removals: tuple[Reason, ...] = ()
     """Reasons that have held long enough to remove `LIVE`."""
     under: Rules = field(default_factory=rules)
     world: dict[str, Any] = field(default_factory=dict)
@@ -77,13 +77,13 @@ class Case:
         known: dict[str, Any] = {
             "registrations": [journaled(each) for each in written],
             "caches": [remembered(self.found)] if self.found is not None else [],
-            "misses": [miss(LIVE, reason) for reason in self.misses],
+            "pending_removals": [miss(LIVE, reason) for reason in self.pending_removals],
         }
         return plan_input(
             *([self.found] if self.found is not None else []),
             *beside,
             listed=self.listed,
-            known=memory(**{**known, **self.known}),
+            known=make_state(**{**known, **self.known}),
             **self.world,
         )
 
@@ -113,7 +113,7 @@ HALF_READ = Targets(
 RECREATED = {"caches": [remembered(cache(created_at=CREATED - MINUTE))]}
 LOST = {
     "registrations": [journaled(registered(cache(name))) for name in ("a", "b", "c")],
-    "misses": [miss(LIVE, R.ABSENT)],
+    "pending_removals": [miss(LIVE, R.ABSENT)],
 }
 THEIR_DOING = {"registrations": [inherited(LIVE)]}
 
@@ -132,15 +132,20 @@ CASES = [
     live(A.UPDATE, R.LABELS_CHANGED, cache(tags=tagged(env="prod"))),
     live(A.UPDATE, R.DRIFT, cache(), listed=(registered(labels={"mine": "1"}),), journal=LIVE),
     # delete
-    live(A.DELETE, R.ABSENT, misses=(R.ABSENT,)),
+    live(A.DELETE, R.ABSENT, pending_removals=(R.ABSENT,)),
     live(A.DELETE, R.DELETING, cache(status="deleting")),
-    live(A.DELETE, R.UNMATCHED, cache(), under=PROD, misses=(R.UNMATCHED,)),
+    live(A.DELETE, R.UNMATCHED, cache(), under=PROD, pending_removals=(R.UNMATCHED,)),
     live(A.DELETE, R.EXCLUDED, OFF, under=EXCLUDING),
-    live(A.DELETE, R.INELIGIBLE, cache(engine="memcached"), misses=(R.INELIGIBLE,)),
-    live(A.DELETE, R.INELIGIBLE, cache(status="create-failed"), misses=(R.INELIGIBLE,)),
-    live(A.DELETE, R.INELIGIBLE, cache(endpoint=PUBLIC), misses=(R.INELIGIBLE,)),
+    live(A.DELETE, R.INELIGIBLE, cache(engine="memcached"), pending_removals=(R.INELIGIBLE,)),
+    live(A.DELETE, R.INELIGIBLE, cache(status="create-failed"), pending_removals=(R.INELIGIBLE,)),
+    live(A.DELETE, R.INELIGIBLE, cache(endpoint=PUBLIC), pending_removals=(R.INELIGIBLE,)),
     live(
-        A.DELETE, R.UNREADY, cache(), under=STRICTER, world={"users": UNREADY}, misses=(R.UNREADY,)
+        A.DELETE,
+        R.UNREADY,
+        cache(),
+        under=STRICTER,
+        world={"users": UNREADY},
+        pending_removals=(R.UNREADY,),
     ),
     live(  # what is the matter with its name keeps nothing that has to go
         A.DELETE,
@@ -148,14 +153,14 @@ CASES = [
         cache(tags=tagged(TeleportDatabaseName="a_b")),
         under=STRICTER,
         world={"users": UNREADY},
-        misses=(R.UNREADY,),
+        pending_removals=(R.UNREADY,),
     ),
     live(
         A.DELETE,
         R.OUT_OF_SCOPE,
         listed=(registered(cache(scope=ABROAD)),),
         under=rules(removes_out_of_scope=True),
-        known={"misses": [miss(registered(cache(scope=ABROAD)), R.OUT_OF_SCOPE)]},
+        known={"pending_removals": [miss(registered(cache(scope=ABROAD)), R.OUT_OF_SCOPE)]},
     ),
     live(A.KEEP, R.UNCHANGED, cache()),
     live(A.KEEP, R.UNCHANGED, cache(), under=STRICT),
@@ -166,13 +171,24 @@ CASES = [
     live(A.HELD, R.OUT_OF_SCOPE, listed=(registered(cache(scope=ABROAD)),)),
     live(A.HELD, R.WAITING),
     live(A.HELD, R.WAITING, cache(), under=PROD),
-    live(A.HELD, R.GUARD_COUNT, misses=(R.ABSENT,), under=rules(budget=budget(max_count=0))),
-    live(A.HELD, R.GUARD_PERCENT, misses=(R.ABSENT,), under=rules(budget=budget(min_allowed=0))),
-    live(A.HELD, R.GUARD_EMPTY, misses=(R.ABSENT,), alone=True),
+    live(
+        A.HELD, R.GUARD_COUNT, pending_removals=(R.ABSENT,), under=rules(budget=budget(max_count=0))
+    ),
+    live(
+        A.HELD,
+        R.GUARD_PERCENT,
+        pending_removals=(R.ABSENT,),
+        under=rules(budget=budget(min_allowed=0)),
+    ),
+    live(A.HELD, R.GUARD_EMPTY, pending_removals=(R.ABSENT,), alone=True),
     live(A.HELD, R.REGISTRY_SHRANK, known=LOST),
-    live(A.HELD, R.POLICY, misses=(R.ABSENT,), under=rules(policy=WritePolicy.UPSERT_ONLY)),
+    live(
+        A.HELD, R.POLICY, pending_removals=(R.ABSENT,), under=rules(policy=WritePolicy.UPSERT_ONLY)
+    ),
     live(A.HELD, R.POLICY, OVERRIDDEN, under=rules(policy=WritePolicy.CREATE_ONLY)),
-    live(A.HELD, R.INHERITED, cache(), under=PROD, misses=(R.UNMATCHED,), known=THEIR_DOING),
+    live(
+        A.HELD, R.INHERITED, cache(), under=PROD, pending_removals=(R.UNMATCHED,), known=THEIR_DOING
+    ),
     live(A.HELD, R.INHERITED, OFF, under=EXCLUDING, known=THEIR_DOING),
     new(A.HELD, R.TAGS_UNKNOWN, cache(tags=UNKNOWN)),
     live(A.HELD, R.TAGS_UNKNOWN, cache(tags=UNKNOWN), under=PROD),
@@ -189,7 +205,7 @@ CASES = [
         R.UNREADABLE,
         cache(engine=UNKNOWN),
         known={"caches": [remembered(cache(engine="memcached"))]},
-        misses=(R.INELIGIBLE,),
+        pending_removals=(R.INELIGIBLE,),
     ),
     new(A.BLOCKED, R.IAM_NOT_READY, cache(), under=STRICT, world={"users": UNREADY}),
     new(A.BLOCKED, R.IAM_UNKNOWN, cache(), under=STRICT, world={"users": UNKNOWN}),
@@ -210,7 +226,7 @@ CASES = [
         R.RESTORED,
         cache(),
         under=PROD,
-        misses=(R.UNMATCHED,),
+        pending_removals=(R.UNMATCHED,),
         known={"registrations": [], "removed": [removed(LIVE)]},
     ),
     live(A.CONFLICT, R.DUPLICATE_REGISTRATION, cache(), listed=(LIVE, registered(name="twin"))),
@@ -293,7 +309,7 @@ def test_losing_the_journal_inherits_and_neither_removes_nor_registers(case: Cas
     lost = replace(case, known={"registrations": []})
     before, after = plan_of(case.plan_input, case.under), plan_of(lost.plan_input, case.under)
     for item, was in zip(after.items, before.items, strict=True):
-        waits = item.grounds in (R.UNMATCHED, R.EXCLUDED, R.INELIGIBLE, R.UNREADY)
+        waits = item.removal_reason in (R.UNMATCHED, R.EXCLUDED, R.INELIGIBLE, R.UNREADY)
         verdict = (A.HELD, R.INHERITED) if waits else (was.action, was.reason)
         assert (item.name, item.action, item.reason) == (was.name, *verdict)
     for item in after.items:

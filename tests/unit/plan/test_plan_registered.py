@@ -28,7 +28,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import CREATED, MINUTE, journaled, memory, miss, remembered
+from tests.unit.plan.past import CREATED, MINUTE, journaled, make_state, miss, remembered
 
 A, R = Action, Reason
 LIVE = registered()
@@ -44,10 +44,10 @@ def found(
     users: UsersAndGroups | UnknownType = READY,
     state_lost: bool = False,
 ) -> Item:
-    known = memory(
+    known = make_state(
         caches=[before] if before is not None else [],
         registrations=[journaled(live)] if live is not None and not state_lost else [],
-        misses=[miss(live, miss_of)] if live is not None and miss_of is not None else [],
+        pending_removals=[miss(live, miss_of)] if live is not None and miss_of is not None else [],
     )
     listed = [live] if live is not None else []
     return only(plan_of(plan_input(of, listed=listed, known=known, users=users), under))
@@ -224,14 +224,14 @@ def test_a_registered_cache_that_is_not_ready_yet_stays(of: Cache) -> None:
 
 def test_the_same_uri_elsewhere_is_noted_on_registered_caches_too() -> None:
     other = replace(foreign("by-hand"), spec=LIVE.spec)
-    known = memory(registrations=[journaled(LIVE)])
+    known = make_state(registrations=[journaled(LIVE)])
     item = only(plan_of(plan_input(cache(), listed=[LIVE, other], known=known)))
     assert [note.code for note in item.notes] == [NoteCode.SAME_URI_ELSEWHERE]
 
 
 def test_a_copy_of_our_labels_on_another_cache_touches_neither() -> None:
     forged = replace(registered(cache("x")), labels=LIVE.labels)
-    known = memory(registrations=[journaled(LIVE)])
+    known = make_state(registrations=[journaled(LIVE)])
     plan = plan_of(plan_input(cache(), cache("x", EAST), listed=[LIVE, forged], known=known))
     assert {(item.name, item.action, item.reason) for item in plan.items} == {
         (LIVE.name, A.KEEP, R.UNCHANGED),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from discovery.model.values import Database, ResourceName
-from discovery.plan.rebase import three_way_merge
+from discovery.plan.resource import three_way_merge
 
 
 def database(

@@ -32,7 +32,7 @@ from tests.unit.plan.past import (
     CREATED,
     MINUTE,
     journaled,
-    memory,
+    make_state,
     miss,
     open_intent,
     remembered,
@@ -53,8 +53,10 @@ WANTED = rules(
 
 def plan(of: Cache, reason: Reason, users: UsersAndGroups = READY) -> Plan:
     """A plan that removes the registration of `of`, which is not what is read anew later."""
-    known = memory(
-        caches=[remembered(PROD)], registrations=[journaled(LIVE)], misses=[miss(LIVE, reason)]
+    known = make_state(
+        caches=[remembered(PROD)],
+        registrations=[journaled(LIVE)],
+        pending_removals=[miss(LIVE, reason)],
     )
     made = plan_of(plan_input(of, listed=[LIVE], known=known, users=users), WANTED)
     assert (only(made).action, only(made).reason) == (Action.DELETE, reason)
@@ -131,7 +133,7 @@ def renaming(
     under: Rules | None = None,
 ) -> Plan:
     live = listed or (registered(),)
-    at = known or memory(registrations=[journaled(live[0])])
+    at = known or make_state(registrations=[journaled(live[0])])
     return plan_of(plan_input(of, listed=live, known=at), under)
 
 
@@ -169,7 +171,7 @@ def test_a_change_of_origin_rests_on_the_present_name() -> None:
 
 def test_what_is_left_of_a_half_done_rename_needs_no_tag() -> None:
     rename = open_intent(IntentKind.RENAME, SHARED, "shared", name_in("orders"))
-    known = memory(open_intents=(rename,))
+    known = make_state(open_intents=(rename,))
     made = renaming(SHARED, registered(), registered(SHARED), known=known)
     assert only(made).reason is R.RENAMED
     assert rename_check(made, rules())(cache(tags=tagged())) is True

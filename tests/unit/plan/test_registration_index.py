@@ -31,7 +31,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import MINUTE, NOW, journaled, memory, open_intent, remembered
+from tests.unit.plan.past import MINUTE, NOW, journaled, make_state, open_intent, remembered
 
 R = Reason
 COMPUTED = registered()
@@ -45,7 +45,7 @@ def read(
     known: RememberedState | None = None,
     computed: dict[Arn, ResourceName] | None = None,
 ) -> RegistrationIndex:
-    return index_registrations(listed, "prod", known or memory(), computed or {})
+    return index_registrations(listed, "prod", known or make_state(), computed or {})
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def read(
 def test_of_several_for_one_cache_one_counts(
     journal: list[Database], computed: str | None, counts: str
 ) -> None:
-    known = memory(registrations=[journaled(each) for each in journal])
+    known = make_state(registrations=[journaled(each) for each in journal])
     names = {arn_of("orders"): ResourceName(computed)} if computed is not None else {}
     registry = read(OVERRIDE, COMPUTED, THIRD, known=known, computed=names)
     assert registry.ours[arn_of("orders")].database.name == counts
@@ -71,7 +71,7 @@ def test_of_several_for_one_cache_one_counts(
 
 
 def test_a_journal_entry_of_another_cache_under_the_name_does_not_count() -> None:
-    known = memory(registrations=[journaled(OVERRIDE, arn=arn_of("another"))])
+    known = make_state(registrations=[journaled(OVERRIDE, arn=arn_of("another"))])
     assert read(OVERRIDE, COMPUTED, known=known).ours[arn_of("orders")].database == COMPUTED
 
 
@@ -96,7 +96,7 @@ def duplicate(name: str) -> tuple[str, Action, Reason]:
 
 
 def test_a_duplicate_is_shown_and_never_written_to() -> None:
-    known = memory(registrations=[journaled(COMPUTED)])
+    known = make_state(registrations=[journaled(COMPUTED)])
     plan = plan_of(plan_input(cache(), listed=[THIRD, COMPUTED], known=known))
     kept = (COMPUTED.name, Action.KEEP, R.UNCHANGED)
     assert [outcome(item) for item in plan.items] == [duplicate("a-third"), kept]
@@ -108,7 +108,7 @@ def test_the_computed_name_is_the_one_by_the_tags_that_were_read() -> None:
 
 
 def test_the_computed_name_is_the_one_by_the_remembered_tags_else() -> None:
-    known = memory(caches=[remembered(SHARED)])
+    known = make_state(caches=[remembered(SHARED)])
     listed = [registered(SHARED), COMPUTED]
     plan = plan_of(plan_input(replace(SHARED, tags=UNKNOWN), listed=listed, known=known))
     assert duplicate(COMPUTED.name) in [outcome(item) for item in plan.items]
@@ -125,14 +125,14 @@ HALVES: dict[str, Any] = {"registrations": [journaled(OLD)], "open_intents": (RE
 
 def half_renamed(*found: Cache, at: Any = None, **under: Any) -> list[Item]:
     """The items of a sweep that finds both halves and, if it is read, the cache."""
-    known = memory(**{**HALVES, **(at or {})})
+    known = make_state(**{**HALVES, **(at or {})})
     unread = [] if found else [failed(WEST)]
     moment = plan_input(*found, listed=[OLD, NEW], known=known, instead=unread)
     return list(plan_of(moment, rules(**under)).items)
 
 
 def test_both_names_of_an_open_rename_are_one_registration() -> None:
-    registry = read(OLD, NEW, known=memory(open_intents=(RENAME,)))
+    registry = read(OLD, NEW, known=make_state(open_intents=(RENAME,)))
     assert registry.ours[SHARED.arn].database == NEW
     assert registry.half_renamed[SHARED.arn].database == OLD
     assert registry.duplicates == ()
@@ -140,13 +140,13 @@ def test_both_names_of_an_open_rename_are_one_registration() -> None:
 
 @pytest.mark.parametrize("listed", [[OLD], [NEW]], ids=["only-the-old", "only-the-new"])
 def test_a_rename_of_which_one_name_stands_is_no_half(listed: list[Database]) -> None:
-    registry = read(*listed, known=memory(open_intents=(RENAME,)))
+    registry = read(*listed, known=make_state(open_intents=(RENAME,)))
     assert registry.half_renamed == {}
     assert registry.ours[SHARED.arn].database == listed[0]
 
 
 def test_a_third_registration_beside_both_halves_is_a_duplicate() -> None:
-    registry = read(OLD, NEW, THIRD, known=memory(open_intents=(RENAME,)))
+    registry = read(OLD, NEW, THIRD, known=make_state(open_intents=(RENAME,)))
     assert [each.database.name for each in registry.duplicates] == ["a-third"]
 
 
@@ -186,7 +186,7 @@ STRICT = matcher(iam_users=IamUsers.REQUIRE, deregister_unready=True)
 
 
 def test_the_old_half_is_in_the_plan_when_the_cache_is_unready() -> None:
-    moment = plan_input(SHARED, listed=[OLD, NEW], known=memory(**HALVES), users=UNREADY)
+    moment = plan_input(SHARED, listed=[OLD, NEW], known=make_state(**HALVES), users=UNREADY)
     items = plan_of(moment, rules(STRICT)).items
     assert OLD.name in {name for item in items for name in (item.name, item.previous_name)}
 
@@ -214,7 +214,7 @@ def test_two_renames_begun_at_one_instant_count_two() -> None:
     users = cache("users", tags=tagged(TeleportDatabaseName="people"))
     begun = (RENAME, open_intent(IntentKind.RENAME, users, "people", name_in("users")))
     listed = [OLD, NEW, registered(cache("users")), registered(users)]
-    known = memory(open_intents=begun, removals=tuple(each.intent.at for each in begun))
+    known = make_state(open_intents=begun, removals=tuple(each.intent.at for each in begun))
     plan = plan_of(plan_input(SHARED, users, listed=listed, known=known))
     assert plan.guard.removals == 2
 

@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 
 from discovery.model.codes import Action, Reason
+from discovery.model.ownership import parse_cache_arn
 from discovery.model.values import Arn
-from discovery.plan.item import MissCount
-from discovery.plan.removal import RemovalDecision, RemovalReason, decide_removal, rules_changed
+from discovery.plan.item import Item, MissCount
+from discovery.plan.plan import apply_write_policy
+from discovery.plan.registration_index import Owned, provenance_of
+from discovery.plan.removal import RemovalReason, plan_removal
 from discovery.plan.rules import WritePolicy
 from state.records import PendingRemoval
 from tests.unit.plan.make import arn_of, cache, registered, rules
-from tests.unit.plan.past import MINUTE, NOW, inherited, journaled, memory, miss, removed
+from tests.unit.plan.past import MINUTE, NOW, inherited, journaled, make_state, miss, removed
 
 R = Reason
 LIVE, ORDERS = registered(revision="r1"), arn_of("orders")
@@ -25,19 +28,35 @@ IN_TIME = [reason for reason in ALL if reason not in AT_ONCE]
 
 def ruled(
     reason: Reason = R.ABSENT,
-    *misses: PendingRemoval,
+    *pending_removals: PendingRemoval,
     arn: Arn = ORDERS,
     forgets: bool = False,
     known: dict[str, Any] | None = None,
     **under: Any,
-) -> RemovalDecision:
+) -> Item:
     """Of a registration that this state made, unless `known` says otherwise."""
-    grounds = RemovalReason(live=LIVE, arn=arn, reason=reason, message="why", forgets=forgets)
-    before = {"registrations": [journaled(LIVE, arn)], **(known or {})}
-    return decide_removal(grounds, memory(misses=misses, **before), rules(**under), NOW)
+    fields = {"registrations": [journaled(LIVE, arn)], **(known or {})}
+    before = make_state(pending_removals=pending_removals, **fields)
+    of = parse_cache_arn(arn)
+    assert of is not None
+    owned = Owned(LIVE, of, provenance_of(LIVE, arn, before))
+    base = Item(
+        scope=of.scope,
+        arn=arn,
+        cache=of.name,
+        name=LIVE.name,
+        action=Action.KEEP,
+        reason=Reason.UNCHANGED,
+        message="",
+        database=LIVE,
+        live=LIVE,
+    )
+    removal = RemovalReason(owned=owned, reason=reason, message="why", forgets=forgets)
+    by = rules(**under)
+    return apply_write_policy(plan_removal(base, removal, before, by, NOW), by.policy).item
 
 
-def outcome(ruling: RemovalDecision) -> tuple[Action, Reason]:
+def outcome(ruling: Item) -> tuple[Action, Reason]:
     return ruling.action, ruling.reason
 
 
@@ -180,8 +199,8 @@ def test_no_policy_but_sync_removes_and_misses_are_counted_all_the_same(
     ],
 )
 def test_when_rules_have_changed(finished: int, digest: str | None, changed: bool) -> None:
-    known = memory(finished_sweeps=finished, matching_digest=digest)
-    assert rules_changed(known, rules()) is changed
+    known = make_state(finished_sweeps=finished, matching_digest=digest)
+    assert rules().changed_since(known) is changed
 
 
 ANOTHERS = [

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from discovery.model.values import Change, Database, ResourceName
-from discovery.plan.resource import Connect, changes_between, desired_database, merged
+from discovery.plan.resource import ConnectRole, changes_between, desired_database, merged
 from matchers.selectors import Pattern
 from tests.unit.plan.make import cache, registered, rules
 
 ROLE = "arn:aws:iam::111122223333:role/teleport-connect"
 
 
-def desired(connect: Connect | None = None, **labels: str) -> Database:
+def desired(connect: ConnectRole | None = None, **labels: str) -> Database:
     return desired_database(cache(), ResourceName("orders"), labels, connect)
 
 
@@ -31,17 +31,17 @@ def keeps_nothing(_: str) -> bool:
     ("connect", "aws"),
     [
         pytest.param(None, {}, id="no-role"),
-        pytest.param(Connect(ROLE), {"assume_role_arn": ROLE}, id="role"),
+        pytest.param(ConnectRole(ROLE), {"assume_role_arn": ROLE}, id="role"),
         pytest.param(
-            Connect(ROLE, "secret"),
+            ConnectRole(ROLE, "secret"),
             {"assume_role_arn": ROLE, "external_id": "secret"},
             id="role-and-external-id",
         ),
-        pytest.param(Connect(ROLE, ""), {"assume_role_arn": ROLE}, id="empty-external-id"),
+        pytest.param(ConnectRole(ROLE, ""), {"assume_role_arn": ROLE}, id="empty-external-id"),
     ],
 )
 def test_the_spec_holds_the_cache_and_how_to_connect(
-    connect: Connect | None, aws: dict[str, str]
+    connect: ConnectRole | None, aws: dict[str, str]
 ) -> None:
     assert desired(connect).spec == {
         "protocol": "redis",

@@ -6,13 +6,13 @@ import pytest
 
 from discovery.model.codes import ScopeReason, ScopeStatus
 from discovery.model.values import Scanned
-from discovery.plan.next_state import scope_memories
-from state.records import ScopeMemory
+from discovery.plan.scan_memory import remembered_scopes
+from state.records import RememberedScope
 from tests.unit.plan.make import WEST, backing_off, cache, complete, failed, skipped
-from tests.unit.plan.past import MINUTE, NOW, memory
+from tests.unit.plan.past import MINUTE, NOW, make_state
 
 STARTED = NOW - MINUTE
-FAILING = ScopeMemory(
+FAILING = RememberedScope(
     scope=WEST,
     last_attempt_at=NOW - 20 * MINUTE,
     last_complete_at=NOW - 30 * MINUTE,
@@ -25,9 +25,9 @@ FAILING = ScopeMemory(
 )
 
 
-def scope_after(result: Scanned, before: ScopeMemory | None = FAILING) -> ScopeMemory:
-    known = memory(scopes={WEST: before} if before is not None else {})
-    (found,) = scope_memories([result], known, STARTED)
+def scope_after(result: Scanned, before: RememberedScope | None = FAILING) -> RememberedScope:
+    known = make_state(scopes={WEST: before} if before is not None else {})
+    (found,) = remembered_scopes([result], known, STARTED)
     return found
 
 

@@ -60,12 +60,12 @@ def test_what_was_missed_before_an_account_left_does_not_count_when_it_comes_bac
 
 def test_of_an_account_that_another_shard_has_taken_over_nothing_is_remembered() -> None:
     _, world = swept(World(), MINE, ORDERS)
-    assert world.memory.caches
-    assert world.memory.registrations
-    assert world.memory.scopes
+    assert world.state.caches
+    assert world.state.registrations
+    assert world.state.scopes
     _, world = swept(world, HIS)
-    memory = world.memory
-    assert (memory.caches, memory.registrations, memory.scopes) == ({}, {}, {})
+    state = world.state
+    assert (state.caches, state.registrations, state.scopes) == ({}, {}, {})
 
 
 def test_an_account_that_comes_back_is_inherited() -> None:
@@ -74,7 +74,7 @@ def test_an_account_that_comes_back_is_inherited() -> None:
     (item,), world = swept(world, MINE, ORDERS)
     assert item.reason is Reason.UNCHANGED
     assert [note.code for note in item.notes] == [NoteCode.INHERITED]
-    assert [each.inherited for each in world.memory.registrations.values()] == [False]
+    assert [each.inherited for each in world.state.registrations.values()] == [False]
     (item,), _ = swept(world, MINE, ORDERS)
     assert item.notes == ()
 
@@ -83,4 +83,4 @@ def test_a_shard_does_not_say_that_it_inherits_what_another_looks_after() -> Non
     _, world = swept(World(), MINE, ORDERS)
     (item,), world = swept(world.forgetful(), HIS)
     assert (item.reason, item.notes) == (Reason.NOT_IN_RUN, ())
-    assert world.memory.registrations == {}
+    assert world.state.registrations == {}

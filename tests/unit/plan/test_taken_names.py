@@ -9,11 +9,13 @@ import pytest
 
 from discovery.model.codes import Action
 from discovery.model.values import UNKNOWN, Cache, ItemError, ResourceName
+from discovery.plan.episodes import SweepRef
 from discovery.plan.from_state import plan_input_from_state
+from discovery.plan.history_entries import taken_entries
 from discovery.plan.lookups import LookUp, NameState
-from discovery.plan.next_state import scope_memories
+from discovery.plan.next_state import taken_after
+from discovery.plan.scan_memory import remembered_scopes
 from discovery.plan.shard import Shard
-from discovery.plan.taken_names import taken_after, taken_history
 from discovery.plan.targets import ScopeFilter
 from state.records import HistoryEntry, RememberedState, TakenName
 from tests.unit.plan.make import (
@@ -32,14 +34,14 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import MINUTE, NOW, journaled, memory, remembered
+from tests.unit.plan.past import MINUTE, NOW, journaled, make_state, remembered
 
 NAME = name_in("orders")
 BEFORE = TakenName(name=NAME, arn=arn_of("orders"), since=NOW - 90 * MINUTE)
 
 
 def known(**more: Any) -> RememberedState:
-    return memory(caches=[remembered(cache())], taken={NAME: BEFORE}, **more)
+    return make_state(caches=[remembered(cache())], taken={NAME: BEFORE}, **more)
 
 
 def swept(
@@ -49,12 +51,12 @@ def swept(
     under = more.pop("under", None)
     plan = plan_of(plan_input(*found, known=at, looked_up={NAME: answer}, **more), under)
     after = taken_after(plan.items, plan.observed, NOW)
-    told = taken_history(after, plan.items, plan.observed, sweep_id="s", at=NOW)
+    told = taken_entries(after, plan.items, plan.observed, SweepRef("s", NOW))
     return after, told
 
 
 def test_a_name_is_remembered_from_the_first_look_that_found_it_taken() -> None:
-    after, told = swept(cache(), at=memory(caches=[remembered(cache())]))
+    after, told = swept(cache(), at=make_state(caches=[remembered(cache())]))
     assert after == (TakenName(name=NAME, arn=arn_of("orders"), since=NOW),)
     assert [entry.message for entry in told] == [
         f"the name {NAME} is taken by a resource that the list does not show"
@@ -63,7 +65,7 @@ def test_a_name_is_remembered_from_the_first_look_that_found_it_taken() -> None:
 
 
 def test_a_cache_seen_for_the_first_time_tells_it_by_its_first_sighting() -> None:
-    after, told = swept(cache(), at=memory())
+    after, told = swept(cache(), at=make_state())
     assert (len(after), told) == (1, ())
 
 
@@ -117,7 +119,7 @@ def test_what_another_shard_looks_after_is_forgotten_without_a_word_of_its_scope
 
 
 def test_what_a_write_met_is_remembered_too() -> None:
-    plan = plan_of(plan_input(cache(), known=memory(), looked_up={NAME: NameState.FREE}))
+    plan = plan_of(plan_input(cache(), known=make_state(), looked_up={NAME: NameState.FREE}))
     item = only(plan)
     assert item.action is Action.CREATE
     refused = only(plan_of(plan_input(cache(), looked_up={NAME: NameState.TAKEN})))
@@ -134,9 +136,9 @@ def planned_from(state: RememberedState) -> tuple[str, str]:
 
 
 def from_scan(*found: Cache, **more: Any) -> RememberedState:
-    scopes = scope_memories(plan_input(*found).results, RememberedState(), NOW)
+    scopes = remembered_scopes(plan_input(*found).results, RememberedState(), NOW)
     caches = [remembered(each, last_seen_at=NOW) for each in found]
-    return memory(caches=caches, scopes={each.scope: each for each in scopes}, **more)
+    return make_state(caches=caches, scopes={each.scope: each for each in scopes}, **more)
 
 
 def test_explain_plans_with_the_names_that_are_remembered() -> None:

@@ -22,7 +22,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import journaled, memory, miss
+from tests.unit.plan.past import journaled, make_state, miss
 
 A, R = Action, Reason
 HELD = (A.HELD, R.REGISTRY_UNREAD)
@@ -32,7 +32,7 @@ ABROAD_ROLE = rules(matcher(connect=Connect("arn:aws:iam::444455556666:role/c"))
 
 
 def told(*found: Cache, known: Any = None, under: Any = None, **more: Any) -> tuple[Item, ...]:
-    at = plan_input(*found, known=known if known is not None else memory(), **more)
+    at = plan_input(*found, known=known if known is not None else make_state(), **more)
     return unread_items(at, under or rules(), NOT_READ)
 
 
@@ -62,7 +62,9 @@ def test_the_same_is_held_when_a_registration_is_remembered(
     found: Cache, under: Any, more: dict[str, Any], _: object
 ) -> None:
     ours = registered()
-    state = memory(registrations=[journaled(ours)], misses=[miss(ours, R.UNMATCHED, scans=9)])
+    state = make_state(
+        registrations=[journaled(ours)], pending_removals=[miss(ours, R.UNMATCHED, scans=9)]
+    )
     (item,) = told(found, known=state, under=under, **more)
     assert (item.action, item.reason, item.name) == (*HELD, ours.name)
     assert item.database is not None
@@ -72,14 +74,16 @@ def test_the_same_is_held_when_a_registration_is_remembered(
 @pytest.mark.parametrize("instead", [[], [failed(EAST)]], ids=["read", "unread"])
 def test_a_remembered_registration_whose_cache_was_not_found_is_held(instead: list[Any]) -> None:
     far = registered(cache("far", EAST))
-    state = memory(registrations=[journaled(far)], misses=[miss(far, R.ABSENT, scans=9)])
+    state = make_state(
+        registrations=[journaled(far)], pending_removals=[miss(far, R.ABSENT, scans=9)]
+    )
     (item,) = told(known=state, instead=instead)
     assert (item.action, item.reason, item.name) == (*HELD, far.name)
 
 
 def test_two_names_of_one_cache_are_both_told() -> None:
     twins = [registered(name=name) for name in ("one", "two")]
-    items = told(cache(), known=memory(registrations=[journaled(each) for each in twins]))
+    items = told(cache(), known=make_state(registrations=[journaled(each) for each in twins]))
     assert sorted(str(item.name) for item in items) == ["one", "two"]
     assert {(item.action, item.reason) for item in items} == {HELD}
 

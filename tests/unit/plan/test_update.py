@@ -11,8 +11,8 @@ from discovery.model.codes import Action, Reason
 from discovery.model.fingerprint import redacted
 from discovery.model.values import Cache, Change, Database, Endpoint
 from discovery.plan.item import Item
+from discovery.plan.registered import changes_origin, under_its_present_name
 from discovery.plan.rules import Rules
-from discovery.plan.update import changes_origin, under_its_present_name
 from matchers.matcher import Connect
 from tests.unit.plan.make import (
     cache,
@@ -25,7 +25,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import CREATED, MINUTE, journaled, memory, remembered
+from tests.unit.plan.past import CREATED, MINUTE, journaled, make_state, remembered
 
 R = Reason
 ELSEWHERE = Endpoint("orders-zzz999.serverless.euw1.cache.amazonaws.com", 6379)
@@ -43,7 +43,7 @@ def updated(
     under: Rules | None = None,
 ) -> Item:
     """The item of a cache whose registration is `live`, and was last written as `written`."""
-    known = memory(
+    known = make_state(
         caches=[remembered(before)] if before is not None else (),
         registrations=[journaled(written)] if written is not None else (),
     )
@@ -140,7 +140,7 @@ def test_a_change_of_aws_is_told_before_drift_on_the_same_registration() -> None
 
 
 def test_what_is_remembered_of_another_cache_under_the_name_does_not_count() -> None:
-    known = memory(registrations=[journaled(LIVE, arn=cache("another").arn)])
+    known = make_state(registrations=[journaled(LIVE, arn=cache("another").arn)])
     live = registered(spec={"uri": "evil.example.com:1"})
     item = only(plan_of(plan_input(cache(), listed=[live], known=known)))
     assert item.reason is R.URI_CHANGED

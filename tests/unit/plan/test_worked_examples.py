@@ -24,7 +24,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import journaled, memory
+from tests.unit.plan.past import journaled, make_state
 
 SCOPE = Scope(AccountId("123456789012"), Region("us-east-1"))
 PROD = rules(matcher(tags={"env": "prod"}), group="g1", origin="cloud")
@@ -137,7 +137,7 @@ def test_example_d_tags_denied_deregisters_nothing() -> None:
     moment = plan_input(
         instead=[complete(SCOPE, ec1(tags=UNKNOWN))],
         listed=[live],
-        known=memory(registrations=[journaled(live)]),
+        known=make_state(registrations=[journaled(live)]),
     )
     item = only(plan_of(moment, PROD))
     assert (item.action, item.reason) == (Action.KEEP, Reason.UNCHANGED)

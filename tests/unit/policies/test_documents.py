@@ -327,6 +327,7 @@ def cfn_lint(directory: Path, **templates: Any) -> subprocess.CompletedProcess[s
     return subprocess.run(arguments, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_templates_pass_cfn_lint(tmp_path: Path) -> None:
     templates = {
         f"{name}-{kind}": each.stack(PolicyRequest(found))
@@ -343,6 +344,7 @@ def test_templates_pass_cfn_lint(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+@pytest.mark.slow
 def test_a_broken_template_does_not_pass(tmp_path: Path) -> None:
     stack = KINDS["hub"].stack
     assert stack is not None

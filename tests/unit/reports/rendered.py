@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 
 from markdown_it import MarkdownIt
 
-from discovery.reports.formats import RENDERERS, Format
+from discovery.reports.formats import RENDERERS
 from discovery.reports.report import Report
-from discovery.reports.view import View
+from discovery.reports.view import Format, View
 
 AUDIT = View(title="audit", findings=True)
 _VOID = frozenset({"meta", "input", "br"})

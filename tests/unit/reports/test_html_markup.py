@@ -1,29 +1,32 @@
 """The one place where text becomes markup, and that it is the only one."""
 
-import ast
 import base64
 import hashlib
 import re
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from jinja2 import UndefinedError
 
 import discovery.reports.html
-from discovery.reports.html.assets import script, security_policy, style_sheet
 from discovery.reports.html.markup import (
-    NOTHING,
-    Attribute,
-    closed,
-    element,
-    joined,
-    lines,
-    opened,
-    text,
+    code,
+    environment,
+    escape_markup,
+    message,
+    script,
+    security_policy,
+    style_sheet,
     verbatim,
 )
 
-ROOM = Path(next(iter(discovery.reports.html.__path__)))
-MODULES = sorted(ROOM.glob("*.py"))
+FOLDER = files("discovery.reports.html").joinpath("templates")
+TEMPLATES = sorted(each.name for each in FOLDER.iterdir() if each.name.endswith(".html"))
+
+
+def rendered(source: str, **values: object) -> str:
+    return environment().from_string(source).render(**values)
 
 
 @pytest.mark.parametrize(
@@ -39,51 +42,88 @@ MODULES = sorted(ROOM.glob("*.py"))
     ],
 )
 def test_text(given: str, markup: str) -> None:
-    assert text(given).markup == markup
-    assert element("p", given).markup == f"<p>{markup}</p>"
-    assert element("p", id=given).markup == f'<p id="{markup}"></p>'
-
-
-def test_text_is_cut_in_the_middle() -> None:
-    assert text("a" * 20 + "b" * 20, limit=9).markup == "aaaaa&#8230;bbb"
-
-
-def test_elements_nest_and_nothing_is_left_out() -> None:
-    inner = element("b", 3, NOTHING, None)
-    whole = element("p", inner, " x ", class_="a b", aria_label="<", hidden=True, role=None)
-    assert whole.markup == '<p class="a b" aria-label="&lt;" hidden><b>3</b> x </p>'
-
-
-def test_pieces() -> None:
-    assert opened("ul", data_plan="x").markup == '<ul data-plan="x">'
-    assert closed("td", "tr").markup == "</td></tr>"
-    assert joined(("<", element("br"), None), "&").markup == "&lt;&amp;<br>&amp;"
-    assert lines(["a <b>", "c\nd"]).markup == "a &lt;b&gt;\nc\\x0ad"
+    assert escape_markup(given) == markup
+    assert rendered("<p>{{ given }}</p>", given=given) == f"<p>{markup}</p>"
+    assert rendered('<p id="{{ given }}"></p>', given=given) == f'<p id="{markup}"></p>'
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    "source",
     [
-        ("href", "https://example.com"),
-        ("href", "javascript:alert(1)"),
-        ("href", "//example.com"),
-        ("src", "data:x"),
-        ("action", "x"),
-        ("formaction", "x"),
-        ("srcset", "x"),
-        ("onclick", "x"),
-        ("style", "x"),
+        pytest.param("{{ given }}", id="value"),
+        pytest.param("{% macro a(x) %}{{ x }}{% endmacro %}{{ a(given) }}", id="macro"),
+        pytest.param("{% set x %}{{ given }}{% endset %}{{ x }}", id="block"),
+        pytest.param("{{ [given, given]|join }}", id="joined"),
+        pytest.param("{{ '%s'|format(given) }}", id="formatted"),
+        pytest.param("{{ given ~ given }}", id="concatenated"),
+        pytest.param("{{ given|replace('z', given) }}", id="replaced"),
+        pytest.param("{% macro a(x) %}{{ x }}{% endmacro %}{{ a('') ~ given }}", id="with-markup"),
+        pytest.param("{% macro a(x) %}{{ x }}{% endmacro %}{{ a('') + given }}", id="added"),
     ],
 )
-def test_attributes_that_lead_out_or_run_are_refused(name: str, value: Attribute) -> None:
-    with pytest.raises(ValueError, match=name):
-        element("a", **{name: value})
+def test_whatever_a_template_does_with_text_it_stays_text(source: str) -> None:
+    given = "<img src=x onerror=y>\x1b[2J\u202e火&\"'"
+    shown = rendered(source, given=given)
+    assert shown.isascii()
+    assert shown.isprintable()
+    assert not re.search("[<>\"']", shown)
+
+
+def test_code_is_cut_in_the_middle() -> None:
+    assert code("a" * 20 + "b" * 20, 9) == "<code>aaaaa&#8230;bbb</code>"
+    assert code("<") == "<code>&lt;</code>"
+
+
+def test_what_a_message_sets_in_backticks_is_code() -> None:
+    assert message("run `tsh <x>`, `") == "run <code>tsh &lt;x&gt;</code>, `"
+
+
+def test_nothing_and_numbers() -> None:
+    assert rendered("{{ a }}{{ b }}{{ c }}", a=None, b=0, c=3) == "03"
+
+
+def test_a_name_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(UndefinedError, match="nobody"):
+        rendered("{{ nobody }}")
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_templates_neither_run_nor_lead_out_of_the_page(name: str) -> None:
+    """No handler, no style of an element's own, no address but a fragment or none."""
+    source = FOLDER.joinpath(name).read_text("ascii")
+    for attribute, value in re.findall(r'\s([a-z-]+)="([^"]*)', source):
+        assert not attribute.startswith("on"), attribute
+        assert attribute not in {"style", "src", "action", "formaction", "srcset"}
+        assert attribute != "href" or value.startswith("#"), value
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_templates_put_text_out_between_tags_or_in_quotes(name: str) -> None:
+    """Not as the name of an element or attribute, nor as a value that a space could end."""
+    source = FOLDER.joinpath(name).read_text("ascii")
+    without = re.sub(r"(?s){#.*?#}|{%.*?%}", "", source)
+    values = re.sub(r"{{.*?}}", "\0", without)
+    for tag in re.findall(r"<[^>]*>", values):
+        assert "\0" not in re.sub(r'="[^"]*"', "", tag), tag
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_templates_use_nothing_that_takes_text_for_markup(name: str) -> None:
+    """Nor do the modules of the page, but for the one that says what markup is."""
+    source = FOLDER.joinpath(name).read_text("ascii")
+    assert not re.search(r"\|\s*safe|\bMarkup\b|autoescape|\|\s*(tojson|xmlattr|urlize)", source)
+
+
+def test_only_one_module_makes_markup_of_strings() -> None:
+    folder = Path(next(iter(discovery.reports.html.__path__)))
+    for module in folder.glob("*.py"):
+        assert module.stem == "markup" or "Markup" not in module.read_text("utf-8"), module
 
 
 @pytest.mark.parametrize("source", ["a</style>", "a<!--b", "é"])
 def test_a_source_that_could_end_early_is_refused(source: str) -> None:
     with pytest.raises(ValueError, match="cannot stand"):
-        verbatim("style", source)
+        verbatim(source)
 
 
 def test_the_policy_names_the_hashes_of_what_stands_in_the_page() -> None:
@@ -98,19 +138,6 @@ def test_the_policy_names_the_hashes_of_what_stands_in_the_page() -> None:
 def test_style_sheet_and_script_load_nothing() -> None:
     for source in (style_sheet(), script()):
         assert not re.search(r"url\(|@import|fetch|XMLHttp|https?:|innerHTML|eval", source)
-
-
-@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.stem)
-def test_only_one_module_makes_markup_of_strings(module: Path) -> None:
-    """Elsewhere nobody calls `Html(…)`, and the names of elements and attributes are literals."""
-    for node in ast.walk(ast.parse(module.read_text("utf-8"))):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-            continue
-        if module.stem != "markup":
-            assert node.func.id != "Html", ast.unparse(node)
-            if node.func.id in ("element", "opened", "closed", "verbatim"):
-                name = node.args[0]
-                assert isinstance(name, ast.Constant) or ast.unparse(name) == "level"
 
 
 def _variables(block: str) -> dict[str, str]:
@@ -140,11 +167,3 @@ def test_words_stand_out_from_what_is_behind_them(scheme: str) -> None:
             assert _contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
     for kind in ("good", "bad", "warn"):
         assert _contrast(colours[kind], colours[f"{kind}-tint"]) >= 4.5, kind
-
-
-def test_numbers_and_flags_are_told_apart_however_often_they_come() -> None:
-    for _ in range(2):
-        assert element("i", x=0).markup == '<i x="0"></i>'
-        assert element("i", x=False).markup == "<i></i>"
-        assert element("i", x=1).markup == '<i x="1"></i>'
-        assert element("i", x=True).markup == "<i x></i>"

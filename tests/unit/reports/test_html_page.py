@@ -11,13 +11,13 @@ import pytest
 from discovery.model.codes import Action, IamVerdict, NoteCode, Reason, ScopeReason, Severity
 from discovery.model.values import AccountId, Complete, Failed, Note, Region, Scanned, Scope
 from discovery.plan.item import Item
-from discovery.reports.formats import Format
-from discovery.reports.html.coverage import SHORT
+from discovery.reports.attention import grouped
+from discovery.reports.html.grid import SHORT
 from discovery.reports.html.page import write_page
-from discovery.reports.html.selection import anchor_of, is_simple, selected
+from discovery.reports.html.selection import anchor_of, is_simple, select
 from discovery.reports.report import Report
 from discovery.reports.summary import sentence
-from discovery.reports.view import View
+from discovery.reports.view import Format, View
 from tests.bench.fleet_report import fleet_report
 from tests.unit.reports.rendered import AUDIT, Read, read, rendered
 from tests.unit.reports.sample import (
@@ -178,16 +178,19 @@ def test_a_part_keeps_its_anchor_from_report_to_report() -> None:
     assert anchor_of(replace(one, cache="orders2")) != anchor_of(one)
 
 
+@pytest.mark.slow
 def test_of_too_many_parts_those_with_findings_stay() -> None:
     items = [
         item(Action.CREATE, Reason.NEW, f"c-{number:04}", iam=judged() if number > 2190 else READY)
         for number in range(2_200)
     ]
-    chapter = selected(report(*items), verbose=False).chapters[0]
+    chapter = select(grouped(report(*items)), dry_run=True, verbose=False).sections[0]
     assert (len(chapter.items), chapter.left_out) == (2000, 200)
     assert {one.cache for one in items[2191:]} <= {one.cache for one in chapter.items}
     assert "200 of 2200 are only in the table above" in text(report(*items))
-    assert len(selected(report(*items), verbose=True).chapters[0].items) == 2200
+    assert (
+        len(select(grouped(report(*items)), dry_run=True, verbose=True).sections[0].items) == 2200
+    )
 
 
 def test_every_item_has_a_row_that_says_how_it_can_be_found() -> None:
@@ -201,7 +204,7 @@ def test_every_item_has_a_row_that_says_how_it_can_be_found() -> None:
 
 
 def test_more_rows_than_a_browser_likes_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("discovery.reports.html.listing._ROWS", 7)
+    monkeypatch.setattr("discovery.reports.html.table._ROWS", 7)
     items = [item(Action.KEEP, Reason.UNCHANGED, f"c-{number}") for number in range(10)]
     assert "3 of 10 are not in this table" in text(report(*items))
     assert len(page(report(*items)).named("tr")) - 3 == 7  # a grid of two, and the head
@@ -310,10 +313,12 @@ def test_what_a_message_sets_in_backticks_is_code() -> None:
     assert "run tsh db ls <now>, not `" in text(report(one))
 
 
+@pytest.mark.slow
 def test_rows_and_parts_are_written_one_by_one() -> None:
     one = full_report().items[0]
     many = report(*(one for _ in range(2_000)))
     stream = Counted()
+    write_page(report(one), stream, AUDIT)  # compiles the templates, once
     tracemalloc.start()
     write_page(many, stream, AUDIT)
     _, peak = tracemalloc.get_traced_memory()

@@ -7,11 +7,10 @@ import pytest
 
 from discovery.model.codes import Action, Reason
 from discovery.model.values import Complete, Failed, Scanned
-from discovery.reports.formats import Format
 from discovery.reports.markdown.limit import COMMENT_LIMIT, Section, fit_to_comment
 from discovery.reports.report import Report
 from discovery.reports.summary import sentence
-from discovery.reports.view import View
+from discovery.reports.view import Format, View
 from tests.bench.fleet_report import fleet_report
 from tests.unit.reports.rendered import read_markdown, rendered
 from tests.unit.reports.sample import (

@@ -18,8 +18,8 @@ from state.records import (
     PendingRemoval,
     Registration,
     RememberedRegions,
+    RememberedScope,
     RememberedState,
-    ScopeMemory,
     StateIdentity,
     SweepRecord,
 )
@@ -29,7 +29,7 @@ ORDERS = database("orders")
 LEGACY = database("legacy")
 
 
-def memory() -> RememberedState:
+def make_state() -> RememberedState:
     return RememberedState(
         registrations={
             one.name: Registration(
@@ -37,7 +37,7 @@ def memory() -> RememberedState:
             )
             for name, one in (("orders", ORDERS), ("legacy", LEGACY))
         },
-        misses={
+        pending_removals={
             LEGACY.name: PendingRemoval(
                 name=LEGACY.name,
                 arn=arn("legacy"),
@@ -48,7 +48,7 @@ def memory() -> RememberedState:
             )
         },
         scopes={
-            OTHER: ScopeMemory(
+            OTHER: RememberedScope(
                 scope=OTHER,
                 last_attempt_at=NOW,
                 last_complete_at=EARLIER - timedelta(days=1),
@@ -58,7 +58,7 @@ def memory() -> RememberedState:
                 message="AWS said no\x1b[2J.",
                 caches=3,
             ),
-            WEST: ScopeMemory(
+            WEST: RememberedScope(
                 scope=WEST,
                 last_attempt_at=NOW,
                 last_complete_at=NOW,
@@ -102,8 +102,8 @@ def memory() -> RememberedState:
     )
 
 
-STATUS = Status(memory=memory(), path=Path("/var/lib/cachemuster.db"), now=NOW)
-NOTHING = Status(memory=RememberedState(), path=Path("/nowhere.db"), now=NOW)
+STATUS = Status(state=make_state(), path=Path("/var/lib/cachemuster.db"), now=NOW)
+NOTHING = Status(state=RememberedState(), path=Path("/nowhere.db"), now=NOW)
 
 
 def table(status: Status, *, verbose: bool = False) -> str:
@@ -163,11 +163,15 @@ def test_the_document_of_nothing_is_complete() -> None:
 
 def test_what_another_agent_registered_does_not_wait_to_be_removed() -> None:
     """It is left alone, whatever the count: a countdown would promise what never happens."""
-    before = memory()
+    before = make_state()
     legacy = before.registrations[LEGACY.name]
-    misses = {LEGACY.name: replace(before.misses[LEGACY.name], reason=Reason.UNMATCHED)}
+    pending_removals = {
+        LEGACY.name: replace(before.pending_removals[LEGACY.name], reason=Reason.UNMATCHED)
+    }
     theirs = {**before.registrations, LEGACY.name: replace(legacy, inherited=True)}
-    status = replace(STATUS, memory=replace(before, registrations=theirs, misses=misses))
+    status = replace(
+        STATUS, state=replace(before, registrations=theirs, pending_removals=pending_removals)
+    )
     text = table(status)
     assert "Another agent's (1)" in text
     assert "Waiting" not in text
@@ -178,8 +182,8 @@ def test_what_another_agent_registered_does_not_wait_to_be_removed() -> None:
         [],
         [LEGACY.name],
     )
-    gone = replace(misses[LEGACY.name], reason=Reason.ABSENT)
-    status = replace(status, memory=replace(status.memory, misses={LEGACY.name: gone}))
+    gone = replace(pending_removals[LEGACY.name], reason=Reason.ABSENT)
+    status = replace(status, state=replace(status.state, pending_removals={LEGACY.name: gone}))
     assert "Waiting (1)" in table(status)
 
 
@@ -191,7 +195,7 @@ def test_how_old_the_lists_of_regions_are() -> None:
         )
         for account, read_at in ((WEST.account_id, NOW), (AccountId("9" * 12), EARLIER))
     }
-    status = replace(STATUS, memory=replace(memory(), regions=listed))
+    status = replace(STATUS, state=replace(make_state(), regions=listed))
     assert "Regions as of 09:14, 2 accounts" in table(status)
     found = status_document(status)["regions"]
     assert found[0] == {
@@ -207,11 +211,11 @@ def test_the_same_denial_of_many_regions_is_told_once() -> None:
     elsewhere = Scope(WEST.account_id, Region("ap-south-1"))
     message = "elasticache:DescribeServerlessCaches was denied in {}; allow it"
     denied = {
-        scope: replace(memory().scopes[OTHER], scope=scope, message=message.format(scope))
+        scope: replace(make_state().scopes[OTHER], scope=scope, message=message.format(scope))
         for scope in (*scopes, elsewhere)
     }
-    other = replace(memory().scopes[OTHER], message="it took too long")
-    text = table(replace(STATUS, memory=replace(memory(), scopes={**denied, OTHER: other})))
+    other = replace(make_state().scopes[OTHER], message="it took too long")
+    text = table(replace(STATUS, state=replace(make_state(), scopes={**denied, OTHER: other})))
     flat = " ".join(text.split())
     assert flat.count("; allow it") == 1
     assert flat.count("it took too long") == 1

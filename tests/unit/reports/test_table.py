@@ -8,12 +8,12 @@ import pytest
 
 from discovery.model.codes import Action, NoteCode, Reason, ScopeReason
 from discovery.model.values import AccountId, Change, Note, Region, ResourceName, Scope, Skipped
-from discovery.reports.formats import RENDERERS, Format
+from discovery.reports.formats import RENDERERS
 from discovery.reports.report import Report
+from discovery.reports.signs import SIGNS
 from discovery.reports.summary import sentence
-from discovery.reports.terminal.style import SIGNS
 from discovery.reports.terminal.table import write_table
-from discovery.reports.view import View
+from discovery.reports.view import Format, View
 from tests.unit.reports.sample import (
     EARLIER,
     REFUSED,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.sandbox.aws.access_string import expanded
+from discovery.sandbox.aws.services.elasticache_user_input import expand_access_string
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from discovery.sandbox.aws.access_string import expanded
     ],
 )
 def test_expansion(text: str, stored: str) -> None:
-    assert expanded(text) == stored
+    assert expand_access_string(text) == stored
 
 
 @pytest.mark.parametrize(
@@ -31,12 +31,12 @@ def test_expansion(text: str, stored: str) -> None:
 )
 def test_rules_that_it_may_not_have(text: str) -> None:
     with pytest.raises(ValueError, match="Invalid access string"):
-        expanded(text)
+        expand_access_string(text)
 
 
 def test_a_password_is_not_repeated_in_the_error() -> None:
     with pytest.raises(ValueError, match="with a password") as caught:
-        expanded("on >hunter2hunter2")
+        expand_access_string("on >hunter2hunter2")
     assert "hunter2" not in str(caught.value)
 
 
@@ -47,7 +47,7 @@ RULES = st.sampled_from(
 
 @given(st.lists(RULES, min_size=1))
 def test_what_is_stored_stands(rules: list[str]) -> None:
-    stored = expanded(" ".join(rules))
-    assert expanded(stored) == stored
+    stored = expand_access_string(" ".join(rules))
+    assert expand_access_string(stored) == stored
     states = [rule for rule in rules if rule in ("on", "off")]
     assert stored.split()[0] == (states[-1] if states else "off")

@@ -12,7 +12,7 @@ from discovery.sandbox.aws.paging import (
     InvalidToken,
     PageTokens,
     PagingFault,
-    cut,
+    cut_page,
 )
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -23,7 +23,7 @@ def read_all(items: list[str], size: int, fault: PagingFault) -> list[tuple[str,
     mint = PageTokens()
     pages, token = [], None
     while True:
-        page = cut(
+        page = cut_page(
             items,
             key=str,
             size=size,

@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from discovery.sandbox.aws.calls import CallLog
-from discovery.sandbox.aws.faults import FaultBoard
-from discovery.sandbox.aws.lifecycle import Delays
 from discovery.sandbox.aws.models import operation_model
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.request_handler import RequestHandler
+from discovery.sandbox.aws.timed_store import Delays
 from discovery.sandbox.aws.wire.message import Request
 from discovery.sandbox.aws.world import World
+from discovery.sandbox.faults import FaultBoard
 
 REGION = "eu-central-1"
 CREDENTIALS = Credentials("AKIAIOSFODNN7EXAMPLE", "secret")
@@ -103,18 +103,18 @@ ASKS = st.one_of(
 )
 
 
-class Rig:
+class Simulation:
     """A world, and requests to it as botocore writes and signs them, without a socket."""
 
     def __init__(self) -> None:
-        self.world = World(pace=PACE)
+        self.world = World(delays=PACE)
         self.account = self.world.account("111122223333")
         self.account.add_key(access_key_id=CREDENTIALS.access_key, secret=CREDENTIALS.secret_key)
-        self._furnish(self.account.region(REGION))
-        self._door = RequestHandler(self.world, FaultBoard(), CallLog())
+        self._fill(self.account.region(REGION))
+        self._handler = RequestHandler(self.world, FaultBoard(), CallLog())
         self._serializer = create_serializer("query", include_validation=False)
 
-    def _furnish(self, region: Region) -> None:
+    def _fill(self, region: Region) -> None:
         """Something of each kind, so that few requests are about nothing."""
         region.add_user("a", name="default", engine="redis", authentication="password")
         region.add_user("b")
@@ -131,7 +131,7 @@ class Rig:
         request = AWSRequest("POST", "http://sandbox/", {"Host": "sandbox"}, body)
         SigV4Auth(CREDENTIALS, "elasticache", REGION).add_auth(request)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        answer = self._door.open(Request("POST", "/", headers, body)).answer
+        answer = self._handler.handle(Request("POST", "/", headers, body)).answer
         parsed = create_parser("query").parse(
             {"body": answer.body, "headers": {}, "status_code": answer.status},
             model.output_shape,
@@ -140,7 +140,7 @@ class Rig:
 
     def settle(self) -> Region:
         region = self.account.region(REGION)
-        region.settle(self.world.clock())
+        region.advance(self.world.clock())
         return region
 
 
@@ -150,7 +150,7 @@ def check_rules(region: Region) -> None:
         assert user.authentication != "iam" or user.id == user.name
         assert (user.engine, user.authentication) != ("valkey", "no-password")
     for group in region.groups.values():
-        settled = group.settled()
+        settled = group.with_changes_done()
         if group.status == "deleting":
             continue
         members = [users[user_id] for user_id in settled.user_ids]
@@ -169,17 +169,18 @@ def check_rules(region: Region) -> None:
             assert (cache.engine, group.engine) != ("redis", "valkey")
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(asks=st.lists(ASKS, min_size=5, max_size=40))
 def test_rules_hold(asks: list[tuple[str, Any]]) -> None:
-    rig = Rig()
+    simulation = Simulation()
     for operation, members in asks:
         if operation == "wait":
-            rig.world.clock.advance(timedelta(seconds=members))
+            simulation.world.clock.advance(timedelta(seconds=members))
         else:
-            status, answer = rig.ask(operation, members)
+            status, answer = simulation.ask(operation, members)
             assert status < 500, answer
-        check_rules(rig.settle())
+        check_rules(simulation.settle())
 
 
 @pytest.mark.parametrize(
@@ -192,16 +193,16 @@ def test_rules_hold(asks: list[tuple[str, Any]]) -> None:
 def test_a_member_may_not_become_what_its_group_forbids(
     group_engine: str, change: dict[str, Any]
 ) -> None:
-    rig = Rig()
-    region = rig.account.region(REGION)
+    simulation = Simulation()
+    region = simulation.account.region(REGION)
     region.add_user("d", engine="redis", authentication="password")
     region.add_user_group("d", engine=group_engine, users=("d",))
-    status, answer = rig.ask("ModifyUser", {"UserId": "d", **change})
+    status, answer = simulation.ask("ModifyUser", {"UserId": "d", **change})
     assert (status, answer["Error"]["Code"]) == (400, "InvalidParameterCombination")
 
 
 def test_a_user_on_its_way_out_cannot_join() -> None:
-    rig = Rig()
-    rig.account.region(REGION).add_user("d", status="deleting")
-    status, answer = rig.ask("ModifyUserGroup", {"UserGroupId": "b", "UserIdsToAdd": ["d"]})
+    simulation = Simulation()
+    simulation.account.region(REGION).add_user("d", status="deleting")
+    status, answer = simulation.ask("ModifyUserGroup", {"UserGroupId": "b", "UserIdsToAdd": ["d"]})
     assert (status, answer["Error"]["Code"]) == (404, "UserNotFound")

@@ -225,6 +225,7 @@ def test_events_are_counted_by_outcome(metrics: Metrics) -> None:
 HOSTILE = st.text(min_size=9).filter(lambda text: not text.isspace())
 
 
+@pytest.mark.slow
 @given(name=HOSTILE, message=HOSTILE)
 def test_no_name_and_no_text_of_others_is_ever_shown(name: str, message: str) -> None:
     metrics = Metrics(scope_metrics_limit=500, version="1", clock=lambda: NOW)

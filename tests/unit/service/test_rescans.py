@@ -178,6 +178,7 @@ async def test_later_events_do_not_restart_the_wait(bench: Bench) -> None:
     }
 
 
+@pytest.mark.slow
 async def test_a_flood_costs_one_rescan_a_wait(bench: Bench) -> None:
     for _ in range(60):
         await bench.handle(*(message() for _ in range(170)))

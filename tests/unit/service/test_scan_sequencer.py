@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from discovery.model.codes import ScopeReason, ScopeStatus
 from discovery.model.values import Complete, Scanned, Scope, Skipped
-from discovery.plan.next_state import scope_memories
+from discovery.plan.scan_memory import remembered_scopes
 from discovery.service.scan_sequencer import ScanSequencer
-from state.records import RememberedState, ScopeMemory
+from state.records import RememberedScope, RememberedState
 from tests.unit.plan.make import EAST, WEST
 from tests.unit.plan.past import NOW
 
@@ -22,7 +22,7 @@ def read(*scopes: Scope) -> tuple[Scanned, ...]:
 def remembering(*scopes: Scope, at: object = NOW) -> RememberedState:
     return RememberedState(
         scopes={
-            scope: ScopeMemory(
+            scope: RememberedScope(
                 scope=scope,
                 last_attempt_at=at,  # type: ignore[arg-type]
                 last_complete_at=at,  # type: ignore[arg-type]
@@ -110,7 +110,7 @@ def test_a_clock_that_was_set_back_does_not_matter() -> None:
     sequencer.record_applied(first, read(WEST), empty, SOON)
     second = sequencer.begin_scan()
     state_before = RememberedState(
-        scopes={each.scope: each for each in scope_memories(read(WEST), empty, SOON)}
+        scopes={each.scope: each for each in remembered_scopes(read(WEST), empty, SOON)}
     )
     earlier = tuple(
         Complete(scope=WEST, started_at=NOW - timedelta(days=1), caches=()) for _ in "x"

@@ -13,15 +13,15 @@ from state.errors import StateError, Unwritable
 from state.group_commit import GroupCommit
 from state.journal import IntentClosure
 from state.records import Intent, IntentOutcome
-from state.store import Store, read_memory
+from state.store import Store, load_state
 from tests.unit.state.values import START, intent_of
 
 
 class Journal:
-    """Keeps pages; the first one takes until `go` is set."""
+    """Keeps batches; the first one takes until `go` is set."""
 
     def __init__(self) -> None:
-        self.pages: list[list[Intent | IntentClosure]] = []
+        self.batches: list[list[Intent | IntentClosure]] = []
         self.go = threading.Event()
         self.begun = threading.Event()
         self.poison: Intent | None = None
@@ -34,7 +34,7 @@ class Journal:
             raise self.trouble
         if self.poison in entries:
             raise KeyError("a bug")
-        self.pages.append(list(entries))
+        self.batches.append(list(entries))
         return list(range(len(entries)))
 
 
@@ -51,7 +51,7 @@ def intents(count: int) -> list[Intent]:
     return [intent_of(name=f"n{number}") for number in range(count)]
 
 
-async def test_who_comes_while_a_page_is_written_shares_the_next(journal: Journal) -> None:
+async def test_who_comes_while_a_batch_is_written_shares_the_next(journal: Journal) -> None:
     writer, (first, *others) = shared(journal), intents(5)
     one = asyncio.create_task(writer.write(first))
     await asyncio.to_thread(journal.begun.wait)
@@ -61,7 +61,7 @@ async def test_who_comes_while_a_page_is_written_shares_the_next(journal: Journa
     journal.go.set()
     assert await one == 0
     assert await asyncio.gather(*more) == [0, 1, 2, 3]
-    assert journal.pages == [[first], others]
+    assert journal.batches == [[first], others]
     await writer.close()
 
 
@@ -71,7 +71,7 @@ async def test_a_journal_in_trouble_answers_everybody(journal: Journal) -> None:
     journal.trouble = Unwritable("the disk is full")
     found = await asyncio.gather(*map(writer.write, intents(3)), return_exceptions=True)
     assert found == [journal.trouble] * 3
-    assert journal.pages == []
+    assert journal.batches == []
 
 
 async def test_one_entry_that_cannot_be_written_takes_no_other_with_it(journal: Journal) -> None:
@@ -80,7 +80,7 @@ async def test_one_entry_that_cannot_be_written_takes_no_other_with_it(journal: 
     journal.poison = given[1]
     found = await asyncio.gather(*map(writer.write, given), return_exceptions=True)
     assert [type(each) for each in found] == [int, KeyError, int]
-    assert journal.pages == [[given[0]], [given[2]]]
+    assert journal.batches == [[given[0]], [given[2]]]
 
 
 async def test_closed_it_leaves_nothing_running(journal: Journal) -> None:
@@ -94,7 +94,7 @@ async def test_closed_it_leaves_nothing_running(journal: Journal) -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-def test_a_page_of_the_real_journal_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_batch_of_the_real_journal_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     given = intents(4)
     with Store.open(tmp_path / "state.db") as store:
         numbers = store.write(given)
@@ -102,8 +102,8 @@ def test_a_page_of_the_real_journal_is_written_whole_or_not_at_all(tmp_path: Pat
         unknown = IntentClosure(99, IntentOutcome.DONE, None, START)
         with pytest.raises(Exception, match=r"intent 99 .* is not open"):
             store.write([done[0], unknown, intents(5)[4]])
-        assert len(store.memory().open_intents) == 4
+        assert len(store.load().open_intents) == 4
         assert store.write([done[1], *intents(1), done[0]]) == [numbers[1], 5, numbers[0]]
-    memory = read_memory(tmp_path / "state.db")
-    assert set(memory.registrations) == {"n0", "n1"}
-    assert {each.intent_id for each in memory.open_intents} == {numbers[2], numbers[3], 5}
+    state = load_state(tmp_path / "state.db")
+    assert set(state.registrations) == {"n0", "n1"}
+    assert {each.intent_id for each in state.open_intents} == {numbers[2], numbers[3], 5}

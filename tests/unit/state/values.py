@@ -15,7 +15,7 @@ from state.records import (
     PendingRemoval,
     Registration,
     RememberedCache,
-    ScopeMemory,
+    RememberedScope,
     StateIdentity,
     SweepOutcome,
     SweepRecord,
@@ -85,8 +85,8 @@ def cache_of(name: str, *, scope: Scope = SCOPE, at: datetime = START) -> Rememb
     )
 
 
-def scope_of(scope: Scope = SCOPE, *, at: datetime = START, caches: int = 1) -> ScopeMemory:
-    return ScopeMemory(
+def scope_of(scope: Scope = SCOPE, *, at: datetime = START, caches: int = 1) -> RememberedScope:
+    return RememberedScope(
         scope=scope,
         last_attempt_at=at,
         last_complete_at=at,
@@ -176,8 +176,8 @@ def outcome_of(
     *,
     at: datetime = START,
     caches: tuple[RememberedCache, ...] = (),
-    scopes: tuple[ScopeMemory, ...] | None = None,
-    misses: tuple[PendingRemoval, ...] = (),
+    scopes: tuple[RememberedScope, ...] | None = None,
+    pending_removals: tuple[PendingRemoval, ...] = (),
     taken: tuple[TakenName, ...] = (),
     gone: tuple[Arn, ...] = (),
     inherited: tuple[Registration, ...] = (),
@@ -195,7 +195,7 @@ def outcome_of(
         caches_gone=gone,
         registrations_forgotten=forgotten,
         registrations_inherited=inherited,
-        misses=misses,
+        pending_removals=pending_removals,
         taken=taken,
         history=history,
     )

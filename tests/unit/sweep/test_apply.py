@@ -842,11 +842,11 @@ async def test_the_registry_and_state_agree_afterwards(
             clock=lambda: START,
         )
         listed = await registry.list_databases()
-    memory: RememberedState = store.memory()
+    state: RememberedState = store.load()
     assert done.applied is True
-    assert {database.name for database in listed} == after == set(memory.registrations)
-    assert all(memory.registrations[each.name].database == each for each in listed)
-    assert memory.open_intents == ()
+    assert {database.name for database in listed} == after == set(state.registrations)
+    assert all(state.registrations[each.name].database == each for each in listed)
+    assert state.open_intents == ()
     assert [entry.name for entry in store.history()] == [item.name]
     assert json.dumps([database.document() for database in listed])
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discovery.model.values import Database, ResourceName
-from discovery.plan.rebase import three_way_merge
+from discovery.plan.resource import three_way_merge
 
 few = settings(max_examples=40)
 keys = st.sampled_from(["a", "b", "c"])
@@ -28,6 +28,7 @@ resources = st.builds(
 )
 
 
+@pytest.mark.slow
 @few
 @given(planned=resources, listed=resources)
 def test_nothing_happened_meanwhile(planned: Database, listed: Database) -> None:
@@ -40,12 +41,14 @@ def test_nothing_was_planned(listed: Database, fresh: Database) -> None:
     assert three_way_merge(listed, listed, fresh) == fresh
 
 
+@pytest.mark.slow
 @few
 @given(planned=resources, listed=resources)
 def test_it_was_written_already(planned: Database, listed: Database) -> None:
     assert three_way_merge(planned, listed, planned) == planned
 
 
+@pytest.mark.slow
 @few
 @given(planned=resources, listed=resources, fresh=resources)
 def test_every_label_is_the_plans_or_the_fresh_ones(

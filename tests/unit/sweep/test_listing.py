@@ -10,7 +10,7 @@ from discovery.plan.open_intents import classify_open_intents
 from discovery.sweep.current_state import list_registered
 from state.records import IntentKind, RememberedState
 from tests.unit.plan.make import cache, registered
-from tests.unit.plan.past import journaled, memory, open_intent
+from tests.unit.plan.past import journaled, make_state, open_intent
 
 OLD, NEW = registered(name="old"), registered(name="new")
 OTHER = registered(cache("another"), name="other")
@@ -46,12 +46,22 @@ async def listed(where: Forgetful, known: RememberedState) -> set[str]:
 @pytest.mark.parametrize(
     ("known", "lists", "asked"),
     [
-        pytest.param(memory(registrations=[journaled(OLD)]), {"old", "new"}, [], id="both-shown"),
-        pytest.param(memory(registrations=[journaled(OLD)]), {"new"}, ["old"], id="a-copy-alone"),
-        pytest.param(memory(registrations=[journaled(OLD)]), set(), [], id="nothing-of-that-cache"),
-        pytest.param(memory(registrations=[journaled(OTHER)]), {"new"}, [], id="of-another-cache"),
-        pytest.param(memory(open_intents=(RENAME,)), {"new"}, ["old"], id="one-half-of-a-rename"),
-        pytest.param(memory(open_intents=(RENAME,)), set(), ["new", "old"], id="neither-half"),
+        pytest.param(
+            make_state(registrations=[journaled(OLD)]), {"old", "new"}, [], id="both-shown"
+        ),
+        pytest.param(
+            make_state(registrations=[journaled(OLD)]), {"new"}, ["old"], id="a-copy-alone"
+        ),
+        pytest.param(
+            make_state(registrations=[journaled(OLD)]), set(), [], id="nothing-of-that-cache"
+        ),
+        pytest.param(
+            make_state(registrations=[journaled(OTHER)]), {"new"}, [], id="of-another-cache"
+        ),
+        pytest.param(
+            make_state(open_intents=(RENAME,)), {"new"}, ["old"], id="one-half-of-a-rename"
+        ),
+        pytest.param(make_state(open_intents=(RENAME,)), set(), ["new", "old"], id="neither-half"),
     ],
 )
 async def test_only_names_on_which_much_hangs_are_asked_for(
@@ -64,19 +74,19 @@ async def test_only_names_on_which_much_hangs_are_asked_for(
 
 async def test_what_may_not_be_seen_is_not_there() -> None:
     where = Forgetful(OLD, NEW, lists={"new"}, closed=True)
-    assert await listed(where, memory(open_intents=(RENAME,))) == {"new"}
+    assert await listed(where, make_state(open_intents=(RENAME,))) == {"new"}
     assert where.asked == ["old"]
 
 
 async def test_what_is_gone_is_not_there() -> None:
     where = Forgetful(NEW, lists={"new"})
-    assert await listed(where, memory(open_intents=(RENAME,))) == {"new"}
+    assert await listed(where, make_state(open_intents=(RENAME,))) == {"new"}
 
 
 async def test_a_rename_is_not_done_because_the_list_lacks_its_old_half() -> None:
     """Its journal said done, and the old half stood beside the new one for ever."""
     where = Forgetful(OLD, NEW, lists={"new"})
-    found = await list_registered(where, memory(open_intents=(RENAME,)), "prod")  # type: ignore[arg-type]
+    found = await list_registered(where, make_state(open_intents=(RENAME,)), "prod")  # type: ignore[arg-type]
     known = classify_open_intents([RENAME], found, "prod")
     assert not known.landed
     assert not known.abandoned

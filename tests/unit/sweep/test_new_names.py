@@ -20,7 +20,7 @@ from discovery.model.values import Cache, Database, ResourceName
 from discovery.plan.plan import Plan
 from discovery.sweep.current_state import AT_ONCE, check_new_names
 from tests.unit.plan.make import cache, name_in, plan_input, plan_of, registered, rules, tagged
-from tests.unit.plan.past import journaled, memory
+from tests.unit.plan.past import journaled, make_state
 
 
 @dataclass
@@ -73,7 +73,7 @@ def many(count: int) -> list[Cache]:
 async def test_nothing_is_looked_up_where_nothing_is_to_be_registered() -> None:
     names, live = Names(), registered()
     plan = plan_of(
-        plan_input(cache(), listed=[live], known=memory(registrations=[journaled(live)]))
+        plan_input(cache(), listed=[live], known=make_state(registrations=[journaled(live)]))
     )
     assert await checked(plan, names) is plan
     assert (names.asked, names.pings) == (Counter(), 0)
@@ -101,7 +101,10 @@ async def test_a_plan_that_is_made_again_asks_for_no_name_twice() -> None:
     live = [registered(each, name=f"old-{each.name}") for each in found]
     fresh = cache("fresh")
     at = plan_input(
-        *found, fresh, listed=live, known=memory(registrations=[journaled(each) for each in live])
+        *found,
+        fresh,
+        listed=live,
+        known=make_state(registrations=[journaled(each) for each in live]),
     )
     names = Names(taken={name_in("fresh"), "new-a"})
     plan = await checked(plan_of(at), names)

@@ -1,4 +1,4 @@
-"""Every service of the simulated AWS. A new one is imported and named here."""
+"""Every service of the simulated AWS; a new one is imported and named here."""
 
 from collections.abc import Mapping
 

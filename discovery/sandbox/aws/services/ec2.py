@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from discovery.sandbox.aws.errors import AwsError
-from discovery.sandbox.aws.services.service import Ask, Given, Service
+from discovery.sandbox.aws.services.service import ApiCall, Parameters, Service
 from discovery.sandbox.aws.values import Subnet
 
 service = Service(name="ec2", signing_name="ec2")
@@ -14,24 +14,24 @@ T = TypeVar("T")
 
 
 @service.operation("DescribeRegions")
-def describe_regions(ask: Ask) -> Mapping[str, Any]:
-    """The enabled regions; with AllRegions every one of the partition, with its opt-in status."""
-    partition = ask.account.partition
-    rows = [_region(ask, name) for name in partition.regions]
-    if not ask.given.flag("AllRegions"):
-        rows = [row for row in rows if row["RegionName"] in ask.account.enabled]
-    named = ask.given.texts("RegionNames")
+def describe_regions(call: ApiCall) -> Mapping[str, Any]:
+    """List the enabled regions; with AllRegions every one, with its opt-in status."""
+    partition = call.account.partition
+    rows = [_region(call, name) for name in partition.regions]
+    if not call.params.flag("AllRegions"):
+        rows = [row for row in rows if row["RegionName"] in call.account.enabled]
+    named = call.params.texts("RegionNames")
     unknown = sorted(set(named) - {row["RegionName"] for row in rows})
     if unknown:
         raise AwsError("InvalidParameterValue", f"Invalid region names: [{', '.join(unknown)}]")
     if named:
         rows = [row for row in rows if row["RegionName"] in named]
-    return {"Regions": _filtered(rows, ask.given, _REGION_FILTERS)}
+    return {"Regions": _filtered(rows, call.params, _REGION_FILTERS)}
 
 
-def _region(ask: Ask, name: str) -> dict[str, str]:
-    partition = ask.account.partition
-    if name not in ask.account.enabled:
+def _region(call: ApiCall, name: str) -> dict[str, str]:
+    partition = call.account.partition
+    if name not in call.account.enabled:
         status = "not-opted-in"
     elif name in partition.default_regions:
         status = "opt-in-not-required"
@@ -42,36 +42,36 @@ def _region(ask: Ask, name: str) -> dict[str, str]:
 
 
 @service.operation("DescribeSubnets")
-def describe_subnets(ask: Ask) -> Mapping[str, Any]:
-    """The subnets of the region. One unknown id fails the whole call."""
-    named = ask.given.texts("SubnetIds")
-    if named and "MaxResults" in ask.given:
+def describe_subnets(call: ApiCall) -> Mapping[str, Any]:
+    """List the region's subnets. One unknown id fails the whole call."""
+    named = call.params.texts("SubnetIds")
+    if named and "MaxResults" in call.params:
         raise AwsError(
             "InvalidParameterCombination",
             "The parameter SubnetIds cannot be used with the parameter MaxResults",
         )
-    subnets = list(ask.region.subnets.values())
+    subnets = list(call.region.subnets.values())
     if named:
-        subnets = [_subnet(ask, subnet_id) for subnet_id in dict.fromkeys(named)]
-    page = ask.page(
-        _filtered(subnets, ask.given, _SUBNET_FILTERS),
+        subnets = [_subnet(call, subnet_id) for subnet_id in dict.fromkeys(named)]
+    page = call.page(
+        _filtered(subnets, call.params, _SUBNET_FILTERS),
         key=lambda subnet: subnet.id,
-        size=ask.given.number("MaxResults", 1000),
-        token=ask.given.maybe_text("NextToken"),
+        size=call.params.number("MaxResults", 1000),
+        token=call.params.optional_text("NextToken"),
         invalid=AwsError("InvalidNextToken", "The token is invalid."),
     )
-    rows = [_described(ask, subnet) for subnet in page.items]
+    rows = [_described(call, subnet) for subnet in page.items]
     return {"Subnets": rows, "NextToken": page.token}
 
 
-def _subnet(ask: Ask, subnet_id: str) -> Subnet:
-    subnet = ask.region.subnets.get(subnet_id)
+def _subnet(call: ApiCall, subnet_id: str) -> Subnet:
+    subnet = call.region.subnets.get(subnet_id)
     if subnet is None:
         raise AwsError("InvalidSubnetID.NotFound", f"The subnet ID '{subnet_id}' does not exist")
     return subnet
 
 
-def _described(ask: Ask, subnet: Subnet) -> Mapping[str, Any]:
+def _described(call: ApiCall, subnet: Subnet) -> Mapping[str, Any]:
     return {
         "SubnetId": subnet.id,
         "SubnetArn": subnet.arn,
@@ -79,7 +79,7 @@ def _described(ask: Ask, subnet: Subnet) -> Mapping[str, Any]:
         "AvailabilityZone": subnet.zone,
         "CidrBlock": subnet.cidr,
         "DefaultForAz": subnet.is_default,
-        "OwnerId": ask.account.id,
+        "OwnerId": call.account.id,
         "State": "available",
         "AvailableIpAddressCount": 4091,
         "Tags": [],
@@ -100,9 +100,11 @@ _SUBNET_FILTERS: Mapping[str, Callable[[Subnet], str]] = {
 }
 
 
-def _filtered(items: Iterable[T], given: Given, known: Mapping[str, Callable[[T], str]]) -> list[T]:
+def _filtered(
+    items: Iterable[T], params: Parameters, known: Mapping[str, Callable[[T], str]]
+) -> list[T]:
     kept = list(items)
-    for wanted in given.structures("Filters"):
+    for wanted in params.structures("Filters"):
         name, patterns = wanted.text("Name"), wanted.texts("Values")
         read = known.get(name)
         if read is None:

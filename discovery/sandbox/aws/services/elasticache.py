@@ -1,15 +1,14 @@
-"""Amazon ElastiCache: the service, and what its operations share.
+"""Amazon ElastiCache: the service, and checks that its operations share.
 
-The operations stand in `elasticache_caches`, `elasticache_users`, `elasticache_groups` and
+The operations are in `elasticache_caches`, `elasticache_users`, `elasticache_groups` and
 `elasticache_tags`.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from discovery.sandbox.aws.errors import AwsError, Modelled
-from discovery.sandbox.aws.services.service import Ask, Given, Service
+from discovery.sandbox.aws.errors import ModeledError
+from discovery.sandbox.aws.services.service import Parameters, Service
 
 service = Service(
     name="elasticache",
@@ -27,6 +26,9 @@ service = Service(
 RBAC_ENGINES = ("redis", "valkey")
 """Engines that have users and groups."""
 
+MINIMUM_VERSIONS: Mapping[str, str] = {"redis": "6.0", "valkey": "7.2"}
+"""Engine version from which an engine has users and groups."""
+
 MOST_TAGS = 50
 """Tags of one resource; those of AWS itself are not counted."""
 
@@ -34,31 +36,25 @@ IDENTIFIER = re.compile(r"[a-z](?:-?[a-z0-9])*")
 """Lower-case letters, digits and single hyphens; starts with a letter, ends without a hyphen."""
 
 
-def invalid_value(message: str) -> Modelled:
-    """InvalidParameterValue."""
-    return Modelled("InvalidParameterValueException", message)
+def invalid_value(message: str) -> ModeledError:
+    """Return the error InvalidParameterValue."""
+    return ModeledError("InvalidParameterValueException", message)
 
 
-def invalid_combination(message: str) -> Modelled:
-    """InvalidParameterCombination."""
-    return Modelled("InvalidParameterCombinationException", message)
+def invalid_combination(message: str) -> ModeledError:
+    """Return the error InvalidParameterCombination."""
+    return ModeledError("InvalidParameterCombinationException", message)
 
 
-def page_size(ask: Ask, member: str, default: int) -> int:
-    """The page size that was asked for. Raises InvalidParameterValue outside 20–100."""
-    size = ask.given.number(member, default)
-    if not 20 <= size <= 100:
-        raise invalid_value("Invalid value for max records. Must be between 20 and 100")
-    return size
-
-
-def invalid_marker(member: str) -> AwsError | Modelled:
-    """The error for a page token that is not one."""
-    return invalid_value(f"The parameter {member} is not valid.")
+def read_rbac_engine(text: str) -> str:
+    """Return the engine in lower case. Raises InvalidParameterValue for one without users."""
+    if text.lower() not in RBAC_ENGINES:
+        raise invalid_value(f"Engine {text} is not one of {', '.join(RBAC_ENGINES)}")
+    return text.lower()
 
 
 def check_identifier(text: str, what: str, longest: int) -> str:
-    """`text` as it is stored: in lower case. Raises InvalidParameterValue for a bad name."""
+    """Return the name in lower case, as stored. Raises InvalidParameterValue for a bad one."""
     name = text.lower()
     if not IDENTIFIER.fullmatch(name) or len(name) > longest:
         raise invalid_value(
@@ -69,13 +65,11 @@ def check_identifier(text: str, what: str, longest: int) -> str:
     return name
 
 
-def overlaid(members: Mapping[str, Any], wire: Mapping[str, object]) -> Mapping[str, Any]:
-    """`members` as answered: those of `wire` in place of the true ones."""
-    return {**members, **wire} if wire else members
+def read_tags(tags: Sequence[Parameters]) -> Mapping[str, str]:
+    """Return the tags that a request sets.
 
-
-def checked_tags(tags: Sequence[Given]) -> Mapping[str, str]:
-    """Tags that a request sets. Raises InvalidParameterValue or TagQuotaPerResourceExceeded."""
+    Raises InvalidParameterValue or TagQuotaPerResourceExceeded.
+    """
     checked: dict[str, str] = {}
     for tag in tags:
         key, value = tag.text("Key"), tag.text("Value")
@@ -88,7 +82,7 @@ def checked_tags(tags: Sequence[Given]) -> Mapping[str, str]:
 
 
 def check_tag(key: str, value: str) -> None:
-    """Raises InvalidParameterValue for a tag that nobody may set."""
+    """Raise InvalidParameterValue for a tag that nobody may set."""
     if key.lower().startswith("aws:"):
         raise invalid_value(f"Tag keys beginning with aws: are reserved: {key}")
     if not 1 <= len(key) <= 128 or len(value) > 256:
@@ -96,13 +90,13 @@ def check_tag(key: str, value: str) -> None:
 
 
 def check_tag_count(tags: Mapping[str, str]) -> None:
-    """Raises TagQuotaPerResourceExceeded for more tags than a resource may have."""
+    """Raise TagQuotaPerResourceExceeded for more tags than a resource may have."""
     if sum(1 for key in tags if not key.startswith("aws:")) > MOST_TAGS:
-        raise Modelled(
+        raise ModeledError(
             "TagQuotaPerResourceExceeded", f"A resource can have at most {MOST_TAGS} tags."
         )
 
 
 def tag_list(tags: Mapping[str, str]) -> Sequence[Mapping[str, str]]:
-    """Tags in the form of the API."""
+    """Return tags in the form of the API."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]

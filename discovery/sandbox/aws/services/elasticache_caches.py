@@ -1,28 +1,20 @@
-"""Serverless caches of ElastiCache."""
+"""Operations on ElastiCache's serverless caches."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from discovery.sandbox.aws.errors import Modelled
-from discovery.sandbox.aws.lifecycle import Change
 from discovery.sandbox.aws.region import FULL_VERSIONS
 from discovery.sandbox.aws.services import elasticache_groups as groups
 from discovery.sandbox.aws.services.elasticache import (
-    check_identifier,
-    checked_tags,
     invalid_combination,
-    invalid_marker,
     invalid_value,
-    overlaid,
-    page_size,
+    read_tags,
     service,
 )
-from discovery.sandbox.aws.services.service import Ask, Given
+from discovery.sandbox.aws.services.elasticache_resources import CACHES
+from discovery.sandbox.aws.services.service import ApiCall, Parameters
 from discovery.sandbox.aws.values import Cache
-
-QUOTA = 40
-"""Serverless caches in one region of one account (aws/README: Quotas)."""
 
 _STORED = ("CacheUsageLimits", "KmsKeyId", "SnapshotRetentionLimit", "DailySnapshotTime")
 """Members that the sandbox keeps and answers, and does nothing with."""
@@ -41,16 +33,17 @@ _MODIFICATIONS: tuple[frozenset[str], ...] = (
 """What one request may modify: members of one of these."""
 
 
-def described(cache: Cache) -> Mapping[str, Any]:
-    """The cache as answers show it. Tags are not among its members.
+def to_response(call: ApiCall, cache: Cache) -> Mapping[str, Any]:
+    """Return the cache as answers show it. Tags are not among its members.
 
     Members that the installed botocore does not know yet (NetworkType, ConnectionType) are left out
     on the wire.
     """
+    del call
     has_endpoint = cache.status != "create-failed"
     endpoint = {"Address": cache.host, "Port": cache.port} if has_endpoint else None
     reader = {"Address": cache.host, "Port": cache.reader_port} if has_endpoint else None
-    members = {
+    return {
         "ServerlessCacheName": cache.name,
         "Description": cache.description,
         "CreateTime": cache.created_at,
@@ -67,118 +60,67 @@ def described(cache: Cache) -> Mapping[str, Any]:
         "NetworkType": "ipv4",
         "ConnectionType": "public" if cache.is_public else "vpc",
         **cache.settings,
+        **cache.wire,
     }
-    return overlaid(members, cache.wire)
-
-
-def find(ask: Ask, name: str) -> Cache:
-    """The cache of that name, in whatever case. Raises ServerlessCacheNotFoundFault."""
-    cache = ask.region.caches.get(name.lower())
-    if cache is None:
-        raise Modelled("ServerlessCacheNotFoundFault", f"Serverless Cache {name} not found")
-    return cache
 
 
 @service.operation("DescribeServerlessCaches")
-def describe(ask: Ask) -> Mapping[str, Any]:
-    """One named cache, or all of them by pages."""
-    name = ask.given.maybe_text("ServerlessCacheName")
-    size = page_size(ask, "MaxResults", 50)
-    page = ask.page(
-        [find(ask, name)] if name else ask.region.caches.values(),
-        key=lambda cache: cache.name,
-        size=size,
-        token=ask.given.maybe_text("NextToken"),
-        invalid=invalid_marker("NextToken"),
-    )
-    return {"ServerlessCaches": [described(cache) for cache in page.items], "NextToken": page.token}
+def describe(call: ApiCall) -> Mapping[str, Any]:
+    """List one named cache, or all of them by pages."""
+    return CACHES.page(call, CACHES.requested(call), to_response)
 
 
 @service.operation("CreateServerlessCache")
-def create(ask: Ask) -> Mapping[str, Any]:
-    """A new cache, `creating` until it is available."""
-    given, region = ask.given, ask.region
-    name = check_identifier(given.text("ServerlessCacheName"), "ServerlessCacheName", 40)
-    if name in region.caches:
-        raise Modelled(
-            "ServerlessCacheAlreadyExistsFault", f"Serverless Cache {name} already exists"
-        )
-    if len(region.caches) >= QUOTA:
-        raise Modelled(
-            "ServerlessCacheQuotaForCustomerExceededFault",
-            f"Quota exceeded: at most {QUOTA} serverless caches in a region",
-        )
-    engine, version = _engine(given.text("Engine"), given.maybe_text("MajorEngineVersion"))
-    _check_snapshots(given, engine)
-    group_id = groups.attachable(ask, given.maybe_text("UserGroupId"), engine)
-    tags = checked_tags(given.structures("Tags"))
-    new = region.new_cache(name, engine=engine, version=version, at=ask.now)
+def create(call: ApiCall) -> Mapping[str, Any]:
+    """Create a cache, `creating` until it is available."""
+    params, region = call.params, call.region
+    name = CACHES.new_name(call)
+    engine, version = _engine(params.text("Engine"), params.optional_text("MajorEngineVersion"))
+    _check_snapshots(params, engine)
+    group_id = groups.check_attachable(call, params.optional_text("UserGroupId"), engine)
+    tags = read_tags(params.structures("Tags"))
+    new = region.new_cache(name, engine=engine, version=version, at=call.now)
     cache = replace(
         new,
         user_group_id=group_id,
-        subnet_ids=_subnets(ask),
-        security_group_ids=given.texts("SecurityGroupIds") or new.security_group_ids,
-        description=given.text("Description"),
-        settings=_settings(given, {}),
+        subnet_ids=_subnets(call),
+        security_group_ids=params.texts("SecurityGroupIds") or new.security_group_ids,
+        description=params.text("Description"),
+        settings=_settings(params, {}),
     )
-    region.caches.put(name, cache, Change(ask.now + region.pace.creating, available))
-    region.tag_new(cache.arn, tags)
-    return {"ServerlessCache": described(cache)}
+    return {"ServerlessCache": to_response(call, CACHES.create(call, cache, tags))}
 
 
 @service.operation("ModifyServerlessCache")
-def modify(ask: Ask) -> Mapping[str, Any]:
-    """The cache with one of its settings changed, `modifying` for a while."""
-    given = ask.given
-    cache = find(ask, given.text("ServerlessCacheName"))
-    check_state(cache, ("available",))
-    _check_one_modification(given)
-    _check_snapshots(given, cache.engine)
-    engine, version, full_version = _new_engine(cache, given)
+def modify(call: ApiCall) -> Mapping[str, Any]:
+    """Change one setting of a cache, which is `modifying` for a while."""
+    params = call.params
+    cache = CACHES.named(call)
+    CACHES.check_status(cache)
+    _check_one_modification(params)
+    _check_snapshots(params, cache.engine)
+    engine, version, full_version = _new_engine(cache, params)
     modified = replace(
         cache,
-        status="modifying",
         engine=engine,
         major_version=version,
         full_version=full_version,
-        user_group_id=_new_group(ask, cache),
-        security_group_ids=given.texts("SecurityGroupIds") or cache.security_group_ids,
-        description=given.text("Description", cache.description),
-        settings=_settings(given, cache.settings),
+        user_group_id=_new_group(call, cache),
+        security_group_ids=params.texts("SecurityGroupIds") or cache.security_group_ids,
+        description=params.text("Description", cache.description),
+        settings=_settings(params, cache.settings),
     )
-    ask.region.caches.put(
-        cache.name, modified, Change(ask.now + ask.region.pace.modifying, available)
-    )
-    return {"ServerlessCache": described(modified)}
+    return {"ServerlessCache": to_response(call, CACHES.modify(call, modified))}
 
 
 @service.operation("DeleteServerlessCache")
-def delete(ask: Ask) -> Mapping[str, Any]:
-    """The cache as it was, now `deleting`; then it is gone."""
-    cache = find(ask, ask.given.text("ServerlessCacheName"))
-    check_state(cache, ("available", "create-failed"))
-    if "FinalSnapshotName" in ask.given and cache.engine == "memcached":
+def delete(call: ApiCall) -> Mapping[str, Any]:
+    """Delete a cache, which is `deleting` for a while."""
+    cache = CACHES.named(call)
+    CACHES.check_status(cache, "available", "create-failed")
+    if "FinalSnapshotName" in call.params and cache.engine == "memcached":
         raise invalid_combination("Snapshots are not supported for engine memcached")
-    deleting = replace(cache, status="deleting")
-    pace = ask.region.pace
-    ask.region.caches.put(cache.name, deleting, Change(ask.now + pace.deleting, lambda cache: None))
-    ask.region.forget_tags(cache.arn, memory=pace.deleting + pace.tag_index_memory)
-    return {"ServerlessCache": described(deleting)}
-
-
-def available(cache: Cache) -> Cache:
-    """The cache when what was under way is done."""
-    return replace(cache, status="available")
-
-
-def check_state(cache: Cache, allowed: tuple[str, ...]) -> None:
-    """Raises InvalidServerlessCacheStateFault unless the cache's status is one of `allowed`."""
-    if cache.status not in allowed:
-        raise Modelled(
-            "InvalidServerlessCacheStateFault",
-            f"Serverless Cache {cache.name} is not in {allowed[0]} state. Current state: "
-            f"{cache.status}",
-        )
+    return {"ServerlessCache": to_response(call, CACHES.delete(call, cache))}
 
 
 def _engine(engine: str, version: str | None) -> tuple[str, str | None]:
@@ -190,11 +132,11 @@ def _engine(engine: str, version: str | None) -> tuple[str, str | None]:
     return lowered, version
 
 
-def _new_engine(cache: Cache, given: Given) -> tuple[str, str, str]:
-    if "Engine" not in given and "MajorEngineVersion" not in given:
+def _new_engine(cache: Cache, params: Parameters) -> tuple[str, str, str]:
+    if "Engine" not in params and "MajorEngineVersion" not in params:
         return cache.engine, cache.major_version, cache.full_version
-    asked = given.maybe_text("MajorEngineVersion")
-    engine, version = _engine(given.text("Engine", cache.engine), asked)
+    requested = params.optional_text("MajorEngineVersion")
+    engine, version = _engine(params.text("Engine", cache.engine), requested)
     if engine != cache.engine and (cache.engine, engine) != ("redis", "valkey"):
         raise invalid_combination(f"Engine {cache.engine} cannot be changed to {engine}")
     versions = FULL_VERSIONS[engine]
@@ -207,20 +149,23 @@ def _new_engine(cache: Cache, given: Given) -> tuple[str, str, str]:
     return engine, version, versions.get(version, version)
 
 
-def _new_group(ask: Ask, cache: Cache) -> str | None:
-    if ask.given.flag("RemoveUserGroup"):
-        if "UserGroupId" in ask.given:
+def _new_group(call: ApiCall, cache: Cache) -> str | None:
+    if call.params.flag("RemoveUserGroup"):
+        if "UserGroupId" in call.params:
             raise invalid_combination("UserGroupId and RemoveUserGroup cannot be used together")
         return None
-    return groups.attachable(ask, ask.given.maybe_text("UserGroupId"), cache.engine) or (
-        cache.user_group_id
-    )
+    return groups.check_attachable(
+        call, call.params.optional_text("UserGroupId"), cache.engine
+    ) or (cache.user_group_id)
 
 
-def _check_one_modification(given: Given) -> None:
-    """Source: terraform-provider-aws #35897, #37499 (AWS's own message)."""
-    asked = {name for name, value in given.members.items() if value is not False}
-    count = sum(1 for members in _MODIFICATIONS if asked & members)
+def _check_one_modification(params: Parameters) -> None:
+    """Check that the request changes exactly one thing.
+
+    Source: terraform-provider-aws #35897, #37499 (AWS's own message).
+    """
+    requested = {name for name, value in params.members.items() if value is not False}
+    count = sum(1 for members in _MODIFICATIONS if requested & members)
     if count == 0:
         raise invalid_combination("No modifications were requested")
     if count > 1:
@@ -229,23 +174,23 @@ def _check_one_modification(given: Given) -> None:
         )
 
 
-def _check_snapshots(given: Given, engine: str) -> None:
-    clash = [member for member in _SNAPSHOTS if given.members.get(member)]
+def _check_snapshots(params: Parameters, engine: str) -> None:
+    clash = [member for member in _SNAPSHOTS if params.members.get(member)]
     if engine == "memcached" and clash:
         raise invalid_combination(f"{clash[0]} is not supported for engine memcached")
 
 
-def _settings(given: Given, earlier: Mapping[str, object]) -> Mapping[str, object]:
-    return {**earlier, **{name: given.members[name] for name in _STORED if name in given}}
+def _settings(params: Parameters, earlier: Mapping[str, object]) -> Mapping[str, object]:
+    return {**earlier, **{name: params.members[name] for name in _STORED if name in params}}
 
 
-def _subnets(ask: Ask) -> tuple[str, ...]:
-    asked = ask.given.texts("SubnetIds")
-    if not asked:
-        return ask.region.default_subnet_ids
-    unknown = [subnet_id for subnet_id in asked if subnet_id not in ask.region.subnets]
+def _subnets(call: ApiCall) -> tuple[str, ...]:
+    requested = call.params.texts("SubnetIds")
+    if not requested:
+        return call.region.default_subnet_ids
+    unknown = [subnet_id for subnet_id in requested if subnet_id not in call.region.subnets]
     if unknown:
         raise invalid_value(f"Subnet not found: {unknown[0]}")
-    if len({ask.region.subnets[subnet_id].vpc_id for subnet_id in asked}) > 1:
+    if len({call.region.subnets[subnet_id].vpc_id for subnet_id in requested}) > 1:
         raise invalid_value("All subnets must belong to the same VPC")
-    return asked
+    return requested

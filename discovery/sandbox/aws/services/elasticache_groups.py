@@ -1,4 +1,4 @@
-"""User groups of ElastiCache.
+"""Operations on ElastiCache's user groups.
 
 Source of the rules: aws/README: Users and groups; their messages where known:
 terraform-provider-aws #25593.
@@ -9,59 +9,45 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from discovery.sandbox.aws.errors import Modelled
-from discovery.sandbox.aws.lifecycle import Change
-from discovery.sandbox.aws.services import elasticache_users as users
+from discovery.sandbox.aws.errors import ModeledError
 from discovery.sandbox.aws.services.elasticache import (
+    MINIMUM_VERSIONS,
     RBAC_ENGINES,
-    check_identifier,
-    checked_tags,
     invalid_combination,
-    invalid_marker,
     invalid_value,
-    overlaid,
-    page_size,
+    read_rbac_engine,
+    read_tags,
     service,
 )
-from discovery.sandbox.aws.services.service import Ask
+from discovery.sandbox.aws.services.elasticache_resources import GROUPS, USERS
+from discovery.sandbox.aws.services.service import ApiCall
 from discovery.sandbox.aws.values import UserGroup
-
-QUOTA = 200
-"""User groups in one region of one account (aws/README: Quotas; the RBAC page says 100)."""
 
 MOST_USERS = 100
 """Users in one group."""
 
 
-def described(ask: Ask, group: UserGroup) -> Mapping[str, Any]:
-    """The group as answers show it; pending changes only while there are some."""
+def to_response(call: ApiCall, group: UserGroup) -> Mapping[str, Any]:
+    """Return the group as answers show it; pending changes only while there are some."""
     pending = None
     if group.adding or group.removing:
         pending = {"UserIdsToAdd": group.adding, "UserIdsToRemove": group.removing}
-    members = {
+    return {
         "UserGroupId": group.id,
         "Status": group.status,
         "Engine": group.engine,
         "UserIds": group.user_ids,
-        "MinimumEngineVersion": users.MINIMUM_VERSIONS.get(group.engine),
+        "MinimumEngineVersion": MINIMUM_VERSIONS.get(group.engine),
         "PendingChanges": pending,
         "ReplicationGroups": [],
-        "ServerlessCaches": _caches_with(ask, group),
+        "ServerlessCaches": _caches_with(call, group),
         "ARN": group.arn,
+        **group.wire,
     }
-    return overlaid(members, group.wire)
 
 
-def find(ask: Ask, group_id: str) -> UserGroup:
-    """The group of that id. Raises UserGroupNotFound."""
-    group = ask.region.groups.get(group_id.lower())
-    if group is None:
-        raise Modelled("UserGroupNotFoundFault", f"User group {group_id} not found.")
-    return group
-
-
-def attachable(ask: Ask, group_id: str | None, engine: str) -> str | None:
-    """The id of a group that a cache of that engine may have; None when none is named.
+def check_attachable(call: ApiCall, group_id: str | None, engine: str) -> str | None:
+    """Return the id of a group that a cache of that engine may have; None for none.
 
     Raises UserGroupNotFound, InvalidUserGroupState or InvalidParameterCombination.
     """
@@ -69,8 +55,8 @@ def attachable(ask: Ask, group_id: str | None, engine: str) -> str | None:
         return None
     if engine not in RBAC_ENGINES:
         raise invalid_combination(f"User groups are not supported for engine {engine}")
-    group = find(ask, group_id)
-    _check_active(group)
+    group = GROUPS.find(call, group_id)
+    GROUPS.check_status(group)
     if group.engine == "valkey" and engine == "redis":
         raise invalid_combination(
             f"User group {group.id} of engine valkey cannot be used with a cache of engine redis"
@@ -79,100 +65,72 @@ def attachable(ask: Ask, group_id: str | None, engine: str) -> str | None:
 
 
 @service.operation("DescribeUserGroups")
-def describe(ask: Ask) -> Mapping[str, Any]:
-    """One named group, or all of them by pages."""
-    group_id = ask.given.maybe_text("UserGroupId")
-    page = ask.page(
-        [find(ask, group_id)] if group_id else ask.region.groups.values(),
-        key=lambda group: group.id,
-        size=page_size(ask, "MaxRecords", 100),
-        token=ask.given.maybe_text("Marker"),
-        invalid=invalid_marker("Marker"),
-    )
-    return {"UserGroups": [described(ask, group) for group in page.items], "Marker": page.token}
+def describe(call: ApiCall) -> Mapping[str, Any]:
+    """List one named group, or all of them by pages."""
+    return GROUPS.page(call, GROUPS.requested(call), to_response)
 
 
 @service.operation("CreateUserGroup")
-def create(ask: Ask) -> Mapping[str, Any]:
-    """A new group, `creating` until it is active."""
-    given, region = ask.given, ask.region
-    group_id = check_identifier(given.text("UserGroupId"), "UserGroupId", 40)
-    if group_id in region.groups:
-        raise Modelled("UserGroupAlreadyExistsFault", f"User group {group_id} already exists.")
-    if len(region.groups) >= QUOTA:
-        raise Modelled("UserGroupQuotaExceededFault", f"At most {QUOTA} user groups are allowed.")
+def create(call: ApiCall) -> Mapping[str, Any]:
+    """Create a group, `creating` until it is active."""
+    params, region = call.params, call.region
+    group_id = GROUPS.new_name(call)
     group = UserGroup(
         id=group_id,
         arn=region.place.arn("elasticache", f"usergroup:{group_id}"),
-        engine=users.rbac_engine(given.text("Engine")),
-        user_ids=tuple(dict.fromkeys(user_id.lower() for user_id in given.texts("UserIds"))),
+        engine=read_rbac_engine(params.text("Engine")),
+        user_ids=tuple(dict.fromkeys(user_id.lower() for user_id in params.texts("UserIds"))),
         status="creating",
     )
-    _check_members(ask, group.engine, group.user_ids)
-    tags = checked_tags(given.structures("Tags"))
-    region.groups.put(group_id, group, Change(ask.now + region.pace.creating, UserGroup.settled))
-    region.tag_new(group.arn, tags)
-    return described(ask, group)
+    _check_members(call, group.engine, group.user_ids)
+    tags = read_tags(params.structures("Tags"))
+    return to_response(call, GROUPS.create(call, group, tags))
 
 
 @service.operation("ModifyUserGroup")
-def modify(ask: Ask) -> Mapping[str, Any]:
-    """The group, `modifying`; its members change when that is over."""
-    given = ask.given
-    group = find(ask, given.text("UserGroupId"))
-    _check_active(group)
-    adding = tuple(user_id.lower() for user_id in given.texts("UserIdsToAdd"))
-    removing = tuple(user_id.lower() for user_id in given.texts("UserIdsToRemove"))
-    engine = _new_engine(ask, group)
+def modify(call: ApiCall) -> Mapping[str, Any]:
+    """Change a group, which is `modifying` until its members are the new ones."""
+    params = call.params
+    group = GROUPS.named(call)
+    GROUPS.check_status(group)
+    adding = tuple(user_id.lower() for user_id in params.texts("UserIdsToAdd"))
+    removing = tuple(user_id.lower() for user_id in params.texts("UserIdsToRemove"))
+    engine = _new_engine(call, group)
     if not (adding or removing or engine != group.engine):
         raise invalid_combination("No modifications were requested")
     _check_changes(group, adding, removing)
-    modified = replace(group, status="modifying", engine=engine, adding=adding, removing=removing)
-    _check_members(ask, engine, modified.settled().user_ids)
-    settled = Change(ask.now + ask.region.pace.modifying, UserGroup.settled)
-    ask.region.groups.put(group.id, modified, settled)
-    return described(ask, modified)
+    modified = replace(group, engine=engine, adding=adding, removing=removing)
+    _check_members(call, engine, modified.with_changes_done().user_ids)
+    return to_response(call, GROUPS.modify(call, modified))
 
 
 @service.operation("DeleteUserGroup")
-def delete(ask: Ask) -> Mapping[str, Any]:
-    """The group, `deleting`; then it is gone. One that a cache uses is refused."""
-    group = find(ask, ask.given.text("UserGroupId"))
-    _check_active(group)
-    used_by = _caches_with(ask, group)
+def delete(call: ApiCall) -> Mapping[str, Any]:
+    """Delete a group that no cache uses, which is `deleting` for a while."""
+    group = GROUPS.named(call)
+    GROUPS.check_status(group)
+    used_by = _caches_with(call, group)
     if used_by:
-        raise Modelled(
+        raise ModeledError(
             "InvalidUserGroupStateFault",
             f"User group {group.id} is associated with serverless cache {used_by[0]}.",
         )
-    deleting = replace(group, status="deleting")
-    pace = ask.region.pace
-    ask.region.groups.put(group.id, deleting, Change(ask.now + pace.deleting, lambda group: None))
-    ask.region.forget_tags(group.arn, memory=pace.deleting + pace.tag_index_memory)
-    return described(ask, deleting)
+    return to_response(call, GROUPS.delete(call, group))
 
 
-def _caches_with(ask: Ask, group: UserGroup) -> list[str]:
-    caches = ask.region.caches.values()
+def _caches_with(call: ApiCall, group: UserGroup) -> list[str]:
+    caches = call.region.caches.values()
     return [cache.name for cache in caches if cache.user_group_id == group.id]
 
 
-def _check_active(group: UserGroup) -> None:
-    if group.status != "active":
-        raise Modelled(
-            "InvalidUserGroupStateFault",
-            f"User group {group.id} is not in active state. Current state: {group.status}",
-        )
-
-
-def _new_engine(ask: Ask, group: UserGroup) -> str:
-    engine = users.rbac_engine(ask.given.text("Engine", group.engine))
+def _new_engine(call: ApiCall, group: UserGroup) -> str:
+    engine = read_rbac_engine(call.params.text("Engine", group.engine))
     if engine == group.engine:
         return engine
     if engine == "redis":
         raise invalid_combination("Engine valkey cannot be changed to redis")
-    for name in _caches_with(ask, group):
-        cache = ask.region.caches.get(name)
+    for name in _caches_with(call, group):
+        cache = call.region.caches.get(name)
         if cache is not None and cache.engine == "redis":
             raise invalid_combination(f"Serverless cache {name} has engine redis")
     return engine
@@ -186,26 +144,28 @@ def _check_changes(group: UserGroup, adding: tuple[str, ...], removing: tuple[st
         raise invalid_combination(f"User {present[0]} is already in user group {group.id}.")
     absent = sorted(set(removing) - set(group.user_ids))
     if absent:
-        raise Modelled("UserNotFoundFault", f"User {absent[0]} is not in user group {group.id}.")
+        raise ModeledError(
+            "UserNotFoundFault", f"User {absent[0]} is not in user group {group.id}."
+        )
 
 
-def _check_members(ask: Ask, engine: str, user_ids: tuple[str, ...]) -> None:
-    members = [users.find(ask, user_id) for user_id in user_ids]
+def _check_members(call: ApiCall, engine: str, user_ids: tuple[str, ...]) -> None:
+    members = [USERS.find(call, user_id) for user_id in user_ids]
     if len(members) > MOST_USERS:
         raise invalid_value(f"A user group has at most {MOST_USERS} users.")
     for name, count in Counter(user.name for user in members).items():
         if count > 1:
-            raise Modelled(
+            raise ModeledError(
                 "DuplicateUserNameFault", f"A user with user name {name} is already in the group."
             )
     if engine == "redis" and all(user.name != "default" for user in members):
-        raise Modelled(
+        raise ModeledError(
             "DefaultUserRequired",
             "User group needs to contain a user with the user name default.",
         )
     for user in members:
         if user.status == "deleting":
-            raise Modelled("UserNotFoundFault", f"User {user.id} is being deleted.")
+            raise ModeledError("UserNotFoundFault", f"User {user.id} is being deleted.")
         if engine == "redis" and user.engine != "redis":
             raise invalid_value(
                 f"User {user.id} of engine {user.engine} cannot be in a redis group"

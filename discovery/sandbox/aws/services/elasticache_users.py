@@ -1,4 +1,4 @@
-"""Users of ElastiCache.
+"""Operations on ElastiCache's users.
 
 Source of the rules: aws/README: Users and groups; of the message about IAM users:
 terraform-aws-elasticache #65.
@@ -8,43 +8,35 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from discovery.sandbox.aws.access_string import expanded
-from discovery.sandbox.aws.errors import Modelled
-from discovery.sandbox.aws.lifecycle import Change
+from discovery.sandbox.aws.errors import ModeledError
 from discovery.sandbox.aws.services.elasticache import (
-    RBAC_ENGINES,
-    check_identifier,
-    checked_tags,
+    MINIMUM_VERSIONS,
     invalid_combination,
-    invalid_marker,
     invalid_value,
-    overlaid,
-    page_size,
+    read_rbac_engine,
+    read_tags,
     service,
 )
-from discovery.sandbox.aws.services.elasticache_authentication import (
+from discovery.sandbox.aws.services.elasticache_resources import GROUPS, USERS
+from discovery.sandbox.aws.services.elasticache_user_input import (
     Authentication,
+    expand_access_string,
     read_authentication,
 )
-from discovery.sandbox.aws.services.service import Ask, Given
+from discovery.sandbox.aws.services.service import ApiCall, Parameters
 from discovery.sandbox.aws.values import User, UserGroup
-
-QUOTA = 2000
-"""Users in one region of one account (aws/README: Quotas; the RBAC page says 1000)."""
 
 BUILT_IN = "default"
 """The service's own user: it cannot be changed or deleted."""
 
-MINIMUM_VERSIONS: Mapping[str, str] = {"redis": "6.0", "valkey": "7.2"}
 
-
-def described(ask: Ask, user: User) -> Mapping[str, Any]:
-    """The user as answers show it."""
+def to_response(call: ApiCall, user: User) -> Mapping[str, Any]:
+    """Return the user as answers show it."""
     authentication: dict[str, Any] = {"Type": user.authentication}
     if user.authentication == "password":
         authentication["PasswordCount"] = user.password_count
-    groups = [group.id for group in ask.region.groups.values() if user.id in group.user_ids]
-    members = {
+    groups = [group.id for group in call.region.groups.values() if user.id in group.user_ids]
+    return {
         "UserId": user.id,
         "UserName": user.name,
         "Status": user.status,
@@ -54,58 +46,31 @@ def described(ask: Ask, user: User) -> Mapping[str, Any]:
         "UserGroupIds": groups,
         "Authentication": authentication,
         "ARN": user.arn,
+        **user.wire,
     }
-    return overlaid(members, user.wire)
-
-
-def find(ask: Ask, user_id: str) -> User:
-    """The user of that id. Raises UserNotFound."""
-    user = ask.region.users.get(user_id.lower())
-    if user is None:
-        raise Modelled("UserNotFoundFault", f"User {user_id} not found.")
-    return user
-
-
-def rbac_engine(text: str) -> str:
-    """The engine in lower case. Raises InvalidParameterValue for one without users."""
-    if text.lower() not in RBAC_ENGINES:
-        raise invalid_value(f"Engine {text} is not one of {', '.join(RBAC_ENGINES)}")
-    return text.lower()
 
 
 @service.operation("DescribeUsers")
-def describe(ask: Ask) -> Mapping[str, Any]:
-    """One named user, or all that pass the filters, by pages."""
-    user_id = ask.given.maybe_text("UserId")
-    users = [find(ask, user_id)] if user_id else list(ask.region.users.values())
-    engine = ask.given.text("Engine").lower()
+def describe(call: ApiCall) -> Mapping[str, Any]:
+    """List one named user, or all that pass the filters, by pages."""
+    users = USERS.requested(call)
+    engine = call.params.text("Engine").lower()
     if engine:
         users = [user for user in users if user.engine == engine]
-    for wanted in ask.given.structures("Filters"):
+    for wanted in call.params.structures("Filters"):
         read = _FILTERS.get(wanted.text("Name").lower().replace("-", ""))
         if read is None:
             raise invalid_value(f"Unrecognized filter name: {wanted.text('Name')}")
         users = [user for user in users if read(user) in wanted.texts("Values")]
-    page = ask.page(
-        users,
-        key=lambda user: user.id,
-        size=page_size(ask, "MaxRecords", 100),
-        token=ask.given.maybe_text("Marker"),
-        invalid=invalid_marker("Marker"),
-    )
-    return {"Users": [described(ask, user) for user in page.items], "Marker": page.token}
+    return USERS.page(call, users, to_response)
 
 
 @service.operation("CreateUser")
-def create(ask: Ask) -> Mapping[str, Any]:
-    """A new user, active at once as AWS answers it."""
-    given, region = ask.given, ask.region
-    user_id = check_identifier(given.text("UserId"), "UserId", 40)
-    if user_id in region.users:
-        raise Modelled("UserAlreadyExistsFault", f"User {user_id} already exists.")
-    if len(region.users) >= QUOTA:
-        raise Modelled("UserQuotaExceededFault", f"At most {QUOTA} users are allowed.")
-    authentication = read_authentication(given)
+def create(call: ApiCall) -> Mapping[str, Any]:
+    """Create a user, active at once as AWS answers it."""
+    params, region = call.params, call.region
+    user_id = USERS.new_name(call)
+    authentication = read_authentication(params)
     if authentication is None:
         raise invalid_value(
             "No password was provided. If you want to create/update the user without password, "
@@ -113,104 +78,90 @@ def create(ask: Ask) -> Mapping[str, Any]:
         )
     user = User(
         id=user_id,
-        name=given.text("UserName"),
+        name=params.text("UserName"),
         arn=region.place.arn("elasticache", f"user:{user_id}"),
-        engine=rbac_engine(given.text("Engine")),
-        access_string=_access_string(given.text("AccessString")),
+        engine=read_rbac_engine(params.text("Engine")),
+        access_string=_access_string(params.text("AccessString")),
         authentication=authentication.type,
         password_count=authentication.password_count,
     )
     _check(user)
-    tags = checked_tags(given.structures("Tags"))
-    region.users.put(user_id, user)
-    region.tag_new(user.arn, tags)
-    return described(ask, user)
+    tags = read_tags(params.structures("Tags"))
+    return to_response(call, USERS.create(call, user, tags))
 
 
 @service.operation("ModifyUser")
-def modify(ask: Ask) -> Mapping[str, Any]:
-    """The user as it will be, `modifying` for a while."""
-    given = ask.given
-    user = find(ask, given.text("UserId"))
-    _check_active(user)
+def modify(call: ApiCall) -> Mapping[str, Any]:
+    """Change a user, which is `modifying` for a while."""
+    params = call.params
+    user = USERS.named(call)
+    USERS.check_status(user)
     _check_not_built_in(user)
-    authentication = read_authentication(given) or Authentication(
+    authentication = read_authentication(params) or Authentication(
         user.authentication, user.password_count
     )
     modified = replace(
         user,
-        status="modifying",
-        engine=_new_engine(given, user),
-        access_string=_new_access_string(given, user),
+        engine=_new_engine(params, user),
+        access_string=_new_access_string(params, user),
         authentication=authentication.type,
         password_count=authentication.password_count,
     )
     _check(modified)
-    _check_groups(modified, _groups_with(ask, user))
-    ask.region.users.put(user.id, modified, Change(ask.now + ask.region.pace.modifying, _active))
-    return described(ask, modified)
+    _check_groups(modified, _groups_with(call, user))
+    return to_response(call, USERS.modify(call, modified))
 
 
 @service.operation("DeleteUser")
-def delete(ask: Ask) -> Mapping[str, Any]:
-    """The user, `deleting`; it leaves its groups, then it is gone."""
-    user = find(ask, ask.given.text("UserId"))
+def delete(call: ApiCall) -> Mapping[str, Any]:
+    """Delete a user, which leaves its groups and is `deleting` for a while."""
+    user = USERS.named(call)
     _check_not_built_in(user)
-    _check_active(user)
-    member_of = _groups_with(ask, user)
+    USERS.check_status(user)
+    member_of = _groups_with(call, user)
     for group in member_of:
         if group.engine == "redis" and user.name == "default":
-            raise Modelled(
+            raise ModeledError(
                 "DefaultUserAssociatedToUserGroupFault",
                 f"User {user.id} is the default user of user group {group.id}.",
             )
         if group.status != "active":
-            raise Modelled(
+            raise ModeledError(
                 "InvalidUserStateFault", f"User group {group.id} of the user is being modified."
             )
     for group in member_of:
-        leaving = replace(group, status="modifying", removing=(user.id,))
-        settled = Change(ask.now + ask.region.pace.modifying, UserGroup.settled)
-        ask.region.groups.put(group.id, leaving, settled)
-    deleting = replace(user, status="deleting")
-    pace = ask.region.pace
-    ask.region.users.put(user.id, deleting, Change(ask.now + pace.deleting, lambda user: None))
-    ask.region.forget_tags(user.arn, memory=pace.deleting + pace.tag_index_memory)
-    return described(ask, deleting)
-
-
-def _active(user: User) -> User:
-    return replace(user, status="active")
+        GROUPS.modify(call, replace(group, removing=(user.id,)))
+    return to_response(call, USERS.delete(call, user))
 
 
 def _access_string(text: str) -> str:
     try:
-        return expanded(text)
+        return expand_access_string(text)
     except ValueError as error:
         raise invalid_value(str(error)) from error
 
 
-def _new_access_string(given: Given, user: User) -> str:
-    if "AccessString" in given and "AppendAccessString" in given:
+def _new_access_string(params: Parameters, user: User) -> str:
+    if "AccessString" in params and "AppendAccessString" in params:
         raise invalid_combination("AccessString and AppendAccessString cannot be used together")
-    if "AppendAccessString" in given:
-        return _access_string(f"{user.access_string} {given.text('AppendAccessString')}")
-    if "AccessString" in given:
-        return _access_string(given.text("AccessString"))
+    if "AppendAccessString" in params:
+        return _access_string(f"{user.access_string} {params.text('AppendAccessString')}")
+    if "AccessString" in params:
+        return _access_string(params.text("AccessString"))
     return user.access_string
 
 
-def _new_engine(given: Given, user: User) -> str:
-    engine = rbac_engine(given.text("Engine", user.engine))
+def _new_engine(params: Parameters, user: User) -> str:
+    engine = read_rbac_engine(params.text("Engine", user.engine))
     if (user.engine, engine) == ("valkey", "redis"):
         raise invalid_combination("Engine valkey cannot be changed to redis")
     return engine
 
 
-def _groups_with(ask: Ask, user: User) -> list[UserGroup]:
+def _groups_with(call: ApiCall, user: User) -> list[UserGroup]:
     return [
         group
-        for group in ask.region.groups.values()
+        for group in call.region.groups.values()
         if user.id in (*group.user_ids, *group.adding) and group.status != "deleting"
     ]
 
@@ -229,14 +180,6 @@ def _check(user: User) -> None:
     if user.engine == "valkey" and user.authentication == "no-password":
         raise invalid_combination(
             "Authentication type no-password-required is not supported for engine valkey"
-        )
-
-
-def _check_active(user: User) -> None:
-    if user.status != "active":
-        raise Modelled(
-            "InvalidUserStateFault",
-            f"User {user.id} is not in active state. Current state: {user.status}",
         )
 
 

@@ -3,13 +3,19 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from discovery.sandbox.aws.errors import AwsError, Modelled, Refusal, Refused, Spelling
+from discovery.sandbox.aws.errors import (
+    AwsError,
+    CommonError,
+    CommonErrorKind,
+    ModeledError,
+    WireError,
+)
 from discovery.sandbox.aws.organization import STATUSES, Member, Organization, Unit
 from discovery.sandbox.aws.rates import Key, Rate
-from discovery.sandbox.aws.services.service import Ask, Service
+from discovery.sandbox.aws.services.service import ApiCall, Service
 
 _PAGE = 20
-_INVALID = Spelling("InvalidInputException", 400, "You provided invalid values for the request.")
+_INVALID = WireError("InvalidInputException", 400, "You provided invalid values for the request.")
 
 RATES: Mapping[str, tuple[Rate, ...]] = {
     "ListAccounts": (Rate(8, 12), Rate(9, 15)),
@@ -23,18 +29,18 @@ RATES: Mapping[str, tuple[Rate, ...]] = {
 service = Service(
     name="organizations",
     signing_name="organizations",
-    spellings={
-        Refusal.MISSING_MEMBER: _INVALID,
-        Refusal.INVALID_MEMBER: _INVALID,
-        Refusal.DENIED: Spelling(
+    wire_errors={
+        CommonErrorKind.MISSING_MEMBER: _INVALID,
+        CommonErrorKind.INVALID_MEMBER: _INVALID,
+        CommonErrorKind.DENIED: WireError(
             "AccessDeniedException", 400, "You don't have permissions to access this resource."
         ),
-        Refusal.THROTTLED: Spelling(
+        CommonErrorKind.THROTTLED: WireError(
             "TooManyRequestsException",
             400,
             "You have sent too many requests in too short a period of time.",
         ),
-        Refusal.INTERNAL: Spelling(
+        CommonErrorKind.INTERNAL: WireError(
             "ServiceException", 500, "AWS Organizations can't complete your request."
         ),
     },
@@ -42,9 +48,9 @@ service = Service(
 
 
 @service.operation("DescribeOrganization")
-def describe_organization(ask: Ask) -> Mapping[str, Any]:
-    """The organization that the caller is in; every member may ask."""
-    organization = _admitted(ask)
+def describe_organization(call: ApiCall) -> Mapping[str, Any]:
+    """Describe the organization that the caller is in; every member may call."""
+    organization = _admitted(call)
     management = organization.management
     return {
         "Organization": {
@@ -59,65 +65,65 @@ def describe_organization(ask: Ask) -> Mapping[str, Any]:
 
 
 @service.operation("ListRoots")
-def list_roots(ask: Ask) -> Mapping[str, Any]:
-    """The one root."""
-    organization = _readable(ask)
+def list_roots(call: ApiCall) -> Mapping[str, Any]:
+    """List the one root."""
+    organization = _readable(call)
     arn = organization.arn(f"root/{organization.id}/{organization.root}")
     root = {"Id": organization.root, "Arn": arn, "Name": "Root", "PolicyTypes": []}
-    return _listing(ask, "Roots", (root,), lambda each: str(each["Id"]))
+    return _listing(call, "Roots", (root,), lambda each: str(each["Id"]))
 
 
 @service.operation("ListOrganizationalUnitsForParent")
-def list_organizational_units_for_parent(ask: Ask) -> Mapping[str, Any]:
-    """The units directly in a unit or in the root."""
-    organization = _readable(ask)
-    units = [_unit(organization, each) for each in organization.units_in(_parent(ask))]
-    return _listing(ask, "OrganizationalUnits", units, lambda each: str(each["Id"]))
+def list_organizational_units_for_parent(call: ApiCall) -> Mapping[str, Any]:
+    """List the units directly in a unit or in the root."""
+    organization = _readable(call)
+    units = [_unit(organization, each) for each in organization.units_in(_parent(call))]
+    return _listing(call, "OrganizationalUnits", units, lambda each: str(each["Id"]))
 
 
 @service.operation("ListAccountsForParent")
-def list_accounts_for_parent(ask: Ask) -> Mapping[str, Any]:
-    """The accounts directly in a unit or in the root, whatever their state."""
-    organization = _readable(ask)
-    return _accounts(ask, organization, organization.members_in(_parent(ask)))
+def list_accounts_for_parent(call: ApiCall) -> Mapping[str, Any]:
+    """List the accounts directly in a unit or in the root, whatever their state."""
+    organization = _readable(call)
+    return _accounts(call, organization, organization.members_in(_parent(call)))
 
 
 @service.operation("ListAccounts")
-def list_accounts(ask: Ask) -> Mapping[str, Any]:
-    """Every account of the organization, whatever its state."""
-    organization = _readable(ask)
-    return _accounts(ask, organization, tuple(organization.members.values()))
+def list_accounts(call: ApiCall) -> Mapping[str, Any]:
+    """List every account of the organization, whatever its state."""
+    organization = _readable(call)
+    return _accounts(call, organization, tuple(organization.members.values()))
 
 
-def _admitted(ask: Ask) -> Organization:
-    """The caller's organization. Raises what AWS answers to strangers and to the hasty."""
-    organization = ask.world.organization
-    if organization is None or ask.account.id not in organization.members:
-        raise Modelled(
+def _admitted(call: ApiCall) -> Organization:
+    """Return the caller's organization. Raises what AWS answers to others, and throttling."""
+    organization = call.world.organization
+    if organization is None or call.account.id not in organization.members:
+        raise ModeledError(
             "AWSOrganizationsNotInUseException",
             "Your account is not a member of an organization.",
         )
-    owners = (ask.account.id, organization.id)
+    owners = (call.account.id, organization.id)
     buckets: dict[Key, Rate] = {
-        (service.name, ask.operation, owner): rate
-        for owner, rate in zip(owners, RATES[ask.operation], strict=False)
+        (service.name, call.operation, owner): rate
+        for owner, rate in zip(owners, RATES[call.operation], strict=False)
     }
-    if not ask.world.rates.take(buckets, ask.now):
-        raise Refused(Refusal.THROTTLED)
+    if not call.world.rates.take(buckets, call.now):
+        raise CommonError(CommonErrorKind.THROTTLED)
     return organization
 
 
-def _readable(ask: Ask) -> Organization:
-    organization = _admitted(ask)
-    if not organization.may_read(ask.account.id):
-        raise Refused(Refusal.DENIED)
+def _readable(call: ApiCall) -> Organization:
+    organization = _admitted(call)
+    if not organization.may_read(call.account.id):
+        raise CommonError(CommonErrorKind.DENIED)
     return organization
 
 
-def _parent(ask: Ask) -> str:
-    organization, parent = ask.world.organization, ask.given.text("ParentId")
+def _parent(call: ApiCall) -> str:
+    organization, parent = call.world.organization, call.params.text("ParentId")
     if organization is None or not organization.has_parent(parent):
-        raise Modelled(
+        raise ModeledError(
             "ParentNotFoundException",
             "You specified parent that doesn't exist.",
         )
@@ -130,10 +136,10 @@ def _unit(organization: Organization, unit: Unit) -> dict[str, Any]:
 
 
 def _accounts(
-    ask: Ask, organization: Organization, members: tuple[Member, ...]
+    call: ApiCall, organization: Organization, members: tuple[Member, ...]
 ) -> Mapping[str, Any]:
     rows = [_account(organization, member) for member in members]
-    return _listing(ask, "Accounts", rows, lambda each: str(each["Arn"]))
+    return _listing(call, "Accounts", rows, lambda each: str(each["Arn"]))
 
 
 def _account(organization: Organization, member: Member) -> dict[str, Any]:
@@ -155,16 +161,16 @@ def _account_arn(organization: Organization, account_id: str) -> str:
 
 
 def _listing(
-    ask: Ask,
+    call: ApiCall,
     member: str,
     rows: list[dict[str, Any]] | tuple[dict[str, Any], ...],
     key: Callable[[dict[str, Any]], str],
 ) -> Mapping[str, Any]:
-    page = ask.page(
+    page = call.page(
         rows,
         key=key,
-        size=ask.given.number("MaxResults", _PAGE),
-        token=ask.given.maybe_text("NextToken"),
+        size=call.params.number("MaxResults", _PAGE),
+        token=call.params.optional_text("NextToken"),
         invalid=AwsError("InvalidInputException", "You specified an invalid value for nextToken."),
     )
     return {member: list(page.items), "NextToken": page.token}

@@ -8,8 +8,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from discovery.sandbox.aws.errors import AwsError, Refusal, Spelling
+from discovery.sandbox.aws.errors import (
+    WIRE_ERRORS,
+    AwsError,
+    CommonError,
+    CommonErrorKind,
+    ModeledError,
+    ProtocolFamily,
+    WireError,
+)
 from discovery.sandbox.aws.keys import Key
+from discovery.sandbox.aws.long_poll import LongPoll
+from discovery.sandbox.aws.models import error_shape
 from discovery.sandbox.aws.paging import (
     START,
     ExpiredToken,
@@ -17,9 +27,8 @@ from discovery.sandbox.aws.paging import (
     Page,
     PageTokens,
     PagingFault,
-    cut,
+    cut_page,
 )
-from discovery.sandbox.aws.polling import Poll
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.world import Account, World
 
@@ -27,7 +36,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Parameters:
     """The input of an operation, checked by the model; each member in the type asked for."""
 
     members: Mapping[str, Any]
@@ -36,40 +45,40 @@ class Given:
         return name in self.members
 
     def text(self, name: str, default: str = "") -> str:
-        """A string."""
+        """Return a string."""
         return str(self.members.get(name, default))
 
-    def maybe_text(self, name: str) -> str | None:
-        """A string; None when it is not there or empty."""
+    def optional_text(self, name: str) -> str | None:
+        """Return a string; None when it is missing or empty."""
         return self.members.get(name) or None
 
     def number(self, name: str, default: int) -> int:
-        """A whole number."""
+        """Return a whole number."""
         return int(self.members.get(name, default))
 
     def flag(self, name: str) -> bool:
-        """A truth value, false when it is not there."""
+        """Return a truth value, false when it is missing."""
         return bool(self.members.get(name, False))
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """A list of strings, empty when it is not there."""
+        """Return a list of strings, empty when it is missing."""
         return tuple(self.members.get(name, ()))
 
-    def structure(self, name: str) -> "Given":
-        """A structure, empty when it is not there."""
-        return Given(self.members.get(name, {}))
+    def structure(self, name: str) -> "Parameters":
+        """Return a structure, empty when it is missing."""
+        return Parameters(self.members.get(name, {}))
 
-    def structures(self, name: str) -> "tuple[Given, ...]":
-        """A list of structures, empty when it is not there."""
-        return tuple(Given(each) for each in self.members.get(name, ()))
+    def structures(self, name: str) -> "tuple[Parameters, ...]":
+        """Return a list of structures, empty when it is missing."""
+        return tuple(Parameters(each) for each in self.members.get(name, ()))
 
     def pairs(self, name: str) -> Mapping[str, str]:
-        """A map of strings, empty when it is not there."""
+        """Return a map of strings, empty when it is missing."""
         return dict(self.members.get(name, {}))
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ApiCall:
     """One authenticated request to an operation."""
 
     world: World
@@ -77,9 +86,9 @@ class Ask:
     region: Region
     key: Key
     operation: str
-    given: Given
+    params: Parameters
     now: datetime
-    mint: PageTokens
+    page_tokens: PageTokens
     paging: PagingFault
     acts_as: str | None
     """For STS: the account that a fault makes it answer as."""
@@ -96,28 +105,28 @@ class Ask:
         invalid: Exception,
         expired: Exception | None = None,
     ) -> Page[T]:
-        """The asked page of `items`. Raises `invalid` or `expired` for a token that is so."""
+        """Return the requested page of `items`. Raises `invalid` or `expired` for such a token."""
         listing = f"{self.operation} {self.account.id} {self.region.place.name}"
         try:
-            after = self.mint.read(listing, token, self.now) if token else START
+            after = self.page_tokens.read(listing, token, self.now) if token else START
         except InvalidToken as error:
             raise invalid from error
         except ExpiredToken as error:
             raise expired or invalid from error
-        return cut(
+        return cut_page(
             sorted(items, key=key),
             key=key,
             size=size,
             after=after,
             token=token,
             fault=self.paging,
-            issue=lambda last: self.mint.issue(listing, last, self.now),
+            issue=lambda last: self.page_tokens.issue(listing, last, self.now),
         )
 
 
 Answer = Mapping[str, Any]
-Operation = Callable[[Ask], Answer | Poll]
-Subject = Callable[[Given], str | None]
+Operation = Callable[[ApiCall], Answer | LongPoll]
+Subject = Callable[[Parameters], str | None]
 
 
 @dataclass(slots=True)
@@ -126,7 +135,7 @@ class Service:
 
     name: str
     signing_name: str
-    spellings: Mapping[Refusal, Spelling] = field(default_factory=dict)
+    wire_errors: Mapping[CommonErrorKind, WireError] = field(default_factory=dict)
     """Where this service's errors are not its protocol's usual ones."""
     unchecked: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Members whose ranges and patterns the real service does not hold, by operation."""
@@ -136,7 +145,7 @@ class Service:
     def operation(
         self, name: str, *, subject: Subject | None = None
     ) -> Callable[[Operation], Operation]:
-        """The decorated function answers the operation.
+        """Register the decorated function as the operation.
 
         `subject` names the account that the call is about, for faults, when it is not the caller's.
         """
@@ -149,12 +158,25 @@ class Service:
 
         return register
 
+    def wire_error(
+        self, raised: AwsError | ModeledError | CommonError, family: ProtocolFamily
+    ) -> AwsError:
+        """Return the error with the code and status that it has on the wire."""
+        if isinstance(raised, AwsError):
+            return raised
+        if isinstance(raised, ModeledError):
+            code, status = error_shape(self.name, raised.shape)
+            return AwsError(code, raised.message, status)
+        usual = WIRE_ERRORS[family][raised.kind]
+        spelled = self.wire_errors.get(raised.kind, usual)
+        return AwsError(spelled.code, raised.message or spelled.message, spelled.status)
 
-def denied(ask: Ask, action: str, resource: str) -> AwsError:
-    """AWS's words for a missing permission; code and status are the query protocol's."""
+
+def denied(call: ApiCall, action: str, resource: str) -> AwsError:
+    """Return AWS's error for a missing permission, in the query protocol's code and status."""
     return AwsError(
         "AccessDenied",
-        f"User: {ask.key.principal_arn} is not authorized to perform: {action} "
+        f"User: {call.key.principal_arn} is not authorized to perform: {action} "
         f"on resource: {resource}",
         403,
     )

@@ -1,4 +1,4 @@
-"""AWS Security Token Service: who am I, and may I be somebody else.
+"""AWS Security Token Service: identity of the caller, and sessions of roles.
 
 Source: aws/README: STS.
 """
@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from discovery.sandbox.aws.errors import AwsError, Refusal, Spelling
+from discovery.sandbox.aws.errors import AwsError, CommonErrorKind, WireError
 from discovery.sandbox.aws.keys import Key, new_id, new_secret, new_token
-from discovery.sandbox.aws.services.service import Ask, Given, Service, denied
+from discovery.sandbox.aws.services.service import ApiCall, Parameters, Service, denied
 from discovery.sandbox.aws.values import Role
 from discovery.sandbox.aws.web_identity import AUDIENCE, ISSUER
 from discovery.sandbox.aws.world import Account
@@ -20,15 +20,15 @@ CHAINED_LIMIT = timedelta(hours=1)
 
 NOT_AUTHORIZED = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
 
-_VALIDATION = Spelling("ValidationError", 400, "1 validation error detected")
+_VALIDATION = WireError("ValidationError", 400, "1 validation error detected")
 
 service = Service(
     name="sts",
     signing_name="sts",
-    spellings={
-        Refusal.MISSING_MEMBER: _VALIDATION,
-        Refusal.INVALID_MEMBER: _VALIDATION,
-        Refusal.REGION_OFF: Spelling(
+    wire_errors={
+        CommonErrorKind.MISSING_MEMBER: _VALIDATION,
+        CommonErrorKind.INVALID_MEMBER: _VALIDATION,
+        CommonErrorKind.REGION_OFF: WireError(
             "RegionDisabledException",
             403,
             "STS is not activated in this region for the account. Your account administrator can "
@@ -38,49 +38,49 @@ service = Service(
 )
 
 
-def _account_of_role(given: Given) -> str | None:
-    parts = given.text("RoleArn").split(":")
+def _account_of_role(params: Parameters) -> str | None:
+    parts = params.text("RoleArn").split(":")
     return parts[4] if len(parts) > 5 else None
 
 
 @service.operation("GetCallerIdentity")
-def get_caller_identity(ask: Ask) -> Mapping[str, Any]:
-    """Account, ARN and id of the key's owner."""
-    account_id = ask.acts_as or ask.account.id
-    arn = ask.key.principal_arn.replace(f":{ask.account.id}:", f":{account_id}:")
-    return {"Account": account_id, "Arn": arn, "UserId": ask.key.user_id}
+def get_caller_identity(call: ApiCall) -> Mapping[str, Any]:
+    """Answer account, ARN and id of the key's owner."""
+    account_id = call.acts_as or call.account.id
+    arn = call.key.principal_arn.replace(f":{call.account.id}:", f":{account_id}:")
+    return {"Account": account_id, "Arn": arn, "UserId": call.key.user_id}
 
 
 @service.operation("AssumeRole", subject=_account_of_role)
-def assume_role(ask: Ask) -> Mapping[str, Any]:
-    """Keys of a session of the role, if its trust lets the caller in."""
-    return _session_of(ask, _trusting_role(ask))
+def assume_role(call: ApiCall) -> Mapping[str, Any]:
+    """Answer keys of a session of the role, if it trusts the caller."""
+    return _session_of(call, _trusting_role(call))
 
 
 @service.operation("AssumeRoleWithWebIdentity", subject=_account_of_role)
-def assume_role_with_web_identity(ask: Ask) -> Mapping[str, Any]:
-    """Keys of a session of the role, if its trust lets the token's subject in. No key signs it."""
-    identity = ask.world.web_identities.find(ask.given.text("WebIdentityToken"))
+def assume_role_with_web_identity(call: ApiCall) -> Mapping[str, Any]:
+    """Answer keys of a session, if the role trusts the token's subject. No key signs it."""
+    identity = call.world.web_identities.find(call.params.text("WebIdentityToken"))
     if identity is None:
         raise AwsError("InvalidIdentityToken", "No OpenIDConnect provider found in your account")
-    if identity.expires_at <= ask.world.front_door():
+    if identity.expires_at <= call.world.auth_clock():
         raise AwsError("ExpiredTokenException", "Token expired: current date/time is after its end")
-    role = _role(ask, ask.given.text("RoleArn"))
-    if role is None or identity.subject not in role.trusted or not _is_named_right(ask, role):
+    role = _role(call, call.params.text("RoleArn"))
+    if role is None or identity.subject not in role.trusted or not _is_named_right(call, role):
         raise AwsError("AccessDenied", NOT_AUTHORIZED, 403)
     return {
-        **_session_of(ask, role),
+        **_session_of(call, role),
         "SubjectFromWebIdentityToken": identity.subject,
-        "Provider": f"{ask.account.iam_arn('oidc-provider')}/{ISSUER}",
+        "Provider": f"{call.account.iam_arn('oidc-provider')}/{ISSUER}",
         "Audience": AUDIENCE,
     }
 
 
-def _session_of(ask: Ask, role: Role) -> Mapping[str, Any]:
-    duration = timedelta(seconds=ask.given.number("DurationSeconds", 3600))
-    _check_duration(ask.key, role, duration)
-    session = _new_session(ask, role, duration)
-    ask.world.keys.add(session)
+def _session_of(call: ApiCall, role: Role) -> Mapping[str, Any]:
+    duration = timedelta(seconds=call.params.number("DurationSeconds", 3600))
+    _check_duration(call.key, role, duration)
+    session = _new_session(call, role, duration)
+    call.world.keys.add(session)
     return {
         "Credentials": {
             "AccessKeyId": session.access_key_id,
@@ -93,32 +93,32 @@ def _session_of(ask: Ask, role: Role) -> Mapping[str, Any]:
     }
 
 
-def _trusting_role(ask: Ask) -> Role:
-    arn = ask.given.text("RoleArn")
-    role = _role(ask, arn)
-    if role is None or not _is_trusted(ask, role):
+def _trusting_role(call: ApiCall) -> Role:
+    arn = call.params.text("RoleArn")
+    role = _role(call, arn)
+    if role is None or not _is_trusted(call, role):
         # AWS does not say whether the role exists.
-        raise denied(ask, "sts:AssumeRole", arn)
+        raise denied(call, "sts:AssumeRole", arn)
     return role
 
 
-def _role(ask: Ask, arn: str) -> Role | None:
-    account = ask.world.accounts.get(_account_of_role(ask.given) or "")
-    if account is None or account.partition is not ask.account.partition:
+def _role(call: ApiCall, arn: str) -> Role | None:
+    account = call.world.accounts.get(_account_of_role(call.params) or "")
+    if account is None or account.partition is not call.account.partition:
         return None
     return next((role for role in account.roles.values() if role.arn == arn), None)
 
 
-def _is_trusted(ask: Ask, role: Role) -> bool:
-    caller = {ask.account.id, ask.key.principal_arn, ask.key.role_arn, _root(ask.account)}
-    external_id = ask.given.maybe_text("ExternalId")
+def _is_trusted(call: ApiCall, role: Role) -> bool:
+    caller = {call.account.id, call.key.principal_arn, call.key.role_arn, _root(call.account)}
+    external_id = call.params.optional_text("ExternalId")
     is_named = bool(caller.intersection(role.trusted)) and role.external_id in (None, external_id)
-    return is_named and _is_named_right(ask, role)
+    return is_named and _is_named_right(call, role)
 
 
-def _is_named_right(ask: Ask, role: Role) -> bool:
-    """The trust policy may demand a session name (`sts:RoleSessionName`)."""
-    return role.session_name in (None, ask.given.text("RoleSessionName"))
+def _is_named_right(call: ApiCall, role: Role) -> bool:
+    """Return whether the session has the name that the trust demands (`sts:RoleSessionName`)."""
+    return role.session_name in (None, call.params.text("RoleSessionName"))
 
 
 def _root(account: Account) -> str:
@@ -139,9 +139,9 @@ def _check_duration(key: Key, role: Role, duration: timedelta) -> None:
         )
 
 
-def _new_session(ask: Ask, role: Role, duration: timedelta) -> Key:
-    name = ask.given.text("RoleSessionName")
-    account = ask.world.account(ask.acts_as or role.arn.split(":")[4])
+def _new_session(call: ApiCall, role: Role, duration: timedelta) -> Key:
+    name = call.params.text("RoleSessionName")
+    account = call.world.account(call.acts_as or role.arn.split(":")[4])
     session = Key(
         access_key_id=new_id("ASIA"),
         secret=new_secret(),
@@ -149,9 +149,9 @@ def _new_session(ask: Ask, role: Role, duration: timedelta) -> Key:
         principal_arn="",
         user_id=f"{new_id('AROA')}:{name}",
         token=new_token(),
-        expires_at=ask.world.front_door().replace(microsecond=0) + duration,
+        expires_at=call.world.auth_clock().replace(microsecond=0) + duration,
         role_arn=account.iam_arn(f"role/{role.name}"),
-        token_version=ask.world.session_token_version,
+        token_version=call.world.session_token_version,
     )
     last = role.name.rpartition("/")[2]  # a session's ARN never holds the path of its role
     arn = f"arn:{account.partition.name}:sts::{account.id}:assumed-role/{last}/{name}"

@@ -1,7 +1,7 @@
-"""Smithy RPC v2 CBOR: the operation stands in the path, members in a CBOR map.
+"""Smithy RPC v2 CBOR: the operation is in the path, members in a CBOR map.
 
 A current AWS SDK for Go speaks it to services whose models here still say JSON, so it is the
-request that tells: `Smithy-Protocol: rpc-v2-cbor`. CBOR is read and written by botocore's own
+request that decides: `Smithy-Protocol: rpc-v2-cbor`. CBOR is read and written by botocore's own
 client of this protocol.
 Source: https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
 """
@@ -14,7 +14,7 @@ from botocore.model import DenormalizedStructureBuilder, OperationModel, Shape
 from botocore.parsers import ResponseParserError, RpcV2CBORParser
 from botocore.serialize import RpcV2CBORSerializer
 
-from discovery.sandbox.aws.errors import AwsError, Dialect, Refusal, Refused
+from discovery.sandbox.aws.errors import AwsError, CommonError, CommonErrorKind, ProtocolFamily
 from discovery.sandbox.aws.wire.json import typed
 from discovery.sandbox.aws.wire.message import Answer, Members, Request
 
@@ -28,41 +28,41 @@ _ERROR: Final = (
 
 
 def is_cbor(request: Request) -> bool:
-    """True for a request in this protocol, whatever the service's own is."""
+    """Return whether a request is in this protocol, whatever the service's own is."""
     return request.headers.get("smithy-protocol") == NAME
 
 
 class CborProtocol:
     """Reads and writes RPC v2 CBOR; errors have the names that they have in JSON."""
 
-    dialect = Dialect.JSON
+    family = ProtocolFamily.JSON
 
     def operation(self, request: Request) -> str:
-        """What the path ends with."""
+        """Return the last part of the path."""
         found = _PATH.search(request.path)
         if found is None:
-            raise Refused(Refusal.UNKNOWN_ACTION, "The path names no operation")
+            raise CommonError(CommonErrorKind.UNKNOWN_ACTION, "The path names no operation")
         return found[1]
 
     def read(self, request: Request, operation: OperationModel) -> dict[str, Any]:
-        """The members of the CBOR map."""
+        """Return the members of the CBOR map."""
         if operation.input_shape is None or not request.body:
             return {}
         parser = RpcV2CBORParser()
         try:
             sent = parser.parse_data_item(parser.get_peekable_stream_from_bytes(request.body))
         except (ResponseParserError, ValueError, RecursionError, TypeError) as error:
-            raise Refused(Refusal.MALFORMED, "The body is not CBOR") from error
+            raise CommonError(CommonErrorKind.MALFORMED, "The body is not CBOR") from error
         return cast("dict[str, Any]", typed(operation.input_shape, sent, "body"))
 
     def write(self, operation: OperationModel, members: Members, request_id: str) -> Answer:
-        """The members as a CBOR map."""
+        """Write the members as a CBOR map."""
         shape = operation.output_shape
         known = {} if shape is None else {k: v for k, v in members.items() if k in shape.members}
         return _answer(200, known, shape or _ERROR, request_id)
 
     def write_error(self, namespace: str, error: AwsError, request_id: str) -> Answer:
-        """`__type` and the words: under `message`, and under `Message`, as shapes here have it."""
+        """Write `__type`, and the message under both `message` and `Message`."""
         del namespace
         content = {"__type": error.code, "message": error.message, "Message": error.message}
         return _answer(error.status, content, _ERROR, request_id)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from discovery.sandbox.aws.errors import Refusal, Refused
+from discovery.sandbox.aws.errors import CommonError, CommonErrorKind
 
 Tree = dict[str, Any]
 MemberName = Callable[[str, Shape], str]
@@ -21,18 +21,21 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 def fields(body: bytes) -> dict[str, str]:
-    """The form's fields; of a repeated one the first. Raises Refused(MALFORMED)."""
+    """Return the form's fields; of a repeated one the first. Raises CommonError(MALFORMED)."""
     try:
         pairs = parse_qsl(
             body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10_000
         )
     except ValueError as error:
-        raise Refused(Refusal.MALFORMED, "The body is not a valid form") from error
+        raise CommonError(CommonErrorKind.MALFORMED, "The body is not a valid form") from error
     return dict(reversed(pairs))
 
 
 def tree(flat: Mapping[str, str]) -> Tree:
-    """`a.b.1=x` as nested mappings. Raises Refused(MALFORMED) for a name of both kinds."""
+    """Return `a.b.1=x` as nested mappings.
+
+    Raises CommonError(MALFORMED) for a name that is both a value and a structure.
+    """
     root: Tree = {}
     for path, value in flat.items():
         node = root
@@ -40,9 +43,11 @@ def tree(flat: Mapping[str, str]) -> Tree:
         for parent in parents:
             node = node.setdefault(parent, {})
             if not isinstance(node, dict):
-                raise Refused(Refusal.MALFORMED, f"{parent} is both a value and a structure")
+                raise CommonError(
+                    CommonErrorKind.MALFORMED, f"{parent} is both a value and a structure"
+                )
         if isinstance(node.setdefault(leaf, value), dict):
-            raise Refused(Refusal.MALFORMED, f"{leaf} is both a value and a structure")
+            raise CommonError(CommonErrorKind.MALFORMED, f"{leaf} is both a value and a structure")
     return root
 
 
@@ -54,7 +59,7 @@ class FormReader:
         self._lists_are_flat = lists_are_flat
 
     def structure(self, shape: StructureShape, node: Tree) -> dict[str, Any]:
-        """The members of `shape` that `node` has."""
+        """Return the members of `shape` that `node` has."""
         members = {}
         for name, member in shape.members.items():
             wire_name = self._member_name(name, member)
@@ -70,8 +75,9 @@ class FormReader:
         if isinstance(shape, MapShape):
             return self._map(shape, node, name)
         if isinstance(node, dict):
-            raise Refused(
-                Refusal.MALFORMED, f"Start of structure or map found where not expected: {name}"
+            raise CommonError(
+                CommonErrorKind.MALFORMED,
+                f"Start of structure or map found where not expected: {name}",
             )
         return scalar(shape, node, name)
 
@@ -101,8 +107,9 @@ def _as_tree(node: Any, name: str) -> Tree:
     if node == "":
         return {}
     if not isinstance(node, dict):
-        raise Refused(
-            Refusal.MALFORMED, f"Unexpected value where a structure or list is expected: {name}"
+        raise CommonError(
+            CommonErrorKind.MALFORMED,
+            f"Unexpected value where a structure or list is expected: {name}",
         )
     return node
 
@@ -111,16 +118,18 @@ def _in_order(node: Tree, name: str) -> list[Any]:
     try:
         return [node[index] for index in sorted(node, key=int)]
     except ValueError as error:
-        raise Refused(Refusal.MALFORMED, f"Key is not valid for a list: {name}") from error
+        raise CommonError(
+            CommonErrorKind.MALFORMED, f"Key is not valid for a list: {name}"
+        ) from error
 
 
 def scalar(shape: Shape, text: str, name: str) -> Any:
-    """`text` as the model's type. Raises Refused(MALFORMED) when it is not of that type."""
+    """Return `text` as the model's type. Raises CommonError(MALFORMED) for another type."""
     try:
         return _typed(shape.type_name, text)
     except ValueError as error:
-        raise Refused(
-            Refusal.MALFORMED, f"{text!r} is not a valid {shape.type_name}: {name}"
+        raise CommonError(
+            CommonErrorKind.MALFORMED, f"{text!r} is not a valid {shape.type_name}: {name}"
         ) from error
 
 

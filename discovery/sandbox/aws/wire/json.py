@@ -1,14 +1,33 @@
-"""The JSON protocol (1.0 and 1.1): the operation stands in a header, members in a JSON object."""
+"""The JSON protocols: 1.0, 1.1, query-compatible 1.0 and REST-JSON.
+
+Source: botocore's model (`awsQueryCompatible`) and AWS's examples in the Amazon SQS API reference:
+`__type` is the shape with its namespace, and `x-amzn-query-error` holds the query protocol's code,
+which SDKs put in the place of the shape's name.
+"""
 
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+from botocore.model import (
+    ListShape,
+    MapShape,
+    OperationModel,
+    ServiceModel,
+    Shape,
+    StructureShape,
+)
 
-from discovery.sandbox.aws.errors import AwsError, Dialect, Refusal, Refused
+from discovery.sandbox.aws.errors import (
+    WIRE_ERRORS,
+    AwsError,
+    CommonError,
+    CommonErrorKind,
+    ProtocolFamily,
+)
 from discovery.sandbox.aws.wire.message import Answer, Members, Request
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -22,41 +41,41 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 class JsonProtocol:
-    """Reads and writes the JSON protocol of one version."""
+    """Reads and writes the JSON protocol: the operation in a header, members in an object."""
 
-    dialect = Dialect.JSON
+    family = ProtocolFamily.JSON
 
     def __init__(self, version: str = "1.1") -> None:
         self._content_type = f"application/x-amz-json-{version}"
 
     def operation(self, request: Request) -> str:
-        """What stands behind the dot of X-Amz-Target."""
+        """Return what is behind the dot of X-Amz-Target."""
         target, dot, operation = request.headers.get("x-amz-target", "").rpartition(".")
         if not (target and dot and operation):
-            raise Refused(Refusal.UNKNOWN_ACTION, "X-Amz-Target names no operation")
+            raise CommonError(CommonErrorKind.UNKNOWN_ACTION, "X-Amz-Target names no operation")
         return operation
 
     def read(self, request: Request, operation: OperationModel) -> dict[str, Any]:
-        """The members of the JSON object."""
+        """Return the members of the JSON object."""
         try:
             sent = json.loads(request.body or b"{}")
         except (ValueError, RecursionError) as error:
-            raise Refused(Refusal.MALFORMED, "The body is not JSON") from error
+            raise CommonError(CommonErrorKind.MALFORMED, "The body is not JSON") from error
         if not isinstance(sent, dict):
-            raise Refused(Refusal.MALFORMED, "The body is not a JSON object")
+            raise CommonError(CommonErrorKind.MALFORMED, "The body is not a JSON object")
         if operation.input_shape is None:
             return {}
         return cast("dict[str, Any]", typed(operation.input_shape, sent, "body"))
 
     def write(self, operation: OperationModel, members: Members, request_id: str) -> Answer:
-        """The members as a JSON object."""
+        """Write the members as a JSON object."""
         content: Any = {}
         if operation.output_shape is not None:
             content = _write(operation.output_shape, members)
         return self._answer(200, content, request_id)
 
     def write_error(self, namespace: str, error: AwsError, request_id: str) -> Answer:
-        """`__type` and `message`."""
+        """Write `__type` and `message`."""
         del namespace
         return self._answer(
             error.status, {"__type": error.code, "message": error.message}, request_id
@@ -67,9 +86,92 @@ class JsonProtocol:
         return Answer(status, self._content_type, body, (("x-amzn-RequestId", request_id),))
 
 
+class RestJsonProtocol(JsonProtocol):
+    """REST-JSON for operations whose members are all in the body; method and path name them."""
+
+    def __init__(self, model: ServiceModel) -> None:
+        super().__init__()
+        self._content_type = "application/json"
+        self._operations: Mapping[tuple[str, str], str] = {
+            (http["method"], http["requestUri"]): name
+            for name in model.operation_names
+            if (http := model.operation_model(name).http)
+        }
+
+    def operation(self, request: Request) -> str:
+        """Return the operation of the method and the path."""
+        path = request.path.partition("?")[0]
+        operation = self._operations.get((request.method, path))
+        if operation is None:
+            raise CommonError(
+                CommonErrorKind.UNKNOWN_ACTION, f"no operation is {request.method} {path}"
+            )
+        return operation
+
+    def write_error(self, namespace: str, error: AwsError, request_id: str) -> Answer:
+        """Write the message in the body, the code in a header."""
+        del namespace
+        answer = self._answer(error.status, {"message": error.message}, request_id)
+        return replace(answer, headers=(*answer.headers, ("x-amzn-ErrorType", error.code)))
+
+
+_OWN = "com.amazonaws.sqs#"
+_COMMON = "com.amazon.coral.service#"
+
+_PREFIX = "AWS.SimpleQueueService."
+_OWN_CODES: Mapping[str, str] = {
+    "QueueDoesNotExist": f"{_PREFIX}NonExistentQueue",
+    "QueueDeletedRecently": f"{_PREFIX}QueueDeletedRecently",
+    "QueueNameExists": "QueueAlreadyExists",
+    "BatchEntryIdsNotDistinct": f"{_PREFIX}BatchEntryIdsNotDistinct",
+    "BatchRequestTooLong": f"{_PREFIX}BatchRequestTooLong",
+    "EmptyBatchRequest": f"{_PREFIX}EmptyBatchRequest",
+    "InvalidBatchEntryId": f"{_PREFIX}InvalidBatchEntryId",
+    "MessageNotInflight": f"{_PREFIX}MessageNotInflight",
+    "PurgeQueueInProgress": f"{_PREFIX}PurgeQueueInProgress",
+    "TooManyEntriesInBatchRequest": f"{_PREFIX}TooManyEntriesInBatchRequest",
+    "UnsupportedOperation": f"{_PREFIX}UnsupportedOperation",
+    "KmsAccessDenied": "KMS.AccessDeniedException",
+    "KmsDisabled": "KMS.DisabledException",
+    "KmsInvalidKeyUsage": "KMS.InvalidKeyUsageException",
+    "KmsInvalidState": "KMS.InvalidStateException",
+    "KmsNotFound": "KMS.NotFoundException",
+    "KmsOptInRequired": "KMS.OptInRequired",
+    "KmsThrottled": "KMS.ThrottlingException",
+}
+"""Shapes of SQS's model whose older names differ."""
+
+_COMMON_CODES: Mapping[str, str] = {
+    "MissingRequiredParameterException": "MissingParameter",
+    "InvalidParameterValueException": "InvalidParameterValue",
+    **{
+        spelling.code: WIRE_ERRORS[ProtocolFamily.QUERY][refusal].code
+        for refusal, spelling in WIRE_ERRORS[ProtocolFamily.JSON].items()
+    },
+}
+"""The query protocol's code of common errors, by their name in JSON."""
+
+
+class QueryCompatibleJson(JsonProtocol):
+    """JSON 1.0 of a service that once spoke the query protocol (SQS), with its error names."""
+
+    def write_error(self, namespace: str, error: AwsError, request_id: str) -> Answer:
+        """Write `__type` with its namespace, `message`, and the older name in a header."""
+        del namespace
+        is_common = error.code in _COMMON_CODES
+        older = (_COMMON_CODES if is_common else _OWN_CODES).get(error.code, error.code)
+        kind = f"{_COMMON if is_common else _OWN}{error.code}"
+        content = {"__type": kind, "message": error.message}
+        answer = self._answer(error.status, content, request_id)
+        side = "Sender" if error.status < 500 else "Receiver"
+        return replace(answer, headers=(*answer.headers, ("x-amzn-query-error", f"{older};{side}")))
+
+
 def typed(shape: Shape, value: Any, name: str) -> Any:
-    """What was sent, checked against the model's types; members that it does not know are left
-    out. Raises: Refused."""
+    """Check what was sent against the model's types; leave out unknown members.
+
+    Raises CommonError(MALFORMED).
+    """
     if isinstance(shape, StructureShape):
         sent = _expect(dict, value, name)
         return {
@@ -86,7 +188,7 @@ def typed(shape: Shape, value: Any, name: str) -> Any:
 
 def _expect(kind: type, value: Any, name: str) -> Any:
     if not isinstance(value, kind):
-        raise Refused(Refusal.MALFORMED, f"{name} is not a {kind.__name__}")
+        raise CommonError(CommonErrorKind.MALFORMED, f"{name} is not a {kind.__name__}")
     return value
 
 
@@ -97,7 +199,7 @@ def _read_scalar(shape: Shape, value: Any, name: str) -> Any:
     if allowed is None:
         return value
     if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-        raise Refused(Refusal.MALFORMED, f"{name} is not a {shape.type_name}")
+        raise CommonError(CommonErrorKind.MALFORMED, f"{name} is not a {shape.type_name}")
     return value
 
 
@@ -105,7 +207,7 @@ def _read_blob(value: Any, name: str) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
     except (TypeError, ValueError) as error:
-        raise Refused(Refusal.MALFORMED, f"{name} is not Base64") from error
+        raise CommonError(CommonErrorKind.MALFORMED, f"{name} is not Base64") from error
 
 
 def _write(shape: Shape, value: Any) -> Any:

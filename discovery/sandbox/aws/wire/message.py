@@ -1,4 +1,4 @@
-"""What a protocol reads and writes: plain HTTP, without the server's machinery."""
+"""Requests and answers as a protocol reads and writes them, without the server's machinery."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from botocore.model import OperationModel
 
-from discovery.sandbox.aws.errors import AwsError, Dialect
+from discovery.sandbox.aws.errors import AwsError, ProtocolFamily
 
 Members = Mapping[str, Any]
 """A structure of the service model: member names to values."""
@@ -34,22 +34,22 @@ class Answer:
 
 
 class WireProtocol(Protocol):
-    """One of AWS's protocols. Reading raises `Refused` with MALFORMED or UNKNOWN_ACTION."""
+    """One of AWS's protocols. Reading raises CommonError with MALFORMED or UNKNOWN_ACTION."""
 
-    dialect: Dialect
+    family: ProtocolFamily
 
     def operation(self, request: Request) -> str:
-        """The name of the operation that is asked for."""
+        """Return the name of the operation that is asked for."""
         ...
 
     def read(self, request: Request, operation: OperationModel) -> dict[str, Any]:
-        """The members that were sent, unknown ones left out, typed as the model says."""
+        """Return the members that were sent, typed as the model says, without unknown ones."""
         ...
 
     def write(self, operation: OperationModel, members: Members, request_id: str) -> Answer:
-        """The answer with these members; members that the model does not know are left out."""
+        """Write the answer with these members, without those that the model does not know."""
         ...
 
     def write_error(self, namespace: str, error: AwsError, request_id: str) -> Answer:
-        """The answer for an error; `namespace` is the service model's XML namespace."""
+        """Write the answer for an error; `namespace` is the service model's XML namespace."""
         ...

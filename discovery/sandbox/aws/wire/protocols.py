@@ -1,17 +1,19 @@
-"""Which protocol a service model asks for."""
+"""Choice of the wire protocol of a request."""
+
+from functools import cache
 
 from botocore.model import ServiceModel
 
-from discovery.sandbox.aws.wire.ec2 import Ec2Protocol
-from discovery.sandbox.aws.wire.json import JsonProtocol
-from discovery.sandbox.aws.wire.message import WireProtocol
-from discovery.sandbox.aws.wire.query import QueryProtocol
-from discovery.sandbox.aws.wire.query_compatible import QueryCompatibleJson
-from discovery.sandbox.aws.wire.rest_json import RestJsonProtocol
+from discovery.sandbox.aws.errors import ProtocolFamily
+from discovery.sandbox.aws.models import service_model
+from discovery.sandbox.aws.wire.cbor import CborProtocol, is_cbor
+from discovery.sandbox.aws.wire.json import JsonProtocol, QueryCompatibleJson, RestJsonProtocol
+from discovery.sandbox.aws.wire.message import Request, WireProtocol
+from discovery.sandbox.aws.wire.query import Ec2Protocol, QueryProtocol
 
 
 def protocol_of(model: ServiceModel) -> WireProtocol:
-    """The protocol that botocore's model names. Raises ValueError for one not spoken here."""
+    """Return the protocol that botocore's model names. Raises ValueError for another one."""
     match model.metadata["protocol"]:
         case "query":
             return QueryProtocol()
@@ -25,3 +27,16 @@ def protocol_of(model: ServiceModel) -> WireProtocol:
             return RestJsonProtocol(model)
         case other:
             raise ValueError(f"the sandbox does not speak {other}")
+
+
+@cache
+def _usual(service: str) -> WireProtocol:
+    return protocol_of(service_model(service))
+
+
+def protocol_for(service: str, request: Request) -> WireProtocol:
+    """Return the protocol of a service (as boto3 names it), or CBOR when the request speaks it."""
+    usual = _usual(service)
+    if is_cbor(request) and usual.family is ProtocolFamily.JSON:
+        return CborProtocol()
+    return usual

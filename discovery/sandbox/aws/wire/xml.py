@@ -13,7 +13,7 @@ _NAMED: Mapping[str, str] = {"<": "&lt;", ">": "&gt;", "&": "&amp;", '"': "&quot
 
 
 def escape(text: str) -> str:
-    """`text` as XML content.
+    """Return `text` as XML content.
 
     What XML 1.0 cannot hold (control characters) becomes a character reference, as AWS does; most
     readers then refuse the document.
@@ -22,13 +22,13 @@ def escape(text: str) -> str:
 
 
 def timestamp(moment: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds: `2026-01-15T12:34:56.789Z`."""
+    """Return ISO 8601 in UTC with milliseconds: `2026-01-15T12:34:56.789Z`."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.removesuffix("+00:00") + "Z"
 
 
 def structure(shape: StructureShape, members: Mapping[str, Any]) -> str:
-    """The members of a structure, without an element around them, in the model's order."""
+    """Return a structure's members in the model's order, without an element around them."""
     return "".join(
         _element(member.serialization.get("name", name), member, members[name])
         for name, member in shape.members.items()
@@ -63,7 +63,7 @@ def _entries(shape: MapShape, value: Mapping[str, Any]) -> Iterator[str]:
 
 
 def scalar(shape: Shape, value: Any) -> str:
-    """A value that is no structure, list or map, as text."""
+    """Return a value that is no structure, list or map as text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):

@@ -154,12 +154,14 @@ databases = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(databases)
 def test_a_document_becomes_a_message_and_is_the_same_again(database: Database) -> None:
     again = database_of(message_of(database, is_new=True))
     assert again.document() == database.document()
 
 
+@pytest.mark.slow
 @given(databases, databases)
 def test_any_resource_becomes_any_other(old: Database, new: Database) -> None:
     live = database_of(message_of(old, is_new=True))

@@ -22,11 +22,11 @@ from discovery.control_plane.teleport.errors import (
     Attempt,
     ChangedMeanwhile,
     Unsupported,
-    fault_of_call,
-    fault_of_status,
+    error_of_call,
+    error_of_status,
 )
 
-CREATE = Attempt("creating database orders", "create", name="orders").by("bot-x", "Auth")
+CREATE = Attempt("creating database orders", "create", name="orders").as_user("bot-x", "Auth")
 
 RETRYABLE = {
     Status.UNAVAILABLE: Unavailable,
@@ -49,7 +49,7 @@ FINAL = {
 @pytest.mark.parametrize("status", [each for each in Status if each is not Status.OK])
 def test_each_status_has_one_fault(status: Status) -> None:
     expected = {**RETRYABLE, **FINAL}.get(status, ControlPlaneError)
-    found = fault_of_status(GRPCError(status, "the server's words"), CREATE)
+    found = error_of_status(GRPCError(status, "the server's words"), CREATE)
     assert type(found) is expected
     assert found.retryable is (status in RETRYABLE)
     assert str(found).startswith("creating database orders")
@@ -70,18 +70,18 @@ DENIALS = [
 
 @pytest.mark.parametrize(("said", "advice"), DENIALS, ids=[each[1][:20] for each in DENIALS])
 def test_a_denial_says_what_is_lacking(said: str, advice: str) -> None:
-    assert advice in str(fault_of_status(GRPCError(Status.PERMISSION_DENIED, said), CREATE))
+    assert advice in str(error_of_status(GRPCError(Status.PERMISSION_DENIED, said), CREATE))
 
 
 def test_a_long_message_is_cut() -> None:
     said = "so it goes\n" * 1000
-    found = str(fault_of_status(GRPCError(Status.UNKNOWN, said), CREATE))
+    found = str(error_of_status(GRPCError(Status.UNKNOWN, said), CREATE))
     assert len(found) < 600
     assert "\n" not in found
 
 
 def test_no_message_is_no_quotation() -> None:
-    assert "It says" not in str(fault_of_status(GRPCError(Status.NOT_FOUND, None), CREATE))
+    assert "It says" not in str(error_of_status(GRPCError(Status.NOT_FOUND, None), CREATE))
 
 
 ENDS: list[tuple[Exception, type[Exception]]] = [
@@ -96,11 +96,11 @@ ENDS: list[tuple[Exception, type[Exception]]] = [
 
 @pytest.mark.parametrize(("error", "kind"), ENDS, ids=[type(each[0]).__name__ for each in ENDS])
 def test_a_call_that_ends_without_a_status(error: Exception, kind: type[Exception]) -> None:
-    assert type(fault_of_call(error, CREATE, None)) is kind
+    assert type(error_of_call(error, CREATE, None)) is kind
 
 
 def test_a_refused_certificate_is_told_from_a_lost_connection() -> None:
     alert = ssl.SSLError(1, "[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca")
-    found = fault_of_call(StreamTerminatedError("Connection lost"), CREATE, alert)
+    found = error_of_call(StreamTerminatedError("Connection lost"), CREATE, alert)
     assert isinstance(found, Denied)
     assert "does not accept the certificate of bot-x" in str(found)

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.control_plane.teleport.certificate import read_certificate
 from discovery.control_plane.teleport.errors import IdentityUnusable
-from discovery.control_plane.teleport.identity import Identity, parse_identity
+from discovery.control_plane.teleport.identity import Identity, parse_identity, read_certificate
 from discovery.sandbox.teleport.authorities import new_legacy_key
 from discovery.sandbox.teleport.cluster import Cluster
 
@@ -147,6 +147,24 @@ class TestCertificates:
         leaf = read_certificate(ssl.PEM_cert_to_DER_cert(LEAF.strip()))
         assert leaf.may_be_of(ours)
         assert not ours.may_be_of(leaf)
+
+    def test_attributes_of_teleport_are_no_hindrance(self) -> None:
+        """Longer values than X.520 knows, and attributes of its own; OpenSSL takes them, too."""
+        key, long = new_legacy_key(), "k" * 300
+        values = {
+            NameOID.COMMON_NAME: "bot-x",
+            NameOID.ORGANIZATION_NAME: "editor",
+            NameOID.COUNTRY_NAME: "a cluster of Kubernetes",
+            NameOID.STREET_ADDRESS: long,
+            NameOID.POSTAL_CODE: '{"logins": ["*"]}',
+            x509.ObjectIdentifier("1.3.9999.2.5"): "2026-11-23",
+        }
+        with pytest.warns(UserWarning, match="length"):
+            named = [x509.NameAttribute(*each, _validate=False) for each in values.items()]
+        subject = x509.Name(named)
+        made = CLUSTER.user_ca.newest.issue(subject, NOW, timedelta(hours=1), key=key).certificate
+        found = read_certificate(made.public_bytes(serialization.Encoding.DER))
+        assert (found.issuer, found.subject) == ("c.example.com", "bot-x")
 
     @given(st.binary(max_size=80))
     def test_bytes_are_read_or_refused(self, content: bytes) -> None:

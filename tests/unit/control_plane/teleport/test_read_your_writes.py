@@ -21,7 +21,7 @@ class Watch:
 
 def test_what_was_created_is_there() -> None:
     recent = RecentWrites(Watch())
-    recent.wrote(NEW)
+    recent.note_written(NEW)
     assert recent.is_stale(A.name, None)
     assert not recent.is_stale(A.name, A)
     assert recent.apply_to_list(()) == (NEW,)
@@ -30,8 +30,8 @@ def test_what_was_created_is_there() -> None:
 
 def test_what_was_updated_is_not_what_it_was() -> None:
     recent = RecentWrites(Watch())
-    recent.saw(A)
-    recent.wrote(replace(A, labels={"v": "2"}))
+    recent.note_seen(A)
+    recent.note_written(replace(A, labels={"v": "2"}))
     assert recent.is_stale(A.name, A)
     assert not recent.is_stale(A.name, LATER)
     assert recent.apply_to_list((A,))[0].labels == {"v": "2"}
@@ -40,8 +40,8 @@ def test_what_was_updated_is_not_what_it_was() -> None:
 
 def test_what_was_removed_is_gone_but_not_what_came_after_it() -> None:
     recent = RecentWrites(Watch())
-    recent.saw(A)
-    recent.removed(A.name)
+    recent.note_seen(A)
+    recent.note_removed(A.name)
     assert recent.is_stale(A.name, A)
     assert recent.is_gone(A)
     assert recent.apply_to_list((A,)) == ()
@@ -51,9 +51,9 @@ def test_what_was_removed_is_gone_but_not_what_came_after_it() -> None:
 
 def test_what_was_removed_and_made_anew_is_there() -> None:
     recent = RecentWrites(Watch())
-    recent.saw(A)
-    recent.removed(A.name)
-    recent.wrote(NEW)
+    recent.note_seen(A)
+    recent.note_removed(A.name)
+    recent.note_written(NEW)
     assert recent.is_stale(A.name, A)
     assert not recent.is_gone(A)
     assert recent.apply_to_list((A,)) == (NEW,)
@@ -61,7 +61,7 @@ def test_what_was_removed_and_made_anew_is_there() -> None:
 
 def test_a_taken_name_is_there_though_nobody_knows_as_what() -> None:
     recent = RecentWrites(Watch())
-    recent.is_taken(A.name)
+    recent.note_taken(A.name)
     assert recent.is_stale(A.name, None)
     assert not recent.is_stale(A.name, A)
     assert recent.apply_to_list(()) == ()
@@ -70,14 +70,14 @@ def test_a_taken_name_is_there_though_nobody_knows_as_what() -> None:
 def test_after_the_window_reads_are_believed() -> None:
     watch = Watch()
     recent = RecentWrites(watch)
-    recent.wrote(NEW)
+    recent.note_written(NEW)
     watch.now += WINDOW_S + 1
     assert not recent.is_stale(A.name, None)
     assert recent.apply_to_list(()) == ()
 
 
 def test_what_a_list_or_a_get_has_shown_is_doubted_to_be_gone_for_two_seconds() -> None:
-    for see in (lambda recent: recent.listed([A.name]), lambda recent: recent.saw(A)):
+    for see in (lambda recent: recent.note_list([A.name]), lambda recent: recent.note_seen(A)):
         watch = Watch()
         recent = RecentWrites(watch)
         see(recent)
@@ -90,25 +90,25 @@ def test_what_a_list_or_a_get_has_shown_is_doubted_to_be_gone_for_two_seconds() 
 
 def test_a_later_list_that_lacks_it_is_believed() -> None:
     recent = RecentWrites(Watch())
-    recent.listed([A.name])
-    recent.listed([])
+    recent.note_list([A.name])
+    recent.note_list([])
     assert not recent.is_doubtful(A.name)
 
 
 def test_what_we_removed_is_not_doubted_to_be_gone_until_somebody_makes_it_anew() -> None:
     recent = RecentWrites(Watch())
-    recent.listed([A.name])
-    recent.saw(A)
-    recent.removed(A.name)
+    recent.note_list([A.name])
+    recent.note_seen(A)
+    recent.note_removed(A.name)
     assert not recent.is_doubtful(A.name)
-    recent.saw(LATER)
+    recent.note_seen(LATER)
     assert recent.is_doubtful(A.name)
     assert not recent.was_accepted(A.name)
 
 
 def test_only_a_write_of_ours_was_accepted() -> None:
     recent = RecentWrites(Watch())
-    recent.is_taken(A.name)
+    recent.note_taken(A.name)
     assert not recent.was_accepted(A.name)
-    recent.wrote(NEW)
+    recent.note_written(NEW)
     assert recent.was_accepted(A.name)

@@ -13,15 +13,14 @@ from hypothesis import strategies as st
 from discovery.model.codes import Action, IamVerdict, Reason, ScopeReason
 from discovery.model.ownership import CacheArn, NotOurs, owner_of, parse_cache_arn
 from discovery.model.values import UNKNOWN, Cache, Database, ResourceName, Scanned, UsersAndGroups
-from discovery.plan.address import address_of
 from discovery.plan.adoption.adoption import adoption, unseen
 from discovery.plan.adoption.identify import part_to_scan
 from discovery.plan.adoption.release import keep_unwanted, release
 from discovery.plan.adoption.transfer import Handover, Obstacle, Refused, is_same
 from discovery.plan.inputs import observe
 from discovery.plan.item import Item
-from discovery.plan.open_intents import classify_open_intents, memory_after_closing
-from discovery.plan.resource import changes_between
+from discovery.plan.open_intents import classify_open_intents, state_after_closing
+from discovery.plan.resource import address_of, changes_between
 from discovery.plan.rules import Rules
 from discovery.plan.targets import ScopeFilter
 from matchers.matcher import IamUsers
@@ -49,7 +48,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import NOW, inherited, journaled, memory, remembered, removed
+from tests.unit.plan.past import NOW, inherited, journaled, make_state, remembered, removed
 
 ORDERS = cache()
 NAME = name_in("orders")
@@ -283,7 +282,7 @@ def test_an_unread_scope_hides_what_has_only_a_uri() -> None:
 
 
 def test_ours_is_not_taken_twice() -> None:
-    known = memory(registrations=[journaled(registered())])
+    known = make_state(registrations=[journaled(registered())])
     assert refusal(adopted(registered(), known=known)).code is Obstacle.ALREADY_OURS
     odd = registered(labels={"cachemuster/arn": arn_of("carts")})
     assert refusal(adopted(odd)).code is Obstacle.IDENTITY_MISMATCH
@@ -307,7 +306,7 @@ def test_one_of_our_group_that_another_made_is_taken_without_a_change(
 ) -> None:
     live = registered(revision="r1")
     under = rules(matcher(tags={"env": tag}))
-    item = one(adopted(live, caches=caches, under=under, known=memory(**known)))
+    item = one(adopted(live, caches=caches, under=under, known=make_state(**known)))
     assert (item.name, item.arn, item.changes) == (live.name, ORDERS.arn, ())
     assert item.database == item.live == live
 
@@ -494,7 +493,7 @@ def test_a_crash_in_between_is_looked_up_by_the_next_sweep(
     assert not intent.counts_as_removal
     known = classify_open_intents([OpenIntent(intent_id=1, intent=intent)], listed, GROUP)
     assert (len(known.landed), len(known.abandoned)) == ((1, 0) if landed else (0, 1))
-    remembers = NAME in memory_after_closing(RememberedState(), known, NOW).registrations
+    remembers = NAME in state_after_closing(RememberedState(), known, NOW).registrations
     assert remembers is (landed and kind is IntentKind.ADOPT)
 
 

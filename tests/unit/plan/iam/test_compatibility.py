@@ -8,8 +8,7 @@ import pytest
 
 from discovery.model.codes import FindingCode, IamVerdict, Severity
 from discovery.model.values import UNKNOWN, CacheUser, Endpoint, UnknownType, UsersAndGroups
-from discovery.plan.iam.access_string import is_on
-from discovery.plan.iam.members import engines_fit
+from discovery.plan.iam.members import engines_fit, is_on
 from discovery.plan.iam.verdict import iam_verdict
 from tests.unit.plan.make import READY, cache, directory, group, user
 from tests.unit.plan.past import NOW

@@ -1,0 +1,30 @@
+"""How an item is called, and what its update changes, in every form of a report."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from discovery.model.fingerprint import redacted_change
+from discovery.model.values import Change
+from discovery.plan.item import Item
+
+
+def short_name(item: Item) -> str:
+    """Name the cache, or the registration where there is no cache."""
+    return item.cache or item.name or item.arn or "?"
+
+
+def differences(item: Item) -> tuple[Change, ...]:
+    """List where the resource differs; secrets are fingerprints.
+
+    A change of the whole resource is left out: the action says it.
+    """
+    return tuple(redacted_change(change) for change in item.changes if change.field)
+
+
+def value_text(value: Any) -> str:
+    """Word a value: text as it is, nothing as `none`, everything else as JSON."""
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value, default=dict)
