@@ -64,14 +64,14 @@ async def denied_for(directory: Path, *, caches: int, sweeps: int) -> Outcome:
             for _ in range(sweeps):
                 report = await agent.run(Ask("round"))
                 assert report is not None
-                log.finished(report, kind="sweep")
+                log.log_run(report, kind="sweep")
                 agent.life.rounds.clear()
                 environment.times.let_pass(INTERVAL)
             agent.breaks.clear()
             attempts = ALWAYS - denial.times
             after = await agent.run(Ask("round"))
             assert after is not None
-            log.finished(after, kind="sweep")
+            log.log_run(after, kind="sweep")
         await agent.end()
         history = ReadOnlyStore(agent.state).history()
     finished = [line for line in lines if line["event"] == "sweep.finished"]
