@@ -68,7 +68,7 @@ async def denied_for(directory: Path, *, caches: int, sweeps: int) -> Outcome:
             for _ in range(sweeps):
                 report = await agent.run(AgentCommand("scheduled"))
                 assert report is not None
-                log.finished(report, kind="sweep")
+                log.log_run(report, kind="sweep")
                 not_done = report.failed_items
                 agent.lifetime.runs.clear()
                 environment.clock.advance(INTERVAL)
@@ -76,7 +76,7 @@ async def denied_for(directory: Path, *, caches: int, sweeps: int) -> Outcome:
             attempts = ALWAYS - denial.times
             after = await agent.run(AgentCommand("scheduled"))
             assert after is not None
-            log.finished(after, kind="sweep")
+            log.log_run(after, kind="sweep")
         await agent.end()
         history = ReadOnlyStore(agent.state).history()
     finished = [line for line in lines if line["event"] == "sweep.finished"]

@@ -19,7 +19,7 @@ from discovery.model.values import AccountId, Arn, Region, Scope
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter
 from discovery.reports.report import Report
-from discovery.service.connections import Edges, ReloadableConnections
+from discovery.service.connections import Connections, ReloadableConnections
 from discovery.service.runner import SweepRunner
 from discovery.sweep.context import SweepContext, SweepRequest
 from discovery.sweep.sweep import audit, sweep
@@ -100,7 +100,7 @@ class Process:
     async def reload(self) -> None:
         """The service has the settings as they are now."""
         if self._runner is not None:
-            await self._runner.foundation.reload()
+            await self._runner.connections.reload()
 
     async def lose_state(self) -> None:
         """Its state file is gone."""
@@ -177,16 +177,16 @@ class Process:
 
     async def _service(self) -> SweepRunner:
         if self._runner is None:
-            foundation = await self._running.enter_async_context(
+            connections = await self._running.enter_async_context(
                 ReloadableConnections.open(self._edges)
             )
-            self._runner = SweepRunner(foundation, self.shard)
+            self._runner = SweepRunner(connections, self.shard)
         return self._runner
 
     @asynccontextmanager
-    async def _edges(self) -> AsyncIterator[Edges]:
+    async def _edges(self) -> AsyncIterator[Connections]:
         async with self._plane() as plane:
-            yield Edges(self._context(), plane)
+            yield Connections(self._context(), plane)
 
     def _context(self) -> SweepContext:
         config = self.config

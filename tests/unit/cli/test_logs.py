@@ -20,7 +20,7 @@ def _own_logs() -> Iterator[None]:
     yield
     root.removeHandler(retelling)
     structlog.reset_defaults()
-    set_up_vendor_logs(shows_remarks=False)
+    set_up_vendor_logs(shows_debug=False)
 
 
 Captured = pytest.CaptureFixture[str]
