@@ -22,8 +22,8 @@ from discovery.service.health import HealthState, serve_health
 from discovery.service.heartbeat import Heartbeat
 from discovery.service.metrics import Metrics
 from discovery.sweep.context import SweepKind
-from tests.contract.promtool import needs_promtool, promtool
-from tests.unit.reports.sample import REFUSED, carried_out, full_report
+from tests.support.promtool import needs_promtool, promtool
+from tests.support.report_samples import REFUSED, carried_out, full_report
 
 HERE = Path(__file__).parents[2] / "deploy" / "monitoring"
 RULES = yaml.safe_load((HERE / "alerts.yaml").read_text("utf-8"))

@@ -24,9 +24,9 @@ from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World
 from tests.contract.aws.conftest import HOME, MEMBER, Site, caches_of, result_of
-from tests.contract.broken_worlds import BROKEN, group, only_refused, outsider
-from tests.contract.repairing import Person
 from tests.contract.sandbox.conftest import SLOW
+from tests.support.broken_worlds import BROKEN, group, only_refused, outsider
+from tests.support.repair_commands import Person
 
 F = FindingCode
 

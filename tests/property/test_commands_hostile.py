@@ -32,8 +32,8 @@ from discovery.reports.terminal.transfer import write_transfer, write_transfer_p
 from discovery.reports.transfer import TransferReport, write_transfer_document
 from state.records import LastVerdict, OpenIntent, RememberedState, StateIdentity, TakenName
 from tests.property.test_reports_hostile import HOSTILE, acts
-from tests.unit.reports.sample import NOW, item
-from tests.unit.state.values import (
+from tests.support.report_samples import NOW, item
+from tests.support.state_records import (
     SCOPE,
     START,
     arn_of,

@@ -25,7 +25,7 @@ from discovery.model.values import (
 )
 from discovery.plan.iam.finding_table import FINDINGS
 from discovery.plan.iam.verdict import MOST_NAMED, iam_verdict
-from tests.property.pure_cloud import NOW, SCOPES, arn_of, mostly
+from tests.support.pure_cloud import NOW, SCOPES, arn_of, mostly
 
 pytestmark = pytest.mark.slow
 

@@ -31,7 +31,7 @@ from discovery.model.values import (
 )
 from discovery.plan.next_state import next_state
 from discovery.plan.plan import make_plan
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     EAST,
     arn_of,
     cache,
@@ -41,7 +41,7 @@ from tests.unit.plan.make import (
     registered,
     rules,
 )
-from tests.unit.plan.past import NOW, journaled, make_state, remembered
+from tests.support.plan_state import NOW, journaled, make_state, remembered
 
 QUIET = cache("quiet", EAST)
 LONG = "8" * 5000

@@ -15,7 +15,7 @@ from discovery.model.codes import REASONS_OF, Action, Reason
 from discovery.model.values import Arn, Cache, Complete, Scanned, Scope, Tags
 from discovery.plan.plan import make_plan
 from discovery.plan.rules import WritePolicy
-from tests.property.pure_cloud import (
+from tests.support.pure_cloud import (
     ACCOUNTS,
     BY_HAND,
     NOW,

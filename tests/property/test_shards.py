@@ -35,7 +35,7 @@ from discovery.plan.targets import ScopeFilter, Targets
 from discovery.sweep.write import Writer
 from matchers.regions import RegionList
 from state.records import RememberedState
-from tests.property.pure_cloud import (
+from tests.support.pure_cloud import (
     GROUP,
     NOW,
     REGIONS,
@@ -47,7 +47,7 @@ from tests.property.pure_cloud import (
     scans,
     strangers,
 )
-from tests.unit.control_plane.simulated import SimulatedControlPlane
+from tests.support.simulated_control_plane import SimulatedControlPlane
 
 ACCOUNTS = tuple(AccountId(f"{number}11122223333") for number in range(1, 6))
 SCOPES = tuple(Scope(account, REGIONS[0]) for account in ACCOUNTS)

@@ -18,7 +18,7 @@ from discovery.plan.rules import Rules
 from matchers.matcher import Matcher
 from matchers.selectors import TagExclusion, TagSelector
 from state.records import RememberedState
-from tests.property.pure_cloud import DIRECTORY, NOW, SCOPES, World, arn_of, rules
+from tests.support.pure_cloud import DIRECTORY, NOW, SCOPES, World, arn_of, rules
 
 NAMES = ("orders", "carts")
 TEAMS = ("pay", "web", "nobody")

@@ -15,9 +15,9 @@ from discovery.plan.iam.verdict import iam_verdict
 from discovery.plan.item import Item
 from discovery.plan.plan import make_plan
 from discovery.plan.rules import WritePolicy
-from tests.property.pure_cloud import World, any_results, rules
 from tests.property.test_compatibility import situations
 from tests.property.test_plan import lived_in
+from tests.support.pure_cloud import World, any_results, rules
 
 ADVICE: Final = re.compile(
     r"(add|allow|attach|change|check|configure|correct|enable|give|make|mend|raise|replace|"

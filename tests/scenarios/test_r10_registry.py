@@ -11,7 +11,7 @@ import pytest
 from discovery.control_plane.embedded.control_plane import Embedded
 from discovery.model.values import Database, ResourceName
 from state.records import RememberedState
-from tests.scenarios.scenario import FRANKFURT, VIRGINIA, Scenario
+from tests.support.scenario import FRANKFURT, VIRGINIA, Scenario
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from discovery.model.values import Database, ResourceName
-from tests.scenarios.scenario import Scenario
+from tests.support.scenario import Scenario
 
 
 def named(name: str, **tags: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from discovery.control_plane.embedded.control_plane import Embedded
-from tests.scenarios.scenario import RunOutput, Scenario
+from tests.support.scenario import RunOutput, Scenario
 
 pytestmark = pytest.mark.slow
 

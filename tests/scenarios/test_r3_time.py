@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.scenario import Scenario
+from tests.support.scenario import Scenario
 
 PROD = {"name": "production", "tags": {"env": "prod"}}
 QUICK = {"missed_sweeps": 1, "grace": "0s", "max_percent": 100}

@@ -14,7 +14,7 @@ from discovery.control_plane.embedded.control_plane import Embedded
 from discovery.model.values import Database
 from discovery.sandbox.aws.faults import Effect
 from discovery.sweep import scan
-from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, MEMBER, Scenario
+from tests.support.scenario import FRANKFURT, HUB, LISTING, MEMBER, Scenario
 
 
 def three(scenario: Scenario) -> None:

@@ -23,8 +23,8 @@ from tests.contract.aws.conftest import (
     remember,
     result_of,
 )
-from tests.contract.aws.fleet import Fleet, number, standing
 from tests.support.aws_members import MEMBERS
+from tests.support.organization import Fleet, number, standing
 
 Reads = dict[str, set[str]]
 

@@ -11,7 +11,7 @@ from discovery.model.values import Complete, Failed
 from discovery.sandbox.aws.faults import Effect
 from matchers.regions import ScopeMembership
 from tests.contract.aws.conftest import HUB, Site, result_of
-from tests.contract.aws.fleet import ROLE, Fleet, number, read, standing
+from tests.support.organization import ROLE, Fleet, number, read, standing
 
 A, B = number(1), number(2)
 STRANGER = "888888888888"

@@ -15,7 +15,7 @@ from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import Account, World
 from discovery.sweep.scan import Scan
 from tests.contract.aws.conftest import HOME, HUB, Site, result_of
-from tests.contract.aws.fleet import ROLE, Fleet, SimulatedTime, number
+from tests.support.organization import ROLE, Fleet, SimulatedTime, number
 
 pytestmark = pytest.mark.slow
 

@@ -19,7 +19,7 @@ from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import Role
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from state.records import Registration, RememberedState, StateIdentity
-from tests.contract.control_plane.teleport_site import (
+from tests.support.teleport_site import (
     GROUP,
     Site,
     registration,

@@ -22,8 +22,8 @@ from discovery.sandbox.teleport.changes import (
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.roles import EDITOR, Role, bot_role
-from tests.contract.control_plane.stage import Stage, by_name, stage
-from tests.unit.cli.rig import FRANKFURT, HUB
+from tests.support.command_line import FRANKFURT, HUB
+from tests.support.teleport_sweeps import Stage, by_name, stage
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 
-from tests.contract.sandbox.cloud import HUB, REGION, Cloud, message, refusal
+from tests.support.simulated_aws import HUB, REGION, Cloud, message, refusal
 
 TAGGING = "resourcegroupstaggingapi"
 VERSION = "2017-01-26"

@@ -15,7 +15,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from discovery.sandbox.aws.faults import Effect, Fault
-from tests.contract.sandbox.cloud import HUB, MEMBER, REGION, ROLE, Cloud, message, refusal
+from tests.support.simulated_aws import HUB, MEMBER, REGION, ROLE, Cloud, message, refusal
 
 LISTING: dict[str, Any] = {"service": "elasticache", "operation": "DescribeServerlessCaches"}
 

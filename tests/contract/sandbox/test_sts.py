@@ -6,7 +6,7 @@ import pytest
 from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 
-from tests.contract.sandbox.cloud import EXTERNAL_ID, HUB, MEMBER, ROLE, Cloud, message, refusal
+from tests.support.simulated_aws import EXTERNAL_ID, HUB, MEMBER, ROLE, Cloud, message, refusal
 
 
 def test_caller_identity_of_a_user(cloud: Cloud) -> None:

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from discovery.sandbox.aws.timed_store import Delays
-from tests.contract.sandbox.cloud import HUB, MEMBER, REGION, Cloud, refusal, running
+from tests.support.simulated_aws import HUB, MEMBER, REGION, Cloud, refusal, running
 
 
 def arn(resource: str, *, account: str = HUB, region: str = REGION) -> str:

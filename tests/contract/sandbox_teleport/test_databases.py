@@ -11,7 +11,8 @@ from grpclib.const import Status
 from discovery.model.values import Database, ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.messages import InvalidDocument
-from tests.contract.sandbox_teleport.client import (
+from tests.support.protobuf_messages import Fields, message
+from tests.support.teleport_client import (
     ACCOUNT,
     CLUSTER,
     HOST,
@@ -20,7 +21,6 @@ from tests.contract.sandbox_teleport.client import (
     database,
     served,
 )
-from tests.contract.sandbox_teleport.wire import Fields, message
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/connect"
 

@@ -18,7 +18,8 @@ from discovery.sandbox.teleport import changes
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import CONNECT, Effect, Fault
 from discovery.sandbox.teleport.roles import Role
-from tests.contract.sandbox_teleport.client import (
+from tests.support.protobuf_messages import message
+from tests.support.teleport_client import (
     AUTH_NAME,
     OURS,
     Simulation,
@@ -26,7 +27,6 @@ from tests.contract.sandbox_teleport.client import (
     tls,
     until,
 )
-from tests.contract.sandbox_teleport.wire import message
 
 Received = TypeVar("Received", bound=Event)
 BROKEN = (StreamTerminatedError, ConnectionError, OSError)

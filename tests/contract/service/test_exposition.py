@@ -9,8 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from discovery.service.metric_table import TABLE
 from discovery.service.metrics import Metrics
 from discovery.sweep.context import SweepKind
-from tests.contract.promtool import needs_promtool, promtool
-from tests.unit.reports.sample import NOW, REFUSED, carried_out, full_report
+from tests.support.promtool import needs_promtool, promtool
+from tests.support.report_samples import NOW, REFUSED, carried_out, full_report
 
 
 def busy() -> Metrics:

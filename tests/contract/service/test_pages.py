@@ -22,8 +22,8 @@ from discovery.service.heartbeat import Heartbeat
 from discovery.service.metrics import Metrics
 from discovery.service.read_only_server import ReadOnlyServer, text_page
 from discovery.sweep.context import SweepKind
-from tests.contract.sandbox_teleport.client import until
-from tests.unit.reports.sample import full_report
+from tests.support.report_samples import full_report
+from tests.support.teleport_client import until
 
 ANY = HostPort("127.0.0.1", 0)
 

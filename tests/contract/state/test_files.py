@@ -23,7 +23,7 @@ from state.rows import to_iso
 from state.sqlite import FileKind, open_writer, read
 from state.store import Store, load_state
 from tests.contract.state.conftest import ROOT
-from tests.unit.state.values import (
+from tests.support.state_records import (
     START,
     cache_of,
     intent_of,
@@ -224,7 +224,7 @@ def test_a_write_that_the_system_refuses_is_said_and_nothing_is_lost(path: Path)
         "from pathlib import Path\n"
         "from state.errors import Unwritable\n"
         "from state.store import Store\n"
-        "from tests.unit.state.values import cache_of, outcome_of\n"
+        "from tests.support.state_records import cache_of, outcome_of\n"
         "store = Store.open(Path(sys.argv[1]))\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
         "try: store.record(outcome_of(caches=tuple(cache_of(f'c{n}') for n in range(900))))\n"

@@ -20,8 +20,8 @@ from discovery.model.values import Database, ResourceName
 from discovery.sandbox.aws.faults import Effect, Fault
 from state.lock import lock_path
 from state.store import load_state
-from tests.unit.cli.rig import CONFIGURATION, FRANKFURT, HUB, SCRIPT, VIRGINIA, Rig, Run
-from tests.unit.cli.rig import rig as make_rig
+from tests.support.command_line import CONFIGURATION, FRANKFURT, HUB, SCRIPT, VIRGINIA, Rig, Run
+from tests.support.command_line import rig as make_rig
 
 NAME = f"orders-elasticache-serverless-{FRANKFURT}-{HUB}"
 MATCHERS = CONFIGURATION + 'matchers: [{name: all, exclude_tags: {teleport: "off"}}]\n'

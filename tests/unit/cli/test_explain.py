@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.cli.rig import CONFIGURATION, Rig
-from tests.unit.cli.rig import rig as make_rig
+from tests.support.command_line import CONFIGURATION, Rig
+from tests.support.command_line import rig as make_rig
 
 ARN = "arn:aws:elasticache:eu-central-1:111122223333:serverlesscache:orders"
 NAME = "orders-elasticache-serverless-eu-central-1-111122223333"

@@ -9,7 +9,7 @@ import pytest
 
 from discovery.cli.app import run
 from discovery.cli.tour import STEPS, path_export_line
-from tests.unit.cli.rig import SCRIPT, bare_environment
+from tests.support.command_line import SCRIPT, bare_environment
 
 README = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
 

@@ -20,7 +20,7 @@ from discovery.cli.app import run
 from discovery.config.service import Events
 from discovery.control_plane.teleport.identity import parse_identity
 from discovery.sandbox.teleport.demo import BOT, PERSON, build_cluster, issue, keep_fresh
-from tests.unit.cli.rig import SCRIPT, bare_environment
+from tests.support.command_line import SCRIPT, bare_environment
 
 pytestmark = pytest.mark.slow
 

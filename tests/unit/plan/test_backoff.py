@@ -14,8 +14,8 @@ from discovery.model.values import Scanned
 from discovery.plan.backoff import LONGEST_PAUSE, pause_after, pauses
 from discovery.plan.scan_memory import remembered_scopes
 from state.records import RememberedScope, RememberedState
-from tests.unit.plan.make import WEST, backing_off, complete, failed
-from tests.unit.plan.past import MINUTE, NOW
+from tests.support.plan_inputs import WEST, backing_off, complete, failed
+from tests.support.plan_state import MINUTE, NOW
 
 FAILING = RememberedScope(
     scope=WEST,

@@ -14,7 +14,7 @@ from discovery.plan.labels import (
     ownership_labels,
     tag_notes,
 )
-from tests.unit.plan.make import known_cache
+from tests.support.plan_inputs import known_cache
 
 CACHE = known_cache()
 OURS = {

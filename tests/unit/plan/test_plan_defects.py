@@ -11,8 +11,8 @@ from discovery.model.codes import Action, Reason
 from discovery.plan import inputs, plan
 from discovery.plan.diff_missing import item_for_missing
 from discovery.plan.next_state import next_state
-from tests.unit.plan.make import EAST, cache, plan_input, plan_of, registered
-from tests.unit.plan.past import NOW, journaled, make_state, miss, remembered
+from tests.support.plan_inputs import EAST, cache, plan_input, plan_of, registered
+from tests.support.plan_state import NOW, journaled, make_state, miss, remembered
 
 QUIET = cache("quiet", EAST)
 LIVE = registered()

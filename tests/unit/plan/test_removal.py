@@ -16,8 +16,8 @@ from discovery.plan.registration_index import Owned, provenance_of
 from discovery.plan.removal import RemovalReason, plan_removal
 from discovery.plan.rules import WritePolicy
 from state.records import PendingRemoval
-from tests.unit.plan.make import arn_of, cache, registered, rules
-from tests.unit.plan.past import MINUTE, NOW, inherited, journaled, make_state, miss, removed
+from tests.support.plan_inputs import arn_of, cache, registered, rules
+from tests.support.plan_state import MINUTE, NOW, inherited, journaled, make_state, miss, removed
 
 R = Reason
 LIVE, ORDERS = registered(revision="r1"), arn_of("orders")

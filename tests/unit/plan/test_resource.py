@@ -10,7 +10,7 @@ import pytest
 from discovery.model.values import Change, Database, ResourceName
 from discovery.plan.resource import ConnectRole, changes_between, desired_database, merged
 from matchers.selectors import Pattern
-from tests.unit.plan.make import known_cache, registered, rules
+from tests.support.plan_inputs import known_cache, registered, rules
 
 ROLE = "arn:aws:iam::111122223333:role/teleport-connect"
 

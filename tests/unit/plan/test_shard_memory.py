@@ -12,7 +12,7 @@ from discovery.plan.item import Item
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter, Targets
 from matchers.regions import RegionList
-from tests.property.pure_cloud import DIRECTORY, NOW, REGIONS, World, arn_of, rules
+from tests.support.pure_cloud import DIRECTORY, NOW, REGIONS, World, arn_of, rules
 
 ACCOUNT = AccountId("111122223333")
 SCOPE = Scope(ACCOUNT, REGIONS[0])

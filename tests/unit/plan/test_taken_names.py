@@ -18,7 +18,7 @@ from discovery.plan.scan_memory import remembered_scopes
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter
 from state.records import HistoryEntry, RememberedState, TakenName
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     TARGETS,
     WEST,
     arn_of,
@@ -34,7 +34,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import MINUTE, NOW, journaled, make_state, remembered
+from tests.support.plan_state import MINUTE, NOW, journaled, make_state, remembered
 
 NAME = name_in("orders")
 BEFORE = TakenName(name=NAME, arn=arn_of("orders"), since=NOW - 90 * MINUTE)

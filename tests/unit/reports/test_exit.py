@@ -9,7 +9,7 @@ from discovery.model.codes import Action, FindingCode, GuardCode, Reason, Severi
 from discovery.model.values import AccountId, Region, Scope
 from discovery.reports.exit import Exit, ExitRules, exit_code
 from discovery.reports.report import Report
-from tests.unit.reports.sample import (
+from tests.support.report_samples import (
     CALM,
     OTHER,
     REFUSED,

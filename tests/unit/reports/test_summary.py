@@ -8,7 +8,7 @@ import pytest
 from discovery.model.codes import Action, Reason
 from discovery.reports.report import Report
 from discovery.reports.summary import sentence
-from tests.unit.reports.sample import (
+from tests.support.report_samples import (
     EARLIER,
     OTHER,
     REFUSED,

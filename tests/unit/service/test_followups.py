@@ -7,8 +7,8 @@ import pytest
 from discovery.model.codes import ScopeReason
 from discovery.model.values import Complete, Failed
 from discovery.service.followups import FollowUps
-from tests.unit.plan.make import WEST, arn_of, cache
-from tests.unit.plan.past import NOW
+from tests.support.plan_inputs import WEST, arn_of, cache
+from tests.support.plan_state import NOW
 
 
 def scanned(**statuses: str) -> Complete:

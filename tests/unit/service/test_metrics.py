@@ -17,7 +17,8 @@ from discovery.service.metric_table import EVENTS
 from discovery.service.metrics import Metrics
 from discovery.service.rescans import EventOutcome
 from discovery.sweep.context import SweepKind
-from tests.unit.reports.sample import (
+from tests.support.exposition import of, samples
+from tests.support.report_samples import (
     EARLIER,
     NOW,
     OTHER,
@@ -30,7 +31,6 @@ from tests.unit.reports.sample import (
     report,
     scopes,
 )
-from tests.unit.service.exposition import of, samples
 
 STATE = (
     "items",

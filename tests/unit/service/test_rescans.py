@@ -26,10 +26,10 @@ from discovery.service.schedule import Schedule
 from discovery.service.supervisor import Supervisor
 from discovery.sweep.context import SweepKind
 from matchers.regions import RegionList
-from tests.unit.plan.make import ABROAD, ACCOUNT, EAST, WEST, arn_of, cache
-from tests.unit.plan.past import NOW
-from tests.unit.reports.sample import report
-from tests.unit.service.clocks import WallClock, wall
+from tests.support.plan_inputs import ABROAD, ACCOUNT, EAST, WEST, arn_of, cache
+from tests.support.plan_state import NOW
+from tests.support.report_samples import report
+from tests.support.wall_clock import WallClock, wall
 
 __all__ = ["wall"]
 

@@ -9,8 +9,8 @@ from discovery.model.values import Complete, Scanned, Scope, Skipped
 from discovery.plan.scan_memory import remembered_scopes
 from discovery.service.scan_sequencer import ScanSequencer
 from state.records import RememberedScope, RememberedState
-from tests.unit.plan.make import EAST, WEST
-from tests.unit.plan.past import NOW
+from tests.support.plan_inputs import EAST, WEST
+from tests.support.plan_state import NOW
 
 SOON = NOW + timedelta(seconds=30)
 

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from discovery.service.schedule import Schedule
-from tests.unit.service.clocks import WallClock, wall
+from tests.support.wall_clock import WallClock, wall
 
 __all__ = ["wall"]
 

@@ -11,8 +11,8 @@ from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Complete, Failed, Region, Scanned, Scope, Skipped
 from discovery.service.metrics import Metrics
 from discovery.sweep.context import SweepKind
-from tests.unit.reports.sample import NOW, cache, report
-from tests.unit.service.exposition import of
+from tests.support.exposition import of
+from tests.support.report_samples import NOW, cache, report
 
 NAMES = ("scope_last_complete_timestamp_seconds", "scope_caches")
 

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from discovery.model.codes import Action, NoteCode, Reason, ScopeReason
 from discovery.model.values import Complete, Failed, Note, Scanned, Scope
 from discovery.service.sweep_log import SweepLog
-from tests.unit.reports.sample import (
+from tests.support.report_samples import (
     NOW,
     OTHER,
     REFUSED,

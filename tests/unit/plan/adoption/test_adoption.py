@@ -26,7 +26,7 @@ from discovery.plan.targets import ScopeFilter
 from matchers.matcher import IamUsers
 from matchers.selectors import Pattern
 from state.records import Intent, IntentKind, OpenIntent, RememberedState
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     ABROAD,
     ACCOUNT,
     EAST,
@@ -48,7 +48,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import NOW, inherited, journaled, make_state, remembered, removed
+from tests.support.plan_state import NOW, inherited, journaled, make_state, remembered, removed
 
 ORDERS = cache()
 NAME = name_in("orders")

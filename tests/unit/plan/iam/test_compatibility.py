@@ -10,8 +10,8 @@ from discovery.model.codes import FindingCode, IamVerdict, Severity
 from discovery.model.values import UNKNOWN, CacheUser, Endpoint, UnknownType, UsersAndGroups
 from discovery.plan.iam.members import engines_fit, is_on
 from discovery.plan.iam.verdict import iam_verdict
-from tests.unit.plan.make import READY, directory, group, known_cache, user
-from tests.unit.plan.past import NOW
+from tests.support.plan_inputs import READY, directory, group, known_cache, user
+from tests.support.plan_state import NOW
 
 F, V = FindingCode, IamVerdict
 NO_PASSWORD = "no-password"

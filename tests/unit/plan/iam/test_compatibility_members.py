@@ -11,8 +11,8 @@ from discovery.model.codes import FindingCode, IamVerdict, Severity
 from discovery.model.values import CacheUser, UsersAndGroups
 from discovery.plan.iam.finding_table import FINDINGS
 from discovery.plan.iam.verdict import MOST_NAMED, iam_verdict
-from tests.unit.plan.make import directory, group, known_cache, user
-from tests.unit.plan.past import NOW
+from tests.support.plan_inputs import directory, group, known_cache, user
+from tests.support.plan_state import NOW
 
 F, V = FindingCode, IamVerdict
 NO_PASSWORD = "no-password"

@@ -10,7 +10,7 @@ from discovery.model.codes import FindingCode
 from discovery.model.values import UNKNOWN, CacheUser, UnknownType, UsersAndGroups
 from discovery.plan.iam.finding_table import BY_PROBING
 from discovery.plan.iam.verdict import iam_verdict
-from tests.unit.plan.make import directory, group, known_cache, user
+from tests.support.plan_inputs import directory, group, known_cache, user
 
 F = FindingCode
 ACCOUNT = "# account 111122223333"

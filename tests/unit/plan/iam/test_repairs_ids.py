@@ -7,7 +7,7 @@ import pytest
 from discovery.model.codes import FindingCode
 from discovery.model.values import CacheUser, UsersAndGroups
 from discovery.plan.iam.verdict import iam_verdict
-from tests.unit.plan.make import directory, group, known_cache, user
+from tests.support.plan_inputs import directory, group, known_cache, user
 
 F = FindingCode
 

@@ -44,7 +44,7 @@ from matchers.matcher import Matcher
 from matchers.regions import RegionList
 from matchers.selectors import Selector, TagExclusion, TagSelector
 from state.records import RememberedState
-from tests.unit.plan.past import CREATED, DIGEST, NOW, make_state
+from tests.support.plan_state import CREATED, DIGEST, NOW, make_state
 
 ACCOUNT, OTHER_ACCOUNT = AccountId("111122223333"), AccountId("444455556666")
 WEST = Scope(ACCOUNT, Region("eu-west-1"))
