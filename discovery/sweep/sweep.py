@@ -79,9 +79,11 @@ async def finish_sweep(
     run: SweepRun, check: IdentityCheck, control_plane: ControlPlane, store: Store
 ) -> Report:
     """List, plan, confirm and apply; then record how the sweep ended, however it did."""
+    current = None
+    with run.recording_early_end():
+        current = await list_current_state(run, check, control_plane)
     with run.recording_early_end():
         await prune(run, store)
-        current = await list_current_state(run, check, control_plane)
         if current is not None:
             await asyncio.to_thread(store.bind, check.identity)
             closed = await close_open_intents(
