@@ -77,7 +77,7 @@ def command(
     with open_destination(output) as destination:
         plan, context = transfer.plan_adoption(request)
         is_bot_restricted = identity_file is None and isinstance(config.control_plane, Teleport)
-        if is_bot_restricted and not plan.handover.items:
+        if is_bot_restricted and not plan.transfer.items:
             stderr_line(
                 "Only what the agent's own identity sees was looked at, and a bot limited by "
                 "labels sees nothing foreign. Name an operator's with --identity-file."

@@ -79,7 +79,7 @@ def command(
     )
     with open_destination(output) as destination:
         plan, context, remark = transfer.plan_release(ResourceName(name) if name else None)
-        if identity_file is None and in_cluster and plan.handover.items:
+        if identity_file is None and in_cluster and plan.transfer.items:
             stderr_line(_DENIED_TO_THE_BOT)
         if remark:
             stderr_line(f"{remark}.")
@@ -116,7 +116,7 @@ def _advice(plan: TransferPlan, context: TransferContext, conflict: str) -> tupl
     """What happens to the released database, and how to keep its cache from matching."""
     from discovery.plan.adoption.release import keep_unwanted
 
-    caches = [parse_cache_arn(item.arn or "") for item in plan.handover.items]
+    caches = [parse_cache_arn(item.arn or "") for item in plan.transfer.items]
     return tuple(
         line
         for cache in caches

@@ -28,7 +28,7 @@ from discovery.cli.streams import is_events_only, stderr_line, stderr_lines
 from discovery.config.model import Config
 from discovery.config.rules import build_offline_rules
 from discovery.model.values import Failed, ResourceName, Scope
-from discovery.plan.adoption.transfer import Handover
+from discovery.plan.adoption.transfer import Transfer
 from discovery.reports.exit import Exit
 from discovery.reports.terminal.transfer import write_transfer, write_transfer_plan
 from discovery.reports.transfer import (
@@ -93,7 +93,7 @@ class TransferCommand:
             state = load_state(self.config.state.path)
             async with open_reader(self.config) as registry:
                 found = await plan_release(name, transfer_context, registry=registry, state=state)
-                items = found.handover.items
+                items = found.transfer.items
                 changes = [(each.live, each.database) for each in items]
                 pairs = [(old, new) for old, new in changes if old is not None and new is not None]
                 return found, await describe_lost_service(registry, pairs)
@@ -109,7 +109,7 @@ class TransferCommand:
             verb=self.verb,
             control_plane=f"{self.config.control_plane.kind} {plan.identity.cluster}",
             group=self.config.group,
-            transfer=plan.handover,
+            transfer=plan.transfer,
             unread=tuple(
                 each
                 for each in unread
@@ -130,11 +130,11 @@ class TransferCommand:
 
     def apply(
         self, plan: TransferPlan, transfer_context: TransferContext
-    ) -> tuple[Handover, Exit | None]:
+    ) -> tuple[Transfer, Exit | None]:
         """Apply the plan; returns its result, and the exit code when a signal came meanwhile."""
         state = self.config.state.path
 
-        async def work(interruption: Interruption) -> tuple[Handover, Exit | None]:
+        async def work(interruption: Interruption) -> tuple[Transfer, Exit | None]:
             holder = this_process(self.verb, utc_now())
             async with (
                 locked_store(state, wait=self.lock_timeout, holder=holder) as store,
