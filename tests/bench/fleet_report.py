@@ -78,8 +78,10 @@ def _scope(place: int, calm: bool) -> Scanned:
     account = AccountId(f"{111_122_223_333 + 7_919 * (place // len(REGIONS)):012}")
     scope = Scope(account, Region(REGIONS[place % len(REGIONS)]))
     if not calm and place % 17 == 11:
-        told = "AWS denied elasticache:DescribeServerlessCaches; nothing there was changed. Add it."
-        return Failed(scope=scope, started_at=AT, reason=ScopeReason.DENIED, message=told)
+        shown = (
+            "AWS denied elasticache:DescribeServerlessCaches; nothing there was changed. Add it."
+        )
+        return Failed(scope=scope, started_at=AT, reason=ScopeReason.DENIED, message=shown)
     if not calm and place % 13 == 7:
         return Skipped(scope=scope, started_at=AT, reason=ScopeReason.REGION_NOT_ENABLED)
     partly = "the tagging API was throttled; last known tags stand in"
@@ -193,8 +195,8 @@ def _open(scope: Scope) -> Finding:
 
 
 def _unread(cache: str) -> Finding:
-    told = f"the users of {cache} could not be read; the agent's role lacks DescribeUsers"
-    return Finding(FindingCode.USERS_UNREADABLE, Severity.INFO, cache, told)
+    shown = f"the users of {cache} could not be read; the agent's role lacks DescribeUsers"
+    return Finding(FindingCode.USERS_UNREADABLE, Severity.INFO, cache, shown)
 
 
 def _database(cache: str, name: ResourceName, scope: Scope) -> Database:

@@ -84,5 +84,5 @@ def _memory_bytes(pid: int | str, what: str) -> int | None:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return None
-    told = [line.split()[1] for line in status.splitlines() if line.startswith(what)]
-    return int(told[0]) * _KIB if told else None
+    shown = [line.split()[1] for line in status.splitlines() if line.startswith(what)]
+    return int(shown[0]) * _KIB if shown else None

@@ -113,12 +113,12 @@ def test_of_several_rounds_the_median() -> None:
 
 
 def test_every_form_of_a_report_is_measured() -> None:
-    told = list(reports.lines(40))
+    shown = list(reports.lines(40))
     forms = [
-        line.rpartition(" s (")[0].rstrip(" .0123456789").strip() for line in told if "CPU" in line
+        line.rpartition(" s (")[0].rstrip(" .0123456789").strip() for line in shown if "CPU" in line
     ]
     assert forms == ["table", "table -v", "json", "markdown", "html"] * 2
-    assert all(line.endswith("MiB written") for line in told if "CPU" in line)
+    assert all(line.endswith("MiB written") for line in shown if "CPU" in line)
 
 
 @pytest.mark.parametrize("what", [each for each in without.WITHOUT if each != "nothing"])

@@ -17,7 +17,7 @@ import pytest
 from discovery.sandbox.aws.iam import trust_of
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World
-from tests.support.command_line import FRANKFURT, HUB, MEMBER, Rig, bare_environment
+from tests.support.command_line import FRANKFURT, HUB, MEMBER, CommandLine, bare_environment
 
 pytestmark = pytest.mark.slow
 
@@ -53,12 +53,12 @@ Policy = dict[str, Any]
 class Ground:
     """A fleet whose identities may do only what the printed documents say."""
 
-    rig: Rig
+    cli: CommandLine
     documents: dict[str, Policy]
     """By account."""
 
     def attach(self, **changed: Policy) -> None:
-        world = self.rig.aws.world
+        world = self.cli.aws.world
         for account_id, document in {**self.documents, **changed}.items():
             account = world.account(account_id)
             principal = "user/agent" if account_id == HUB else "role/cachemuster"
@@ -66,8 +66,8 @@ class Ground:
 
     def sweep(self) -> Mapping[str, Any]:
         """Later than the one before: an organization lists its roots once a second."""
-        self.rig.aws.world.clock.advance(timedelta(seconds=10))
-        run = self.rig.run("sweep", "--format", "json")
+        self.cli.aws.world.clock.advance(timedelta(seconds=10))
+        run = self.cli.run("sweep", "--format", "json")
         assert "Traceback" not in run.err, run
         return run.document
 
@@ -110,7 +110,7 @@ def without(policy: Policy, action: str) -> Policy:
 
 
 @contextmanager
-def fleet(directory: Path) -> Iterator[Rig]:
+def fleet(directory: Path) -> Iterator[CommandLine]:
     world = World()
     hub = world.account(HUB, regions=(FRANKFURT,))
     key = hub.add_key("agent")
@@ -136,27 +136,29 @@ def fleet(directory: Path) -> Iterator[Rig]:
             "AWS_EC2_METADATA_DISABLED": "true",
             "WORD": WORD,
         }
-        rig = Rig(directory, aws, environment)
-        rig.configure(json.dumps(CONFIGURATION))
-        yield rig
+        cli = CommandLine(directory, aws, environment)
+        cli.configure(json.dumps(CONFIGURATION))
+        yield cli
 
 
 @pytest.fixture
 def ground(tmp_path: Path) -> Iterator[Ground]:
-    with fleet(tmp_path) as rig:
-        trust = rig.run("policies", "trust")
+    with fleet(tmp_path) as cli:
+        trust = cli.run("policies", "trust")
         assert f"For arn:aws:iam::{HUB}:user/agent" in trust.err
         assert "Put the value of env:WORD" in trust.err
-        told = trust_of(json.loads(trust.out.replace("<the value of env:WORD>", WORD)))
+        reported = trust_of(json.loads(trust.out.replace("<the value of env:WORD>", WORD)))
         for number in (MEMBER, OTHER):
-            account = rig.aws.world.account(number)
-            account.add_role("cachemuster", trusted=told.principals, external_id=told.external_id)
+            account = cli.aws.world.account(number)
+            account.add_role(
+                "cachemuster", trusted=reported.principals, external_id=reported.external_id
+            )
         ground = Ground(
-            rig,
+            cli,
             {
-                HUB: rig.run("policies", "hub").document,
-                MEMBER: rig.run("policies", "member", "--account", MEMBER).document,
-                OTHER: rig.run("policies", "member").document,
+                HUB: cli.run("policies", "hub").document,
+                MEMBER: cli.run("policies", "member", "--account", MEMBER).document,
+                OTHER: cli.run("policies", "member").document,
             },
         )
         ground.attach()
@@ -169,7 +171,7 @@ def test_with_the_printed_documents_everything_is_read(ground: Ground) -> None:
     assert {scope["account_id"] for scope in document["scopes"]} == {HUB, MEMBER, OTHER}
     assert document["summary"]["create"] == 9
     assert set.union(*(notes(document, each) for each in (HUB, MEMBER, OTHER))) == set()
-    assert not [call for call in ground.rig.aws.calls if call.error]
+    assert not [call for call in ground.cli.aws.calls if call.error]
 
 
 ROOT = f"{HUB}/None"
@@ -233,8 +235,8 @@ def test_without_an_action_its_fact_is_unknown_there_and_nowhere_else(
     assert unread(document) == {}
     assert partly(document).keys() == {account}
     assert action in partly(document)[account]
-    told = {each: notes(document, each) for each in (HUB, MEMBER, OTHER)}
-    assert told == {**{each: set() for each in told}, account: {note}}
+    reported = {each: notes(document, each) for each in (HUB, MEMBER, OTHER)}
+    assert reported == {**{each: set() for each in reported}, account: {note}}
 
 
 @pytest.mark.parametrize("account", [HUB, MEMBER])
@@ -242,7 +244,7 @@ def test_without_the_tagging_api_tags_cost_a_call_for_each_cache(
     ground: Ground, account: str
 ) -> None:
     ground.sweep()
-    calls = ground.rig.aws.calls
+    calls = ground.cli.aws.calls
     calls.clear()
     ground.sweep()
     assert not calls.of("ListTagsForResource")
@@ -277,20 +279,20 @@ def test_every_statement_is_about_something(ground: Ground) -> None:
 
 
 def test_a_removal_is_proven_with_the_same_documents(ground: Ground) -> None:
-    ground.rig.configure(
+    ground.cli.configure(
         json.dumps({**CONFIGURATION, "deregistration": {"missed_sweeps": 1, "grace": "0s"}})
     )
     ground.sweep()
-    ground.rig.aws.world.account(MEMBER).region(FRANKFURT).remove_cache("orders")
+    ground.cli.aws.world.account(MEMBER).region(FRANKFURT).remove_cache("orders")
     assert ground.sweep()["summary"]["delete"] == 1
 
 
 def test_another_region_is_denied(ground: Ground) -> None:
     """The documents fit the configured regions; a wider configuration finds the others shut."""
-    world = ground.rig.aws.world
+    world = ground.cli.aws.world
     world.account(HUB).enable("us-east-1")
     aws = {**CONFIGURATION["aws"], "regions": ["eu-central-*", "us-*"]}  # type: ignore[dict-item]
-    ground.rig.configure(json.dumps({**CONFIGURATION, "aws": aws}))
+    ground.cli.configure(json.dumps({**CONFIGURATION, "aws": aws}))
     assert unread(ground.sweep()) == {f"{HUB}/us-east-1": "DENIED"}
 
 
@@ -301,10 +303,10 @@ def test_with_tags_and_users_switched_off_a_removal_needs_neither(ground: Ground
         "matchers": [{"name": "all", "iam_users": "ignore"}],
         "deregistration": {"missed_sweeps": 1, "grace": "0s", "max_percent": 100},
     }
-    ground.rig.configure(json.dumps(configuration))
+    ground.cli.configure(json.dumps(configuration))
     for account_id in (HUB, MEMBER, OTHER):
         arguments = ("hub",) if account_id == HUB else ("member", "--account", account_id)
-        ground.documents[account_id] = ground.rig.run("policies", *arguments).document
+        ground.documents[account_id] = ground.cli.run("policies", *arguments).document
         assert not {"ListTagsForResource", "GetResources", "DescribeUsers"} & {
             action.partition(":")[2]
             for statement in ground.documents[account_id]["Statement"]
@@ -314,7 +316,7 @@ def test_with_tags_and_users_switched_off_a_removal_needs_neither(ground: Ground
     ground.attach()
     assert ground.sweep()["summary"]["create"] == 9
     matchers = [{"name": "few", "names": ["orders"], "iam_users": "ignore"}]
-    ground.rig.configure(json.dumps({**configuration, "matchers": matchers}))
+    ground.cli.configure(json.dumps({**configuration, "matchers": matchers}))
     ground.sweep()
     assert ground.sweep()["summary"]["delete"] == 6
-    assert not [call for call in ground.rig.aws.calls if call.error]
+    assert not [call for call in ground.cli.aws.calls if call.error]

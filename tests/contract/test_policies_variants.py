@@ -25,7 +25,7 @@ from tests.contract.test_policies import (
     unread,
     without,
 )
-from tests.support.command_line import FRANKFURT, HUB, MEMBER, Rig
+from tests.support.command_line import FRANKFURT, HUB, MEMBER, CommandLine
 
 AGENT = "user/agent"
 ROLE = "role/cachemuster"
@@ -41,11 +41,11 @@ BY_ROLE = {
 """Every account of the organization as it is listed, the agent's own one too, by its role."""
 
 
-def documents(rig: Rig) -> dict[str, Policy]:
+def documents(cli: CommandLine) -> dict[str, Policy]:
     """What is attached, by principal."""
-    member = rig.run("policies", "member").document
+    member = cli.run("policies", "member").document
     return {
-        AGENT: rig.run("policies", "hub").document,
+        AGENT: cli.run("policies", "hub").document,
         **dict.fromkeys(EVERYBODY, member),
     }
 
@@ -53,20 +53,20 @@ def documents(rig: Rig) -> dict[str, Policy]:
 def attach(ground: Ground, **changed: Policy) -> None:
     """Roles by their account, the agent by its name."""
     for key, document in {**ground.documents, **changed}.items():
-        account = ground.rig.aws.world.account(HUB if key == AGENT else key)
+        account = ground.cli.aws.world.account(HUB if key == AGENT else key)
         account.allow(account.iam_arn(AGENT if key == AGENT else ROLE), document)
 
 
 @pytest.fixture
 def ground(tmp_path: Path) -> Iterator[Ground]:
-    with fleet(tmp_path) as rig:
-        rig.configure(json.dumps(BY_ROLE))
-        trust = rig.run("policies", "trust").out
-        told = trust_of(json.loads(trust.replace("<the value of env:WORD>", WORD)))
+    with fleet(tmp_path) as cli:
+        cli.configure(json.dumps(BY_ROLE))
+        trust = cli.run("policies", "trust").out
+        shown = trust_of(json.loads(trust.replace("<the value of env:WORD>", WORD)))
         for number in EVERYBODY:
-            account = rig.aws.world.account(number)
-            account.add_role("cachemuster", trusted=told.principals, external_id=told.external_id)
-        ground = Ground(rig, documents(rig))
+            account = cli.aws.world.account(number)
+            account.add_role("cachemuster", trusted=shown.principals, external_id=shown.external_id)
+        ground = Ground(cli, documents(cli))
         attach(ground)
         yield ground
 
@@ -76,7 +76,7 @@ def test_by_its_role_the_own_account_is_read_as_any_other(ground: Ground) -> Non
     document = ground.sweep()
     assert (unread(document), partly(document)) == ({}, {})
     assert document["summary"]["create"] == 9
-    assert not [call for call in ground.rig.aws.calls if call.error]
+    assert not [call for call in ground.cli.aws.calls if call.error]
 
 
 def test_the_agent_itself_may_take_on_roles_and_list_accounts_and_nothing_else(
@@ -139,13 +139,13 @@ USER = f"arn:aws:elasticache:{FRANKFURT}:{MEMBER}:user"
 
 
 @pytest.fixture
-def connecting(tmp_path: Path) -> Iterator[tuple[Rig, Policy]]:
+def connecting(tmp_path: Path) -> Iterator[tuple[CommandLine, Policy]]:
     """A role to connect with in one account, and what `policies` says it needs."""
-    with fleet(tmp_path) as rig:
-        rig.configure(json.dumps(CONNECTING))
-        account = rig.aws.world.account(MEMBER)
+    with fleet(tmp_path) as cli:
+        cli.configure(json.dumps(CONNECTING))
+        account = cli.aws.world.account(MEMBER)
         account.add_role("connect", trusted=(HUB,))
-        yield rig, rig.run("policies", "connect", "--account", MEMBER).document
+        yield cli, cli.run("policies", "connect", "--account", MEMBER).document
 
 
 def may_connect(policy: Policy, cache: str, user: str) -> bool:
@@ -158,7 +158,7 @@ def may_connect(policy: Policy, cache: str, user: str) -> bool:
 
 
 def test_the_role_may_connect_to_what_its_matcher_takes_and_to_nothing_else(
-    connecting: tuple[Rig, Policy],
+    connecting: tuple[CommandLine, Policy],
 ) -> None:
     _, policy = connecting
     assert may_connect(policy, f"{CACHE}:orders", f"{USER}:app")
@@ -169,16 +169,16 @@ def test_the_role_may_connect_to_what_its_matcher_takes_and_to_nothing_else(
 
 
 def test_explain_names_resources_that_the_role_may_connect_to(
-    connecting: tuple[Rig, Policy],
+    connecting: tuple[CommandLine, Policy],
 ) -> None:
-    rig, policy = connecting
+    cli, policy = connecting
     for number in (MEMBER, OTHER):
-        account = rig.aws.world.account(number)
+        account = cli.aws.world.account(number)
         account.add_role("cachemuster", trusted=(HUB,), external_id=WORD)
-    rig.run("sweep")
-    told = rig.run("explain", f"{CACHE}:orders", "--format", "json").document["caches"][0]
-    assert told["connect_resources"] == [f"{CACHE}:orders", f"{USER}:app"]
-    assert may_connect(policy, *told["connect_resources"])
+    cli.run("sweep")
+    shown = cli.run("explain", f"{CACHE}:orders", "--format", "json").document["caches"][0]
+    assert shown["connect_resources"] == [f"{CACHE}:orders", f"{USER}:app"]
+    assert may_connect(policy, *shown["connect_resources"])
 
 
 CHECKS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -190,31 +190,33 @@ CHECKS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def test_the_role_may_ask_what_a_database_service_asks(connecting: tuple[Rig, Policy]) -> None:
-    rig, policy = connecting
-    assert refused(rig, policy) == set()
+def test_the_role_may_ask_what_a_database_service_asks(
+    connecting: tuple[CommandLine, Policy],
+) -> None:
+    cli, policy = connecting
+    assert refused(cli, policy) == set()
 
 
 @pytest.mark.parametrize("action", ["elasticache:Connect", *CHECKS])
 def test_without_a_statement_the_role_lacks_just_that(
-    connecting: tuple[Rig, Policy], action: str
+    connecting: tuple[CommandLine, Policy], action: str
 ) -> None:
-    rig, policy = connecting
+    cli, policy = connecting
     rest = without(policy, action)
     assert may_connect(rest, f"{CACHE}:orders", f"{USER}:app") is (action in CHECKS)
-    assert refused(rig, rest) == ({action} & CHECKS.keys())
+    assert refused(cli, rest) == ({action} & CHECKS.keys())
 
 
-def refused(rig: Rig, policy: Policy) -> set[str]:
+def refused(cli: CommandLine, policy: Policy) -> set[str]:
     """The checks of a Database Service that the simulated AWS denies to the role."""
-    account = rig.aws.world.account(MEMBER)
+    account = cli.aws.world.account(MEMBER)
     account.allow(account.iam_arn("role/connect"), policy)
     session = boto3.session.Session(
-        aws_access_key_id=rig.environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=rig.environment["AWS_SECRET_ACCESS_KEY"],
+        aws_access_key_id=cli.environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=cli.environment["AWS_SECRET_ACCESS_KEY"],
         region_name=FRANKFURT,
     )
-    url = rig.environment["AWS_ENDPOINT_URL"]
+    url = cli.environment["AWS_ENDPOINT_URL"]
     sts = session.client("sts", endpoint_url=url)
     found = sts.assume_role(RoleArn=account.iam_arn("role/connect"), RoleSessionName="db")
     made = found["Credentials"]

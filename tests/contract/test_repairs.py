@@ -141,10 +141,10 @@ async def test_who_does_what_is_told_first_ends_with_nothing_told(site: Site) ->
     region = site.place(MEMBER)
     only_refused(region)
     for round_ in range(12):
-        told = (await judged(site)).findings
-        if not told:
+        shown = (await judged(site)).findings
+        if not shown:
             break
-        await repaired(site, told[round_ % len(told)])
+        await repaired(site, shown[round_ % len(shown)])
     last = await judged(site)
     assert (last.verdict, last.findings) == (IamVerdict.READY, ())
 

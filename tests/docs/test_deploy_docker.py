@@ -218,8 +218,8 @@ def test_everything_that_is_kept_is_in_the_wheel(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         assert set(archive.namelist()) >= KEPT
         (metadata,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
-        told = Parser().parsestr(archive.read(metadata).decode())
-    assert (told["Name"], told["Version"]) == (PROJECT["name"], PROJECT["version"])
+        reported = Parser().parsestr(archive.read(metadata).decode())
+    assert (reported["Name"], reported["Version"]) == (PROJECT["name"], PROJECT["version"])
 
 
 @pytest.mark.slow

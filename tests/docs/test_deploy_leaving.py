@@ -26,7 +26,7 @@ from state.sqlite import files_of
 from state.store import load_state
 from tests.docs.pages import DEPLOY, shell_lines
 from tests.support.command_line import FRANKFURT, HUB, VIRGINIA
-from tests.support.teleport_sweeps import Stage, stage
+from tests.support.teleport_sweeps import TeleportAgent, agent
 
 pytestmark = pytest.mark.slow
 
@@ -63,12 +63,12 @@ STAND_INS = {
 class Walk:
     """Somebody at a terminal with the page."""
 
-    stage: Stage
+    agent: TeleportAgent
     environment: dict[str, str]
 
     @property
     def directory(self) -> Path:
-        return self.stage.rig.directory
+        return self.agent.cli.directory
 
     def section(self, number: str) -> str:
         """The shell lines of one section are run; answers what the terminal shows."""
@@ -110,7 +110,7 @@ class Walk:
 
     @property
     def labels(self) -> dict[str, dict[str, str]]:
-        every = self.stage.teleport.cluster.databases
+        every = self.agent.teleport.cluster.databases
         return {name: each["metadata"]["labels"] for name, each in every.items()}
 
 
@@ -119,9 +119,9 @@ def walk(tmp_path: Path) -> Iterator[Walk]:
     """Three caches are registered; one Database Service takes them by labels that stay."""
     cluster = Cluster()
     cluster.place_service("agent", {"account-id": HUB, "region": [FRANKFURT, VIRGINIA]})
-    with stage(tmp_path, cluster) as made:
+    with agent(tmp_path, cluster) as made:
         made.without_theirs()
-        assert made.rig.run("sweep").code == 0
+        assert made.cli.run("sweep").code == 0
         cluster.issue("alice", EDITOR).write(tmp_path / "alice")
         programs = tmp_path / "programs"
         programs.mkdir()
@@ -130,7 +130,7 @@ def walk(tmp_path: Path) -> Iterator[Walk]:
             (programs / name).chmod(0o755)
         (tmp_path / "tctl.py").write_text(TCTL)
         environment = {
-            **made.rig.environment,
+            **made.cli.environment,
             "PATH": f"{programs}:/usr/bin:/bin",
             "CONTROL": made.control,
             "TERM": "xterm",
@@ -174,15 +174,15 @@ def test_the_databases_go_and_come_back_as_they_were(walk: Walk) -> None:
     walk.section("3b.")
     assert walk.labels == {}
     for document in yaml.safe_load_all((walk.directory / "registered.yaml").read_text()):
-        walk.stage.teleport.cluster.place(document)  # tctl create -f registered.yaml
-    run = walk.stage.rig.run("audit", "--format", "json")
+        walk.agent.teleport.cluster.place(document)  # tctl create -f registered.yaml
+    run = walk.agent.cli.run("audit", "--format", "json")
     assert {item["action"] for item in run.document["items"]} == {"keep"}
     assert walk.labels == before
 
 
 def test_who_loses_a_database_service_is_named_before_a_person_agrees(walk: Walk) -> None:
-    walk.stage.teleport.cluster.services.clear()
-    walk.stage.teleport.cluster.place_service("agent", {"managed-by": "cachemuster"})
+    walk.agent.teleport.cluster.services.clear()
+    walk.agent.teleport.cluster.place_service("agent", {"managed-by": "cachemuster"})
     shown = walk.section("3a.")
     named, _, _ = shown.partition("Shall cachemuster release this?")
     assert "No Database Service serves legacy-elasticache-serverless-us-east-1" in named

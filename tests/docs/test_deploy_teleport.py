@@ -84,8 +84,8 @@ def test_a_document_is_what_policies_prints(file: str) -> None:
 def test_every_file_is_told_of_and_every_file_told_of_is_there() -> None:
     files = {file.name for file in HERE.iterdir()} - {"README.md"}
     table = README[: README.index("## 1.")]
-    told = set(re.findall(r"`([a-z-]+\.(?:yaml|json|service))`", table))
-    assert told == files
+    shown = set(re.findall(r"`([a-z-]+\.(?:yaml|json|service))`", table))
+    assert shown == files
 
 
 def test_every_yaml_and_json_can_be_read() -> None:

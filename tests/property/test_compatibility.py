@@ -202,8 +202,8 @@ def test_each_finding_once_few_strangers_one_default_user(
 ) -> None:
     cache, _ = case
     findings = iam_verdict(*case).findings
-    told = Counter((each.code, each.subject) for each in findings)
-    assert set(told.values()) <= {1}
+    shown = Counter((each.code, each.subject) for each in findings)
+    assert set(shown.values()) <= {1}
     by_code = Counter(each.code for each in findings)
     assert by_code[F.USER_NOT_IN_GROUP] <= MOST_NAMED
     assert by_code[F.DEFAULT_USER_OPEN] + by_code[F.DEFAULT_USER_UNREPLACED] <= 1
@@ -264,8 +264,10 @@ def check_command(line: str, case: tuple[KnownCache, UsersAndGroups]) -> None:
     known = ids_in(case)
     for name in ("UserGroupId", "UserId", "ServerlessCacheName"):
         flag = "--" + re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
-        told = said.get(name) if "--cli-input-json" in words else value_of(flag, words)
-        assert told is None or told in known or re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", told)
+        shown = said.get(name) if "--cli-input-json" in words else value_of(flag, words)
+        assert (
+            shown is None or shown in known or re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", shown)
+        )
 
 
 def value_of(flag: str, words: list[str]) -> str | None:

@@ -94,7 +94,7 @@ def _with_own_name(cache: Cache) -> Cache:
     )
 
 
-def told(items: Iterable[Item]) -> list[str]:
+def shown(items: Iterable[Item]) -> list[str]:
     """What a plan says of caches and of our registrations, in an order that both sides have."""
     return sorted(
         repr((item.arn, item.name, item.action, item.reason, item.message, item.changes))
@@ -128,7 +128,7 @@ def test_the_parts_together_plan_what_one_process_plans(
         for shard in shards(count)
     }
     own = [item for shard, plan in parts.items() for item in plan.items if is_its_own(shard, item)]
-    assert told(own) == told(whole.items)
+    assert shown(own) == shown(whole.items)
     for shard, plan in parts.items():
         theirs = [item for item in plan.items if not is_its_own(shard, item)]
         assert {item.action for item in theirs} <= {Action.HELD, Action.CONFLICT}
@@ -152,7 +152,7 @@ def test_sweep_after_sweep_the_parts_write_what_one_process_writes(
             )
             listed, memories[shard] = after.listed, after.state
             written += [item for item in part.items if item.action.writes]
-        assert told(written) == told(item for item in plan.items if item.action.writes)
+        assert shown(written) == shown(item for item in plan.items if item.action.writes)
         assert listed == alone.listed
 
 

@@ -71,8 +71,8 @@ def test_an_old_backup_removes_nothing_live_and_registers_nothing_twice(
     assert first.document["summary"]["create"] == 0
     for _ in range(4):
         scenario.later(minutes=11)
-        told = scenario.sweep()
-        assert told.writes == 0, told.verdicts
+        shown = scenario.sweep()
+        assert shown.writes == 0, shown.verdicts
     assert scenario.registry.keys() == before.keys()
     assert {name: len(names) for name, names in names_by_cache(scenario).items()} == dict.fromkeys(
         ("steady", "renamed", "edited", "replaced", "fresh"), 1
@@ -95,11 +95,11 @@ def test_a_cache_deleted_after_the_restore_waits_as_ever(scenario: Scenario, bus
     scenario.sweep()
     scenario.gone("fresh")
     scenario.gone("steady")
-    told = scenario.sweep()
-    assert (told.verdicts["fresh"], told.verdicts["steady"]) == ("held/WAITING", "held/WAITING")
+    shown = scenario.sweep()
+    assert (shown.verdicts["fresh"], shown.verdicts["steady"]) == ("held/WAITING", "held/WAITING")
     scenario.later(minutes=11)
-    told = scenario.sweep()
-    assert (told.verdicts["fresh"], told.verdicts["steady"]) == ("delete/ABSENT", "delete/ABSENT")
+    shown = scenario.sweep()
+    assert (shown.verdicts["fresh"], shown.verdicts["steady"]) == ("delete/ABSENT", "delete/ABSENT")
 
 
 def test_a_miss_that_the_backup_remembers_removes_nothing_that_is_there(scenario: Scenario) -> None:
@@ -114,9 +114,9 @@ def test_a_miss_that_the_backup_remembers_removes_nothing_that_is_there(scenario
     scenario.later(days=3)
     scenario.sweep()
     restore(scenario, copy)
-    told = scenario.sweep()
-    assert told.document["summary"]["delete"] == 0
-    assert told.item("flaps")["missed"] is None
+    shown = scenario.sweep()
+    assert shown.document["summary"]["delete"] == 0
+    assert shown.item("flaps")["missed"] is None
 
 
 def test_a_backup_from_before_most_was_removed_holds_removals(scenario: Scenario) -> None:
@@ -134,8 +134,8 @@ def test_a_backup_from_before_most_was_removed_holds_removals(scenario: Scenario
     assert len(scenario.registry) == 3
     restore(scenario, copy)
     scenario.gone("cache-4")
-    told = scenario.sweep(exits=4)
-    assert told.verdicts["cache-4"] == "held/REGISTRY_SHRANK"
+    shown = scenario.sweep(exits=4)
+    assert shown.verdicts["cache-4"] == "held/REGISTRY_SHRANK"
     assert len(scenario.registry) == 3
     assert scenario.sweep().verdicts["cache-4"] == "delete/ABSENT"
 

@@ -27,15 +27,15 @@ def down(scenario: FencedTale, method: str = "ListDatabases") -> None:
     scenario.teleport.faults.add(TeleportFault(effect=effect, status="INTERNAL", method=method))
 
 
-def holds_awss_half(told: RunOutput) -> None:
-    assert told.verdicts["ready"] == told.verdicts["shut"] == UNREAD
-    assert told.document["checksum"] == checksum_of(())
-    assert told.document["guard"]["refused"] is False
-    assert told.document["guard"]["population"] == 0
-    assert told.item("ready")["iam"]["verdict"] == "ready"
-    assert told.item("shut")["iam"]["findings"][0]["code"] == "NO_USER_GROUP"
-    assert told.item("shut")["iam"]["findings"][0]["repair"]
-    assert [scope["status"] for scope in told.document["scopes"]] == ["complete"]
+def holds_awss_half(reported: RunOutput) -> None:
+    assert reported.verdicts["ready"] == reported.verdicts["shut"] == UNREAD
+    assert reported.document["checksum"] == checksum_of(())
+    assert reported.document["guard"]["refused"] is False
+    assert reported.document["guard"]["population"] == 0
+    assert reported.item("ready")["iam"]["verdict"] == "ready"
+    assert reported.item("shut")["iam"]["findings"][0]["code"] == "NO_USER_GROUP"
+    assert reported.item("shut")["iam"]["findings"][0]["repair"]
+    assert [scope["status"] for scope in reported.document["scopes"]] == ["complete"]
 
 
 @pytest.mark.parametrize("method", ["Ping", "ListDatabases"])
@@ -45,9 +45,9 @@ def test_a_control_plane_that_does_not_answer_loses_nothing_of_awss_half(
 ) -> None:
     three(fenced)
     down(fenced, method)
-    told = fenced.tell(command, exits=1)
-    holds_awss_half(told)
-    assert told.verdicts["unwanted"] == "skipped/EXCLUDED"
+    reported = fenced.tell(command, exits=1)
+    holds_awss_half(reported)
+    assert reported.verdicts["unwanted"] == "skipped/EXCLUDED"
     assert fenced.registry == {}
 
 
@@ -84,10 +84,10 @@ def test_aws_alone_is_asked_for_and_no_cluster_hears_of_it(fenced: FencedTale) -
     three(fenced)
     down(fenced, "*")
     fenced.teleport.calls.clear()
-    told = fenced.audit("--no-control-plane")
-    holds_awss_half(told)
-    assert "not asked" in told.item("ready")["message"]
-    assert "2 not compared with what is registered" in told.run.err
+    reported = fenced.audit("--no-control-plane")
+    holds_awss_half(reported)
+    assert "not asked" in reported.item("ready")["message"]
+    assert "2 not compared with what is registered" in reported.run.err
     fenced.audit("--no-control-plane", "--detailed-exitcode")
     fenced.audit("--no-control-plane", "--fail-on", "blocker", exits=5)
     assert not list(fenced.teleport.calls)
@@ -97,8 +97,8 @@ def test_aws_alone_is_asked_for_and_no_cluster_hears_of_it(fenced: FencedTale) -
 def test_aws_alone_keeps_the_exit_code_of_a_scope_that_fails(fenced: FencedTale) -> None:
     three(fenced)
     fenced.fault(Effect.DENIED, **LISTING)
-    told = fenced.audit("--no-control-plane", "--fail-on", "blocker", exits=3)
-    assert told.verdicts == {}
+    reported = fenced.audit("--no-control-plane", "--fail-on", "blocker", exits=3)
+    assert reported.verdicts == {}
 
 
 def test_aws_alone_is_not_asked_for_what_nobody_configured(fenced: FencedTale) -> None:
@@ -116,9 +116,9 @@ def test_no_identity_is_needed_to_ask_aws_alone(fenced: FencedTale) -> None:
 
 def test_what_is_blocked_says_so_although_nothing_is_known_of_it(fenced: FencedTale) -> None:
     fenced.cache("odd", tags={"TeleportDatabaseName": "no legal name"})
-    told = fenced.audit("--no-control-plane")
-    assert told.verdicts == {"odd": UNREAD}
-    assert "NAME_INVALID: 'no legal name'" in told.item("odd")["message"]
+    reported = fenced.audit("--no-control-plane")
+    assert reported.verdicts == {"odd": UNREAD}
+    assert "NAME_INVALID: 'no legal name'" in reported.item("odd")["message"]
 
 
 def test_a_state_of_something_else_is_no_memory_to_tell_from(fenced: FencedTale) -> None:
@@ -135,8 +135,8 @@ def test_a_registry_file_that_is_damaged_is_one_too(scenario: Scenario) -> None:
     scenario.cache("far", VIRGINIA, group="people")
     scenario.sweep()
     scenario.registry_file.write_bytes(b"no registry at all" * 400)
-    told = scenario.audit(exits=1)
-    assert told.verdicts == {"ready": UNREAD, "far": UNREAD}
-    assert {item["database"]["metadata"]["name"] for item in told.document["items"]} == set(
+    reported = scenario.audit(exits=1)
+    assert reported.verdicts == {"ready": UNREAD, "far": UNREAD}
+    assert {item["database"]["metadata"]["name"] for item in reported.document["items"]} == set(
         scenario.state.registrations
     )

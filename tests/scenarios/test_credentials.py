@@ -26,14 +26,14 @@ COULD_NOT = "the agent's credentials could not be got: "
 
 def process(scenario: Scenario, *arguments: str, **environment: str) -> Run:
     """One command without the keys that others have, and nobody at its terminal."""
-    started = scenario.rig.start(*arguments, **bare(scenario, **environment))
+    started = scenario.cli.start(*arguments, **bare(scenario, **environment))
     out, err = started.communicate(timeout=60)
     return Run(started.returncode, out, err)
 
 
 def bare(scenario: Scenario, **environment: str) -> dict[str, str]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        scenario.rig.environment.pop(name, None)
+        scenario.cli.environment.pop(name, None)
     files = {"AWS_CONFIG_FILE": "config", "AWS_SHARED_CREDENTIALS_FILE": "credentials"}
     named = {name: str(scenario.directory / file) for name, file in files.items()}
     return {**scenario.environment, **named, "COLUMNS": "1000", **environment}
@@ -192,10 +192,10 @@ def test_trouble_of_this_machine_is_not_told_as_nonsense_from_aws(
 ) -> None:
     scenario.cache("orders")
     named, words = trouble(scenario)
-    swept = scenario.rig.run("sweep", "--format", "json", **bare(scenario, **named))
+    swept = scenario.cli.run("sweep", "--format", "json", **bare(scenario, **named))
     assert (swept.code, swept.out) == (1, "")
     assert COULD_NOT in swept.err
-    examined = scenario.rig.run("doctor", "--format", "json", **bare(scenario, **named))
+    examined = scenario.cli.run("doctor", "--format", "json", **bare(scenario, **named))
     assert examined.code == 1
     [check] = [each for each in examined.document["checks"] if each["area"] == "credentials"]
     assert check["outcome"] == "fail"

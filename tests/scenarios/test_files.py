@@ -88,9 +88,9 @@ def test_a_registry_that_is_none_is_exit_1(
     damage(scenario.registry_file)
     left = scenario.registry_file.read_bytes() if scenario.registry_file.is_file() else b""
     for command in ("sweep", "audit"):
-        told = scenario.tell(command, exits=1)
-        assert set(told.verdicts.values()) == {"held/REGISTRY_UNREAD"}
-        assert "registry" in told.run.err
+        shown = scenario.tell(command, exits=1)
+        assert set(shown.verdicts.values()) == {"held/REGISTRY_UNREAD"}
+        assert "registry" in shown.run.err
     assert (
         scenario.registry_file.read_bytes() if scenario.registry_file.is_file() else b""
     ) == left
@@ -143,7 +143,7 @@ def in_process(
     return subprocess.run(
         [*SCRIPT, *arguments],
         cwd=scenario.directory,
-        env=scenario.rig.environment,
+        env=scenario.cli.environment,
         capture_output=True,
         text=True,
         timeout=60,
@@ -171,9 +171,9 @@ def test_a_full_disk_loses_nothing_and_says_so(scenario: Scenario) -> None:
     assert {"orders-db"} <= set(scenario.registry)
     assert scenario.registry["orders-db"] == before["orders-db"]
     assert set(state.registrations) <= set(scenario.state.registrations)
-    told = scenario.sweep()
+    shown = scenario.sweep()
     assert len(scenario.registry) == 41
-    assert told.verdicts["orders"] == "keep/UNCHANGED"
+    assert shown.verdicts["orders"] == "keep/UNCHANGED"
     assert scenario.sweep().writes == 0
 
 
@@ -184,7 +184,7 @@ def test_a_log_on_a_full_disk_stops_no_sweep(scenario: Scenario) -> None:
         done = subprocess.run(
             [*SCRIPT, "sweep", "--format", "json"],
             cwd=scenario.directory,
-            env=scenario.rig.environment,
+            env=scenario.cli.environment,
             stdout=subprocess.PIPE,
             stderr=full,
             text=True,

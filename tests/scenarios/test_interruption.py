@@ -83,7 +83,7 @@ def test_stopped_in_the_scan_nothing_is_lost(scenario: Scenario) -> None:
     scenario.gone("orders")
     scenario.aws.calls.clear()
     scenario.fault(Effect.LATENCY, delay_s=20, **LISTING)
-    with scenario.rig.start("sweep", "--format", "json") as process:
+    with scenario.cli.start("sweep", "--format", "json") as process:
         until(lambda: scenario.aws.calls.of("DescribeServerlessCaches"))
         run = interrupted(process, signal.SIGINT)
     assert run.code == 130, run
@@ -106,7 +106,7 @@ def test_stopped_while_writing_the_next_sweep_goes_on(scenario: Scenario) -> Non
     process = subprocess.Popen(
         [sys.executable, "-c", STOPPED_WHILE_WRITING, "sweep", "--format", "json"],
         cwd=scenario.directory,
-        env={**scenario.rig.environment, "PYTHONPATH": str(ROOT)},
+        env={**scenario.cli.environment, "PYTHONPATH": str(ROOT)},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -120,8 +120,8 @@ def test_stopped_while_writing_the_next_sweep_goes_on(scenario: Scenario) -> Non
     assert set(scenario.registry) == done
     assert {item["error"]["code"] for item in undone} == {"INTERRUPTED"}
     assert set(scenario.state.registrations) == done
-    told = scenario.sweep()
-    assert told.document["summary"]["create"] == 60 - len(done)
+    shown = scenario.sweep()
+    assert shown.document["summary"]["create"] == 60 - len(done)
     assert set(scenario.registry) == names
     assert scenario.sweep().writes == 0
 
@@ -129,7 +129,7 @@ def test_stopped_while_writing_the_next_sweep_goes_on(scenario: Scenario) -> Non
 def test_two_sweeps_at_once_take_turns(scenario: Scenario) -> None:
     scenario.cache("orders")
     scenario.fault(Effect.LATENCY, delay_s=20, **LISTING)
-    with scenario.rig.start("sweep", "--format", "json") as holder:
+    with scenario.cli.start("sweep", "--format", "json") as holder:
         until(lambda: scenario.aws.calls.of("DescribeServerlessCaches"))
         late = scenario.run("sweep", "--lock-timeout", "0s", "--format", "json")
         assert (late.code, late.out) == (75, ""), late
@@ -146,7 +146,7 @@ def test_two_sweeps_at_once_take_turns(scenario: Scenario) -> None:
 
 def test_a_signal_before_the_sweep_began_has_no_document(scenario: Scenario) -> None:
     scenario.fault(Effect.LATENCY, delay_s=20, service="sts", operation="GetCallerIdentity")
-    with scenario.rig.start("sweep", "--format", "json") as process:
+    with scenario.cli.start("sweep", "--format", "json") as process:
         until(lambda: scenario.aws.calls.of("GetCallerIdentity"))
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=40)

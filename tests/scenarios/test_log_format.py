@@ -82,14 +82,14 @@ def test_the_log_of_a_service_is_json_from_its_first_line_to_its_last(
     with service_process(scenario, *given) as service:
         swept(service)
         assert service.ended() == 0
-    assert "Health and metrics are served on http://127.0.0.1:" in messages(service.told)
-    assert "Stopping:" in messages(service.told)
+    assert "Health and metrics are served on http://127.0.0.1:" in messages(service.output)
+    assert "Stopping once" in messages(service.output)
 
 
 @pytest.mark.slow
 def test_a_rescan_counts_only_what_is_its_own(scenario: Scenario) -> None:
     queue = scenario.region().add_queue("changes", {"VisibilityTimeout": "2"})
-    url = scenario.rig.environment["AWS_ENDPOINT_URL"]
+    url = scenario.cli.environment["AWS_ENDPOINT_URL"]
     listen = {"queue_url": f"{url}/111122223333/changes", "debounce": "0s"}
     scenario.configure(aws={"regions": [FRANKFURT, VIRGINIA]}, service={**QUIET, "events": listen})
     for name in ("carts", "prices"):

@@ -20,9 +20,9 @@ SUFFIX = f"-elasticache-serverless-{FRANKFURT}-{HUB}"
 TAKEN = "conflict/NAME_TAKEN_UNSEEN"
 
 
-def shown(told: RunOutput) -> list[dict[str, Any]]:
+def shown(reported: RunOutput) -> list[dict[str, Any]]:
     """The items, but for the moment at which users were read."""
-    items = [dict(item) for item in told.document["items"]]
+    items = [dict(item) for item in reported.document["items"]]
     for item in items:
         item["iam"] = item["iam"] and {**item["iam"], "as_of": None}
         item["applied"] = None
@@ -64,9 +64,9 @@ def test_what_was_found_taken_is_told_by_explain_status_and_history(fenced: Fenc
     name = f"cache-0{SUFFIX}"
     assert found["next"]["reason"] == "NAME_TAKEN_UNSEEN"
     assert found["name_taken"]["name"] == name
-    told = fenced.run("explain", name)
-    assert told.code == 0
-    assert "adopt --identity-file" in " ".join(told.out.split())
+    reported = fenced.run("explain", name)
+    assert reported.code == 0
+    assert "adopt --identity-file" in " ".join(reported.out.split())
     status = fenced.run("status", "--format", "json").document
     assert [each["name"] for each in status["taken_names"]] == [f"{one}{SUFFIX}" for one in EIGHT]
     assert "8 names taken by others" in fenced.run("status").out
@@ -79,8 +79,8 @@ def test_a_name_that_was_let_go_is_registered_by_the_next_sweep(fenced: FencedTa
     fenced.unregister(f"cache-3{SUFFIX}")
     audit = fenced.audit("--detailed-exitcode", exits=2)
     assert audit.verdicts == dict.fromkeys(EIGHT, TAKEN) | {"cache-3": "create/NEW"}
-    told = fenced.sweep("--checksum", audit.document["checksum"])
-    assert told.verdicts == audit.verdicts
+    reported = fenced.sweep("--checksum", audit.document["checksum"])
+    assert reported.verdicts == audit.verdicts
     assert fenced.registry[f"cache-3{SUFFIX}"].labels["managed-by"] == "cachemuster"
     assert len(fenced.state.taken) == 7
     assert any(entry.endswith("is free") for entry in entries(fenced, "cache-3"))
@@ -115,11 +115,12 @@ def test_a_rename_to_a_name_that_is_taken_unseen_is_blocked_and_the_old_one_is_k
     fenced.put(foreign("theirs"))
     fenced.tag("orders", {"TeleportDatabaseName": "theirs"})
     audit = fenced.audit()
-    told = fenced.sweep("--checksum", audit.document["checksum"])
-    assert shown(told) == shown(audit)
-    assert told.verdicts == {"orders": "update/LABELS_CHANGED"}
+    reported = fenced.sweep("--checksum", audit.document["checksum"])
+    assert shown(reported) == shown(audit)
+    assert reported.verdicts == {"orders": "update/LABELS_CHANGED"}
     assert (
-        "it is to be named theirs, but the name theirs is taken" in told.item("orders")["message"]
+        "it is to be named theirs, but the name theirs is taken"
+        in reported.item("orders")["message"]
     )
     assert fenced.registry["orders-db"].labels["TeleportDatabaseName"] == "theirs"
     assert fenced.registry["theirs"].spec == ELSEWHERE
@@ -153,9 +154,9 @@ def test_names_that_were_not_looked_at_stay_remembered(fenced: FencedTale) -> No
 def test_an_operators_identity_shows_whose_they_are(fenced: FencedTale) -> None:
     eight(fenced)
     fenced.sweep()
-    told = fenced.audit("--identity-file", fenced.operator)
-    assert set(told.verdicts.values()) == {"conflict/FOREIGN"}
-    assert told.document["checksum"] == fenced.audit().document["checksum"]
+    reported = fenced.audit("--identity-file", fenced.operator)
+    assert set(reported.verdicts.values()) == {"conflict/FOREIGN"}
+    assert reported.document["checksum"] == fenced.audit().document["checksum"]
     assert not fenced.teleport.calls.writes
 
 
@@ -179,9 +180,9 @@ def test_a_look_up_that_fails_is_a_list_that_was_not_read(fenced: FencedTale, co
     eight(fenced)
     fault = TeleportFault(effect=TeleportEffect.UNAVAILABLE, method="GetDatabase", skip=3)
     fenced.teleport.faults.add(fault)
-    told = fenced.tell(command, exits=1)
-    assert set(told.verdicts.values()) == {"held/REGISTRY_UNREAD"}
-    assert told.document["checksum"] == checksum_of(())
+    reported = fenced.tell(command, exits=1)
+    assert set(reported.verdicts.values()) == {"held/REGISTRY_UNREAD"}
+    assert reported.document["checksum"] == checksum_of(())
     assert not fenced.teleport.calls.writes
     fenced.teleport.faults.clear()
     assert set(fenced.tell(command).verdicts.values()) == {TAKEN}
@@ -197,6 +198,6 @@ def test_an_agent_that_is_locked_out_takes_no_denial_for_a_taken_name(fenced: Fe
             effect=TeleportEffect.ERROR, status="PERMISSION_DENIED", method=method, skip=skip
         )
         fenced.teleport.faults.add(denied)
-    told = fenced.sweep(exits=1)
-    assert set(told.verdicts.values()) == {"held/REGISTRY_UNREAD"}
+    reported = fenced.sweep(exits=1)
+    assert set(reported.verdicts.values()) == {"held/REGISTRY_UNREAD"}
     assert not fenced.state.taken

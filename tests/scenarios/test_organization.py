@@ -25,7 +25,7 @@ class Fleet:
     """An organization in a tale, with a cache named after each account."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self.tale = scenario
+        self.scenario = scenario
         self.organization: Organization = scenario.aws.world.organize(HUB)
         self.prod = self.organization.add_unit("prod")
         self.shut = self.organization.add_unit("shut")
@@ -38,20 +38,20 @@ class Fleet:
         """The configuration has this organization, with these regions unless told otherwise."""
         organization = {"role_name": "cachemuster", **more}
         section = {"regions": [FRANKFURT], "accounts": [{"organization": organization}], **aws}
-        self.tale.configure(aws=section)
+        self.scenario.configure(aws=section)
 
     def join(self, account: str, *, parent: str | None = None, region: str = FRANKFURT) -> None:
         """An account with a cache has joined, and lets the agent in."""
-        made = self.tale.aws.world.account(account, regions=(FRANKFURT, VIRGINIA))
+        made = self.scenario.aws.world.account(account, regions=(FRANKFURT, VIRGINIA))
         made.add_role("cachemuster", trusted=[HUB])
         self.organization.join(account, parent=parent or self.prod)
-        self.tale.cache(f"of-{account}", account=account, region=region)
+        self.scenario.cache(f"of-{account}", account=account, region=region)
 
     def sweep(self, *arguments: str, exits: int = 0) -> RunOutput:
         """A sweep an hour after what came before; AWS's own time goes on as well."""
-        self.tale.later(hours=1)
-        self.tale.aws.world.clock.advance(timedelta(minutes=1))  # its rates are counted anew
-        return self.tale.sweep(*arguments, exits=exits)
+        self.scenario.later(hours=1)
+        self.scenario.aws.world.clock.advance(timedelta(minutes=1))  # its rates are counted anew
+        return self.scenario.sweep(*arguments, exits=exits)
 
 
 @pytest.fixture
@@ -59,21 +59,21 @@ def fleet(scenario: Scenario) -> Fleet:
     return Fleet(scenario)
 
 
-def of(told: RunOutput, account: str) -> str:
-    return told.verdicts[f"of-{account}"]
+def of(shown: RunOutput, account: str) -> str:
+    return shown.verdicts[f"of-{account}"]
 
 
 def test_accounts_join_and_leave(fleet: Fleet) -> None:
-    told = fleet.sweep()
-    assert told.verdicts == {f"of-{account}": "create/NEW" for account in (HUB, MEMBER, OTHER)}
+    shown = fleet.sweep()
+    assert shown.verdicts == {f"of-{account}": "create/NEW" for account in (HUB, MEMBER, OTHER)}
     fleet.join(LATE)
-    told = fleet.sweep()
-    assert (of(told, LATE), of(told, MEMBER)) == ("create/NEW", KEPT)
+    shown = fleet.sweep()
+    assert (of(shown, LATE), of(shown, MEMBER)) == ("create/NEW", KEPT)
     fleet.organization.leave(MEMBER)
-    told = fleet.sweep()
-    assert of(told, MEMBER) == "held/OUT_OF_SCOPE"
-    assert told.document["complete"]
-    assert {scope["account_id"] for scope in told.document["scopes"]} == {HUB, OTHER, LATE}
+    shown = fleet.sweep()
+    assert of(shown, MEMBER) == "held/OUT_OF_SCOPE"
+    assert shown.document["complete"]
+    assert {scope["account_id"] for scope in shown.document["scopes"]} == {HUB, OTHER, LATE}
     fleet.organization.join(MEMBER)
     assert of(fleet.sweep(), MEMBER) == KEPT
 
@@ -84,10 +84,12 @@ def test_one_that_has_left_is_removed_only_when_told_so(fleet: Fleet) -> None:
     for _ in range(3):
         assert of(fleet.sweep(), MEMBER) == "held/OUT_OF_SCOPE"
     assert of(fleet.sweep("--prune"), MEMBER) == "delete/OUT_OF_SCOPE"
-    assert len(fleet.tale.registry) == 2
+    assert len(fleet.scenario.registry) == 2
     for _ in range(2):
         fleet.sweep()
-    assert MEMBER not in {scope.account_id for scope in fleet.tale.state.scopes}, "and forgotten"
+    assert MEMBER not in {scope.account_id for scope in fleet.scenario.state.scopes}, (
+        "and forgotten"
+    )
 
 
 @pytest.mark.parametrize("state", ["SUSPENDED", "PENDING_CLOSURE", "CLOSED"])
@@ -101,8 +103,8 @@ def test_one_that_is_not_active_is_out_and_comes_back(fleet: Fleet, state: str) 
 
 def test_accounts_move_between_units(fleet: Fleet) -> None:
     fleet.entry({"include_ous": [fleet.prod], "exclude_ous": [fleet.shut]})
-    told = fleet.sweep()
-    assert set(told.verdicts) == {f"of-{MEMBER}", f"of-{OTHER}"}, "the root is not included"
+    shown = fleet.sweep()
+    assert set(shown.verdicts) == {f"of-{MEMBER}", f"of-{OTHER}"}, "the root is not included"
     deep = fleet.organization.add_unit("deep", parent=fleet.prod)
     fleet.organization.move(MEMBER, deep)
     assert of(fleet.sweep(), MEMBER) == KEPT, "further down is still below"
@@ -119,8 +121,8 @@ def test_accounts_move_between_units(fleet: Fleet) -> None:
 def test_an_excluded_account_is_out_of_configuration(fleet: Fleet) -> None:
     fleet.sweep()
     fleet.entry({"exclude_accounts": [MEMBER]})
-    told = fleet.sweep()
-    assert (of(told, MEMBER), of(told, OTHER)) == ("held/OUT_OF_SCOPE", KEPT)
+    shown = fleet.sweep()
+    assert (of(shown, MEMBER), of(shown, OTHER)) == ("held/OUT_OF_SCOPE", KEPT)
 
 
 @pytest.mark.parametrize(
@@ -137,63 +139,63 @@ def test_a_list_that_cannot_be_read_removes_nothing(
 ) -> None:
     fleet.sweep()
     fleet.organization.leave(MEMBER)
-    fleet.tale.fault(effect, **LISTS)
+    fleet.scenario.fault(effect, **LISTS)
     for _ in range(4):
-        told = fleet.sweep("--prune", exits=3)
-        assert of(told, MEMBER) == "held/TARGETS_UNKNOWN"
-        assert told.failed_scopes == {f"{HUB}/None": reason or "REPEATED_TOKEN"}
-        assert told.item(f"of-{MEMBER}")["missed"] is None
-    assert len(fleet.tale.registry) == 3
+        shown = fleet.sweep("--prune", exits=3)
+        assert of(shown, MEMBER) == "held/TARGETS_UNKNOWN"
+        assert shown.failed_scopes == {f"{HUB}/None": reason or "REPEATED_TOKEN"}
+        assert shown.item(f"of-{MEMBER}")["missed"] is None
+    assert len(fleet.scenario.registry) == 3
     # The same when it is whole again: what could not be known has not counted as a miss.
-    fleet.tale.healed()
+    fleet.scenario.healed()
     assert of(fleet.sweep("--prune"), MEMBER) == "held/WAITING"
     assert of(fleet.sweep("--prune"), MEMBER) == "delete/OUT_OF_SCOPE"
-    assert HUB not in map(str, fleet.tale.state.scopes), "nor is the failure remembered"
+    assert HUB not in map(str, fleet.scenario.state.scopes), "nor is the failure remembered"
 
 
 def test_when_the_management_account_is_denied_the_sentence_says_what_to_do(fleet: Fleet) -> None:
-    fleet.tale.fault(Effect.DENIED, **LISTS)
-    told = fleet.sweep(exits=3)
-    [scope] = told.document["scopes"]
+    fleet.scenario.fault(Effect.DENIED, **LISTS)
+    shown = fleet.sweep(exits=3)
+    [scope] = shown.document["scopes"]
     assert (scope["account_id"], scope["region"], scope["status"]) == (HUB, None, "failed")
     assert "organizations:ListAccounts" in scope["message"]
     assert "delegated" in scope["message"]
 
 
 def test_when_the_second_page_fails_the_first_is_swept(fleet: Fleet) -> None:
-    fleet.tale.cache("spare")
+    fleet.scenario.cache("spare")
     fleet.sweep()
-    fleet.tale.fault(Effect.LATER_PAGE_FAILS, **LISTS)
+    fleet.scenario.fault(Effect.LATER_PAGE_FAILS, **LISTS)
     first, *rest = sorted((HUB, MEMBER, OTHER))
-    told = fleet.sweep("--prune", exits=3)
-    assert of(told, first) == KEPT
-    assert {of(told, account) for account in rest} == {"held/TARGETS_UNKNOWN"}
-    fleet.tale.gone(f"of-{first}")
+    shown = fleet.sweep("--prune", exits=3)
+    assert of(shown, first) == KEPT
+    assert {of(shown, account) for account in rest} == {"held/TARGETS_UNKNOWN"}
+    fleet.scenario.gone(f"of-{first}")
     fleet.sweep("--prune", exits=3)
-    told = fleet.sweep("--prune", exits=3)
-    assert of(told, first) == "delete/ABSENT", "what was read is evidence as ever"
-    assert len(fleet.tale.registry) == 3
+    shown = fleet.sweep("--prune", exits=3)
+    assert of(shown, first) == "delete/ABSENT", "what was read is evidence as ever"
+    assert len(fleet.scenario.registry) == 3
 
 
 def test_an_entry_of_its_own_does_not_hang_on_the_list(fleet: Fleet) -> None:
-    role = fleet.tale.aws.world.account(MEMBER).roles["cachemuster"].arn
+    role = fleet.scenario.aws.world.account(MEMBER).roles["cachemuster"].arn
     organization = {"organization": {"role_name": "cachemuster"}}
     listed = [{"id": MEMBER, "role_arn": role}, organization]
     fleet.entry({}, accounts=listed)
     fleet.sweep()
-    fleet.tale.fault(Effect.DENIED, **LISTS)
-    told = fleet.sweep(exits=3)
-    assert (of(told, MEMBER), of(told, OTHER)) == (KEPT, "held/TARGETS_UNKNOWN")
+    fleet.scenario.fault(Effect.DENIED, **LISTS)
+    shown = fleet.sweep(exits=3)
+    assert (of(shown, MEMBER), of(shown, OTHER)) == (KEPT, "held/TARGETS_UNKNOWN")
 
 
 def test_not_in_run_is_neither(fleet: Fleet) -> None:
     fleet.sweep()
     fleet.organization.leave(MEMBER)
-    told = fleet.sweep("--only", OTHER, "--prune")
-    assert of(told, OTHER) == KEPT
-    assert of(told, MEMBER) == of(told, HUB) == "held/NOT_IN_RUN"
+    shown = fleet.sweep("--only", OTHER, "--prune")
+    assert of(shown, OTHER) == KEPT
+    assert of(shown, MEMBER) == of(shown, HUB) == "held/NOT_IN_RUN"
     assert of(fleet.sweep("--only", MEMBER), MEMBER) == "held/OUT_OF_SCOPE"
-    fleet.tale.fault(Effect.DENIED, **LISTS)
+    fleet.scenario.fault(Effect.DENIED, **LISTS)
     assert of(fleet.sweep("--only", MEMBER, exits=3), MEMBER) == "held/TARGETS_UNKNOWN"
 
 
@@ -208,44 +210,44 @@ def test_shards_leave_each_others_accounts_alone(fleet: Fleet) -> None:
 
 
 def test_a_region_is_enabled(fleet: Fleet) -> None:
-    member = fleet.tale.aws.world.account(MEMBER)
+    member = fleet.scenario.aws.world.account(MEMBER)
     member.disable(VIRGINIA)
     fleet.entry({}, regions=["*"])
     fleet.sweep()
     member.enable(VIRGINIA)
-    fleet.tale.cache("abroad", VIRGINIA, MEMBER)
+    fleet.scenario.cache("abroad", VIRGINIA, MEMBER)
     assert fleet.sweep().verdicts["abroad"] == "create/NEW", "by hand, the list is read anew"
 
 
 def test_a_region_is_disabled_and_enabled_again(fleet: Fleet) -> None:
     fleet.entry({}, regions=["*"])
-    fleet.tale.cache("abroad", VIRGINIA, MEMBER)
+    fleet.scenario.cache("abroad", VIRGINIA, MEMBER)
     fleet.sweep()
-    member = fleet.tale.aws.world.account(MEMBER)
+    member = fleet.scenario.aws.world.account(MEMBER)
     member.disable(VIRGINIA)
     for _ in range(2):
-        told = fleet.sweep()
-        scopes = {(one["account_id"], one["region"]) for one in told.document["scopes"]}
+        shown = fleet.sweep()
+        scopes = {(one["account_id"], one["region"]) for one in shown.document["scopes"]}
         assert (MEMBER, VIRGINIA) not in scopes, "the list says so before it is asked"
-        assert told.verdicts["abroad"] == "held/OUT_OF_SCOPE"
-        assert of(told, MEMBER) == KEPT
-    told = fleet.sweep("--only", f"{MEMBER}/{FRANKFURT}")
-    assert told.verdicts["abroad"] == "held/NOT_IN_RUN"
-    fleet.tale.fault(Effect.DENIED, service="ec2", operation="DescribeRegions", account=MEMBER)
-    told = fleet.sweep("--prune", exits=3)
-    assert told.verdicts["abroad"] == "held/TARGETS_UNKNOWN"
-    assert of(told, MEMBER) == KEPT, "the last list stands in"
-    fleet.tale.healed()
+        assert shown.verdicts["abroad"] == "held/OUT_OF_SCOPE"
+        assert of(shown, MEMBER) == KEPT
+    shown = fleet.sweep("--only", f"{MEMBER}/{FRANKFURT}")
+    assert shown.verdicts["abroad"] == "held/NOT_IN_RUN"
+    fleet.scenario.fault(Effect.DENIED, service="ec2", operation="DescribeRegions", account=MEMBER)
+    shown = fleet.sweep("--prune", exits=3)
+    assert shown.verdicts["abroad"] == "held/TARGETS_UNKNOWN"
+    assert of(shown, MEMBER) == KEPT, "the last list stands in"
+    fleet.scenario.healed()
     member.enable(VIRGINIA)
     assert fleet.sweep("--prune").verdicts["abroad"] == KEPT, "at once: something hangs on it"
 
 
 def test_a_disabled_region_is_pruned_on_a_fresh_list_only(fleet: Fleet) -> None:
     fleet.entry({}, regions=["*"])
-    fleet.tale.cache("abroad", VIRGINIA, MEMBER)
+    fleet.scenario.cache("abroad", VIRGINIA, MEMBER)
     fleet.sweep()
-    fleet.tale.aws.world.account(MEMBER).disable(VIRGINIA)
+    fleet.scenario.aws.world.account(MEMBER).disable(VIRGINIA)
     assert fleet.sweep("--prune").verdicts["abroad"] == "held/WAITING"
-    before = len(fleet.tale.aws.calls.of("DescribeRegions", account=MEMBER))
+    before = len(fleet.scenario.aws.calls.of("DescribeRegions", account=MEMBER))
     assert fleet.sweep("--prune").verdicts["abroad"] == "delete/OUT_OF_SCOPE"
-    assert len(fleet.tale.aws.calls.of("DescribeRegions", account=MEMBER)) == before + 1
+    assert len(fleet.scenario.aws.calls.of("DescribeRegions", account=MEMBER)) == before + 1

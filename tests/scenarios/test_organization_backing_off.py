@@ -38,7 +38,7 @@ def tick(scenario: Scenario, request: SweepRequest = REQUEST) -> Report:
     scenario.later(minutes=TICK_MIN)
     with (
         contextlib.chdir(scenario.directory),
-        patch.dict(os.environ, {**scenario.rig.environment, **scenario.environment}, clear=True),
+        patch.dict(os.environ, {**scenario.cli.environment, **scenario.environment}, clear=True),
     ):
         return asyncio.run(errand())
 

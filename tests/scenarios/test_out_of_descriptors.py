@@ -33,7 +33,7 @@ def test_a_crowd_of_idle_connections_floods_no_log_and_stops_no_sweep(scenario: 
             swept(service, 2)
         until(lambda: answers(service))
         assert [each["outcome"] for each in service.named("sweep.finished")[:2]] == ["done"] * 2
-        assert len(service.told) < 100_000
+        assert len(service.output) < 100_000
         assert service.ended() == 0
 
 

@@ -34,7 +34,7 @@ def by_shell(scenario: Scenario, line: str, *command: str) -> subprocess.Complet
     return subprocess.run(
         ["bash", "-c", line, "bash", *SCRIPT, *command],
         cwd=scenario.directory,
-        env={**scenario.rig.environment, **scenario.environment},
+        env={**scenario.cli.environment, **scenario.environment},
         capture_output=True,
         text=True,
         timeout=60,
@@ -81,7 +81,7 @@ def test_a_file_by_its_own_name_keeps_its_own_directory(scenario: Scenario, tmp_
     scenario.cache("orders")
     scenario.sweep()
     command = [*SCRIPT, "audit", "--format", "json", "-c", "../cachemuster.yaml"]
-    environment = {**scenario.rig.environment, **scenario.environment}
+    environment = {**scenario.cli.environment, **scenario.environment}
     out = subprocess.check_output(command, cwd=elsewhere, env=environment)
     assert json.loads(out)["summary"]["keep"] == 1
 

@@ -31,9 +31,9 @@ def test_a_registry_that_is_lost_is_written_anew_and_removes_nothing(scenario: S
     before = scenario.registry
     scenario.lose_registry()
     assert scenario.audit(exits=4).document["guard"]["code"] == "REGISTRY_SHRANK"
-    told = scenario.sweep(exits=4)
-    assert set(told.verdicts.values()) == {"create/NEW"}
-    assert told.document["guard"]["refused"] is True
+    shown = scenario.sweep(exits=4)
+    assert set(shown.verdicts.values()) == {"create/NEW"}
+    assert shown.document["guard"]["refused"] is True
     assert scenario.registry == before
     assert set(scenario.sweep().verdicts.values()) == {"keep/UNCHANGED"}
 
@@ -44,18 +44,18 @@ def test_what_shrank_holds_removals_and_renames(scenario: Scenario) -> None:
     scenario.tag("carts", {"TeleportDatabaseName": "carts-two"})
     for name in FIVE[2:]:
         scenario.unregister(f"{name}-db")
-    told = scenario.sweep(exits=4)
-    assert told.verdicts["orders"] == "held/REGISTRY_SHRANK"
-    assert told.verdicts["carts"] == "update/LABELS_CHANGED"  # the tag is a label, too
-    assert told.item("carts")["name"] == "carts-db"
-    assert {told.verdicts[name] for name in FIVE[2:]} == {"create/NEW"}
+    shown = scenario.sweep(exits=4)
+    assert shown.verdicts["orders"] == "held/REGISTRY_SHRANK"
+    assert shown.verdicts["carts"] == "update/LABELS_CHANGED"  # the tag is a label, too
+    assert shown.item("carts")["name"] == "carts-db"
+    assert {shown.verdicts[name] for name in FIVE[2:]} == {"create/NEW"}
     assert set(scenario.registry) == {f"{name}-db" for name in FIVE}
     # Leave for a mass removal is no leave for a list that cannot be true.
     for name in FIVE[1:]:
         scenario.unregister(f"{name}-db")
     assert scenario.sweep("--allow-mass-removal", "9", exits=4).document["summary"]["delete"] == 0
-    told = scenario.sweep()
-    assert told.verdicts["orders"] == "delete/ABSENT"
+    shown = scenario.sweep()
+    assert shown.verdicts["orders"] == "delete/ABSENT"
     assert "carts-two" in scenario.registry
 
 
@@ -64,8 +64,8 @@ def test_one_registration_removed_by_hand_is_made_again(scenario: Scenario) -> N
     before = scenario.registry
     scenario.unregister("orders-db")
     scenario.unregister("carts-db")
-    told = scenario.sweep()
-    assert told.verdicts["orders"] == "create/NEW"
+    shown = scenario.sweep()
+    assert shown.verdicts["orders"] == "create/NEW"
     assert scenario.registry == before
 
 
@@ -74,8 +74,8 @@ def test_both_files_lost_is_a_first_sweep(scenario: Scenario) -> None:
     before = scenario.registry
     scenario.forget()
     scenario.lose_registry()
-    told = scenario.sweep()
-    assert set(told.verdicts.values()) == {"create/NEW"}
+    shown = scenario.sweep()
+    assert set(shown.verdicts.values()) == {"create/NEW"}
     assert scenario.registry == before
 
 
@@ -98,8 +98,8 @@ def test_a_name_that_the_list_did_not_show(
     monkeypatch.setattr(
         "discovery.control_plane.embedded.control_plane.Embedded.list_databases", blind
     )
-    told = scenario.sweep()
-    assert told.verdicts == {"orders": "conflict/NAME_TAKEN_UNSEEN"}
+    shown = scenario.sweep()
+    assert shown.verdicts == {"orders": "conflict/NAME_TAKEN_UNSEEN"}
     assert scenario.registry == {"orders-db": other}
 
 
@@ -110,10 +110,10 @@ def test_a_list_that_fails_writes_nothing_and_remembers_the_scan(scenario: Scena
     broken = scenario.registry_file.read_bytes()
     scenario.gone("orders")
     scenario.later(hours=1)
-    told = scenario.sweep(exits=1)
-    assert set(told.verdicts.values()) == {"held/REGISTRY_UNREAD"}
-    assert set(told.verdicts) == set(FIVE)  # the one that is gone is remembered as registered
-    assert [scope["status"] for scope in told.document["scopes"]] == ["complete"]
+    shown = scenario.sweep(exits=1)
+    assert set(shown.verdicts.values()) == {"held/REGISTRY_UNREAD"}
+    assert set(shown.verdicts) == set(FIVE)  # the one that is gone is remembered as registered
+    assert [scope["status"] for scope in shown.document["scopes"]] == ["complete"]
     assert scenario.registry_file.read_bytes() == broken
     after: RememberedState = scenario.state
     assert after.registrations == before.registrations
@@ -122,7 +122,7 @@ def test_a_list_that_fails_writes_nothing_and_remembers_the_scan(scenario: Scena
     assert now[0].last_complete_at is not None
     assert was.last_complete_at is not None
     assert now[0].last_complete_at > was.last_complete_at
-    assert "registry" in told.run.err
+    assert "registry" in shown.run.err
 
 
 OTHERS: list[Any] = [
@@ -146,8 +146,8 @@ def test_state_of_something_else_does_nothing_until_it_is_rebound(
         assert "--rebind-state" in run.err
     lasting = {name: data for name, data in scenario.files().items() if not name.endswith(".lock")}
     assert {name: seen.get(name) for name in lasting} == lasting
-    told = scenario.sweep("--rebind-state", exits=4 if difference == "cluster" else 0)
-    assert told.document["summary"]["delete"] == 0
+    shown = scenario.sweep("--rebind-state", exits=4 if difference == "cluster" else 0)
+    assert shown.document["summary"]["delete"] == 0
     scenario.sweep()
     assert all(
         scenario.registry[name] == before[name] for name in scenario.registry if name in before
@@ -176,15 +176,15 @@ def test_misses_counted_elsewhere_do_not_count_after_a_rebind(
     scenario.gone("orders")
     assert scenario.sweep().item("orders")["missed"]["scans"] == 1
     scenario.configure(control_plane={"kind": "embedded", "path": "two.db"})
-    told = scenario.sweep("--rebind-state")
-    assert told.verdicts["orders"] == "held/WAITING"
+    shown = scenario.sweep("--rebind-state")
+    assert shown.verdicts["orders"] == "held/WAITING"
 
 
 def test_a_registry_in_another_case_of_letters_is_one_name(scenario: Scenario) -> None:
     five(scenario)
     scenario.cache("extra", tags={"TeleportDatabaseName": "ORDERS-db"})
-    told = scenario.sweep()
-    assert told.verdicts["extra"] == "blocked/NAME_COLLISION"
+    shown = scenario.sweep()
+    assert shown.verdicts["extra"] == "blocked/NAME_COLLISION"
     foreign = replace(scenario.registry["orders-db"], labels={}, name=ResourceName("EXTRA-db"))
     scenario.put(foreign)
     scenario.tag("extra", {"TeleportDatabaseName": "extra-db"})

@@ -24,11 +24,11 @@ def two(scenario: Scenario, **sections: Any) -> None:
 def test_a_name_tag_renames_in_one_item(scenario: Scenario) -> None:
     two(scenario)
     scenario.tag("orders", named("sales-db", team="a"))
-    told = scenario.sweep()
-    item = told.item("orders")
+    shown = scenario.sweep()
+    item = shown.item("orders")
     assert (item["action"], item["reason"]) == ("update", "RENAMED")
     assert (item["name"], item["previous_name"]) == ("sales-db", "orders-db")
-    assert told.document["guard"]["removals"] == 1
+    assert shown.document["guard"]["removals"] == 1
     assert set(scenario.registry) == {"sales-db", "carts-db"}
     assert scenario.registry["sales-db"].labels["team"] == "a"
     assert set(scenario.state.registrations) == {"sales-db", "carts-db"}
@@ -49,8 +49,8 @@ def test_two_that_swap_names_wait_for_each_other(scenario: Scenario) -> None:
     before = scenario.registry
     scenario.tag("orders", named("carts-db"))
     scenario.tag("carts", named("orders-db"))
-    told = scenario.sweep()
-    assert set(told.verdicts.values()) == {"blocked/NAME_COLLISION"}
+    shown = scenario.sweep()
+    assert set(shown.verdicts.values()) == {"blocked/NAME_COLLISION"}
     assert scenario.registry == before
 
 
@@ -58,8 +58,8 @@ def test_a_name_that_is_let_go_in_the_same_sweep_is_not_free_yet(scenario: Scena
     two(scenario)
     scenario.tag("orders", named("sales-db"))
     scenario.tag("carts", named("orders-db"))
-    told = scenario.sweep()
-    assert told.verdicts == {"orders": "update/RENAMED", "carts": "blocked/NAME_COLLISION"}
+    shown = scenario.sweep()
+    assert shown.verdicts == {"orders": "update/RENAMED", "carts": "blocked/NAME_COLLISION"}
     assert scenario.sweep().verdicts == {"orders": "keep/UNCHANGED", "carts": "update/RENAMED"}
     assert set(scenario.registry) == {"sales-db", "orders-db"}
 
@@ -89,16 +89,16 @@ def test_a_generated_name_beats_an_override(scenario: Scenario) -> None:
     generated = "books-elasticache-serverless-eu-central-1-111122223333"
     scenario.cache("books")
     scenario.cache("impostor", tags=named(generated))
-    told = scenario.sweep()
-    assert told.verdicts["books"] == "create/NEW"
-    assert told.verdicts["impostor"] == "blocked/NAME_COLLISION"
+    shown = scenario.sweep()
+    assert shown.verdicts["books"] == "create/NEW"
+    assert shown.verdicts["impostor"] == "blocked/NAME_COLLISION"
 
 
 def test_only_case_changes(scenario: Scenario) -> None:
     two(scenario)
     scenario.tag("orders", named("Orders-DB"))
-    told = scenario.sweep()
-    assert told.verdicts["orders"] == "update/RENAMED"
+    shown = scenario.sweep()
+    assert shown.verdicts["orders"] == "update/RENAMED"
     assert set(scenario.registry) == {"Orders-DB", "carts-db"}
     assert scenario.sweep().writes == 0
 
@@ -124,9 +124,9 @@ def test_a_name_may_be_of_any_length(scenario: Scenario) -> None:
 def test_a_policy_that_forbids_it(scenario: Scenario, policy: str) -> None:
     two(scenario, policy=policy)
     scenario.tag("orders", named("sales-db"))
-    told = scenario.sweep()
-    assert told.verdicts["orders"] == "held/POLICY"
-    assert told.item("orders")["name"] == "orders-db"
+    shown = scenario.sweep()
+    assert shown.verdicts["orders"] == "held/POLICY"
+    assert shown.item("orders")["name"] == "orders-db"
     assert "sales-db" not in scenario.registry
 
 
@@ -134,14 +134,14 @@ def test_a_policy_that_forbids_it(scenario: Scenario, policy: str) -> None:
 def test_refused_by_the_guard_the_rest_of_the_change_is_made(scenario: Scenario) -> None:
     two(scenario, deregistration={"max_count": 0})
     scenario.tag("orders", named("sales-db", team="a"))
-    told = scenario.sweep(exits=4)
-    assert told.verdicts["orders"] == "update/LABELS_CHANGED"
-    assert told.item("orders")["name"] == "orders-db"
+    shown = scenario.sweep(exits=4)
+    assert shown.verdicts["orders"] == "update/LABELS_CHANGED"
+    assert shown.item("orders")["name"] == "orders-db"
     assert set(scenario.registry) == {"orders-db", "carts-db"}
     assert scenario.registry["orders-db"].labels["team"] == "a"
     # Nothing but the name is left to do.
-    told = scenario.sweep(exits=4)
-    assert told.verdicts["orders"] == "held/GUARD_COUNT"
+    shown = scenario.sweep(exits=4)
+    assert shown.verdicts["orders"] == "held/GUARD_COUNT"
     scenario.configure(deregistration={"max_count": 1})
     assert scenario.sweep().verdicts["orders"] == "update/RENAMED"
 
@@ -168,8 +168,8 @@ def test_name_tags_are_honoured_where_it_is_allowed(scenario: Scenario) -> None:
 @pytest.mark.parametrize("tag", ["teleport.dev/database_name", "TeleportDatabaseName"])
 def test_both_override_tags(scenario: Scenario, tag: str) -> None:
     scenario.cache("orders", tags={tag: "orders-db"})
-    told = scenario.sweep()
-    assert told.item("orders")["name"] == "orders-db"
+    shown = scenario.sweep()
+    assert shown.item("orders")["name"] == "orders-db"
     assert "teleport.dev/database_name" not in scenario.registry["orders-db"].labels
 
 
@@ -177,15 +177,15 @@ def test_a_change_of_origin_is_made_anew_under_one_name(scenario: Scenario) -> N
     two(scenario)
     embedded = {"kind": "embedded", "path": "registry.db"}
     scenario.configure(control_plane={**embedded, "origin": "cloud"})
-    told = scenario.sweep()
-    assert told.document["guard"]["removals"] == 2
-    assert {item["action"] for item in told.document["items"]} == {"update"}
+    shown = scenario.sweep()
+    assert shown.document["guard"]["removals"] == 2
+    assert {item["action"] for item in shown.document["items"]} == {"update"}
     labels = scenario.registry["orders-db"].labels
     assert labels["teleport.dev/origin"] == "cloud"
     assert labels["teleport.internal/discovery-group-name"] == "prod"
     scenario.configure(
         control_plane={**embedded, "origin": "dynamic"}, deregistration={"max_count": 2}
     )
-    told = scenario.sweep(exits=4)
-    assert set(told.verdicts.values()) == {"held/GUARD_COUNT"}
+    shown = scenario.sweep(exits=4)
+    assert set(shown.verdicts.values()) == {"held/GUARD_COUNT"}
     assert scenario.registry["orders-db"].labels == labels

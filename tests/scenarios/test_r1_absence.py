@@ -42,9 +42,9 @@ def test_a_scope_that_cannot_be_read_removes_nothing(
     before = scenario.registry
     scenario.fault(effect, **LISTING, **how)
     scenario.later(hours=1)
-    told = scenario.sweep(exits=3)
-    assert told.verdicts == {"orders": "held/SCOPE_FAILED", "carts": "held/SCOPE_FAILED"}
-    assert list(told.failed_scopes.values()) == [reason]
+    shown = scenario.sweep(exits=3)
+    assert shown.verdicts == {"orders": "held/SCOPE_FAILED", "carts": "held/SCOPE_FAILED"}
+    assert list(shown.failed_scopes.values()) == [reason]
     assert scenario.registry == before
     # What could not be seen does not count as missed.
     scenario.healed()
@@ -61,9 +61,9 @@ def test_the_misses_of_before_outlive_a_failure(scenario: Scenario) -> None:
     scenario.later(hours=1)
     assert scenario.sweep(exits=3).item("orders")["missed"] is None
     scenario.healed()
-    told = scenario.sweep()
-    assert told.verdicts["orders"] == "delete/ABSENT"
-    assert told.item("orders")["missed"] == {"scans": 2, "since": first["since"]}
+    shown = scenario.sweep()
+    assert shown.verdicts["orders"] == "delete/ABSENT"
+    assert shown.item("orders")["missed"] == {"scans": 2, "since": first["since"]}
 
 
 def test_one_failed_scope_does_not_hold_up_another(scenario: Scenario) -> None:
@@ -77,11 +77,11 @@ def test_one_failed_scope_does_not_hold_up_another(scenario: Scenario) -> None:
     scenario.fault(Effect.DENIED, account=MEMBER, **LISTING)
     scenario.sweep(exits=3)
     scenario.later(hours=1)
-    told = scenario.sweep(exits=3)
-    assert told.failed_scopes == {f"{MEMBER}/{FRANKFURT}": "DENIED"}
-    assert told.verdicts["ledger"] == "held/SCOPE_FAILED"
-    assert told.verdicts["orders"] == "delete/ABSENT"
-    assert told.verdicts["fresh"] == "keep/UNCHANGED"
+    shown = scenario.sweep(exits=3)
+    assert shown.failed_scopes == {f"{MEMBER}/{FRANKFURT}": "DENIED"}
+    assert shown.verdicts["ledger"] == "held/SCOPE_FAILED"
+    assert shown.verdicts["orders"] == "delete/ABSENT"
+    assert shown.verdicts["fresh"] == "keep/UNCHANGED"
 
 
 def test_a_role_that_is_denied_after_registration_is_one_failed_scope(scenario: Scenario) -> None:
@@ -92,9 +92,9 @@ def test_a_role_that_is_denied_after_registration_is_one_failed_scope(scenario: 
     scenario.fault(Effect.DENIED, account=MEMBER, service="sts", operation="AssumeRole")
     for _ in range(3):
         scenario.later(minutes=20)
-        told = scenario.sweep(exits=3)
-    assert told.failed_scopes == {f"{MEMBER}/None": "ASSUME_ROLE_DENIED"}
-    assert told.verdicts == {"orders": "keep/UNCHANGED", "ledger": "held/SCOPE_FAILED"}
+        shown = scenario.sweep(exits=3)
+    assert shown.failed_scopes == {f"{MEMBER}/None": "ASSUME_ROLE_DENIED"}
+    assert shown.verdicts == {"orders": "keep/UNCHANGED", "ledger": "held/SCOPE_FAILED"}
     assert {"orders", "ledger"} <= {name.split("-")[0] for name in scenario.registry}
 
 
@@ -106,9 +106,9 @@ def test_unreadable_regions_remove_nothing(scenario: Scenario) -> None:
     scenario.fault(Effect.DENIED, service="ec2", operation="DescribeRegions")
     for _ in range(3):
         scenario.later(days=1)  # so long a list of regions is remembered
-        told = scenario.sweep(exits=3)
-    assert told.failed_scopes == {f"{HUB}/None": "REGIONS_UNREADABLE"}
-    assert told.verdicts == {"orders": "held/TARGETS_UNKNOWN"}
+        shown = scenario.sweep(exits=3)
+    assert shown.failed_scopes == {f"{HUB}/None": "REGIONS_UNREADABLE"}
+    assert shown.verdicts == {"orders": "held/TARGETS_UNKNOWN"}
     assert len(scenario.registry) == 1
 
 

@@ -78,11 +78,11 @@ def test_what_is_remembered_of_a_cache_stands_in_and_a_note_says_so(
     scenario.fault(Effect.MEMBER_LEFT_OUT, member=member, **LISTING)
     for _ in range(3):
         scenario.later(hours=1)
-        told = scenario.sweep()
-        assert told.verdicts == {"orders": "keep/UNCHANGED", "carts": "keep/UNCHANGED"}
-        assert told.notes("orders") == {"FACT_REMEMBERED"}
+        shown = scenario.sweep()
+        assert shown.verdicts == {"orders": "keep/UNCHANGED", "carts": "keep/UNCHANGED"}
+        assert shown.notes("orders") == {"FACT_REMEMBERED"}
     assert scenario.registry == before
-    (note,) = told.item("orders")["notes"]
+    (note,) = shown.item("orders")["notes"]
     assert note["subject"] == ("Endpoint" if member in ("Address", "Port") else member)
     assert scenario.run("explain", "orders").code == 0
 
@@ -99,13 +99,13 @@ def test_without_state_the_registration_tells_what_it_can(scenario: Scenario, me
     for _ in range(3):
         scenario.later(hours=1)
         if member in FROM_THE_REGISTRATION:
-            told = scenario.sweep()
-            assert set(told.verdicts.values()) == {"keep/UNCHANGED"}
-            assert told.notes("orders") >= {"FACT_REMEMBERED"}
+            shown = scenario.sweep()
+            assert set(shown.verdicts.values()) == {"keep/UNCHANGED"}
+            assert shown.notes("orders") >= {"FACT_REMEMBERED"}
         else:
-            told = scenario.sweep(exits=3)
-            assert list(told.failed_scopes.values()) == ["MALFORMED"]
-            assert set(told.verdicts.values()) == {"held/SCOPE_FAILED"}
+            shown = scenario.sweep(exits=3)
+            assert list(shown.failed_scopes.values()) == ["MALFORMED"]
+            assert set(shown.verdicts.values()) == {"held/SCOPE_FAILED"}
         assert scenario.registry == before
 
 
@@ -115,9 +115,9 @@ def test_a_new_cache_with_a_hole_makes_the_list_no_answer(scenario: Scenario) ->
     scenario.gone("carts")
     for _ in range(3):
         scenario.later(hours=1)
-        told = scenario.sweep(exits=3)
-    assert told.verdicts == {"orders": "held/SCOPE_FAILED", "carts": "held/SCOPE_FAILED"}
-    (scope,) = told.document["scopes"]
+        shown = scenario.sweep(exits=3)
+    assert shown.verdicts == {"orders": "held/SCOPE_FAILED", "carts": "held/SCOPE_FAILED"}
+    (scope,) = shown.document["scopes"]
     assert scope["reason"] == "MALFORMED"
     assert "leaves out Engine of cache odd" in scope["message"]
 
@@ -152,12 +152,12 @@ def test_an_engine_that_turned_and_then_was_left_out_waits_for_an_answer(
     scenario.fault(Effect.MEMBER_LEFT_OUT, member="Engine", **LISTING)
     for _ in range(3):
         scenario.later(hours=1)
-        told = scenario.sweep()
-        assert told.verdicts["orders"] == "blocked/UNREADABLE"
-        assert "the registration stays as it is" in told.item("orders")["message"]
+        shown = scenario.sweep()
+        assert shown.verdicts["orders"] == "blocked/UNREADABLE"
+        assert "the registration stays as it is" in shown.item("orders")["message"]
     scenario.healed()
-    told = scenario.sweep()
-    assert told.verdicts["orders"] == "delete/INELIGIBLE", "the miss stood while nobody could tell"
+    shown = scenario.sweep()
+    assert shown.verdicts["orders"] == "delete/INELIGIBLE", "the miss stood while nobody could tell"
 
 
 def test_a_remembered_deletion_removes_nothing(scenario: Scenario) -> None:
@@ -186,8 +186,8 @@ def test_a_detached_user_group_makes_the_cache_not_ready_as_before(scenario: Sce
     scenario.cache("orders", group="people")
     scenario.sweep()
     scenario.fault(Effect.MEMBER_LEFT_OUT, member="UserGroupId", **LISTING)
-    told = scenario.sweep()
-    assert told.verdicts == {"orders": "update/LABELS_CHANGED"}
+    shown = scenario.sweep()
+    assert shown.verdicts == {"orders": "update/LABELS_CHANGED"}
     (database,) = scenario.registry.values()
     assert database.labels["cachemuster/iam-auth"] == "not-ready"
 
@@ -207,6 +207,6 @@ def test_subnets_that_are_left_out_leave_the_vpc_label(scenario: Scenario) -> No
     before = scenario.registry
     scenario.forget()
     scenario.fault(Effect.MEMBER_LEFT_OUT, member="SubnetIds", **LISTING)
-    told = scenario.sweep()
-    assert "SUBNETS_UNKNOWN" in told.notes("orders")
+    shown = scenario.sweep()
+    assert "SUBNETS_UNKNOWN" in shown.notes("orders")
     assert scenario.registry == before

@@ -44,20 +44,20 @@ def test_unread_tags_leave_labels_name_and_registration(
     deny_tags(scenario)
     for _ in range(3):
         scenario.later(hours=1)
-        told = scenario.sweep()
-        assert "TAGS_UNKNOWN" in told.notes("orders")
-        assert told.writes == 0, told.verdicts
-    assert told.verdicts == {"orders": "keep/UNCHANGED"}
+        shown = scenario.sweep()
+        assert "TAGS_UNKNOWN" in shown.notes("orders")
+        assert shown.writes == 0, shown.verdicts
+    assert shown.verdicts == {"orders": "keep/UNCHANGED"}
     assert scenario.registry == before
-    assert "elasticache:ListTagsForResource" in told.document["scopes"][0]["message"]
+    assert "elasticache:ListTagsForResource" in shown.document["scopes"][0]["message"]
 
 
 def test_a_cache_whose_tags_were_never_read_waits_for_them(scenario: Scenario) -> None:
     scenario.cache("orders")
     deny_tags(scenario)
     for _ in range(2):
-        told = scenario.sweep()
-        assert told.verdicts == {"orders": "held/TAGS_UNKNOWN"}
+        shown = scenario.sweep()
+        assert shown.verdicts == {"orders": "held/TAGS_UNKNOWN"}
     assert scenario.registry == {}
     scenario.healed()
     assert scenario.sweep().verdicts == {"orders": "create/NEW"}
@@ -69,9 +69,9 @@ def test_a_condition_that_needs_no_tag_decides_without_them(scenario: Scenario) 
     scenario.cache("test-orders")
     scenario.sweep()
     deny_tags(scenario)
-    told = scenario.sweep()
-    assert told.verdicts["test-orders"] == "skipped/NO_MATCHER"
-    assert told.verdicts["prod-orders"] == "keep/UNCHANGED"
+    shown = scenario.sweep()
+    assert shown.verdicts["test-orders"] == "skipped/NO_MATCHER"
+    assert shown.verdicts["prod-orders"] == "keep/UNCHANGED"
 
 
 @pytest.mark.parametrize("state_lost", [False, True], ids=["with-state", "state-lost"])
@@ -86,15 +86,15 @@ def test_unread_users_leave_the_label_as_it_was(scenario: Scenario, state_lost: 
         scenario.forget()
     scenario.region().add_user("app", access_string="off ~* +@all")
     scenario.fault(Effect.DENIED, **USERS)
-    told = scenario.sweep()
-    assert told.item("orders")["iam"]["verdict"] == "unknown"
-    assert "USERS_UNKNOWN" in told.notes("orders")
+    shown = scenario.sweep()
+    assert shown.item("orders")["iam"]["verdict"] == "unknown"
+    assert "USERS_UNKNOWN" in shown.notes("orders")
     # No user group at all is told by the cache itself.
-    assert told.item("carts")["iam"]["verdict"] == "not-ready"
+    assert shown.item("carts")["iam"]["verdict"] == "not-ready"
     assert scenario.registry == before
     scenario.healed()
-    told = scenario.sweep()
-    assert told.verdicts["orders"] == "update/LABELS_CHANGED"
+    shown = scenario.sweep()
+    assert shown.verdicts["orders"] == "update/LABELS_CHANGED"
     assert scenario.registry[name].labels["cachemuster/iam-auth"] == "not-ready"
 
 
@@ -119,9 +119,9 @@ def test_unread_subnets_leave_the_vpc_label(scenario: Scenario, state_lost: bool
     scenario.fault(Effect.DENIED, **SUBNETS)
     for _ in range(3):
         scenario.later(hours=1)
-        told = scenario.sweep()
+        shown = scenario.sweep()
         # A subnet that state has seen in its VPC need not be asked about again.
-        assert not state_lost or "SUBNETS_UNKNOWN" in told.notes("orders")
+        assert not state_lost or "SUBNETS_UNKNOWN" in shown.notes("orders")
     assert scenario.registry == before
 
 
@@ -133,8 +133,8 @@ def test_all_three_unread_at_once_change_nothing(scenario: Scenario) -> None:
     deny_tags(scenario)
     scenario.fault(Effect.DENIED, **USERS)
     scenario.fault(Effect.DENIED, **SUBNETS)
-    told = scenario.sweep()
-    assert told.notes("orders") == {
+    shown = scenario.sweep()
+    assert shown.notes("orders") == {
         "TAGS_UNKNOWN", "USERS_UNKNOWN", "SUBNETS_UNKNOWN", "INHERITED"
     }  # fmt: skip
     assert scenario.registry == before
@@ -145,9 +145,9 @@ def test_a_scope_keeps_what_it_could_read_when_bulk_tags_fail(scenario: Scenario
         scenario.cache(name, tags={"env": "prod"})
     scenario.sweep()
     scenario.fault(Effect.THROTTLED, service="resourcegroupstaggingapi")
-    told = scenario.sweep()
-    assert told.verdicts == {"orders": "keep/UNCHANGED", "carts": "keep/UNCHANGED"}
-    assert not told.notes("orders")
+    shown = scenario.sweep()
+    assert shown.verdicts == {"orders": "keep/UNCHANGED", "carts": "keep/UNCHANGED"}
+    assert not shown.notes("orders")
 
 
 RECREATED = [
@@ -166,8 +166,8 @@ def test_a_cache_recreated_under_its_name_is_another_cache(
     scenario.sweep()  # one miss of the old one
     scenario.cache("orders", created_at=scenario.now(), tags={"env": "dev"}, **how)
     scenario.later(hours=1)
-    told = scenario.sweep()
-    assert told.verdicts == {"orders": verdict}
+    shown = scenario.sweep()
+    assert shown.verdicts == {"orders": verdict}
     (database,) = scenario.registry.values()
     if verdict == "update/RECREATED":
         assert database.labels["env"] == "dev"
@@ -209,5 +209,5 @@ def test_the_tag_index_that_remembers_the_dead_names_nobody(scenario: Scenario) 
     region.tag_index.record(
         cache.arn, {"TeleportDatabaseName": "old-name"}, visible_at=scenario.now()
     )
-    told = scenario.sweep()
-    assert told.item("orders")["name"] == "new-name"
+    shown = scenario.sweep()
+    assert shown.item("orders")["name"] == "new-name"

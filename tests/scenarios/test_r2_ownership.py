@@ -42,9 +42,9 @@ def test_a_foreign_resource_keeps_its_name_and_its_face(scenario: Scenario) -> N
     named(scenario)
     scenario.put(FOREIGN)
     for _ in range(2):
-        told = scenario.sweep()
-        assert told.verdicts == {"orders": "conflict/FOREIGN"}
-        assert told.item("orders")["name"] == "orders-db"
+        shown = scenario.sweep()
+        assert shown.verdicts == {"orders": "conflict/FOREIGN"}
+        assert shown.item("orders")["name"] == "orders-db"
     assert scenario.registry == {"orders-db": FOREIGN}
 
 
@@ -101,8 +101,8 @@ def test_one_that_disagrees_with_itself_is_shown_and_left_alone(
     scenario.gone("orders")
     for _ in range(3):
         scenario.later(hours=1)
-        told = scenario.sweep()
-        assert told.by_name["orders-db"] == "conflict/IDENTITY_MISMATCH"
+        shown = scenario.sweep()
+        assert shown.by_name["orders-db"] == "conflict/IDENTITY_MISMATCH"
     assert scenario.registry["orders-db"] == before
 
 
@@ -115,9 +115,9 @@ def test_a_forged_arn_label_points_at_nobodys_cache(scenario: Scenario) -> None:
     forged = f"arn:aws:elasticache:{FRANKFURT}:{MEMBER}:serverlesscache:orders"
     scenario.relabel("orders-db", cachemuster__arn=forged)
     before = scenario.registry
-    told = scenario.sweep()
+    shown = scenario.sweep()
     # The cache that wants the name shows what stands there; the other is as it was.
-    items = {(one["account_id"], one["reason"]) for one in told.document["items"]}
+    items = {(one["account_id"], one["reason"]) for one in shown.document["items"]}
     assert items == {(HUB, "IDENTITY_MISMATCH"), (MEMBER, "UNCHANGED")}
     assert scenario.registry == before
 
@@ -127,15 +127,15 @@ def test_our_resource_copied_under_another_name_is_a_duplicate(scenario: Scenari
     scenario.sweep()
     scenario.put(scenario.registry["orders-db"], "copy")
     for _ in range(2):
-        told = scenario.sweep()
-        assert told.by_name == {
+        shown = scenario.sweep()
+        assert shown.by_name == {
             "orders-db": "keep/UNCHANGED",
             "copy": "conflict/DUPLICATE_REGISTRATION",
         }
     # Without state the computed name tells which one counts.
     scenario.forget()
-    told = scenario.sweep()
-    assert told.by_name["copy"] == "conflict/DUPLICATE_REGISTRATION"
+    shown = scenario.sweep()
+    assert shown.by_name["copy"] == "conflict/DUPLICATE_REGISTRATION"
     assert set(scenario.registry) == {"orders-db", "copy"}
 
 
@@ -146,9 +146,9 @@ def test_a_copy_counts_once_the_original_is_gone(scenario: Scenario) -> None:
     scenario.sweep()
     scenario.put(scenario.registry["orders-db"], "copy")
     scenario.unregister("orders-db")
-    told = scenario.sweep()
+    shown = scenario.sweep()
     # It is ours, under a wrong name: renamed to where it belongs, and nothing stands twice.
-    assert told.item("orders")["reason"] == "RENAMED", told.verdicts
+    assert shown.item("orders")["reason"] == "RENAMED", shown.verdicts
     assert {"orders-db", "copy"} & set(scenario.registry) == {"orders-db"}
 
 
@@ -158,9 +158,9 @@ def test_what_state_does_not_know_is_inherited_and_kept(scenario: Scenario) -> N
     scenario.sweep()
     before = scenario.registry
     scenario.forget()
-    told = scenario.sweep()
-    assert told.verdicts == {"orders": "keep/UNCHANGED", "carts": "keep/UNCHANGED"}
-    assert "INHERITED" in told.notes("orders")
+    shown = scenario.sweep()
+    assert shown.verdicts == {"orders": "keep/UNCHANGED", "carts": "keep/UNCHANGED"}
+    assert "INHERITED" in shown.notes("orders")
     assert scenario.registry == before
     assert "INHERITED" not in scenario.sweep().notes("orders")
 
@@ -175,8 +175,8 @@ def test_losing_the_state_never_removes_at_once(scenario: Scenario) -> None:
     scenario.gone("orders")
     scenario.region().change_cache("books", status="deleting")
     scenario.configure(matchers=[{"name": "all", "exclude_tags": {"teleport": "off"}}])
-    told = scenario.sweep()
-    assert told.verdicts == {
+    shown = scenario.sweep()
+    assert shown.verdicts == {
         "orders": "held/WAITING",
         "carts": "held/INHERITED",
         "books": "held/WAITING",
@@ -218,6 +218,6 @@ def test_an_owner_that_changes_between_list_and_write_is_left_alone(
             await plane.update(database)
 
     monkeypatch.setattr("discovery.sweep.sweep.confirm_removals", just_then)
-    told = scenario.sweep()
-    assert set(told.verdicts.values()) == {"conflict/OWNER_CHANGED"}
+    shown = scenario.sweep()
+    assert set(shown.verdicts.values()) == {"conflict/OWNER_CHANGED"}
     assert scenario.registry == before

@@ -41,13 +41,13 @@ def rounds(
     for _ in range(count):
         scenario.later(**(span or {"minutes": 11}))
         for agent in agents:
-            told = agent.sweep()
-            assert told.document["summary"]["delete"] == 0, told.verdicts
-            yield told
+            shown = agent.sweep()
+            assert shown.document["summary"]["delete"] == 0, shown.verdicts
+            yield shown
 
 
-def of_team(told: RunOutput, team: str) -> set[str]:
-    return {verdict for cache, verdict in told.verdicts.items() if cache.startswith(team)}
+def of_team(shown: RunOutput, team: str) -> set[str]:
+    return {verdict for cache, verdict in shown.verdicts.items() if cache.startswith(team)}
 
 
 @SPLITS
@@ -61,14 +61,14 @@ def test_two_agents_of_one_group_remove_nothing_of_each_other(
     second.sweep()
     before = scenario.registry
     assert len(before) == 10
-    for number, told in enumerate(rounds(scenario, scenario, second)):
+    for number, shown in enumerate(rounds(scenario, scenario, second)):
         mine, theirs = ("pay", "web") if number % 2 == 0 else ("web", "pay")
-        assert of_team(told, mine) == {"keep/UNCHANGED"}
-        assert of_team(told, theirs) == {"held/INHERITED"}
+        assert of_team(shown, mine) == {"keep/UNCHANGED"}
+        assert of_team(shown, theirs) == {"held/INHERITED"}
         assert scenario.registry == before
-    message = told.item("pay0")["message"]
+    message = shown.item("pay0")["message"]
     assert "another agent may be at work in group prod" in message
-    assert f"cachemuster adopt {told.item('pay0')['name']}" in message
+    assert f"cachemuster adopt {shown.item('pay0')['name']}" in message
 
 
 @SPLITS
@@ -100,9 +100,9 @@ def both_matched(scenario: Scenario) -> Scenario:
     for number in range(2):
         scenario.cache(f"own{number}", tags={"team": "pay"})
     assert scenario.sweep().verdicts["pay0"] == "create/NEW"
-    told = second.sweep()
-    assert told.verdicts["pay0"] == "keep/UNCHANGED"
-    assert "INHERITED" in told.notes("pay0")
+    shown = second.sweep()
+    assert shown.verdicts["pay0"] == "keep/UNCHANGED"
+    assert "INHERITED" in shown.notes("pay0")
     return second
 
 
@@ -113,9 +113,9 @@ def test_what_both_matched_is_removed_once_and_then_never_again(scenario: Scenar
     scenario.later(minutes=11)
     assert second.sweep().verdicts["pay0"] == "delete/UNMATCHED"
     assert scenario.sweep().verdicts["pay0"] == "create/NEW"
-    for number, told in enumerate(rounds(scenario, second, scenario)):
+    for number, shown in enumerate(rounds(scenario, second, scenario)):
         expected = "conflict/RESTORED" if number % 2 == 0 else "keep/UNCHANGED"
-        assert of_team(told, "pay") == {expected}
+        assert of_team(shown, "pay") == {expected}
     assert "it stands again" in second.sweep().item("pay0")["message"]
     assert len(scenario.registry) == 3
 
@@ -126,9 +126,9 @@ def test_excluded_by_one_of_two_it_is_removed_once_and_then_never_again(scenario
     second.sweep()  # new rules start the count again
     assert second.sweep().verdicts["pay0"] == "delete/EXCLUDED"
     assert scenario.sweep().verdicts["pay0"] == "create/NEW"
-    for number, told in enumerate(rounds(scenario, second, scenario)):
+    for number, shown in enumerate(rounds(scenario, second, scenario)):
         expected = "conflict/RESTORED" if number % 2 == 0 else "keep/UNCHANGED"
-        assert of_team(told, "pay") == {expected}
+        assert of_team(shown, "pay") == {expected}
 
 
 def test_what_stands_again_and_is_wanted_is_kept_and_may_go_again(scenario: Scenario) -> None:
@@ -219,12 +219,15 @@ def test_adopt_makes_what_was_inherited_this_agents_own(scenario: Scenario) -> N
     assert {one.revision for one in scenario.registry.values()} == {
         one.revision for one in before.values()
     }
-    told = second.sweep()
-    assert told.verdicts["pay0"] == "held/WAITING"
-    assert told.item("pay0")["missed"]["scans"] == 1
+    shown = second.sweep()
+    assert shown.verdicts["pay0"] == "held/WAITING"
+    assert shown.item("pay0")["missed"]["scans"] == 1
     scenario.later(minutes=11)
-    told = second.sweep()
-    assert (told.verdicts["pay0"], told.verdicts["pay1"]) == ("delete/UNMATCHED", "held/INHERITED")
+    shown = second.sweep()
+    assert (shown.verdicts["pay0"], shown.verdicts["pay1"]) == (
+        "delete/UNMATCHED",
+        "held/INHERITED",
+    )
 
 
 def test_adopt_ends_that_a_registration_was_removed_and_stands_again(scenario: Scenario) -> None:
@@ -264,14 +267,14 @@ def test_what_another_agent_made_a_moment_before_is_not_reported_as_created(
 
     with monkeypatch.context() as patch:
         patch.setattr("discovery.sweep.sweep.confirm_removals", just_then)
-        told = second.sweep()
-    assert told.verdicts == {"orders": "conflict/NAME_TAKEN_UNSEEN"}
-    assert told.document["summary"]["create"] == 0
-    assert "another agent of group prod was a moment faster" in told.item("orders")["message"]
+        shown = second.sweep()
+    assert shown.verdicts == {"orders": "conflict/NAME_TAKEN_UNSEEN"}
+    assert shown.document["summary"]["create"] == 0
+    assert "another agent of group prod was a moment faster" in shown.item("orders")["message"]
     assert second.state.registrations == {}
-    told = second.sweep()
-    assert told.verdicts == {"orders": "keep/UNCHANGED"}
-    assert told.notes("orders") == {"INHERITED"}
+    shown = second.sweep()
+    assert shown.verdicts == {"orders": "keep/UNCHANGED"}
+    assert shown.notes("orders") == {"INHERITED"}
 
 
 async def make_registry(scenario: Scenario) -> None:
@@ -285,7 +288,7 @@ def test_of_two_agents_that_start_at_once_one_creates(scenario: Scenario) -> Non
         scenario.cache(name)
     agents = (scenario, scenario.another())
     asyncio.run(make_registry(scenario))  # two that make the file at once may refuse each other
-    commands = [agent.rig.start("sweep", "--format", "json") for agent in agents]
+    commands = [agent.cli.start("sweep", "--format", "json") for agent in agents]
     ended = [command.communicate(timeout=120) for command in commands]
     assert [command.returncode for command in commands] == [0, 0], ended
     created = [

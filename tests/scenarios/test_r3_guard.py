@@ -34,13 +34,13 @@ def test_a_share_too_large_is_refused_and_nothing_but_removals(scenario: Scenari
     scenario.cache("fresh")
     scenario.tag("c09", {"team": "a"})
     assert scenario.audit(exits=4).document["guard"]["refused"] is True
-    told = scenario.sweep(exits=4)
-    guard = told.document["guard"]
+    shown = scenario.sweep(exits=4)
+    guard = shown.document["guard"]
     assert (guard["code"], guard["removals"], guard["limit"]) == ("GUARD_PERCENT", 4, 3)
-    assert told.document["summary"]["delete"] == 0
-    assert {told.verdicts[name] for name in names[:4]} == {"held/GUARD_PERCENT"}
-    assert told.verdicts["fresh"] == "create/NEW"
-    assert told.verdicts["c09"] == "update/LABELS_CHANGED"
+    assert shown.document["summary"]["delete"] == 0
+    assert {shown.verdicts[name] for name in names[:4]} == {"held/GUARD_PERCENT"}
+    assert shown.verdicts["fresh"] == "create/NEW"
+    assert shown.verdicts["c09"] == "update/LABELS_CHANGED"
     assert len(scenario.registry) == 11
     # Leave for too few is no leave.
     scenario.sweep("--allow-mass-removal", "3", exits=4)
@@ -51,9 +51,9 @@ def test_a_share_too_large_is_refused_and_nothing_but_removals(scenario: Scenari
 def test_the_count_bounds_what_the_share_allows(scenario: Scenario) -> None:
     names = fleet(scenario, 8, max_percent=100, max_count=2)
     lose(scenario, names[:3])
-    told = scenario.sweep(exits=4)
-    assert told.document["guard"]["code"] == "GUARD_COUNT"
-    assert {told.verdicts[name] for name in names[:3]} == {"held/GUARD_COUNT"}
+    shown = scenario.sweep(exits=4)
+    assert shown.document["guard"]["code"] == "GUARD_COUNT"
+    assert {shown.verdicts[name] for name in names[:3]} == {"held/GUARD_COUNT"}
 
 
 def test_max_count_0_never_removes(scenario: Scenario) -> None:
@@ -105,11 +105,11 @@ def test_renames_are_paid_from_the_same_budget(scenario: Scenario) -> None:
     lose(scenario, names[:2])
     for name in names[2:4]:
         scenario.tag(name, {"TeleportDatabaseName": f"{name}-db"})
-    told = scenario.sweep(exits=4)
-    assert told.document["guard"]["removals"] == 4
-    assert {told.verdicts[name] for name in names[:2]} == {"held/GUARD_PERCENT"}
+    shown = scenario.sweep(exits=4)
+    assert shown.document["guard"]["removals"] == 4
+    assert {shown.verdicts[name] for name in names[:2]} == {"held/GUARD_PERCENT"}
     # A refused rename is an update under the old name: its tag has become a label.
-    assert {told.verdicts[name] for name in names[2:4]} == {"update/LABELS_CHANGED"}
+    assert {shown.verdicts[name] for name in names[2:4]} == {"update/LABELS_CHANGED"}
     assert not {"c02-db", "c03-db"} & set(scenario.registry)
     assert len(scenario.registry) == 10
 
@@ -120,8 +120,8 @@ def test_removals_of_an_earlier_process_count(scenario: Scenario) -> None:
     lose(scenario, names[:1])
     scenario.sweep()
     lose(scenario, names[1:2])
-    told = scenario.sweep(exits=4)
-    message = told.document["guard"]["message"]
+    shown = scenario.sweep(exits=4)
+    message = shown.document["guard"]["message"]
     assert message.startswith("2 removals within 60 min (1 of them done already)")
     # What bounds it is said as it is: a quarter of three is none, one may always go.
     assert (
@@ -149,6 +149,6 @@ def test_leave_for_a_mass_removal_shortens_no_time(scenario: Scenario) -> None:
     names = fleet(scenario, 4)
     scenario.configure(deregistration={"missed_sweeps": 2, "grace": "10m"})
     lose(scenario, names)
-    told = scenario.sweep("--allow-mass-removal", "4")
-    assert set(told.verdicts.values()) == {"held/WAITING"}
+    shown = scenario.sweep("--allow-mass-removal", "4")
+    assert set(shown.verdicts.values()) == {"held/WAITING"}
     assert len(scenario.registry) == 4

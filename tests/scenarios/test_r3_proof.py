@@ -43,9 +43,9 @@ def test_a_cache_that_is_back_is_not_removed(
     start(scenario)
     scenario.gone("orders")
     with just_before_the_proof(monkeypatch, lambda: scenario.cache("orders")):
-        told = scenario.sweep()
-    assert told.verdicts["orders"] == "held/PROOF_FAILED"
-    assert "AWS lists it" in told.item("orders")["message"]
+        shown = scenario.sweep()
+    assert shown.verdicts["orders"] == "held/PROOF_FAILED"
+    assert "AWS lists it" in shown.item("orders")["message"]
     assert len(scenario.registry) == 2
 
 
@@ -61,8 +61,8 @@ def test_tags_that_are_restored_save_a_registration(
             scenario.tag(name, {"env": "prod"})
 
     with just_before_the_proof(monkeypatch, restored):
-        told = scenario.sweep()
-    assert set(told.verdicts.values()) == {"held/PROOF_FAILED"}
+        shown = scenario.sweep()
+    assert set(shown.verdicts.values()) == {"held/PROOF_FAILED"}
     assert set(scenario.sweep().verdicts.values()) == {"keep/UNCHANGED"}
 
 
@@ -123,14 +123,14 @@ def test_a_proof_that_is_denied_is_none(
     else:
         scenario.region().change_cache("orders", user_group_id=None)
     scenario.fault(Effect.DENIED, **where)
-    told = scenario.sweep()
+    shown = scenario.sweep()
     # Without users the scan itself says unknown, which is no reason to let go.
     wanted = "keep/UNCHANGED" if what == "users" else "held/PROOF_FAILED"
     if what == "users":
-        assert told.verdicts["carts"] == wanted
-        assert told.verdicts["orders"] == "held/PROOF_FAILED"
+        assert shown.verdicts["carts"] == wanted
+        assert shown.verdicts["orders"] == "held/PROOF_FAILED"
     else:
-        assert told.verdicts["orders"] == wanted
+        assert shown.verdicts["orders"] == wanted
     assert len(scenario.registry) == 2
 
 
@@ -173,6 +173,6 @@ def test_a_rename_wants_tags_confirmed(scenario: Scenario) -> None:
     cache = scenario.region().caches.get("orders")
     assert cache is not None
     scenario.region().tags[cache.arn] = {"env": "prod"}  # the index lags behind
-    told = scenario.sweep()
-    assert told.verdicts["orders"] == "held/PROOF_FAILED"
+    shown = scenario.sweep()
+    assert shown.verdicts["orders"] == "held/PROOF_FAILED"
     assert "orders-db" not in scenario.registry

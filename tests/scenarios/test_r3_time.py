@@ -27,10 +27,10 @@ def test_absence_takes_scans_and_grace(scenario: Scenario) -> None:
     # Enough scans, not enough time.
     for scans in (2, 3):
         scenario.later(minutes=4)
-        told = scenario.sweep()
-        assert told.verdicts["orders"] == "held/WAITING"
-        assert told.item("orders")["missed"]["scans"] == scans
-        assert told.item("orders")["missed"]["since"] == first.item("orders")["missed"]["since"]
+        shown = scenario.sweep()
+        assert shown.verdicts["orders"] == "held/WAITING"
+        assert shown.item("orders")["missed"]["scans"] == scans
+        assert shown.item("orders")["missed"]["since"] == first.item("orders")["missed"]["since"]
     scenario.later(minutes=3)
     assert scenario.sweep().verdicts["orders"] == "delete/ABSENT"
     assert scenario.sweep().verdicts == {"carts": "keep/UNCHANGED"}
@@ -126,9 +126,9 @@ def test_an_edit_starts_the_count_of_what_was_waiting_again(scenario: Scenario) 
     scenario.sweep()
     scenario.later(hours=1)
     scenario.configure(matchers=[{**PROD, "names": ["*"], "regions": ["eu-*"]}])
-    told = scenario.sweep()
-    assert told.verdicts["orders"] == "held/WAITING"
-    assert told.item("orders")["missed"]["scans"] == 1
+    shown = scenario.sweep()
+    assert shown.verdicts["orders"] == "held/WAITING"
+    assert shown.item("orders")["missed"]["scans"] == 1
 
 
 def test_an_edit_undone_leaves_everything_as_it_was(scenario: Scenario) -> None:
@@ -149,9 +149,9 @@ def test_a_clock_that_steps_back_starts_the_grace_again(scenario: Scenario) -> N
     scenario.gone("orders")
     scenario.sweep()
     scenario.later(days=-30)
-    told = scenario.sweep()
-    assert told.verdicts["orders"] == "held/WAITING"
-    assert told.item("orders")["missed"]["scans"] == 2
+    shown = scenario.sweep()
+    assert shown.verdicts["orders"] == "held/WAITING"
+    assert shown.item("orders")["missed"]["scans"] == 2
     scenario.later(minutes=9)
     assert scenario.sweep().verdicts["orders"] == "held/WAITING"
     scenario.later(minutes=2)
@@ -184,9 +184,9 @@ def test_a_policy_that_never_removes(scenario: Scenario, policy: str) -> None:
     }
     for books in updates[policy]:
         scenario.later(hours=1)
-        told = scenario.sweep()
-        assert told.verdicts["orders"] == told.verdicts["carts"] == "held/POLICY"
-        assert told.verdicts["books"] == books
+        shown = scenario.sweep()
+        assert shown.verdicts["orders"] == shown.verdicts["carts"] == "held/POLICY"
+        assert shown.verdicts["books"] == books
     team = {database.labels.get("team") for database in scenario.registry.values()}
     assert ("b" in team) is (policy == "upsert-only")
     assert len(scenario.registry) == 3

@@ -51,8 +51,8 @@ PLANNED = {
 }
 
 
-def without_times(told: RunOutput) -> dict[str, Any]:
-    document = json.loads(json.dumps(told.document))
+def without_times(shown: RunOutput) -> dict[str, Any]:
+    document = json.loads(json.dumps(shown.document))
     for key in ("sweep_id", "started_at", "finished_at", "dry_run"):
         del document[key]
     for scope in document["scopes"]:
@@ -112,9 +112,9 @@ def test_a_changed_label_is_another_plan(scenario: Scenario) -> None:
     scenario.tag("fresh", {"team": "b"})
     after = scenario.audit().document["checksum"]
     assert before != after
-    told = scenario.sweep("--checksum", before, exits=4)
-    assert all(item["applied"] is None for item in told.document["items"])
-    assert told.document["checksum"] == after
+    shown = scenario.sweep("--checksum", before, exits=4)
+    assert all(item["applied"] is None for item in shown.document["items"])
+    assert shown.document["checksum"] == after
     assert set(scenario.registry) == {
         "kept-db", "changed-db", "renamed-db", "lost-db", "excluded-db", "taken-db"
     }  # fmt: skip

@@ -56,7 +56,7 @@ def killed(scenario: Scenario, moment: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", DOOMED, moment, "sweep"],
         cwd=scenario.directory,
-        env={**scenario.rig.environment, "PYTHONPATH": str(ROOT)},
+        env={**scenario.cli.environment, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=60,
@@ -101,8 +101,8 @@ def test_a_killed_sweep_is_made_good_by_the_next(scenario: Scenario, moment: str
     # Nobody is served by a name that is neither old nor new.
     assert {"renamed-db", "other-db"} & set(scenario.registry)
     seen = scenario.audit()
-    told = scenario.sweep("--checksum", seen.document["checksum"])
-    assert told.by_name == seen.by_name
+    shown = scenario.sweep("--checksum", seen.document["checksum"])
+    assert shown.by_name == seen.by_name
     assert set(scenario.registry) == GOAL
     assert scenario.registry["changed-db"].labels["team"] == "a"
     again = scenario.sweep()
@@ -125,19 +125,19 @@ def between_create_and_delete(scenario: Scenario, **sections: object) -> None:
 
 def test_a_rename_cut_in_two_is_finished_forwards(scenario: Scenario) -> None:
     between_create_and_delete(scenario)
-    told = scenario.sweep()
-    assert told.verdicts == {"orders": "update/RENAMED", "carts": "keep/UNCHANGED"}
+    shown = scenario.sweep()
+    assert shown.verdicts == {"orders": "update/RENAMED", "carts": "keep/UNCHANGED"}
     assert set(scenario.registry) == {"sales-db", "carts-db"}
     assert set(scenario.state.registrations) == {"sales-db", "carts-db"}
-    assert told.document["guard"]["removals"] == 1  # the two halves are one
+    assert shown.document["guard"]["removals"] == 1  # the two halves are one
 
 
 def test_cut_in_two_and_state_lost_nothing_is_removed(scenario: Scenario) -> None:
     between_create_and_delete(scenario)
     scenario.forget()
-    told = scenario.sweep()
-    assert told.by_name["sales-db"] == "keep/UNCHANGED"
-    assert told.by_name["orders-db"] == "conflict/DUPLICATE_REGISTRATION"
+    shown = scenario.sweep()
+    assert shown.by_name["sales-db"] == "keep/UNCHANGED"
+    assert shown.by_name["orders-db"] == "conflict/DUPLICATE_REGISTRATION"
     assert len(scenario.registry) == 3
 
 
@@ -174,9 +174,9 @@ def test_cut_in_two_while_the_scope_is_unread_waits(scenario: Scenario) -> None:
     number = scenario.fault(
         Effect.DENIED, service="elasticache", operation="DescribeServerlessCaches"
     )
-    told = scenario.sweep(exits=3)
+    shown = scenario.sweep(exits=3)
     assert {"orders-db", "sales-db"} <= set(scenario.registry)
-    assert told.writes == 0
+    assert shown.writes == 0
     scenario.aws.faults.remove(number)
     scenario.sweep()
     assert set(scenario.registry) == {"sales-db", "carts-db"}

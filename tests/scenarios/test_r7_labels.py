@@ -41,12 +41,14 @@ def only(scenario: Scenario) -> Database:
 
 def test_tags_that_pose_as_our_labels_are_dropped(scenario: Scenario) -> None:
     scenario.cache("orders", tags=dict.fromkeys(RESERVED, "forged") | {"team": "a"})
-    told = scenario.sweep()
+    reported = scenario.sweep()
     labels = only(scenario).labels
     assert "forged" not in labels.values()
     assert labels["team"] == "a"
     assert (labels["account-id"], labels["cachemuster/group"]) == (HUB, "prod")
-    notes = [note for note in told.item("orders")["notes"] if note["code"] == "TAG_SHADOWS_LABEL"]
+    notes = [
+        note for note in reported.item("orders")["notes"] if note["code"] == "TAG_SHADOWS_LABEL"
+    ]
     assert {note["subject"] for note in notes} == set(RESERVED)
 
 
@@ -73,8 +75,8 @@ def test_tags_come_last(scenario: Scenario) -> None:
 def test_a_tag_key_that_is_no_label_key_matches_and_is_dropped(scenario: Scenario) -> None:
     scenario.configure(matchers=[{"name": "m", "tags": {"größe @ 1": "xl"}}])
     scenario.cache("orders", tags={"größe @ 1": "xl"})
-    told = scenario.sweep()
-    assert told.notes("orders") == {"TAG_KEY_DROPPED"}
+    reported = scenario.sweep()
+    assert reported.notes("orders") == {"TAG_KEY_DROPPED"}
     assert "größe @ 1" not in only(scenario).labels
 
 
@@ -82,9 +84,9 @@ def test_labels_edited_by_hand_are_drift(scenario: Scenario) -> None:
     scenario.cache("orders", tags={"TeleportDatabaseName": "orders-db", "team": "a"})
     scenario.sweep()
     scenario.relabel("orders-db", team="b", extra="1")
-    told = scenario.sweep()
-    assert told.verdicts == {"orders": "update/DRIFT"}
-    fields = {change["field"]: change["new"] for change in told.item("orders")["changes"]}
+    reported = scenario.sweep()
+    assert reported.verdicts == {"orders": "update/DRIFT"}
+    fields = {change["field"]: change["new"] for change in reported.item("orders")["changes"]}
     assert fields == {"/metadata/labels/team": "a", "/metadata/labels/extra": None}
     assert "extra" not in only(scenario).labels
 
@@ -125,9 +127,9 @@ def test_what_others_set_in_spec_is_kept(scenario: Scenario) -> None:
         return replace(database, spec={**database.spec, "tls": tls, "uri": "wrong:1"})
 
     scenario.edit("orders-db", harden)
-    told = scenario.sweep()
-    assert told.verdicts == {"orders": "update/DRIFT"}
-    assert [change["field"] for change in told.item("orders")["changes"]] == ["/spec/uri"]
+    reported = scenario.sweep()
+    assert reported.verdicts == {"orders": "update/DRIFT"}
+    assert [change["field"] for change in reported.item("orders")["changes"]] == ["/spec/uri"]
     assert only(scenario).spec["tls"] == tls
     scenario.tag("orders", {"TeleportDatabaseName": "sales-db"})
     assert scenario.sweep().verdicts == {"orders": "update/RENAMED"}
@@ -160,6 +162,6 @@ def test_an_escape_in_a_tag_costs_only_its_own_cache(scenario: Scenario) -> None
     """AWS writes it into XML that no parser takes: that cache's tags are unknown, no others'."""
     scenario.cache("orders", tags={"owner": "\x1b[31mred"})
     scenario.cache("carts", tags={"owner": "me"})
-    told = scenario.sweep()
-    assert told.verdicts == {"orders": "held/TAGS_UNKNOWN", "carts": "create/NEW"}
-    assert "\x1b" not in told.run.out + told.run.err
+    reported = scenario.sweep()
+    assert reported.verdicts == {"orders": "held/TAGS_UNKNOWN", "carts": "create/NEW"}
+    assert "\x1b" not in reported.run.out + reported.run.err

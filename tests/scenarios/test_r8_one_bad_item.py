@@ -43,7 +43,7 @@ def test_one_write_that_fails(
 
     with monkeypatch.context() as patch:
         patch.setattr(Embedded, "create", picky)
-        run = scenario.rig.run("sweep", "--format", "json")
+        run = scenario.cli.run("sweep", "--format", "json")
     assert run.code == exits, run.err
     assert set(scenario.registry) == {"orders-db", "books-db"}
     items = {item["cache"]: item for item in run.document["items"]}
@@ -69,9 +69,9 @@ def test_a_control_plane_that_comes_and_goes(
 
     monkeypatch.setattr(Embedded, "create", flaky)
     monkeypatch.setattr("tenacity.wait.wait_random_exponential.__call__", lambda *_: 0)
-    told = scenario.sweep()
-    assert told.document["summary"]["create"] == 3
-    assert all(item["applied"] for item in told.document["items"])
+    shown = scenario.sweep()
+    assert shown.document["summary"]["create"] == 3
+    assert all(item["applied"] for item in shown.document["items"])
 
 
 def test_a_role_that_answers_as_another_account_is_not_believed(scenario: Scenario) -> None:
@@ -91,9 +91,9 @@ def test_a_role_that_answers_as_another_account_is_not_believed(scenario: Scenar
     )
     for _ in range(3):
         scenario.later(minutes=20)
-        told = scenario.sweep(exits=3)
-    assert told.failed_scopes == {f"{MEMBER}/None": "WRONG_ACCOUNT"}
-    assert told.verdicts["ledger"] == "held/SCOPE_FAILED"
+        shown = scenario.sweep(exits=3)
+    assert shown.failed_scopes == {f"{MEMBER}/None": "WRONG_ACCOUNT"}
+    assert shown.verdicts["ledger"] == "held/SCOPE_FAILED"
     assert scenario.registry == before
     assert not scenario.aws.calls.of("DescribeServerlessCaches", account=stranger)
 
@@ -121,9 +121,9 @@ def test_a_region_that_hangs_holds_up_no_other(scenario: Scenario) -> None:
     scenario.sweep()
     scenario.gone("legacy", "us-east-1")
     scenario.fault(Effect.LATENCY, delay_s=60, region="us-east-1", **LISTING)
-    told = scenario.sweep(exits=3)
-    assert told.failed_scopes == {f"{HUB}/us-east-1": "TIMEOUT"}
-    assert told.verdicts["legacy"] == "held/SCOPE_FAILED"
+    shown = scenario.sweep(exits=3)
+    assert shown.failed_scopes == {f"{HUB}/us-east-1": "TIMEOUT"}
+    assert shown.verdicts["legacy"] == "held/SCOPE_FAILED"
 
 
 def test_odd_caches_are_skipped_by_name(scenario: Scenario) -> None:
@@ -171,9 +171,9 @@ def test_a_value_that_cannot_be_one_blocks_its_cache_alone(
     odd = scenario.region().caches.get("orders") or scenario.cache("orders")
     scenario.region().caches.put("orders", replace(odd, wire=wire))
     scenario.cache("carts")
-    told = scenario.sweep()
-    assert told.verdicts == {"orders": "blocked/UNREADABLE", "carts": "create/NEW"}
-    assert member in told.item("orders")["message"]
+    shown = scenario.sweep()
+    assert shown.verdicts == {"orders": "blocked/UNREADABLE", "carts": "create/NEW"}
+    assert member in shown.item("orders")["message"]
     assert before.items() <= scenario.registry.items()
     assert len(scenario.registry) == 1 + is_registered
     assert scenario.run("explain", "orders").code == (0 if is_registered else 1)
@@ -198,9 +198,9 @@ def test_a_number_that_the_sdk_cannot_read_fails_its_scope_alone(
     before = scenario.registry
     scenario.cache("odd", wire=wire)
     scenario.cache("legacy", "us-east-1")
-    told = scenario.sweep(exits=3)
-    assert told.failed_scopes == {f"{HUB}/{FRANKFURT}": "MALFORMED"}
-    assert told.verdicts["legacy"] == "create/NEW"
+    shown = scenario.sweep(exits=3)
+    assert shown.failed_scopes == {f"{HUB}/{FRANKFURT}": "MALFORMED"}
+    assert shown.verdicts["legacy"] == "create/NEW"
     assert before.items() <= scenario.registry.items()
 
 
@@ -220,10 +220,10 @@ def test_an_exception_while_one_scope_is_read_ends_that_scope(
 
     monkeypatch.setattr(scan, "read_scope", stumbling)
     scenario.gone("orders")
-    told = scenario.sweep(exits=3)
-    assert told.failed_scopes == {f"{HUB}/us-east-1": "MALFORMED"}
-    assert told.verdicts["legacy"] == "held/SCOPE_FAILED"
-    assert told.verdicts["orders"] == "held/WAITING"
+    shown = scenario.sweep(exits=3)
+    assert shown.failed_scopes == {f"{HUB}/us-east-1": "MALFORMED"}
+    assert shown.verdicts["legacy"] == "held/SCOPE_FAILED"
+    assert shown.verdicts["orders"] == "held/WAITING"
     assert scenario.registry == before
 
 
@@ -238,8 +238,8 @@ def test_a_registered_cache_without_endpoint_waits(scenario: Scenario) -> None:
     scenario.region().change_cache("carts", status="creating")
     for _ in range(3):
         scenario.later(hours=1)
-        told = scenario.sweep()
-    assert told.verdicts["orders"] == told.verdicts["carts"] == "held/NOT_READY_YET"
+        shown = scenario.sweep()
+    assert shown.verdicts["orders"] == shown.verdicts["carts"] == "held/NOT_READY_YET"
     assert scenario.registry == before
 
 
@@ -247,9 +247,9 @@ def test_a_connect_role_of_another_account_blocks_its_cache(scenario: Scenario) 
     role = f"arn:aws:iam::{MEMBER}:role/connect"
     scenario.configure(matchers=[{"name": "m", "connect": {"assume_role_arn": role}}])
     three(scenario)
-    told = scenario.sweep()
-    assert set(told.verdicts.values()) == {"blocked/CONNECT_ROLE_INVALID"}
-    assert "{account_id}" in told.item("orders")["message"]
+    shown = scenario.sweep()
+    assert set(shown.verdicts.values()) == {"blocked/CONNECT_ROLE_INVALID"}
+    assert "{account_id}" in shown.item("orders")["message"]
     good = "arn:{partition}:iam::{account_id}:role/connect-{region}"
     scenario.configure(matchers=[{"name": "m", "connect": {"assume_role_arn": good}}])
     scenario.sweep()
@@ -275,9 +275,9 @@ class TestIamUsers:
 
     def test_warn_registers_and_labels(self, scenario: Scenario) -> None:
         self.fleet(scenario, "warn")
-        told = scenario.sweep()
-        assert told.verdicts == {"good": "create/NEW", "bad": "create/NEW"}
-        (finding,) = told.item("bad")["iam"]["findings"]
+        shown = scenario.sweep()
+        assert shown.verdicts == {"good": "create/NEW", "bad": "create/NEW"}
+        (finding,) = shown.item("bad")["iam"]["findings"]
         assert (finding["code"], finding["severity"]) == ("NO_USER_GROUP", "blocker")
         scenario.audit("--fail-on", "blocker", exits=5)
 
@@ -286,8 +286,8 @@ class TestIamUsers:
         assert scenario.sweep().verdicts == {"good": "create/NEW", "bad": "blocked/IAM_NOT_READY"}
         scenario.region().change_cache("good", user_group_id=None)
         for _ in range(2):
-            told = scenario.sweep()
-        assert told.verdicts["good"] == "keep/UNCHANGED"
+            shown = scenario.sweep()
+        assert shown.verdicts["good"] == "keep/UNCHANGED"
         assert len(scenario.registry) == 1
 
     def test_unread_users_neither_register_nor_deregister(self, scenario: Scenario) -> None:
@@ -295,9 +295,9 @@ class TestIamUsers:
         scenario.sweep()
         scenario.cache("fresh", group="people")
         scenario.fault(Effect.DENIED, service="elasticache", operation="DescribeUsers")
-        told = scenario.sweep()
-        assert told.verdicts["good"] == "keep/UNCHANGED"
-        assert told.verdicts["fresh"] == "blocked/IAM_UNKNOWN"
+        shown = scenario.sweep()
+        assert shown.verdicts["good"] == "keep/UNCHANGED"
+        assert shown.verdicts["fresh"] == "blocked/IAM_UNKNOWN"
 
     def test_unready_ones_go_through_time_and_proof(self, scenario: Scenario) -> None:
         self.fleet(scenario, "require", deregister_unready=True)
@@ -307,6 +307,6 @@ class TestIamUsers:
 
     def test_ignore_asks_for_no_users(self, scenario: Scenario) -> None:
         self.fleet(scenario, "ignore")
-        told = scenario.sweep()
-        assert told.item("good")["iam"] is None
+        shown = scenario.sweep()
+        assert shown.item("good")["iam"] is None
         assert not scenario.aws.calls.of("DescribeUsers")

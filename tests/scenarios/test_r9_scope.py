@@ -75,9 +75,9 @@ def test_pruning_one_account_that_is_out(scenario: Scenario) -> None:
         aws={"regions": [FRANKFURT], "accounts": [{"id": HUB}]},
         deregistration={**AT_ONCE, "allow_empty": True},
     )
-    told = scenario.sweep("--prune", "--only", MEMBER)
-    assert told.verdicts == {"orders": "held/NOT_IN_RUN", "ledger": "delete/OUT_OF_SCOPE"}
-    assert "fits no account" not in told.run.err
+    shown = scenario.sweep("--prune", "--only", MEMBER)
+    assert shown.verdicts == {"orders": "held/NOT_IN_RUN", "ledger": "delete/OUT_OF_SCOPE"}
+    assert "fits no account" not in shown.run.err
 
 
 @pytest.mark.parametrize("only", [HUB, f"{HUB}/{FRANKFURT}", f"{HUB}/{VIRGINIA}"])
@@ -88,11 +88,11 @@ def test_only_a_part_removes_nothing_outside(scenario: Scenario, only: str) -> N
     scenario.gone("orders")
     scenario.gone("legacy", VIRGINIA)
     scenario.later(hours=1)
-    told = scenario.sweep("--prune", "--allow-mass-removal", "9", "--only", only)
+    shown = scenario.sweep("--prune", "--allow-mass-removal", "9", "--only", only)
     inside = {FRANKFURT: "orders", VIRGINIA: "legacy"}
     for region, cache in inside.items():
         covered = only in (HUB, f"{HUB}/{region}")
-        assert told.verdicts[cache] == ("delete/ABSENT" if covered else "held/NOT_IN_RUN")
+        assert shown.verdicts[cache] == ("delete/ABSENT" if covered else "held/NOT_IN_RUN")
 
 
 def test_a_part_that_is_swept_does_not_count_misses_elsewhere(scenario: Scenario) -> None:
@@ -100,19 +100,19 @@ def test_a_part_that_is_swept_does_not_count_misses_elsewhere(scenario: Scenario
     scenario.gone("legacy", VIRGINIA)
     for _ in range(3):
         scenario.sweep("--only", f"{HUB}/{FRANKFURT}")
-    told = scenario.sweep()
-    assert told.item("legacy")["missed"]["scans"] == 1
+    shown = scenario.sweep()
+    assert shown.item("legacy")["missed"]["scans"] == 1
 
 
 def test_a_region_that_the_account_has_not_enabled_is_skipped(scenario: Scenario) -> None:
     two_regions(scenario, out_of_scope="remove")
     scenario.aws.world.account(HUB).disable(VIRGINIA)
     for _ in range(2):
-        told = scenario.sweep()
-        scopes = {scope["region"]: scope["reason"] for scope in told.document["scopes"]}
+        shown = scenario.sweep()
+        scopes = {scope["region"]: scope["reason"] for scope in shown.document["scopes"]}
         assert scopes == {FRANKFURT: None, VIRGINIA: "REGION_NOT_ENABLED"}
     # It is configured by name: that it cannot be read does not make it out of configuration.
-    assert told.verdicts["legacy"] == "held/SCOPE_FAILED"
+    assert shown.verdicts["legacy"] == "held/SCOPE_FAILED"
     assert len(scenario.registry) == 2
 
 
@@ -128,14 +128,14 @@ def test_a_role_that_cannot_be_assumed_hides_what_is_configured(scenario: Scenar
     scenario.cache("ledger", account=MEMBER)
     scenario.sweep()
     scenario.fault(Effect.DENIED, account=MEMBER, service="sts", operation="AssumeRole")
-    told = scenario.sweep("--prune", exits=3)
-    assert told.verdicts["ledger"] == "held/SCOPE_FAILED"
+    shown = scenario.sweep("--prune", exits=3)
+    assert shown.verdicts["ledger"] == "held/SCOPE_FAILED"
     scenario.configure(
         aws={**scenario.settings["aws"], "regions": ["us-*"]},
         deregistration={**AT_ONCE, "allow_empty": True},
     )
-    told = scenario.sweep(exits=3)
-    assert told.verdicts == {"ledger": "held/TARGETS_UNKNOWN", "orders": "delete/OUT_OF_SCOPE"}
+    shown = scenario.sweep(exits=3)
+    assert shown.verdicts == {"ledger": "held/TARGETS_UNKNOWN", "orders": "delete/OUT_OF_SCOPE"}
 
 
 class TestShards:
@@ -154,10 +154,10 @@ class TestShards:
         created = []
         for index, count in parts:
             scenario.configure(state={"path": f"shard-{index}-of-{count}.db"})
-            told = scenario.sweep("--shard", f"{index}/{count}")
-            assert told.document["summary"]["delete"] == 0
-            assert told.document["summary"]["update"] == 0
-            created.append(told.document["summary"]["create"])
+            shown = scenario.sweep("--shard", f"{index}/{count}")
+            assert shown.document["summary"]["delete"] == 0
+            assert shown.document["summary"]["update"] == 0
+            created.append(shown.document["summary"]["create"])
         return created
 
     def test_parts_together_are_the_whole(self, scenario: Scenario) -> None:
@@ -178,8 +178,8 @@ class TestShards:
         self.fleet(scenario)
         for index in (0, 1):
             monkeypatch.setattr("socket.gethostname", lambda index=index: f"cachemuster-{index}")
-            told = scenario.sweep("--shard", "ordinal/2")
-            scanned = {scope["account_id"] for scope in told.document["scopes"]}
+            shown = scenario.sweep("--shard", "ordinal/2")
+            scanned = {scope["account_id"] for scope in shown.document["scopes"]}
             owned = {one for one in self.ACCOUNTS if Shard(index, 2).owns(AccountId(one))}
             assert scanned - {HUB} == owned
         monkeypatch.setattr("socket.gethostname", lambda: "laptop")
@@ -190,8 +190,8 @@ class TestShards:
     def test_another_parts_registrations_are_not_in_the_run(self, scenario: Scenario) -> None:
         self.fleet(scenario)
         scenario.sweep()
-        told = scenario.sweep("--shard", "0/2", "--prune")
-        reasons = {item["account_id"]: item["reason"] for item in told.document["items"]}
+        shown = scenario.sweep("--shard", "0/2", "--prune")
+        reasons = {item["account_id"]: item["reason"] for item in shown.document["items"]}
         for account in self.ACCOUNTS:
             mine = Shard(0, 2).owns(AccountId(account))
             assert reasons[account] == ("UNCHANGED" if mine else "NOT_IN_RUN")
@@ -206,10 +206,10 @@ def test_an_excluded_region_is_held_until_it_is_pruned(scenario: Scenario) -> No
     scenario.configure(aws={"regions": ["*"], "exclude_regions": ["us-*"]})
     for _ in range(3):
         scenario.later(hours=1)
-        told = scenario.sweep()
-        assert told.verdicts["legacy"] == "held/OUT_OF_SCOPE"
-        assert "aws.exclude_regions" in told.item("legacy")["message"]
-        assert {scope["region"] for scope in told.document["scopes"]} == {FRANKFURT}
+        shown = scenario.sweep()
+        assert shown.verdicts["legacy"] == "held/OUT_OF_SCOPE"
+        assert "aws.exclude_regions" in shown.item("legacy")["message"]
+        assert {scope["region"] for scope in shown.document["scopes"]} == {FRANKFURT}
     assert scenario.sweep("--prune").verdicts["legacy"] == "delete/OUT_OF_SCOPE"
     assert scenario.sweep().verdicts == {"orders": "keep/UNCHANGED"}
 
@@ -223,8 +223,8 @@ def test_a_region_that_a_control_policy_denies_is_expected_everywhere(scenario: 
     scenario.configure(aws=aws)
     assert set(scenario.sweep(exits=3).failed_scopes.values()) == {"DENIED"}
     scenario.configure(aws={**aws, "expected_failures": [f"*/{VIRGINIA}"]})
-    told = scenario.sweep()
-    assert set(told.failed_scopes) == {f"{HUB}/{VIRGINIA}", f"{MEMBER}/{VIRGINIA}"}
+    shown = scenario.sweep()
+    assert set(shown.failed_scopes) == {f"{HUB}/{VIRGINIA}", f"{MEMBER}/{VIRGINIA}"}
 
 
 @pytest.mark.parametrize("command", ["sweep", "audit", "doctor", "export"])
@@ -248,8 +248,8 @@ def test_only_a_region_enabled_today_asks_aws(scenario: Scenario) -> None:
     scenario.sweep()
     scenario.aws.world.account(HUB).enable("eu-south-1")
     scenario.cache("orders", "eu-south-1")
-    told = scenario.audit("--only", f"{HUB}/eu-south-1")
-    assert told.verdicts == {"orders": "create/NEW"}
+    shown = scenario.audit("--only", f"{HUB}/eu-south-1")
+    assert shown.verdicts == {"orders": "create/NEW"}
     assert scenario.sweep().verdicts == {"orders": "create/NEW"}
 
 
@@ -261,15 +261,15 @@ def test_only_in_an_organization_that_cannot_be_listed_is_its_failed_scope(
         aws={"regions": [FRANKFURT], "accounts": [{"organization": {"role_name": "cachemuster"}}]}
     )
     scenario.fault(Effect.DENIED, service="organizations", operation="ListAccounts")
-    told = scenario.audit("--only", "999999999999", exits=3)
-    assert told.failed_scopes == {f"{HUB}/None": "DENIED"}
+    shown = scenario.audit("--only", "999999999999", exits=3)
+    assert shown.failed_scopes == {f"{HUB}/None": "DENIED"}
 
 
 def test_only_what_is_registered_but_not_configured_fits(scenario: Scenario) -> None:
     two_regions(scenario)
     scenario.configure(aws=ONE)
-    told = scenario.audit("--only", f"{HUB}/{VIRGINIA}")
-    assert told.verdicts["legacy"] == "held/OUT_OF_SCOPE"
+    shown = scenario.audit("--only", f"{HUB}/{VIRGINIA}")
+    assert shown.verdicts["legacy"] == "held/OUT_OF_SCOPE"
 
 
 def test_what_only_names_in_vain_is_told_line_by_line(scenario: Scenario) -> None:

@@ -75,10 +75,10 @@ def private_key(identity: Identity) -> Iterator[str]:
 
 
 @dataclass
-class Stage:
+class TeleportAgent:
     """A fleet whose every part has a secret."""
 
-    tale: Scenario
+    scenario: Scenario
     cluster: Cluster
     member_id: str
     connect_id: str
@@ -86,13 +86,13 @@ class Stage:
 
     def issued(self, file: str, user: str, *roles: str | Role) -> None:
         identity = self.cluster.issue(user, *roles)
-        identity.write(self.tale.directory / file)
+        identity.write(self.scenario.directory / file)
         self.identities.append(identity)
 
     @property
     def hunt(self) -> Hunt:
         """Every secret there has been until now."""
-        world = self.tale.aws.world
+        world = self.scenario.aws.world
         wanted = {"external id of the member": self.member_id, "connect": self.connect_id}
         for key in world.keys._keys.values():
             wanted[f"secret key of {key.access_key_id}"] = key.secret
@@ -106,7 +106,9 @@ class Stage:
     def run(self, *arguments: str, **environment: str) -> Run:
         """One command at `-vv`, with logs as in a process of its own."""
         with patch.object(logging.getLogger(), "handlers", []):
-            run = self.tale.rig.run("-vv", *arguments, **self.tale.environment | environment)
+            run = self.scenario.cli.run(
+                "-vv", *arguments, **self.scenario.environment | environment
+            )
         assert "Traceback" not in run.err, run
         return run
 
@@ -114,15 +116,15 @@ class Stage:
         """Every file that is there now and was not put there."""
         return {
             name: content
-            for name, content in self.tale.files().items()
+            for name, content in self.scenario.files().items()
             if Path(name).name not in GIVEN
         }
 
 
 @contextmanager
-def stage(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def agent(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Iterator[TeleportAgent]:
     member = scenario.aws.world.account(MEMBER, regions=(FRANKFURT,))
-    made = Stage(scenario, Cluster(), new_external_id(), new_external_id(), [])
+    made = TeleportAgent(scenario, Cluster(), new_external_id(), new_external_id(), [])
     role = member.add_role("cachemuster", trusted=[HUB], external_id=made.member_id)
     scenario.environment["MEMBER_EXTERNAL_ID"] = made.member_id
     file = scenario.directory / "connect-external-id"
@@ -133,7 +135,7 @@ def stage(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage
     made.issued("operator", "alice", EDITOR.name, EVERYTHING)
     with SimulatedTeleport(made.cluster).serve_in_thread() as at:
         web_ca = made.cluster.write_web_ca(scenario.directory / "web-ca.pem")
-        scenario.rig.environment["SSL_CERT_FILE"] = str(web_ca)
+        scenario.cli.environment["SSL_CERT_FILE"] = str(web_ca)
         scenario.configure(
             aws={
                 "regions": [FRANKFURT],
@@ -168,24 +170,24 @@ def name_of(cache: str, account: str = HUB) -> str:
 def test_the_hunt_finds_what_it_is_after(
     scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with stage(scenario, monkeypatch) as told:
-        told.run("sweep")
-        hunt = told.hunt
+    with agent(scenario, monkeypatch) as reported:
+        reported.run("sweep")
+        hunt = reported.hunt
     assert len([name for name in hunt.secrets if name.startswith("session token")]) == 1
     assert hunt.within((scenario.directory / "identity").read_bytes()) == {
         name for name in hunt.secrets if name.startswith("private key 0")
     }
-    for secret in (told.member_id, told.connect_id):
+    for secret in (reported.member_id, reported.connect_id):
         shown = (secret, quote(secret, safe=""), json.dumps({"id": secret}), secret.encode().hex())
         assert all(hunt.within(text) for text in shown)
         assert not hunt.within(str(Secret(secret)))
 
 
 def test_no_command_shows_a_secret(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
-    with stage(scenario, monkeypatch) as told:
-        runs = {" ".join(words): told.run(*words) for words in commands()}
-        runs |= troubles(told)
-        hunt = told.hunt
+    with agent(scenario, monkeypatch) as reported:
+        runs = {" ".join(words): reported.run(*words) for words in commands()}
+        runs |= troubles(reported)
+        hunt = reported.hunt
     assert {words for words, run in runs.items() if run.code not in (0, 1, 3, 5, 64, 78)} == set()
     for words, run in runs.items():
         shown = hunt.within(run.out) | hunt.within(run.err)
@@ -193,20 +195,22 @@ def test_no_command_shows_a_secret(scenario: Scenario, monkeypatch: pytest.Monke
     assert hunt.within(runs["export"].out) == {"connect"}
     assert "sha256:" in runs["sweep --format json"].out
     assert runs["sweep --format json"].document["summary"]["create"] == 2
-    assert {name for name, content in told.left_behind().items() if hunt.within(content)} == set()
+    assert {
+        name for name, content in reported.left_behind().items() if hunt.within(content)
+    } == set()
 
 
 def test_a_file_of_export_with_an_external_id_is_for_its_owner_alone(
     scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with stage(scenario, monkeypatch) as told:
-        assert told.run("sweep").code == 0
+    with agent(scenario, monkeypatch) as reported:
+        assert reported.run("sweep").code == 0
         for words in (("export",), ("export", "--registered")):
             file = scenario.directory / "databases.yaml"
             file.write_text("earlier", "utf-8")
             file.chmod(0o644)
-            assert told.run(*words, "-o", "databases.yaml").code == 0
-            assert told.connect_id in file.read_text("utf-8")
+            assert reported.run(*words, "-o", "databases.yaml").code == 0
+            assert reported.connect_id in file.read_text("utf-8")
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
@@ -215,12 +219,12 @@ def test_the_password_of_a_proxy_stands_nowhere(
     scenario: Scenario, monkeypatch: pytest.MonkeyPatch, mark: str
 ) -> None:
     proxy = f"http://svc:S3cret{mark}1@127.0.0.1:9"
-    with stage(scenario, monkeypatch) as told:
-        assert told.run("sweep").code == 0
+    with agent(scenario, monkeypatch) as reported:
+        assert reported.run("sweep").code == 0
         proxies = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy}
         words = [("sweep", "--format", "json"), ("audit", "--format", "html"), ("doctor",)]
-        runs = [told.run(*each, **proxies) for each in words]
-        runs += [told.run(*each) for each in (("status",), ("history",), ("explain", "orders"))]
+        runs = [reported.run(*each, **proxies) for each in words]
+        runs += [reported.run(*each) for each in (("status",), ("history",), ("explain", "orders"))]
     for run in runs:
         assert "S3cret" not in run.out + run.err
     for run in runs[:3]:
@@ -238,9 +242,9 @@ def test_the_password_of_a_proxy_stands_nowhere(
 def test_the_password_of_an_endpoint_override_stands_nowhere(
     scenario: Scenario, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:
-    with stage(scenario, monkeypatch) as told:
+    with agent(scenario, monkeypatch) as reported:
         words = [("sweep", "--format", "json"), ("audit", "--no-control-plane"), ("doctor",)]
-        runs = [told.run(*each, AWS_ENDPOINT_URL=endpoint) for each in words]
+        runs = [reported.run(*each, AWS_ENDPOINT_URL=endpoint) for each in words]
     for run in runs:
         assert "S3cret" not in run.out + run.err
         assert run.code == 1
@@ -266,41 +270,45 @@ def commands() -> Iterator[tuple[str, ...]]:
     yield from (("pause", "--for", "1h"), ("resume",))
 
 
-def troubles(told: Stage) -> dict[str, Run]:
+def troubles(reported: TeleportAgent) -> dict[str, Run]:
     """What commands say when secrets are wrong, missing, exchanged or half written."""
-    directory = told.tale.directory
-    runs = {"wrong id": told.run("sweep", MEMBER_EXTERNAL_ID=new_external_id())}
+    directory = reported.scenario.directory
+    runs = {"wrong id": reported.run("sweep", MEMBER_EXTERNAL_ID=new_external_id())}
     assert "ASSUME_ROLE_DENIED" in runs["wrong id"].out
-    runs["no id"] = told.run("audit", MEMBER_EXTERNAL_ID="")
-    runs["an id that is none"] = told.run("audit", MEMBER_EXTERNAL_ID=f"{told.member_id} \n")
+    runs["no id"] = reported.run("audit", MEMBER_EXTERNAL_ID="")
+    runs["an id that is none"] = reported.run(
+        "audit", MEMBER_EXTERNAL_ID=f"{reported.member_id} \n"
+    )
     (directory / "connect-external-id").write_text(new_external_id(), "utf-8")
-    runs["another id"] = told.run("sweep", "--format", "json")
+    runs["another id"] = reported.run("sweep", "--format", "json")
     assert "/spec/aws/external_id" in runs["another id"].out
-    (directory / "connect-external-id").write_text(told.connect_id, "utf-8")
-    Edit(labels={"by": "hand"}).do(told.cluster, name_of("orders"))
-    runs["drift"] = told.run("sweep", "--format", "json")
+    (directory / "connect-external-id").write_text(reported.connect_id, "utf-8")
+    Edit(labels={"by": "hand"}).do(reported.cluster, name_of("orders"))
+    runs["drift"] = reported.run("sweep", "--format", "json")
     whole = (directory / "identity").read_text("utf-8")
     for share in (2, 10):
         (directory / "identity").write_text(whole[: len(whole) // share], "utf-8")
-        runs[f"identity cut at 1/{share}"] = told.run("audit")
+        runs[f"identity cut at 1/{share}"] = reported.run("audit")
     (directory / "identity").write_text(whole.replace("-----END", "---END", 1), "utf-8")
-    runs["identity broken"] = told.run("doctor")
+    runs["identity broken"] = reported.run("doctor")
     (directory / "identity").write_text(whole, "utf-8")
     return runs
 
 
 def test_the_service_shows_no_secret(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
-    with stage(scenario, monkeypatch) as told:
+    with agent(scenario, monkeypatch) as reported:
         with service_process(scenario, "-vv") as service:
             service.until("sweep.finished", kind="sweep")
             assert service.named("item.applied", account_id=MEMBER, region=FRANKFURT, reason="NEW")
             pages = [service.get(page)[1] for page in ("/metrics", "/healthz", "/readyz", "/")]
-            told.issued("identity", "bot-cachemuster", bot_role("prod"))
+            reported.issued("identity", "bot-cachemuster", bot_role("prod"))
             service.send(signal.SIGHUP)
             service.until("configuration.reloaded")
             assert service.ended() == 0
-        hunt = told.hunt
+        hunt = reported.hunt
     assert "cachemuster_changes_total" in pages[0]
     assert service.named("library.said"), "-vv tells what the libraries say"
     assert {page for page in pages if hunt.within(page)} == set()
-    assert {name for name, content in told.left_behind().items() if hunt.within(content)} == set()
+    assert {
+        name for name, content in reported.left_behind().items() if hunt.within(content)
+    } == set()

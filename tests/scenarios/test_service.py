@@ -66,7 +66,7 @@ def test_a_new_configuration_is_taken_between_sweeps_a_bad_one_is_not(served: Sc
     with service_process(served) as service:
         swept(service)
         good = served.settings
-        served.rig.configure("version: 1\ngroup: prod\nmatcher: []\n")
+        served.cli.configure("version: 1\ngroup: prod\nmatcher: []\n")
         service.send(signal.SIGHUP)
         (refused,) = service.until("configuration.refused")
         assert "did you mean" in refused["why"]
@@ -159,7 +159,7 @@ def test_state_of_something_else_ends_it_with_78(served: Scenario) -> None:
     served.configure(group="other")
     with service_process(served) as service:
         assert service.process.wait(timeout=30) == 78
-    assert "--rebind-state" in service.told
+    assert "--rebind-state" in service.output
 
 
 def test_a_port_in_use_is_said_and_nothing_is_begun(served: Scenario, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ VISIBLE_AGAIN = {"VisibilityTimeout": "2"}
 def queue(scenario: Scenario) -> Queue:
     """A queue that no event reaches yet, and a service that sweeps once an hour."""
     made = scenario.region().add_queue("changes", VISIBLE_AGAIN)
-    url = scenario.rig.environment["AWS_ENDPOINT_URL"]
+    url = scenario.cli.environment["AWS_ENDPOINT_URL"]
     scenario.configure(
         aws={"regions": [FRANKFURT, VIRGINIA]},
         deregistration={"missed_sweeps": 1, "grace": "0s", "max_percent": 100},
@@ -193,8 +193,8 @@ def test_a_queue_that_is_gone_stops_nothing(scenario: Scenario, queue: Queue) ->
     del scenario.region().queues["changes"]
     scenario.cache("orders")
     with swept(scenario) as service:
-        (told,) = service.until("events.unreadable")
-        assert "queue" in told["why"]
+        (shown,) = service.until("events.unreadable")
+        assert "queue" in shown["why"]
         assert caches(scenario) == {"orders"}
         scenario.region().queues["changes"] = queue
         connect(scenario, queue)

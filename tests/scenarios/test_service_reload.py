@@ -139,7 +139,7 @@ class TestEarlyAndLate:
             while service.process.poll() is None and not service.named("sweep.finished"):
                 service.send(signal.SIGHUP)
                 threading.Event().wait(0.02)
-            assert service.process.poll() is None, service.told
+            assert service.process.poll() is None, service.output
             assert service.ended() == 0
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -152,8 +152,8 @@ class TestEarlyAndLate:
         assert not served.registry_file.exists()
 
     def test_started_as_a_module_it_ends_nothing_either(self, served: Scenario) -> None:
-        rig, command = served.rig, (sys.executable, "-m", "discovery", "run")
-        with subprocess.Popen(command, env=rig.environment, cwd=rig.directory) as process:
+        cli, command = served.cli, (sys.executable, "-m", "discovery", "run")
+        with subprocess.Popen(command, env=cli.environment, cwd=cli.directory) as process:
             until(lambda: ignores_hangups(process.pid))
             process.terminate()
         assert process.returncode == 0

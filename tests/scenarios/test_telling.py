@@ -125,13 +125,13 @@ def test_status_remembers_scopes_registrations_and_what_waits(scenario: Scenario
     scenario.gone("orders")
     scenario.fault(Effect.DENIED, region=VIRGINIA, **LISTING)
     scenario.sweep(exits=3)
-    told = json.loads(scenario.run("status", "--format", "json").out)
-    assert {scope["region"]: scope["status"] for scope in told["scopes"]} == {
+    reported = json.loads(scenario.run("status", "--format", "json").out)
+    assert {scope["region"]: scope["status"] for scope in reported["scopes"]} == {
         FRANKFURT: "complete",
         VIRGINIA: "failed",
     }
-    assert len(told["registrations"]) == 2
-    (waiting,) = told["waiting"]
+    assert len(reported["registrations"]) == 2
+    (waiting,) = reported["waiting"]
     assert (waiting["name"], waiting["reason"], waiting["scans"]) == ("orders-db", "ABSENT", 1)
     shown = scenario.run("status", "-v").out
     assert "orders-db" in shown

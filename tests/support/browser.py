@@ -83,11 +83,11 @@ class Browser:
 
     async def ask(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page, awaited if it is a promise."""
-        told = await self.do(
+        shown = await self.do(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
         )
-        assert "exceptionDetails" not in told, told
-        return told["result"].get("value")
+        assert "exceptionDetails" not in shown, shown
+        return shown["result"].get("value")
 
     async def look(self, *, dark: bool = False, width: int = 1280, height: int = 900) -> None:
         """The page is seen in this light and on a screen of this size."""
@@ -103,13 +103,13 @@ class Browser:
 
     async def picture(self, *, whole: bool = False) -> bytes:
         """A PNG of what is seen, or of the whole page."""
-        told = await self.do("Page.captureScreenshot", captureBeyondViewport=whole)
-        return base64.b64decode(told["data"])
+        shown = await self.do("Page.captureScreenshot", captureBeyondViewport=whole)
+        return base64.b64decode(shown["data"])
 
     async def print(self) -> bytes:
         """A PDF of the page on A4."""
-        told = await self.do("Page.printToPDF", paperWidth=8.27, paperHeight=11.69)
-        return base64.b64decode(told["data"])
+        shown = await self.do("Page.printToPDF", paperWidth=8.27, paperHeight=11.69)
+        return base64.b64decode(shown["data"])
 
 
 @asynccontextmanager

@@ -48,7 +48,7 @@ class Run:
 
 
 @dataclass
-class Rig:
+class CommandLine:
     """A directory with a configuration, and a cloud behind it."""
 
     directory: Path
@@ -96,7 +96,7 @@ deregistration: {{missed_sweeps: 2, grace: 0s, min_allowed: 2}}
 
 
 @contextmanager
-def rig(directory: Path, *, configuration: str = CONFIGURATION) -> Iterator[Rig]:
+def cli(directory: Path, *, configuration: str = CONFIGURATION) -> Iterator[CommandLine]:
     """A hub account with two regions and three caches, one of them without a user group."""
     world = World()
     hub = world.account(HUB, regions=(FRANKFURT, VIRGINIA))
@@ -117,7 +117,7 @@ def rig(directory: Path, *, configuration: str = CONFIGURATION) -> Iterator[Rig]
             "AWS_REGION": FRANKFURT,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-        made = Rig(directory, aws, environment)
+        made = CommandLine(directory, aws, environment)
         made.configure(configuration)
         yield made
 

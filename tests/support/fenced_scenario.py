@@ -80,8 +80,8 @@ def fenced_in(directory: Path, badges: Path) -> Iterator[FencedTale]:
         identity = badges / "identity"
         teleport.cluster.issue("bot-cachemuster", bot_role("prod")).write(identity)
         environment = {"SSL_CERT_FILE": str(teleport.cluster.write_web_ca(badges / "web-ca.pem"))}
-        plain.rig.environment |= environment
-        scenario = FencedTale(plain.rig, dict(SETTINGS), teleport=teleport, badges=badges)
+        plain.cli.environment |= environment
+        scenario = FencedTale(plain.cli, dict(SETTINGS), teleport=teleport, badges=badges)
         scenario.configure(
             control_plane={
                 "kind": "teleport",

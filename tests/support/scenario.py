@@ -24,7 +24,15 @@ from discovery.sandbox.aws.values import Cache
 from discovery.sandbox.aws.world import World
 from state.records import RememberedState
 from state.store import load_state
-from tests.support.command_line import FRANKFURT, HUB, MEMBER, VIRGINIA, Rig, Run, bare_environment
+from tests.support.command_line import (
+    FRANKFURT,
+    HUB,
+    MEMBER,
+    VIRGINIA,
+    CommandLine,
+    Run,
+    bare_environment,
+)
 
 __all__ = ["FRANKFURT", "HUB", "MEMBER", "VIRGINIA", "RunOutput", "Scenario", "scenario_in"]
 
@@ -89,7 +97,7 @@ class RunOutput:
 class Scenario:
     """Everything a story needs."""
 
-    rig: Rig
+    cli: CommandLine
     settings: dict[str, Any]
     offset: timedelta = timedelta(0)
     """How far the agent's clock is ahead of the machine's."""
@@ -99,10 +107,10 @@ class Scenario:
 
     @property
     def aws(self) -> SimulatedAws:
-        return self.rig.aws
+        return self.cli.aws
 
     def region(self, region: str = FRANKFURT, account: str = HUB) -> Region:
-        return self.rig.region(region, account)
+        return self.cli.region(region, account)
 
     def cache(self, name: str, region: str = FRANKFURT, account: str = HUB, **more: Any) -> Cache:
         """A cache exists, old enough for every shortcut that is made for old ones."""
@@ -146,10 +154,10 @@ class Scenario:
         """These sections of the configuration are replaced; None takes one out."""
         merged = {**self.settings, **sections}
         self.settings = {key: value for key, value in merged.items() if value is not None}
-        self.rig.configure(json.dumps(self.settings))
+        self.cli.configure(json.dumps(self.settings))
 
     def run(self, *arguments: str) -> Run:
-        run = self.rig.run(*arguments, **self.environment)
+        run = self.cli.run(*arguments, **self.environment)
         assert "Traceback" not in run.err, run
         return run
 
@@ -171,7 +179,9 @@ class Scenario:
         directory = self.directory / name
         directory.mkdir()
         shared = {"kind": "embedded", "path": str(self.registry_file)}
-        second = Scenario(Rig(directory, self.aws, self.rig.environment), dict(self.settings))
+        second = Scenario(
+            CommandLine(directory, self.aws, self.cli.environment), dict(self.settings)
+        )
         second.configure(control_plane=shared, **sections)
         return second
 
@@ -179,7 +189,7 @@ class Scenario:
 
     @property
     def directory(self) -> Path:
-        return self.rig.directory
+        return self.cli.directory
 
     @property
     def state_file(self) -> Path:
@@ -267,6 +277,6 @@ def scenario_in(directory: Path) -> Iterator[Scenario]:
             "AWS_REGION": FRANKFURT,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-        scenario = Scenario(Rig(directory, aws, environment), dict(SETTINGS))
+        scenario = Scenario(CommandLine(directory, aws, environment), dict(SETTINGS))
         scenario.configure()
         yield scenario

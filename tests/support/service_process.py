@@ -41,12 +41,12 @@ class ServiceProcess:
     log: Path
 
     @property
-    def told(self) -> str:
+    def output(self) -> str:
         return self.log.read_text("utf-8", "replace")
 
     @property
     def events(self) -> list[Event]:
-        lines = [line for line in self.told.splitlines() if line.startswith("{")]
+        lines = [line for line in self.output.splitlines() if line.startswith("{")]
         return [json.loads(line) for line in lines if line.endswith("}")]
 
     def named(self, event: str, **fields: Any) -> list[Event]:
@@ -61,17 +61,17 @@ class ServiceProcess:
         """These events, once there are so many."""
 
         def found() -> list[Event]:
-            assert self.process.poll() is None or self.named(event, **fields), self.told
+            assert self.process.poll() is None or self.named(event, **fields), self.output
             events = self.named(event, **fields)
             return events if len(events) >= count else []
 
-        events: list[Event] = until(found, f"{count} {event} {fields}:\n{self.told}")
+        events: list[Event] = until(found, f"{count} {event} {fields}:\n{self.output}")
         return events
 
     @property
     def address(self) -> str:
         """Where health and metrics are served."""
-        found = until(lambda: re.search(r"served on (http://[0-9.:]+[0-9])", self.told))
+        found = until(lambda: re.search(r"served on (http://[0-9.:]+[0-9])", self.output))
         return str(found[1])
 
     def get(self, page: str) -> tuple[int, str]:
@@ -107,7 +107,7 @@ def service_process(
         process = subprocess.Popen(
             [*limited, *SCRIPT, "run", *arguments],
             cwd=scenario.directory,
-            env={**scenario.rig.environment, **scenario.environment, **environment},
+            env={**scenario.cli.environment, **scenario.environment, **environment},
             stdin=stdin,
             stdout=subprocess.DEVNULL,
             stderr=sink,

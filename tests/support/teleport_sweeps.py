@@ -20,7 +20,7 @@ from discovery.model.values import Database, ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import Role, bot_role
 from discovery.sandbox.teleport.server import SimulatedTeleport
-from tests.support.command_line import FRANKFURT, HUB, VIRGINIA, Rig, Run, rig
+from tests.support.command_line import FRANKFURT, HUB, VIRGINIA, CommandLine, Run, cli
 
 CONFIGURATION = f"""\
 version: 1
@@ -34,8 +34,8 @@ ELSEWHERE = {"protocol": "redis", "uri": "elsewhere.example.com:6379"}
 
 
 @dataclass
-class Stage:
-    rig: Rig
+class TeleportAgent:
+    cli: CommandLine
     teleport: SimulatedTeleport
     control: str = ""
     """Where the sandbox's own door is."""
@@ -44,7 +44,7 @@ class Stage:
 
     def sweep(self, command: str = "sweep") -> tuple[Run, dict[str, Any]]:
         """One sweep, and its document without the item of the cache whose name is taken."""
-        run = self.rig.run(command, "--format", "json")
+        run = self.cli.run(command, "--format", "json")
         assert run.out, run.err
         document = json.loads(run.out)
         [theirs] = [item for item in document["items"] if item["cache"] == TAKEN]
@@ -56,7 +56,7 @@ class Stage:
 
     def without_theirs(self) -> None:
         """Nobody else's database stands in a wanted name."""
-        self.rig.region().remove_cache(TAKEN)
+        self.cli.region().remove_cache(TAKEN)
         self.teleport.cluster.store.delete(THEIRS)
 
     @property
@@ -80,11 +80,11 @@ def waiting_for(cluster: Cluster) -> Iterator[None]:
 
 
 @contextmanager
-def stage(directory: Path, cluster: Cluster, *roles: Role) -> Iterator[Stage]:
+def agent(directory: Path, cluster: Cluster, *roles: Role) -> Iterator[TeleportAgent]:
     teleport = SimulatedTeleport(cluster)
     with (
         waiting_for(cluster),
-        rig(directory) as made,
+        cli(directory) as made,
         teleport.serve_in_thread() as at,
     ):
         made.configure(CONFIGURATION % at.proxy)
@@ -101,7 +101,7 @@ def stage(directory: Path, cluster: Cluster, *roles: Role) -> Iterator[Stage]:
             )
         )
         made.environment["SSL_CERT_FILE"] = str(cluster.write_web_ca(directory / "web-ca.pem"))
-        yield Stage(made, teleport, at.control)
+        yield TeleportAgent(made, teleport, at.control)
 
 
 def by_name(document: dict[str, Any]) -> list[dict[str, Any]]:

@@ -94,13 +94,13 @@ def test_whoever_breaks_a_rule_fails(tmp_path: Path) -> None:
         check=False,
     )
     summary = done.stdout.rpartition("short test summary info")[2]
-    told = {line.split("::")[1].split()[0] for line in summary.splitlines() if "::" in line}
+    shown = {line.split("::")[1].split()[0] for line in summary.splitlines() if "::" in line}
     broken = {
         line.split("::")[1].split()[0]
         for line in summary.splitlines()
         if line.startswith(("FAILED", "ERROR"))
     }
-    assert told - broken == {"test_keeps_them", "test_a_name_that_is_none_is_not_asked_for"}, (
+    assert shown - broken == {"test_keeps_them", "test_a_name_that_is_none_is_not_asked_for"}, (
         done.stdout + done.stderr
     )
     assert len(broken) == BREAKERS.count("def test_") - 2

@@ -112,20 +112,20 @@ def world_as_it_was(scenario: Scenario) -> None:
 def test_sweeps_go_on_from_it_and_remove_nothing_of_another_agent(scenario: Scenario) -> None:
     world_as_it_was(scenario)
     scenario.later(minutes=11)
-    told = scenario.sweep()
-    assert told.verdicts["leaving"] == "delete/UNMATCHED"
-    assert told.verdicts["gone"] == "delete/ABSENT"
-    assert told.verdicts["theirs"] == "held/INHERITED"
-    assert told.verdicts["restored"] == "conflict/RESTORED"
-    assert told.verdicts["removed"] == "skipped/NO_MATCHER"
+    shown = scenario.sweep()
+    assert shown.verdicts["leaving"] == "delete/UNMATCHED"
+    assert shown.verdicts["gone"] == "delete/ABSENT"
+    assert shown.verdicts["theirs"] == "held/INHERITED"
+    assert shown.verdicts["restored"] == "conflict/RESTORED"
+    assert shown.verdicts["removed"] == "skipped/NO_MATCHER"
     scenario.tag("adopted", {"team": "nobody"})
     assert scenario.sweep().verdicts["adopted"] == "held/WAITING"
     scenario.later(minutes=11)
     assert scenario.sweep().verdicts["adopted"] == "delete/UNMATCHED"
     for _ in range(3):
         scenario.later(hours=1)
-        told = scenario.sweep()
-        assert told.document["summary"]["delete"] == 0
+        shown = scenario.sweep()
+        assert shown.document["summary"]["delete"] == 0
     assert {name_of("theirs"), name_of("restored"), name_of("made"), "ledger"} < set(
         scenario.registry
     )

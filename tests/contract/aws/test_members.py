@@ -210,12 +210,12 @@ async def test_a_region_without_a_name_leaves_the_list_unread(site: Site) -> Non
 async def _with_regions(site: Site, listed: list[dict[str, str]]) -> Scanned:
     call = Session.call
 
-    async def told(self: Session, action: str, **parameters: Any) -> Any:
+    async def shown(self: Session, action: str, **parameters: Any) -> Any:
         answer = await call(self, action, **parameters)
         return {**answer, "Regions": listed} if action == "ec2:DescribeRegions" else answer
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Session, "call", told)
+        patch.setattr(Session, "call", shown)
         return result_of(await site.scan(regions=["*"]), region=None)
 
 

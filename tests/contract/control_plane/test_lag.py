@@ -30,7 +30,7 @@ from tests.support.teleport_site import (
     registration,
     with_labels,
 )
-from tests.support.teleport_sweeps import by_name, stage
+from tests.support.teleport_sweeps import agent, by_name
 
 ORDERS = registration().name
 ARN = f"arn:aws:elasticache:{FRANKFURT}:{HUB}:serverlesscache:orders"
@@ -176,31 +176,31 @@ async def test_what_somebody_made_anew_after_our_removal_is_seen(site: Site) -> 
 @pytest.mark.slow
 def test_a_command_right_after_a_sweep_sees_what_that_one_wrote(tmp_path: Path) -> None:
     """Two processes, one after the other; without a wait the second list would be the old one."""
-    with stage(tmp_path, Cluster(read_step=timedelta(seconds=1))) as told:
-        run, _ = told.sweep()
+    with agent(tmp_path, Cluster(read_step=timedelta(seconds=1))) as shown:
+        run, _ = shown.sweep()
         assert run.code == 0, run
-        assert len(told.databases) == 3
+        assert len(shown.databases) == 3
         for command in ("audit", "sweep"):
-            _, document = told.sweep(command)
+            _, document = shown.sweep(command)
             assert [item["action"] for item in by_name(document)] == ["keep"] * 3
-        told.rig.configure(
-            (told.rig.directory / "cachemuster.yaml").read_text()
+        shown.cli.configure(
+            (shown.cli.directory / "cachemuster.yaml").read_text()
             + 'matchers: [{name: all, exclude_tags: {teleport: "off"}}]\n'
         )
-        told.rig.region().set_tags(ARN, {"teleport": "off"}, lag=timedelta(0))
-        told.sweep()  # with other matchers a removal waits once
-        removed = [item for item in told.sweep()[1]["items"] if item["cache"] == "orders"]
-        again = [item for item in told.sweep("audit")[1]["items"] if item["cache"] == "orders"]
+        shown.cli.region().set_tags(ARN, {"teleport": "off"}, lag=timedelta(0))
+        shown.sweep()  # with other matchers a removal waits once
+        removed = [item for item in shown.sweep()[1]["items"] if item["cache"] == "orders"]
+        again = [item for item in shown.sweep("audit")[1]["items"] if item["cache"] == "orders"]
         said = [f"{item['action']}/{item['reason']}" for item in (*removed, *again)]
         assert said == ["delete/EXCLUDED", "skipped/EXCLUDED"]
-        exported = told.rig.run("export", "--registered")
+        exported = shown.cli.run("export", "--registered")
         assert exported.out.count("kind: db\n") == 2, exported
 
 
 def test_a_locked_bot_is_refused_every_call_and_told_of_locks(tmp_path: Path) -> None:
-    with stage(tmp_path, Cluster()) as told:
-        told.teleport.cluster.locked.add("bot-cachemuster")
-        run = told.rig.run("audit", "--format", "json")
+    with agent(tmp_path, Cluster()) as shown:
+        shown.teleport.cluster.locked.add("bot-cachemuster")
+        run = shown.cli.run("audit", "--format", "json")
     assert run.code == 1
     assert "may be locked (`tctl get locks`)" in run.err
     assert {item["reason"] for item in json.loads(run.out)["items"]} == {"REGISTRY_UNREAD"}

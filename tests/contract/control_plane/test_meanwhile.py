@@ -23,7 +23,7 @@ from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.roles import EDITOR, Role, bot_role
 from tests.support.command_line import FRANKFURT, HUB
-from tests.support.teleport_sweeps import Stage, by_name, stage
+from tests.support.teleport_sweeps import TeleportAgent, agent, by_name
 
 pytestmark = pytest.mark.slow
 
@@ -38,38 +38,38 @@ def _looks_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def registered(tmp_path: Path) -> Iterator[Stage]:
+def registered(tmp_path: Path) -> Iterator[TeleportAgent]:
     """The three caches are registered; of orders a tag has changed since."""
-    with stage(tmp_path, Cluster()) as told:
-        run, _ = told.sweep()
+    with agent(tmp_path, Cluster()) as reported:
+        run, _ = reported.sweep()
         assert run.code == 0, run
-        told.rig.region().set_tags(ARN, {"env": "staging"}, lag=timedelta(0))
-        told.teleport.calls.clear()
-        yield told
+        reported.cli.region().set_tags(ARN, {"env": "staging"}, lag=timedelta(0))
+        reported.teleport.calls.clear()
+        yield reported
 
 
 def meanwhile(
-    told: Stage, method: str, deed: ClusterChange, *, name: str = NAME, **more: Any
+    reported: TeleportAgent, method: str, deed: ClusterChange, *, name: str = NAME, **more: Any
 ) -> None:
     """`skip`: the first list is the preflight's."""
     fault = Fault(
         effect=Effect.CONCURRENT_CHANGE, method=method, name=name, deed=deed, times=1, **more
     )
-    told.teleport.faults.add(fault)
+    reported.teleport.faults.add(fault)
 
 
-def swept(told: Stage) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
+def swept(reported: TeleportAgent) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
     """Exit code, the item of orders, and what was written."""
-    run, document = told.sweep()
+    run, document = reported.sweep()
     [item] = [each for each in by_name(document) if each["cache"] == "orders"]
-    return run.code, item, list(told.teleport.calls.writes)
+    return run.code, item, list(reported.teleport.calls.writes)
 
 
 def said(item: dict[str, Any]) -> str:
     return f"{item['action']}/{item['reason']}"
 
 
-def test_what_is_taken_over_after_the_list_is_left_alone(registered: Stage) -> None:
+def test_what_is_taken_over_after_the_list_is_left_alone(registered: TeleportAgent) -> None:
     meanwhile(registered, "GetDatabase", TakeOver(by="terraform"))
     code, item, writes = swept(registered)
     assert (code, said(item), writes) == (0, "conflict/OWNER_CHANGED", [])
@@ -77,7 +77,7 @@ def test_what_is_taken_over_after_the_list_is_left_alone(registered: Stage) -> N
     assert labels["managed-by"] == "terraform"
 
 
-def test_what_is_edited_after_the_list_keeps_what_is_not_ours(registered: Stage) -> None:
+def test_what_is_edited_after_the_list_keeps_what_is_not_ours(registered: TeleportAgent) -> None:
     edit = Edit(labels={"theirs": "yes"}, spec={"tls": {"server_name": "x"}})
     meanwhile(registered, "GetDatabase", edit)
     code, item, writes = swept(registered)
@@ -93,7 +93,9 @@ def test_what_is_edited_after_the_list_keeps_what_is_not_ours(registered: Stage)
     assert said(swept(registered)[1]) == "keep/UNCHANGED"
 
 
-def test_what_is_removed_after_the_list_is_registered_by_the_next_sweep(registered: Stage) -> None:
+def test_what_is_removed_after_the_list_is_registered_by_the_next_sweep(
+    registered: TeleportAgent,
+) -> None:
     meanwhile(registered, "GetDatabase", Remove())
     code, item, writes = swept(registered)
     assert (code, item["error"]["code"], writes) == (3, "NOT_FOUND", [])
@@ -101,7 +103,9 @@ def test_what_is_removed_after_the_list_is_registered_by_the_next_sweep(register
     assert (code, said(item), item["applied"]) == (0, "create/NEW", True)
 
 
-def test_a_copy_made_after_the_list_is_a_duplicate_to_the_next_sweep(registered: Stage) -> None:
+def test_a_copy_made_after_the_list_is_a_duplicate_to_the_next_sweep(
+    registered: TeleportAgent,
+) -> None:
     meanwhile(registered, "GetDatabase", Copy(to="copied"))
     assert swept(registered)[0] == 0
     _, document = registered.sweep()
@@ -110,7 +114,7 @@ def test_a_copy_made_after_the_list_is_a_duplicate_to_the_next_sweep(registered:
     assert "copied" in registered.teleport.cluster.databases
 
 
-def test_a_revision_that_is_enforced_means_another_look(registered: Stage) -> None:
+def test_a_revision_that_is_enforced_means_another_look(registered: TeleportAgent) -> None:
     """Teleport 18.0 takes any revision; should another not, we read again.
 
     See teleport/README: Reads and writes.
@@ -129,7 +133,7 @@ BLIND = Role.of("cachemuster", db_labels={"env": "nowhere"}, rules={"db": "*"})
 
 @pytest.mark.parametrize("after", [False, True], ids=["before the list", "after the list"])
 def test_a_list_that_shrinks_because_a_role_changed_removes_nothing(
-    registered: Stage, after: bool
+    registered: TeleportAgent, after: bool
 ) -> None:
     meanwhile(registered, "ListDatabases", ChangeRole(role=BLIND), name="*", after=after, skip=1)
     run, document = registered.sweep()
@@ -158,12 +162,12 @@ class Does:
         self.what(cluster)
 
 
-def renewal(told: Stage) -> Callable[[Cluster], object]:
-    path = told.rig.directory / "identity"
+def renewal(reported: TeleportAgent) -> Callable[[Cluster], object]:
+    path = reported.cli.directory / "identity"
     return lambda cluster: cluster.issue("bot-cachemuster", bot_role("prod")).write(path)
 
 
-def test_an_identity_renewed_in_mid_sweep_loses_no_call(registered: Stage) -> None:
+def test_an_identity_renewed_in_mid_sweep_loses_no_call(registered: TeleportAgent) -> None:
     meanwhile(registered, "GetDatabase", Does(renewal(registered)))
     code, item, _ = swept(registered)
     assert (code, item["applied"]) == (0, True), item
@@ -174,15 +178,15 @@ def test_an_identity_renewed_in_mid_sweep_loses_no_call(registered: Stage) -> No
     assert {call.outcome for call in read} == {"OK"}
 
 
-def test_an_identity_half_written_in_mid_sweep_loses_no_call(registered: Stage) -> None:
-    path = registered.rig.directory / "identity"
+def test_an_identity_half_written_in_mid_sweep_loses_no_call(registered: TeleportAgent) -> None:
+    path = registered.cli.directory / "identity"
     whole = path.read_text()
     meanwhile(registered, "GetDatabase", Does(lambda _: path.write_text(whole[:700])))
     code, item, _ = swept(registered)
     assert (code, item["applied"]) == (0, True), item
 
 
-def test_a_ca_rotated_in_mid_sweep_fails_what_is_left_and_heals(registered: Stage) -> None:
+def test_a_ca_rotated_in_mid_sweep_fails_what_is_left_and_heals(registered: TeleportAgent) -> None:
     def rotate(cluster: Cluster) -> None:
         cluster.rotate()
         registered.teleport.disconnect()
@@ -197,7 +201,7 @@ def test_a_ca_rotated_in_mid_sweep_fails_what_is_left_and_heals(registered: Stag
     assert (code, item["applied"]) == (0, True)
 
 
-def test_a_ca_rotated_in_phases_in_mid_sweep_loses_nothing(registered: Stage) -> None:
+def test_a_ca_rotated_in_phases_in_mid_sweep_loses_nothing(registered: TeleportAgent) -> None:
     def begin(cluster: Cluster) -> None:
         cluster.begin_rotation()
         renewal(registered)(cluster)
@@ -213,22 +217,22 @@ def test_a_ca_rotated_in_phases_in_mid_sweep_loses_nothing(registered: Stage) ->
 
 
 def test_an_identity_that_expires_and_is_not_renewed_is_a_clear_failure(tmp_path: Path) -> None:
-    with stage(tmp_path, Cluster()) as told:
-        path = told.rig.directory / "identity"
-        told.teleport.cluster.issue(
+    with agent(tmp_path, Cluster()) as reported:
+        path = reported.cli.directory / "identity"
+        reported.teleport.cluster.issue(
             "bot-cachemuster", bot_role("prod"), lifetime=timedelta(minutes=-1)
         ).write(path)
-        run, document = told.sweep()
+        run, document = reported.sweep()
     assert run.code == 1
     assert "expired at" in run.err
     assert "tbot" in run.err
     assert {said(each) for each in document["items"]} == {"held/REGISTRY_UNREAD"}
 
 
-def test_the_same_cache_served_from_a_file_is_noted(registered: Stage) -> None:
+def test_the_same_cache_served_from_a_file_is_noted(registered: TeleportAgent) -> None:
     """A database in a Database Service's own configuration is in no list, and in `db_server`."""
     cluster = registered.teleport.cluster
-    cluster.issue("bot-cachemuster", EDITOR).write(registered.rig.directory / "identity")
+    cluster.issue("bot-cachemuster", EDITOR).write(registered.cli.directory / "identity")
     registered.taken_as = "FOREIGN"
     uri = cluster.databases[NAME]["spec"]["uri"]
     for name, at in (("by-hand", f"rediss://{uri.upper()}?mode=cluster"), (NAME, uri)):

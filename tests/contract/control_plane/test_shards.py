@@ -20,7 +20,7 @@ from discovery.reports.report import Report
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sweep.context import SweepRequest
 from tests.support.command_line import FRANKFURT, HUB
-from tests.support.teleport_sweeps import Stage, stage
+from tests.support.teleport_sweeps import TeleportAgent, agent
 
 pytestmark = pytest.mark.slow
 
@@ -41,10 +41,10 @@ control_plane: %s
 class Fleet:
     """Shards, each with a configuration and a state file of its own."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.plane = _control_plane_of(stage.rig.directory / "cachemuster.yaml")
-        world = stage.rig.aws.world
+    def __init__(self, agent: TeleportAgent) -> None:
+        self.agent = agent
+        self.plane = _control_plane_of(agent.cli.directory / "cachemuster.yaml")
+        world = agent.cli.aws.world
         self.roles = {
             account: world.account(account, regions=(FRANKFURT,))
             .add_role("cachemuster", trusted=[HUB])
@@ -55,13 +55,13 @@ class Fleet:
             self.add(account, "orders")
 
     def add(self, account: str, name: str) -> None:
-        self.stage.rig.region(FRANKFURT, account).add_cache(name)
+        self.agent.cli.region(FRANKFURT, account).add_cache(name)
 
     def at_once(self, *shards: Shard) -> list[Report]:
         """Sweeps of all of them, each begun before any has ended."""
         with (
-            contextlib.chdir(self.stage.rig.directory),
-            patch.dict(os.environ, self.stage.rig.environment, clear=True),
+            contextlib.chdir(self.agent.cli.directory),
+            patch.dict(os.environ, self.agent.cli.environment, clear=True),
         ):
             return asyncio.run(self._at_once(shards))
 
@@ -82,14 +82,14 @@ class Fleet:
         accounts = ", ".join(
             f'{{id: "{account}", role_arn: "{role}"}}' for account, role in self.roles.items()
         )
-        path = self.stage.rig.directory / f"{name}.yaml"
+        path = self.agent.cli.directory / f"{name}.yaml"
         path.write_text(CONFIGURATION % (name, accounts, self.plane))
         return path
 
     @property
     def registered(self) -> dict[str, str]:
         """The cache behind each name."""
-        databases = self.stage.databases
+        databases = self.agent.databases
         return {
             name: database["metadata"]["labels"]["cachemuster/arn"]
             for name, database in databases.items()
@@ -102,8 +102,8 @@ def _control_plane_of(path: Path) -> str:
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    with stage(tmp_path, Cluster()) as told:
-        yield Fleet(told)
+    with agent(tmp_path, Cluster()) as shown:
+        yield Fleet(shown)
 
 
 def parts(count: int) -> list[Shard]:
@@ -115,7 +115,7 @@ def test_the_parts_together_register_every_cache_once(fleet: Fleet) -> None:
     assert sum(report.summary["create"] for report in reports) == len(MEMBERS)
     assert {report.summary["failed"] for report in reports} == {0}
     assert len(set(fleet.registered.values())) == len(fleet.registered) == len(MEMBERS)
-    assert fleet.stage.writes() == ["CreateDatabase"] * len(MEMBERS)
+    assert fleet.agent.writes() == ["CreateDatabase"] * len(MEMBERS)
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 3), (3, 2)], ids=["grows", "shrinks"])
@@ -130,9 +130,9 @@ def test_old_and_new_parts_side_by_side(fleet: Fleet, before: int, after: int) -
         assert sum(report.summary["delete"] + report.summary["failed"] for report in reports) == 0
         assert alive.items() <= fleet.registered.items()
     assert len(set(fleet.registered.values())) == len(fleet.registered) == 2 * len(MEMBERS)
-    assert fleet.stage.writes().count("DeleteDatabase") == 0
+    assert fleet.agent.writes().count("DeleteDatabase") == 0
 
-    fleet.stage.rig.region(FRANKFURT, MEMBERS[0]).remove_cache("orders")
+    fleet.agent.cli.region(FRANKFURT, MEMBERS[0]).remove_cache("orders")
     fleet.at_once(*new)  # the old ones have ended; what is gone, goes
     assert len(fleet.registered) == 2 * len(MEMBERS) - 1
     reports = fleet.at_once(*new)

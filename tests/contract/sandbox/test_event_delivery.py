@@ -25,7 +25,7 @@ def subscribed(cloud: Cloud, **how: Any) -> Queue:
     return queue
 
 
-def told(cloud: Cloud, queue: Queue) -> list[str]:
+def shown(cloud: Cloud, queue: Queue) -> list[str]:
     """What was told since it was last asked: events of the service by name, calls by operation,
     with what they are about."""
     return [_line(json.loads(body)) for body in taken(cloud, queue)]
@@ -52,16 +52,16 @@ def test_the_life_of_a_cache_by_calls(slow_cloud: Cloud) -> None:
     cloud, client = slow_cloud, slow_cloud.client("elasticache")
     queue = subscribed(cloud)
     client.create_serverless_cache(ServerlessCacheName="Orders", Engine="valkey")
-    assert told(cloud, queue) == ["CreateServerlessCache: Orders"], "as it was typed"
+    assert shown(cloud, queue) == ["CreateServerlessCache: Orders"], "as it was typed"
     cloud.world.clock.advance(timedelta(minutes=1))
-    assert told(cloud, queue) == ["Cache Created: orders"]
+    assert shown(cloud, queue) == ["Cache Created: orders"]
     client.modify_serverless_cache(ServerlessCacheName="orders", Description="x")
     cloud.world.clock.advance(timedelta(minutes=1))
-    assert told(cloud, queue) == ["ModifyServerlessCache: orders", "Cache Updated: orders"]
+    assert shown(cloud, queue) == ["ModifyServerlessCache: orders", "Cache Updated: orders"]
     client.delete_serverless_cache(ServerlessCacheName="orders")
-    assert told(cloud, queue) == ["DeleteServerlessCache: orders"]
+    assert shown(cloud, queue) == ["DeleteServerlessCache: orders"]
     cloud.world.clock.advance(timedelta(minutes=1))
-    assert told(cloud, queue) == ["Cache Deleted: orders"]
+    assert shown(cloud, queue) == ["Cache Deleted: orders"]
 
 
 def test_tags_users_and_groups_by_calls(cloud: Cloud) -> None:
@@ -72,7 +72,7 @@ def test_tags_users_and_groups_by_calls(cloud: Cloud) -> None:
     tagging.tag_resources(ResourceARNList=[cache.arn], Tags={"Env": "Dev"})
     client.remove_tags_from_resource(ResourceName=cache.arn, TagKeys=["Env"])
     updated = "Cache Updated: orders"
-    assert told(cloud, queue) == [
+    assert shown(cloud, queue) == [
         *(updated, "AddTagsToResource: orders"),
         *(updated, "TagResources: orders"),
         *(updated, "RemoveTagsFromResource: orders"),
@@ -88,7 +88,7 @@ def test_tags_users_and_groups_by_calls(cloud: Cloud) -> None:
     client.modify_user(UserId="app", AccessString="off ~* +@all")
     client.delete_user_group(UserGroupId="people")
     client.delete_user(UserId="app")
-    assert told(cloud, queue) == [
+    assert shown(cloud, queue) == [
         "CreateUser: app",
         "CreateUserGroup: people",
         "ModifyUser: app",
@@ -154,7 +154,7 @@ def test_strangers_tell_nothing_and_readers_only_on_demand(cloud: Cloud) -> None
     cloud.world.keys.revoke(cloud.key.access_key_id)
     with pytest.raises(ClientError):
         cloud.client("elasticache").delete_serverless_cache(ServerlessCacheName="x")
-    assert told(cloud, queue) == []
+    assert shown(cloud, queue) == []
     cloud.world.events.stop_delivering_to(queue)
     cloud.world.events.deliver_to(queue, Delivery(reads=True))
     cloud.world.keys.add(cloud.key)
@@ -178,19 +178,19 @@ def test_a_call_in_a_member_account_is_recorded_with_that_account(cloud: Cloud) 
 def test_what_a_test_changes_is_published_in_both_ways(cloud: Cloud) -> None:
     queue, region = subscribed(cloud), cloud.region
     cache = region.add_cache("orders", tags={"env": "prod"})
-    assert told(cloud, queue) == ["CreateServerlessCache: orders", "Cache Created: orders"]
+    assert shown(cloud, queue) == ["CreateServerlessCache: orders", "Cache Created: orders"]
     region.change_cache("orders", user_group_id="people")
-    assert told(cloud, queue) == ["ModifyServerlessCache: orders", "Cache Updated: orders"]
+    assert shown(cloud, queue) == ["ModifyServerlessCache: orders", "Cache Updated: orders"]
     region.set_tags(cache.arn, {})
-    assert told(cloud, queue) == ["AddTagsToResource: orders", "Cache Updated: orders"]
+    assert shown(cloud, queue) == ["AddTagsToResource: orders", "Cache Updated: orders"]
     region.remove_cache("orders")
-    assert told(cloud, queue) == ["DeleteServerlessCache: orders", "Cache Deleted: orders"]
+    assert shown(cloud, queue) == ["DeleteServerlessCache: orders", "Cache Deleted: orders"]
     region.add_user("app")
     region.add_user("app", status="modifying")
     region.add_user_group("people", users=("app",))
     region.groups.drop("people")
     region.users.drop("app")
-    assert told(cloud, queue) == [
+    assert shown(cloud, queue) == [
         "CreateUser: app",
         "ModifyUser: app",
         "CreateUserGroup: people",
@@ -202,11 +202,11 @@ def test_what_a_test_changes_is_published_in_both_ways(cloud: Cloud) -> None:
 def test_a_cache_that_fails_says_so_once(cloud: Cloud) -> None:
     queue, region = subscribed(cloud, kinds=NATIVE), cloud.region
     region.add_cache("orders", status="creating")
-    assert told(cloud, queue) == []
+    assert shown(cloud, queue) == []
     region.change_cache("orders", status="create-failed")
-    assert told(cloud, queue) == ["Cache Creation Failed: orders"]
+    assert shown(cloud, queue) == ["Cache Creation Failed: orders"]
     region.change_cache("orders", description="x")
-    assert told(cloud, queue) == []
+    assert shown(cloud, queue) == []
 
 
 def test_a_long_poll_is_answered_when_a_cache_becomes_available(slow_cloud: Cloud) -> None:

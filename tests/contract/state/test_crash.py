@@ -224,12 +224,12 @@ def test_what_was_acknowledged_outlives_a_kill_at_any_moment(path: Path, after: 
         text=True,
     )
     assert child.stdout is not None
-    told = [child.stdout.readline().strip() for _ in range(after)]
+    shown = [child.stdout.readline().strip() for _ in range(after)]
     child.kill()
-    told += child.communicate()[0].split()
+    shown += child.communicate()[0].split()
     state = load_state(path)
-    assert set(told) <= set(state.registrations)
-    assert len(state.registrations) - len(told) in (0, 1)
+    assert set(shown) <= set(state.registrations)
+    assert len(state.registrations) - len(shown) in (0, 1)
     assert len(state.open_intents) in (0, 1)
     assert sound(path)
     with Store.open(path) as store:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.command_line import CONFIGURATION, Rig
-from tests.support.command_line import rig as make_rig
+from tests.support.command_line import CONFIGURATION, CommandLine
+from tests.support.command_line import cli as make_rig
 
 ARN = "arn:aws:elasticache:eu-central-1:111122223333:serverlesscache:orders"
 NAME = "orders-elasticache-serverless-eu-central-1-111122223333"
@@ -28,14 +28,14 @@ matchers:
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
+def cli(tmp_path: Path) -> Iterator[CommandLine]:
     with make_rig(tmp_path, configuration=MATCHERS) as made:
         made.environment["CONNECT_EID"] = "a-connect-secret"
         yield made
 
 
-def one(rig: Rig, name: str) -> dict[str, Any]:
-    run = rig.run("explain", name, "--format", "json")
+def one(cli: CommandLine, name: str) -> dict[str, Any]:
+    run = cli.run("explain", name, "--format", "json")
     assert run.code == 0, run
     (found,) = run.document["caches"]
     return dict(found)
@@ -46,9 +46,9 @@ def next_of(found: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("name", ["orders", "ORDERS", NAME, NAME.upper(), ARN, ARN.upper()])
-def test_a_registered_cache_goes_by_three_names_in_any_case(rig: Rig, name: str) -> None:
-    rig.run("sweep")
-    found = one(rig, name)
+def test_a_registered_cache_goes_by_three_names_in_any_case(cli: CommandLine, name: str) -> None:
+    cli.run("sweep")
+    found = one(cli, name)
     assert found["arn"] == ARN
     assert found["registered"]["name"] == NAME
     assert found["found"]["tags"] == {"env": "prod"}
@@ -58,49 +58,51 @@ def test_a_registered_cache_goes_by_three_names_in_any_case(rig: Rig, name: str)
     assert found["connect_resources"] == [ARN, ARN.replace("serverlesscache:orders", "user:app")]
 
 
-def broken(rig: Rig, iam_users: str, more: str = "") -> None:
+def broken(cli: CommandLine, iam_users: str, more: str = "") -> None:
     """Nobody can log in to `orders`, and one sweep has seen it."""
-    rig.configure(f"{CONFIGURATION}matchers:\n  - {{name: all, iam_users: {iam_users}{more}}}\n")
-    rig.run("sweep")
-    rig.region().add_user("app", access_string="off")
-    rig.run("sweep")
+    cli.configure(f"{CONFIGURATION}matchers:\n  - {{name: all, iam_users: {iam_users}{more}}}\n")
+    cli.run("sweep")
+    cli.region().add_user("app", access_string="off")
+    cli.run("sweep")
 
 
-def test_what_was_found_with_the_verdict_is_told_with_the_way_to_the_repairs(rig: Rig) -> None:
-    broken(rig, "warn")
-    found = one(rig, "orders")
+def test_what_was_found_with_the_verdict_is_told_with_the_way_to_the_repairs(
+    cli: CommandLine,
+) -> None:
+    broken(cli, "warn")
+    found = one(cli, "orders")
     assert (found["found"]["iam"], found["found"]["iam_users"]) == ("not-ready", [])
     assert found["found"]["iam_findings"] == ["NO_IAM_USER", "USER_DISABLED"]
     assert found["connect_resources"] == [], "there is nobody to connect as"
     assert found["last"]["message"] == "updated", "the label, after the verdict was seen"
-    entries = json.loads(rig.run("history", "--cache", "orders", "--format", "json").out)["entries"]
+    entries = json.loads(cli.run("history", "--cache", "orders", "--format", "json").out)["entries"]
     assert entries[1]["message"].startswith("IAM login was ready and is not-ready: no member")
-    table = " ".join(rig.run("explain", "orders").out.split())
+    table = " ".join(cli.run("explain", "orders").out.split())
     assert "`cachemuster audit --only 111122223333/eu-central-1` says more" in table
 
 
 @pytest.mark.slow
-def test_the_last_verdict_stands_for_what_the_next_sweep_does(rig: Rig) -> None:
-    broken(rig, "require", ", deregister_unready: true")
-    assert next_of(one(rig, "orders")) == "delete/UNREADY"
-    rig.region().add_cache("late", group="people")
-    rig.run("sweep")
-    assert next_of(one(rig, "late")) == "blocked/IAM_NOT_READY"
-    assert one(rig, "late")["last"]["reason"] == "IAM_NOT_READY"
+def test_the_last_verdict_stands_for_what_the_next_sweep_does(cli: CommandLine) -> None:
+    broken(cli, "require", ", deregister_unready: true")
+    assert next_of(one(cli, "orders")) == "delete/UNREADY"
+    cli.region().add_cache("late", group="people")
+    cli.run("sweep")
+    assert next_of(one(cli, "late")) == "blocked/IAM_NOT_READY"
+    assert one(cli, "late")["last"]["reason"] == "IAM_NOT_READY"
 
 
-def test_an_arn_is_never_broken(rig: Rig) -> None:
-    rig.region().add_cache("a-cache-with-a-name-of-forty-characters0", group="people")
-    rig.configure(f"{CONFIGURATION}matchers: [{{name: all}}]\n")
-    rig.run("sweep")
-    lines = rig.run("explain", "a-cache-with-a-name-of-forty-characters0").out.splitlines()
+def test_an_arn_is_never_broken(cli: CommandLine) -> None:
+    cli.region().add_cache("a-cache-with-a-name-of-forty-characters0", group="people")
+    cli.configure(f"{CONFIGURATION}matchers: [{{name: all}}]\n")
+    cli.run("sweep")
+    lines = cli.run("explain", "a-cache-with-a-name-of-forty-characters0").out.splitlines()
     arn = ARN.replace("orders", "a-cache-with-a-name-of-forty-characters0")
     assert f"  {arn}" in lines
 
 
-def test_a_cache_that_no_matcher_takes_says_which_condition_failed(rig: Rig) -> None:
-    rig.run("sweep")
-    found = one(rig, "legacy")
+def test_a_cache_that_no_matcher_takes_says_which_condition_failed(cli: CommandLine) -> None:
+    cli.run("sweep")
+    found = one(cli, "legacy")
     assert found["registered"] is None
     assert found["matchers"] == [
         'matcher production does not take it: its tag env is "dev" (wanted: "prod")'
@@ -109,44 +111,44 @@ def test_a_cache_that_no_matcher_takes_says_which_condition_failed(rig: Rig) -> 
     assert found["connect_resources"] == []
 
 
-def test_a_missed_cache_says_for_how_long_and_what_comes_next(rig: Rig) -> None:
-    rig.run("sweep")
-    rig.region().remove_cache("orders")
-    rig.run("sweep")
-    found = one(rig, "orders")
+def test_a_missed_cache_says_for_how_long_and_what_comes_next(cli: CommandLine) -> None:
+    cli.run("sweep")
+    cli.region().remove_cache("orders")
+    cli.run("sweep")
+    found = one(cli, "orders")
     assert (found["missed"]["reason"], found["missed"]["scans"]) == ("ABSENT", 1)
     assert next_of(found) == "delete/ABSENT"
     assert found["last"]["message"].startswith("missed for the first time")
 
 
-def test_it_needs_neither_the_network_nor_a_secret_and_prints_none(rig: Rig) -> None:
-    rig.run("sweep")
-    before = len(rig.aws.calls.of("DescribeServerlessCaches"))
-    del rig.environment["CONNECT_EID"]
-    run = rig.run("explain", "orders")
+def test_it_needs_neither_the_network_nor_a_secret_and_prints_none(cli: CommandLine) -> None:
+    cli.run("sweep")
+    before = len(cli.aws.calls.of("DescribeServerlessCaches"))
+    del cli.environment["CONNECT_EID"]
+    run = cli.run("explain", "orders")
     assert run.code == 0, run
     assert "a-connect-secret" not in run.out + run.err
-    assert len(rig.aws.calls.of("DescribeServerlessCaches")) == before
+    assert len(cli.aws.calls.of("DescribeServerlessCaches")) == before
     assert max(map(len, run.out.splitlines())) <= 80
 
 
-def test_an_unknown_name_is_exit_1_and_says_where_it_looked(rig: Rig) -> None:
-    run = rig.run("explain", "no-such-cache")
+def test_an_unknown_name_is_exit_1_and_says_where_it_looked(cli: CommandLine) -> None:
+    run = cli.run("explain", "no-such-cache")
     assert run.code == 1
     assert "Nothing named 'no-such-cache' is remembered" in run.err
 
 
 @pytest.mark.slow
-def test_a_removed_cache_is_not_told_as_available(rig: Rig) -> None:
-    rig.run("sweep")
-    rig.region().remove_cache("orders")
-    rig.run("sweep")
-    waiting = rig.run("explain", "orders").out
+def test_a_removed_cache_is_not_told_as_available(cli: CommandLine) -> None:
+    cli.run("sweep")
+    cli.region().remove_cache("orders")
+    cli.run("sweep")
+    waiting = cli.run("explain", "orders").out
     assert "no longer in 111122223333/eu-central-1 by the scan of" in waiting
     assert "connecting:" not in waiting
-    rig.run("sweep")
-    removed = one(rig, "orders")
+    cli.run("sweep")
+    removed = one(cli, "orders")
     assert removed["registered"] is None
     assert removed["found"]["gone_at"] > removed["found"]["last_seen_at"]
     assert removed["connect_resources"] == []
-    assert one(rig, "payments")["found"]["gone_at"] is None
+    assert one(cli, "payments")["found"]["gone_at"] is None

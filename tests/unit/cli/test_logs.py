@@ -132,16 +132,16 @@ class TestLibraries:
 
 
 def test_a_person_reads_the_sentence_of_a_sweep_a_collector_its_fields(capsys: Captured) -> None:
-    told = {"sentence": "2 registered", "create": 2, "scopes": {"complete": 3}, "error": None}
+    reported = {"sentence": "2 registered", "create": 2, "scopes": {"complete": 3}, "error": None}
     set_up_logs(LogFormat.CONSOLE, 1)
-    structlog.get_logger().info("sweep.finished", kind="rescan", **told)
+    structlog.get_logger().info("sweep.finished", kind="rescan", **reported)
     line = capsys.readouterr().err
     assert "sweep.finished" in line
     assert "2 registered" in line
     assert "kind=rescan" in line
     assert "scopes" not in line
     set_up_logs(LogFormat.JSON, 0)
-    structlog.get_logger().info("sweep.finished", kind="rescan", **told)
+    structlog.get_logger().info("sweep.finished", kind="rescan", **reported)
     assert json.loads(capsys.readouterr().err)["scopes"] == {"complete": 3}
 
 

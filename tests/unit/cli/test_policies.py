@@ -11,15 +11,15 @@ import yaml
 
 from discovery.cli.policies import command
 from discovery.policies.kinds import KINDS
-from tests.support.command_line import HUB, MEMBER, Rig
-from tests.support.command_line import rig as make_rig
+from tests.support.command_line import HUB, MEMBER, CommandLine
+from tests.support.command_line import cli as make_rig
 
 AGENT = f"arn:aws:iam::{HUB}:role/agent"
 SECRET = "not-for-print"
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
+def cli(tmp_path: Path) -> Iterator[CommandLine]:
     with make_rig(tmp_path) as made:
         role = f"arn:aws:iam::{MEMBER}:role/cachemuster"
         accounts = [{"id": HUB}, {"id": MEMBER, "role_arn": role, "external_id": "env:WORD"}]
@@ -52,8 +52,8 @@ def test_the_help_page_lists_every_kind() -> None:
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_every_kind_is_printed_without_any_network(rig: Rig, kind: str) -> None:
-    run = rig.run("policies", kind, "--hub", AGENT, AWS_ENDPOINT_URL="http://127.0.0.1:1")
+def test_every_kind_is_printed_without_any_network(cli: CommandLine, kind: str) -> None:
+    run = cli.run("policies", kind, "--hub", AGENT, AWS_ENDPOINT_URL="http://127.0.0.1:1")
     assert run.code == 0, run
     if KINDS[kind].is_for_teleport:
         assert all(isinstance(each, dict) for each in yaml.safe_load_all(run.out))
@@ -62,26 +62,26 @@ def test_every_kind_is_printed_without_any_network(rig: Rig, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-def test_as_cloudformation_where_it_is_aws(rig: Rig, kind: str) -> None:
-    run = rig.run("policies", kind, "--hub", AGENT, "--format", "cloudformation")
+def test_as_cloudformation_where_it_is_aws(cli: CommandLine, kind: str) -> None:
+    run = cli.run("policies", kind, "--hub", AGENT, "--format", "cloudformation")
     if KINDS[kind].stack is None:
         assert (run.code, run.out) == (64, "")
     else:
         assert run.document["AWSTemplateFormatVersion"] == "2010-09-09"
 
 
-def test_without_a_name_aws_says_who_the_agent_is(rig: Rig) -> None:
-    run = rig.run("policies", "trust")
+def test_without_a_name_aws_says_who_the_agent_is(cli: CommandLine) -> None:
+    run = cli.run("policies", "trust")
     assert run.document["Statement"][0]["Principal"] == {"AWS": f"arn:aws:iam::{HUB}:user/agent"}
     assert "--hub names another" in run.err
 
 
-def test_external_ids_are_not_printed(rig: Rig) -> None:
+def test_external_ids_are_not_printed(cli: CommandLine) -> None:
     for form in ("json", "cloudformation"):
         kind = "trust" if form == "json" else "member"
-        run = rig.run("policies", kind, "--hub", AGENT, "--format", form, WORD=SECRET)
+        run = cli.run("policies", kind, "--hub", AGENT, "--format", form, WORD=SECRET)
         assert SECRET not in run.out + run.err
-    run = rig.run("policies", "trust", "--hub", AGENT, WORD=SECRET)
+    run = cli.run("policies", "trust", "--hub", AGENT, WORD=SECRET)
     assert "Put the value of env:WORD where its name stands" in run.err
 
 
@@ -94,32 +94,32 @@ def test_external_ids_are_not_printed(rig: Rig) -> None:
         (["connect", "--matcher", "none"], "No matcher is named"),
     ],
 )
-def test_what_makes_no_sense_is_refused(rig: Rig, arguments: list[str], said: str) -> None:
-    run = rig.run("policies", "--hub", AGENT, *arguments)
+def test_what_makes_no_sense_is_refused(cli: CommandLine, arguments: list[str], said: str) -> None:
+    run = cli.run("policies", "--hub", AGENT, *arguments)
     assert (run.code, run.out) == (64, "")
     assert said in run.err
 
 
-def test_an_agent_of_another_partition_is_a_mistake(rig: Rig) -> None:
-    run = rig.run("policies", "hub", "--hub", AGENT.replace("aws", "aws-cn", 1))
+def test_an_agent_of_another_partition_is_a_mistake(cli: CommandLine) -> None:
+    run = cli.run("policies", "hub", "--hub", AGENT.replace("aws", "aws-cn", 1))
     assert run.code == 78
 
 
-def test_into_a_file(rig: Rig) -> None:
-    run = rig.run("policies", "hub", "--hub", AGENT, "-o", "hub.json")
+def test_into_a_file(cli: CommandLine) -> None:
+    run = cli.run("policies", "hub", "--hub", AGENT, "-o", "hub.json")
     assert (run.code, run.out) == (0, "")
-    assert json.loads((rig.directory / "hub.json").read_text())["Version"] == "2012-10-17"
+    assert json.loads((cli.directory / "hub.json").read_text())["Version"] == "2012-10-17"
 
 
-def test_a_role_is_yaml_or_json(rig: Rig) -> None:
-    as_yaml = rig.run("policies", "teleport-bot-role").out
-    as_json = rig.run("policies", "teleport-bot-role", "--format", "json").document
+def test_a_role_is_yaml_or_json(cli: CommandLine) -> None:
+    as_yaml = cli.run("policies", "teleport-bot-role").out
+    as_json = cli.run("policies", "teleport-bot-role", "--format", "json").document
     assert yaml.safe_load(as_yaml) == as_json
 
 
-def test_without_any_region_nothing_is_allowed_everywhere(rig: Rig) -> None:
-    rig.configure("version: 1\ngroup: trial\n")
-    run = rig.run("policies", "hub", "--hub", AGENT, AWS_REGION="")
+def test_without_any_region_nothing_is_allowed_everywhere(cli: CommandLine) -> None:
+    cli.configure("version: 1\ngroup: trial\n")
+    run = cli.run("policies", "hub", "--hub", AGENT, AWS_REGION="")
     assert (run.code, run.out) == (64, "")
-    run = rig.run("policies", "hub", "--hub", AGENT, AWS_REGION="eu-west-3")
+    run = cli.run("policies", "hub", "--hub", AGENT, AWS_REGION="eu-west-3")
     assert ":eu-west-3:" in run.document["Statement"][0]["Resource"]

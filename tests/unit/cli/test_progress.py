@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from discovery.cli.progress import progress
-from tests.support.command_line import rig
+from tests.support.command_line import cli
 
 
 def test_without_a_terminal_nothing_is_said_unless_asked() -> None:
@@ -30,7 +30,7 @@ def test_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("command", ["sweep", "audit"])
 def test_sweeps_and_audits_say_it_alike(command: str, tmp_path: Path) -> None:
-    with rig(tmp_path) as made:
+    with cli(tmp_path) as made:
         run = made.run(command, "--progress", "0s")
     assert run.code == 0
     assert "Reading AWS: 2 scopes done, 0 failed, 0 left" in run.err

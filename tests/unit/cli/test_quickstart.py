@@ -96,8 +96,8 @@ def without_times(text: str) -> list[str]:
 
 
 def it_fits_80_columns(out: str, directory: Path) -> None:
-    told = ("Cluster ", str(directory))  # what every sweep says of the cluster, and paths
-    lines = [line for line in out.splitlines() if not any(each in line for each in told)]
+    reported = ("Cluster ", str(directory))  # what every sweep says of the cluster, and paths
+    lines = [line for line in out.splitlines() if not any(each in line for each in reported)]
     assert max(len(line) for line in lines) <= 80
 
 

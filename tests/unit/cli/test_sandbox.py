@@ -112,10 +112,10 @@ def test_what_it_says_leads_to_a_cluster(
 ) -> None:
     """A person pastes what is printed, registers, lets go, and takes over again."""
     assert sandbox.stdout is not None
-    told = narration(sandbox)
-    section = told[told.index("control_plane:") : told.index("\nA person's identity")]
-    (person,) = re.findall(r"A person's identity, for adopt and release: (\S+)", told)
-    (web_ca, url) = re.findall(r"curl --cacert (\S+) (\S+)", told)[0]
+    shown = narration(sandbox)
+    section = shown[shown.index("control_plane:") : shown.index("\nA person's identity")]
+    (person,) = re.findall(r"A person's identity, for adopt and release: (\S+)", shown)
+    (web_ca, url) = re.findall(r"curl --cacert (\S+) (\S+)", shown)[0]
     for _ in range(5):
         name, value = sandbox.stdout.readline().split()[1].split("=", 1)
         monkeypatch.setenv(name, value)

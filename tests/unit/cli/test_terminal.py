@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command_line import SCRIPT, Rig
-from tests.support.command_line import rig as make_rig
+from tests.support.command_line import SCRIPT, CommandLine
+from tests.support.command_line import cli as make_rig
 
 pytestmark = pytest.mark.slow
 
@@ -19,18 +19,18 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7]m")
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
+def cli(tmp_path: Path) -> Iterator[CommandLine]:
     with make_rig(tmp_path) as made:
         yield made
 
 
-def on_a_terminal(rig: Rig, *arguments: str, **environment: str) -> str:
+def on_a_terminal(cli: CommandLine, *arguments: str, **environment: str) -> str:
     """What a terminal receives from a command whose stdout and stderr it is."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [*SCRIPT, *arguments],
-        cwd=rig.directory,
-        env={**rig.environment, "TERM": "xterm", "COLUMNS": "80", **environment},
+        cwd=cli.directory,
+        env={**cli.environment, "TERM": "xterm", "COLUMNS": "80", **environment},
         stdout=theirs,
         stderr=theirs,
     )
@@ -46,29 +46,29 @@ def on_a_terminal(rig: Rig, *arguments: str, **environment: str) -> str:
     return received.decode()
 
 
-def test_a_person_sees_progress_and_colours_and_no_events(rig: Rig) -> None:
-    received = on_a_terminal(rig, "audit")
+def test_a_person_sees_progress_and_colours_and_no_events(cli: CommandLine) -> None:
+    received = on_a_terminal(cli, "audit")
     assert "Reading AWS" in received
     assert COLOUR.search(received)
     assert "audit.finished" not in received
     assert "3 caches in 1 account; 3 would be created" in received
 
 
-def test_no_color_is_honoured(rig: Rig) -> None:
-    received = on_a_terminal(rig, "audit", "-v", NO_COLOR="1")
+def test_no_color_is_honoured(cli: CommandLine) -> None:
+    received = on_a_terminal(cli, "audit", "-v", NO_COLOR="1")
     assert not COLOUR.search(received)
     assert "audit.finished" in received
     assert "+ create" in received
 
 
-def test_where_json_is_asked_for_no_progress_stands_between_its_lines(rig: Rig) -> None:
-    received = on_a_terminal(rig, "audit", "-o", "report.txt", "--log-format", "json")
+def test_where_json_is_asked_for_no_progress_stands_between_its_lines(cli: CommandLine) -> None:
+    received = on_a_terminal(cli, "audit", "-o", "report.txt", "--log-format", "json")
     events = [json.loads(line)["event"] for line in received.splitlines()]
     assert "audit.finished" in events
 
 
-def test_columns_of_0_is_no_width(rig: Rig) -> None:
-    received = on_a_terminal(rig, "audit", COLUMNS="0")
+def test_columns_of_0_is_no_width(cli: CommandLine) -> None:
+    received = on_a_terminal(cli, "audit", COLUMNS="0")
     assert "3 caches in 1 account; 3 would be created" in received
     assert "+ create" in received
 
@@ -84,12 +84,12 @@ NAME = f"{LONG}-elasticache-serverless-eu-central-1-111122223333"
 )
 @pytest.mark.parametrize("columns", [{}, {"COLUMNS": "40"}, {"COLUMNS": "0"}], ids=str)
 def test_off_a_terminal_no_name_is_broken(
-    rig: Rig, arguments: list[str], columns: dict[str, str]
+    cli: CommandLine, arguments: list[str], columns: dict[str, str]
 ) -> None:
-    rig.region().add_cache(LONG, tags={"env": "prod"})
+    cli.region().add_cache(LONG, tags={"env": "prod"})
     if arguments[0] in ("status", "history", "explain"):
-        rig.run("sweep")
-    run = rig.run(*arguments, **columns)
+        cli.run("sweep")
+    run = cli.run(*arguments, **columns)
     assert run.code == 0, run
     names = [word for word in run.out.split() if word.startswith("a-cache")]
     whole = (LONG, NAME, f"{NAME}:")
@@ -97,10 +97,10 @@ def test_off_a_terminal_no_name_is_broken(
     assert all(word in whole for word in names), names
 
 
-def test_off_a_terminal_columns_is_honoured(rig: Rig) -> None:
-    rig.run("sweep")
+def test_off_a_terminal_columns_is_honoured(cli: CommandLine) -> None:
+    cli.run("sweep")
     narrow, usual, wide = (
-        rig.run("explain", "orders", **columns).out.splitlines()
+        cli.run("explain", "orders", **columns).out.splitlines()
         for columns in ({"COLUMNS": "60"}, {}, {"COLUMNS": "200"})
     )
     assert len(wide) < len(usual) < len(narrow)

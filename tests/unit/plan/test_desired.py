@@ -272,8 +272,8 @@ def test_the_iam_label_changes_on_complete_evidence_only(
     assert isinstance(found, Register)
     assert found.database.labels["cachemuster/iam-auth"] == label
     assert (found.iam.verdict if found.iam is not None else None) is verdict
-    told = NoteCode.USERS_UNKNOWN in [note.code for note in found.notes]
-    assert told is (verdict is V.UNKNOWN)
+    shown = NoteCode.USERS_UNKNOWN in [note.code for note in found.notes]
+    assert shown is (verdict is V.UNKNOWN)
 
 
 def test_a_vpc_that_stands_in_from_the_label_turns_nothing_away() -> None:

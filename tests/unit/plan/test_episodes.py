@@ -35,9 +35,9 @@ def denied(*, code: str = "DENIED") -> list[Item]:
 def test_a_verb_that_is_denied_is_told_of_once() -> None:
     calm = plan_of(plan_input(make_cache())).guard
     first = next_episodes(denied(), calm, {}, NOW)
-    told = list(episode_entries({}, first, denied(), calm, OF))
-    assert [(each.event, each.reason) for each in told] == [(E.WRITES_DENIED, "DENIED")]
-    assert "create is denied; 1 not done" in told[0].message
+    shown = list(episode_entries({}, first, denied(), calm, OF))
+    assert [(each.event, each.reason) for each in shown] == [(E.WRITES_DENIED, "DENIED")]
+    assert "create is denied; 1 not done" in shown[0].message
     later = next_episodes(denied(), calm, first, NOW + timedelta(minutes=5))
     assert later == first
     assert list(episode_entries(first, later, denied(), calm, OF)) == []
@@ -86,26 +86,26 @@ def scopes_told(
     state: RememberedState, *results: Scanned
 ) -> tuple[RememberedState, list[HistoryEntry]]:
     after = remembered_scopes(results, state, NOW)
-    told = list(scope_entries(state, after, (), OF))
-    return RememberedState(scopes={each.scope: each for each in after}), told
+    shown = list(scope_entries(state, after, (), OF))
+    return RememberedState(scopes={each.scope: each for each in after}), shown
 
 
 def test_an_unread_scope_has_its_beginning_and_its_end() -> None:
-    state, told = scopes_told(RememberedState(), failed(WEST))
-    assert [(each.event, each.reason, each.scope) for each in told] == [
+    state, shown = scopes_told(RememberedState(), failed(WEST))
+    assert [(each.event, each.reason, each.scope) for each in shown] == [
         (E.SCOPE_FAILING, "DENIED", WEST)
     ]
-    state, told = scopes_told(state, failed(WEST, ScopeReason.THROTTLED))
-    assert told == []
-    state, told = scopes_told(state, complete(WEST))
-    assert [(each.event, each.scope) for each in told] == [(E.SCOPE_BACK, WEST)]
+    state, shown = scopes_told(state, failed(WEST, ScopeReason.THROTTLED))
+    assert shown == []
+    state, shown = scopes_told(state, complete(WEST))
+    assert [(each.event, each.scope) for each in shown] == [(E.SCOPE_BACK, WEST)]
     assert scopes_told(state, complete(WEST))[1] == []
 
 
 def test_an_outage_of_a_whole_fleet_is_one_entry() -> None:
     scopes = [Scope(AccountId(f"{n:012}"), Region("eu-west-1")) for n in range(1_000)]
-    state, told = scopes_told(RememberedState(), *map(failed, scopes))
-    assert [each.scope for each in told] == [None]
-    assert "1000 scopes, among them 000000000000/eu-west-1" in told[0].message
-    _, told = scopes_told(state, *map(complete, scopes))
-    assert [(each.event, each.scope) for each in told] == [(E.SCOPE_BACK, None)]
+    state, shown = scopes_told(RememberedState(), *map(failed, scopes))
+    assert [each.scope for each in shown] == [None]
+    assert "1000 scopes, among them 000000000000/eu-west-1" in shown[0].message
+    _, shown = scopes_told(state, *map(complete, scopes))
+    assert [(each.event, each.scope) for each in shown] == [(E.SCOPE_BACK, None)]

@@ -75,8 +75,8 @@ def test_the_last_tags_that_were_read_stand_in(
     assert facts.tags is not UNKNOWN
     assert facts.tags.get("env") == env
     assert facts.tags_read_now is (of.tags is not UNKNOWN)
-    told = NoteCode.TAGS_UNKNOWN in [note.code for note in facts.notes]
-    assert told is not facts.tags_read_now
+    shown = NoteCode.TAGS_UNKNOWN in [note.code for note in facts.notes]
+    assert shown is not facts.tags_read_now
 
 
 @pytest.mark.parametrize(
@@ -153,8 +153,8 @@ def test_the_last_vpc_that_was_read_stands_in(
 ) -> None:
     facts = facts_of(of, before, live)
     assert facts.cache.vpc_id == vpc
-    told = NoteCode.SUBNETS_UNKNOWN in [note.code for note in facts.notes]
-    assert told is (of.vpc_id is UNKNOWN)
+    shown = NoteCode.SUBNETS_UNKNOWN in [note.code for note in facts.notes]
+    assert shown is (of.vpc_id is UNKNOWN)
 
 
 def verdict(before: RememberedCache | None, live: Database | None) -> IamVerdict | None:

@@ -50,12 +50,12 @@ def entries(
     return tuple(item_entries(plan.items, before, SweepRef("s-1", NOW)))
 
 
-def told(*found: Cache, before: RememberedState, **more: Any) -> list[str]:
+def shown(*found: Cache, before: RememberedState, **more: Any) -> list[str]:
     return [entry.message for entry in entries(*found, before=before, **more)]
 
 
 def test_an_unchanged_sweep_has_nothing_to_tell() -> None:
-    assert told(cache(), before=known()) == []
+    assert shown(cache(), before=known()) == []
 
 
 def test_a_cache_that_appeared_is_told_with_what_became_of_it() -> None:
@@ -67,7 +67,7 @@ def test_a_cache_that_appeared_is_told_with_what_became_of_it() -> None:
 
 def test_a_recreated_cache_is_told() -> None:
     before = known(caches=[remembered(cache(created_at=CREATED - MINUTE)), remembered(OTHER)])
-    assert told(cache(), before=before) == [
+    assert shown(cache(), before=before) == [
         "another cache now has this name; what was remembered of the old one is forgotten"
     ]
 
@@ -75,7 +75,7 @@ def test_a_recreated_cache_is_told() -> None:
 def test_the_verdict_of_a_recreated_cache_is_no_change() -> None:
     earlier = remembered(cache(created_at=CREATED - MINUTE))
     before = known(caches=[earlier, remembered(OTHER, iam=None)])
-    assert len(told(cache(), before=before, users=UNREADY)) == 1
+    assert len(shown(cache(), before=before, users=UNREADY)) == 1
 
 
 NOBODY = (
@@ -93,12 +93,12 @@ NOBODY = (
 )
 def test_a_changed_verdict_is_told(users: Any, sentences: list[str]) -> None:
     before = known(caches=[remembered(cache()), remembered(OTHER, iam=None)])
-    assert told(cache(), before=before, users=users) == sentences
+    assert shown(cache(), before=before, users=users) == sentences
 
 
 def test_a_first_verdict_is_no_change() -> None:
     unjudged = [remembered(each, iam=None) for each in (cache(), OTHER)]
-    assert told(cache(), before=known(caches=unjudged)) == []
+    assert shown(cache(), before=known(caches=unjudged)) == []
 
 
 @pytest.mark.parametrize(
@@ -110,23 +110,23 @@ def test_a_first_verdict_is_no_change() -> None:
     ],
 )
 def test_a_miss_is_told_when_it_begins(pending_removals: list[Any], sentences: list[str]) -> None:
-    found = told(before=known(pending_removals=pending_removals))
+    found = shown(before=known(pending_removals=pending_removals))
     assert [message.partition(":")[0] for message in found] == sentences
 
 
 def test_a_cache_that_came_back_is_told_with_how_long_it_was_missed() -> None:
     before = known(pending_removals=[miss(LIVE, R.ABSENT, scans=3)])
-    assert told(cache(), before=before) == ["came back after 3 scans as ABSENT"]
+    assert shown(cache(), before=before) == ["came back after 3 scans as ABSENT"]
 
 
 def test_a_scope_that_could_not_be_read_tells_nothing() -> None:
     before = known(pending_removals=[miss(LIVE, R.ABSENT)])
-    assert told(before=before, instead=[failed(WEST)]) == []
+    assert shown(before=before, instead=[failed(WEST)]) == []
 
 
 def test_unread_tags_bring_nothing_back() -> None:
     before = known(pending_removals=[miss(LIVE, R.UNMATCHED)])
-    assert told(cache(tags=UNKNOWN), before=before, under=PROD) == []
+    assert shown(cache(tags=UNKNOWN), before=before, under=PROD) == []
 
 
 def test_entries_are_in_the_order_of_the_items() -> None:

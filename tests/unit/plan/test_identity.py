@@ -26,7 +26,7 @@ def test_a_new_file_and_the_same_identity_pass(remembered: StateIdentity | None)
 
 
 @pytest.mark.parametrize(
-    ("other", "told"),
+    ("other", "shown"),
     [
         ({"control_plane": "embedded"}, "control plane: remembered embedded, configured teleport"),
         ({"cluster": "old.com"}, "cluster: remembered old.com, configured example.com"),
@@ -37,10 +37,10 @@ def test_a_new_file_and_the_same_identity_pass(remembered: StateIdentity | None)
         ),
     ],
 )
-def test_each_difference_is_refused_and_named(other: dict[str, Any], told: str) -> None:
+def test_each_difference_is_refused_and_named(other: dict[str, Any], shown: str) -> None:
     with pytest.raises(WrongState) as refused:
         refuse_other_identity(replace(NOW, **other), NOW)
-    assert f"({told})" in str(refused.value)
+    assert f"({shown})" in str(refused.value)
     assert "Nothing was done" in str(refused.value)
     assert "--rebind-state" in str(refused.value)
     page = re.search(r"(deploy/\S+\.md), \"(.+?)\"", str(refused.value))

@@ -51,22 +51,22 @@ def swept(
     under = more.pop("under", None)
     plan = plan_of(plan_input(*found, known=at, looked_up={NAME: answer}, **more), under)
     after = taken_after(plan.items, plan.observed, NOW)
-    told = taken_entries(after, plan.items, plan.observed, SweepRef("s", NOW))
-    return after, told
+    shown = taken_entries(after, plan.items, plan.observed, SweepRef("s", NOW))
+    return after, shown
 
 
 def test_a_name_is_remembered_from_the_first_look_that_found_it_taken() -> None:
-    after, told = swept(cache(), at=make_state(caches=[remembered(cache())]))
+    after, shown = swept(cache(), at=make_state(caches=[remembered(cache())]))
     assert after == (TakenName(name=NAME, arn=arn_of("orders"), since=NOW),)
-    assert [entry.message for entry in told] == [
+    assert [entry.message for entry in shown] == [
         f"the name {NAME} is taken by a resource that the list does not show"
     ]
-    assert told[0].reason == "NAME_TAKEN_UNSEEN"
+    assert shown[0].reason == "NAME_TAKEN_UNSEEN"
 
 
 def test_a_cache_seen_for_the_first_time_tells_it_by_its_first_sighting() -> None:
-    after, told = swept(cache(), at=make_state())
-    assert (len(after), told) == (1, ())
+    after, shown = swept(cache(), at=make_state())
+    assert (len(after), shown) == (1, ())
 
 
 def test_it_keeps_its_beginning_and_nothing_more_is_told() -> None:
@@ -103,12 +103,12 @@ ENDS = [
 def test_its_end_is_told(
     found: tuple[Cache, ...], answer: LookUp, more: dict[str, Any], end: str
 ) -> None:
-    after, told = swept(*found, at=known(), answer=answer, **more)
+    after, shown = swept(*found, at=known(), answer=answer, **more)
     assert after == ()
-    assert [entry.message for entry in told] == [
+    assert [entry.message for entry in shown] == [
         f"the name {NAME}, taken unseen since 2026-11-23 07:30:00 UTC, {end}"
     ]
-    assert (told[0].arn, told[0].scope, told[0].name) == (arn_of("orders"), WEST, NAME)
+    assert (shown[0].arn, shown[0].scope, shown[0].name) == (arn_of("orders"), WEST, NAME)
 
 
 def test_what_another_shard_looks_after_is_forgotten_without_a_word_of_its_scope() -> None:

@@ -31,7 +31,7 @@ STRICT = rules(matcher(iam_users=IamUsers.REQUIRE))
 ABROAD_ROLE = rules(matcher(connect=Connect("arn:aws:iam::444455556666:role/c")))
 
 
-def told(*found: Cache, known: Any = None, under: Any = None, **more: Any) -> tuple[Item, ...]:
+def shown(*found: Cache, known: Any = None, under: Any = None, **more: Any) -> tuple[Item, ...]:
     at = plan_input(*found, known=known if known is not None else make_state(), **more)
     return unread_items(at, under or rules(), NOT_READ)
 
@@ -51,7 +51,7 @@ CASES = [
 def test_a_cache_that_is_not_remembered(
     found: Cache, under: Any, more: dict[str, Any], expected: tuple[Action, Reason]
 ) -> None:
-    (item,) = told(found, under=under, **more)
+    (item,) = shown(found, under=under, **more)
     assert (item.action, item.reason) == expected
     assert item.reason in REASONS_OF[item.action]
     assert (item.changes, item.missed, item.database) == ((), None, None)
@@ -65,7 +65,7 @@ def test_the_same_is_held_when_a_registration_is_remembered(
     state = make_state(
         registrations=[journaled(ours)], pending_removals=[miss(ours, R.UNMATCHED, scans=9)]
     )
-    (item,) = told(found, known=state, under=under, **more)
+    (item,) = shown(found, known=state, under=under, **more)
     assert (item.action, item.reason, item.name) == (*HELD, ours.name)
     assert item.database is not None
     assert (item.changes, item.missed) == ((), None)
@@ -77,19 +77,19 @@ def test_a_remembered_registration_whose_cache_was_not_found_is_held(instead: li
     state = make_state(
         registrations=[journaled(far)], pending_removals=[miss(far, R.ABSENT, scans=9)]
     )
-    (item,) = told(known=state, instead=instead)
+    (item,) = shown(known=state, instead=instead)
     assert (item.action, item.reason, item.name) == (*HELD, far.name)
 
 
 def test_two_names_of_one_cache_are_both_told() -> None:
     twins = [registered(name=name) for name in ("one", "two")]
-    items = told(cache(), known=make_state(registrations=[journaled(each) for each in twins]))
+    items = shown(cache(), known=make_state(registrations=[journaled(each) for each in twins]))
     assert sorted(str(item.name) for item in items) == ["one", "two"]
     assert {(item.action, item.reason) for item in items} == {HELD}
 
 
 def test_who_could_log_in_is_told_as_ever() -> None:
-    (item,) = told(cache(), users=UNREADY)
+    (item,) = shown(cache(), users=UNREADY)
     assert item.iam is not None
     assert item.iam.verdict.value == "not-ready"
     assert item.iam.findings

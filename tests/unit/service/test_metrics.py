@@ -247,16 +247,16 @@ def test_no_name_and_no_text_of_others_is_ever_shown(name: str, message: str) ->
     plain = Metrics(scope_metrics_limit=500, version="1", clock=lambda: NOW)
     for each in (hostile, replace(hostile, error=None)):
         metrics.record_run(each, kind=SweepKind.SWEEP)
-        told = replace(
+        shown = replace(
             each,
             items=before.items,
             scopes=(replace(unread, message=""),),
             error=each.error and "-",
         )
-        plain.record_run(told, kind=SweepKind.SWEEP)
+        plain.record_run(shown, kind=SweepKind.SWEEP)
     assert samples(metrics) == samples(plain)
 
 
 def test_every_outcome_of_an_event_is_told_of_in_the_table() -> None:
-    told = set(re.findall(r"`(\w+)`", EVENTS.meaning))
-    assert told == {outcome.value for outcome in (*EventOutcome, *Ignored)}
+    shown = set(re.findall(r"`(\w+)`", EVENTS.meaning))
+    assert shown == {outcome.value for outcome in (*EventOutcome, *Ignored)}

@@ -86,8 +86,8 @@ async def test_a_clock_that_is_set_holds_up_no_single_job(
     with capture_logs() as logs:
         await asyncio.sleep(60)
     assert moments in ([5], [6])
-    told = [each for each in logs if each["event"] == "schedule.clock_stepped"]
-    assert len(told) == (1 if hours < 0 else 0)
+    shown = [each for each in logs if each["event"] == "schedule.clock_stepped"]
+    assert len(shown) == (1 if hours < 0 else 0)
 
 
 async def test_one_that_takes_longer_than_its_interval_is_never_two(

@@ -113,7 +113,7 @@ def scope_events(logged: list[Event]) -> list[tuple[str, str | None]]:
 
 
 @pytest.mark.parametrize(
-    ("sweeps", "told"),
+    ("sweeps", "shown"),
     [
         pytest.param([read()], [], id="well"),
         pytest.param([unread()], [("scope.failed", "DENIED")], id="begins"),
@@ -140,12 +140,12 @@ def scope_events(logged: list[Event]) -> list[tuple[str, str | None]]:
     ],
 )
 def test_a_scope_is_told_of_when_it_changes(
-    logged: list[Event], sweeps: list[Scanned], told: list[tuple[str, str | None]]
+    logged: list[Event], sweeps: list[Scanned], shown: list[tuple[str, str | None]]
 ) -> None:
     log = SweepLog()
     for scanned in sweeps:
         log.log_run(report(scopes=(scanned,), dry_run=False), kind="sweep")
-    assert scope_events(logged) == told
+    assert scope_events(logged) == shown
 
 
 def noted(*codes: NoteCode) -> Complete:
@@ -158,14 +158,14 @@ def test_tags_asked_one_by_one_are_told_when_that_begins_and_ends(logged: list[E
     slow, worse = NoteCode.TAGS_ONE_BY_ONE, NoteCode.USERS_UNKNOWN
     for scanned in (noted(slow), noted(slow), noted(slow, worse), noted(), noted()):
         log.log_run(report(scopes=(scanned,), dry_run=False), kind="sweep")
-    told = [each for each in logged if each["event"].startswith("scope.")]
-    assert [(each["event"], each.get("notes")) for each in told] == [
+    shown = [each for each in logged if each["event"].startswith("scope.")]
+    assert [(each["event"], each.get("notes")) for each in shown] == [
         ("scope.noted", ["TAGS_ONE_BY_ONE"]),
         ("scope.noted", ["TAGS_ONE_BY_ONE", "USERS_UNKNOWN"]),
         ("scope.notes_ended", None),
     ]
-    assert told[0]["log_level"] == "warning"
-    assert told[0]["message"] == "allow it"
+    assert shown[0]["log_level"] == "warning"
+    assert shown[0]["message"] == "allow it"
 
 
 def test_an_event_of_a_scope_names_it(logged: list[Event]) -> None:

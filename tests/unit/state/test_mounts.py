@@ -159,10 +159,10 @@ def test_a_link_to_a_share_is_seen_through(seen: Path, tmp_path: Path) -> None:
         require_local(link, "state file")
 
 
-@pytest.mark.parametrize("told", [None, b"", b"\xff\xfe - \x00"], ids=["none", "empty", "bytes"])
-def test_where_nothing_is_told_nothing_is_refused(seen: Path, told: bytes | None) -> None:
-    if told is not None:
-        seen.write_bytes(told)
+@pytest.mark.parametrize("shown", [None, b"", b"\xff\xfe - \x00"], ids=["none", "empty", "bytes"])
+def test_where_nothing_is_told_nothing_is_refused(seen: Path, shown: bytes | None) -> None:
+    if shown is not None:
+        seen.write_bytes(shown)
     require_local(Path("/efs/cachemuster.db"), "state file")
 
 

@@ -224,9 +224,9 @@ def test_on_a_public_cache_every_user_must_be_iam() -> None:
     found = directory([group("alice", "job")], user(), user("job", authentication="password"))
     judged = iam_verdict(known_cache(endpoint=PUBLIC), found)
     assert judged.verdict is V.READY
-    [told] = judged.findings
-    assert (told.code, told.severity, told.subject) == (F.USER_NOT_IAM, Severity.WARNING, "job")
-    assert "every user of a public cache must be IAM" in told.message
+    [shown] = judged.findings
+    assert (shown.code, shown.severity, shown.subject) == (F.USER_NOT_IAM, Severity.WARNING, "job")
+    assert "every user of a public cache must be IAM" in shown.message
 
 
 @pytest.mark.parametrize("access", ["on ~* +@all", "off ~* -@all"])

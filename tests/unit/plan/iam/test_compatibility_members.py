@@ -65,9 +65,9 @@ def test_the_default_user_in_its_states_is_one_finding(
 def test_the_finding_on_the_default_user_says_where_tsh_lands() -> None:
     for default in (BUILT_IN, replaced(authentication=NO_PASSWORD)):
         found = directory([group(default.user_id, engine="redis")], default)
-        told = iam_verdict(known_cache(), found).findings[1]
-        assert "`tsh db connect` without --db-user lands there" in told.message
-        assert told.severity is Severity.WARNING
+        shown = iam_verdict(known_cache(), found).findings[1]
+        assert "`tsh db connect` without --db-user lands there" in shown.message
+        assert shown.severity is Severity.WARNING
 
 
 def test_an_iam_user_is_one_whatever_its_name() -> None:
@@ -161,8 +161,8 @@ def test_an_unlisted_user_of_aws_own_matters_not_where_another_can_log_in() -> N
 
 
 def outsiders(found: UsersAndGroups) -> list[str]:
-    told = iam_verdict(known_cache(), found).findings
-    return [each.subject for each in told if each.code is F.USER_NOT_IN_GROUP]
+    shown = iam_verdict(known_cache(), found).findings
+    return [each.subject for each in shown if each.code is F.USER_NOT_IN_GROUP]
 
 
 def test_where_nobody_can_log_in_at_most_five_who_could_be_added_are_named() -> None:

@@ -25,10 +25,10 @@ def lines(
     code: FindingCode, found: UsersAndGroups | UnknownType, **of_cache: Any
 ) -> tuple[str, ...]:
     """The repair of the one finding of that code, without `aws elasticache` and the region."""
-    [told] = [
+    [shown] = [
         each for each in iam_verdict(known_cache(**of_cache), found).findings if each.code is code
     ]
-    head, *rest = told.repair
+    head, *rest = shown.repair
     assert head == ACCOUNT
     return tuple(_short(line) for line in rest)
 
@@ -375,5 +375,5 @@ def test_every_code_has_a_repair_here() -> None:
 
 
 def test_an_engine_that_never_has_users_cannot_be_repaired() -> None:
-    [told] = iam_verdict(known_cache(engine="memcached"), directory([])).findings
-    assert (told.code, told.repair) == (F.ENGINE_TOO_OLD, ())
+    [shown] = iam_verdict(known_cache(engine="memcached"), directory([])).findings
+    assert (shown.code, shown.repair) == (F.ENGINE_TOO_OLD, ())

@@ -14,9 +14,9 @@ F = FindingCode
 
 def first_repair(found: UsersAndGroups, name: str = "orders", group_id: str | None = None) -> str:
     """The commands of what matters most, as one text."""
-    told = iam_verdict(known_cache(name, user_group_id=group_id), found).findings[0]
-    assert told.code in (F.NO_USER_GROUP, F.GROUP_MISSING, F.NO_IAM_USER)
-    return "\n".join(told.repair)
+    shown = iam_verdict(known_cache(name, user_group_id=group_id), found).findings[0]
+    assert shown.code in (F.NO_USER_GROUP, F.GROUP_MISSING, F.NO_IAM_USER)
+    return "\n".join(shown.repair)
 
 
 @pytest.mark.parametrize(
