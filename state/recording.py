@@ -119,7 +119,7 @@ def _record_scans(database: Database, outcome: SweepOutcome) -> None:
     touched = {scope.key for scope in scopes.union(outcome.scopes_forgotten)}
     before = queries.cache_rows(database, touched)
     seen = {each.arn: rows.CACHES.row(each) for each in outcome.caches_seen}
-    after: Rows = {arn: row.copy() for arn, row in before.items() if arn not in seen} | seen
+    after = {arn: seen.get(arn) or row.copy() for arn, row in before.items()} | seen
     for arn in outcome.caches_gone:
         after.pop(arn, None)
     scopes_after = _scopes_after(scopes_before, outcome, after.values())
