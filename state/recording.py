@@ -118,12 +118,15 @@ def _record_scans(database: Database, outcome: SweepOutcome) -> None:
     scopes = {each.scope for each in outcome.scopes} | {each.scope for each in outcome.caches_seen}
     touched = {scope.key for scope in scopes.union(outcome.scopes_forgotten)}
     before = queries.cache_rows(database, touched)
-    after = before | {each.arn: rows.CACHES.row(each) for each in outcome.caches_seen}
+    seen = {each.arn: rows.CACHES.row(each) for each in outcome.caches_seen}
+    after = {arn: seen.get(arn) or row.copy() for arn, row in before.items()} | seen
     for arn in outcome.caches_gone:
         after.pop(arn, None)
     scopes_after = _scopes_after(scopes_before, outcome, after.values())
     _write_scopes(database, scopes_before, scopes_after)
-    _put_changed(database, "caches", _shared(before, scopes_before), _shared(after, scopes_after))
+    _share_with_scopes(before, scopes_before)
+    _share_with_scopes(after, scopes_after)
+    _put_changed(database, "caches", before, after)
     delete(database, "caches", "arn", outcome.caches_gone)
 
 
@@ -158,16 +161,20 @@ def _write_scopes(database: Database, before: Rows, after: Rows) -> None:
 
 def _shared_tick(scopes: Rows, tick: str | None) -> Rows:
     ticks = dict.fromkeys(queries.SCOPE_INSTANTS, tick)
-    return {key: rows.share(row, ticks) for key, row in scopes.items()}
+    shared = {key: row.copy() for key, row in scopes.items()}
+    for row in shared.values():
+        rows.share(row, ticks)
+    return shared
 
 
-def _shared(caches: Rows, scopes: Rows) -> Rows:
-    """The rows of caches as they are stored: with "=" for what they share with their scope."""
+def _share_with_scopes(caches: Rows, scopes: Rows) -> None:
+    """Make rows of caches as they are stored: with "=" for what they share with their scope."""
     instants = {
         key: {"last_seen_at": row["last_complete_at"], "tags_read_at": row["tags_read_at"]}
         for key, row in scopes.items()
     }
-    return {arn: rows.share(row, instants.get(_key(row), {})) for arn, row in caches.items()}
+    for row in caches.values():
+        rows.share(row, instants.get(_key(row), {}))
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str]:

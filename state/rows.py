@@ -13,6 +13,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
+from operator import attrgetter
 from types import NoneType
 from typing import Any, Final, Generic, NamedTuple, TypeVar, get_args, get_type_hints
 
@@ -63,13 +64,11 @@ def most_common(instants: Iterable[str | None]) -> str | None:
     return min(counts, key=lambda at: (-counts[at], at), default=None)
 
 
-def share(row: Row, instants: Mapping[str, str | None]) -> Row:
-    """Return the row with "=" in each of these columns that holds the instant given for it."""
-    shared = row.copy()
+def share(row: Row, instants: Mapping[str, str | None]) -> None:
+    """Put "=" in each of these columns of the row that holds the instant given for it."""
     for column, at in instants.items():
         if at is not None and row[column] == at:
-            shared[column] = SHARED
-    return shared
+            row[column] = SHARED
 
 
 def storable(row: Row) -> Row:
@@ -82,6 +81,8 @@ def storable(row: Row) -> Row:
 
 tree: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=dict).encode
 """Formats as JSON with sorted keys: equal trees, equal text."""
+
+_parse: Final = json.JSONDecoder(object_pairs_hook=intern_mapping).decode
 
 
 class Column(NamedTuple):
@@ -113,30 +114,31 @@ class Codec(Generic[R]):
         self._kind = kind
         hints = get_type_hints(kind)
         self._spread = {name: _SCOPE for name in hints if hints[name] is Scope} | spread
-        self._columns = {
-            name: _column(hint) for name, hint in hints.items() if name not in self._spread
-        }
-        self._as_is = [name for name, each in self._columns.items() if each.encode is _same]
-        self._encoded = self._columns.keys() - set(self._as_is)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
+        columns = {name: _column(hint) for name, hint in hints.items() if name not in self._spread}
+        spread_columns = (name for each in self._spread.values() for name in each.columns)
+        self.columns: tuple[str, ...] = (*columns, *spread_columns)
         """Columns of the table, but for those that `extra` values are in."""
-        return (*self._columns, *(name for each in self._spread.values() for name in each.columns))
+        # A sweep encodes or decodes every cache, so what can be looked up is looked up here.
+        self._get_columns = attrgetter(*columns)
+        self._encoders = [
+            (index, each.encode)
+            for index, each in enumerate(columns.values())
+            if each.encode is not _same
+        ]
+        self._decoders = [(name, each.decode) for name, each in columns.items()]
 
     def row(self, record: R, **extra: Any) -> Row:
         """Encode the record; `extra` are values of columns that no field stands for."""
-        row = {name: getattr(record, name) for name in self._as_is}
-        for name in self._encoded:
-            row[name] = self._columns[name].encode(getattr(record, name))
-        for name, (columns, encode, _) in self._spread.items():
-            row.update(zip(columns, encode(getattr(record, name)), strict=True))
-        row.update(extra)
-        return row
+        values = [*self._get_columns(record)]
+        for index, encode in self._encoders:
+            values[index] = encode(values[index])
+        for name, each in self._spread.items():
+            values += each.encode(getattr(record, name))
+        return dict(zip(self.columns, values, strict=True), **extra)
 
     def record(self, row: Row) -> R:
         """Decode the row. Raises: ValueError, KeyError, TypeError, AttributeError for damage."""
-        values = {name: each.decode(row[name]) for name, each in self._columns.items()}
+        values = {name: decode(row[name]) for name, decode in self._decoders}
         for name, (columns, _, decode) in self._spread.items():
             values[name] = decode(*map(row.__getitem__, columns))
         return self._kind(**values)
@@ -173,7 +175,7 @@ def _database_text(database: Database) -> str:
 
 
 def _database(text: str) -> Database:
-    return Database(**json.loads(text, object_pairs_hook=intern_mapping))
+    return Database(**_parse(text))
 
 
 def _changes_text(changes: Iterable[Change]) -> str:
@@ -185,6 +187,7 @@ def _changes(text: str) -> tuple[Change, ...]:
     return tuple(Change(**each) for each in json.loads(text))
 
 
+@lru_cache(maxsize=4096)
 def _scope(account_id: str, region: str) -> Scope:
     return Scope(
         AccountId(intern_text(account_id)), Region(intern_text(region)) if region else None
@@ -196,10 +199,7 @@ def _tags_columns(tags: Tags | None) -> tuple[str | None, str | None]:
 
 
 def _tags(values: str | None, read_at: str) -> Tags | None:
-    if values is None:
-        return None
-    parsed = json.loads(values, object_pairs_hook=intern_mapping)
-    return Tags(parsed, from_iso(read_at), confirmed=False)
+    return None if values is None else Tags(_parse(values), from_iso(read_at), confirmed=False)
 
 
 def _verdict_columns(iam: LastVerdict | None) -> tuple[str | None, str, str]:
@@ -208,6 +208,7 @@ def _verdict_columns(iam: LastVerdict | None) -> tuple[str | None, str, str]:
     return iam.verdict, tree(iam.users) if iam.users else "[]", " ".join(iam.codes)
 
 
+@lru_cache(maxsize=4096)
 def _verdict(verdict: str | None, users: str, codes: str) -> LastVerdict | None:
     if verdict is None:
         return None
