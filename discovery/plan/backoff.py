@@ -1,7 +1,7 @@
 """How long a scope that keeps failing is not asked again.
 
-For the service, which comes round every few minutes: a role that nobody has made yet need not be
-tried, and counted by AWS, two hundred times a day. One success, and nothing of it is left.
+For the service, which sweeps every few minutes: a role that does not exist yet need not be tried,
+and logged by AWS, two hundred times a day. One success ends the back-off.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FAILURES_BEFORE_BACKOFF = 3
 FIRST_PAUSE = timedelta(minutes=8)
 """More than one interval of the service, so that the first pause leaves out one sweep."""
 LONGEST_PAUSE = timedelta(minutes=30)
-"""A scope that works again is seen to do so within half an hour, whatever came before."""
+"""A scope that works again is noticed within half an hour, however long it failed."""
 
 _OF_THE_AGENT = frozenset({ScopeReason.CREDENTIALS, ScopeReason.EXPIRED})
 """Nothing of the account's: once the agent has credentials again, every scope is asked at once."""
@@ -38,7 +38,7 @@ class Pause:
 
 
 def pause_after(failures: int) -> timedelta:
-    """The pause after so many failures in a row: none, 8, 16, 30 minutes."""
+    """Compute the pause after so many failures in a row: none, 8, 16, 30 minutes."""
     if failures < FAILURES_BEFORE_BACKOFF:
         return timedelta(0)
     doublings = min(failures - FAILURES_BEFORE_BACKOFF, 8)  # a scope may fail for years

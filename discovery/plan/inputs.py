@@ -1,4 +1,4 @@
-"""The input of a plan, and the found caches beside what is registered."""
+"""The input of a plan, and its caches paired with their registrations."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PlanInput:
     served: tuple[Served, ...] = ()
     """What Database Services serve, as far as it could be read."""
     verdicts: Mapping[Arn, IamJudgement] = field(default_factory=dict)
-    """Of caches whose users nobody is asked about: what stands for a judgement."""
+    """IAM verdicts to use for caches whose users were not read, such as remembered ones."""
     looked_up: Mapping[ResourceName, LookUp] = field(default_factory=dict)
     """What was asked of the control plane by name, beyond its list (R10)."""
 
@@ -59,9 +59,9 @@ class ObservedCache:
     live: Owned | None
     """Its registration, None if it has none."""
     unlisted: ResourceName | None = None
-    """Without one: the name under which state remembers it, and nothing is listed."""
+    """Where it has none: the name that state remembers for it, under which nothing is listed."""
     stands_unlisted: bool = False
-    """True when a look-up shows it there all the same."""
+    """True when a look-up by that name found its registration all the same."""
 
     @property
     def arn(self) -> Arn:
@@ -101,14 +101,14 @@ def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
     registry = index_registrations(listed, rules.group, state, likely)
     unlisted = _unlisted(registry, state)
     found = []
-    for cache, directory in caches:
-        judged = _judge(cache, directory, registry, plan_input, rules)
+    for cache, users_and_groups in caches:
+        judged = _judge(cache, users_and_groups, registry, plan_input, rules)
         other = unlisted.get(cache.arn) if judged.live is None else None
         hidden = stands_unlisted(other, cache.arn, looked_up, rules.group)
         found.append(replace(judged, unlisted=other, stands_unlisted=hidden))
     holes = {each.facts.cache.scope: each.facts for each in found if each.facts.missing}
     results = tuple(
-        malformed(each, holes[each.scope]) if each.scope in holes else each
+        _fail_scope(each, holes[each.scope]) if each.scope in holes else each
         for each in plan_input.results
     )
     return ObservedState(
@@ -124,18 +124,18 @@ def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
 
 def _judge(
     cache: Cache,
-    directory: UsersAndGroups | UnknownType,
+    users_and_groups: UsersAndGroups | UnknownType,
     registry: RegistrationIndex,
     plan_input: PlanInput,
     rules: Rules,
 ) -> ObservedCache:
-    """What one cache is to become. One over which this program stumbles stops no other (R8)."""
+    """Decide what one cache is to become; a defect in that stops no other cache (R8)."""
     live, state = registry.ours.get(cache.arn), plan_input.state
     database = live.database if live is not None else None
     written = state.registrations.get(database.name) if database is not None else None
     try:
         facts = facts_of(cache, state.caches.get(cache.arn), database, written)
-        desired = desired_for(facts, directory, rules, plan_input.verdicts.get(cache.arn))
+        desired = desired_for(facts, users_and_groups, rules, plan_input.verdicts.get(cache.arn))
     except Exception as error:
         return ObservedCache(
             bare_facts(cache), Unreadable(message=defect("it", "judged", error)), live
@@ -143,10 +143,10 @@ def _judge(
     return ObservedCache(facts, desired, live)
 
 
-def malformed(result: Scanned, hole: CacheFacts) -> Failed:
+def _fail_scope(result: Scanned, hole: CacheFacts) -> Failed:
     """Fail the scope of a cache that cannot be judged and of which nothing is remembered.
 
-    A list with such a hole is no evidence about any cache (R1).
+    A list that leaves out so much is no evidence about any cache (R1).
     """
     return Failed(
         scope=result.scope,
@@ -170,7 +170,7 @@ def _by_address(served: Iterable[Served]) -> dict[str, frozenset[str]]:
 
 
 def _unlisted(registry: RegistrationIndex, state: RememberedState) -> Mapping[Arn, ResourceName]:
-    """Remembered registrations in whose name nothing is listed, by cache."""
+    """Find remembered registrations under whose names nothing is listed, by cache."""
     return {
         registration.arn: name
         for name, registration in state.registrations.items()
@@ -179,6 +179,6 @@ def _unlisted(registry: RegistrationIndex, state: RememberedState) -> Mapping[Ar
 
 
 def _likely_name(cache: Cache, state: RememberedState, rules: Rules) -> ResourceName:
-    """The name by the tags just read, else by those remembered; it only ranks duplicates."""
+    """Compute the name by the tags just read, else by remembered ones; it only ranks duplicates."""
     tags = likely_tags(cache, state.caches.get(cache.arn))
     return name_by(cache, tags, rules).value

@@ -22,9 +22,9 @@ class NameRefusal:
     reason: Reason
     message: str
     holder: ResourceName | None = None
-    """What stands in the name; the item of the cache shows it."""
+    """The resource that has the name; the item of the cache shows it."""
     unseen: bool = False
-    """True when the list does not show what stands there (R10)."""
+    """True when the list does not show the resource that has the name (R10)."""
 
 
 def resolve_name_conflicts(
@@ -34,7 +34,7 @@ def resolve_name_conflicts(
 ) -> Mapping[Arn, NameRefusal]:
     """Refuse a name to new and renamed caches where another holds it or is preferred.
 
-    `taken`: names in which something stands that the list does not show.
+    `taken`: names of resources that the list does not show.
     """
     rivals: dict[str, list[Decision]] = defaultdict(list)
     refusals: dict[Arn, NameRefusal] = {}
