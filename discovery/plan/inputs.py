@@ -94,7 +94,7 @@ def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
     """Pair every found cache with its registration and decide what it is to become."""
     state = plan_input.state
     complete = [result for result in plan_input.results if isinstance(result, Complete)]
-    caches = [(cache, result.directory) for result in complete for cache in result.caches]
+    caches = [(cache, result.users_and_groups) for result in complete for cache in result.caches]
     likely = {cache.arn: _likely_name(cache, state, rules) for cache, _ in caches}
     looked_up = plan_input.looked_up
     listed = (*plan_input.listed, *late_in_list(looked_up, rules.group, likely))

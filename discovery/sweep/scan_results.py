@@ -32,7 +32,7 @@ class ScanResultBuilder:
             message="; ".join(note.message for note in reading.notes),
             notes=reading.notes,
             caches=reading.caches,
-            directory=reading.users_and_groups,
+            users_and_groups=reading.users_and_groups,
         )
 
     def failed(self, scope: Scope, error: AwsError, calls: int) -> Failed:

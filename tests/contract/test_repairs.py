@@ -52,7 +52,7 @@ async def judged(site: Site) -> IamJudgement:
     found = await site.scan()
     result = result_of(found, MEMBER)
     assert isinstance(result, Complete), result
-    return iam_verdict(caches_of(found, MEMBER)["orders"], result.directory)
+    return iam_verdict(caches_of(found, MEMBER)["orders"], result.users_and_groups)
 
 
 async def repaired(site: Site, finding: Finding) -> IamJudgement:
