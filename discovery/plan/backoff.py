@@ -26,7 +26,7 @@ _OF_THE_AGENT = frozenset({ScopeReason.CREDENTIALS, ScopeReason.EXPIRED})
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Backoff:
     """A scope that is not asked before `until`."""
 
     until: datetime
@@ -45,20 +45,20 @@ def pause_after(failures: int) -> timedelta:
     return min(FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
 
 
-def pauses(scopes: Iterable[RememberedScope], now: datetime) -> Mapping[Scope, Pause]:
+def backoffs(scopes: Iterable[RememberedScope], now: datetime) -> Mapping[Scope, Backoff]:
     """Find the scopes that are not to be asked now.
 
     A clock that was set back starts no pause anew.
     """
-    found = {each.scope: pause for each in scopes if (pause := _pause(each)) is not None}
+    found = {each.scope: backoff for each in scopes if (backoff := _backoff(each)) is not None}
     return {
-        scope: pause
-        for scope, pause in found.items()
-        if pause.until > now >= pause.until - LONGEST_PAUSE
+        scope: backoff
+        for scope, backoff in found.items()
+        if backoff.until > now >= backoff.until - LONGEST_PAUSE
     }
 
 
-def _pause(state: RememberedScope) -> Pause | None:
+def _backoff(state: RememberedScope) -> Backoff | None:
     if state.status is not ScopeStatus.FAILED or state.reason is None:
         return None
     if state.reason in _OF_THE_AGENT:
@@ -66,7 +66,7 @@ def _pause(state: RememberedScope) -> Pause | None:
     span = pause_after(state.failures)
     if not span:
         return None
-    return Pause(
+    return Backoff(
         until=state.last_attempt_at + span,
         since=state.failing_since or state.last_attempt_at,
         failures=state.failures,

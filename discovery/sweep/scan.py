@@ -21,7 +21,7 @@ from discovery.aws.scope_reader import ScopeQuery, ScopeReading, read_scope
 from discovery.config.partitions import can_be_disabled
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Arn, Failed, Region, Scanned, Scope
-from discovery.plan.backoff import Pause, pauses
+from discovery.plan.backoff import Backoff, backoffs
 from discovery.plan.targets import ScopeFilter, Targets, registered_regions
 from discovery.sweep.scan_results import ScanResultBuilder
 from discovery.sweep.scan_targets import AccountEnumerator, in_time_limit
@@ -70,7 +70,9 @@ async def scan(
 
     Raises: nothing that AWS can cause.
     """
-    paused = pauses(state.scopes.values(), cloud.clock()) if use_backoff and not part.only else {}
+    waiting = (
+        backoffs(state.scopes.values(), cloud.clock()) if use_backoff and not part.only else {}
+    )
     query = ScopeQuery(
         tags=cloud.settings.read_tags,
         users=users,
@@ -80,7 +82,7 @@ async def scan(
         now=at or cloud.clock(),
     )
     scanning = _Scanning(
-        cloud, part, state, paused, query, on_progress, refresh_regions=refresh_regions
+        cloud, part, state, waiting, query, on_progress, refresh_regions=refresh_regions
     )
     with collect_dates() as dates:
         await scanning.run(deadline)
@@ -100,7 +102,7 @@ class _Scanning:
         cloud: Cloud,
         part: ScopeFilter,
         state: RememberedState,
-        paused: Mapping[Scope, Pause],
+        waiting: Mapping[Scope, Backoff],
         query: ScopeQuery,
         on_progress: OnProgress | None,
         *,
@@ -111,7 +113,7 @@ class _Scanning:
         self._part = part
         self._state = state
         self._registered = registered_regions(state)
-        self._paused = paused
+        self._backoffs = waiting
         self._query = query
         self._on_progress = on_progress
         self._refresh_regions = refresh_regions
@@ -188,11 +190,11 @@ class _Scanning:
     async def _scan_account(self, account_id: AccountId, regions: AccountRegions) -> None:
         """Assume the role of one account, find its regions and start their scans."""
         account_scope = Scope(account_id, None)
-        pause = self._pause_of(account_scope)
+        backoff = self._backoff_of(account_scope)
         builder = ScanResultBuilder(self._cloud.clock)
-        if pause is not None:
-            self._add_result(builder.backing_off(account_scope, pause))
-            if pause.reason is not ScopeReason.REGIONS_UNREADABLE:
+        if backoff is not None:
+            self._add_result(builder.backing_off(account_scope, backoff))
+            if backoff.reason is not ScopeReason.REGIONS_UNREADABLE:
                 return
         async with self._slots:
             account = await in_time_limit(self._cloud, self._cloud.accounts.enter(account_id))
@@ -200,7 +202,7 @@ class _Scanning:
                 self._add_result(builder.failed(account_scope, account, 0))
                 return
             enabled = self._cloud.enabled_regions(account)
-            if pause is not None:
+            if backoff is not None:
                 regions.use_earlier_list(builder.started_at)
             else:
                 await self._resolve_regions(account_scope, regions, enabled, builder)
@@ -208,14 +210,14 @@ class _Scanning:
             self._add_result(builder.not_enabled(scope, 0))
         self._start_regions(account, regions, enabled)
 
-    def _pause_of(self, account_scope: Scope) -> Pause | None:
+    def _backoff_of(self, account_scope: Scope) -> Backoff | None:
         """Find the back-off of an account.
 
         None for the agent's own: its failed result may be that of the organization's list.
         """
         if account_scope.account_id == self._cloud.identity.account_id:
             return None
-        return self._paused.get(account_scope)
+        return self._backoffs.get(account_scope)
 
     async def _resolve_regions(
         self,
@@ -252,9 +254,9 @@ class _Scanning:
         self, account: Account, scope: Scope, regions: AccountRegions, enabled: EnabledRegions
     ) -> None:
         assert scope.region is not None  # noqa: S101 - it is one of the account's regions
-        pause = self._paused.get(scope)
-        if pause is not None:
-            self._add_result(ScanResultBuilder(self._cloud.clock).backing_off(scope, pause))
+        backoff = self._backoffs.get(scope)
+        if backoff is not None:
+            self._add_result(ScanResultBuilder(self._cloud.clock).backing_off(scope, backoff))
             return
         async with self._slots:
             builder = ScanResultBuilder(self._cloud.clock)
