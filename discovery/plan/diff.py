@@ -124,7 +124,7 @@ def _plan_new(decision: Decision, refusal: NameRefusal | None, base: Item) -> It
             message=refusal.message,
             taken_name=desired.name.value if refusal.unseen else None,
         )
-    if found.stands_unlisted:
+    if found.is_registered_unlisted:
         text = (
             f"the cache is registered as {found.unlisted}, which the list did not show; nothing "
             "is written. Let the agent's role list it; the next sweep that sees it goes on from "

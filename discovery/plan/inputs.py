@@ -25,7 +25,12 @@ from discovery.model.values import (
 from discovery.plan.defect import defect
 from discovery.plan.desired import Desired, Unreadable, desired_for, name_by
 from discovery.plan.facts import CacheFacts, bare_facts, facts_of, likely_tags
-from discovery.plan.lookups import LookUp, late_in_list, stands_unlisted, taken_names
+from discovery.plan.lookups import (
+    LookUp,
+    is_registered_unlisted,
+    taken_names,
+    unlisted_registrations,
+)
 from discovery.plan.registration_index import Owned, RegistrationIndex, index_registrations
 from discovery.plan.resource import address_of
 from discovery.plan.rules import Rules
@@ -60,7 +65,7 @@ class ObservedCache:
     """Its registration, None if it has none."""
     unlisted: ResourceName | None = None
     """Where it has none: the name that state remembers for it, under which nothing is listed."""
-    stands_unlisted: bool = False
+    is_registered_unlisted: bool = False
     """True when a look-up by that name found its registration all the same."""
 
     @property
@@ -97,15 +102,15 @@ def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
     caches = [(cache, result.users_and_groups) for result in complete for cache in result.caches]
     likely = {cache.arn: _likely_name(cache, state, rules) for cache, _ in caches}
     looked_up = plan_input.looked_up
-    listed = (*plan_input.listed, *late_in_list(looked_up, rules.group, likely))
+    listed = (*plan_input.listed, *unlisted_registrations(looked_up, rules.group, likely))
     registry = index_registrations(listed, rules.group, state, likely)
     unlisted = _unlisted(registry, state)
     found = []
     for cache, users_and_groups in caches:
         judged = _judge(cache, users_and_groups, registry, plan_input, rules)
         other = unlisted.get(cache.arn) if judged.live is None else None
-        hidden = stands_unlisted(other, cache.arn, looked_up, rules.group)
-        found.append(replace(judged, unlisted=other, stands_unlisted=hidden))
+        hidden = is_registered_unlisted(other, cache.arn, looked_up, rules.group)
+        found.append(replace(judged, unlisted=other, is_registered_unlisted=hidden))
     holes = {each.facts.cache.scope: each.facts for each in found if each.facts.missing}
     results = tuple(
         _fail_scope(each, holes[each.scope]) if each.scope in holes else each

@@ -41,7 +41,7 @@ def new_names(items: Iterable[Item]) -> frozenset[ResourceName]:
     return frozenset(name for name in found if name is not None)
 
 
-def late_in_list(
+def unlisted_registrations(
     looked_up: Mapping[ResourceName, LookUp], group: str, wanted: Mapping[Arn, ResourceName]
 ) -> tuple[Database, ...]:
     """Find registrations of ours that a look-up showed and the list did not.
@@ -65,7 +65,7 @@ def taken_names(
     return frozenset(answered - {each.name for each in listed})
 
 
-def stands_unlisted(
+def is_registered_unlisted(
     name: ResourceName | None, arn: Arn, looked_up: Mapping[ResourceName, LookUp], group: str
 ) -> bool:
     """True when a look-up showed this cache's registration under a name that the list lacks."""
