@@ -47,7 +47,7 @@ def resolve_name_conflicts(
         else:
             refusals[each.arn] = refusal
     for several in rivals.values():
-        refusals.update(_between(several))
+        refusals.update(_resolve_rivals(several))
     return refusals
 
 
@@ -79,8 +79,8 @@ def _taken_unseen(decision: Decision, taken: frozenset[ResourceName]) -> NameRef
     return NameRefusal(Action.CONFLICT, Reason.NAME_TAKEN_UNSEEN, text, unseen=True)
 
 
-def _between(several: list[Decision]) -> dict[Arn, NameRefusal]:
-    """A generated name beats an override; two of a kind both lose."""
+def _resolve_rivals(several: list[Decision]) -> dict[Arn, NameRefusal]:
+    """Refuse the name to all but one cache: a generated name beats one by tag, else all lose."""
     generated = [each for each in several if not each.desired.name.overridden]
     best = generated or several
     losers = [each for each in several if len(best) > 1 or each is not best[0]]
