@@ -50,7 +50,7 @@ def desired_database(
     )
 
 
-def merged(desired: Database, live: Database, keeps: Callable[[str], bool]) -> Database:
+def merge_into_live(desired: Database, live: Database, keeps: Callable[[str], bool]) -> Database:
     """Merge `desired` onto `live` so that nobody else's settings are lost.
 
     Labels are ours as a whole, but for those whose key `keeps`; in `spec` what we do not set stays
