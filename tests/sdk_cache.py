@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import botocore.hooks
 import botocore.session
@@ -17,7 +17,7 @@ from botocore.loaders import create_loader
 
 _accepts_kwargs = functools.cache(botocore.hooks.accepts_kwargs)
 _alias = functools.cache(
-    botocore.hooks.EventAliaser(botocore.hooks.HierarchicalEmitter())._alias_event_name
+    cast("Any", botocore.hooks.EventAliaser)(botocore.hooks.HierarchicalEmitter())._alias_event_name
 )
 _service_models: dict[tuple[Any, str], Any] = {}
 _client_classes: dict[Any, type] = {}
@@ -29,8 +29,9 @@ _create_client_class: Callable[..., Any] = AioClientCreator._create_client_class
 def keep_what_the_sdk_reads() -> None:
     """From now on, and for this whole process, the SDK reads and derives each thing once."""
     botocore.session.create_loader = functools.cache(create_loader)
-    botocore.hooks.accepts_kwargs = _whether_it_accepts_kwargs
-    botocore.hooks.EventAliaser._alias_event_name = lambda _, name: _alias(name)
+    hooks: Any = botocore.hooks  # whose stubs tell nothing of what is private
+    hooks.accepts_kwargs = _whether_it_accepts_kwargs
+    hooks.EventAliaser._alias_event_name = lambda _, name: _alias(name)
     AioClientCreator._load_service_model = _model_of
     AioClientCreator._create_client_class = _class_of
 

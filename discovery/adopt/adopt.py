@@ -20,7 +20,7 @@ from discovery.model.values import Clock, Database, ItemError, ResourceName, Sca
 from discovery.plan.adoption.adoption import adoption, own_to_claim, refused_unowned, unseen
 from discovery.plan.adoption.identify import part_to_scan
 from discovery.plan.adoption.release import release
-from discovery.plan.adoption.transfer import Handover, is_same, not_found
+from discovery.plan.adoption.transfer import Transfer, is_same, not_found
 from discovery.plan.identity import refuse_other_identity
 from discovery.plan.inputs import ObservedState, PlanInput, observe
 from discovery.plan.item import Item
@@ -34,7 +34,7 @@ from matchers.matcher import IamUsers
 from state.records import IntentKind, RememberedState, StateIdentity
 from state.store import Store
 
-Replan = Callable[[tuple[Database, ...], RememberedState], Handover]
+Replan = Callable[[tuple[Database, ...], RememberedState], Transfer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class TransferPlan:
     """A plan to show to a person, and what it takes to make it again."""
 
     kind: IntentKind
-    handover: Handover
+    transfer: Transfer
     identity: StateIdentity
     replan: Replan
     scopes: tuple[Scanned, ...] = ()
@@ -102,24 +102,24 @@ async def plan_adoption(
     identity = await _check_identity(registry, state, context)
     listed = await registry.list_databases()
     part = await _part_to_scan(request, rules, listed, registry, state)
-    if isinstance(part, Handover):
+    if isinstance(part, Transfer):
         return TransferPlan(
-            kind=IntentKind.ADOPT, handover=part, identity=identity, replan=lambda *_: part
+            kind=IntentKind.ADOPT, transfer=part, identity=identity, replan=lambda *_: part
         )
     scanned = await _scan(part, rules, cloud, state, on_progress)
     observe_with = partial(_observe, scanned, rules, clock)
 
-    def replan(listed: tuple[Database, ...], state: RememberedState) -> Handover:
+    def replan(listed: tuple[Database, ...], state: RememberedState) -> Transfer:
         return adoption(
             observe_with(listed, state), rules, name=request.name, from_group=request.from_group
         )
 
-    handover = replan(listed, state)
+    transfer = replan(listed, state)
     if request.name is not None and not any(each.name == request.name for each in listed):
-        handover = Handover(refused=(unseen(request.name, observe_with(listed, state)),))
+        transfer = Transfer(refused=(unseen(request.name, observe_with(listed, state)),))
     return TransferPlan(
         kind=IntentKind.ADOPT,
-        handover=handover,
+        transfer=transfer,
         identity=identity,
         replan=replan,
         scopes=observe_with(listed, state).plan_input.results,
@@ -139,14 +139,14 @@ async def plan_release(
     """
     identity = await _check_identity(registry, state, context)
 
-    def replan(listed: tuple[Database, ...], _state: RememberedState) -> Handover:
+    def replan(listed: tuple[Database, ...], _state: RememberedState) -> Transfer:
         return release(listed, context.rules.group, name)
 
-    handover = replan(await registry.list_databases(), state)
+    transfer = replan(await registry.list_databases(), state)
     kind = IntentKind.RELEASE
     return TransferPlan(
         kind=kind,
-        handover=handover,
+        transfer=transfer,
         identity=identity,
         replan=replan,
         unfinished=any(each.intent.kind is kind for each in state.open_intents),
@@ -162,7 +162,7 @@ async def apply_transfer(
     clock: Clock,
     stop: asyncio.Event,
     sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
-) -> Handover:
+) -> Transfer:
     """Apply a plan that a person has agreed to, and return it with an outcome for each resource.
 
     What changed since it was shown is left alone. Intents of a process that was killed get their
@@ -178,7 +178,7 @@ async def apply_transfer(
         await asyncio.to_thread(store.bind, identity)
     state = await close_open_intents(store, state, listed, context.rules.group, clock())
     again = {item.name: item for item in plan.replan(listed, state).items}
-    unchanged = [each for each in plan.handover.items if is_same(each, again.get(each.name))]
+    unchanged = [each for each in plan.transfer.items if is_same(each, again.get(each.name))]
     writing = apply(
         unchanged,
         control_plane=control_plane,
@@ -192,8 +192,8 @@ async def apply_transfer(
     )
     applied, _ = await drain_on_stop(stop, writing)
     done = {item.name: item for item in applied}
-    items = (done.get(each.name) or _plan_changed(each) for each in plan.handover.items)
-    return replace(plan.handover, items=tuple(items))
+    items = (done.get(each.name) or _plan_changed(each) for each in plan.transfer.items)
+    return replace(plan.transfer, items=tuple(items))
 
 
 def _plan_changed(item: Item) -> Item:
@@ -216,7 +216,7 @@ async def _part_to_scan(
     listed: tuple[Database, ...],
     registry: Reader,
     state: RememberedState,
-) -> ScopeFilter | Handover:
+) -> ScopeFilter | Transfer:
     """Decide where to scan, or refuse without a scan."""
     if request.name is None:
         return ScopeFilter()
@@ -225,12 +225,12 @@ async def _part_to_scan(
         return part_to_scan(live, state)
     if live is not None:
         refused = refused_unowned(live, rules.group, request.from_group)
-        return Handover(refused=(refused,)) if refused else part_to_scan(live, state)
+        return Transfer(refused=(refused,)) if refused else part_to_scan(live, state)
     try:
         await registry.get(request.name)
     except Denied:
         return ScopeFilter()  # it is there; whoever wants its name can be found all the same
-    return Handover(refused=(not_found(request.name),))
+    return Transfer(refused=(not_found(request.name),))
 
 
 async def _scan(

@@ -1,4 +1,4 @@
-"""`cachemuster adopt`: takes over what somebody else has registered for a cache."""
+"""`cachemuster adopt`: take over databases that something else registered for a cache."""
 
 from __future__ import annotations
 
@@ -7,46 +7,47 @@ from pathlib import Path
 
 import click
 
-from discovery.cli.options import common, require_somebody, with_common, with_consent, with_report
-from discovery.cli.output import destination
+from discovery.cli.options import common, require_consent, with_common, with_consent, with_report
+from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration_as, configuration_path
 from discovery.cli.streams import stderr_line
 from discovery.model.values import ResourceName
 from discovery.reports.exit import Exit
-from discovery.reports.view import Format
 
 
 @click.command(name="adopt")
 @click.argument("name", required=False)
-@click.option("--all", "takes_all", is_flag=True, help="All that stand in the name of a cache.")
-@click.option("--from-group", metavar="GROUP", help="Take from this group, not from nobody's.")
+@click.option(
+    "--all", "all_databases", is_flag=True, help="Every database that belongs to a cache."
+)
+@click.option("--from-group", metavar="GROUP", help="Take over from this group, not from no group.")
 @with_consent
 @with_report
 @with_common
 def command(
     name: str | None,
-    takes_all: bool,
+    all_databases: bool,
     from_group: str | None,
     identity_file: Path | None,
     yes: bool,
     lock_timeout: timedelta,
-    form: str,
+    output_format: str,
     output: Path | None,
 ) -> Exit:
-    """Take over database NAME for the cache it stands for; from then on sweeps keep it.
+    """Take over database NAME, so that sweeps keep it equal to its cache.
 
-    The cache is looked for in a fresh scan. What does not fit is refused: the URI of another
-    cache, a name that the next sweep would change, a cache that no matcher takes. You see what
-    changes before anything does. Where the origin label changes, the database is deleted and
-    created again. Nothing else is removed; settings that cachemuster has none for are kept.
+    A fresh scan finds the cache. Refused are: the URI of another cache, a name that the next sweep
+    would change, a cache that no matcher selects. You see every change before it is made. Where
+    the origin label changes, the database is deleted and created again. Nothing else is removed;
+    settings that cachemuster does not manage are kept.
 
-    One of the agent's own group that is held as INHERITED, or a conflict as RESTORED, becomes this
-    agent's own by it, whether a matcher takes its cache or not: nothing is written to the control
-    plane, and a sweep may remove it once its misses were counted.
+    A database of the agent's own group that is held as INHERITED, or in conflict as RESTORED,
+    becomes this agent's own, whether a matcher selects its cache or not: nothing is written to the
+    control plane, and a sweep may remove it once enough sweeps have missed its cache.
 
-    In a cluster this needs an operator's identity (`tsh login --out=FILE`): the agent's bot, fenced
-    in by labels, cannot see what is not its own. Where the identity may not write, the document
-    for `tctl create -f` is printed.
+    In a cluster this needs an operator's identity (`tsh login --out=FILE`): the agent's bot sees
+    only databases with its own labels. Where the identity may not write, the document for
+    `tctl create -f` is printed.
 
     \b
     Examples:
@@ -63,25 +64,29 @@ def command(
     from discovery.config.control_plane import Teleport
 
     path = configuration_path(common())
-    if (name is None) is not takes_all:
-        raise click.UsageError("name one database, or say --all")
-    require_somebody(yes)
+    if (name is None) is not all_databases:
+        raise click.UsageError("name one database, or give --all")
+    require_consent(yes)
     config = configuration_as(path, identity_file)
     if from_group == config.group:
         raise click.UsageError(f"--from-group {from_group} is the group of this configuration")
-    wish = AdoptRequest(name=ResourceName(name) if name else None, from_group=from_group)
-    work = TransferCommand(
+    request = AdoptRequest(name=ResourceName(name) if name else None, from_group=from_group)
+    transfer = TransferCommand(
         verb="adopt", config=config, path=path, lock_timeout=lock_timeout, yes=yes
     )
-    with destination(output) as place:
-        prospect, setting = work.adoption(wish)
-        handover = prospect.handover
-        fenced = identity_file is None and isinstance(config.control_plane, Teleport)
-        if fenced and not handover.items:
+    with open_destination(output) as destination:
+        plan, context = transfer.plan_adoption(request)
+        is_bot_restricted = identity_file is None and isinstance(config.control_plane, Teleport)
+        if is_bot_restricted and not plan.transfer.items:
             stderr_line(
-                "Only what the agent's own identity sees was looked at, and a fenced bot sees "
-                "nothing foreign. Name an operator's with --identity-file."
+                "Only what the agent's own identity sees was looked at, and a bot limited by "
+                "labels sees nothing foreign. Name an operator's with --identity-file."
             )
         return confirm_and_apply(
-            work, prospect, setting, place=place, form=Format(form), single=bool(name)
+            transfer,
+            plan,
+            context,
+            destination=destination,
+            output_format=output_format,
+            single=bool(name),
         )

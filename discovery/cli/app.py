@@ -1,4 +1,4 @@
-"""The command line as a whole: commands found by name, every ending turned into an exit code."""
+"""The command line as a whole: find commands by name, turn every outcome into an exit code."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from discovery.cli.streams import (
     StdoutLost,
     flush_stdout,
     harden_streams,
+    log_events_only,
     mute_stdout,
     release_stderr,
-    speak_in_events,
     stderr_line,
     stderr_lines,
 )
 from discovery.reports.exit import Exit
 
 COMMANDS: Final = {
-    "quickstart": "See it all in seconds, on a simulated cloud. Begin here.",
+    "quickstart": "See it all in seconds, on a simulated cloud. Start here.",
     "sweep": "Make the database list equal to the caches that exist.",
     "audit": "Show what a sweep would do, and who could log in.",
-    "run": "Keep the list equal, for as long as it runs.",
-    "status": "Show what is remembered; asks no network.",
+    "run": "Run as a service: sweep at an interval and after changes.",
+    "status": "Show what the state file remembers, offline.",
     "history": "Show what changed, and why.",
-    "explain": "Say why one cache is where it is.",
-    "adopt": "Take over what somebody else registered for a cache.",
-    "release": "Let go of a database; it stays registered.",
+    "explain": "Say why a cache is or is not registered.",
+    "adopt": "Take over a database that something else registered.",
+    "release": "Give up a database; it stays registered.",
     "export": "Print resources as YAML for `tctl create -f`.",
     "pause": "Keep sweeps from writing for a while.",
     "resume": "End a pause: sweeps write again.",
-    "doctor": "Find out what is missing, and how to grant it.",
+    "doctor": "Find missing permissions, and how to grant them.",
     "policies": "Print least-privilege roles and policies.",
     "config": "Check a configuration, or print its JSON Schema.",
     "token": "Print an IAM auth token for a cache.",
@@ -48,23 +48,27 @@ COMMANDS: Final = {
     "completion": "Print a shell's completion script.",
     "version": "Print versions.",
 }
-"""What each is for, in the order a newcomer meets them. Each is `command` in the module of its
-name, which is imported when it is asked for and imports what it works with when it works: `--help`,
-completion and a typing error need no AWS SDK."""
+"""Every command with its short help, in the order a newcomer meets them.
+
+Each is `command` in the module of its name. That module is imported when the command is asked for,
+and imports what it works with when it runs: `--help`, completion and a usage error need no AWS SDK.
+"""
 
 
 _COLLECTED_AFTER: Final = (50_000, 20, 50)
-"""Objects, and collections of younger generations, before the next one."""
+"""Thresholds of the garbage collector: objects, and collections of younger generations."""
 
 
 class Commands(click.Group):
-    """The commands of `COMMANDS`."""
+    """Click group that loads the commands of `COMMANDS` on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands, in the order of `COMMANDS`."""
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command by name; None when there is none of that name."""
         del ctx
         if cmd_name not in COMMANDS:
             return None
@@ -74,13 +78,13 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing any."""
+        """Write the list of commands for the help text, without importing any."""
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """As click has it, whose empty line after a Ctrl-C would stand between events."""
+        """Run a command, without the empty line that click prints after a Ctrl-C."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -98,19 +102,20 @@ class Commands(click.Group):
 @with_common
 @click.pass_context
 def cachemuster(context: click.Context) -> None:
-    """Keeps a Teleport cluster's database list equal to the ElastiCache Serverless caches that
-    exist, and says for each cache whether a person could log in to it with IAM.
+    """Keep a Teleport cluster's databases equal to the ElastiCache Serverless caches you have.
 
-    Begin with `cachemuster quickstart`: it needs no account, cluster or configuration.
+    It also says for each cache whether a person could log in to it with IAM.
+
+    Start with `cachemuster quickstart`: it needs no account, cluster or configuration.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
 def run(arguments: Sequence[str]) -> int:
-    """The exit code of one command; whatever went wrong is said on stderr in plain words."""
+    """Run one command and return its exit code; errors are explained on stderr."""
     harden_streams()
-    speak_in_events(on=False)
+    log_events_only(on=False)
     if _wants_json(arguments):  # before they are understood, or where they never are
         from discovery.cli.logs import set_up_logs
 
@@ -129,7 +134,7 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         code = cachemuster.main(list(arguments), prog_name="cachemuster", standalone_mode=False)
     except click.UsageError as error:
-        stderr_line(_usage(error), level=logging.ERROR)
+        stderr_line(_usage_message(error), level=logging.ERROR)
         return Exit.USAGE
     except click.ClickException as error:
         stderr_lines(error.format_message().splitlines(), level=logging.ERROR)
@@ -156,15 +161,15 @@ def _wants_json(arguments: Sequence[str]) -> bool:
     return "--log-format=json" in arguments or ("--log-format", "json") in pairwise(arguments)
 
 
-def _usage(error: click.UsageError) -> str:
+def _usage_message(error: click.UsageError) -> str:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         group = cast(click.Group, error.ctx.command)
         known = ", ".join(group.list_commands(error.ctx))
         return f"Name a command: {known}. Try `{error.ctx.command_path} --help`."
-    said = re.sub(r"\s*\n\s*", " ", error.format_message())  # click lists choices line by line
+    message = re.sub(r"\s*\n\s*", " ", error.format_message())  # click lists choices line by line
     if error.ctx is None:
-        return said
-    return f"{said}{'' if said.endswith('.') else '.'} Try `{error.ctx.command_path} --help`."
+        return message
+    return f"{message}{'' if message.endswith('.') else '.'} Try `{error.ctx.command_path} --help`."
 
 
 def main() -> None:

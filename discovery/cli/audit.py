@@ -1,32 +1,27 @@
-"""`cachemuster audit`: what a sweep at this moment does, and who could log in."""
+"""`cachemuster audit`: show what a sweep would do now, and who could log in."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from discovery.cli.options import (
     common,
+    with_any_format,
     with_common,
-    with_every_form,
     with_identity_file,
     with_only,
     with_progress,
 )
-from discovery.cli.output import destination
-from discovery.cli.progress import progress
+from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration_path
 from discovery.model.codes import Severity
 from discovery.model.values import Scope
 from discovery.reports.exit import Exit, ExitRules
-from discovery.reports.view import Format, View
-
-if TYPE_CHECKING:
-    from discovery.cli.interruption import Interruption
-    from discovery.reports.report import Report
+from discovery.reports.view import View
 
 
 @click.command(name="audit")
@@ -41,29 +36,30 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--no-control-plane",
-    "leaves_unread",
+    "skip_control_plane",
     is_flag=True,
-    help="Ask AWS alone: scopes and IAM findings, no plan.",
+    help="Ask AWS only: scopes and IAM findings, no plan.",
 )
 @with_identity_file
 @with_progress
-@with_every_form
+@with_any_format
 @with_common
 def command(
     only: tuple[Scope, ...],
     detailed_exitcode: bool,
     fail_on: str | None,
-    leaves_unread: bool,
+    skip_control_plane: bool,
     identity_file: Path | None,
-    every: timedelta | None,
-    form: str,
+    progress_interval: timedelta | None,
+    output_format: str,
     output: Path | None,
 ) -> Exit:
-    """Report without writing: the plan, the scopes that were read, and for each cache whether a
-    person could log in to it with IAM, with the commands that repair what is wrong.
+    """Show what a sweep would do, and who could log in, without writing.
 
-    Needs no lock and no state file. Where the control plane does not answer, AWS's half is told
-    all the same. The agent's role may not see what is another's; an operator's identity shows it.
+    The report has the plan, the scopes that were read, and for each cache whether a person could
+    log in to it with IAM, with the commands that repair what is wrong. It needs no lock and no
+    state file. If the control plane does not answer, the AWS part is reported all the same. The
+    agent's role may not see databases of others; an operator's identity does.
 
     \b
     Examples:
@@ -78,35 +74,23 @@ def command(
     4 a guard would refuse, 5 findings, 64 usage, 78 configuration, 130/143
     interrupted.
     """
-    from discovery.cli.interruption import run_with_signals
-    from discovery.cli.reporting import ReportOutput
+    from discovery.cli.reporting import emit_report, run_for_report
     from discovery.cli.setup import run_audit
     from discovery.plan.targets import ScopeFilter
     from discovery.sweep.context import SweepRequest
 
     shared = common()
     path = configuration_path(shared)
-    if leaves_unread and identity_file is not None:
-        raise click.UsageError("--no-control-plane asks no cluster, so no --identity-file is used")
+    if skip_control_plane and identity_file is not None:
+        raise click.UsageError("--no-control-plane reads no cluster, so --identity-file has no use")
     request = SweepRequest(
-        part=ScopeFilter(only=only), refresh_regions=True, asks_control_plane=not leaves_unread
+        part=ScopeFilter(only=only), refresh_regions=True, asks_control_plane=not skip_control_plane
     )
-    with destination(output) as place:
-        with progress(every) as on_progress:
-
-            async def work(interruption: Interruption) -> tuple[Report, bool]:
-                report = await run_audit(
-                    path, request, interruption, on_progress, identity_file=identity_file
-                )
-                return report, interruption.terminated
-
-            report, terminated = run_with_signals(work)
-        publication = ReportOutput(
-            place=place,
-            form=Format(form),
-            view=View(title="audit", findings=True, verbose=shared.verbose),
-            strictness=ExitRules(
-                detailed=detailed_exitcode, fail_on=Severity(fail_on) if fail_on else None
-            ),
+    with open_destination(output) as destination:
+        start = partial(run_audit, path, request, identity_file=identity_file)
+        report, terminated = run_for_report(start, progress_interval)
+        view = View(title="audit", findings=True, verbose=shared.verbose)
+        rules = ExitRules(
+            detailed=detailed_exitcode, fail_on=Severity(fail_on) if fail_on else None
         )
-        return publication.emit_report(report, terminated=terminated)
+        return emit_report(report, destination, output_format, view, rules, terminated=terminated)

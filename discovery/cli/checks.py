@@ -1,4 +1,4 @@
-"""Every check of `cachemuster doctor`, run side by side."""
+"""Run every check of `cachemuster doctor` in parallel."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from discovery.config.control_plane import Embedded
 from discovery.config.model import Config
 from discovery.config.partitions import partition_problems
 from discovery.config.secrets import Secret, SecretError, resolve_external_id
-from discovery.doctor.aws import examine_aws
-from discovery.doctor.control_plane import examine_registry, examine_teleport
-from discovery.doctor.queue import examine_queue
-from discovery.doctor.state import examine_state, remembered
+from discovery.doctor.aws import check_aws
+from discovery.doctor.control_plane import check_registry, check_teleport
+from discovery.doctor.queue import check_queue
+from discovery.doctor.state import check_state_file, load_readable_state
 from discovery.model.values import Scope
 from discovery.plan.targets import ScopeFilter, registered_scopes
 from discovery.policies.usage import AwsUsage, Hub
@@ -27,21 +27,25 @@ from discovery.reports.checks import Area, Check, CheckStatus
 
 
 async def run_checks(
-    config: Config, path: Path, part: ScopeFilter, on_progress: OnProgress | None
+    config: Config, path: Path, scope_filter: ScopeFilter, on_progress: OnProgress | None
 ) -> tuple[Check, ...]:
+    """Run the checks of configuration, AWS, control plane and state, and list them in this order.
+
+    Raises: NoSuchScope, once every check has ended.
+    """
     settings = config.control_plane
-    memory = await asyncio.to_thread(remembered, config.state.path)
+    state = await asyncio.to_thread(load_readable_state, config.state.path)
     registering = (
-        examine_registry(settings, config.group)
+        check_registry(settings, config.group)
         if isinstance(settings, Embedded)
-        else examine_teleport(config, settings, memory, utc_now)
+        else check_teleport(config, settings, state, utc_now)
     )
-    known = registered_scopes(memory) if memory is not None else frozenset()
+    known = registered_scopes(state) if state is not None else frozenset()
     # Each to its end, whatever comes of the others: a write that is tried is taken back.
     found = await asyncio.gather(
-        _aws(config, path, part, on_progress, known),
+        _aws(config, path, scope_filter, on_progress, known),
         registering,
-        asyncio.to_thread(examine_state, config, utc_now()),
+        asyncio.to_thread(check_state_file, config, utc_now()),
         return_exceptions=True,
     )
     checks: list[Check] = []
@@ -65,7 +69,7 @@ def _configuration(config: Config, path: Path) -> Iterator[Check]:
 async def _aws(
     config: Config,
     path: Path,
-    part: ScopeFilter,
+    scope_filter: ScopeFilter,
     on_progress: OnProgress | None,
     registered: frozenset[Scope],
 ) -> tuple[Check, ...]:
@@ -79,15 +83,15 @@ async def _aws(
                 )
             default = default_region(config.aws.profile)
             usage = AwsUsage.of(config, _hub(cloud.identity), default)
-            checks = await examine_aws(cloud, usage, part, on_progress, registered)
-            return (*checks, *await examine_queue(cloud, usage, part.shard))
+            checks = await check_aws(cloud, usage, scope_filter, on_progress, registered)
+            return (*checks, *await check_queue(cloud, usage, scope_filter.shard))
     except AwsCallFailed as error:
         text = f"{error}. Nothing else of AWS was tried"
         return (_check(Area.CREDENTIALS, "the agent's own", CheckStatus.FAIL, text),)
 
 
 def _hub(identity: Identity) -> Hub:
-    """The identity to write policies for; of a federated user or an account's root, as it is."""
+    """The identity to write policies for; a federated user or root account is taken as it is."""
     try:
         return Hub.of(identity.arn)
     except ValueError:

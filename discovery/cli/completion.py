@@ -1,4 +1,4 @@
-"""`cachemuster completion`: what a shell needs to complete this command line."""
+"""`cachemuster completion`: print the completion script of a shell."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS), metavar="SHELL")
 @with_common
 def command(shell: str) -> None:
-    """Print the script with which SHELL completes commands and options.
+    """Print the completion script of SHELL for commands and options.
 
     \b
     Examples:

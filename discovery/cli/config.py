@@ -1,4 +1,4 @@
-"""`cachemuster config check` and `config schema`: the configuration, offline."""
+"""`cachemuster config check` and `config schema`: work on the configuration offline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from discovery.cli.options import common, with_common, with_output
-from discovery.cli.output import destination
+from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration_path
 from discovery.reports.safe_text import escape_unprintable
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.group(name="config")
 @with_common
 def command() -> None:
-    """Check a configuration, or print the JSON Schema of one. Nothing is asked of any network.
+    """Check a configuration, or print its JSON Schema. Works offline.
 
     \b
     Examples:
@@ -33,9 +33,9 @@ def command() -> None:
 @command.command(name="check")
 @with_common
 def check() -> None:
-    """Read the configuration and name every mistake at its line and column.
+    """Report every mistake in the configuration by line and column.
 
-    Exit 0 when it is right, 78 when it is not.
+    Exit 0 when it is valid, 78 when it is not.
 
     \b
     Examples:
@@ -48,7 +48,7 @@ def check() -> None:
 
     path = configuration_path(common())
     config = load_config(path)
-    click.echo(escape_unprintable(f"{name_of(path)} is right: {_summary(config)}."))
+    click.echo(escape_unprintable(f"{name_of(path)} is valid: {_summary(config)}."))
 
 
 @command.command(name="schema")
@@ -66,12 +66,12 @@ def schema(output: Path | None) -> None:
     from discovery.config.model import config_schema
 
     common()
-    with destination(output) as place:
-        place.write(lambda stream: print(json.dumps(config_schema(), indent=2), file=stream))
+    with open_destination(output) as destination:
+        destination.write(lambda stream: print(json.dumps(config_schema(), indent=2), file=stream))
 
 
 def _summary(config: Config) -> str:
-    """`group prod, 2 accounts, 1 matcher, embedded control plane`"""
+    """Sum up a configuration: `group prod, 2 accounts, 1 matcher, embedded control plane`."""
     from discovery.reports.summary import counted
 
     accounts = len(config.aws.accounts)

@@ -1,4 +1,4 @@
-"""The control plane of a configuration; a kind's libraries are loaded where that kind is chosen."""
+"""Open the control plane of a configuration; only the libraries of its kind are loaded."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from state.errors import StateError
 from state.store import ReadOnlyStore
 
 READ_LAG = timedelta(seconds=2)
-"""How long a cluster's reads may lag behind a write; a second at most was measured."""
+"""How long a cluster's reads may lag behind a write; at most a second was measured."""
 
 
 @asynccontextmanager
-async def reading(config: Config) -> AsyncIterator[Reader]:
-    """The control plane, with nothing that could write to it."""
+async def open_reader(config: Config) -> AsyncIterator[Reader]:
+    """Open the control plane without any way to write to it."""
     settings = config.control_plane
     if isinstance(settings, EmbeddedSettings):
         yield EmbeddedReader(settings.path)
         return
     from discovery.control_plane.teleport.reader import TeleportReader
 
-    await _reads_caught_up(config.state.path)
+    await _wait_for_read_lag(config.state.path)
     async with TeleportReader(settings, clock=utc_now) as reader:
         yield reader
 
 
 @asynccontextmanager
-async def writing(config: Config) -> AsyncIterator[ControlPlane]:
-    """The control plane, both halves."""
+async def open_writer(config: Config) -> AsyncIterator[ControlPlane]:
+    """Open the control plane for reading and writing."""
     settings = config.control_plane
     if isinstance(settings, EmbeddedSettings):
         async with Embedded(settings.path) as embedded:
@@ -46,13 +46,18 @@ async def writing(config: Config) -> AsyncIterator[ControlPlane]:
         return
     from discovery.control_plane.teleport.client import Teleport
 
-    await _reads_caught_up(config.state.path)
+    await _wait_for_read_lag(config.state.path)
     async with Teleport(settings, clock=utc_now) as teleport:
         yield teleport
 
 
-async def serving_remark(registry: Reader, changes: Sequence[tuple[Database, Database]]) -> str:
-    """What a change of labels, (before, after) each, does to who is served by a cluster."""
+async def describe_lost_service(
+    registry: Reader, changes: Sequence[tuple[Database, Database]]
+) -> str:
+    """Say which Database Services stop serving after label changes, given (before, after) each.
+
+    Returns: An empty text when none does, or when the control plane has no services.
+    """
     from discovery.control_plane.teleport.preflight import losing_service
     from discovery.control_plane.teleport.reader import TeleportReader
 
@@ -61,8 +66,8 @@ async def serving_remark(registry: Reader, changes: Sequence[tuple[Database, Dat
     return await losing_service(registry, changes)
 
 
-async def _reads_caught_up(state: Path) -> None:
-    """What the process before this one wrote is listed by now.
+async def _wait_for_read_lag(state: Path) -> None:
+    """Wait until the list shows what the process before this one wrote.
 
     A process knows its own writes of the last seconds; those of another are in the journal alone.
     """
@@ -78,7 +83,7 @@ async def _reads_caught_up(state: Path) -> None:
 
 
 async def print_preflight(control_plane: Reader, config: Config) -> None:
-    """What is worth knowing of a cluster stands on stderr. Nothing of it stops a sweep."""
+    """Print what is worth knowing about a cluster to stderr. Nothing of it stops a sweep."""
     if isinstance(config.control_plane, EmbeddedSettings):
         return
     from discovery.control_plane.teleport.preflight import preflight

@@ -1,4 +1,4 @@
-"""`cachemuster doctor`: what the agent may do, and what is missing."""
+"""`cachemuster doctor`: show what the agent may do, and what is missing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from discovery.cli.options import common, with_common, with_only, with_report, with_shard
-from discovery.cli.output import destination
+from discovery.cli.output import open_destination
 from discovery.cli.progress import progress
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import stderr_line
@@ -22,13 +22,15 @@ from discovery.reports.view import Format
 @with_shard
 @with_report
 @with_common
-def command(only: tuple[Scope, ...], part: Shard | None, form: str, output: Path | None) -> Exit:
-    """Try everything that a sweep needs, and say what is missing and how to grant it.
+def command(
+    only: tuple[Scope, ...], shard: Shard | None, output_format: str, output: Path | None
+) -> Exit:
+    """Try everything that a sweep needs; say what is missing and how to grant it.
 
-    Credentials, every role, every permission in every region by a call that only reads, the
-    organization, this machine's clock, the queue of change events, the control plane by writes to
-    a name that nobody has, the state file. Nothing is made, changed or removed, and no lock is
-    needed.
+    It tries the credentials, every role, every permission in every region by a call that only
+    reads, the organization, this machine's clock, the queue of change events, the control plane by
+    writes to a name that does not exist, and the state file. Nothing is created, changed or
+    removed, and no lock is needed.
 
     \b
     Examples:
@@ -50,14 +52,16 @@ def command(only: tuple[Scope, ...], part: Shard | None, form: str, output: Path
     shared = common()
     path = configuration_path(shared)
     config = load_config(path)
-    with destination(output) as place:
+    with open_destination(output) as destination:
         with progress() as on_progress:
             checks = asyncio.run(
-                run_checks(config, path, ScopeFilter(only=only, shard=part), on_progress)
+                run_checks(config, path, ScopeFilter(only=only, shard=shard), on_progress)
             )
-        if form == Format.JSON:
-            place.write(lambda stream: write_doctor_document(checks, stream))
+        destination.write_report(
+            output_format,
+            table=lambda stream: write_doctor_table(checks, stream, verbose=shared.verbose),
+            document=lambda stream: write_doctor_document(checks, stream),
+        )
+        if output_format == Format.JSON:
             stderr_line(doctor_sentence(checks))
-        else:
-            place.write(lambda stream: write_doctor_table(checks, stream, verbose=shared.verbose))
     return Exit.FAILED if any(each.outcome is CheckStatus.FAIL for each in checks) else Exit.DONE

@@ -1,4 +1,4 @@
-"""What ends a command early, as an exit code and as words a person can act on."""
+"""Turn an exception that ends a command into an exit code and an explanation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from discovery.aws.errors import AwsCallFailed
 from discovery.cli.interruption import Interrupted
-from discovery.cli.output import PlaceUnwritable, ReportLost
+from discovery.cli.output import OutputLost, OutputUnwritable
 from discovery.config.problems import ConfigError
 from discovery.config.secrets import SecretError
 from discovery.control_plane.base import ControlPlaneError
@@ -21,7 +21,7 @@ from state.errors import Locked, OnNetwork, StateError
 
 @dataclass(frozen=True, slots=True)
 class CommandFailure:
-    """An ending, told."""
+    """Exit code and lines for stderr of a command that failed."""
 
     exit: Exit
     lines: tuple[str, ...]
@@ -37,17 +37,17 @@ _EXPECTED: Final[tuple[tuple[type[Exception], Exit], ...]] = (
     (StateError, Exit.FAILED),
     (AwsCallFailed, Exit.FAILED),
     (ControlPlaneError, Exit.FAILED),
-    (PlaceUnwritable, Exit.USAGE),
-    (ReportLost, Exit.FAILED),
+    (OutputUnwritable, Exit.USAGE),
+    (OutputLost, Exit.FAILED),
     (CannotListen, Exit.FAILED),
 )
-"""The first class that fits; a special one stands before its general one."""
-_OF_LINES: Final = (ConfigError, NoSuchScope)
-"""A line for each problem, each scope; everything else is one line, whatever it quotes."""
+"""Exit code by exception class. The first class that fits counts: special before general."""
+_MULTILINE: Final = (ConfigError, NoSuchScope)
+"""Exceptions with one line per problem; any other is one line, whatever it quotes."""
 
 
 def describe(error: Exception) -> CommandFailure:
-    """How `error` ends the command. Only what nobody expected comes with where it happened."""
+    """Describe how `error` ends the command; only an unexpected one comes with a traceback."""
     if isinstance(error, ExceptionGroup):
         return describe(error.exceptions[0])  # things done at once; the first that broke ended them
     if isinstance(error, Interrupted):
@@ -56,15 +56,15 @@ def describe(error: Exception) -> CommandFailure:
         if isinstance(error, expected):
             text = str(error)
             return CommandFailure(
-                code, tuple(text.splitlines()) if expected in _OF_LINES else (text,)
+                code, tuple(text.splitlines()) if expected in _MULTILINE else (text,)
             )
     where = "".join(traceback.format_exception(error, limit=-6))
     return CommandFailure(
         Exit.FAILED,
         (
             *where.splitlines(),
-            f"cachemuster met something it does not know ({type(error).__name__}) and stopped. "
-            "What it wrote before is journaled and the next sweep goes on from there. Please "
-            "report the lines above as a defect.",
+            f"cachemuster stopped because of an unexpected error ({type(error).__name__}). "
+            "What it wrote before is in the journal, and the next sweep continues from there. "
+            "Please report the lines above as a defect.",
         ),
     )

@@ -1,4 +1,4 @@
-"""`cachemuster explain`: why one cache is where it is."""
+"""`cachemuster explain`: say why one cache is or is not registered."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ import click
 
 from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common, with_report
-from discovery.cli.output import destination
+from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration
 from discovery.cli.streams import stderr_line
 from discovery.reports.exit import Exit
-from discovery.reports.view import Format
 
 
 @click.command(name="explain")
 @click.argument("cache")
 @with_report
 @with_common
-def command(cache: str, form: str, output: Path | None) -> Exit:
-    """Say why CACHE is where it is: its name, its registered name or its ARN.
+def command(cache: str, output_format: str, output: Path | None) -> Exit:
+    """Say why CACHE, by its name, registered name or ARN, is or is not registered.
 
-    Where and when it was found, what each matcher says of it, whether IAM could log in, what it
-    is registered as, what was done last and why, what the next sweep does if nothing has changed,
-    and what a role needs to connect. From state alone: nothing is asked of any network.
+    It shows where and when the cache was found, the result of each matcher, whether a person could
+    log in with IAM, its registration, the last action and its reason, what the next sweep does if
+    nothing has changed, and what a role needs to connect. It reads the state file only.
 
     \b
     Examples:
@@ -42,7 +41,7 @@ def command(cache: str, form: str, output: Path | None) -> Exit:
     from state.store import ReadOnlyStore
 
     config = configuration(common())
-    with destination(output) as place:
+    with open_destination(output) as destination:
         store = ReadOnlyStore(config.state.path)
         found = explanations(cache, store, build_offline_rules(config), utc_now())
         if not found:
@@ -52,8 +51,9 @@ def command(cache: str, form: str, output: Path | None) -> Exit:
                 f"`cachemuster history --cache {cache}` what there was."
             )
             return Exit.FAILED
-        if form == Format.JSON:
-            place.write(lambda stream: write_explanation_document(found, stream))
-        else:
-            place.write(lambda stream: write_explanations(found, stream))
+        destination.write_report(
+            output_format,
+            table=lambda stream: write_explanations(found, stream),
+            document=lambda stream: write_explanation_document(found, stream),
+        )
         return Exit.DONE

@@ -1,15 +1,15 @@
-"""`cachemuster export`: resources as YAML for `tctl create -f`."""
+"""`cachemuster export`: print resources as YAML for `tctl create -f`."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from discovery.cli.options import common, with_common, with_only, with_output
-from discovery.cli.output import Destination, destination
-from discovery.cli.progress import progress
+from discovery.cli.output import Destination, open_destination
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import stderr_line
 from discovery.model.codes import Action
@@ -17,24 +17,24 @@ from discovery.model.values import Database, Scope
 from discovery.reports.exit import Exit, exit_code
 
 if TYPE_CHECKING:
-    from discovery.cli.interruption import Interruption
-    from discovery.plan.targets import ScopeFilter
     from discovery.reports.report import Report
 
-_STANDS = frozenset({Action.CREATE, Action.UPDATE, Action.KEEP, Action.HELD, Action.BLOCKED})
+_REGISTERED_AFTER = frozenset(
+    {Action.CREATE, Action.UPDATE, Action.KEEP, Action.HELD, Action.BLOCKED}
+)
 """Actions after which the item's database, if it has one, is registered."""
 
 
 @click.command(name="export")
-@click.option("--registered", "is_registered", is_flag=True, help="What is registered; no scan.")
+@click.option("--registered", "registered_only", is_flag=True, help="What is registered; no scan.")
 @with_only
 @with_output
 @with_common
-def command(is_registered: bool, only: tuple[Scope, ...], output: Path | None) -> Exit:
+def command(registered_only: bool, only: tuple[Scope, ...], output: Path | None) -> Exit:
     """Print what should be registered, from a fresh scan, as YAML for `tctl create -f`.
 
-    Connect external ids stand in it in clear, because the resources do not work without; stderr
-    says so, and a file of -o is then for its owner alone (mode 0600).
+    External ids of connect roles are printed in clear, because the resources do not work without
+    them; stderr says so, and a file of -o is then readable by its owner only (mode 0600).
 
     \b
     Examples:
@@ -48,53 +48,40 @@ def command(is_registered: bool, only: tuple[Scope, ...], output: Path | None) -
     """
     import asyncio
 
-    from discovery.cli.setup import registered
+    from discovery.cli.reporting import run_for_report
+    from discovery.cli.setup import list_our_databases, run_audit
     from discovery.plan.targets import ScopeFilter
     from discovery.reports.summary import sentence
+    from discovery.sweep.context import SweepRequest
 
     path = configuration_path(common())
-    part = ScopeFilter(only=only)
-    with destination(output) as place:
-        if is_registered:
-            databases = asyncio.run(registered(path, part))
-            _write(databases, place)
+    scope_filter = ScopeFilter(only=only)
+    with open_destination(output) as destination:
+        if registered_only:
+            databases = asyncio.run(list_our_databases(path, scope_filter))
+            _write(databases, destination)
             return Exit.DONE
-        report, terminated = _planned(path, part)
+        request = SweepRequest(part=scope_filter, refresh_regions=True)
+        report, terminated = run_for_report(partial(run_audit, path, request))
         code = exit_code(report, terminated=terminated)
         if code in (Exit.FAILED, Exit.INTERRUPTED, Exit.TERMINATED):
             stderr_line(f"{report.error or report.stop_message}. Nothing was exported.")
             return code
-        _write(_standing(report), place)
+        _write(_registered_after(report), destination)
         stderr_line(sentence(report))
         return code
 
 
-def _planned(path: Path, part: ScopeFilter) -> tuple[Report, bool]:
-    from discovery.cli.interruption import run_with_signals
-    from discovery.cli.setup import run_audit
-    from discovery.sweep.context import SweepRequest
-
-    with progress() as on_progress:
-
-        async def work(interruption: Interruption) -> tuple[Report, bool]:
-            report = await run_audit(
-                path, SweepRequest(part=part, refresh_regions=True), interruption, on_progress
-            )
-            return report, interruption.terminated
-
-        return run_with_signals(work)
-
-
-def _standing(report: Report) -> tuple[Database, ...]:
-    """What is registered once the plan is carried out."""
+def _registered_after(report: Report) -> tuple[Database, ...]:
+    """Databases that are registered once the plan is applied."""
     return tuple(
         item.database
         for item in report.items
-        if item.action in _STANDS and item.database is not None
+        if item.action in _REGISTERED_AFTER and item.database is not None
     )
 
 
-def _write(databases: tuple[Database, ...], place: Destination) -> None:
+def _write(databases: tuple[Database, ...], destination: Destination) -> None:
     from discovery.reports.summary import counted
     from discovery.reports.tctl import external_ids, write_resources
 
@@ -102,5 +89,5 @@ def _write(databases: tuple[Database, ...], place: Destination) -> None:
     if secrets:
         kept = counted(secrets, "resource holds its", "resources hold their")
         stderr_line(f"{kept} connect external id in clear. Keep the output as you keep a password.")
-    place.write(lambda stream: write_resources(databases, stream), holds_secret=secrets > 0)
+    destination.write(lambda stream: write_resources(databases, stream), holds_secret=secrets > 0)
     stderr_line(f"{counted(len(databases), 'database')} exported.")

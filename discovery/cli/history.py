@@ -1,4 +1,4 @@
-"""`cachemuster history`: what appeared, changed, was missed and came back, and why."""
+"""`cachemuster history`: show what appeared, changed, was missed and came back, and why."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from discovery.cli.clock import utc_now
-from discovery.cli.options import common, duration, with_common, with_history_report
-from discovery.cli.output import destination
+from discovery.cli.options import common, duration, with_common, with_history_format
+from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration
 from discovery.cli.streams import stderr_line
 from discovery.reports.exit import Exit
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     show_default=True,
     help="How many entries the table shows, the newest; json and csv have all.",
 )
-@with_history_report
+@with_history_format
 @with_common
 def command(
-    cache: str | None, since: timedelta | None, limit: int, form: str, output: Path | None
+    cache: str | None, since: timedelta | None, limit: int, output_format: str, output: Path | None
 ) -> Exit:
-    """Show what state remembers, newest first: what was registered, updated (with old and new
-    values) and removed; what appeared, was missed and came back; refusals, unread scopes and
-    pauses with their beginning and end; each with who did it and why.
+    """Show what changed, newest first, with who did it and why.
 
-    Reads the state file only; asks no network and needs no lock.
+    Entries are: registered, updated (with old and new values) and removed; appeared, missed and
+    came back; refusals, unread scopes and pauses with their start and end. It reads the state file
+    only, and needs no lock.
 
     \b
     Examples:
@@ -58,11 +58,11 @@ def command(
     from state.store import ReadOnlyStore
 
     path = configuration(common()).state.path
-    with destination(output) as place:
+    with open_destination(output) as destination:
         store = ReadOnlyStore(path)
         found = store.history(since=_start(since))
         entries = [entry for entry in found if cache is None or is_about(entry, cache)]
-        place.write(lambda stream: _write(form, entries, limit, stream))
+        destination.write(lambda stream: _write(output_format, entries, limit, stream))
         if cache is None or entries:
             return Exit.DONE
         is_known = is_remembered(cache, store.load()) or any(
@@ -76,20 +76,20 @@ def command(
         return Exit.DONE if is_known else Exit.FAILED
 
 
-def _write(form: str, entries: Sequence[HistoryEntry], limit: int, stream: TextIO) -> None:
+def _write(output_format: str, entries: Sequence[HistoryEntry], limit: int, stream: TextIO) -> None:
     from discovery.reports.history import write_history_csv, write_history_document
     from discovery.reports.terminal.history import write_history_table
 
-    if form == "json":
+    if output_format == "json":
         write_history_document(entries, stream)
-    elif form == "csv":
+    elif output_format == "csv":
         write_history_csv(entries, stream)
     else:
         write_history_table(entries, stream, limit=limit)
 
 
 def _start(since: timedelta | None) -> datetime | None:
-    """The moment to begin at; None for all, as is a span that reaches back before the calendar."""
+    """Time to begin at; None for all, also for a span that reaches back before the calendar."""
     if since is None:
         return None
     try:

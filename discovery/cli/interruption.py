@@ -1,4 +1,4 @@
-"""What Ctrl-C and a termination do: the first ends the work in good order, the second at once."""
+"""Handle Ctrl-C and SIGTERM: the first ends the work in good order, the second at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SIGNALS: Final = {signal.SIGINT: Exit.INTERRUPTED, signal.SIGTERM: Exit.TERMINA
 
 
 class Interrupted(Exception):
-    """A signal came before the sweep began; there is nothing to report."""
+    """A signal came before the sweep started; there is nothing to report."""
 
     def __init__(self, code: Exit) -> None:
         self.code = code
@@ -25,7 +25,7 @@ class Interrupted(Exception):
 
 
 class Interruption:
-    """The signals of one command."""
+    """Signal state of one command."""
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()
@@ -36,47 +36,49 @@ class Interruption:
         """From here on a signal lets the sweep end by itself; before, it just ends."""
         self._work: asyncio.Task[Any] | None = None
 
-    async def attend(self, work: Awaitable[T]) -> T:
-        """What `errand` returns, while signals are heeded.
+    async def run(self, work: Awaitable[T]) -> T:
+        """Run the work and handle signals meanwhile; returns what the work returns.
 
-        Raises: Interrupted, when a signal came before the sweep began.
+        Raises: Interrupted, when a signal came before the sweep started.
         """
         self._work = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
         for number, code in _SIGNALS.items():
-            loop.add_signal_handler(number, self._heed, code)
+            loop.add_signal_handler(number, self._on_signal, code)
         try:
-            found: T = await self._work
+            result: T = await self._work
         except asyncio.CancelledError:
             raise Interrupted(self._code) from None
         finally:
             for number in _SIGNALS:
                 loop.remove_signal_handler(number)
-        return found
+        return result
 
     @property
     def _code(self) -> Exit:
         return Exit.TERMINATED if self.terminated else Exit.INTERRUPTED
 
-    def _heed(self, code: Exit) -> None:
+    def _on_signal(self, code: Exit) -> None:
         if self.stop.is_set():
             stderr_line(
-                "Stopped at once. The journal knows what was under way; the next sweep looks."
+                "Stopped at once. The journal has what was being written; the next sweep checks it."
             )
             os._exit(code)
         self.terminated = code is Exit.TERMINATED
         self.stop.set()
         if self.in_sweep:
-            stderr_line("Stopping: what is being written is ended first. Once more stops at once.")
+            stderr_line(
+                "Stopping once the running writes have ended. A second signal stops at once."
+            )
         elif self._work is not None:
             self._work.cancel()
 
 
 def run_with_signals(work: Callable[[Interruption], Awaitable[T]]) -> T:
-    """What the errand returns, run to its end or to a signal. Raises: Interrupted."""
+    """Run the work to its end or to a signal; returns what it returns. Raises: Interrupted."""
 
-    async def whole() -> T:
+    async def run_all() -> T:
         interruption = Interruption()
-        return await interruption.attend(work(interruption))
+        return await interruption.run(work(interruption))
 
-    return asyncio.run(whole())
+    return asyncio.run(run_all())

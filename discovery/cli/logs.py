@@ -1,4 +1,4 @@
-"""How events become lines on stderr: for a person on a terminal, JSON for everybody else."""
+"""Configure logging to stderr: readable lines on a terminal, JSON elsewhere."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from typing import Any, Final
 
 import structlog
 
-from discovery.cli.streams import LogFormat, speak_in_events
+from discovery.cli.streams import LogFormat, log_events_only
 from discovery.cli.vendor_logs import set_up_vendor_logs
 from discovery.model.fingerprint import fingerprint
 from discovery.model.foreign_text import without_passwords
 from discovery.reports.safe_text import escape_unprintable
 
-_OF_LINES: Final = ("exception", "text")
-"""What may have several lines: ours, so none of them passes for an event."""
+_MULTILINE: Final = ("exception", "text")
+"""Fields that may have several lines: ours, so none of them passes for an event."""
 _SECRET_WORDS: Final = ("external_id", "secret", "token", "password", "credential")
 
 
 def set_up_logs(chosen: LogFormat | None, verbosity: int, *, shows_events: bool = False) -> None:
-    """Events go to stderr. A person at a terminal reads the report and sees warnings only, unless
-    the command has no report (`shows_events`); a log collector gets every event. Each `-v` shows a
-    level more.
+    """Send log events to stderr in the chosen format.
 
-    Where JSON was asked for, and in the log of a service, nothing else stands on stderr."""
-    form = chosen or (LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON)
-    is_pure = form is LogFormat.JSON and (chosen is not None or shows_events)
-    speak_in_events(on=is_pure)
+    A person at a terminal reads the report and sees warnings only, unless the command has no report
+    (`shows_events`); a log collector gets every event. Each `-v` shows one level more. Where JSON
+    was asked for, and in the log of a service, nothing but events is written to stderr.
+    """
+    log_format = chosen or (LogFormat.CONSOLE if sys.stderr.isatty() else LogFormat.JSON)
+    is_pure = log_format is LogFormat.JSON and (chosen is not None or shows_events)
+    log_events_only(on=is_pure)
     logging.captureWarnings(is_pure)
-    level = _level(form, verbosity, shows_events=shows_events)
+    level = _level(log_format, verbosity, shows_events=shows_events)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -40,34 +41,34 @@ def set_up_logs(chosen: LogFormat | None, verbosity: int, *, shows_events: bool 
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             sanitize,
-            *_renderers(form),
+            *_renderers(log_format),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=_StderrFactory(),
         cache_logger_on_first_use=False,
     )
-    set_up_vendor_logs(shows_remarks=verbosity > 1)
+    set_up_vendor_logs(shows_debug=verbosity > 1)
 
 
 def sanitize(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Every text in the event is safe to print, and nothing that is named a secret stands there."""
-    return {escape_unprintable(key): _harmless(value, key) for key, value in event.items()}
+    """Make every text of an event safe to print, and replace secrets by their fingerprint."""
+    return {escape_unprintable(key): _sanitize_value(value, key) for key, value in event.items()}
 
 
-def _harmless(value: Any, key: str) -> Any:
+def _sanitize_value(value: Any, key: str) -> Any:
     if isinstance(value, Mapping):
         return {
-            escape_unprintable(str(inner)): _harmless(held, str(inner))
+            escape_unprintable(str(inner)): _sanitize_value(held, str(inner))
             for inner, held in value.items()
         }
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_harmless(one, key) for one in value]
+        return [_sanitize_value(one, key) for one in value]
     if value is None or isinstance(value, (bool, int, float)):
         return value
     text = str(value)
     if any(word in key.lower() for word in _SECRET_WORDS):
         return fingerprint(text)
-    if key in _OF_LINES:
+    if key in _MULTILINE:
         return "\n".join(_safe(line) for line in text.split("\n"))
     return _safe(text)
 
@@ -76,36 +77,36 @@ def _safe(text: str) -> str:
     return escape_unprintable(without_passwords(text))
 
 
-def _level(form: LogFormat, verbosity: int, *, shows_events: bool) -> int:
-    is_quiet = form is LogFormat.CONSOLE and not shows_events
+def _level(log_format: LogFormat, verbosity: int, *, shows_events: bool) -> int:
+    is_quiet = log_format is LogFormat.CONSOLE and not shows_events
     usual = logging.WARNING if is_quiet else logging.INFO
     return max(logging.DEBUG, usual - 10 * verbosity)
 
 
-def _renderers(form: LogFormat) -> tuple[structlog.typing.Processor, ...]:
-    if form is LogFormat.JSON:
+def _renderers(log_format: LogFormat) -> tuple[structlog.typing.Processor, ...]:
+    if log_format is LogFormat.JSON:
         return (structlog.processors.JSONRenderer(ensure_ascii=True),)
-    return summary_only, flat, structlog.dev.ConsoleRenderer(colors=_colours(), pad_event_to=28)
+    return summary_only, flatten, structlog.dev.ConsoleRenderer(colors=_colours(), pad_event_to=28)
 
 
 def summary_only(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Of an event that says everything in one sentence, a person at a terminal reads that."""
+    """Reduce an event that has a summary sentence to that sentence, for a person at a terminal."""
     if "sentence" not in event:
         return event
     kept = ("timestamp", "level", "event", "kind", "sentence", "error")
     return {key: event[key] for key in kept if event.get(key)}
 
 
-def flat(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """Values that hold others, as a person at a terminal reads them: `a=1, b=2`, not as Python."""
-    return {key: _flat(value) for key, value in event.items()}
+def flatten(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Write nested values as `a=1, b=2` instead of Python syntax, for a person at a terminal."""
+    return {key: _flatten(value) for key, value in event.items()}
 
 
-def _flat(value: Any) -> Any:
+def _flatten(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}={_flat(held)}" for key, held in value.items())
+        return ", ".join(f"{key}={_flatten(held)}" for key, held in value.items())
     if isinstance(value, (list, tuple)):
-        return ", ".join(str(_flat(each)) for each in value)
+        return ", ".join(str(_flatten(each)) for each in value)
     return value
 
 
@@ -114,16 +115,17 @@ def _colours() -> bool:
 
 
 class _StderrFactory:
-    """Writes to the stderr of the moment, which a progress display may have replaced."""
+    """Create loggers for the stderr of the moment, which a progress display may have replaced."""
 
     def __call__(self, *_names: Any) -> structlog.PrintLogger:
-        return _Tolerant(sys.stderr)
+        return _BestEffortLogger(sys.stderr)
 
 
-class _Tolerant(structlog.PrintLogger):
-    """A log that cannot be written, on a disk that is full, stops nothing."""
+class _BestEffortLogger(structlog.PrintLogger):
+    """Drop log lines that cannot be written, such as on a full disk."""
 
     def msg(self, message: str) -> None:
+        """Print a line, or drop it."""
         with contextlib.suppress(OSError, ValueError):
             super().msg(message)
 

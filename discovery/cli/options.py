@@ -1,11 +1,11 @@
-"""The options that commands share, and the forms their values take."""
+"""The options that commands share, and the types of their values."""
 
 from __future__ import annotations
 
 import re
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from discovery.plan.shard import Shard, parse_shard
 from discovery.reports.view import Format
 
 FILE: Final = click.Path(path_type=Path, readable=False)
-"""A file's name. Whether it can be read or written finds out who does that, and says it better."""
+"""Click type of a file name; errors are reported by whoever reads or writes it."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _META: Final = "cachemuster."
@@ -29,27 +29,21 @@ _SCOPE: Final = re.compile(r"(?P<account>[0-9]{12})(/(?P<region>[a-z]{2,}(-[a-z]
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What stands before or after every command's name; after wins."""
+    """Options that may come before or after a command's name; after wins."""
 
     config: Path | None
     verbosity: int
 
     @property
     def verbose(self) -> bool:
+        """True when `-v` was given."""
         return self.verbosity > 0
 
 
-def with_common(function: _Function) -> _Function:
-    """`-c`, `--log-format` and `-v`, kept for `common()`."""
-    for option in reversed(_COMMON):
-        function = option(function)
-    return function
-
-
 def common(*, shows_events: bool = False) -> Common:
-    """The common options of the running command; from here on, events go where they should.
+    """Return the common options of the running command, and set up logging as they say.
 
-    `shows_events`: at a terminal, too, events are what the command has to say.
+    `shows_events`: events are what the command has to say, at a terminal too.
     """
     from discovery.cli.logs import set_up_logs
 
@@ -60,95 +54,21 @@ def common(*, shows_events: bool = False) -> Common:
 
 
 def named_configuration() -> Path | None:
-    """What `-c` of the running command names, if a command runs and it does."""
+    """File that `-c` of the running command names, if any."""
     context = click.get_current_context(silent=True)
     return None if context is None else context.meta.get(f"{_META}config")
 
 
-def with_report(function: _Function) -> _Function:
-    """`--format` and `-o`, as the parameters `form` and `output`."""
-    return _FORMAT(_OUTPUT(function))
-
-
-def with_output(function: _Function) -> _Function:
-    """`-o` alone, as the parameter `output`."""
-    return _OUTPUT(function)
-
-
-def with_every_form(function: _Function) -> _Function:
-    """The same of a report that is sent around: in every form there is."""
-    return _ANY_FORMAT(_OUTPUT(function))
-
-
-def with_history_report(function: _Function) -> _Function:
-    """The same of a list of entries: also as rows for a spreadsheet."""
-    return _HISTORY_FORMAT(_OUTPUT(function))
-
-
-def with_only(function: _Function) -> _Function:
-    """`--only`, as a tuple of scopes."""
-    return _ONLY(function)
-
-
-def with_shard(function: _Function) -> _Function:
-    """`--shard`, as the parameter `part`."""
-    return click.option(
-        "--shard",
-        "part",
-        type=shard,
-        metavar="I/N",
-        help="Part I of N, counted from 0; ordinal/N takes I from the host's name.",
-    )(function)
-
-
-def with_progress(function: _Function) -> _Function:
-    """`--progress`, as the parameter `every`."""
-    return click.option(
-        "--progress",
-        "every",
-        type=duration,
-        metavar="DURATION",
-        help="Without a terminal, say on stderr how far the scan is, each DURATION.",
-    )(function)
-
-
-def with_identity_file(function: _Function) -> _Function:
-    """`--identity-file`, as a path."""
-    return click.option(
-        "--identity-file",
-        type=FILE,
-        metavar="FILE",
-        help="An operator's identity for the cluster, instead of the agent's.",
-    )(function)
-
-
-def with_consent(function: _Function) -> _Function:
-    """`--identity-file`, `--yes` and `--lock-timeout`."""
-    return with_identity_file(_YES(with_lock_timeout(function)))
-
-
-def require_somebody(yes: bool) -> None:
-    """Somebody is there to agree, or has agreed. Raises: click.UsageError."""
+def require_consent(yes: bool) -> None:
+    """Check that somebody can be asked, or `--yes` was given. Raises: click.UsageError."""
     if not yes and not sys.stdin.isatty():
         raise click.UsageError(
             "nobody is at a terminal to agree to the plan; look at it there, or give --yes"
         )
 
 
-def with_lock_timeout(function: _Function) -> _Function:
-    """`--lock-timeout`, as a timedelta."""
-    return click.option(
-        "--lock-timeout",
-        type=duration,
-        default="60s",
-        show_default=True,
-        metavar="DURATION",
-        help="How long to wait for another process.",
-    )(function)
-
-
 def scope(text: str) -> Scope:
-    """ACCOUNT or ACCOUNT/REGION. Raises: click.BadParameter, as do the others below."""
+    """Parse ACCOUNT or ACCOUNT/REGION. Raises: click.BadParameter, as do those below."""
     match = _SCOPE.fullmatch(text)
     if match is None:
         raise click.BadParameter(
@@ -159,7 +79,7 @@ def scope(text: str) -> Scope:
 
 
 def shard(text: str) -> Shard:
-    """I/N, counted from 0; `ordinal/N` takes I from the end of this host's name."""
+    """Parse I/N, counted from 0; `ordinal/N` takes I from the end of this host's name."""
     try:
         return parse_shard(text, socket.gethostname())
     except ValueError as error:
@@ -167,7 +87,7 @@ def shard(text: str) -> Shard:
 
 
 def duration(text: str) -> timedelta:
-    """`30s`, `10m`, `2h`, `7d`."""
+    """Parse `30s`, `10m`, `2h`, `7d`."""
     try:
         return parse_duration(text)
     except ValueError as error:
@@ -175,7 +95,7 @@ def duration(text: str) -> timedelta:
 
 
 def checksum(text: str) -> str:
-    """The 64 hex digits of a plan, in lower case."""
+    """Parse the 64 hex digits of a plan's checksum; returns them in lower case."""
     if re.fullmatch("[0-9a-f]{64}", text.lower()) is None:
         raise click.BadParameter("a checksum has 64 hex digits; an audit in JSON shows its plan's")
     return text.lower()
@@ -195,7 +115,30 @@ def _log_format(ctx: click.Context, param: click.Parameter, value: str | None) -
     _keep(ctx, param, LogFormat(value) if value else None)
 
 
-_COMMON: Final = (
+def _options(*options: Callable[[Any], Any]) -> Callable[[_Function], _Function]:
+    """One decorator that adds several options, in the order of the help text."""
+
+    def decorate(function: _Function) -> _Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _format(formats: Iterable[str], meaning: str) -> Callable[[_Function], _Function]:
+    """Add `--format`, as the parameter `output_format`."""
+    return click.option(
+        "--format",
+        "output_format",
+        type=click.Choice([str(each) for each in formats]),
+        default=Format.TABLE.value,
+        show_default=True,
+        help=meaning,
+    )
+
+
+with_common: Final = _options(
     click.option(
         "-c",
         "--config",
@@ -207,7 +150,7 @@ _COMMON: Final = (
     ),
     click.option(
         "--log-format",
-        type=click.Choice([form.value for form in LogFormat]),
+        type=click.Choice([each.value for each in LogFormat]),
         expose_value=False,
         callback=_log_format,
         help="Events on stderr: console on a terminal, else json.",
@@ -222,42 +165,77 @@ _COMMON: Final = (
         help="List everything; log more. Twice for the libraries too.",
     ),
 )
-_FORMAT: Final = click.option(
-    "--format",
-    "form",
-    type=click.Choice([Format.TABLE.value, Format.JSON.value]),
-    default=Format.TABLE.value,
-    show_default=True,
-    help="A table for people, or one JSON document.",
-)
-_ANY_FORMAT: Final = click.option(
-    "--format",
-    "form",
-    type=click.Choice([form.value for form in Format]),
-    default=Format.TABLE.value,
-    show_default=True,
-    help="A table for people, one JSON document, a comment for a pull request, or a page.",
-)
-_HISTORY_FORMAT: Final = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-    help="A table for people, one JSON document, or rows for a spreadsheet.",
-)
-_OUTPUT: Final = click.option(
+"""Add `-c`, `--log-format` and `-v`, kept for `common()`."""
+with_output: Final = click.option(
     "-o",
     "--output",
     type=FILE,
     metavar="FILE",
     help="Write to FILE, whole or not at all, instead of stdout.",
 )
-_YES: Final = click.option("-y", "--yes", is_flag=True, help="Do it without asking.")
-_ONLY: Final = click.option(
+"""Add `-o`, as the parameter `output`."""
+with_report: Final = _options(
+    _format((Format.TABLE, Format.JSON), "A table for people, or one JSON document."), with_output
+)
+"""Add `--format` (table or JSON) and `-o`, as `output_format` and `output`."""
+with_any_format: Final = _options(
+    _format(
+        Format,
+        "A table for people, one JSON document, a comment for a pull request, or a page.",
+    ),
+    with_output,
+)
+"""Add `--format` with every report format, and `-o`."""
+with_history_format: Final = _options(
+    _format(
+        ("table", "json", "csv"),
+        "A table for people, one JSON document, or rows for a spreadsheet.",
+    ),
+    with_output,
+)
+"""Add `--format` with CSV besides table and JSON, and `-o`."""
+with_only: Final = click.option(
     "--only",
     type=scope,
     metavar="ACCOUNT[/REGION]",
     multiple=True,
     help="Only this account or region; may be repeated.",
 )
+"""Add `--only`, as a tuple of scopes."""
+with_shard: Final = click.option(
+    "--shard",
+    type=shard,
+    metavar="I/N",
+    help="Shard I of N, counted from 0; ordinal/N takes I from the host's name.",
+)
+"""Add `--shard`."""
+with_progress: Final = click.option(
+    "--progress",
+    "progress_interval",
+    type=duration,
+    metavar="DURATION",
+    help="Without a terminal, print progress to stderr each DURATION.",
+)
+"""Add `--progress`, as the parameter `progress_interval`."""
+with_identity_file: Final = click.option(
+    "--identity-file",
+    type=FILE,
+    metavar="FILE",
+    help="An operator's identity for the cluster, instead of the agent's.",
+)
+"""Add `--identity-file`, as a path."""
+with_lock_timeout: Final = click.option(
+    "--lock-timeout",
+    type=duration,
+    default="60s",
+    show_default=True,
+    metavar="DURATION",
+    help="How long to wait for another process.",
+)
+"""Add `--lock-timeout`, as a timedelta."""
+with_consent: Final = _options(
+    with_identity_file,
+    click.option("-y", "--yes", is_flag=True, help="Do it without asking."),
+    with_lock_timeout,
+)
+"""Add `--identity-file`, `--yes` and `--lock-timeout`."""

@@ -1,4 +1,4 @@
-"""Where a report goes: stdout, or a file that is there whole or not at all."""
+"""Write a report to stdout, or to a file that is complete or untouched."""
 
 from __future__ import annotations
 
@@ -12,39 +12,44 @@ from pathlib import Path
 from typing import TextIO
 
 from discovery.cli.options import named_configuration
-from discovery.cli.settings import chosen
+from discovery.cli.settings import find_configuration
 from discovery.cli.streams import mute_stdout, stderr_line
+from discovery.reports.view import Format
 
 Render = Callable[[TextIO], None]
 """Writes a report to a stream."""
 
 
-class PlaceUnwritable(Exception):
+class OutputUnwritable(Exception):
     """The file of `-o` cannot be written; found before anything else was begun."""
 
 
-class ReportLost(Exception):
-    """The report could not be written out, after what it reports was done."""
+class OutputLost(Exception):
+    """The report could not be written, after what it reports was done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A place that was found writable before the work began."""
+    """Where a report goes, found writable before the work began."""
 
     path: Path | None
     """None: stdout."""
     draft: Path | None = None
-    """What becomes `path` once it is whole; None for what is no file."""
+    """Temporary file that becomes `path` once complete; None for what is no regular file."""
     stream: TextIO | None = None
-    """What is no file, such as a pipe, open from the start: its reader waits for this one."""
+    """A pipe or device, open from the start because its reader waits for it; else None."""
+
+    def write_report(self, output_format: str, *, table: Render, document: Render) -> None:
+        """Write a report as the JSON document or the table. Raises: as `write`."""
+        self.write(document if output_format == Format.JSON else table)
 
     def write(self, render: Render, *, holds_secret: bool = False) -> None:
-        """The report stands in its place. A reader of stdout that went away is no failure.
+        """Write the report. A reader of stdout that went away is no failure.
 
-        `holds_secret`: a file is for its owner alone, whatever the umask says and whatever mode an
-        earlier one had.
+        `holds_secret`: the file is for its owner alone, whatever the umask says and whatever mode
+        an earlier one had.
 
-        Raises: ReportLost, and then a file of an earlier run is as it was.
+        Raises: OutputLost, and then a file of an earlier run is as it was.
         """
         try:
             if self.path is None:
@@ -55,15 +60,15 @@ class Destination:
             elif self.draft is not None:
                 _write_whole(render, self.draft, self.path, holds_secret=holds_secret)
         except OSError as error:
-            raise ReportLost(
+            raise OutputLost(
                 f"The report could not be written to {self.path or 'standard output'}: "
-                f"{error.strerror}. Whatever was done is remembered; `cachemuster status` and the "
+                f"{error.strerror}. What was done is remembered; `cachemuster status` and the "
                 "next run show it."
             ) from error
 
 
 @contextmanager
-def destination(path: Path | None) -> Iterator[Destination]:
+def open_destination(path: Path | None) -> Iterator[Destination]:
     """A place for the report, tried out; nothing is left beside it afterwards.
 
     Raises: PlaceUnwritable.
@@ -73,30 +78,30 @@ def destination(path: Path | None) -> Iterator[Destination]:
         return
     try:
         _refuse_own(path)
-        place = _prepared(path)
+        destination = _prepared(path)
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it cannot be the name of a file"
-        raise PlaceUnwritable(
+        raise OutputUnwritable(
             f"{path} cannot be written: {reason}. Nothing was started. Name another file with "
             "-o, or leave -o out to see the report here."
         ) from error
     try:
-        yield place
+        yield destination
     finally:
         with suppress(OSError):
-            if place.stream is not None:
-                place.stream.close()
-            if place.draft is not None:
-                place.draft.unlink(missing_ok=True)
+            if destination.stream is not None:
+                destination.stream.close()
+            if destination.draft is not None:
+                destination.draft.unlink(missing_ok=True)
 
 
 def _refuse_own(path: Path) -> None:
     from discovery.cli.own_files import own_file
 
-    configuration = chosen(named_configuration())
+    configuration = find_configuration(named_configuration())
     what = None if configuration is None else own_file(path, configuration)
     if what is not None:
-        raise PlaceUnwritable(
+        raise OutputUnwritable(
             f"{path} is {what} of this very configuration. Nothing was started and nothing was "
             "overwritten. Name another file with -o."
         )

@@ -1,4 +1,4 @@
-"""The files that the program itself needs, which no report may be written over."""
+"""Recognize the files that the program itself needs, which no report may overwrite."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from state.sqlite import files_of
 
 
 def own_file(path: Path, configuration: Path) -> str | None:
-    """What `path` is, in words, when it is a file that this configuration rests on; else None.
+    """Describe `path` if it is a file that this configuration depends on, else None.
 
-    Compared by where a path leads and by the file itself, so neither a symbolic nor a hard link
-    hides one. Of a configuration that cannot be read only the file itself is known.
+    Compared by resolved path and by the file itself, so neither a symbolic nor a hard link hides
+    one. Of a configuration that cannot be read only the file itself is known.
     """
     target = path.resolve()
     for own, what in _own_files(configuration):
@@ -61,7 +61,7 @@ def _secret_files(config: Config) -> Iterator[Path]:
 
 
 def _referenced(value: Any) -> Iterator[Path]:
-    """Every file that a reference of the form `file:PATH` names, wherever it stands."""
+    """Yield every file that a reference of the form `file:PATH` names, at any depth."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""`cachemuster pause`: scans and reports go on, writes do not."""
+"""`cachemuster pause`: keep sweeps from writing; scans and reports continue."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from discovery.cli.settings import configuration
 from discovery.reports.safe_text import escape_unprintable
 
 LONGEST: Final = timedelta(days=365)
+"""Longest pause."""
 
 
 def _span(ctx: click.Context, param: click.Parameter, value: timedelta) -> timedelta:
@@ -39,9 +40,9 @@ def _span(ctx: click.Context, param: click.Parameter, value: timedelta) -> timed
 def command(span: timedelta, lock_timeout: timedelta) -> None:
     """Keep every sweep with this state from writing to the control plane for a while.
 
-    Sweeps go on: they scan, plan, report and remember, and misses are counted, so that what is due
-    is done by the first sweep after the pause. A sweep that runs ends first. Another pause takes
-    the place of the one in force.
+    Sweeps continue: they scan, plan, report, remember and count misses, so that the first sweep
+    after the pause does what is due. A running sweep ends first. A new pause replaces the current
+    one.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`cachemuster policies`: least-privilege documents for the configuration at hand."""
+"""`cachemuster policies`: print least-privilege documents for a configuration."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 
 from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common, with_output
-from discovery.cli.output import destination
+from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration_path
 from discovery.cli.streams import stderr_line
 from discovery.reports.exit import Exit
@@ -20,7 +20,7 @@ from discovery.reports.exit import Exit
 if TYPE_CHECKING:
     from discovery.config.model import Config
     from discovery.config.secrets import Secret
-    from discovery.policies.kinds import DocumentKind, Made, PolicyRequest
+    from discovery.policies.kinds import DocumentKind, Documents, PolicyRequest
     from discovery.policies.usage import AwsUsage, Hub
 
 KINDS: Final = (
@@ -34,18 +34,18 @@ KINDS: Final = (
     "teleport-bot",
     "tbot",
 )
-"""The names of `discovery.policies.kinds`, spelled here so that help loads nothing of it."""
+"""The names of `discovery.policies.kinds`, repeated here so that help loads nothing of it."""
 
 
-class Form(StrEnum):
-    """How a document is written."""
+class PolicyFormat(StrEnum):
+    """Format of a printed document."""
 
     JSON = "json"
     YAML = "yaml"
     CLOUDFORMATION = "cloudformation"
 
 
-def _hub(ctx: click.Context, param: click.Parameter, value: str | None) -> Hub | None:
+def _parse_hub(ctx: click.Context, param: click.Parameter, value: str | None) -> Hub | None:
     del ctx, param
     if value is None:  # also when a shell completes: then nothing more is loaded
         return None
@@ -61,7 +61,7 @@ def _hub(ctx: click.Context, param: click.Parameter, value: str | None) -> Hub |
 @click.argument("kind", type=click.Choice(KINDS), metavar="KIND")
 @click.option(
     "--hub",
-    callback=_hub,
+    callback=_parse_hub,
     metavar="ARN",
     help="The user or role that cachemuster runs as; else AWS is asked whose credentials these "
     "are.",
@@ -71,7 +71,7 @@ def _hub(ctx: click.Context, param: click.Parameter, value: str | None) -> Hub |
     metavar="ID",
     help="For the role of this account; else for all accounts.",
 )
-@click.option("--matcher", metavar="NAME", help="Whose role to connect with, if there are several.")
+@click.option("--matcher", metavar="NAME", help="Whose connect role, if there are several.")
 @click.option(
     "--shards",
     type=click.IntRange(min=1),
@@ -80,8 +80,8 @@ def _hub(ctx: click.Context, param: click.Parameter, value: str | None) -> Hub |
 )
 @click.option(
     "--format",
-    "form",
-    type=click.Choice([form.value for form in Form]),
+    "output_format",
+    type=click.Choice([output_format.value for output_format in PolicyFormat]),
     help="JSON, YAML for tctl, or a CloudFormation template, for a StackSet too.  [default: json; "
     "yaml for Teleport's]",
 )
@@ -93,15 +93,16 @@ def command(
     account: str | None,
     matcher: str | None,
     shards: int | None,
-    form: str | None,
+    output_format: str | None,
     output: Path | None,
 ) -> Exit:
-    """Print a document that allows what this configuration uses, and nothing else: only its
-    accounts, regions and features.
+    """Print a least-privilege document for this configuration.
+
+    It allows what the accounts, regions and features of the configuration need, and nothing else.
 
     \b
     hub                   policy of the role or user that cachemuster runs as
-    member                policy of the role that it takes on in other accounts
+    member                policy of the role that it assumes in other accounts
     trust                 trust policy of that role
     connect               policy of the role with which Teleport connects
     event-rule            event pattern; as CloudFormation, queue and rule
@@ -125,51 +126,64 @@ def command(
 
     path = configuration_path(common())
     chosen = kinds.KINDS[kind]
-    with destination(output) as place:
+    with open_destination(output) as destination:
         usage = _usage(path, chosen, hub)
-        asked = kinds.PolicyRequest(usage, account, matcher, shards)
+        request = kinds.PolicyRequest(usage, account, matcher, shards)
         try:
-            made = _made(chosen, asked, Form(form) if form else None)
+            document = _document(
+                chosen, request, PolicyFormat(output_format) if output_format else None
+            )
         except NotApplicable as reason:
             raise click.UsageError(f"{reason}.") from reason
-        for reference in kinds.references(made):
+        for reference in kinds.references(document):
             stderr_line(
                 f"Put the value of {reference} where its name stands: secrets are not printed."
             )
-        written = Form(form) if form else Form.YAML if chosen.is_for_teleport else Form.JSON
-        place.write(lambda stream: _write(made, written, stream))
+        written_format = (
+            PolicyFormat(output_format)
+            if output_format
+            else PolicyFormat.YAML
+            if chosen.is_for_teleport
+            else PolicyFormat.JSON
+        )
+        destination.write(lambda stream: _write(document, written_format, stream))
         return Exit.DONE
 
 
-def _made(kind: DocumentKind, asked: PolicyRequest, form: Form | None) -> Made:
+def _document(
+    kind: DocumentKind, request: PolicyRequest, output_format: PolicyFormat | None
+) -> Documents:
     """Raises: NotApplicable."""
     from discovery.policies.usage import NotApplicable
 
-    if form is not Form.CLOUDFORMATION:
-        return kind.make(asked)
+    if output_format is not PolicyFormat.CLOUDFORMATION:
+        return kind.make(request)
     if kind.stack is None:
         raise NotApplicable(
             "It is nothing that CloudFormation makes"
             if kind.is_for_teleport
             else "The template of `member` has it already"
         )
-    return kind.stack(asked)
+    return kind.stack(request)
 
 
-def _usage(path: Path, kind: DocumentKind, named: Hub | None) -> AwsUsage:
-    """The configuration, and the identity that runs it. Raises: ConfigError, AwsCallFailed."""
+def _usage(path: Path, kind: DocumentKind, named_hub: Hub | None) -> AwsUsage:
+    """Read the configuration and find the identity that runs it.
+
+    Raises: ConfigError, AwsCallFailed.
+    """
     from discovery.config.load import load_config, locate
     from discovery.config.partitions import partition_problems
     from discovery.policies.usage import AwsUsage, Hub
 
     config = load_config(path)
-    if not kind.names_agent:
-        return AwsUsage.of(config, named or Hub.unnamed(), None)
+    if not kind.needs_identity:
+        return AwsUsage.of(config, named_hub or Hub.unknown(), None)
     import asyncio
 
     from discovery.aws.cloud import default_region  # only here: it loads the AWS SDK
 
-    hub = named or asyncio.run(_asked(config))
+    hub = named_hub or asyncio.run(_ambient_hub(config))
     problems = partition_problems(config, hub.partition)
     if problems:
         raise locate(problems, path)
@@ -179,8 +193,8 @@ def _usage(path: Path, kind: DocumentKind, named: Hub | None) -> AwsUsage:
     return AwsUsage.of(config, hub, default)
 
 
-async def _asked(config: Config) -> Hub:
-    """Whose the credentials at hand are. Raises: AwsCallFailed."""
+async def _ambient_hub(config: Config) -> Hub:
+    """Identity of the credentials at hand. Raises: AwsCallFailed."""
     from discovery.aws.cloud import open_cloud
     from discovery.config.secrets import resolve_external_id
     from discovery.policies.usage import Hub
@@ -197,10 +211,10 @@ async def _asked(config: Config) -> Hub:
     return hub
 
 
-def _write(made: Made, form: Form, stream: TextIO) -> None:
-    if form is Form.YAML:
+def _write(document: Documents, output_format: PolicyFormat, stream: TextIO) -> None:
+    if output_format is PolicyFormat.YAML:
         from discovery.reports.tctl import write_documents
 
-        write_documents(made if isinstance(made, tuple) else (made,), stream)
+        write_documents(document if isinstance(document, tuple) else (document,), stream)
     else:
-        stream.write(json.dumps(made, indent=2) + "\n")
+        stream.write(json.dumps(document, indent=2) + "\n")

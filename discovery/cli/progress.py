@@ -1,4 +1,4 @@
-"""How far a scan has come, for a person who waits at a terminal, or for a log."""
+"""Show how far a scan has come: a status line on a terminal, or lines for a log."""
 
 from __future__ import annotations
 
@@ -8,25 +8,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from discovery.cli.streams import speaks_in_events, stderr_line
+from discovery.cli.streams import is_events_only, stderr_line
 
 OnProgress = Callable[[int, int, int], None]
-"""Scopes done, those of them that failed, and how many there are so far."""
+"""Called with scopes done, those of them that failed, and scopes known so far."""
 
 
 @contextmanager
-def progress(every: timedelta | None = None) -> Iterator[OnProgress | None]:
-    """A line on stderr that is gone afterwards; where nobody watches, a line of its own each
-    `every`, or None without one."""
-    if sys.stderr.isatty() and not speaks_in_events():
-        with _at_a_terminal() as show:
+def progress(interval: timedelta | None = None) -> Iterator[OnProgress | None]:
+    """Show progress on stderr while the context is open; yields None when nothing is shown.
+
+    On a terminal it is one line that disappears afterwards; elsewhere a line each `interval`, if
+    given.
+    """
+    if sys.stderr.isatty() and not is_events_only():
+        with _show_status() as show:
             yield show
     else:
-        yield None if every is None else _now_and_then(every)
+        yield None if interval is None else _print_every(interval)
 
 
 @contextmanager
-def _at_a_terminal() -> Iterator[OnProgress]:
+def _show_status() -> Iterator[OnProgress]:
     from discovery.reports.terminal.style import console_for
 
     console = console_for(sys.stderr)
@@ -34,14 +37,14 @@ def _at_a_terminal() -> Iterator[OnProgress]:
         yield lambda done, failed, total: status.update(_line(done, failed, total))
 
 
-def _now_and_then(every: timedelta) -> OnProgress:
-    due_s = time.monotonic() + every.total_seconds()
+def _print_every(interval: timedelta) -> OnProgress:
+    due_s = time.monotonic() + interval.total_seconds()
 
     def show(done: int, failed: int, total: int) -> None:
         nonlocal due_s
         now_s = time.monotonic()
         if now_s >= due_s:
-            due_s = now_s + every.total_seconds()
+            due_s = now_s + interval.total_seconds()
             stderr_line(_line(done, failed, total))
 
     return show

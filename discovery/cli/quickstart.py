@@ -1,4 +1,4 @@
-"""`cachemuster quickstart`: the whole tool at work, in seconds, on simulated ones of everything."""
+"""`cachemuster quickstart`: show the whole tool on a simulated cloud and cluster."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from discovery.reports.exit import Exit
     "--keep",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Put the files into DIR instead of a temporary directory.",
+    help="Keep the files in DIR instead of a temporary directory.",
 )
 @with_common
 def command(keep: Path | None) -> Exit:
-    """Show it all in seconds: a simulated AWS and Teleport, an audit, sweeps, a failing region, a
-    removal.
+    """Show the whole tool in seconds, on a simulated AWS and Teleport.
 
-    Needs no account, no cluster and no configuration, touches none, and runs the same commands
-    that you would. The files it makes stay to be looked at.
+    The tour has an audit, sweeps, a failing region and a removal, and runs the same commands that
+    you would. It needs no account, no cluster and no configuration, and touches none. The files
+    that it creates are kept.
 
     \b
     Examples:
@@ -39,7 +39,7 @@ def command(keep: Path | None) -> Exit:
 
 
 def _directory(keep: Path | None) -> Path:
-    """A directory of our own. Raises: click.BadParameter for one that cannot be."""
+    """Create or check the directory to work in. Raises: click.BadParameter."""
     if keep is None:
         return Path(tempfile.mkdtemp(prefix="cachemuster-"))
     try:

@@ -1,4 +1,4 @@
-"""What `cachemuster quickstart` runs: a simulated cloud and cluster, and the tour of them."""
+"""Start the simulated cloud and cluster of `cachemuster quickstart`, and run its tour."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ deregistration:
   missed_sweeps: 2               # how often a cache must be missing
   grace: 0s                      # and for how long; usually 10m
 """
+"""Configuration of the tour, without its control plane."""
 
 
 def run_tour(directory: Path, *, verbosity: int) -> Exit:
@@ -49,16 +50,16 @@ def run_tour(directory: Path, *, verbosity: int) -> Exit:
     demo = build_demo()
     aws, teleport = SimulatedAws(demo.world), SimulatedTeleport(build_cluster())
     with aws.serve_in_thread() as url, teleport.serve_in_thread() as at:
-        badges = issue(teleport.cluster, directory)
-        cluster = section(at.proxy, badges.bot)
+        identities = issue(teleport.cluster, directory)
+        cluster = section(at.proxy, identities.bot)
         path.write_text(CONFIGURATION % {"secret": secret} + cluster, "utf-8")
-        with _only({**environment(demo, url), VARIABLE: str(path)}):
-            return Tour(aws, path, verbosity=verbosity).guide()
+        with _isolated_environment({**environment(demo, url), VARIABLE: str(path)}):
+            return Tour(aws, path, verbosity=verbosity).run_steps()
 
 
 @contextmanager
-def _only(variables: Mapping[str, str]) -> Iterator[None]:
-    """These variables, and no other that could lead the SDK to a real account or a proxy."""
+def _isolated_environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set these variables, and remove all that could lead the SDK to a real account or a proxy."""
     before = dict(os.environ)
     for name in before:
         if name.startswith("AWS_") or name.lower().endswith("_proxy"):

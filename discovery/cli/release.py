@@ -1,4 +1,4 @@
-"""`cachemuster release`: lets go of databases, which stay registered."""
+"""`cachemuster release`: give up ownership of databases, which stay registered."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from discovery.cli.options import common, require_somebody, with_common, with_consent, with_report
-from discovery.cli.output import destination
+from discovery.cli.options import common, require_consent, with_common, with_consent, with_report
+from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration_as, configuration_path
 from discovery.cli.streams import stderr_line
 from discovery.model.ownership import parse_cache_arn
 from discovery.model.values import ResourceName
 from discovery.reports.exit import Exit
-from discovery.reports.view import Format
 
 if TYPE_CHECKING:
     from discovery.adopt.adopt import TransferContext, TransferPlan
@@ -23,29 +22,32 @@ if TYPE_CHECKING:
 
 @click.command(name="release")
 @click.argument("name", required=False)
-@click.option("--all", "takes_all", is_flag=True, help="All of this configuration's group.")
+@click.option(
+    "--all", "all_databases", is_flag=True, help="Every database of this configuration's group."
+)
 @with_consent
 @with_report
 @with_common
 def command(
     name: str | None,
-    takes_all: bool,
+    all_databases: bool,
     identity_file: Path | None,
     yes: bool,
     lock_timeout: timedelta,
-    form: str,
+    output_format: str,
     output: Path | None,
 ) -> Exit:
-    """Let go of database NAME: the labels that make it cachemuster's go, the database itself
-    stays registered, and state forgets it. Database Services and roles that select it by one of
-    these labels lose it; those that do are named before you agree.
+    """Give up ownership of database NAME; it stays registered.
 
-    As long as its cache is wanted, sweeps show it as a conflict: NAME_TAKEN_UNSEEN where the
-    agent's bot is fenced in by labels and cannot see it, else FOREIGN. What to do about that is
+    cachemuster's labels are removed from it, and state forgets it. Database Services and roles
+    that select it by one of these labels lose it; the Services that do are named before you agree.
+
+    As long as a matcher selects its cache, sweeps show it as a conflict: NAME_TAKEN_UNSEEN where
+    the agent's bot is limited by labels and cannot see it, else FOREIGN. What to do about that is
     printed at the end. AWS is not asked.
 
-    With --all it lets go of every database of the group, whatever shard or matcher it is of: the
-    way to leave. Stop the agent before. Killed halfway, the same command does the rest.
+    With --all it gives up every database of the group, whatever its shard or matcher: the way to
+    stop using cachemuster. Stop the agent before. If it is killed halfway, run it again.
 
     In a cluster this needs an operator's identity (`tsh login --out=FILE`): the agent's bot may
     only write what carries its labels. Where the identity may not write, the document for
@@ -66,29 +68,29 @@ def command(
     from discovery.config.control_plane import Teleport
 
     path = configuration_path(common())
-    if (name is None) is not takes_all:
-        raise click.UsageError("name one database, or say --all")
-    require_somebody(yes)
+    if (name is None) is not all_databases:
+        raise click.UsageError("name one database, or give --all")
+    require_consent(yes)
     config = configuration_as(path, identity_file)
     in_cluster = isinstance(config.control_plane, Teleport)
     conflict = _IN_CLUSTER if in_cluster else "conflict/FOREIGN"
-    work = TransferCommand(
+    transfer = TransferCommand(
         verb="release", config=config, path=path, lock_timeout=lock_timeout, yes=yes
     )
-    with destination(output) as place:
-        prospect, setting, remark = work.release(ResourceName(name) if name else None)
-        if identity_file is None and in_cluster and prospect.handover.items:
+    with open_destination(output) as destination:
+        plan, context, remark = transfer.plan_release(ResourceName(name) if name else None)
+        if identity_file is None and in_cluster and plan.transfer.items:
             stderr_line(_DENIED_TO_THE_BOT)
         if remark:
             stderr_line(f"{remark}.")
         return confirm_and_apply(
-            work,
-            prospect,
-            setting,
-            place=place,
-            form=Format(form),
+            transfer,
+            plan,
+            context,
+            destination=destination,
+            output_format=output_format,
             single=bool(name),
-            advice=_advice_of_all(conflict) if takes_all else _advice(prospect, setting, conflict),
+            advice=_advice_of_all(conflict) if all_databases else _advice(plan, context, conflict),
         )
 
 
@@ -100,7 +102,7 @@ _DENIED_TO_THE_BOT = (
 
 
 _IN_CLUSTER = "conflict/NAME_TAKEN_UNSEEN (conflict/FOREIGN where the bot may see every database)"
-"""What sweeps call a released database whose cache is wanted."""
+"""How sweeps show a released database whose cache matches."""
 
 
 def _advice_of_all(conflict: str) -> tuple[str, ...]:
@@ -110,17 +112,17 @@ def _advice_of_all(conflict: str) -> tuple[str, ...]:
     )
 
 
-def _advice(prospect: TransferPlan, setting: TransferContext, conflict: str) -> tuple[str, ...]:
-    """What becomes of the released database, and how its cache is kept from being wanted."""
+def _advice(plan: TransferPlan, context: TransferContext, conflict: str) -> tuple[str, ...]:
+    """What happens to the released database, and how to keep its cache from matching."""
     from discovery.plan.adoption.release import keep_unwanted
 
-    caches = [parse_cache_arn(item.arn or "") for item in prospect.handover.items]
+    caches = [parse_cache_arn(item.arn or "") for item in plan.transfer.items]
     return tuple(
         line
         for cache in caches
         if cache is not None
         for line in (
             f"The next sweep shows it as {conflict} for as long as its cache is wanted.",
-            *keep_unwanted(cache, setting.rules.matchers),
+            *keep_unwanted(cache, context.rules.matchers),
         )
     )

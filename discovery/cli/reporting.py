@@ -1,12 +1,15 @@
-"""A finished report on its way out: to its place, to the log, and as an exit code."""
+"""Run a sweep or audit for its report, and write the report, log it and find the exit code."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import structlog
 
+from discovery.cli.interruption import Interruption, run_with_signals
 from discovery.cli.output import Destination
+from discovery.cli.progress import OnProgress, progress
 from discovery.cli.streams import stderr_line
 from discovery.reports.exit import Exit, ExitRules, exit_code
 from discovery.reports.formats import RENDERERS
@@ -17,27 +20,43 @@ from discovery.service.sweep_log import finished_fields
 
 log = structlog.get_logger()
 
+Start = Callable[[Interruption, OnProgress | None], Awaitable[Report]]
+"""Starts a sweep or an audit."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportOutput:
-    """Where a report goes, in what form, and what its exit code is to tell."""
 
-    place: Destination
-    form: Format
-    view: View
-    strictness: ExitRules = field(default_factory=ExitRules)
+def run_for_report(start: Start, interval: timedelta | None = None) -> tuple[Report, bool]:
+    """Run a sweep or audit while progress is shown and signals are handled.
 
-    def emit_report(self, report: Report, *, terminated: bool) -> Exit:
-        """The report stands in its place. Raises: ReportLost."""
-        code = exit_code(report, self.strictness, terminated=terminated)
-        _log(report, code)
-        self.place.write(lambda stream: RENDERERS[self.form](report, stream, self.view))
-        if self.form is not Format.TABLE or self.place.path is not None:
-            for why in (report.error, report.stop_message, _other_plan(report)):
-                if why:
-                    stderr_line(why)
-            stderr_line(sentence(report))
-        return code
+    `interval`: as for `progress`. Returns the report, and True when SIGTERM ended it.
+    """
+    with progress(interval) as on_progress:
+
+        async def work(interruption: Interruption) -> tuple[Report, bool]:
+            return await start(interruption, on_progress), interruption.terminated
+
+        return run_with_signals(work)
+
+
+def emit_report(
+    report: Report,
+    destination: Destination,
+    output_format: str,
+    view: View,
+    exit_rules: ExitRules = ExitRules(),
+    *,
+    terminated: bool,
+) -> Exit:
+    """Write and log a report; returns its exit code. Raises: OutputLost."""
+    code = exit_code(report, exit_rules, terminated=terminated)
+    _log(report, code)
+    render = RENDERERS[Format(output_format)]
+    destination.write(lambda stream: render(report, stream, view))
+    if output_format != Format.TABLE or destination.path is not None:
+        for why in (report.error, report.stop_message, _other_plan(report)):
+            if why:
+                stderr_line(why)
+        stderr_line(sentence(report))
+    return code
 
 
 def _other_plan(report: Report) -> str:

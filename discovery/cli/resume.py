@@ -1,4 +1,4 @@
-"""`cachemuster resume`: a pause ends before its time."""
+"""`cachemuster resume`: end a pause early."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from discovery.cli.settings import configuration
 def command(lock_timeout: timedelta) -> None:
     """End the pause in force. The next sweep writes what is due.
 
-    Nothing is swept by this command; `cachemuster audit` shows what the next sweep does.
+    This command does not sweep; `cachemuster audit` shows what the next sweep does.
 
     \b
     Examples:
@@ -47,7 +47,7 @@ def command(lock_timeout: timedelta) -> None:
 
 
 async def _resume(path: Path, lock_timeout: timedelta) -> datetime | None:
-    """The end of the pause that was in force, None when it was over by itself."""
+    """Resume; returns the end of the pause in force, None when it was already over."""
     from state.exclusive import locked_store
     from state.lock import this_process
 

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 @click.command(name="run")
 @with_shard
 @with_common
-def command(part: Shard | None) -> Exit:
-    """The long-running service: a sweep at each interval, re-scans within seconds of change events,
-    health and metrics over HTTP.
+def command(shard: Shard | None) -> Exit:
+    """Run as a service: sweep at an interval, and re-scan after change events.
 
-    SIGTERM and Ctrl-C let the write in hand end, within 10 seconds; a second one stops at once.
-    SIGHUP reads the configuration anew, and keeps the old one if the new one is bad. Between two
-    sweeps the state file is free for `sweep`, `adopt` and `release`.
+    It re-scans within seconds of an event, and serves health and metrics over HTTP. SIGTERM and
+    Ctrl-C let the running write end, within 10 seconds; a second one stops at once. SIGHUP reloads
+    the configuration, and keeps the old one if the new one is bad. Between two sweeps the state
+    file is free for `sweep`, `adopt` and `release`.
 
     \b
     Examples:
@@ -43,7 +43,7 @@ def command(part: Shard | None) -> Exit:
     path = configuration_path(common(shows_events=True))
 
     async def work(interruption: Interruption) -> None:
-        await serve(path, part, interruption)
+        await serve(path, shard, interruption)
 
     with contextlib.suppress(Interrupted):  # told to stop before it had started
         run_with_signals(work)

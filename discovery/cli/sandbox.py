@@ -1,4 +1,4 @@
-"""`cachemuster sandbox`: the simulated AWS and Teleport alone, to play with."""
+"""`cachemuster sandbox`: run the simulated AWS and Teleport alone."""
 
 from __future__ import annotations
 
@@ -82,20 +82,19 @@ def command(
     seed: int | None,
     latency_ms: float,
 ) -> Exit:
-    """Run a simulated AWS and a simulated Teleport on 127.0.0.1 until Ctrl-C, and print what leads
-    to them: variables for AWS, and parts of a configuration.
+    """Run a simulated AWS and a simulated Teleport on 127.0.0.1 until Ctrl-C.
 
-    AWS speaks the wire formats of STS, ElastiCache Serverless, the tagging API, SQS, Organizations
-    and parts of EC2; an unmodified AWS CLI or SDK can create, tag and delete caches in it, and a
-    queue tells of every change. What is in it: a small demonstration, a generated organization, or
-    what a file says.
+    How to reach them is printed: variables for AWS, and parts of a configuration. AWS speaks the
+    wire formats of STS, ElastiCache Serverless, the tagging API, SQS, Organizations and parts of
+    EC2; an unmodified AWS CLI or SDK can create, tag and delete caches in it, and a queue receives
+    every change. Its content is a small demonstration, a generated organization, or that of a file.
 
     For an agent without keys, as in a pod: POST {} as application/json to /_sandbox/web-identity
     of the AWS URL answers a token, for the file of AWS_WEB_IDENTITY_TOKEN_FILE, and a role.
 
-    Teleport is a cluster behind one TLS port, as its Proxy Service has it, and a port of its Auth
-    Service, with a bot's identity file that is kept fresh, and a person's for adopt and release.
-    As in a real one, what is read follows what is written in steps of a second.
+    Teleport is a cluster behind one TLS port, as with its Proxy Service, and a port of its Auth
+    Service, with a bot's identity file that is renewed, and a person's for adopt and release. As in
+    a real one, reads lag behind writes by up to a second.
 
     \b
     A file for --world; only ids and names must be there:
@@ -122,10 +121,10 @@ def command(
     """
     import asyncio
 
-    from discovery.cli.sandbox_servers import cloud_of, serve
+    from discovery.cli.sandbox_servers import choose_cloud, serve
 
     common()
     numbers = {"regions": regions, "caches": caches, "spread": spread, "seed": seed}
-    demo = cloud_of(file, accounts, {name: n for name, n in numbers.items() if n is not None})
+    demo = choose_cloud(file, accounts, {name: n for name, n in numbers.items() if n is not None})
     asyncio.run(serve(demo, port, teleport_port, latency_ms / 1000))
     return Exit.DONE

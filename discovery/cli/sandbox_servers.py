@@ -1,4 +1,4 @@
-"""What `cachemuster sandbox` runs: the simulated AWS and Teleport, and what leads to them."""
+"""Serve the simulated AWS and Teleport, and print how to reach them."""
 
 from __future__ import annotations
 
@@ -38,14 +38,18 @@ HOST = "127.0.0.1"
 
 
 _CALLS_KEPT = 1000
-"""As many as `/_sandbox/calls` shows; a fleet's sweep makes a hundred thousand."""
+"""As many as `/_sandbox/calls` shows; the sweep of many accounts makes a hundred thousand."""
 
 
 class PortTaken(click.ClickException):
-    """Nothing can listen where the sandbox was told to."""
+    """The sandbox cannot listen on the port that was named."""
 
 
-def cloud_of(file: Path | None, accounts: int | None, numbers: Mapping[str, Any]) -> AgentWorld:
+def choose_cloud(file: Path | None, accounts: int | None, numbers: Mapping[str, Any]) -> AgentWorld:
+    """The simulated cloud: of a file, generated from numbers, or the demonstration.
+
+    Raises: click.UsageError for options that exclude each other.
+    """
     if file is not None and accounts is not None:
         raise click.UsageError("--world and --accounts are two clouds: give one of them.")
     if numbers and accounts is None:
@@ -61,27 +65,28 @@ def cloud_of(file: Path | None, accounts: int | None, numbers: Mapping[str, Any]
 
 
 async def serve(demo: AgentWorld, port: int, teleport_port: int, latency_s: float) -> None:
+    """Serve the simulated AWS and Teleport until SIGINT or SIGTERM. Raises: PortTaken."""
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     aws = SimulatedAws(demo.world, latencies=latencies(demo, latency_s), calls=CallLog(_CALLS_KEPT))
     teleport = SimulatedTeleport(build_cluster(), calls=TeleportCallLog(_CALLS_KEPT))
     async with (
-        _listening(aws.serve(host=HOST, port=port), port, "--port") as url,
-        _listening(
+        _serve_or_refuse(aws.serve(host=HOST, port=port), port, "--port") as url,
+        _serve_or_refuse(
             teleport.serve(host=HOST, port=teleport_port), teleport_port, "--teleport-port"
         ) as at,
     ):
-        _tell_of_aws(demo, url)
+        _print_aws(demo, url)
         with tempfile.TemporaryDirectory(prefix="cachemuster-sandbox-") as directory:
-            badges = issue(teleport.cluster, Path(directory))
-            _tell_of_teleport(at, badges)
-            fresh = asyncio.create_task(keep_fresh(teleport.cluster, badges))
+            identities = issue(teleport.cluster, Path(directory))
+            _print_teleport(at, identities)
+            fresh = asyncio.create_task(keep_fresh(teleport.cluster, identities))
             await stopped.wait()
             fresh.cancel()
 
 
-def _tell_of_aws(demo: AgentWorld, url: str) -> None:
+def _print_aws(demo: AgentWorld, url: str) -> None:
     for name, value in {**environment(demo, url), **agent_world.external_ids(demo)}.items():
         click.echo(f"export {name}={shlex.quote(value)}")
     stderr_line(f"The simulated AWS listens on {url}. Ctrl-C ends it, and all that is in it.")
@@ -91,20 +96,20 @@ def _tell_of_aws(demo: AgentWorld, url: str) -> None:
     stderr_lines(("", *agent_world.section(demo).splitlines()))
 
 
-def _tell_of_teleport(at: Addresses, badges: DemoIdentities) -> None:
+def _print_teleport(at: Addresses, identities: DemoIdentities) -> None:
     stderr_line("")
     stderr_line(f"The simulated Teleport listens on {at.proxy} (its Auth Service on {at.auth}).")
     stderr_line("Put this into a configuration, too:")
-    stderr_lines(("", *section(at.proxy, badges.bot).splitlines(), ""))
-    stderr_line(f"A person's identity, for adopt and release: {badges.person}")
-    stderr_line(f"What the cluster holds: curl --cacert {badges.web_ca} {at.control}state")
+    stderr_lines(("", *section(at.proxy, identities.bot).splitlines(), ""))
+    stderr_line(f"A person's identity, for adopt and release: {identities.person}")
+    stderr_line(f"What the cluster holds: curl --cacert {identities.web_ca} {at.control}state")
 
 
 @asynccontextmanager
-async def _listening(
+async def _serve_or_refuse(
     served: AbstractAsyncContextManager[T], port: int, option: str
 ) -> AsyncIterator[T]:
-    """Where it listens. Raises: PortTaken."""
+    """Enter `served`; yields where it listens. Raises: PortTaken."""
     async with AsyncExitStack() as stack:
         try:
             at = await stack.enter_async_context(served)

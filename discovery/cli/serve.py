@@ -1,14 +1,18 @@
-"""The service as `cachemuster run` starts it: its lock, its address, its connections."""
+"""Start the service of `cachemuster run`: lock, HTTP address, connections, SIGHUP."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from types import FrameType
 
 from discovery.cli.clock import utc_now
-from discovery.cli.hangup import on_hangup
 from discovery.cli.interruption import Interruption
 from discovery.cli.setup import open_service
 from discovery.cli.streams import stderr_line
@@ -17,7 +21,7 @@ from discovery.config.load import is_read_once, load_config
 from discovery.plan.shard import Shard
 from discovery.service.agent import Agent
 from discovery.service.connections import ReloadableConnections
-from discovery.service.health import HealthState, served
+from discovery.service.health import HealthState, serve_health
 from discovery.service.heartbeat import Heartbeat, heartbeat_limit
 from discovery.service.metrics import Metrics
 from discovery.service.runner import SweepRunner
@@ -25,35 +29,38 @@ from discovery.service.systemd import Notifier
 from state.lock import service_lock, this_process
 
 
-async def serve(path: Path, part: Shard | None, interruption: Interruption) -> None:
-    """Raises: what opening an edge raises; Locked; CannotListen; WrongState."""
+async def serve(path: Path, shard: Shard | None, interruption: Interruption) -> None:
+    """Run the service until it is stopped.
+
+    Raises: what opening connections raises; Locked; CannotListen; WrongState.
+    """
     reload = asyncio.Event()
     with on_hangup(reload.set):  # before the file is read: no change between is missed
-        await _serve_until_stopped(path, part, interruption, reload)
+        await _serve_until_stopped(path, shard, interruption, reload)
 
 
 async def _serve_until_stopped(
-    path: Path, part: Shard | None, interruption: Interruption, reload: asyncio.Event
+    path: Path, shard: Shard | None, interruption: Interruption, reload: asyncio.Event
 ) -> None:
     config = load_config(path)
-    vitals = HealthState(pulse=Heartbeat(), limit=heartbeat_limit(config))
+    health = HealthState(heartbeat=Heartbeat(), max_age=heartbeat_limit(config))
     metrics = Metrics(
         scope_metrics_limit=config.service.scope_metrics_limit,
         version=metadata.version("cachemuster"),
     )
     async with (
         service_lock(config.state.path, holder=this_process("run", utc_now())) as lock,
-        served(config.service.listen, vitals, metrics) as address,
-        ReloadableConnections.open(lambda: open_service(path, interruption, part)) as foundation,
+        serve_health(config.service.listen, health, metrics) as address,
+        ReloadableConnections.open(lambda: open_service(path, interruption, shard)) as connections,
     ):
         stderr_line(
-            f"Health and metrics are served on {_shown(address)}. Ctrl-C stops the service."
+            f"Health and metrics are served on {_describe(address)}. Ctrl-C stops the service."
         )
         agent = Agent(
-            foundation=foundation,
-            rounds=SweepRunner(foundation, part, service_lock=lock),
+            connections=connections,
+            runner=SweepRunner(connections, shard, service_lock=lock),
             metrics=metrics,
-            vitals=vitals,
+            health=health,
             notifier=Notifier(os.environ),
             stop=interruption.stop,
             reload=reload,
@@ -63,7 +70,27 @@ async def _serve_until_stopped(
         await agent.run()
 
 
-def _shown(address: HostPort) -> str:
+def _describe(address: HostPort) -> str:
     if not address.is_every_address:
         return f"http://{address}"
     return f"http://127.0.0.1:{address.port} and every other address of this machine"
+
+
+@contextmanager
+def on_hangup(callback: Callable[[], object]) -> Iterator[None]:
+    """Call `callback` in the running loop for every SIGHUP; afterwards the signal is ignored.
+
+    Not by the loop's own handlers: those are gone when the loop closes, and the signal would then
+    end a process that has only its exit code left to give.
+    """
+    loop = asyncio.get_running_loop()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(callback)
+
+    signal.signal(signal.SIGHUP, on_signal)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)

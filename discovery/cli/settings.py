@@ -1,4 +1,4 @@
-"""Which configuration a command works with."""
+"""Find the configuration that a command works with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from discovery.config.model import Config
 
 VARIABLE: Final = "CACHEMUSTER_CONFIG"
+"""Environment variable that names the configuration."""
 USUAL: Final = Path("cachemuster.yaml")
+"""Configuration in the current directory, when nothing else names one."""
 _SOURCE: Final = "cachemuster.source"
 
 _HOW_TO_MAKE_ONE: Final = (
@@ -27,20 +29,22 @@ _HOW_TO_MAKE_ONE: Final = (
 
 
 def configuration_path(common: Common) -> Path:
-    """The file named by `-c`, else by the environment, else the usual one in this directory. What
-    can be read but once, such as a pipe, has been read.
+    """Find the configuration: `-c`, else the environment, else `./cachemuster.yaml`.
 
-    Raises: ConfigError that says how to make one, or why it cannot be read.
+    What can be read only once, such as a pipe, has been read. Raises: ConfigError that says how to
+    make one, or why it cannot be read.
     """
-    found = chosen(common.config)
+    found = find_configuration(common.config)
     if found is None:
         raise ConfigError([Problem(_HOW_TO_MAKE_ONE)], str(USUAL))
     return found
 
 
-def chosen(named: Path | None) -> Path | None:
-    """The same, where `-c` names `named`; None when there is none. What can be read but once is
-    read once for a command. Raises: ConfigError."""
+def find_configuration(named: Path | None) -> Path | None:
+    """Find the configuration where `-c` names `named`; None when there is none.
+
+    What can be read only once is read once per command. Raises: ConfigError.
+    """
     from discovery.config.load import readable_again
 
     variable = os.environ.get(VARIABLE)
@@ -55,16 +59,16 @@ def chosen(named: Path | None) -> Path | None:
 
 
 def configuration(common: Common) -> Config:
-    """The configuration, read and checked. Raises: ConfigError with every problem."""
+    """Read and check the configuration. Raises: ConfigError with every problem."""
     from discovery.config.load import load_config
 
     return load_config(configuration_path(common))
 
 
 def configuration_as(path: Path, identity_file: Path | None) -> Config:
-    """The configuration, with the operator's identity in place of the agent's.
+    """Read the configuration, with the operator's identity in place of the agent's.
 
-    Raises: ConfigError; click.UsageError, when the control plane knows no identities.
+    Raises: ConfigError; click.UsageError, when the control plane has no identities.
     """
     from discovery.config.control_plane import Teleport
     from discovery.config.load import load_config

@@ -1,4 +1,4 @@
-"""Sweeps and audits of a configuration: cloud, control plane and state are opened and closed."""
+"""Open cloud, control plane and state of a configuration, and run a sweep or an audit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import structlog
 from discovery.aws.cloud import Cloud, open_cloud
 from discovery.aws.queue import Queue, open_queue
 from discovery.cli.clock import utc_now
-from discovery.cli.control_planes import print_preflight, reading, writing
+from discovery.cli.control_planes import open_reader, open_writer, print_preflight
 from discovery.cli.interruption import Interruption
 from discovery.cli.progress import OnProgress
 from discovery.cli.settings import configuration_as
@@ -29,7 +29,7 @@ from discovery.model.values import Database
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter
 from discovery.reports.report import Report
-from discovery.service.connections import Edges
+from discovery.service.connections import Connections
 from discovery.sweep.context import SweepContext, SweepRequest
 from discovery.sweep.sweep import audit, sweep
 from state.exclusive import locked_store
@@ -47,15 +47,15 @@ async def run_audit(
     *,
     identity_file: Path | None = None,
 ) -> Report:
-    """The report of a dry run: nothing in its hands can write (R5).
+    """Run an audit, which has no way to write (R5), and return its report.
 
-    `identity_file` is an operator's, to look with in place of the agent's. Raises: what opening an
-    edge raises, before anything is asked of an account; click.UsageError.
+    `identity_file`: an operator's, to read with in place of the agent's. Raises: what opening
+    connections raises, before any account is read; click.UsageError.
     """
     config = configuration_as(path, identity_file)
     async with (
         open_context(config, path, interruption, on_progress) as context,
-        reading(config) as control_plane,
+        open_reader(config) as control_plane,
     ):
         if request.asks_control_plane:
             await print_preflight(control_plane, config)
@@ -72,16 +72,16 @@ async def run_sweep(
     *,
     lock_timeout: timedelta,
 ) -> Report:
-    """The report of one sweep, whose state was locked for exactly as long.
+    """Run one sweep while the state is locked, and return its report.
 
-    Raises: what opening an edge raises, before anything is asked of an account.
+    Raises: what opening connections raises, before any account is read.
     """
     config = load_config(path)
     state = config.state.path
     async with (
         open_context(config, path, interruption, on_progress) as context,
         locked_store(state, wait=lock_timeout, holder=this_process("sweep", utc_now())) as store,
-        writing(config) as control_plane,
+        open_writer(config) as control_plane,
     ):
         await print_preflight(control_plane, config)
         interruption.in_sweep = True
@@ -91,22 +91,22 @@ async def run_sweep(
 @asynccontextmanager
 async def open_service(
     path: Path, interruption: Interruption, shard: Shard | None
-) -> AsyncIterator[Edges]:
-    """What the service stands on, from the configuration as it is now.
+) -> AsyncIterator[Connections]:
+    """Open the connections of the service, from the configuration as it is now.
 
-    Raises: what opening an edge raises.
+    Raises: what opening connections raises.
     """
     config = load_config(path)
     async with (
         open_context(config, path, interruption, None) as context,
-        writing(config) as control_plane,
+        open_writer(config) as control_plane,
     ):
         await print_preflight(control_plane, config)
-        yield Edges(context, control_plane, _queue(context.cloud, config, path, shard))
+        yield Connections(context, control_plane, _queue(context.cloud, config, path, shard))
 
 
 def _queue(cloud: Cloud, config: Config, path: Path, shard: Shard | None) -> Queue | None:
-    """Where change events of this process arrive. Raises: ConfigError."""
+    """Open the queue of change events for this process; None without one. Raises: ConfigError."""
     if config.service.events is None:
         return None
     try:
@@ -115,14 +115,16 @@ def _queue(cloud: Cloud, config: Config, path: Path, shard: Shard | None) -> Que
         raise ConfigError([Problem(str(error))], str(path)) from error
 
 
-async def registered(path: Path, part: ScopeFilter) -> tuple[Database, ...]:
-    """Our registrations of a part, as they are. Raises: ConfigError, ControlPlaneError."""
+async def list_our_databases(path: Path, scope_filter: ScopeFilter) -> tuple[Database, ...]:
+    """List our registered databases in some scopes. Raises: ConfigError, ControlPlaneError."""
     config = load_config(path)
-    async with reading(config) as registry:
-        listed = await registry.list_databases()
+    async with open_reader(config) as control_plane:
+        listed = await control_plane.list_databases()
     ours = ((owner_of(one, config.group), one) for one in listed)
     return tuple(
-        one for owner, one in ours if isinstance(owner, CacheArn) and part.covers(owner.scope)
+        one
+        for owner, one in ours
+        if isinstance(owner, CacheArn) and scope_filter.covers(owner.scope)
     )
 
 
@@ -130,7 +132,7 @@ async def registered(path: Path, part: ScopeFilter) -> tuple[Database, ...]:
 async def open_context(
     config: Config, path: Path, interruption: Interruption, on_progress: OnProgress | None
 ) -> AsyncIterator[SweepContext]:
-    """The rules, the cloud and the clock. Raises: SecretError, ConfigError, AwsCallFailed."""
+    """Open the cloud and build the rules. Raises: SecretError, ConfigError, AwsCallFailed."""
     rules = build_rules(config, _secret)
     async with open_cloud(config.aws, resolve=_secret, clock=utc_now) as cloud:
         problems = partition_problems(config, cloud.identity.partition)

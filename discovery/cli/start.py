@@ -1,4 +1,4 @@
-"""The first lines of the program: what cannot wait for the libraries, which take half a second."""
+"""First lines of the program: set signal handlers before the slow imports."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import sys
 from collections.abc import Sequence
 
 _WITH_VALUE = ("-c", "--config", "--log-format")
-"""Options that may stand before the command's name, with a value of their own behind them."""
+"""Options that may precede the command's name and take a value."""
 
 _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line. The entry point of the script, and of `python -m discovery`."""
-    is_service = command_of(sys.argv[1:]) == "run"
+    """Run the command line: entry point of the script and of `python -m discovery`."""
+    is_service = command_name(sys.argv[1:]) == "run"
     code = 0 if is_service else _INTERRUPTED  # nothing is begun: a service stopped, and well
     signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(code))
     if is_service:
@@ -30,8 +30,8 @@ def main() -> None:
     start()
 
 
-def command_of(arguments: Sequence[str]) -> str | None:
-    """The command's name among the arguments, as far as it can be told without its options."""
+def command_name(arguments: Sequence[str]) -> str | None:
+    """Find the command's name in the arguments, as far as possible without its options."""
     rest = iter(arguments)
     for each in rest:
         if each in _WITH_VALUE:

@@ -1,4 +1,4 @@
-"""`cachemuster status`: what is remembered, without asking anybody."""
+"""`cachemuster status`: show what the state file remembers."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import click
 
 from discovery.cli.clock import utc_now
 from discovery.cli.options import common, with_common, with_report
-from discovery.cli.output import destination
+from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration
-from discovery.reports.view import Format
 
 
 @click.command(name="status")
 @with_report
 @with_common
-def command(form: str, output: Path | None) -> None:
-    """Show what state remembers: scopes and how old the oldest complete scan is, registrations,
-    removals and how long they wait, a pause, the last sweep.
+def command(output_format: str, output: Path | None) -> None:
+    """Show what the state file remembers.
 
-    Reads the state file only; asks no network, needs no lock, and works before the first sweep.
+    That is: scopes and the age of the oldest complete scan, registrations, removals and how long
+    they wait, a pause, the last sweep. It works offline, needs no lock, and works before the first
+    sweep.
 
     \b
     Examples:
@@ -34,7 +34,7 @@ def command(form: str, output: Path | None) -> None:
 
     shared = common()
     config = configuration(shared)
-    with destination(output) as place:
+    with open_destination(output) as destination:
         status = Status(
             state=load_state(config.state.path),
             path=config.state.path,
@@ -42,7 +42,8 @@ def command(form: str, output: Path | None) -> None:
             missed_sweeps=config.deregistration.missed_sweeps,
             grace=config.deregistration.grace,
         )
-        if form == Format.JSON:
-            place.write(lambda stream: write_status_document(status, stream))
-        else:
-            place.write(lambda stream: write_status_table(status, stream, verbose=shared.verbose))
+        destination.write_report(
+            output_format,
+            table=lambda stream: write_status_table(status, stream, verbose=shared.verbose),
+            document=lambda stream: write_status_document(status, stream),
+        )

@@ -1,4 +1,4 @@
-"""The two streams: data goes to stdout, what is said about it to stderr."""
+"""Use the two streams: data goes to stdout, messages about it to stderr."""
 
 from __future__ import annotations
 
@@ -17,41 +17,42 @@ from discovery.reports.safe_text import escape_unprintable
 
 
 class LogFormat(StrEnum):
-    """What `--log-format` takes."""
+    """Values of `--log-format`."""
 
     CONSOLE = "console"
     JSON = "json"
 
 
-class _Voice:
-    """How what is said stands on stderr: as lines for a person, or as events of the log."""
+class _StderrMode:
+    """Whether messages on stderr are plain lines or log events."""
 
     as_events = False
 
 
-def speak_in_events(*, on: bool) -> None:
-    """From now on, what is said is an event of the log, as is everything else on stderr; or, not
-    `on`, plain lines again."""
-    _Voice.as_events = on
+def log_events_only(*, on: bool) -> None:
+    """Write messages to stderr as log events from now on; or, not `on`, as plain lines again."""
+    _StderrMode.as_events = on
 
 
-def speaks_in_events() -> bool:
-    """True when nothing but events may stand on stderr."""
-    return _Voice.as_events
+def is_events_only() -> bool:
+    """True when nothing but log events may be written to stderr."""
+    return _StderrMode.as_events
 
 
 class StdoutLost(OSError):
-    """What is printed cannot be written to stdout, as on a full disk."""
+    """Output cannot be written to stdout, such as on a full disk."""
 
 
 class _Stdout(io.TextIOWrapper):
-    """Stdout whose own errors are told from those of any other file."""
+    """Stdout whose errors can be told from those of other files."""
 
     def write(self, text: str) -> int:
+        """Write text. Raises: StdoutLost."""
         with _as_lost():
             return super().write(text)
 
     def flush(self) -> None:
+        """Flush. Raises: StdoutLost."""
         with _as_lost():
             super().flush()
 
@@ -67,14 +68,16 @@ def _as_lost() -> Iterator[None]:
 
 
 def stderr_line(text: str, *, level: int = logging.INFO) -> None:
-    """Print one line to stderr, safe to show, or one event where a log collector reads
-    (`--log-format json`). A closed stderr is nobody's loss."""
+    """Print one line to stderr, safe to show, or log one event with `--log-format json`.
+
+    A closed stderr is ignored.
+    """
     stderr_lines((text,), level=level)
 
 
 def stderr_lines(texts: Iterable[str], *, level: int = logging.INFO) -> None:
-    """The same of several lines; a line break inside of one is shown as what it is."""
-    if _Voice.as_events:
+    """Print several lines as `stderr_line` does; line breaks inside of one are escaped."""
+    if _StderrMode.as_events:
         import structlog
 
         structlog.get_logger().log(level, "cli.message", text="\n".join(texts))
@@ -88,8 +91,11 @@ def stderr_lines(texts: Iterable[str], *, level: int = logging.INFO) -> None:
 
 
 def harden_streams() -> None:
-    """Characters that the terminal's encoding lacks are spelled out instead of raising, and what
-    was closed by the caller leads nowhere instead of into the next file that is opened."""
+    """Make the standard streams safe to write to.
+
+    Characters that the terminal's encoding lacks are escaped instead of raising, and a stream that
+    the caller closed leads to the null device instead of into the next file that is opened.
+    """
     for number in (0, 1, 2):
         try:
             os.fstat(number)
@@ -107,7 +113,7 @@ def harden_streams() -> None:
 
 
 def flush_stdout() -> None:
-    """Write out what was printed. A reader that went away is no trouble. Raises: StdoutLost."""
+    """Write out what was printed; a reader that went away is ignored. Raises: StdoutLost."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -117,13 +123,15 @@ def flush_stdout() -> None:
 
 
 def mute_stdout() -> None:
-    """What is still buffered for a reader that went away is dropped without a complaint."""
+    """Drop what is still buffered for a reader that went away."""
     _mute(sys.stdout)
 
 
 def release_stderr() -> None:
-    """What could not be said, on a disk that is full, is dropped: left in the buffer, it would
-    cost the exit code."""
+    """Drop messages that cannot be written, such as on a full disk.
+
+    Left in the buffer, they would cost the exit code.
+    """
     try:
         sys.stderr.flush()
     except (OSError, ValueError):

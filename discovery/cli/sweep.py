@@ -1,10 +1,10 @@
-"""`cachemuster sweep`: the control plane made equal to the caches that exist."""
+"""`cachemuster sweep`: make the control plane equal to the caches that exist."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -18,21 +18,16 @@ from discovery.cli.options import (
     with_report,
     with_shard,
 )
-from discovery.cli.output import destination
-from discovery.cli.progress import progress
+from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration_path
 from discovery.model.values import Scope
 from discovery.plan.shard import Shard
 from discovery.reports.exit import Exit
-from discovery.reports.view import Format, View
-
-if TYPE_CHECKING:
-    from discovery.cli.interruption import Interruption
-    from discovery.reports.report import Report
+from discovery.reports.view import View
 
 
 @click.command(name="sweep")
-@click.option("--dry-run", is_flag=True, help="Show the plan; nothing in hand can write.")
+@click.option("--dry-run", is_flag=True, help="Show the plan; write nothing.")
 @with_only
 @click.option(
     "--allow-mass-removal",
@@ -42,13 +37,15 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--checksum",
-    "wanted",
+    "plan_checksum",
     type=checksum,
     metavar="HEX",
     help="Apply only the plan with this checksum; else exit 4.",
 )
-@click.option("--prune", is_flag=True, help="Remove what is out of configuration, too.")
-@click.option("--rebind-state", is_flag=True, help="Use state that belongs to another setup.")
+@click.option("--prune", is_flag=True, help="Also remove what is no longer configured.")
+@click.option(
+    "--rebind-state", is_flag=True, help="Use a state file that belongs to another setup."
+)
 @with_shard
 @with_lock_timeout
 @with_progress
@@ -58,16 +55,16 @@ def command(
     dry_run: bool,
     only: tuple[Scope, ...],
     allow_mass_removal: int | None,
-    wanted: str | None,
+    plan_checksum: str | None,
     prune: bool,
     rebind_state: bool,
-    part: Shard | None,
+    shard: Shard | None,
     lock_timeout: timedelta,
-    every: timedelta | None,
-    form: str,
+    progress_interval: timedelta | None,
+    output_format: str,
     output: Path | None,
 ) -> Exit:
-    """Scan, plan, apply, remember: one sweep.
+    """Run one sweep: scan, plan, apply, remember.
 
     What cannot be read is left as it is. A removal needs time, proof and a budget; a mass removal
     is refused.
@@ -82,8 +79,7 @@ def command(
     Exit: 0 done, 1 could not, 3 some scope or item failed, 4 a guard refused,
     64 usage, 75 state is locked, 78 configuration, 130/143 interrupted.
     """
-    from discovery.cli.interruption import run_with_signals
-    from discovery.cli.reporting import ReportOutput
+    from discovery.cli.reporting import emit_report, run_for_report
     from discovery.cli.setup import run_audit, run_sweep
     from discovery.plan.targets import ScopeFilter
     from discovery.sweep.context import SweepRequest
@@ -91,26 +87,15 @@ def command(
     shared = common()
     path = configuration_path(shared)
     request = SweepRequest(
-        part=ScopeFilter(only=only, shard=part),
+        part=ScopeFilter(only=only, shard=shard),
         allow_mass_removal=allow_mass_removal,
         prune=prune,
-        checksum=wanted,
+        checksum=plan_checksum,
         rebind_state=rebind_state,
         refresh_regions=True,
     )
-    with destination(output) as place:
-        with progress(every) as on_progress:
-
-            async def work(interruption: Interruption) -> tuple[Report, bool]:
-                if dry_run:
-                    report = await run_audit(path, request, interruption, on_progress)
-                else:
-                    report = await run_sweep(
-                        path, request, interruption, on_progress, lock_timeout=lock_timeout
-                    )
-                return report, interruption.terminated
-
-            report, terminated = run_with_signals(work)
+    with open_destination(output) as destination:
+        start = run_audit if dry_run else partial(run_sweep, lock_timeout=lock_timeout)
+        report, terminated = run_for_report(partial(start, path, request), progress_interval)
         view = View(title="sweep", findings=False, verbose=shared.verbose)
-        publication = ReportOutput(place=place, form=Format(form), view=view)
-        return publication.emit_report(report, terminated=terminated)
+        return emit_report(report, destination, output_format, view, terminated=terminated)

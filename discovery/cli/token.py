@@ -1,4 +1,4 @@
-"""`cachemuster token`: an IAM auth token, made on this machine."""
+"""`cachemuster token`: sign an IAM auth token on this machine."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def command(cache: str, user: str, region: str | None, profile: str | None) -> N
     """Print the password with which USER, a user id, logs in to CACHE, a name or an ARN.
 
     It is signed with the credentials that the AWS CLI uses, on this machine: nothing is asked
-    of AWS, and no state or configuration is needed. It is good for 15 minutes, or until the
+    of AWS, and no state or configuration is needed. It is valid for 15 minutes, or until the
     credentials end. Who signs needs elasticache:Connect on the cache and on the user.
 
     \b
@@ -55,12 +55,12 @@ def command(cache: str, user: str, region: str | None, profile: str | None) -> N
 
     credentials = asyncio.run(_credentials(profile, Region(place)))
     token = iam_token(name, user.lower(), place, credentials)
-    stderr_line(f"Good for {LIFETIME_S // 60} minutes as the password of user {user.lower()}.")
+    stderr_line(f"Valid for {LIFETIME_S // 60} minutes as the password of user {user.lower()}.")
     click.echo(token)
 
 
 async def _credentials(profile: str | None, region: Region) -> ReadOnlyCredentials:
-    """Those that the AWS CLI would use now. Raises: AwsCallFailed."""
+    """Credentials that the AWS CLI would use now. Raises: AwsCallFailed."""
     from discovery.aws.credentials import AmbientCredentials
 
     held = await AmbientCredentials.open(profile, region, utc_now)
@@ -68,7 +68,7 @@ async def _credentials(profile: str | None, region: Region) -> ReadOnlyCredentia
 
 
 def _named(cache: str, region: str | None, profile: str | None) -> tuple[str, str]:
-    """The cache's name and region. Raises: click.UsageError."""
+    """Name and region of the cache. Raises: click.UsageError."""
     if region is not None and _REGION.fullmatch(region) is None:
         raise click.BadParameter(f"{region!r} is no region", param_hint="--region")
     arn = parse_cache_arn(cache)
@@ -84,7 +84,7 @@ def _named(cache: str, region: str | None, profile: str | None) -> tuple[str, st
 
 
 def _usual_region(profile: str | None) -> str:
-    """The region that the AWS CLI takes here. Raises: click.UsageError, AwsCallFailed."""
+    """Region that the AWS CLI uses here. Raises: click.UsageError, AwsCallFailed."""
     from discovery.aws.cloud import default_region
 
     found = default_region(profile)

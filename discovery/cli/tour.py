@@ -1,4 +1,4 @@
-"""The story that quickstart tells: steps in order, each one a change to the cloud and a command."""
+"""The tour of quickstart: steps in order, each a change to the cloud and a command."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _STORE: Final = "eu-central-1"
 _DARK: Final = "eu-west-1"
 
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
-_ENDINGS: Final = {
+_EXIT_MEANINGS: Final = {
     Exit.DONE: "done",
     Exit.INCOMPLETE: "done, but something could not be read",
 }
@@ -39,17 +39,16 @@ _ENDINGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that happens, why it is worth seeing, and the command that shows it."""
+    """One step of the tour: what happens, why it matters, and the command that shows it."""
 
     title: str
     why: str
     command: tuple[str, ...]
     change: Callable[[SimulatedAws], None]
-    """What happens in the cloud before."""
+    """What happens in the cloud before the command."""
     shown: str
-    """An expression for the lines of the answer that are worth reading here; the last one always
-    is."""
-    ending: Exit = Exit.DONE
+    """Regular expression for the output lines to show; the last line always is."""
+    exit_code: Exit = Exit.DONE
 
 
 def _nothing(aws: SimulatedAws) -> None:
@@ -110,7 +109,7 @@ STEPS: Final = (
         "databases stay as they are, and the exit code says that the picture is incomplete.",
         ("sweep",),
         _region_goes_dark,
-        ending=Exit.INCOMPLETE,
+        exit_code=Exit.INCOMPLETE,
         shown=r"Waiting|\? held|= 5 keep|! +1.*DENIED|elasti",
     ),
     Step(
@@ -130,32 +129,35 @@ STEPS: Final = (
         shown=r"Removed|- delete|  a complete|Guard|= 1 of",
     ),
 )
+"""The steps of the tour."""
 
 
 class Tour:
-    """Tells the story on stdout, running the very commands it names."""
+    """Run the tour on stdout, with the very commands that it names."""
 
     def __init__(self, aws: SimulatedAws, path: Path, *, verbosity: int) -> None:
         self._aws = aws
         self._path = path
         self._options = ("--log-format", "console", *("-v",) * verbosity)
-        self._tells_all = verbosity > 0
+        self._shows_all = verbosity > 0
         self._console = _console()
         self._step = 0
 
-    def guide(self) -> Exit:
-        """The whole tour. Its exit code is 0 when every step ended as it should."""
+    def run_steps(self) -> Exit:
+        """Run all steps; the exit code is 0 when each ended as expected."""
         began = monotonic()
         self._welcome()
         self._show_cloud()
         for step in STEPS:
-            ending = self._take(step)
-            if ending in (Exit.INTERRUPTED, Exit.TERMINATED):
-                return ending
-            if ending is not step.ending:
-                self._say(f"The tour stops here: this step should have ended with {step.ending}.")
+            exit_code = self._run_step(step)
+            if exit_code in (Exit.INTERRUPTED, Exit.TERMINATED):
+                return exit_code
+            if exit_code is not step.exit_code:
+                self._print_text(
+                    f"The tour stops here: this step should have ended with {step.exit_code}."
+                )
                 return Exit.FAILED
-        self._part(monotonic() - began)
+        self._show_next_steps(monotonic() - began)
         return Exit.DONE
 
     def _welcome(self) -> None:
@@ -174,32 +176,36 @@ class Tour:
         caches = sum(
             len(region.caches) for one in world.accounts.values() for region in one.regions
         )
-        self._say(
+        self._print_text(
             f"{counted(len(world.accounts), 'account')}, {counted(caches, 'cache')}; tags say "
             "which are wanted. The agent has the keys of the first account, roles in the others, "
             "and the identity file of a bot, from which the cluster hides what is not its own."
         )
         self._console.print(_cloud_table(world))
 
-    def _take(self, step: Step) -> Exit:
+    def _run_step(self, step: Step) -> Exit:
         self._title(step.title)
-        self._say(step.why)
+        self._print_text(step.why)
         step.change(self._aws)
         self._console.print(f"$ cachemuster {' '.join(step.command)}", style="bold cyan")
         answer = _Answer()
-        said = io.StringIO()
-        with contextlib.redirect_stdout(answer), contextlib.redirect_stderr(said):
-            ending = Exit(run((*self._options, *step.command)))
-        lines = [*said.getvalue().splitlines(), *answer.getvalue().splitlines()]
-        told = lines if self._tells_all or ending is not step.ending else _worth(lines, step.shown)
-        sys.stdout.write("".join(f"{line}\n" for line in told))
+        stderr = io.StringIO()
+        with contextlib.redirect_stdout(answer), contextlib.redirect_stderr(stderr):
+            exit_code = Exit(run((*self._options, *step.command)))
+        lines = [*stderr.getvalue().splitlines(), *answer.getvalue().splitlines()]
+        shown_lines = (
+            lines
+            if self._shows_all or exit_code is not step.exit_code
+            else _select_lines(lines, step.shown)
+        )
+        sys.stdout.write("".join(f"{line}\n" for line in shown_lines))
         sys.stdout.flush()
-        meaning = _ENDINGS.get(ending, "not as it should be")
-        self._console.print(f"exit {ending.value}: {meaning}", style="dim")
-        return ending
+        meaning = _EXIT_MEANINGS.get(exit_code, "not as it should be")
+        self._console.print(f"exit {exit_code.value}: {meaning}", style="dim")
+        return exit_code
 
-    def _part(self, seconds: float) -> None:
-        self._title("Where things lie, and how to go on")
+    def _show_next_steps(self, seconds: float) -> None:
+        self._title("Where the files are, and what to do next")
         directory = self._path.parent
         for what, file in (
             ("configuration", self._path),
@@ -207,8 +213,8 @@ class Tour:
             ("state", directory / "cachemuster.db"),
         ):
             self._console.print(cell(f"{what:<16}{file}"), soft_wrap=True)
-        told = _HOW_TO_GO_ON.format(path=self._path, first=onto_path(Path(sys.argv[0])))
-        for line in told.splitlines():
+        shown_lines = _NEXT_STEPS.format(path=self._path, first=path_export_line(Path(sys.argv[0])))
+        for line in shown_lines.splitlines():
             style = "bold cyan" if line.startswith("    ") else ""
             self._console.print(cell(line, style), soft_wrap=True)
         self._console.print(f"\nThe tour took {seconds:.0f} s.", style="dim")
@@ -218,11 +224,11 @@ class Tour:
         self._console.print()
         self._console.rule(f"{self._step}  {title}", align="left", style="dim")
 
-    def _say(self, text: str) -> None:
+    def _print_text(self, text: str) -> None:
         self._console.print(cell(text))
 
 
-_HOW_TO_GO_ON: Final = """
+_NEXT_STEPS: Final = """
 The cloud and the cluster are gone. The state remembers what was seen, done
 and why:
 
@@ -243,26 +249,27 @@ that the AWS CLI uses. An audit only reads:
 
 
 class _Answer(io.StringIO):
-    """What a command prints, coloured as if it went to where the tour goes."""
+    """Captures what a command prints, coloured as for the stream that the tour prints to."""
 
     def __init__(self) -> None:
         super().__init__()
         self._is_terminal = sys.stdout.isatty()
 
     def isatty(self) -> bool:
+        """Whether the tour prints to a terminal."""
         return self._is_terminal
 
 
-def _worth(lines: Sequence[str], shown: str) -> Iterator[str]:
-    """The lines that match, and the last."""
+def _select_lines(lines: Sequence[str], shown: str) -> Iterator[str]:
+    """Yield the lines that match, and the last."""
     last = max((number for number, line in enumerate(lines) if line.strip()), default=0)
     for number, line in enumerate(lines):
         if number == last or re.search(f"^ *({shown})", _COLOUR.sub("", line)):
             yield line
 
 
-def onto_path(called: Path) -> str:
-    """The line after which a shell finds the program, for who called it by its path; else none."""
+def path_export_line(called: Path) -> str:
+    """Line that puts the program on PATH, for who called it by its path; else an empty text."""
     if called.name != "cachemuster" or shutil.which(called.name) is not None:
         return ""
     return f"    export PATH={shlex.quote(str(called.absolute().parent))}:$PATH\n"

@@ -1,4 +1,4 @@
-"""What `adopt` and `release` share: how they ask, what they do, where the answer goes."""
+"""Plan, confirm and apply a change of owner, for `adopt` and `release`."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from discovery.adopt.adopt import (
     plan_release,
 )
 from discovery.cli.clock import utc_now
-from discovery.cli.control_planes import reading, serving_remark, writing
+from discovery.cli.control_planes import describe_lost_service, open_reader, open_writer
 from discovery.cli.interruption import Interruption, run_with_signals
 from discovery.cli.output import Destination
 from discovery.cli.progress import progress
 from discovery.cli.setup import open_context
-from discovery.cli.streams import speaks_in_events, stderr_line, stderr_lines
+from discovery.cli.streams import is_events_only, stderr_line, stderr_lines
 from discovery.config.model import Config
 from discovery.config.rules import build_offline_rules
 from discovery.model.values import Failed, ResourceName, Scope
-from discovery.plan.adoption.transfer import Handover
+from discovery.plan.adoption.transfer import Transfer
 from discovery.reports.exit import Exit
 from discovery.reports.terminal.transfer import write_transfer, write_transfer_plan
 from discovery.reports.transfer import (
@@ -46,7 +46,7 @@ from state.store import load_state
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferCommand:
-    """One change of owner as it was asked for."""
+    """One `adopt` or `release` as it was asked for."""
 
     verb: str
     config: Config
@@ -54,59 +54,62 @@ class TransferCommand:
     lock_timeout: timedelta
     yes: bool
 
-    def adoption(self, wish: AdoptRequest) -> tuple[TransferPlan, TransferContext]:
-        """The plan of taking over, from a fresh scan."""
+    def plan_adoption(self, request: AdoptRequest) -> tuple[TransferPlan, TransferContext]:
+        """Plan the adoption from a fresh scan."""
         with progress() as on_progress:
 
-            async def look(interruption: Interruption) -> tuple[TransferPlan, TransferContext]:
+            async def make_plan(interruption: Interruption) -> tuple[TransferPlan, TransferContext]:
                 async with (
                     open_context(self.config, self.path, interruption, on_progress) as context,
-                    reading(self.config) as registry,
+                    open_reader(self.config) as registry,
                 ):
-                    setting = TransferContext(
+                    transfer_context = TransferContext(
                         rules=context.rules,
                         kind=self.config.control_plane.kind,
                         simulated_aws=bool(context.cloud.endpoints),
                     )
-                    prospect = await plan_adoption(
-                        wish,
-                        setting,
+                    plan = await plan_adoption(
+                        request,
+                        transfer_context,
                         cloud=context.cloud,
                         registry=registry,
                         state=load_state(self.config.state.path),
                         clock=utc_now,
                         on_progress=on_progress,
                     )
-                    return prospect, setting
+                    return plan, transfer_context
 
-            return run_with_signals(look)
+            return run_with_signals(make_plan)
 
-    def release(self, name: ResourceName | None) -> tuple[TransferPlan, TransferContext, str]:
-        """The plan of letting go of one, or of all of ours, and who is served no more by it."""
+    def plan_release(self, name: ResourceName | None) -> tuple[TransferPlan, TransferContext, str]:
+        """Plan the release of one database, or of all of ours.
+
+        Returns: The plan, its context, and who is no longer served by it.
+        """
         rules = build_offline_rules(self.config)
-        setting = TransferContext(rules=rules, kind=self.config.control_plane.kind)
+        transfer_context = TransferContext(rules=rules, kind=self.config.control_plane.kind)
 
-        async def look(_: Interruption) -> tuple[TransferPlan, str]:
+        async def make_plan(_: Interruption) -> tuple[TransferPlan, str]:
             state = load_state(self.config.state.path)
-            async with reading(self.config) as registry:
-                found = await plan_release(name, setting, registry=registry, state=state)
-                items = found.handover.items
+            async with open_reader(self.config) as registry:
+                found = await plan_release(name, transfer_context, registry=registry, state=state)
+                items = found.transfer.items
                 changes = [(each.live, each.database) for each in items]
                 pairs = [(old, new) for old, new in changes if old is not None and new is not None]
-                return found, await serving_remark(registry, pairs)
+                return found, await describe_lost_service(registry, pairs)
 
-        prospect, remark = run_with_signals(look)
-        return prospect, setting, remark
+        plan, remark = run_with_signals(make_plan)
+        return plan, transfer_context, remark
 
-    def report(self, prospect: TransferPlan, *, advice: tuple[str, ...] = ()) -> TransferReport:
-        """The plan, to be shown."""
+    def report(self, plan: TransferPlan, *, advice: tuple[str, ...] = ()) -> TransferReport:
+        """Describe the plan for people."""
         expected = expected_failures(self.config)
-        unread = (each for each in prospect.scopes if isinstance(each, Failed))
+        unread = (each for each in plan.scopes if isinstance(each, Failed))
         return TransferReport(
             verb=self.verb,
-            control_plane=f"{self.config.control_plane.kind} {prospect.identity.cluster}",
+            control_plane=f"{self.config.control_plane.kind} {plan.identity.cluster}",
             group=self.config.group,
-            transfer=prospect.handover,
+            transfer=plan.transfer,
             unread=tuple(
                 each
                 for each in unread
@@ -115,32 +118,32 @@ class TransferCommand:
             advice=advice,
         )
 
-    def is_agreed(self, report: TransferReport) -> bool:
-        """True once a person has seen the plan and said yes. Raises: click.Abort."""
-        if speaks_in_events():
+    def ask_consent(self, report: TransferReport) -> bool:
+        """Show the plan and ask for a yes, unless given. Raises: click.Abort."""
+        if is_events_only():
             plan = io.StringIO()
             write_transfer_plan(report, plan)
             stderr_lines(plan.getvalue().splitlines())
         else:
             write_transfer_plan(report, sys.stderr)
-        return self.yes or _is_yes(f"Shall cachemuster {self.verb} this?")
+        return self.yes or _read_yes(f"Shall cachemuster {self.verb} this?")
 
-    def carried_out(
-        self, prospect: TransferPlan, setting: TransferContext
-    ) -> tuple[Handover, Exit | None]:
-        """What was agreed to, done; and the exit code when a signal came meanwhile."""
+    def apply(
+        self, plan: TransferPlan, transfer_context: TransferContext
+    ) -> tuple[Transfer, Exit | None]:
+        """Apply the plan; returns its result, and the exit code when a signal came meanwhile."""
         state = self.config.state.path
 
-        async def work(interruption: Interruption) -> tuple[Handover, Exit | None]:
+        async def work(interruption: Interruption) -> tuple[Transfer, Exit | None]:
             holder = this_process(self.verb, utc_now())
             async with (
                 locked_store(state, wait=self.lock_timeout, holder=holder) as store,
-                writing(self.config) as control_plane,
+                open_writer(self.config) as control_plane,
             ):
                 interruption.in_sweep = True
                 found = await apply_transfer(
-                    prospect,
-                    setting,
+                    plan,
+                    transfer_context,
                     control_plane=control_plane,
                     store=store,
                     clock=utc_now,
@@ -153,11 +156,11 @@ class TransferCommand:
         return run_with_signals(work)
 
 
-def _is_yes(question: str) -> bool:
-    """What a person answers; anything unclear is a no. Raises: click.Abort, when nothing comes."""
+def _read_yes(question: str) -> bool:
+    """Read the answer; anything unclear is a no. Raises: click.Abort at the end of input."""
     # Not click.confirm: it asks by input(), which loses a Ctrl-C that comes while it flushes the
     # question, and then takes the next line for the answer.
-    if speaks_in_events():
+    if is_events_only():
         stderr_line(f"{question} [y/N]")
     else:
         click.echo(f"{question} [y/N]: ", nl=False, err=True)
@@ -169,29 +172,33 @@ def _is_yes(question: str) -> bool:
 
 def confirm_and_apply(
     work: TransferCommand,
-    prospect: TransferPlan,
-    setting: TransferContext,
+    plan: TransferPlan,
+    transfer_context: TransferContext,
     *,
-    place: Destination,
-    form: Format,
+    destination: Destination,
+    output_format: str,
     single: bool,
     advice: tuple[str, ...] = (),
 ) -> Exit:
-    """Asked, done and reported. Raises: click.Abort, ReportLost, and what the work raises."""
-    report = work.report(prospect, advice=advice)
+    """Ask, apply and report a transfer; returns the exit code.
+
+    Raises: click.Abort, OutputLost, and what applying raises.
+    """
+    report = work.report(plan, advice=advice)
     if single and report.unread:
         report = replace(report, unread=())  # what was refused says so itself
     interrupted = None
-    if report.transfer.items and not work.is_agreed(report):
+    if report.transfer.items and not work.ask_consent(report):
         stderr_line("Nothing was changed.")
         return Exit.FAILED
-    if report.transfer.items or prospect.unfinished:
-        found, interrupted = work.carried_out(prospect, setting)
+    if report.transfer.items or plan.unfinished:
+        found, interrupted = work.apply(plan, transfer_context)
         report = replace(report, transfer=found)
-    if form is Format.JSON:
-        place.write(lambda stream: write_transfer_document(report, stream))
-    else:
-        place.write(lambda stream: write_transfer(report, stream))
-    if form is Format.JSON or place.path is not None:
+    destination.write_report(
+        output_format,
+        table=lambda stream: write_transfer(report, stream),
+        document=lambda stream: write_transfer_document(report, stream),
+    )
+    if output_format == Format.JSON or destination.path is not None:
         stderr_line(transfer_sentence(report))
     return interrupted or transfer_exit(report, single=single)

@@ -1,8 +1,8 @@
-"""What libraries log, as events like our own: one line each, harmless, JSON where ours are.
+"""Log what libraries log as our own events: one line each, and without secrets.
 
-The AWS SDK's remarks at debug level hold whole requests and answers, with external ids, session
-keys and session tokens in them (`botocore.endpoint`, `.parsers`, `.auth`, and more with every
-release). So `-vv` shows what is named here, and nothing else of it.
+The AWS SDK's debug records hold whole requests and answers, with external ids, session keys and
+session tokens in them (`botocore.endpoint`, `.parsers`, `.auth`, and more with every release). So
+`-vv` shows what is named here, and nothing else of it.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ _QUIET: Final = {
     "botocore": logging.CRITICAL,
     "urllib3": logging.CRITICAL,
 }
-"""Libraries whose remarks are for people who look for a defect (`-vv`), and from which level on
-they are told all the same: an error that ends a task or a job is told nowhere else."""
+"""Level from which on records of these libraries are shown without `-vv`.
 
-_TOLD: Final = (
+An error that ends a task or a job is reported nowhere else.
+"""
+
+_SHOWN_AT_DEBUG: Final = (
     "aiobotocore.credentials",
     "aiobotocore.regions",
     "apscheduler",
@@ -36,24 +38,24 @@ _TOLD: Final = (
     "botocore.retries",
     "botocore.retryhandler",
 )
-"""What `-vv` shows: where credentials, regions and endpoints come from, what is tried again."""
+"""What `-vv` shows: where credentials, regions and endpoints come from, what is retried."""
 
 
-def set_up_vendor_logs(*, shows_remarks: bool) -> None:
-    """Warnings of libraries are events, but for those that are quiet; with `shows_remarks` also
-    what is told of the quiet ones."""
-    levels = {**dict.fromkeys(_TOLD, logging.NOTSET), **_QUIET}
-    if shows_remarks:
-        levels |= dict.fromkeys(_TOLD, logging.DEBUG)
+def set_up_vendor_logs(*, shows_debug: bool) -> None:
+    """Log warnings of libraries as events, and with `shows_debug` selected debug records."""
+    levels = {**dict.fromkeys(_SHOWN_AT_DEBUG, logging.NOTSET), **_QUIET}
+    if shows_debug:
+        levels |= dict.fromkeys(_SHOWN_AT_DEBUG, logging.DEBUG)
     for library, level in levels.items():
         logging.getLogger(library).setLevel(level)
     logging.basicConfig(handlers=[ForwardingHandler()], level=logging.WARNING)
 
 
 class ForwardingHandler(logging.Handler):
-    """Tells a library's record as an event."""
+    """Logging handler that logs a library's record as an event."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Log one record as the event `library.said`."""
         try:
             level = min(max(record.levelno // 10 * 10, logging.DEBUG), logging.CRITICAL)
             log.log(

@@ -1,4 +1,4 @@
-"""`cachemuster version`: what runs here, for a bug report."""
+"""`cachemuster version`: print versions for a bug report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LIBRARIES = ("aioboto3", "botocore")
 @click.command(name="version")
 @with_common
 def command() -> None:
-    """Print the versions of cachemuster and of what it stands on.
+    """Print the versions of cachemuster and of its main dependencies.
 
     \b
     Examples:

@@ -1,0 +1,1 @@
+"""Checks of `cachemuster doctor`: what is missing before a sweep can succeed."""

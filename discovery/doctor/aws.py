@@ -1,4 +1,4 @@
-"""What AWS lets the agent do, found out by doing it: every call here only reads."""
+"""Check what AWS lets the agent do, by doing it: every call here only reads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from discovery.aws.errors import AwsError, version_1_token
 from discovery.aws.organizations import list_members
 from discovery.config.aws import Organization
 from discovery.config.partitions import can_be_disabled
-from discovery.doctor.permissions import UNDECIDED, Found, try_permissions, within
+from discovery.doctor.permissions import (
+    INCONCLUSIVE,
+    PermissionResults,
+    try_permissions,
+    with_timeout,
+)
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Region, Scope
 from discovery.plan.targets import ScopeFilter, Targets, check_named_scopes
@@ -28,35 +33,42 @@ from discovery.reports.summary import counted
 from discovery.sweep.scan import OnProgress
 from matchers.regions import RegionList
 
-WORTH_SAYING: Final = timedelta(seconds=60)
-"""AWS refuses requests whose clock is five minutes off; a drift is told before."""
+CLOCK_TOLERANCE: Final = timedelta(seconds=60)
+"""Clock drift that is reported; AWS refuses requests that are five minutes off."""
 
 _ASSUME: Final = "sts:AssumeRole"
 _IDENTITY: Final = "sts:GetCallerIdentity"
 _REGIONS: Final = "ec2:DescribeRegions"
-_NAMED: Final = 5
+_MAX_NAMED: Final = 5
 
 
-async def examine_aws(
+async def check_aws(
     cloud: Cloud,
     usage: AwsUsage,
-    part: ScopeFilter,
+    scope_filter: ScopeFilter,
     on_progress: OnProgress | None = None,
     registered: frozenset[Scope] = frozenset(),
 ) -> tuple[Check, ...]:
-    """Every role, region and permission of a part; `registered` scopes may be named, too.
+    """Check every role, region and permission that a filter covers.
+
+    Args:
+        cloud: Open, with the agent's own credentials.
+        usage: What the configuration needs of AWS.
+        scope_filter: Which accounts and regions to check.
+        on_progress: Called after each scope.
+        registered: Scopes that may be named although they are not configured.
 
     Raises: nothing that AWS can cause; NoSuchScope.
     """
-    examination = _Examination(cloud, usage, part, on_progress)
-    checks = [*_credentials(cloud), await examination.clock()]
+    aws_checks = _AwsChecks(cloud, usage, scope_filter, on_progress)
+    checks = [*_credentials(cloud), await aws_checks.clock()]
     accounts = list(cloud.accounts.entries)
     for organization in cloud.accounts.organizations:
-        checks += [await examination.organization(organization, accounts)]
-    wanted = [each for each in dict.fromkeys(accounts) if part.covers(Scope(each, None))]
+        checks += [await aws_checks.organization(organization, accounts)]
+    wanted = [each for each in dict.fromkeys(accounts) if scope_filter.covers(Scope(each, None))]
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(examination.account(each)) for each in sorted(wanted)]
-    check_named_scopes(examination.targets(accounts), scanned=(), registered=registered)
+        tasks = [group.create_task(aws_checks.account(each)) for each in sorted(wanted)]
+    check_named_scopes(aws_checks.targets(accounts), scanned=(), registered=registered)
     return (*checks, *(check for task in tasks for check in task.result()))
 
 
@@ -67,7 +79,7 @@ def _credentials(cloud: Cloud) -> Iterator[Check]:
         subject=identity.arn,
         outcome=CheckStatus.OK,
         message=f"account {identity.account_id}, partition {identity.partition}; from "
-        f"{cloud.credentials.origin}, {_until(cloud.credentials.expires_at)}",
+        f"{cloud.credentials.origin}, {_expiry_text(cloud.credentials.expires_at)}",
     )
     if cloud.endpoints:
         places = ", ".join(sorted(set(cloud.endpoints.values())))
@@ -79,19 +91,19 @@ def _credentials(cloud: Cloud) -> Iterator[Check]:
         )
 
 
-def _until(expires_at: datetime | None) -> str:
+def _expiry_text(expires_at: datetime | None) -> str:
     if expires_at is None:
         return "no end known"
     return f"good until {expires_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 @dataclass(slots=True)
-class _Examination:
-    """One examination under way."""
+class _AwsChecks:
+    """State of the AWS checks of one run."""
 
     cloud: Cloud
     usage: AwsUsage
-    part: ScopeFilter
+    scope_filter: ScopeFilter
     on_progress: OnProgress | None
     slots: asyncio.Semaphore = field(init=False)
     done: int = field(default=0, init=False)
@@ -99,7 +111,7 @@ class _Examination:
     known: int = field(default=0, init=False)
     """Scopes that were tried, that lacked something, and that are known of."""
     regions: dict[AccountId, RegionList] = field(default_factory=dict, init=False)
-    """Of the accounts that were entered."""
+    """Regions of each account whose role could be assumed."""
     accounts_complete: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
@@ -107,21 +119,22 @@ class _Examination:
 
     @property
     def limit(self) -> timedelta:
+        """Time limit of one call or list."""
         return self.cloud.settings.scope_timeout
 
     def targets(self, accounts: Iterable[AccountId]) -> Targets:
-        """What of these accounts is known to be scanned."""
+        """The scopes of these accounts that a sweep would scan."""
         unread = RegionList(frozenset(), complete=False)
         return Targets(
             accounts={each: self.regions.get(each, unread) for each in accounts},
             accounts_complete=self.accounts_complete,
-            part=self.part,
+            part=self.scope_filter,
         )
 
     async def clock(self) -> Check:
-        """How far this machine's clock is from AWS's, by the date of an answer."""
+        """Check this machine's clock against the date of an AWS answer."""
         session = self.cloud.accounts.organization_session(self.cloud.rate_limiter)
-        answer = await within(session.call(_IDENTITY), self.limit)
+        answer = await with_timeout(session.call(_IDENTITY), self.limit)
         now = self.cloud.clock()
         if isinstance(answer, AwsError):
             return self._failed(Area.CLOCK, "this machine", answer)
@@ -130,8 +143,8 @@ class _Examination:
             text = "AWS's answer has no date to compare with"
             return _check(Area.CLOCK, "this machine", CheckStatus.WARN, text)
         off = abs(now - there)
-        if off <= WORTH_SAYING:
-            text = f"within {WORTH_SAYING.total_seconds():g} s of AWS's clock"
+        if off <= CLOCK_TOLERANCE:
+            text = f"within {CLOCK_TOLERANCE.total_seconds():g} s of AWS's clock"
             return _check(Area.CLOCK, "this machine", CheckStatus.OK, text)
         text = (
             f"{off.total_seconds():.0f} s off AWS's clock, which refuses requests from 300 s on: "
@@ -140,12 +153,12 @@ class _Examination:
         return _check(Area.CLOCK, "this machine", CheckStatus.WARN, text)
 
     async def organization(self, organization: Organization, accounts: list[AccountId]) -> Check:
-        """The members are among the accounts, as far as they are listed."""
+        """List the members of an organization and add them to `accounts`."""
         session = self.cloud.accounts.organization_session(self.cloud.rate_limiter)
         subject = f"organization, role {organization.role_name}"
         members = list_members(session, organization)
         read = 0
-        while (page := await within(anext(members, None), self.limit)) is not None:
+        while (page := await with_timeout(anext(members, None), self.limit)) is not None:
             if isinstance(page, AwsError):
                 self.accounts_complete = False
                 return self._failed(Area.ORGANIZATION, subject, page, _action_of(page))
@@ -158,25 +171,25 @@ class _Examination:
         )
 
     async def account(self, account_id: AccountId) -> tuple[Check, ...]:
-        """The role, the regions and the permissions of one account."""
+        """Check the role, the regions and the permissions of one account."""
         async with self.slots:
-            account = await within(self.cloud.accounts.enter(account_id), self.limit)
+            account = await with_timeout(self.cloud.accounts.enter(account_id), self.limit)
         if isinstance(account, AwsError):
             fault = account
             return (self._failed(Area.ROLE, account_id, fault, _ASSUME, scope=account_id),)
-        role = _check(Area.ROLE, account_id, CheckStatus.OK, self._way_in(account_id))
+        role = _check(Area.ROLE, account_id, CheckStatus.OK, self._access_note(account_id))
         listing, regions, enabled = await self._regions(account)
         is_read = bool(enabled) or not self.usage.lists_regions
         excluded = tuple(each.text for each in self.cloud.regions.excluded)
         named = self.cloud.regions.literals
         self.regions[account_id] = RegionList(named.union(regions), is_read, excluded=excluded)
-        wanted = [each for each in regions if self.part.covers(Scope(account_id, each))]
+        wanted = [each for each in regions if self.scope_filter.covers(Scope(account_id, each))]
         self.known += len(wanted)
         async with asyncio.TaskGroup() as group:
             tasks = {each: group.create_task(self._scope(account, each)) for each in wanted}
         found = {
             region: (
-                _explained(task.result())
+                _explain_old_token(task.result())
                 if region in enabled and can_be_disabled(region)
                 else task.result()
             )
@@ -184,11 +197,11 @@ class _Examination:
         }
         return (role, *listing, *self._permissions(account_id, found))
 
-    def _way_in(self, account_id: AccountId) -> str:
+    def _access_note(self, account_id: AccountId) -> str:
         own = account_id == self.usage.hub.account_id and self.usage.scans_own_account
         return "the agent's own credentials" if own else "its role lets the agent in"
 
-    async def _scope(self, account: Account, region: Region) -> Found:
+    async def _scope(self, account: Account, region: Region) -> PermissionResults:
         async with self.slots:
             found = await try_permissions(account.session(region), self.usage, self.limit)
         self.done += 1
@@ -200,13 +213,13 @@ class _Examination:
     async def _regions(
         self, account: Account
     ) -> tuple[list[Check], list[Region], frozenset[Region]]:
-        """What is to be said of the account's regions, those to try, and all that are listed."""
+        """Checks of the region list, regions to try, and regions that are enabled."""
         choice, subject = self.cloud.regions, account.account_id
         unlisted: frozenset[Region] = frozenset()
         if not self.usage.lists_regions:
             return [], sorted(choice.literals), unlisted
         async with self.slots:
-            enabled = await within(self.cloud.enabled_regions(account).read(), self.limit)
+            enabled = await with_timeout(self.cloud.enabled_regions(account).read(), self.limit)
         if isinstance(enabled, AwsError):
             failed = self._failed(Area.REGIONS, subject, enabled, _REGIONS, scope=subject)
             return [failed], sorted(choice.literals), unlisted
@@ -219,21 +232,23 @@ class _Examination:
             checks.append(_check(Area.REGIONS, subject, CheckStatus.WARN, text))
         return checks, sorted(chosen), enabled
 
-    def _permissions(self, account_id: AccountId, found: Mapping[Region, Found]) -> Iterator[Check]:
-        """A line for each permission, and one more for each way in which it fails."""
+    def _permissions(
+        self, account_id: AccountId, found: Mapping[Region, PermissionResults]
+    ) -> Iterator[Check]:
+        """Yield a check for each permission, and one for each further way in which it fails."""
         places: dict[str, dict[AwsError | None, list[Region]]] = defaultdict(dict)
         for region, tried in found.items():
             for action, fault in tried.items():
-                same = next((each for each in places[action] if _alike(each, fault)), fault)
+                same = next((each for each in places[action] if _have_same_fix(each, fault)), fault)
                 places[action].setdefault(same, []).append(region)
         for action, outcomes in sorted(places.items()):
             for fault, regions in outcomes.items():
                 if fault is None:
-                    text = f"allowed in {_named(regions)}"
+                    text = f"allowed in {_join_regions(regions)}"
                     yield _check(Area.PERMISSION, account_id, CheckStatus.OK, text, action)
                     continue
                 subject = str(Scope(account_id, regions[0] if len(regions) == 1 else None))
-                where = f"; in {_named(regions)}" if len(regions) > 1 else ""
+                where = f"; in {_join_regions(regions)}" if len(regions) > 1 else ""
                 yield self._failed(
                     Area.PERMISSION,
                     subject,
@@ -253,7 +268,10 @@ class _Examination:
         scope: str | None = None,
         regions: list[Region] | None = None,
     ) -> Check:
-        """`scope`: the account whose policies lack the action; None: the agent's own."""
+        """Make the check of a failure, with the statement that would allow the action.
+
+        `scope`: account whose policies lack the action; None: the agent's own.
+        """
         is_denial = (
             fault.reason in (ScopeReason.DENIED, ScopeReason.ASSUME_ROLE_DENIED)
             and fault.code not in UNKNOWN_KEY_CODES
@@ -277,8 +295,8 @@ class _Examination:
     def _outcome(
         self, fault: AwsError, account_id: str | None, regions: list[Region] | None
     ) -> CheckStatus:
-        """A scope that is configured to be expected to fail is no reason for exit 1."""
-        if fault.reason in UNDECIDED:
+        """Status of a failure: a warning where the configuration expects it."""
+        if fault.reason in INCONCLUSIVE:
             return CheckStatus.WARN
         expects = self.cloud.settings.expects_failure
         places: list[Region | None] = [*regions] if regions else [None]
@@ -293,9 +311,8 @@ def _check(
     return Check(area=area, subject=subject, outcome=outcome, message=message, action=action)
 
 
-def _explained(found: Found) -> Found:
-    """What was tried in a region that the account has enabled: one that does not know the session
-    says why."""
+def _explain_old_token(found: PermissionResults) -> PermissionResults:
+    """Explain a refused session token in a region that the account has enabled."""
     return {
         action: version_1_token(fault)
         if fault is not None and fault.code in UNKNOWN_KEY_CODES
@@ -304,19 +321,19 @@ def _explained(found: Found) -> Found:
     }
 
 
-def _alike(one: AwsError | None, other: AwsError | None) -> bool:
-    """Faults that a person repairs in the same way."""
+def _have_same_fix(one: AwsError | None, other: AwsError | None) -> bool:
+    """True for errors that a person repairs in the same way."""
     if one is None or other is None:
         return one is other
     return (one.reason, one.code) == (other.reason, other.code)
 
 
 def _action_of(fault: AwsError) -> str:
-    """The action that a fault of the SDK is about begins its sentence."""
+    """The action that an SDK error is about: it begins the message."""
     return fault.message.partition(" ")[0]
 
 
-def _named(regions: list[Region]) -> str:
-    if len(regions) <= _NAMED:
+def _join_regions(regions: list[Region]) -> str:
+    if len(regions) <= _MAX_NAMED:
         return ", ".join(regions)
-    return f"{', '.join(regions[:_NAMED])} and {len(regions) - _NAMED} more"
+    return f"{', '.join(regions[:_MAX_NAMED])} and {len(regions) - _MAX_NAMED} more"

@@ -1,5 +1,8 @@
-"""What the control plane lets the agent do. Nothing is made, changed or removed: writes are tried
-on a name that nobody has, where "it does not exist" is told only to those who may write."""
+"""Check what the control plane lets the agent do.
+
+Nothing is created, changed or removed: writes are tried on a name that does not exist, where "it
+does not exist" is said only to those who may write.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +38,8 @@ from state.records import RememberedState
 _RULE: Final = {"resources": ["db"], "verbs": list(DB_VERBS)}
 
 
-async def examine_registry(settings: EmbeddedSettings, group: str) -> tuple[Check, ...]:
-    """The registry in a file: it can be read, and it can be written."""
+async def check_registry(settings: EmbeddedSettings, group: str) -> tuple[Check, ...]:
+    """Check that a local registry file can be read and written."""
     reader = EmbeddedReader(settings.path)
     try:
         listed = await reader.list_databases()
@@ -49,16 +52,15 @@ async def examine_registry(settings: EmbeddedSettings, group: str) -> tuple[Chec
         f"{counted(len(listed), 'database')}, {ours} of group {group}",
         "list",
     )
-    absent = await asyncio.to_thread(_absent, settings.path)
+    absent = await asyncio.to_thread(_check_missing_file, settings.path)
     if absent is not None:
         return (listing, absent)
     async with Embedded(settings.path) as registry:
-        return (listing, await _tried(settings.path, "write", registry.delete(_nobody())))
+        return (listing, await _try_call(settings.path, "write", registry.delete(_unused_name())))
 
 
-def _absent(path: Path) -> Check | None:
-    """A file that is not there yet is not made: its directory has to be writable. None when it
-    is there."""
+def _check_missing_file(path: Path) -> Check | None:
+    """Check the directory of a registry file that does not exist yet; None when it does."""
     if path.exists():
         return None
     if os.access(path.parent, os.W_OK | os.X_OK):
@@ -67,10 +69,10 @@ def _absent(path: Path) -> Check | None:
     return _check(path, CheckStatus.FAIL, f"{text}: create it, or name another file", "write")
 
 
-async def examine_teleport(
+async def check_teleport(
     config: Config, settings: TeleportSettings, state: RememberedState | None, clock: Clock
 ) -> tuple[Check, ...]:
-    """The cluster, the verbs of our role, and who would serve what is registered."""
+    """Check the cluster, the verbs of our role, and who serves our databases."""
     async with Teleport(settings, clock=clock) as teleport:
         found = await preflight(teleport, config.group)
         if found.peer is None:
@@ -78,18 +80,18 @@ async def examine_teleport(
                 _check(settings.address, CheckStatus.FAIL, each) for each in found.problems
             )
         cluster = found.peer.cluster
-        checks = [*_peer(found, config.group, clock), *_listing(found)]
-        name = _nobody()
-        checks.append(await _tried(cluster, "read", teleport.get(name)))
-        database = _database(name, config.group)
-        checks.append(await _tried(cluster, "update", teleport.update(database)))
-        checks.append(await _tried(cluster, "delete", teleport.delete(name)))
-    checks.append(_creating(cluster, state))
+        checks = [*_check_cluster(found, config.group, clock), *_check_list(found)]
+        name = _unused_name()
+        checks.append(await _try_call(cluster, "read", teleport.get(name)))
+        database = _sample_database(name, config.group)
+        checks.append(await _try_call(cluster, "update", teleport.update(database)))
+        checks.append(await _try_call(cluster, "delete", teleport.delete(name)))
+    checks.append(_check_create(cluster, state))
     return tuple(checks)
 
 
-def _peer(found: Preflight, group: str, clock: Clock) -> Iterator[Check]:
-    """What is worth knowing of the cluster; the first line is who answers, the rest warns."""
+def _check_cluster(found: Preflight, group: str, clock: Clock) -> Iterator[Check]:
+    """Yield who answers, and warnings about the cluster."""
     assert found.peer is not None  # noqa: S101 - the caller has looked
     cluster = found.peer.cluster
     about, *remarks = found.lines(group, clock())
@@ -99,16 +101,16 @@ def _peer(found: Preflight, group: str, clock: Clock) -> Iterator[Check]:
         if not each.startswith("Databases cannot be listed"):
             yield _check(cluster, CheckStatus.WARN, each)
     if found.services and not found.unserved:
-        yield _check(cluster, CheckStatus.OK, _serving(found.services))
+        yield _check(cluster, CheckStatus.OK, _service_note(found.services))
 
 
-def _serving(services: int) -> str:
+def _service_note(services: int) -> str:
     if services == 1:
         return "the one Database Service takes what is registered"
     return f"{services} Database Services, of which at least one takes each registered database"
 
 
-def _listing(found: Preflight) -> Iterator[Check]:
+def _check_list(found: Preflight) -> Iterator[Check]:
     assert found.peer is not None  # noqa: S101 - the caller has looked
     cluster = found.peer.cluster
     if found.ours is not None:
@@ -118,8 +120,8 @@ def _listing(found: Preflight) -> Iterator[Check]:
             yield _check(cluster, CheckStatus.FAIL, each, "list", _RULE)
 
 
-async def _tried(subject: object, verb: str, call: Awaitable[Any]) -> Check:
-    """The verb is allowed when the control plane says that there is no such thing."""
+async def _try_call(subject: object, verb: str, call: Awaitable[Any]) -> Check:
+    """Check a verb: it is allowed when the control plane says that nothing has this name."""
     try:
         await call
     except NotFound:
@@ -132,8 +134,8 @@ async def _tried(subject: object, verb: str, call: Awaitable[Any]) -> Check:
     return _check(subject, CheckStatus.OK, "allowed", verb)
 
 
-def _creating(cluster: str, state: RememberedState | None) -> Check:
-    """Creating cannot be tried without creating; what was registered is evidence."""
+def _check_create(cluster: str, state: RememberedState | None) -> Check:
+    """Check creating by what was registered before: it cannot be tried without creating."""
     identity = state.identity if state is not None else None
     known = state is not None and identity is not None and identity.cluster == cluster
     if known and state is not None and state.registrations:
@@ -146,12 +148,12 @@ def _creating(cluster: str, state: RememberedState | None) -> Check:
     return _check(cluster, CheckStatus.WARN, text, "create", _RULE)
 
 
-def _nobody() -> ResourceName:
+def _unused_name() -> ResourceName:
     return ResourceName(f"cachemuster-doctor-{secrets.token_hex(8)}")
 
 
-def _database(name: ResourceName, group: str) -> Database:
-    """What an update of ours looks like; it is for a name that nobody has."""
+def _sample_database(name: ResourceName, group: str) -> Database:
+    """A database as an update of ours looks like, of a name that does not exist."""
     region, account_id = "us-east-1", "000000000000"
     return Database(
         name=name,

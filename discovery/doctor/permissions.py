@@ -1,4 +1,4 @@
-"""Permissions, each proved by a call that only reads. An answer that is no refusal is a proof."""
+"""Check permissions by calls that only read: any answer but a refusal proves one."""
 
 from __future__ import annotations
 
@@ -18,19 +18,22 @@ from discovery.aws.users import GROUPS, USERS
 from discovery.model.codes import ScopeReason
 from discovery.policies.usage import AwsUsage
 
-ALLOWED_ALL_THE_SAME: Final = frozenset({NO_SUCH_CACHE, "InvalidServerlessCacheStateFault"})
-"""Refusals that come after the permission was found to be there."""
+CODES_AFTER_PERMISSION: Final = frozenset({NO_SUCH_CACHE, "InvalidServerlessCacheStateFault"})
+"""Error codes that AWS returns only after it found the permission."""
 
-UNDECIDED: Final = frozenset({ScopeReason.THROTTLED, ScopeReason.TIMEOUT, ScopeReason.SERVER_ERROR})
-"""Faults that say nothing about what is allowed."""
+INCONCLUSIVE: Final = frozenset(
+    {ScopeReason.THROTTLED, ScopeReason.TIMEOUT, ScopeReason.SERVER_ERROR}
+)
+"""Errors that say nothing about what is allowed."""
 
 Read = TypeVar("Read")
-Found = Mapping[str, AwsError | None]
+"""Result of a read."""
+PermissionResults = Mapping[str, AwsError | None]
 """By action, why it failed; None when it is allowed."""
 
 
-async def within(work: Awaitable[Read], limit: timedelta) -> Read | AwsError:
-    """What the work gives, or why it gave nothing, within the time of one scope."""
+async def with_timeout(work: Awaitable[Read], limit: timedelta) -> Read | AwsError:
+    """Await a read for at most the time of one scope; returns its result or its error."""
     try:
         async with asyncio.timeout(limit.total_seconds()):
             return await work
@@ -41,14 +44,14 @@ async def within(work: Awaitable[Read], limit: timedelta) -> Read | AwsError:
         return AwsError(ScopeReason.TIMEOUT, message)
 
 
-async def try_permissions(session: Session, usage: AwsUsage, limit: timedelta) -> Found:
-    """Every permission that a scan of one scope uses."""
-    listed = await within(session.call(LIST, MaxResults=20), limit)
+async def try_permissions(session: Session, usage: AwsUsage, limit: timedelta) -> PermissionResults:
+    """Try every permission that a scan of one scope uses."""
+    listed = await with_timeout(session.call(LIST, MaxResults=20), limit)
     found: dict[str, AwsError | None] = {LIST: listed if isinstance(listed, AwsError) else None}
-    tried = dict(_calls(session, usage, _some_cache(session, listed)))
-    answers = await asyncio.gather(*(within(call, limit) for call in tried.values()))
+    tried = dict(_calls(session, usage, _cache_to_try(session, listed)))
+    answers = await asyncio.gather(*(with_timeout(call, limit) for call in tried.values()))
     for action, answer in zip(tried, answers, strict=True):
-        failed = isinstance(answer, AwsError) and answer.code not in ALLOWED_ALL_THE_SAME
+        failed = isinstance(answer, AwsError) and answer.code not in CODES_AFTER_PERMISSION
         found[action] = answer if isinstance(answer, AwsError) and failed else None
     return found
 
@@ -64,11 +67,13 @@ def _calls(session: Session, usage: AwsUsage, arn: str) -> Iterator[tuple[str, A
     yield SUBNETS, session.call(SUBNETS, MaxResults=5)
 
 
-def _some_cache(session: Session, listed: Answer | AwsError) -> str:
-    """A cache that exists, or one that does not: that it is not found is told only to those who
-    may ask."""
+def _cache_to_try(session: Session, listed: Answer | AwsError) -> str:
+    """ARN of a cache that exists, else of one that does not.
+
+    That a cache is not found is said only to those who may ask.
+    """
     caches = () if isinstance(listed, AwsError) else listed.get("ServerlessCaches") or ()
     arns = (each.get("ARN") for each in caches if each.get("Status") == "available")
-    nobody = f"cachemuster-doctor-{secrets.token_hex(4)}"
+    name = f"cachemuster-doctor-{secrets.token_hex(4)}"
     place = f"arn:{session.partition}:elasticache:{session.region}:{session.account_id}"
-    return next((arn for arn in arns if arn), f"{place}:serverlesscache:{nobody}")
+    return next((arn for arn in arns if arn), f"{place}:serverlesscache:{name}")

@@ -1,4 +1,4 @@
-"""The queue of change events: it is there, may be read, and is set up so that no change is lost.
+"""Check the queue of change events: it exists, may be read, and loses no change.
 
 Nothing in it is deleted or hidden. A message that is there is received once more, and left visible.
 """
@@ -16,7 +16,7 @@ from discovery.aws.cloud import Cloud
 from discovery.aws.errors import AwsError
 from discovery.aws.queue import ATTRIBUTES, DELETE, POSTPONE, RECEIVE, Message, Queue, open_queue
 from discovery.config.service import SHARD, queue_for
-from discovery.doctor.permissions import UNDECIDED, within
+from discovery.doctor.permissions import INCONCLUSIVE, with_timeout
 from discovery.model.codes import ScopeReason
 from discovery.plan.shard import Shard
 from discovery.policies.kinds import statement_allowing
@@ -25,16 +25,16 @@ from discovery.policies.usage import AwsUsage
 from discovery.reports.checks import Area, Check, CheckStatus
 from discovery.reports.summary import counted
 
-_NOBODY: Final = Message("", "cachemuster-doctor", "", 1)
-"""A receipt that SQS gave nobody: to delete or hide it changes nothing, and is denied or not."""
+_UNKNOWN_MESSAGE: Final = Message("", "cachemuster-doctor", "", 1)
+"""A receipt that SQS never issued: deleting or hiding it has no effect but needs permission."""
 _SENDERS: Final = ("events.amazonaws.com", "sns.amazonaws.com")
-_SENDS: Final = ("*", "sqs:*", "sqs:sendmessage")
-_KEY_OF_AWS: Final = "alias/aws/sqs"
+_SEND_ACTIONS: Final = ("*", "sqs:*", "sqs:sendmessage")
+_AWS_MANAGED_KEY: Final = "alias/aws/sqs"
 _TEMPLATE: Final = "`cachemuster policies event-rule --format cloudformation` prints a queue"
 
 
-async def examine_queue(cloud: Cloud, usage: AwsUsage, shard: Shard | None) -> tuple[Check, ...]:
-    """Everything about the queue of a process; nothing when no events are configured.
+async def check_queue(cloud: Cloud, usage: AwsUsage, shard: Shard | None) -> tuple[Check, ...]:
+    """Check the queue of one process; no checks when no events are configured.
 
     Raises: nothing that AWS can cause.
     """
@@ -49,10 +49,10 @@ async def examine_queue(cloud: Cloud, usage: AwsUsage, shard: Shard | None) -> t
         queue, limit = open_queue(cloud, url), cloud.settings.scope_timeout
     except ValueError as error:
         return (_check(events.queue_url, CheckStatus.FAIL, str(error)),)
-    found = await within(queue.attributes(), limit)
+    found = await with_timeout(queue.attributes(), limit)
     if isinstance(found, AwsError) and found.reason is ScopeReason.UNREACHABLE:
         return (_failed(url, ATTRIBUTES, found, usage),)
-    setup = () if isinstance(found, AwsError) else _setup(url, found, usage)
+    setup = () if isinstance(found, AwsError) else _check_setup(url, found, usage)
     return (*await _permissions(queue, url, found, usage, limit), *setup)
 
 
@@ -63,11 +63,11 @@ async def _permissions(
     usage: AwsUsage,
     limit: timedelta,
 ) -> tuple[Check, ...]:
-    """A line for each permission, proved by using it on nothing."""
+    """Check each permission on the queue by using it without effect."""
     answers = await asyncio.gather(
-        within(queue.peek(), limit),
-        within(queue.delete((_NOBODY,)), limit),
-        within(queue.postpone((_NOBODY,), timedelta(0)), limit),
+        with_timeout(queue.peek(), limit),
+        with_timeout(queue.delete((_UNKNOWN_MESSAGE,)), limit),
+        with_timeout(queue.postpone((_UNKNOWN_MESSAGE,), timedelta(0)), limit),
     )
     tried = dict(zip((ATTRIBUTES, RECEIVE, DELETE, POSTPONE), (attributes, *answers), strict=True))
     return tuple(
@@ -78,14 +78,14 @@ async def _permissions(
     )
 
 
-def _setup(url: str, attributes: Mapping[str, str], usage: AwsUsage) -> Iterator[Check]:
+def _check_setup(url: str, attributes: Mapping[str, str], usage: AwsUsage) -> Iterator[Check]:
     waiting = _number(attributes, "ApproximateNumberOfMessages") or 0
     yield _check(url, CheckStatus.OK, f"{counted(waiting, 'message')} to receive")
-    for wrong in _wrong(attributes, usage):
-        yield _check(url, CheckStatus.WARN, wrong)
+    for problem in _setup_problems(attributes, usage):
+        yield _check(url, CheckStatus.WARN, problem)
 
 
-def _wrong(attributes: Mapping[str, str], usage: AwsUsage) -> Iterator[str]:
+def _setup_problems(attributes: Mapping[str, str], usage: AwsUsage) -> Iterator[str]:
     hidden, needed = (
         _number(attributes, "VisibilityTimeout"),
         int(visibility_timeout(usage).total_seconds()),
@@ -95,12 +95,12 @@ def _wrong(attributes: Mapping[str, str], usage: AwsUsage) -> Iterator[str]:
             f"messages come again after {hidden} s, and a change may be in hand for {needed} s: "
             f"set the queue's VisibilityTimeout to {needed}"
         )
-    if not _lets_events_in(attributes.get("Policy", "")):
+    if not _admits_events(attributes.get("Policy", "")):
         yield (
             "its policy lets neither EventBridge nor SNS send to it, so no change may arrive: "
             f"{_TEMPLATE} with its policy"
         )
-    if attributes.get("KmsMasterKeyId", "").endswith(_KEY_OF_AWS):
+    if attributes.get("KmsMasterKeyId", "").endswith(_AWS_MANAGED_KEY):
         yield (
             "it is encrypted with AWS's own key, which EventBridge cannot use: encrypt it by "
             "SSE-SQS, or with a key of yours that events.amazonaws.com may use"
@@ -112,24 +112,24 @@ def _number(attributes: Mapping[str, str], name: str) -> int | None:
     return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
 
 
-def _lets_events_in(policy: str) -> bool:
-    """Whether a statement lets a service that passes events on send, or everybody."""
+def _admits_events(policy: str) -> bool:
+    """True when a statement lets EventBridge, SNS or everybody send."""
     try:
         statements = json.loads(policy)["Statement"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return False
     listed = statements if isinstance(statements, list) else [statements]
-    return any(_lets_in(each) for each in listed if isinstance(each, dict))
+    return any(_statement_admits(each) for each in listed if isinstance(each, dict))
 
 
-def _lets_in(statement: Mapping[str, Any]) -> bool:
+def _statement_admits(statement: Mapping[str, Any]) -> bool:
     actions = {text.lower() for text in _texts(statement.get("Action"))}
     named = statement.get("Principal")
     parts = named.values() if isinstance(named, dict) else [named]
     principals = {text for part in parts for text in _texts(part)}
     return (
         statement.get("Effect") == "Allow"
-        and not actions.isdisjoint(_SENDS)
+        and not actions.isdisjoint(_SEND_ACTIONS)
         and not principals.isdisjoint(("*", *_SENDERS))
     )
 
@@ -145,7 +145,7 @@ def _failed(url: str, action: str, fault: AwsError, usage: AwsUsage) -> Check:
     return Check(
         area=Area.QUEUE,
         subject=url,
-        outcome=CheckStatus.WARN if fault.reason in UNDECIDED else CheckStatus.FAIL,
+        outcome=CheckStatus.WARN if fault.reason in INCONCLUSIVE else CheckStatus.FAIL,
         message=f"{fault.message}. Without it: {lacking.without}" if lacking else fault.message,
         action=action,
         statement=lacking.document() if lacking else None,

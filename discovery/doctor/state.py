@@ -1,4 +1,4 @@
-"""The state file: it can be read and written, is of a schema that is known, and is not held."""
+"""Check the state file: readable, writable, of a known schema, and not locked."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from state.records import RememberedState
 from state.store import load_state
 
 
-def remembered(path: Path) -> RememberedState | None:
-    """What state holds; None when it cannot be read, which `examine_state` tells."""
+def load_readable_state(path: Path) -> RememberedState | None:
+    """Read the state; None when it cannot be read, which `check_state_file` reports."""
     try:
         return load_state(path)
     except StateError:
         return None
 
 
-def examine_state(config: Config, now: datetime) -> tuple[Check, ...]:
-    """Everything about the state file. Nothing is made or changed."""
-    return tuple(_examined(config, now))
+def check_state_file(config: Config, now: datetime) -> tuple[Check, ...]:
+    """Check everything about the state file. Nothing is created or changed."""
+    return tuple(_checks(config, now))
 
 
-def _examined(config: Config, now: datetime) -> Iterator[Check]:
+def _checks(config: Config, now: datetime) -> Iterator[Check]:
     path = config.state.path
     try:
         state = load_state(path)
@@ -43,7 +43,7 @@ def _examined(config: Config, now: datetime) -> Iterator[Check]:
         sweeps = counted(state.finished_sweeps, "finished sweep")
         registered = counted(len(state.registrations), "registration")
         yield _check(path, CheckStatus.OK, f"readable, its schema known: {sweeps}, {registered}")
-    yield _writable(path)
+    yield _check_writable(path)
     try:
         require_local(path, "state file")
         holder = holder_of(path)
@@ -52,7 +52,7 @@ def _examined(config: Config, now: datetime) -> Iterator[Check]:
     else:
         if holder is not None:
             yield _check(path, CheckStatus.WARN, f"held by {holder}; a sweep waits for it")
-    yield from _belonging(path, state, config)
+    yield from _check_owner(path, state, config)
     if state.regions:
         since = min(each.read_at for each in state.regions.values())
         of = counted(len(state.regions), "account")
@@ -68,18 +68,21 @@ def _examined(config: Config, now: datetime) -> Iterator[Check]:
         yield _check(path, CheckStatus.WARN, text)
 
 
-def _writable(path: Path) -> Check:
-    """SQLite keeps a log beside the file, so the directory has to be writable too."""
+def _check_writable(path: Path) -> Check:
+    """Check the file and its directory: SQLite keeps a log beside the file."""
     real = path.resolve()
     places = [real, real.parent] if real.exists() else [real.parent]
-    shut = [str(each) for each in places if not os.access(each, os.W_OK)]
-    if shut:
-        text = f"{' and '.join(shut)} cannot be written to: sweeps need to; correct the permissions"
+    unwritable = [str(each) for each in places if not os.access(each, os.W_OK)]
+    if unwritable:
+        text = (
+            f"{' and '.join(unwritable)} cannot be written to: sweeps need to; correct the "
+            "permissions"
+        )
         return _check(path, CheckStatus.FAIL, text)
     return _check(path, CheckStatus.OK, "writable")
 
 
-def _belonging(path: Path, state: RememberedState, config: Config) -> Iterator[Check]:
+def _check_owner(path: Path, state: RememberedState, config: Config) -> Iterator[Check]:
     identity = state.identity
     if identity is None:
         return

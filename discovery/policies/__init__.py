@@ -1,0 +1,1 @@
+"""Least-privilege documents: IAM policies, CloudFormation templates, Teleport resources."""

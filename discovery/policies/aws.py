@@ -1,4 +1,4 @@
-"""What the identities on AWS's side have to be allowed, and nothing else.
+"""IAM statements that the identities on AWS's side need, and nothing else.
 
 Sources: aws/README: Permissions for actions and their resources, control_plane/README: Permissions
 for what a Database Service needs.
@@ -16,17 +16,17 @@ from discovery.policies.document import Statement
 from discovery.policies.usage import AwsUsage
 from matchers.selectors import Pattern, PatternKind
 
-ANYTHING: Final = ("*",)
-"""The resource of actions that take none."""
+ANY_RESOURCE: Final = ("*",)
+"""Resource of actions that take none."""
 
 
-def reading(usage: AwsUsage, account_id: str) -> tuple[Statement, ...]:
-    """What is read in an account that is scanned."""
-    return tuple(_reading(usage, account_id))
+def read_statements(usage: AwsUsage, account_id: str) -> tuple[Statement, ...]:
+    """Statements to read an account that is scanned."""
+    return tuple(_read_statements(usage, account_id))
 
 
-def _reading(usage: AwsUsage, account_id: str) -> Iterator[Statement]:
-    regions = () if usage.regions == ANYTHING else usage.regions
+def _read_statements(usage: AwsUsage, account_id: str) -> Iterator[Statement]:
+    regions = () if usage.regions == ANY_RESOURCE else usage.regions
     yield Statement(
         sid="ListCaches",
         actions=("elasticache:DescribeServerlessCaches",),
@@ -43,7 +43,7 @@ def _reading(usage: AwsUsage, account_id: str) -> Iterator[Statement]:
         yield Statement(
             sid="ReadTagsInBulk",
             actions=("tag:GetResources",),
-            resources=ANYTHING,
+            resources=ANY_RESOURCE,
             regions=regions,
             without="tags are asked for one cache at a time, which takes longer",
         )
@@ -63,7 +63,7 @@ def _reading(usage: AwsUsage, account_id: str) -> Iterator[Statement]:
     yield Statement(
         sid="ReadSubnets",
         actions=("ec2:DescribeSubnets",),
-        resources=ANYTHING,
+        resources=ANY_RESOURCE,
         regions=regions,
         without="the label vpc-id is unknown",
     )
@@ -71,17 +71,17 @@ def _reading(usage: AwsUsage, account_id: str) -> Iterator[Statement]:
         yield Statement(
             sid="ListRegions",
             actions=("ec2:DescribeRegions",),
-            resources=ANYTHING,
+            resources=ANY_RESOURCE,
             without="which regions are enabled is unknown, and those of globs are not scanned",
         )
 
 
-def hub(usage: AwsUsage) -> tuple[Statement, ...]:
-    """What the agent's own identity needs."""
-    return tuple(_hub(usage))
+def hub_statements(usage: AwsUsage) -> tuple[Statement, ...]:
+    """Statements that the agent's own identity needs."""
+    return tuple(_hub_statements(usage))
 
 
-def _hub(usage: AwsUsage) -> Iterator[Statement]:
+def _hub_statements(usage: AwsUsage) -> Iterator[Statement]:
     partition = usage.hub.partition
     if usage.members:
         yield Statement(
@@ -94,7 +94,7 @@ def _hub(usage: AwsUsage) -> Iterator[Statement]:
         yield Statement(
             sid="ReadOrganization",
             actions=_organization_actions(usage.organizations),
-            resources=ANYTHING,
+            resources=ANY_RESOURCE,
             without="the accounts of the organization are not known",
         )
     events = usage.config.service.events
@@ -111,11 +111,11 @@ def _hub(usage: AwsUsage) -> Iterator[Statement]:
             without="changes are seen by the next sweep only",
         )
     if usage.scans_own_account:
-        yield from _reading(usage, usage.hub.account_id)
+        yield from _read_statements(usage, usage.hub.account_id)
 
 
 def _organization_actions(organizations: Iterable[Organization]) -> tuple[str, ...]:
-    """Those that `discovery.aws.organizations` calls for these entries."""
+    """Actions that `discovery.aws.organizations` calls for these entries."""
     actions: set[str] = set()
     for each in organizations:
         if each.include_ous is None and not each.exclude_ous:
@@ -128,7 +128,7 @@ def _organization_actions(organizations: Iterable[Organization]) -> tuple[str, .
 
 
 def queue_arn(queue_url: str, partition: str) -> str:
-    """The ARN of a queue; of an endpoint of one's own the region is not known.
+    """ARN of a queue; for a custom endpoint with `*` as its region.
 
     Where each shard has its own, a `*` stands for their numbers.
     """
@@ -136,10 +136,10 @@ def queue_arn(queue_url: str, partition: str) -> str:
     return f"arn:{partition}:sqs:{queue_region(queue_url) or '*'}:{account_id}:{name}"
 
 
-def connecting(
+def connect_statements(
     usage: AwsUsage, account_id: str, matchers: Iterable[MatcherSection]
 ) -> tuple[Statement, ...]:
-    """What a Database Service needs to connect to the caches that these matchers take."""
+    """Statements that a Database Service needs to connect to the caches of these matchers."""
     caches = tuple(
         f"{arn}:{name}"
         for arn in _places(usage, account_id, "serverlesscache")
@@ -169,16 +169,16 @@ def connecting(
 
 
 def _names(matchers: Iterable[MatcherSection]) -> tuple[str, ...]:
-    """Globs over the names of the caches that are taken; names in ARNs are in lower case."""
+    """Globs over the names of matching caches; names in ARNs are in lower case."""
     patterns = [Pattern(text) for each in matchers for text in each.names]
     if not patterns or any(each.kind is PatternKind.EXPRESSION for each in patterns):
-        return ANYTHING
+        return ANY_RESOURCE
     names = {each.text.lower() for each in patterns}
-    return ANYTHING if "*" in names else tuple(sorted(names))
+    return ANY_RESOURCE if "*" in names else tuple(sorted(names))
 
 
 def resources(usage: AwsUsage, account_id: str, kind: str) -> tuple[str, ...]:
-    """All things of a kind, in every region that is used."""
+    """ARN patterns of all things of a kind, in every region that is used."""
     return tuple(f"{place}:*" for place in _places(usage, account_id, kind))
 
 

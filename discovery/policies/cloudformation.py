@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from discovery.policies.aws import connecting, hub, reading
+from discovery.policies.aws import connect_statements, hub_statements, read_statements
 from discovery.policies.connection import ConnectRole
 from discovery.policies.document import Json, Statement, policy_document, trust_document
-from discovery.policies.usage import AwsUsage, trusting
+from discovery.policies.usage import AwsUsage, trust_policy
 
 ACCOUNT: Final = "${AWS::AccountId}"
-"""In an ARN: the account that the stack is made in."""
+"""In an ARN: the account that the stack is created in."""
 
 _EXTERNAL_ID: Final = {
     "Type": "String",
@@ -22,7 +22,7 @@ _EXTERNAL_ID: Final = {
 
 
 def hub_template(usage: AwsUsage) -> Json:
-    """A managed policy, attached to the agent's own role or user."""
+    """Template of a managed policy, attached to the agent's own role or user."""
     kind = "Roles" if usage.hub.is_role else "Users"
     return template(
         "What cachemuster may do itself. Make one stack, in the account that it runs in.",
@@ -38,7 +38,7 @@ def hub_template(usage: AwsUsage) -> Json:
                 "Type": "AWS::IAM::ManagedPolicy",
                 "Properties": {
                     "Description": "cachemuster: scan ElastiCache Serverless",
-                    "PolicyDocument": substituted(policy_document(hub(usage))),
+                    "PolicyDocument": with_substitutions(policy_document(hub_statements(usage))),
                     kind: [{"Ref": "Agent"}],
                 },
             }
@@ -47,19 +47,19 @@ def hub_template(usage: AwsUsage) -> Json:
 
 
 def member_template(usage: AwsUsage, account_id: str | None) -> Json:
-    """The role that the agent takes on, with its trust. Raises: NotApplicable."""
+    """Template of the role that the agent assumes, with its trust. Raises: NotApplicable."""
     member = usage.member(account_id)
-    has_word = member.external_id is not None
-    word = {"Ref": "ExternalId"} if has_word else None
+    has_external_id = member.external_id is not None
+    external_id = {"Ref": "ExternalId"} if has_external_id else None
     return template(
         "The role that cachemuster takes on to read caches. Roles are global: deploy to one "
         "region of each account.",
-        parameters={"ExternalId": _external_id(member.external_id)} if has_word else {},
+        parameters={"ExternalId": _external_id(member.external_id)} if has_external_id else {},
         resources={
             "DiscoveryRole": role(
                 member.role,
-                trusting(usage.hub, word),
-                reading(usage, ACCOUNT),
+                trust_policy(usage.hub, external_id),
+                read_statements(usage, ACCOUNT),
                 "cachemuster",
             )
         },
@@ -67,9 +67,9 @@ def member_template(usage: AwsUsage, account_id: str | None) -> Json:
 
 
 def connect_template(usage: AwsUsage, connection: ConnectRole) -> Json:
-    """The role that Teleport's Database Service takes on to connect."""
-    has_word = connection.external_id is not None
-    word = {"Ref": "ExternalId"} if has_word else None
+    """Template of the role that Teleport's Database Service assumes to connect."""
+    has_external_id = connection.external_id is not None
+    external_id = {"Ref": "ExternalId"} if has_external_id else None
     parameters: Json = {
         "DatabaseServiceArn": {
             "Type": "String",
@@ -77,7 +77,7 @@ def connect_template(usage: AwsUsage, connection: ConnectRole) -> Json:
             "AllowedPattern": "arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/.+",
         }
     }
-    if has_word:
+    if has_external_id:
         parameters["ExternalId"] = _external_id(connection.external_id)
     return template(
         "The role that Teleport's Database Service takes on to connect to caches.",
@@ -85,8 +85,8 @@ def connect_template(usage: AwsUsage, connection: ConnectRole) -> Json:
         resources={
             "ConnectRole": role(
                 connection.role_in_stack,
-                trust_document({"Ref": "DatabaseServiceArn"}, word),
-                connecting(usage, ACCOUNT, connection.matchers),
+                trust_document({"Ref": "DatabaseServiceArn"}, external_id),
+                connect_statements(usage, ACCOUNT, connection.matchers),
                 "connect",
             )
         },
@@ -98,7 +98,7 @@ def _external_id(reference: str | None) -> Json:
 
 
 def template(description: str, *, parameters: Json, resources: Json, **more: Json) -> Json:
-    """A template; an empty section is left out."""
+    """A template; empty sections are left out."""
     return {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": description,
@@ -109,7 +109,7 @@ def template(description: str, *, parameters: Json, resources: Json, **more: Jso
 
 
 def role(path_and_name: str, trust: Json, statements: Iterable[Statement], policy: str) -> Json:
-    """A role with one policy of its own."""
+    """A role with one inline policy."""
     path, _, name = path_and_name.rpartition("/")
     properties = {
         "RoleName": name,
@@ -117,13 +117,13 @@ def role(path_and_name: str, trust: Json, statements: Iterable[Statement], polic
         "AssumeRolePolicyDocument": trust,
         "Policies": [{"PolicyName": policy, "PolicyDocument": policy_document(statements)}],
     }
-    return {"Type": "AWS::IAM::Role", "Properties": substituted(properties)}
+    return {"Type": "AWS::IAM::Role", "Properties": with_substitutions(properties)}
 
 
-def substituted(value: Any) -> Any:
-    """The tree with every text that names a pseudo parameter made a substitution."""
+def with_substitutions(value: Any) -> Any:
+    """The tree with `Fn::Sub` around every text that names a pseudo parameter."""
     if isinstance(value, str):
         return {"Fn::Sub": value} if "${" in value else value
     if isinstance(value, Mapping):
-        return {key: substituted(each) for key, each in value.items()}
-    return [substituted(each) for each in value] if isinstance(value, list) else value
+        return {key: with_substitutions(each) for key, each in value.items()}
+    return [with_substitutions(each) for each in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""The roles with which Teleport's Database Service connects, as matchers name them."""
+"""The roles that matchers name for Teleport's Database Service to connect with."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from discovery.policies.usage import ANY_ACCOUNT, AwsUsage, NotApplicable
 
 @dataclass(frozen=True, slots=True)
 class ConnectRole:
-    """One role to connect with, and the matchers that name it."""
+    """A role to connect with, and the matchers that name it."""
 
     template: str
     """The ARN, with placeholders."""
     external_id: str | None
-    """The reference to it, never itself."""
+    """Reference to it, never its value."""
     matchers: tuple[MatcherSection, ...]
 
     @property
     def account_id(self) -> str:
-        """`*` when the ARN names the cache's own account."""
+        """Account of the role; `*` when the ARN names the cache's own account."""
         account_id = self.template.split(":")[4]
         return ANY_ACCOUNT if "{" in account_id else account_id
 
     @property
     def role_in_stack(self) -> str:
-        """Path and name, with CloudFormation's words for placeholders."""
+        """Path and name, with CloudFormation's pseudo parameters for placeholders."""
         role = self.template.partition(":role/")[2]
-        words = {
+        parameters = {
             "{partition}": "${AWS::Partition}",
             "{account_id}": "${AWS::AccountId}",
             "{region}": "${AWS::Region}",
         }
-        for placeholder, word in words.items():
-            role = role.replace(placeholder, word)
+        for placeholder, parameter in parameters.items():
+            role = role.replace(placeholder, parameter)
         return role
 
 
 def connection_of(usage: AwsUsage, matcher: str | None) -> ConnectRole:
-    """The one role to connect with, or the one that a matcher names.
+    """Find the only role to connect with, or the one that a matcher names.
 
     Raises: NotApplicable when there is none, or several and no matcher was named.
     """

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 Json = dict[str, Any]
+"""A JSON object."""
 
 VERSION = "2012-10-17"
+"""Version of the IAM policy language."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +21,7 @@ class Statement:
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     regions: tuple[str, ...] = ()
-    """Names and globs of regions where the action takes no resource to narrow; empty: all."""
+    """Names and globs of regions, for actions without resources to narrow; empty: all."""
     without: str
     """What a sweep lacks when this is not allowed."""
 
@@ -36,14 +38,17 @@ class Statement:
 
 
 def policy_document(statements: Iterable[Statement]) -> Json:
-    """A policy that allows all of this."""
+    """A policy with these statements."""
     return {"Version": VERSION, "Statement": [each.document() for each in statements]}
 
 
 def trust_document(principal: Any, external_id: Any, *, only: tuple[str, ...] = ()) -> Json:
-    """The trust policy of a role that lets `principal` in.
+    """Trust policy of a role that `principal` may assume.
 
-    `external_id` None: without one. `only`: of an account, those whose ARN fits a pattern.
+    Args:
+        principal: ARN, or a CloudFormation reference.
+        external_id: None: without one.
+        only: Of an account, those whose ARN fits one of these patterns.
     """
     condition: Json = {
         **({"StringEquals": {"sts:ExternalId": external_id}} if external_id is not None else {}),

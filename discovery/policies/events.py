@@ -1,8 +1,8 @@
-"""The EventBridge rule that passes changes on to the agent's queue.
+"""EventBridge rules that pass changes on to the agent's queue.
 
-Source: aws/README: Change events. A rule reaches a queue of its own region only, so the
-rules of other accounts and regions pass events on to the event bus beside the queue. It has five
-targets at most, so many queues need several rules (Amazon EventBridge quotas).
+Source: aws/README: Change events. A rule reaches a queue of its own region only, so the rules of
+other accounts and regions pass events on to the event bus beside the queue. It has five targets at
+most, so many queues need several rules (Amazon EventBridge quotas).
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _ON_USERS: Final = (
     "ModifyUserGroup",
 )
 
-_MOST_TARGETS: Final = 5
-"""Of one rule."""
+_MAX_TARGETS: Final = 5
+"""Targets of one rule."""
 
 _ORGANIZATION_ID: Final = {
     "Type": "String",
@@ -44,8 +44,10 @@ _ORGANIZATION_ID: Final = {
 
 
 def event_pattern(usage: AwsUsage) -> Json:
-    """The changes that a sweep looks at: what the service says itself, and the calls that were
-    made and did not fail."""
+    """Event pattern of the changes that a sweep looks at.
+
+    These are the service's own events, and the API calls that did not fail.
+    """
     calls = [*_ON_CACHES]
     calls += _ON_TAGS if usage.reads_tags else ()
     calls += _ON_USERS if usage.reads_users else ()
@@ -66,8 +68,10 @@ def event_pattern(usage: AwsUsage) -> Json:
 
 
 def event_template(usage: AwsUsage, shards: int | None) -> Json:
-    """The queue of each process, or the only one; and the rule, for every region of every account
-    that is scanned. Raises: NotApplicable."""
+    """Template of the queues and rules, for every region of every scanned account.
+
+    `shards`: how many processes have a queue each; None: one queue. Raises: NotApplicable.
+    """
     queues = queues_of(usage, shards)
     region, account_id = next(iter(queues.values())).split(":")[3:5]
     bus = f"arn:{usage.hub.partition}:events:{region}:{account_id}:event-bus/default"
@@ -100,15 +104,16 @@ def _conditions(account_id: str, region: str) -> Json:
 
 
 def _rules_of(queues: Iterable[str]) -> Mapping[str, str]:
-    """The rule that leads to each queue, by the queue's number. More queues keep the names of the
-    rules that are there."""
-    turns = ((number, place // _MOST_TARGETS) for place, number in enumerate(queues))
+    """Name of the rule that leads to each queue, by the queue's number.
+
+    More queues keep the names of the rules that exist.
+    """
+    turns = ((number, place // _MAX_TARGETS) for place, number in enumerate(queues))
     return {number: f"Delivery{turn + 1 if turn else ''}" for number, turn in turns}
 
 
 def _deliveries(usage: AwsUsage, queues: Mapping[str, str], rules: Mapping[str, str]) -> Json:
-    """The rules that lead to the queues: each process hears of everything, and passes over what is
-    not its own."""
+    """Rules that lead to the queues: each process gets every event, and ignores those of others."""
     targets: dict[str, list[Json]] = {}
     for number, arn in queues.items():
         targets.setdefault(rules[number], []).append({"Id": f"queue{number}", "Arn": arn})
@@ -158,8 +163,10 @@ def _forwarding_role(bus: str) -> Json:
 
 
 def _bus_policy(usage: AwsUsage, bus: str) -> Json:
-    """Who may pass events on. Of an organization the accounts are not known here, so its role
-    names them."""
+    """Policy of the event bus: who may pass events on.
+
+    Of an organization the accounts are not known here, so its id admits them.
+    """
     accounts = sorted({each.account_id for each in usage.members} | {usage.hub.account_id})
     is_open = ANY_ACCOUNT in accounts
     statement: Json = {

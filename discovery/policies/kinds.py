@@ -1,4 +1,4 @@
-"""Every document that can be asked for, by name."""
+"""Every document that can be printed, by name."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from discovery.policies.aws import connecting, hub, reading
+from discovery.policies.aws import connect_statements, hub_statements, read_statements
 from discovery.policies.cloudformation import connect_template, hub_template, member_template
 from discovery.policies.connection import connection_of
 from discovery.policies.document import Json, Statement, policy_document
 from discovery.policies.events import event_pattern, event_template
 from discovery.policies.teleport import access_role, bot, bot_role, tbot
-from discovery.policies.usage import ANY_ACCOUNT, AwsUsage, NotApplicable, trusting
+from discovery.policies.usage import ANY_ACCOUNT, AwsUsage, NotApplicable, trust_policy
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyRequest:
-    """What a document is asked for."""
+    """Configuration and options that a document is printed for."""
 
     usage: AwsUsage
     account_id: str | None = None
@@ -28,105 +28,112 @@ class PolicyRequest:
     """How many processes there are, each with its queue; None: one queue."""
 
 
-Made = Json | tuple[Json, ...]
+Documents = Json | tuple[Json, ...]
 """One document, or several that belong together."""
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentKind:
-    """One document. Its makers raise NotApplicable where the configuration has no use for it."""
+    """One kind of document. Its functions raise NotApplicable where it is of no use."""
 
     about: str
-    make: Callable[[PolicyRequest], Made]
+    make: Callable[[PolicyRequest], Documents]
     stack: Callable[[PolicyRequest], Json] | None = None
     """As CloudFormation; None where nothing of it is AWS's."""
     is_for_teleport: bool = False
-    names_agent: bool = True
-    """False: it is the same whoever runs the agent."""
+    needs_identity: bool = True
+    """False: it is the same whatever identity runs the agent."""
 
 
-def _reading_in_member(asked: PolicyRequest) -> tuple[Statement, ...]:
-    return reading(asked.usage, asked.usage.account(asked.account_id))
+def _reading_in_member(request: PolicyRequest) -> tuple[Statement, ...]:
+    return read_statements(request.usage, request.usage.account(request.account_id))
 
 
-def _trust(asked: PolicyRequest) -> Json:
-    external_id = asked.usage.member(asked.account_id).external_id
-    return trusting(asked.usage.hub, external_id and placeholder(external_id))
+def _trust(request: PolicyRequest) -> Json:
+    external_id = request.usage.member(request.account_id).external_id
+    return trust_policy(request.usage.hub, external_id and placeholder(external_id))
 
 
-def _connecting(asked: PolicyRequest) -> tuple[Statement, ...]:
-    connection = connection_of(asked.usage, asked.matcher)
+def _connecting(request: PolicyRequest) -> tuple[Statement, ...]:
+    connection = connection_of(request.usage, request.matcher)
     named = connection.account_id
-    if asked.account_id is not None and named not in (ANY_ACCOUNT, asked.account_id):
+    if request.account_id is not None and named not in (ANY_ACCOUNT, request.account_id):
         raise NotApplicable(f"The role to connect with is one of account {named}")
-    account_id = named if asked.account_id is None else asked.account_id
-    return connecting(asked.usage, account_id, connection.matchers)
+    account_id = named if request.account_id is None else request.account_id
+    return connect_statements(request.usage, account_id, connection.matchers)
 
 
 KINDS: Final[Mapping[str, DocumentKind]] = {
     "hub": DocumentKind(
         "policy of the role or user that cachemuster runs as",
-        lambda asked: policy_document(hub(asked.usage)),
-        lambda asked: hub_template(asked.usage),
+        lambda request: policy_document(hub_statements(request.usage)),
+        lambda request: hub_template(request.usage),
     ),
     "member": DocumentKind(
-        "policy of the role that it takes on in other accounts",
-        lambda asked: policy_document(_reading_in_member(asked)),
-        lambda asked: member_template(asked.usage, asked.account_id),
+        "policy of the role that it assumes in other accounts",
+        lambda request: policy_document(_reading_in_member(request)),
+        lambda request: member_template(request.usage, request.account_id),
     ),
     "trust": DocumentKind("trust policy of that role", _trust),
     "connect": DocumentKind(
         "policy of the role with which Teleport connects",
-        lambda asked: policy_document(_connecting(asked)),
-        lambda asked: connect_template(asked.usage, connection_of(asked.usage, asked.matcher)),
+        lambda request: policy_document(_connecting(request)),
+        lambda request: connect_template(
+            request.usage, connection_of(request.usage, request.matcher)
+        ),
     ),
     "event-rule": DocumentKind(
         "event pattern; as CloudFormation, queue and rule",
-        lambda asked: event_pattern(asked.usage),
-        lambda asked: event_template(asked.usage, asked.shards),
+        lambda request: event_pattern(request.usage),
+        lambda request: event_template(request.usage, request.shards),
     ),
     "teleport-bot-role": DocumentKind(
         "role of the bot that registers databases",
-        lambda asked: bot_role(asked.usage),
+        lambda request: bot_role(request.usage),
         is_for_teleport=True,
-        names_agent=False,
+        needs_identity=False,
     ),
     "teleport-access-role": DocumentKind(
         "role of people who connect to them",
-        lambda asked: access_role(asked.usage),
+        lambda request: access_role(request.usage),
         is_for_teleport=True,
-        names_agent=False,
+        needs_identity=False,
     ),
     "teleport-bot": DocumentKind(
         "the bot, and the token by which it joins",
-        lambda asked: bot(asked.usage),
+        lambda request: bot(request.usage),
         is_for_teleport=True,
     ),
     "tbot": DocumentKind(
         "tbot's own configuration",
-        lambda asked: tbot(asked.usage),
+        lambda request: tbot(request.usage),
         is_for_teleport=True,
-        names_agent=False,
+        needs_identity=False,
     ),
 }
+"""Every document by its name on the command line."""
 
 
 def statement_allowing(action: str, usage: AwsUsage, account_id: str | None) -> Statement | None:
-    """The statement that allows the action to the agent, or to its role in another account; None
-    when no document of this configuration has it."""
+    """Find the statement that allows an action to the agent, or to its role in an account.
+
+    `account_id`: None for the agent's own identity. Returns None when no document has the action.
+    """
     own = account_id is None or (account_id == usage.hub.account_id and usage.scans_own_account)
-    statements = hub(usage) if own else reading(usage, account_id or ANY_ACCOUNT)
+    statements = hub_statements(usage) if own else read_statements(usage, account_id or ANY_ACCOUNT)
     return next((each for each in statements if action in each.actions), None)
 
 
 def placeholder(reference: str) -> str:
-    """What stands for an external id, which is never printed. No caller can send it, so a role
-    made with it lets nobody in."""
+    """Text in place of an external id, which is never printed.
+
+    No caller can send it, so a role made with it admits nobody.
+    """
     return f"<the value of {reference}>"
 
 
 def references(document: Any) -> tuple[str, ...]:
-    """The secrets whose placeholders stand in a document."""
+    """References of the secrets whose placeholders are in a document."""
     begin, end = placeholder("|").split("|")
     texts = [text for text in _texts(document) if text.startswith(begin) and text.endswith(end)]
     return tuple(text[len(begin) : -len(end)] for text in texts)

@@ -1,7 +1,7 @@
-"""The queues that change events arrive in, as CloudFormation makes them.
+"""The queues for change events, as CloudFormation resources.
 
-Source: Amazon SQS developer guide on visibility timeout and dead-letter queues;
-aws/README: Change events.
+Source: Amazon SQS developer guide on visibility timeout and dead-letter queues; aws/README: Change
+events.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from discovery.policies.document import VERSION, Json
 from discovery.policies.usage import AwsUsage, NotApplicable
 
 AT_QUEUE: Final = "AtQueue"
-"""The condition that holds where the queues are."""
+"""Name of the condition that holds where the queues are."""
 
-_SHORTEST_HIDING: Final = timedelta(minutes=5)
-"""A message that is in hand stays hidden while a sweep is ahead of its scan."""
-_KEPT: Final = timedelta(hours=4)
-"""An older one tells nothing that a sweep has not seen."""
-_KEPT_DEAD: Final = timedelta(days=14)
+_MIN_VISIBILITY_TIMEOUT: Final = timedelta(minutes=5)
+"""Shortest visibility timeout: a message stays hidden while a sweep is ahead of its scan."""
+_RETENTION: Final = timedelta(hours=4)
+"""How long messages are kept: an older one says nothing that a sweep has not seen."""
+_DEAD_LETTER_RETENTION: Final = timedelta(days=14)
 """The longest that SQS keeps anything."""
 _COUNT_IS_MISSING: Final = (
     f"Each process has its own queue, because of {SHARD} in service.events.queue_url: say with "
@@ -34,14 +34,16 @@ _NUMBER_IS_MISSING: Final = (
     "a process is to stand"
 )
 
-_LONGEST_NAME: Final = 80
-_MOST_RECEIVED: Final = 20
-"""The service gives up sooner and says so; what comes this far, it died of."""
+_MAX_NAME_LENGTH: Final = 80
+_MAX_RECEIVES: Final = 20
+"""Deliveries before a message is a dead letter; the service gives up sooner and logs it."""
 
 
 def queues_of(usage: AwsUsage, shards: int | None) -> Mapping[str, str]:
-    """The ARN of the queue by the number of its process; the number of the only one, when `shards`
-    is None, is empty. Raises: NotApplicable."""
+    """ARN of each queue by the number of its process, as text; empty for the only one.
+
+    `shards`: how many processes have a queue each; None: one queue. Raises: NotApplicable.
+    """
     url = events_of(usage).queue_url
     if url.endswith(".fifo"):
         raise NotApplicable(
@@ -72,8 +74,10 @@ def events_of(usage: AwsUsage) -> Events:
 
 
 def queue_resources(usage: AwsUsage, queues: Mapping[str, str], rules: Mapping[str, str]) -> Json:
-    """The queues, where their poison ends up, and who may send to each: its rule, by the name that
-    `rules` has for its number."""
+    """The queues, their dead-letter queue, and a policy for each.
+
+    `rules`: name of the rule that may send to each queue, by its number.
+    """
     resources: Json = {"DeadLetters": _dead_letters(usage)}
     for number, arn in queues.items():
         resources[f"Queue{number}"] = _queue(usage, arn)
@@ -91,31 +95,35 @@ def _queue(usage: AwsUsage, arn: str) -> Json:
             "SqsManagedSseEnabled": True,
             "ReceiveMessageWaitTimeSeconds": 20,
             "VisibilityTimeout": int(visibility_timeout(usage).total_seconds()),
-            "MessageRetentionPeriod": int(_KEPT.total_seconds()),
+            "MessageRetentionPeriod": int(_RETENTION.total_seconds()),
             "RedrivePolicy": {
                 "deadLetterTargetArn": dead_letters,
-                "maxReceiveCount": _MOST_RECEIVED,
+                "maxReceiveCount": _MAX_RECEIVES,
             },
         },
     }
 
 
 def visibility_timeout(usage: AwsUsage) -> timedelta:
-    """How long a received message stays hidden: while it waits for others and its scope is
-    scanned, twice over, because another scan may be ahead."""
-    return max(2 * (events_of(usage).debounce + usage.config.aws.scope_timeout), _SHORTEST_HIDING)
+    """How long a received message stays hidden.
+
+    Twice the debounce and the scan of its scope, because another scan may be ahead.
+    """
+    return max(
+        2 * (events_of(usage).debounce + usage.config.aws.scope_timeout), _MIN_VISIBILITY_TIMEOUT
+    )
 
 
 def _dead_letters(usage: AwsUsage) -> Json:
     name = events_of(usage).queue_url.rpartition("/")[2]
-    dead = name.replace(SHARD, "dead") if SHARD in name else f"{name[: _LONGEST_NAME - 5]}-dead"
+    dead = name.replace(SHARD, "dead") if SHARD in name else f"{name[: _MAX_NAME_LENGTH - 5]}-dead"
     return {
         "Type": "AWS::SQS::Queue",
         "Condition": AT_QUEUE,
         "Properties": {
-            "QueueName": dead[:_LONGEST_NAME],
+            "QueueName": dead[:_MAX_NAME_LENGTH],
             "SqsManagedSseEnabled": True,
-            "MessageRetentionPeriod": int(_KEPT_DEAD.total_seconds()),
+            "MessageRetentionPeriod": int(_DEAD_LETTER_RETENTION.total_seconds()),
         },
     }
 

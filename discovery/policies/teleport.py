@@ -1,7 +1,7 @@
-"""What Teleport has to know: roles, a bot with its token, and the configuration of tbot.
+"""Teleport resources for the agent: roles, a bot with its token, and tbot's configuration.
 
-Source: teleport/README: Roles. A bot whose role has `db_labels` that only its own resources
-carry can neither see nor change anybody else's.
+Source: teleport/README: Roles. A bot whose role has `db_labels` that only its own resources carry
+can neither see nor change anybody else's.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from discovery.policies.usage import AwsUsage, NotApplicable
 from matchers.matcher import IamUsers
 
 DB_VERBS: Final = ("list", "read", "create", "update", "delete")
+"""Verbs on `db` that the agent needs."""
 _READ: Final = ("list", "read")
 
 
 def name_of(usage: AwsUsage) -> str:
-    """The name of the bot, its role and its token: groups do not share them."""
+    """Name of the bot, its role and its token: one per group."""
     return f"cachemuster-{usage.config.group}"
 
 
 def bot_role(usage: AwsUsage) -> Json:
-    """What the agent may do, and to which databases."""
+    """Role of the agent: what it may do, and to which databases."""
     return {
         "kind": "role",
         "version": "v7",
@@ -49,8 +50,7 @@ def bot_role(usage: AwsUsage) -> Json:
 
 
 def access_role(usage: AwsUsage) -> Json:
-    """What lets people connect: caches to which IAM lets somebody in, as the users that their
-    own traits name."""
+    """Role of people who connect: to caches with a working IAM login, as users of their traits."""
     verdicts = ["ready"]
     if any(each.iam_users is IamUsers.IGNORE for each in usage.config.matchers):
         verdicts.append("unknown")  # nobody judged those
@@ -88,14 +88,14 @@ def bot(usage: AwsUsage) -> tuple[Json, ...]:
                 "roles": ["Bot"],
                 "bot_name": name,
                 "join_method": "iam",
-                "allow": [{"aws_account": usage.hub.account_id, "aws_arn": _caller(usage)}],
+                "allow": [{"aws_account": usage.hub.account_id, "aws_arn": _caller_arn(usage)}],
             },
         },
     )
 
 
 def tbot(usage: AwsUsage) -> Json:
-    """The configuration of tbot, which keeps the identity file fresh. Raises: NotApplicable."""
+    """Configuration of tbot, which renews the identity file. Raises: NotApplicable."""
     settings = usage.config.control_plane
     if not isinstance(settings, Settings):
         raise NotApplicable(
@@ -124,8 +124,8 @@ def _label_scope(usage: AwsUsage) -> Json:
     return {MANAGED_BY_LABEL: MANAGED_BY, GROUP_LABEL: usage.config.group}
 
 
-def _caller(usage: AwsUsage) -> str:
-    """The ARN by which AWS names the agent: a role's by any of its sessions."""
+def _caller_arn(usage: AwsUsage) -> str:
+    """ARN by which AWS names the agent: of a role, that of any of its sessions."""
     hub = usage.hub
     if not hub.is_role:
         return hub.arn

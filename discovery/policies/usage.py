@@ -1,4 +1,4 @@
-"""What of AWS a configuration uses: whose roles, which regions, which reads."""
+"""What a configuration uses of AWS: roles, regions and reads."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from discovery.policies.document import Json, trust_document
 from matchers.matcher import IamUsers
 
 ANY_ACCOUNT: Final = "*"
-"""In the ARNs of a document that fits every account. It is attached within one account, and
-ElastiCache gives nothing to another one, so it allows no more than the account's own id."""
+"""Account in the ARNs of a document that fits every account.
+
+It is attached within one account, and ElastiCache gives nothing to another one, so it allows no
+more than the account's own id.
+"""
 
 _PRINCIPAL = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):(?:(?P<service>iam)|sts)::(?P<account>[0-9]{12}):"
@@ -25,7 +28,7 @@ _PRINCIPAL = re.compile(
 
 
 class NotApplicable(Exception):
-    """The configuration has no use for the document that was asked for; says why."""
+    """The configuration has no use for a document; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +39,15 @@ class Hub:
     partition: str
     account_id: str
     is_path_known: bool = True
-    """False for a role that is known by a session only: the session's ARN never holds the path of
-    its role, so `arn` may name a role that does not exist."""
+    """False for a role that is known by a session only.
+
+    The session's ARN never holds the path of its role, so `arn` may name a role that does not
+    exist.
+    """
 
     @classmethod
     def of(cls, arn: str) -> Self:
-        """From the ARN of a user, a role, or a role's session. Raises: ValueError."""
+        """Parse the ARN of a user, a role, or a role's session. Raises: ValueError."""
         match = _PRINCIPAL.fullmatch(arn)
         if match is None or (match["service"] is None) != (match["kind"] == "assumed-role"):
             raise ValueError(f"{arn!r} is not the ARN of an IAM user or role")
@@ -53,8 +59,8 @@ class Hub:
         return cls(arn, match["partition"], match["account"], is_path_known=known)
 
     @classmethod
-    def unnamed(cls) -> Self:
-        """For documents in which the agent's identity does not occur."""
+    def unknown(cls) -> Self:
+        """Placeholder for documents in which the agent's identity does not occur."""
         return cls("", "aws", "")
 
     def __str__(self) -> str:
@@ -64,7 +70,7 @@ class Hub:
 
     @property
     def principals(self) -> tuple[str, ...]:
-        """Patterns of `aws:PrincipalArn`, of which one fits the role and no other name does."""
+        """Patterns of `aws:PrincipalArn`: one of them fits the role, and none another name."""
         prefix = f"arn:{self.partition}:iam::{self.account_id}:role"
         return (f"{prefix}/{self.name}", f"{prefix}/*/{self.name}")
 
@@ -75,19 +81,20 @@ class Hub:
 
     @property
     def is_role(self) -> bool:
+        """True for a role, False for a user."""
         return ":role/" in self.arn
 
     @property
     def name(self) -> str:
-        """Without its path."""
+        """Name without its path."""
         return self.arn.rpartition("/")[2]
 
 
-def trusting(hub: Hub, external_id: Any) -> Json:
-    """The trust policy of a role that the agent takes on.
+def trust_policy(hub: Hub, external_id: Any) -> Json:
+    """Trust policy of a role that the agent assumes.
 
-    A role must be named with its path. Of one whose path is not known, the account is let in, and
-    of it that role alone.
+    A role must be named with its path. For one whose path is unknown, the account is admitted,
+    limited to that role.
     """
     if hub.is_path_known:
         return trust_document(hub.arn, external_id)
@@ -96,22 +103,23 @@ def trusting(hub: Hub, external_id: Any) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A role in one account, or in every account of an organization, that the agent takes on."""
+    """A role that the agent assumes, in one account or in every account of an organization."""
 
     account_id: str
     """`*` for an organization."""
     role: str
     """Path and name, as they end the ARN."""
     external_id: str | None
-    """The reference to it, never itself."""
+    """Reference to it, never its value."""
 
     def arn(self, partition: str) -> str:
+        """ARN of the role in a partition."""
         return f"arn:{partition}:iam::{self.account_id}:role/{self.role}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsUsage:
-    """A configuration, and who runs it."""
+    """A configuration, and the identity that runs it."""
 
     config: Config
     hub: Hub
@@ -120,7 +128,7 @@ class AwsUsage:
 
     @classmethod
     def of(cls, config: Config, hub: Hub, default_region: str | None) -> Self:
-        """`default_region`: the SDK's, for a configuration that names none."""
+        """Work out the usage. `default_region`: of the SDK, if the configuration names none."""
         named = config.aws.regions or ((default_region,) if default_region else ("*",))
         choice = RegionChoice.of(named, config.aws.exclude_regions)
         return cls(
@@ -131,22 +139,26 @@ class AwsUsage:
 
     @property
     def reads_tags(self) -> bool:
+        """True when the tags of caches are read."""
         return self.config.aws.read_tags
 
     @property
     def reads_users(self) -> bool:
-        """False when every matcher ignores users. Without matchers there is one that warns."""
+        """False when every matcher ignores users; without matchers there is one that warns."""
         matchers = self.config.matchers
         return not matchers or any(each.iam_users is not IamUsers.IGNORE for each in matchers)
 
     @property
     def lists_regions(self) -> bool:
-        """For globs always; for a region named in full when it may be disabled: only the list
-        tells that from a refusal (`discovery.sweep.scan`)."""
+        """True for globs, and for a region named in full that may be disabled.
+
+        Only the list tells that a region is disabled from a refusal (`discovery.sweep.scan`).
+        """
         return any("*" in region or can_be_disabled(region) for region in self.regions)
 
     @property
     def organizations(self) -> tuple[Organization, ...]:
+        """Organizations whose accounts are scanned."""
         accounts = self.config.aws.accounts
         return tuple(
             each.organization for each in accounts if isinstance(each, OrganizationAccounts)
@@ -166,17 +178,17 @@ class AwsUsage:
 
     @property
     def members(self) -> tuple[Member, ...]:
-        """Every role that the agent takes on, without repetition."""
+        """Every role that the agent assumes, without repetition."""
         return tuple(dict.fromkeys(self._members()))
 
     def account(self, account_id: str | None) -> str:
-        """The account of an ARN: the one that is named, the only one, or any.
+        """Account for an ARN: the one that is named, the only one, or any.
 
-        Raises: NotApplicable when no role is taken on there.
+        Raises: NotApplicable when no role is assumed there.
         """
         if account_id is not None:
             return self._member_of(account_id).account_id
-        accounts = {each.account_id for each in self._taken_on()}
+        accounts = {each.account_id for each in self._required_members()}
         return accounts.pop() if len(accounts) == 1 else ANY_ACCOUNT
 
     def member(self, account_id: str | None) -> Member:
@@ -186,7 +198,7 @@ class AwsUsage:
         """
         if account_id is not None:
             return self._member_of(account_id)
-        members = self._taken_on()
+        members = self._required_members()
         if len(members) == 1:
             return members[0]
         if len({(each.role, each.external_id) for each in members}) > 1:
@@ -196,8 +208,8 @@ class AwsUsage:
             )
         return Member(ANY_ACCOUNT, members[0].role, members[0].external_id)
 
-    def _taken_on(self) -> tuple[Member, ...]:
-        """The members, at least one. Raises: NotApplicable."""
+    def _required_members(self) -> tuple[Member, ...]:
+        """The roles, at least one. Raises: NotApplicable."""
         if members := self.members:
             return members
         raise NotApplicable(
@@ -220,9 +232,9 @@ class AwsUsage:
             if isinstance(entry, OrganizationAccounts):
                 organization = entry.organization
                 yield Member(ANY_ACCOUNT, organization.role_name, organization.external_id)
-            elif entry.role_arn is not None and not self._is_entered_as_itself(entry):
+            elif entry.role_arn is not None and not self._uses_own_credentials(entry):
                 role = entry.role_arn.partition(":role/")[2]
                 yield Member(entry.id, role, entry.external_id)
 
-    def _is_entered_as_itself(self, entry: Account) -> bool:
+    def _uses_own_credentials(self, entry: Account) -> bool:
         return entry.id == self.hub.account_id and self.scans_own_account

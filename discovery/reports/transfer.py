@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TextIO
 
 from discovery.model.values import Database, Failed
-from discovery.plan.adoption.transfer import Handover
+from discovery.plan.adoption.transfer import Transfer
 from discovery.plan.item import Item
 from discovery.reports.document import change_entry, database_entry, write_json
 from discovery.reports.exit import Exit
@@ -30,7 +30,7 @@ class TransferReport:
     control_plane: str
     """Its kind and name."""
     group: str
-    transfer: Handover
+    transfer: Transfer
     unread: tuple[Failed, ...] = ()
     """Scopes in which nothing could be looked for."""
     advice: tuple[str, ...] = ()

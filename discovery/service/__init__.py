@@ -1,0 +1,1 @@
+"""The long-running service: schedule, re-scans after events, health, metrics, reload."""

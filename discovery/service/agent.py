@@ -1,4 +1,4 @@
-"""The long-running service: sweeps on a schedule, re-scans after events, until told to stop.
+"""The long-running service: sweeps on a schedule and re-scans after events, until stopped.
 
 A fixed set of tasks. What may fail for a while (AWS, the control plane, the queue, the state file)
 is counted and tried again; when a task of the service itself ends, the service ends.
@@ -15,12 +15,16 @@ import structlog
 
 from discovery.control_plane.base import ControlPlaneError
 from discovery.reports.summary import clock_time, counted, sentence
-from discovery.service.connections import Edges, ReloadableConnections
+from discovery.service.connections import (
+    CannotReload,
+    Connections,
+    ReloadableConnections,
+    check_reload,
+)
 from discovery.service.health import HealthState
 from discovery.service.heartbeat import heartbeat_limit
 from discovery.service.listener import listen
 from discovery.service.metrics import Metrics
-from discovery.service.reload_check import CannotReload, check_reload
 from discovery.service.rescans import Rescans
 from discovery.service.runner import SweepRunner
 from discovery.service.schedule import Schedule
@@ -30,97 +34,104 @@ from discovery.sweep.context import SweepKind
 
 log = structlog.get_logger()
 
-LAST_WORK: Final = timedelta(seconds=9)
-"""How long what is under way may take once the service is told to stop. Writes have 8 s of it."""
-LOOK_EVERY: Final = timedelta(minutes=1)
-"""How often the control plane is asked who it is, between sweeps."""
-LOOK: Final = "look"
+SHUTDOWN_TIMEOUT: Final = timedelta(seconds=9)
+"""How long running work may take once the service is to stop. Writes have 8 s of it."""
+CHECK_INTERVAL: Final = timedelta(minutes=1)
+"""How often the control plane is asked for its identity, between sweeps."""
+CONTROL_PLANE_CHECK: Final = "look"
+"""Name of the job that asks the control plane for its identity."""
 READ_ONCE: Final = (
     "the configuration came through standard input, a pipe or a descriptor, and that can be read "
     "only once; name a file with -c to reload it, or restart the service"
 )
+"""Why a configuration from a pipe cannot be reloaded."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Agent:
-    """One service, from its first sweep to its end."""
+    """Run one service from its first sweep until it is stopped."""
 
-    foundation: ReloadableConnections
-    rounds: SweepRunner
+    connections: ReloadableConnections
+    runner: SweepRunner
     metrics: Metrics
-    vitals: HealthState
+    health: HealthState
     notifier: Notifier
     stop: asyncio.Event
-    """Set: nothing new is begun, what is under way comes to an end, `run` returns."""
+    """Set: nothing new starts, running work ends, `run` returns."""
     reload: asyncio.Event
-    """Set: the configuration is read anew."""
+    """Set: the configuration is to be read again."""
     is_read_once: bool = False
-    """True when the configuration cannot be read anew: it came through a pipe."""
+    """True when the configuration cannot be read again because it came through a pipe."""
     schedule: Schedule = field(default_factory=Schedule)
-    attempts: Supervisor = field(init=False)
+    supervisor: Supervisor = field(init=False)
     rescans: Rescans = field(init=False)
-    _listening: asyncio.Task[Any] | None = field(default=None, init=False)
+    _listener: asyncio.Task[Any] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        edges = self.foundation.edges
-        self.attempts = Supervisor(self.rounds, self.metrics, self.vitals)
+        current = self.connections.current
+        self.supervisor = Supervisor(self.runner, self.metrics, self.health)
         self.rescans = Rescans(
-            self.attempts, self.schedule, self.metrics, edges.context.clock, timedelta(0)
+            self.supervisor, self.schedule, self.metrics, current.context.clock, timedelta(0)
         )
-        self.rounds.on_move = self.vitals.pulse.beat
-        self.rounds.on_scan = self._show_scan
+        self.runner.on_activity = self.health.heartbeat.beat
+        self.runner.on_progress = self._show_progress
 
     async def run(self) -> None:
-        """The service until it is told to stop; then nothing of it is left running.
+        """Run the service until it is stopped; nothing of it is left running afterwards.
 
         Raises: WrongState; whatever ended a task of the service.
         """
-        await self.rounds.check_state_identity()
-        self._serve(self.foundation.edges)
+        await self.runner.check_state_identity()
+        self._apply_settings(self.connections.current)
         self.schedule.start()
-        service = self.foundation.edges.config.service
+        service = self.connections.current.config.service
         self.schedule.every(
             SweepKind.SWEEP, self.sweep, interval=service.interval, jitter=service.jitter
         )
-        self.schedule.every(LOOK, self.look, interval=LOOK_EVERY, jitter=timedelta(0))
+        self.schedule.every(
+            CONTROL_PLANE_CHECK,
+            self.check_control_plane,
+            interval=CHECK_INTERVAL,
+            jitter=timedelta(0),
+        )
         self.notifier.ready()
         try:
-            await self._until_stopped()
+            await self._wait_until_stopped()
         finally:
-            await self._wind_down()
+            await self._shut_down()
 
     async def sweep(self) -> None:
-        """One sweep was attempted."""
-        self.metrics.next_due(None)
-        done = await self.attempts.attempt(SweepKind.SWEEP, SweepRunner.sweep)
-        self.vitals.pulse.beat()
-        if done is not None:
-            await self.rescans.swept(done.targets, done.report.scopes)
+        """Run one scheduled sweep, update metrics and show the next one in the status."""
+        self.metrics.set_next_due(None)
+        run = await self.supervisor.attempt(SweepKind.SWEEP, SweepRunner.sweep)
+        self.health.heartbeat.beat()
+        if run is not None:
+            await self.rescans.after_sweep(run.targets, run.report.scopes)
         due_at = self.schedule.due_at(SweepKind.SWEEP)
-        self.metrics.next_due(due_at)
-        if done is not None and due_at is not None:
-            again = clock_time(due_at, done.report.finished_at)
-            self.notifier.status(f"{sentence(done.report)}; next sweep at {again} UTC")
+        self.metrics.set_next_due(due_at)
+        if run is not None and due_at is not None:
+            again = clock_time(due_at, run.report.finished_at)
+            self.notifier.status(f"{sentence(run.report)}; next sweep at {again} UTC")
 
-    async def look(self) -> None:
-        """It is known whether the control plane answers, and how long it knows this agent."""
-        async with self.foundation.held() as edges:
+    async def check_control_plane(self) -> None:
+        """Ask the control plane for its identity, and record whether it answers."""
+        async with self.connections.hold() as current:
             try:
-                found = await edges.control_plane.ping()
+                found = await current.control_plane.ping()
             except ControlPlaneError as error:
-                if self.vitals.control_plane_trouble != error.code:
+                if self.health.control_plane_error != error.code:
                     log.warning("control_plane.trouble", error_code=error.code, why=str(error))
-                self.vitals.control_plane_trouble = error.code
+                self.health.control_plane_error = error.code
                 return
-        if self.vitals.control_plane_trouble is not None:
+        if self.health.control_plane_error is not None:
             log.info("control_plane.answers", cluster=found.cluster)
-        self.vitals.control_plane_trouble = None
-        self.metrics.identity(found.identity_expires_at)
+        self.health.control_plane_error = None
+        self.metrics.set_identity_expiry(found.identity_expires_at)
 
     # -- configuration ---------------------------------------------------------------------------
 
-    async def reload_when_asked(self) -> None:
-        """The configuration is read anew whenever somebody asks; a bad one changes nothing."""
+    async def handle_reloads(self) -> None:
+        """Reload the configuration whenever asked; a bad one is logged and changes nothing."""
         while True:
             await self.reload.wait()
             self.reload.clear()
@@ -128,24 +139,24 @@ class Agent:
             try:
                 if self.is_read_once:
                     raise CannotReload(READ_ONCE)
-                await self.foundation.reload(check_reload, self._take_effect)
+                await self.connections.reload(check_reload, self._on_reload)
             except Exception as error:
                 log.error(
                     "configuration.refused",
                     why=_why(error),
                     next="the configuration in force stays; correct the file and reload again, or, "
-                    "where the change is meant, stop the service, do as said, and start it",
+                    "if the change is intended, stop the service, do as `why` says, and start it",
                 )
             self.notifier.ready()
 
-    def _take_effect(self, before: Edges, edges: Edges) -> None:
-        """What hangs on the configuration, beyond what rounds take from it, is as it says."""
-        self.rounds.asks_everywhere = True
-        old, new = before.config.service, edges.config.service
+    def _on_reload(self, before: Connections, current: Connections) -> None:
+        """Apply what a new configuration changes beyond what each run takes from it."""
+        self.runner.ignore_backoff = True
+        old, new = before.config.service, current.config.service
         if (old.interval, old.jitter) != (new.interval, new.jitter):
             self.schedule.change(SweepKind.SWEEP, interval=new.interval, jitter=new.jitter)
-            self.metrics.next_due(self.schedule.due_at(SweepKind.SWEEP))
-        self._serve(edges)
+            self.metrics.set_next_due(self.schedule.due_at(SweepKind.SWEEP))
+        self._apply_settings(current)
         fixed = [
             name
             for name in ("listen", "scope_metrics_limit")
@@ -156,32 +167,32 @@ class Agent:
             needs_restart=[f"service.{name}" for name in fixed],
         )
 
-    def _serve(self, edges: Edges) -> None:
-        """Events are heard, and the pulse is judged, as the configuration says."""
-        events = edges.config.service.events
-        self.vitals.limit = heartbeat_limit(edges.config)
+    def _apply_settings(self, current: Connections) -> None:
+        """Set heartbeat limit, debounce and queue listener as the configuration says."""
+        events = current.config.service.events
+        self.health.max_age = heartbeat_limit(current.config)
         self.rescans.debounce = events.debounce if events is not None else timedelta(0)
-        self.rescans.mailbox = edges.queue
-        if self._listening is not None:
-            self._listening.cancel()
-        self._listening = (
-            asyncio.create_task(listen(edges.queue, self.rescans), name="events")
-            if edges.queue is not None
+        self.rescans.queue = current.queue
+        if self._listener is not None:
+            self._listener.cancel()
+        self._listener = (
+            asyncio.create_task(listen(current.queue, self.rescans), name="events")
+            if current.queue is not None
             else None
         )
 
     # -- beginning and end -----------------------------------------------------------------------
 
-    async def _until_stopped(self) -> None:
-        """Told to stop. Raises: whatever ended a task that has no end."""
+    async def _wait_until_stopped(self) -> None:
+        """Wait for a stop. Raises: whatever ended a task that should never end."""
         tasks = [
             asyncio.create_task(work, name=name)
             for name, work in {
                 "stop": self.stop.wait(),
-                "reload": self.reload_when_asked(),
+                "reload": self.handle_reloads(),
                 "watchdog": self._feed_watchdog(),
-                "state": self._fatal(),
-                "events": self._listen_for_ever(),
+                "state": self._wait_until_fatal(),
+                "events": self._watch_listener(),
             }.items()
         ]
         try:
@@ -193,10 +204,10 @@ class Agent:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _listen_for_ever(self) -> None:
-        """Ends only with an exception: the one that ended the listener."""
+    async def _watch_listener(self) -> None:
+        """Wait for ever, unless the listener fails; then raise what ended it."""
         while True:
-            listening = self._listening
+            listening = self._listener
             if listening is None:
                 await asyncio.Event().wait()
             else:
@@ -204,8 +215,8 @@ class Agent:
                 if not listening.cancelled():
                     listening.result()
 
-    async def _fatal(self) -> None:
-        raise await asyncio.shield(self.attempts.fatal)
+    async def _wait_until_fatal(self) -> None:
+        raise await asyncio.shield(self.supervisor.fatal)
 
     async def _feed_watchdog(self) -> None:
         every = self.notifier.watchdog_every
@@ -213,32 +224,35 @@ class Agent:
             await asyncio.Event().wait()
             return
         while True:
-            if self.vitals.is_alive()[0]:
+            if self.health.is_alive()[0]:
                 self.notifier.watchdog()
             await asyncio.sleep(every.total_seconds())
 
-    async def _wind_down(self) -> None:
-        """What is under way ends by itself, or is ended when its time is over."""
+    async def _shut_down(self) -> None:
+        """Start nothing new, let running work end, and cancel it after `SHUTDOWN_TIMEOUT`."""
         self.notifier.stopping()
         self.stop.set()
         self.schedule.hold()
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
+        if self._listener is not None:
+            self._listener.cancel()
+            await asyncio.gather(self._listener, return_exceptions=True)
         try:
-            async with asyncio.timeout(LAST_WORK.total_seconds()):
-                await self.schedule.ended()
+            async with asyncio.timeout(SHUTDOWN_TIMEOUT.total_seconds()):
+                await self.schedule.wait_until_idle()
         except TimeoutError:
-            log.warning("service.cut_short", next="the journal knows; the next sweep looks")
+            log.warning(
+                "service.cut_short",
+                next="the journal has what was being written; the next sweep checks it",
+            )
         await self.schedule.stop()
         log.info("service.stopped")
 
-    def _show_scan(self, done: int, failed: int, known: int) -> None:
+    def _show_progress(self, done: int, failed: int, known: int) -> None:
         self.notifier.status(f"Sweeping: {counted(done, 'scope')} of {known} done, {failed} failed")
 
 
 def _why(error: Exception) -> str:
-    """The words of an error; of things that broke side by side, those of the first."""
+    """The message of an error; of an exception group, that of the first."""
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
     return str(error)

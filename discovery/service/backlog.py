@@ -1,7 +1,7 @@
-"""Scopes that somebody has touched, waiting to be scanned, with the messages that said so.
+"""Scopes that wait for a re-scan, with the queue messages that named them.
 
 The first event of a scope starts its wait and later ones do not restart it, so a flood of events
-delays nobody and costs one scan a wait.
+delays nobody and costs one scan per wait.
 """
 
 from __future__ import annotations
@@ -17,57 +17,57 @@ from discovery.aws.queue import Message
 from discovery.model.values import Arn, Scope
 
 REMEMBERED_EVENTS: Final = 20_000
-"""Ids of events that were acted on: twice what a bad minute brings."""
+"""How many ids of handled events are kept: twice what a bad minute brings."""
 
 
 @dataclass(slots=True)
 class Entry:
-    """One scope that waits."""
+    """One waiting scope: since when, changed caches, messages and event ids."""
 
     since: datetime
-    named: set[Arn] = field(default_factory=set)
+    arns: set[Arn] = field(default_factory=set)
     messages: dict[str, Message] = field(default_factory=dict)
-    """By message id: one that is delivered again takes the place of its earlier delivery."""
+    """By message id: one that is delivered again replaces its earlier delivery."""
     events: set[str] = field(default_factory=set)
     is_due: bool = False
 
-    def join(self, other: Entry) -> None:
-        """What the other one holds, this one holds too."""
+    def merge(self, other: Entry) -> None:
+        """Add everything that another entry of the same scope holds."""
         self.since = min(self.since, other.since)
-        self.named |= other.named
+        self.arns |= other.arns
         self.messages = {**other.messages, **self.messages}
         self.events |= other.events
 
 
 class Backlog:
-    """What waits, and what is being scanned."""
+    """Track scopes that wait for a re-scan and those being scanned."""
 
     def __init__(self) -> None:
         self._waiting: dict[Scope, Entry] = {}
-        self._in_hand: dict[Scope, Entry] = {}
+        self._in_progress: dict[Scope, Entry] = {}
         self._done: OrderedDict[str, None] = OrderedDict()
 
     def __len__(self) -> int:
-        """Scopes that wait."""
+        """Number of scopes that wait."""
         return len(self._waiting)
 
     def is_repeated(self, change: Change) -> bool:
-        """True when an event with this id was acted on already."""
+        """Check whether an event with this id was already handled."""
         return change.event_id in self._done
 
-    def mark(self, change: Change, message: Message, at: datetime) -> bool:
-        """The scope waits because of an event; True when it did not before."""
-        is_new = self.wait(change.scope, change.arns, at)
+    def add_event(self, change: Change, message: Message, at: datetime) -> bool:
+        """Make the scope of an event wait; True when it did not wait before."""
+        is_new = self.add(change.scope, change.arns, at)
         entry = self._waiting[change.scope]
         entry.messages[message.message_id or message.receipt] = message
         if change.event_id:
             entry.events.add(change.event_id)
         return is_new
 
-    def wait(self, scope: Scope, named: Iterable[Arn], at: datetime) -> bool:
-        """The scope waits, from `at` on unless it did already; True when it did not before."""
+    def add(self, scope: Scope, arns: Iterable[Arn], at: datetime) -> bool:
+        """Make a scope wait from `at` on, unless it already does; True when it did not before."""
         is_new = scope not in self._waiting
-        self._waiting.setdefault(scope, Entry(since=at)).named.update(named)
+        self._waiting.setdefault(scope, Entry(since=at)).arns.update(arns)
         return is_new
 
     @property
@@ -77,33 +77,33 @@ class Backlog:
 
     @property
     def since(self) -> datetime | None:
-        """Since when the first of them waits."""
+        """Since when the longest-waiting scope has waited; None when none waits."""
         return min((entry.since for entry in self._waiting.values()), default=None)
 
     def drop(self, scope: Scope) -> Entry:
-        """The scope does not wait any more, and will not be scanned for it."""
+        """Remove a waiting scope that is not to be scanned after all; returns its entry."""
         return self._waiting.pop(scope)
 
-    def due(self, scope: Scope) -> None:
-        """The scope has waited long enough."""
+    def mark_due(self, scope: Scope) -> None:
+        """Mark a scope as having waited long enough."""
         if scope in self._waiting:
             self._waiting[scope].is_due = True
 
     def take(self) -> dict[Scope, Entry]:
-        """Everything that is due and not being scanned already; it is in hand from now on."""
+        """Move all due scopes that are not being scanned to those in progress, and return them."""
         taken = {
             scope: entry
             for scope, entry in self._waiting.items()
-            if entry.is_due and scope not in self._in_hand
+            if entry.is_due and scope not in self._in_progress
         }
         for scope in taken:
             del self._waiting[scope]
-        self._in_hand.update(taken)
+        self._in_progress.update(taken)
         return taken
 
-    def settle(self, scope: Scope) -> Entry:
-        """The scope was scanned to its end and acted upon: its events are done with."""
-        entry = self._in_hand.pop(scope)
+    def mark_done(self, scope: Scope) -> Entry:
+        """Forget a scope that was scanned and acted upon; remember its events as handled."""
+        entry = self._in_progress.pop(scope)
         for event_id in entry.events:
             self._done[event_id] = None
             self._done.move_to_end(event_id)
@@ -111,12 +111,12 @@ class Backlog:
             self._done.popitem(last=False)
         return entry
 
-    def fail(self, scope: Scope) -> Entry:
-        """The scope could not be read: its messages come again by themselves."""
-        return self._in_hand.pop(scope)
+    def mark_failed(self, scope: Scope) -> Entry:
+        """Forget a scope that could not be read: the queue delivers its messages again."""
+        return self._in_progress.pop(scope)
 
-    def hand_back(self, scope: Scope) -> None:
-        """The scope waits again with all that it had: nothing came of the round."""
-        entry = self._in_hand.pop(scope)
+    def put_back(self, scope: Scope) -> None:
+        """Make a scope wait again with all that it had, because its run did not happen."""
+        entry = self._in_progress.pop(scope)
         entry.is_due = False
-        self._waiting.setdefault(scope, Entry(since=entry.since)).join(entry)
+        self._waiting.setdefault(scope, Entry(since=entry.since)).merge(entry)

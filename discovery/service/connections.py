@@ -1,7 +1,7 @@
-"""What rounds stand on: a configuration and the edges opened from it.
+"""The open cloud, control plane and queue of a configuration, and how a reload swaps them.
 
-A new configuration takes the place of the old one between two rounds. It is opened first; one that
-cannot be opened leaves everything as it is.
+A new configuration replaces the old one between two runs. It is opened first; one that cannot be
+opened changes nothing.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ import structlog
 from discovery.aws.queue import Queue
 from discovery.config.model import Config
 from discovery.control_plane.base import ControlPlane
-from discovery.sweep.context import SweepContext
+from discovery.sweep.context import SweepContext, SweepRequest
+from discovery.sweep.identity import check_state_identity
+from discovery.sweep.run import SweepRun
+from state.store import load_state
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Edges:
+class Connections:
     """The cloud and the control plane of one configuration, open."""
 
     context: SweepContext
@@ -34,98 +37,138 @@ class Edges:
 
     @property
     def config(self) -> Config:
+        """The configuration that was opened."""
         return self.context.config
 
     @property
     def state(self) -> Path:
-        """The state file."""
+        """Path of the state file."""
         return self.config.state.path
 
 
-OpenEdges = Callable[[], AbstractAsyncContextManager[Edges]]
-"""Reads the configuration anew and opens what it says."""
+OpenConnections = Callable[[], AbstractAsyncContextManager[Connections]]
+"""Read the configuration again and open what it names."""
 
 
-Check = Callable[[Edges, Edges], Awaitable[None]]
+Check = Callable[[Connections, Connections], Awaitable[None]]
+"""Given the old and the new connections; raises when the new ones must not be used."""
 
 
-async def _accept(before: Edges, after: Edges) -> None:
+async def _accept_any(before: Connections, after: Connections) -> None:
     del before, after
 
 
-def _ignore(before: Edges, after: Edges) -> None:
+def _do_nothing(before: Connections, after: Connections) -> None:
     del before, after
 
 
 class ReloadableConnections:
-    """Edges that are replaced only while nobody stands on them."""
+    """Open connections that `reload()` swaps once no run uses them."""
 
-    def __init__(self, open_edges: OpenEdges, edges: Edges, closing: AsyncExitStack) -> None:
-        self._open_edges = open_edges
-        self._edges = edges
-        self._closing = closing
-        self._standing = 0
+    def __init__(
+        self, open_connections: OpenConnections, current: Connections, exit_stack: AsyncExitStack
+    ) -> None:
+        self._open_connections = open_connections
+        self._current = current
+        self._exit_stack = exit_stack
+        self._users = 0
         self._changed = asyncio.Condition()
-        self._is_renewing = False
+        self._is_reloading = False
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, open_edges: OpenEdges) -> AsyncIterator[Self]:
-        """Edges are open within the context. Raises: what opening them raises."""
-        closing = AsyncExitStack()
-        foundation = cls(open_edges, await closing.enter_async_context(open_edges()), closing)
+    async def open(cls, open_connections: OpenConnections) -> AsyncIterator[Self]:
+        """Open connections for the time of the context. Raises: what opening them raises."""
+        exit_stack = AsyncExitStack()
+        connections = cls(
+            open_connections, await exit_stack.enter_async_context(open_connections()), exit_stack
+        )
         try:
-            yield foundation
+            yield connections
         finally:
-            await foundation._closing.aclose()
+            await connections._exit_stack.aclose()
 
     @property
-    def edges(self) -> Edges:
-        """Those of the moment, to look at."""
-        return self._edges
+    def current(self) -> Connections:
+        """The connections of the moment; they may be swapped at any time (see `hold`)."""
+        return self._current
 
     @asynccontextmanager
-    async def held(self) -> AsyncIterator[Edges]:
-        """They stay as they are until the context ends; waits while they are replaced."""
+    async def hold(self) -> AsyncIterator[Connections]:
+        """Keep the connections as they are until the context ends; wait while they are swapped."""
         async with self._changed:
-            await self._changed.wait_for(lambda: not self._is_renewing)
-            self._standing += 1
+            await self._changed.wait_for(lambda: not self._is_reloading)
+            self._users += 1
         try:
-            yield self._edges
+            yield self._current
         finally:
             async with self._changed:
-                self._standing -= 1
+                self._users -= 1
                 self._changed.notify_all()
 
     async def reload(
-        self, check: Check = _accept, on_replaced: Callable[[Edges, Edges], None] = _ignore
+        self,
+        check: Check = _accept_any,
+        on_replaced: Callable[[Connections, Connections], None] = _do_nothing,
     ) -> None:
-        """The configuration as it is now is in force, and what was open before is closed.
+        """Open the configuration as it is now, swap, and close what was open before.
 
-        Waits until nobody stands on the old one; meanwhile nobody new gets on.
+        Waits until no run uses the old connections; meanwhile none can start.
 
         Args:
-            check: Given the old edges and the new ones; raises what speaks against the new ones.
-            on_replaced: Given the same once the new ones are in force, before the old are closed.
+            check: Given the old and the new connections; raises what speaks against the new ones.
+            on_replaced: Given the same once the new ones are in use, before the old are closed.
 
-        Raises: what opening and `check` raise, and then nothing has changed.
+        Raises: what opening and `check` raise; then nothing has changed.
         """
         async with AsyncExitStack() as stack:
-            edges = await stack.enter_async_context(self._open_edges())
-            await check(self._edges, edges)
+            current = await stack.enter_async_context(self._open_connections())
+            await check(self._current, current)
             async with self._changed:
-                self._is_renewing = True
+                self._is_reloading = True
                 try:
-                    if self._standing:
-                        await self._changed.wait_for(lambda: not self._standing)
-                        await check(self._edges, edges)  # whoever stood there may have bound state
-                    closing, self._closing = self._closing, stack.pop_all()
-                    before, self._edges = self._edges, edges
+                    if self._users:
+                        await self._changed.wait_for(lambda: not self._users)
+                        # The last run may have bound the state file.
+                        await check(self._current, current)
+                    exit_stack, self._exit_stack = self._exit_stack, stack.pop_all()
+                    before, self._current = self._current, current
                 finally:
-                    self._is_renewing = False
+                    self._is_reloading = False
                     self._changed.notify_all()
-        on_replaced(before, edges)
+        on_replaced(before, current)
         try:
-            await closing.aclose()
+            await exit_stack.aclose()
         except Exception as error:
             log.warning("configuration.not_closed", why=str(error))
+
+
+class CannotReload(Exception):
+    """The change needs a restart, or cannot be checked now. The current configuration stays."""
+
+
+async def check_reload(before: Connections, after: Connections) -> None:
+    """Check that the next run can continue with the same state file.
+
+    What the file is bound to, and what the service has locked, cannot change under it: the next run
+    would be refused, and the service would end. The reload finds that out while there is a
+    configuration to continue with.
+
+    A control plane that does not answer is no reason to refuse, unless it is the one that the new
+    configuration names: nobody could say whether the state belongs to it.
+
+    Raises: CannotReload, WrongState, StateError.
+    """
+    if before.state.resolve() != after.state.resolve():
+        raise CannotReload(
+            f"state.path cannot change while the service runs: {before.state} is locked, "
+            f"{after.state} is not; restart the service"
+        )
+    state = await asyncio.to_thread(load_state, after.state)
+    run = SweepRun.start(after.context, SweepRequest(), state)
+    check = await check_state_identity(run, after.control_plane)
+    if check.unread is not None and after.config.control_plane != before.config.control_plane:
+        raise CannotReload(
+            "control_plane was changed, and what it names now does not answer, so it cannot be "
+            f"said whether the state file belongs to it: {check.unread.why}"
+        )

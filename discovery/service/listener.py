@@ -1,5 +1,7 @@
-"""Listens to the queue, for as long as the service runs. Trouble with it delays and stops nothing:
-the interval stays the authority."""
+"""Receive change events from the queue for as long as the service runs.
+
+Trouble with the queue delays and stops nothing: sweeps at the interval find every change.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,19 @@ from discovery.service.rescans import Rescans
 
 log = structlog.get_logger()
 
-FIRST_PAUSE_S: Final = 1.0
-LONGEST_PAUSE_S: Final = 60.0
+INITIAL_DELAY_S: Final = 1.0
+"""Longest pause after the first failed receive; it doubles with each further one."""
+MAX_DELAY_S: Final = 60.0
+"""Longest pause between two attempts to receive."""
 
 
 async def listen(
     queue: Queue, rescans: Rescans, *, sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
 ) -> NoReturn:
-    """Every message that arrives is heard, until cancelled.
+    """Receive messages and hand them to `rescans`, until cancelled.
 
-    A queue that cannot be read is tried again after 1 to 60 seconds, and logged when that begins
-    and when it is over.
+    A queue that cannot be read is tried again after 1 to 60 seconds; the begin and the end of such
+    trouble are logged.
     """
     failures = 0
     while True:
@@ -46,6 +50,6 @@ async def listen(
 
 
 def _pause_s(failures: int) -> float:
-    """Twice as long each time, spread so that many agents do not come back at once."""
-    longest_s = min(FIRST_PAUSE_S * (1 << min(failures - 1, 10)), LONGEST_PAUSE_S)
+    """Pause after so many failures: exponential, with jitter so that many agents spread out."""
+    longest_s = min(INITIAL_DELAY_S * (1 << min(failures - 1, 10)), MAX_DELAY_S)
     return longest_s * (0.5 + random.random() / 2)  # noqa: S311 - no secret

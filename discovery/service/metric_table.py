@@ -1,4 +1,4 @@
-"""The one table of metrics: what is served on `/metrics`, and what the documentation shows.
+"""The table of all metrics: what `/metrics` serves, and what the documentation shows.
 
 Names carry base units. Labels are bounded: codes of this program, and for the two series of a scope
 its account and region; never an ARN, a cache or a resource.
@@ -13,7 +13,7 @@ from typing import Final
 
 
 class Type(StrEnum):
-    """What Prometheus knows a metric as."""
+    """Prometheus type of a metric."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -22,7 +22,7 @@ class Type(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One metric: its name, its type, its labels, and what a person reads in its number."""
+    """One metric: name, type, labels, and a description for people."""
 
     name: str
     type: Type
@@ -205,11 +205,11 @@ TABLE: Final = (
     OLDEST_WAITING,
     IDENTITY_EXPIRY,
 )
-"""In the order in which the documentation tells them."""
+"""All metrics, in the order of the documentation."""
 
 
 def markdown() -> str:
-    """The table as the documentation shows it, ending with a newline."""
+    """Render the table as Markdown for the documentation, ending with a newline."""
     return "".join(f"{line}\n" for line in _rows())
 
 

@@ -1,7 +1,7 @@
-"""What the service counts and states about itself, for Prometheus.
+"""Prometheus metrics of the service.
 
-State (items, scopes, findings, the guard) is that of the last whole sweep that came to its end:
-a re-scan knows a part only, and one that was cut short knows nothing. Counters count both kinds.
+State (items, scopes, findings, the guard) is that of the last whole sweep that finished: a re-scan
+knows a part only, and an interrupted sweep nothing. Counters count both kinds of run.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from discovery.service.scope_series import ScopeSeries
 from discovery.sweep.context import SweepKind
 
 BROKE: Final = "broke"
+"""Outcome of a run that ended without a report."""
 _OF_ANOTHER_AGENT: Final = (Reason.INHERITED, Reason.RESTORED)
-_ENDINGS: Final = (Exit.DONE, Exit.INCOMPLETE, Exit.REFUSED, Exit.FAILED, Exit.INTERRUPTED)
+_EXITS: Final = (Exit.DONE, Exit.INCOMPLETE, Exit.REFUSED, Exit.FAILED, Exit.INTERRUPTED)
 
 
 def _utc_now() -> datetime:
@@ -41,68 +42,68 @@ class Metrics:
             self._all.gauge(table.SCOPE_CACHES),
             limit=scope_metrics_limit,
         )
-        self._all.gauge(table.BUILD_INFO).put(1, version)
-        self._all.gauge(table.WAITING).put(0)
+        self._all.gauge(table.BUILD_INFO).set(1, version)
+        self._all.gauge(table.WAITING).set(0)
         self._start_at_zero()
 
-    def swept(self, report: Report, *, kind: SweepKind) -> None:
-        """A sweep or re-scan (`kind`) ended with this report."""
-        ending = exit_code(report)
-        self._ended(kind, ending.name.lower(), report.finished_at)
+    def record_run(self, report: Report, *, kind: SweepKind) -> None:
+        """Record a sweep or re-scan (`kind`) that ended with a report."""
+        exit_status = exit_code(report)
+        self._count_run(kind, exit_status.name.lower(), report.finished_at)
         duration = report.finished_at - report.started_at
         self._all.histogram(table.DURATION).labels(kind).observe(duration.total_seconds())
-        self._count(report, kind)
-        self._scopes.read(report, whole=kind == SweepKind.SWEEP)
-        self.paused(report.paused_until)
+        self._count_report(report, kind)
+        self._scopes.update(report, whole=kind == SweepKind.SWEEP)
+        self.set_paused_until(report.paused_until)
         if report.interrupted:
             return
-        if ending is Exit.FAILED:
-            self._failed(kind)
+        if exit_status is Exit.FAILED:
+            self._count_failure(kind)
             return
-        self._all.gauge(table.LAST_SUCCESS).put(report.finished_at.timestamp(), kind)
-        self._all.gauge(table.CONSECUTIVE_FAILURES).put(0, kind)
+        self._all.gauge(table.LAST_SUCCESS).set(report.finished_at.timestamp(), kind)
+        self._all.gauge(table.CONSECUTIVE_FAILURES).set(0, kind)
         if kind == SweepKind.SWEEP:
-            self._state(report)
+            self._set_sweep_state(report)
 
-    def broke(self, kind: SweepKind) -> None:
-        """A sweep or re-scan ended without a report."""
-        self._ended(kind, BROKE, self._clock())
-        self._failed(kind)
+    def record_failure(self, kind: SweepKind) -> None:
+        """Record a sweep or re-scan that ended without a report."""
+        self._count_run(kind, BROKE, self._clock())
+        self._count_failure(kind)
 
-    def event(self, outcome: str, count: int = 1) -> None:
-        """Messages of the queue came to this outcome, one of a few that the code names."""
+    def count_events(self, outcome: str, count: int = 1) -> None:
+        """Count queue messages by outcome (`EventOutcome`, `Ignored`)."""
         self._all.counter(table.EVENTS).labels(outcome).inc(count)
 
-    def waiting(self, scopes: int, *, since: datetime | None = None) -> None:
-        """So many scopes wait for a re-scan, the first of them since then."""
-        self._all.gauge(table.WAITING).put(scopes)
+    def set_waiting(self, scopes: int, *, since: datetime | None = None) -> None:
+        """Set how many scopes wait for a re-scan, and since when the first of them does."""
+        self._all.gauge(table.WAITING).set(scopes)
         oldest = since.timestamp() if since is not None and scopes else None
-        self._all.gauge(table.OLDEST_WAITING).put(oldest)
+        self._all.gauge(table.OLDEST_WAITING).set(oldest)
 
-    def next_due(self, at: datetime | None) -> None:
-        """When the next sweep is due; None: one is under way."""
-        self._moment(table.NEXT_DUE, at)
+    def set_next_due(self, at: datetime | None) -> None:
+        """Set when the next sweep is due; None while one is running."""
+        self._set_time(table.NEXT_DUE, at)
 
-    def identity(self, expires_at: datetime | None) -> None:
-        """When the certificate for the control plane expires; None: there is none."""
-        self._moment(table.IDENTITY_EXPIRY, expires_at)
+    def set_identity_expiry(self, expires_at: datetime | None) -> None:
+        """Set when the certificate for the control plane expires; None: there is none."""
+        self._set_time(table.IDENTITY_EXPIRY, expires_at)
 
-    def paused(self, until: datetime | None) -> None:
-        """Until when nothing is written; None: writes go on."""
-        self._moment(table.PAUSED_UNTIL, until)
+    def set_paused_until(self, until: datetime | None) -> None:
+        """Set until when writes are paused; None: they are not."""
+        self._set_time(table.PAUSED_UNTIL, until)
 
     def render(self) -> tuple[bytes, str]:
-        """The exposition in Prometheus's text format, and its content type."""
+        """Render the metrics as Prometheus text, with their content type."""
         return self._all.render()
 
     # -- counters --------------------------------------------------------------------------------
 
     def _start_at_zero(self) -> None:
-        """Counters whose labels are few exist from the start, so that their first step shows."""
+        """Create counters with few label values at zero, so that their first step shows."""
         for kind in SweepKind:
-            self._all.gauge(table.CONSECUTIVE_FAILURES).put(0, kind)
+            self._all.gauge(table.CONSECUTIVE_FAILURES).set(0, kind)
             self._all.counter(table.AWS_CALLS).labels(kind)
-            for outcome in (*(ending.name.lower() for ending in _ENDINGS), BROKE):
+            for outcome in (*(exit_status.name.lower() for exit_status in _EXITS), BROKE):
                 self._all.counter(table.SWEEPS).labels(kind, outcome)
         for code in GuardCode:
             self._all.counter(table.GUARD_REFUSALS).labels(code.value)
@@ -111,15 +112,15 @@ class Metrics:
                 for reason in reasons:
                     self._all.counter(table.CHANGES).labels(action.value, reason.value)
 
-    def _ended(self, kind: SweepKind, outcome: str, at: datetime) -> None:
+    def _count_run(self, kind: SweepKind, outcome: str, at: datetime) -> None:
         self._all.counter(table.SWEEPS).labels(kind, outcome).inc()
-        self._all.gauge(table.LAST_ATTEMPT).put(at.timestamp(), kind)
+        self._all.gauge(table.LAST_ATTEMPT).set(at.timestamp(), kind)
 
-    def _failed(self, kind: SweepKind) -> None:
+    def _count_failure(self, kind: SweepKind) -> None:
         failures = self._all.gauge(table.CONSECUTIVE_FAILURES)
-        failures.put((failures.get(kind) or 0) + 1, kind)
+        failures.set((failures.get(kind) or 0) + 1, kind)
 
-    def _count(self, report: Report, kind: SweepKind) -> None:
+    def _count_report(self, report: Report, kind: SweepKind) -> None:
         for scope in report.scopes:
             if scope.is_backing_off:
                 continue
@@ -140,33 +141,33 @@ class Metrics:
 
     # -- state of the last finished sweep --------------------------------------------------------
 
-    def _state(self, report: Report) -> None:
+    def _set_sweep_state(self, report: Report) -> None:
         items = Counter((item.action.value, item.reason.value) for item in report.items)
         known = {(a.value, r.value): 0 for a in Action for r in REASONS_OF[a]}
-        self._all.gauge(table.ITEMS).state({**known, **items})
-        self._all.gauge(table.SCOPES).state(Counter(map(_scope_labels, report.scopes)))
+        self._all.gauge(table.ITEMS).set_all({**known, **items})
+        self._all.gauge(table.SCOPES).set_all(Counter(map(_scope_labels, report.scopes)))
         caches = sum(len(scope.caches) for scope in report.scopes if isinstance(scope, Complete))
-        self._all.gauge(table.CACHES).put(caches)
-        self._state_iam(report.items)
-        self._moment(table.FAILING_SINCE, _failing_since(report))
-        self._all.gauge(table.GUARD_REFUSED).put(int(report.guard.refused))
-        self._all.gauge(table.REGISTRATIONS).put(report.guard.population)
+        self._all.gauge(table.CACHES).set(caches)
+        self._set_iam_state(report.items)
+        self._set_time(table.FAILING_SINCE, _failing_since(report))
+        self._all.gauge(table.GUARD_REFUSED).set(int(report.guard.refused))
+        self._all.gauge(table.REGISTRATIONS).set(report.guard.population)
         others = sum(item.reason in _OF_ANOTHER_AGENT for item in report.items)
-        self._all.gauge(table.OF_ANOTHER_AGENT).put(others)
-        self._all.gauge(table.REMOVALS).put(report.guard.removals)
-        self._all.gauge(table.REMOVAL_LIMIT).put(report.guard.limit)
+        self._all.gauge(table.OF_ANOTHER_AGENT).set(others)
+        self._all.gauge(table.REMOVALS).set(report.guard.removals)
+        self._all.gauge(table.REMOVAL_LIMIT).set(report.guard.limit)
 
-    def _state_iam(self, items: Iterable[Item]) -> None:
-        judged = [item.iam for item in items if item.iam is not None]
+    def _set_iam_state(self, items: Iterable[Item]) -> None:
+        verdicts_of = [item.iam for item in items if item.iam is not None]
         verdicts = {(verdict.value,): 0 for verdict in IamVerdict}
-        found = Counter((judgement.verdict.value,) for judgement in judged)
-        self._all.gauge(table.VERDICTS).state({**verdicts, **found})
-        findings = (finding for judgement in judged for finding in judgement.findings)
+        found = Counter((judgement.verdict.value,) for judgement in verdicts_of)
+        self._all.gauge(table.VERDICTS).set_all({**verdicts, **found})
+        findings = (finding for judgement in verdicts_of for finding in judgement.findings)
         codes = Counter((finding.code.value, finding.severity.value) for finding in findings)
-        self._all.gauge(table.FINDINGS).state(codes)
+        self._all.gauge(table.FINDINGS).set_all(codes)
 
-    def _moment(self, row: table.Row, at: datetime | None) -> None:
-        self._all.gauge(row).put(at.timestamp() if at is not None else None)
+    def _set_time(self, row: table.Row, at: datetime | None) -> None:
+        self._all.gauge(row).set(at.timestamp() if at is not None else None)
 
 
 def _scope_labels(scope: Scanned) -> tuple[str, str]:
@@ -174,8 +175,6 @@ def _scope_labels(scope: Scanned) -> tuple[str, str]:
 
 
 def _failing_since(report: Report) -> datetime | None:
-    """Since when the scope that has failed longest has been failing, expected failures aside."""
-    moments = (
-        moment for scope, moment in report.failing_since.items() if not is_expected(scope, report)
-    )
-    return min(moments, default=None)
+    """Since when the longest-failing scope has failed, expected failures aside."""
+    times = (time for scope, time in report.failing_since.items() if not is_expected(scope, report))
+    return min(times, default=None)

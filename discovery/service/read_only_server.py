@@ -1,23 +1,30 @@
-"""An HTTP server for a few small pages that may only be read, and that strangers may knock at.
+"""An HTTP server for a few small read-only pages that strangers may request.
 
-aiohttp's own server has no bound on connections or on how long one takes, and names itself with its
-versions; these two classes add that and nothing else.
+aiohttp's own server bounds neither connections nor their duration, and names itself with its
+versions; these classes add that and nothing else.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
 
+from discovery.model.descriptors import exhaustion
+
 log = structlog.get_logger()
 
-MOST_CONNECTIONS: Final = 64
-LONGEST_VISIT_S: Final = 10.0
-"""From the first packet to the last one of the answer."""
+MAX_CONNECTIONS: Final = 64
+"""Connections beyond this number are closed at once."""
+CONNECTION_TIMEOUT_S: Final = 10.0
+"""Longest duration of a connection, from the first packet to the last one of the answer."""
+LOG_INTERVAL_S: Final = 60.0
+"""Seconds between two log lines about connections that were not accepted."""
+_NOT_ACCEPTED: Final = "socket.accept() out of system resource"
 
 _HEADERS: Final = {
     "Server": "cachemuster",  # aiohttp's own names its version, and Python's
@@ -26,26 +33,27 @@ _HEADERS: Final = {
 }
 
 Page = Callable[[], web.Response]
+"""Makes the response of one path."""
 
 
 class ReadOnlyServer(web.Server):
-    """Serves these pages to GET and HEAD, one request a connection; other paths are 404."""
+    """Serve pages to GET and HEAD, one request per connection; other paths are 404."""
 
     def __init__(
         self,
         pages: Mapping[str, Page],
         *,
-        most_connections: int = MOST_CONNECTIONS,
-        longest_visit_s: float = LONGEST_VISIT_S,
+        max_connections: int = MAX_CONNECTIONS,
+        timeout_s: float = CONNECTION_TIMEOUT_S,
     ) -> None:
         super().__init__(self._answer)
         self._pages = pages
-        self._most_connections = most_connections
-        self._longest_visit_s = longest_visit_s
+        self._max_connections = max_connections
+        self._timeout_s = timeout_s
 
     def __call__(self) -> web.RequestHandler:
-        """The protocol for a new connection."""
-        return _Connection(self, self._most_connections, self._longest_visit_s)
+        """Create the protocol for a new connection."""
+        return _Connection(self, self._max_connections, self._timeout_s)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         page = self._pages.get(request.path)
@@ -61,29 +69,31 @@ class ReadOnlyServer(web.Server):
 class _Connection(web.RequestHandler):
     """One connection."""
 
-    def __init__(self, door: ReadOnlyServer, most_connections: int, longest_visit_s: float) -> None:
+    def __init__(self, server: ReadOnlyServer, max_connections: int, timeout_s: float) -> None:
         loop = asyncio.get_running_loop()
         super().__init__(  # a request's body is not waited for
-            door,
+            server,
             loop=loop,
             access_log=None,  # type: ignore[arg-type]  # there is none
             lingering_time=0,
         )
-        self._door = door
-        self._most_connections = most_connections
-        self._longest_visit_s = longest_visit_s
+        self._server = server
+        self._max_connections = max_connections
+        self._timeout_s = timeout_s
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Close the connection at once when there are too many, else limit its duration."""
         super().connection_made(transport)
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a TCP connection has one
-        if len(self._door.connections) > self._most_connections:
+        if len(self._server.connections) > self._max_connections:
             transport.abort()
             return
         loop = asyncio.get_running_loop()
-        self._deadline = loop.call_later(self._longest_visit_s, transport.abort)
+        self._deadline = loop.call_later(self._timeout_s, transport.abort)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        """Cancel the time limit."""
         if self._deadline is not None:
             self._deadline.cancel()
         super().connection_lost(exc)
@@ -95,19 +105,50 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """An answer that tells nothing: neither what was asked nor what broke."""
+        """Answer an error without quoting the request or what broke."""
         if status >= 500:
             log.error("page.broke", path=request.path, exc_info=exc)
         return text_page(status, "this cannot be answered")
 
 
+class AcceptErrors:
+    """Exception handler of an event loop that limits how often failed accepts are logged.
+
+    Without file descriptors asyncio logs a traceback for each attempt, a hundred times a second.
+    """
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._now_s = now_s
+        self._logged_at_s: float | None = None
+        self._count = 0
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log one error of the loop; failed accepts at most once per `LOG_INTERVAL_S`."""
+        if context.get("message") != _NOT_ACCEPTED:
+            loop.default_exception_handler(context)
+            return
+        self._count += 1
+        now_s = self._now_s()
+        if self._logged_at_s is not None and now_s - self._logged_at_s < LOG_INTERVAL_S:
+            return
+        error = context["exception"]
+        log.error(
+            "page.not_accepted",
+            attempts=self._count,
+            why=exhaustion(error) or str(error),
+            next="sweeps continue as far as they can; connections are accepted again when some are "
+            "closed",
+        )
+        self._logged_at_s, self._count = now_s, 0
+
+
 def text_page(status: int, text: str) -> web.Response:
-    """One line of plain text."""
+    """Response with one line of plain text."""
     return page(status, f"{text}\n".encode(), "text/plain; charset=utf-8")
 
 
 def page(status: int, body: bytes, content_type: str) -> web.Response:
-    """An answer after which the connection ends."""
+    """Response after which the connection is closed."""
     headers = {**_HEADERS, "Content-Type": content_type}
     response = web.Response(status=status, body=body, headers=headers)
     response.force_close()

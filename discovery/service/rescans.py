@@ -1,7 +1,7 @@
-"""Re-scans: from a message of the queue to a scope that was looked at again.
+"""Re-scans: from a message of the queue to a fresh scan of the scope that it names.
 
-A message is deleted when the scope that it names was read to its end and acted upon. Until then it
-stays in the queue and comes again by itself, so a service that is killed forgets nothing.
+A message is deleted once its scope was read to the end and acted upon. Until then it stays in the
+queue and is delivered again, so a service that is killed forgets nothing.
 """
 
 from __future__ import annotations
@@ -31,79 +31,76 @@ from matchers.regions import ScopeMembership
 
 log = structlog.get_logger()
 
-MOST_DELIVERIES: Final = 5
-"""After so many, a message whose scope still cannot be read is given up: the next sweeps look."""
-AGAIN: Final = timedelta(seconds=30)
-"""After a round that came to nothing, such as one that found the state file held too long."""
+MAX_DELIVERIES: Final = 5
+"""Deliveries after which a message is dropped because its scope still cannot be read."""
+RETRY_DELAY: Final = timedelta(seconds=30)
+"""Delay after a run that did not happen, such as when the state file stayed locked too long."""
 
 
 class EventOutcome(StrEnum):
-    """What became of a message, besides `Ignored`."""
+    """Outcome of a message, besides `Ignored`."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
-    """Acted upon already."""
+    """Already acted upon."""
     FOREIGN = "foreign"
-    """About a scope that this process does not look after."""
+    """Names a scope that this process does not cover."""
     ACTED = "acted"
-    """Its scope was read to its end, and what follows was done."""
+    """Its scope was read to the end and acted upon."""
     RETRIED = "retried"
-    """Its scope could not be read; it comes again."""
+    """Its scope could not be read; it is delivered again."""
     GIVEN_UP = "given_up"
 
 
 class MessageQueue(Protocol):
-    """Where messages are deleted; `discovery.aws.queue.Queue` is one."""
+    """A queue whose messages can be deleted, such as `discovery.aws.queue.Queue`."""
 
     async def delete(self, messages: Iterable[Message]) -> tuple[Message, ...]:
-        """They do not come again; answers those that do all the same. Raises: AwsCallFailed."""
+        """Delete messages; returns those that could not be deleted. Raises: AwsCallFailed."""
         ...
 
 
 @dataclass(slots=True)
 class Rescans:
-    """Everything between a message and the round that it causes."""
+    """Turn queue messages into re-scans of the scopes that they name."""
 
-    attempts: Supervisor
+    supervisor: Supervisor
     schedule: Schedule
     metrics: Metrics
     clock: Clock
     debounce: timedelta
-    mailbox: MessageQueue | None = None
+    queue: MessageQueue | None = None
     targets: Targets | None = None
-    """Of the last whole sweep; before the first, every scope may be ours."""
+    """Those of the last whole sweep; None before the first, when every scope may be ours."""
     _backlog: Backlog = field(default_factory=Backlog)
     _follow_ups: FollowUps = field(default_factory=FollowUps)
 
     def __post_init__(self) -> None:
-        for outcome in (
-            *EventOutcome,
-            *Ignored,
-        ):  # counted from nothing, so that the first one shows
-            self.metrics.event(outcome.value, 0)
+        for outcome in (*EventOutcome, *Ignored):  # from zero, so that the first one shows
+            self.metrics.count_events(outcome.value, 0)
 
     async def handle(self, messages: Iterable[Message]) -> None:
-        """Each message waits with its scope, or is deleted because it changes nothing."""
-        dealt_with = []
+        """Make each message wait with its scope, or delete it when it changes nothing."""
+        finished = []
         for message in messages:
             change = read_message(message.body)
-            outcome = self._heard(change, message)
-            self.metrics.event(outcome.value)
+            outcome = self._classify(change, message)
+            self.metrics.count_events(outcome.value)
             if outcome is not EventOutcome.ACCEPTED:
-                dealt_with.append(message)
+                finished.append(message)
                 log.debug("event.ignored", message_id=message.message_id, why=outcome.value)
-        self._show()
-        await self._delete(dealt_with)
+        self._update_metrics()
+        await self._delete(finished)
 
-    def _heard(self, change: Change | Ignored, message: Message) -> EventOutcome | Ignored:
+    def _classify(self, change: Change | Ignored, message: Message) -> EventOutcome | Ignored:
         if isinstance(change, Ignored):
             return change
         if self._backlog.is_repeated(change):
             return EventOutcome.DUPLICATE
         if not self._is_ours(change.scope):
             return EventOutcome.FOREIGN
-        if self._backlog.mark(change, message, self.clock()) and self.targets is not None:
-            self._wait(change.scope, self.debounce)
+        if self._backlog.add_event(change, message, self.clock()) and self.targets is not None:
+            self._schedule_rescan(change.scope, self.debounce)
         return EventOutcome.ACCEPTED
 
     def _is_ours(self, scope: Scope) -> bool:
@@ -113,73 +110,73 @@ class Rescans:
         is_target = self.targets.membership(scope) is ScopeMembership.IN_RUN
         return is_target or self.targets.may_be_new(scope)
 
-    async def swept(self, targets: Targets, results: Iterable[Scanned]) -> None:
-        """A whole sweep told which scopes are ours; what waited for that may go on, or goes."""
+    async def after_sweep(self, targets: Targets, results: Iterable[Scanned]) -> None:
+        """Take the targets of a whole sweep; re-scan or drop what waited for the first one."""
         waited = self._backlog.scopes if self.targets is None else ()
         self.targets = targets
-        self.follow(results)
+        self.schedule_follow_ups(results)
         for scope in waited:
             if self._is_ours(scope):
-                self._wait(scope, self.debounce)
+                self._schedule_rescan(scope, self.debounce)
             else:
                 entry = self._backlog.drop(scope)
-                self.metrics.event(EventOutcome.FOREIGN.value, len(entry.messages))
+                self.metrics.count_events(EventOutcome.FOREIGN.value, len(entry.messages))
                 await self._delete(entry.messages.values())
-        self._show()
+        self._update_metrics()
 
-    def follow(self, results: Iterable[Scanned]) -> None:
-        """Scopes in which something is on its way are looked at again soon."""
-        for each in self._follow_ups.after(results):
-            work = partial(self._follow, each.scope, each.named)
-            self.schedule.once(f"follow {each.scope}", work, after=each.after)
+    def schedule_follow_ups(self, results: Iterable[Scanned]) -> None:
+        """Schedule another scan of scopes where a cache is in transition."""
+        for each in self._follow_ups.update(results):
+            work = partial(self._begin_follow_up, each.scope, each.arns)
+            self.schedule.once(f"follow {each.scope}", work, after=each.delay)
 
-    async def _follow(self, scope: Scope, named: frozenset[Arn]) -> None:
-        self._backlog.wait(scope, named, self.clock())
-        await self._due(scope)
+    async def _begin_follow_up(self, scope: Scope, arns: frozenset[Arn]) -> None:
+        self._backlog.add(scope, arns, self.clock())
+        await self._run_due(scope)
 
-    def _wait(self, scope: Scope, span: timedelta) -> None:
-        self.schedule.once(f"rescan {scope}", partial(self._due, scope), after=span)
+    def _schedule_rescan(self, scope: Scope, delay: timedelta) -> None:
+        self.schedule.once(f"rescan {scope}", partial(self._run_due, scope), after=delay)
 
-    async def _due(self, scope: Scope) -> None:
-        """Everything that has waited long enough is scanned, in one round."""
-        self._backlog.due(scope)
+    async def _run_due(self, scope: Scope) -> None:
+        """Scan every scope that has waited long enough, in one run."""
+        self._backlog.mark_due(scope)
         taken = self._backlog.take()
         if not taken:
             return
-        self._show()
-        named = frozenset(arn for entry in taken.values() for arn in entry.named)
-        done = await self.attempts.attempt(
-            SweepKind.RESCAN, lambda rounds: rounds.rescan(tuple(taken), named)
+        self._update_metrics()
+        arns = frozenset(arn for entry in taken.values() for arn in entry.arns)
+        run = await self.supervisor.attempt(
+            SweepKind.RESCAN, lambda runner: runner.rescan(tuple(taken), arns)
         )
-        if done is None:
+        if run is None:
             for each in taken:
-                self._backlog.hand_back(each)
-                self._wait(each, AGAIN)
+                self._backlog.put_back(each)
+                self._schedule_rescan(each, RETRY_DELAY)
         else:
-            results = {result.scope: result for result in done.report.scopes}
+            results = {result.scope: result for result in run.report.scopes}
             for each in taken:
-                is_out = done.targets.membership(each) is ScopeMembership.OUT_OF_SCOPE
+                is_out = run.targets.membership(each) is ScopeMembership.OUT_OF_SCOPE
                 is_known = is_out or _is_read(results.get(each))
-                await self._ended(each, acted=done.report.error is None and is_known)
-            self.follow(done.report.scopes)
-        self._show()
+                await self._finish(each, acted=run.report.error is None and is_known)
+            self.schedule_follow_ups(run.report.scopes)
+        self._update_metrics()
 
-    async def _ended(self, scope: Scope, *, acted: bool) -> None:
-        entry = self._backlog.settle(scope) if acted else self._backlog.fail(scope)
+    async def _finish(self, scope: Scope, *, acted: bool) -> None:
+        entry = self._backlog.mark_done(scope) if acted else self._backlog.mark_failed(scope)
         if scope in self._backlog.scopes:
-            self._wait(scope, self.debounce)  # it was touched again, or due, meanwhile
+            self._schedule_rescan(scope, self.debounce)  # it was touched again, or due, meanwhile
         if acted:
-            self.metrics.event(EventOutcome.ACTED.value, len(entry.messages))
+            self.metrics.count_events(EventOutcome.ACTED.value, len(entry.messages))
             await self._delete(entry.messages.values())
         else:
             await self._give_up(scope, entry)
 
     async def _give_up(self, scope: Scope, entry: Entry) -> None:
         messages = entry.messages.values()
-        hopeless = [each for each in messages if each.received_count >= MOST_DELIVERIES]
-        self.metrics.event(EventOutcome.RETRIED.value, len(entry.messages) - len(hopeless))
-        self.metrics.event(EventOutcome.GIVEN_UP.value, len(hopeless))
-        for each in hopeless:
+        given_up = [each for each in messages if each.received_count >= MAX_DELIVERIES]
+        self.metrics.count_events(EventOutcome.RETRIED.value, len(entry.messages) - len(given_up))
+        self.metrics.count_events(EventOutcome.GIVEN_UP.value, len(given_up))
+        for each in given_up:
             log.warning(
                 "event.given_up",
                 account_id=scope.account_id,
@@ -188,26 +185,27 @@ class Rescans:
                 deliveries=each.received_count,
                 next="its scope could not be read; the next whole sweep looks at it",
             )
-        await self._delete(hopeless)
+        await self._delete(given_up)
 
     async def _delete(self, messages: Iterable[Message]) -> None:
         every = tuple(messages)
-        if not every or self.mailbox is None:
+        if not every or self.queue is None:
             return
         try:
-            left = await self.mailbox.delete(every)
+            left = await self.queue.delete(every)
         except AwsCallFailed as error:
             log.warning("events.not_deleted", count=len(every), why=error.fault.message)
             return
         if left:
-            log.info("events.not_deleted", count=len(left), why="they come again, to no effect")
+            why = "they are delivered again, without effect"
+            log.info("events.not_deleted", count=len(left), why=why)
 
-    def _show(self) -> None:
-        self.metrics.waiting(len(self._backlog), since=self._backlog.since)
+    def _update_metrics(self) -> None:
+        self.metrics.set_waiting(len(self._backlog), since=self._backlog.since)
 
 
 def _is_read(result: Scanned | None) -> bool:
-    """True when the scope was read to its end, or is known not to be there."""
+    """True when the scope was read to the end, or its region is known to be disabled."""
     if isinstance(result, Skipped):
         return result.reason is ScopeReason.REGION_NOT_ENABLED
     return isinstance(result, Complete)

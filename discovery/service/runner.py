@@ -1,7 +1,7 @@
-"""One round of the service: scan beside other rounds, take the turn, act, remember.
+"""Run sweeps and re-scans of the service: scan in parallel, then lock, act and remember.
 
-The turn is the state file's writer lock, so `sweep`, `adopt` and `release` of other processes take
-turns with the rounds of this one (discovery/README: Turns).
+Acting needs the writer lock of the state file, so `sweep`, `adopt` and `release` of other processes
+take turns with the runs of this one (discovery/README: Turns).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from discovery.model.values import Arn, Scope
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter, Targets
 from discovery.reports.report import Report
-from discovery.service.connections import Edges, ReloadableConnections
+from discovery.service.connections import Connections, ReloadableConnections
 from discovery.service.scan_sequencer import ScanSequencer
 from discovery.sweep.cancellation import Stopped, run_or_stop
 from discovery.sweep.context import SweepContext, SweepKind, SweepRequest
@@ -33,13 +33,13 @@ from state.store import Store, load_state
 
 log = structlog.get_logger()
 
-TURN_WAIT: Final = timedelta(minutes=1)
-"""How long another process may sweep before a round is given up; the next one comes soon."""
+LOCK_TIMEOUT: Final = timedelta(minutes=1)
+"""How long a run waits for another process before it is skipped; the next one comes soon."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduledRun:
-    """A round that came to its end."""
+    """A sweep or re-scan that ended with a report."""
 
     kind: SweepKind
     report: Report
@@ -48,89 +48,95 @@ class ScheduledRun:
 
 @dataclass(slots=True)
 class SweepRunner:
-    """The rounds of one service. They scan side by side and act one after another."""
+    """Run the sweeps and re-scans of one service: they scan in parallel and act one by one."""
 
-    foundation: ReloadableConnections
+    connections: ReloadableConnections
     shard: Shard | None = None
     service_lock: HeldLock | None = None
-    """What keeps other services off this state file; None: nothing does."""
-    on_scan: Callable[[int, int, int], None] = lambda done, failed, known: None
-    """Called as a sweep's scan moves: scopes done, failed, known."""
-    on_move: Callable[[], None] = lambda: None
-    """Called with everything in a sweep that comes to its end: a scope, a write, the turn."""
-    asks_everywhere: bool = False
-    """The next sweep asks also where it would be left alone for a while: set by a reload, because
-    whoever reloads has repaired something."""
+    """Keeps other services off this state file; None: nothing does."""
+    on_progress: Callable[[int, int, int], None] = lambda done, failed, known: None
+    """Called as a sweep's scan proceeds: scopes done, failed, known."""
+    on_activity: Callable[[], None] = lambda: None
+    """Called whenever a step of a run ends: a scope, a write, the wait for the lock."""
+    ignore_backoff: bool = False
+    """The next sweep also reads scopes that back off: set by a reload, because whoever reloads has
+    repaired something.
+    """
     _sequencer: ScanSequencer = field(default_factory=ScanSequencer)
-    _swept: Edges | None = None
-    """Those of the last sweep; the first sweep with a configuration reads lists of regions anew."""
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _last_connections: Connections | None = None
+    """Those of the last sweep; the first sweep with a configuration lists regions again."""
+    _apply_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _state: FileIdentity | None = None
-    """The state file of the last round that opened it."""
+    """The state file of the last run that opened it."""
 
     async def check_state_identity(self) -> None:
-        """The state file belongs to what is configured, or to nothing yet. A control plane that
-        does not answer says nothing about that. Raises: WrongState, StateError."""
-        async with self.foundation.held() as edges:
-            state = await asyncio.to_thread(load_state, edges.state)
-            run = SweepRun.start(edges.context, SweepRequest(), state)
-            await check_state_identity(run, edges.control_plane)
+        """Check that the state file belongs to this configuration, or to nothing yet.
+
+        A control plane that does not answer is no reason to fail. Raises: WrongState, StateError.
+        """
+        async with self.connections.hold() as current:
+            state = await asyncio.to_thread(load_state, current.state)
+            run = SweepRun.start(current.context, SweepRequest(), state)
+            await check_state_identity(run, current.control_plane)
 
     async def sweep(self) -> ScheduledRun | None:
-        """Every scope of this process was looked at and acted upon; None when told to stop first.
+        """Scan all scopes of this process and act upon them; None when stopped before acting.
 
         Raises: StateError, Locked among them; WrongState.
         """
-        async with self.foundation.held() as edges:
+        async with self.connections.hold() as current:
             request = SweepRequest(
                 part=ScopeFilter(shard=self.shard),
-                use_backoff=not self.asks_everywhere,
-                refresh_regions=edges is not self._swept,
-                scan_deadline=edges.config.service.sweep_timeout,
+                use_backoff=not self.ignore_backoff,
+                refresh_regions=current is not self._last_connections,
+                scan_deadline=current.config.service.sweep_timeout,
             )
-            self.asks_everywhere = False
-            context = replace(edges.context, on_progress=self._progress, on_write=self.on_move)
-            done = await self._round(SweepKind.SWEEP, edges, context, request)
+            self.ignore_backoff = False
+            context = replace(
+                current.context, on_progress=self._progress, on_write=self.on_activity
+            )
+            done = await self._run(SweepKind.SWEEP, current, context, request)
             if done is not None:
-                self._swept = edges
+                self._last_connections = current
             return done
 
     async def rescan(self, scopes: Iterable[Scope], named: frozenset[Arn]) -> ScheduledRun | None:
-        """These scopes were looked at anew and acted upon; None when told to stop first.
+        """Scan some scopes again and act upon them; None when stopped before acting.
 
-        The tags of the named caches are read one by one, users and groups anew. Raises: as `sweep`.
+        Tags of the `named` caches are read one by one, users and groups without a cache. Raises: as
+        `sweep`.
         """
-        async with self.foundation.held() as edges:
+        async with self.connections.hold() as current:
             request = SweepRequest(
                 part=ScopeFilter(only=tuple(scopes), shard=self.shard, from_event=True),
                 named=named,
                 refresh_users=True,
-                scan_deadline=edges.config.service.sweep_timeout,
+                scan_deadline=current.config.service.sweep_timeout,
             )
-            return await self._round(SweepKind.RESCAN, edges, edges.context, request)
+            return await self._run(SweepKind.RESCAN, current, current.context, request)
 
-    async def _round(
-        self, kind: SweepKind, edges: Edges, context: SweepContext, request: SweepRequest
+    async def _run(
+        self, kind: SweepKind, current: Connections, context: SweepContext, request: SweepRequest
     ) -> ScheduledRun | None:
         self._check_files()
-        ticket = self._sequencer.draw()
-        run = SweepRun.start(context, request, await asyncio.to_thread(load_state, edges.state))
+        scan_number = self._sequencer.begin_scan()
+        run = SweepRun.start(context, request, await asyncio.to_thread(load_state, current.state))
         await scan_scopes(run)
         if run.scan is None:
             return None
         try:
-            async with self._taken(edges) as lock:
-                self.on_move()
+            async with self._hold_lock(current) as lock:
+                self.on_activity()
                 self._check_files()
-                report = await self._finish(run, run.scan, ticket, edges, lock)
+                report = await self._finish(run, run.scan, scan_number, current, lock)
         except Stopped:
             return None
         return ScheduledRun(kind, report, run.scan.targets)
 
     def _check_files(self) -> None:
-        """Make sure that the state file and the service's lock are those of the round before.
+        """Check that the state file and the service's lock are those of the run before.
 
-        A lock file that somebody removed is made and locked anew, unless another service was
+        A lock file that somebody removed is made and locked again, unless another service was
         quicker. Raises: Replaced, Locked, Unwritable.
         """
         if self.service_lock is not None and self.service_lock.retake():
@@ -144,28 +150,30 @@ class SweepRunner:
             self._state.check()
 
     async def _finish(
-        self, run: SweepRun, scan: Scan, ticket: int, edges: Edges, lock: HeldLock
+        self, run: SweepRun, scan: Scan, scan_number: int, current: Connections, lock: HeldLock
     ) -> Report:
-        """Act on what is still current of the scan, judged by what is remembered now."""
-        with await asyncio.to_thread(Store.open, edges.state, check_lock=lock.check) as store:
+        """Act on the scan results that are still current, judged by the state as it is now."""
+        with await asyncio.to_thread(Store.open, current.state, check_lock=lock.check) as store:
             self._state = store.identity
             now = await asyncio.to_thread(store.load)
-            results = self._sequencer.current(ticket, scan.results, then=run.state, now=now)
+            results = self._sequencer.drop_outdated(
+                scan_number, scan.results, state_before=run.state, state_now=now
+            )
             run.state, run.scan = now, replace(scan, results=results)
-            check = await check_state_identity(run, edges.control_plane)
-            report = await finish_sweep(run, check, edges.control_plane, store)
-            self._sequencer.acted(ticket, results, now, run.started_at)
+            check = await check_state_identity(run, current.control_plane)
+            report = await finish_sweep(run, check, current.control_plane, store)
+            self._sequencer.record_applied(scan_number, results, now, run.started_at)
             return report
 
     @asynccontextmanager
-    async def _taken(self, edges: Edges) -> AsyncIterator[HeldLock]:
-        """The turn is ours. Raises: Stopped, Locked, Unwritable."""
-        stop, holder = edges.context.stop, this_process("run", edges.context.clock())
-        lock = writer_lock(edges.state, wait=TURN_WAIT, holder=holder)
+    async def _hold_lock(self, current: Connections) -> AsyncIterator[HeldLock]:
+        """Hold the writer lock. Raises: Stopped, Locked, Unwritable."""
+        stop, holder = current.context.stop, this_process("run", current.context.clock())
+        lock = writer_lock(current.state, wait=LOCK_TIMEOUT, holder=holder)
         async with AsyncExitStack() as taken:
-            await run_or_stop(stop, taken.enter_async_context(self._turn))
+            await run_or_stop(stop, taken.enter_async_context(self._apply_lock))
             yield await run_or_stop(stop, taken.enter_async_context(lock))
 
     def _progress(self, done: int, failed: int, known: int) -> None:
-        self.on_move()
-        self.on_scan(done, failed, known)
+        self.on_activity()
+        self.on_progress(done, failed, known)

@@ -1,8 +1,8 @@
-"""Which scan of each scope was acted on last, so that an older one is never acted on after it.
+"""Order concurrent scans, so that an older result is never applied after a newer one.
 
-Scans run side by side and take as long as they take. They are counted, not timed: clocks are set
-back. Another process may sweep with the same state file; what it recorded while a scan was under
-way counts as later than that scan.
+Scans run in parallel and take as long as they take. They are numbered, not timed: clocks are set
+back. Another process may sweep with the same state file; what it recorded while a scan was running
+counts as newer than that scan.
 """
 
 from __future__ import annotations
@@ -17,49 +17,60 @@ from state.records import RememberedState
 
 
 class ScanSequencer:
-    """Tickets are drawn when a scan begins; the higher one is of the later scan."""
+    """Number scans by their start and drop results older than what was applied."""
 
     def __init__(self) -> None:
-        self._drawn = 0
-        self._acted: dict[Scope, int] = {}
+        self._last_number = 0
+        self._applied: dict[Scope, int] = {}
         self._recorded: dict[Scope, datetime] = {}
 
-    def draw(self) -> int:
-        """The ticket of a scan that begins now."""
-        self._drawn += 1
-        return self._drawn
+    def begin_scan(self) -> int:
+        """Number of a scan that starts now; higher numbers are newer."""
+        self._last_number += 1
+        return self._last_number
 
-    def current(
+    def drop_outdated(
         self,
-        ticket: int,
+        scan_number: int,
         results: Iterable[Scanned],
         *,
-        then: RememberedState,
-        now: RememberedState,
+        state_before: RememberedState,
+        state_now: RememberedState,
     ) -> tuple[Scanned, ...]:
-        """The results; those that are older than what was acted on already are not in this run.
+        """Return the results, with those older than what was applied marked as not in this run.
 
-        `then` and `now` are what state remembered when the scan began and remembers at this moment.
+        Args:
+            scan_number: From `begin_scan`.
+            results: Of that scan.
+            state_before: What state remembered when the scan started.
+            state_now: What it remembers at this moment.
         """
         return tuple(
             _outdated(each)
-            if self._acted.get(each.scope, 0) > ticket or self._others(each.scope, then, now)
+            if self._applied.get(each.scope, 0) > scan_number
+            or self._recorded_elsewhere(each.scope, state_before, state_now)
             else each
             for each in results
         )
 
-    def acted(
-        self, ticket: int, results: Iterable[Scanned], state: RememberedState, started_at: datetime
+    def record_applied(
+        self,
+        scan_number: int,
+        results: Iterable[Scanned],
+        state: RememberedState,
+        started_at: datetime,
     ) -> None:
-        """These results were acted on, and recorded as `remembered_scopes` says."""
+        """Remember that these results were applied, and recorded as `remembered_scopes` says."""
         every = tuple(results)
-        self._acted.update({each.scope: ticket for each in every if not _is_left_out(each)})
+        self._applied.update({each.scope: scan_number for each in every if not _is_left_out(each)})
         recorded = remembered_scopes(every, state, started_at)
         self._recorded.update({each.scope: each.last_attempt_at for each in recorded})
 
-    def _others(self, scope: Scope, then: RememberedState, now: RememberedState) -> bool:
-        """True when somebody else recorded the scope meanwhile."""
-        before, after = _attempt(then, scope), _attempt(now, scope)
+    def _recorded_elsewhere(
+        self, scope: Scope, state_before: RememberedState, state_now: RememberedState
+    ) -> bool:
+        """True when another process recorded the scope during the scan."""
+        before, after = _attempt(state_before, scope), _attempt(state_now, scope)
         return after not in (before, self._recorded.get(scope))
 
 

@@ -1,15 +1,15 @@
-"""The two series that each scope has of its own, as long as the scopes are few enough."""
+"""The two metrics that each scope has of its own, as long as there are few scopes."""
 
 from __future__ import annotations
 
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Complete, Scanned, Skipped
 from discovery.reports.report import Report
-from discovery.service.snapshot_gauge import SnapshotGauge
+from discovery.service.instruments import SnapshotGauge
 
 
 class ScopeSeries:
-    """When each scope was last read to its end, and how many caches it then had.
+    """When each scope was last read to the end, and how many caches it then had.
 
     Above `limit` scopes none has a series: a part of them would look like the whole.
     """
@@ -18,40 +18,43 @@ class ScopeSeries:
         self._last_complete = last_complete
         self._caches = caches
         self._limit = limit
-        self._known: dict[tuple[str, str], tuple[float, int]] = {}
+        self._latest: dict[tuple[str, str], tuple[float, int]] = {}
 
-    def read(self, report: Report, *, whole: bool) -> None:
-        """The scopes of the report are taken in. After a `whole` sweep, those that are no more
-        have no series."""
+    def update(self, report: Report, *, whole: bool) -> None:
+        """Take in the scopes of a report; after a `whole` sweep, drop those that are gone."""
         if whole:
-            present = _Present(report)
-            self._known = {key: held for key, held in self._known.items() if key in present}
+            present = _PresentScopes(report)
+            self._latest = {key: value for key, value in self._latest.items() if key in present}
         for scanned in report.scopes:
             if isinstance(scanned, Complete):
-                self._known[scanned.scope.key] = (
+                self._latest[scanned.scope.key] = (
                     scanned.started_at.timestamp() + scanned.duration_s,
                     len(scanned.caches),
                 )
-        shown = self._known if len(self._known) <= self._limit else {}
-        self._last_complete.state({key: moment for key, (moment, _) in shown.items()})
-        self._caches.state({key: count for key, (_, count) in shown.items()})
+        shown = self._latest if len(self._latest) <= self._limit else {}
+        self._last_complete.set_all({key: time for key, (time, _) in shown.items()})
+        self._caches.set_all({key: count for key, (_, count) in shown.items()})
 
 
-class _Present:
-    """Which scopes a whole sweep leaves standing: absence counts only where the list of regions,
-    or of accounts, was read (R1)."""
+class _PresentScopes:
+    """Scopes that a whole sweep leaves in place.
+
+    Absence counts only where the list of regions, or of accounts, was read (R1).
+    """
 
     def __init__(self, report: Report) -> None:
-        self._listed = {each.scope.key for each in report.scopes if not _is_off(each)}
+        self._listed = {each.scope.key for each in report.scopes if not _is_region_disabled(each)}
         self._accounts = {each.scope.account_id for each in report.scopes}
-        self._shut = {each.scope.account_id for each in report.scopes if each.scope.region is None}
-        self._cut_short = report.error is not None or report.interrupted
+        self._unread = {
+            each.scope.account_id for each in report.scopes if each.scope.region is None
+        }
+        self._is_partial = report.error is not None or report.interrupted
 
     def __contains__(self, key: tuple[str, str]) -> bool:
         account_id = AccountId(key[0])
-        unlisted = account_id not in self._accounts and bool(self._shut)
-        return key in self._listed or unlisted or account_id in self._shut or self._cut_short
+        unlisted = account_id not in self._accounts and bool(self._unread)
+        return key in self._listed or unlisted or account_id in self._unread or self._is_partial
 
 
-def _is_off(scanned: Scanned) -> bool:
+def _is_region_disabled(scanned: Scanned) -> bool:
     return isinstance(scanned, Skipped) and scanned.reason is ScopeReason.REGION_NOT_ENABLED

@@ -1,5 +1,7 @@
-"""Attempts at a round: whatever comes of one is counted and logged, and nothing ends the service
-but what only a person can mend."""
+"""Run sweeps and re-scans so that no failure ends the service.
+
+Each outcome is counted and logged; only what a person has to repair ends the service.
+"""
 
 from __future__ import annotations
 
@@ -24,59 +26,61 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Supervisor:
-    """One after another or side by side."""
+    """Run work of the runner, one after another or in parallel, and record how it ended."""
 
-    rounds: SweepRunner
+    runner: SweepRunner
     metrics: Metrics
-    vitals: HealthState
+    health: HealthState
     fatal: asyncio.Future[Exception] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
-    """Set when the state file turned out to belong to something else: no round may go on."""
+    """Set when the state file turned out to belong to something else: no run may continue."""
     _log: SweepLog = field(default_factory=SweepLog)
 
     async def attempt(
         self, kind: SweepKind, work: Callable[[SweepRunner], Awaitable[ScheduledRun | None]]
     ) -> ScheduledRun | None:
-        """The round, once it has come to its end; None when it did not. Never raises."""
+        """Run the work; returns its result, or None when it did not finish. Never raises."""
         try:
-            done = await work(self.rounds)
+            run = await work(self.runner)
         except WrongState as error:
-            self._broke(kind, error)
+            self._record_failure(kind, error)
             if not self.fatal.done():
                 self.fatal.set_result(error)
         except StateError as error:
-            self.vitals.state_trouble = type(error).__name__.upper()
-            self._broke(kind, error)
+            self.health.state_error = type(error).__name__.upper()
+            self._record_failure(kind, error)
         except Exception as error:
-            self._broke(kind, error, is_defect=True)
+            self._record_failure(kind, error, is_defect=True)
         else:
-            if done is not None:
-                self._ended(done)
-            return done
+            if run is not None:
+                self._record_run(run)
+            return run
         return None
 
-    def _broke(self, kind: SweepKind, error: Exception, *, is_defect: bool = False) -> None:
-        self.metrics.broke(kind)
+    def _record_failure(
+        self, kind: SweepKind, error: Exception, *, is_defect: bool = False
+    ) -> None:
+        self.metrics.record_failure(kind)
         if kind is SweepKind.SWEEP:
-            self.vitals.sweep_trouble = True
+            self.health.sweep_failed = True
         log.error(
             "sweep.broke",
             kind=kind.value,
             error_code=type(error).__name__,
             why=str(error),
-            next="nothing is forgotten; the next round begins from the start",
+            next="nothing is forgotten; the next run starts over",
             exc_info=error if is_defect else None,
         )
 
-    def _ended(self, done: ScheduledRun) -> None:
-        self.vitals.state_trouble = None
-        self.metrics.swept(done.report, kind=done.kind)
-        self._log.finished(done.report, kind=done.kind.value)
-        _warn_of_time(done.report)
-        if done.kind is SweepKind.SWEEP and not done.report.interrupted:
-            self.vitals.sweep_trouble = done.report.error is not None
-            self.vitals.first_sweep_done |= not self.vitals.sweep_trouble
+    def _record_run(self, run: ScheduledRun) -> None:
+        self.health.state_error = None
+        self.metrics.record_run(run.report, kind=run.kind)
+        self._log.log_run(run.report, kind=run.kind.value)
+        _warn_of_time(run.report)
+        if run.kind is SweepKind.SWEEP and not run.report.interrupted:
+            self.health.sweep_failed = run.report.error is not None
+            self.health.first_sweep_done |= not self.health.sweep_failed
 
 
 def _warn_of_time(report: Report) -> None:

@@ -1,7 +1,7 @@
-"""What rounds say to the log: one event that tells the whole of each, and scopes that change.
+"""Log runs: one event that sums up each, and events for scopes whose state changes.
 
-Items are told of when they are written (`item.applied` and its like, in `discovery.sweep.apply`). A
-scope that fails is told of when it begins to, when its reason changes, and when it can be read
+Items are logged when they are written (`item.applied` and its like, in `discovery.sweep.apply`). A
+scope that fails is logged when it starts to, when its reason changes, and when it can be read
 again: a thousand that are denied all week are a thousand lines, not a thousand every five minutes.
 """
 
@@ -30,25 +30,25 @@ _LEVELS: Final = {
 
 
 class SweepLog:
-    """The log of the rounds of one process."""
+    """Log the runs of one process."""
 
     def __init__(self) -> None:
         self._failing: dict[Scope, ScopeReason] = {}
         self._noted: dict[Scope, frozenset[NoteCode]] = {}
 
-    def finished(self, report: Report, *, kind: str) -> None:
-        """One `sweep.finished` stands in the log, after one event for each scope that changed.
+    def log_run(self, report: Report, *, kind: str) -> None:
+        """Log one event for each scope that changed, then `sweep.finished`.
 
-        It is an error when the round could not be done, a warning when a guard refused or
-        something failed. `kind`: `sweep` or `rescan`.
+        It is an error when the run failed, a warning when a guard refused or something failed.
+        `kind`: `sweep` or `rescan`.
         """
         for scanned in report.scopes:
-            self._tell(scanned, report)
-        ending = exit_code(report)
-        level = _LEVELS.get(ending, logging.INFO)
-        log.log(level, "sweep.finished", kind=kind, **finished_fields(report, ending))
+            self._log_scope(scanned, report)
+        exit_status = exit_code(report)
+        level = _LEVELS.get(exit_status, logging.INFO)
+        log.log(level, "sweep.finished", kind=kind, **finished_fields(report, exit_status))
 
-    def _tell(self, scanned: Scanned, report: Report) -> None:
+    def _log_scope(self, scanned: Scanned, report: Report) -> None:
         scope = scanned.scope
         event = log.bind(sweep_id=report.sweep_id, account_id=scope.account_id, region=scope.region)
         if isinstance(scanned, Failed):
@@ -70,17 +70,16 @@ class SweepLog:
                 event.info("scope.notes_ended")
 
 
-def finished_fields(report: Report, ending: Exit) -> dict[str, Any]:
-    """What `sweep.finished` says: counts of its items by action and of scopes by status, and how
-    it ended."""
+def finished_fields(report: Report, exit_status: Exit) -> dict[str, Any]:
+    """Fields of `sweep.finished`: items by action, scopes by status, and how it ended."""
     return {
         "sweep_id": report.sweep_id,
         "plan_checksum": report.checksum,
         "duration_s": round((report.finished_at - report.started_at).total_seconds(), 3),
-        "exit_code": int(ending),
-        "outcome": ending.name.lower(),
+        "exit_code": int(exit_status),
+        "outcome": exit_status.name.lower(),
         "complete": report.complete,
-        **_theirs(report).summary,
+        **_of_this_run(report).summary,
         "scopes": dict(Counter(scope.status.value for scope in report.scopes)),
         "guard_refused": report.guard.refused,
         "guard_code": report.guard.code and report.guard.code.value,
@@ -90,9 +89,8 @@ def finished_fields(report: Report, ending: Exit) -> dict[str, Any]:
     }
 
 
-def _theirs(report: Report) -> Report:
-    """The report without items of scopes that were none of this run's business: those of another
-    shard, or of everything that no event named."""
+def _of_this_run(report: Report) -> Report:
+    """The report without items of scopes outside this run, such as those of another shard."""
     scanned = {each.scope for each in report.scopes}
     items = tuple(
         item

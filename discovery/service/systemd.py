@@ -1,4 +1,4 @@
-"""What the service tells systemd, and what it is told about the watchdog (sd_notify(3)).
+"""Notify systemd of readiness, status and liveness (sd_notify(3)).
 
 The protocol is one datagram of `NAME=value` lines to a socket, kept stable by systemd, whose manual
 advises to speak it directly rather than to link libsystemd. The libraries are no better off:
@@ -17,11 +17,11 @@ from typing import Final
 
 from discovery.reports.safe_text import shortened
 
-_LONGEST_STATUS: Final = 200
+_MAX_STATUS_LENGTH: Final = 200
 
 
 class Notifier:
-    """Says nothing when nobody listens: no `NOTIFY_SOCKET`, or one that is gone or full."""
+    """Send notifications to systemd; does nothing without a `NOTIFY_SOCKET` that accepts them."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._address = _address(environ.get("NOTIFY_SOCKET", ""))
@@ -29,41 +29,41 @@ class Notifier:
         """How often `watchdog` is to be called: half of what systemd waits. None: never."""
 
     def ready(self) -> None:
-        """The service has started, or has read its configuration anew."""
-        self._tell("READY=1")
+        """Report that the service has started, or has finished reloading."""
+        self._send("READY=1")
 
     def status(self, text: str) -> None:
-        """`systemctl status` shows this line; what would not show in it is spelled out."""
-        self._tell(f"STATUS={shortened(text, _LONGEST_STATUS)}")
+        """Set the line that `systemctl status` shows; unprintable characters are escaped."""
+        self._send(f"STATUS={shortened(text, _MAX_STATUS_LENGTH)}")
 
     def reloading(self) -> None:
-        """The configuration is being read anew; `ready` says when that is over."""
-        self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        """Report that the configuration is being reloaded; `ready` ends that."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        """The service is coming to its end."""
-        self._tell("STOPPING=1")
+        """Report that the service is stopping."""
+        self._send("STOPPING=1")
 
     def watchdog(self) -> None:
-        """The service is alive: systemd waits anew."""
-        self._tell("WATCHDOG=1")
+        """Report that the service is alive, which restarts systemd's watchdog timer."""
+        self._send("WATCHDOG=1")
 
-    def _tell(self, message: str) -> None:
+    def _send(self, message: str) -> None:
         if self._address is None:
             return
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaker:
-                speaker.settimeout(0)
-                speaker.sendto(message.encode(), self._address)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+                sock.settimeout(0)
+                sock.sendto(message.encode(), self._address)
         except OSError:
             return  # gone or full: whoever listened will notice, and the service goes on
 
 
-def _address(place: str) -> str | None:
-    """The address of a socket in the file system, or of one in the abstract namespace (`@…`)."""
-    if place.startswith("/"):
-        return place
-    return f"\0{place[1:]}" if place.startswith("@") and len(place) > 1 else None
+def _address(path: str) -> str | None:
+    """Address of a socket in the file system, or of one in the abstract namespace (`@…`)."""
+    if path.startswith("/"):
+        return path
+    return f"\0{path[1:]}" if path.startswith("@") and len(path) > 1 else None
 
 
 def _watchdog_every(environ: Mapping[str, str]) -> timedelta | None:

@@ -112,7 +112,7 @@ def _item(number: int, scanned: Scanned, calm: bool) -> Item:
     action, reason, message = (
         (Action.KEEP, Reason.UNCHANGED, "") if calm else _planned(number, scanned)
     )
-    notes = ()
+    notes: tuple[Note, ...] = ()
     if not calm and number % 23 == 3:
         notes = (Note(NoteCode.TAG_KEY_DROPPED, "cost centre", "the key holds a space"),)
     changed = (Change("/metadata/labels/env", "dev", "prod"),) if reason.endswith("CHANGED") else ()

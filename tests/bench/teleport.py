@@ -31,7 +31,7 @@ from discovery.sandbox.teleport.roles import bot_role
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from discovery.sweep.current_state import look_up_all
 from tests.bench.measure import MIB, peak_bytes_of, resident_bytes_of
-from tests.contract.control_plane.teleport_site import GROUP, registration
+from tests.support.teleport_site import GROUP, registration
 
 _LISTINGS = 3
 

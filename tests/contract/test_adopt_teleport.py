@@ -21,8 +21,8 @@ from discovery.sandbox.teleport.roles import EDITOR, Role, bot_role
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from state.records import IntentKind, OpenIntent
 from state.store import load_state
-from tests.contract.control_plane.stage import waiting_for
-from tests.unit.cli.rig import FRANKFURT, HUB, Rig, Run, rig
+from tests.support.command_line import FRANKFURT, HUB, Rig, Run, rig
+from tests.support.teleport_sweeps import waiting_for
 
 pytestmark = pytest.mark.slow
 

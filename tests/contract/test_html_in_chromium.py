@@ -13,10 +13,10 @@ from discovery.reports.html.selection import anchor_of
 from discovery.reports.report import Report
 from discovery.reports.view import Format
 from tests.bench.fleet_report import fleet_report
-from tests.contract.browser import CHROMIUM, Browser, browsing
 from tests.property.test_reports_hostile import INJECTIONS, saying
-from tests.unit.reports.rendered import rendered
-from tests.unit.reports.sample import REFUSED, full_report
+from tests.support.browser import CHROMIUM, Browser, browsing
+from tests.support.rendered import rendered
+from tests.support.report_samples import REFUSED, full_report
 
 pytestmark = [
     pytest.mark.slow,

@@ -18,11 +18,12 @@ import pytest
 import yaml
 
 from discovery.config.fields import HostPort
-from discovery.service.health import HealthState, served
+from discovery.service.health import HealthState, serve_health
 from discovery.service.heartbeat import Heartbeat
 from discovery.service.metrics import Metrics
-from tests.contract.promtool import needs_promtool, promtool
-from tests.unit.reports.sample import REFUSED, carried_out, full_report
+from discovery.sweep.context import SweepKind
+from tests.support.promtool import needs_promtool, promtool
+from tests.support.report_samples import REFUSED, carried_out, full_report
 
 HERE = Path(__file__).parents[2] / "deploy" / "monitoring"
 RULES = yaml.safe_load((HERE / "alerts.yaml").read_text("utf-8"))
@@ -127,18 +128,18 @@ async def seen(client: httpx.AsyncClient, expression: str, value: float) -> None
 async def test_prometheus_scrapes_the_service_and_the_dashboard_shows_it(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     metrics = Metrics(scope_metrics_limit=500, version="1.2.3")
-    vitals = HealthState(pulse=Heartbeat(), limit=timedelta(hours=1))
+    health = HealthState(heartbeat=Heartbeat(), max_age=timedelta(hours=1))
     async with (
-        served(HostPort("127.0.0.1", 0), vitals, metrics) as target,
+        serve_health(HostPort("127.0.0.1", 0), health, metrics) as target,
         scraping(target, tmp_path) as client,
     ):
         await seen(client, 'up{job="cachemuster"}', 1)
         found = full_report(finished_at=now, started_at=now, guard=REFUSED)
-        metrics.swept(carried_out(found, failed="payments"), kind="sweep")
-        metrics.swept(carried_out(found, failed="payments"), kind="rescan")
-        metrics.event("accepted", 3)
-        metrics.waiting(2, since=now)
-        metrics.identity(now + timedelta(hours=1))
+        metrics.record_run(carried_out(found, failed="payments"), kind=SweepKind.SWEEP)
+        metrics.record_run(carried_out(found, failed="payments"), kind=SweepKind.RESCAN)
+        metrics.count_events("accepted", 3)
+        metrics.set_waiting(2, since=now)
+        metrics.set_identity_expiry(now + timedelta(hours=1))
         await seen(client, "cachemuster_guard_refused", 1)
         assert await _silent(client) <= {"increase(", "rate("}
         firing = await asked(client, "rules", type="alert")

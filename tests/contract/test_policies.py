@@ -17,7 +17,7 @@ import pytest
 from discovery.sandbox.aws.iam import trust_of
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World
-from tests.unit.cli.rig import FRANKFURT, HUB, MEMBER, Rig, bare_environment
+from tests.support.command_line import FRANKFURT, HUB, MEMBER, Rig, bare_environment
 
 pytestmark = pytest.mark.slow
 

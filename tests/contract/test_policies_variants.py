@@ -25,7 +25,7 @@ from tests.contract.test_policies import (
     unread,
     without,
 )
-from tests.unit.cli.rig import FRANKFURT, HUB, MEMBER, Rig
+from tests.support.command_line import FRANKFURT, HUB, MEMBER, Rig
 
 AGENT = "user/agent"
 ROLE = "role/cachemuster"

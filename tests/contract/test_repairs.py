@@ -11,11 +11,12 @@ import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable
+from typing import cast
 
 import pytest
 
 from discovery.model.codes import FindingCode, IamVerdict, Severity
-from discovery.model.values import Complete, Finding, IamJudgement
+from discovery.model.values import Complete, Finding, IamJudgement, KnownCache
 from discovery.plan.iam.finding_table import BY_PROBING
 from discovery.plan.iam.verdict import iam_verdict
 from discovery.sandbox.aws.faults import Effect
@@ -23,9 +24,9 @@ from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World
 from tests.contract.aws.conftest import HOME, MEMBER, Site, caches_of, result_of
-from tests.contract.broken_worlds import BROKEN, group, only_refused, outsider
-from tests.contract.repairing import Person
 from tests.contract.sandbox.conftest import SLOW
+from tests.support.broken_worlds import BROKEN, group, only_refused, outsider
+from tests.support.repair_commands import Person
 
 F = FindingCode
 
@@ -52,7 +53,8 @@ async def judged(site: Site) -> IamJudgement:
     found = await site.scan()
     result = result_of(found, MEMBER)
     assert isinstance(result, Complete), result
-    return iam_verdict(caches_of(found, MEMBER)["orders"], result.users_and_groups)
+    orders = cast("KnownCache", caches_of(found, MEMBER)["orders"])
+    return iam_verdict(orders, result.users_and_groups)
 
 
 async def repaired(site: Site, finding: Finding) -> IamJudgement:

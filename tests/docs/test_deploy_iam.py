@@ -43,7 +43,7 @@ def _long(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, An
     return {suffix if suffix == "Ref" else f"Fn::{suffix}": value}
 
 
-Tagged.add_multi_constructor("!", _long)  # type: ignore[no-untyped-call]
+Tagged.add_multi_constructor("!", _long)
 
 
 def template(file: str) -> dict[str, Any]:

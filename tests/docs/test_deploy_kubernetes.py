@@ -80,7 +80,7 @@ def built(overlay: str) -> tuple[Manifest, ...]:
         pytest.skip("neither kustomize nor kubectl is installed: the overlay is not built")
     command = [kustomize, "build"] if kustomize else [kubectl, "kustomize"]
     run = subprocess.run(
-        [*command, str(HERE / "overlays" / overlay)],  # type: ignore[list-item]
+        [*command, str(HERE / "overlays" / overlay)],
         capture_output=True,
         text=True,
         check=False,

@@ -24,9 +24,9 @@ from state.lock import lock_path, service_lock_path
 from state.reserve import reserve_of
 from state.sqlite import files_of
 from state.store import load_state
-from tests.contract.control_plane.stage import Stage, stage
 from tests.docs.pages import DEPLOY, shell_lines
-from tests.unit.cli.rig import FRANKFURT, HUB, VIRGINIA
+from tests.support.command_line import FRANKFURT, HUB, VIRGINIA
+from tests.support.teleport_sweeps import Stage, stage
 
 pytestmark = pytest.mark.slow
 

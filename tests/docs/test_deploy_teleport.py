@@ -31,7 +31,7 @@ from discovery.policies.kinds import KINDS, PolicyRequest, placeholder
 from discovery.policies.usage import AwsUsage, Hub
 from discovery.reports.tctl import write_documents
 from discovery.sandbox.teleport.roles import Role, RoleSet
-from tests.contract.control_plane.teleport_site import registration
+from tests.support.teleport_site import registration
 
 HERE = Path(__file__).parents[2] / "deploy" / "teleport"
 README = (HERE / "README.md").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""People who change things behind the agent's back: in the cloud, and in the registry.
+"""Changes that people make while the agent works: in AWS, and in the registry.
 
 Everything is done at once and by itself, so that it can come between any two calls of the agent.
 """
@@ -18,7 +18,7 @@ from tests.faults.expected_state import ARN, Place, caches, name_of, owner_of
 from tests.faults.invariants import InvariantChecker
 from tests.faults.registries import Registry, Resource
 from tests.faults.settings import HUB, REGIONS, ROLE, Settings
-from tests.faults.sim_clock import Times
+from tests.faults.sim_clock import SimClock
 
 NAMES = ("orders", "carts", "sessions", "prices", "my-eu-central-1")
 CHOSEN = ("shared", "Shared", "orders-db", "carts-db", "not a legal name", "orders")
@@ -37,74 +37,74 @@ LAGS = (0, 0, 2, 45)
 
 @dataclass
 class Actors:
-    """Everybody but the agent."""
+    """Make random changes that are not the agent's."""
 
     world: World
     registry: Registry
-    times: Times
-    chance: random.Random
+    clock: SimClock
+    rng: random.Random
     checker: InvariantChecker
     settings: Callable[[], Settings]
-    tell: Callable[[str], None]
+    log: Callable[[str], None]
     did: Counter[str] = field(default_factory=Counter)
-    put_there: set[str] = field(default_factory=set)
+    registered_by_people: set[str] = field(default_factory=set)
     """Names under which people have registered something."""
 
-    def do_something(self) -> None:
-        """Somebody does something."""
-        deeds = {**_IN_THE_CLOUD, **_IN_THE_REGISTRY}
-        [deed] = self.chance.choices(list(deeds), list(deeds.values()))
-        self.do(deed)
+    def change_something(self) -> None:
+        """Make one change somewhere."""
+        changes = {**_IN_THE_CLOUD, **_IN_THE_REGISTRY}
+        [change] = self.rng.choices(list(changes), list(changes.values()))
+        self.do(change)
 
-    def do_something_in_the_registry(self) -> None:
-        """Somebody does something there."""
-        [deed] = self.chance.choices(list(_IN_THE_REGISTRY), list(_IN_THE_REGISTRY.values()))
-        self.do(deed)
+    def change_registry(self) -> None:
+        """Make one change in the registry."""
+        [change] = self.rng.choices(list(_IN_THE_REGISTRY), list(_IN_THE_REGISTRY.values()))
+        self.do(change)
 
-    def do(self, deed: Callable[[Actors], str | None]) -> None:
-        """It is done, if there is anything to do it to, and the court knows."""
-        self.checker.before_deed()
-        told = deed(self)
-        if told is not None:
-            self.did[deed.__name__] += 1
-            self.tell(f"{deed.__name__}: {told}")
+    def do(self, change: Callable[[Actors], str | None]) -> None:
+        """Make the change, if there is anything to change. The checker sees the state before it."""
+        self.checker.before_change()
+        text = change(self)
+        if text is not None:
+            self.did[change.__name__] += 1
+            self.log(f"{change.__name__}: {text}")
 
-    # -- whom it concerns ------------------------------------------------------------------------
+    # -- what is changed --------------------------------------------------------------------------
 
     def account(self) -> Account:
-        return self.world.accounts[self.chance.choice(sorted(self.settings().accounts))]
+        return self.world.accounts[self.rng.choice(sorted(self.settings().accounts))]
 
     def region(self) -> Region:
         account = self.account()
-        return account.region(self.chance.choice(sorted(account.enabled)))
+        return account.region(self.rng.choice(sorted(account.enabled)))
 
     def place(self) -> Place | None:
         found = sorted(caches(self.world), key=lambda place: place.cache.arn)
-        return self.chance.choice(found) if found else None
+        return self.rng.choice(found) if found else None
 
     def resource(self) -> Resource | None:
         found = self.registry.all()
-        return found[self.chance.choice(sorted(found))] if found else None
+        return found[self.rng.choice(sorted(found))] if found else None
 
     def ours(self) -> Resource | None:
-        """One of the agent's."""
+        """A registration of the agent's, by chance."""
         found = {
             name: each
             for name, each in self.registry.all().items()
             if owner_of(each.labels, each.spec) is not None
         }
-        return found[self.chance.choice(sorted(found))] if found else None
+        return found[self.rng.choice(sorted(found))] if found else None
 
     def put(self, resource: Resource) -> None:
-        """It stands there now."""
+        """Write a resource as a person does."""
         self.registry.put(resource)
-        self.checker.people_put(resource.name)
+        self.checker.changed_by_people(resource.name)
 
     def lag(self) -> timedelta:
-        return timedelta(minutes=self.chance.choice(LAGS))
+        return timedelta(minutes=self.rng.choice(LAGS))
 
-    def finish_what_is_under_way(self) -> None:
-        """Caches are there or gone, and every region is on."""
+    def finish_transitions(self) -> None:
+        """End every transition: caches are available or deleted, and every region is enabled."""
         for account in self.world.accounts.values():
             for region in REGIONS:
                 account.enable(region)
@@ -127,18 +127,18 @@ class Actors:
         return lessened
 
     def tags(self) -> dict[str, str]:
-        """Tags of a cache, some of which pose as something else."""
-        tags = {"env": self.chance.choice(("prod", "prod", "stage", "dev"))}
+        """Draw tags of a cache, some of them misleading."""
+        tags = {"env": self.rng.choice(("prod", "prod", "stage", "dev"))}
         odd = (
             (0.2, "teleport", "off"),
-            (0.3, "team", self.chance.choice("ab")),
-            (0.2, "TeleportDatabaseName", self.chance.choice(CHOSEN)),
-            (0.1, "teleport.dev/database_name", self.chance.choice(CHOSEN)),
+            (0.3, "team", self.rng.choice("ab")),
+            (0.2, "TeleportDatabaseName", self.rng.choice(CHOSEN)),
+            (0.1, "teleport.dev/database_name", self.rng.choice(CHOSEN)),
             (0.05, "cachemuster/group", "evil"),
             (0.05, "a key!", "x"),
         )
-        tags |= {key: value for share, key, value in odd if self.chance.random() < share}
-        return tags if self.chance.random() < 0.85 else {}
+        tags |= {key: value for share, key, value in odd if self.rng.random() < share}
+        return tags if self.rng.random() < 0.85 else {}
 
 
 # -- in the cloud ----------------------------------------------------------------------------------
@@ -149,31 +149,31 @@ def create_cache(actors: Actors) -> str | None:
     free = [name for name in NAMES if region.caches.get(name) is None]
     if not free:
         return None
-    days = actors.chance.choice((0, 0, 30))
-    made = _make(actors, region, actors.chance.choice(free), days=days)
+    days = actors.rng.choice((0, 0, 30))
+    made = _make(actors, region, actors.rng.choice(free), days=days)
     return f"{made} in {region.place.account_id}/{region.place.name}, {days} days old"
 
 
 def _make(actors: Actors, region: Region, name: str, *, days: int = 0) -> str:
-    chance = actors.chance
-    engine = chance.choice(("valkey", "valkey", "redis"))
+    rng = actors.rng
+    engine = rng.choice(("valkey", "valkey", "redis"))
     tags = actors.tags()
-    status = chance.choice(("available",) * 8 + ("creating", "create-failed"))
-    public, is_mute = chance.random() < 0.08, chance.random() < 0.03
+    status = rng.choice(("available",) * 8 + ("creating", "create-failed"))
+    public, is_mute = rng.random() < 0.08, rng.random() < 0.03
     cache = region.add_cache(
         name,
-        engine=engine if chance.random() < 0.95 else "memcached",
-        group=f"people-{engine}" if chance.random() < 0.8 else None,
+        engine=engine if rng.random() < 0.95 else "memcached",
+        group=f"people-{engine}" if rng.random() < 0.8 else None,
         # A status that nobody knows may come without an endpoint; an available cache has one.
         status="repairing" if is_mute else status,
         public=public,
-        created_at=actors.times.world() - timedelta(days=days),
+        created_at=actors.clock.world() - timedelta(days=days),
         indexed=False,
         wire={"Endpoint": None} if is_mute else {},
     )
     region.tags[cache.arn] = tags
     lag = timedelta(0) if days else actors.lag()
-    region.tag_index.record(cache.arn, tags, visible_at=actors.times.world() + lag)
+    region.tag_index.record(cache.arn, tags, visible_at=actors.clock.world() + lag)
     return f"{name} {tags} {cache.status} {engine}"
 
 
@@ -181,7 +181,7 @@ def remove_cache(actors: Actors) -> str | None:
     place = actors.place()
     if place is None:
         return None
-    remembered = timedelta(hours=actors.chance.choice((0, 0, 3)))
+    remembered = timedelta(hours=actors.rng.choice((0, 0, 3)))
     place.region.remove_cache(place.cache.name, remembered=remembered)
     return place.cache.arn
 
@@ -190,7 +190,7 @@ def recreate_cache(actors: Actors) -> str | None:
     place = actors.place()
     if place is None:
         return None
-    remembered = timedelta(hours=actors.chance.choice((0, 3)))
+    remembered = timedelta(hours=actors.rng.choice((0, 3)))
     place.region.remove_cache(place.cache.name, remembered=remembered)
     return f"{_make(actors, place.region, place.cache.name)} at {place.key}"
 
@@ -199,7 +199,7 @@ def change_status(actors: Actors) -> str | None:
     place = actors.place()
     if place is None:
         return None
-    status = actors.chance.choice(("available", "available", "modifying", "deleting"))
+    status = actors.rng.choice(("available", "available", "modifying", "deleting"))
     place.region.change_cache(place.cache.name, status=status, wire={})
     return f"{place.cache.arn} is {status}"
 
@@ -217,7 +217,7 @@ def name_by_tag(actors: Actors) -> str | None:
     place = actors.place()
     if place is None:
         return None
-    tags = {**place.tags, "TeleportDatabaseName": actors.chance.choice(CHOSEN)}
+    tags = {**place.tags, "TeleportDatabaseName": actors.rng.choice(CHOSEN)}
     place.region.set_tags(place.cache.arn, tags, lag=actors.lag())
     return f"{place.cache.arn} {tags}"
 
@@ -226,14 +226,14 @@ def regroup(actors: Actors) -> str | None:
     place = actors.place()
     if place is None:
         return None
-    group = actors.chance.choice((None, f"people-{place.cache.engine}", "nobody-knows"))
+    group = actors.rng.choice((None, f"people-{place.cache.engine}", "nobody-knows"))
     place.region.change_cache(place.cache.name, user_group_id=group)
     return f"{place.cache.arn} has group {group}"
 
 
 def edit_user(actors: Actors) -> str | None:
-    region, engine = actors.region(), actors.chance.choice(("valkey", "redis"))
-    how: Mapping[str, Any] = actors.chance.choice(
+    region, engine = actors.region(), actors.rng.choice(("valkey", "redis"))
+    how: Mapping[str, Any] = actors.rng.choice(
         ({}, {}, {"authentication": "password"}, {"access_string": "off"}, {"name": "another"})
     )
     region.add_user(f"app-{engine}", engine=engine, **how)
@@ -241,8 +241,8 @@ def edit_user(actors: Actors) -> str | None:
 
 
 def edit_group(actors: Actors) -> str | None:
-    region, engine = actors.region(), actors.chance.choice(("valkey", "redis"))
-    members = actors.chance.choice(((), (f"app-{engine}",), (f"app-{engine}", f"default-{engine}")))
+    region, engine = actors.region(), actors.rng.choice(("valkey", "redis"))
+    members = actors.rng.choice(((), (f"app-{engine}",), (f"app-{engine}", f"default-{engine}")))
     region.add_user_group(f"people-{engine}", users=members, engine=engine)
     return f"people-{engine} {members} in {region.place.account_id}/{region.place.name}"
 
@@ -252,7 +252,7 @@ def narrow_role(actors: Actors) -> str | None:
     role = account.roles.get(ROLE)
     if role is None:
         return None
-    lost = actors.chance.choice(READS)
+    lost = actors.rng.choice(READS)
     account.allow(role.arn, _policy("Allow", ["*"]), _policy("Deny", list(lost)))
     return f"in {account.id} without {', '.join(lost)}"
 
@@ -291,7 +291,7 @@ def edit_labels(actors: Actors) -> str | None:
     found = actors.ours()
     if found is None:
         return None
-    edit = actors.chance.choice(
+    edit = actors.rng.choice(
         (
             {"owner-team": "them"},
             {"env": "forged"},
@@ -317,11 +317,11 @@ def take_over(actors: Actors) -> str | None:
     found = actors.ours()
     if found is None:
         return None
-    theirs: Mapping[str, str] = actors.chance.choice(
+    theirs: Mapping[str, str] = actors.rng.choice(
         ({"managed-by": "terraform"}, {"cachemuster/group": "staging"}, {ARN: "arn:of:nothing"})
     )
     actors.put(replace(found, labels={**found.labels, **theirs}))
-    actors.put_there.add(found.name)
+    actors.registered_by_people.add(found.name)
     return f"{found.name} {theirs}"
 
 
@@ -331,7 +331,7 @@ def copy(actors: Actors) -> str | None:
         return None
     name = f"{found.name}-copy"
     actors.put(replace(found, name=name))
-    actors.put_there.add(name)
+    actors.registered_by_people.add(name)
     return name
 
 
@@ -340,7 +340,7 @@ def unregister(actors: Actors) -> str | None:
     if found is None:
         return None
     actors.registry.remove(found.name)
-    actors.checker.people_put(found.name)
+    actors.checker.changed_by_people(found.name)
     return found.name
 
 
@@ -352,11 +352,11 @@ def register_foreign(actors: Actors) -> str | None:
     name, _ = name_of(place, actors.settings())
     if not name.replace("-", "").isalnum():
         return None
-    labels: Mapping[str, str] = actors.chance.choice(
+    labels: Mapping[str, str] = actors.rng.choice(
         ({"team": "x"}, {"managed-by": "cachemuster", "cachemuster/group": "staging"})
     )
     actors.put(Resource(name, labels, "", {"protocol": "redis", "uri": "other.example.com:6379"}))
-    actors.put_there.add(name)
+    actors.registered_by_people.add(name)
     return name
 
 

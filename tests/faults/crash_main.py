@@ -25,67 +25,67 @@ MOMENTS = ("statement", "statement", "intent", "outcome", "asked", "answered", "
 
 
 class CrashPoint:
-    """When it is time."""
+    """Counts down to the moment of the kill."""
 
     def __init__(self, count: int) -> None:
         self._left = count
 
-    def strikes(self) -> None:
-        """The process ends here, if it is time."""
+    def hit(self) -> None:
+        """Kill this process, if it is time."""
         self._left -= 1
         if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def prepare(moment: str, fate: CrashPoint) -> None:
-    """From now on the process is doomed."""
+def prepare(moment: str, crash_point: CrashPoint) -> None:
+    """Wrap what the moment is about, so that it ends the process."""
     if moment == "statement":
-        _after(Database, "execute", fate)
+        _after(Database, "execute", crash_point)
     elif moment == "intent":
-        _before(Store, "write", fate)
+        _before(Store, "write", crash_point)
     elif moment == "outcome":
-        _after(Store, "write", fate)
+        _after(Store, "write", crash_point)
     elif moment == "record":
-        _before(Store, "record", fate)
+        _before(Store, "record", crash_point)
     else:
         for plane in (Embedded, Teleport):
             for call in ("create", "update", "delete"):
-                _around(plane, call, fate, is_answered=moment == "answered")
+                _around(plane, call, crash_point, is_answered=moment == "answered")
 
 
-def _before(place: type, name: str, fate: CrashPoint) -> None:
+def _before(place: type, name: str, crash_point: CrashPoint) -> None:
     real: Callable[..., Any] = getattr(place, name)
 
-    def doomed(*arguments: Any, **more: Any) -> Any:
-        fate.strikes()
+    def wrapped(*arguments: Any, **more: Any) -> Any:
+        crash_point.hit()
         return real(*arguments, **more)
 
-    setattr(place, name, doomed)
+    setattr(place, name, wrapped)
 
 
-def _after(place: type, name: str, fate: CrashPoint) -> None:
+def _after(place: type, name: str, crash_point: CrashPoint) -> None:
     real: Callable[..., Any] = getattr(place, name)
 
-    def doomed(*arguments: Any, **more: Any) -> Any:
+    def wrapped(*arguments: Any, **more: Any) -> Any:
         found = real(*arguments, **more)
-        fate.strikes()
+        crash_point.hit()
         return found
 
-    setattr(place, name, doomed)
+    setattr(place, name, wrapped)
 
 
-def _around(place: type, name: str, fate: CrashPoint, *, is_answered: bool) -> None:
+def _around(place: type, name: str, crash_point: CrashPoint, *, is_answered: bool) -> None:
     real: Callable[..., Any] = getattr(place, name)
 
-    async def doomed(*arguments: Any) -> Any:
+    async def wrapped(*arguments: Any) -> Any:
         if not is_answered:
-            fate.strikes()
+            crash_point.hit()
         found = await real(*arguments)
         if is_answered:
-            fate.strikes()
+            crash_point.hit()
         return found
 
-    setattr(place, name, doomed)
+    setattr(place, name, wrapped)
 
 
 if __name__ == "__main__":

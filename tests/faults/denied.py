@@ -20,7 +20,7 @@ from discovery.service.sweep_log import SweepLog
 from state.store import ReadOnlyStore
 from tests.faults.environment import opened
 from tests.faults.faulty_control_plane import CREATE, Break
-from tests.faults.process import Ask
+from tests.faults.process import AgentCommand
 from tests.faults.settings import FRANKFURT, Settings
 from tests.faults.simulation import Simulation
 
@@ -33,7 +33,7 @@ _EXPECTED: Final = frozenset({"sweep.finished", "item.applied"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What the days have left behind."""
+    """What the simulated days have left on disk and in the log."""
 
     state_bytes: int
     log_lines: list[Any]
@@ -50,28 +50,33 @@ class Outcome:
 async def denied_for(directory: Path, *, caches: int, sweeps: int) -> Outcome:
     """Sweep every five minutes while each create is denied, then once when it is allowed."""
     async with opened() as environment:
-        story = Simulation(environment, directory, seed=2)
-        [agent] = story.agents
-        agent.settings = story.settings = Settings(control_plane=story.settings.control_plane)
-        regions = [account.region(FRANKFURT) for account in story.actors.world.accounts.values()]
+        simulation = Simulation(environment, directory, seed=2)
+        [agent] = simulation.agents
+        agent.settings = simulation.settings = Settings(
+            control_plane=simulation.settings.control_plane
+        )
+        regions = [
+            account.region(FRANKFURT) for account in simulation.actors.world.accounts.values()
+        ]
         for number in range(caches):
             region = regions[number % len(agent.settings.accounts)]
-            region.add_cache(f"cache-{number}", created_at=environment.times.world() - AGE)
+            region.add_cache(f"cache-{number}", created_at=environment.clock.world() - AGE)
         denial = Break(CREATE, "denied", times=ALWAYS)
         agent.breaks.append(denial)
         log = SweepLog()
         with capture_logs() as lines:
             for _ in range(sweeps):
-                report = await agent.run(Ask("round"))
+                report = await agent.run(AgentCommand("scheduled"))
                 assert report is not None
-                log.finished(report, kind="sweep")
-                agent.life.rounds.clear()
-                environment.times.let_pass(INTERVAL)
+                log.log_run(report, kind="sweep")
+                not_done = report.failed_items
+                agent.lifetime.runs.clear()
+                environment.clock.advance(INTERVAL)
             agent.breaks.clear()
             attempts = ALWAYS - denial.times
-            after = await agent.run(Ask("round"))
+            after = await agent.run(AgentCommand("scheduled"))
             assert after is not None
-            log.finished(after, kind="sweep")
+            log.log_run(after, kind="sweep")
         await agent.end()
         history = ReadOnlyStore(agent.state).history()
     finished = [line for line in lines if line["event"] == "sweep.finished"]
@@ -85,7 +90,7 @@ async def denied_for(directory: Path, *, caches: int, sweeps: int) -> Outcome:
         finished_lines=len(finished),
         events=[each.event.value for each in reversed(history) if each.event.step == 2],
         attempts=attempts,
-        not_done=report.failed_items,
+        not_done=not_done,
     )
 
 

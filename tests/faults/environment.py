@@ -1,4 +1,4 @@
-"""What the stories of one run share: servers that are up, clients that are made, an identity."""
+"""What simulated runs share: servers, clients, a Teleport identity."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
 from discovery.sweep.scan import Scan, scan
 from tests.faults.observation import CURRENT
 from tests.faults.settings import FRANKFURT, GROUP, HUB, MEMBER, REGIONS, ROLE, THIRD
-from tests.faults.sim_clock import Times
+from tests.faults.sim_clock import SimClock
 
-KEY_ID, SECRET = "AKIAEXAMPLEEXAMPLE00", "the-same-in-every-story-0000000000000000"
+KEY_ID, SECRET = "AKIAEXAMPLEEXAMPLE00", "the-same-in-every-run-000000000000000000"
 BOT = bot_role(GROUP)
 _LOADER = create_loader()
 
 
 class Calls(CallLog):
-    """Tells of every call that AWS has answered, and keeps none."""
+    """Passes on every call that AWS has answered, and keeps none."""
 
     def __init__(self, answered: Callable[[Call], None]) -> None:
         super().__init__(capacity=1)
@@ -61,7 +61,7 @@ class Calls(CallLog):
 
 
 class Faults(FaultBoard[Fault]):
-    """Counts what strikes, and lets people be quicker than the answer."""
+    """Counts the injected faults, and lets people act before each answer."""
 
     def __init__(self, asked: Callable[[], None]) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class Faults(FaultBoard[Fault]):
 
 
 class TeleportFaults(FaultBoard[TeleportFault]):
-    """Counts what strikes."""
+    """Counts the injected faults."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,9 +90,9 @@ class TeleportFaults(FaultBoard[TeleportFault]):
 
 
 class Simulations(SimulatedAws):
-    """One server in which world after world is played."""
+    """One server that takes another simulated world for each run."""
 
-    def play(self, world: World, faults: FaultBoard[Fault], calls: CallLog) -> None:
+    def load(self, world: World, faults: FaultBoard[Fault], calls: CallLog) -> None:
         self.world, self.faults, self.calls = world, faults, calls
         self._handler = RequestHandler(world, faults, calls)
         self._controls = AwsControlApi(world, faults, calls)
@@ -100,9 +100,9 @@ class Simulations(SimulatedAws):
 
 @dataclass
 class Environment:
-    """Everything that outlives a story."""
+    """Everything that outlives a run."""
 
-    times: Times
+    clock: SimClock
     aws: Simulations
     teleport: SimulatedTeleport
     at: Addresses
@@ -117,7 +117,7 @@ class Environment:
         return replace(
             base,
             settings=settings,
-            accounts=Accounts(settings, own, base.identity, Secret, self.times.agent),
+            accounts=Accounts(settings, own, base.identity, Secret, self.clock.agent),
             regions=RegionChoice.of(settings.regions or (), settings.exclude_regions),
             scan_cache=ScanCache(UsersAndGroupsCache(settings.iam_refresh)),
             rate_limiter=RateLimiter(),
@@ -126,7 +126,7 @@ class Environment:
     def client(self) -> Teleport:
         """A client of the simulated Teleport, to which pauses are no time."""
         settings = TeleportSettings.model_validate(self.control_plane)
-        return Teleport(settings, clock=self.times.agent, sleep=self.times.sleep, environ={})
+        return Teleport(settings, clock=self.clock.agent, sleep=self.clock.sleep, environ={})
 
     @property
     def control_plane(self) -> Mapping[str, str]:
@@ -142,23 +142,23 @@ class Environment:
 @asynccontextmanager
 async def opened() -> AsyncIterator[Environment]:
     """Servers listen and clients are made; nobody waits before trying again."""
-    times = Times()
-    aws = Simulations(company(times))
-    teleport = SimulatedTeleport(Cluster(clock=times.world))
+    clock = SimClock()
+    aws = Simulations(make_world(clock))
+    teleport = SimulatedTeleport(Cluster(clock=clock.world))
     teleport.faults = TeleportFaults()
     with TemporaryDirectory() as directory:
         identity_file = Path(directory) / "identity"
         teleport.cluster.issue("bot-cachemuster", BOT).write(identity_file)
         async with aws.serve() as url, teleport.serve() as at:
-            with _instead(url, times):
+            with _patched(url, clock):
                 settings = Aws.model_validate({"regions": [FRANKFURT]})
-                async with open_cloud(settings, resolve=Secret, clock=times.agent) as cloud:
-                    yield Environment(times, aws, teleport, at, identity_file, cloud)
+                async with open_cloud(settings, resolve=Secret, clock=clock.agent) as cloud:
+                    yield Environment(clock, aws, teleport, at, identity_file, cloud)
 
 
-def company(times: Times) -> World:
+def make_world(clock: SimClock) -> World:
     """Three accounts in two regions, each with users and user groups, and no cache yet."""
-    world = World(times.world)
+    world = World(clock.world)
     for account_id in (HUB, MEMBER, THIRD):
         account = world.account(account_id, regions=REGIONS)
         for region in map(account.region, REGIONS):
@@ -184,7 +184,7 @@ def role_of(what: str) -> Role:
 
 
 @contextmanager
-def _instead(url: str, times: Times) -> Iterator[None]:
+def _patched(url: str, clock: SimClock) -> Iterator[None]:
     environment = {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": KEY_ID,
@@ -195,20 +195,20 @@ def _instead(url: str, times: Times) -> Iterator[None]:
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with ExitStack() as stack:
         stack.enter_context(patch.dict(os.environ, {**own, **environment}, clear=True))
-        for place, name, stand_in in (
+        for place, name, replacement in (
             (botocore.session, "create_loader", lambda _: _LOADER),
             (ExponentialBackoff, "delay_amount", lambda _self, _context: 0),
-            (RetryQuota, "acquire", lambda _self, _cost: True),  # not used up by stories before
-            (discovery.sweep.sweep, "scan", _watched_scan),
+            (RetryQuota, "acquire", lambda _self, _cost: True),  # not used up by earlier runs
+            (discovery.sweep.sweep, "scan", _observed_scan),
         ):
-            stack.enter_context(patch.object(place, name, stand_in))
+            stack.enter_context(patch.object(place, name, replacement))
         yield
 
 
-async def _watched_scan(cloud: Cloud, **asked: Any) -> Scan:
-    """A scan, and the court sees the world before and after it."""
+async def _observed_scan(cloud: Cloud, **asked: Any) -> Scan:
+    """Scan, and show the checker the world before and after."""
     observation = CURRENT.get()
-    before = observation.look(observation)
+    before = observation.take_snapshot(observation)
     found = await scan(cloud, **asked)
     observation.scanned(observation, before, found)
     return found

@@ -1,4 +1,4 @@
-"""The oracle of what ought to be registered: told from the world itself, small and plain.
+"""What should be registered, computed from the simulated world alone.
 
 It shares no code with matchers, names, labels, users and plans of the program.
 """
@@ -83,7 +83,7 @@ def taken_by(settings: Settings, place: Place, tags: Mapping[str, str]) -> Match
     )
 
 
-def turned_away(settings: Settings, place: Place, tags: Mapping[str, str]) -> str:
+def no_match_reason(settings: Settings, place: Place, tags: Mapping[str, str]) -> str:
     """Why no matcher takes it: EXCLUDED when nothing but a tag speaks against it."""
     seen = {key: value for key, value in tags.items() if not _RESERVED.fullmatch(key)}
     only_a_tag = any(takes(each, place.key, place.cache, seen) for each in settings.matchers)
@@ -91,7 +91,7 @@ def turned_away(settings: Settings, place: Place, tags: Mapping[str, str]) -> st
 
 
 def is_ineligible(settings: Settings, cache: Cache) -> bool:
-    """What nothing can make a database of."""
+    """Whether the cache can never be registered."""
     public = cache.is_public and not settings.enrolls_public
     return cache.engine not in ("redis", "valkey") or cache.status == "create-failed" or public
 
@@ -141,7 +141,7 @@ def reasons(
     tags = place.tags if indexed_at is None else place.tags_by_index(indexed_at)
     matcher = taken_by(settings, place, tags)
     if matcher is None:
-        found.add(turned_away(settings, place, tags))
+        found.add(no_match_reason(settings, place, tags))
     elif matcher.get("deregister_unready") and not is_ready(place):
         found.add("UNREADY")
     return frozenset(found)
@@ -162,7 +162,7 @@ def may_be_registered(settings: Settings, place: Place, tags: Mapping[str, str])
 
 @dataclass(frozen=True)
 class Expected:
-    """How a wanted cache is to stand in the registry."""
+    """The registration that a wanted cache should have."""
 
     arn: str
     name: str
@@ -177,7 +177,7 @@ class Expected:
 
 
 def expected(world: World, settings: Settings) -> dict[str, Expected]:
-    """All that is wanted, by ARN."""
+    """List the registrations that should exist, by ARN."""
     found = (_expected(place, settings) for place in caches(world))
     return {each.arn: each for each in found if each is not None}
 

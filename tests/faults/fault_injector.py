@@ -1,4 +1,4 @@
-"""What goes wrong between the agent and the two clouds, by chance."""
+"""Random faults between the agent, AWS and the control plane."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.faults.registries import ClusterRegistry
 from tests.faults.settings import REGIONS
 from tests.support.aws_members import MEMBERS, Absent
 
-QUESTIONS = (
+OPERATIONS = (
     ("elasticache", "DescribeServerlessCaches"), ("elasticache", "DescribeServerlessCaches"),
     ("elasticache", "DescribeServerlessCaches"), ("elasticache", "ListTagsForResource"),
     ("resourcegroupstaggingapi", "GetResources"), ("elasticache", "DescribeUsers"),
     ("elasticache", "DescribeUserGroups"), ("ec2", "DescribeSubnets"),
     ("ec2", "DescribeRegions"), ("sts", "AssumeRole"),
 )  # fmt: skip
-EFFECTS = (
+EFFECTS: tuple[Effect, ...] = (
     *(each for each in Effect if each not in (Effect.LATENCY, Effect.REGION_OFF, Effect.ERROR)),
     *(Effect.MEMBER_LEFT_OUT,) * 3,  # one effect, and as many troubles as there are members
 )
@@ -36,7 +36,7 @@ LEFT_OUT: Mapping[str, tuple[str, ...]] = {
         for member in MEMBERS
         if member.action.endswith(f":{operation}") and member.absent is not Absent.NONE
     )
-    for _, operation in QUESTIONS
+    for _, operation in OPERATIONS
 }
 """What an answer may lack without saying by that that there is none."""
 CONTRADICTED: Mapping[str, tuple[str, ...]] = {
@@ -45,7 +45,7 @@ CONTRADICTED: Mapping[str, tuple[str, ...]] = {
     "DescribeUserGroups": ("Status", "Engine"),
     "DescribeSubnets": ("VpcId",),
 }
-"""What may be told twice and not alike. Of other texts the second would be a thing of its own."""
+"""What an answer may contain twice with different values. Twice another text is two things."""
 OF_MEMBERS = {Effect.MEMBER_LEFT_OUT: LEFT_OUT, Effect.MEMBER_CONTRADICTED: CONTRADICTED}
 STRANGE_CODES = ("InternalFailure", "ServerlessCacheNotFoundFault", "NobodyKnowsFault")
 METHODS = {
@@ -60,12 +60,12 @@ METHODS = {
 
 @dataclass
 class FaultInjector:
-    """Draws what goes wrong, and takes it back."""
+    """Draws faults, and clears them."""
 
     environment: Environment
     checker: InvariantChecker
-    chance: random.Random
-    tell: Callable[[str], None]
+    rng: random.Random
+    log: Callable[[str], None]
     breaks: list[Break]
     accounts: tuple[str, ...]
     cluster: ClusterRegistry | None
@@ -74,17 +74,17 @@ class FaultInjector:
     """Whether AWS is late at times, which takes real seconds."""
 
     def inject(self) -> None:
-        """Some things go wrong from now on."""
-        for _ in range(self.chance.choice((0, 0, 1, 1, 2, 4))):
+        """Inject some faults."""
+        for _ in range(self.rng.choice((0, 0, 1, 1, 2, 4))):
             self._aws()
-        for _ in range(self.chance.choice((0, 0, 0, 1, 2))):
+        for _ in range(self.rng.choice((0, 0, 0, 1, 2))):
             if self.cluster is None:
                 self._embedded()
             else:
                 self._teleport(self.cluster.cluster, self.environment.teleport.faults)
 
     def clear(self) -> None:
-        """Nothing goes wrong any more."""
+        """Clear all faults."""
         self.environment.aws.faults.clear()
         self.environment.teleport.faults.clear()
         self.breaks.clear()
@@ -95,75 +95,75 @@ class FaultInjector:
             self.cluster.store.catch_up()
 
     def _aws(self) -> None:
-        chance = self.chance
-        service, operation = chance.choice(QUESTIONS)
-        effect = chance.choice(EFFECTS)
-        if chance.random() < 0.1:
+        rng = self.rng
+        service, operation = rng.choice(OPERATIONS)
+        effect = rng.choice(EFFECTS)
+        if rng.random() < 0.1:
             effect = Effect.ERROR
-        if self.is_slow and chance.random() < 0.3:
+        if self.is_slow and rng.random() < 0.3:
             effect = Effect.LATENCY
         if effect is Effect.MEMBER_CONTRADICTED and operation not in CONTRADICTED:
             effect = Effect.MEMBER_LEFT_OUT
         names = OF_MEMBERS.get(effect, {}).get(operation)
         fault = Fault(
             effect=effect,
-            member=chance.choice(names) if names else None,
+            member=rng.choice(names) if names else None,
             service=service,
             operation=operation,
-            account=chance.choice((*self.accounts, "*")),
-            region=chance.choice((*REGIONS, "*")) if service != "sts" else "*",
-            times=chance.choice((1, 2, 3, 9, None)),
-            skip=chance.choice((0, 0, 0, 1, 2)),
-            code=chance.choice(STRANGE_CODES) if effect is Effect.ERROR else None,
-            as_account=chance.choice(("111122223333", "999999999999")),
+            account=rng.choice((*self.accounts, "*")),
+            region=rng.choice((*REGIONS, "*")) if service != "sts" else "*",
+            times=rng.choice((1, 2, 3, 9, None)),
+            skip=rng.choice((0, 0, 0, 1, 2)),
+            code=rng.choice(STRANGE_CODES) if effect is Effect.ERROR else None,
+            as_account=rng.choice(("111122223333", "999999999999")),
             delay_s=1.2 if effect is Effect.LATENCY else 0.0,
         )
         self.environment.aws.faults.add(fault)
         where = f"{fault.account}/{fault.region} times {fault.times} after {fault.skip}"
         what = fault.code or fault.member or ""
-        self.tell(f"AWS: {effect.value} {what} on {operation} in {where}")
+        self.log(f"AWS: {effect.value} {what} on {operation} in {where}")
 
     def _embedded(self) -> None:
-        chance = self.chance
-        if chance.random() < 0.2:
+        rng = self.rng
+        if rng.random() < 0.2:
             broken = Break(LIST, "shrinks")
         else:
-            call = chance.choice((PING, LIST, GET, GET, CREATE, CREATE, UPDATE, DELETE, DELETE))
-            effect = chance.choice(("unavailable",) * 3 + ("denied", "malformed"))
-            late = call in (CREATE, UPDATE, DELETE) and chance.random() < 0.5
+            call = rng.choice((PING, LIST, GET, GET, CREATE, CREATE, UPDATE, DELETE, DELETE))
+            effect = rng.choice(("unavailable",) * 3 + ("denied", "malformed"))
+            late = call in (CREATE, UPDATE, DELETE) and rng.random() < 0.5
             broken = Break(
                 call,
                 effect,
                 after=late and effect != "denied",  # what a role does not allow is not done first
-                times=chance.choice((1, 2, 3, 4, 9, 99)),
-                skip=chance.choice((0, 0, 1, 2)),
+                times=rng.choice((1, 2, 3, 4, 9, 99)),
+                skip=rng.choice((0, 0, 1, 2)),
             )
         self.breaks.append(broken)
-        self.tell(f"registry: {broken}")
+        self.log(f"registry: {broken}")
 
-    def _teleport(self, cluster: Cluster, board: FaultBoard[TeleportFault]) -> None:
-        chance = self.chance
-        kind = chance.random()
+    def _teleport(self, cluster: Cluster, faults: FaultBoard[TeleportFault]) -> None:
+        rng = self.rng
+        kind = rng.random()
         if kind < 0.12:
-            what = chance.choice(("half blind", "reading only", "seeing everything"))
+            what = rng.choice(("half blind", "reading only", "seeing everything"))
             cluster.set_role(role_of(what))
             self.checker.is_blind |= what == "half blind"
-            self.tell(f"Teleport: the bot is {what}")
+            self.log(f"Teleport: the bot is {what}")
         elif kind < 0.24:
-            self.checker.lag = cluster.store.lag = timedelta(seconds=chance.choice((1, 5, 600)))
-            self.tell(f"Teleport: reads lag by {cluster.store.lag}")
+            self.checker.lag = cluster.store.lag = timedelta(seconds=rng.choice((1, 5, 600)))
+            self.log(f"Teleport: reads lag by {cluster.store.lag}")
         else:
             fault = self._teleport_fault()
-            board.add(fault)
-            self.tell(f"Teleport: {fault}")
+            faults.add(fault)
+            self.log(f"Teleport: {fault}")
 
     def _teleport_fault(self) -> TeleportFault:
-        chance = self.chance
-        call = chance.choice((PING, LIST, LIST, GET, CREATE, CREATE, UPDATE, DELETE, DELETE))
-        if call == LIST and chance.random() < 0.5:
-            effect = chance.choice((TeleportEffect.SHORT_PAGES, TeleportEffect.REPEATED_TOKEN))
-            return TeleportFault(effect=effect, method=METHODS[call], times=chance.choice((1, 9)))
-        effect = chance.choice(
+        rng = self.rng
+        call = rng.choice((PING, LIST, LIST, GET, CREATE, CREATE, UPDATE, DELETE, DELETE))
+        if call == LIST and rng.random() < 0.5:
+            effect = rng.choice((TeleportEffect.SHORT_PAGES, TeleportEffect.REPEATED_TOKEN))
+            return TeleportFault(effect=effect, method=METHODS[call], times=rng.choice((1, 9)))
+        effect = rng.choice(
             (
                 TeleportEffect.UNAVAILABLE,
                 TeleportEffect.EXHAUSTED,
@@ -178,18 +178,18 @@ class FaultInjector:
         return TeleportFault(
             effect=effect,
             method=METHODS[call],
-            after=can_be_late and chance.random() < 0.5,
-            times=chance.choice((1, 2, 4, 9)),
-            skip=chance.choice((0, 0, 1)),
+            after=can_be_late and rng.random() < 0.5,
+            times=rng.choice((1, 2, 4, 9)),
+            skip=rng.choice((0, 0, 1)),
         )
 
 
 @dataclass(frozen=True)
-class Surprise:
-    """What somebody does in the middle of a call, once."""
+class ChangeOnce:
+    """A change that somebody makes in the middle of a call, once."""
 
-    deed: Callable[[], None]
+    change: Callable[[], None]
 
     def do(self, cluster: Cluster, subject: str) -> None:
-        """It is done, to whatever it is done."""
-        self.deed()
+        """Make the change, whatever the call is about."""
+        self.change()

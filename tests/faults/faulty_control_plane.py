@@ -1,4 +1,4 @@
-"""What a process of a story is given for its control plane: the real one, with people at the door.
+"""The control plane that an agent of a run is given: the real one, with faults and onlookers.
 
 In front of an embedded registry it also does what a network does to Teleport: calls that fail
 before anything was done, or after, or that a role does not allow; a list that is not whole. The
@@ -45,7 +45,7 @@ class Break:
     times: int = 1
     skip: int = 0
 
-    def strikes(self, call: str) -> bool:
+    def applies_to(self, call: str) -> bool:
         """Whether this call is one of those."""
         if call != self.call or not self.times:
             return False
@@ -57,20 +57,20 @@ class Break:
 
 
 class CallObserver(Protocol):
-    """Who looks on: people, and the court."""
+    """Who sees every call: people who act, and the checker."""
 
     def called(self, call: str, name: str) -> None:
-        """A call is about to be made; people may be quicker."""
+        """Called before each call; people may act first."""
         ...
 
     def listed(self, found: tuple[Database, ...]) -> None:
-        """That is what the list has shown."""
+        """Called with what the list has shown."""
         ...
 
     def written(
         self, what: str, name: str, standing: Resource | None, new: Resource | None
     ) -> None:
-        """A write happens now."""
+        """Called as a write happens."""
         ...
 
 
@@ -79,9 +79,9 @@ class FaultyControlPlane:
     """A control plane as one process has it."""
 
     plane: ControlPlane
-    bystander: CallObserver
-    behind: Registry | None = None
-    """Set for an embedded registry: then its writes are told of from here."""
+    observer: CallObserver
+    registry: Registry | None = None
+    """Set for an embedded registry: then its writes are reported from here."""
     breaks: list[Break] = field(default_factory=list)
     is_fenced: bool = False
     """Whether the registry shows only what is the agent's own, as a cluster does to its bot."""
@@ -93,10 +93,10 @@ class FaultyControlPlane:
     async def list_databases(self) -> tuple[Database, ...]:
         found = await self._through(LIST, "", self.plane.list_databases)
         found = tuple(each for each in found if self._shows(each))
-        if any(each.effect == "shrinks" and each.strikes(LIST) for each in self.breaks):
+        if any(each.effect == "shrinks" and each.applies_to(LIST) for each in self.breaks):
             self.struck["list: shrinks"] += 1
             found = found[:: len(found) // 2 + 1] if len(found) > 1 else ()
-        self.bystander.listed(found)
+        self.observer.listed(found)
         return found
 
     async def get(self, name: ResourceName) -> Database | None:
@@ -142,24 +142,24 @@ class FaultyControlPlane:
         act: Callable[[], Awaitable[T]],
         new: Resource | None = None,
     ) -> T:
-        self.bystander.called(call, name)
-        broken = next((e for e in self.breaks if e.effect in BREAKS and e.strikes(call)), None)
+        self.observer.called(call, name)
+        broken = next((e for e in self.breaks if e.effect in BREAKS and e.applies_to(call)), None)
         if broken is not None and not broken.after:
             raise self._error(broken, "before")
-        if self.behind is not None and call in (CREATE, UPDATE, DELETE):
-            self._tell(call, name, new)
+        if self.registry is not None and call in (CREATE, UPDATE, DELETE):
+            self._log(call, name, new)
         found = await act()
         if broken is not None:
             raise self._error(broken, "after")
         return found
 
-    def _tell(self, call: str, name: str, new: Resource | None) -> None:
-        assert self.behind is not None
-        standing = self.behind.get(name)
+    def _log(self, call: str, name: str, new: Resource | None) -> None:
+        assert self.registry is not None
+        standing = self.registry.get(name)
         if standing is not None and not self._shows(standing.database):
             return  # the registry refuses
         if (standing is None) == (call == CREATE):  # else the registry refuses
-            self.bystander.written(call, name, standing, new)
+            self.observer.written(call, name, standing, new)
 
     def _error(self, broken: Break, when: str) -> ControlPlaneError:
         self.struck[f"{broken.call}: {broken.effect} {when}"] += 1

@@ -1,4 +1,4 @@
-"""What has to be true of each report, and what the registry has to be once the world is well."""
+"""What every report must satisfy, and what the registry must contain once faults have ended."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tests.faults.registries import Resource
 from tests.faults.settings import Settings
 
 _VALIDATOR = Draft202012Validator(committed_schema())
-_TWINS = frozenset({"DUPLICATE_REGISTRATION", "REGISTRY_UNREAD"})
+_DUPLICATES = frozenset({"DUPLICATE_REGISTRATION", "REGISTRY_UNREAD"})
 """Reasons of a second registration of one cache: by the list, or by what is remembered alone."""
 
 
-def described(report: Report) -> Iterator[str]:
-    """What is wrong with a report by itself."""
+def report_problems(report: Report) -> Iterator[str]:
+    """List what is wrong with a report by itself."""
     shown = json.loads(json.dumps(document(report)))
     yield from (f"schema: {error.message}" for error in _VALIDATOR.iter_errors(shown))
     code = int(exit_code(report))
@@ -39,9 +39,9 @@ def described(report: Report) -> Iterator[str]:
         item["previous_name"] or item["name"] for item in shown["items"] if item["database"]
     )
     held = {item["name"] for item in shown["items"] if item["action"] == "blocked"}
-    yield from (f"{n} is told {k} times" for n, k in names.items() if k > 1 and n not in held)
-    arns = Counter(item["arn"] for item in shown["items"] if item["reason"] not in _TWINS)
-    yield from (f"{arn} is told {k} times" for arn, k in arns.items() if arn and k > 1)
+    yield from (f"{n} is reported {k} times" for n, k in names.items() if k > 1 and n not in held)
+    arns = Counter(item["arn"] for item in shown["items"] if item["reason"] not in _DUPLICATES)
+    yield from (f"{arn} is reported {k} times" for arn, k in arns.items() if arn and k > 1)
 
 
 def _code(report: Report, shown: Mapping[str, Any]) -> int:
@@ -74,18 +74,20 @@ class Rows:
     shortest: timedelta = timedelta.max
     """The least window that was configured since the state was new."""
 
-    def grown(self, state: Path, window: timedelta) -> Iterator[str]:
-        """What was lost or altered since."""
+    def lost_rows(self, state: Path, window: timedelta) -> Iterator[str]:
+        """List the rows that were lost or altered since."""
         self.shortest = min(self.shortest, window)
         history = tuple(rows(state, _HISTORY))
-        journal = {row[0]: row for row in rows(state, _JOURNAL)}
-        [[latest]] = rows(state, "SELECT max(proven_at) FROM sweeps") or [[None]]
+        journal: dict[int, Any] = {int(str(row[0])): row for row in rows(state, _JOURNAL)}
+        [(latest,)] = rows(state, "SELECT max(proven_at) FROM sweeps") or [(None,)]
         if history[: len(self.history)] != self.history:
             yield f"history was altered in {state.name}"
         for number, before in self.journal.items():
             now = journal.get(number)
             if now is None:
-                if not self._may_go(before, latest, journal.values()):
+                if not self._may_go(
+                    before, None if latest is None else str(latest), journal.values()
+                ):
                     yield f"the journal lost {before} in {state.name}"
             elif now[:6] != before[:6] or (before[6] is not None and now[6] != before[6]):
                 yield f"the journal altered {before} in {state.name}"
@@ -136,34 +138,34 @@ class Owner:
 
 @dataclass
 class ConvergenceCheck:
-    """The registry once everything is well, held against what is wanted."""
+    """Compares the registry with what should be registered once faults have ended."""
 
     world: World
     owners: Sequence[Owner]
     registry: Mapping[str, Resource]
-    put_there: frozenset[str]
+    registered_by_people: frozenset[str]
     """Names under which people have registered something by hand."""
 
     def problems(self) -> Iterator[str]:
         """All that is not as it should be."""
-        wanted: dict[str, Expected] = {}
+        targets: dict[str, Expected] = {}
         for owner in self.owners:
-            wanted = expected(self.world, owner.settings) | wanted
+            targets = expected(self.world, owner.settings) | targets
         ours: dict[str, list[Resource]] = defaultdict(list)
         for resource in self.registry.values():
             if (arn := owner_of(resource.labels, resource.spec)) is not None:
                 ours[arn].append(resource)
         for arn, found in ours.items():
             left = [each.name for each in found if self._has_to_go(each.name, arn)]
-            if arn not in wanted and left:
+            if arn not in targets and left:
                 yield f"left over: {left} for {arn}"
-            made = [each.name for each in found if each.name not in self.put_there]
+            made = [each.name for each in found if each.name not in self.registered_by_people]
             # A rename that is half done goes on when its cache has a legal name again.
-            waits = arn in wanted and not wanted[arn].is_legal
+            waits = arn in targets and not targets[arn].is_legal
             if len(made) > 1 and self._removes and not waits:
                 yield f"registered twice: {made} for {arn}"
-        for arn, wish in wanted.items():
-            yield from self._missing_or_wrong(wish, ours.get(arn, []), wanted)
+        for arn, target in targets.items():
+            yield from self._missing_or_wrong(target, ours.get(arn, []), targets)
 
     @property
     def settings(self) -> Settings:
@@ -178,42 +180,46 @@ class ConvergenceCheck:
         return any(owner.has_to_remove(name, arn, self.world) for owner in self.owners)
 
     def _missing_or_wrong(
-        self, wish: Expected, found: list[Resource], wanted: Mapping[str, Expected]
+        self, target: Expected, found: list[Resource], targets: Mapping[str, Expected]
     ) -> Iterator[str]:
-        named = [each for each in found if each.name == wish.name]
+        named = [each for each in found if each.name == target.name]
         if named:
-            yield from self._differing(wish, named[0], found)
-        elif not self._is_blocked(wish, found, wanted):
+            yield from self._differing(target, named[0], found)
+        elif not self._is_blocked(target, found, targets):
             names = [each.name for each in found]
-            yield f"not registered: {wish.name} for {wish.arn}, but {names or 'nothing'}"
+            yield f"not registered: {target.name} for {target.arn}, but {names or 'nothing'}"
 
     def _is_blocked(
-        self, wish: Expected, found: list[Resource], wanted: Mapping[str, Expected]
+        self, target: Expected, found: list[Resource], targets: Mapping[str, Expected]
     ) -> bool:
         """Whether something a person must change stands in the way."""
-        if not wish.is_legal or (wish.may_be_missing and not found):
+        if not target.is_legal or (target.may_be_missing and not found):
             return True
         if found and not self._removes:
             return True  # it is to be renamed
         taken = {
             name.casefold()
             for name, each in self.registry.items()
-            if owner_of(each.labels, each.spec) != wish.arn
+            if owner_of(each.labels, each.spec) != target.arn
         }
-        rivals = [each for each in wanted.values() if each.name.casefold() == wish.name.casefold()]
-        return wish.name.casefold() in taken or len(rivals) > 1
+        rivals = [
+            each for each in targets.values() if each.name.casefold() == target.name.casefold()
+        ]
+        return target.name.casefold() in taken or len(rivals) > 1
 
-    def _differing(self, wish: Expected, named: Resource, found: list[Resource]) -> Iterator[str]:
+    def _differing(self, target: Expected, named: Resource, found: list[Resource]) -> Iterator[str]:
         """What is wrong with the one that has the wanted name. A copy that people have made may
         count in its place, if the list has ever shown the copy alone; then that one is right."""
-        copies = [each for each in found if each.name in self.put_there and each is not named]
-        if not any(self._is_right(wish, each) for each in copies):
-            yield from self._wrong(wish, named)
+        copies = [
+            each for each in found if each.name in self.registered_by_people and each is not named
+        ]
+        if not any(self._is_right(target, each) for each in copies):
+            yield from self._wrong(target, named)
 
-    def _is_right(self, wish: Expected, found: Resource) -> bool:
-        return not any(self._wrong(wish, found))
+    def _is_right(self, target: Expected, found: Resource) -> bool:
+        return not any(self._wrong(target, found))
 
-    def _wrong(self, wish: Expected, found: Resource) -> Iterator[str]:
+    def _wrong(self, target: Expected, found: Resource) -> Iterator[str]:
         origin = found.labels.get("teleport.dev/origin")
         if self.settings.policy == "create-only" or (
             self.settings.policy == "upsert-only" and origin != self.settings.origin
@@ -224,9 +230,9 @@ class ConvergenceCheck:
             for key, value in found.labels.items()
             if any(fnmatchcase(key, glob) for glob in self.settings.keep_labels)
         }
-        labels = {**kept, **wish.labels}
+        labels = {**kept, **target.labels}
         if dict(found.labels) != labels:
             odd = sorted(set(found.labels.items()) ^ set(labels.items()))
-            yield f"{wish.name} has wrong labels: {odd}"
-        if found.spec.get("uri") != wish.uri:
-            yield f"{wish.name} leads to {found.spec.get('uri')} instead of {wish.uri}"
+            yield f"{target.name} has wrong labels: {odd}"
+        if found.spec.get("uri") != target.uri:
+            yield f"{target.name} leads to {found.spec.get('uri')} instead of {target.uri}"

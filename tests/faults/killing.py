@@ -1,8 +1,8 @@
-"""One seed of real processes that are killed, wherever they happen to be, and started again.
+"""One seed of real processes that are killed at a random moment and started again.
 
 `cachemuster sweep` and `cachemuster run`, against the simulated AWS and an embedded registry or the
 simulated Teleport. Every write that reached the registry has to have its intent on disk, whatever
-came after; what was once in history and journal stays; and in the end all is as it should be.
+came after; what was once in history and journal stays; and in the end the registry is right.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
 from state.store import load_state
 from tests.faults.actors import LAGS, Actors, create_cache, name_by_tag, remove_cache, retag
 from tests.faults.crash_main import MOMENTS
-from tests.faults.environment import BOT, KEY_ID, SECRET, Calls, Faults, Simulations, company
+from tests.faults.environment import BOT, KEY_ID, SECRET, Calls, Faults, Simulations, make_world
 from tests.faults.expected_state import owner_of, reasons
 from tests.faults.final_checks import ConvergenceCheck, Owner, Rows
 from tests.faults.invariants import InvariantChecker
 from tests.faults.observation import rows
 from tests.faults.registries import ClusterRegistry, FileRegistry, Registry, Resource
 from tests.faults.settings import FRANKFURT, MATCHINGS, Settings
-from tests.faults.sim_clock import MachineTimes
+from tests.faults.sim_clock import WallClock
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60
+TIMEOUT_S = 60
 KILLS_A_SEED = 2
 TRIGGERS = """
     CREATE TABLE IF NOT EXISTS seen (
@@ -59,30 +59,30 @@ KINDS = {
 
 
 @dataclass
-class Killed:
+class KillTally:
     """Seeds of this kind in figures."""
 
-    stories: int = 0
+    runs: int = 0
     kills: int = 0
     in_a_write: int = 0
     """Kills that left an intent without an outcome."""
     with_a_log: int = 0
     """Kills that left SQLite's log behind: the state file was open, and is put right by it."""
     ends: int = 0
-    """Processes that were quicker."""
+    """Processes that ended before they were killed."""
     writes: Counter[str] = field(default_factory=Counter)
     violations: list[tuple[str, str]] = field(default_factory=list)
 
-    def add(self, other: Killed) -> None:
+    def add(self, other: KillTally) -> None:
         """These figures are those of both."""
-        for name in ("stories", "kills", "in_a_write", "with_a_log", "ends"):
+        for name in ("runs", "kills", "in_a_write", "with_a_log", "ends"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.writes += other.writes
         self.violations += other.violations
 
 
 @dataclass
-class Morgue:
+class KillEnvironment:
     """What such seeds share: servers in threads of their own."""
 
     aws: Simulations
@@ -92,52 +92,52 @@ class Morgue:
 
 
 @contextmanager
-def opened() -> Iterator[Morgue]:
+def opened() -> Iterator[KillEnvironment]:
     """Servers listen."""
-    times = MachineTimes()
-    aws, teleport = Simulations(company(times)), SimulatedTeleport(Cluster())
+    clock = WallClock()
+    aws, teleport = Simulations(make_world(clock)), SimulatedTeleport(Cluster())
     with aws.serve_in_thread() as url, teleport.serve_in_thread() as at:
-        yield Morgue(aws, url, teleport, at)
+        yield KillEnvironment(aws, url, teleport, at)
 
 
-class Killing:
+class KillRun:
     """One such seed."""
 
-    def __init__(self, morgue: Morgue, directory: Path, seed: int) -> None:
-        self.morgue, self.directory = morgue, directory
-        self.chance = random.Random(seed)
-        self.found = Killed(stories=1)
+    def __init__(self, environment: KillEnvironment, directory: Path, seed: int) -> None:
+        self.environment, self.directory = environment, directory
+        self.rng = random.Random(seed)
+        self.found = KillTally(runs=1)
         self.lines: list[str] = []
-        self.times = MachineTimes()
-        self.world = company(self.times)
-        self.with_teleport = self.chance.random() < 0.3
+        self.clock = WallClock()
+        self.world = make_world(self.clock)
+        self.with_teleport = self.rng.random() < 0.3
         self.registry = self._registry()
-        checker = InvariantChecker(self.world, self.times, self.registry, self.violation)
+        checker = InvariantChecker(self.world, self.clock, self.registry, self.violation)
         self.settings = Settings(
-            control_plane=self._control_plane(), matchers=self.chance.choice(MATCHINGS),
+            control_plane=self._control_plane(), matchers=self.rng.choice(MATCHINGS),
             missed_sweeps=1, grace=timedelta(0), window=timedelta(0),
             max_count=99, max_percent=100, min_allowed=99, allow_empty=True,
         )  # fmt: skip
         self.actors = Actors(
-            self.world, self.registry, self.times, random.Random(~seed), checker,
-            lambda: self.settings, self.tell,
+            self.world, self.registry, self.clock, random.Random(~seed), checker,
+            lambda: self.settings, self.log,
         )  # fmt: skip
-        self.victim: subprocess.Popen[str] | None = None
+        self.process: subprocess.Popen[str] | None = None
         self.left = 0
-        """After how many calls to AWS the victim is killed; 0: never."""
-        self.board = Faults(self._called)
-        morgue.aws.play(self.world, self.board, Calls(_nobody_listens))
+        """After how many calls to AWS the process is killed; 0: never."""
+        self.faults = Faults(self._called)
+        environment.aws.load(self.world, self.faults, Calls(_ignore))
         self.written: list[tuple[str, str, Resource | None]] = []
         self.reasons: dict[str, set[str]] = {}
         self.rows = Rows()
 
-    def tell(self, line: str) -> None:
+    def log(self, line: str) -> None:
         self.lines.append(line)
 
     def violation(self, invariant: str, what: str) -> None:
         """A rule was broken."""
         self.found.violations.append((invariant, what))
-        self.tell(f"!! {invariant}: {what}")
+        self.log(f"!! {invariant}: {what}")
 
     @property
     def state(self) -> Path:
@@ -148,7 +148,7 @@ class Killing:
             file = FileRegistry(self.directory / "registry.db")
             file.watch(TRIGGERS)
             return file
-        cluster = self.morgue.teleport.cluster
+        cluster = self.environment.teleport.cluster
         found = ClusterRegistry(cluster)
         found.store.written = self._written
         cluster.issue("bot-cachemuster", BOT).write(self.directory / "identity")
@@ -160,71 +160,71 @@ class Killing:
         identity = str(self.directory / "identity")
         return {
             "kind": "teleport",
-            "address": self.morgue.at.auth,
+            "address": self.environment.at.auth,
             "route": "auth",
             "identity_file": identity,
         }
 
-    # -- the plot --------------------------------------------------------------------------------
+    # -- the run ---------------------------------------------------------------------------------
 
-    def play(self) -> Killed:
+    def execute(self) -> KillTally:
         """The seed from beginning to end."""
         try:
-            for _ in range(self.chance.randrange(2, 7)):
+            for _ in range(self.rng.randrange(2, 7)):
                 self.actors.do(create_cache)
-            if self.chance.random() < 0.6:
+            if self.rng.random() < 0.6:
                 self._run("sweep", "as it should be")
             for _ in range(KILLS_A_SEED):
-                self._give_work()
+                self._change_resources()
                 self._kill()
-            self._heal()
+            self._recover()
         finally:
             if isinstance(self.registry, FileRegistry):
                 self.registry.close()
         return self.found
 
-    def _give_work(self) -> None:
-        """Something to register, to update, to rename, to replace, to remove."""
-        for _ in range(self.chance.randrange(2, 7)):
+    def _change_resources(self) -> None:
+        """Make changes that ask for registrations, updates, renames, replacements and removals."""
+        for _ in range(self.rng.randrange(2, 7)):
             self.actors.do(
-                self.chance.choice((create_cache, create_cache, retag, name_by_tag, remove_cache))
+                self.rng.choice((create_cache, create_cache, retag, name_by_tag, remove_cache))
             )
-        if self.chance.random() < 0.25:
-            origin = self.chance.choice(("dynamic", "cloud"))
-            matchers = self.chance.choice(MATCHINGS)
+        if self.rng.random() < 0.25:
+            origin = self.rng.choice(("dynamic", "cloud"))
+            matchers = self.rng.choice(MATCHINGS)
             self.settings = replace(self.settings, origin=origin, matchers=matchers)
-            self.tell(f"origin {origin}, matchers {matchers}")
+            self.log(f"origin {origin}, matchers {matchers}")
 
     def _kill(self) -> None:
-        command = self.chance.choice(("sweep", "sweep", "run"))
-        how = self.chance.choice(("hook", "hook", "hook", "call", "time"))
+        command = self.rng.choice(("sweep", "sweep", "run"))
+        how = self.rng.choice(("hook", "hook", "hook", "call", "time"))
         if how == "hook":
-            moment = self.chance.choice(MOMENTS)
-            count = self.chance.randrange(1, 120 if moment == "statement" else 3)
-            self._run(command, f"killed by itself, {moment} {count}", doom=(moment, str(count)))
+            moment = self.rng.choice(MOMENTS)
+            count = self.rng.randrange(1, 120 if moment == "statement" else 3)
+            self._run(command, f"killed by itself, {moment} {count}", crash=(moment, str(count)))
         elif how == "call":
-            self.left = self.chance.randrange(1, 30)
+            self.left = self.rng.randrange(1, 30)
             self._run(command, f"killed at call {self.left}")
         else:
-            self._run(command, "killed after a while", after_s=self.chance.uniform(0.5, 1.5))
+            self._run(command, "killed after a while", after_s=self.rng.uniform(0.5, 1.5))
 
-    def _heal(self) -> None:
-        self.tell("== nobody is killed any more")
-        self.actors.finish_what_is_under_way()
+    def _recover(self) -> None:
+        self.log("== no more kills")
+        self.actors.finish_transitions()
         self.world.clock.advance(timedelta(minutes=max(LAGS)))  # the tagging API has caught up
         problems: list[str] = []
         for _ in range(4):
             replacing = self._is_replacing()
             code = self._run("sweep", "as it should be", more=("--allow-mass-removal", "99"))
             if code != 0 and not (code == 4 and replacing):
-                self.violation("calm", f"exit {code}")
-            names = frozenset(self.actors.put_there)
+                self.violation("recovery", f"exit {code}")
+            names = frozenset(self.actors.registered_by_people)
             standing = self.registry.all()
             owners = ((name, owner_of(e.labels, e.spec)) for name, e in standing.items())
             made = frozenset((name, arn) for name, arn in owners if arn is not None)
             alone = Owner(self.settings, lambda _account_id: True, made)
-            peace = ConvergenceCheck(self.world, [alone], standing, names)
-            problems = list(peace.problems())
+            check = ConvergenceCheck(self.world, [alone], standing, names)
+            problems = list(check.problems())
             if not problems:
                 break
         for problem in problems:
@@ -249,7 +249,7 @@ class Killing:
         command: str,
         how: str,
         *,
-        doom: tuple[str, ...] = (),
+        crash: tuple[str, ...] = (),
         more: tuple[str, ...] = (),
         after_s: float | None = None,
     ) -> int:
@@ -257,34 +257,34 @@ class Killing:
         self._configure()
         self.reasons.clear()
         self._note_reasons()
-        module = "tests.faults.crash_main" if doom else "discovery.cli"
-        victim = self.victim = subprocess.Popen(
-            [sys.executable, "-m", module, *doom, command, *more],
+        module = "tests.faults.crash_main" if crash else "discovery.cli"
+        process = self.process = subprocess.Popen(
+            [sys.executable, "-m", module, *crash, command, *more],
             cwd=self.directory,
             env=self._environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
-        said = self._await(victim, command, after_s)
-        self.victim, self.left = None, 0
+        said = self._await(process, command, after_s)
+        self.process, self.left = None, 0
         self._note_reasons()
-        self._count(victim.returncode)
+        self._count(process.returncode)
         if "Traceback" in said:
             self.violation("escaped", said[-2000:])
-        self._judge(after=f"{command}, {how}: exit {victim.returncode}")
-        return victim.returncode
+        self._check_writes(after=f"{command}, {how}: exit {process.returncode}")
+        return process.returncode
 
-    def _await(self, victim: subprocess.Popen[str], command: str, after_s: float | None) -> str:
+    def _await(self, process: subprocess.Popen[str], command: str, after_s: float | None) -> str:
         """It is over; what it said. A service that nothing has killed is killed after a while."""
-        patience_s = after_s or (self.chance.uniform(2.5, 5.0) if command == "run" else PATIENCE_S)
+        timeout_s = after_s or (self.rng.uniform(2.5, 5.0) if command == "run" else TIMEOUT_S)
         try:
-            _, said = victim.communicate(timeout=patience_s)
+            _, said = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
-            victim.kill()
-            _, said = victim.communicate(timeout=PATIENCE_S)
-            if patience_s == PATIENCE_S:
-                self.violation("hangs", f"{command} did not end within {PATIENCE_S} s")
+            process.kill()
+            _, said = process.communicate(timeout=TIMEOUT_S)
+            if timeout_s == TIMEOUT_S:
+                self.violation("hangs", f"{command} did not end within {TIMEOUT_S} s")
         return said
 
     def _count(self, code: int) -> None:
@@ -308,7 +308,7 @@ class Killing:
         return {
             **own,
             "PYTHONPATH": str(ROOT),
-            "AWS_ENDPOINT_URL": self.morgue.url,
+            "AWS_ENDPOINT_URL": self.environment.url,
             "AWS_ACCESS_KEY_ID": KEY_ID,
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_REGION": FRANKFURT,
@@ -317,12 +317,12 @@ class Killing:
 
     def _called(self) -> None:
         """AWS is asked something, in the thread of its server."""
-        if self.left and self.victim is not None:
+        if self.left and self.process is not None:
             self.left -= 1
             if not self.left:
-                self.victim.kill()
+                self.process.kill()
 
-    # -- the judgement ---------------------------------------------------------------------------
+    # -- the checks ------------------------------------------------------------------------------
 
     def _note_reasons(self) -> None:
         for each in self.registry.all().values():
@@ -347,20 +347,20 @@ class Killing:
         )
         return [(str(k), str(r), str(a)) for k, r, a in found if k in KINDS[what]]
 
-    def _judge(self, after: str) -> None:
+    def _check_writes(self, after: str) -> None:
         """Everything that was written since, and what state still knows."""
         if isinstance(self.registry, FileRegistry):
             self.written += self.registry.seen()
         for what, name, standing in self.written:
             self.found.writes[what] += 1
-            self._judge_write(what, name, standing)
+            self._check_write(what, name, standing)
         done = ", ".join(f"{what} {name}" for what, name, _ in self.written)
-        self.tell(f"{after}; {done or 'nothing written'}")
+        self.log(f"{after}; {done or 'nothing written'}")
         self.written.clear()
-        for problem in self.rows.grown(self.state, self.settings.window):
+        for problem in self.rows.lost_rows(self.state, self.settings.window):
             self.violation("history", problem)
 
-    def _judge_write(self, what: str, name: str, standing: Resource | None) -> None:
+    def _check_write(self, what: str, name: str, standing: Resource | None) -> None:
         intents = self._intents(what, name)
         if not intents:
             self.violation("journal", f"{what} of {name} without an intent")
@@ -374,5 +374,5 @@ class Killing:
             )
 
 
-def _nobody_listens(_: Call) -> None:
-    """What AWS answered is no matter here."""
+def _ignore(_: Call) -> None:
+    """Ignore what AWS answered."""

@@ -1,4 +1,4 @@
-"""One round of one process as the court sees it, and what a state file knows of earlier ones."""
+"""One agent run as the checker sees it, and what a state file has gone through before."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ class Snapshot:
     """By ARN: why a registration of that cache should go."""
     likely: Mapping[str, Reasons]
     """The same, or by what the tagging API shows."""
-    welcome: frozenset[str]
+    eligible: frozenset[str]
     """Caches that may be registered, by their tags or by those of the tagging API."""
-    born: Mapping[str, datetime | None]
-    there: Mapping[Scope, frozenset[tuple[str, datetime]]]
+    created_at: Mapping[str, datetime | None]
+    present: Mapping[Scope, frozenset[tuple[str, datetime]]]
     """Names and create times of the caches in each scope."""
 
     @classmethod
     def at(cls, world: World, settings: Settings, arns: set[str], now: datetime) -> Snapshot:
         every = arns | {place.cache.arn for place in caches(world)}
         places = {arn: find(world, arn) for arn in every}
-        there: dict[Scope, set[tuple[str, datetime]]] = {}
+        present: dict[Scope, set[tuple[str, datetime]]] = {}
         for place in caches(world):
-            there.setdefault(place.key, set()).add((place.cache.name, place.cache.created_at))
+            present.setdefault(place.key, set()).add((place.cache.name, place.cache.created_at))
         return cls(
             {arn: reasons(world, settings, arn) for arn in every},
             {arn: _likely(world, settings, arn, now) for arn in every},
@@ -53,7 +53,7 @@ class Snapshot:
                 or may_be_registered(settings, place, place.tags_by_index(now))
             ),
             {arn: place.cache.created_at if place else None for arn, place in places.items()},
-            {scope: frozenset(found) for scope, found in there.items()},
+            {scope: frozenset(found) for scope, found in present.items()},
         )
 
 
@@ -62,10 +62,10 @@ def _likely(world: World, settings: Settings, arn: str, now: datetime) -> Reason
 
 
 @dataclass
-class Life:
-    """A state file from its making to its loss: what rounds with it have seen and done."""
+class StateLifetime:
+    """A state file from creation to loss: what agent runs with it have seen and done."""
 
-    rounds: list[Observation] = field(default_factory=list)
+    runs: list[Observation] = field(default_factory=list)
     """Those that came to a plan and were recorded, in their order."""
     removed_at: list[datetime] = field(default_factory=list)
     """By the agent's clock."""
@@ -79,12 +79,12 @@ class Life:
 
 @dataclass(eq=False)  # each is itself, and they know of each other
 class Observation:
-    """One round."""
+    """One sweep, audit or re-scan of one agent."""
 
-    life: Life
+    lifetime: StateLifetime
     state: Path
     settings: Settings
-    look: Callable[[Observation], Snapshot]
+    take_snapshot: Callable[[Observation], Snapshot]
     scanned: Callable[[Observation, Snapshot, Scan], None]
     """To be called with the world as it was before the scan, and what the scan found."""
     only: frozenset[Scope] = frozenset()
@@ -127,26 +127,26 @@ class Observation:
         """Whether the scope of the cache was read to its end."""
         return isinstance(self.results.get(scope_of(arn)), Complete)
 
-    def tells(self, arn: str, reason: str) -> bool | None:
+    def shows(self, arn: str, reason: str) -> bool | None:
         """Whether the scan can have shown this reason; None when it says nothing of it."""
         if reason == "OUT_OF_SCOPE":
             if self.only and scope_of(arn) not in self.only:
                 return None
         elif not self.is_complete(arn):
             return None
-        glimpses = (each for each in (self.before, self.after) if each is not None)
-        return any(reason in each.likely.get(arn, ()) for each in glimpses)
+        snapshots = (each for each in (self.before, self.after) if each is not None)
+        return any(reason in each.likely.get(arn, ()) for each in snapshots)
 
     def held_since(self, arn: str, reason: str, asked_at: int, now: Snapshot) -> bool:
         """Whether the reason was true at some moment from that question until now."""
         moments = (*self.past[asked_at:], now)
         return any(reason in each.reasons.get(arn, ()) for each in moments)
 
-    def born(self, arn: str) -> datetime | None:
-        return self.after.born.get(arn) if self.after is not None else None
+    def created_at(self, arn: str) -> datetime | None:
+        return self.after.created_at.get(arn) if self.after is not None else None
 
 
-CURRENT: ContextVar[Observation] = ContextVar("hearing")
+CURRENT: ContextVar[Observation] = ContextVar("observation")
 
 
 def rows(state: Path, query: str, *values: object) -> list[tuple[object, ...]]:

@@ -1,4 +1,4 @@
-"""One agent of a story: a process with a state file, that sweeps by itself or when it is told."""
+"""One agent of a run: a process with a state file, and the commands that it can be given."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 from discovery.config.model import Config
 from discovery.config.rules import build_rules
 from discovery.config.secrets import Secret
+from discovery.control_plane.base import ControlPlane
 from discovery.control_plane.embedded.control_plane import Embedded, EmbeddedReader
 from discovery.model.values import AccountId, Arn, Region, Scope
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter
 from discovery.reports.report import Report
-from discovery.service.connections import Edges, ReloadableConnections
+from discovery.service.connections import Connections, ReloadableConnections
 from discovery.service.runner import SweepRunner
 from discovery.sweep.context import SweepContext, SweepRequest
 from discovery.sweep.sweep import audit, sweep
@@ -26,17 +28,17 @@ from state.store import Store, load_state
 from tests.faults.environment import Environment
 from tests.faults.faulty_control_plane import Break, FaultyControlPlane
 from tests.faults.invariants import InvariantChecker
-from tests.faults.observation import CURRENT, Life, Observation
+from tests.faults.observation import CURRENT, Observation, StateLifetime
 from tests.faults.registries import Registry
 from tests.faults.settings import Settings
 
 
 @dataclass(frozen=True)
-class Ask:
-    """What a round is to do."""
+class AgentCommand:
+    """What an agent is to do."""
 
     kind: str = "sweep"
-    """`sweep`, `round` (the service's own sweep), `rescan`, `audit`."""
+    """`sweep`, `scheduled` (the service's own sweep), `rescan`, `audit`."""
     only: tuple[tuple[str, str], ...] = ()
     named: frozenset[str] = frozenset()
     allow: int | None = None
@@ -64,13 +66,13 @@ class Process:
     shard: Shard | None = None
     name: str | None = None
     """Of an agent beside the shards."""
-    life: Life = field(default_factory=Life)
+    lifetime: StateLifetime = field(default_factory=StateLifetime)
     breaks: list[Break] = field(default_factory=list)
     is_fenced: bool = False
     """Whether an embedded registry shows only what is the agent's own."""
-    doors: list[FaultyControlPlane] = field(default_factory=list)
+    control_planes: list[FaultyControlPlane] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
-    _rounds: SweepRunner | None = None
+    _runner: SweepRunner | None = None
     _running: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @property
@@ -89,100 +91,102 @@ class Process:
     # -- its life --------------------------------------------------------------------------------
 
     async def end(self) -> None:
-        """The service has ended; with the next round it starts anew."""
-        self._rounds = None
+        """The service has ended; with the next command it starts anew."""
+        self._runner = None
         await self._running.aclose()
         self._running = AsyncExitStack()
         self.stop = asyncio.Event()
 
     async def reload(self) -> None:
         """The service has the settings as they are now."""
-        if self._rounds is not None:
-            await self._rounds.foundation.reload()
+        if self._runner is not None:
+            await self._runner.connections.reload()
 
     async def lose_state(self) -> None:
         """Its state file is gone."""
         await self.end()
         for file in self.directory.glob(f"{self.state.name}*"):
             file.unlink()
-        self.life = Life()
+        self.lifetime = StateLifetime()
 
-    # -- its rounds ------------------------------------------------------------------------------
+    # -- its commands ----------------------------------------------------------------------------
 
-    async def run(self, ask: Ask) -> Report | None:
-        """One round; None when it was told to stop before it had anything to tell."""
-        observation = self._hearing(ask)
+    async def run(self, command: AgentCommand) -> Report | None:
+        """Execute a command. None when it was stopped before it had a report."""
+        observation = self._observe(command)
         token = CURRENT.set(observation)
         self.checker.open.append(observation)
         report = None
         try:
-            report = await self._carry_out(ask)
+            report = await self._execute(command)
         finally:
             CURRENT.reset(token)
             self.checker.close(observation, report)
         return report
 
-    def _hearing(self, ask: Ask) -> Observation:
+    def _observe(self, command: AgentCommand) -> Observation:
         state = load_state(self.state)
         return Observation(
-            life=self.life,
+            lifetime=self.lifetime,
             state=self.state,
             settings=self.settings,
-            look=self.checker.glimpse,
+            take_snapshot=self.checker.snapshot,
             scanned=self.checker.scanned,
-            only=frozenset(ask.only),
-            from_event=ask.kind == "rescan",
-            allowed=ask.allow,
-            prunes=ask.prune,
+            only=frozenset(command.only),
+            from_event=command.kind == "rescan",
+            allowed=command.allow,
+            prunes=command.prune,
             covers=self.covers,
-            is_dry=ask.kind == "audit",
-            is_paused=state.pause_at(self.environment.times.agent()) is not None,
+            is_dry=command.kind == "audit",
+            is_paused=state.pause_at(self.environment.clock.agent()) is not None,
         )
 
-    async def _carry_out(self, ask: Ask) -> Report | None:
-        if ask.kind == "sweep":
-            return await self._by_hand(ask)
-        if ask.kind == "audit":
-            return await self._audited(ask)
-        rounds = await self._service()
-        named = frozenset(Arn(each) for each in ask.named)
-        done = await (rounds.sweep() if ask.kind == "round" else rounds.rescan(ask.scopes, named))
+    async def _execute(self, command: AgentCommand) -> Report | None:
+        if command.kind == "sweep":
+            return await self._sweep(command)
+        if command.kind == "audit":
+            return await self._audit(command)
+        runner = await self._service()
+        named = frozenset(Arn(each) for each in command.named)
+        done = await (
+            runner.sweep() if command.kind == "scheduled" else runner.rescan(command.scopes, named)
+        )
         return done.report if done is not None else None
 
-    async def _by_hand(self, ask: Ask) -> Report:
+    async def _sweep(self, command: AgentCommand) -> Report:
         """As `cachemuster sweep` does it: a process of its own, beside the service if there is."""
         context = self._context()
-        holder = this_process("sweep", self.environment.times.agent())
+        holder = this_process("sweep", self.environment.clock.agent())
         async with writer_lock(self.state, wait=timedelta(minutes=1), holder=holder):
             with Store.open(self.state) as store:
                 async with self._plane() as plane:
                     return await sweep(
-                        context, self._request(ask), control_plane=plane, store=store
+                        context, self._request(command), control_plane=plane, store=store
                     )
 
-    async def _audited(self, ask: Ask) -> Report:
+    async def _audit(self, command: AgentCommand) -> Report:
         state = load_state(self.state)
         async with self._plane(reads_only=True) as plane:
             return await audit(
-                self._context(), self._request(ask), control_plane=plane, state=state
+                self._context(), self._request(command), control_plane=plane, state=state
             )
 
-    def _request(self, ask: Ask) -> SweepRequest:
-        part = ScopeFilter(only=ask.scopes, shard=self.shard)
-        return SweepRequest(part=part, allow_mass_removal=ask.allow, prune=ask.prune)
+    def _request(self, command: AgentCommand) -> SweepRequest:
+        part = ScopeFilter(only=command.scopes, shard=self.shard)
+        return SweepRequest(part=part, allow_mass_removal=command.allow, prune=command.prune)
 
     async def _service(self) -> SweepRunner:
-        if self._rounds is None:
-            foundation = await self._running.enter_async_context(
+        if self._runner is None:
+            connections = await self._running.enter_async_context(
                 ReloadableConnections.open(self._edges)
             )
-            self._rounds = SweepRunner(foundation, self.shard)
-        return self._rounds
+            self._runner = SweepRunner(connections, self.shard)
+        return self._runner
 
     @asynccontextmanager
-    async def _edges(self) -> AsyncIterator[Edges]:
+    async def _edges(self) -> AsyncIterator[Connections]:
         async with self._plane() as plane:
-            yield Edges(self._context(), plane)
+            yield Connections(self._context(), plane)
 
     def _context(self) -> SweepContext:
         config = self.config
@@ -190,28 +194,29 @@ class Process:
             config=config,
             rules=build_rules(config, Secret),
             cloud=self.environment.cloud_for(config.aws),
-            clock=self.environment.times.agent,
-            sleep=self.environment.times.sleep,
+            clock=self.environment.clock.agent,
+            sleep=self.environment.clock.sleep,
             stop=self.stop,
         )
 
     @asynccontextmanager
     async def _plane(self, *, reads_only: bool = False) -> AsyncIterator[FaultyControlPlane]:
-        """The control plane, with people at its door."""
+        """The control plane, with faults."""
         if self.settings.control_plane["kind"] == "teleport":
             async with self.environment.client() as client:
-                yield self._door(FaultyControlPlane(client, self.checker))
+                yield self._with_faults(FaultyControlPlane(client, self.checker))
             return
         path = Path(self.settings.control_plane["path"])
         if reads_only:
-            yield self._door(FaultyControlPlane(EmbeddedReader(path), self.checker, self.registry))  # type: ignore[arg-type]
+            reader = cast(ControlPlane, EmbeddedReader(path))  # an audit does nothing but read
+            yield self._with_faults(FaultyControlPlane(reader, self.checker, self.registry))
             return
         async with Embedded(path) as plane:
-            yield self._door(FaultyControlPlane(plane, self.checker, self.registry))
+            yield self._with_faults(FaultyControlPlane(plane, self.checker, self.registry))
 
-    def _door(self, door: FaultyControlPlane) -> FaultyControlPlane:
-        """What breaks, breaks at every door."""
-        door.breaks = self.breaks
-        door.is_fenced = self.is_fenced and door.behind is not None
-        self.doors.append(door)
-        return door
+    def _with_faults(self, plane: FaultyControlPlane) -> FaultyControlPlane:
+        """Inject the faults of the run into every control plane alike."""
+        plane.breaks = self.breaks
+        plane.is_fenced = self.is_fenced and plane.registry is not None
+        self.control_planes.append(plane)
+        return plane

@@ -1,4 +1,4 @@
-"""What a long run has played so far: it can be stopped, and gone on with at the same commit."""
+"""The record of a long run: it can be stopped, and resumed at the same commit."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Self
 
 from pydantic import TypeAdapter
 
-from tests.faults.batches import Batch, Played
+from tests.faults.batches import Batch, BatchResult
 
-_PLAYED = TypeAdapter(Played)
+_RESULT = TypeAdapter(BatchResult)
 
 
 class WrongCommit(Exception):
@@ -22,14 +22,14 @@ class WrongCommit(Exception):
 
 @dataclass
 class RunRecord:
-    """A file with the commit in its first line, and one line for each part that was played."""
+    """A file with the commit in its first line, and one line for each finished batch."""
 
     path: Path
-    finished: dict[str, Played] = field(default_factory=dict)
+    finished: dict[str, BatchResult] = field(default_factory=dict)
 
     @classmethod
     def at_commit(cls, path: Path, commit: str) -> Self:
-        """The file as it is, begun if need be. A last line that was cut off is played again.
+        """The file as it is, begun if need be. A batch whose line was cut off is run again.
 
         Raises: WrongCommit.
         """
@@ -41,22 +41,22 @@ class RunRecord:
             raise WrongCommit(f"{path} is of commit {begun_at}, and this is {commit}; name another")
         path.write_text("\n".join([head, *lines[:-1], ""]), "utf-8")
         rows = [json.loads(line) for line in lines[:-1]]
-        return cls(path, {row["part"]: _PLAYED.validate_python(row["played"]) for row in rows})
+        return cls(path, {row["batch"]: _RESULT.validate_python(row["result"]) for row in rows})
 
-    def left(self, parts: Sequence[Batch]) -> tuple[Batch, ...]:
-        """Those that were not played yet."""
-        return tuple(part for part in parts if part.label not in self.finished)
+    def left(self, batches: Sequence[Batch]) -> tuple[Batch, ...]:
+        """Those that are not finished."""
+        return tuple(batch for batch in batches if batch.label not in self.finished)
 
-    def add(self, part: Batch, played: Played) -> None:
-        """The part was played."""
-        self.finished[part.label] = played
-        row = {"part": part.label, "played": _PLAYED.dump_python(played, mode="json")}
+    def add(self, batch: Batch, result: BatchResult) -> None:
+        """Record a finished batch."""
+        self.finished[batch.label] = result
+        row = {"batch": batch.label, "result": _RESULT.dump_python(result, mode="json")}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 
-    def total(self) -> Played:
+    def total(self) -> BatchResult:
         """All of it in figures."""
-        total = Played()
+        total = BatchResult()
         for each in self.finished.values():
             total.add(each)
         return total

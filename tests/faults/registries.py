@@ -1,4 +1,4 @@
-"""The registry from behind: as whoever runs it sees it, without the agent's role and its client."""
+"""The registry as its administrator sees it, without the agent's role and its client."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _stored(name: str, row: str | None) -> Resource | None:
 
 
 class WatchedStore(Store):
-    """The backend of a cluster, which tells of every write that comes through its API."""
+    """The backend of a cluster, which reports every write that comes through its API."""
 
     written: Written
     by_people = False
@@ -132,7 +132,7 @@ class WatchedStore(Store):
     def create(self, message: Message) -> None:
         name = message.metadata.name
         if self.get(name) is None:
-            self._tell("create", name, resource_of(message))
+            self._log("create", name, resource_of(message))
         super().create(message)
 
     def update(self, message: Message) -> None:
@@ -140,15 +140,15 @@ class WatchedStore(Store):
         present = self.get(name)
         stale = present is not None and sent not in ("", present.message.metadata.revision)
         if present is not None and not (self.enforces_revisions and stale):
-            self._tell("update", name, resource_of(message))
+            self._log("update", name, resource_of(message))
         super().update(message)
 
     def delete(self, name: str) -> None:
         if self.get(name) is not None:
-            self._tell("delete", name, None)
+            self._log("delete", name, None)
         super().delete(name)
 
-    def _tell(self, what: str, name: str, new: Resource | None) -> None:
+    def _log(self, what: str, name: str, new: Resource | None) -> None:
         if not self.by_people:
             standing = self.get(name)
             old = resource_of(standing.message) if standing is not None else None

@@ -1,7 +1,7 @@
-"""What the agent of a story is configured to do, and what that means in plain words.
+"""The configuration of the agents of a run, and what it means.
 
-`covers` and `takes` read the settings a second time, without the program's own matchers: the oracle
-must not ask the planner what is right.
+`covers` and `takes` read the settings a second time, without the program's own matchers: the
+checker must not ask the planner what is right.
 """
 
 from __future__ import annotations
@@ -140,40 +140,43 @@ class Settings:
         share = population * self.max_percent // 100
         return min(self.max_count, max(self.min_allowed, share))
 
-    def drawn(self, chance: random.Random) -> Settings:
+    def drawn(self, rng: random.Random) -> Settings:
         """Other limits and habits, as companies differ in them."""
-        minutes = lambda *spans: timedelta(minutes=chance.choice(spans))  # noqa: E731
+
+        def minutes(*spans: int) -> timedelta:
+            return timedelta(minutes=rng.choice(spans))
+
         return replace(
             self,
-            accounts=chance.choice(((HUB, MEMBER), (HUB, MEMBER), (HUB, MEMBER, THIRD))),
-            regions=chance.choice(REGION_LISTS),
-            matchers=chance.choice(MATCHINGS),
-            missed_sweeps=chance.choice((1, 2, 2, 3)),
+            accounts=rng.choice(((HUB, MEMBER), (HUB, MEMBER), (HUB, MEMBER, THIRD))),
+            regions=rng.choice(REGION_LISTS),
+            matchers=rng.choice(MATCHINGS),
+            missed_sweeps=rng.choice((1, 2, 2, 3)),
             grace=minutes(0, 10, 10, 30),
             window=minutes(0, 60, 60, 600),
-            max_count=chance.choice((0, 2, 3, 20, 20, 20, 20, 20, 20)),
-            max_percent=chance.choice((10, 30, 100, 100, 100)),
-            min_allowed=chance.choice((0, 2, 2, 4, 9)),
-            allow_empty=chance.random() < 0.2,
-            policy=chance.choice(("sync",) * 13 + ("upsert-only", "create-only")),
-            out_of_scope=chance.choice(("hold", "hold", "remove")),
-            origin=chance.choice(("dynamic",) * 5 + ("cloud",)),
-            enrolls_public=chance.random() < 0.2,
-            names_by_tag=chance.random() < 0.9,
-            keep_labels=chance.choice(((), (), ("owner-*",))),
+            max_count=rng.choice((0, 2, 3, 20, 20, 20, 20, 20, 20)),
+            max_percent=rng.choice((10, 30, 100, 100, 100)),
+            min_allowed=rng.choice((0, 2, 2, 4, 9)),
+            allow_empty=rng.random() < 0.2,
+            policy=rng.choice(("sync",) * 13 + ("upsert-only", "create-only")),
+            out_of_scope=rng.choice(("hold", "hold", "remove")),
+            origin=rng.choice(("dynamic",) * 5 + ("cloud",)),
+            enrolls_public=rng.random() < 0.2,
+            names_by_tag=rng.random() < 0.9,
+            keep_labels=rng.choice(((), (), ("owner-*",))),
         )
 
 
 def takes(matcher: Matcher, place: tuple[str, str], cache: Any, tags: Mapping[str, str]) -> bool:
     """Whether the matcher takes the cache but for tags that exclude."""
     account_id, region = place
-    wanted = {**matcher.get("tags", {})}
+    required = {**matcher.get("tags", {})}
     return (
         account_id in matcher.get("accounts", [account_id])
         and region in matcher.get("regions", [region])
         and any(fnmatchcase(cache.name, glob) for glob in matcher.get("names", ["*"]))
         and cache.engine in matcher.get("engines", ["redis", "valkey"])
-        and all(key in tags and _fits(tags[key], values) for key, values in wanted.items())
+        and all(key in tags and _fits(tags[key], values) for key, values in required.items())
     )
 
 
@@ -188,9 +191,9 @@ def may_take(
         and region in matcher.get("regions", [region])
         and any(fnmatchcase(cache, glob) for glob in matcher.get("names", ["*"]))
     )
-    wanted = {**matcher.get("tags", {})}
+    required = {**matcher.get("tags", {})}
     return where and any(
-        all(key in tags and _fits(tags[key], values) for key, values in wanted.items())
+        all(key in tags and _fits(tags[key], values) for key, values in required.items())
         and not excludes(matcher, tags)
         for tags in seen
     )
@@ -198,8 +201,8 @@ def may_take(
 
 def excludes(matcher: Matcher, tags: Mapping[str, str]) -> bool:
     """Whether a tag keeps the cache out."""
-    unwanted = matcher.get("exclude_tags", {}).items()
-    return any(key in tags and _fits(tags[key], values) for key, values in unwanted)
+    excluding = matcher.get("exclude_tags", {}).items()
+    return any(key in tags and _fits(tags[key], values) for key, values in excluding)
 
 
 def _fits(value: str, values: Iterable[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Time in a story: the world's own, and the agent's clock, which somebody may set wrong."""
+"""Simulated time: the world's own, and the agent's clock, which may be set wrong."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
-"""When every story begins. Long ago, so that no lease of a role, which goes by the machine's
+"""When every run begins. Long ago, so that no lease of a role, which goes by the machine's
 clock, looks as if it had run out."""
 
 
 @dataclass
-class Times:
-    """It stands still until somebody lets it pass."""
+class SimClock:
+    """A clock that stands still until `advance` is called."""
 
     now: datetime = EPOCH
     ahead: timedelta = timedelta(0)
-    """How far the agent's clock is ahead of the world's; negative when behind."""
+    """How far the agent's clock is ahead of the world's; negative when late."""
 
     def world(self) -> datetime:
         """What resources live by."""
@@ -26,8 +26,8 @@ class Times:
         """What the agent's machine says."""
         return self.now + self.ahead
 
-    def let_pass(self, span: timedelta) -> None:
-        """Time goes by for everybody."""
+    def advance(self, span: timedelta) -> None:
+        """Move both clocks."""
         self.now += span
 
     async def sleep(self, seconds: float) -> None:
@@ -35,7 +35,7 @@ class Times:
         self.now += timedelta(seconds=seconds)
 
 
-class MachineTimes(Times):
+class WallClock(SimClock):
     """Time as processes of their own have it: the machine's, and what was let pass for those that
     live in this one."""
 

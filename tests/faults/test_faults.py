@@ -1,6 +1,6 @@
-"""A part of the long run (`python -m tests.faults`), small enough for every day.
+"""The first seeds of the long run (`python -m tests.faults`).
 
-In processes of their own, since a seed is replayed by that very command.
+In processes of their own, since a failed seed is repeated by that command.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ SEEDS, KILLS = 150, 15
 SEEDS_AT_ONCE, KILLS_AT_ONCE = 25, 3
 
 
-def played(*arguments: str) -> str:
-    """The run told that no rule was broken; what it said."""
+def run_simulation(*arguments: str) -> str:
+    """Run seeds in which no rule may be broken. Returns what was printed."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults", *arguments],
         cwd=ROOT,
@@ -35,11 +35,11 @@ def played(*arguments: str) -> str:
 @pytest.mark.timeout(330)
 @pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_AT_ONCE))
 def test_whatever_happens_the_rules_hold(first: int) -> None:
-    said = played("--first", str(first), "--seeds", str(SEEDS_AT_ONCE))
+    said = run_simulation("--first", str(first), "--seeds", str(SEEDS_AT_ONCE))
     assert f"| {SEEDS_AT_ONCE}, " in said
 
 
 @pytest.mark.timeout(330)
 @pytest.mark.parametrize("first", range(0, KILLS * 10, KILLS_AT_ONCE * 10))
 def test_killed_anywhere_it_comes_to_the_same(first: int) -> None:
-    played("--first", str(first), "--seeds", "0", "--kills", str(KILLS_AT_ONCE))
+    run_simulation("--first", str(first), "--seeds", "0", "--kills", str(KILLS_AT_ONCE))

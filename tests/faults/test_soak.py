@@ -14,7 +14,7 @@ import pytest
 from tests.bench.measure import MIB, resident_bytes_of
 from tests.faults.actors import create_cache
 from tests.faults.environment import opened
-from tests.faults.process import Ask
+from tests.faults.process import AgentCommand
 from tests.faults.settings import Settings
 from tests.faults.simulation import Simulation
 
@@ -27,30 +27,30 @@ PACKAGES = ("discovery.", "matchers.", "state.")
 
 async def test_a_day_of_sweeps_leaves_nothing_behind(tmp_path: Path) -> None:
     async with opened() as environment:
-        story = Simulation(environment, tmp_path, seed=2)
-        [agent] = story.agents
-        agent.settings = story.settings = Settings(
-            control_plane=story.settings.control_plane, grace=INTERVAL
+        simulation = Simulation(environment, tmp_path, seed=2)
+        [agent] = simulation.agents
+        agent.settings = simulation.settings = Settings(
+            control_plane=simulation.settings.control_plane, grace=INTERVAL
         )
         for _ in range(12):
-            story.actors.do(create_cache)
+            simulation.actors.do(create_cache)
         measured = []
         for number in range(SWEEPS):
-            report = await agent.run(Ask("round"))
+            report = await agent.run(AgentCommand("scheduled"))
             assert report is not None
             assert report.error is None
-            agent.life.rounds.clear()  # the court remembers every round
-            environment.times.let_pass(INTERVAL)
+            agent.lifetime.runs.clear()  # the checker remembers every run
+            environment.clock.advance(INTERVAL)
             if SETTLED <= number < SETTLED + WINDOW or number >= SWEEPS - WINDOW:
                 measured.append(_measured())
         await agent.end()
-    assert story.checker.writes["create"] == story.checker.writes.total() > 3
-    assert not story.tally.violations
+    assert simulation.checker.writes["create"] == simulation.checker.writes.total() > 3
+    assert not simulation.tally.violations
     begun, ended = _least(measured[:WINDOW]), _least(measured[WINDOW:])
     assert ended.handles <= begun.handles
     sweeps = SWEEPS - SETTLED - WINDOW
-    grown = ended.ours - begun.ours
-    assert grown.total() / sweeps < 0.5, grown
+    lost_rows = ended.ours - begun.ours
+    assert lost_rows.total() / sweeps < 0.5, lost_rows
     assert (ended.objects - begun.objects) / sweeps < 0.5
     assert ended.resident_bytes <= begun.resident_bytes * 1.05 + 2 * MIB
 

@@ -13,7 +13,7 @@ from discovery.reports.tctl import write_resources
 from discovery.reports.terminal.status_table import write_status_table
 from discovery.reports.view import Format, View
 from tests.golden.golden import assert_golden
-from tests.unit.reports.sample import NOW, REFUSED, carried_out, database, full_report
+from tests.support.report_samples import NOW, REFUSED, carried_out, database, full_report
 from tests.unit.reports.test_status import make_state
 
 AUDIT = full_report(endpoints={"sts": "http://127.0.0.1:4566"}, guard=REFUSED)

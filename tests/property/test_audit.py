@@ -30,7 +30,7 @@ from discovery.sweep.scan import Scan
 from discovery.sweep.sweep import apply_changes, plan_changes
 from state.records import Intent, IntentKind, Registration, RememberedState, SweepOutcome
 from state.store import Store, load_state
-from tests.property.pure_cloud import (
+from tests.support.pure_cloud import (
     NOW,
     STRANGE,
     TARGETS,
@@ -43,7 +43,7 @@ from tests.property.pure_cloud import (
     stranger,
     strangers,
 )
-from tests.unit.state.values import IDENTITY, record_of
+from tests.support.state_records import IDENTITY, record_of
 
 pytestmark = pytest.mark.slow
 
@@ -70,7 +70,7 @@ def wrecks(draw: st.DrawFn) -> Wreck:
     for _ in range(draw(st.integers(1, 2))):
         _, world = world.swept(draw(all_complete()), rules())
     listed, registrations = dict(world.listed), dict(world.state.registrations)
-    intents = []
+    intents: list[Intent] = []
     assume(ours(listed))
     for name in sorted(ours(listed)):
         if draw(mostly(True, False)):

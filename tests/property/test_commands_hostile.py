@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from discovery.model.codes import Action, FindingCode, IamVerdict, Reason, ScopeReason, ScopeStatus
 from discovery.model.values import Arn, Change, Failed, ItemError, ResourceName, Tags
-from discovery.plan.adoption.transfer import Handover, Obstacle, Refused
+from discovery.plan.adoption.transfer import Obstacle, Refused, Transfer
 from discovery.reports.checks import Area, Check, CheckStatus, write_doctor_document
 from discovery.reports.explanation import Explanation, write_explanation_document
 from discovery.reports.history import write_history_document
@@ -32,8 +32,8 @@ from discovery.reports.terminal.transfer import write_transfer, write_transfer_p
 from discovery.reports.transfer import TransferReport, write_transfer_document
 from state.records import LastVerdict, OpenIntent, RememberedState, StateIdentity, TakenName
 from tests.property.test_reports_hostile import HOSTILE, acts
-from tests.unit.reports.sample import NOW, item
-from tests.unit.state.values import (
+from tests.support.report_samples import NOW, item
+from tests.support.state_records import (
     SCOPE,
     START,
     arn_of,
@@ -115,7 +115,7 @@ def _status(text: str) -> Status:
     return Status(state=state, path=Path("/state.db"), now=NOW)
 
 
-def _handover(text: str) -> TransferReport:
+def _transfer(text: str) -> TransferReport:
     name = ResourceName(text)
     database = replace(database_of(text, "orders"), labels={text: text}, description=text)
     change = Change("/metadata/labels/x", text, {text: text})
@@ -134,7 +134,7 @@ def _handover(text: str) -> TransferReport:
         verb="adopt",
         control_plane=f"teleport {text}",
         group=text,
-        transfer=Handover(
+        transfer=Transfer(
             items=(done, replace(done, applied=False, error=denied)),
             refused=(Refused(name, Obstacle.NOT_VISIBLE, text, database),),
         ),
@@ -162,15 +162,15 @@ TABLES: list[tuple[Callable[[str], Any], Write]] = [
     (_explained, write_explanations),
     (_history, lambda value, stream: write_history_table(value, stream, limit=50)),
     (_status, lambda value, stream: write_status_table(value, stream, verbose=True)),
-    (_handover, write_transfer_plan),
-    (_handover, write_transfer),
+    (_transfer, write_transfer_plan),
+    (_transfer, write_transfer),
     (_checks, lambda value, stream: write_doctor_table(value, stream, verbose=True)),
 ]
 DOCUMENTS: list[tuple[Callable[[str], Any], Write]] = [
     (_explained, write_explanation_document),
     (_history, write_history_document),
     (_status, write_status_document),
-    (_handover, write_transfer_document),
+    (_transfer, write_transfer_document),
     (_checks, write_doctor_document),
 ]
 
@@ -220,7 +220,7 @@ def test_a_document_is_ascii_and_one_json_value(
 @given(HOSTILE.filter(str.isprintable))
 @settings(max_examples=40, deadline=None)
 def test_what_is_to_be_done_by_hand_is_yaml_with_remarks(text: str) -> None:
-    shown = written(_handover, write_transfer_document, text)
+    shown = written(_transfer, write_transfer_document, text)
     by_hand = json.loads(shown)["refused"][0]["by_hand"]
     [document] = yaml.safe_load_all(by_hand)
     assert document["metadata"]["labels"] == {text: text}

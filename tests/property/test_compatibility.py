@@ -15,10 +15,17 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from discovery.model.codes import FindingCode, IamVerdict, Severity
-from discovery.model.values import UNKNOWN, Cache, CacheUser, Endpoint, UserGroup, UsersAndGroups
+from discovery.model.values import (
+    UNKNOWN,
+    CacheUser,
+    Endpoint,
+    KnownCache,
+    UserGroup,
+    UsersAndGroups,
+)
 from discovery.plan.iam.finding_table import FINDINGS
 from discovery.plan.iam.verdict import MOST_NAMED, iam_verdict
-from tests.property.pure_cloud import NOW, SCOPES, arn_of, mostly
+from tests.support.pure_cloud import NOW, SCOPES, arn_of, mostly
 
 pytestmark = pytest.mark.slow
 
@@ -73,11 +80,11 @@ def host(*, public: bool) -> Endpoint:
 
 
 @st.composite
-def caches(draw: st.DrawFn, group_id: str | None) -> Cache:
+def caches(draw: st.DrawFn, group_id: str | None) -> KnownCache:
     name = draw(st.sampled_from(["orders", "o" * 40, "people"]))
     scope = SCOPES[0]
     assert scope.region is not None
-    return Cache(
+    return KnownCache(
         arn=arn_of(scope, name),
         partition="aws",
         account_id=scope.account_id,
@@ -95,7 +102,7 @@ def caches(draw: st.DrawFn, group_id: str | None) -> Cache:
 @st.composite
 def situations(
     draw: st.DrawFn, ids: st.SearchStrategy[str] = SOME_ID
-) -> tuple[Cache, UsersAndGroups]:
+) -> tuple[KnownCache, UsersAndGroups]:
     directory = draw(directories(ids))
     attached = next(iter(directory.groups), draw(ids))
     return draw(caches(draw(mostly(attached, attached, None)))), directory
@@ -118,19 +125,21 @@ def may_log_in(user: CacheUser, group: UserGroup) -> bool:
     )
 
 
-def group_works(cache: Cache, group: UserGroup) -> bool:
+def group_works(cache: KnownCache, group: UserGroup) -> bool:
     fits = not (group.engine.lower() == "valkey" and cache.engine.lower() != "valkey")
     return group.status not in ("creating", "deleting") and fits
 
 
-def old(cache: Cache) -> bool:
+def old(cache: KnownCache) -> bool:
     oldest = {"redis": (7, 0), "valkey": (7, 2)}[cache.engine.lower()]
     numbers = re.findall(r"\d+", cache.engine_version)
     return bool(numbers) and tuple(map(int, numbers)) < oldest
 
 
 @given(situations())
-def test_ready_is_when_some_member_passes_every_check(case: tuple[Cache, UsersAndGroups]) -> None:
+def test_ready_is_when_some_member_passes_every_check(
+    case: tuple[KnownCache, UsersAndGroups],
+) -> None:
     cache, directory = case
     judged = iam_verdict(cache, directory)
     group = directory.groups.get(cache.user_group_id or "")
@@ -143,7 +152,7 @@ def test_ready_is_when_some_member_passes_every_check(case: tuple[Cache, UsersAn
 
 
 @given(situations())
-def test_not_ready_is_when_a_blocker_says_why(case: tuple[Cache, UsersAndGroups]) -> None:
+def test_not_ready_is_when_a_blocker_says_why(case: tuple[KnownCache, UsersAndGroups]) -> None:
     judged = iam_verdict(*case)
     blockers = [each.code for each in judged.findings if each.severity is Severity.BLOCKER]
     assert len(blockers) == (judged.verdict is V.NOT_READY)
@@ -153,7 +162,7 @@ def test_not_ready_is_when_a_blocker_says_why(case: tuple[Cache, UsersAndGroups]
 
 @given(situations())
 def test_what_was_not_read_is_unknown_unless_the_cache_says_enough(
-    case: tuple[Cache, UsersAndGroups],
+    case: tuple[KnownCache, UsersAndGroups],
 ) -> None:
     cache, _ = case
     judged = iam_verdict(cache, UNKNOWN)
@@ -164,7 +173,7 @@ def test_what_was_not_read_is_unknown_unless_the_cache_says_enough(
 
 @given(situations(), st.randoms())
 def test_the_order_in_which_aws_tells_is_no_matter(
-    case: tuple[Cache, UsersAndGroups], any_: Any
+    case: tuple[KnownCache, UsersAndGroups], any_: Any
 ) -> None:
     cache, directory = case
 
@@ -189,7 +198,7 @@ def test_the_order_in_which_aws_tells_is_no_matter(
 
 @given(situations())
 def test_each_finding_once_few_strangers_one_default_user(
-    case: tuple[Cache, UsersAndGroups],
+    case: tuple[KnownCache, UsersAndGroups],
 ) -> None:
     cache, _ = case
     findings = iam_verdict(*case).findings
@@ -207,7 +216,7 @@ def test_each_finding_once_few_strangers_one_default_user(
 COMMENT = re.compile(r"# [a-z0-9 ,:+@-]{1,64}")
 
 
-def ids_in(case: tuple[Cache, UsersAndGroups]) -> set[str]:
+def ids_in(case: tuple[KnownCache, UsersAndGroups]) -> set[str]:
     cache, directory = case
     members = {
         each
@@ -219,7 +228,7 @@ def ids_in(case: tuple[Cache, UsersAndGroups]) -> set[str]:
 
 @given(situations(ANY_ID))
 def test_every_line_is_one_aws_elasticache_command_whatever_ids_hold(
-    case: tuple[Cache, UsersAndGroups],
+    case: tuple[KnownCache, UsersAndGroups],
 ) -> None:
     cache, _ = case
     for finding in iam_verdict(*case).findings:
@@ -235,7 +244,7 @@ def test_every_line_is_one_aws_elasticache_command_whatever_ids_hold(
                 check_command(line, case)
 
 
-def check_command(line: str, case: tuple[Cache, UsersAndGroups]) -> None:
+def check_command(line: str, case: tuple[KnownCache, UsersAndGroups]) -> None:
     lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     words = list(lexer)
@@ -264,7 +273,7 @@ def value_of(flag: str, words: list[str]) -> str | None:
 
 
 @given(situations(ANY_ID))
-def test_a_new_id_is_nobody_elses(case: tuple[Cache, UsersAndGroups]) -> None:
+def test_a_new_id_is_nobody_elses(case: tuple[KnownCache, UsersAndGroups]) -> None:
     _, directory = case
     for finding in iam_verdict(*case).findings:
         for line in finding.repair:
@@ -279,7 +288,9 @@ def test_a_new_id_is_nobody_elses(case: tuple[Cache, UsersAndGroups]) -> None:
 
 
 @given(situations())
-def test_a_hostile_access_string_is_told_and_never_run(case: tuple[Cache, UsersAndGroups]) -> None:
+def test_a_hostile_access_string_is_told_and_never_run(
+    case: tuple[KnownCache, UsersAndGroups],
+) -> None:
     cache, directory = case
     assume(directory.users)
     evil = "off ~$(id)\n`id` '; id #"

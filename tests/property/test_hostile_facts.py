@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import example, given
@@ -31,7 +31,7 @@ from discovery.model.values import (
 )
 from discovery.plan.next_state import next_state
 from discovery.plan.plan import make_plan
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     EAST,
     arn_of,
     cache,
@@ -41,7 +41,7 @@ from tests.unit.plan.make import (
     registered,
     rules,
 )
-from tests.unit.plan.past import NOW, journaled, make_state, remembered
+from tests.support.plan_state import NOW, journaled, make_state, remembered
 
 QUIET = cache("quiet", EAST)
 LONG = "8" * 5000
@@ -138,7 +138,9 @@ def resources(draw: st.DrawFn) -> Database:
 
 @pytest.mark.slow
 @given(st.fixed_dictionaries(MEMBERS), users(), st.lists(resources(), max_size=2), st.booleans())
-def test_no_value_of_one_cache_ends_a_sweep(said, directory, listed, is_known):
+def test_no_value_of_one_cache_ends_a_sweep(
+    said: dict[str, Any], directory: UsersAndGroups, listed: list[Database], is_known: bool
+) -> None:
     odd = cache(**said)
     known = make_state(caches=[remembered(cache())] if is_known else [])
     at = plan_input(odd, QUIET, listed=listed, known=known, users=directory)
@@ -155,7 +157,9 @@ def test_no_value_of_one_cache_ends_a_sweep(said, directory, listed, is_known):
 @pytest.mark.slow
 @pytest.mark.parametrize("member", sorted(MEMBERS))
 @given(data=st.data())
-def test_one_hostile_member_neither_removes_nor_ends_a_sweep(member, data):
+def test_one_hostile_member_neither_removes_nor_ends_a_sweep(
+    member: str, data: st.DataObject
+) -> None:
     """Everything else of the cache is as ever, and it is registered."""
     odd = cache(**{member: data.draw(MEMBERS[member])})
     live = registered()
@@ -167,7 +171,7 @@ def test_one_hostile_member_neither_removes_nor_ends_a_sweep(member, data):
 
 
 @pytest.mark.parametrize("is_registered", [False, True])
-def test_a_version_of_five_thousand_digits_blocks_that_cache(is_registered):
+def test_a_version_of_five_thousand_digits_blocks_that_cache(is_registered: bool) -> None:
     odd, live = cache(engine_version=LONG), registered()
     listed = [live] if is_registered else []
     plan = plan_of(plan_input(odd, QUIET, listed=listed), RULES)
@@ -181,8 +185,8 @@ SESSION = Session(
     account_id=AccountId("111122223333"),
     partition="aws",
     region=Region("eu-west-1"),
-    clients=None,
-    signer=None,
+    clients=cast("Any", None),
+    signer=cast("Any", None),
 )
 SAID = TEXTS | PORTS | TIMES | st.none() | st.booleans()
 INNER = st.sampled_from(("Address", "Port", "Type", "UserIdsToAdd"))
@@ -198,7 +202,7 @@ NAMES = (
 @example({"Endpoint": {"Address": "a.example", "Port": 65536}})
 @example({"FullEngineVersion": LONG})
 @example({"CreateTime": datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))})
-def test_what_is_read_of_a_cache_can_be_reckoned_with(said):
+def test_what_is_read_of_a_cache_can_be_reckoned_with(said: dict[str, Any]) -> None:
     entry = {"ARN": arn_of("orders"), "ServerlessCacheName": "orders", **said}
     read = _cache(entry, SESSION)
     if isinstance(read.endpoint, Endpoint):
@@ -210,7 +214,7 @@ def test_what_is_read_of_a_cache_can_be_reckoned_with(said):
 
 
 @given(st.dictionaries(st.sampled_from(("ARN", "UserId", "UserGroupId", "Status")), TEXTS))
-def test_what_is_read_of_users_and_groups_is_one_or_is_a_fault(said):
+def test_what_is_read_of_users_and_groups_is_one_or_is_a_fault(said: dict[str, str]) -> None:
     for read in (_user, _group):
         try:
             name, described = read(said, SESSION)
@@ -221,12 +225,12 @@ def test_what_is_read_of_users_and_groups_is_one_or_is_a_fault(said):
 
 
 @given(st.lists(TREE | st.fixed_dictionaries({"Key": SAID, "Value": SAID}), max_size=3) | TREE)
-def test_tags_are_texts_or_unread(entries):
+def test_tags_are_texts_or_unread(entries: Any) -> None:
     values = _tag_values(entries)
     assert values is None or all(isinstance(t, str) for pair in values.items() for t in pair)
 
 
-def test_what_a_registration_says_is_never_remembered_as_read():
+def test_what_a_registration_says_is_never_remembered_as_read() -> None:
     live = replace(registered(), labels={**registered().labels, "engine-version": "6.0"})
     known = make_state(registrations=[journaled(live)], caches=[])
     odd = cache(engine_version=UNKNOWN)
@@ -240,7 +244,7 @@ def test_what_a_registration_says_is_never_remembered_as_read():
     ]
 
 
-def test_a_fact_that_the_registration_itself_tells_makes_no_match():
+def test_a_fact_that_the_registration_itself_tells_makes_no_match() -> None:
     """What another agent registered is not this one's because of labels that stand in (R2)."""
     live = registered()
     for engine, matched in ((UNKNOWN, ()), ("valkey", (live.name,))):

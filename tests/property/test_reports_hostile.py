@@ -19,8 +19,8 @@ from discovery.reports.safe_text import escape_unprintable, shortened
 from discovery.reports.tctl import write_resources
 from discovery.reports.terminal.table import write_table
 from discovery.reports.view import Format, View
-from tests.unit.reports.rendered import Read, read, read_markdown, rendered
-from tests.unit.reports.sample import NOW, REFUSED, database, item, report, scopes
+from tests.support.rendered import Read, read, read_markdown, rendered
+from tests.support.report_samples import NOW, REFUSED, database, item, report, scopes
 
 ANYTHING = st.text(alphabet=st.characters(), max_size=300)
 ACTING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

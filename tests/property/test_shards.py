@@ -7,9 +7,10 @@ list and plan, write) of one may fall between those of any other.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from hypothesis import event, given
 from hypothesis import strategies as st
@@ -34,7 +35,7 @@ from discovery.plan.targets import ScopeFilter, Targets
 from discovery.sweep.write import Writer
 from matchers.regions import RegionList
 from state.records import RememberedState
-from tests.property.pure_cloud import (
+from tests.support.pure_cloud import (
     GROUP,
     NOW,
     REGIONS,
@@ -46,7 +47,7 @@ from tests.property.pure_cloud import (
     scans,
     strangers,
 )
-from tests.unit.control_plane.simulated import SimulatedControlPlane
+from tests.support.simulated_control_plane import SimulatedControlPlane
 
 ACCOUNTS = tuple(AccountId(f"{number}11122223333") for number in range(1, 6))
 SCOPES = tuple(Scope(account, REGIONS[0]) for account in ACCOUNTS)
@@ -115,7 +116,9 @@ def lived_in(draw: st.DrawFn) -> World:
 
 
 @given(lived_in(), clouds(whole=False), st.integers(1, 4))
-def test_the_parts_together_plan_what_one_process_plans(world, results, count):
+def test_the_parts_together_plan_what_one_process_plans(
+    world: World, results: tuple[Scanned, ...], count: int
+) -> None:
     whole = make_plan(world.plan_input(results, targets=targets_of(None)), rules())
     event(f"{sum(item.action.writes for item in whole.items)} writes")
     parts = {
@@ -132,11 +135,15 @@ def test_the_parts_together_plan_what_one_process_plans(world, results, count):
 
 
 @given(st.lists(clouds(whole=False), min_size=1, max_size=3), st.integers(2, 4))
-def test_sweep_after_sweep_the_parts_write_what_one_process_writes(rounds, count):
-    alone, listed = World(), {}
+def test_sweep_after_sweep_the_parts_write_what_one_process_writes(
+    rounds: list[tuple[Scanned, ...]], count: int
+) -> None:
+    alone = World()
+    listed: Mapping[str, Database] = {}
     memories = {shard: RememberedState() for shard in shards(count)}
     for number, results in enumerate(rounds):
-        now, written = NOW + number * SPAN, []
+        now = NOW + number * SPAN
+        written: list[Item] = []
         plan, alone = alone.swept(results, rules(), targets=targets_of(None), now=now)
         for shard, state in memories.items():
             seen = seen_by(shard, results)
@@ -247,8 +254,8 @@ def registered(plane: SimulatedControlPlane) -> list[tuple[Arn, str]]:
     growing_clouds(), strangers(), st.integers(1, 4), st.booleans(), st.lists(steps, max_size=40)
 )
 def test_while_their_number_changes_nothing_alive_goes_and_nothing_comes_twice(
-    pair, strange, count, grows, schedule
-):
+    pair: Any, strange: Any, count: int, grows: bool, schedule: Any
+) -> None:
     asyncio.run(
         _resharded(pair, strange, count, count + 1 if grows else max(1, count - 1), schedule)
     )

@@ -23,7 +23,7 @@ from state.records import (
     TakenName,
 )
 from state.store import Store, load_state
-from tests.unit.state.values import START, cache_of, outcome_of, scope_of
+from tests.support.state_records import START, cache_of, outcome_of, scope_of
 
 SCOPES = [
     Scope(AccountId(f"{number:012d}"), Region(region))

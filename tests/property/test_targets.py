@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from botocore.exceptions import ClientError
 from hypothesis import given
@@ -73,7 +73,7 @@ class Directly:
             except (AwsError, ModeledError) as error:
                 code = error.code if isinstance(error, AwsError) else error.shape
                 raise _refusal(code, error.message, operation) from error
-            return {**answer, "ResponseMetadata": {"RequestId": "1"}}
+            return {**cast("dict[str, Any]", answer), "ResponseMetadata": {"RequestId": "1"}}
 
         return call
 

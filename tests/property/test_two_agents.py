@@ -18,7 +18,7 @@ from discovery.plan.rules import Rules
 from matchers.matcher import Matcher
 from matchers.selectors import TagExclusion, TagSelector
 from state.records import RememberedState
-from tests.property.pure_cloud import DIRECTORY, NOW, SCOPES, World, arn_of, rules
+from tests.support.pure_cloud import DIRECTORY, NOW, SCOPES, World, arn_of, rules
 
 NAMES = ("orders", "carts")
 TEAMS = ("pay", "web", "nobody")
@@ -136,7 +136,9 @@ SPLITS = st.sampled_from([("pay", "web"), ("all but web", "all but pay"), ("pay"
 
 
 @given(SPLITS, STEPS)
-def test_no_agent_removes_what_it_never_made_or_matched(split, steps):
+def test_no_agent_removes_what_it_never_made_or_matched(
+    split: tuple[str, str], steps: list[Any]
+) -> None:
     cloud = Cloud((Agent(split[0]), Agent(split[1])), dict.fromkeys(NAMES, "pay"))
     for what, *which in steps:
         if what == "sweep":
@@ -153,7 +155,9 @@ def test_no_agent_removes_what_it_never_made_or_matched(split, steps):
 
 
 @given(SPLITS, st.lists(st.integers(0, 1), min_size=2, max_size=20))
-def test_with_nothing_changed_every_registration_goes_at_most_once(split, turns):
+def test_with_nothing_changed_every_registration_goes_at_most_once(
+    split: tuple[str, str], turns: list[int]
+) -> None:
     """Whatever each had matched before its matcher let go: then both keep still."""
     cloud = Cloud((Agent("all"), Agent("all")), {"orders": "pay", "carts": "web"})
     for agent in cloud.agents:
@@ -169,7 +173,9 @@ def test_with_nothing_changed_every_registration_goes_at_most_once(split, turns)
 
 
 @given(SPLITS)
-def test_of_two_that_share_nothing_neither_ever_writes_to_what_is_the_others(split):
+def test_of_two_that_share_nothing_neither_ever_writes_to_what_is_the_others(
+    split: tuple[str, str],
+) -> None:
     cloud = Cloud((Agent(split[0]), Agent(split[1])), {"orders": "pay", "carts": "web"})
     for agent in cloud.agents * 2:
         cloud.sweep(agent)

@@ -10,14 +10,14 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from discovery.model.codes import Action, Reason
-from discovery.model.values import UNKNOWN, Cache, UsersAndGroups
+from discovery.model.values import UNKNOWN, KnownCache, Scanned, UsersAndGroups
 from discovery.plan.iam.verdict import iam_verdict
 from discovery.plan.item import Item
 from discovery.plan.plan import make_plan
 from discovery.plan.rules import WritePolicy
-from tests.property.pure_cloud import World, any_results, rules
 from tests.property.test_compatibility import situations
 from tests.property.test_plan import lived_in
+from tests.support.pure_cloud import World, any_results, rules
 
 ADVICE: Final = re.compile(
     r"(add|allow|attach|change|check|configure|correct|enable|give|make|mend|raise|replace|"
@@ -44,7 +44,7 @@ def needs_words(item: Item) -> bool:
 
 @given(lived_in(any_results), any_results(), st.sampled_from(WritePolicy))
 def test_an_item_that_waits_for_a_person_says_what_to_do(
-    world: World, results: tuple, policy: WritePolicy
+    world: World, results: tuple[Scanned, ...], policy: WritePolicy
 ) -> None:
     for item in make_plan(world.plan_input(results), rules(policy=policy)).items:
         if needs_words(item):
@@ -53,7 +53,7 @@ def test_an_item_that_waits_for_a_person_says_what_to_do(
 
 
 @given(situations())
-def test_a_finding_says_what_to_do(case: tuple[Cache, UsersAndGroups]) -> None:
+def test_a_finding_says_what_to_do(case: tuple[KnownCache, UsersAndGroups]) -> None:
     cache, directory = case
     for finding in (*iam_verdict(cache, directory).findings, *iam_verdict(cache, UNKNOWN).findings):
         event(finding.code.value)

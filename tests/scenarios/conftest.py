@@ -10,8 +10,8 @@ import aiobotocore.httpsession
 import pytest
 from botocore.retries.standard import ExponentialBackoff
 
-from tests.scenarios.fenced import FencedTale, fenced_in
-from tests.scenarios.scenario import Scenario, scenario_in
+from tests.support.fenced_scenario import FencedTale, fenced_in
+from tests.support.scenario import Scenario, scenario_in
 
 
 class _NoCertificates(ssl.SSLContext):

@@ -8,8 +8,8 @@ from discovery.plan.item import checksum_of
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
 from discovery.sandbox.teleport.faults import Fault as TeleportFault
-from tests.scenarios.fenced import FencedTale
-from tests.scenarios.scenario import LISTING, VIRGINIA, RunOutput, Scenario
+from tests.support.fenced_scenario import FencedTale
+from tests.support.scenario import LISTING, VIRGINIA, RunOutput, Scenario
 
 UNREAD = "held/REGISTRY_UNREAD"
 

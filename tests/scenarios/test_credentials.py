@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from discovery.sandbox.aws.faults import Effect
-from tests.scenarios.scenario import FRANKFURT, HUB, Scenario
-from tests.scenarios.service_process import service_process
-from tests.unit.cli.rig import Run
+from tests.support.command_line import Run
+from tests.support.scenario import FRANKFURT, HUB, Scenario
+from tests.support.service_process import service_process
 
 pytestmark = pytest.mark.slow
 

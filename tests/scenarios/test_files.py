@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.scenario import Scenario
-from tests.unit.cli.rig import SCRIPT
+from tests.support.command_line import SCRIPT
+from tests.support.scenario import Scenario
 
 
 def no_state_at_all(path: Path) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from discovery.sandbox.aws.faults import Effect
-from tests.scenarios.scenario import LISTING, VALIDATOR, Scenario
-from tests.unit.cli.rig import Run
+from tests.support.command_line import Run
+from tests.support.scenario import LISTING, VALIDATOR, Scenario
 
 pytestmark = pytest.mark.slow
 

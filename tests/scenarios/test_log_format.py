@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.scenario import FRANKFURT, VIRGINIA, Scenario
-from tests.scenarios.service_process import service_process
 from tests.scenarios.test_service import QUIET, swept
+from tests.support.scenario import FRANKFURT, VIRGINIA, Scenario
+from tests.support.service_process import service_process
 
 
 def events(text: str) -> list[dict[str, Any]]:

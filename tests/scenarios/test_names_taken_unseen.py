@@ -10,8 +10,8 @@ from discovery.plan.item import checksum_of
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.teleport.faults import Effect as TeleportEffect
 from discovery.sandbox.teleport.faults import Fault as TeleportFault
-from tests.scenarios.fenced import ELSEWHERE, FencedTale, foreign
-from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, VIRGINIA, RunOutput
+from tests.support.fenced_scenario import ELSEWHERE, FencedTale, foreign
+from tests.support.scenario import FRANKFURT, HUB, LISTING, VIRGINIA, RunOutput
 
 pytestmark = pytest.mark.slow
 

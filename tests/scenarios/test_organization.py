@@ -10,7 +10,7 @@ import pytest
 
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.aws.organization import ROOT, Organization
-from tests.scenarios.scenario import FRANKFURT, HUB, MEMBER, VIRGINIA, RunOutput, Scenario
+from tests.support.scenario import FRANKFURT, HUB, MEMBER, VIRGINIA, RunOutput, Scenario
 
 pytestmark = pytest.mark.slow
 

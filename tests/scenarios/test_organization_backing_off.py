@@ -20,7 +20,7 @@ from discovery.reports.report import Report
 from discovery.reports.summary import sentence
 from discovery.sandbox.aws.faults import Effect
 from discovery.sweep.context import SweepRequest
-from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, MEMBER, Scenario
+from tests.support.scenario import FRANKFURT, HUB, LISTING, MEMBER, Scenario
 
 pytestmark = pytest.mark.slow
 

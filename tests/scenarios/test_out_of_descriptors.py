@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.scenario import Scenario
-from tests.scenarios.service_process import ServiceProcess, service_process, until
 from tests.scenarios.test_service import BUSY, swept
+from tests.support.scenario import Scenario
+from tests.support.service_process import ServiceProcess, service_process, until
 
 pytestmark = pytest.mark.slow
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.scenario import Scenario
-from tests.scenarios.service_process import service_process
 from tests.scenarios.test_service import QUIET, swept
-from tests.unit.cli.rig import SCRIPT
+from tests.support.command_line import SCRIPT
+from tests.support.scenario import Scenario
+from tests.support.service_process import service_process
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from discovery.sandbox.aws.faults import Effect
-from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, MEMBER, Scenario
+from tests.support.scenario import FRANKFURT, HUB, LISTING, MEMBER, Scenario
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from discovery.sandbox.aws.faults import Effect
-from tests.scenarios.scenario import LISTING, MEMBER, Scenario
 from tests.support.aws_members import MEMBERS, Absent, Member
+from tests.support.scenario import LISTING, MEMBER, Scenario
 
 pytestmark = pytest.mark.slow
 

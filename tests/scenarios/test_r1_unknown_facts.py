@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from discovery.sandbox.aws.faults import Effect
-from tests.scenarios.scenario import Scenario
+from tests.support.scenario import Scenario
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from discovery.model.values import Database, ResourceName
-from tests.scenarios.scenario import FRANKFURT, HUB, MEMBER, Scenario
+from tests.support.scenario import FRANKFURT, HUB, MEMBER, Scenario
 
 pytestmark = pytest.mark.slow
 

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from discovery.control_plane.embedded.control_plane import Embedded
-from tests.scenarios.scenario import RunOutput, Scenario
+from tests.support.scenario import RunOutput, Scenario
 
 pytestmark = pytest.mark.slow
 
-PAY = {"matchers": [{"name": "pay", "tags": {"team": "pay"}}]}
-WEB = {"matchers": [{"name": "web", "tags": {"team": "web"}}]}
-NOT_WEB = {"matchers": [{"name": "all", "exclude_tags": {"team": "web"}}]}
-NOT_PAY = {"matchers": [{"name": "all", "exclude_tags": {"team": "pay"}}]}
-LETS_GO = {"matchers": [{"name": "own", "names": "own*"}]}
+PAY: dict[str, Any] = {"matchers": [{"name": "pay", "tags": {"team": "pay"}}]}
+WEB: dict[str, Any] = {"matchers": [{"name": "web", "tags": {"team": "web"}}]}
+NOT_WEB: dict[str, Any] = {"matchers": [{"name": "all", "exclude_tags": {"team": "web"}}]}
+NOT_PAY: dict[str, Any] = {"matchers": [{"name": "all", "exclude_tags": {"team": "pay"}}]}
+LETS_GO: dict[str, Any] = {"matchers": [{"name": "own", "names": "own*"}]}
 EXCLUDES = {"matchers": [{"name": "all", "exclude_tags": {"shared": "yes"}}]}
 
 SPLIT_BY_MATCHERS = pytest.param(PAY, WEB, id="matchers")

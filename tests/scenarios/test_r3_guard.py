@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.scenario import Scenario
+from tests.support.scenario import Scenario
 
 pytestmark = pytest.mark.slow
 

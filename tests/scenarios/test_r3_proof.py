@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from discovery.sandbox.aws.faults import Effect
-from tests.scenarios.scenario import LISTING, Scenario
+from tests.support.scenario import LISTING, Scenario
 
 LIST_TAGS = {"service": "elasticache", "operation": "ListTagsForResource"}
 PROD = {"name": "production", "tags": {"env": "prod"}, "exclude_tags": {"teleport": "off"}}

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.fenced import FencedTale, foreign
-from tests.scenarios.scenario import HUB, RunOutput, Scenario
+from tests.support.fenced_scenario import FencedTale, foreign
+from tests.support.scenario import HUB, RunOutput, Scenario
 
 
 @pytest.fixture(params=["fenced", "scenario"], ids=["cluster", "registry"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.scenario import Scenario
+from tests.support.scenario import Scenario
 
 pytestmark = pytest.mark.slow
 

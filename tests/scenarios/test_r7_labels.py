@@ -8,7 +8,7 @@ from dataclasses import replace
 import yaml
 
 from discovery.model.values import Database
-from tests.scenarios.scenario import HUB, MEMBER, Scenario
+from tests.support.scenario import HUB, MEMBER, Scenario
 
 RESERVED = (
     "account-id", "region", "engine", "engine-version", "vpc-id", "managed-by",

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from discovery.aws.scope_reader import ScopeReading
+from discovery.aws.scope_reader import ScopeReading, read_scope
 from discovery.aws.session import Session
 from discovery.control_plane.base import Denied, Rejected, Unavailable
 from discovery.control_plane.embedded.control_plane import Embedded
 from discovery.model.values import Database
 from discovery.sandbox.aws.faults import Effect
 from discovery.sweep import scan
-from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, MEMBER, Scenario
+from tests.support.scenario import FRANKFURT, HUB, LISTING, MEMBER, Scenario
 
 
 def three(scenario: Scenario) -> None:
@@ -177,9 +177,9 @@ def test_a_value_that_cannot_be_one_blocks_its_cache_alone(
     assert before.items() <= scenario.registry.items()
     assert len(scenario.registry) == 1 + is_registered
     assert scenario.run("explain", "orders").code == (0 if is_registered else 1)
-    told = len(scenario.run("history", "--since", "1h").out.splitlines())
+    entries = len(scenario.run("history", "--since", "1h").out.splitlines())
     assert scenario.sweep().verdicts["orders"] == "blocked/UNREADABLE"
-    assert len(scenario.run("history", "--since", "1h").out.splitlines()) == told
+    assert len(scenario.run("history", "--since", "1h").out.splitlines()) == entries
 
 
 UNREADABLE = [
@@ -212,12 +212,11 @@ def test_an_exception_while_one_scope_is_read_ends_that_scope(
     scenario.cache("legacy", "us-east-1")
     scenario.sweep()
     before = scenario.registry
-    read = scan.read_scope
 
     async def stumbling(session: Session, *rest: Any) -> ScopeReading:
         if session.region == "us-east-1":
             raise OverflowError("date value out of range")
-        return await read(session, *rest)
+        return await read_scope(session, *rest)
 
     monkeypatch.setattr(scan, "read_scope", stumbling)
     scenario.gone("orders")

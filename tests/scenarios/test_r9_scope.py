@@ -10,7 +10,7 @@ import pytest
 from discovery.model.values import AccountId
 from discovery.plan.shard import Shard
 from discovery.sandbox.aws.faults import Effect
-from tests.scenarios.scenario import FRANKFURT, HUB, MEMBER, VIRGINIA, Scenario
+from tests.support.scenario import FRANKFURT, HUB, MEMBER, VIRGINIA, Scenario
 
 AT_ONCE = {"missed_sweeps": 1, "grace": "0s", "max_percent": 100}
 BOTH = {"regions": [FRANKFURT, VIRGINIA]}

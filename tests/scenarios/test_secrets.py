@@ -29,9 +29,9 @@ from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.identity import Identity
 from discovery.sandbox.teleport.roles import EDITOR, Role, bot_role
 from discovery.sandbox.teleport.server import SimulatedTeleport
-from tests.scenarios.scenario import FRANKFURT, HUB, MEMBER, Scenario
-from tests.scenarios.service_process import service_process
-from tests.unit.cli.rig import Run
+from tests.support.command_line import Run
+from tests.support.scenario import FRANKFURT, HUB, MEMBER, Scenario
+from tests.support.service_process import service_process
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from discovery.sandbox.aws.faults import Effect
-from tests.scenarios.scenario import LISTING, Scenario
-from tests.scenarios.service_process import ServiceProcess, service_process, until
+from tests.support.scenario import LISTING, Scenario
+from tests.support.service_process import ServiceProcess, service_process, until
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,8 @@ import pytest
 from discovery.sandbox.aws.event_delivery import Delivery, Envelope
 from discovery.sandbox.aws.faults import Effect
 from discovery.sandbox.aws.queues import Queue
-from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, VIRGINIA, Scenario
-from tests.scenarios.service_process import ServiceProcess, service_process, until
+from tests.support.scenario import FRANKFURT, HUB, LISTING, VIRGINIA, Scenario
+from tests.support.service_process import ServiceProcess, service_process, until
 
 pytestmark = pytest.mark.slow
 

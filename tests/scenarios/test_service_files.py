@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scenarios.scenario import Scenario
-from tests.scenarios.service_process import service_process, until
 from tests.scenarios.test_service import BUSY, QUIET, swept
+from tests.support.scenario import Scenario
+from tests.support.service_process import service_process, until
 
 pytestmark = pytest.mark.slow
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from discovery.sandbox.aws.faults import Effect
-from tests.scenarios.scenario import HUB, LISTING, Scenario
-from tests.scenarios.service_process import service_process, until
 from tests.scenarios.test_service import BUSY, QUIET, swept
+from tests.support.scenario import HUB, LISTING, Scenario
+from tests.support.service_process import service_process, until
 
 pytestmark = pytest.mark.slow
 

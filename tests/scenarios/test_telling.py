@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from discovery.sandbox.aws.faults import Effect
-from tests.scenarios.scenario import FRANKFURT, HUB, LISTING, MEMBER, VIRGINIA, Scenario
+from tests.support.scenario import FRANKFURT, HUB, LISTING, MEMBER, VIRGINIA, Scenario
 
 
 def broken_registry(scenario: Scenario) -> None:

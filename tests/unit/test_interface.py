@@ -111,6 +111,7 @@ def test_exit_codes_and_commands_are_still_there() -> None:
 @pytest.mark.parametrize("command", OPTIONS)
 def test_every_option_is_still_taken(command: str) -> None:
     found = cachemuster.get_command(None, command)  # type: ignore[arg-type]
+    assert found is not None
     taken = {option for parameter in found.params for option in parameter.opts}
     assert taken >= set(OPTIONS[command].split()) | {"-c", "--config", "--log-format", "-v"}
 

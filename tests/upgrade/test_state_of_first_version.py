@@ -17,7 +17,7 @@ from discovery.model.codes import Reason, ScopeStatus
 from state.records import RememberedState
 from state.store import Store, load_state
 from tests.scenarios.conftest import quick_sdk, scenario
-from tests.scenarios.scenario import FRANKFURT, VIRGINIA, Scenario
+from tests.support.scenario import FRANKFURT, VIRGINIA, Scenario
 from tests.upgrade.files import LAST_SWEEP, name_of, write_state
 
 __all__ = ["quick_sdk", "scenario"]  # the fixtures

@@ -19,12 +19,12 @@ from discovery.model.ownership import (
 from discovery.model.values import Database, ResourceName
 from discovery.plan.adoption.identify import identify_cache
 from discovery.plan.adoption.transfer import (
-    Handover,
     Obstacle,
     Refused,
-    handover_of,
+    Transfer,
     not_found,
     refusing,
+    transfer_of,
 )
 from discovery.plan.desired import (
     Blocked,
@@ -46,7 +46,7 @@ from state.records import RememberedState
 
 def adoption(
     observed: ObservedState, rules: Rules, *, name: ResourceName | None, from_group: str | None
-) -> Handover:
+) -> Transfer:
     """Plan the take-over of `name`, or of every resource that stands in a cache's wanted name.
 
     Only what has no group is taken, or what `from_group` has, if that is given.
@@ -57,8 +57,8 @@ def adoption(
     else:
         theirs = tuple(each for each in listed if each.name == name)
         if not theirs:
-            return Handover(refused=(not_found(name),))
-    return handover_of(_adopted(each, observed, rules, from_group) for each in theirs)
+            return Transfer(refused=(not_found(name),))
+    return transfer_of(_adopted(each, observed, rules, from_group) for each in theirs)
 
 
 def unseen(name: ResourceName, observed: ObservedState) -> Refused:

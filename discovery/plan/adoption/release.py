@@ -9,12 +9,12 @@ from discovery.model.codes import Action, Reason
 from discovery.model.ownership import MANAGED_BY_LABEL, CacheArn, NotOurs, owner_of
 from discovery.model.values import Database, ResourceName
 from discovery.plan.adoption.transfer import (
-    Handover,
     Obstacle,
     Refused,
-    handover_of,
+    Transfer,
     not_found,
     refusing,
+    transfer_of,
 )
 from discovery.plan.iam import aws_cli
 from discovery.plan.item import Item
@@ -26,15 +26,15 @@ _OUR_LABELS = "cachemuster/"
 _USUAL_TAG = ("teleport", "off")
 
 
-def release(listed: Iterable[Database], group: str, name: ResourceName | None) -> Handover:
+def release(listed: Iterable[Database], group: str, name: ResourceName | None) -> Transfer:
     """Plan the release of `name`, or of all of ours: our labels go, the resource stays.
 
     What is marked as ours and disagrees with itself is refused.
     """
     if name is None:
-        return handover_of(_released(each, group) for each in listed if _is_marked(each, group))
+        return transfer_of(_released(each, group) for each in listed if _is_marked(each, group))
     live = next((each for each in listed if each.name == name), None)
-    return handover_of([not_found(name) if live is None else _released(live, group)])
+    return transfer_of([not_found(name) if live is None else _released(live, group)])
 
 
 def keep_unwanted(cache: CacheArn, matchers: Iterable[Matcher]) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Handover:
+class Transfer:
     """The resources whose owner is to change, and those that are refused."""
 
     items: tuple[Item, ...] = ()
@@ -60,12 +60,12 @@ class Handover:
     refused: tuple[Refused, ...] = ()
 
 
-def handover_of(drafts: Iterable[Item | Refused]) -> Handover:
+def transfer_of(drafts: Iterable[Item | Refused]) -> Transfer:
     """Sort planned changes of owner into items and refusals."""
     found = tuple(drafts)
     items = in_order(each for each in found if isinstance(each, Item))
     refused = (each for each in found if isinstance(each, Refused))
-    return Handover(items, tuple(sorted(refused, key=lambda each: each.name)))
+    return Transfer(items, tuple(sorted(refused, key=lambda each: each.name)))
 
 
 def not_found(name: ResourceName) -> Refused:

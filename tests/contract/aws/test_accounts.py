@@ -12,6 +12,7 @@ import pytest
 from discovery.aws.cloud import open_cloud
 from discovery.aws.errors import AwsCallFailed
 from discovery.config.aws import Aws
+from discovery.config.secrets import Secret
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Complete, Failed, Region, Scope, Skipped
 from discovery.sandbox.aws.faults import Effect
@@ -24,7 +25,7 @@ async def opened(**settings: object) -> None:
         pass
 
 
-def _never(reference: str) -> object:
+def _never(reference: str) -> Secret:
     raise AssertionError(reference)
 
 
@@ -220,6 +221,7 @@ async def test_a_session_that_aws_no_longer_knows_is_had_anew(site: Site, servic
     async with site.cloud() as cloud:
         account = await cloud.accounts.enter(AccountId(MEMBER))
         gone = await account.credentials.get_frozen_credentials()
+        assert gone.access_key is not None
         site.aws.world.keys.revoke(gone.access_key)
         session = account.session(Region(HOME))
         await asyncio.gather(*(session.call(action) for _ in range(20)))

@@ -14,7 +14,7 @@ from discovery.sandbox.aws.faults import Effect
 from matchers.regions import ScopeMembership
 from state.records import RememberedScope, RememberedState
 from tests.contract.aws.conftest import HOME, HUB, MEMBER, Site, now, result_of
-from tests.contract.aws.fleet import Fleet, standing
+from tests.support.organization import Fleet, standing
 
 ELSEWHERE = "eu-west-2"
 SINCE = timedelta(hours=1)

@@ -29,6 +29,7 @@ async def test_everything_that_aws_says_of_a_cache(site: Site) -> None:
     assert (cache.engine_version, cache.major_engine_version) == ("7.1", "7")
     assert cache.endpoint == Endpoint(put.host, 6379)
     assert cache.created_at == created_at
+    assert isinstance(cache.created_at, datetime)
     assert cache.created_at.tzinfo is UTC
     assert cache.user_group_id == "grp"
     assert cache.subnet_ids == put.subnet_ids

@@ -122,6 +122,7 @@ async def test_keys_that_expired_and_were_not_renewed_are_read_anew_once(
     in_file(monkeypatch, credentials, site.hub.add_key())
     async with site.cloud() as cloud:
         held = await cloud.credentials.get_frozen_credentials()
+        assert held.access_key is not None
         site.aws.world.keys.revoke(held.access_key)
         session = cloud.accounts.own_session(Region(HOME))
         calls = (session.call("elasticache:DescribeUsers") for _ in range(10))
@@ -137,6 +138,7 @@ async def test_deleted_keys_of_the_agent_are_no_fault_of_a_members_role(
     site.member()
     async with site.cloud() as cloud:
         held = await cloud.credentials.get_frozen_credentials()
+        assert held.access_key is not None
         site.aws.world.keys.revoke(held.access_key)
         lost = result_of(
             await scan(cloud, part=ScopeFilter(), state=RememberedState()), MEMBER, None

@@ -10,7 +10,7 @@ import pytest
 from discovery.aws.cloud import open_cloud
 from discovery.config.load import parse_config
 from discovery.config.secrets import Secret
-from discovery.doctor.aws import examine_aws
+from discovery.doctor.aws import check_aws
 from discovery.plan.targets import ScopeFilter
 from discovery.policies.usage import AwsUsage, Hub
 from discovery.reports.checks import Area, Check, CheckStatus
@@ -25,7 +25,7 @@ async def examined(site: Site, off: timedelta = timedelta(0)) -> tuple[Check, ..
     config = parse_config("version: 1\ngroup: g\n", file="c.yaml", base=Path("/etc"))
     async with open_cloud(site.settings(), resolve=Secret, clock=clock) as cloud:
         usage = AwsUsage.of(config, Hub.of(cloud.identity.arn), HOME)
-        return await examine_aws(cloud, usage, ScopeFilter())
+        return await check_aws(cloud, usage, ScopeFilter())
 
 
 def of(checks: tuple[Check, ...], area: Area) -> list[Check]:

@@ -10,9 +10,9 @@ import pytest
 
 from discovery.aws.cloud import Cloud
 from discovery.config.load import parse_config
-from discovery.doctor.queue import examine_queue
+from discovery.doctor.queue import check_queue
 from discovery.plan.shard import Shard
-from discovery.policies.aws import hub
+from discovery.policies.aws import hub_statements
 from discovery.policies.document import policy_document
 from discovery.policies.usage import AwsUsage, Hub
 from discovery.reports.checks import Area, Check, CheckStatus
@@ -50,7 +50,7 @@ async def examined(
     site: Site, *, name: str = "changes", shard: Shard | None = None, **events: Any
 ) -> tuple[Check, ...]:
     async with site.cloud() as cloud:
-        checks = await examine_queue(cloud, usage_of(site, cloud, name, **events), shard)
+        checks = await check_queue(cloud, usage_of(site, cloud, name, **events), shard)
     assert {each.area for each in checks} == {Area.QUEUE}
     return checks
 
@@ -74,7 +74,7 @@ async def test_without_events_there_is_nothing_to_say(site: Site) -> None:
     config = parse_config("version: 1\ngroup: g\n", file="c.yaml", base=Path("/etc"))
     async with site.cloud() as cloud:
         usage = AwsUsage.of(config, Hub.of(cloud.identity.arn), HOME)
-        assert await examine_queue(cloud, usage, None) == ()
+        assert await check_queue(cloud, usage, None) == ()
     assert not site.asked("GetQueueAttributes")
 
 
@@ -88,7 +88,7 @@ async def test_a_queue_that_is_not_there(site: Site) -> None:
 async def test_a_permission_that_is_missing_is_printed(site: Site, action: str) -> None:
     make(site)
     async with site.cloud() as cloud:
-        policy = policy_document(hub(usage_of(site, cloud, "changes")))
+        policy = policy_document(hub_statements(usage_of(site, cloud, "changes")))
     [receives] = [each for each in policy["Statement"] if each["Sid"] == "ReceiveEvents"]
     assert sorted(receives["Action"]) == ACTIONS
     agent = site.hub.iam_arn("user/agent")

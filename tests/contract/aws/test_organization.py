@@ -14,7 +14,7 @@ from discovery.sweep.scan import scan
 from matchers.regions import ScopeMembership
 from state.records import RememberedState
 from tests.contract.aws.conftest import HOME, HUB, Site, result_of
-from tests.contract.aws.fleet import ROLE, Fleet, number, read, standing
+from tests.support.organization import ROLE, Fleet, number, read, standing
 
 A, B, C = (number(n) for n in range(1, 4))
 STRANGER = "888888888888"

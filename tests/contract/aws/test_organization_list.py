@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from discovery.model.codes import ScopeReason
@@ -9,7 +11,7 @@ from discovery.model.values import Complete, Failed
 from discovery.sandbox.aws.faults import Effect
 from matchers.regions import ScopeMembership
 from tests.contract.aws.conftest import HUB, Site, result_of
-from tests.contract.aws.fleet import ROLE, Fleet, number, read, standing
+from tests.support.organization import ROLE, Fleet, number, read, standing
 
 A, B = number(1), number(2)
 STRANGER = "888888888888"
@@ -125,7 +127,7 @@ async def test_the_agents_own_failure_and_its_organizations_are_said_together(fl
     ],
 )
 async def test_what_a_person_has_to_do(
-    fleet: Fleet, entry: dict[str, object], reason: ScopeReason, words: str
+    fleet: Fleet, entry: dict[str, Any], reason: ScopeReason, words: str
 ) -> None:
     said = result_of(await fleet.scan(**entry), HUB, None)
     assert isinstance(said, Failed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import Account, World
 from discovery.sweep.scan import Scan
 from tests.contract.aws.conftest import HOME, HUB, Site, result_of
-from tests.contract.aws.fleet import ROLE, Fleet, SimulatedTime, number
+from tests.support.organization import ROLE, Fleet, SimulatedTime, number
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +34,7 @@ class Rationed:
         for n in range(1, 1000):
             self.fleet.organization.join(number(n), parent=units[n % 50])
 
-    async def list(self, **entry: object) -> Scan:
+    async def scan(self, **entry: Any) -> Scan:
         """The accounts are listed; the part is such that none of them is entered."""
         nobody = ScopeFilter((Scope(AccountId(STRANGER), None),))
         return await self.fleet.scan(more={"part": nobody}, **entry)
@@ -68,7 +69,7 @@ def agent_of(hub: Account, url: str, region: str, monkeypatch: pytest.MonkeyPatc
 
 
 async def test_a_thousand_accounts_in_one_list(rationed: Rationed, time: SimulatedTime) -> None:
-    found = await rationed.list()
+    found = await rationed.scan()
     assert rationed.errors == [None] * 50
     assert len(found.targets.accounts) == 1000
     assert found.targets.accounts_complete
@@ -76,7 +77,7 @@ async def test_a_thousand_accounts_in_one_list(rationed: Rationed, time: Simulat
 
 
 async def test_a_thousand_accounts_in_a_tree(rationed: Rationed, time: SimulatedTime) -> None:
-    found = await rationed.list(exclude_ous=[rationed.fleet.organization.add_unit("empty")])
+    found = await rationed.scan(exclude_ous=[rationed.fleet.organization.add_unit("empty")])
     assert rationed.errors == [None] * (1 + 51 + 53)  # root, accounts of 51 places, their units
     assert len(found.targets.accounts) == 1000
     assert found.targets.accounts_complete
@@ -85,7 +86,7 @@ async def test_a_thousand_accounts_in_a_tree(rationed: Rationed, time: Simulated
 
 async def test_sweep_after_sweep_of_one_process(rationed: Rationed, time: SimulatedTime) -> None:
     for _ in range(3):
-        await rationed.list()
+        await rationed.scan()
     assert rationed.errors == [None] * 150
     assert time.slept_s > 18
 
@@ -95,7 +96,7 @@ async def test_who_does_not_wait_is_throttled(rationed: Rationed) -> None:
         return
 
     rationed.fleet.site.rate_limiter = RateLimiter(sleep=hurry)
-    found = await rationed.list()
+    found = await rationed.scan()
     assert "TooManyRequestsException" in rationed.errors
     assert not found.targets.accounts_complete
 

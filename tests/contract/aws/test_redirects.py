@@ -14,7 +14,7 @@ from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId
 from tests.contract.aws.conftest import HOME, MEMBER, Site
 
-Handler = Callable[[web.BaseRequest], Awaitable[web.Response]]
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager

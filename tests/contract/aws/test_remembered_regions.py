@@ -24,7 +24,7 @@ from discovery.sweep.scan import scan
 from matchers.regions import ScopeMembership
 from state.records import Registration, RememberedRegions, RememberedState
 from tests.contract.aws.conftest import HOME, HUB, Site, now, result_of
-from tests.contract.aws.fleet import standing
+from tests.support.organization import standing
 
 EU = ("eu-west-1", "eu-west-2")
 OFF = "eu-south-1"

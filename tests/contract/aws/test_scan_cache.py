@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -173,7 +174,7 @@ class TestVpcs:
             pytest.param({"vpc_id": None}, id="none-was-found"),
         ],
     )
-    async def test_anything_else_is_asked(self, site: Site, change: dict[str, object]) -> None:
+    async def test_anything_else_is_asked(self, site: Site, change: dict[str, Any]) -> None:
         cache = site.place().add_cache("one", created_at=now() - LONG_AGO)
         found = await self.found(site, cache, lambda known: replace(known, **KNOWN | change))
         assert found not in ("vpc-known", None, UNKNOWN)
@@ -191,7 +192,7 @@ class TestVpcs:
             )["one"].vpc_id
 
 
-KNOWN: dict[str, object] = {"vpc_id": "vpc-known", "vpc_known": True}
+KNOWN: dict[str, Any] = {"vpc_id": "vpc-known", "vpc_known": True}
 
 
 async def test_the_facts_of_a_scope_are_asked_for_at_once(site: Site) -> None:

@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.httpsession import create_urllib3_context
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -106,10 +108,12 @@ async def encrypted(url: str, bundle: Path) -> AsyncIterator[str]:
 @asynccontextmanager
 async def _served(serve: Serve, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """The port at which `serve` answers; every answer has ended when the context has."""
-    answering = set()
+    answering: set[asyncio.Task[Any]] = set()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        answering.add(asyncio.current_task())
+        task = asyncio.current_task()
+        assert task is not None
+        answering.add(task)
         await serve(reader, writer)
 
     server = await asyncio.start_server(answer, str(LOOPBACK), 0, ssl=context)
@@ -152,8 +156,12 @@ async def test_every_client_shares_the_one_context(
     site: Site, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[ssl.SSLContext] = []
-    make = tls.create_urllib3_context
-    monkeypatch.setattr(tls, "create_urllib3_context", lambda: made.append(make()) or made[-1])
+
+    def make() -> ssl.SSLContext:
+        made.append(create_urllib3_context())
+        return made[-1]
+
+    monkeypatch.setattr(tls, "create_urllib3_context", make)
     async with encrypted(site.url, bundle) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from discovery.model.codes import ScopeReason
-from discovery.model.values import UNKNOWN, CacheUser, Complete, Failed, UserGroup, UsersAndGroups
+from discovery.model.values import (
+    UNKNOWN,
+    CacheUser,
+    Complete,
+    Failed,
+    KnownCache,
+    UserGroup,
+    UsersAndGroups,
+)
 from discovery.plan.iam.verdict import iam_verdict
 from discovery.sandbox.aws.faults import Effect
 from discovery.sweep.scan import Scan
@@ -59,7 +69,7 @@ async def test_an_id_is_the_same_however_it_is_spelled(site: Site) -> None:
     assert one.user_group_id is not None
     group = directory_of(found).groups[one.user_group_id]
     assert (group.user_ids, group.pending_add) == (("ann",), ("bob",))
-    assert iam_verdict(one, directory_of(found)).users == ("ann",)
+    assert iam_verdict(cast("KnownCache", one), directory_of(found)).users == ("ann",)
 
 
 async def test_they_fill_pages(site: Site) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from discovery.sandbox.teleport.server import SimulatedTeleport
-from tests.contract.control_plane.teleport_site import Site
+from tests.support.teleport_site import Site
 
 
 @pytest.fixture

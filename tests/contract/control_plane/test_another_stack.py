@@ -26,7 +26,7 @@ from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.messages import decoded
 from discovery.sandbox.teleport.roles import EDITOR, Role, bot_role
 from discovery.sandbox.teleport.service import PROCEDURES, SERVICE, RpcCall, RpcError
-from tests.contract.control_plane.teleport_site import GROUP, registration
+from tests.support.teleport_site import GROUP, registration
 
 grpc: Any = pytest.importorskip("grpc", reason="it comes with the extra `proto`")
 

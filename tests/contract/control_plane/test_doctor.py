@@ -11,7 +11,7 @@ import pytest
 from discovery.config.load import parse_config
 from discovery.config.model import Config
 from discovery.control_plane.base import ControlPlaneError
-from discovery.doctor.control_plane import examine_teleport
+from discovery.doctor.control_plane import check_teleport
 from discovery.policies.teleport import DB_VERBS, bot_role
 from discovery.policies.usage import AwsUsage, Hub
 from discovery.reports.checks import Check, CheckStatus
@@ -19,7 +19,7 @@ from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import Role
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from state.records import Registration, RememberedState, StateIdentity
-from tests.contract.control_plane.teleport_site import (
+from tests.support.teleport_site import (
     GROUP,
     Site,
     registration,
@@ -33,7 +33,7 @@ def config() -> Config:
 
 def printed_role() -> dict[str, Any]:
     """The bot's role as `cachemuster policies teleport-bot-role` prints it."""
-    return bot_role(AwsUsage.of(config(), Hub.unnamed(), None))
+    return bot_role(AwsUsage.of(config(), Hub.unknown(), None))
 
 
 def lacking(verb: str, kind: str = "db") -> Role:
@@ -48,7 +48,7 @@ async def examined(site: Site, state: RememberedState | None = None) -> dict[str
     """The checks by their verb; those without one under their message."""
     if not site.identity_file.exists():
         site.write_identity(Role.from_document(printed_role()))
-    found = await examine_teleport(config(), site.settings(), state, site.now)
+    found = await check_teleport(config(), site.settings(), state, site.now)
     return {check.action or check.message: check for check in found}
 
 
@@ -179,7 +179,7 @@ async def test_without_the_right_to_see_services_a_warning(site: Site) -> None:
 async def test_a_cluster_that_cannot_be_reached(site: Site) -> None:
     site.write_identity()
     settings = site.settings(address="127.0.0.1:1")
-    [check] = await examine_teleport(config(), settings, None, site.now)
+    [check] = await check_teleport(config(), settings, None, site.now)
     assert check.outcome is CheckStatus.FAIL
 
 
@@ -190,6 +190,6 @@ class TestAnOlderCluster:
 
     async def test_is_refused(self, site: Site) -> None:
         site.write_identity()
-        [check] = await examine_teleport(config(), site.settings(), None, site.now)
+        [check] = await check_teleport(config(), site.settings(), None, site.now)
         assert check.outcome is CheckStatus.FAIL
         assert "allow_older" in check.message

@@ -15,7 +15,7 @@ from discovery.control_plane.teleport.client import Teleport
 from discovery.control_plane.teleport.errors import IdentityUnusable, Untrusted
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.roles import bot_role
-from tests.contract.control_plane.teleport_site import GROUP, Site, registration
+from tests.support.teleport_site import GROUP, Site, registration
 
 
 @pytest.fixture(autouse=True)

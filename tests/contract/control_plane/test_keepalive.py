@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 
 from discovery.control_plane.teleport import grpc_channel
-from tests.contract.control_plane.teleport_site import Site
+from tests.support.teleport_site import Site
 
 
 def test_pings_are_more_than_a_minute_apart() -> None:

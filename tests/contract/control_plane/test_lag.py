@@ -22,15 +22,15 @@ from discovery.sandbox.teleport.server import SimulatedTeleport
 from discovery.sandbox.teleport.store import MEASURED_STEP
 from discovery.sweep.apply import apply
 from state.store import Store
-from tests.contract.control_plane.stage import by_name, stage
-from tests.contract.control_plane.teleport_site import (
+from tests.support.command_line import FRANKFURT, HUB
+from tests.support.teleport_site import (
     ACCOUNT,
     REGION,
     Site,
     registration,
     with_labels,
 )
-from tests.unit.cli.rig import FRANKFURT, HUB
+from tests.support.teleport_sweeps import by_name, stage
 
 ORDERS = registration().name
 ARN = f"arn:aws:elasticache:{FRANKFURT}:{HUB}:serverlesscache:orders"

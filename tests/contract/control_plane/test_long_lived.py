@@ -16,12 +16,12 @@ from discovery.control_plane.base import Unavailable
 from discovery.sandbox.teleport.cluster import Cluster, Release
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
-from tests.contract.control_plane.teleport_site import Site, registration
+from tests.support.teleport_site import Site, registration
 
 ROUTES = ["auth", "proxy", "auto"]
 
 
-def ports(at: Addresses) -> dict[str, int]:
+def ports(at: Addresses) -> dict[str, Any]:
     return {
         "port": int(at.proxy.rpartition(":")[2]),
         "auth_port": int(at.auth.rpartition(":")[2]),

@@ -17,7 +17,7 @@ from discovery.control_plane.base import (
 from discovery.control_plane.embedded.control_plane import Embedded
 from discovery.model.values import Database, ResourceName
 from discovery.plan.resource import changes_between
-from tests.contract.control_plane.teleport_site import Site, registration
+from tests.support.teleport_site import Site, registration
 
 ORDERS = registration()
 

@@ -10,7 +10,7 @@ from discovery.control_plane.teleport.preflight import preflight
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import Role
 from discovery.sandbox.teleport.server import SimulatedTeleport
-from tests.contract.control_plane.teleport_site import GROUP, Site, registration
+from tests.support.teleport_site import GROUP, Site, registration
 
 FENCE = {"managed-by": "cachemuster", "cachemuster/group": GROUP}
 

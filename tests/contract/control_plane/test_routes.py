@@ -31,7 +31,7 @@ from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.server import SimulatedTeleport
 from discovery.sandbox.teleport.tls_frontend import auth_protocol
-from tests.contract.control_plane.teleport_site import Site, registration
+from tests.support.teleport_site import Site, registration
 
 WAYS = [("auth", "auth"), ("proxy", "proxy"), ("auto", "proxy")]
 

@@ -19,8 +19,8 @@ from discovery.plan.targets import ScopeFilter
 from discovery.reports.report import Report
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sweep.context import SweepRequest
-from tests.contract.control_plane.stage import Stage, stage
-from tests.unit.cli.rig import FRANKFURT, HUB
+from tests.support.command_line import FRANKFURT, HUB
+from tests.support.teleport_sweeps import Stage, stage
 
 pytestmark = pytest.mark.slow
 

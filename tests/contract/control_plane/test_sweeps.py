@@ -10,7 +10,7 @@ import pytest
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.roles import Role
-from tests.contract.control_plane.stage import by_name, stage
+from tests.support.teleport_sweeps import by_name, stage
 
 pytestmark = pytest.mark.slow
 

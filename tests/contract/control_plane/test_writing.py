@@ -25,7 +25,7 @@ from discovery.sandbox.teleport import changes
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.server import SimulatedTeleport
-from tests.contract.control_plane.teleport_site import Site, registration, with_labels
+from tests.support.teleport_site import Site, registration, with_labels
 
 MYSQL = base64.b64encode(b"\x0a\x038.0").decode()
 """Settings that the program has no words for, as the sandbox shows them."""

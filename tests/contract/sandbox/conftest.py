@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from discovery.sandbox.aws.timed_store import Delays
-from tests.contract.sandbox.cloud import Cloud, running
+from tests.support.simulated_aws import Cloud, running
 
 SLOW = Delays(
     creating=timedelta(minutes=1),

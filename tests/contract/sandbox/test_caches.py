@@ -1,6 +1,7 @@
 """Serverless caches: pages, names, lifecycles, what may be modified."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from discovery.sandbox.aws.faults import Effect, Fault
-from tests.contract.sandbox.cloud import HUB, REGION, Cloud, message, refusal
+from tests.support.simulated_aws import HUB, REGION, Cloud, message, refusal
 
 A_MINUTE = timedelta(minutes=1)
 
@@ -284,10 +285,11 @@ class TestModify:
             client.modify_serverless_cache(ServerlessCacheName="c", UserGroupId="g")
             create(client, "d", Engine=cache, UserGroupId="g")
             return
-        for attempt in (
+        attempts: tuple[Callable[[], object], ...] = (
             lambda: client.modify_serverless_cache(ServerlessCacheName="c", UserGroupId="g"),
             lambda: create(client, "d", Engine=cache, UserGroupId="g"),
-        ):
+        )
+        for attempt in attempts:
             with pytest.raises(ClientError) as caught:
                 attempt()
             assert refusal(caught.value) == ("InvalidParameterCombination", 400)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import httpx
@@ -15,7 +15,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 
-from tests.contract.sandbox.cloud import HUB, REGION, Cloud, message, refusal
+from tests.support.simulated_aws import HUB, REGION, Cloud, message, refusal
 
 TAGGING = "resourcegroupstaggingapi"
 VERSION = "2017-01-26"
@@ -38,7 +38,7 @@ def client(cloud: Cloud, tmp_path: Path) -> Iterator[Any]:
     session = boto3.session.Session()
     loader = Loader(extra_search_paths=[str(tmp_path)])
     session._session.register_component("data_loader", loader)
-    made = session.client(
+    made = cast("Any", session).client(
         TAGGING,
         region_name=REGION,
         endpoint_url=cloud.url,

@@ -11,7 +11,7 @@ import pytest
 from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 
-from tests.contract.sandbox.cloud import HUB, MEMBER, REGION, Cloud
+from tests.support.simulated_aws import HUB, MEMBER, REGION, Cloud
 
 JSON = {"Content-Type": "application/json"}
 

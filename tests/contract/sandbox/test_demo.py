@@ -5,7 +5,7 @@ from botocore.exceptions import ClientError
 
 from discovery.sandbox import agent_world, demo
 from discovery.sandbox.aws.server import SimulatedAws
-from tests.contract.sandbox.cloud import Cloud
+from tests.support.simulated_aws import Cloud
 
 
 def test_the_demo_through_its_own_variables(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from discovery.sandbox.aws.faults import Effect, Fault
-from tests.contract.sandbox.cloud import REGION, Cloud, refusal
+from tests.support.simulated_aws import REGION, Cloud, refusal
 
 
 def regions(client: Any, **asked: Any) -> dict[str, str]:

@@ -14,7 +14,7 @@ from discovery.aws.events import Change, Ignored, Subject, read_message
 from discovery.sandbox.aws.event_delivery import Delivery, Envelope, EventKind
 from discovery.sandbox.aws.queues import Queue
 from discovery.sandbox.generated_world import Size, Spread, generate
-from tests.contract.sandbox.cloud import HUB, MEMBER, REGION, Cloud
+from tests.support.simulated_aws import HUB, MEMBER, REGION, Cloud
 
 NATIVE, CALLS = frozenset({EventKind.NATIVE}), frozenset({EventKind.CALL})
 

@@ -15,9 +15,9 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from discovery.sandbox.aws.faults import Effect, Fault
-from tests.contract.sandbox.cloud import HUB, MEMBER, REGION, ROLE, Cloud, message, refusal
+from tests.support.simulated_aws import HUB, MEMBER, REGION, ROLE, Cloud, message, refusal
 
-LISTING = {"service": "elasticache", "operation": "DescribeServerlessCaches"}
+LISTING: dict[str, Any] = {"service": "elasticache", "operation": "DescribeServerlessCaches"}
 
 
 def ask(cloud: Cloud, **where: Any) -> Any:
@@ -69,7 +69,7 @@ def test_any_error(cloud: Cloud) -> None:
         pytest.param({"service": "elasticache", "operation": "DescribeUsers"}, id="operation"),
     ],
 )
-def test_a_fault_stays_where_it_is_put(cloud: Cloud, where: dict[str, str]) -> None:
+def test_a_fault_stays_where_it_is_put(cloud: Cloud, where: dict[str, Any]) -> None:
     cloud.aws.faults.add(Fault(effect=Effect.DENIED, **where))
     ask(cloud)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.sandbox.cloud import HUB, REGION, Cloud, message, refusal
+from tests.support.simulated_aws import HUB, REGION, Cloud, message, refusal
 
 
 @pytest.fixture

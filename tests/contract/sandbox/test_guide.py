@@ -16,7 +16,7 @@ from discovery.sandbox.agent_world import environment
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.timed_store import LIKE_AWS
 from discovery.sandbox.demo import build_demo
-from tests.contract.sandbox.cloud import HUB, REGION, Cloud, running
+from tests.support.simulated_aws import HUB, REGION, Cloud, running
 
 ARN = f"arn:aws:elasticache:{REGION}:{HUB}:serverlesscache:cache-01"
 

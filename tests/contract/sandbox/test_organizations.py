@@ -15,7 +15,7 @@ from discovery.sandbox.aws.faults import Effect, Fault
 from discovery.sandbox.aws.organization import ROOT, Organization
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World
-from tests.contract.sandbox.cloud import HUB, MEMBER, Cloud, message, refusal
+from tests.support.simulated_aws import HUB, MEMBER, Cloud, message, refusal
 
 STRANGER = "999988887777"
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

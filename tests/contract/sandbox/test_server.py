@@ -14,7 +14,7 @@ from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 from discovery.sandbox.aws.faults import Effect, Fault
 from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.aws.world import World
-from tests.contract.sandbox.cloud import HUB, REGION, Cloud, running
+from tests.support.simulated_aws import HUB, REGION, Cloud, running
 
 
 def test_a_port_that_is_taken() -> None:

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from discovery.sandbox.aws.keys import Key
-from tests.contract.sandbox.cloud import HUB, MEMBER, REGION, Cloud, message, refusal
+from tests.support.simulated_aws import HUB, MEMBER, REGION, Cloud, message, refusal
 
 ASKS: dict[str, Callable[[Any], Any]] = {
     "elasticache": lambda client: client.describe_serverless_caches(),

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from discovery.sandbox.aws.faults import Effect, Fault
 from discovery.sandbox.aws.long_poll import Notification
 from discovery.sandbox.aws.queues import Queue
-from tests.contract.sandbox.cloud import HUB, MEMBER, REGION, Cloud, message, refusal
+from tests.support.simulated_aws import HUB, MEMBER, REGION, Cloud, message, refusal
 
 
 class Asked:

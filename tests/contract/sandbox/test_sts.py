@@ -6,7 +6,7 @@ import pytest
 from botocore import UNSIGNED
 from botocore.exceptions import ClientError
 
-from tests.contract.sandbox.cloud import EXTERNAL_ID, HUB, MEMBER, ROLE, Cloud, message, refusal
+from tests.support.simulated_aws import EXTERNAL_ID, HUB, MEMBER, ROLE, Cloud, message, refusal
 
 
 def test_caller_identity_of_a_user(cloud: Cloud) -> None:
@@ -151,7 +151,7 @@ def test_a_token_that_does_not_let_in(cloud: Cloud) -> None:
     good = cloud.world.issue_web_identity(SUBJECT)
     other = cloud.world.issue_web_identity("system:serviceaccount:a:b")
     ended = cloud.world.issue_web_identity(SUBJECT, lifetime=timedelta(0))
-    strange = {"RoleArn": "arn:aws:iam::999999999999:role/pod"}
+    strange: dict[str, object] = {"RoleArn": "arn:aws:iam::999999999999:role/pod"}
     cases: list[tuple[str, str, dict[str, object], tuple[str, int]]] = [
         ("nobody issued this one", "pod", {}, ("InvalidIdentityToken", 400)),
         (ended, "pod", {}, ("ExpiredTokenException", 400)),

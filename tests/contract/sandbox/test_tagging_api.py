@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from discovery.sandbox.aws.faults import Effect, Fault
-from tests.contract.sandbox.cloud import HUB, REGION, Cloud, message, refusal
+from tests.support.simulated_aws import HUB, REGION, Cloud, message, refusal
 
 TAGGING = "resourcegroupstaggingapi"
 CACHES = ["elasticache:serverlesscache"]

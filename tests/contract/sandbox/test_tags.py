@@ -1,5 +1,6 @@
 """Tags through ElastiCache itself."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from discovery.sandbox.aws.timed_store import Delays
-from tests.contract.sandbox.cloud import HUB, MEMBER, REGION, Cloud, refusal, running
+from tests.support.simulated_aws import HUB, MEMBER, REGION, Cloud, refusal, running
 
 
 def arn(resource: str, *, account: str = HUB, region: str = REGION) -> str:
@@ -61,11 +62,12 @@ def test_users_and_groups_have_tags_too(cloud: Cloud) -> None:
 def test_a_cache_that_is_not_available_tells_no_tags(cloud: Cloud, state: str) -> None:
     cloud.region.add_cache("orders", tags={"env": "prod"}, status=state)
     client = cloud.client("elasticache")
-    for attempt in (
+    attempts: tuple[Callable[[], object], ...] = (
         lambda: client.list_tags_for_resource(ResourceName=CACHE),
         lambda: client.add_tags_to_resource(ResourceName=CACHE, Tags=[{"Key": "a"}]),
         lambda: client.remove_tags_from_resource(ResourceName=CACHE, TagKeys=["env"]),
-    ):
+    )
+    for attempt in attempts:
         with pytest.raises(ClientError) as caught:
             attempt()
         assert refusal(caught.value) == ("InvalidServerlessCacheStateFault", 400)

@@ -1,12 +1,13 @@
 """Users of ElastiCache: authentication, access strings, states."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.sandbox.cloud import HUB, REGION, Cloud, message, refusal
+from tests.support.simulated_aws import HUB, REGION, Cloud, message, refusal
 
 PASSWORD = "a-long-enough-password"
 
@@ -199,10 +200,11 @@ def test_a_user_leaves_its_groups_when_it_is_deleted(slow_cloud: Cloud) -> None:
 
 def test_default_users_stay(cloud: Cloud) -> None:
     client = cloud.client("elasticache")
-    for attempt in (
+    attempts: tuple[Callable[[], object], ...] = (
         lambda: client.delete_user(UserId="default"),
         lambda: client.modify_user(UserId="default", AccessString="off"),
-    ):
+    )
+    for attempt in attempts:
         with pytest.raises(ClientError) as caught:
             attempt()
         assert refusal(caught.value) == ("InvalidParameterValue", 400)

@@ -9,7 +9,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.httpsession import URLLib3Session
 
-from tests.contract.sandbox.cloud import REGION, Cloud
+from tests.support.simulated_aws import REGION, Cloud
 
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
 AMZ_JSON = "application/x-amz-json-1.1"

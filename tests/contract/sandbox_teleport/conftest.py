@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.contract.sandbox_teleport.client import Simulation, served
+from tests.support.teleport_client import Simulation, served
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from grpclib.const import Status
 from discovery.model.values import Database, ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.messages import InvalidDocument
-from tests.contract.sandbox_teleport.client import (
+from tests.support.protobuf_messages import Fields, message
+from tests.support.teleport_client import (
     ACCOUNT,
     CLUSTER,
     HOST,
@@ -20,7 +21,6 @@ from tests.contract.sandbox_teleport.client import (
     database,
     served,
 )
-from tests.contract.sandbox_teleport.wire import Fields, message
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/connect"
 
@@ -224,8 +224,10 @@ async def test_names_that_differ_in_case_are_two(simulation: Simulation) -> None
 async def test_the_last_writer_wins_whatever_revision_it_sends(simulation: Simulation) -> None:
     caller = simulation.caller()
     await caller.create("orders")
-    for revision in ("", "stale"):
-        await caller.call("UpdateDatabase", database("orders", revision=revision))
+    for writer, revision in (("first", ""), ("second", "stale")):
+        update = database("orders", uri=f"{writer}:6379", revision=revision)
+        await caller.call("UpdateDatabase", update)
+        assert simulation.cluster.databases["orders"]["spec"]["uri"] == f"{writer}:6379"
 
 
 async def test_unless_revisions_are_enforced(simulation: Simulation) -> None:

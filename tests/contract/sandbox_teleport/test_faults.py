@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import contextlib
+from typing import Any, TypeVar
 
 import pytest
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.events import ConnectionTerminated
+from h2.errors import ErrorCodes
+from h2.events import ConnectionTerminated, Event, RemoteSettingsChanged
 
 from discovery.sandbox.teleport import changes
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import CONNECT, Effect, Fault
 from discovery.sandbox.teleport.roles import Role
-from tests.contract.sandbox_teleport.client import (
+from tests.support.protobuf_messages import message
+from tests.support.teleport_client import (
     AUTH_NAME,
     OURS,
     Simulation,
@@ -24,8 +27,8 @@ from tests.contract.sandbox_teleport.client import (
     tls,
     until,
 )
-from tests.contract.sandbox_teleport.wire import message
 
+Received = TypeVar("Received", bound=Event)
 BROKEN = (StreamTerminatedError, ConnectionError, OSError)
 
 
@@ -291,20 +294,37 @@ async def test_writes_at_once_are_counted(simulation: Simulation) -> None:
     assert simulation.teleport.calls.most_writes_at_once == 6
 
 
-async def test_pings_that_come_too_fast(simulation: Simulation) -> None:
+async def connected(
+    simulation: Simulation,
+) -> tuple[H2Connection, asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to Auth through the proxy with nothing but HTTP/2."""
     host, number = simulation.at.proxy.split(":")
     reader, writer = await asyncio.open_connection(
         host, int(number), ssl=tls(simulation.bot), server_hostname=AUTH_NAME
     )
     connection = H2Connection(H2Configuration(client_side=True))
     connection.initiate_connection()
+    writer.write(connection.data_to_send())
+    return connection, reader, writer
+
+
+async def received(
+    connection: H2Connection, reader: asyncio.StreamReader, kind: type[Received]
+) -> list[Received]:
+    """Read until events of that kind have come; none when the connection ends, or after 5 s."""
+    found: list[Received] = []
+    with contextlib.suppress(TimeoutError):
+        while not found and (data := await asyncio.wait_for(reader.read(65536), 5)):
+            found = [event for event in connection.receive_data(data) if isinstance(event, kind)]
+    return found
+
+
+async def test_pings_that_come_too_fast(simulation: Simulation) -> None:
+    connection, reader, writer = await connected(simulation)
     for _ in range(4):
         connection.ping(b"01234567")
     writer.write(connection.data_to_send())
-    ended: list[ConnectionTerminated] = []
-    while not ended and (data := await asyncio.wait_for(reader.read(65536), 5)):
-        events = connection.receive_data(data)
-        ended = [event for event in events if isinstance(event, ConnectionTerminated)]
+    ended = await received(connection, reader, ConnectionTerminated)
     writer.close()
     assert ended[0].additional_data == b"too_many_pings"
 
@@ -312,9 +332,18 @@ async def test_pings_that_come_too_fast(simulation: Simulation) -> None:
 async def test_goaway_to_every_connection(simulation: Simulation) -> None:
     caller = simulation.caller()
     await caller.call("Ping")
+    clients = [await connected(simulation) for _ in range(2)]
+    for connection, reader, _ in clients:
+        await received(connection, reader, RemoteSettingsChanged)
     simulation.teleport.send_goaway()
-    while len(simulation.teleport.calls.handshakes) < 2:
-        try:
-            await caller.call("Ping")
-        except BROKEN:
-            continue
+    for connection, reader, writer in clients:
+        ended = await received(connection, reader, ConnectionTerminated)
+        words = [(each.error_code, each.additional_data) for each in ended]
+        assert words == [(ErrorCodes.NO_ERROR, b"graceful_stop")]
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+    before = len(simulation.teleport.calls.handshakes)
+    with contextlib.suppress(*BROKEN):  # the first call may meet the GOAWAY
+        await caller.call("Ping")
+    await caller.call("Ping")
+    assert len(simulation.teleport.calls.handshakes) == before + 1

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 from discovery.sandbox.teleport.authorities import new_legacy_key
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.identity import CLUSTER_ATTRIBUTE
-from tests.contract.sandbox_teleport.client import CLUSTER, Simulation, blocks, tls
+from tests.support.teleport_client import CLUSTER, Simulation, blocks, tls
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import yaml
 from grpclib.const import Status
 
 from discovery.sandbox.teleport.roles import Role, bot_role
-from tests.contract.sandbox_teleport.client import GROUP, OURS, Caller, Simulation, database
-from tests.contract.sandbox_teleport.wire import Fields, message
+from tests.support.protobuf_messages import Fields, message
+from tests.support.teleport_client import GROUP, OURS, Caller, Simulation, database
 
 EVERYTHING = {"*": "*"}
 ALL_VERBS = ("list", "read", "create", "update", "delete")

@@ -20,7 +20,8 @@ from discovery.sandbox.teleport.client_hello import ClientHello, NotTls, read_cl
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.identity import Identity
 from discovery.sandbox.teleport.tls_frontend import auth_protocol
-from tests.contract.sandbox_teleport.client import (
+from tests.support.protobuf_messages import Fields
+from tests.support.teleport_client import (
     AUTH_NAME,
     CLUSTER,
     TO_AUTH,
@@ -30,7 +31,6 @@ from tests.contract.sandbox_teleport.client import (
     tls,
     until,
 )
-from tests.contract.sandbox_teleport.wire import Fields
 
 REFUSED = (StreamTerminatedError, ConnectionError, ssl.SSLError, OSError)
 

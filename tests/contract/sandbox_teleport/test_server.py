@@ -13,7 +13,7 @@ import pytest
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.faults import Effect, Fault
 from discovery.sandbox.teleport.server import SimulatedTeleport
-from tests.contract.sandbox_teleport.client import (
+from tests.support.teleport_client import (
     AUTH_NAME,
     CLUSTER,
     OURS,

@@ -13,8 +13,8 @@ from grpclib.exceptions import StreamTerminatedError
 
 from discovery.sandbox.teleport.faults import FIND, WEB_PING, Effect, Fault
 from discovery.sandbox.teleport.identity import Identity
-from tests.contract.sandbox_teleport.client import CLUSTER, OURS, Simulation, database, tls
-from tests.contract.sandbox_teleport.wire import message
+from tests.support.protobuf_messages import message
+from tests.support.teleport_client import CLUSTER, OURS, Simulation, database, tls
 
 
 @pytest.mark.parametrize(

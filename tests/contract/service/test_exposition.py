@@ -8,20 +8,21 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from discovery.service.metric_table import TABLE
 from discovery.service.metrics import Metrics
-from tests.contract.promtool import needs_promtool, promtool
-from tests.unit.reports.sample import NOW, REFUSED, carried_out, full_report
+from discovery.sweep.context import SweepKind
+from tests.support.promtool import needs_promtool, promtool
+from tests.support.report_samples import NOW, REFUSED, carried_out, full_report
 
 
 def busy() -> Metrics:
     """Metrics in which every series has a value."""
     metrics = Metrics(scope_metrics_limit=500, version='1.0"\\\n', clock=lambda: NOW)
     found = full_report(guard=REFUSED, paused_until=NOW + timedelta(hours=1))
-    metrics.swept(carried_out(found, failed="payments"), kind="sweep")
-    metrics.broke("rescan")
-    metrics.event("accepted", 3)
-    metrics.waiting(2, since=NOW)
-    metrics.next_due(NOW)
-    metrics.identity(NOW)
+    metrics.record_run(carried_out(found, failed="payments"), kind=SweepKind.SWEEP)
+    metrics.record_failure(SweepKind.RESCAN)
+    metrics.count_events("accepted", 3)
+    metrics.set_waiting(2, since=NOW)
+    metrics.set_next_due(NOW)
+    metrics.set_identity_expiry(NOW)
     return metrics
 
 

@@ -17,19 +17,20 @@ from discovery.cli.errors import describe
 from discovery.config.fields import HostPort
 from discovery.reports.exit import Exit
 from discovery.service.errors import CannotListen
-from discovery.service.health import HealthState, served
+from discovery.service.health import HealthState, serve_health
 from discovery.service.heartbeat import Heartbeat
 from discovery.service.metrics import Metrics
 from discovery.service.read_only_server import ReadOnlyServer, text_page
-from tests.contract.sandbox_teleport.client import until
-from tests.unit.reports.sample import full_report
+from discovery.sweep.context import SweepKind
+from tests.support.report_samples import full_report
+from tests.support.teleport_client import until
 
 ANY = HostPort("127.0.0.1", 0)
 
 
 @pytest.fixture
-def vitals() -> HealthState:
-    return HealthState(pulse=Heartbeat(), limit=timedelta(hours=1))
+def health() -> HealthState:
+    return HealthState(heartbeat=Heartbeat(), max_age=timedelta(hours=1))
 
 
 @pytest.fixture
@@ -38,8 +39,8 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-async def place(vitals: HealthState, metrics: Metrics) -> AsyncIterator[HostPort]:
-    async with served(ANY, vitals, metrics) as place:
+async def place(health: HealthState, metrics: Metrics) -> AsyncIterator[HostPort]:
+    async with serve_health(ANY, health, metrics) as place:
         yield place
 
 
@@ -66,18 +67,18 @@ async def raw(place: HostPort, said: bytes) -> bytes:
 
 
 async def test_the_probes_turn_with_the_vitals(
-    client: httpx.AsyncClient, vitals: HealthState
+    client: httpx.AsyncClient, health: HealthState
 ) -> None:
     alive = await client.get("/healthz")
     assert (alive.status_code, alive.text) == (200, "the loop moved 0 s ago; red after 3600 s\n")
     assert (await client.get("/readyz")).status_code == 503
-    vitals.first_sweep_done = True
+    health.first_sweep_done = True
     ready = await client.get("/readyz")
     assert (ready.status_code, ready.text) == (200, "ready\n")
-    vitals.control_plane_trouble = "UNAVAILABLE"
+    health.control_plane_error = "UNAVAILABLE"
     troubled = await client.get("/readyz")
     assert (troubled.status_code, troubled.text) == (200, "ready; control plane: UNAVAILABLE\n")
-    vitals.limit = timedelta(seconds=-1)
+    health.max_age = timedelta(seconds=-1)
     assert (await client.get("/healthz")).status_code == 503
 
 
@@ -85,7 +86,7 @@ async def test_metrics_are_those_of_the_moment(client: httpx.AsyncClient, metric
     answer = await client.get("/metrics")
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert 'cachemuster_build_info{version="1.2.3"} 1.0\n' in answer.text
-    metrics.swept(full_report(), kind="sweep")
+    metrics.record_run(full_report(), kind=SweepKind.SWEEP)
     assert "\ncachemuster_caches 2.0\n" in (await client.get("/metrics")).text
 
 
@@ -161,13 +162,13 @@ async def standing(door: ReadOnlyServer) -> AsyncIterator[HostPort]:
 
 @pytest.mark.parametrize("said", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
 async def test_who_says_nothing_more_is_shown_out(said: bytes) -> None:
-    server = ReadOnlyServer({"/": lambda: text_page(200, "hello")}, longest_visit_s=0.05)
+    server = ReadOnlyServer({"/": lambda: text_page(200, "hello")}, timeout_s=0.05)
     async with standing(server) as place:
         assert await raw(place, said) == b""
 
 
 async def test_who_does_not_read_is_shown_out() -> None:
-    server = ReadOnlyServer({"/": lambda: text_page(200, "x" * 50_000_000)}, longest_visit_s=0.05)
+    server = ReadOnlyServer({"/": lambda: text_page(200, "x" * 50_000_000)}, timeout_s=0.05)
     async with standing(server) as place:
         _, writer = await asyncio.open_connection(place.host, place.port, limit=1)
         writer.write(request("/"))
@@ -177,7 +178,7 @@ async def test_who_does_not_read_is_shown_out() -> None:
 
 
 async def test_a_crowd_waits_outside_and_the_next_one_is_served() -> None:
-    server = ReadOnlyServer({"/": lambda: text_page(200, "hello")}, most_connections=4)
+    server = ReadOnlyServer({"/": lambda: text_page(200, "hello")}, max_connections=4)
     async with standing(server) as place:
         async with AsyncExitStack() as crowd:
             for _ in range(4):
@@ -201,10 +202,10 @@ async def test_a_page_that_breaks_tells_the_log_and_not_the_visitor() -> None:
 
 class TestListening:
     async def test_a_port_in_use_is_said_with_what_to_do(
-        self, place: HostPort, vitals: HealthState, metrics: Metrics
+        self, place: HostPort, health: HealthState, metrics: Metrics
     ) -> None:
         with pytest.raises(CannotListen) as refusal:
-            async with served(place, vitals, metrics):
+            async with serve_health(place, health, metrics):
                 raise AssertionError("two listen on one port")
         ending = describe(refusal.value)
         assert ending.exit is Exit.FAILED
@@ -214,24 +215,24 @@ class TestListening:
             "takes any free one"
         )
 
-    async def test_a_host_that_is_not_there(self, vitals: HealthState, metrics: Metrics) -> None:
+    async def test_a_host_that_is_not_there(self, health: HealthState, metrics: Metrics) -> None:
         nowhere = HostPort("no-such-host.invalid", 9808)
         with pytest.raises(CannotListen, match=r"no-such-host\.invalid:9808: .*not known"):
-            async with served(nowhere, vitals, metrics):
+            async with serve_health(nowhere, health, metrics):
                 raise AssertionError("it listens nowhere")
 
     async def test_the_port_is_free_again_afterwards(
-        self, vitals: HealthState, metrics: Metrics
+        self, health: HealthState, metrics: Metrics
     ) -> None:
-        async with served(ANY, vitals, metrics) as place:
+        async with serve_health(ANY, health, metrics) as place:
             assert place.port != 0
-        async with served(place, vitals, metrics) as again:
+        async with serve_health(place, health, metrics) as again:
             assert again == place
 
     @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
-    async def test_ipv6(self, vitals: HealthState, metrics: Metrics) -> None:
+    async def test_ipv6(self, health: HealthState, metrics: Metrics) -> None:
         try:
-            async with served(HostPort("::1", 0), vitals, metrics) as place:
+            async with serve_health(HostPort("::1", 0), health, metrics) as place:
                 assert str(place).startswith("[::1]:")
                 assert (await raw(place, request("/healthz"))).startswith(b"HTTP/1.1 200 ")
         except CannotListen:
@@ -246,11 +247,11 @@ class TestListening:
         ],
     )
     async def test_one_value_serves_both_families_and_the_others_their_own(
-        self, vitals: HealthState, metrics: Metrics, listen: str, answers: set[str]
+        self, health: HealthState, metrics: Metrics, listen: str, answers: set[str]
     ) -> None:
         if not socket.has_dualstack_ipv6():
             pytest.skip("no IPv6 here")
-        async with served(HostPort(listen, 0), vitals, metrics) as place:
+        async with serve_health(HostPort(listen, 0), health, metrics) as place:
             assert place.host == listen
             reached = set()
             for host in ("127.0.0.1", "::1"):
@@ -261,8 +262,8 @@ class TestListening:
         assert reached == answers
 
     async def test_every_address_is_refused_where_one_of_them_is_taken(
-        self, place: HostPort, vitals: HealthState, metrics: Metrics
+        self, place: HostPort, health: HealthState, metrics: Metrics
     ) -> None:
         with pytest.raises(CannotListen, match=rf"on \*:{place.port}: Address already in use"):
-            async with served(HostPort("*", place.port), vitals, metrics):
+            async with serve_health(HostPort("*", place.port), health, metrics):
                 raise AssertionError("two listen on one port")

@@ -19,7 +19,7 @@ from discovery.sweep.apply import apply
 from state.records import IntentOutcome, RememberedState
 from state.store import Store, load_state
 from tests.contract.state.conftest import ROOT
-from tests.unit.state.values import SCOPE, START, arn_of, database_of
+from tests.support.state_records import SCOPE, START, arn_of, database_of
 
 pytestmark = pytest.mark.slow
 
@@ -156,7 +156,7 @@ from dataclasses import replace
 from pathlib import Path
 import state.recording as recording
 from state.store import Store
-from tests.unit.state.values import *
+from tests.support.state_records import *
 
 left = int(sys.argv[2])
 real = recording.Database.execute
@@ -182,7 +182,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_killed_inside_recording(path: Path) -> None:
-    from tests.unit.state.values import cache_of, outcome_of  # noqa: PLC0415
+    from tests.support.state_records import cache_of, outcome_of  # noqa: PLC0415
 
     with Store.open(path) as store:
         store.record(outcome_of(1, caches=(cache_of("a"),)))
@@ -205,7 +205,7 @@ import sys
 from pathlib import Path
 from state.records import IntentOutcome
 from state.store import Store
-from tests.unit.state.values import START, intent_of
+from tests.support.state_records import START, intent_of
 
 store = Store.open(Path(sys.argv[1]))
 for number in range(100000):

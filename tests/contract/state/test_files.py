@@ -17,13 +17,13 @@ from state.errors import Corrupt, Locked, NewerSchema, StateError, Unwritable
 from state.migrations import STATE_FILE, m0001_first, m0002_fleet, migrations
 from state.queries import TICK
 from state.recording import put_fact
-from state.records import IntentOutcome, LastVerdict
+from state.records import IntentOutcome, LastVerdict, RememberedState
 from state.reserve import reserve_of
 from state.rows import to_iso
 from state.sqlite import FileKind, open_writer, read
 from state.store import Store, load_state
 from tests.contract.state.conftest import ROOT
-from tests.unit.state.values import (
+from tests.support.state_records import (
     START,
     cache_of,
     intent_of,
@@ -114,7 +114,15 @@ def test_a_newer_file_is_refused(path: Path, opener: Opener) -> None:
 @OPENERS
 def test_an_empty_file_is_a_new_one(path: Path, opener: Opener) -> None:
     path.touch()
-    opener(path)
+    opened = opener(path)
+    if isinstance(opened, Store):
+        with opened:
+            assert opened.load() == RememberedState()
+            opened.record(outcome_of(caches=(cache_of("orders"),)))
+        assert len(load_state(path).caches) == 1
+    else:
+        assert opened == RememberedState()
+        assert path.read_bytes() == b""
 
 
 def test_an_emptied_file_whose_log_is_still_there_is_damaged(path: Path) -> None:
@@ -216,7 +224,7 @@ def test_a_write_that_the_system_refuses_is_said_and_nothing_is_lost(path: Path)
         "from pathlib import Path\n"
         "from state.errors import Unwritable\n"
         "from state.store import Store\n"
-        "from tests.unit.state.values import cache_of, outcome_of\n"
+        "from tests.support.state_records import cache_of, outcome_of\n"
         "store = Store.open(Path(sys.argv[1]))\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
         "try: store.record(outcome_of(caches=tuple(cache_of(f'c{n}') for n in range(900))))\n"

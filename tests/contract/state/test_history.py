@@ -18,7 +18,7 @@ from discovery.model.values import Change, ItemError
 from state.records import HistoryEvent, IntentKind, IntentOutcome
 from state.reserve import RESERVE_BYTES, reserve_of
 from state.store import Store
-from tests.unit.state.values import START, entry_of, intent_of, outcome_of
+from tests.support.state_records import START, entry_of, intent_of, outcome_of
 
 HISTORY, WINDOW = timedelta(days=400), timedelta(hours=1)
 YEARS = timedelta(days=5 * 365)

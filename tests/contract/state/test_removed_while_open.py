@@ -13,7 +13,7 @@ from discovery.control_plane.embedded.control_plane import Embedded
 from state.errors import Locked, Replaced
 from state.lock import HeldLock, Holder, lock_path, service_lock, writer_lock
 from state.store import Store, load_state
-from tests.unit.state.values import database_of
+from tests.support.state_records import database_of
 
 ME = Holder(4711, "run", "build-7", datetime(2026, 3, 1, 9, 0, tzinfo=UTC))
 OTHER = Holder(4712, "sweep", "build-7", datetime(2026, 3, 1, 9, 1, tzinfo=UTC))

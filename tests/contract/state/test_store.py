@@ -27,7 +27,7 @@ from state.records import (
 )
 from state.reserve import reserve_of
 from state.store import ReadOnlyStore, Store, load_state
-from tests.unit.state.values import (
+from tests.support.state_records import (
     EXTERNAL_ID,
     IDENTITY,
     OTHER_SCOPE,

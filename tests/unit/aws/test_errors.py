@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import aiohttp
 import pytest
 from botocore import exceptions as sdk
@@ -24,7 +26,7 @@ def refusal(code: str, message: str = "no", status: int = 400) -> sdk.ClientErro
 
 def broken_xml(body: bytes) -> ResponseParserError:
     try:
-        QueryParser()._parse_xml_string_to_dom(body)
+        cast("Any", QueryParser())._parse_xml_string_to_dom(body)
     except ResponseParserError as error:
         return error
     raise AssertionError(body)
@@ -58,7 +60,7 @@ REASONS = [
     (sdk.ReadTimeoutError(endpoint_url="https://x"), ScopeReason.TIMEOUT),
     (sdk.ConnectTimeoutError(endpoint_url="https://x"), ScopeReason.UNREACHABLE),
     (sdk.EndpointConnectionError(endpoint_url="https://x"), ScopeReason.UNREACHABLE),
-    (sdk.SSLError(endpoint_url="https://x", error="bad"), ScopeReason.UNREACHABLE),
+    (sdk.SSLError(endpoint_url="https://x", error=ValueError("bad")), ScopeReason.UNREACHABLE),
     (sdk.ProxyConnectionError(proxy_url="http://p"), ScopeReason.UNREACHABLE),
     (sdk.InvalidRegionError(region_name="x y"), ScopeReason.UNREACHABLE),
     (

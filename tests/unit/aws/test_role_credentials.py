@@ -44,7 +44,7 @@ def credentials(sts: Sts) -> RoleCredentials:
     return RoleCredentials(sts.assume, sts.clock)
 
 
-async def key_of(credentials: RoleCredentials) -> str:
+async def key_of(credentials: RoleCredentials) -> str | None:
     return (await credentials.get_frozen_credentials()).access_key
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from discovery.model.codes import ScopeReason
-from discovery.model.values import AccountId, Complete, Failed, Region, Scope
+from discovery.model.values import AccountId, Complete, Failed, Region, Scope, Skipped
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter, Targets, result_for
 from matchers.regions import RegionList, ScopeMembership
@@ -92,7 +92,7 @@ def test_a_scope_without_its_own_result_has_that_of_its_account() -> None:
     door = Failed(
         scope=Scope(NO_ROLE_GLOBS, None), started_at=now, reason=ScopeReason.ASSUME_ROLE_DENIED
     )
-    results = {own.scope: own, door.scope: door}
+    results: dict[Scope, Complete | Failed | Skipped] = {own.scope: own, door.scope: door}
     assert result_for(Scope(READ, IRELAND), results) is own
     assert result_for(Scope(NO_ROLE_GLOBS, IRELAND), results) is door
     assert result_for(Scope(READ, OHIO), results) is None

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from discovery.cli import transfer as handover
+from discovery.cli import transfer
 from discovery.control_plane.embedded.control_plane import Embedded, EmbeddedReader
 from discovery.model.values import Database, ResourceName
 from discovery.sandbox.aws.faults import Effect, Fault
 from state.lock import lock_path
 from state.store import load_state
-from tests.unit.cli.rig import CONFIGURATION, FRANKFURT, HUB, SCRIPT, VIRGINIA, Rig, Run
-from tests.unit.cli.rig import rig as make_rig
+from tests.support.command_line import CONFIGURATION, FRANKFURT, HUB, SCRIPT, VIRGINIA, Rig, Run
+from tests.support.command_line import rig as make_rig
 
 NAME = f"orders-elasticache-serverless-{FRANKFURT}-{HUB}"
 MATCHERS = CONFIGURATION + 'matchers: [{name: all, exclude_tags: {teleport: "off"}}]\n'
@@ -229,10 +229,10 @@ def test_all_are_released_at_once_but_what_disagrees_with_itself(rig: Rig) -> No
 USAGE: list[Any] = [
     pytest.param(("adopt", NAME), "nobody is at a terminal", id="nobody-to-ask"),
     pytest.param(("release", NAME), "nobody is at a terminal", id="nobody-to-ask-either"),
-    pytest.param(("adopt", "--yes"), "or say --all", id="neither-name-nor-all"),
-    pytest.param(("adopt", NAME, "--all", "--yes"), "or say --all", id="both"),
-    pytest.param(("release", "--yes"), "or say --all", id="neither-to-release"),
-    pytest.param(("release", NAME, "--all", "--yes"), "or say --all", id="both-to-release"),
+    pytest.param(("adopt", "--yes"), "or give --all", id="neither-name-nor-all"),
+    pytest.param(("adopt", NAME, "--all", "--yes"), "or give --all", id="both"),
+    pytest.param(("release", "--yes"), "or give --all", id="neither-to-release"),
+    pytest.param(("release", NAME, "--all", "--yes"), "or give --all", id="both-to-release"),
     pytest.param(
         ("adopt", NAME, "--yes", "--identity-file", "x"), "needs none", id="identity-for-a-file"
     ),
@@ -288,13 +288,13 @@ def test_what_changes_after_the_plan_was_shown_is_left_alone(
     else:
         rig.run("sweep")
     changed = meddle(registry(rig)[NAME])
-    agreed = handover.TransferCommand.is_agreed
+    original = transfer.TransferCommand.ask_consent
 
-    def slowly(errand: handover.TransferCommand, report: Any) -> bool:
+    def slowly(command_line: transfer.TransferCommand, report: Any) -> bool:
         put(rig, changed)
-        return agreed(errand, report)
+        return original(command_line, report)
 
-    monkeypatch.setattr(handover.TransferCommand, "is_agreed", slowly)
+    monkeypatch.setattr(transfer.TransferCommand, "ask_consent", slowly)
     run = rig.run(verb, NAME, "--yes", "--format", "json")
     assert run.code == 1, run
     (item,) = run.document["items"]

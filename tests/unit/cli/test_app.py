@@ -9,7 +9,7 @@ import pytest
 
 from discovery.cli import app, version
 from discovery.cli.app import COMMANDS, run
-from discovery.cli.start import command_of
+from discovery.cli.start import command_name
 
 
 @pytest.fixture(autouse=True)
@@ -204,4 +204,4 @@ def test_every_command_explains_itself_with_three_examples(
 def test_the_command_is_known_before_the_libraries(
     arguments: list[str], command: str | None
 ) -> None:
-    assert command_of(arguments) == command
+    assert command_name(arguments) == command

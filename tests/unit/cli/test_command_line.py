@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from discovery.cli.app import run
-from tests.unit.cli.rig import SCRIPT
+from tests.support.command_line import SCRIPT
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
 

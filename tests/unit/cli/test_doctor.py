@@ -14,8 +14,8 @@ import pytest
 
 from discovery.cli.progress import OnProgress
 from discovery.sandbox.aws.faults import Effect, Fault
-from tests.unit.cli.rig import FRANKFURT, HUB, MEMBER, VIRGINIA, Rig, Run
-from tests.unit.cli.rig import rig as make_rig
+from tests.support.command_line import FRANKFURT, HUB, MEMBER, VIRGINIA, Rig, Run
+from tests.support.command_line import rig as make_rig
 
 PERMISSIONS = [
     "ec2:DescribeSubnets",

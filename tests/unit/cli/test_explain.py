@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.cli.rig import CONFIGURATION, Rig
-from tests.unit.cli.rig import rig as make_rig
+from tests.support.command_line import CONFIGURATION, Rig
+from tests.support.command_line import rig as make_rig
 
 ARN = "arn:aws:elasticache:eu-central-1:111122223333:serverlesscache:orders"
 NAME = "orders-elasticache-serverless-eu-central-1-111122223333"
@@ -38,7 +38,7 @@ def one(rig: Rig, name: str) -> dict[str, Any]:
     run = rig.run("explain", name, "--format", "json")
     assert run.code == 0, run
     (found,) = run.document["caches"]
-    return found
+    return dict(found)
 
 
 def next_of(found: dict[str, Any]) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.rig import SCRIPT, Rig, bare_environment
-from tests.unit.cli.rig import rig as make_rig
+from tests.support.command_line import SCRIPT, Rig, bare_environment
+from tests.support.command_line import rig as make_rig
 
 ARN = "arn:aws:elasticache:eu-central-1:111122223333:serverlesscache:orders"
 

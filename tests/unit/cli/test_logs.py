@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from discovery.cli.logs import LogFormat, set_up_logs
+from discovery.cli.logs import set_up_logs
+from discovery.cli.streams import LogFormat
 from discovery.cli.vendor_logs import ForwardingHandler, set_up_vendor_logs
 
 
@@ -19,7 +20,7 @@ def _own_logs() -> Iterator[None]:
     yield
     root.removeHandler(retelling)
     structlog.reset_defaults()
-    set_up_vendor_logs(shows_remarks=False)
+    set_up_vendor_logs(shows_debug=False)
 
 
 Captured = pytest.CaptureFixture[str]

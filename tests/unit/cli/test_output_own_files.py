@@ -12,7 +12,7 @@ import pytest
 
 from discovery.cli.app import run
 from state.store import Store
-from tests.unit.cli.rig import SCRIPT
+from tests.support.command_line import SCRIPT
 
 CONFIGURATION = """\
 version: 1

@@ -11,8 +11,8 @@ import pytest
 
 from discovery.model.codes import Reason
 from state.store import Store, load_state
-from tests.unit.cli.rig import Rig
-from tests.unit.cli.rig import rig as make_rig
+from tests.support.command_line import Rig
+from tests.support.command_line import rig as make_rig
 
 
 @pytest.fixture

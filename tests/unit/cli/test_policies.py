@@ -11,8 +11,8 @@ import yaml
 
 from discovery.cli.policies import command
 from discovery.policies.kinds import KINDS
-from tests.unit.cli.rig import HUB, MEMBER, Rig
-from tests.unit.cli.rig import rig as make_rig
+from tests.support.command_line import HUB, MEMBER, Rig
+from tests.support.command_line import rig as make_rig
 
 AGENT = f"arn:aws:iam::{HUB}:role/agent"
 SECRET = "not-for-print"

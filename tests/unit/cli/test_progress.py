@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from discovery.cli.progress import progress
-from tests.unit.cli.rig import rig
+from tests.support.command_line import rig
 
 
 def test_without_a_terminal_nothing_is_said_unless_asked() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from discovery.cli.app import run
-from discovery.cli.tour import STEPS, onto_path
-from tests.unit.cli.rig import SCRIPT, bare_environment
+from discovery.cli.tour import STEPS, path_export_line
+from tests.support.command_line import SCRIPT, bare_environment
 
 README = (Path(__file__).parents[3] / "README.md").read_text("utf-8")
 
@@ -131,10 +131,10 @@ def test_who_calls_it_by_its_path_is_told_how_a_shell_finds_it(
     called.parent.mkdir()
     called.touch(mode=0o755)
     monkeypatch.setenv("PATH", "/nowhere")
-    assert onto_path(called) == f"    export PATH='{tmp_path}/a b':$PATH\n"
-    assert onto_path(tmp_path / "__main__.py") == ""
+    assert path_export_line(called) == f"    export PATH='{tmp_path}/a b':$PATH\n"
+    assert path_export_line(tmp_path / "__main__.py") == ""
     monkeypatch.setenv("PATH", str(called.parent))
-    assert onto_path(called) == ""
+    assert path_export_line(called) == ""
 
 
 def test_a_directory_in_use_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,7 @@ from discovery.cli.app import run
 from discovery.config.service import Events
 from discovery.control_plane.teleport.identity import parse_identity
 from discovery.sandbox.teleport.demo import BOT, PERSON, build_cluster, issue, keep_fresh
-from tests.unit.cli.rig import SCRIPT, bare_environment
+from tests.support.command_line import SCRIPT, bare_environment
 
 pytestmark = pytest.mark.slow
 
@@ -100,7 +100,7 @@ def test_a_signal_ends_it_well(sandbox: "subprocess.Popen[str]", number: signal.
 def narration(process: "subprocess.Popen[str]") -> str:
     """All that it says on stderr before it waits."""
     assert process.stderr is not None
-    lines = []
+    lines: list[str] = []
     while not lines or not lines[-1].startswith("What the cluster holds"):
         lines.append(process.stderr.readline())
         assert lines[-1], lines

@@ -14,8 +14,8 @@ from jsonschema import Draft202012Validator
 
 from discovery.reports.schema import committed_schema
 from discovery.sandbox.aws.faults import Effect, Fault
-from tests.unit.cli.rig import CONFIGURATION, HUB, MEMBER, SCRIPT, VIRGINIA, Rig, Run
-from tests.unit.cli.rig import rig as make_rig
+from tests.support.command_line import CONFIGURATION, HUB, MEMBER, SCRIPT, VIRGINIA, Rig, Run
+from tests.support.command_line import rig as make_rig
 
 VALIDATOR = Draft202012Validator(committed_schema())
 HOSTILE = "x[/bold]y\x9b31m\u202e\u200b" + "m" * 240

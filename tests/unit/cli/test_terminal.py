@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.rig import SCRIPT, Rig
-from tests.unit.cli.rig import rig as make_rig
+from tests.support.command_line import SCRIPT, Rig
+from tests.support.command_line import rig as make_rig
 
 pytestmark = pytest.mark.slow
 

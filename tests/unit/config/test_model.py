@@ -20,7 +20,7 @@ from discovery.config.service import queue_for, queue_region
 from discovery.plan.rules import WritePolicy
 from discovery.plan.shard import Shard
 from matchers.matcher import IamUsers
-from tests.unit.config.marked import BASE, HEAD, read
+from tests.support.marked_text import BASE, HEAD, read
 
 EXAMPLE = """
 version: 1

@@ -11,7 +11,7 @@ import pytest
 
 from discovery.config.load import MAX_BYTES, load_config
 from discovery.config.problems import ConfigError, Problem, dotted
-from tests.unit.config.marked import BASE, HEAD, MARK, read, refusal, refused_at
+from tests.support.marked_text import BASE, HEAD, MARK, read, refusal, refused_at
 
 NO_FILE = [
     ("empty", b"", "1:1: the file is empty; it needs at least `version: 1` and `group`"),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.config.marked import HEAD, read, refusal, refused_at
+from tests.support.marked_text import HEAD, read, refusal, refused_at
 
 DURATION = "a duration: a whole number and one of s, m, h, d, such as 30s, 10m, 2h or 7d"
 SECRET = "not a reference to a secret: write env:NAME or file:/path, never the secret itself"

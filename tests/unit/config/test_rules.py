@@ -12,7 +12,7 @@ from discovery.config.load import load_config, locate
 from discovery.config.partitions import partition_of_region, partition_problems
 from discovery.config.rules import matching_digest, to_matchers
 from matchers.matcher import Connect, IamUsers
-from tests.unit.config.marked import HEAD, read, refused_at
+from tests.support.marked_text import HEAD, read, refused_at
 from tests.unit.config.test_model import EXAMPLE
 
 

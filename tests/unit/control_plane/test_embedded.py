@@ -28,7 +28,7 @@ from discovery.control_plane.embedded.control_plane import (
 )
 from discovery.model.values import ResourceName
 from state.store import Store
-from tests.unit.state.values import EXTERNAL_ID, database_of, with_external_id
+from tests.support.state_records import EXTERNAL_ID, database_of, with_external_id
 
 GOOD = database_of("sessions")
 

@@ -10,7 +10,7 @@ import pytest
 from discovery.control_plane.base import Rejected
 from discovery.control_plane.embedded.validation import ORIGINS, validated
 from discovery.model.values import Database, ResourceName
-from tests.unit.state.values import EXTERNAL_ID, database_of, with_external_id
+from tests.support.state_records import EXTERNAL_ID, database_of, with_external_id
 
 GOOD = database_of("sessions")
 ROLE = "arn:aws:iam::111122223333:role/connect"

@@ -9,7 +9,7 @@ import pytest
 
 from discovery.model.ownership import CacheArn, NotOurs, owner_of, parse_cache_arn
 from discovery.model.values import AccountId, Arn, Database, Region, Scope
-from tests.unit.plan.make import EAST, arn_of, registered
+from tests.support.plan_inputs import EAST, arn_of, registered
 
 FOREIGN, OTHER_GROUP, MISMATCH = NotOurs.FOREIGN, NotOurs.OTHER_GROUP, NotOurs.IDENTITY_MISMATCH
 

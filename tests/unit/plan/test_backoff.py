@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discovery.model.codes import ScopeReason, ScopeStatus
+from discovery.model.values import Scanned
 from discovery.plan.backoff import LONGEST_PAUSE, backoffs, pause_after
 from discovery.plan.scan_memory import remembered_scopes
 from state.records import RememberedScope, RememberedState
-from tests.unit.plan.make import WEST, backing_off, complete, failed
-from tests.unit.plan.past import MINUTE, NOW
+from tests.support.plan_inputs import WEST, backing_off, complete, failed
+from tests.support.plan_state import MINUTE, NOW
 
 FAILING = RememberedScope(
     scope=WEST,
@@ -73,7 +74,7 @@ def test_over_any_course_of_sweeps(course: list[bool], interval_min: int) -> Non
         if resting:
             assert in_a_row >= 3
             assert now - last_try < LONGEST_PAUSE
-            result = backing_off(WEST)
+            result: Scanned = backing_off(WEST)
         else:
             result = complete(WEST) if works else failed(WEST)
             last_try, in_a_row = now, 0 if works else in_a_row + 1

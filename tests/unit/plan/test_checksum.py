@@ -15,7 +15,7 @@ from discovery.model.codes import Action, Reason
 from discovery.model.fingerprint import fingerprint
 from discovery.model.values import Arn, Change, ResourceName
 from discovery.plan.item import Item, checksum_of
-from tests.unit.plan.make import WEST, arn_of, cache, matcher, plan_input, plan_of, rules
+from tests.support.plan_inputs import WEST, arn_of, cache, matcher, plan_input, plan_of, rules
 
 SECRET = "correct-horse"
 ITEM = Item(

@@ -17,7 +17,7 @@ from discovery.plan.facts import facts_of
 from discovery.plan.rules import Rules
 from matchers.matcher import Connect, IamUsers, Matcher
 from state.records import LastVerdict, RememberedCache
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     READY,
     UNREADY,
     cache,
@@ -27,7 +27,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import remembered
+from tests.support.plan_state import remembered
 
 R = Reason
 

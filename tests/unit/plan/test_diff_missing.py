@@ -13,7 +13,7 @@ from discovery.plan.rules import Rules, WritePolicy
 from discovery.plan.targets import ScopeFilter, Targets
 from matchers.regions import RegionList
 from state.records import PendingRemoval, RememberedState
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     ABROAD,
     ACCOUNT,
     EAST,
@@ -29,7 +29,7 @@ from tests.unit.plan.make import (
     rules,
     skipped,
 )
-from tests.unit.plan.past import NOW, journaled, make_state, miss
+from tests.support.plan_state import NOW, journaled, make_state, miss
 
 A, R, S = Action, Reason, ScopeReason
 LIVE, LIVE_ABROAD = registered(), registered(cache(scope=ABROAD))

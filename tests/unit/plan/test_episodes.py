@@ -18,9 +18,9 @@ from discovery.plan.episodes import (
 from discovery.plan.item import Item
 from discovery.plan.scan_memory import remembered_scopes
 from state.records import HistoryEntry, HistoryEvent, RememberedState
-from tests.unit.plan.make import WEST, complete, failed, plan_input, plan_of
-from tests.unit.plan.make import cache as make_cache
-from tests.unit.plan.past import NOW
+from tests.support.plan_inputs import WEST, complete, failed, plan_input, plan_of
+from tests.support.plan_inputs import cache as make_cache
+from tests.support.plan_state import NOW
 
 OF = SweepRef("sweep-1", NOW)
 E = HistoryEvent

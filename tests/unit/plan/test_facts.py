@@ -13,7 +13,7 @@ from discovery.plan.facts import CacheFacts, facts_of, is_recreated
 from discovery.plan.next_state import next_state
 from discovery.plan.plan import Plan
 from state.records import LastVerdict, Registration, RememberedCache, RememberedState
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     arn_of,
     cache,
     matcher,
@@ -24,7 +24,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import (
+from tests.support.plan_state import (
     CREATED,
     MINUTE,
     NOW,

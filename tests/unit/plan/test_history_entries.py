@@ -12,7 +12,7 @@ from discovery.plan.episodes import SweepRef
 from discovery.plan.history_entries import item_entries
 from discovery.plan.rules import Rules
 from state.records import HistoryEntry, RememberedState
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     EAST,
     UNREADY,
     WEST,
@@ -24,7 +24,7 @@ from tests.unit.plan.make import (
     registered,
     rules,
 )
-from tests.unit.plan.past import CREATED, MINUTE, NOW, journaled, make_state, miss, remembered
+from tests.support.plan_state import CREATED, MINUTE, NOW, journaled, make_state, miss, remembered
 
 R = Reason
 LIVE, OTHER = registered(), cache("other", EAST)

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from discovery.model.codes import IamVerdict, NoteCode
-from discovery.model.values import UNKNOWN, Cache
+from discovery.model.values import UNKNOWN, KnownCache
 from discovery.plan.labels import (
     build_labels,
     discovery_labels,
     ownership_labels,
     tag_notes,
 )
-from tests.unit.plan.make import cache
+from tests.support.plan_inputs import known_cache
 
-CACHE = cache()
+CACHE = known_cache()
 OURS = {
     "account-id": "111122223333",
     "region": "eu-west-1",
@@ -38,7 +38,7 @@ def labels(
     tags: dict[str, str] | None = None,
     matcher: dict[str, str] | None = None,
     *,
-    of: Cache = CACHE,
+    of: KnownCache = CACHE,
     origin: str = "dynamic",
     discovered: str | None = "orders",
 ) -> dict[str, str]:
@@ -79,7 +79,7 @@ def test_not_even_the_configuration_overwrites_a_label_of_ours(key: str) -> None
     ],
 )
 def test_a_reserved_key_is_refused_to_tags_even_where_we_have_no_value(key: str) -> None:
-    assert key not in labels({key: "forged"}, of=cache(vpc_id=None))
+    assert key not in labels({key: "forged"}, of=known_cache(vpc_id=None))
 
 
 @pytest.mark.parametrize(
@@ -149,13 +149,13 @@ def test_the_legacy_name_tag_is_dropped_without_a_note() -> None:
 def test_discovery_labels_follow_the_cache(
     facts: dict[str, Any], expected: dict[str, str | None]
 ) -> None:
-    found = labels(of=cache(**facts))
+    found = labels(of=known_cache(**facts))
     assert {key: found.get(key) for key in expected} == expected
 
 
 def test_an_unread_vpc_is_unknown_to_matchers_and_no_vpc_is_absent() -> None:
-    assert discovery_labels(cache(vpc_id=UNKNOWN))["vpc-id"] is UNKNOWN
-    assert "vpc-id" not in discovery_labels(cache(vpc_id=None))
+    assert discovery_labels(known_cache(vpc_id=UNKNOWN))["vpc-id"] is UNKNOWN
+    assert "vpc-id" not in discovery_labels(known_cache(vpc_id=None))
 
 
 def test_origin_cloud_names_our_group_so_that_no_discovery_service_owns_it() -> None:

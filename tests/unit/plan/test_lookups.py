@@ -13,7 +13,7 @@ from discovery.plan.item import Item
 from discovery.plan.lookups import LookUp, NameState, new_names
 from discovery.plan.plan import Plan
 from discovery.plan.rules import Rules, WritePolicy
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     cache,
     foreign,
     name_in,
@@ -24,7 +24,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import journaled, make_state, remembered
+from tests.support.plan_state import journaled, make_state, remembered
 
 A, R = Action, Reason
 NAME = name_in("orders")

@@ -11,7 +11,7 @@ from discovery.model.codes import Action, NoteCode, Reason
 from discovery.model.values import AccountId, Cache, Database, Region, Scope
 from discovery.plan.item import Item
 from matchers.matcher import IamUsers
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     EAST,
     UNREADY,
     cache,
@@ -24,7 +24,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import journaled, make_state
+from tests.support.plan_state import journaled, make_state
 
 A, R = Action, Reason
 NAME = name_in("orders")

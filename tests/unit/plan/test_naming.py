@@ -6,7 +6,7 @@ import pytest
 
 from discovery.model.values import AccountId, Region
 from discovery.plan.naming import is_legal_name, name_of, same_name
-from tests.unit.plan.make import ACCOUNT, OTHER_ACCOUNT, rules
+from tests.support.plan_inputs import ACCOUNT, OTHER_ACCOUNT, rules
 
 VIRGINIA, ACCOUNT_ID = Region("us-east-1"), AccountId("123456789012")
 LEGACY = "teleport.dev/database_name"

@@ -16,7 +16,7 @@ from discovery.plan.rules import Rules
 from discovery.plan.scan_memory import seen_caches
 from matchers.matcher import IamUsers
 from state.records import LastVerdict, PendingRemoval, Registration, RememberedState
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     EAST,
     UNREADY,
     WEST,
@@ -33,7 +33,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import (
+from tests.support.plan_state import (
     CREATED,
     MINUTE,
     NOW,
@@ -43,7 +43,7 @@ from tests.unit.plan.past import (
     remembered,
     removed,
 )
-from tests.unit.plan.past import inherited as another_made
+from tests.support.plan_state import inherited as another_made
 
 R = Reason
 LIVE = registered()

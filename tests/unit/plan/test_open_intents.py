@@ -7,8 +7,8 @@ import pytest
 from discovery.model.values import Database
 from discovery.plan.open_intents import classify_open_intents
 from state.records import IntentKind
-from tests.unit.plan.make import cache, foreign, registered
-from tests.unit.plan.past import open_intent
+from tests.support.plan_inputs import cache, foreign, registered
+from tests.support.plan_state import open_intent
 
 K = IntentKind
 OLD, NEW = registered(name="old"), registered(name="new")

@@ -9,9 +9,10 @@ import pytest
 
 from discovery.model.codes import Action, Reason
 from discovery.plan import inputs, plan
+from discovery.plan.diff_missing import item_for_missing
 from discovery.plan.next_state import next_state
-from tests.unit.plan.make import EAST, cache, plan_input, plan_of, registered
-from tests.unit.plan.past import NOW, journaled, make_state, miss, remembered
+from tests.support.plan_inputs import EAST, cache, plan_input, plan_of, registered
+from tests.support.plan_state import NOW, journaled, make_state, miss, remembered
 
 QUIET = cache("quiet", EAST)
 LIVE = registered()
@@ -66,7 +67,7 @@ def test_one_cache_over_which_a_step_stumbles(
 
 
 def test_one_registration_over_which_a_step_stumbles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "item_for_missing", stumbling(plan.item_for_missing))
+    monkeypatch.setattr(plan, "item_for_missing", stumbling(item_for_missing))
     made = plan_of(plan_input(QUIET, listed=[LIVE], known=KNOWN))
     (odd,) = [item for item in made.items if item.cache == "orders"]
     assert (odd.action, odd.reason) == (Action.BLOCKED, Reason.UNREADABLE)

@@ -14,7 +14,7 @@ from discovery.plan.item import Item
 from discovery.plan.plan import Plan
 from discovery.plan.rules import Budget
 from discovery.plan.targets import ScopeFilter
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     ABROAD,
     EAST,
     TARGETS,
@@ -29,8 +29,8 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import MINUTE, NOW, journaled, make_state, miss
-from tests.unit.plan.past import remembered as past_of
+from tests.support.plan_state import MINUTE, NOW, journaled, make_state, miss
+from tests.support.plan_state import remembered as past_of
 
 A, R, G = Action, Reason, GuardCode
 NEVER = budget(max_count=0)

@@ -14,7 +14,7 @@ from discovery.model.values import UNKNOWN, ResourceName, Scope, Tags, UnknownTy
 from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item, in_order
 from discovery.plan.plan import Plan
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     ABROAD,
     ACCOUNT,
     EAST,
@@ -31,7 +31,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import journaled, make_state, miss, remembered
+from tests.support.plan_state import journaled, make_state, miss, remembered
 
 T = TypeVar("T")
 SCOPES = [WEST, EAST]

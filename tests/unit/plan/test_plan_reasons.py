@@ -16,7 +16,7 @@ from discovery.plan.rules import Rules, WritePolicy
 from discovery.plan.targets import ScopeFilter, Targets
 from matchers.matcher import Connect, IamUsers
 from matchers.regions import RegionList
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     ABROAD,
     ACCOUNT,
     EAST,
@@ -35,7 +35,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import (
+from tests.support.plan_state import (
     CREATED,
     MINUTE,
     inherited,

@@ -13,7 +13,7 @@ from discovery.plan.item import Item
 from discovery.plan.rules import Rules, WritePolicy
 from matchers.matcher import IamUsers
 from state.records import RememberedCache
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     EAST,
     READY,
     UNREADY,
@@ -28,7 +28,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import CREATED, MINUTE, journaled, make_state, miss, remembered
+from tests.support.plan_state import CREATED, MINUTE, journaled, make_state, miss, remembered
 
 A, R = Action, Reason
 LIVE = registered()

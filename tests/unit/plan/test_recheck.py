@@ -13,7 +13,7 @@ from discovery.plan.recheck import recheck, rename_check
 from discovery.plan.rules import Rules
 from matchers.matcher import IamUsers
 from state.records import IntentKind, RememberedState
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     EAST,
     READY,
     UNREADY,
@@ -28,7 +28,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import (
+from tests.support.plan_state import (
     CREATED,
     MINUTE,
     journaled,

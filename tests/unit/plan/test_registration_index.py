@@ -15,7 +15,7 @@ from discovery.plan.registration_index import RegistrationIndex, index_registrat
 from discovery.plan.rules import WritePolicy
 from matchers.matcher import IamUsers
 from state.records import IntentKind, RememberedState
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     UNREADY,
     WEST,
     arn_of,
@@ -31,7 +31,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import MINUTE, NOW, journaled, make_state, open_intent, remembered
+from tests.support.plan_state import MINUTE, NOW, journaled, make_state, open_intent, remembered
 
 R = Reason
 COMPUTED = registered()

@@ -16,8 +16,8 @@ from discovery.plan.registration_index import Owned, provenance_of
 from discovery.plan.removal import RemovalReason, plan_removal
 from discovery.plan.rules import WritePolicy
 from state.records import PendingRemoval
-from tests.unit.plan.make import arn_of, cache, registered, rules
-from tests.unit.plan.past import MINUTE, NOW, inherited, journaled, make_state, miss, removed
+from tests.support.plan_inputs import arn_of, cache, registered, rules
+from tests.support.plan_state import MINUTE, NOW, inherited, journaled, make_state, miss, removed
 
 R = Reason
 LIVE, ORDERS = registered(revision="r1"), arn_of("orders")
@@ -184,6 +184,7 @@ def test_no_policy_but_sync_removes_and_misses_are_counted_all_the_same(
 ) -> None:
     ruling = ruled(reason, miss(LIVE, reason), policy=policy)
     assert outcome(ruling) == (Action.HELD, R.POLICY)
+    assert ruling.missed is not None
     assert ruling.missed.scans == 2
     assert f"policy {policy.value} never removes" in ruling.message
 
@@ -219,6 +220,7 @@ def test_what_another_made_and_never_matched_here_is_not_removed(
 ) -> None:
     ruling = ruled(reason, miss(LIVE, reason), known=known)
     assert outcome(ruling) == (Action.HELD, R.INHERITED)
+    assert ruling.missed is not None
     assert ruling.missed.scans == 2
     assert "another agent may be at work in group prod" in ruling.message
     assert f"`cachemuster adopt {LIVE.name}`" in ruling.message

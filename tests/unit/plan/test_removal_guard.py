@@ -10,7 +10,7 @@ import pytest
 
 from discovery.model.codes import GuardCode
 from discovery.plan.removal_guard import GuardInput, GuardVerdict, judge_removals
-from tests.unit.plan.make import budget
+from tests.support.plan_inputs import budget
 
 G = GuardCode
 

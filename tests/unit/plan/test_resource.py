@@ -10,13 +10,13 @@ import pytest
 from discovery.model.values import Change, Database, ResourceName
 from discovery.plan.resource import ConnectRole, changes_between, desired_database, merge_into_live
 from matchers.selectors import Pattern
-from tests.unit.plan.make import cache, registered, rules
+from tests.support.plan_inputs import known_cache, registered, rules
 
 ROLE = "arn:aws:iam::111122223333:role/teleport-connect"
 
 
 def desired(connect: ConnectRole | None = None, **labels: str) -> Database:
-    return desired_database(cache(), ResourceName("orders"), labels, connect)
+    return desired_database(known_cache(), ResourceName("orders"), labels, connect)
 
 
 def database(spec: dict[str, Any] | None = None, **labels: str) -> Database:

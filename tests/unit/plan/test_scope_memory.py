@@ -8,8 +8,8 @@ from discovery.model.codes import ScopeReason, ScopeStatus
 from discovery.model.values import Scanned
 from discovery.plan.scan_memory import remembered_scopes
 from state.records import RememberedScope
-from tests.unit.plan.make import WEST, backing_off, cache, complete, failed, skipped
-from tests.unit.plan.past import MINUTE, NOW, make_state
+from tests.support.plan_inputs import WEST, backing_off, cache, complete, failed, skipped
+from tests.support.plan_state import MINUTE, NOW, make_state
 
 STARTED = NOW - MINUTE
 FAILING = RememberedScope(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from discovery.model.codes import Action, NoteCode, Reason
 from discovery.model.values import AccountId, Complete, Endpoint, Scope, Tags
 from discovery.model.values import Cache as FoundCache
+from discovery.plan.item import Item
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter, Targets
 from matchers.regions import RegionList
-from tests.property.pure_cloud import DIRECTORY, NOW, REGIONS, World, arn_of, rules
+from tests.support.pure_cloud import DIRECTORY, NOW, REGIONS, World, arn_of, rules
 
 ACCOUNT = AccountId("111122223333")
 SCOPE = Scope(ACCOUNT, REGIONS[0])
@@ -39,7 +41,9 @@ def targets(shard: Shard) -> Targets:
     return Targets(accounts=known, accounts_complete=True, part=ScopeFilter(shard=shard))
 
 
-def swept(world: World, shard: Shard, *caches: FoundCache, now: datetime = NOW):
+def swept(
+    world: World, shard: Shard, *caches: FoundCache, now: datetime = NOW
+) -> tuple[Sequence[Item], World]:
     """The items and the world of one sweep of this shard, to which two complete scans count."""
     seen = (Complete(scope=SCOPE, started_at=now, caches=caches, users_and_groups=DIRECTORY),)
     plan, world = world.swept(

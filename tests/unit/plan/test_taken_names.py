@@ -18,7 +18,7 @@ from discovery.plan.scan_memory import remembered_scopes
 from discovery.plan.shard import Shard
 from discovery.plan.targets import ScopeFilter
 from state.records import HistoryEntry, RememberedState, TakenName
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     TARGETS,
     WEST,
     arn_of,
@@ -34,7 +34,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import MINUTE, NOW, journaled, make_state, remembered
+from tests.support.plan_state import MINUTE, NOW, journaled, make_state, remembered
 
 NAME = name_in("orders")
 BEFORE = TakenName(name=NAME, arn=arn_of("orders"), since=NOW - 90 * MINUTE)
@@ -61,7 +61,7 @@ def test_a_name_is_remembered_from_the_first_look_that_found_it_taken() -> None:
     assert [entry.message for entry in told] == [
         f"the name {NAME} is taken by a resource that the list does not show"
     ]
-    assert told[0].reason.value == "NAME_TAKEN_UNSEEN"
+    assert told[0].reason == "NAME_TAKEN_UNSEEN"
 
 
 def test_a_cache_seen_for_the_first_time_tells_it_by_its_first_sighting() -> None:

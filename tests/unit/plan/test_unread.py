@@ -11,7 +11,7 @@ from discovery.model.values import UNKNOWN, Cache
 from discovery.plan.item import Item
 from discovery.plan.unread import NOT_READ, unread_items
 from matchers.matcher import Connect, IamUsers
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     EAST,
     UNREADY,
     cache,
@@ -22,7 +22,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import journaled, make_state, miss
+from tests.support.plan_state import journaled, make_state, miss
 
 A, R = Action, Reason
 HELD = (A.HELD, R.REGISTRY_UNREAD)

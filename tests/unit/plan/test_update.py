@@ -14,7 +14,7 @@ from discovery.plan.item import Item
 from discovery.plan.registered import changes_origin, under_its_present_name
 from discovery.plan.rules import Rules
 from matchers.matcher import Connect
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     cache,
     matcher,
     name_in,
@@ -25,7 +25,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import CREATED, MINUTE, journaled, make_state, remembered
+from tests.support.plan_state import CREATED, MINUTE, journaled, make_state, remembered
 
 R = Reason
 ELSEWHERE = Endpoint("orders-zzz999.serverless.euw1.cache.amazonaws.com", 6379)

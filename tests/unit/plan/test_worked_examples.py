@@ -13,7 +13,7 @@ import pytest
 from discovery.model.codes import Action, NoteCode, Reason
 from discovery.model.values import UNKNOWN, AccountId, Cache, Database, Endpoint, Region, Scope
 from discovery.plan.rules import Rules
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     arn_of,
     cache,
     complete,
@@ -24,7 +24,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import journaled, make_state
+from tests.support.plan_state import journaled, make_state
 
 SCOPE = Scope(AccountId("123456789012"), Region("us-east-1"))
 PROD = rules(matcher(tags={"env": "prod"}), group="g1", origin="cloud")

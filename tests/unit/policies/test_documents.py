@@ -256,7 +256,7 @@ def test_what_is_not_in_use_is_refused(kind: str, sections: Any, why: str) -> No
 
 
 def test_connecting_is_allowed_on_caches_that_are_taken_and_on_users() -> None:
-    matchers = [
+    matchers: list[dict[str, Any]] = [
         {"name": "a", "names": ["Orders", "pay*"], "connect": CONNECT},
         {"name": "b"},
     ]

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discovery.policies.aws import hub
+from discovery.policies.aws import hub_statements
 from discovery.policies.kinds import KINDS, PolicyRequest
 from discovery.policies.usage import NotApplicable
-from discovery.service.rescans import MOST_DELIVERIES
+from discovery.service.rescans import MAX_DELIVERIES
 from tests.unit.policies.test_documents import QUEUE, aws, usage
 
 SHARDED = f"{QUEUE}-{{shard}}"
@@ -47,7 +47,7 @@ def test_every_process_has_a_queue_that_one_rule_leads_to(shards: int) -> None:
     queues = of_type(made, "SQS::Queue")
     names = {each["QueueName"] for each in queues.values()}
     assert names == {f"cachemuster-{index}" for index in range(shards)} | {"cachemuster-dead"}
-    rule_of = {}
+    rule_of: dict[str, Any] = {}
     for rule, properties in of_type(made, "Events::Rule").items():
         assert len(properties["Targets"]) <= MOST_TARGETS
         ids = [target["Id"] for target in properties["Targets"]]
@@ -73,7 +73,7 @@ def test_one_process_more_leaves_what_is_there_as_it_is(shards: int) -> None:
 
 def test_the_hub_may_read_every_queue() -> None:
     found = usage(aws=aws(), service={"events": {"queue_url": SHARDED}})
-    (statement,) = [each for each in hub(found) if each.sid == "ReceiveEvents"]
+    (statement,) = [each for each in hub_statements(found) if each.sid == "ReceiveEvents"]
     (resource,) = statement.resources
     assert resource.endswith(":cachemuster-*")
 
@@ -85,7 +85,7 @@ def test_the_hub_may_read_every_queue() -> None:
         pytest.param({"scope_timeout": "10m"}, 1210, id="twice-the-wait-and-the-scan"),
     ],
 )
-def test_a_message_in_hand_stays_hidden(sections: dict[str, str], seconds: int) -> None:
+def test_a_message_in_hand_stays_hidden(sections: dict[str, Any], seconds: int) -> None:
     queue = of_type(template(QUEUE, **sections), "SQS::Queue")["Queue"]
     assert queue["VisibilityTimeout"] == seconds
 
@@ -93,7 +93,7 @@ def test_a_message_in_hand_stays_hidden(sections: dict[str, str], seconds: int) 
 def test_the_service_gives_up_before_the_queue_does() -> None:
     """And says so; what the queue takes away goes without a word."""
     queue = of_type(template(QUEUE), "SQS::Queue")["Queue"]
-    assert queue["RedrivePolicy"]["maxReceiveCount"] > MOST_DELIVERIES
+    assert queue["RedrivePolicy"]["maxReceiveCount"] > MAX_DELIVERIES
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
 
 

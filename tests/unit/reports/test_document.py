@@ -22,7 +22,7 @@ from discovery.reports.document import (
     timestamp,
     write_document,
 )
-from tests.unit.reports.sample import (
+from tests.support.report_samples import (
     EARLIER,
     NOW,
     OTHER,

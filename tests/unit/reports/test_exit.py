@@ -1,6 +1,7 @@
 """The exit codes, and which of several wins (discovery/README: Exit codes)."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from discovery.model.codes import Action, FindingCode, GuardCode, Reason, Severi
 from discovery.model.values import AccountId, Region, Scope
 from discovery.reports.exit import Exit, ExitRules, exit_code
 from discovery.reports.report import Report
-from tests.unit.reports.sample import (
+from tests.support.report_samples import (
     CALM,
     OTHER,
     REFUSED,
@@ -95,8 +96,8 @@ EVERYTHING = report(
         pytest.param({"items": ()}, Exit.DONE, id="then-0"),
     ],
 )
-def test_the_first_that_holds_wins(without: dict[str, object], expected: Exit) -> None:
-    order = [
+def test_the_first_that_holds_wins(without: dict[str, Any], expected: Exit) -> None:
+    order: list[dict[str, Any]] = [
         {},
         {"interrupted": False},
         {"error": None},

@@ -9,7 +9,7 @@ import pytest
 
 from discovery.reports.terminal.history import write_history_table
 from state.records import HistoryEvent
-from tests.unit.state.values import entry_of
+from tests.support.state_records import entry_of
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from discovery.reports.report import Report
 from discovery.reports.summary import sentence
 from discovery.reports.view import Format, View
 from tests.bench.fleet_report import fleet_report
-from tests.unit.reports.rendered import AUDIT, Read, read, rendered
-from tests.unit.reports.sample import (
+from tests.support.rendered import AUDIT, Read, read, rendered
+from tests.support.report_samples import (
     EARLIER,
     NOW,
     OTHER,

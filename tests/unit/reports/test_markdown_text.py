@@ -3,7 +3,7 @@
 import pytest
 
 from discovery.reports.markdown.text import code, fenced, words
-from tests.unit.reports.rendered import read_markdown
+from tests.support.rendered import read_markdown
 
 WORDS = [
     pytest.param("only plain words, 3 of them.", "only plain words, 3 of them.", id="words"),

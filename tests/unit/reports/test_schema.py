@@ -13,7 +13,7 @@ from discovery.model.codes import REASONS_OF, Action, Reason
 from discovery.reports.document import document
 from discovery.reports.report import Report
 from discovery.reports.schema import SKIP_REASONS, committed_schema, document_schema
-from tests.unit.reports.sample import REFUSED, carried_out, full_report, item, report
+from tests.support.report_samples import REFUSED, carried_out, full_report, item, report
 
 SCHEMA = committed_schema()
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=FormatChecker())

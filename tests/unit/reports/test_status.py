@@ -23,7 +23,7 @@ from state.records import (
     StateIdentity,
     SweepRecord,
 )
-from tests.unit.reports.sample import EARLIER, NOW, OTHER, SECRET, WEST, arn, database
+from tests.support.report_samples import EARLIER, NOW, OTHER, SECRET, WEST, arn, database
 
 ORDERS = database("orders")
 LEGACY = database("legacy")

@@ -8,10 +8,11 @@ import pytest
 from discovery.model.codes import Action, Reason
 from discovery.reports.report import Report
 from discovery.reports.summary import sentence
-from tests.unit.reports.sample import (
+from tests.support.report_samples import (
     EARLIER,
     OTHER,
     REFUSED,
+    WEST,
     carried_out,
     database,
     finding,
@@ -23,12 +24,12 @@ from tests.unit.reports.sample import (
 )
 
 ONE = report(item(Action.CREATE, Reason.NEW))
-NOT_READY = database("orders", **{"cachemuster/iam-auth": "not-ready"})
+NOT_READY = database("orders", WEST, **{"cachemuster/iam-auth": "not-ready"})
 TURNED = item(
     Action.UPDATE,
     Reason.LABELS_CHANGED,
     iam=judged(finding()),
-    live=database("orders", **{"cachemuster/iam-auth": "ready"}),
+    live=database("orders", WEST, **{"cachemuster/iam-auth": "ready"}),
 )
 
 

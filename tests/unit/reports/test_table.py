@@ -14,7 +14,7 @@ from discovery.reports.signs import SIGNS
 from discovery.reports.summary import sentence
 from discovery.reports.terminal.table import write_table
 from discovery.reports.view import Format, View
-from tests.unit.reports.sample import (
+from tests.support.report_samples import (
     EARLIER,
     REFUSED,
     SECRET,

@@ -8,7 +8,7 @@ import yaml
 
 from discovery.model.values import Database, ResourceName
 from discovery.reports.tctl import external_ids, write_resources
-from tests.unit.reports.sample import SECRET, database
+from tests.support.report_samples import SECRET, database
 
 
 def exported(*databases: Database) -> str:

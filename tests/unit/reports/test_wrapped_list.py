@@ -13,7 +13,8 @@ from rich.console import Console
 
 from discovery.reports.safe_text import escape_unprintable
 from discovery.reports.terminal.style import console_for
-from discovery.reports.terminal.wrapped_list import Entry, print_entries, run, wrapped
+from discovery.reports.terminal.wrapped_list import Entry, print_entries, run
+from discovery.reports.terminal.wrapping import wrapped
 
 WORDS = st.lists(st.text("ab漢é ", max_size=30), max_size=12).map(" ".join).map(escape_unprintable)
 

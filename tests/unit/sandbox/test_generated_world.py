@@ -18,7 +18,7 @@ def regions_of(size: Size) -> list[Region]:
     ]
 
 
-def names(size: Size) -> list[list[tuple[str, ...]]]:
+def names(size: Size) -> list[list[tuple[object, ...]]]:
     return [
         [(cache.name, cache.engine, *region.tags[cache.arn].items()) for cache in caches]
         for region in regions_of(size)

@@ -1,13 +1,14 @@
 """Whatever is asked in whatever order: AWS's rules hold, and the sandbox never fails itself."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.compat import urlencode
 from botocore.credentials import Credentials
+from botocore.model import Shape
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from hypothesis import HealthCheck, given, settings
@@ -134,7 +135,7 @@ class Simulation:
         answer = self._handler.handle(Request("POST", "/", headers, body)).answer
         parsed = create_parser("query").parse(
             {"body": answer.body, "headers": {}, "status_code": answer.status},
-            model.output_shape,
+            cast("Shape", model.output_shape),
         )
         return answer.status, parsed
 
@@ -163,10 +164,10 @@ def check_rules(region: Region) -> None:
     for cache in region.caches.values():
         assert cache.name == cache.name.lower()
         if cache.user_group_id is not None and cache.status != "deleting":
-            group = region.groups.get(cache.user_group_id)
-            assert group is not None
+            attached = region.groups.get(cache.user_group_id)
+            assert attached is not None
             assert cache.engine != "memcached"
-            assert (cache.engine, group.engine) != ("redis", "valkey")
+            assert (cache.engine, attached.engine) != ("redis", "valkey")
 
 
 @pytest.mark.slow

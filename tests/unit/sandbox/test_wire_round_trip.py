@@ -2,7 +2,7 @@
 
 import string
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
@@ -25,7 +25,7 @@ OPERATIONS = [
 # Whatever XML 1.0 holds, but for the carriage return, which readers turn into a line feed.
 TEXT = st.text(
     st.characters(
-        exclude_categories=("Cs",),
+        exclude_categories=["Cs"],
         exclude_characters=[chr(n) for n in range(32)] + ["\x7f", "\ufffe", "\uffff"],
     ),
     min_size=1,
@@ -108,7 +108,7 @@ def test_answers(service: str, operation: str, data: st.DataObject) -> None:
             "headers": {name.lower(): value for name, value in answer.headers},
             "status_code": answer.status,
         },
-        model.output_shape,
+        cast("Shape", model.output_shape),
     )
     about = parsed.pop("ResponseMetadata")
     assert about["RequestId"] == "a-request"

@@ -11,10 +11,10 @@ from structlog.testing import capture_logs
 
 from discovery.config.fields import HostPort
 from discovery.model.descriptors import descriptor_limit
-from discovery.service.accept_errors import AcceptErrors
-from discovery.service.health import HealthState, served
+from discovery.service.health import HealthState, serve_health
 from discovery.service.heartbeat import Heartbeat
 from discovery.service.metrics import Metrics
+from discovery.service.read_only_server import AcceptErrors
 
 FAILED = {
     "message": "socket.accept() out of system resource",
@@ -56,8 +56,8 @@ def test_everything_else_is_told_as_ever() -> None:
 async def test_it_is_the_handler_of_the_loop_only_while_pages_are_served() -> None:
     loop = asyncio.get_running_loop()
     before = loop.get_exception_handler()
-    vitals = HealthState(pulse=Heartbeat(), limit=timedelta(hours=1))
+    health = HealthState(heartbeat=Heartbeat(), max_age=timedelta(hours=1))
     metrics = Metrics(scope_metrics_limit=1, version="1")
-    async with served(HostPort("127.0.0.1", 0), vitals, metrics):
+    async with serve_health(HostPort("127.0.0.1", 0), health, metrics):
         assert isinstance(loop.get_exception_handler(), AcceptErrors)
     assert loop.get_exception_handler() is before

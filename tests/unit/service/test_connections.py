@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from discovery.service.connections import Edges, ReloadableConnections
+from discovery.service.connections import Connections, ReloadableConnections
 
 
 class Opening:
@@ -21,28 +21,33 @@ class Opening:
         self.refuses = False
 
     @asynccontextmanager
-    async def __call__(self) -> AsyncIterator[Edges]:
+    async def __call__(self) -> AsyncIterator[Connections]:
         if self.refuses:
             raise ValueError("a bad configuration")
         self.opened += 1
         number = self.opened
         self.open.append(number)
         try:
-            yield cast("Edges", number)
+            yield cast("Connections", number)
         finally:
             self.open.remove(number)
 
 
+def number_of(connections: ReloadableConnections) -> object:
+    """Return what stands in for the connections that are open now: a number."""
+    return connections.current
+
+
 @asynccontextmanager
 async def standing(
-    foundation: ReloadableConnections, leave: asyncio.Event
+    connections: ReloadableConnections, leave: asyncio.Event
 ) -> AsyncIterator[asyncio.Task[Any]]:
     """Somebody stands on it until told to leave; answers on what."""
 
     async def stand() -> Any:
-        async with foundation.held() as edges:
+        async with connections.hold() as current:
             await leave.wait()
-            return edges
+            return current
 
     task = asyncio.create_task(stand())
     await asyncio.sleep(0.001)
@@ -53,19 +58,19 @@ async def standing(
 
 async def test_open_within_the_context_only() -> None:
     opening = Opening()
-    async with ReloadableConnections.open(opening) as foundation:
-        assert foundation.edges == 1
+    async with ReloadableConnections.open(opening) as connections:
+        assert number_of(connections) == 1
         assert opening.open == [1]
     assert opening.open == []
 
 
 async def test_renewed_the_old_one_is_closed() -> None:
     opening = Opening()
-    async with ReloadableConnections.open(opening) as foundation:
-        await foundation.reload()
-        assert (foundation.edges, opening.open) == (2, [2])
-        await foundation.reload()
-        assert (foundation.edges, opening.open) == (3, [3])
+    async with ReloadableConnections.open(opening) as connections:
+        await connections.reload()
+        assert (number_of(connections), opening.open) == (2, [2])
+        await connections.reload()
+        assert (number_of(connections), opening.open) == (3, [3])
     assert opening.open == []
 
 
@@ -73,13 +78,13 @@ async def test_it_waits_for_whoever_stands_on_it_and_lets_nobody_new_on() -> Non
     opening, leave, later = Opening(), asyncio.Event(), asyncio.Event()
     later.set()
     async with (
-        ReloadableConnections.open(opening) as foundation,
-        standing(foundation, leave) as first,
+        ReloadableConnections.open(opening) as connections,
+        standing(connections, leave) as first,
     ):
-        renewing = asyncio.create_task(foundation.reload())
+        renewing = asyncio.create_task(connections.reload())
         await asyncio.sleep(0.001)
-        assert (foundation.edges, opening.open) == (1, [1, 2])
-        async with standing(foundation, later) as second:
+        assert (number_of(connections), opening.open) == (1, [1, 2])
+        async with standing(connections, later) as second:
             leave.set()
             await renewing
         assert await first == 1
@@ -89,22 +94,22 @@ async def test_it_waits_for_whoever_stands_on_it_and_lets_nobody_new_on() -> Non
 
 async def test_one_that_cannot_be_opened_changes_nothing() -> None:
     opening = Opening()
-    async with ReloadableConnections.open(opening) as foundation:
+    async with ReloadableConnections.open(opening) as connections:
         opening.refuses = True
         with pytest.raises(ValueError, match="bad configuration"):
-            await foundation.reload()
-        assert (foundation.edges, opening.open) == (1, [1])
-        async with foundation.held() as edges:
-            assert edges == 1
+            await connections.reload()
+        assert (number_of(connections), opening.open) == (1, [1])
+        async with connections.hold() as current:
+            assert cast("object", current) == 1
 
 
 async def test_given_up_while_it_waits_the_new_one_is_closed_and_the_old_one_goes_on() -> None:
     opening, leave = Opening(), asyncio.Event()
-    async with ReloadableConnections.open(opening) as foundation, standing(foundation, leave):
-        renewing = asyncio.create_task(foundation.reload())
+    async with ReloadableConnections.open(opening) as connections, standing(connections, leave):
+        renewing = asyncio.create_task(connections.reload())
         await asyncio.sleep(0.001)
         renewing.cancel()
         await asyncio.gather(renewing, return_exceptions=True)
-        assert (foundation.edges, opening.open) == (1, [1])
-        async with foundation.held() as edges:
-            assert edges == 1
+        assert (number_of(connections), opening.open) == (1, [1])
+        async with connections.hold() as current:
+            assert cast("object", current) == 1

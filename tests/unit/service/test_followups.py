@@ -7,8 +7,8 @@ import pytest
 from discovery.model.codes import ScopeReason
 from discovery.model.values import Complete, Failed
 from discovery.service.followups import FollowUps
-from tests.unit.plan.make import WEST, arn_of, cache
-from tests.unit.plan.past import NOW
+from tests.support.plan_inputs import WEST, arn_of, cache
+from tests.support.plan_state import NOW
 
 
 def scanned(**statuses: str) -> Complete:
@@ -19,8 +19,8 @@ def scanned(**statuses: str) -> Complete:
 def spans(follow_ups: FollowUps, result: Complete, times: int) -> list[float | None]:
     found = []
     for _ in range(times):
-        next_ones = follow_ups.after([result])
-        found.append(next_ones[0].after.total_seconds() if next_ones else None)
+        next_ones = follow_ups.update([result])
+        found.append(next_ones[0].delay.total_seconds() if next_ones else None)
     return found
 
 
@@ -30,14 +30,14 @@ def test_up_the_ladder_and_then_no_more(status: str) -> None:
 
 
 def test_it_names_the_caches_that_are_on_their_way() -> None:
-    (found,) = FollowUps().after([scanned(orders="creating", carts="available")])
-    assert found.named == {arn_of("orders")}
+    (found,) = FollowUps().update([scanned(orders="creating", carts="available")])
+    assert found.arns == {arn_of("orders")}
     assert found.scope == WEST
 
 
 @pytest.mark.parametrize("status", ["available", "create-failed", "snapshotting", ""])
 def test_what_stays_as_it_is_is_left_to_the_next_sweep(status: str) -> None:
-    assert FollowUps().after([scanned(orders=status)]) == ()
+    assert FollowUps().update([scanned(orders=status)]) == ()
 
 
 def test_something_else_on_its_way_begins_anew() -> None:
@@ -58,5 +58,5 @@ def test_a_scope_that_was_not_read_stays_where_it_is() -> None:
     follow_ups = FollowUps()
     spans(follow_ups, scanned(orders="creating"), 2)
     failed = Failed(scope=WEST, started_at=NOW, reason=ScopeReason.THROTTLED)
-    assert follow_ups.after([failed]) == ()
+    assert follow_ups.update([failed]) == ()
     assert spans(follow_ups, scanned(orders="creating"), 1) == [60]

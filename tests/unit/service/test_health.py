@@ -26,14 +26,14 @@ class Stopwatch:
 WATCH_LIMIT = timedelta(seconds=60)
 
 
-def vitals(watch: Stopwatch | None = None) -> HealthState:
-    return HealthState(pulse=Heartbeat(watch or Stopwatch()), limit=WATCH_LIMIT)
+def health(watch: Stopwatch | None = None) -> HealthState:
+    return HealthState(heartbeat=Heartbeat(watch or Stopwatch()), max_age=WATCH_LIMIT)
 
 
 class TestAlive:
     def test_the_process_being_up_is_no_pulse(self) -> None:
         watch = Stopwatch()
-        patient = vitals(watch)
+        patient = health(watch)
         for _ in range(60):
             watch.now_s += 1
             assert patient.is_alive()[0]
@@ -42,12 +42,12 @@ class TestAlive:
 
     def test_progress_brings_it_back(self) -> None:
         watch = Stopwatch()
-        patient = vitals(watch)
+        patient = health(watch)
         watch.now_s += 3600
         assert not patient.is_alive()[0]
-        patient.pulse.beat()
+        patient.heartbeat.beat()
         assert patient.is_alive() == (True, "the loop moved 0 s ago; red after 60 s")
-        assert patient.pulse.age_s == 0
+        assert patient.heartbeat.age_s == 0
 
 
 @pytest.mark.parametrize(
@@ -73,15 +73,15 @@ def test_the_pulse_may_be_as_old_as_two_of_the_longest_waits(
 
 class TestReady:
     def test_after_the_first_sweep(self) -> None:
-        patient = vitals()
+        patient = health()
         assert patient.is_ready() == (False, "the first sweep has not come to its end")
         patient.first_sweep_done = True
         assert patient.is_ready() == (True, "ready")
 
     def test_everything_that_is_missing_is_said_at_once(self) -> None:
-        patient = vitals()
-        patient.state_trouble = "LOCKED"
-        patient.control_plane_trouble = "IDENTITY_UNUSABLE"
+        patient = health()
+        patient.state_error = "LOCKED"
+        patient.control_plane_error = "IDENTITY_UNUSABLE"
         assert patient.is_ready() == (
             False,
             "the first sweep has not come to its end; state: LOCKED; "
@@ -93,17 +93,17 @@ class TestReady:
         ["cache orders is denied", "DENIED\r\nSet-Cookie: a=b", "x" * 41, "A" * 41, "", "É", "_"],
     )
     def test_what_is_not_a_code_is_not_quoted(self, text: str) -> None:
-        patient = vitals()
+        patient = health()
         patient.first_sweep_done = True
-        patient.control_plane_trouble = text
+        patient.control_plane_error = text
         assert patient.is_ready() == (True, "ready; control plane: TROUBLE")
 
     def test_what_goes_wrong_later_is_said_and_takes_no_readiness_away(self) -> None:
-        patient = vitals()
+        patient = health()
         patient.first_sweep_done = True
-        patient.sweep_trouble = True
-        patient.state_trouble = "LOCKED"
-        patient.control_plane_trouble = "UNAVAILABLE"
+        patient.sweep_failed = True
+        patient.state_error = "LOCKED"
+        patient.control_plane_error = "UNAVAILABLE"
         assert patient.is_ready() == (
             True,
             "ready; the last sweep did not come to its end; state: LOCKED; "

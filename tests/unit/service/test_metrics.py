@@ -16,7 +16,9 @@ from discovery.model.values import Failed, Scope
 from discovery.service.metric_table import EVENTS
 from discovery.service.metrics import Metrics
 from discovery.service.rescans import EventOutcome
-from tests.unit.reports.sample import (
+from discovery.sweep.context import SweepKind
+from tests.support.exposition import of, samples
+from tests.support.report_samples import (
     EARLIER,
     NOW,
     OTHER,
@@ -29,7 +31,6 @@ from tests.unit.reports.sample import (
     report,
     scopes,
 )
-from tests.unit.service.exposition import of, samples
 
 STATE = (
     "items",
@@ -68,7 +69,7 @@ def test_before_the_first_sweep_nothing_is_claimed(metrics: Metrics) -> None:
 
 
 def test_a_sweep_states_what_it_found(metrics: Metrics) -> None:
-    metrics.swept(WRITTEN, kind="sweep")
+    metrics.record_run(WRITTEN, kind=SweepKind.SWEEP)
     items = of(metrics, "items")
     assert items['{action="keep",reason="UNCHANGED"}'] == 2
     assert items['{action="delete",reason="EXCLUDED"}'] == 0
@@ -96,7 +97,7 @@ def test_a_sweep_states_what_it_found(metrics: Metrics) -> None:
 
 def test_a_sweep_is_counted_with_all_that_it_did(metrics: Metrics) -> None:
     for _ in range(2):
-        metrics.swept(WRITTEN, kind="sweep")
+        metrics.record_run(WRITTEN, kind=SweepKind.SWEEP)
     found = samples(metrics)
     assert found['sweeps_total{kind="sweep",outcome="refused"}'] == 2
     assert found['changes_total{action="create",reason="NEW"}'] == 2
@@ -111,19 +112,19 @@ def test_a_sweep_is_counted_with_all_that_it_did(metrics: Metrics) -> None:
 
 
 def test_a_dry_run_or_a_paused_sweep_changes_nothing_and_counts_no_change(metrics: Metrics) -> None:
-    metrics.swept(full_report(paused_until=NOW + timedelta(hours=1)), kind="sweep")
+    metrics.record_run(full_report(paused_until=NOW + timedelta(hours=1)), kind=SweepKind.SWEEP)
     assert set(of(metrics, "changes_total").values()) == {0}
     assert of(metrics, "change_failures_total") == {}
     assert of(metrics, "paused_until_timestamp_seconds") == {"": NOW.timestamp() + 3600}
-    metrics.swept(full_report(), kind="sweep")
+    metrics.record_run(full_report(), kind=SweepKind.SWEEP)
     assert of(metrics, "paused_until_timestamp_seconds") == {}
 
 
 def test_a_sweep_that_could_not_be_done_leaves_what_the_last_one_stated(metrics: Metrics) -> None:
-    metrics.swept(WRITTEN, kind="sweep")
+    metrics.record_run(WRITTEN, kind=SweepKind.SWEEP)
     before = stated(metrics)
     later = NOW + timedelta(minutes=5)
-    metrics.swept(replace(BROKEN_OFF, finished_at=later), kind="sweep")
+    metrics.record_run(replace(BROKEN_OFF, finished_at=later), kind=SweepKind.SWEEP)
     assert stated(metrics) == before
     found = samples(metrics)
     assert found['sweeps_total{kind="sweep",outcome="failed"}'] == 1
@@ -132,18 +133,20 @@ def test_a_sweep_that_could_not_be_done_leaves_what_the_last_one_stated(metrics:
 
 
 def test_failures_in_a_row_are_counted_until_one_comes_to_its_end(metrics: Metrics) -> None:
-    metrics.swept(BROKEN_OFF, kind="sweep")
-    metrics.broke("sweep")
-    metrics.swept(report(interrupted=True), kind="sweep")  # neither
-    failures = 'sweep_consecutive_failures{kind="sweep"}'
+    metrics.record_run(BROKEN_OFF, kind=SweepKind.SWEEP)
+    metrics.record_failure(SweepKind.SWEEP)
+    metrics.record_run(report(interrupted=True), kind=SweepKind.SWEEP)  # neither
+    failures = "sweep_consecutive_failures{kind=SweepKind.SWEEP}"
     assert samples(metrics)[failures] == 2
-    assert samples(metrics)['sweep_consecutive_failures{kind="rescan"}'] == 0
-    metrics.swept(report(scopes=scopes()), kind="sweep")  # a scope failed: it came to its end
+    assert samples(metrics)["sweep_consecutive_failures{kind=SweepKind.RESCAN}"] == 0
+    metrics.record_run(
+        report(scopes=scopes()), kind=SweepKind.SWEEP
+    )  # a scope failed: it came to its end
     assert samples(metrics)[failures] == 0
 
 
 def test_a_sweep_without_a_report_is_an_attempt(metrics: Metrics) -> None:
-    metrics.broke("rescan")
+    metrics.record_failure(SweepKind.RESCAN)
     found = samples(metrics)
     assert found['sweeps_total{kind="rescan",outcome="broke"}'] == 1
     assert found['sweep_last_attempt_timestamp_seconds{kind="rescan"}'] == NOW.timestamp()
@@ -151,10 +154,10 @@ def test_a_sweep_without_a_report_is_an_attempt(metrics: Metrics) -> None:
 
 
 def test_a_rescan_counts_and_states_nothing_about_the_whole(metrics: Metrics) -> None:
-    metrics.swept(WRITTEN, kind="sweep")
+    metrics.record_run(WRITTEN, kind=SweepKind.SWEEP)
     before = stated(metrics)
     created = carried_out(report(item(Action.CREATE, Reason.NEW)))
-    metrics.swept(created, kind="rescan")
+    metrics.record_run(created, kind=SweepKind.RESCAN)
     assert stated(metrics) == before
     found = samples(metrics)
     assert found['changes_total{action="create",reason="NEW"}'] == 2
@@ -162,8 +165,8 @@ def test_a_rescan_counts_and_states_nothing_about_the_whole(metrics: Metrics) ->
 
 
 def test_what_is_over_has_no_number(metrics: Metrics) -> None:
-    metrics.swept(WRITTEN, kind="sweep")
-    metrics.swept(NOTHING, kind="sweep")
+    metrics.record_run(WRITTEN, kind=SweepKind.SWEEP)
+    metrics.record_run(NOTHING, kind=SweepKind.SWEEP)
     assert of(metrics, "findings") == {}
     assert of(metrics, "scopes") == {}
     assert of(metrics, "scope_failing_since_timestamp_seconds") == {}
@@ -176,15 +179,15 @@ def test_registrations_of_another_agent_are_counted(metrics: Metrics) -> None:
         item(Action.CONFLICT, Reason.RESTORED, "carts"),
         item(Action.HELD, Reason.WAITING, "sessions"),
     )
-    metrics.swept(report(*found, dry_run=False), kind="sweep")
+    metrics.record_run(report(*found, dry_run=False), kind=SweepKind.SWEEP)
     assert samples(metrics)["registrations_of_another_agent"] == 2
-    metrics.swept(NOTHING, kind="sweep")
+    metrics.record_run(NOTHING, kind=SweepKind.SWEEP)
     assert samples(metrics)["registrations_of_another_agent"] == 0
 
 
 def test_a_failure_that_is_expected_does_not_set_the_clock(metrics: Metrics) -> None:
     whole_account = frozenset({Scope(OTHER.account_id, None)})
-    metrics.swept(full_report(expected_failures=whole_account), kind="sweep")
+    metrics.record_run(full_report(expected_failures=whole_account), kind=SweepKind.SWEEP)
     assert of(metrics, "scope_failing_since_timestamp_seconds") == {}
     assert samples(metrics)['scopes{reason="THROTTLED",status="failed"}'] == 1
 
@@ -194,9 +197,9 @@ MOMENT = datetime(2026, 11, 24, tzinfo=UTC)
 
 def test_moments_that_there_are_not_have_no_series(metrics: Metrics) -> None:
     names = {
-        "control_plane_identity_expiry_timestamp_seconds": metrics.identity,
-        "paused_until_timestamp_seconds": metrics.paused,
-        "sweep_next_due_timestamp_seconds": metrics.next_due,
+        "control_plane_identity_expiry_timestamp_seconds": metrics.set_identity_expiry,
+        "paused_until_timestamp_seconds": metrics.set_paused_until,
+        "sweep_next_due_timestamp_seconds": metrics.set_next_due,
     }
     for name, tell in names.items():
         assert of(metrics, name) == {}
@@ -209,16 +212,16 @@ def test_moments_that_there_are_not_have_no_series(metrics: Metrics) -> None:
 def test_scopes_that_wait_and_since_when(metrics: Metrics) -> None:
     oldest = "rescan_oldest_waiting_timestamp_seconds"
     assert of(metrics, "rescan_waiting_scopes") == {"": 0}
-    metrics.waiting(3, since=MOMENT)
+    metrics.set_waiting(3, since=MOMENT)
     assert of(metrics, "rescan_waiting_scopes") == {"": 3}
     assert of(metrics, oldest) == {"": MOMENT.timestamp()}
-    metrics.waiting(0, since=MOMENT)
+    metrics.set_waiting(0, since=MOMENT)
     assert of(metrics, oldest) == {}
 
 
 def test_events_are_counted_by_outcome(metrics: Metrics) -> None:
-    metrics.event("accepted")
-    metrics.event("accepted", 9_999)
+    metrics.count_events("accepted")
+    metrics.count_events("accepted", 9_999)
     assert of(metrics, "events_total") == {'{outcome="accepted"}': 10_000}
 
 
@@ -243,14 +246,14 @@ def test_no_name_and_no_text_of_others_is_ever_shown(name: str, message: str) ->
     )
     plain = Metrics(scope_metrics_limit=500, version="1", clock=lambda: NOW)
     for each in (hostile, replace(hostile, error=None)):
-        metrics.swept(each, kind="sweep")
+        metrics.record_run(each, kind=SweepKind.SWEEP)
         told = replace(
             each,
             items=before.items,
             scopes=(replace(unread, message=""),),
             error=each.error and "-",
         )
-        plain.swept(told, kind="sweep")
+        plain.record_run(told, kind=SweepKind.SWEEP)
     assert samples(metrics) == samples(plain)
 
 

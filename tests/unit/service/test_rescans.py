@@ -20,16 +20,16 @@ from discovery.model.values import Arn, Complete, Failed, Region, Scanned, Scope
 from discovery.plan.targets import Targets
 from discovery.reports.report import Report
 from discovery.service.metrics import Metrics
-from discovery.service.rescans import AGAIN, MOST_DELIVERIES, Rescans
+from discovery.service.rescans import MAX_DELIVERIES, RETRY_DELAY, Rescans
 from discovery.service.runner import ScheduledRun, SweepRunner
 from discovery.service.schedule import Schedule
 from discovery.service.supervisor import Supervisor
 from discovery.sweep.context import SweepKind
 from matchers.regions import RegionList
-from tests.unit.plan.make import ABROAD, ACCOUNT, EAST, WEST, arn_of, cache
-from tests.unit.plan.past import NOW
-from tests.unit.reports.sample import report
-from tests.unit.service.clocks import WallClock, wall
+from tests.support.plan_inputs import ABROAD, ACCOUNT, EAST, WEST, arn_of, cache
+from tests.support.plan_state import NOW
+from tests.support.report_samples import report
+from tests.support.wall_clock import WallClock, wall
 
 __all__ = ["wall"]
 
@@ -65,16 +65,16 @@ def message(
 
 
 @dataclass
-class Desk:
+class FakeSupervisor:
     """Rounds as they come: what each is about, when, and how it ends."""
 
     wall: WallClock
     asked: list[tuple[float, set[Scope], frozenset[Arn]]] = field(default_factory=list)
     takes_s: float = 0.0
-    comes_to_nothing: int = 0
+    fails_times: int = 0
     endings: dict[Scope, Scanned] = field(default_factory=dict)
     error: str | None = None
-    silent: set[Scope] = field(default_factory=set)
+    without_result: set[Scope] = field(default_factory=set)
     """Scopes that no round has a result for."""
 
     async def attempt(
@@ -87,10 +87,10 @@ class Desk:
         every = set(scopes)
         self.asked.append((round(self.wall.passed_s), every, named))
         await asyncio.sleep(self.takes_s)
-        if self.comes_to_nothing:
-            self.comes_to_nothing -= 1
+        if self.fails_times:
+            self.fails_times -= 1
             return None
-        asked = every - self.silent
+        asked = every - self.without_result
         results = tuple(self.endings.get(scope, read(scope)) for scope in asked)
         return ScheduledRun(SweepKind.RESCAN, self._report(results), TARGETS)
 
@@ -103,7 +103,7 @@ class Desk:
 
 
 @dataclass
-class Mailbox:
+class FakeQueue:
     """Remembers what was deleted."""
 
     deleted: list[str] = field(default_factory=list)
@@ -128,8 +128,8 @@ def unread(scope: Scope) -> Failed:
 @dataclass
 class Bench:
     rescans: Rescans
-    desk: Desk
-    mailbox: Mailbox
+    supervisor: FakeSupervisor
+    queue: FakeQueue
     metrics: Metrics
 
     async def handle(self, *messages: Message) -> None:
@@ -144,23 +144,23 @@ class Bench:
 
 @pytest.fixture
 async def bench(wall: WallClock) -> AsyncIterator[Bench]:
-    desk, mailbox, schedule = Desk(wall), Mailbox(), Schedule()
+    supervisor, queue, schedule = FakeSupervisor(wall), FakeQueue(), Schedule()
     metrics = Metrics(scope_metrics_limit=10, version="1")
     rescans = Rescans(
-        cast("Supervisor", desk), schedule, metrics, wall.now, DEBOUNCE, mailbox, TARGETS
+        cast("Supervisor", supervisor), schedule, metrics, wall.now, DEBOUNCE, queue, TARGETS
     )
     schedule.start()
-    yield Bench(rescans, desk, mailbox, metrics)
+    yield Bench(rescans, supervisor, queue, metrics)
     await schedule.stop()
 
 
 async def test_one_event_one_rescan_and_the_message_is_deleted(bench: Bench) -> None:
-    told = message()
-    await bench.handle(told)
-    assert bench.mailbox.deleted == []
+    sent = message()
+    await bench.handle(sent)
+    assert bench.queue.deleted == []
     await asyncio.sleep(60)
-    assert bench.desk.asked == [(5, {WEST}, {arn_of("orders")})]
-    assert bench.mailbox.deleted == [told.message_id]
+    assert bench.supervisor.asked == [(5, {WEST}, frozenset({arn_of("orders")}))]
+    assert bench.queue.deleted == [sent.message_id]
     assert (bench.counted("accepted"), bench.counted("acted")) == (1, 1)
 
 
@@ -169,11 +169,11 @@ async def test_later_events_do_not_restart_the_wait(bench: Bench) -> None:
         await bench.handle(message(name=f"c{number}"))
         await asyncio.sleep(1)
     await asyncio.sleep(60)
-    assert bench.desk.moments[0] == 5
-    spans = [b - a for a, b in pairwise(bench.desk.moments)]
+    assert bench.supervisor.moments[0] == 5
+    spans = [b - a for a, b in pairwise(bench.supervisor.moments)]
     assert min(spans) >= 5
-    assert len(bench.desk.moments) in (4, 5)
-    assert {arn for _, _, named in bench.desk.asked for arn in named} == {
+    assert len(bench.supervisor.moments) in (4, 5)
+    assert {arn for _, _, named in bench.supervisor.asked for arn in named} == {
         arn_of(f"c{number}") for number in range(20)
     }
 
@@ -184,28 +184,31 @@ async def test_a_flood_costs_one_rescan_a_wait(bench: Bench) -> None:
         await bench.handle(*(message() for _ in range(170)))
         await asyncio.sleep(1)
     await asyncio.sleep(60)
-    assert len(bench.desk.asked) <= 13
-    assert len(bench.mailbox.deleted) == 60 * 170
+    assert len(bench.supervisor.asked) <= 13
+    assert len(bench.queue.deleted) == 60 * 170
 
 
 async def test_scopes_that_are_due_together_share_a_round(bench: Bench) -> None:
     await bench.handle(message(WEST), message(EAST))
     await asyncio.sleep(60)
-    assert [scopes for _, scopes, _ in bench.desk.asked] in ([{WEST, EAST}], [{WEST}, {EAST}])
-    assert len(bench.mailbox.deleted) == 2
+    assert [scopes for _, scopes, _ in bench.supervisor.asked] in ([{WEST, EAST}], [{WEST}, {EAST}])
+    assert len(bench.queue.deleted) == 2
 
 
 async def test_touched_while_it_is_scanned_it_is_scanned_again(bench: Bench) -> None:
-    bench.desk.takes_s = 30
+    bench.supervisor.takes_s = 30
     await bench.handle(message())
     await asyncio.sleep(10)
     late = message(name="carts")
     await bench.handle(late)
     await asyncio.sleep(20)
-    assert len(bench.desk.asked) == 1  # never two of one scope side by side
+    assert len(bench.supervisor.asked) == 1  # never two of one scope side by side
     await asyncio.sleep(60)
-    assert [named for _, _, named in bench.desk.asked] == [{arn_of("orders")}, {arn_of("carts")}]
-    assert late.message_id in bench.mailbox.deleted
+    assert [named for _, _, named in bench.supervisor.asked] == [
+        {arn_of("orders")},
+        {arn_of("carts")},
+    ]
+    assert late.message_id in bench.queue.deleted
 
 
 async def test_an_event_that_comes_twice_is_acted_upon_once(bench: Bench) -> None:
@@ -214,8 +217,8 @@ async def test_an_event_that_comes_twice_is_acted_upon_once(bench: Bench) -> Non
     again = message(event="same")
     await bench.handle(again)
     await asyncio.sleep(60)
-    assert len(bench.desk.asked) == 1
-    assert again.message_id in bench.mailbox.deleted
+    assert len(bench.supervisor.asked) == 1
+    assert again.message_id in bench.queue.deleted
     assert bench.counted("duplicate") == 1
 
 
@@ -226,7 +229,7 @@ async def test_delivered_again_while_it_waits_both_receipts_are_no_two_messages(
     await bench.handle(first)
     await bench.handle(replace(first, receipt="newer", received_count=2))
     await asyncio.sleep(60)
-    assert bench.mailbox.deleted == [first.message_id]
+    assert bench.queue.deleted == [first.message_id]
 
 
 @pytest.mark.parametrize(
@@ -244,8 +247,8 @@ async def test_what_changes_nothing_is_counted_and_deleted(
 ) -> None:
     await bench.handle(Message("m", "r", body, 1))
     await asyncio.sleep(60)
-    assert bench.desk.asked == []
-    assert bench.mailbox.deleted == ["m"]
+    assert bench.supervisor.asked == []
+    assert bench.queue.deleted == ["m"]
     assert bench.counted(outcome) == 1
 
 
@@ -254,85 +257,85 @@ async def test_before_the_first_sweep_events_wait_for_it(bench: Bench) -> None:
     ours, foreign = message(WEST), message(ABROAD)
     await bench.handle(ours, foreign)
     await asyncio.sleep(600)
-    assert bench.desk.asked == []
-    await bench.rescans.swept(TARGETS, ())
-    assert bench.mailbox.deleted == [foreign.message_id]
+    assert bench.supervisor.asked == []
+    await bench.rescans.after_sweep(TARGETS, ())
+    assert bench.queue.deleted == [foreign.message_id]
     await asyncio.sleep(60)
-    assert [scopes for _, scopes, _ in bench.desk.asked] == [{WEST}]
-    assert ours.message_id in bench.mailbox.deleted
+    assert [scopes for _, scopes, _ in bench.supervisor.asked] == [{WEST}]
+    assert ours.message_id in bench.queue.deleted
 
 
 async def test_a_scope_that_cannot_be_read_leaves_its_message_in_the_queue(bench: Bench) -> None:
-    bench.desk.endings[WEST] = unread(WEST)
-    told = message()
-    await bench.handle(told)
+    bench.supervisor.endings[WEST] = unread(WEST)
+    sent = message()
+    await bench.handle(sent)
     await asyncio.sleep(60)
-    assert bench.mailbox.deleted == []
-    del bench.desk.endings[WEST]
-    await bench.handle(replace(told, received_count=2))
+    assert bench.queue.deleted == []
+    del bench.supervisor.endings[WEST]
+    await bench.handle(replace(sent, received_count=2))
     await asyncio.sleep(60)
-    assert len(bench.desk.asked) == 2
-    assert bench.mailbox.deleted == [told.message_id]
+    assert len(bench.supervisor.asked) == 2
+    assert bench.queue.deleted == [sent.message_id]
     assert bench.counted("duplicate") == 0
 
 
 async def test_a_poison_message_ends_after_its_retries(bench: Bench) -> None:
-    bench.desk.endings[WEST] = unread(WEST)
-    told = message()
+    bench.supervisor.endings[WEST] = unread(WEST)
+    sent = message()
     with capture_logs() as logs:
-        for deliveries in range(1, MOST_DELIVERIES + 1):
-            assert bench.mailbox.deleted == []
-            await bench.handle(replace(told, received_count=deliveries))
+        for deliveries in range(1, MAX_DELIVERIES + 1):
+            assert bench.queue.deleted == []
+            await bench.handle(replace(sent, received_count=deliveries))
             await asyncio.sleep(60)
-    assert bench.mailbox.deleted == [told.message_id]
+    assert bench.queue.deleted == [sent.message_id]
     assert [each["event"] for each in logs].count("event.given_up") == 1
-    assert (bench.counted("given_up"), bench.counted("retried")) == (1, MOST_DELIVERIES - 1)
+    assert (bench.counted("given_up"), bench.counted("retried")) == (1, MAX_DELIVERIES - 1)
 
 
 async def test_a_control_plane_that_is_down_loses_no_message(bench: Bench) -> None:
-    bench.desk.error = "the control plane does not answer"
+    bench.supervisor.error = "the control plane does not answer"
     await bench.handle(message())
     await asyncio.sleep(60)
-    assert bench.mailbox.deleted == []
+    assert bench.queue.deleted == []
 
 
 async def test_a_round_that_came_to_nothing_is_made_again(bench: Bench) -> None:
-    bench.desk.comes_to_nothing = 2
-    told = message()
-    await bench.handle(told)
-    await asyncio.sleep(3 * AGAIN.total_seconds())
-    assert bench.desk.moments == [5, 35, 65]
-    assert bench.mailbox.deleted == [told.message_id]
+    bench.supervisor.fails_times = 2
+    sent = message()
+    await bench.handle(sent)
+    await asyncio.sleep(3 * RETRY_DELAY.total_seconds())
+    assert bench.supervisor.moments == [5, 35, 65]
+    assert bench.queue.deleted == [sent.message_id]
 
 
 async def test_a_region_that_is_not_enabled_is_done_with(bench: Bench) -> None:
     off = Skipped(scope=WEST, started_at=NOW, reason=ScopeReason.REGION_NOT_ENABLED)
-    bench.desk.endings[WEST] = off
+    bench.supervisor.endings[WEST] = off
     await bench.handle(message())
     await asyncio.sleep(60)
-    assert len(bench.mailbox.deleted) == 1
+    assert len(bench.queue.deleted) == 1
 
 
 async def test_a_queue_that_does_not_delete_costs_nothing_but_a_line(bench: Bench) -> None:
-    bench.mailbox.is_broken = True
+    bench.queue.is_broken = True
     with capture_logs() as logs:
         await bench.handle(message())
         await asyncio.sleep(60)
     assert "events.not_deleted" in {each["event"] for each in logs}
-    bench.mailbox.is_broken = False
+    bench.queue.is_broken = False
     await bench.handle(message())
     await asyncio.sleep(60)
-    assert len(bench.mailbox.deleted) == 1
+    assert len(bench.queue.deleted) == 1
 
 
 async def test_what_is_on_its_way_is_looked_at_again(bench: Bench) -> None:
-    bench.desk.endings[WEST] = read(WEST, orders="creating")
-    await bench.rescans.swept(TARGETS, [read(WEST, orders="creating")])
+    bench.supervisor.endings[WEST] = read(WEST, orders="creating")
+    await bench.rescans.after_sweep(TARGETS, [read(WEST, orders="creating")])
     await asyncio.sleep(100)
-    bench.desk.endings[WEST] = read(WEST, orders="available")
+    bench.supervisor.endings[WEST] = read(WEST, orders="available")
     await asyncio.sleep(1000)
-    assert bench.desk.moments == [15, 45, 105]
-    named: list[Any] = [arns for _, _, arns in bench.desk.asked]
+    assert bench.supervisor.moments == [15, 45, 105]
+    named: list[Any] = [arns for _, _, arns in bench.supervisor.asked]
     assert named == [{arn_of("orders")}] * 3
 
 
@@ -348,20 +351,20 @@ def globbed(**more: Any) -> Targets:
 async def test_an_event_from_a_region_that_a_glob_takes_is_evidence(bench: Bench) -> None:
     """The list of enabled regions may be of before it was enabled."""
     bench.rescans.targets = globbed()
-    told = message(NEW)
-    await bench.handle(told)
+    sent = message(NEW)
+    await bench.handle(sent)
     await asyncio.sleep(60)
-    assert [scopes for _, scopes, _ in bench.desk.asked] == [{NEW}]
-    assert bench.mailbox.deleted == [told.message_id]
+    assert [scopes for _, scopes, _ in bench.supervisor.asked] == [{NEW}]
+    assert bench.queue.deleted == [sent.message_id]
 
 
 async def test_read_anew_a_list_without_the_region_settles_it(bench: Bench) -> None:
     bench.rescans.targets = globbed()
-    bench.desk.silent.add(NEW)
-    told = message(NEW)
-    await bench.handle(told)
+    bench.supervisor.without_result.add(NEW)
+    sent = message(NEW)
+    await bench.handle(sent)
     await asyncio.sleep(60)
-    assert bench.mailbox.deleted == [told.message_id]
+    assert bench.queue.deleted == [sent.message_id]
     assert (bench.counted("acted"), bench.counted("retried")) == (1, 0)
 
 
@@ -369,5 +372,5 @@ async def test_an_event_from_an_excluded_region_is_foreign(bench: Bench) -> None
     bench.rescans.targets = globbed(excluded=("ap-*",))
     await bench.handle(message(NEW))
     await asyncio.sleep(60)
-    assert bench.desk.asked == []
+    assert bench.supervisor.asked == []
     assert bench.counted("foreign") == 1

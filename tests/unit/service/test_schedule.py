@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from discovery.service.schedule import Schedule
-from tests.unit.service.clocks import WallClock, wall
+from tests.support.wall_clock import WallClock, wall
 
 __all__ = ["wall"]
 
@@ -109,7 +109,7 @@ async def test_one_that_takes_longer_than_its_interval_is_never_two(
     assert most == 1
     assert begun in (4, 5)
     schedule.hold()
-    await schedule.ended()
+    await schedule.wait_until_idle()
 
 
 async def test_missed_ones_are_one(schedule: Schedule, wall: WallClock) -> None:
@@ -177,7 +177,7 @@ async def test_held_it_begins_nothing_and_what_runs_goes_on(
     await asyncio.sleep(1)
     schedule.hold()
     schedule.once("rescan", slow, after=NONE)
-    await schedule.ended()
+    await schedule.wait_until_idle()
     await asyncio.sleep(600)
     assert ended == [5]
 

@@ -10,8 +10,9 @@ import pytest
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Complete, Failed, Region, Scanned, Scope, Skipped
 from discovery.service.metrics import Metrics
-from tests.unit.reports.sample import NOW, cache, report
-from tests.unit.service.exposition import of
+from discovery.sweep.context import SweepKind
+from tests.support.exposition import of
+from tests.support.report_samples import NOW, cache, report
 
 NAMES = ("scope_last_complete_timestamp_seconds", "scope_caches")
 
@@ -33,12 +34,14 @@ def left(account: int, reason: ScopeReason, region: str | None = "eu-west-1") ->
     return Skipped(scope=scope(account, region), started_at=NOW, reason=reason)
 
 
-def after(*sweeps: tuple[Scanned, ...], limit: int = 500, kind: str = "sweep") -> set[str]:
+def after(
+    *sweeps: tuple[Scanned, ...], limit: int = 500, kind: SweepKind = SweepKind.SWEEP
+) -> set[str]:
     """The accounts that have series once the sweeps are over."""
     metrics = Metrics(scope_metrics_limit=limit, version="1", clock=lambda: NOW)
     for scanned in sweeps[:-1]:
-        metrics.swept(report(scopes=scanned), kind="sweep")
-    metrics.swept(report(scopes=sweeps[-1]), kind=kind)
+        metrics.record_run(report(scopes=scanned), kind=SweepKind.SWEEP)
+    metrics.record_run(report(scopes=sweeps[-1]), kind=kind)
     last_complete, caches = (of(metrics, name) for name in NAMES)
     assert last_complete.keys() == caches.keys()
     return {series.split('"')[1].lstrip("0") for series in caches}
@@ -46,7 +49,7 @@ def after(*sweeps: tuple[Scanned, ...], limit: int = 500, kind: str = "sweep") -
 
 def test_a_scope_says_when_it_was_read_and_what_it_held() -> None:
     metrics = Metrics(scope_metrics_limit=1, version="1", clock=lambda: NOW)
-    metrics.swept(report(scopes=(read(1, caches=3),)), kind="sweep")
+    metrics.record_run(report(scopes=(read(1, caches=3),)), kind=SweepKind.SWEEP)
     labels = '{account="000000000001",region="eu-west-1"}'
     assert of(metrics, NAMES[0]) == {labels: NOW.timestamp() + 2}
     assert of(metrics, NAMES[1]) == {labels: 3}
@@ -54,10 +57,10 @@ def test_a_scope_says_when_it_was_read_and_what_it_held() -> None:
 
 def test_a_scope_that_fails_keeps_what_it_had() -> None:
     metrics = Metrics(scope_metrics_limit=1, version="1", clock=lambda: NOW)
-    metrics.swept(report(scopes=(read(1, caches=3),)), kind="sweep")
+    metrics.record_run(report(scopes=(read(1, caches=3),)), kind=SweepKind.SWEEP)
     before = [of(metrics, name) for name in NAMES]
     later = replace(unread(1), started_at=NOW + timedelta(hours=1))
-    metrics.swept(report(scopes=(later,)), kind="sweep")
+    metrics.record_run(report(scopes=(later,)), kind=SweepKind.SWEEP)
     assert [of(metrics, name) for name in NAMES] == before
 
 
@@ -90,14 +93,14 @@ def test_a_scope_leaves_when_it_is_known_to_be_no_more(
 
 
 def test_a_rescan_takes_nothing_away() -> None:
-    assert after(BOTH, (read(1),), kind="rescan") == {"1", "2"}
+    assert after(BOTH, (read(1),), kind=SweepKind.RESCAN) == {"1", "2"}
 
 
 def test_a_sweep_that_was_cut_short_takes_nothing_away() -> None:
     metrics = Metrics(scope_metrics_limit=9, version="1", clock=lambda: NOW)
-    metrics.swept(report(scopes=BOTH), kind="sweep")
-    metrics.swept(report(scopes=(), error="no answer"), kind="sweep")
-    metrics.swept(report(scopes=(read(1),), interrupted=True), kind="sweep")
+    metrics.record_run(report(scopes=BOTH), kind=SweepKind.SWEEP)
+    metrics.record_run(report(scopes=(), error="no answer"), kind=SweepKind.SWEEP)
+    metrics.record_run(report(scopes=(read(1),), interrupted=True), kind=SweepKind.SWEEP)
     assert len(of(metrics, NAMES[1])) == 2
 
 

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from discovery.model.codes import Action, NoteCode, Reason, ScopeReason
 from discovery.model.values import Complete, Failed, Note, Scanned, Scope
 from discovery.service.sweep_log import SweepLog
-from tests.unit.reports.sample import (
+from tests.support.report_samples import (
     NOW,
     OTHER,
     REFUSED,
@@ -43,7 +43,7 @@ def unread(reason: ScopeReason = ScopeReason.DENIED) -> Failed:
 
 def test_one_event_tells_the_whole(logged: list[Event]) -> None:
     found = carried_out(full_report(guard=REFUSED), failed="payments")
-    SweepLog().finished(found, kind="sweep")
+    SweepLog().log_run(found, kind="sweep")
     (event,) = [each for each in logged if each["event"] == "sweep.finished"]
     assert event == {
         "event": "sweep.finished",
@@ -88,7 +88,7 @@ def test_one_event_tells_the_whole(logged: list[Event]) -> None:
 def test_the_level_says_whether_to_look(
     logged: list[Event], found: Any, level: str, outcome: str
 ) -> None:
-    SweepLog().finished(replace(found, dry_run=False), kind="rescan")
+    SweepLog().log_run(replace(found, dry_run=False), kind="rescan")
     event = logged[-1]
     assert (event["event"], event["log_level"], event["outcome"]) == (
         "sweep.finished",
@@ -100,7 +100,7 @@ def test_the_level_says_whether_to_look(
 def test_a_pause_is_told_with_its_end(logged: list[Event]) -> None:
     until = NOW + timedelta(hours=1)
     found = report(item(Action.CREATE, Reason.NEW), dry_run=False, paused_until=until)
-    SweepLog().finished(found, kind="sweep")
+    SweepLog().log_run(found, kind="sweep")
     assert logged[-1]["paused_until"] == until.isoformat()
 
 
@@ -144,7 +144,7 @@ def test_a_scope_is_told_of_when_it_changes(
 ) -> None:
     log = SweepLog()
     for scanned in sweeps:
-        log.finished(report(scopes=(scanned,), dry_run=False), kind="sweep")
+        log.log_run(report(scopes=(scanned,), dry_run=False), kind="sweep")
     assert scope_events(logged) == told
 
 
@@ -157,7 +157,7 @@ def test_tags_asked_one_by_one_are_told_when_that_begins_and_ends(logged: list[E
     log = SweepLog()
     slow, worse = NoteCode.TAGS_ONE_BY_ONE, NoteCode.USERS_UNKNOWN
     for scanned in (noted(slow), noted(slow), noted(slow, worse), noted(), noted()):
-        log.finished(report(scopes=(scanned,), dry_run=False), kind="sweep")
+        log.log_run(report(scopes=(scanned,), dry_run=False), kind="sweep")
     told = [each for each in logged if each["event"].startswith("scope.")]
     assert [(each["event"], each.get("notes")) for each in told] == [
         ("scope.noted", ["TAGS_ONE_BY_ONE"]),
@@ -170,7 +170,7 @@ def test_tags_asked_one_by_one_are_told_when_that_begins_and_ends(logged: list[E
 
 def test_an_event_of_a_scope_names_it(logged: list[Event]) -> None:
     found = report(scopes=(unread(),), dry_run=False)
-    SweepLog().finished(found, kind="sweep")
+    SweepLog().log_run(found, kind="sweep")
     assert logged[0] == {
         "event": "scope.failed",
         "log_level": "warning",
@@ -184,5 +184,5 @@ def test_an_event_of_a_scope_names_it(logged: list[Event]) -> None:
 
 def test_a_failure_that_is_expected_is_no_warning(logged: list[Event]) -> None:
     found = report(scopes=(unread(),), dry_run=False, expected_failures=frozenset({OTHER}))
-    SweepLog().finished(found, kind="sweep")
+    SweepLog().log_run(found, kind="sweep")
     assert [event["log_level"] for event in logged] == ["info", "info"]

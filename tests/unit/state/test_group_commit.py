@@ -14,7 +14,7 @@ from state.group_commit import GroupCommit
 from state.journal import IntentClosure
 from state.records import Intent, IntentOutcome
 from state.store import Store, load_state
-from tests.unit.state.values import START, intent_of
+from tests.support.state_records import START, intent_of
 
 
 class Journal:

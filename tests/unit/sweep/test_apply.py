@@ -28,8 +28,8 @@ from state.errors import Unwritable
 from state.journal import IntentClosure
 from state.records import Intent, IntentKind, IntentOutcome, RememberedState
 from state.store import Store
-from tests.unit.control_plane.simulated import Fault, SimulatedControlPlane
-from tests.unit.state.values import (
+from tests.support.simulated_control_plane import Fault, SimulatedControlPlane
+from tests.support.state_records import (
     EXTERNAL_ID,
     SCOPE,
     START,

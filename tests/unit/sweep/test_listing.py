@@ -9,8 +9,8 @@ from discovery.model.values import Database, ResourceName
 from discovery.plan.open_intents import classify_open_intents
 from discovery.sweep.current_state import list_registered
 from state.records import IntentKind, RememberedState
-from tests.unit.plan.make import cache, registered
-from tests.unit.plan.past import journaled, make_state, open_intent
+from tests.support.plan_inputs import cache, registered
+from tests.support.plan_state import journaled, make_state, open_intent
 
 OLD, NEW = registered(name="old"), registered(name="new")
 OTHER = registered(cache("another"), name="other")

@@ -19,8 +19,8 @@ from discovery.model.codes import Reason
 from discovery.model.values import Cache, Database, ResourceName
 from discovery.plan.plan import Plan
 from discovery.sweep.current_state import AT_ONCE, check_new_names
-from tests.unit.plan.make import cache, name_in, plan_input, plan_of, registered, rules, tagged
-from tests.unit.plan.past import journaled, make_state
+from tests.support.plan_inputs import cache, name_in, plan_input, plan_of, registered, rules, tagged
+from tests.support.plan_state import journaled, make_state
 
 
 @dataclass

@@ -13,7 +13,7 @@ from discovery.control_plane.base import Malformed, Rejected
 from discovery.control_plane.teleport.convert import database_of, message_of
 from discovery.control_plane.teleport.teleport_pb2 import DatabaseV3
 from discovery.model.values import Database, ResourceName
-from tests.unit.control_plane.teleport.wire import count, text, texts
+from tests.support.protobuf_writer import count, text, texts
 
 UNKNOWN = text(90, "future")
 

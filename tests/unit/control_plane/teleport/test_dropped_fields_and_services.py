@@ -16,7 +16,7 @@ from discovery.control_plane.teleport.dropped_fields import (
 from discovery.control_plane.teleport.services import ServiceMatcher
 from discovery.model.ownership import CacheArn, NotOurs, owner_of
 from discovery.model.values import Database
-from tests.contract.control_plane.teleport_site import GROUP, registration
+from tests.support.teleport_site import GROUP, registration
 
 VERSIONS = [
     ("18.2.2", False),

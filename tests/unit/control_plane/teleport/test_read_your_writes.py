@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from discovery.control_plane.teleport.read_your_writes import LAG_S, WINDOW_S, RecentWrites
@@ -77,7 +78,11 @@ def test_after_the_window_reads_are_believed() -> None:
 
 
 def test_what_a_list_or_a_get_has_shown_is_doubted_to_be_gone_for_two_seconds() -> None:
-    for see in (lambda recent: recent.note_list([A.name]), lambda recent: recent.note_seen(A)):
+    ways: tuple[Callable[[RecentWrites], None], ...] = (
+        lambda recent: recent.note_list([A.name]),
+        lambda recent: recent.note_seen(A),
+    )
+    for see in ways:
         watch = Watch()
         recent = RecentWrites(watch)
         see(recent)

@@ -18,7 +18,7 @@ from discovery.control_plane.teleport.teleport_pb2 import (
     ResourceRequest,
 )
 from discovery.model.values import Database, ResourceName
-from tests.unit.control_plane.teleport.wire import count, text, texts
+from tests.support.protobuf_writer import count, text, texts
 
 ORDERS = Database(
     name=ResourceName("orders"),

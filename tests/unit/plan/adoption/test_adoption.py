@@ -16,7 +16,7 @@ from discovery.model.values import UNKNOWN, Cache, Database, ResourceName, Scann
 from discovery.plan.adoption.adoption import adoption, unseen
 from discovery.plan.adoption.identify import part_to_scan
 from discovery.plan.adoption.release import keep_unwanted, release
-from discovery.plan.adoption.transfer import Handover, Obstacle, Refused, is_same
+from discovery.plan.adoption.transfer import Obstacle, Refused, Transfer, is_same
 from discovery.plan.inputs import observe
 from discovery.plan.item import Item
 from discovery.plan.open_intents import classify_open_intents, state_after_closing
@@ -26,7 +26,7 @@ from discovery.plan.targets import ScopeFilter
 from matchers.matcher import IamUsers
 from matchers.selectors import Pattern
 from state.records import Intent, IntentKind, OpenIntent, RememberedState
-from tests.unit.plan.make import (
+from tests.support.plan_inputs import (
     ABROAD,
     ACCOUNT,
     EAST,
@@ -48,7 +48,7 @@ from tests.unit.plan.make import (
     rules,
     tagged,
 )
-from tests.unit.plan.past import NOW, inherited, journaled, make_state, remembered, removed
+from tests.support.plan_state import NOW, inherited, journaled, make_state, remembered, removed
 
 ORDERS = cache()
 NAME = name_in("orders")
@@ -87,7 +87,7 @@ def adopted(
     users: UsersAndGroups = READY,
     instead: tuple[Scanned, ...] = (),
     known: RememberedState | None = None,
-) -> Handover:
+) -> Transfer:
     used = under or rules()
     at = plan_input(*caches, listed=listed, users=users, instead=instead, known=known)
     observed = observe(at, used)
@@ -96,15 +96,15 @@ def adopted(
     )
 
 
-def one(handover: Handover) -> Item:
-    assert not handover.refused, handover.refused
-    (item,) = handover.items
+def one(transfer: Transfer) -> Item:
+    assert not transfer.refused, transfer.refused
+    (item,) = transfer.items
     return item
 
 
-def refusal(handover: Handover) -> Refused:
-    assert not handover.items, handover.items
-    (refused,) = handover.refused
+def refusal(transfer: Transfer) -> Refused:
+    assert not transfer.items, transfer.items
+    (refused,) = transfer.refused
     return refused
 
 
@@ -246,8 +246,8 @@ def test_what_disagrees_is_refused(
 def test_a_group_whose_arn_label_names_another_cache_is_refused() -> None:
     live = staging()
     live = replace(live, labels={**live.labels, "cachemuster/arn": arn_of("carts")})
-    handover = adopted(live, caches=(ORDERS, CARTS), from_group="staging")
-    assert refusal(handover).code is Obstacle.URI_DISAGREES
+    transfer = adopted(live, caches=(ORDERS, CARTS), from_group="staging")
+    assert refusal(transfer).code is Obstacle.URI_DISAGREES
 
 
 TWO = rules(matcher("carts", names="carts"))
@@ -316,7 +316,7 @@ def test_a_second_registration_of_a_cache_is_not_taken() -> None:
     copy = registered(name="copy")
     refused = refusal(adopted(registered(), copy, name="copy"))
     assert refused.code is Obstacle.ALREADY_REGISTERED
-    assert adopted(registered(CARTS, name=NAME), name=None) == Handover()
+    assert adopted(registered(CARTS, name=NAME), name=None) == Transfer()
 
 
 class TestAll:
@@ -339,12 +339,12 @@ class TestAll:
         carts = registered(CARTS, labels={"cachemuster/group": "staging"})
         found = adopted(staging(), carts, caches=(ORDERS, CARTS), name=None, from_group="staging")
         assert [item.cache for item in found.items] == ["carts", "orders"]
-        assert adopted(staging(), name=None) == Handover()
-        assert adopted(theirs(), name=None, from_group="staging") == Handover()
+        assert adopted(staging(), name=None) == Transfer()
+        assert adopted(theirs(), name=None, from_group="staging") == Transfer()
 
     def test_unwanted_caches_and_registered_ones_are_no_question(self) -> None:
-        assert adopted(theirs(), under=TWO, name=None) == Handover()
-        assert adopted(registered(), name=None) == Handover()
+        assert adopted(theirs(), under=TWO, name=None) == Transfer()
+        assert adopted(registered(), name=None) == Transfer()
 
 
 def test_what_cannot_be_seen_comes_with_what_the_cache_is_to_become() -> None:

@@ -10,8 +10,8 @@ from discovery.model.codes import FindingCode, IamVerdict, Severity
 from discovery.model.values import UNKNOWN, CacheUser, Endpoint, UnknownType, UsersAndGroups
 from discovery.plan.iam.members import engines_fit, is_on
 from discovery.plan.iam.verdict import iam_verdict
-from tests.unit.plan.make import READY, cache, directory, group, user
-from tests.unit.plan.past import NOW
+from tests.support.plan_inputs import READY, directory, group, known_cache, user
+from tests.support.plan_state import NOW
 
 F, V = FindingCode, IamVerdict
 NO_PASSWORD = "no-password"
@@ -19,11 +19,11 @@ PUBLIC = Endpoint("orders-abc123.public.serverless.euw1.cache.amazonaws.com", 63
 
 
 def codes(found: UsersAndGroups | UnknownType, **of_cache: Any) -> tuple[FindingCode, ...]:
-    return tuple(each.code for each in iam_verdict(cache(**of_cache), found).findings)
+    return tuple(each.code for each in iam_verdict(known_cache(**of_cache), found).findings)
 
 
 def test_a_member_who_passes_every_check_makes_the_cache_ready() -> None:
-    judged = iam_verdict(cache(), READY)
+    judged = iam_verdict(known_cache(), READY)
     assert (judged.verdict, judged.users, judged.findings) == (V.READY, ("alice",), ())
     assert judged.as_of == NOW
 
@@ -46,7 +46,7 @@ LADDER: list[tuple[FindingCode, dict[str, Any], UsersAndGroups]] = [
 def test_the_first_thing_wrong_with_cache_or_group_is_the_only_one_told(
     code: FindingCode, of_cache: dict[str, Any], found: UsersAndGroups
 ) -> None:
-    judged = iam_verdict(cache(**of_cache), found)
+    judged = iam_verdict(known_cache(**of_cache), found)
     assert (judged.verdict, judged.users) == (V.NOT_READY, ())
     assert [(each.code, each.severity) for each in judged.findings] == [(code, Severity.BLOCKER)]
 
@@ -65,7 +65,7 @@ def test_the_first_thing_wrong_with_a_member_is_the_only_one_told(
 ) -> None:
     users = () if of_user is None else (user(**of_user),)
     found = directory([group("alice")], *users)
-    judged = iam_verdict(cache(), found)
+    judged = iam_verdict(known_cache(), found)
     assert judged.verdict is V.NOT_READY
     assert codes(found) == (F.NO_IAM_USER, code)
 
@@ -150,7 +150,7 @@ def test_redis_fits_everywhere_and_valkey_only_valkey(host: str, guest: str, fit
 
 def test_a_valkey_cache_takes_a_redis_group() -> None:
     found = directory([group("alice", engine="redis")], user(engine="redis"))
-    assert iam_verdict(cache(), found).verdict is V.READY
+    assert iam_verdict(known_cache(), found).verdict is V.READY
 
 
 @pytest.mark.parametrize(
@@ -172,39 +172,39 @@ def test_a_valkey_cache_takes_a_redis_group() -> None:
 def test_groups_in_motion_are_judged_by_what_works_now(
     members: dict[str, Any], verdict: IamVerdict
 ) -> None:
-    assert iam_verdict(cache(), directory([group(**members)], user())).verdict is verdict
+    assert iam_verdict(known_cache(), directory([group(**members)], user())).verdict is verdict
 
 
 def test_a_modifying_user_works() -> None:
     found = directory([group("alice")], user(status="modifying"))
-    assert iam_verdict(cache(), found).verdict is V.READY
+    assert iam_verdict(known_cache(), found).verdict is V.READY
 
 
 @pytest.mark.parametrize("status", ["", "improving"])
 def test_a_status_that_nobody_knows_leaves_the_verdict_open(status: str) -> None:
     """A word that AWS adds one day must not turn every cache not-ready (R1)."""
     odd = user(status=status)
-    judged = iam_verdict(cache(), directory([group("alice")], odd))
+    judged = iam_verdict(known_cache(), directory([group("alice")], odd))
     assert (judged.verdict, judged.users) == (V.UNKNOWN, ())
     assert [each.code for each in judged.findings] == [F.USER_NOT_ACTIVE, F.USERS_UNREADABLE]
     other = directory([group("alice", "zoe")], odd, user("zoe"))
-    assert iam_verdict(cache(), other).verdict is V.READY
+    assert iam_verdict(known_cache(), other).verdict is V.READY
     off = directory([group("alice")], user(status=status, access_string="off"))
-    assert iam_verdict(cache(), off).verdict is V.NOT_READY, "it could not log in either way"
+    assert iam_verdict(known_cache(), off).verdict is V.NOT_READY, "it could not log in either way"
 
 
 def test_one_good_member_is_enough_and_the_others_are_told() -> None:
     found = directory(
         [group("zoe", "alice", "bob", "alice")], user("zoe"), user(), user("bob", status="deleting")
     )
-    judged = iam_verdict(cache(), found)
+    judged = iam_verdict(known_cache(), found)
     assert (judged.verdict, judged.users) == (V.READY, ("alice", "zoe"))
     assert [(each.code, each.subject) for each in judged.findings] == [(F.USER_NOT_ACTIVE, "bob")]
 
 
 def test_a_member_who_needs_no_password_is_warned_of_and_changes_no_verdict() -> None:
     found = directory([group("alice", "guest")], user(), user("guest", authentication=NO_PASSWORD))
-    judged = iam_verdict(cache(), found)
+    judged = iam_verdict(known_cache(), found)
     assert judged.verdict is V.READY
     assert [(each.code, each.severity) for each in judged.findings] == [
         (F.PASSWORDLESS_USER, Severity.WARNING)
@@ -222,7 +222,7 @@ def test_a_member_who_is_no_iam_user_is_in_order_where_another_can_log_in(
 
 def test_on_a_public_cache_every_user_must_be_iam() -> None:
     found = directory([group("alice", "job")], user(), user("job", authentication="password"))
-    judged = iam_verdict(cache(endpoint=PUBLIC), found)
+    judged = iam_verdict(known_cache(endpoint=PUBLIC), found)
     assert judged.verdict is V.READY
     [told] = judged.findings
     assert (told.code, told.severity, told.subject) == (F.USER_NOT_IAM, Severity.WARNING, "job")
@@ -235,7 +235,7 @@ def test_on_a_public_cache_the_default_user_must_not_be_either(access: str) -> N
         "d", user_name="default", engine="redis", authentication="password", access_string=access
     )
     found = directory([group("alice", "d")], user(), default)
-    judged = iam_verdict(cache(endpoint=PUBLIC), found)
+    judged = iam_verdict(known_cache(endpoint=PUBLIC), found)
     assert (judged.verdict, judged.users) == (V.READY, ("alice",))
     assert [(each.code, each.subject) for each in judged.findings] == [(F.USER_NOT_IAM, "d")]
     assert codes(found) == ()
@@ -269,14 +269,14 @@ def test_a_group_of_passwords_lets_a_person_in_by_hand_but_not_iam(
     users: list[CacheUser], by_hand: bool
 ) -> None:
     found = directory([group(*(each.user_id for each in users))], *users)
-    judged = iam_verdict(cache(), found)
+    judged = iam_verdict(known_cache(), found)
     assert judged.verdict is V.NOT_READY
     assert judged.findings[0].code is F.NO_IAM_USER
     assert ("AUTH by hand" in judged.findings[0].message) is by_hand
 
 
 def test_unreadable_users_make_the_verdict_unknown() -> None:
-    judged = iam_verdict(cache(), UNKNOWN)
+    judged = iam_verdict(known_cache(), UNKNOWN)
     assert (judged.verdict, judged.as_of, judged.users) == (V.UNKNOWN, None, ())
     assert [each.code for each in judged.findings] == [F.USERS_UNREADABLE]
 
@@ -291,5 +291,5 @@ def test_unreadable_users_make_the_verdict_unknown() -> None:
 def test_what_the_cache_itself_says_needs_no_users(
     of_cache: dict[str, Any], code: FindingCode
 ) -> None:
-    assert iam_verdict(cache(**of_cache), UNKNOWN).verdict is V.NOT_READY
+    assert iam_verdict(known_cache(**of_cache), UNKNOWN).verdict is V.NOT_READY
     assert codes(UNKNOWN, **of_cache) == (code,)

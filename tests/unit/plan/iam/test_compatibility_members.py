@@ -11,15 +11,15 @@ from discovery.model.codes import FindingCode, IamVerdict, Severity
 from discovery.model.values import CacheUser, UsersAndGroups
 from discovery.plan.iam.finding_table import FINDINGS
 from discovery.plan.iam.verdict import MOST_NAMED, iam_verdict
-from tests.unit.plan.make import cache, directory, group, user
-from tests.unit.plan.past import NOW
+from tests.support.plan_inputs import directory, group, known_cache, user
+from tests.support.plan_state import NOW
 
 F, V = FindingCode, IamVerdict
 NO_PASSWORD = "no-password"
 
 
 def codes(found: UsersAndGroups) -> tuple[FindingCode, ...]:
-    return tuple(each.code for each in iam_verdict(cache(), found).findings)
+    return tuple(each.code for each in iam_verdict(known_cache(), found).findings)
 
 
 # -- the default user ----------------------------------------------------------------------------
@@ -55,7 +55,7 @@ def test_the_default_user_in_its_states_is_one_finding(
 ) -> None:
     alice = user(engine="redis")
     found = directory([group(default.user_id, "alice", engine="redis")], default, alice)
-    judged = iam_verdict(cache(), found)
+    judged = iam_verdict(known_cache(), found)
     assert (judged.verdict, judged.users) == (V.READY, ("alice",))
     assert [each.code for each in judged.findings] == ([] if code is None else [code])
     alone = directory([group(default.user_id, engine="redis")], default)
@@ -65,14 +65,14 @@ def test_the_default_user_in_its_states_is_one_finding(
 def test_the_finding_on_the_default_user_says_where_tsh_lands() -> None:
     for default in (BUILT_IN, replaced(authentication=NO_PASSWORD)):
         found = directory([group(default.user_id, engine="redis")], default)
-        told = iam_verdict(cache(), found).findings[1]
+        told = iam_verdict(known_cache(), found).findings[1]
         assert "`tsh db connect` without --db-user lands there" in told.message
         assert told.severity is Severity.WARNING
 
 
 def test_an_iam_user_is_one_whatever_its_name() -> None:
     found = directory([group("default", engine="redis")], replace(BUILT_IN, authentication="iam"))
-    assert iam_verdict(cache(), found).users == ("default",)
+    assert iam_verdict(known_cache(), found).users == ("default",)
 
 
 def test_aws_own_default_user_is_what_it_is_even_unlisted() -> None:
@@ -92,7 +92,7 @@ def test_a_default_user_who_is_leaving_or_coming_is_not_there() -> None:
 def test_users_and_groups_of_aws_own_are_judged_when_it_lists_them() -> None:
     own = user("default.iam-user")
     found = directory([group("default.iam-user", group_id="default.iam-user-group")], own)
-    judged = iam_verdict(cache(user_group_id="default.iam-user-group"), found)
+    judged = iam_verdict(known_cache(user_group_id="default.iam-user-group"), found)
     assert (judged.verdict, judged.users) == (V.READY, ("default.iam-user",))
     assert judged.findings == ()
 
@@ -112,7 +112,7 @@ def test_users_and_groups_of_aws_own_are_judged_when_it_lists_them() -> None:
 def test_what_aws_owns_and_does_not_list_leaves_the_verdict_open(
     found: UsersAndGroups, of_cache: dict[str, Any], subject: str
 ) -> None:
-    judged = iam_verdict(cache(**of_cache), found)
+    judged = iam_verdict(known_cache(**of_cache), found)
     assert (judged.verdict, judged.as_of, judged.users) == (V.UNKNOWN, NOW, ())
     assert [(each.code, each.subject) for each in judged.findings] == [
         (F.USERS_UNREADABLE, subject)
@@ -141,7 +141,7 @@ def test_what_aws_owns_and_does_not_list_leaves_the_verdict_open(
 def test_what_aws_tells_of_in_part_leaves_the_verdict_open(
     found: UsersAndGroups, subject: str
 ) -> None:
-    judged = iam_verdict(cache(), found)
+    judged = iam_verdict(known_cache(), found)
     assert judged.verdict is V.UNKNOWN
     (said,) = [each for each in judged.findings if each.code is F.USERS_UNREADABLE]
     assert said.subject.endswith(f" {subject}")
@@ -161,7 +161,7 @@ def test_an_unlisted_user_of_aws_own_matters_not_where_another_can_log_in() -> N
 
 
 def outsiders(found: UsersAndGroups) -> list[str]:
-    told = iam_verdict(cache(), found).findings
+    told = iam_verdict(known_cache(), found).findings
     return [each.subject for each in told if each.code is F.USER_NOT_IN_GROUP]
 
 
@@ -170,7 +170,9 @@ def test_where_nobody_can_log_in_at_most_five_who_could_be_added_are_named() -> 
     nobody = directory([group()], *people)
     assert outsiders(nobody) == ["u0", "u1", "u2", "u3", "u4"]
     assert len(outsiders(nobody)) == MOST_NAMED
-    assert {each.severity for each in iam_verdict(cache(), nobody).findings[1:]} == {Severity.INFO}
+    assert {each.severity for each in iam_verdict(known_cache(), nobody).findings[1:]} == {
+        Severity.INFO
+    }
     assert outsiders(directory([group("alice")], user(), *people)) == []
 
 
@@ -197,13 +199,13 @@ def test_only_who_could_log_in_at_once_is_named(unfit: dict[str, Any]) -> None:
 
 def test_nobody_can_be_added_to_a_group_of_aws_own() -> None:
     found = directory([group(group_id="default.people")], user())
-    judged = iam_verdict(cache(user_group_id="default.people"), found)
+    judged = iam_verdict(known_cache(user_group_id="default.people"), found)
     assert [each.code for each in judged.findings] == [F.NO_IAM_USER]
 
 
 def test_who_is_being_added_is_told_of_and_does_not_work_yet() -> None:
     found = directory([group(pending_add=("alice",), status="modifying")], user())
-    judged = iam_verdict(cache(), found)
+    judged = iam_verdict(known_cache(), found)
     assert [(each.code, each.subject) for each in judged.findings] == [
         (F.NO_IAM_USER, "app"),
         (F.USER_NOT_IN_GROUP, "alice"),
@@ -214,14 +216,14 @@ def test_who_is_being_added_is_told_of_and_does_not_work_yet() -> None:
 def test_who_is_being_added_is_judged_before_it_is_in() -> None:
     off = user("bob", access_string="off")
     found = directory([group("alice", pending_add=("bob",), status="modifying")], user(), off)
-    judged = iam_verdict(cache(), found)
+    judged = iam_verdict(known_cache(), found)
     assert (judged.verdict, judged.users) == (V.READY, ("alice",))
     assert [(each.code, each.subject) for each in judged.findings] == [(F.USER_DISABLED, "bob")]
 
 
 def test_who_is_being_taken_out_is_somebody_to_add_again() -> None:
     found = directory([group("alice", pending_remove=("alice",), status="modifying")], user())
-    judged = iam_verdict(cache(), found)
+    judged = iam_verdict(known_cache(), found)
     assert (judged.verdict, judged.users) == (V.NOT_READY, ())
     assert outsiders(found) == ["alice"]
     assert "is being taken out" in judged.findings[1].message

@@ -10,7 +10,7 @@ from discovery.model.codes import FindingCode
 from discovery.model.values import UNKNOWN, CacheUser, UnknownType, UsersAndGroups
 from discovery.plan.iam.finding_table import BY_PROBING
 from discovery.plan.iam.verdict import iam_verdict
-from tests.unit.plan.make import cache, directory, group, user
+from tests.support.plan_inputs import directory, group, known_cache, user
 
 F = FindingCode
 ACCOUNT = "# account 111122223333"
@@ -25,7 +25,9 @@ def lines(
     code: FindingCode, found: UsersAndGroups | UnknownType, **of_cache: Any
 ) -> tuple[str, ...]:
     """The repair of the one finding of that code, without `aws elasticache` and the region."""
-    [told] = [each for each in iam_verdict(cache(**of_cache), found).findings if each.code is code]
+    [told] = [
+        each for each in iam_verdict(known_cache(**of_cache), found).findings if each.code is code
+    ]
     head, *rest = told.repair
     assert head == ACCOUNT
     return tuple(_short(line) for line in rest)
@@ -373,5 +375,5 @@ def test_every_code_has_a_repair_here() -> None:
 
 
 def test_an_engine_that_never_has_users_cannot_be_repaired() -> None:
-    [told] = iam_verdict(cache(engine="memcached"), directory([])).findings
+    [told] = iam_verdict(known_cache(engine="memcached"), directory([])).findings
     assert (told.code, told.repair) == (F.ENGINE_TOO_OLD, ())

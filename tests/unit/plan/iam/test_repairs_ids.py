@@ -7,14 +7,14 @@ import pytest
 from discovery.model.codes import FindingCode
 from discovery.model.values import CacheUser, UsersAndGroups
 from discovery.plan.iam.verdict import iam_verdict
-from tests.unit.plan.make import cache, directory, group, user
+from tests.support.plan_inputs import directory, group, known_cache, user
 
 F = FindingCode
 
 
 def first_repair(found: UsersAndGroups, name: str = "orders", group_id: str | None = None) -> str:
     """The commands of what matters most, as one text."""
-    told = iam_verdict(cache(name, user_group_id=group_id), found).findings[0]
+    told = iam_verdict(known_cache(name, user_group_id=group_id), found).findings[0]
     assert told.code in (F.NO_USER_GROUP, F.GROUP_MISSING, F.NO_IAM_USER)
     return "\n".join(told.repair)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 
 import pytest
 
@@ -46,7 +47,11 @@ def test_a_shell_sees_one_word(text: str) -> None:
 
 @pytest.mark.parametrize("text", UNSAYABLE)
 def test_what_the_cli_or_a_terminal_makes_something_of_goes_as_json(text: str) -> None:
-    members = {"UserGroupId": "app", "UserIdsToAdd": ("alice", text), "NoPasswordRequired": True}
+    members: dict[str, str | bool | tuple[str, ...] | Mapping[str, str]] = {
+        "UserGroupId": "app",
+        "UserIdsToAdd": ("alice", text),
+        "NoPasswordRequired": True,
+    }
     line = command("modify-user-group", members, region="eu-west-1", query="a[0]")
     assert line.isascii()
     assert line.isprintable()

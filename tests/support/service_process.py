@@ -17,8 +17,8 @@ from typing import IO, Any
 
 import pytest
 
-from tests.scenarios.scenario import Scenario
-from tests.unit.cli.rig import SCRIPT
+from tests.support.command_line import SCRIPT
+from tests.support.scenario import Scenario
 
 Event = Mapping[str, Any]
 

@@ -6,6 +6,7 @@ matcher that takes everything, and a state file that has seen three sweeps.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from discovery.model.values import (
     Database,
     Endpoint,
     Failed,
+    KnownCache,
     Note,
     Region,
     ResourceName,
@@ -42,7 +44,7 @@ from matchers.matcher import Matcher
 from matchers.regions import RegionList
 from matchers.selectors import Selector, TagExclusion, TagSelector
 from state.records import RememberedState
-from tests.unit.plan.past import CREATED, DIGEST, NOW, make_state
+from tests.support.plan_state import CREATED, DIGEST, NOW, make_state
 
 ACCOUNT, OTHER_ACCOUNT = AccountId("111122223333"), AccountId("444455556666")
 WEST = Scope(ACCOUNT, Region("eu-west-1"))
@@ -82,6 +84,14 @@ def cache(name: str = "orders", scope: Scope = WEST, **more: Any) -> Cache:
         "vpc_id": "vpc-1",
     }
     return Cache(**{**fields, **more})
+
+
+def known_cache(name: str = "orders", scope: Scope = WEST, **more: Any) -> KnownCache:
+    """Make a cache of which every fact is known that a registration rests on."""
+    known = cache(name, scope, **more)
+    return KnownCache(
+        **{each.name: getattr(known, each.name) for each in dataclasses.fields(known)}
+    )
 
 
 def user(user_id: str = "alice", **more: Any) -> CacheUser:

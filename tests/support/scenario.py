@@ -24,7 +24,7 @@ from discovery.sandbox.aws.values import Cache
 from discovery.sandbox.aws.world import World
 from state.records import RememberedState
 from state.store import load_state
-from tests.unit.cli.rig import FRANKFURT, HUB, MEMBER, VIRGINIA, Rig, Run, bare_environment
+from tests.support.command_line import FRANKFURT, HUB, MEMBER, VIRGINIA, Rig, Run, bare_environment
 
 __all__ = ["FRANKFURT", "HUB", "MEMBER", "VIRGINIA", "RunOutput", "Scenario", "scenario_in"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -97,9 +97,11 @@ def members(shape: Any, options: Mapping[str, list[str]]) -> dict[str, Any]:
     for option, values in options.items():
         name = by_option[option]
         kind = shape.members[name].type_name
-        read[name] = {
+        read_as: dict[str, Callable[[list[str]], Any]] = {
             "list": lambda v: v,
             "boolean": lambda v: not v,
             "structure": lambda v: dict(pair.split("=") for pair in v[0].split(",")),
-        }.get(kind, lambda v: v[0])(values)
+        }
+        reader = read_as.get(kind)
+        read[name] = values[0] if reader is None else reader(values)
     return read

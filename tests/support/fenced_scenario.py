@@ -12,7 +12,7 @@ from discovery.model.values import Database, ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import EDITOR, bot_role
 from discovery.sandbox.teleport.server import SimulatedTeleport
-from tests.scenarios.scenario import SETTINGS, Scenario, scenario_in
+from tests.support.scenario import SETTINGS, Scenario, scenario_in
 
 ELSEWHERE = {"protocol": "redis", "uri": "elsewhere:6379"}
 

@@ -125,4 +125,4 @@ def rig(directory: Path, *, configuration: str = CONFIGURATION) -> Iterator[Rig]
 def bare_environment() -> dict[str, str]:
     """Nothing of the AWS setup of whoever runs the tests."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    return {**kept, "PYTHONPATH": str(Path(__file__).parents[3]), "LC_ALL": "C.UTF-8"}
+    return {**kept, "PYTHONPATH": str(Path(__file__).parents[2]), "LC_ALL": "C.UTF-8"}

@@ -21,7 +21,7 @@ from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.identity import Identity
 from discovery.sandbox.teleport.roles import Role, bot_role
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
-from tests.contract.sandbox_teleport.wire import Fields, message
+from tests.support.protobuf_messages import Fields, message
 
 GROUP = "prod"
 OURS = {"managed-by": "cachemuster", "cachemuster/group": GROUP}

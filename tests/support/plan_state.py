@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from discovery.model.codes import Action, IamVerdict, Reason
-from discovery.model.values import UNKNOWN, Arn, Cache, Database, ResourceName
+from discovery.model.values import UNKNOWN, Arn, Cache, Database, Endpoint, ResourceName
 from state.records import (
     Intent,
     IntentKind,
@@ -39,7 +39,7 @@ def remembered(of: Cache, **more: Any) -> RememberedCache:
         "status": of.status,
         "engine": of.engine,
         "engine_version": of.engine_version,
-        "uri": of.endpoint.uri if of.endpoint is not None else "",
+        "uri": of.endpoint.uri if isinstance(of.endpoint, Endpoint) else "",
         "tags": None if of.tags is UNKNOWN else replace(of.tags, confirmed=False),
         "vpc_id": None if of.vpc_id is UNKNOWN else of.vpc_id,
         "vpc_known": of.vpc_id is not UNKNOWN,

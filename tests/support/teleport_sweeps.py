@@ -20,7 +20,7 @@ from discovery.model.values import Database, ResourceName
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.roles import Role, bot_role
 from discovery.sandbox.teleport.server import SimulatedTeleport
-from tests.unit.cli.rig import FRANKFURT, HUB, VIRGINIA, Rig, Run, rig
+from tests.support.command_line import FRANKFURT, HUB, VIRGINIA, Rig, Run, rig
 
 CONFIGURATION = f"""\
 version: 1

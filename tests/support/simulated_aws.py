@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, cast
 
 import boto3
 from botocore.config import Config
@@ -46,7 +46,7 @@ class Cloud:
         """A boto3 client that asks once, with the hub's key unless another one is given."""
         key = key or self.key
         settings = {"retries": {"total_max_attempts": 1}, "read_timeout": 10, **config}
-        client = _SESSION.client(
+        client = cast("Any", _SESSION).client(
             service,
             region_name=region,
             endpoint_url=self.url,
