@@ -57,9 +57,8 @@ async def read_tags(
 ) -> TagReading:
     """Read the tags of these caches: in bulk where that can be trusted, else one by one.
 
-    Args:
-        untagged: Caches known to have no tags, so that they are not asked each time.
-        named: Caches that an event reported as changed; the bulk answer may be older than that.
+    `untagged`: caches known to have no tags, so that they are not asked each time. `named`: caches
+    that an event reported as changed; the bulk answer may be older than that.
 
     Raises: AwsCallFailed for WRONG_ACCOUNT only.
     """
