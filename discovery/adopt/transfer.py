@@ -59,16 +59,16 @@ class TransferWriter(Writer):
         return target
 
     async def _delete_once(
-        self, item: Item, name: ResourceName, removed: DeletedResource | None = None
+        self, item: Item, name: ResourceName, deleted: DeletedResource | None = None
     ) -> None:
-        removed = removed or DeletedResource()
+        deleted = deleted or DeletedResource()
         found = await self._control_plane.get(name)
-        if found is None and removed.database is None:
+        if found is None and deleted.database is None:
             raise missing_on_update(item)  # not by us, and whoever removed it may have meant it
         if found is None:
             return
         _require_as_shown(found, item)
-        removed.database = found
+        deleted.database = found
         try:
             await self._control_plane.delete(name)
         except NotFound:

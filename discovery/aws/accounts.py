@@ -1,7 +1,7 @@
-"""Identify the agent and enter each account; an account counts only once it is proven.
+"""Get credentials for each account, and verify which account they belong to (R11).
 
-`AssumeRole` answers with the ARN of the session it made, `GetCallerIdentity` with the caller's:
-that, not the configuration, says which account the credentials belong to (R11).
+`AssumeRole` answers with the ARN of the new session, `GetCallerIdentity` with that of the caller.
+These ARNs are believed, not the configuration.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _SESSION_ARN = re.compile(r"arn:[^:]+:sts::[0-9]{12}:assumed-role/(?P<role>[^/]+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose the agent's own credentials are."""
+    """Account and principal of the agent's own credentials."""
 
     account_id: AccountId
     partition: str
@@ -51,9 +51,9 @@ class Identity:
 
     @property
     def principal(self) -> str:
-        """Whom a trust policy can name.
+        """Principal to name in a trust policy; for a session, the role that was assumed.
 
-        Of a session the role behind it, whose path its ARN does not hold.
+        The role is named in words, because the session's ARN lacks the role's path.
         """
         session = _SESSION_ARN.fullmatch(self.arn)
         if session is None:
@@ -63,7 +63,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account that was entered and proven."""
+    """An account with credentials that were verified to be its own."""
 
     account_id: AccountId
     partition: str
@@ -82,7 +82,7 @@ class Account:
 
 
 async def read_identity(session: Session) -> Identity:
-    """Ask whose the session's credentials are. Raises: AwsCallFailed."""
+    """Ask AWS which account and principal a session has. Raises: AwsCallFailed."""
     answer = await session.call("sts:GetCallerIdentity")
     match = _STS_ARN.fullmatch(_text(answer, "Arn"))
     if match is None or match["account"] != answer.get("Account"):
@@ -91,7 +91,7 @@ async def read_identity(session: Session) -> Identity:
 
 
 class Accounts:
-    """Enter the configured accounts; assumed roles are kept and renewed for its lifetime."""
+    """Credentials of the configured accounts; assumed roles are kept and renewed."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class Accounts:
 
     @property
     def entries(self) -> Mapping[AccountId, AccountEntry]:
-        """The accounts configured one by one; of none at all, that of the ambient credentials."""
+        """The accounts configured one by one; where none is, that of the ambient credentials."""
         return MappingProxyType(self._entries)
 
     @property
@@ -122,7 +122,7 @@ class Accounts:
 
     @property
     def organizations(self) -> tuple[Organization, ...]:
-        """The entries that stand for the members of an organization."""
+        """The configured organizations, whose members are listed."""
         return tuple(
             entry.organization
             for entry in self._settings.accounts
@@ -143,7 +143,7 @@ class Accounts:
         )
 
     def add_member(self, account_id: AccountId, organization: Organization) -> None:
-        """Enter this account by the organization's role, unless it has an entry of its own."""
+        """Add an account to enter by the organization's role; its own entry takes precedence."""
         partition = self._identity.partition
         self._members[account_id] = AccountEntry(
             id=account_id,
@@ -153,7 +153,7 @@ class Accounts:
         )
 
     async def enter(self, account_id: AccountId) -> Account:
-        """Get credentials that are valid now and proven to be the account's own.
+        """Get valid credentials of an account: those of its role, or the agent's own.
 
         Raises: AwsCallFailed.
         """
@@ -215,7 +215,7 @@ async def _assume(
         answer = await ambient.call("sts:AssumeRole", **parameters)
     except AwsCallFailed as error:
         raise AwsCallFailed(_explain_refusal(error.fault, entry, identity)) from error
-    _prove(answer, entry, identity)
+    _verify_account(answer, entry, identity)
     return _credentials_in(answer, str(ambient.scope))
 
 
@@ -238,7 +238,7 @@ def _explain_refusal(fault: AwsError, entry: AccountEntry, identity: Identity) -
     if fault.reason is ScopeReason.CREDENTIALS:
         return fault
     if fault.code in STALE_CODES and fault.reason is ScopeReason.DENIED:
-        # It is who asks that AWS does not know; the role was not looked at.
+        # AWS does not know the caller's credentials, so it has not checked the role.
         message = f"the agent's own credentials are not known to AWS: {fault.message}"
         return AwsError(ScopeReason.CREDENTIALS, message, fault.code)
     if fault.reason is not ScopeReason.DENIED:
@@ -252,7 +252,7 @@ def _explain_refusal(fault: AwsError, entry: AccountEntry, identity: Identity) -
     )
 
 
-def _prove(answer: Mapping[str, Any], entry: AccountEntry, identity: Identity) -> None:
+def _verify_account(answer: Mapping[str, Any], entry: AccountEntry, identity: Identity) -> None:
     user = answer.get("AssumedRoleUser")
     arn = _text(user, "Arn") if isinstance(user, Mapping) else ""
     match = _STS_ARN.fullmatch(arn)

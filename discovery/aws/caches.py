@@ -21,10 +21,10 @@ _PAGE = 100
 """The most that the service allows; it refuses more instead of clamping (aws/README: Calls)."""
 
 LONGEST_TEXT = 255
-"""Of a status, an engine, a version, a host name: AWS's own are far shorter."""
+"""Longest status, engine, version or host name that is accepted; real ones are far shorter."""
 
 _EARLIEST_YEAR, _LATEST_YEAR = 2000, 2200
-"""Create times beyond are no times of a cache, and cannot be reckoned with everywhere."""
+"""No create time lies outside, and arithmetic with extreme years overflows."""
 
 
 async def list_caches(session: Session) -> tuple[Cache, ...]:
@@ -106,7 +106,7 @@ def _cache(entry: Mapping[str, Any], session: Session) -> Cache:
 
 
 class _Malformed(Enum):
-    """What a member holds that AWS cannot mean; no more is made of it, whatever its length."""
+    """Marks a member whose value AWS cannot have meant; the value itself is dropped."""
 
     MALFORMED = "nonsense"
 
@@ -128,7 +128,7 @@ def _or_none(value: str | UnknownType | _Malformed) -> str | None:
 
 
 def _endpoint(entry: Mapping[str, Any], name: str) -> Endpoint | None | UnknownType | _Malformed:
-    """Without one: none, if the answer's own status says that there need not be any."""
+    """Read an endpoint; None if it is left out and the status is one that has none."""
     value = entry.get(name)
     held = value if isinstance(value, Mapping) else {}
     address, port = _text(held, "Address"), held.get("Port")
@@ -162,7 +162,7 @@ READERS: Mapping[str, tuple[str, Callable[[Mapping[str, Any], str], Any]]] = {
 def _subnets(
     entry: Mapping[str, Any], endpoint: Endpoint | None | UnknownType
 ) -> tuple[str, ...] | UnknownType:
-    """A public cache has none and says nothing of them; of any other they are merely unread."""
+    """Read the subnets; a public cache has none, and those of any other are unknown if left out."""
     values = entry.get("SubnetIds")
     if isinstance(values, list | tuple):
         return tuple(intern_text(subnet) for subnet in values if subnet)

@@ -17,15 +17,15 @@ from matchers.regions import RegionList
 from state.records import RememberedRegions
 
 LIST_LIFETIME = timedelta(days=1)
-"""How long a list of enabled regions says where to look.
+"""How long a list of enabled regions is used.
 
-Accounts seldom enable one, and a region that says it is not enabled is asked about at once.
+Accounts seldom enable one, and a region that turns out not to be enabled is checked at once.
 """
 
 REGIONS = "ec2:DescribeRegions"
 _NOT_ENABLED = "not-opted-in"
 _CONTROL_POLICY = "service control policy"
-"""How AWS's own words name the cause of a denial."""
+"""Words by which AWS's message names the cause of a denial."""
 
 
 class EnabledRegions:
@@ -63,18 +63,18 @@ class EnabledRegions:
             return error.fault
 
     def _open_sessions(self) -> Iterator[Session]:
-        """One after another: seldom more than the first is needed."""
+        """Open sessions one after another, since the first is usually enough."""
         for region in self._places:
             self._sessions.append(self._account.session(region))
             yield self._sessions[-1]
 
 
 class AccountRegions:
-    """The configured regions of one account, as far as a run has come to know them.
+    """The configured regions of one account, as far as a run knows them.
 
-    A list from an earlier run says where to look; only one that was read in this run says that a
-    region is out (R9). So evidence of a region that the earlier list does not take is reason enough
-    to read it anew.
+    A list from an earlier run decides where to look; only one that was read in this run can show
+    that a region is out (R9). So evidence of a region that the earlier list lacks has the list read
+    again.
     """
 
     def __init__(
@@ -218,7 +218,7 @@ async def _read_enabled(session: Session) -> frozenset[Region]:
 
 
 def _region(entry: Mapping[str, Any], session: Session) -> tuple[Region, bool]:
-    """Read a region, and whether it is enabled: listed ones are unless they say otherwise."""
+    """Read a region, and whether it is enabled: a listed one is, unless marked otherwise."""
     name = entry.get("RegionName")
     if not isinstance(name, str) or not name:
         raise malformed_response("a region without a name", REGIONS, str(session.scope))

@@ -1,6 +1,6 @@
-"""Per-process caches of AWS reads, and how long each may stand in for asking.
+"""Per-process caches of AWS reads, and how long each may be used.
 
-A new process knows nothing. A proof never looks here: it asks (R3).
+They are empty in a new process. A confirmation never uses them: it asks AWS (R3).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from discovery.aws.subnets import SubnetVpcs
 from discovery.model.values import Arn, Cache, Scope, Tags, UnknownType, UsersAndGroups
 
 STAYS_UNTAGGED = timedelta(hours=1)
-"""How long a cache without tags counts as untagged without being asked itself.
+"""How long a cache without tags counts as untagged before its tags are read again.
 
-One that gets tags meanwhile is seen sooner: the tagging API then knows it.
+One that gets tags meanwhile is noticed sooner, since the tagging API then lists it.
 """
 
 
@@ -33,10 +33,9 @@ class UsersAndGroupsCache:
     def get(self, scope: Scope, caches: Iterable[Cache], now: datetime) -> UsersAndGroups | None:
         """Get the scope's users and groups if they may still be used for these caches.
 
-        Not when they are older than `aws.iam_refresh`, nor when a cache names a group that is not
-        among them or was about to change: somebody is at work there. Nor when some were not read,
-        nor when they were read at a time that has yet to come: the clock was set back, and for how
-        long it is true nobody knows.
+        Not when they are older than `aws.iam_refresh`, when some were not read, when a cache names
+        a group that is unknown or not `active` (somebody is changing it), or when they were read in
+        the future: the clock was set back, so their age is not known.
         """
         known = self._read.get(scope)
         if known is None or not _is_younger(known.read_at, self._lifetime, now):
@@ -51,20 +50,20 @@ class UsersAndGroupsCache:
 
 
 class UntaggedCaches:
-    """Caches that said of themselves that they have no tags."""
+    """Caches whose own tag list was empty when it was last read."""
 
     def __init__(self) -> None:
         self._untagged_at: dict[tuple[Arn, datetime | None | UnknownType], datetime] = {}
 
     def note(self, cache: Cache, tags: Tags) -> None:
-        """Note what the cache said of its tags just now."""
+        """Note the tags that were just read of the cache itself."""
         if tags.values:
             self._untagged_at.pop((cache.arn, cache.created_at), None)
         else:
             self._untagged_at[cache.arn, cache.created_at] = tags.read_at
 
     def tags_of(self, cache: Cache, now: datetime) -> Tags | None:
-        """Give no tags, with the time they were read; None when the cache has to be asked."""
+        """Return an empty set of tags, and when it was read; None when they must be read now."""
         read_at = self._untagged_at.get((cache.arn, cache.created_at))
         if read_at is None or not _is_younger(read_at, STAYS_UNTAGGED, now):
             return None

@@ -1,7 +1,7 @@
 """Read one scope: caches first; users, groups, tags and VPCs where there are any.
 
-What is known already is not asked again (`ScanCache`); what has to be asked is asked at once, so a
-scope takes the time of two calls to AWS, the list of its caches and the slowest of the others.
+What is known already is not asked again (`ScanCache`). The rest is asked in parallel, so a scope
+takes as long as the list of its caches and the slowest of the other calls.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class ScopeQuery:
     """False: tags are switched off, and every cache counts as untagged."""
     users: bool
     refresh_users: bool = False
-    """True: a decision hangs on users and groups as they are now, whatever is known of them."""
+    """True: a decision depends on users and groups as they are now, so read them again."""
     named: frozenset[Arn] = frozenset()
-    """Caches that somebody has just changed: each is asked for its tags itself."""
+    """Caches that an event reported as changed: their tags are read one by one."""
     remembered: Mapping[Arn, RememberedCache]
     now: datetime
 
@@ -50,8 +50,8 @@ class ScopeReading:
     caches: tuple[Cache, ...]
     users_and_groups: UsersAndGroups | UnknownType
     notes: tuple[Note, ...]
-    """What could not be read besides, or at more cost than it should; each names the action to
-    allow."""
+    """What besides the caches could not be read, or only with more calls; each names the action
+    to allow."""
 
 
 async def read_scope(session: Session, query: ScopeQuery, scan_cache: ScanCache) -> ScopeReading:
@@ -63,19 +63,19 @@ async def read_scope(session: Session, query: ScopeQuery, scan_cache: ScanCache)
     candidates = tuple(cache for cache in caches if _may_be_registered(cache))
     if not candidates:
         return ScopeReading(caches, UNKNOWN, ())
-    facts = _ScopeReader(session, candidates, query, scan_cache)
-    await gather_all(facts.read_tags(), facts.read_vpcs(), facts.read_users_and_groups())
+    reader = _ScopeReader(session, candidates, query, scan_cache)
+    await gather_all(reader.read_tags(), reader.read_vpcs(), reader.read_users_and_groups())
     completed = {
         cache.arn: replace(
             cache,
-            tags=facts.tags.get(cache.arn, UNKNOWN),
-            vpc_id=facts.vpcs.get(cache.arn, UNKNOWN),
+            tags=reader.tags.get(cache.arn, UNKNOWN),
+            vpc_id=reader.vpcs.get(cache.arn, UNKNOWN),
         )
         for cache in candidates
     }
-    notes = tuple(note for _, note in sorted(facts.notes.items()))
+    notes = tuple(note for _, note in sorted(reader.notes.items()))
     return ScopeReading(
-        tuple(completed.get(cache.arn, cache) for cache in caches), facts.users_and_groups, notes
+        tuple(completed.get(cache.arn, cache) for cache in caches), reader.users_and_groups, notes
     )
 
 
@@ -97,7 +97,7 @@ class _ScopeReader:
     vpcs: Mapping[Arn, str | None] = field(default_factory=dict)
     users_and_groups: UsersAndGroups | UnknownType = UNKNOWN
     notes: dict[NoteCode, Note] = field(default_factory=dict)
-    """What is unknown, or was read in another way."""
+    """What could not be read, or only with more calls."""
 
     async def read_tags(self) -> None:
         """Read tags. Raises: AwsCallFailed, WRONG_ACCOUNT only, as do the others."""
@@ -124,8 +124,7 @@ class _ScopeReader:
     async def read_vpcs(self) -> None:
         """Read VPCs of caches that state does not know.
 
-        A cache's subnets are chosen when it is made and never change; so what state knows of this
-        very cache holds.
+        The subnets of a cache never change, so what state remembers of the same cache holds.
         """
         known: dict[Arn, str | None] = {
             cache.arn: vpc_id for cache in self.caches if (vpc_id := self._remembered(cache))
@@ -145,7 +144,7 @@ class _ScopeReader:
         self.vpcs = known
 
     async def read_users_and_groups(self) -> None:
-        """Read users and groups; earlier ones serve where no decision depends on them."""
+        """Read users and groups; use earlier ones where no decision depends on them."""
         if not self.query.users:
             return
         kept, scope, now = self.scan_cache.users_and_groups, self.session.scope, self.query.now
@@ -187,6 +186,6 @@ _WHAT = {
 
 
 def _action_of(fault: AwsError) -> str:
-    """The action that failed; a sentence about the answer to it names it later."""
+    """Find the action that failed: the first that the message names."""
     found = _ACTION.search(fault.message)
     return found[0] if found else ""

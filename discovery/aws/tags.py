@@ -40,11 +40,11 @@ class TagReading:
     """What was read of the tags of a scope's caches."""
 
     tags: Mapping[Arn, Tags]
-    """Of every cache whose tags were read; the others are unknown, not untagged."""
+    """By cache, where they were read; those of other caches are unknown, not empty."""
     faults: tuple[AwsError, ...] = ()
-    """Why those are unknown that are."""
+    """Why tags are unknown, one for each cache."""
     bulk_fault: AwsError | None = None
-    """Why caches were asked one by one that the bulk answer should have told of."""
+    """Why caches that the bulk answer should have had were asked one by one."""
 
 
 async def read_tags(
@@ -55,10 +55,10 @@ async def read_tags(
     now: datetime,
     named: frozenset[Arn] = frozenset(),
 ) -> TagReading:
-    """Read the tags of these caches; `untagged` ones may have been asked before.
+    """Read the tags of these caches: in bulk where that can be trusted, else one by one.
 
-    The bulk answer may be of before the change that an event told of, so `named` caches are asked
-    themselves.
+    `untagged`: caches known to have no tags, so that they are not asked each time. `named`: caches
+    that an event reported as changed; the bulk answer may be older than that.
 
     Raises: AwsCallFailed for WRONG_ACCOUNT only.
     """
@@ -68,14 +68,14 @@ async def read_tags(
         for cache in every
         if cache.arn not in named and is_indexed(cache, remembered.get(cache.arn), now)
     ]
-    # For a single cache the bulk answer costs as much as the better one.
+    # For a single cache a bulk read costs as much as reading its own tags, which is more exact.
     bulk = await _read_bulk_or_fault(session) if len(indexed) > 1 else _BulkAnswer()
     known = {
         cache.arn: Tags(bulk.tags[cache.arn], now, confirmed=False)
         for cache in indexed
         if cache.arn in bulk.tags
     }
-    for cache in indexed if bulk.is_read else ():  # else nothing tells of their first tags
+    for cache in indexed if bulk.is_read else ():  # the bulk answer shows if one got tags
         if cache.arn not in known and (none := untagged.tags_of(cache, now)) is not None:
             known[cache.arn] = none
     rest = tuple(cache for cache in every if cache.arn not in known)
@@ -87,9 +87,9 @@ async def read_tags(
 
 
 def is_indexed(cache: Cache, remembered: RememberedCache | None, now: datetime) -> bool:
-    """Tell whether the tagging API can be believed about a cache.
+    """Tell whether the tagging API can be trusted about a cache.
 
-    It is the very cache that is remembered (R1), and a day has passed since it was made.
+    It can once a day has passed since the cache was created, and if it is the remembered one (R1).
     """
     if remembered is None or cache.created_at is None or cache.created_at is UNKNOWN:
         return False
@@ -97,7 +97,7 @@ def is_indexed(cache: Cache, remembered: RememberedCache | None, now: datetime) 
 
 
 async def read_cache_tags(session: Session, arn: Arn, now: datetime) -> Tags:
-    """Ask one cache for its tags, which are confirmed then.
+    """Read the tags of one cache itself; they count as confirmed.
 
     Raises: AwsCallFailed, also for a cache that is not available just now.
     """
@@ -111,7 +111,7 @@ async def read_cache_tags(session: Session, arn: Arn, now: datetime) -> Tags:
 
 @dataclass(frozen=True, slots=True)
 class _BulkAnswer:
-    """What the tagging API said; nothing, when it was not asked."""
+    """Answer of the tagging API; empty when it was not asked."""
 
     tags: Mapping[Arn, Mapping[str, str]] = field(default_factory=dict)
     is_read: bool = False
@@ -119,7 +119,7 @@ class _BulkAnswer:
 
 
 async def _read_bulk_or_fault(session: Session) -> _BulkAnswer:
-    """A bulk read that fails says nothing about any cache; every one is then asked singly."""
+    """Read tags in bulk; after a failure nothing is known, and every cache is asked singly."""
     try:
         return await _read_bulk(session)
     except AwsCallFailed as error:
@@ -151,7 +151,7 @@ async def _read_bulk(session: Session) -> _BulkAnswer:
             malformed = malformed_response(
                 "an entry without ARN or tags", BULK, str(session.scope)
             ).fault
-    # What has a hole or two answers is asked singly, as if it had not been listed.
+    # A cache without usable tags, or with two answers, is asked singly, as if it was not listed.
     usable = {arn: values for arn, values in found.items() if arn not in contradicted}
     if malformed is None and contradicted:
         malformed = malformed_response("two answers for one ARN", BULK, str(session.scope)).fault

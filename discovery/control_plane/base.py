@@ -1,6 +1,6 @@
-"""The port: what the agent asks of a control plane, and the errors that it may raise.
+"""Interface of a control plane: its calls, and the errors that they raise.
 
-A dry run is handed a `Reader`, which has no writing method at all (R5).
+A dry run gets a `Reader`, which has no method that writes (R5).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ class ClusterInfo:
     """The cluster's name; for embedded, the registry's absolute path."""
     version: str = ""
     identity_expires_at: datetime | None = None
-    """When it no longer knows this agent; None: never."""
+    """When the agent's identity expires; None: never."""
 
 
 class ControlPlaneError(Exception):
-    """A failed call to the control plane. `str()` says what, where and what to do next."""
+    """A failed call to the control plane, with what failed, where and what to do as its text."""
 
     code: str = "ERROR"
     retryable: bool = False
@@ -45,7 +45,7 @@ class AlreadyExists(ControlPlaneError):
 class NotFound(ControlPlaneError):
     """There is no such resource to update or delete.
 
-    That is certain: where reads may lag behind writes, the adapter has asked again before.
+    This is certain: where reads may lag behind writes, the client has read again before.
     """
 
     code = "NOT_FOUND"
@@ -80,7 +80,7 @@ class Reader(Protocol):
     """A control plane that can be read only."""
 
     async def ping(self) -> ClusterInfo:
-        """Say who answers. Raises: ControlPlaneError."""
+        """Ask the control plane for its name and version. Raises: ControlPlaneError."""
         ...
 
     async def list_databases(self) -> tuple[Database, ...]:
@@ -95,7 +95,7 @@ class Reader(Protocol):
         ...
 
     async def served(self) -> tuple[Served, ...]:
-        """Say what Database Services serve, as of a few minutes ago.
+        """List what Database Services serve, as of a few minutes ago.
 
         Returns: nothing where there are none, or where it cannot be read.
         Raises nothing: only remarks rest on it.

@@ -220,7 +220,7 @@ class Complete(ScanResult):
     """A scope of which every cache was listed. Only this makes absence evidence (R1)."""
 
     caches: tuple[Cache, ...]
-    directory: UsersAndGroups | UnknownType = UNKNOWN
+    users_and_groups: UsersAndGroups | UnknownType = UNKNOWN
     status: ScopeStatus = field(default=ScopeStatus.COMPLETE, init=False)
 
 

@@ -1,7 +1,7 @@
 """Cache facts that AWS never leaves out, and what replaces one that it did leave out (R1).
 
 One entry says of a fact where it is in AWS's answer, in state and in a registration, which label
-it becomes, and for which caches its absence means that it was not read. What stands in keeps a
+it becomes, and for which caches its absence means that it was not read. A replacement keeps a
 registration as it is; it is never evidence against one. Pure.
 """
 
@@ -32,9 +32,9 @@ class CacheFact:
     """
 
     member: str
-    """AWS's name of it."""
+    """Name in AWS's answer."""
     field: str
-    """The field of `Cache`."""
+    """Name of the field of `Cache`."""
     label: str = ""
     """The label that a registration has of it, empty for none."""
     from_state: Callable[[RememberedCache], Any]
@@ -97,7 +97,7 @@ FACTS: Final = (
         is_needed=may_be_registered,
     ),
 )
-"""Status and engine come first: they say whether the others are needed."""
+"""Status and engine come first: they decide whether the others are needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class KnownFacts:
 
     cache: KnownCache
     remembered: Mapping[str, Any]
-    """What stands in, by AWS's name of the member."""
+    """Values used instead of what AWS left out, by AWS's name of the member."""
     missing: tuple[str, ...]
     """Members that were left out, and of which nothing is remembered."""
 
@@ -148,7 +148,7 @@ def to_remember(
 ) -> dict[str, Any]:
     """Choose what state keeps of these facts, by field of `Cache`.
 
-    Never what only a registration says, which anybody may edit.
+    Never a value that is known only from a registration, which anybody may edit.
     """
     kept = {}
     for fact in FACTS:

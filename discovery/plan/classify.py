@@ -30,11 +30,14 @@ _REMOVAL_REASON = {
     Reason.CREATE_FAILED: Reason.INELIGIBLE,
     Reason.PUBLIC: Reason.INELIGIBLE,
 }
-"""Why a registration goes, by why its cache is not wanted. The rest only have to wait."""
+"""Reason to remove a registration, by the reason to skip its cache.
+
+Other reasons to skip pass by themselves, so they remove nothing.
+"""
 
 
 class DecisionKind(Enum):
-    """What becomes of a found cache."""
+    """What becomes of a found cache: the eight cases that a plan knows."""
 
     NEW = "NEW"
     """To be registered."""
@@ -47,8 +50,11 @@ class DecisionKind(Enum):
     REMOVE = "REMOVE"
     """Registered, and no longer wanted."""
     HOLD = "HOLD"
+    """Left as it is until something was read, or AWS is done with it."""
     BLOCK = "BLOCK"
+    """Left as it is until what prevents it has changed."""
     SKIP = "SKIP"
+    """Not registered, and not to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ class Decision:
     found: ObservedCache
     kind: DecisionKind
     reason: Reason | None = None
-    """Of what is removed, held, blocked or skipped."""
+    """Set when the kind is REMOVE, HOLD, BLOCK or SKIP."""
     message: str = ""
 
     @property
@@ -68,13 +74,13 @@ class Decision:
 
     @property
     def desired(self) -> Register:
-        """What the cache is to be registered as, where it is."""
+        """What the cache is to be registered as; only of kinds that register."""
         assert isinstance(self.found.desired, Register)  # noqa: S101 - by its kind
         return self.found.desired
 
     @property
     def live(self) -> Owned:
-        """The registration of the cache, where it has one."""
+        """The registration of the cache; only of kinds that have one."""
         assert self.found.live is not None  # noqa: S101 - by its kind
         return self.found.live
 
@@ -91,7 +97,7 @@ def classify(found: ObservedCache, registry: RegistrationIndex) -> Decision:
         return _classify_kept(found, live, desired)
     if found.arn in registry.half_renamed:
         return Decision(found, DecisionKind.FINISH_RENAME)
-    # Tags that were not read say nothing of names (R12).
+    # A name tag counts only when tags were read in this scan (R12).
     if live.database.name != desired.name.value and found.facts.tags_read_now:
         return Decision(found, DecisionKind.RENAME)
     return Decision(found, DecisionKind.KEEP)
@@ -100,7 +106,7 @@ def classify(found: ObservedCache, registry: RegistrationIndex) -> Decision:
 def removal_reason(facts: CacheFacts, desired: Desired) -> Reason | None:
     """Find the reason to remove a cache's registration; None when there is none.
 
-    An answer with a hole removes nothing: what stands in for a fact is no evidence (R1).
+    Where AWS's answer left a fact out there is none: a remembered value is no evidence (R1).
     """
     if facts.remembered or facts.missing:
         return None
@@ -131,7 +137,7 @@ def _classify_new(found: ObservedCache) -> Decision:
 def _classify_kept(
     found: ObservedCache, live: Owned, desired: Blocked | Skip | Undetermined | Unreadable
 ) -> Decision:
-    """A registration that stays as it is, because nothing better can be said of its cache."""
+    """Leave a registration as it is, because its cache cannot be judged or has to wait."""
     stays = "the registration stays as it is"
     if isinstance(desired, Blocked | Unreadable):
         text = f"{stays}: {desired.message}"

@@ -1,4 +1,4 @@
-"""Desired state of a found cache, whatever is registered by now.
+"""Decide what a found cache is to be registered as, whatever is registered for it now.
 
 See discovery/README: Registrations.
 """
@@ -61,21 +61,21 @@ class Matched:
 
     @property
     def is_unready(self) -> bool:
-        """True when the matcher lets go of caches without users, and this is surely one."""
+        """True when the matcher deregisters unready caches, and this one certainly is unready."""
         return self.matcher.deregister_unready and self.iam_block is Reason.IAM_NOT_READY
 
     @property
     def makes_ours(self) -> bool:
-        """True when a registration that others made counts as made here from now on (R2).
+        """True when an inherited registration counts as made here from now on (R2).
 
-        Of a matcher that lets go of caches without users, only a verdict that is ready says so.
+        Where the matcher deregisters unready caches, only a verdict of ready is enough.
         """
         return not (self.matcher.deregister_unready and self.iam_block is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Register(Matched):
-    """A cache to be registered as `database`, unless something registered stands against it."""
+    """A cache to be registered as `database`, unless another registration prevents it."""
 
     database: Database
 
@@ -127,13 +127,13 @@ _NONSENSE_ADVICE = (
 
 def desired_for(
     facts: CacheFacts,
-    directory: UsersAndGroups | UnknownType,
+    users_and_groups: UsersAndGroups | UnknownType,
     rules: Rules,
     verdict: IamJudgement | None = None,
 ) -> Desired:
     """Decide what a cache is to become. Pure: the same facts give the same answer.
 
-    `verdict` stands for a judgement where the users are not there to be judged.
+    `verdict`: the IAM verdict to use where users were not read, such as a remembered one.
     """
     if facts.cache.nonsense:
         members = " and ".join(facts.cache.nonsense)
@@ -145,7 +145,7 @@ def desired_for(
     outcome = outcome_for(facts, rules)
     notes = facts.notes
     if isinstance(outcome, evaluate.Taken):
-        return _build_database(facts, outcome.matcher, directory, rules, verdict)
+        return _build_database(facts, outcome.matcher, users_and_groups, rules, verdict)
     if isinstance(outcome, evaluate.MatchUndecided):
         missing = ", ".join(sorted({each.key or each.kind.value for each in outcome.missing}))
         lacking = f"matcher {outcome.matcher} needs {missing or 'tags'}, which could not be read"
@@ -184,12 +184,12 @@ def ineligible(cache: KnownCache, rules: Rules) -> Skip | None:
 
 
 def wanted_name(facts: CacheFacts, rules: Rules) -> Name:
-    """The name that a cache is to have."""
+    """Return the name that a cache is to have."""
     return name_by(facts.cache, {} if facts.tags is UNKNOWN else facts.tags, rules)
 
 
 def name_by(cache: Cache, tags: Mapping[str, str], rules: Rules) -> Name:
-    """The name that a cache is to have if these are its tags."""
+    """Return the name that a cache with these tags is to have."""
     return name_of(
         cache.name,
         cache.region,
@@ -200,7 +200,7 @@ def name_by(cache: Cache, tags: Mapping[str, str], rules: Rules) -> Name:
 
 
 def outcome_for(facts: CacheFacts, rules: Rules) -> evaluate.MatchResult:
-    """Ask the matchers. A value that merely stands in may take a cache, never refuse it (R1)."""
+    """Ask the matchers. By a remembered value they may take a cache, never refuse it (R1)."""
     discovery = discovery_labels(facts.cache)
     likely = _decide(facts.cache, LabelSet.of(discovery, facts.tags), rules)
     if facts.tags_read_now and not facts.vpc_by_label:
@@ -219,7 +219,7 @@ def _decide(cache: KnownCache, labels: LabelSet, rules: Rules) -> evaluate.Match
 def _build_database(
     facts: CacheFacts,
     matcher: Matcher,
-    directory: UsersAndGroups | UnknownType,
+    users_and_groups: UsersAndGroups | UnknownType,
     rules: Rules,
     verdict: IamJudgement | None,
 ) -> Desired:
@@ -229,7 +229,7 @@ def _build_database(
     cache = facts.cache
     name = wanted_name(facts, rules)
     ignored = matcher.iam_users is IamUsers.IGNORE
-    iam = None if ignored else verdict or iam_verdict(cache, directory)
+    iam = None if ignored else verdict or iam_verdict(cache, users_and_groups)
     notes = facts.notes + tag_notes(facts.tags) + _users_note(iam)
     connect, wrong = _connect(cache, matcher, rules)
     if wrong is not None or not is_legal_name(name.value):
@@ -251,9 +251,9 @@ def _build_database(
 
 
 def _label_verdict(iam: IamJudgement | None, facts: CacheFacts) -> IamVerdict:
-    """Choose what the label says.
+    """Choose the value of the IAM label.
 
-    It changes on complete evidence only, and for the worse only on what was read.
+    It changes only when all users were read, and gets worse only when the cache's facts were, too.
     """
     surely = (IamVerdict.READY,) if facts.remembered else (IamVerdict.READY, IamVerdict.NOT_READY)
     if iam is not None and iam.verdict in surely:
@@ -264,7 +264,7 @@ def _label_verdict(iam: IamJudgement | None, facts: CacheFacts) -> IamVerdict:
 def _connect(
     cache: KnownCache, matcher: Matcher, rules: Rules
 ) -> tuple[ConnectRole | None, str | None]:
-    """The connect role filled in for a cache, or what is wrong with it."""
+    """Fill in the connect role for a cache; return it, or what is wrong with it."""
     if matcher.connect is None:
         return None, None
     arn = matcher.connect.role_arn(
@@ -292,5 +292,5 @@ def _illegal(name: Name) -> str:
 def _users_note(iam: IamJudgement | None) -> tuple[Note, ...]:
     if iam is None or iam.verdict is not IamVerdict.UNKNOWN:
         return ()
-    told = (each.message for each in iam.findings if each.code is FindingCode.USERS_UNREADABLE)
-    return (Note(NoteCode.USERS_UNKNOWN, "users", next(told, "the users could not be read")),)
+    messages = (each.message for each in iam.findings if each.code is FindingCode.USERS_UNREADABLE)
+    return (Note(NoteCode.USERS_UNKNOWN, "users", next(messages, "the users could not be read")),)

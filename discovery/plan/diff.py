@@ -1,4 +1,4 @@
-"""Make the items of found caches from what was decided about each."""
+"""Make the items of found caches from their decisions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ACTIONS = {
     DecisionKind.BLOCK: Action.BLOCKED,
     DecisionKind.SKIP: Action.SKIPPED,
 }
-"""Of decisions that change nothing."""
+"""Actions of decisions that change nothing."""
 
 
 def plan_cache(
@@ -49,7 +49,7 @@ def plan_cache(
 
 
 def _plan_nothing(decision: Decision, base: Item) -> Item:
-    """Hold, block or skip."""
+    """Make the item of a decision that changes nothing: hold, block or skip."""
     desired, new = decision.found.desired, decision.found.live is None
     return replace(
         base,
@@ -91,7 +91,7 @@ def unreadable_item(
 
 
 def base_item(found: ObservedCache, observed: ObservedState) -> Item:
-    """Make the part of an item that every found cache has; action and message come later."""
+    """Make an item with what all found caches have; the caller sets action, reason and message."""
     cache, desired, live = found.facts.cache, found.desired, found.live
     matched = desired if isinstance(desired, Matched) else None
     named = matched.name.value if matched is not None else None
@@ -124,7 +124,7 @@ def _plan_new(decision: Decision, refusal: NameRefusal | None, base: Item) -> It
             message=refusal.message,
             taken_name=desired.name.value if refusal.unseen else None,
         )
-    if found.stands_unlisted:
+    if found.is_registered_unlisted:
         text = (
             f"the cache is registered as {found.unlisted}, which the list did not show; nothing "
             "is written. Let the agent's role list it; the next sweep that sees it goes on from "
@@ -164,7 +164,7 @@ def registration_notes(found: ObservedCache, observed: ObservedState) -> tuple[N
 
 
 def _elsewhere(uri: str, own: Set[str], observed: ObservedState) -> str:
-    """Under which other names the same host and port is registered, or served unregistered."""
+    """List other names under which the same host and port is registered or served."""
     address = address_of(uri)
     registered = [name for name in observed.registry.by_address.get(address, ()) if name not in own]
     served = sorted(observed.served.get(address, frozenset()) - own - set(registered))

@@ -1,4 +1,4 @@
-"""Make the items of registrations without a found cache, or that do not count (R1, R2, R9)."""
+"""Make the items of registrations whose cache was not found, or that do not count (R1, R2, R9)."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from matchers.regions import ScopeMembership
 
 
 @dataclass(frozen=True, slots=True)
-class _Why:
-    """Why the cache was not found; `evidence` when that says it is gone, or not wanted."""
+class _NotFound:
+    """Why the cache was not found; `evidence` when that is a reason to remove the registration."""
 
     reason: Reason
     message: str
@@ -39,8 +39,8 @@ class _Why:
 
 
 def item_for_missing(owned: Owned, observed: ObservedState, rules: Rules) -> Draft:
-    """Hold a registration, or remove it where a complete scan or the configuration says so."""
-    why = _why(owned, observed)
+    """Hold a registration, or remove it on evidence of a complete scan or the configuration."""
+    why = _why_not_found(owned, observed)
     held = Item(
         scope=owned.cache.scope,
         arn=owned.cache.arn,
@@ -58,59 +58,59 @@ def item_for_missing(owned: Owned, observed: ObservedState, rules: Rules) -> Dra
     removal = RemovalReason(owned=owned, reason=why.reason, message=why.message)
     at = observed.plan_input
     draft = plan_removal(held, removal, at.state, rules, at.now)
-    if why.reason is Reason.OUT_OF_SCOPE and not _lets_go(owned, observed, rules):
-        # Its misses are counted all the same, so that `sweep --prune` finds the time gone by.
+    if why.reason is Reason.OUT_OF_SCOPE and not _may_remove_out_of_scope(owned, observed, rules):
+        # Misses are counted all the same, so that a later `sweep --prune` need not wait for them.
         counted = draft.item
         return Draft(replace(held, missed=counted.missed, removal_reason=counted.removal_reason))
     return draft
 
 
-def _lets_go(owned: Owned, observed: ObservedState, rules: Rules) -> bool:
+def _may_remove_out_of_scope(owned: Owned, observed: ObservedState, rules: Rules) -> bool:
     if observed.plan_input.targets.excludes(owned.cache.scope):
         return rules.prunes
     return rules.removes_out_of_scope
 
 
-def _why(owned: Owned, observed: ObservedState) -> _Why:
+def _why_not_found(owned: Owned, observed: ObservedState) -> _NotFound:
     scope = owned.cache.scope
-    standing = observed.plan_input.targets.membership(scope)
-    if standing is ScopeMembership.NOT_IN_RUN:
-        return _Why(Reason.NOT_IN_RUN, f"scope {scope} is not part of this run")
-    if standing is ScopeMembership.TARGETS_UNKNOWN:
+    membership = observed.plan_input.targets.membership(scope)
+    if membership is ScopeMembership.NOT_IN_RUN:
+        return _NotFound(Reason.NOT_IN_RUN, f"scope {scope} is not part of this run")
+    if membership is ScopeMembership.TARGETS_UNKNOWN:
         text = (
             f"whether scope {scope} is configured hangs on a list that could not be read; see what "
             "the unread scopes say"
         )
-        return _Why(Reason.TARGETS_UNKNOWN, text)
-    if standing is ScopeMembership.OUT_OF_SCOPE and scope not in observed.results:
+        return _NotFound(Reason.TARGETS_UNKNOWN, text)
+    if membership is ScopeMembership.OUT_OF_SCOPE and scope not in observed.results:
         if observed.plan_input.targets.excludes(scope):
             text = (
                 f"region {scope.region} is in aws.exclude_regions; take it out there to have it "
                 "read, or let go of it with `cachemuster sweep --prune`"
             )
-            return _Why(Reason.OUT_OF_SCOPE, text, evidence=True)
+            return _NotFound(Reason.OUT_OF_SCOPE, text, evidence=True)
         text = (
             f"scope {scope} is no longer among the configured accounts and regions; configure it "
             "again, or let go of it with `cachemuster sweep --prune`"
         )
-        return _Why(Reason.OUT_OF_SCOPE, text, evidence=True)
-    return _by_result(owned, result_for(scope, observed.results))
+        return _NotFound(Reason.OUT_OF_SCOPE, text, evidence=True)
+    return _why_by_result(owned, result_for(scope, observed.results))
 
 
-def _by_result(owned: Owned, result: Scanned | None) -> _Why:
+def _why_by_result(owned: Owned, result: Scanned | None) -> _NotFound:
     scope = owned.cache.scope
     if isinstance(result, Complete):
         text = f"a complete scan of {scope} does not show the cache"
-        return _Why(Reason.ABSENT, text, evidence=True)
+        return _NotFound(Reason.ABSENT, text, evidence=True)
     if isinstance(result, Failed):
         unread = result.reason is ScopeReason.REGIONS_UNREADABLE
         reason = Reason.TARGETS_UNKNOWN if unread else Reason.SCOPE_FAILED
         text = f"scope {scope} could not be read: {result.reason.value}; see what the scope says"
-        return _Why(reason, text)
+        return _NotFound(reason, text)
     if isinstance(result, Skipped) and result.reason is ScopeReason.REGION_NOT_ENABLED:
         text = f"region {scope.region} is not enabled in the account; enable it to have it read"
-        return _Why(Reason.SCOPE_FAILED, text)
-    return _Why(Reason.NOT_IN_RUN, f"scope {scope} was not scanned in this run")
+        return _NotFound(Reason.SCOPE_FAILED, text)
+    return _NotFound(Reason.NOT_IN_RUN, f"scope {scope} was not scanned in this run")
 
 
 def conflict_items(
@@ -179,7 +179,7 @@ def _mismatched(database: Database) -> Item:
 
 
 def _said_scope(database: Database) -> Scope:
-    """The scope that `spec.aws` names; nothing rests on it but the order of items."""
+    """Read the scope that `spec.aws` names; it only decides the order of items."""
     aws = database.spec.get("aws")
     account = aws.get("account_id") if isinstance(aws, dict) else None
     region = aws.get("region") if isinstance(aws, dict) else None

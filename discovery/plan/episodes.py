@@ -1,4 +1,4 @@
-"""Troubles that last over sweeps, with a history entry at their beginning and end. Pure.
+"""Failures that last over several sweeps, with a history entry for their start and end. Pure.
 
 Scopes that cannot be read, verbs that the role is denied, a guard that refuses: none of them has
 an entry in the sweeps between.
@@ -27,24 +27,24 @@ _EVENTS: Final = {
 _WRITES: Final = (HistoryEvent.WRITES_DENIED, HistoryEvent.WRITES_ALLOWED)
 _ENDED: Final = {GUARD: "the guard refuses no more", CONTROL_PLANE: "it is read again"}
 _ONE_BY_ONE: Final = 20
-"""Scopes that begin or end for one reason in one sweep; more of them share an entry."""
+"""Scopes that start or stop failing for one reason in one sweep; more of them share an entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class SweepRef:
-    """Which sweep an entry of the history is of."""
+    """The sweep that a history entry belongs to."""
 
     sweep_id: str
     at: datetime
 
 
 def next_outage(before: Mapping[str, Episode], code: str, at: datetime) -> dict[str, Episode]:
-    """The episodes after a sweep to which the control plane did not answer."""
+    """Work out the episodes after a sweep that could not read the control plane."""
     return {**before, CONTROL_PLANE: _goes_on(before.get(CONTROL_PLANE), code, at)}
 
 
 def without_outage(before: Mapping[str, Episode]) -> dict[str, Episode]:
-    """The episodes after a sweep that read the list of registrations."""
+    """Work out the episodes after a sweep that read the list of registrations."""
     return {key: episode for key, episode in before.items() if key != CONTROL_PLANE}
 
 
@@ -55,7 +55,7 @@ def _goes_on(before: Episode | None, code: str, at: datetime) -> Episode:
 def next_episodes(
     items: Iterable[Item], guard: GuardVerdict, before: Mapping[str, Episode], at: datetime
 ) -> dict[str, Episode]:
-    """The episodes after a sweep that came to its writes."""
+    """Work out the episodes after a sweep that tried its writes."""
     codes = {
         item.action.value: DENIED for item in items if item.error and item.error.code == DENIED
     }

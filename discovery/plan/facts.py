@@ -20,20 +20,20 @@ class CacheFacts:
     """One cache with every fact as read, else as it was read last."""
 
     cache: KnownCache
-    """What the scan did not read of it is filled in."""
+    """The cache, with remembered values for what the scan did not read."""
     tags: Mapping[str, str] | UnknownType
     tags_read_now: bool
     vpc_by_label: bool
-    """True when only a label of the registration, which anybody may edit, tells the VPC."""
+    """True when the VPC is known only from a label of the registration, which anybody may edit."""
     last_verdict: IamVerdict | None
     """The last verdict that rested on complete evidence."""
     recreated: bool
     """Another cache than the one remembered under this ARN (R1): another create time."""
     notes: tuple[Note, ...]
     remembered: Mapping[str, Any] = field(default_factory=dict)
-    """Members that AWS's answer left out, with what stands in. They are no evidence."""
+    """Facts that AWS's answer left out, with the values used instead. They are no evidence."""
     missing: tuple[str, ...] = ()
-    """Members that it left out, and of which nothing is remembered: there is no judging it."""
+    """Facts that it left out and that nobody remembers; the cache cannot be judged."""
 
 
 def is_recreated(cache: Cache, remembered: RememberedCache | None) -> bool:
@@ -45,7 +45,7 @@ def is_recreated(cache: Cache, remembered: RememberedCache | None) -> bool:
 
 
 def read_create_time(cache: Cache) -> datetime | None:
-    """The create time in AWS's answer; None when it has none."""
+    """Return the create time in AWS's answer; None when it has none."""
     return None if cache.created_at is UNKNOWN else cache.created_at
 
 
@@ -57,7 +57,7 @@ def facts_of(
 ) -> CacheFacts:
     """Fill in what was not read; nothing of an earlier cache under the same ARN is used.
 
-    `written` is what the journal knows of `live`, None if it does not know it.
+    `written`: what state remembers of `live`; None: nothing.
     """
     recreated = is_recreated(cache, remembered)
     before = None if recreated else remembered
@@ -79,7 +79,7 @@ def facts_of(
 
 
 def bare_facts(cache: Cache) -> CacheFacts:
-    """The facts of a cache that could not be judged: as AWS's answer has them."""
+    """Make the facts of a cache that could not be judged, from AWS's answer alone."""
     return CacheFacts(
         cache=fill_in(cache, None, None).cache,
         tags=UNKNOWN,
@@ -92,7 +92,7 @@ def bare_facts(cache: Cache) -> CacheFacts:
 
 
 def likely_tags(cache: Cache, remembered: RememberedCache | None) -> Mapping[str, str]:
-    """The tags just read, else those remembered of this very cache, else none."""
+    """Return the tags just read, else those remembered of the same cache, else none."""
     if cache.tags is not UNKNOWN:
         return cache.tags.values
     if remembered is None or remembered.tags is None or is_recreated(cache, remembered):
@@ -105,7 +105,7 @@ def _is_of_an_earlier_cache(
 ) -> bool:
     """True when the registration was last written before this cache was made, or first seen.
 
-    The create time is by the clock of AWS; the first sight is by our own, as the writing is.
+    The create time is by AWS's clock; when it was first seen and written, by our own.
     """
     if written is None or written.arn != cache.arn:
         return False
@@ -116,7 +116,7 @@ def _is_of_an_earlier_cache(
 def _tags(
     cache: Cache, before: RememberedCache | None, live: Database | None, usable: Database | None
 ) -> tuple[Mapping[str, str] | UnknownType, tuple[Note, ...]]:
-    """Of a cache that was never registered nothing stands in: it waits until tags are read."""
+    """Choose the tags; a cache that was never registered waits until they are read."""
     if cache.tags is not UNKNOWN:
         return cache.tags.values, ()
     if live is not None and before is not None and before.tags is not None:

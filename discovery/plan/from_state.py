@@ -1,7 +1,7 @@
 """Plan input from state alone: what a sweep finds if nothing has changed since. Pure.
 
 `explain` plans from it without asking anybody. What was not remembered, users above all, is
-unknown there, never empty; the last verdicts on caches stand.
+unknown there, never empty; for each cache the last verdict is used.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def plan_input_from_state(state: RememberedState, now: datetime) -> PlanInput:
 
 
 def remembered_list(state: RememberedState) -> tuple[Database, ...]:
-    """The registrations as last written, without external ids."""
+    """List the registrations as last written, without external ids."""
     return tuple(_listed(each.database) for each in state.registrations.values())
 
 
@@ -61,14 +61,14 @@ def _name_state(name: ResourceName, state: RememberedState) -> NameState:
 
 
 def _verdicts(state: RememberedState) -> Iterator[tuple[Arn, IamJudgement]]:
-    """Those that stand; of findings only the kinds are remembered, and no message is made up."""
+    """Read the remembered verdicts, without findings: only their codes are remembered."""
     for arn, cache in state.caches.items():
         if cache.iam is not None:
             yield arn, IamJudgement(cache.iam.verdict, None, cache.iam.users, ())
 
 
 def _listed(database: Database) -> Database:
-    """A registration without its external id, of which state keeps a fingerprint only."""
+    """Remove the external id from a registration: state keeps only its fingerprint."""
     aws = database.spec.get("aws")
     if not isinstance(aws, Mapping):
         return database

@@ -1,4 +1,4 @@
-"""The input of a plan, and the found caches beside what is registered."""
+"""The input of a plan, and its caches paired with their registrations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ from discovery.model.values import (
 from discovery.plan.defect import defect
 from discovery.plan.desired import Desired, Unreadable, desired_for, name_by
 from discovery.plan.facts import CacheFacts, bare_facts, facts_of, likely_tags
-from discovery.plan.lookups import LookUp, late_in_list, stands_unlisted, taken_names
+from discovery.plan.lookups import (
+    LookUp,
+    is_registered_unlisted,
+    taken_names,
+    unlisted_registrations,
+)
 from discovery.plan.registration_index import Owned, RegistrationIndex, index_registrations
 from discovery.plan.resource import address_of
 from discovery.plan.rules import Rules
@@ -45,7 +50,7 @@ class PlanInput:
     served: tuple[Served, ...] = ()
     """What Database Services serve, as far as it could be read."""
     verdicts: Mapping[Arn, IamJudgement] = field(default_factory=dict)
-    """Of caches whose users nobody is asked about: what stands for a judgement."""
+    """IAM verdicts to use for caches whose users were not read, such as remembered ones."""
     looked_up: Mapping[ResourceName, LookUp] = field(default_factory=dict)
     """What was asked of the control plane by name, beyond its list (R10)."""
 
@@ -59,9 +64,9 @@ class ObservedCache:
     live: Owned | None
     """Its registration, None if it has none."""
     unlisted: ResourceName | None = None
-    """Without one: the name under which state remembers it, and nothing is listed."""
-    stands_unlisted: bool = False
-    """True when a look-up shows it there all the same."""
+    """Where it has none: the name that state remembers for it, under which nothing is listed."""
+    is_registered_unlisted: bool = False
+    """True when a look-up by that name found its registration all the same."""
 
     @property
     def arn(self) -> Arn:
@@ -94,21 +99,21 @@ def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
     """Pair every found cache with its registration and decide what it is to become."""
     state = plan_input.state
     complete = [result for result in plan_input.results if isinstance(result, Complete)]
-    caches = [(cache, result.directory) for result in complete for cache in result.caches]
+    caches = [(cache, result.users_and_groups) for result in complete for cache in result.caches]
     likely = {cache.arn: _likely_name(cache, state, rules) for cache, _ in caches}
     looked_up = plan_input.looked_up
-    listed = (*plan_input.listed, *late_in_list(looked_up, rules.group, likely))
+    listed = (*plan_input.listed, *unlisted_registrations(looked_up, rules.group, likely))
     registry = index_registrations(listed, rules.group, state, likely)
     unlisted = _unlisted(registry, state)
     found = []
-    for cache, directory in caches:
-        judged = _judge(cache, directory, registry, plan_input, rules)
+    for cache, users_and_groups in caches:
+        judged = _judge(cache, users_and_groups, registry, plan_input, rules)
         other = unlisted.get(cache.arn) if judged.live is None else None
-        hidden = stands_unlisted(other, cache.arn, looked_up, rules.group)
-        found.append(replace(judged, unlisted=other, stands_unlisted=hidden))
+        hidden = is_registered_unlisted(other, cache.arn, looked_up, rules.group)
+        found.append(replace(judged, unlisted=other, is_registered_unlisted=hidden))
     holes = {each.facts.cache.scope: each.facts for each in found if each.facts.missing}
     results = tuple(
-        malformed(each, holes[each.scope]) if each.scope in holes else each
+        _fail_scope(each, holes[each.scope]) if each.scope in holes else each
         for each in plan_input.results
     )
     return ObservedState(
@@ -124,18 +129,18 @@ def observe(plan_input: PlanInput, rules: Rules) -> ObservedState:
 
 def _judge(
     cache: Cache,
-    directory: UsersAndGroups | UnknownType,
+    users_and_groups: UsersAndGroups | UnknownType,
     registry: RegistrationIndex,
     plan_input: PlanInput,
     rules: Rules,
 ) -> ObservedCache:
-    """What one cache is to become. One over which this program stumbles stops no other (R8)."""
+    """Decide what one cache is to become; a defect in that stops no other cache (R8)."""
     live, state = registry.ours.get(cache.arn), plan_input.state
     database = live.database if live is not None else None
     written = state.registrations.get(database.name) if database is not None else None
     try:
         facts = facts_of(cache, state.caches.get(cache.arn), database, written)
-        desired = desired_for(facts, directory, rules, plan_input.verdicts.get(cache.arn))
+        desired = desired_for(facts, users_and_groups, rules, plan_input.verdicts.get(cache.arn))
     except Exception as error:
         return ObservedCache(
             bare_facts(cache), Unreadable(message=defect("it", "judged", error)), live
@@ -143,10 +148,10 @@ def _judge(
     return ObservedCache(facts, desired, live)
 
 
-def malformed(result: Scanned, hole: CacheFacts) -> Failed:
+def _fail_scope(result: Scanned, hole: CacheFacts) -> Failed:
     """Fail the scope of a cache that cannot be judged and of which nothing is remembered.
 
-    A list with such a hole is no evidence about any cache (R1).
+    A list that leaves out so much is no evidence about any cache (R1).
     """
     return Failed(
         scope=result.scope,
@@ -170,7 +175,7 @@ def _by_address(served: Iterable[Served]) -> dict[str, frozenset[str]]:
 
 
 def _unlisted(registry: RegistrationIndex, state: RememberedState) -> Mapping[Arn, ResourceName]:
-    """Remembered registrations in whose name nothing is listed, by cache."""
+    """Find remembered registrations under whose names nothing is listed, by cache."""
     return {
         registration.arn: name
         for name, registration in state.registrations.items()
@@ -179,6 +184,6 @@ def _unlisted(registry: RegistrationIndex, state: RememberedState) -> Mapping[Ar
 
 
 def _likely_name(cache: Cache, state: RememberedState, rules: Rules) -> ResourceName:
-    """The name by the tags just read, else by those remembered; it only ranks duplicates."""
+    """Compute the name by the tags just read, else by remembered ones; it only ranks duplicates."""
     tags = likely_tags(cache, state.caches.get(cache.arn))
     return name_by(cache, tags, rules).value

@@ -59,29 +59,28 @@ class Item:
     changes: tuple[Change, ...] = ()
     missed: MissCount | None = None
     removal_reason: Reason | None = None
-    """Why it is, or is to be, removed; it stands while the removal is held, so that misses are
-    counted under it. Not part of the document."""
+    """Why it is, or is to be, removed; kept while the removal is held, since misses are counted
+    for each reason. Not part of the document."""
     iam: IamJudgement | None = None
     database: Database | None = None
     """What is registered once the action is carried out; of a removal, what was."""
     wanted: Database | None = None
-    """What a new cache is to become, also while something stands in its way. Not part of the
-    document."""
+    """What a new cache is to become, also while something prevents it. Not part of the document."""
     live: Database | None = None
     """The registration as it was listed, None if there is none. Not part of the document."""
     unlisted: ResourceName | None = None
     """Of a new cache: another name, under which state remembers it as registered although the list
     does not show that. Not part of the document."""
     taken_name: ResourceName | None = None
-    """The name in whose way something stands that the list does not show (R10). Not part of the
+    """The wanted name, where a resource has it that the list does not show (R10). Not part of the
     document."""
     found: Cache | None = None
     """The cache as scanned, None if it was not found. Not part of the document."""
     removed_before: bool = False
     """True for a removal of the very revision that this state removed already and the list still
-    shows: what stands there instead by now is left alone (R2). Not part of the document."""
+    shows: a resource that has replaced it since is left alone (R2). Not part of the document."""
     finishes: bool = False
-    """True for the second half of a rename: both names stand, and its intent is open (R6)."""
+    """True for the second half of a rename: both names exist, and its intent is open (R6)."""
     replaces: bool = False
     """True for a change of origin: delete, then create under the same name (R12)."""
 
@@ -94,14 +93,14 @@ class Item:
 
     @property
     def is_inconclusive(self) -> bool:
-        """True when it neither confirms nor refutes an earlier miss, which stays as it was."""
+        """True when it neither confirms nor refutes an earlier miss, so that the count is kept."""
         if self.reason is Reason.UNREADABLE:
             return True
         return self.action is Action.HELD and self.reason in _INCONCLUSIVE
 
     @property
     def log_fields(self) -> dict[str, str | None]:
-        """The item and what is done with it, as events in the log name it."""
+        """Fields that identify the item in log events."""
         return {
             "account_id": self.scope.account_id,
             "region": self.scope.region,
@@ -113,7 +112,7 @@ class Item:
 
     @property
     def sort_key(self) -> tuple[str, str, str, str]:
-        """Sorts items by account, region, cache and name."""
+        """Key that sorts items by account, region, cache and name."""
         return (
             self.scope.account_id,
             self.scope.region or "",
@@ -136,8 +135,10 @@ class Draft:
 
 
 def hold_instead(item: Item, reason: Reason, message: str) -> Item:
-    """Turn a removal, rename or change of origin into a hold: what stands, stays."""
-    stays = item if item.finishes else replace(item, name=_standing_name(item), database=item.live)
+    """Turn a removal, rename or change of origin into a hold of what is registered."""
+    stays = (
+        item if item.finishes else replace(item, name=_registered_name(item), database=item.live)
+    )
     return replace(
         stays,
         action=Action.HELD,
@@ -149,7 +150,7 @@ def hold_instead(item: Item, reason: Reason, message: str) -> Item:
     )
 
 
-def _standing_name(item: Item) -> ResourceName | None:
+def _registered_name(item: Item) -> ResourceName | None:
     return item.live.name if item.live is not None else item.previous_name or item.name
 
 

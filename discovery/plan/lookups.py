@@ -1,7 +1,7 @@
 """Names that a plan would take, and what looking each up said (R10). Pure.
 
-A role that is fenced by labels does not list what is another's. So the list alone cannot say that a
-name is free.
+A role that is limited by labels does not list what belongs to others. So the list alone cannot show
+that a name is free.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class NameState(Enum):
 
     FREE = "FREE"
     TAKEN = "TAKEN"
-    """Something stands there that the agent may not see."""
+    """There is a resource by this name that the agent may not see."""
     OURS = "OURS"
-    """Remembered of an earlier look-up: this cache's registration, which no list shows."""
+    """Known from an earlier look-up: the registration of this cache, which no list shows."""
 
 
 LookUp = Database | NameState
@@ -41,12 +41,12 @@ def new_names(items: Iterable[Item]) -> frozenset[ResourceName]:
     return frozenset(name for name in found if name is not None)
 
 
-def late_in_list(
+def unlisted_registrations(
     looked_up: Mapping[ResourceName, LookUp], group: str, wanted: Mapping[Arn, ResourceName]
 ) -> tuple[Database, ...]:
     """Find registrations of ours that a look-up showed and the list did not.
 
-    They stand in the name that their cache is to have, and count as listed.
+    They have the name that their cache is to have, and count as listed.
     """
     shown = (answer for answer in looked_up.values() if isinstance(answer, Database))
     return tuple(each for each in shown if _counts(each, group, wanted))
@@ -60,12 +60,12 @@ def _counts(found: Database, group: str, wanted: Mapping[Arn, ResourceName]) -> 
 def taken_names(
     looked_up: Mapping[ResourceName, LookUp], listed: Iterable[Database]
 ) -> frozenset[ResourceName]:
-    """Find the names that nobody else may have, although nothing is listed there."""
+    """Find the names that are taken although nothing is listed there."""
     answered = {name for name, answer in looked_up.items() if answer is not NameState.FREE}
     return frozenset(answered - {each.name for each in listed})
 
 
-def stands_unlisted(
+def is_registered_unlisted(
     name: ResourceName | None, arn: Arn, looked_up: Mapping[ResourceName, LookUp], group: str
 ) -> bool:
     """True when a look-up showed this cache's registration under a name that the list lacks."""
@@ -82,14 +82,13 @@ def unlisted_names(
     """Find the names that the list ought to show and does not.
 
     Remembered names of caches that are listed by another name, and the names of writes without
-    an outcome; none that is listed. A list that lacks one of two names for a cache looks like a
-    finished rename, or like a copy that people made the only one. So little hangs on other names
-    that no list is checked for them.
+    an outcome. A list that lacks one of the two names of a cache looks like a finished rename, or
+    like a copy whose original somebody removed. No decision depends on other missing names.
     """
     owners = (owner_of(database, group) for database in listed)
-    standing = {owner.arn for owner in owners if isinstance(owner, CacheArn)}
+    registered = {owner.arn for owner in owners if isinstance(owner, CacheArn)}
     remembered = {
-        name for name, registration in state.registrations.items() if registration.arn in standing
+        name for name, registration in state.registrations.items() if registration.arn in registered
     }
     begun = {
         name

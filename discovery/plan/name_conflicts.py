@@ -22,9 +22,9 @@ class NameRefusal:
     reason: Reason
     message: str
     holder: ResourceName | None = None
-    """What stands in the name; the item of the cache shows it."""
+    """The resource that has the name; the item of the cache shows it."""
     unseen: bool = False
-    """True when the list does not show what stands there (R10)."""
+    """True when the list does not show the resource that has the name (R10)."""
 
 
 def resolve_name_conflicts(
@@ -34,7 +34,7 @@ def resolve_name_conflicts(
 ) -> Mapping[Arn, NameRefusal]:
     """Refuse a name to new and renamed caches where another holds it or is preferred.
 
-    `taken`: names in which something stands that the list does not show.
+    `taken`: names of resources that the list does not show.
     """
     rivals: dict[str, list[Decision]] = defaultdict(list)
     refusals: dict[Arn, NameRefusal] = {}
@@ -47,7 +47,7 @@ def resolve_name_conflicts(
         else:
             refusals[each.arn] = refusal
     for several in rivals.values():
-        refusals.update(_between(several))
+        refusals.update(_resolve_rivals(several))
     return refusals
 
 
@@ -79,8 +79,8 @@ def _taken_unseen(decision: Decision, taken: frozenset[ResourceName]) -> NameRef
     return NameRefusal(Action.CONFLICT, Reason.NAME_TAKEN_UNSEEN, text, unseen=True)
 
 
-def _between(several: list[Decision]) -> dict[Arn, NameRefusal]:
-    """A generated name beats an override; two of a kind both lose."""
+def _resolve_rivals(several: list[Decision]) -> dict[Arn, NameRefusal]:
+    """Refuse the name to all but one cache: a generated name beats one by tag, else all lose."""
     generated = [each for each in several if not each.desired.name.overridden]
     best = generated or several
     losers = [each for each in several if len(best) > 1 or each is not best[0]]

@@ -131,8 +131,8 @@ def _forgotten(observed: ObservedState, items: tuple[Item, ...]) -> tuple[Resour
     """
     part = observed.plan_input.targets.part
     registry = observed.registry
-    standing = (*registry.ours.values(), *registry.duplicates, *registry.half_renamed.values())
-    kept = {owned.database.name for owned in standing}
+    registered = (*registry.ours.values(), *registry.duplicates, *registry.half_renamed.values())
+    kept = {owned.database.name for owned in registered}
     kept |= {item.name for item in items if item.applied and item.name is not None}
     kept |= {item.name for item in items if item.reason is Reason.NAME_TAKEN_UNSEEN and item.name}
     kept |= {item.taken_name for item in items if item.taken_name is not None}
@@ -192,14 +192,14 @@ def _matched(observed: ObservedState) -> Iterator[ResourceName]:
         if not _tags_were_read(found, state):
             continue
         if found.facts.remembered:
-            continue  # what stands in may be of the registration itself, which anybody may edit
+            continue  # a remembered value may come from the registration, which anybody may edit
         live = found.live.database
         if found.live.provenance.is_inherited or live.name in state.removed:
             yield live.name
 
 
 def _tags_were_read(found: ObservedCache, state: RememberedState) -> bool:
-    """False when only the labels of the registration, which anybody may edit, stand in for tags."""
+    """False when the tags are known only from the registration's labels, which anybody may edit."""
     before = None if found.facts.recreated else state.caches.get(found.arn)
     return found.facts.tags_read_now or (before is not None and before.tags is not None)
 
@@ -234,7 +234,7 @@ def taken_after(
     """Find the names that are taken unseen after a sweep with these outcomes."""
     state = observed.plan_input.state
     items = tuple(items)
-    found = dict(_met(items))
+    found = dict(_newly_taken(items))
     undecided = {item.arn for item in items if item.is_inconclusive}
     for name, taken in state.taken.items():
         if name not in found and _learned_nothing_of(taken, observed, undecided):
@@ -247,8 +247,8 @@ def taken_after(
     )
 
 
-def _met(items: Iterable[Item]) -> Iterator[tuple[ResourceName, Arn]]:
-    """The names in which this sweep met what it may not see."""
+def _newly_taken(items: Iterable[Item]) -> Iterator[tuple[ResourceName, Arn]]:
+    """Find the names that turned out to be taken by what the agent may not see."""
     for item in items:
         met_by_write = item.reason is Reason.NAME_TAKEN_UNSEEN
         name = item.taken_name or (item.name if met_by_write else None)

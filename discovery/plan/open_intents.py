@@ -22,7 +22,7 @@ class ClassifiedIntents:
 def classify_open_intents(
     intents: Iterable[OpenIntent], listed: Iterable[Database], group: str
 ) -> ClassifiedIntents:
-    """Decide which writes of a process that ended had landed; the plan repeats the others."""
+    """Decide which writes of an earlier process took effect; the plan repeats the others."""
     ours = {
         (database.name, owner.arn): database
         for database in listed
@@ -32,18 +32,18 @@ def classify_open_intents(
     abandoned: list[OpenIntent] = []
     for each in intents:
         intent = each.intent
-        new_stands = (intent.name, intent.arn) in ours
-        old_stands = (intent.previous_name or ResourceName(""), intent.arn) in ours
-        if intent.kind is IntentKind.RENAME and new_stands and old_stands:
+        new_is_listed = (intent.name, intent.arn) in ours
+        old_is_listed = (intent.previous_name or ResourceName(""), intent.arn) in ours
+        if intent.kind is IntentKind.RENAME and new_is_listed and old_is_listed:
             continue
         done = {
-            IntentKind.CREATE: new_stands,
-            IntentKind.DELETE: not new_stands,
-            IntentKind.RENAME: new_stands,
+            IntentKind.CREATE: new_is_listed,
+            IntentKind.DELETE: not new_is_listed,
+            IntentKind.RENAME: new_is_listed,
             IntentKind.UPDATE: False,
             IntentKind.REPLACE: False,
-            IntentKind.ADOPT: new_stands,
-            IntentKind.RELEASE: not new_stands,
+            IntentKind.ADOPT: new_is_listed,
+            IntentKind.RELEASE: not new_is_listed,
         }
         (landed if done[intent.kind] else abandoned).append(each)
     return ClassifiedIntents(tuple(landed), tuple(abandoned))
@@ -52,7 +52,7 @@ def classify_open_intents(
 def state_after_closing(
     state: RememberedState, known: ClassifiedIntents, now: datetime
 ) -> RememberedState:
-    """The state once these intents have their outcome, for those who may not write (R5)."""
+    """Work out the state once these intents have their outcome, without writing it (R5)."""
     registrations, removed = dict(state.registrations), dict(state.removed)
     pending_removals = dict(state.pending_removals)
     for intent in (each.intent for each in known.landed):

@@ -1,8 +1,8 @@
 """The plan: every cache and registration with one action and one reason (R4). Pure.
 
-Read top to bottom: what becomes of each found cache is decided once; names that several want are
-given away; every decision, every registration without a found cache and every one that does not
-count becomes an item; then the write policy and the guard hold back what they refuse.
+`make_plan` reads top to bottom: decide once what becomes of each found cache; decide which cache
+gets a name that several want; make an item of each decision, of each registration whose cache was
+not found, and of each that does not count; then let the write policy and the guard hold items back.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from discovery.plan.rules import Rules, WritePolicy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a sweep at this moment would do, before proof."""
+    """What a sweep at this moment would do, before AWS is asked to confirm removals."""
 
     items: tuple[Item, ...]
     guard: GuardVerdict
@@ -37,7 +37,7 @@ class Plan:
 def make_plan(plan_input: PlanInput, rules: Rules) -> Plan:
     """Make the total, ordered plan. Same inputs, same plan, same checksum."""
     observed = observe(plan_input, rules)
-    decisions = tuple(_decision(found, observed.registry) for found in observed.found)
+    decisions = tuple(_classify_or_block(found, observed.registry) for found in observed.found)
     refusals = resolve_name_conflicts(decisions, observed.registry, observed.taken)
     drafts = _drafts(decisions, refusals, observed, rules)
     allowed = tuple(apply_write_policy(draft, rules.policy) for draft in drafts)
@@ -48,7 +48,7 @@ def make_plan(plan_input: PlanInput, rules: Rules) -> Plan:
     return Plan(items=items, guard=verdict, checksum=checksum_of(items), observed=observed)
 
 
-def _decision(found: ObservedCache, registry: RegistrationIndex) -> Decision:
+def _classify_or_block(found: ObservedCache, registry: RegistrationIndex) -> Decision:
     try:
         return classify(found, registry)
     except Exception as error:
@@ -94,7 +94,7 @@ def _draft_of_missing(owned: Owned, observed: ObservedState, rules: Rules) -> Dr
 
 
 def apply_write_policy(draft: Draft, policy: WritePolicy) -> Draft:
-    """Hold back what the write policy does not allow."""
+    """Replace an item that the write policy does not allow by one that changes less."""
     item = draft.item
     if policy is WritePolicy.SYNC or not _is_refused(item, policy):
         return draft

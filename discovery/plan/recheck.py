@@ -1,4 +1,4 @@
-"""Check again what a removal or rename rests on, for a cache that was read anew (R3)."""
+"""Check the reason for a removal or rename again, on a cache that was read again (R3)."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ RenameHolds = Callable[[Cache], bool]
 
 
 def recheck(plan: Plan, rules: Rules) -> Recheck:
-    """Make a check of caches read anew: the removal reason that holds now, None if none does."""
+    """Return a function that finds the removal reason of a cache as it was read again."""
 
-    def judge(cache: Cache, directory: UsersAndGroups | UnknownType) -> Reason | None:
+    def judge(cache: Cache, users_and_groups: UsersAndGroups | UnknownType) -> Reason | None:
         facts = _facts(plan, cache)
-        return removal_reason(facts, desired_for(facts, directory, rules))
+        return removal_reason(facts, desired_for(facts, users_and_groups, rules))
 
     return judge
 
 
 def rename_check(plan: Plan, rules: Rules) -> RenameHolds:
-    """Make a check of caches whose tags were read anew: they still ask for the planned name."""
+    """Return a function that tells whether a cache, by its new tags, keeps the planned name."""
     planned: Mapping[Arn, ResourceName] = {
         item.arn: item.name
         for item in plan.items
@@ -36,7 +36,7 @@ def rename_check(plan: Plan, rules: Rules) -> RenameHolds:
 
     def holds(cache: Cache) -> bool:
         if cache.arn in plan.observed.registry.half_renamed:
-            return True  # the new name stands already; what is left is to let go of the old one
+            return True  # the new name is registered already; only the old one is left to delete
         return wanted_name(_facts(plan, cache), rules).value == planned.get(cache.arn)
 
     return holds

@@ -13,7 +13,7 @@ from discovery.plan.inputs import ObservedState
 from discovery.plan.item import Draft, Item
 from discovery.plan.labels import DISCOVERED_NAME_LABEL, ORIGIN_LABEL
 from discovery.plan.name_conflicts import NameRefusal
-from discovery.plan.resource import changes_between, merged
+from discovery.plan.resource import changes_between, merge_into_live
 from discovery.plan.rules import Rules
 from state.records import Registration, RememberedState
 
@@ -24,9 +24,11 @@ _ORIGIN = f"{_LABELS}{ORIGIN_LABEL.replace('/', '~1')}"
 def plan_kept(decision: Decision, base: Item, state: RememberedState, rules: Rules) -> Draft:
     """Keep the registration under its present name, or update it."""
     live, desired = decision.live.database, decision.desired
-    target = merged(under_its_present_name(desired.database, live), live, rules.keeps_label)
+    target = merge_into_live(
+        under_its_present_name(desired.database, live), live, rules.keeps_label
+    )
     if live.name == desired.name.value:
-        target = merged(desired.database, live, rules.keeps_label)
+        target = merge_into_live(desired.database, live, rules.keeps_label)
     changes = changes_between(live, target)
     if not changes:
         text = "registered as it should be"
@@ -61,7 +63,7 @@ def plan_rename(
     live, desired = decision.live.database, decision.desired
     if refusal is not None:
         return _refused_rename(desired.name.value, refusal, base, in_place)
-    target = replace(merged(desired.database, live, rules.keeps_label), revision="")
+    target = replace(merge_into_live(desired.database, live, rules.keeps_label), revision="")
     renamed = replace(
         base,
         action=Action.UPDATE,
@@ -100,7 +102,7 @@ def finish_rename(decision: Decision, base: Item, observed: ObservedState, rules
             previous_name=old.name,
             message="an interrupted rename is finished: the old name goes",
             changes=(Change("/metadata/name", old.name, live.name),),
-            database=merged(target, live, rules.keeps_label),
+            database=merge_into_live(target, live, rules.keeps_label),
             live=old,
             finishes=True,
         )

@@ -15,29 +15,30 @@ from state.records import IntentKind, RememberedState, RemovedRegistration
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Whose doing a registration of our group is, as far as this state can tell (R2).
+    """Who made a registration of our group: this agent or another one (R2).
 
     Several agents may have one group: shards, an agent whose state was lost, or two teams that
-    copied one configuration. The labels are the same for all of them, so only state tells.
+    copied one configuration. All of them write the same labels, so only the state file tells them
+    apart.
     """
 
     is_known: bool
-    """State has it, or a write of it has no outcome yet."""
+    """True when state remembers it, or one of its writes has no outcome yet."""
     is_inherited: bool
-    """This state neither made nor adopted it, and no matcher has taken its cache here."""
+    """True when this state neither made nor adopted it, and no matcher here has taken its cache."""
     is_listed_late: bool
-    """The list still shows the very revision that this state removed."""
+    """True when the list still shows the revision that this state removed."""
     restored: RemovedRegistration | None
-    """What this state had removed, where it stands again without its doing."""
+    """The removal by this state of a registration that somebody else made again since."""
 
     @property
     def may_be_claimed(self) -> bool:
-        """True when only a person's word makes it this state's own."""
+        """True when `adopt` would make it this state's own."""
         return self.is_inherited or self.restored is not None
 
 
 def provenance_of(live: Database, arn: Arn, state: RememberedState) -> Provenance:
-    """Tell whose doing a registration of the cache `arn` is."""
+    """Find out who made a registration of the cache `arn`."""
     known, removed = state.registrations.get(live.name), state.removed.get(live.name)
     known = known if known is not None and known.arn == arn else None
     removed = removed if removed is not None and removed.arn == arn else None
@@ -56,7 +57,7 @@ def provenance_of(live: Database, arn: Arn, state: RememberedState) -> Provenanc
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """A registration of ours, the cache it stands for, and whose doing it is."""
+    """A registration of ours, the cache that it is for, and who made it."""
 
     database: Database
     cache: CacheArn
@@ -71,9 +72,9 @@ class RegistrationIndex:
     duplicates: tuple[Owned, ...]
     """Further registrations of ours for an ARN that already has one."""
     mismatched: tuple[Database, ...]
-    """Say they are ours, but disagree with themselves."""
+    """Resources whose labels say that they are ours, but whose ARN and `spec.aws` differ."""
     half_renamed: Mapping[Arn, Owned]
-    """The old halves of renames that a crash cut in two; the new half is in `ours`."""
+    """Old names of renames that a crash interrupted; the new names are in `ours`."""
     by_name: Mapping[str, tuple[Database, ...]]
     """Everything listed, by name without case."""
     by_address: Mapping[str, tuple[ResourceName, ...]]
@@ -81,11 +82,11 @@ class RegistrationIndex:
     group: str
 
     def holders(self, name: ResourceName) -> tuple[Database, ...]:
-        """The resources under a name, its spellings in other case included."""
+        """Find the resources that have a name, in upper or lower case."""
         return self.by_name.get(same_name(name), ())
 
     def owner_of(self, database: Database) -> CacheArn | NotOurs:
-        """The cache that a resource of ours stands for, or why it is not ours."""
+        """Find the cache that a resource of ours is for, or why it is not ours."""
         return owner_of(database, self.group)
 
 
@@ -93,9 +94,12 @@ def index_registrations(
     listed: Iterable[Database],
     group: str,
     state: RememberedState,
-    computed: Mapping[Arn, ResourceName],
+    wanted_names: Mapping[Arn, ResourceName],
 ) -> RegistrationIndex:
-    """Sort the list. `computed` has the wanted names of the caches that were found."""
+    """Index the list by cache, name and address.
+
+    `wanted_names`: the names that the found caches are to have; they decide between duplicates.
+    """
     by_arn: dict[Arn, list[Owned]] = defaultdict(list)
     by_name: dict[str, list[Database]] = defaultdict(list)
     by_address: dict[str, list[ResourceName]] = defaultdict(list)
@@ -109,7 +113,7 @@ def index_registrations(
             by_arn[owner.arn].append(Owned(database, owner, provenance))
         elif owner is NotOurs.IDENTITY_MISMATCH:
             mismatched.append(database)
-    ours, duplicates, halves = _one_each(by_arn, state, computed)
+    ours, duplicates, halves = _one_for_each_cache(by_arn, state, wanted_names)
     return RegistrationIndex(
         ours=ours,
         duplicates=duplicates,
@@ -121,8 +125,10 @@ def index_registrations(
     )
 
 
-def _one_each(
-    by_arn: Mapping[Arn, list[Owned]], state: RememberedState, computed: Mapping[Arn, ResourceName]
+def _one_for_each_cache(
+    by_arn: Mapping[Arn, list[Owned]],
+    state: RememberedState,
+    wanted_names: Mapping[Arn, ResourceName],
 ) -> tuple[dict[Arn, Owned], tuple[Owned, ...], dict[Arn, Owned]]:
     ours: dict[Arn, Owned] = {}
     duplicates: list[Owned] = []
@@ -132,14 +138,14 @@ def _one_each(
         if arn in renames and (pair := _both_halves(owned, *renames[arn])):
             ours[arn], halves[arn] = pair
         else:
-            ours[arn] = _the_one(owned, state, computed.get(arn))
+            ours[arn] = _choose_one(owned, state, wanted_names.get(arn))
         counted = (ours[arn], halves.get(arn))
         duplicates.extend(each for each in owned if each not in counted)
     return ours, tuple(duplicates), halves
 
 
 def _open_renames(state: RememberedState) -> dict[Arn, tuple[ResourceName, ResourceName]]:
-    """New and old name of every rename without an outcome (R6: finished forwards)."""
+    """Find the new and the old name of every rename without an outcome (R6)."""
     return {
         each.intent.arn: (each.intent.name, each.intent.previous_name)
         for each in state.open_intents
@@ -154,18 +160,20 @@ def _both_halves(
     return (named[new], named[old]) if new in named and old in named else None
 
 
-def _the_one(owned: list[Owned], state: RememberedState, computed: ResourceName | None) -> Owned:
-    """Which of several counts: the journal's, else the one under the computed name (R2)."""
+def _choose_one(
+    owned: list[Owned], state: RememberedState, wanted_name: ResourceName | None
+) -> Owned:
+    """Choose which of several counts: the remembered one, else the one by the wanted name (R2)."""
 
     def rank(each: Owned) -> tuple[bool, bool, str]:
         known = state.registrations.get(each.database.name)
-        journaled = known is not None and known.arn == each.cache.arn
-        wanted = computed or _plain_name(each.cache)
-        return (not journaled, each.database.name != wanted, each.database.name)
+        is_remembered = known is not None and known.arn == each.cache.arn
+        wanted = wanted_name or _name_without_tags(each.cache)
+        return (not is_remembered, each.database.name != wanted, each.database.name)
 
     return min(owned, key=rank)
 
 
-def _plain_name(cache: CacheArn) -> ResourceName:
+def _name_without_tags(cache: CacheArn) -> ResourceName:
     named = name_of(cache.name, cache.region, cache.account_id, tags={}, override=False)
     return named.value

@@ -12,10 +12,10 @@ from discovery.plan.rules import Rules
 from state.records import RememberedState
 
 NEEDS_NO_TIME = frozenset({Reason.DELETING, Reason.EXCLUDED})
-"""AWS itself, or a tag really on the cache, says so."""
+"""AWS itself, or a tag that was read from the cache, gives these reasons."""
 
 CACHE_GOES = frozenset({Reason.ABSENT, Reason.DELETING})
-"""AWS says that the cache is no more: any agent of the group may remove what is left of it (R2)."""
+"""AWS reports the cache as gone, so any agent of the group may remove its registration (R2)."""
 
 RESTARTED_BY_NEW_RULES = frozenset({Reason.UNMATCHED, Reason.EXCLUDED})
 """An edit of matchers or name rules never removes at once, however the limits are set."""
@@ -29,7 +29,7 @@ class RemovalReason:
     reason: Reason
     message: str
     forgets: bool = False
-    """True when the cache was recreated: misses of the earlier one do not count."""
+    """True when the cache was recreated, so that misses of the earlier one do not count."""
 
 
 def plan_removal(
@@ -37,13 +37,13 @@ def plan_removal(
 ) -> Draft:
     """Decide whether a registration may go now or must wait (`missed_sweeps`, `grace`).
 
-    Write policy, proof and budget are asked later.
+    Write policy, budget and confirmation come later.
     """
     missed = _missed(removal, state, rules, now)
     counted = replace(base, missed=missed, removal_reason=removal.reason)
-    others = _not_ours_to_remove(removal, rules)
-    if others is not None:
-        action, reason, text = others
+    refusal = _not_ours_to_remove(removal, rules)
+    if refusal is not None:
+        action, reason, text = refusal
         return Draft(replace(counted, action=action, reason=reason, message=text))
     waiting = _why_wait(removal, missed, state, rules, now)
     if waiting is not None:
@@ -62,7 +62,7 @@ def plan_removal(
 
 
 def _not_ours_to_remove(removal: RemovalReason, rules: Rules) -> tuple[Action, Reason, str] | None:
-    """Why another agent of the group may need it, though nothing here does (R2)."""
+    """Decide whether another agent of the group may need it; None when it may be removed (R2)."""
     if removal.reason in CACHE_GOES:
         return None
     name, group = removal.owned.database.name, rules.group
@@ -95,7 +95,7 @@ def _missed(
         or (before.arn, before.reason) != (removal.owned.cache.arn, removal.reason)
     ):
         return MissCount(scans=1, since=now)
-    # A clock that stepped back makes every span a guess, so the grace starts again.
+    # After the clock stepped back the time passed is not known, so the grace starts again.
     since = now if now < before.last_at else before.since
     return MissCount(scans=before.scans + 1, since=since)
 

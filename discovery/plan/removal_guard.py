@@ -1,4 +1,4 @@
-"""The guard: how many removals may happen, and when all are refused (R3)."""
+"""The guard: allow all removals of a sweep within the budget, or refuse all (R3)."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def guard_input(observed: ObservedState, window: timedelta) -> GuardInput:
 def _caches_seen(plan_input: PlanInput) -> int:
     """Count the caches in all complete scopes together.
 
-    After an event only its own scope was scanned; what earlier scans saw of the others stands in,
-    since one scope becoming empty is ordinary.
+    A re-scan reads only the scopes of its events. One empty scope is ordinary, so the caches that
+    earlier scans found in the other scopes are counted as well.
     """
     complete = [result for result in plan_input.results if isinstance(result, Complete)]
     seen = sum(len(result.caches) for result in complete)
@@ -83,7 +83,7 @@ def _remembered_names(plan_input: PlanInput) -> set[ResourceName]:
 
 
 def _removed_in_window(observed: ObservedState, window: timedelta) -> int:
-    """Removals younger than the window; those dated in the future count, whatever the clock did.
+    """Count removals within the window; those dated in the future count, as a clock may step back.
 
     A rename that is half done is counted as planned, so its open intent is left out here.
     """

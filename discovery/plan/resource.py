@@ -28,7 +28,7 @@ class ConnectRole:
 def desired_database(
     cache: KnownCache, name: ResourceName, labels: Mapping[str, str], connect: ConnectRole | None
 ) -> Database:
-    """Make the resource that stands for a cache (control_plane/README: Fields).
+    """Make the `db` resource of a cache (control_plane/README: Fields).
 
     The cache must have an endpoint.
     """
@@ -50,7 +50,7 @@ def desired_database(
     )
 
 
-def merged(desired: Database, live: Database, keeps: Callable[[str], bool]) -> Database:
+def merge_into_live(desired: Database, live: Database, keeps: Callable[[str], bool]) -> Database:
     """Merge `desired` onto `live` so that nobody else's settings are lost.
 
     Labels are ours as a whole, but for those whose key `keeps`; in `spec` what we do not set stays
@@ -82,13 +82,10 @@ def _tree(document: Document, key: str) -> dict[str, Any]:
 
 
 def three_way_merge(planned: Database, listed: Database, fresh: Database) -> Database:
-    """Merge a planned resource with what it has become since the plan was made.
+    """Apply the changes of a plan to a resource as it is now, keeping what others changed since.
 
-    What the plan changes is as planned; all else is as just read.
-
-    The plan was made from `listed`. Whoever edited the resource since then keeps the edit, unless
-    the plan changes the same place; if the edit is not wanted, the next plan says so. Carries the
-    fresh read's `revision` and `opaque`.
+    The plan was made from `listed`; `fresh` was read just now. Fields that the plan changes are as
+    planned, all others as in `fresh`, with its `revision` and `opaque`.
     """
     return replace(
         planned,

@@ -1,4 +1,4 @@
-"""Everything configured that decides what becomes of a cache, as one pure value."""
+"""All configuration that a plan depends on, as one pure value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from state.records import RememberedState
 
 
 class WritePolicy(StrEnum):
-    """Which kinds of change are made at all."""
+    """Kinds of change that a sweep may make."""
 
     SYNC = "sync"
     UPSERT_ONLY = "upsert-only"
@@ -31,14 +31,14 @@ class Budget:
     """0: never remove."""
     max_percent: int
     min_allowed: int
-    """This many may always go (within `max_count`), so that a small fleet can change."""
+    """Removals that are always allowed (within `max_count`), so that a small fleet can change."""
     allow_empty: bool
     counts_window: bool = True
-    """Whether removals done within `window` count; not where a person allowed a number for one
-    sweep: that is what still pends."""
+    """Whether removals done within `window` count. False for `--allow-mass-removal`, whose number
+    is of removals still to come."""
 
     def limit(self, population: int) -> int:
-        """The number of removals that a population allows within the window."""
+        """Compute how many removals are allowed within the window."""
         share = population * self.max_percent // 100
         return min(self.max_count, max(self.min_allowed, share))
 
@@ -61,7 +61,7 @@ class Rules:
     group: str
     matchers: tuple[Matcher, ...]
     matching_digest: str
-    """Of everything that decides matching and naming (R3)."""
+    """Digest of all configuration that decides matching and naming (R3)."""
     origin: str = "dynamic"
     keep_labels: tuple[Pattern, ...] = ()
     named_by_tag: frozenset[AccountId] | bool = True
@@ -70,8 +70,8 @@ class Rules:
     policy: WritePolicy = WritePolicy.SYNC
     removes_out_of_scope: bool = False
     prunes: bool = False
-    """A person asked, for this sweep, that what is out of configuration be removed, whoever of the
-    group registered it (R2, R9)."""
+    """True with `--prune`: this sweep removes what is out of configuration, also if another agent
+    of the group registered it (R2, R9)."""
     missed_sweeps: int = 2
     grace: timedelta = timedelta(minutes=10)
     budget: Budget

@@ -25,7 +25,7 @@ def remembered_scopes(
     return tuple(
         _scope(each, before, started_at)
         for each, before in found
-        if before is not None or not _is_left_alone(each)
+        if before is not None or not _was_not_asked(each)
     )
 
 
@@ -50,13 +50,13 @@ def scopes_forgotten(
 
 
 def _is_over(scope: Scope, targets: Targets) -> bool:
-    standing = targets.membership(scope)
-    if standing is ScopeMembership.IN_RUN:  # an account that stayed shut has a result of its own
+    membership = targets.membership(scope)
+    if membership is ScopeMembership.IN_RUN:  # an account that failed again has a result
         return scope.region is None
-    return standing is ScopeMembership.OUT_OF_SCOPE
+    return membership is ScopeMembership.OUT_OF_SCOPE
 
 
-def _is_left_alone(result: Scanned) -> bool:
+def _was_not_asked(result: Scanned) -> bool:
     not_in_run = isinstance(result, Skipped) and result.reason is ScopeReason.NOT_IN_RUN
     return result.is_backing_off or not_in_run
 
@@ -64,7 +64,7 @@ def _is_left_alone(result: Scanned) -> bool:
 def _scope(
     result: Scanned, before: RememberedScope | None, started_at: datetime
 ) -> RememberedScope:
-    if before is not None and _is_left_alone(result):
+    if before is not None and _was_not_asked(result):
         return before
     complete = isinstance(result, Complete)
     failing = before.failing_since if before is not None else None

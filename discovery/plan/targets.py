@@ -1,7 +1,7 @@
-"""The scopes that a run looks at, and what it means not to be among them (R9).
+"""The scopes of a run, and why another scope is not among them (R9).
 
-*Not in this run* and *out of configuration* are never mixed: only an account list and a region
-list that were read to their end can say that something is out.
+*Not in this run* and *out of configuration* are kept apart: a scope is out of configuration only
+if the account list and the region list were read to their end and lack it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class ScopeFilter:
     """The part of all targets that this run is about: `--only` and `--shard` together."""
 
     only: tuple[Scope, ...] = ()
-    """Empty: no restriction. A scope without a region stands for its whole account."""
+    """Empty: no restriction. A scope without a region is its whole account."""
     shard: Shard | None = None
     from_event: bool = False
     """True when events named the scopes of `only`: the process looks after its whole part all the
@@ -107,7 +107,7 @@ def result_for(scope: Scope, results: Mapping[Scope, Scanned]) -> Scanned | None
 
 
 def registered_regions(state: RememberedState) -> Mapping[AccountId, frozenset[Region]]:
-    """The regions of each account in which state remembers registrations of ours."""
+    """Find the regions of each account in which state remembers registrations of ours."""
     found: dict[AccountId, set[Region]] = {}
     for scope in registered_scopes(state):
         if scope.region is not None:
@@ -116,7 +116,7 @@ def registered_regions(state: RememberedState) -> Mapping[AccountId, frozenset[R
 
 
 def registered_scopes(state: RememberedState) -> frozenset[Scope]:
-    """The scopes in which state remembers registrations of ours."""
+    """Find the scopes in which state remembers registrations of ours."""
     arns = (parse_cache_arn(registration.arn) for registration in state.registrations.values())
     return frozenset(arn.scope for arn in arns if arn is not None)
 
@@ -130,7 +130,7 @@ def check_named_scopes(
 ) -> None:
     """Check that each scope of `--only` is a target or holds a registration.
 
-    One that hangs on a list that was not read may be there.
+    Where the list was not read the scope may exist, so it passes.
 
     Raises: NoSuchScope.
     """

@@ -1,7 +1,7 @@
 """Items for when the list of registrations was not read: AWS's half alone (R10). Pure.
 
-Nothing can be planned, so nothing is: what is wanted or remembered is held, with the verdict on its
-users as ever, and no guard is asked.
+Without the list there is no plan: every wanted cache and remembered registration is held, with its
+IAM verdict, and the guard is not asked.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _items(observed: ObservedState, why: str) -> Iterator[Item]:
 
 
 def _others(registry: RegistrationIndex, observed: ObservedState) -> Iterator[Owned]:
-    """What is remembered besides the registrations of the caches that were found."""
+    """Find the remembered registrations that are of no found cache."""
     yield from (owned for arn, owned in registry.ours.items() if arn not in observed.arns_found)
     yield from registry.duplicates
     yield from registry.half_renamed.values()
@@ -66,6 +66,6 @@ def _of_found(found: ObservedCache, observed: ObservedState, why: str) -> Item:
 
 
 def _besides(desired: Desired) -> Iterator[str]:
-    """What is known to be the matter all the same."""
+    """Say what blocks the cache besides."""
     if isinstance(desired, Blocked):
         yield f"{desired.reason.value}: {desired.message}"

@@ -1,21 +1,22 @@
 """Apply a plan: a few writes at a time, each journaled before and after (R6, R8).
 
 An outcome is written to the journal when it is known. When it is not (no answer, half of a rename
-done, an unexpected exception) the intent stays open, and the next sweep looks at what became of it.
+done, an unexpected exception) the intent stays open, and the next sweep looks it up.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
 from discovery.control_plane.base import ControlPlane
+from discovery.control_plane.retry import Sleep
 from discovery.model.codes import Action
 from discovery.model.values import Clock, ItemError, ResourceName
 from discovery.plan.item import Item
@@ -29,8 +30,6 @@ from state.records import Intent, IntentKind
 
 log = structlog.get_logger()
 
-Sleep = Callable[[float], Awaitable[Any]]
-
 LAST_WRITES_S = 8.0
 """Seconds that writes in progress may take once the sweep is told to stop."""
 
@@ -42,7 +41,6 @@ _ORDER = {
     IntentKind.DELETE: 2,
 }
 """Additions before removals, so that a sweep that is interrupted has removed nothing yet."""
-
 
 _WITH_CHANGES = (IntentKind.UPDATE, IntentKind.RENAME, IntentKind.REPLACE)
 """Writes of which the journal keeps the old and the new values."""
@@ -75,18 +73,17 @@ async def apply(
     `applied` is True when the control plane is as planned, False with an `error` when a call
     failed; an item that turned out to be a conflict or blocked has that action, and `applied` None.
 
-    `known_failures`: error codes of earlier sweeps' writes; the same failure again is not logged as
-    news. `on_write` is called after each write. Cancelled, it ends the writes in hand (within
-    `LAST_WRITES_S`), marks the others `INTERRUPTED` and returns, so that the sweep can record and
-    report; `Task.cancelling()` tells the caller. Cancelled once more, it stops at once. Raises:
-    nothing that an item, the control plane or the journal can cause.
+    `known_failures`: error codes of earlier sweeps' writes, which are not logged again. Cancelled,
+    it finishes the writes in progress (within `LAST_WRITES_S`), marks the others `INTERRUPTED` and
+    returns, so that the sweep can record and report. Cancelled once more, it stops at once.
+    Raises: nothing that an item, the control plane or the journal can cause.
     """
     items = tuple(items)
-    writing = [(place, item) for place, item in enumerate(items) if item.action.writes]
+    writing = [(index, item) for index, item in enumerate(items) if item.action.writes]
     writing.sort(key=lambda pair: (_ORDER[intent_kind(pair[1])], pair[1].sort_key))
     breaker = Breaker(control_plane)
-    run = _Run(
-        _journal_writer(journal),
+    applying = _Applying(
+        _batched(journal),
         writer(breaker, group, sleep),
         breaker,
         sweep_id,
@@ -95,15 +92,15 @@ async def apply(
         on_write,
         known_failures,
     )
-    await run.work(concurrency)
-    return tuple(run.outcome(place, item) for place, item in enumerate(items))
+    await applying.work(concurrency)
+    return tuple(applying.outcome(index, item) for index, item in enumerate(items))
 
 
 @dataclass(slots=True)
-class _Run:
+class _Applying:
     """The writes of one sweep in progress."""
 
-    scribe: GroupCommit[Intent | IntentClosure, int]
+    journal: GroupCommit[Intent | IntentClosure, int]
     writer: Writer
     breaker: Breaker
     sweep_id: str
@@ -111,9 +108,9 @@ class _Run:
     waiting: deque[tuple[int, Item]]
     on_write: Callable[[], None]
     known_failures: Mapping[ResourceName, str]
-    begun: set[int] = field(default_factory=set)
-    ended: dict[int, Item] = field(default_factory=dict)
-    journal_trouble: str | None = None
+    started: set[int] = field(default_factory=set)
+    finished: dict[int, Item] = field(default_factory=dict)
+    journal_error: str | None = None
     """Why the journal cannot be written; without it nothing more is attempted."""
 
     async def work(self, concurrency: int) -> None:
@@ -131,40 +128,40 @@ class _Run:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
-            await self.scribe.close()
+            await self.journal.close()
 
-    def outcome(self, place: int, item: Item) -> Item:
+    def outcome(self, index: int, item: Item) -> Item:
         """Return the item with its outcome; a write that was not completed has an error."""
         if not item.action.writes:
             return item
-        if place in self.ended:
-            return self.ended[place]
-        if place in self.begun:
+        if index in self.finished:
+            return self.finished[index]
+        if index in self.started:
             return _failed(
                 item,
                 "INTERRUPTED",
                 "stopped before the control plane had answered; whether it was written is not "
                 "known. The next sweep looks and goes on",
             )
-        if self.journal_trouble is not None:
-            return _failed(item, "STATE", f"not attempted: {self.journal_trouble}")
+        if self.journal_error is not None:
+            return _failed(item, "STATE", f"not attempted: {self.journal_error}")
         text = f"stopped before it was attempted; {self.writer.if_unattempted}"
         return _failed(item, "INTERRUPTED", text)
 
     async def _worker(self) -> None:
-        while self.waiting and not self.writer.stopping and self.journal_trouble is None:
-            place, item = self.waiting.popleft()
-            self.begun.add(place)
+        while self.waiting and not self.writer.stopping and self.journal_error is None:
+            index, item = self.waiting.popleft()
+            self.started.add(index)
             async with self.breaker.trial(self.writer.kind_of(item)) as denied:
                 if denied is not None:
                     error = ItemError(denied.code, str(denied), denied.retryable)
-                    self.ended[place] = replace(item, applied=False, error=error)
+                    self.finished[index] = replace(item, applied=False, error=error)
                     continue
                 try:
-                    self.ended[place] = await self._carry_out(item)
+                    self.finished[index] = await self._carry_out(item)
                 except Exception as error:
-                    self.ended[place] = self._unexpected(item, error)
-            self._log(self.ended[place])
+                    self.finished[index] = self._unexpected(item, error)
+            self._log(self.finished[index])
             self.on_write()
 
     def _unexpected(self, item: Item, error: Exception) -> Item:
@@ -183,20 +180,20 @@ class _Run:
 
     async def _carry_out(self, item: Item) -> Item:
         try:
-            intent_id = await self.scribe.write(self._intent(item))
+            intent_id = await self.journal.write(self._intent(item))
         except StateError as error:
-            self.journal_trouble = str(error)
+            self.journal_error = str(error)
             return _failed(item, "STATE", f"not attempted: {error}")
-        return await self._acknowledge(intent_id, await self.writer.write(item))
+        return await self._close_intent(intent_id, await self.writer.write(item))
 
-    async def _acknowledge(self, intent_id: int, written: WriteResult) -> Item:
+    async def _close_intent(self, intent_id: int, written: WriteResult) -> Item:
         removed = written.item.database if written.item.action is Action.DELETE else None
         revision = removed.revision if removed is not None else ""
         closing = IntentClosure(intent_id, written.outcome, written.error, self.clock(), revision)
         try:
-            await self.scribe.write(closing)
+            await self.journal.write(closing)
         except StateError as error:
-            self.journal_trouble = str(error)
+            self.journal_error = str(error)
             message = f"it was written, but state does not know: {error}"
             unknown = ItemError("STATE", message, retryable=True)
             return replace(written.item, error=written.item.error or unknown)
@@ -222,7 +219,7 @@ class _Run:
         )
 
 
-def _journal_writer(journal: Journal) -> GroupCommit[Intent | IntentClosure, int]:
+def _batched(journal: Journal) -> GroupCommit[Intent | IntentClosure, int]:
     """Batch the journal entries of workers that wait at the same time into one transaction."""
     return GroupCommit(journal.write, is_common=lambda error: isinstance(error, StateError))
 

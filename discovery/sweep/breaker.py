@@ -1,4 +1,4 @@
-"""Circuit breaker for denied writes: a verb that the role may not use is not tried for ever."""
+"""Circuit breaker for denied writes: a verb that the role may not use is soon not tried again."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from discovery.model.values import Database, ResourceName, Served
 from state.records import IntentKind
 
 DENIALS: Final = 5
-"""Denials of one verb after which it is not tried again in a sweep that allowed it never.
+"""Denials of one verb after which a sweep stops trying it, unless it was allowed once.
 
-One alone says little: a control plane can deny a single resource.
+More than one, because a control plane can deny a single resource.
 """
 
 _VERBS: Final = {
@@ -44,8 +44,8 @@ class Breaker:
     async def trial(self, kind: IntentKind) -> AsyncIterator[Denied | None]:
         """Yield the denial that a write of this kind would meet again, None when it may be tried.
 
-        Until a verb has been allowed once, few writes of it are tried side by side; and one alone
-        of those that remove what they then register anew.
+        Until a verb has been allowed once, at most `DENIALS` writes of it run at a time; of
+        replacements, which delete before they create, only one.
         """
         verbs = _VERBS[kind]
         async with AsyncExitStack() as turn:

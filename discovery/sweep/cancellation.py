@@ -33,7 +33,7 @@ async def run_or_stop(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T:
 async def drain_on_stop(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> tuple[T, bool]:
     """Return what `work` returns, and whether it was asked to stop before its end.
 
-    For work that takes a first cancellation as a request to finish what it has in hand.
+    For work that takes a first cancellation as a request to finish what is in progress.
     """
     working, asked = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     try:

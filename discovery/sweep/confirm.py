@@ -24,8 +24,8 @@ from discovery.plan.defect import defect
 from discovery.plan.item import Item, hold_instead
 from discovery.plan.recheck import Recheck, RenameHolds
 
-_ON_TAGS = (Reason.UNMATCHED, Reason.EXCLUDED)
-_AT_ONCE = 16
+_DEPENDS_ON_TAGS = (Reason.UNMATCHED, Reason.EXCLUDED)
+_CONCURRENCY = 16
 
 
 async def confirm_removals(
@@ -42,7 +42,7 @@ async def confirm_removals(
     """
     confirming = _Confirming(cloud, recheck, rename_holds)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(confirming.item(item)) for item in items]
+        tasks = [group.create_task(confirming.confirm(item)) for item in items]
     return tuple(task.result() for task in tasks)
 
 
@@ -60,10 +60,10 @@ class _Confirming:
         self._cloud = cloud
         self._recheck = recheck
         self._rename_holds = rename_holds
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(_CONCURRENCY)
         self._users: dict[Scope, _UsersOfScope] = {}
 
-    async def item(self, item: Item) -> Item:
+    async def confirm(self, item: Item) -> Item:
         """Return the item as it is, or held when its reason is not confirmed."""
         if not item.removes or item.reason is Reason.OUT_OF_SCOPE:
             return item
@@ -79,7 +79,7 @@ class _Confirming:
             try:
                 async with asyncio.timeout(limit) as deadline:
                     account = await self._cloud.accounts.enter(arn.account_id)
-                    return await self._ask(item, arn, account.session(arn.region))
+                    return await self._check(item, arn, account.session(arn.region))
             except AwsCallFailed as error:
                 return _ConfirmationFailure(error.fault.message)
             except Unsigned:
@@ -91,11 +91,11 @@ class _Confirming:
             except Exception as error:
                 return _ConfirmationFailure(defect("it", "judged", error))
 
-    async def _ask(
+    async def _check(
         self, item: Item, arn: CacheArn, session: Session
     ) -> _ConfirmationFailure | None:
         if item.action is not Action.DELETE:
-            return await self._ask_rename(item, session)
+            return await self._check_rename(item, session)
         cache = await describe_cache(session, arn)
         if cache is None:
             if item.reason in (Reason.ABSENT, Reason.DELETING):
@@ -108,27 +108,27 @@ class _Confirming:
             return _ConfirmationFailure(f"AWS lists it, as {status}")
         if item.reason is Reason.DELETING:
             return None if status == "deleting" else _ConfirmationFailure(f"it is {status} now")
-        return await self._ask_reason(item, cache, session)
+        return await self._check_reason(item, cache, session)
 
-    async def _ask_reason(
+    async def _check_reason(
         self, item: Item, cache: Cache, session: Session
     ) -> _ConfirmationFailure | None:
-        directory: UsersAndGroups | UnknownType = UNKNOWN
+        users_and_groups: UsersAndGroups | UnknownType = UNKNOWN
         cache = _with_scanned_facts(cache, item.found)
-        if item.reason in _ON_TAGS:
+        if item.reason in _DEPENDS_ON_TAGS:
             cache = replace(cache, tags=await self._tags(session, cache))
         if item.reason is Reason.UNREADY:
-            directory = await self._users_and_groups(session)
-        now = self._recheck(cache, directory)
-        if now is item.reason:
+            users_and_groups = await self._users_and_groups(session)
+        reason = self._recheck(cache, users_and_groups)
+        if reason is item.reason:
             return None
         return _ConfirmationFailure(
-            f"as it is now, the reason is {now.value}"
-            if now is not None
+            f"as it is now, the reason is {reason.value}"
+            if reason is not None
             else "as it is now, nothing speaks for its removal"
         )
 
-    async def _ask_rename(self, item: Item, session: Session) -> _ConfirmationFailure | None:
+    async def _check_rename(self, item: Item, session: Session) -> _ConfirmationFailure | None:
         if item.found is None:
             return _ConfirmationFailure(
                 "the cache that gives the new name was not found in this scan"

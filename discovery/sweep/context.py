@@ -67,7 +67,7 @@ class SweepContext:
     """Waits between attempts to reach the control plane."""
     agent: Agent = field(default_factory=this_agent)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
-    """When set, no new scope is begun, writes in progress end, the report says interrupted."""
+    """When set, no new scope is started, writes in progress finish, the report says interrupted."""
     on_progress: Callable[[int, int, int], None] | None = None
     on_write: Callable[[], None] = lambda: None
     """Called after each write, successful or not."""

@@ -1,7 +1,7 @@
 """What the control plane has now: its list, and single names looked up beyond it (R10).
 
-A denial of one name in a run whose list succeeded says that the name is another's: the agent's role
-may see what is ours. Any other error is as a list that was not read to its end.
+Where the list succeeded, a denied look-up means that the name belongs to somebody else, since the
+agent's role may see what is ours. Any other error counts as a list that was not read to its end.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ async def read_current_state(
 async def list_current_state(
     run: SweepRun, check: IdentityCheck, control_plane: Reader
 ) -> CurrentState | None:
-    """Read what is registered; None when it is not to be read, or was found not to answer.
+    """Read what is registered; None when it is not to be read, or the control plane is down.
 
     Raises: ControlPlaneError, Stopped, NoSuchScope.
     """
@@ -106,7 +106,7 @@ async def check_new_names(
 async def look_up_all(
     control_plane: Reader, names: Collection[ResourceName], *, sleep: Sleep = asyncio.sleep
 ) -> dict[ResourceName, LookUp]:
-    """Read what stands under each name, `AT_ONCE` at a time. Raises: ControlPlaneError."""
+    """Look up each name, `AT_ONCE` at a time. Raises: ControlPlaneError."""
     waiting, found = sorted(names, reverse=True), dict[ResourceName, LookUp]()
 
     async def work() -> None:

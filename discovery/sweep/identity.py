@@ -1,4 +1,4 @@
-"""Whether a state file belongs to the control plane, group and AWS endpoint in use (R10)."""
+"""Check that the state file belongs to this control plane, group and AWS endpoint (R10)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from state.records import RememberedState, StateIdentity
 
 @dataclass(frozen=True, slots=True)
 class IdentityCheck:
-    """What a state file belongs to from now on, and whether the control plane could say so."""
+    """Identity that the state file has from now on, and whether the control plane was reached."""
 
     identity: StateIdentity
     rebound: bool

@@ -1,4 +1,4 @@
-"""Outcomes for the intents of a process that ended, before a plan is made (R6)."""
+"""Close the intents that an earlier process left open, before a plan is made (R6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What state remembers of a sweep, and what is news in the log."""
+"""Record a sweep in the state file, and log the denials that began or ended."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def record(run: SweepRun, identity: StateIdentity, store: Store) -> Report
     try:
         await asyncio.to_thread(store.record, outcome)
     except StateError as error:
-        # What was written is in the journal; the report is owed all the same.
+        # The writes are in the journal already, so the report is still true.
         return replace(report, error=report.error or str(error))
     log_episodes(outcome.history)
     return report
@@ -64,7 +64,7 @@ def state_update(run: SweepRun, report: Report, identity: StateIdentity) -> Swee
 def _update_without_plan(
     run: SweepRun, record: SweepRecord, identity: StateIdentity
 ) -> SweepOutcome:
-    """Remember scopes and caches of a run that never came to a plan."""
+    """Collect the scopes and caches of a run that ended before a plan was made."""
     before, of = run.state, SweepRef(run.sweep_id, record.finished_at)
     ongoing = dict(before.episodes)
     if run.unread_code is not None:

@@ -1,4 +1,4 @@
-"""The report of a sweep or audit, as far as the run came."""
+"""Build the report of a sweep or audit, also of one that ended early."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 def report_of(run: SweepRun) -> Report:
-    """Build the report of a run as far as it came."""
+    """Build the report of a run from what it has found out."""
     plan = run.plan
     failing = remembered_scopes(run.results, run.state, run.started_at)
     return Report(

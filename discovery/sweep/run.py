@@ -1,4 +1,4 @@
-"""One sweep or audit under way: what it was asked for, and what it has found out so far."""
+"""State of one sweep or audit in progress: what it was asked for, and what it found so far."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ControlPlaneUnread:
 
 @dataclass(slots=True, kw_only=True)
 class SweepRun:
-    """The facts of one run, each filled in by the step that finds it out."""
+    """Facts of one run, each set by the step that finds it out."""
 
     context: SweepContext
     request: SweepRequest
@@ -49,7 +49,7 @@ class SweepRun:
     plan: Plan | None = None
     items: tuple[Item, ...] = ()
     wrote: bool = False
-    """True once every write of the plan was tried, be there none."""
+    """True once every write of the plan was tried, also when there was none to try."""
     error: str | None = None
     """Why the run ended early, for a person."""
     unread_code: str | None = None
@@ -65,7 +65,7 @@ class SweepRun:
         *,
         dry_run: bool = False,
     ) -> SweepRun:
-        """Begin a run that has found out nothing yet."""
+        """Create a run before its first step."""
         rules = with_overrides(
             context.rules, allow_mass_removal=request.allow_mass_removal, prune=request.prune
         )
@@ -106,14 +106,14 @@ class SweepRun:
 
     @property
     def finished_scan(self) -> Scan:
-        """The scan. Raises: Stopped, when the run was told to stop before its end."""
+        """The scan. Raises: Stopped, when the run was stopped before the scan ended."""
         if self.scan is None:
             raise Stopped
         return self.scan
 
     @property
     def results(self) -> tuple[Scanned, ...]:
-        """What came of each scope; the plan finds lists with holes that the scan did not (R1)."""
+        """The result of each scope; the plan can turn one that the scan read into `Failed` (R1)."""
         if self.plan is not None:
             return self.plan.observed.plan_input.results
         return self.scan.results if self.scan is not None else ()

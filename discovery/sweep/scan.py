@@ -1,39 +1,34 @@
-"""Scan all accounts and regions at once; one that hangs or fails ends only itself.
+"""Scan all accounts and regions at once; one that hangs or fails stops no other.
 
-Accounts are listed, entered and their regions scanned in one pipeline: an account that takes its
-time is one more scope that does, and holds up nobody.
+Accounts are listed, their roles assumed and their regions scanned in one pipeline, so a slow
+account delays only its own scopes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from discovery.aws.accounts import Account
 from discovery.aws.answer_dates import collect_dates
 from discovery.aws.cloud import Cloud
 from discovery.aws.error_codes import UNKNOWN_KEY_CODES
-from discovery.aws.errors import AwsCallFailed, AwsError, version_1_token
+from discovery.aws.errors import AwsError, version_1_token
 from discovery.aws.regions import AccountRegions, EnabledRegions
 from discovery.aws.scope_reader import ScopeQuery, ScopeReading, read_scope
-from discovery.aws.sdk_session import Unsigned
 from discovery.config.partitions import can_be_disabled
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Arn, Failed, Region, Scanned, Scope
-from discovery.plan.backoff import Pause, pauses
-from discovery.plan.defect import defect
+from discovery.plan.backoff import Backoff, backoffs
 from discovery.plan.targets import ScopeFilter, Targets, registered_regions
 from discovery.sweep.scan_results import ScanResultBuilder
-from discovery.sweep.scan_targets import AccountEnumerator
+from discovery.sweep.scan_targets import AccountEnumerator, in_time_limit
 from state.records import RememberedRegions, RememberedState
 
 OnProgress = Callable[[int, int, int], None]
 """Receives the number of scopes done, of those that failed, and of those known so far."""
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +37,13 @@ class Scan:
 
     targets: Targets
     results: tuple[Scanned, ...]
-    """Sorted by `Scope.key`, each scope of the run once. Where an organization was not listed to
-    its end, the agent's own account has a failed entry that says so."""
+    """Sorted by `Scope.key`, each scope of the run once. An organization that was not listed to its
+    end is a failed result of the agent's own account, without a region."""
     regions_read: tuple[RememberedRegions, ...] = ()
     """Lists of enabled regions that were read anew and are worth remembering."""
     aws_time: datetime | None = None
-    """The latest `Date` of AWS's answers to this scan: what this machine's clock can be held
-    against. None: AWS answered nothing."""
+    """The latest `Date` header of AWS's answers to this scan, by which this machine's clock is
+    checked. None: AWS answered nothing."""
 
 
 async def scan(
@@ -65,18 +60,19 @@ async def scan(
     deadline: timedelta | None = None,
     on_progress: OnProgress | None = None,
 ) -> Scan:
-    """Scan every scope of this part; a scope that could not be read says why.
+    """Scan every scope that `part` covers; one that could not be read becomes `Failed`.
 
-    `named`: caches whose tags are read one by one, because an event told of a change.
-    `refresh_users`: what earlier scans of this process know of users and groups does not serve.
-    `refresh_regions`: lists of enabled regions from earlier runs do not serve.
-    `use_backoff`: scopes that keep failing are left alone for a while, unless the part names them.
-    `at`: the instant that tags and users count as read; None: now. One for all, not the moment of
-    each answer, so that a sweep without news writes next to nothing to state.
-    `deadline`: what was not read so long after the beginning is not in this run.
+    Args, where they are not as in `SweepRequest`:
+        use_backoff: Has no effect where `part.only` names the scopes.
+        at: When tags and users count as read; None: now. One instant for the whole scan, so that
+            a sweep that finds no change writes next to nothing to state.
+        deadline: What was not read so long after the start is not in this run (R9).
+
     Raises: nothing that AWS can cause.
     """
-    paused = pauses(state.scopes.values(), cloud.clock()) if use_backoff and not part.only else {}
+    waiting = (
+        backoffs(state.scopes.values(), cloud.clock()) if use_backoff and not part.only else {}
+    )
     query = ScopeQuery(
         tags=cloud.settings.read_tags,
         users=users,
@@ -86,7 +82,7 @@ async def scan(
         now=at or cloud.clock(),
     )
     scanning = _Scanning(
-        cloud, part, state, paused, query, on_progress, refresh_regions=refresh_regions
+        cloud, part, state, waiting, query, on_progress, refresh_regions=refresh_regions
     )
     with collect_dates() as dates:
         await scanning.run(deadline)
@@ -106,7 +102,7 @@ class _Scanning:
         cloud: Cloud,
         part: ScopeFilter,
         state: RememberedState,
-        paused: Mapping[Scope, Pause],
+        waiting: Mapping[Scope, Backoff],
         query: ScopeQuery,
         on_progress: OnProgress | None,
         *,
@@ -117,16 +113,19 @@ class _Scanning:
         self._part = part
         self._state = state
         self._registered = registered_regions(state)
-        self._paused = paused
+        self._backoffs = waiting
         self._query = query
         self._on_progress = on_progress
-        self._fresh_regions = refresh_regions
-        named = frozenset(scope.account_id for scope in part.only)
-        self._enumerator = AccountEnumerator(cloud, named, within=self._within, start=self._begin)
+        self._refresh_regions = refresh_regions
+        self._enumerator = AccountEnumerator(
+            cloud,
+            frozenset(scope.account_id for scope in part.only),
+            start=self._start_account,
+        )
         self._accounts: dict[AccountId, AccountRegions] = {}
-        self._entered: set[AccountId] = set()
-        self._known: set[Scope] = set()
-        self._failed: set[Scope] = set()
+        self._entered_accounts: set[AccountId] = set()
+        self._known_scopes: set[Scope] = set()
+        self._failed_scopes: set[Scope] = set()
         self._slots = asyncio.Semaphore(cloud.settings.concurrency)
         self._group = asyncio.TaskGroup()
 
@@ -145,166 +144,146 @@ class _Scanning:
 
     async def run(self, limit: timedelta | None) -> None:
         """Scan everything, or as much as the deadline allows."""
-        watch = ScanResultBuilder(self._cloud.clock)
+        builder = ScanResultBuilder(self._cloud.clock)
         try:
             async with asyncio.timeout(limit.total_seconds() if limit else None) as deadline:
-                await self._everything()
+                await self._scan_all()
         except TimeoutError:
             if limit is None or not deadline.expired():
                 raise
-            self._give_up(watch, limit)
+            self._mark_unreached(builder, limit)
 
-    def _give_up(self, watch: ScanResultBuilder, limit: timedelta) -> None:
-        """Mark what has no result yet, and accounts not listed yet, as not in this run."""
+    def _mark_unreached(self, builder: ScanResultBuilder, limit: timedelta) -> None:
+        """Add a result that says "not in this run" for every scope that has none yet."""
         self._enumerator.complete = False
-        entrances = {
-            Scope(account_id, None) for account_id in self._accounts.keys() - self._entered
+        account_scopes = {
+            Scope(account_id, None) for account_id in self._accounts.keys() - self._entered_accounts
         }
         if not self._enumerator.has_ended:
-            entrances.add(Scope(self._cloud.identity.account_id, None))
-        for scope in sorted(entrances | self._known, key=lambda scope: scope.key):
+            account_scopes.add(Scope(self._cloud.identity.account_id, None))
+        for scope in sorted(account_scopes | self._known_scopes, key=lambda scope: scope.key):
             if scope not in self.results and self._part.covers(scope):
-                self._finish(watch.not_reached(scope, limit))
+                self._add_result(builder.not_reached(scope, limit))
 
-    async def _everything(self) -> None:
+    async def _scan_all(self) -> None:
         async with self._group:
             self._enumerator.start_configured()
             listing = self._group.create_task(self._enumerator.start_organization())
         for failed in listing.result():
             own = self.results.get(failed.scope)
+            # The account may have failed as well, and it has one result for both.
             also = f". {own.message}" if own is not None else ""
-            self._finish(replace(failed, message=failed.message + also))
+            self._add_result(replace(failed, message=failed.message + also))
 
-    # -- accounts --------------------------------------------------------------------------------
-
-    def _begin(self, account_id: AccountId) -> None:
+    def _start_account(self, account_id: AccountId) -> None:
         regions = AccountRegions(
             account_id,
             self._cloud.regions,
             self._state.regions.get(account_id),
-            self._registered.get(account_id, frozenset()) | self._named(account_id),
-            fresh=self._fresh_regions,
+            self._registered.get(account_id, frozenset()) | self._named_regions(account_id),
+            fresh=self._refresh_regions,
         )
         self._accounts[account_id] = regions
         if self._part.covers(Scope(account_id, None)):
-            self._group.create_task(self._account(account_id, regions))
+            self._group.create_task(self._scan_account(account_id, regions))
 
-    async def _account(self, account_id: AccountId, regions: AccountRegions) -> None:
-        """Assume the role of one account and start the scan of its regions."""
-        entrance = Scope(account_id, None)
-        pause = self._pause_of(entrance)
-        watch = ScanResultBuilder(self._cloud.clock)
-        if pause is not None:
-            self._finish(watch.backing_off(entrance, pause))
-            if pause.reason is not ScopeReason.REGIONS_UNREADABLE:
+    async def _scan_account(self, account_id: AccountId, regions: AccountRegions) -> None:
+        """Assume the role of one account, find its regions and start their scans."""
+        account_scope = Scope(account_id, None)
+        backoff = self._backoff_of(account_scope)
+        builder = ScanResultBuilder(self._cloud.clock)
+        if backoff is not None:
+            self._add_result(builder.backing_off(account_scope, backoff))
+            if backoff.reason is not ScopeReason.REGIONS_UNREADABLE:
                 return
         async with self._slots:
-            account = await self._within(self._cloud.accounts.enter(account_id))
+            account = await in_time_limit(self._cloud, self._cloud.accounts.enter(account_id))
             if isinstance(account, AwsError):
-                self._finish(watch.failed(entrance, account, 0))
+                self._add_result(builder.failed(account_scope, account, 0))
                 return
             enabled = self._cloud.enabled_regions(account)
-            if pause is not None:
-                regions.use_earlier_list(watch.started_at)
+            if backoff is not None:
+                regions.use_earlier_list(builder.started_at)
             else:
-                await self._resolve(entrance, regions, enabled, watch)
-        for scope in self._covered(account_id, regions.not_enabled):
-            self._finish(watch.not_enabled(scope, 0))
-        self._start(account, regions, enabled)
+                await self._resolve_regions(account_scope, regions, enabled, builder)
+        for scope in self._covered_scopes(account_id, regions.not_enabled):
+            self._add_result(builder.not_enabled(scope, 0))
+        self._start_regions(account, regions, enabled)
 
-    def _pause_of(self, entrance: Scope) -> Pause | None:
-        """Return the back-off of an account.
+    def _backoff_of(self, account_scope: Scope) -> Backoff | None:
+        """Find the back-off of an account.
 
-        None for the agent's own: what failed there may have been its organization.
+        None for the agent's own: its failed result may be that of the organization's list.
         """
-        if entrance.account_id == self._cloud.identity.account_id:
+        if account_scope.account_id == self._cloud.identity.account_id:
             return None
-        return self._paused.get(entrance)
+        return self._backoffs.get(account_scope)
 
-    async def _resolve(
+    async def _resolve_regions(
         self,
-        entrance: Scope,
+        account_scope: Scope,
         regions: AccountRegions,
         enabled: EnabledRegions,
-        watch: ScanResultBuilder,
+        builder: ScanResultBuilder,
     ) -> None:
-        fault = await self._within(regions.resolve(enabled, watch.started_at))
+        fault = await in_time_limit(self._cloud, regions.resolve(enabled, builder.started_at))
         if fault is not None:
             unreadable = AwsError(ScopeReason.REGIONS_UNREADABLE, fault.message)
-            self._finish(watch.failed(entrance, unreadable, enabled.requests))
+            self._add_result(builder.failed(account_scope, unreadable, enabled.requests))
 
-    def _named(self, account_id: AccountId) -> frozenset[Region]:
+    def _named_regions(self, account_id: AccountId) -> frozenset[Region]:
         """Return the regions of the account that `--only` or an event names."""
         only = (each for each in self._part.only if each.account_id == account_id)
         return frozenset(each.region for each in only if each.region is not None)
 
-    # -- scopes ----------------------------------------------------------------------------------
-
-    def _covered(self, account_id: AccountId, regions: Iterable[Region]) -> list[Scope]:
+    def _covered_scopes(self, account_id: AccountId, regions: Iterable[Region]) -> list[Scope]:
         scopes = (Scope(account_id, region) for region in regions)
         return sorted(filter(self._part.covers, scopes), key=lambda scope: scope.key)
 
-    def _start(self, account: Account, regions: AccountRegions, enabled: EnabledRegions) -> None:
-        """Start the scan of each region of the account that is not scanned yet."""
-        self._entered.add(account.account_id)
-        for scope in self._covered(account.account_id, regions.known.listed):
-            if scope not in self._known:
-                self._known.add(scope)
-                self._group.create_task(self._scope(account, scope, regions, enabled))
+    def _start_regions(
+        self, account: Account, regions: AccountRegions, enabled: EnabledRegions
+    ) -> None:
+        """Start the scan of each region of the account that was not started before."""
+        self._entered_accounts.add(account.account_id)
+        for scope in self._covered_scopes(account.account_id, regions.known.listed):
+            if scope not in self._known_scopes:
+                self._known_scopes.add(scope)
+                self._group.create_task(self._scan_scope(account, scope, regions, enabled))
 
-    async def _scope(
+    async def _scan_scope(
         self, account: Account, scope: Scope, regions: AccountRegions, enabled: EnabledRegions
     ) -> None:
         assert scope.region is not None  # noqa: S101 - it is one of the account's regions
-        pause = self._paused.get(scope)
-        if pause is not None:
-            self._finish(ScanResultBuilder(self._cloud.clock).backing_off(scope, pause))
+        backoff = self._backoffs.get(scope)
+        if backoff is not None:
+            self._add_result(ScanResultBuilder(self._cloud.clock).backing_off(scope, backoff))
             return
         async with self._slots:
-            watch = ScanResultBuilder(self._cloud.clock)
+            builder = ScanResultBuilder(self._cloud.clock)
             session = account.session(scope.region)
-            reading = await self._within(read_scope(session, self._query, self._cloud.scan_cache))
+            reading = await in_time_limit(
+                self._cloud, read_scope(session, self._query, self._cloud.scan_cache)
+            )
             if isinstance(reading, ScopeReading):
-                self._finish(watch.complete(scope, reading, session.requests))
+                self._add_result(builder.complete(scope, reading, session.requests))
                 return
             is_off: bool | AwsError | None = None
             if reading.code in UNKNOWN_KEY_CODES:
-                is_off = await self._within(
-                    regions.is_disabled(scope.region, enabled, watch.started_at)
+                is_off = await in_time_limit(
+                    self._cloud, regions.is_disabled(scope.region, enabled, builder.started_at)
                 )
         if is_off is False and can_be_disabled(scope.region):
             reading = version_1_token(reading)
         if is_off is True:
-            self._finish(watch.not_enabled(scope, session.requests))
-            self._start(account, regions, enabled)
+            self._add_result(builder.not_enabled(scope, session.requests))
+            self._start_regions(account, regions, enabled)
         else:
-            self._finish(watch.failed(scope, reading, session.requests))
+            self._add_result(builder.failed(scope, reading, session.requests))
 
-    async def _within(self, work: Awaitable[Result]) -> Result | AwsError:
-        """Run work within the time limit of one scope, and turn its failure into a value."""
-        limit = self._cloud.settings.scope_timeout
-        try:
-            async with asyncio.timeout(limit.total_seconds()) as deadline:
-                return await work
-        except AwsCallFailed as error:
-            return error.fault
-        except Unsigned:
-            raise
-        except TimeoutError:
-            if not deadline.expired():
-                raise
-            return AwsError(
-                ScopeReason.TIMEOUT,
-                f"not read within {limit.total_seconds():g} s; raise aws.scope_timeout if AWS is "
-                "merely slow",
-            )
-        except Exception as error:
-            return AwsError(ScopeReason.MALFORMED, defect("what AWS answered", "read", error))
-
-    def _finish(self, result: Scanned) -> None:
+    def _add_result(self, result: Scanned) -> None:
         self.results[result.scope] = result
-        self._known.add(result.scope)
+        self._known_scopes.add(result.scope)
         if isinstance(result, Failed):
-            self._failed.add(result.scope)
+            self._failed_scopes.add(result.scope)
         if self._on_progress is not None:
-            self._on_progress(len(self.results), len(self._failed), len(self._known))
+            self._on_progress(len(self.results), len(self._failed_scopes), len(self._known_scopes))

@@ -9,7 +9,7 @@ from discovery.aws.errors import AwsError
 from discovery.aws.scope_reader import ScopeReading
 from discovery.model.codes import NoteCode, ScopeReason
 from discovery.model.values import Clock, Complete, Failed, Note, Scope, Skipped
-from discovery.plan.backoff import Pause
+from discovery.plan.backoff import Backoff
 
 
 class ScanResultBuilder:
@@ -32,7 +32,7 @@ class ScanResultBuilder:
             message="; ".join(note.message for note in reading.notes),
             notes=reading.notes,
             caches=reading.caches,
-            directory=reading.users_and_groups,
+            users_and_groups=reading.users_and_groups,
         )
 
     def failed(self, scope: Scope, error: AwsError, calls: int) -> Failed:
@@ -69,21 +69,21 @@ class ScanResultBuilder:
             reason=ScopeReason.REGION_NOT_ENABLED,
         )
 
-    def backing_off(self, scope: Scope, pause: Pause) -> Failed:
+    def backing_off(self, scope: Scope, backoff: Backoff) -> Failed:
         """Build the result of a scope that keeps failing and is not asked for a while."""
         return Failed(
             scope=scope,
             started_at=self.started_at,
-            message=f"not asked: it has failed {pause.failures} times in a row since "
-            f"{pause.since:%Y-%m-%d %H:%M} UTC, last with {pause.reason}. It is asked again after "
-            f"{pause.until:%H:%M} UTC, and by a sweep started by hand at once. Nothing registered "
-            "there is removed or changed",
-            reason=pause.reason,
+            message=f"not asked: it has failed {backoff.failures} times in a row since "
+            f"{backoff.since:%Y-%m-%d %H:%M} UTC, last with {backoff.reason}. It is asked again "
+            f"after {backoff.until:%H:%M} UTC, and by a sweep started by hand at once. Nothing "
+            "registered there is removed or changed",
+            reason=backoff.reason,
             notes=(
                 Note(
                     NoteCode.BACKING_OFF,
                     str(scope),
-                    f"asked again after {pause.until:%Y-%m-%d %H:%M} UTC",
+                    f"asked again after {backoff.until:%Y-%m-%d %H:%M} UTC",
                 ),
             ),
         )

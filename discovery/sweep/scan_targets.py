@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from discovery.aws.cloud import Cloud
-from discovery.aws.errors import AwsError
+from discovery.aws.errors import AwsCallFailed, AwsError
 from discovery.aws.organizations import list_members
+from discovery.aws.sdk_session import Unsigned
 from discovery.aws.session import Session
 from discovery.config.aws import Organization
+from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Failed, Scope
+from discovery.plan.defect import defect
 from discovery.sweep.scan_results import ScanResultBuilder
 
 Result = TypeVar("Result")
 
 
-class Within(Protocol):
-    """Function that runs work within the time limit of one scope."""
-
-    def __call__(self, work: Awaitable[Result]) -> Awaitable[Result | AwsError]:
-        """Return what the work returns, or the error that ended it."""
-        ...
+async def in_time_limit(cloud: Cloud, work: Awaitable[Result]) -> Result | AwsError:
+    """Await work for as long as one scope may take, and turn its failure into a value."""
+    limit = cloud.settings.scope_timeout
+    try:
+        async with asyncio.timeout(limit.total_seconds()) as deadline:
+            return await work
+    except AwsCallFailed as error:
+        return error.fault
+    except Unsigned:
+        raise
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        return AwsError(
+            ScopeReason.TIMEOUT,
+            f"not read within {limit.total_seconds():g} s; raise aws.scope_timeout if AWS is "
+            "merely slow",
+        )
+    except Exception as error:
+        return AwsError(ScopeReason.MALFORMED, defect("what AWS answered", "read", error))
 
 
 class AccountEnumerator:
@@ -31,16 +49,14 @@ class AccountEnumerator:
     def __init__(
         self,
         cloud: Cloud,
-        named: frozenset[AccountId],
+        only: frozenset[AccountId],
         *,
-        within: Within,
         start: Callable[[AccountId], None],
     ) -> None:
         self._accounts = cloud.accounts
         self._cloud = cloud
-        self._named = named
+        self._only = only
         """The accounts that the run is about; empty for all of them."""
-        self._within = within
         self._start = start
         self._started: set[AccountId] = set()
         self.complete = True
@@ -49,10 +65,10 @@ class AccountEnumerator:
         """True once every list was read as far as it goes."""
 
     def start_configured(self) -> None:
-        """Start the configured accounts, and named ones that an earlier list had."""
+        """Start the configured accounts, and those of `--only` that an earlier list had."""
         for account_id in self._accounts.entries:
             self._start_once(account_id)
-        for account_id in self._named & self._accounts.members:
+        for account_id in self._only & self._accounts.members:
             self._start_once(account_id)
 
     async def start_organization(self) -> list[Failed]:
@@ -62,22 +78,22 @@ class AccountEnumerator:
         """
         unlisted = []
         for organization in self._accounts.organizations:
-            watch = ScanResultBuilder(self._cloud.clock)
+            builder = ScanResultBuilder(self._cloud.clock)
             session = self._accounts.organization_session(self._cloud.rate_limiter)
             before = len(self._started)
             fault = await self._start_members(session, organization)
             if fault is not None:
-                entrance = Scope(self._cloud.identity.account_id, None)
+                account_scope = Scope(self._cloud.identity.account_id, None)
                 read = len(self._started) - before
-                unlisted.append(watch.unlisted(entrance, fault, read, session.requests))
+                unlisted.append(builder.unlisted(account_scope, fault, read, session.requests))
         self.has_ended = True
         return unlisted
 
     async def _start_members(self, session: Session, organization: Organization) -> AwsError | None:
         """Start the members of one organization; return the error that ended its list early."""
         async with aclosing(list_members(session, organization)) as pages:
-            while not self._has_all_named():
-                page = await self._within(anext(pages, None))
+            while not self._has_all_of_only():
+                page = await in_time_limit(self._cloud, anext(pages, None))
                 if page is None:
                     return None
                 if isinstance(page, AwsError):
@@ -87,12 +103,12 @@ class AccountEnumerator:
                     if account_id not in self._started:
                         self._accounts.add_member(account_id, organization)
                         self._start_once(account_id)
-        self.complete = False  # and nothing in this run hangs on the rest of it
+        self.complete = False  # the rest of the list concerns no account of this run
         return None
 
-    def _has_all_named(self) -> bool:
+    def _has_all_of_only(self) -> bool:
         """True when every account that the run is about has been found."""
-        return bool(self._named) and self._named <= self._started
+        return bool(self._only) and self._only <= self._started
 
     def _start_once(self, account_id: AccountId) -> None:
         if account_id not in self._started:

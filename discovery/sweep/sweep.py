@@ -1,7 +1,7 @@
 """One sweep, top to bottom: scan, list, plan, confirm, apply, record.
 
 See discovery/README: One sweep. `audit` takes the same steps with a control plane that it can only
-read (R5). The service scans first, beside other sweeps, and finishes when it has the turn:
+read (R5). The service scans first, beside other sweeps, and finishes once it holds the writer lock:
 `SweepRun.start`, `scan_scopes`, `finish_sweep`.
 """
 
@@ -32,9 +32,9 @@ from state.store import Store
 async def sweep(
     context: SweepContext, request: SweepRequest, *, control_plane: ControlPlane, store: Store
 ) -> Report:
-    """Make the control plane as AWS and the configuration say, and record it.
+    """Make what is registered equal to what AWS has and the configuration wants; record it.
 
-    Raises: WrongState or StateError, before anything is done.
+    Raises: WrongState or StateError, before anything is written.
     """
     run = SweepRun.start(context, request, await asyncio.to_thread(store.load))
     check = await check_state_identity(run, control_plane)
@@ -56,15 +56,15 @@ async def audit(
 
 
 async def scan_scopes(run: SweepRun) -> None:
-    """Scan every scope of the run, unless the run is told to stop first."""
-    request, wishes = run.request, {matcher.iam_users for matcher in run.rules.matchers}
+    """Scan every scope of the run, unless the stop event is set first."""
+    request, iam_users = run.request, {matcher.iam_users for matcher in run.rules.matchers}
     scanning = scan(
         run.context.cloud,
         part=request.part,
         state=run.state,
         named=request.named,
-        users=bool(wishes - {IamUsers.IGNORE}),
-        refresh_users=request.refresh_users or IamUsers.REQUIRE in wishes,
+        users=bool(iam_users - {IamUsers.IGNORE}),
+        refresh_users=request.refresh_users or IamUsers.REQUIRE in iam_users,
         refresh_regions=request.refresh_regions,
         use_backoff=request.use_backoff,
         at=run.started_at,
@@ -80,6 +80,7 @@ async def finish_sweep(
 ) -> Report:
     """List, plan, confirm and apply; then record how the sweep ended, however it did."""
     current = None
+    # Two blocks, so that old history is pruned also where the control plane could not be listed.
     with run.recording_early_end():
         current = await list_current_state(run, check, control_plane)
     with run.recording_early_end():
@@ -132,7 +133,7 @@ async def confirm_changes(run: SweepRun, plan: Plan) -> None:
 
 
 async def apply_changes(run: SweepRun, control_plane: ControlPlane, store: Store) -> None:
-    """Write what the items say; told to stop, the writes in hand end first."""
+    """Carry out the items; once the stop event is set, finish only the writes in progress."""
     writing = apply(
         run.items,
         control_plane=control_plane,

@@ -1,7 +1,7 @@
 """Write one item of a plan: read the owner again, call, retry, and interpret the answer.
 
-Every attempt begins with a fresh look, so a retry after a call whose answer was lost finds what
-that call did: a create that had landed is there, a delete that had landed is gone.
+Every attempt reads the resource first. So a retry after a call whose answer was lost finds what
+that call did: what it created is there, what it deleted is gone.
 """
 
 from __future__ import annotations
@@ -37,12 +37,16 @@ from discovery.sweep.write_result import (
     DeletedResource,
     WriteAborted,
     WriteResult,
-    conflict,
     create_unknown,
     half_applied,
     missing_on_update,
+    name_taken,
+    no_longer_visible,
     not_replaced,
+    owner_changed,
     refused,
+    registered_unlisted,
+    restored_unlisted,
     rolled_back,
 )
 from state.records import IntentKind, IntentOutcome
@@ -52,7 +56,7 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 IsDone = Callable[[Database, CreateAttempts], bool]
-"""Tells whether a resource of ours that already has the name is what the creation was to make."""
+"""Tells whether a resource of ours that already has the name is what was to be created."""
 
 _READS_AFTER_TAKEN = 3
 _READ_PAUSE_S = 0.5
@@ -70,7 +74,7 @@ def intent_kind(item: Item) -> IntentKind:
 
 
 class Writer:
-    """Write the items of one sweep; once `stopping` is set, nothing is tried again."""
+    """Write the items of one sweep; once `stopping` is set, no call is retried."""
 
     subject = "item"
     """The first word of its log events."""
@@ -88,11 +92,11 @@ class Writer:
         self.stopping = False
 
     def kind_of(self, item: Item) -> IntentKind:
-        """Name the intent that the journal keeps of an item that writes."""
+        """Return the kind of intent that the journal keeps of an item."""
         return intent_kind(item)
 
     def log_result(self, item: Item, sweep_id: str, *, is_known: bool) -> None:
-        """Log how an item came out; a failure that is no news is logged for debugging only."""
+        """Log the outcome of an item; a failure that is known already only at level debug."""
         event = log.bind(sweep_id=sweep_id, **item.log_fields)
         if item.applied:
             event.info("item.applied")
@@ -104,7 +108,7 @@ class Writer:
             event.log(level, "item.refused")
 
     async def write(self, item: Item) -> WriteResult:
-        """Carry out an item, or say what stands in the way."""
+        """Carry out an item. Raises nothing that the control plane can cause."""
         steps = {
             IntentKind.CREATE: self._create,
             IntentKind.UPDATE: self._update,
@@ -114,8 +118,8 @@ class Writer:
         }
         try:
             database = await steps[intent_kind(item)](item)
-        except WriteAborted as end:
-            return end.written
+        except WriteAborted as aborted:
+            return aborted.result
         except (ControlPlaneError, TimeoutError) as error:
             return refused(item, error)
         return WriteResult(replace(item, applied=True, database=database), IntentOutcome.DONE)
@@ -125,28 +129,28 @@ class Writer:
         if other is not None:
             await self._retried(lambda: self._require_absent(item, other))
 
-        def by_this_item(found: Database, calls: CreateAttempts) -> bool:
-            # Without a call that was not answered it is somebody else's doing, be it an agent of
-            # the same group that makes the very same resource.
-            return calls.unanswered and not changes_between(found, database)
+        def by_this_item(found: Database, attempts: CreateAttempts) -> bool:
+            # If every call was answered, somebody else created it, perhaps an agent of the same
+            # group that wants the very same resource.
+            return attempts.unanswered and not changes_between(found, database)
 
-        await self._created(item, database, by_this_item)
+        await self._create_with_retries(item, database, by_this_item)
         return database
 
     async def _update(self, item: Item) -> Database:
         return await self._retried(lambda: self._update_once(item))
 
     async def _delete(self, item: Item) -> Database | None:
-        removed = DeletedResource()
-        await self._retried(lambda: self._delete_once(item, _name(item), removed))
-        return removed.database or item.database
+        deleted = DeletedResource()
+        await self._retried(lambda: self._delete_once(item, _name(item), deleted))
+        return deleted.database or item.database
 
     async def _rename(self, item: Item) -> Database:
         """Register the new name, then remove the old; continue if the new one is there already."""
         database, old = _database(item), item.previous_name
         if old is None:
             raise ValueError("a rename has a previous name")
-        await self._created(item, database, lambda *_: True)
+        await self._create_with_retries(item, database, lambda *_: True)
         try:
             await self._retried(lambda: self._delete_once(item, old))
         except (ControlPlaneError, TimeoutError, WriteAborted) as error:
@@ -159,17 +163,17 @@ class Writer:
         return database
 
     async def _replace(self, item: Item) -> Database:
-        name, removed = _name(item), DeletedResource()
+        name, deleted = _name(item), DeletedResource()
         if self._creations_fail is not None:
             raise not_replaced(item, self._creations_fail)
-        await self._retried(lambda: self._delete_once(item, name, removed))
-        database = _without_revision(_rebase(item, removed.database))
+        await self._retried(lambda: self._delete_once(item, name, deleted))
+        database = _without_revision(_rebase(item, deleted.database))
         try:
-            await self._created(
+            await self._create_with_retries(
                 item, database, lambda found, _: not changes_between(found, database)
             )
         except (ControlPlaneError, TimeoutError, WriteAborted) as error:
-            if removed.database is not None and await self._restore(removed.database):
+            if deleted.database is not None and await self._restore(deleted.database):
                 raise rolled_back(
                     item, error, f"{name} could not be registered anew and is back as it was"
                 ) from error
@@ -188,10 +192,10 @@ class Writer:
             return False
         return True
 
-    async def _created(self, item: Item, database: Database, is_done: IsDone) -> None:
-        calls = CreateAttempts()
+    async def _create_with_retries(self, item: Item, database: Database, is_done: IsDone) -> None:
+        attempts = CreateAttempts()
         try:
-            await self._retried(lambda: self._create_once(item, database, calls, is_done))
+            await self._retried(lambda: self._create_once(item, database, attempts, is_done))
         except (Denied, Malformed, Unavailable) as error:
             self._creations_fail = error.code
             raise
@@ -201,34 +205,20 @@ class Writer:
         self._creations_fail = None
 
     async def _create_once(
-        self, item: Item, database: Database, calls: CreateAttempts, is_done: IsDone
+        self, item: Item, database: Database, attempts: CreateAttempts, is_done: IsDone
     ) -> None:
         try:
             await self._control_plane.create(database)
         except AlreadyExists as error:
             found = await self._read_taken(database.name)
-            if found is None and calls.unanswered:
+            if found is None and attempts.unanswered:
                 raise create_unknown(item, error, database.name) from error
             ours = found is not None and self._is_of(found, item)
-            if found is None or not ours or not is_done(found, calls):
-                text = self._taken_text(database.name, ours=ours)
-                raise conflict(item, Reason.NAME_TAKEN_UNSEEN, text) from error
+            if found is None or not ours or not is_done(found, attempts):
+                raise name_taken(item, database.name, self._group if ours else None) from error
         except ControlPlaneError as error:
-            calls.unanswered = calls.unanswered or error.retryable
+            attempts.unanswered = attempts.unanswered or error.retryable
             raise
-
-    def _taken_text(self, name: ResourceName, *, ours: bool) -> str:
-        if ours:
-            return (
-                f"{name} is registered for this cache already, which the list did not show: "
-                f"another agent of group {self._group} was a moment faster, or the list lags. It "
-                "was left alone; the next sweep goes on from there"
-            )
-        return (
-            f"the name {name} is taken by a resource that the list did not show; it was left "
-            "alone. Take it over by `cachemuster adopt --identity-file FILE` with an operator's "
-            "identity, or remove it"
-        )
 
     async def _update_once(self, item: Item) -> Database:
         found = await self._read(_name(item), item)
@@ -245,15 +235,15 @@ class Writer:
         return target
 
     async def _delete_once(
-        self, item: Item, name: ResourceName, removed: DeletedResource | None = None
+        self, item: Item, name: ResourceName, deleted: DeletedResource | None = None
     ) -> None:
         found = await self._read(name, item)
         if found is None:
             return
         self._require_ours(found, item)
         self._require_not_restored(found, item)
-        if removed is not None:
-            removed.database = found
+        if deleted is not None:
+            deleted.database = found
         try:
             await self._control_plane.delete(name)
         except NotFound:
@@ -263,13 +253,8 @@ class Writer:
         """Read the resource that was listed again, as it is now."""
         try:
             return await self._control_plane.get(name)
-        except Denied as error:  # a role that is fenced in by labels sees only what is ours
-            raise conflict(
-                item,
-                Reason.OWNER_CHANGED,
-                f"{name} was listed and may not be seen any more: it got another owner, or the "
-                f"agent's role was changed. It was left alone. {error}",
-            ) from error
+        except Denied as error:  # a role that is limited by labels sees only what is ours
+            raise no_longer_visible(item, name, error) from error
 
     async def _read_taken(self, name: ResourceName) -> Database | None:
         # A read may lag behind the create that took the name (teleport/README: Reads and writes).
@@ -285,21 +270,17 @@ class Writer:
         return None
 
     async def _require_absent(self, item: Item, name: ResourceName) -> None:
-        """Check that nothing of ours has the name that state remembers for this cache.
+        """Check that the cache is not registered under the name that state remembers.
 
-        Then the list was right, and nothing is registered twice.
+        The list lacks that name. If it is there all the same, a create would register the cache
+        twice.
         """
         try:
             found = await self._control_plane.get(name)
-        except Denied:  # it is another's: ours the agent's role may see
+        except Denied:  # it is somebody else's: the agent's role may see ours
             return
         if found is not None and self._is_of(found, item):
-            raise conflict(
-                item,
-                Reason.NAME_TAKEN_UNSEEN,
-                f"the cache is registered as {name}, which the list did not show; nothing was "
-                "written. Let the agent's role see it; the next sweep that does goes on from there",
-            )
+            raise registered_unlisted(item, name)
 
     def _is_of(self, found: Database, item: Item) -> bool:
         owner = owner_of(found, self._group)
@@ -307,22 +288,12 @@ class Writer:
 
     def _require_ours(self, found: Database, item: Item) -> None:
         if not self._is_of(found, item):
-            raise conflict(
-                item,
-                Reason.OWNER_CHANGED,
-                f"{found.name} got another owner after it was listed; it was left alone. "
-                "The next sweep says whose it is",
-            )
+            raise owner_changed(item, found.name)
 
     def _require_not_restored(self, found: Database, item: Item) -> None:
         is_another = item.live is not None and found.revision != item.live.revision
         if item.removed_before and is_another and item.reason not in CACHE_GOES:
-            raise conflict(
-                item,
-                Reason.RESTORED,
-                f"{found.name} was removed here and stands again, which the list did not show: "
-                f"another agent may be at work in group {self._group}. It was left alone",
-            )
+            raise restored_unlisted(item, found.name, self._group)
 
     async def _retried(self, step: Callable[[], Awaitable[T]]) -> T:
         async def attempt() -> T:

@@ -1,4 +1,4 @@
-"""Outcomes of writing one item, and their messages."""
+"""Outcomes of writing one item, with their messages for people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from discovery.control_plane.base import (
 )
 from discovery.model.codes import Action, Reason
 from discovery.model.fingerprint import fingerprint
-from discovery.model.values import Database, ItemError
+from discovery.model.values import Database, ItemError, ResourceName
 from discovery.plan.item import Item
 from state.records import IntentOutcome
 
@@ -51,11 +51,11 @@ class DeletedResource:
 
 
 class WriteAborted(Exception):
-    """The write of this item ended without success; `written` says how."""
+    """The write of an item ended without success, as `result` says."""
 
-    def __init__(self, written: WriteResult) -> None:
+    def __init__(self, result: WriteResult) -> None:
         super().__init__()
-        self.written = written
+        self.result = result
 
 
 def refused(item: Item, error: ControlPlaneError | TimeoutError) -> WriteResult:
@@ -71,8 +71,8 @@ def refused(item: Item, error: ControlPlaneError | TimeoutError) -> WriteResult:
 
 
 def _error_of(item: Item, error: BaseException) -> ItemError:
-    if isinstance(error, WriteAborted) and error.written.error is not None:
-        return error.written.error
+    if isinstance(error, WriteAborted) and error.result.error is not None:
+        return error.result.error
     if isinstance(error, ControlPlaneError):
         return ItemError(error.code, _discreet(str(error), item), error.retryable)
     return ItemError(
@@ -90,9 +90,61 @@ def conflict(item: Item, reason: Reason, message: str) -> WriteAborted:
     return WriteAborted(WriteResult(found, IntentOutcome.FAILED, error))
 
 
+def name_taken(item: Item, name: ResourceName, ours_in: str | None) -> WriteAborted:
+    """Return the result of a creation whose name is taken; `ours_in`: our group, if by us."""
+    text = (
+        f"the name {name} is taken by a resource that the list did not show; it was left "
+        "alone. Take it over by `cachemuster adopt --identity-file FILE` with an operator's "
+        "identity, or remove it"
+    )
+    if ours_in is not None:
+        text = (
+            f"{name} is registered for this cache already, which the list did not show: "
+            f"another agent of group {ours_in} was a moment faster, or the list lags. It "
+            "was left alone; the next sweep goes on from there"
+        )
+    return conflict(item, Reason.NAME_TAKEN_UNSEEN, text)
+
+
+def registered_unlisted(item: Item, name: ResourceName) -> WriteAborted:
+    """Return the result of a creation for a cache that has a registration the list lacks."""
+    text = (
+        f"the cache is registered as {name}, which the list did not show; nothing was "
+        "written. Let the agent's role see it; the next sweep that does goes on from there"
+    )
+    return conflict(item, Reason.NAME_TAKEN_UNSEEN, text)
+
+
+def owner_changed(item: Item, name: ResourceName) -> WriteAborted:
+    """Return the result of a write to what is not ours any more."""
+    text = (
+        f"{name} got another owner after it was listed; it was left alone. "
+        "The next sweep says whose it is"
+    )
+    return conflict(item, Reason.OWNER_CHANGED, text)
+
+
+def no_longer_visible(item: Item, name: ResourceName, cause: Denied) -> WriteAborted:
+    """Return the result of a write to what the agent's role may not see any more."""
+    text = (
+        f"{name} was listed and may not be seen any more: it got another owner, or the "
+        f"agent's role was changed. It was left alone. {cause}"
+    )
+    return conflict(item, Reason.OWNER_CHANGED, text)
+
+
+def restored_unlisted(item: Item, name: ResourceName, group: str) -> WriteAborted:
+    """Return the result of a removal of what somebody registered again after ours."""
+    text = (
+        f"{name} was removed here and stands again, which the list did not show: "
+        f"another agent may be at work in group {group}. It was left alone"
+    )
+    return conflict(item, Reason.RESTORED, text)
+
+
 def missing_on_update(item: Item) -> WriteAborted:
     """Return the result of an update that found nothing to update."""
-    # Not created anew here: whoever removed it may have meant it, and only a plan knows.
+    # Not created again here: somebody may have removed it on purpose, and only a plan can tell.
     error = ItemError(
         NotFound.code,
         f"{item.name} vanished after it was listed; nothing was written. "

@@ -54,7 +54,7 @@ async def judged(site: Site) -> IamJudgement:
     result = result_of(found, MEMBER)
     assert isinstance(result, Complete), result
     orders = cast("KnownCache", caches_of(found, MEMBER)["orders"])
-    return iam_verdict(orders, result.directory)
+    return iam_verdict(orders, result.users_and_groups)
 
 
 async def repaired(site: Site, finding: Finding) -> IamJudgement:

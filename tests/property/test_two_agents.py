@@ -24,7 +24,8 @@ NAMES = ("orders", "carts")
 TEAMS = ("pay", "web", "nobody")
 SCOPE = SCOPES[0]
 OTHERS = tuple(
-    Complete(scope=each, started_at=NOW, caches=(), directory=DIRECTORY) for each in SCOPES[1:]
+    Complete(scope=each, started_at=NOW, caches=(), users_and_groups=DIRECTORY)
+    for each in SCOPES[1:]
 )
 
 
@@ -92,7 +93,7 @@ class Cloud:
         """One agent's sweep, every call of which succeeds; the oracle watches."""
         found = tuple(cache(name, team) for name, team in sorted(self.teams.items()))
         results = (
-            Complete(scope=SCOPE, started_at=NOW, caches=found, directory=DIRECTORY),
+            Complete(scope=SCOPE, started_at=NOW, caches=found, users_and_groups=DIRECTORY),
             *OTHERS,
         )
         world = World(self.listed, agent.state, self.now, self.writes)

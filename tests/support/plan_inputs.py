@@ -202,7 +202,7 @@ TARGETS = Targets(accounts={ACCOUNT: REGIONS}, accounts_complete=True)
 
 
 def complete(scope: Scope, *caches: Cache, users: UsersAndGroups | UnknownType = READY) -> Complete:
-    return Complete(scope=scope, started_at=NOW, caches=caches, directory=users)
+    return Complete(scope=scope, started_at=NOW, caches=caches, users_and_groups=users)
 
 
 def failed(scope: Scope, reason: ScopeReason = ScopeReason.DENIED) -> Failed:

@@ -161,7 +161,7 @@ def complete_scans(draw: st.DrawFn, scope: Scope) -> Complete:
         scope=scope,
         started_at=NOW,
         caches=tuple(draw(caches(scope, name)) for name in names),
-        directory=draw(st.sampled_from([DIRECTORY, DIRECTORY, UNKNOWN])),
+        users_and_groups=draw(st.sampled_from([DIRECTORY, DIRECTORY, UNKNOWN])),
     )
 
 

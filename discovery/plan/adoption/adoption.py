@@ -39,7 +39,7 @@ from discovery.plan.item import Item
 from discovery.plan.labels import DISCOVERY_GROUP_LABEL, ORIGIN_LABEL
 from discovery.plan.registered import changes_origin, reason_for
 from discovery.plan.registration_index import provenance_of
-from discovery.plan.resource import changes_between, merged
+from discovery.plan.resource import changes_between, merge_into_live
 from discovery.plan.rules import Rules
 from state.records import RememberedState
 
@@ -185,7 +185,7 @@ def _registered_as(found: ObservedCache) -> Register:
 
 def _item(live: Database, found: ObservedCache, desired: Register, rules: Rules) -> Item:
     """The desired resource on top of what is there (R7)."""
-    target = merged(desired.database, live, rules.keeps_label)
+    target = merge_into_live(desired.database, live, rules.keeps_label)
     changes = changes_between(live, target)
     replaces = changes_origin(changes)
     cache = found.facts.cache

@@ -39,9 +39,9 @@ def _rank(finding: Finding) -> tuple[int, int, str]:
 class Findings:
     """Makes the findings on one cache."""
 
-    def __init__(self, cache: KnownCache, directory: UsersAndGroups | UnknownType) -> None:
+    def __init__(self, cache: KnownCache, users_and_groups: UsersAndGroups | UnknownType) -> None:
         self._cache = cache
-        self._repairs = Repairs(cache, directory)
+        self._repairs = Repairs(cache, users_and_groups)
         self.is_public = cache.endpoint is not None and cache.endpoint.is_public
 
     # -- on the cache and its group --------------------------------------------------------------

@@ -115,14 +115,16 @@ def is_refused(user: CacheUser | None, group: UserGroup) -> bool:
     return group.engine == "valkey" and user.authentication == "no-password"
 
 
-def candidates(group: UserGroup, directory: UsersAndGroups) -> Iterator[str]:
+def candidates(group: UserGroup, users_and_groups: UsersAndGroups) -> Iterator[str]:
     """Ids of users outside the group who could log in with IAM if they were in it.
 
     Names are unique in a group, so one whose name is taken there is none of them.
     """
     here = {*current_members(group), *pending_members(group)}
-    names = {directory.users[each].user_name for each in here if each in directory.users}
-    for user in directory.users.values():
+    names = {
+        users_and_groups.users[each].user_name for each in here if each in users_and_groups.users
+    }
+    for user in users_and_groups.users.values():
         if user.authentication != "iam" or user.status != "active":
             continue
         if user.user_id in here or user.user_name in names or is_service_owned(user.user_id):

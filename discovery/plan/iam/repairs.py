@@ -54,9 +54,9 @@ Lines = tuple[str, ...]
 class Repairs:
     """Repairs for one cache, with ids that are free among the users and groups of its scope."""
 
-    def __init__(self, cache: KnownCache, directory: UsersAndGroups | UnknownType) -> None:
+    def __init__(self, cache: KnownCache, users_and_groups: UsersAndGroups | UnknownType) -> None:
         self._cache = cache
-        self._directory = None if directory is UNKNOWN else directory
+        self._users_and_groups = None if users_and_groups is UNKNOWN else users_and_groups
         self._in_group = frozenset(self._names_in_group())
 
     def newer_engine(self) -> Lines:
@@ -180,7 +180,7 @@ class Repairs:
 
         With those of its members whom AWS lets in, but for its default user and `without`.
         """
-        users = self._directory.users if self._directory is not None else {}
+        users = self._users_and_groups.users if self._users_and_groups is not None else {}
         target = replace(group, engine=_engine(self._cache.engine))
         keep = (
             each
@@ -233,7 +233,7 @@ class Repairs:
         """The group's members change; whom AWS refuses to keep goes in the same step."""
         if group.status != "active":
             yield from self._until_group_active(group.group_id)
-        users = self._directory.users if self._directory is not None else {}
+        users = self._users_and_groups.users if self._users_and_groups is not None else {}
         refused = {
             each
             for each in current_members(group)
@@ -268,24 +268,27 @@ class Repairs:
         return free_id(desired, self._is_user)
 
     def _is_user(self, user_id: str) -> bool:
-        if self._directory is None:
+        if self._users_and_groups is None:
             return False
-        listed = (self._directory.users, self._directory.unread_users, self._in_group)
+        listed = (self._users_and_groups.users, self._users_and_groups.unread_users, self._in_group)
         return any(user_id in each for each in listed)
 
     def _is_group(self, group_id: str) -> bool:
-        if group_id == self._cache.user_group_id or self._directory is None:
+        if group_id == self._cache.user_group_id or self._users_and_groups is None:
             return group_id == self._cache.user_group_id
-        return group_id in self._directory.groups or group_id in self._directory.unread_groups
+        return (
+            group_id in self._users_and_groups.groups
+            or group_id in self._users_and_groups.unread_groups
+        )
 
     def _names_in_group(self) -> Iterator[str]:
         """Ids and names that no other member of the attached group may have."""
-        if self._directory is None:
+        if self._users_and_groups is None:
             return
-        group = self._directory.groups.get(self._cache.user_group_id or "")
+        group = self._users_and_groups.groups.get(self._cache.user_group_id or "")
         for user_id in (*group.user_ids, *group.pending_add) if group is not None else ():
             yield user_id
-            user = self._directory.users.get(user_id)
+            user = self._users_and_groups.users.get(user_id)
             if user is not None:
                 yield user.user_name
 

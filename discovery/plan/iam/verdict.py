@@ -47,38 +47,40 @@ _OLDEST: Final = {"redis": (7, 0), "valkey": (7, 2)}
 _VERSION: Final = re.compile(r"(\d+)(?:\.(\d+))?")
 
 
-def iam_verdict(cache: KnownCache, directory: UsersAndGroups | UnknownType) -> IamJudgement:
+def iam_verdict(cache: KnownCache, users_and_groups: UsersAndGroups | UnknownType) -> IamJudgement:
     """Judge a cache by its group and users as they work right now.
 
     Ready: some member passes every check. Unknown: what would decide could not be read.
     """
-    findings = Findings(cache, directory)
-    read_at = None if directory is UNKNOWN else directory.read_at
+    findings = Findings(cache, users_and_groups)
+    read_at = None if users_and_groups is UNKNOWN else users_and_groups.read_at
     if _is_too_old(cache):
         return IamJudgement(IamVerdict.NOT_READY, read_at, (), (findings.too_old(),))
     if cache.user_group_id is None:
         return IamJudgement(IamVerdict.NOT_READY, read_at, (), (findings.no_group(),))
-    if directory is UNKNOWN:
+    if users_and_groups is UNKNOWN:
         return IamJudgement(IamVerdict.UNKNOWN, None, (), (findings.unreadable(),))
-    if cache.user_group_id in directory.unread_groups:
+    if cache.user_group_id in users_and_groups.unread_groups:
         finding = findings.unread(f"user group {cache.user_group_id}")
         return IamJudgement(IamVerdict.UNKNOWN, read_at, (), (finding,))
-    group = directory.groups.get(cache.user_group_id)
+    group = users_and_groups.groups.get(cache.user_group_id)
     if group is None:
         return _without_group(cache.user_group_id, read_at, findings)
     broken = _group_finding(cache, group, findings)
     if broken is not None:
         return IamJudgement(IamVerdict.NOT_READY, read_at, (), (broken,))
-    return _Members(group, directory, findings).decide()
+    return _Members(group, users_and_groups, findings).decide()
 
 
 class _Members:
     """The judgement on the members of one group that works."""
 
-    def __init__(self, group: UserGroup, directory: UsersAndGroups, findings: Findings) -> None:
+    def __init__(
+        self, group: UserGroup, users_and_groups: UsersAndGroups, findings: Findings
+    ) -> None:
         self._group = group
-        self._users = directory.users
-        self._directory = directory
+        self._users = users_and_groups.users
+        self._users_and_groups = users_and_groups
         self._findings = findings
         self._current = current_members(group)
         self._pending = pending_members(group)
@@ -106,7 +108,7 @@ class _Members:
                 self._findings.no_iam_user(self._group, only_passwords=self._have_passwords())
             )
         found += self._named(also_outside=verdict is IamVerdict.NOT_READY)
-        return IamJudgement(verdict, self._directory.read_at, ready, in_order(found))
+        return IamJudgement(verdict, self._users_and_groups.read_at, ready, in_order(found))
 
     def _passes(self, user_id: str) -> bool:
         user = self._users.get(user_id)
@@ -118,13 +120,13 @@ class _Members:
 
     def _is_unread(self, user_id: str) -> bool:
         """Listed, but with a hole where every user has something."""
-        return user_id in self._directory.unread_users
+        return user_id in self._users_and_groups.unread_users
 
     def _is_unlisted(self, user_id: str) -> bool:
         """AWS's own users may exist unlisted; of its default user it is known what it is."""
         return (
             user_id not in self._users
-            and user_id not in self._directory.unread_users
+            and user_id not in self._users_and_groups.unread_users
             and is_service_owned(user_id)
             and not is_default(user_id, None)
         )
@@ -167,7 +169,7 @@ class _Members:
         soon = tuple(filter(self._passes, self._pending))[:MOST_NAMED]
         yield from (self._findings.pending(user_id, self._group) for user_id in soon)
         if also_outside and not is_service_owned(self._group.group_id):
-            others = candidates(self._group, self._directory)
+            others = candidates(self._group, self._users_and_groups)
             for user_id in heapq.nsmallest(MOST_NAMED - len(soon), others):
                 yield self._findings.outside(user_id, self._group)
 

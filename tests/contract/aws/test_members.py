@@ -141,7 +141,7 @@ async def test_a_user_or_group_listed_twice_and_not_alike_makes_no_directory(
     )
     result = result_of(await site.scan())
     assert isinstance(result, Complete)
-    assert result.directory is UNKNOWN
+    assert result.users_and_groups is UNKNOWN
     assert "users and user groups are unknown" in result.message
 
 
@@ -234,7 +234,7 @@ async def test_pages_that_overlap_count_each_entry_once(site: Site) -> None:
     result = result_of(found)
     assert isinstance(result, Complete)
     assert (len(result.caches), result.message) == (2, "")
-    assert result.directory is not UNKNOWN
+    assert result.users_and_groups is not UNKNOWN
 
 
 async def test_a_user_or_group_with_a_hole_is_neither_there_nor_missing(site: Site) -> None:
@@ -243,7 +243,7 @@ async def test_a_user_or_group_with_a_hole_is_neither_there_nor_missing(site: Si
     site.place().add_user_group("odd", users=(), wire={"UserIds": None})
     result = result_of(await site.scan())
     assert isinstance(result, Complete)
-    directory = result.directory
+    directory = result.users_and_groups
     assert directory is not UNKNOWN
     assert directory.unread_users == {"bob"}
     assert directory.unread_groups == {"odd"}

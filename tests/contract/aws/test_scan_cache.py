@@ -30,8 +30,8 @@ async def scanned(
 def directory_of(found: Scan) -> UsersAndGroups:
     result = result_of(found)
     assert isinstance(result, Complete)
-    assert result.directory is not UNKNOWN
-    return result.directory
+    assert result.users_and_groups is not UNKNOWN
+    return result.users_and_groups
 
 
 class TestUsersAndGroups:
@@ -87,7 +87,7 @@ class TestUsersAndGroups:
         async with site.cloud() as cloud:
             result = result_of(await scanned(cloud))
             assert isinstance(result, Complete)
-            assert result.directory is UNKNOWN
+            assert result.users_and_groups is UNKNOWN
             site.aws.faults.remove(number)
             assert "default" in directory_of(await scanned(cloud)).users
 

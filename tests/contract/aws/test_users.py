@@ -25,8 +25,8 @@ from tests.contract.aws.conftest import Site, caches_of, result_of
 def directory_of(found: Scan) -> UsersAndGroups:
     result = result_of(found)
     assert isinstance(result, Complete)
-    assert result.directory is not UNKNOWN
-    return result.directory
+    assert result.users_and_groups is not UNKNOWN
+    return result.users_and_groups
 
 
 async def test_everything_that_aws_says_of_them(site: Site) -> None:
@@ -85,7 +85,7 @@ async def test_nobody_asks_for_the_users_of_nothing(site: Site) -> None:
     site.place().add_cache("no-users", engine="memcached")
     result = result_of(await site.scan())
     assert isinstance(result, Complete)
-    assert result.directory is UNKNOWN
+    assert result.users_and_groups is UNKNOWN
     assert site.asked("DescribeUsers") == site.asked("DescribeUserGroups") == 0
 
 
@@ -93,7 +93,7 @@ async def test_users_that_nobody_wants_are_not_asked_for(site: Site) -> None:
     site.place().add_cache("one")
     result = result_of(await site.scan(users=False))
     assert isinstance(result, Complete)
-    assert (result.directory, result.message) == (UNKNOWN, "")
+    assert (result.users_and_groups, result.message) == (UNKNOWN, "")
     assert site.asked("DescribeUsers") == 0
 
 
@@ -110,7 +110,7 @@ async def test_half_a_directory_is_none(site: Site, operation: str, effect: Effe
     found = await site.scan()
     result = result_of(found)
     assert isinstance(result, Complete), "the caches were listed all the same"
-    assert result.directory is UNKNOWN
+    assert result.users_and_groups is UNKNOWN
     assert "users and user groups are unknown" in result.message
     assert f"elasticache:{operation}" in result.message
     assert caches_of(found)["one"].tags is not UNKNOWN
@@ -133,4 +133,4 @@ async def test_a_user_without_an_id_makes_no_directory(site: Site) -> None:
     site.place().add_cache("one")
     result = result_of(await site.scan())
     assert isinstance(result, Complete)
-    assert result.directory is UNKNOWN
+    assert result.users_and_groups is UNKNOWN

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from discovery.model.codes import ScopeReason, ScopeStatus
 from discovery.model.values import Scanned
-from discovery.plan.backoff import LONGEST_PAUSE, pause_after, pauses
+from discovery.plan.backoff import LONGEST_PAUSE, backoffs, pause_after
 from discovery.plan.scan_memory import remembered_scopes
 from state.records import RememberedScope, RememberedState
 from tests.support.plan_inputs import WEST, backing_off, complete, failed
@@ -48,7 +48,7 @@ def test_pauses_double_up_to_half_an_hour(failures: int, minutes: int) -> None:
     ],
 )
 def test_a_pause_lasts_until_its_time(passed: int, *, is_resting: bool) -> None:
-    found = pauses([FAILING], NOW + passed * MINUTE)
+    found = backoffs([FAILING], NOW + passed * MINUTE)
     assert (WEST in found) is is_resting
     if is_resting:
         pause = found[WEST]
@@ -58,7 +58,7 @@ def test_a_pause_lasts_until_its_time(passed: int, *, is_resting: bool) -> None:
 
 @pytest.mark.parametrize("status", [ScopeStatus.COMPLETE, ScopeStatus.SKIPPED])
 def test_what_does_not_fail_does_not_rest(status: ScopeStatus) -> None:
-    assert pauses([replace(FAILING, status=status)], NOW) == {}
+    assert backoffs([replace(FAILING, status=status)], NOW) == {}
 
 
 @given(st.lists(st.booleans(), max_size=60), st.integers(1, 15))
@@ -70,7 +70,7 @@ def test_over_any_course_of_sweeps(course: list[bool], interval_min: int) -> Non
     in_a_row = 0
     for works in course:
         now += interval_min * MINUTE
-        resting = WEST in pauses(state.scopes.values(), now)
+        resting = WEST in backoffs(state.scopes.values(), now)
         if resting:
             assert in_a_row >= 3
             assert now - last_try < LONGEST_PAUSE
@@ -92,7 +92,7 @@ def test_a_sweep_every_five_minutes_leaves_out_one_then_three_then_five() -> Non
     state = RememberedState()
     for tick in range(26):
         now = NOW + tick * timedelta(minutes=5)
-        if WEST not in pauses(state.scopes.values(), now):
+        if WEST not in backoffs(state.scopes.values(), now):
             tried.append(tick)
             state = RememberedState(scopes={WEST: remembered_scopes([failed(WEST)], state, now)[0]})
     assert tried == [0, 1, 2, 4, 8, 14, 20]

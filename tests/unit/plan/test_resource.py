@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from discovery.model.values import Change, Database, ResourceName
-from discovery.plan.resource import ConnectRole, changes_between, desired_database, merged
+from discovery.plan.resource import ConnectRole, changes_between, desired_database, merge_into_live
 from matchers.selectors import Pattern
 from tests.support.plan_inputs import known_cache, registered, rules
 
@@ -78,7 +78,9 @@ def live_spec(**more: Any) -> dict[str, Any]:
 def test_what_we_do_not_set_in_the_spec_stays_as_read(
     spec: dict[str, Any], pointer: tuple[str, ...], value: object
 ) -> None:
-    found: Any = merged(desired(), replace(desired(), spec=live_spec(**spec)), keeps_nothing).spec
+    found: Any = merge_into_live(
+        desired(), replace(desired(), spec=live_spec(**spec)), keeps_nothing
+    ).spec
     for key in pointer:
         found = found[key]
     assert found == value
@@ -98,7 +100,7 @@ def test_what_we_do_not_set_in_the_spec_stays_as_read(
 )
 def test_what_we_set_in_the_spec_is_ours_as_a_whole(spec: dict[str, Any]) -> None:
     live = replace(desired(), spec=live_spec(**spec))
-    assert merged(desired(), live, keeps_nothing).spec == desired().spec
+    assert merge_into_live(desired(), live, keeps_nothing).spec == desired().spec
 
 
 @pytest.mark.parametrize(
@@ -117,24 +119,24 @@ def test_labels_that_are_not_ours_stay_only_where_keep_labels_says(
     extra = {"team": "1", "owner": "1", "example.com/a": "1", "example.com/b": "1"}
     live = replace(desired(env="prod"), labels={**extra, "env": "forged"})
     keeps = rules(keep_labels=tuple(Pattern(glob) for glob in globs)).keeps_label
-    target = merged(desired(env="prod"), live, keeps)
+    target = merge_into_live(desired(env="prod"), live, keeps)
     assert set(target.labels) == kept | {"env"}
 
 
 def test_a_kept_glob_does_not_let_a_label_of_ours_be_changed() -> None:
     live = replace(desired(env="prod"), labels={"env": "forged"})
-    assert merged(desired(env="prod"), live, lambda _: True).labels == {"env": "prod"}
+    assert merge_into_live(desired(env="prod"), live, lambda _: True).labels == {"env": "prod"}
 
 
 def test_a_merge_carries_what_only_the_control_plane_understands() -> None:
     live = replace(desired(), metadata={"expires": "2030"}, revision="7", opaque=b"\x01")
-    target = merged(desired(), live, keeps_nothing)
+    target = merge_into_live(desired(), live, keeps_nothing)
     assert (target.metadata, target.revision, target.opaque) == ({"expires": "2030"}, "7", b"\x01")
 
 
 def test_a_resource_merged_with_itself_does_not_change() -> None:
     live = registered()
-    assert changes_between(live, merged(live, live, keeps_nothing)) == ()
+    assert changes_between(live, merge_into_live(live, live, keeps_nothing)) == ()
 
 
 def test_changes_are_json_pointers_to_leaves_in_order() -> None:

@@ -45,7 +45,7 @@ def swept(
     world: World, shard: Shard, *caches: FoundCache, now: datetime = NOW
 ) -> tuple[Sequence[Item], World]:
     """The items and the world of one sweep of this shard, to which two complete scans count."""
-    seen = (Complete(scope=SCOPE, started_at=now, caches=caches, directory=DIRECTORY),)
+    seen = (Complete(scope=SCOPE, started_at=now, caches=caches, users_and_groups=DIRECTORY),)
     plan, world = world.swept(
         seen if shard.owns(ACCOUNT) else (), rules(missed_sweeps=2), targets=targets(shard), now=now
     )
