@@ -118,8 +118,8 @@ def _record_scans(database: Database, outcome: SweepOutcome) -> None:
     scopes = {each.scope for each in outcome.scopes} | {each.scope for each in outcome.caches_seen}
     touched = {scope.key for scope in scopes.union(outcome.scopes_forgotten)}
     before = queries.cache_rows(database, touched)
-    seen = {each.arn: rows.CACHES.row(each) for each in outcome.caches_seen}
-    after = {arn: seen.get(arn) or row.copy() for arn, row in before.items()} | seen
+    seen: Rows = {each.arn: rows.CACHES.row(each) for each in outcome.caches_seen}
+    after: Rows = {arn: seen.get(arn) or row.copy() for arn, row in before.items()} | seen
     for arn in outcome.caches_gone:
         after.pop(arn, None)
     scopes_after = _scopes_after(scopes_before, outcome, after.values())
