@@ -62,17 +62,13 @@ async def scan(
 ) -> Scan:
     """Scan every scope that `part` covers; one that could not be read becomes `Failed`.
 
-    Args, where they are not as in `SweepRequest`:
-        use_backoff: Has no effect where `part.only` names the scopes.
-        at: When tags and users count as read; None: now. One instant for the whole scan, so that
-            a sweep that finds no change writes next to nothing to state.
-        deadline: What was not read so long after the start is not in this run (R9).
-
+    `at`: when tags and users count as read (None: now); one instant for the whole scan, so that a
+    sweep that finds no change writes little to state. `deadline`: what was not read so long after
+    the start is not in this run (R9). The rest is as in `SweepRequest`.
     Raises: nothing that AWS can cause.
     """
-    waiting = (
-        backoffs(state.scopes.values(), cloud.clock()) if use_backoff and not part.only else {}
-    )
+    skips = use_backoff and not part.only
+    waiting = backoffs(state.scopes.values(), cloud.clock()) if skips else {}
     query = ScopeQuery(
         tags=cloud.settings.read_tags,
         users=users,
