@@ -37,7 +37,7 @@ class ScopeQuery:
     users: bool
     refresh_users: bool = False
     """True: a decision depends on users and groups as they are now, so read them again."""
-    named: frozenset[Arn] = frozenset()
+    changed_caches: frozenset[Arn] = frozenset()
     """Caches that an event reported as changed: their tags are read one by one."""
     remembered: Mapping[Arn, RememberedCache]
     now: datetime
@@ -111,7 +111,7 @@ class _ScopeReader:
             self.query.remembered,
             self.scan_cache.untagged,
             now,
-            self.query.named,
+            self.query.changed_caches,
         )
         self.tags = reading.tags
         if reading.faults:

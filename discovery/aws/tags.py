@@ -53,12 +53,12 @@ async def read_tags(
     remembered: Mapping[Arn, RememberedCache],
     untagged: UntaggedCaches,
     now: datetime,
-    named: frozenset[Arn] = frozenset(),
+    changed_caches: frozenset[Arn] = frozenset(),
 ) -> TagReading:
     """Read the tags of these caches: in bulk where that can be trusted, else one by one.
 
-    `untagged`: caches known to have no tags, so that they are not asked each time. `named`: caches
-    that an event reported as changed; the bulk answer may be older than that.
+    `untagged`: caches known to have no tags, so that they are not asked each time.
+    `changed_caches`: reported as changed by an event; the bulk answer may be older than that.
 
     Raises: AwsCallFailed for WRONG_ACCOUNT only.
     """
@@ -66,7 +66,7 @@ async def read_tags(
     indexed = [
         cache
         for cache in every
-        if cache.arn not in named and is_indexed(cache, remembered.get(cache.arn), now)
+        if cache.arn not in changed_caches and is_indexed(cache, remembered.get(cache.arn), now)
     ]
     # For a single cache a bulk read costs as much as reading its own tags, which is more exact.
     bulk = await _read_bulk_or_fault(session) if len(indexed) > 1 else _BulkAnswer()

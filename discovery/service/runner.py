@@ -100,16 +100,17 @@ class SweepRunner:
                 self._last_connections = current
             return done
 
-    async def rescan(self, scopes: Iterable[Scope], named: frozenset[Arn]) -> ScheduledRun | None:
+    async def rescan(
+        self, scopes: Iterable[Scope], changed_caches: frozenset[Arn]
+    ) -> ScheduledRun | None:
         """Scan some scopes again and act upon them; None when stopped before acting.
 
-        Tags of the `named` caches are read one by one, users and groups without a cache. Raises: as
-        `sweep`.
+        Tags of `changed_caches` are read one by one, users and groups anew. Raises: as `sweep`.
         """
         async with self.connections.hold() as current:
             request = SweepRequest(
                 part=ScopeFilter(only=tuple(scopes), shard=self.shard, from_event=True),
-                named=named,
+                changed_caches=changed_caches,
                 refresh_users=True,
                 scan_deadline=current.config.service.sweep_timeout,
             )

@@ -39,8 +39,8 @@ class SweepRequest:
     use_backoff: bool = False
     """Skip scopes that keep failing until their pause ends. The service does; a person who starts
     a sweep wants to see."""
-    named: frozenset[Arn] = frozenset()
-    """Caches that events named: their tags are read one by one."""
+    changed_caches: frozenset[Arn] = frozenset()
+    """Caches that events report as changed: their tags are read one by one."""
     refresh_users: bool = False
     """Read users and groups again, whatever earlier scans of this process have of them."""
     refresh_regions: bool = False

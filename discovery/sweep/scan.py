@@ -51,7 +51,7 @@ async def scan(
     *,
     part: ScopeFilter,
     state: RememberedState,
-    named: frozenset[Arn] = frozenset(),
+    changed_caches: frozenset[Arn] = frozenset(),
     users: bool = True,
     refresh_users: bool = False,
     refresh_regions: bool = False,
@@ -73,7 +73,7 @@ async def scan(
         tags=cloud.settings.read_tags,
         users=users,
         refresh_users=refresh_users,
-        named=named,
+        changed_caches=changed_caches,
         remembered=state.caches,
         now=at or cloud.clock(),
     )

@@ -62,7 +62,7 @@ async def scan_scopes(run: SweepRun) -> None:
         run.context.cloud,
         part=request.part,
         state=run.state,
-        named=request.named,
+        changed_caches=request.changed_caches,
         users=bool(iam_users - {IamUsers.IGNORE}),
         refresh_users=request.refresh_users or IamUsers.REQUIRE in iam_users,
         refresh_regions=request.refresh_regions,

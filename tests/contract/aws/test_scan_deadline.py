@@ -87,7 +87,7 @@ async def test_a_named_cache_is_asked_for_its_tags_itself(site: Site, is_named: 
     named = frozenset({Arn(one.arn)}) if is_named else frozenset[Arn]()
     state = RememberedState(caches=remember(one, two))
     async with site.cloud() as cloud:
-        caches = caches_of(await scan(cloud, part=ScopeFilter(), state=state, named=named))
+        caches = caches_of(await scan(cloud, part=ScopeFilter(), state=state, changed_caches=named))
     tags = [caches[name].tags for name in ("one", "two")]
     assert [each.values["env"] for each in tags if isinstance(each, Tags)] == [
         "new" if is_named else "old",
