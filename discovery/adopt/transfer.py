@@ -26,7 +26,6 @@ log = structlog.get_logger()
 class TransferWriter(Writer):
     """Write to somebody else's resource, or take our labels off ours."""
 
-    subject = "transfer"
     if_unattempted = "it is as it was"
 
     def __init__(
@@ -42,6 +41,10 @@ class TransferWriter(Writer):
     def log_result(self, item: Item, sweep_id: str, *, is_known: bool) -> None:
         """Log how the change of owner came out."""
         log.info("transfer.ended", kind=self._kind.value, applied=item.applied, **item.log_fields)
+
+    def log_defect(self, item: Item, error: Exception) -> None:
+        """Log an exception that no change of owner may raise."""
+        log.error("transfer.broke", **item.log_fields, exc_info=error)
 
     async def _update_once(self, item: Item) -> Database:
         found, target = await self._control_plane.get(_name(item)), _planned(item)

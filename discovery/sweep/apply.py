@@ -165,7 +165,7 @@ class _Applying:
             self.on_write()
 
     def _unexpected(self, item: Item, error: Exception) -> Item:
-        log.error(f"{self.writer.subject}.broke", **item.log_fields, exc_info=error)
+        self.writer.log_defect(item, error)
         return _failed(
             item,
             "INTERNAL",

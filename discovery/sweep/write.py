@@ -76,8 +76,6 @@ def intent_kind(item: Item) -> IntentKind:
 class Writer:
     """Write the items of one sweep; once `stopping` is set, no call is retried."""
 
-    subject = "item"
-    """The first word of its log events."""
     if_unattempted = "the next sweep does"
     """What becomes of an item that was not attempted."""
 
@@ -106,6 +104,10 @@ class Writer:
             event.log(level, "item.failed", error_code=item.error.code)
         else:
             event.log(level, "item.refused")
+
+    def log_defect(self, item: Item, error: Exception) -> None:
+        """Log an exception that no write may raise, with where it happened."""
+        log.error("item.broke", **item.log_fields, exc_info=error)
 
     async def write(self, item: Item) -> WriteResult:
         """Carry out an item. Raises nothing that the control plane can cause."""

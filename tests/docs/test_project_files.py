@@ -103,3 +103,11 @@ def test_the_changelog_says_which_document_and_state_file_are_written() -> None:
 def test_each_package_says_that_it_is_typed() -> None:
     for package in PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
         assert (ROOT / package / "py.typed").is_file()
+
+
+def test_the_coverage_floor_is_set_for_the_three_packages() -> None:
+    coverage = PYPROJECT["tool"]["coverage"]
+    assert set(coverage["run"]["source"]) == set(
+        PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    )
+    assert 0 < coverage["report"]["fail_under"] <= 100
