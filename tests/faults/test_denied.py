@@ -11,6 +11,7 @@ from tests.faults.denied import denied_for
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.timeout(330)
 async def test_a_role_that_lacks_a_verb_for_a_day_fills_neither_disk_nor_log(
     tmp_path: Path,
 ) -> None:

@@ -25,6 +25,7 @@ INTERVAL = timedelta(minutes=5)
 PACKAGES = ("discovery.", "matchers.", "state.")
 
 
+@pytest.mark.timeout(330)
 async def test_a_day_of_sweeps_leaves_nothing_behind(tmp_path: Path) -> None:
     async with opened() as environment:
         simulation = Simulation(environment, tmp_path, seed=2)
