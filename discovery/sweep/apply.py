@@ -79,12 +79,13 @@ async def apply(
     Raises: nothing that an item, the control plane or the journal can cause.
     """
     items = tuple(items)
-    writing = [(index, item) for index, item in enumerate(items) if item.action.writes]
-    writing.sort(key=lambda pair: (_ORDER[intent_kind(pair[1])], pair[1].sort_key))
     breaker = Breaker(control_plane)
+    item_writer = writer(breaker, group, sleep)
+    writing = [(index, item) for index, item in enumerate(items) if item_writer.is_due(item)]
+    writing.sort(key=lambda pair: (_ORDER[intent_kind(pair[1])], pair[1].sort_key))
     applying = _Applying(
         _batched(journal),
-        writer(breaker, group, sleep),
+        item_writer,
         breaker,
         sweep_id,
         clock,
@@ -132,7 +133,7 @@ class _Applying:
 
     def outcome(self, index: int, item: Item) -> Item:
         """Return the item with its outcome; a write that was not completed has an error."""
-        if not item.action.writes:
+        if not self.writer.is_due(item):
             return item
         if index in self.finished:
             return self.finished[index]

@@ -89,6 +89,10 @@ class Writer:
         """Error code of the last creation of any item, None when that succeeded."""
         self.stopping = False
 
+    def is_due(self, item: Item) -> bool:
+        """Tell whether an item is to be journaled and written."""
+        return item.action.writes
+
     def kind_of(self, item: Item) -> IntentKind:
         """Return the kind of intent that the journal keeps of an item."""
         return intent_kind(item)
