@@ -46,13 +46,13 @@ SHARED: Final = "="
 """Stands for an instant that the row shares with others: so an unchanged sweep writes few rows."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=128)
 def to_iso(at: datetime) -> str:
     """Format an aware datetime as text that sorts by time."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=128)
 def from_iso(text: str) -> datetime:
     """Parse what `to_iso` wrote."""
     return datetime.fromisoformat(text)
@@ -208,7 +208,7 @@ def _verdict_columns(iam: LastVerdict | None) -> tuple[str | None, str, str]:
     return iam.verdict, tree(iam.users) if iam.users else "[]", " ".join(iam.codes)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=128)
 def _verdict(verdict: str | None, users: str, codes: str) -> LastVerdict | None:
     if verdict is None:
         return None
