@@ -10,7 +10,7 @@ from matchers.selectors import ALL_TAGS, ANY, NO_EXCLUSION, Selector, TagExclusi
 
 
 class IamUsers(StrEnum):
-    """What happens to a cache without a usable IAM user."""
+    """What a cache without a usable IAM user means to a matcher."""
 
     WARN = "warn"
     REQUIRE = "require"

@@ -15,7 +15,7 @@ from state.records import RememberedState
 
 
 class WritePolicy(StrEnum):
-    """Kinds of change that a sweep may make."""
+    """Which kinds of change are made at all."""
 
     SYNC = "sync"
     UPSERT_ONLY = "upsert-only"

@@ -20,7 +20,7 @@ from tests.faults.simulation import Simulation
 
 pytestmark = pytest.mark.slow
 
-SWEEPS, SETTLED, WINDOW = 288, 50, 12
+SWEEPS, SETTLED, WINDOW = 288, 50, 36
 INTERVAL = timedelta(minutes=5)
 PACKAGES = ("discovery.", "matchers.", "state.")
 

@@ -136,9 +136,9 @@ def test_failures_in_a_row_are_counted_until_one_comes_to_its_end(metrics: Metri
     metrics.record_run(BROKEN_OFF, kind=SweepKind.SWEEP)
     metrics.record_failure(SweepKind.SWEEP)
     metrics.record_run(report(interrupted=True), kind=SweepKind.SWEEP)  # neither
-    failures = "sweep_consecutive_failures{kind=SweepKind.SWEEP}"
+    failures = 'sweep_consecutive_failures{kind="sweep"}'
     assert samples(metrics)[failures] == 2
-    assert samples(metrics)["sweep_consecutive_failures{kind=SweepKind.RESCAN}"] == 0
+    assert samples(metrics)['sweep_consecutive_failures{kind="rescan"}'] == 0
     metrics.record_run(
         report(scopes=scopes()), kind=SweepKind.SWEEP
     )  # a scope failed: it came to its end
