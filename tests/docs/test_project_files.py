@@ -105,9 +105,7 @@ def test_each_package_says_that_it_is_typed() -> None:
         assert (ROOT / package / "py.typed").is_file()
 
 
-def test_the_coverage_floor_is_set_for_the_three_packages() -> None:
-    coverage = PYPROJECT["tool"]["coverage"]
-    assert set(coverage["run"]["source"]) == set(
+def test_coverage_is_measured_of_the_three_packages() -> None:
+    assert set(PYPROJECT["tool"]["coverage"]["run"]["source"]) == set(
         PYPROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     )
-    assert 0 < coverage["report"]["fail_under"] <= 100
