@@ -30,7 +30,7 @@ from discovery.sweep.apply import apply
 from discovery.sweep.cancellation import drain_on_stop
 from discovery.sweep.open_intents import close_open_intents
 from discovery.sweep.scan import OnProgress, Scan, scan
-from matchers.matcher import IamUsers
+from discovery.sweep.write_result import failed
 from state.records import IntentKind, RememberedState, StateIdentity
 from state.store import Store
 
@@ -198,7 +198,7 @@ async def apply_transfer(
 
 def _plan_changed(item: Item) -> Item:
     text = "it, or its cache, changed after the plan was shown; it is as it was. Look again"
-    return replace(item, applied=False, error=ItemError("PLAN_CHANGED", text, retryable=True))
+    return failed(item, ItemError("PLAN_CHANGED", text, retryable=True))
 
 
 async def _check_identity(
@@ -240,13 +240,12 @@ async def _scan(
     state: RememberedState,
     on_progress: OnProgress | None,
 ) -> Scan:
-    iam_users = {matcher.iam_users for matcher in rules.matchers}
     return await scan(
         cloud,
         part=part,
         state=state,
-        users=bool(iam_users - {IamUsers.IGNORE}),
-        refresh_users=IamUsers.REQUIRE in iam_users,
+        users=rules.asks_for_users,
+        refresh_users=rules.requires_users,
         on_progress=on_progress,
     )
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from discovery.model.values import AccountId
 from matchers.keys import is_reserved
-from matchers.matcher import Matcher
+from matchers.matcher import IamUsers, Matcher
 from matchers.selectors import Pattern
 from state.records import RememberedState
 
@@ -77,6 +77,16 @@ class Rules:
     budget: Budget
     external_ids: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The values behind the references in `connect.external_id`."""
+
+    @property
+    def asks_for_users(self) -> bool:
+        """True when a matcher wants to know who can log in with IAM."""
+        return any(matcher.iam_users is not IamUsers.IGNORE for matcher in self.matchers)
+
+    @property
+    def requires_users(self) -> bool:
+        """True when a matcher registers only caches that somebody can log in to."""
+        return any(matcher.iam_users is IamUsers.REQUIRE for matcher in self.matchers)
 
     def keeps_label(self, key: str) -> bool:
         """True for labels that stay on a registration although we do not write them.

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Protocol
 
-import structlog
-
 from discovery.control_plane.base import ControlPlane
 from discovery.control_plane.retry import Sleep
 from discovery.model.codes import Action
@@ -22,13 +20,11 @@ from discovery.model.values import Clock, ItemError, ResourceName
 from discovery.plan.item import Item
 from discovery.sweep.breaker import Breaker
 from discovery.sweep.write import Writer, intent_kind
-from discovery.sweep.write_result import WriteResult
+from discovery.sweep.write_result import WriteResult, failed
 from state.errors import StateError
 from state.group_commit import GroupCommit
 from state.journal import IntentClosure
 from state.records import Intent, IntentKind
-
-log = structlog.get_logger()
 
 LAST_WRITES_S = 8.0
 """Seconds that writes in progress may take once the sweep is told to stop."""
@@ -156,7 +152,7 @@ class _Applying:
             async with self.breaker.trial(self.writer.kind_of(item)) as denied:
                 if denied is not None:
                     error = ItemError(denied.code, str(denied), denied.retryable)
-                    self.finished[index] = replace(item, applied=False, error=error)
+                    self.finished[index] = failed(item, error)
                     continue
                 try:
                     self.finished[index] = await self._carry_out(item)
@@ -226,4 +222,4 @@ def _batched(journal: Journal) -> GroupCommit[Intent | IntentClosure, int]:
 
 
 def _failed(item: Item, code: str, message: str) -> Item:
-    return replace(item, applied=False, error=ItemError(code, message, retryable=True))
+    return failed(item, ItemError(code, message, retryable=True))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC
 
-import structlog
-
 from discovery.config.model import Config
 from discovery.model.values import AccountId, Region, Scope
 from discovery.plan.item import checksum_of
@@ -13,8 +11,6 @@ from discovery.plan.removal_guard import GuardVerdict
 from discovery.plan.scan_memory import remembered_scopes
 from discovery.reports.report import Report
 from discovery.sweep.run import SweepRun
-
-log = structlog.get_logger()
 
 
 def report_of(run: SweepRun) -> Report:

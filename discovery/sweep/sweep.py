@@ -24,7 +24,6 @@ from discovery.sweep.record import prune, record
 from discovery.sweep.result import report_of
 from discovery.sweep.run import SweepRun
 from discovery.sweep.scan import scan
-from matchers.matcher import IamUsers
 from state.records import RememberedState
 from state.store import Store
 
@@ -57,14 +56,14 @@ async def audit(
 
 async def scan_scopes(run: SweepRun) -> None:
     """Scan every scope of the run, unless the stop event is set first."""
-    request, iam_users = run.request, {matcher.iam_users for matcher in run.rules.matchers}
+    request, rules = run.request, run.rules
     scanning = scan(
         run.context.cloud,
         part=request.part,
         state=run.state,
         changed_caches=request.changed_caches,
-        users=bool(iam_users - {IamUsers.IGNORE}),
-        refresh_users=request.refresh_users or IamUsers.REQUIRE in iam_users,
+        users=rules.asks_for_users,
+        refresh_users=request.refresh_users or rules.requires_users,
         refresh_regions=request.refresh_regions,
         use_backoff=request.use_backoff,
         at=run.started_at,

@@ -67,7 +67,16 @@ def refused(item: Item, error: ControlPlaneError | TimeoutError) -> WriteResult:
         )
         return WriteResult(blocked, IntentOutcome.FAILED, found)
     outcome = IntentOutcome.FAILED if isinstance(error, _ANSWERS) else None
-    return WriteResult(replace(item, applied=False, error=found), outcome, found)
+    return _failure(item, found, outcome)
+
+
+def failed(item: Item, error: ItemError) -> Item:
+    """Return the item with the error that kept it from being applied."""
+    return replace(item, applied=False, error=error)
+
+
+def _failure(item: Item, error: ItemError, outcome: IntentOutcome | None) -> WriteResult:
+    return WriteResult(failed(item, error), outcome, error)
 
 
 def _error_of(item: Item, error: BaseException) -> ItemError:
@@ -151,9 +160,7 @@ def missing_on_update(item: Item) -> WriteAborted:
         "The next sweep registers it anew if it is still wanted",
         retryable=True,
     )
-    return WriteAborted(
-        WriteResult(replace(item, applied=False, error=error), IntentOutcome.FAILED, error)
-    )
+    return WriteAborted(_failure(item, error, IntentOutcome.FAILED))
 
 
 def create_unknown(item: Item, cause: BaseException, name: str) -> WriteAborted:
@@ -163,23 +170,21 @@ def create_unknown(item: Item, cause: BaseException, name: str) -> WriteAborted:
         "read now. The next sweep looks and goes on"
     )
     error = ItemError(_error_of(item, cause).code, message, retryable=True)
-    return WriteAborted(WriteResult(replace(item, applied=False, error=error), None, error))
+    return WriteAborted(_failure(item, error, None))
 
 
 def half_applied(item: Item, cause: BaseException, message: str) -> WriteAborted:
     """Return the result of a rename whose second half failed; the next sweep finishes it."""
     why = _error_of(item, cause)
     error = ItemError(why.code, f"{message} ({why.message})", retryable=True)
-    return WriteAborted(WriteResult(replace(item, applied=False, error=error), None, error))
+    return WriteAborted(_failure(item, error, None))
 
 
 def rolled_back(item: Item, cause: BaseException, message: str) -> WriteAborted:
     """Return the result of a replacement whose second half failed and was rolled back."""
     why = _error_of(item, cause)
     error = ItemError(why.code, f"{message} ({why.message})", why.retryable)
-    return WriteAborted(
-        WriteResult(replace(item, applied=False, error=error), IntentOutcome.FAILED, error)
-    )
+    return WriteAborted(_failure(item, error, IntentOutcome.FAILED))
 
 
 def not_replaced(item: Item, code: str) -> WriteAborted:
@@ -190,9 +195,7 @@ def not_replaced(item: Item, code: str) -> WriteAborted:
         f"and the last registration of this sweep failed ({code}). The next sweep tries again",
         retryable=True,
     )
-    return WriteAborted(
-        WriteResult(replace(item, applied=False, error=error), IntentOutcome.FAILED, error)
-    )
+    return WriteAborted(_failure(item, error, IntentOutcome.FAILED))
 
 
 def _discreet(message: str, item: Item) -> str:
