@@ -189,6 +189,7 @@ async def apply_transfer(
         concurrency=1,
         sleep=sleep,
         writer=partial(TransferWriter, kind=plan.kind),
+        stopping=stop.is_set(),
     )
     applied, _ = await drain_on_stop(stop, writing)
     done = {item.name: item for item in applied}

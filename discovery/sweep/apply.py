@@ -63,12 +63,14 @@ async def apply(
     on_write: Callable[[], None] = lambda: None,
     known_failures: Mapping[ResourceName, str] = MappingProxyType({}),
     writer: Callable[[ControlPlane, str, Sleep], Writer] = Writer,
+    stopping: bool = False,
 ) -> tuple[Item, ...]:
     """Carry out every item that writes, and return all items in order with their outcomes.
 
     `applied` is True when the control plane is as planned, False with an `error` when a call
     failed; an item that turned out to be a conflict or blocked has that action, and `applied` None.
 
+    `stopping`: the stop event was set already, so that nothing is attempted.
     `known_failures`: error codes of earlier sweeps' writes, which are not logged again. Cancelled,
     it finishes the writes in progress (within `LAST_WRITES_S`), marks the others `INTERRUPTED` and
     returns, so that the sweep can record and report. Cancelled once more, it stops at once.
@@ -77,6 +79,7 @@ async def apply(
     items = tuple(items)
     breaker = Breaker(control_plane)
     item_writer = writer(breaker, group, sleep)
+    item_writer.stopping = stopping
     writing = [(index, item) for index, item in enumerate(items) if item_writer.is_due(item)]
     writing.sort(key=lambda pair: (_ORDER[intent_kind(pair[1])], pair[1].sort_key))
     applying = _Applying(

@@ -143,6 +143,7 @@ async def apply_changes(run: SweepRun, control_plane: ControlPlane, store: Store
         sleep=run.context.sleep,
         on_write=run.context.on_write,
         known_failures=run.state.failed_writes,
+        stopping=run.context.stop.is_set(),
     )
     run.items, run.interrupted = await drain_on_stop(run.context.stop, writing)
     run.wrote = not run.interrupted

@@ -169,6 +169,7 @@ async def run(
     concurrency: int = 4,
     pauses: Pauses | None = None,
     known_failures: Mapping[ResourceName, str] = MappingProxyType({}),
+    stopping: bool = False,
 ) -> tuple[Item, ...]:
     return await apply(
         items,
@@ -180,6 +181,7 @@ async def run(
         concurrency=concurrency,
         sleep=pauses if pauses is not None else Pauses(),
         known_failures=known_failures,
+        stopping=stopping,
     )
 
 
@@ -767,6 +769,14 @@ async def test_cancelled_it_ends_the_write_in_hand_and_returns(
     assert {(e.code, e.retryable) for item in done if (e := item.error)} == {("INTERRUPTED", True)}
     assert journal.open == []
     assert set(sim.resources) == {"n000", "n001"}
+
+
+async def test_stopped_before_its_start_it_attempts_nothing(
+    sim: SimulatedControlPlane, journal: Journal
+) -> None:
+    done = await run(sim, journal, *many(2), stopping=True)
+    assert {item.error.code for item in done if item.error} == {"INTERRUPTED"}
+    assert (sim.resources, journal.open) == ({}, [])
 
 
 async def test_cancelled_it_does_not_wait_for_ever(
