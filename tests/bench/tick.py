@@ -39,11 +39,11 @@ async def ticks(file: Path) -> dict[str, object]:
         context = SweepContext(
             config=config, rules=build_rules(config, _secret), cloud=cloud, clock=_now
         )
-        await _swept(context)
+        await _run_sweep(context)
         counted(os.environ["AWS_ENDPOINT_URL"])
         before_s, cpu_before_s = time.perf_counter(), time.process_time()
         starved_before_s = starved_s_of("self")
-        report = await _swept(context)
+        report = await _run_sweep(context)
         return {
             "wall_s": time.perf_counter() - before_s,
             "cpu_s": time.process_time() - cpu_before_s,
@@ -52,7 +52,7 @@ async def ticks(file: Path) -> dict[str, object]:
         }
 
 
-async def _swept(context: SweepContext) -> Report:
+async def _run_sweep(context: SweepContext) -> Report:
     path = context.config.state.path
     registry = path.with_name("registry.db")
     async with writer_lock(path, wait=_LOCK_WAIT, holder=this_process("bench", _now())):

@@ -68,7 +68,7 @@ class Wreck:
 def wrecks(draw: st.DrawFn) -> Wreck:
     world = World({each.name: each for each in draw(strangers())})
     for _ in range(draw(st.integers(1, 2))):
-        _, world = world.swept(draw(all_complete()), rules())
+        _, world = world.sweep(draw(all_complete()), rules())
     listed, registrations = dict(world.listed), dict(world.state.registrations)
     intents: list[Intent] = []
     assume(ours(listed))
@@ -226,14 +226,14 @@ def fenced(draw: st.DrawFn, wreck: Wreck, results: tuple[Scanned, ...]) -> Fence
     return Fenced(listed, frozenset(hidden), frozenset(late))
 
 
-async def audited(run: SweepRun, plane: Fenced) -> Plan:
+async def plan_audit(run: SweepRun, plane: Fenced) -> Plan:
     """The plan of an audit."""
     current = await read_current_state(plane, run.state, run.rules.group)
     run.state = preview_closed_intents(run.state, current.databases, run.rules.group, NOW)
     return await plan_changes(run, current, plane)
 
 
-async def applied(run: SweepRun, plane: Fenced, store: Store) -> tuple[Plan, tuple[Item, ...]]:
+async def apply_sweep(run: SweepRun, plane: Fenced, store: Store) -> tuple[Plan, tuple[Item, ...]]:
     """The plan of a sweep, and its items once they were carried out."""
     current = await read_current_state(plane, run.state, run.rules.group)
     run.state = await close_open_intents(store, run.state, current.databases, run.rules.group, NOW)
@@ -250,10 +250,10 @@ def test_an_audit_and_the_sweep_after_it_are_one_whatever_the_role_lets_them_see
     plane = data.draw(fenced(wreck, results))
     with stored(wreck) as path:
         audit = run_of(load_state(path), results, dry_run=True)
-        shown = asyncio.run(audited(audit, plane))
+        shown = asyncio.run(plan_audit(audit, plane))
         with Store.open(path) as store:
             sweep = run_of(store.load(), results, dry_run=False)
-            plan, items = asyncio.run(applied(sweep, plane, store))
+            plan, items = asyncio.run(apply_sweep(sweep, plane, store))
     event(f"{len(wreck.intents)} left open")
     reasons = {item.reason for item in items}
     event(f"taken unseen: {Reason.NAME_TAKEN_UNSEEN in reasons}")

@@ -46,7 +46,7 @@ def lived_in(
     """A world with strangers in it that one or two sweeps have already gone through."""
     world = World({each.name: each for each in draw(strangers())})
     for _ in range(draw(mostly(1, 2, 0))):
-        _, world = world.swept(draw(results()), rules())
+        _, world = world.sweep(draw(results()), rules())
     return world
 
 
@@ -68,13 +68,13 @@ def test_every_cache_and_registration_is_one_item_with_a_reason_of_its_action(
 
 @given(lived_in(), all_complete())
 def test_a_plan_that_was_applied_leaves_nothing_to_do(world: World, results: Results) -> None:
-    first, world = world.swept(results, rules())
-    second, world = world.swept(results, rules())
+    first, world = world.sweep(results, rules())
+    second, world = world.sweep(results, rules())
     freed = any(item.removes for item in first.items)
     event("a name was freed" if freed else "no name was freed")
     if freed:  # somebody may have waited for a name that stood in the list at the start (R12)
-        second, world = world.swept(results, rules())
-        second, world = world.swept(results, rules())
+        second, world = world.sweep(results, rules())
+        second, world = world.sweep(results, rules())
     assert [item for item in second.items if item.action.writes] == []
 
 
@@ -108,7 +108,7 @@ def test_nothing_in_a_scope_that_was_not_read_is_changed(world: World, results: 
 
 @given(lived_in(any_results), any_results())
 def test_nothing_foreign_is_written(world: World, results: Results) -> None:
-    _, after = world.swept(results, rules())
+    _, after = world.sweep(results, rules())
     foreign = {name: each for name, each in world.listed.items() if each.description == BY_HAND}
     assert foreign.items() <= after.listed.items()
 
@@ -172,7 +172,7 @@ def test_tightening_a_limit_never_lets_more_through(
 
 @given(lived_in(any_results), any_results())
 def test_one_name_one_cache(world: World, results: Results) -> None:
-    _, after = world.swept(results, rules())
+    _, after = world.sweep(results, rules())
     new = {name: arn for name, arn in ours(after.listed).items() if name not in world.listed}
     folded = [name.casefold() for name in after.listed]
     for name, arn in new.items():
@@ -186,7 +186,7 @@ def test_one_name_one_cache(world: World, results: Results) -> None:
 def renaming(draw: st.DrawFn) -> tuple[World, Results]:
     """A world that was swept, and its caches when some have been given another name by tag."""
     first = draw(all_complete())
-    _, world = World({each.name: each for each in draw(strangers())}).swept(first, rules())
+    _, world = World({each.name: each for each in draw(strangers())}).sweep(first, rules())
     names = st.sampled_from(["other", "third", "shared", "", *OVERRIDES])
 
     def retagged(cache: Cache) -> Cache:
@@ -207,7 +207,7 @@ def test_after_a_rename_exactly_one_of_both_names_stands(
     lot: tuple[World, Results],
 ) -> None:
     world, results = lot
-    plan, after = world.swept(results, rules())
+    plan, after = world.sweep(results, rules())
     renames = [item for item in plan.items if item.reason is Reason.RENAMED]
     event(f"{len(renames)} renames")
     for item in renames:
@@ -220,7 +220,7 @@ def test_after_a_rename_exactly_one_of_both_names_stands(
 def test_losing_the_state_file_removes_nothing_and_registers_nothing_twice(
     world: World, results: Results
 ) -> None:
-    plan, after = world.forgetful().swept(results, rules())
+    plan, after = world.forgetful().sweep(results, rules())
     assert [item for item in plan.items if item.action is Action.DELETE] == []
     arns_before = set(ours(world.listed).values())
     assert arns_before <= set(ours(after.listed).values())
@@ -235,9 +235,9 @@ def test_an_edit_of_matchers_never_removes_at_once(world: World, results: Result
     assume(world.state.finished_sweeps)
     nothing = rules(matchers=(), matching_digest="two")
     unmatched = {Reason.UNMATCHED, Reason.EXCLUDED}
-    plan, world = world.swept(results, nothing)
+    plan, world = world.sweep(results, nothing)
     assert [item for item in plan.items if item.reason in unmatched and item.removes] == []
-    plan, world = world.swept(results, nothing, now=NOW + timedelta(minutes=5))
+    plan, world = world.sweep(results, nothing, now=NOW + timedelta(minutes=5))
     left = set(ours(world.listed).values())
     seen = {item.arn for item in plan.items if item.found is not None}
     held = {item.arn for item in plan.items if item.action is Action.HELD}
@@ -251,7 +251,7 @@ def test_under_a_policy_without_removals_nothing_goes(world: World, results: Res
         ("upsert-only", {Action.CREATE, Action.UPDATE}),
         ("create-only", {Action.CREATE}),
     ):
-        plan, after = world.swept(results, rules(policy=WritePolicy(policy)))
+        plan, after = world.sweep(results, rules(policy=WritePolicy(policy)))
         assert set(world.listed) <= set(after.listed)
         assert {item.action for item in plan.items if item.action.writes} <= allowed
 
@@ -264,7 +264,7 @@ def test_a_removal_needs_its_scans_and_its_grace(
     world = replace(world, state=replace(world.state, pending_removals={}))
     for sweep in range(scans + 5):
         now = NOW + timedelta(minutes=5 * sweep)
-        plan, world = world.swept(results, slow, now=now)
+        plan, world = world.sweep(results, slow, now=now)
         for item in plan.items:
             if item.action is Action.DELETE and item.reason not in (
                 Reason.DELETING,

@@ -111,7 +111,7 @@ def is_its_own(shard: Shard, item: Item) -> bool:
 def lived_in(draw: st.DrawFn) -> World:
     world = World({each.name: each for each in draw(strangers())})
     for _ in range(draw(st.integers(0, 2))):
-        _, world = world.swept(draw(clouds(whole=False)), rules(), targets=targets_of(None))
+        _, world = world.sweep(draw(clouds(whole=False)), rules(), targets=targets_of(None))
     return world
 
 
@@ -144,10 +144,10 @@ def test_sweep_after_sweep_the_parts_write_what_one_process_writes(
     for number, results in enumerate(rounds):
         now = NOW + number * SPAN
         written: list[Item] = []
-        plan, alone = alone.swept(results, rules(), targets=targets_of(None), now=now)
+        plan, alone = alone.sweep(results, rules(), targets=targets_of(None), now=now)
         for shard, state in memories.items():
             seen = seen_by(shard, results)
-            part, after = World(listed, state).swept(
+            part, after = World(listed, state).sweep(
                 seen, rules(), targets=targets_of(shard), now=now
             )
             listed, memories[shard] = after.listed, after.state
@@ -242,7 +242,7 @@ def wanted(clouds: Iterable[Cloud], strange: Iterable[Database]) -> list[tuple[A
     world = World({each.name: each for each in strange})
     for cloud in clouds:
         for _ in range(2):
-            _, world = world.swept(cloud.results, rules(), targets=targets_of(None))
+            _, world = world.sweep(cloud.results, rules(), targets=targets_of(None))
     return sorted((arn, name) for name, arn in ours(world.listed).items())
 
 

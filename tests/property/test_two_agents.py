@@ -99,7 +99,7 @@ class Cloud:
         world = World(self.listed, agent.state, self.now, self.writes)
         standing = {Arn(each.labels["cachemuster/arn"]) for each in self.listed.values()}
         agent.claims &= standing  # what somebody else has removed, and this sweep sees, is over
-        plan, after = world.swept(results, agent.rules)
+        plan, after = world.sweep(results, agent.rules)
         wanted = {
             arn_of(SCOPE, name)
             for name, team in self.teams.items()

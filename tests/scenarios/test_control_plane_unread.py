@@ -45,7 +45,7 @@ def test_a_control_plane_that_does_not_answer_loses_nothing_of_awss_half(
 ) -> None:
     three(fenced)
     down(fenced, method)
-    reported = fenced.tell(command, exits=1)
+    reported = fenced.run_for_document(command, exits=1)
     holds_awss_half(reported)
     assert reported.verdicts["unwanted"] == "skipped/EXCLUDED"
     assert fenced.registry == {}

@@ -88,7 +88,7 @@ def test_a_registry_that_is_none_is_exit_1(
     damage(scenario.registry_file)
     left = scenario.registry_file.read_bytes() if scenario.registry_file.is_file() else b""
     for command in ("sweep", "audit"):
-        shown = scenario.tell(command, exits=1)
+        shown = scenario.run_for_document(command, exits=1)
         assert set(shown.verdicts.values()) == {"held/REGISTRY_UNREAD"}
         assert "registry" in shown.run.err
     assert (

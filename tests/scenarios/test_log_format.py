@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.scenarios.test_service import QUIET, swept
+from tests.scenarios.test_service import QUIET, wait_for_sweeps
 from tests.support.scenario import FRANKFURT, VIRGINIA, Scenario
 from tests.support.service_process import service_process
 
@@ -80,7 +80,7 @@ def test_the_log_of_a_service_is_json_from_its_first_line_to_its_last(
 ) -> None:
     scenario.configure(service=QUIET)
     with service_process(scenario, *given) as service:
-        swept(service)
+        wait_for_sweeps(service)
         assert service.ended() == 0
     assert "Health and metrics are served on http://127.0.0.1:" in messages(service.output)
     assert "Stopping once" in messages(service.output)
@@ -96,7 +96,7 @@ def test_a_rescan_counts_only_what_is_its_own(scenario: Scenario) -> None:
         scenario.cache(name, region=VIRGINIA)
     scenario.aws.world.events.deliver_to(queue)
     with service_process(scenario) as service:
-        swept(service)
+        wait_for_sweeps(service)
         scenario.cache("orders")
         (rescan,) = service.until("sweep.finished", kind="rescan")
         assert (rescan["create"], rescan["held"], rescan["keep"]) == (1, 0, 0)

@@ -180,12 +180,12 @@ def test_a_look_up_that_fails_is_a_list_that_was_not_read(fenced: FencedTale, co
     eight(fenced)
     fault = TeleportFault(effect=TeleportEffect.UNAVAILABLE, method="GetDatabase", skip=3)
     fenced.teleport.faults.add(fault)
-    reported = fenced.tell(command, exits=1)
+    reported = fenced.run_for_document(command, exits=1)
     assert set(reported.verdicts.values()) == {"held/REGISTRY_UNREAD"}
     assert reported.document["checksum"] == checksum_of(())
     assert not fenced.teleport.calls.writes
     fenced.teleport.faults.clear()
-    assert set(fenced.tell(command).verdicts.values()) == {TAKEN}
+    assert set(fenced.run_for_document(command).verdicts.values()) == {TAKEN}
 
 
 def test_an_agent_that_is_locked_out_takes_no_denial_for_a_taken_name(fenced: FencedTale) -> None:

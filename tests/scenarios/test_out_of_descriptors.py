@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.test_service import BUSY, swept
+from tests.scenarios.test_service import BUSY, wait_for_sweeps
 from tests.support.scenario import Scenario
 from tests.support.service_process import ServiceProcess, service_process, until
 
@@ -25,12 +25,12 @@ def test_a_crowd_of_idle_connections_floods_no_log_and_stops_no_sweep(scenario: 
     scenario.configure(service={**BUSY, "jitter": "0s"})
     scenario.cache("orders")
     with service_process(scenario, files=64) as service:
-        swept(service)
+        wait_for_sweeps(service)
         host, port = service.address.removeprefix("http://").split(":")
         with contextlib.ExitStack() as crowd:
             for _ in range(120):
                 crowd.enter_context(socket.create_connection((host, int(port))))
-            swept(service, 2)
+            wait_for_sweeps(service, 2)
         until(lambda: answers(service))
         assert [each["outcome"] for each in service.named("sweep.finished")[:2]] == ["done"] * 2
         assert len(service.output) < 100_000
@@ -43,7 +43,7 @@ def test_a_round_that_runs_out_of_descriptors_names_the_limit_and_the_next_one_i
     scenario.configure(service={**BUSY, "jitter": "0s"})
     scenario.cache("orders")
     with service_process(scenario) as service:
-        swept(service)
+        wait_for_sweeps(service)
         pid = service.process.pid
         before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         until(lambda: len(service.named("sweep.finished")) == 1)
@@ -56,7 +56,7 @@ def test_a_round_that_runs_out_of_descriptors_names_the_limit_and_the_next_one_i
         assert all(f"this process may have {used} at once" in why for why in whys), whys
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
         until(lambda: service.named("sweep.finished")[-1]["outcome"] == "done")
-        swept(service, 2)
+        wait_for_sweeps(service, 2)
         assert service.ended() == 0
 
 

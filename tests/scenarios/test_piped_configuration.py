@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.test_service import QUIET, swept
+from tests.scenarios.test_service import QUIET, wait_for_sweeps
 from tests.support.command_line import SCRIPT
 from tests.support.scenario import Scenario
 from tests.support.service_process import service_process
@@ -95,7 +95,7 @@ def test_hangup_keeps_the_old_one_and_says_so(scenario: Scenario) -> None:
     os.write(writing, text)
     os.close(writing)
     with os.fdopen(reading) as pipe, service_process(scenario, "-c", "-", stdin=pipe) as service:
-        swept(service)
+        wait_for_sweeps(service)
         service.send(signal.SIGHUP)
         (refused,) = service.until("configuration.refused")
         assert "can be read only once" in refused["why"]

@@ -24,7 +24,7 @@ def served(scenario: Scenario) -> Scenario:
     return scenario
 
 
-def swept(service: ServiceProcess, count: int = 1) -> None:
+def wait_for_sweeps(service: ServiceProcess, count: int = 1) -> None:
     service.until("sweep.finished", count, kind="sweep")
 
 
@@ -33,7 +33,7 @@ def test_it_sweeps_at_once_and_a_signal_ends_it_with_0(
     served: Scenario, number: signal.Signals
 ) -> None:
     with service_process(served) as service:
-        swept(service)
+        wait_for_sweeps(service)
         assert len(served.registry) == 1
         assert service.get("/healthz")[0] == 200
         until(lambda: service.get("/readyz")[0] == 200)
@@ -46,7 +46,7 @@ def test_it_sweeps_at_once_and_a_signal_ends_it_with_0(
 
 def test_between_sweeps_others_have_their_turn(served: Scenario) -> None:
     with service_process(served) as service:
-        swept(service)
+        wait_for_sweeps(service)
         served.cache("carts")
         assert served.sweep().document["summary"]["create"] == 1
         assert served.run("pause", "--for", "1h").code == 0
@@ -55,7 +55,7 @@ def test_between_sweeps_others_have_their_turn(served: Scenario) -> None:
 
 def test_a_second_service_on_the_same_state_is_refused(served: Scenario) -> None:
     with service_process(served) as service:
-        swept(service)
+        wait_for_sweeps(service)
         late = served.run("run")
         assert late.code == 75, late
         assert f"process {service.process.pid}" in late.err
@@ -64,7 +64,7 @@ def test_a_second_service_on_the_same_state_is_refused(served: Scenario) -> None
 
 def test_a_new_configuration_is_taken_between_sweeps_a_bad_one_is_not(served: Scenario) -> None:
     with service_process(served) as service:
-        swept(service)
+        wait_for_sweeps(service)
         good = served.settings
         served.cli.configure("version: 1\ngroup: prod\nmatcher: []\n")
         service.send(signal.SIGHUP)
@@ -74,7 +74,7 @@ def test_a_new_configuration_is_taken_between_sweeps_a_bad_one_is_not(served: Sc
         served.configure(service=BUSY, matchers=[{"name": "none", "names": ["nothing-*"]}])
         service.send(signal.SIGHUP)
         service.until("configuration.reloaded")
-        swept(service, 2)
+        wait_for_sweeps(service, 2)
         assert service.ended() == 0
     assert served.state.pending_removals
     assert {miss.reason.value for miss in served.state.pending_removals.values()} == {"UNMATCHED"}
@@ -99,7 +99,7 @@ def test_stopped_before_it_has_started_it_ends_with_0(served: Scenario) -> None:
 
 def test_a_second_signal_ends_it_at_once(served: Scenario) -> None:
     with service_process(served) as service:
-        swept(service)
+        wait_for_sweeps(service)
         service.send(signal.SIGTERM)
         service.send(signal.SIGTERM)
         assert service.process.wait(timeout=10) in (0, 143)
@@ -128,7 +128,7 @@ def test_a_control_plane_that_is_down_loses_and_repeats_nothing(served: Scenario
         assert (status, "control plane" in page) == (503, True)
         assert service.get("/healthz")[0] == 200
         served.registry_file.rmdir()
-        swept(service, 2)
+        wait_for_sweeps(service, 2)
         assert service.ended() == 0
     assert len(served.registry) == 1
     assert served.sweep().writes == 0
@@ -137,14 +137,14 @@ def test_a_control_plane_that_is_down_loses_and_repeats_nothing(served: Scenario
 def test_a_control_plane_that_goes_down_later_leaves_it_ready_and_says_so(served: Scenario) -> None:
     served.configure(service=BUSY)
     with service_process(served) as service:
-        swept(service)
+        wait_for_sweeps(service)
         until(lambda: service.get("/readyz") == (200, "ready\n"))
         aside = served.registry_file.rename(served.directory / "aside")
-        swept(service, 2)
+        wait_for_sweeps(service, 2)
         until(lambda: "the last sweep did not come to its end" in service.get("/readyz")[1])
         assert service.get("/readyz")[0] == 200
         aside.rename(served.registry_file)
-        swept(service, 3)
+        wait_for_sweeps(service, 3)
         until(lambda: service.get("/readyz") == (200, "ready\n"))
         assert service.ended() == 0
 
@@ -164,7 +164,7 @@ def test_state_of_something_else_ends_it_with_78(served: Scenario) -> None:
 
 def test_a_port_in_use_is_said_and_nothing_is_begun(served: Scenario, tmp_path: Path) -> None:
     with service_process(served) as first:
-        swept(first)
+        wait_for_sweeps(first)
         port = first.address.rpartition(":")[2]
         other = {**QUIET, "listen": f"127.0.0.1:{port}"}
         served.configure(service=other, state={"path": str(tmp_path / "other.db")})

@@ -45,7 +45,7 @@ def connect(scenario: Scenario, queue: Queue, **how: Any) -> None:
 
 
 @contextmanager
-def swept(scenario: Scenario) -> Iterator[ServiceProcess]:
+def service_after_a_sweep(scenario: Scenario) -> Iterator[ServiceProcess]:
     """A service that has swept once, and ends well."""
     with service_process(scenario) as service:
         service.until("sweep.finished", kind="sweep")
@@ -68,7 +68,7 @@ def test_a_new_cache_is_registered_and_its_message_deleted(
 ) -> None:
     scenario.cache("carts", region=VIRGINIA)
     connect(scenario, queue, envelope=envelope)
-    with swept(scenario) as service:
+    with service_after_a_sweep(scenario) as service:
         calls = len(scenario.aws.calls.of("DescribeServerlessCaches"))
         scenario.cache("orders")
         until(lambda: "orders" in caches(scenario))
@@ -83,7 +83,7 @@ def test_a_cache_that_is_deleted_goes_by_the_rules(scenario: Scenario, queue: Qu
     connect(scenario, queue)
     for name in ("orders", "carts", "prices"):
         scenario.cache(name)
-    with swept(scenario) as service:
+    with service_after_a_sweep(scenario) as service:
         scenario.gone("orders")
         until(lambda: caches(scenario) == {"carts", "prices"})
         rescanned(service)
@@ -92,7 +92,7 @@ def test_a_cache_that_is_deleted_goes_by_the_rules(scenario: Scenario, queue: Qu
 
 def test_after_a_reload_it_listens_on(scenario: Scenario, queue: Queue) -> None:
     connect(scenario, queue)
-    with swept(scenario) as service:
+    with service_after_a_sweep(scenario) as service:
         service.send(signal.SIGHUP)
         service.until("configuration.reloaded")
         scenario.cache("orders")
@@ -106,7 +106,7 @@ def test_tags_that_change_are_seen_though_the_tagging_api_lags(
     cache = scenario.cache("orders", tags={"team": "a"})
     scenario.cache("carts", tags={"team": "a"})
     connect(scenario, queue)
-    with swept(scenario):
+    with service_after_a_sweep(scenario):
         scenario.region().set_tags(cache.arn, {"team": "b"}, lag=timedelta(hours=1))
         until(lambda: any(each.labels["team"] == "b" for each in scenario.registry.values()))
 
@@ -114,7 +114,7 @@ def test_tags_that_change_are_seen_though_the_tagging_api_lags(
 def test_users_that_change_are_read_anew(scenario: Scenario, queue: Queue) -> None:
     scenario.cache("orders", group="people")
     connect(scenario, queue)
-    with swept(scenario):
+    with service_after_a_sweep(scenario):
         (database,) = scenario.registry.values()
         assert database.labels["cachemuster/iam-auth"] == "ready"
         scenario.region().add_user_group("people", users=())
@@ -127,7 +127,7 @@ def test_users_that_change_are_read_anew(scenario: Scenario, queue: Queue) -> No
 
 def test_a_scope_that_cannot_be_read_keeps_its_message(scenario: Scenario, queue: Queue) -> None:
     connect(scenario, queue)
-    with swept(scenario) as service:
+    with service_after_a_sweep(scenario) as service:
         fault = scenario.fault(Effect.ERROR, code="AccessDenied", **LISTING)
         scenario.cache("orders")
         rescanned(service)
@@ -151,7 +151,7 @@ def test_what_means_nothing_changes_nothing(scenario: Scenario, queue: Queue) ->
         "detail": {"SourceType": "serverless-cache", "SourceIdentifier": "orders"},
     }
     scenario.cache("orders")
-    with swept(scenario) as service:
+    with service_after_a_sweep(scenario) as service:
         calls = len(scenario.aws.calls.of("DescribeServerlessCaches"))
         for body in ("", "null", "[" * 10_000, '{"Type": "Notification"}', json.dumps(foreign)):
             queue.send(body)
@@ -168,7 +168,7 @@ def test_a_flood_is_a_few_scans(scenario: Scenario, queue: Queue) -> None:
     scenario.configure(service={**service, "events": events})
     connect(scenario, queue)
     scenario.cache("orders")
-    with swept(scenario) as living_one:
+    with service_after_a_sweep(scenario) as living_one:
         calls = len(scenario.aws.calls.of("DescribeServerlessCaches"))
         (body,) = _one_event(scenario, queue)
         for number in range(2_000):
@@ -192,7 +192,7 @@ def _one_event(scenario: Scenario, queue: Queue) -> tuple[str, ...]:
 def test_a_queue_that_is_gone_stops_nothing(scenario: Scenario, queue: Queue) -> None:
     del scenario.region().queues["changes"]
     scenario.cache("orders")
-    with swept(scenario) as service:
+    with service_after_a_sweep(scenario) as service:
         (shown,) = service.until("events.unreadable")
         assert "queue" in shown["why"]
         assert caches(scenario) == {"orders"}
@@ -207,7 +207,7 @@ def test_an_event_from_a_region_enabled_since_the_list_was_read(
 ) -> None:
     scenario.configure(aws={"regions": ["*"]})
     connect(scenario, queue)
-    with swept(scenario) as service:
+    with service_after_a_sweep(scenario) as service:
         scenario.aws.world.account(HUB).enable("eu-south-1")
         abroad = scenario.region("eu-south-1")
         scenario.aws.world.events.deliver_to(queue, Delivery())
@@ -222,7 +222,7 @@ def test_a_reload_reads_the_list_of_regions_anew(scenario: Scenario, queue: Queu
         aws={"regions": ["*"]}, service={**scenario.settings["service"], "interval": "10s"}
     )
     scenario.sweep()
-    with swept(scenario) as service:
+    with service_after_a_sweep(scenario) as service:
         service.until("sweep.finished", 2, kind="sweep")
         asked = len(scenario.aws.calls.of("DescribeRegions"))
         scenario.aws.world.account(HUB).enable("eu-south-1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scenarios.test_service import BUSY, QUIET, swept
+from tests.scenarios.test_service import BUSY, QUIET, wait_for_sweeps
 from tests.support.scenario import Scenario
 from tests.support.service_process import service_process, until
 
@@ -22,10 +22,10 @@ def served(scenario: Scenario) -> Scenario:
 
 def test_a_registry_removed_under_run_fails_the_round_and_takes_no_write(served: Scenario) -> None:
     with service_process(served) as service:
-        swept(service)
+        wait_for_sweeps(service)
         served.lose_registry()
         served.cache("carts")
-        swept(service, 2)
+        wait_for_sweeps(service, 2)
         last = service.named("sweep.finished")[-1]
         assert (last["outcome"], last["create"]) == ("failed", 0)
         assert "was removed while process" in last["error"]
@@ -37,7 +37,7 @@ def test_a_registry_removed_under_run_fails_the_round_and_takes_no_write(served:
 
 def test_a_state_file_removed_under_run_ends_no_round_well(served: Scenario) -> None:
     with service_process(served) as service:
-        swept(service)
+        wait_for_sweeps(service)
         served.forget()
         (broke,) = service.until("sweep.broke")
         assert "state file" in broke["why"]
@@ -49,7 +49,7 @@ def test_a_state_file_removed_under_run_ends_no_round_well(served: Scenario) -> 
 
 def test_a_lock_removed_under_run_lets_no_second_service_in(served: Scenario) -> None:
     with service_process(served) as service:
-        swept(service)
+        wait_for_sweeps(service)
         (served.directory / "cachemuster.db.run.lock").unlink()
         (noticed,) = service.until("state.lock_replaced")
         assert noticed["path"].endswith("cachemuster.db.run.lock")
@@ -61,7 +61,7 @@ def test_a_lock_removed_under_run_lets_no_second_service_in(served: Scenario) ->
 
 def test_where_a_second_service_was_quicker_the_first_one_writes_nothing(served: Scenario) -> None:
     with service_process(served) as first:
-        swept(first)
+        wait_for_sweeps(first)
         (served.directory / "cachemuster.db.run.lock").unlink()
         served.configure(service=QUIET)
         with service_process(served) as second:

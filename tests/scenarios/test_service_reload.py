@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from discovery.sandbox.aws.faults import Effect
-from tests.scenarios.test_service import BUSY, QUIET, swept
+from tests.scenarios.test_service import BUSY, QUIET, wait_for_sweeps
 from tests.support.scenario import HUB, LISTING, Scenario
 from tests.support.service_process import service_process, until
 
@@ -87,14 +87,14 @@ def test_a_reload_that_does_not_fit_the_state_is_refused_and_the_service_goes_on
     served: Scenario, change: Change, words: str
 ) -> None:
     with service_process(served) as service:
-        swept(service)
+        wait_for_sweeps(service)
         change(served)
         service.send(signal.SIGHUP)
         (refused,) = service.until("configuration.refused")
         assert words in refused["why"]
         assert "the configuration in force stays" in refused["next"]
         served.cache("carts")
-        swept(service, len(service.named("sweep.finished")) + 1)
+        wait_for_sweeps(service, len(service.named("sweep.finished")) + 1)
         assert service.ended() == 0
     assert len(served.registry) == 2
 
@@ -108,7 +108,7 @@ def test_a_reload_while_the_first_sweep_binds_the_state_is_refused_too(scenario:
         until(lambda: scenario.aws.calls.of("DescribeServerlessCaches"))
         scenario.configure(group="other")
         service.send(signal.SIGHUP)
-        swept(service)
+        wait_for_sweeps(service)
         (refused,) = service.until("configuration.refused")
         assert "group: remembered prod, configured other" in refused["why"]
         assert service.ended() == 0
@@ -118,7 +118,7 @@ def test_a_control_plane_that_is_down_does_not_keep_a_reload_from_being_taken(
     served: Scenario,
 ) -> None:
     with service_process(served) as service:
-        swept(service)
+        wait_for_sweeps(service)
         aside = served.registry_file.rename(served.directory / "aside")
         served.registry_file.mkdir()
         served.configure(matchers=[{"name": "none", "names": ["nothing-*"]}])
@@ -160,7 +160,7 @@ class TestEarlyAndLate:
 
     def test_while_it_stops_it_costs_no_exit_code(self, served: Scenario) -> None:
         with service_process(served) as service:
-            swept(service)
+            wait_for_sweeps(service)
             service.send(signal.SIGTERM)
             while service.process.poll() is None:
                 service.send(signal.SIGHUP)

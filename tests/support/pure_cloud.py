@@ -257,7 +257,7 @@ class World:
             now=now or self.now,
         )
 
-    def swept(
+    def sweep(
         self,
         results: Iterable[Scanned],
         by: Rules,

@@ -161,7 +161,7 @@ class Scenario:
         assert "Traceback" not in run.err, run
         return run
 
-    def tell(self, *arguments: str, exits: int = 0) -> RunOutput:
+    def run_for_document(self, *arguments: str, exits: int = 0) -> RunOutput:
         """One command with a document."""
         run = self.run(*arguments, "--format", "json")
         assert run.code == exits, f"exit {run.code}\n{run.err}"
@@ -169,10 +169,10 @@ class Scenario:
         return RunOutput(run, run.document)
 
     def sweep(self, *arguments: str, exits: int = 0) -> RunOutput:
-        return self.tell("sweep", *arguments, exits=exits)
+        return self.run_for_document("sweep", *arguments, exits=exits)
 
     def audit(self, *arguments: str, exits: int = 0) -> RunOutput:
-        return self.tell("audit", *arguments, exits=exits)
+        return self.run_for_document("audit", *arguments, exits=exits)
 
     def another(self, name: str = "another", **sections: Any) -> Scenario:
         """A second agent with its own state, on the same cloud, registry and clock."""

@@ -81,12 +81,12 @@ async def test_who_is_told_to_stop_stops(site: Site) -> None:
     site.fault(Effect.LATENCY, service="elasticache", region="eu-west-2", delay_s=NEVER_S)
     others_done = asyncio.Event()
 
-    def tell(done: int, _failed: int, _known: int) -> None:
+    def note(done: int, _failed: int, _known: int) -> None:
         if done == len(THREE) - 1:
             others_done.set()
 
     async with site.cloud(regions=THREE) as cloud:
-        scanning = scan(cloud, part=ScopeFilter(), state=RememberedState(), on_progress=tell)
+        scanning = scan(cloud, part=ScopeFilter(), state=RememberedState(), on_progress=note)
         under_way = asyncio.create_task(scanning)
         await others_done.wait()
         under_way.cancel()

@@ -58,7 +58,7 @@ def meanwhile(
     reported.teleport.faults.add(fault)
 
 
-def swept(reported: TeleportAgent) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
+def sweep_orders(reported: TeleportAgent) -> tuple[int, dict[str, Any], list[tuple[str, str]]]:
     """Exit code, the item of orders, and what was written."""
     run, document = reported.sweep()
     [item] = [each for each in by_name(document) if each["cache"] == "orders"]
@@ -71,7 +71,7 @@ def said(item: dict[str, Any]) -> str:
 
 def test_what_is_taken_over_after_the_list_is_left_alone(registered: TeleportAgent) -> None:
     meanwhile(registered, "GetDatabase", TakeOver(by="terraform"))
-    code, item, writes = swept(registered)
+    code, item, writes = sweep_orders(registered)
     assert (code, said(item), writes) == (0, "conflict/OWNER_CHANGED", [])
     labels = registered.teleport.cluster.databases[NAME]["metadata"]["labels"]
     assert labels["managed-by"] == "terraform"
@@ -80,26 +80,26 @@ def test_what_is_taken_over_after_the_list_is_left_alone(registered: TeleportAge
 def test_what_is_edited_after_the_list_keeps_what_is_not_ours(registered: TeleportAgent) -> None:
     edit = Edit(labels={"theirs": "yes"}, spec={"tls": {"server_name": "x"}})
     meanwhile(registered, "GetDatabase", edit)
-    code, item, writes = swept(registered)
+    code, item, writes = sweep_orders(registered)
     assert (code, said(item), writes) == (0, "update/LABELS_CHANGED", [("UpdateDatabase", NAME)])
     kept = registered.teleport.cluster.databases[NAME]
     assert kept["spec"]["tls"] == {"server_name": "x"}
     assert kept["metadata"]["labels"]["env"] == "staging"
     # The label is drift once the list has shown it; the specification beside the URI is theirs.
-    assert said(swept(registered)[1]) == "update/DRIFT"
+    assert said(sweep_orders(registered)[1]) == "update/DRIFT"
     kept = registered.teleport.cluster.databases[NAME]
     assert kept["spec"]["tls"] == {"server_name": "x"}
     assert "theirs" not in kept["metadata"]["labels"]
-    assert said(swept(registered)[1]) == "keep/UNCHANGED"
+    assert said(sweep_orders(registered)[1]) == "keep/UNCHANGED"
 
 
 def test_what_is_removed_after_the_list_is_registered_by_the_next_sweep(
     registered: TeleportAgent,
 ) -> None:
     meanwhile(registered, "GetDatabase", Remove())
-    code, item, writes = swept(registered)
+    code, item, writes = sweep_orders(registered)
     assert (code, item["error"]["code"], writes) == (3, "NOT_FOUND", [])
-    code, item, _ = swept(registered)
+    code, item, _ = sweep_orders(registered)
     assert (code, said(item), item["applied"]) == (0, "create/NEW", True)
 
 
@@ -107,7 +107,7 @@ def test_a_copy_made_after_the_list_is_a_duplicate_to_the_next_sweep(
     registered: TeleportAgent,
 ) -> None:
     meanwhile(registered, "GetDatabase", Copy(to="copied"))
-    assert swept(registered)[0] == 0
+    assert sweep_orders(registered)[0] == 0
     _, document = registered.sweep()
     copied = [each for each in document["items"] if each["name"] == "copied"]
     assert [said(each) for each in copied] == ["conflict/DUPLICATE_REGISTRATION"]
@@ -121,7 +121,7 @@ def test_a_revision_that_is_enforced_means_another_look(registered: TeleportAgen
     """
     registered.teleport.cluster.store.enforces_revisions = True
     meanwhile(registered, "UpdateDatabase", Edit(description="theirs"))
-    code, item, writes = swept(registered)
+    code, item, writes = sweep_orders(registered)
     assert (code, item["applied"]) == (0, True), item
     assert writes == [("UpdateDatabase", NAME)] * 2
     outcomes = [call.outcome for call in registered.teleport.calls.of("UpdateDatabase")]
@@ -147,7 +147,7 @@ def test_a_list_that_shrinks_because_a_role_changed_removes_nothing(
     assert document["summary"]["delete"] == 0
     assert len(registered.databases) == 3
     registered.teleport.cluster.set_role(bot_role("prod"))
-    code, _, _ = swept(registered)
+    code, _, _ = sweep_orders(registered)
     assert code == 0
     assert len(registered.databases) == 3
 
@@ -169,7 +169,7 @@ def renewal(reported: TeleportAgent) -> Callable[[Cluster], object]:
 
 def test_an_identity_renewed_in_mid_sweep_loses_no_call(registered: TeleportAgent) -> None:
     meanwhile(registered, "GetDatabase", Does(renewal(registered)))
-    code, item, _ = swept(registered)
+    code, item, _ = sweep_orders(registered)
     assert (code, item["applied"]) == (0, True), item
     listed = registered.teleport.calls.of("ListDatabases")[-1]
     [updated] = registered.teleport.calls.of("UpdateDatabase")
@@ -182,7 +182,7 @@ def test_an_identity_half_written_in_mid_sweep_loses_no_call(registered: Telepor
     path = registered.cli.directory / "identity"
     whole = path.read_text()
     meanwhile(registered, "GetDatabase", Does(lambda _: path.write_text(whole[:700])))
-    code, item, _ = swept(registered)
+    code, item, _ = sweep_orders(registered)
     assert (code, item["applied"]) == (0, True), item
 
 
@@ -192,12 +192,12 @@ def test_a_ca_rotated_in_mid_sweep_fails_what_is_left_and_heals(registered: Tele
         registered.teleport.disconnect()
 
     meanwhile(registered, "GetDatabase", Does(rotate), after=True)
-    code, item, writes = swept(registered)
+    code, item, writes = sweep_orders(registered)
     assert (code, item["applied"], item["error"]["code"]) == (3, False, "UNTRUSTED")
     assert "CA was rotated" in item["error"]["message"]
     assert writes == []
     renewal(registered)(registered.teleport.cluster)
-    code, item, _ = swept(registered)
+    code, item, _ = sweep_orders(registered)
     assert (code, item["applied"]) == (0, True)
 
 
@@ -212,7 +212,7 @@ def test_a_ca_rotated_in_phases_in_mid_sweep_loses_nothing(registered: TeleportA
 
     meanwhile(registered, "ListDatabases", Does(begin), name="*", skip=1)
     meanwhile(registered, "GetDatabase", Does(finish), after=True)
-    code, item, _ = swept(registered)
+    code, item, _ = sweep_orders(registered)
     assert (code, item["applied"]) == (0, True), item
 
 

@@ -41,50 +41,50 @@ def targets(shard: Shard) -> Targets:
     return Targets(accounts=known, accounts_complete=True, part=ScopeFilter(shard=shard))
 
 
-def swept(
+def sweep_shard(
     world: World, shard: Shard, *caches: FoundCache, now: datetime = NOW
 ) -> tuple[Sequence[Item], World]:
     """The items and the world of one sweep of this shard, to which two complete scans count."""
     seen = (Complete(scope=SCOPE, started_at=now, caches=caches, users_and_groups=DIRECTORY),)
-    plan, world = world.swept(
+    plan, world = world.sweep(
         seen if shard.owns(ACCOUNT) else (), rules(missed_sweeps=2), targets=targets(shard), now=now
     )
     return plan.items, world
 
 
 def test_what_was_missed_before_an_account_left_does_not_count_when_it_comes_back() -> None:
-    _, world = swept(World(), MINE, ORDERS)
-    (item,), world = swept(world, MINE)
+    _, world = sweep_shard(World(), MINE, ORDERS)
+    (item,), world = sweep_shard(world, MINE)
     assert (item.reason, item.missed and item.missed.scans) == (Reason.WAITING, 1)
-    (item,), world = swept(world, HIS)
+    (item,), world = sweep_shard(world, HIS)
     assert (item.action, item.reason) == (Action.HELD, Reason.NOT_IN_RUN)
-    (item,), world = swept(world, MINE, now=NOW + timedelta(days=90))
+    (item,), world = sweep_shard(world, MINE, now=NOW + timedelta(days=90))
     assert (item.reason, item.missed and item.missed.scans) == (Reason.WAITING, 1)
 
 
 def test_of_an_account_that_another_shard_has_taken_over_nothing_is_remembered() -> None:
-    _, world = swept(World(), MINE, ORDERS)
+    _, world = sweep_shard(World(), MINE, ORDERS)
     assert world.state.caches
     assert world.state.registrations
     assert world.state.scopes
-    _, world = swept(world, HIS)
+    _, world = sweep_shard(world, HIS)
     state = world.state
     assert (state.caches, state.registrations, state.scopes) == ({}, {}, {})
 
 
 def test_an_account_that_comes_back_is_inherited() -> None:
-    _, world = swept(World(), MINE, ORDERS)
-    _, world = swept(world, HIS)
-    (item,), world = swept(world, MINE, ORDERS)
+    _, world = sweep_shard(World(), MINE, ORDERS)
+    _, world = sweep_shard(world, HIS)
+    (item,), world = sweep_shard(world, MINE, ORDERS)
     assert item.reason is Reason.UNCHANGED
     assert [note.code for note in item.notes] == [NoteCode.INHERITED]
     assert [each.inherited for each in world.state.registrations.values()] == [False]
-    (item,), _ = swept(world, MINE, ORDERS)
+    (item,), _ = sweep_shard(world, MINE, ORDERS)
     assert item.notes == ()
 
 
 def test_a_shard_does_not_say_that_it_inherits_what_another_looks_after() -> None:
-    _, world = swept(World(), MINE, ORDERS)
-    (item,), world = swept(world.forgetful(), HIS)
+    _, world = sweep_shard(World(), MINE, ORDERS)
+    (item,), world = sweep_shard(world.forgetful(), HIS)
     assert (item.reason, item.notes) == (Reason.NOT_IN_RUN, ())
     assert world.state.registrations == {}

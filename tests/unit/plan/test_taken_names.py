@@ -44,7 +44,7 @@ def known(**more: Any) -> RememberedState:
     return make_state(caches=[remembered(cache())], taken={NAME: BEFORE}, **more)
 
 
-def swept(
+def after_sweep(
     *found: Cache, at: RememberedState, answer: LookUp = NameState.TAKEN, **more: Any
 ) -> tuple[tuple[TakenName, ...], tuple[HistoryEntry, ...]]:
     """What is remembered after a sweep, and what history gets."""
@@ -56,7 +56,7 @@ def swept(
 
 
 def test_a_name_is_remembered_from_the_first_look_that_found_it_taken() -> None:
-    after, shown = swept(cache(), at=make_state(caches=[remembered(cache())]))
+    after, shown = after_sweep(cache(), at=make_state(caches=[remembered(cache())]))
     assert after == (TakenName(name=NAME, arn=arn_of("orders"), since=NOW),)
     assert [entry.message for entry in shown] == [
         f"the name {NAME} is taken by a resource that the list does not show"
@@ -65,12 +65,12 @@ def test_a_name_is_remembered_from_the_first_look_that_found_it_taken() -> None:
 
 
 def test_a_cache_seen_for_the_first_time_tells_it_by_its_first_sighting() -> None:
-    after, shown = swept(cache(), at=make_state())
+    after, shown = after_sweep(cache(), at=make_state())
     assert (len(after), shown) == (1, ())
 
 
 def test_it_keeps_its_beginning_and_nothing_more_is_told() -> None:
-    assert swept(cache(), at=known()) == ((BEFORE,), ())
+    assert after_sweep(cache(), at=known()) == ((BEFORE,), ())
 
 
 STAYS = [
@@ -84,7 +84,7 @@ def test_it_stays_while_nothing_is_learned_of_its_cache(
     found: tuple[Cache, ...], more: dict[str, Any]
 ) -> None:
     at = replace(known(), caches={})
-    assert swept(*found, at=at, **more) == ((BEFORE,), ())
+    assert after_sweep(*found, at=at, **more) == ((BEFORE,), ())
 
 
 ENDS = [
@@ -103,7 +103,7 @@ ENDS = [
 def test_its_end_is_told(
     found: tuple[Cache, ...], answer: LookUp, more: dict[str, Any], end: str
 ) -> None:
-    after, shown = swept(*found, at=known(), answer=answer, **more)
+    after, shown = after_sweep(*found, at=known(), answer=answer, **more)
     assert after == ()
     assert [entry.message for entry in shown] == [
         f"the name {NAME}, taken unseen since 2026-11-23 07:30:00 UTC, {end}"
@@ -114,7 +114,7 @@ def test_its_end_is_told(
 def test_what_another_shard_looks_after_is_forgotten_without_a_word_of_its_scope() -> None:
     shards = (Shard(index, 2) for index in range(2))
     theirs = next(shard for shard in shards if not shard.owns(WEST.account_id))
-    after, _ = swept(at=known(), targets=replace(TARGETS, part=ScopeFilter(shard=theirs)))
+    after, _ = after_sweep(at=known(), targets=replace(TARGETS, part=ScopeFilter(shard=theirs)))
     assert after == ()
 
 
