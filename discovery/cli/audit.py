@@ -21,7 +21,7 @@ from discovery.cli.settings import configuration_path
 from discovery.model.codes import Severity
 from discovery.model.values import Scope
 from discovery.reports.exit import Exit, ExitRules
-from discovery.reports.view import View
+from discovery.reports.view import Detail, View
 
 
 @click.command(name="audit")
@@ -89,7 +89,9 @@ def command(
     with open_destination(output) as destination:
         start = partial(run_audit, path, request, identity_file=identity_file)
         report, terminated = run_for_report(start, progress_interval)
-        view = View(title="audit", findings=True, verbose=shared.verbose)
+        view = View(
+            title="audit", findings=True, detail=Detail.FULL if shared.verbose else Detail.NORMAL
+        )
         rules = ExitRules(
             detailed=detailed_exitcode, fail_on=Severity(fail_on) if fail_on else None
         )

@@ -23,7 +23,7 @@ from discovery.cli.settings import configuration_path
 from discovery.model.values import Scope
 from discovery.plan.shard import Shard
 from discovery.reports.exit import Exit
-from discovery.reports.view import View
+from discovery.reports.view import Detail, View
 
 
 @click.command(name="sweep")
@@ -97,5 +97,7 @@ def command(
     with open_destination(output) as destination:
         start = run_audit if dry_run else partial(run_sweep, lock_timeout=lock_timeout)
         report, terminated = run_for_report(partial(start, path, request), progress_interval)
-        view = View(title="sweep", findings=False, verbose=shared.verbose)
+        view = View(
+            title="sweep", findings=False, detail=Detail.FULL if shared.verbose else Detail.NORMAL
+        )
         return emit_report(report, destination, output_format, view, terminated=terminated)

@@ -49,6 +49,8 @@ class Item:
     """The registered or wanted resource name."""
     previous_name: ResourceName | None = None
     matcher: str | None = None
+    owner: str | None = None
+    """The value of the tag that `reports.owner_tag` names; None: not tagged, or tags unknown."""
     action: Action
     reason: Reason
     message: str

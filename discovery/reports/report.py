@@ -28,6 +28,8 @@ class Report:
     scopes: tuple[Scanned, ...]
     items: tuple[Item, ...]
     guard: GuardVerdict
+    account_names: Mapping[str, str] = field(default_factory=dict)
+    """Names of accounts by id, as far as they are known."""
     failing_since: Mapping[Scope, datetime] = field(default_factory=dict)
     """Since when each failed scope has been failing, from state."""
     expected_failures: frozenset[Scope] = frozenset()

@@ -11,7 +11,7 @@ from discovery.reports.report import Report
 from discovery.reports.status import Status
 from discovery.reports.tctl import write_resources
 from discovery.reports.terminal.status_table import write_status_table
-from discovery.reports.view import Format, View
+from discovery.reports.view import Detail, Format, View
 from tests.golden.golden import assert_golden
 from tests.support.report_samples import NOW, REFUSED, carried_out, database, full_report
 from tests.unit.reports.test_status import make_state
@@ -25,7 +25,12 @@ SWEEP = carried_out(full_report(), failed="orders")
     [
         ("audit.txt", AUDIT, Format.TABLE, View(title="audit", findings=True)),
         ("sweep.txt", SWEEP, Format.TABLE, View(title="sweep", findings=False)),
-        ("sweep-v.txt", SWEEP, Format.TABLE, View(title="sweep", findings=False, verbose=True)),
+        (
+            "sweep-v.txt",
+            SWEEP,
+            Format.TABLE,
+            View(title="sweep", findings=False, detail=Detail.FULL),
+        ),
         ("audit.json", AUDIT, Format.JSON, View(title="audit", findings=True)),
         ("audit.md", AUDIT, Format.MARKDOWN, View(title="audit", findings=True)),
     ],

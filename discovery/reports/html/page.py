@@ -60,7 +60,7 @@ def write_page(report: Report, stream: TextIO, view: View) -> None:
         bars=finding_bars(report),
         pressing=pressing_items(groups),
         grid=coverage_grid(report),
-        selection=select(groups, dry_run=report.dry_run, verbose=view.verbose),
+        selection=select(groups, dry_run=report.dry_run, verbose=view.full),
         table=cache_table(report, groups),
     )
     for piece in pieces:

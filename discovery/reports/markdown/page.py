@@ -137,7 +137,7 @@ def _plan(groups: Iterable[Group], report: Report, view: View) -> Iterator[Secti
         else:
             title, _ = title_of(group.attention, dry_run=report.dry_run)
             counts.append(f"{len(group.items)} {title.lower()}")
-        if group.attention is not Attention.QUIET or view.verbose:
+        if group.attention is not Attention.QUIET or view.full:
             listed += group.items
     if listed or quiet:
         yield Section(

@@ -30,10 +30,10 @@ def write_table(report: Report, stream: TextIO, view: View) -> None:
     """Write the whole report: plan, scopes, IAM findings, guard, one sentence."""
     console = console_for(stream)
     _print_head(report, console, view)
-    print_plan(report, console, verbose=view.verbose)
-    print_scopes(report, console, verbose=view.verbose)
+    print_plan(report, console, verbose=view.full)
+    print_scopes(report, console, verbose=view.full)
     if view.findings:
-        print_findings(report, console, verbose=view.verbose)
+        print_findings(report, console, verbose=view.full)
     else:
         print_findings_count(report, console)
     _print_guard(report, console)

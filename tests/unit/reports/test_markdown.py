@@ -10,7 +10,7 @@ from discovery.model.values import Complete, Failed, Scanned
 from discovery.reports.markdown.limit import COMMENT_LIMIT, Section, fit_to_comment
 from discovery.reports.report import Report
 from discovery.reports.summary import sentence
-from discovery.reports.view import Format, View
+from discovery.reports.view import Detail, Format, View
 from tests.bench.fleet_report import fleet_report
 from tests.support.rendered import read_markdown, rendered
 from tests.support.report_samples import (
@@ -30,7 +30,11 @@ CUT = re.compile(r"\*\*(\d+) of (\d+) ([a-z ]+) left out\*\*")
 
 
 def markdown(found: Report, *, verbose: bool = False) -> str:
-    return rendered(Format.MARKDOWN, found, View(title="audit", findings=True, verbose=verbose))
+    return rendered(
+        Format.MARKDOWN,
+        found,
+        View(title="audit", findings=True, detail=Detail.FULL if verbose else Detail.NORMAL),
+    )
 
 
 def test_the_sentence_comes_first() -> None:

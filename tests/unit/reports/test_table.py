@@ -13,7 +13,7 @@ from discovery.reports.report import Report
 from discovery.reports.signs import SIGNS
 from discovery.reports.summary import sentence
 from discovery.reports.terminal.table import write_table
-from discovery.reports.view import Format, View
+from discovery.reports.view import Detail, Format, View
 from tests.support.report_samples import (
     EARLIER,
     REFUSED,
@@ -75,7 +75,7 @@ def test_what_is_kept_is_counted_unless_everything_is_asked_for() -> None:
     found = report(*items)
     assert "= 50 keep" in table(found)
     assert "cache-7" not in table(found)
-    assert "cache-7 " in table(found, replace(AUDIT, verbose=True))
+    assert "cache-7 " in table(found, replace(AUDIT, detail=Detail.FULL))
 
 
 def test_many_that_wait_for_one_reason_are_counted() -> None:
@@ -132,7 +132,7 @@ def test_more_findings_than_anybody_reads_are_counted() -> None:
     text = table(report(*found))
     assert text.count("NO_IAM_USER") == 500
     assert "and 3 more findings; -v lists them" in text
-    everything = table(report(*found), replace(AUDIT, verbose=True))
+    everything = table(report(*found), replace(AUDIT, detail=Detail.FULL))
     assert everything.count("NO_IAM_USER") == 503
 
 
@@ -171,7 +171,7 @@ def test_a_simulated_cloud_is_named() -> None:
 
 
 def test_external_ids_are_digests() -> None:
-    text = table(full_report(), replace(AUDIT, verbose=True))
+    text = table(full_report(), replace(AUDIT, detail=Detail.FULL))
     assert SECRET not in text
     assert "old-secret" not in text
 
@@ -197,10 +197,10 @@ def hostile_report() -> Report:
 
 
 @pytest.mark.parametrize("form", list(Format), ids=lambda form: form.value)
-@pytest.mark.parametrize("verbose", [False, True], ids=["usual", "verbose"])
-def test_a_hostile_tag_is_only_text(form: Format, verbose: bool) -> None:
+@pytest.mark.parametrize("detail", [Detail.NORMAL, Detail.FULL])
+def test_a_hostile_tag_is_only_text(form: Format, detail: Detail) -> None:
     stream = io.StringIO()
-    RENDERERS[form](hostile_report(), stream, replace(AUDIT, verbose=verbose))
+    RENDERERS[form](hostile_report(), stream, replace(AUDIT, detail=detail))
     text = stream.getvalue()
     assert "x[/bold]y" in text
     assert not any(ord(character) < 32 for character in text if character != "\n")
