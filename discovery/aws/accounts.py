@@ -164,11 +164,18 @@ class Accounts:
             )
         if self._uses_own_credentials(entry):
             return self._account(account_id, self._ambient.signer.credentials)
+        return self._account(account_id, await self.assume(entry))
+
+    async def assume(self, entry: AccountEntry) -> CredentialSource:
+        """Assume the role of an entry, whether the account is scanned by it or not.
+
+        It is kept, and renewed before it expires. Raises: AwsCallFailed.
+        """
         if entry not in self._roles:
             self._roles[entry] = RoleCredentials(self._assume_for(entry), self._clock)
         credentials = self._roles[entry]
         await credentials.get_frozen_credentials()
-        return self._account(account_id, credentials)
+        return credentials
 
     def _uses_own_credentials(self, entry: AccountEntry) -> bool:
         if entry.id != self._identity.account_id:

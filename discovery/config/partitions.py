@@ -44,6 +44,19 @@ FIRST_REGION: Final[Mapping[str, str]] = {
 """A region of each partition that no account can disable."""
 
 
+DNS_SUFFIX: Final[Mapping[str, str]] = {
+    "aws": "amazonaws.com",
+    "aws-cn": "amazonaws.com.cn",
+    "aws-us-gov": "amazonaws.com",
+    "aws-eusc": "amazonaws.eu",
+    "aws-iso": "c2s.ic.gov",
+    "aws-iso-b": "sc2s.sgov.gov",
+    "aws-iso-e": "cloud.adc-e.uk",
+    "aws-iso-f": "csp.hci.ic.gov",
+}
+"""What the names of AWS's own hosts end in, by partition (aws/README: ARNs and hosts)."""
+
+
 def can_be_disabled(region: str) -> bool:
     """Return whether accounts may disable the region; such a one is disabled at first."""
     return partition_of_region(region) == "aws" and region not in ALWAYS_ENABLED

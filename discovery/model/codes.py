@@ -248,6 +248,29 @@ class FindingCode(StrEnum):
     LOGIN_UNREACHABLE = "LOGIN_UNREACHABLE"
 
 
+class ProbeOutcome(StrEnum):
+    """What came of a login that was tried."""
+
+    PROVED = "proved"
+    """The cache let the user in."""
+    REFUSED = "refused"
+    """The cache refused the user, with credentials that Teleport would use."""
+    UNREACHABLE = "unreachable"
+    """The cache could not be asked, from this host."""
+    UNPROVED = "unproved"
+    """The answer says nothing about what Teleport would be told."""
+
+
+class ProbeStep(StrEnum):
+    """The step of a login that failed; of one that succeeded, the last."""
+
+    RESOLVE = "resolve"
+    TCP = "tcp"
+    TLS = "tls"
+    AUTH = "auth"
+    PING = "ping"
+
+
 class GuardCode(StrEnum):
     """Why the removals of a sweep were refused together."""
 

@@ -16,6 +16,8 @@ from discovery.model.codes import (
     FindingCode,
     IamVerdict,
     NoteCode,
+    ProbeOutcome,
+    ProbeStep,
     ScopeReason,
     ScopeStatus,
     Severity,
@@ -258,6 +260,19 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """What came of logging in to a cache."""
+
+    outcome: ProbeOutcome
+    user: str | None
+    """None: it ended before a user was named."""
+    step: ProbeStep
+    at: datetime
+    message: str
+    """Cause and remedy, for a person."""
+
+
+@dataclass(frozen=True, slots=True)
 class IamJudgement:
     """Whether a person could log in to one cache with IAM, as whom, and what is wrong."""
 
@@ -265,6 +280,8 @@ class IamJudgement:
     as_of: datetime | None
     users: tuple[str, ...]
     findings: tuple[Finding, ...]
+    probe: Probe | None = None
+    """None: no login was tried. Verdict and label never depend on it."""
 
 
 Document = Mapping[str, Any]

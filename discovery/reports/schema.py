@@ -19,6 +19,8 @@ from discovery.model.codes import (
     GuardCode,
     IamVerdict,
     NoteCode,
+    ProbeOutcome,
+    ProbeStep,
     Reason,
     ScopeReason,
     ScopeStatus,
@@ -40,11 +42,52 @@ _TREE: Final[Schema] = {"type": "object"}
 _ANYTHING: Final[Schema] = {}
 
 
-def committed_schema() -> Schema:
-    """Read the schema that is committed beside this module."""
-    text = files("discovery.reports").joinpath("document.schema.json").read_text("utf-8")
+def committed_schema(name: str = "document") -> Schema:
+    """Read a schema that is committed beside this module: `document` or `probe`."""
+    text = files("discovery.reports").joinpath(f"{name}.schema.json").read_text("utf-8")
     schema: Schema = json.loads(text)
     return schema
+
+
+def probe_schema() -> Schema:
+    """Make the schema of what `discovery.reports.probes` writes; committed as probe.schema.json."""
+    login = _object(
+        arn=_TEXT,
+        account_id=_ACCOUNT,
+        region=_TEXT,
+        cache=_TEXT,
+        name=_TEXT_OR_NULL,
+        endpoint={**_TEXT_OR_NULL, "description": "Host and port; null: AWS names none."},
+        user={**_TEXT_OR_NULL, "description": "Null: it ended before a user was named."},
+        signer={**_TEXT, "description": "Whose credentials signed the token."},
+        as_teleport={**_FLAG, "description": "Teleport would sign with the same."},
+        outcome=_enum(ProbeOutcome),
+        step={**_enum(ProbeStep), "description": "The step that failed; else the last one."},
+        at=_MOMENT,
+        duration_s={"type": "number", "minimum": 0},
+        cause=_TEXT,
+        remedy=_TEXT,
+    )
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:cachemuster:probe:1",
+        "title": "What came of logging in to caches",
+        **_object(
+            schema_version={"const": 1},
+            agent=_object(host=_TEXT, version=_TEXT),
+            started_at=_MOMENT,
+            finished_at=_MOMENT,
+            timeout_s={"type": "number", "exclusiveMinimum": 0},
+            endpoints={"type": "object", "additionalProperties": _TEXT},
+            summary=_object(**{outcome.value: _COUNT for outcome in ProbeOutcome}),
+            not_probed={
+                "type": "array",
+                "items": _TEXT,
+                "description": "What should have been probed and was not, and why.",
+            },
+            probes={"type": "array", "items": login},
+        ),
+    }
 
 
 def document_schema() -> Schema:
@@ -159,16 +202,16 @@ def _iam() -> Schema:
         findings={"type": "array", "items": finding},
         probe={
             **_or_null(_probe()),
-            "description": "Null: no login was tried; this version tries none.",
+            "description": "The worst of the logins that were tried. Null: none was.",
         },
     )
 
 
 def _probe() -> Schema:
     return _object(
-        outcome={"type": "string", "enum": ["proved", "refused", "unproved", "unreachable"]},
+        outcome=_enum(ProbeOutcome),
         user=_TEXT_OR_NULL,
-        step={"type": "string", "enum": ["auth", "ping", "resolve", "tcp", "tls"]},
+        step=_enum(ProbeStep),
         at=_MOMENT,
         message=_TEXT,
     )

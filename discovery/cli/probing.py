@@ -1,0 +1,125 @@
+"""Scan, choose the caches and log in to them; or log in to those that an audit found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from discovery.cli.control_planes import open_reader, print_preflight
+from discovery.cli.interruption import Interruption, run_with_signals
+from discovery.cli.progress import OnProgress, progress
+from discovery.cli.setup import open_context
+from discovery.config.load import load_config
+from discovery.model.values import Scope
+from discovery.plan.targets import ScopeFilter
+from discovery.probe.hosts import find_hosts
+from discovery.probe.probe import Prober
+from discovery.probe.targets import Target, named_targets, ready_targets
+from discovery.reports.exit import is_expected
+from discovery.reports.probes import ProbeReport
+from discovery.reports.report import Report
+from discovery.reports.summary import counted
+from discovery.sweep.context import SweepContext, SweepRequest
+from discovery.sweep.sweep import audit
+from state.store import load_state
+
+Start = Callable[[Interruption, OnProgress | None], Awaitable[ProbeReport]]
+"""Starts to probe."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeChoice:
+    """Which caches a person wants probed, and how."""
+
+    caches: tuple[str, ...]
+    """Names, registered names or ARNs; empty: all that are registered and ready."""
+    user: str | None
+    timeout: timedelta
+    only: tuple[Scope, ...]
+
+    async def run(
+        self, path: Path, interruption: Interruption, on_progress: OnProgress | None
+    ) -> ProbeReport:
+        """Scan and probe. Raises: what opening connections raises; NoSuchScope."""
+        config = load_config(path)
+        asks = not self.caches  # what is named need not be registered
+        request = SweepRequest(
+            part=ScopeFilter(only=self.only), refresh_regions=True, asks_control_plane=asks
+        )
+        async with (
+            open_context(config, path, interruption, on_progress) as context,
+            open_reader(config) as control_plane,
+        ):
+            hosts = find_hosts(os.environ, is_overridden=bool(context.cloud.endpoints))
+            if asks:
+                await print_preflight(control_plane, config)
+            state = load_state(config.state.path)
+            interruption.in_sweep = True
+            found = await audit(context, request, control_plane=control_plane, state=state)
+            prober = Prober(
+                cloud=context.cloud, hosts=hosts, timeout=self.timeout, stop=context.stop
+            )
+            return await self._probe(found, context, prober)
+
+    async def _probe(self, found: Report, context: SweepContext, prober: Prober) -> ProbeReport:
+        targets, missing = self._targets(found, context)
+        error = _not_found(missing, found) if missing else None
+        if not self.caches and found.error is not None:
+            error = found.error
+        logins = () if error or found.interrupted else await prober.probe(targets)
+        return ProbeReport(
+            agent=context.agent,
+            started_at=found.started_at,
+            finished_at=context.clock(),
+            timeout=self.timeout,
+            logins=logins,
+            endpoints=found.endpoints,
+            not_probed=() if self.caches else tuple(_not_probed(found, targets)),
+            error=error,
+            is_interrupted=found.interrupted or context.stop.is_set(),
+        )
+
+    def _targets(
+        self, found: Report, context: SweepContext
+    ) -> tuple[tuple[Target, ...], tuple[str, ...]]:
+        """The caches to probe, and the names that none has."""
+        matchers = context.rules.matchers
+        if self.caches:
+            return named_targets(self.caches, found.items, matchers, self.user)
+        return ready_targets(found.items, matchers, self.user), ()
+
+
+def run_probe_for_report(
+    start: Start, interval: timedelta | None = None
+) -> tuple[ProbeReport, bool]:
+    """Run while progress is shown and signals are handled; True when SIGTERM ended it."""
+    with progress(interval) as on_progress:
+
+        async def work(interruption: Interruption) -> tuple[ProbeReport, bool]:
+            return await start(interruption, on_progress), interruption.terminated
+
+        return run_with_signals(work)
+
+
+def _not_found(missing: tuple[str, ...], found: Report) -> str:
+    unread = len(found.unread_scopes)
+    beside = f", and {counted(unread, 'scope')} could not be read" if unread else ""
+    names = ", ".join(repr(each) for each in missing)
+    return (
+        f"No cache named {names} was found{beside}. Nothing was probed. "
+        "`cachemuster audit -v` lists what there is."
+    )
+
+
+def _not_probed(found: Report, targets: tuple[Target, ...]) -> Iterator[str]:
+    """What keeps caches from being known at all."""
+    unread = [each for each in found.unread_scopes if not is_expected(each.scope, found)]
+    for each in unread:
+        yield f"caches of {each.scope} were not probed: it could not be read ({each.message})"
+    if not targets and not unread:
+        yield (
+            "no registered cache has the IAM verdict ready; name a cache to probe it all the same"
+        )

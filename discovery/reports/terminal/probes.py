@@ -1,0 +1,84 @@
+"""Print the logins that `probe` tried, for a person: what is alike is explained once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Final, TextIO
+
+from rich.console import Console
+
+from discovery.model.codes import ProbeOutcome
+from discovery.reports.probes import WORST_FIRST, ProbedLogin, ProbeReport, probe_sentence
+from discovery.reports.summary import counted
+from discovery.reports.terminal.style import cell, columns, console_for, heading
+
+FOLDED: Final = 20
+"""More proved logins than this are counted unless everything is asked for."""
+
+_STYLES: Final = {
+    ProbeOutcome.PROVED: "green",
+    ProbeOutcome.REFUSED: "bold red",
+    ProbeOutcome.UNREACHABLE: "yellow",
+    ProbeOutcome.UNPROVED: "yellow",
+}
+_Kind = tuple[int, str, str, str]
+
+
+def write_probe_table(report: ProbeReport, stream: TextIO, *, verbose: bool) -> None:
+    """Write every login to `stream`, grouped by what came of it and why."""
+    console = console_for(stream)
+    console.print(heading("cachemuster probe", f"from host {report.agent.host}"))
+    if report.endpoints:
+        addresses = ", ".join(sorted(set(report.endpoints.values())))
+        console.print(cell(f"simulated: {addresses} answers instead of AWS", "yellow"))
+    console.print()
+    for kind, logins in groupby(sorted(report.logins, key=_kind), key=_kind):
+        _print_group(kind, tuple(logins), console, verbose=verbose)
+    for text in report.not_probed:
+        console.print(cell(text, "yellow"))
+    if report.not_probed:
+        console.print()
+    console.print(cell(probe_sentence(report), "bold"), soft_wrap=True)
+
+
+def _kind(login: ProbedLogin) -> _Kind:
+    step = "" if login.outcome is ProbeOutcome.PROVED else login.step.value
+    return WORST_FIRST.index(login.outcome), step, login.cause, login.remedy
+
+
+def _print_group(
+    kind: _Kind, logins: Sequence[ProbedLogin], console: Console, *, verbose: bool
+) -> None:
+    outcome = WORST_FIRST[kind[0]]
+    at = f" at {kind[1]}" if kind[1] else ""
+    title = cell(f"{outcome.value}{at}", _STYLES[outcome])
+    console.print(title.append_text(cell(f"  {counted(len(logins), 'login')}", "dim")))
+    if outcome is ProbeOutcome.PROVED and len(logins) > FOLDED and not verbose:
+        console.print(cell("  -v lists them", "dim"))
+    else:
+        _print_logins(logins, console)
+    for name, text in _explanation(kind):
+        table = columns(8, None)
+        table.add_row(cell(f"  {name}", "dim"), cell(text, limit=2000))
+        console.print(table)
+    console.print()
+
+
+def _explanation(kind: _Kind) -> Iterator[tuple[str, str]]:
+    if WORST_FIRST[kind[0]] is not ProbeOutcome.PROVED:
+        yield "why", kind[2]
+        if kind[3]:
+            yield "to do", kind[3]
+
+
+def _print_logins(logins: Iterable[ProbedLogin], console: Console) -> None:
+    table = columns(28, 28, 16, None)
+    for each in logins:
+        table.add_row(
+            cell(f"  {each.cache.name}"),
+            cell(str(each.cache.scope)),
+            cell(each.user or "-"),
+            cell(f"{each.took.total_seconds() * 1000:.0f} ms", "dim"),
+        )
+    console.print(table)
