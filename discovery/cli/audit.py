@@ -40,6 +40,12 @@ from discovery.reports.view import Detail, View
     is_flag=True,
     help="Ask AWS only: scopes and IAM findings, no plan.",
 )
+@click.option(
+    "--probe",
+    "probes",
+    is_flag=True,
+    help="Log in to the caches whose IAM verdict is ready, from this host.",
+)
 @with_identity_file
 @with_progress
 @with_any_format
@@ -49,6 +55,7 @@ def command(
     detailed_exitcode: bool,
     fail_on: str | None,
     skip_control_plane: bool,
+    probes: bool,
     identity_file: Path | None,
     progress_interval: timedelta | None,
     output_format: str,
@@ -59,7 +66,8 @@ def command(
     The report has the plan, the scopes that were read, and for each cache whether a person could
     log in to it with IAM, with the commands that repair what is wrong. It needs no lock and no
     state file. If the control plane does not answer, the AWS part is reported all the same. The
-    agent's role may not see databases of others; an operator's identity does.
+    agent's role may not see databases of others; an operator's identity does. With --probe it also
+    has what came of a login to each cache; plan, verdict and label do not depend on it.
 
     \b
     Examples:
@@ -68,12 +76,14 @@ def command(
       cachemuster audit --format html -o caches.html
       cachemuster audit --no-control-plane --fail-on blocker
       cachemuster audit --identity-file operator.identity
+      cachemuster audit --probe --fail-on blocker
 
     \b
     Exit: 0 done, 1 could not, 2 changes pending, 3 some scope failed,
     4 a guard would refuse, 5 findings, 64 usage, 78 configuration, 130/143
     interrupted.
     """
+    from discovery.cli.probing import add_probes
     from discovery.cli.reporting import emit_report, run_for_report
     from discovery.cli.setup import run_audit
     from discovery.plan.targets import ScopeFilter
@@ -87,7 +97,8 @@ def command(
         part=ScopeFilter(only=only), refresh_regions=True, asks_control_plane=not skip_control_plane
     )
     with open_destination(output) as destination:
-        start = partial(run_audit, path, request, identity_file=identity_file)
+        add = add_probes if probes else None
+        start = partial(run_audit, path, request, identity_file=identity_file, add=add)
         report, terminated = run_for_report(start, progress_interval)
         view = View(
             title="audit", findings=True, detail=Detail.FULL if shared.verbose else Detail.NORMAL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
@@ -79,6 +80,12 @@ def _parse_hub(ctx: click.Context, param: click.Parameter, value: str | None) ->
     help="For event-rule: how many processes share the accounts, each with its own queue.",
 )
 @click.option(
+    "--probe",
+    "probes",
+    is_flag=True,
+    help="With what `probe` and `audit --probe` need; always so with service.probe.",
+)
+@click.option(
     "--format",
     "output_format",
     type=click.Choice([output_format.value for output_format in PolicyFormat]),
@@ -93,6 +100,7 @@ def command(
     account: str | None,
     matcher: str | None,
     shards: int | None,
+    probes: bool,
     output_format: str | None,
     output: Path | None,
 ) -> Exit:
@@ -127,7 +135,7 @@ def command(
     path = configuration_path(common())
     chosen = kinds.KINDS[kind]
     with open_destination(output) as destination:
-        usage = _usage(path, chosen, hub)
+        usage = replace(_usage(path, chosen, hub), probes=probes)
         request = kinds.PolicyRequest(usage, account, matcher, shards)
         try:
             document = _document(

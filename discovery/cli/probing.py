@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from discovery.config.load import load_config
 from discovery.model.values import Scope
 from discovery.plan.targets import ScopeFilter
 from discovery.probe.hosts import find_hosts
+from discovery.probe.findings import with_logins
 from discovery.probe.probe import Prober
-from discovery.probe.targets import Target, named_targets, ready_targets
+from discovery.probe.targets import Target, is_registered, named_targets, ready_targets
 from discovery.reports.exit import is_expected
 from discovery.reports.probes import ProbeReport
 from discovery.reports.report import Report
@@ -89,7 +90,24 @@ class ProbeChoice:
         matchers = context.rules.matchers
         if self.caches:
             return named_targets(self.caches, found.items, matchers, self.user)
-        return ready_targets(found.items, matchers, self.user), ()
+        registered = filter(is_registered, found.items)
+        return ready_targets(registered, matchers, self.user), ()
+
+
+async def add_probes(report: Report, context: SweepContext) -> Report:
+    """Log in to the caches that an audit found ready, and add what came of it.
+
+    Caches that are still to be registered are among them. Raises: ConfigError.
+    """
+    hosts = find_hosts(os.environ, is_overridden=bool(context.cloud.endpoints))
+    prober = Prober(cloud=context.cloud, hosts=hosts, stop=context.stop)
+    logins = await prober.probe(ready_targets(report.items, context.rules.matchers))
+    return replace(
+        report,
+        items=with_logins(report.items, logins, context.agent.host),
+        interrupted=report.interrupted or context.stop.is_set(),
+        finished_at=context.clock(),
+    )
 
 
 def run_probe_for_report(

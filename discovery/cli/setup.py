@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -38,6 +38,9 @@ from state.store import load_state
 
 log = structlog.get_logger()
 
+AddToReport = Callable[[Report, SweepContext], Awaitable[Report]]
+"""Adds to the report of an audit what takes its open connections to find out."""
+
 
 async def run_audit(
     path: Path,
@@ -46,11 +49,12 @@ async def run_audit(
     on_progress: OnProgress | None,
     *,
     identity_file: Path | None = None,
+    add: AddToReport | None = None,
 ) -> Report:
     """Run an audit, which has no way to write (R5), and return its report.
 
     `identity_file`: an operator's, to read with in place of the agent's. Raises: what opening
-    connections raises, before any account is read; click.UsageError.
+    connections raises, before any account is read; click.UsageError; what `add` raises.
     """
     config = configuration_as(path, identity_file)
     async with (
@@ -61,7 +65,8 @@ async def run_audit(
             await print_preflight(control_plane, config)
         state = load_state(config.state.path)
         interruption.in_sweep = True
-        return await audit(context, request, control_plane=control_plane, state=state)
+        report = await audit(context, request, control_plane=control_plane, state=state)
+        return report if add is None else await add(report, context)
 
 
 async def run_sweep(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +17,8 @@ from discovery.model.values import Region
 if TYPE_CHECKING:
     from botocore.credentials import ReadOnlyCredentials
 
+    from state.records import RememberedState
+
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9-]*")
 _USER = re.compile(r"[a-zA-Z][a-zA-Z0-9.-]*")
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
@@ -27,7 +30,8 @@ _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 @click.option(
     "--region",
     metavar="REGION",
-    help="The cache's region; else the ARN's, AWS_REGION, or the profile's.",
+    help="The cache's region; else the ARN's, AWS_REGION, the profile's, or the one that the "
+    "state file knows.",
 )
 @click.option("--profile", metavar="NAME", help="A profile of the AWS CLI's configuration.")
 @with_common
@@ -36,7 +40,9 @@ def command(cache: str, user: str, region: str | None, profile: str | None) -> N
 
     It is signed with the credentials that the AWS CLI uses, on this machine: nothing is asked
     of AWS, and no state or configuration is needed. It is valid for 15 minutes, or until the
-    credentials end. Who signs needs elasticache:Connect on the cache and on the user.
+    credentials end. Who signs needs elasticache:Connect on the cache and on the user. Where there
+    is a state file, a cache or user that it does not know is remarked on stderr; at a terminal the
+    lines to connect with stand there too.
 
     \b
     Examples:
@@ -44,8 +50,10 @@ def command(cache: str, user: str, region: str | None, profile: str | None) -> N
       cachemuster token "$CACHE_ARN" app
       REDISCLI_AUTH="$(cachemuster token orders app --region eu-west-1)"
     """
-    common()
-    name, place = _named(cache, region, profile)
+    from discovery.cli.token_hints import Login, print_hints, remembered
+
+    state = remembered(common())
+    name, place = _named(cache, region, profile, state)
     if _USER.fullmatch(user) is None:
         raise click.BadParameter(f"{user!r} is no user id", param_hint="USER")
     # The SDK is loaded only by whoever needs it.
@@ -55,7 +63,9 @@ def command(cache: str, user: str, region: str | None, profile: str | None) -> N
 
     credentials = asyncio.run(_credentials(profile, Region(place)))
     token = iam_token(name, user.lower(), place, credentials)
-    stderr_line(f"Valid for {LIFETIME_S // 60} minutes as the password of user {user.lower()}.")
+    login = Login(cache, name, place, user.lower(), profile)
+    stderr_line(f"Valid for {LIFETIME_S // 60} minutes as the password of user {login.user}.")
+    print_hints(login, state, to_terminal=sys.stderr.isatty())
     click.echo(token)
 
 
@@ -67,7 +77,9 @@ async def _credentials(profile: str | None, region: Region) -> ReadOnlyCredentia
     return await held.get_frozen_credentials()
 
 
-def _named(cache: str, region: str | None, profile: str | None) -> tuple[str, str]:
+def _named(
+    cache: str, region: str | None, profile: str | None, state: RememberedState | None
+) -> tuple[str, str]:
     """Name and region of the cache. Raises: click.UsageError."""
     if region is not None and _REGION.fullmatch(region) is None:
         raise click.BadParameter(f"{region!r} is no region", param_hint="--region")
@@ -80,14 +92,15 @@ def _named(cache: str, region: str | None, profile: str | None) -> tuple[str, st
         raise click.BadParameter(
             f"{cache!r} is neither a cache name nor a serverless cache's ARN", param_hint="CACHE"
         )
-    return cache, region or _usual_region(profile)
+    return cache, region or _usual_region(cache, profile, state)
 
 
-def _usual_region(profile: str | None) -> str:
-    """Region that the AWS CLI uses here. Raises: click.UsageError, AwsCallFailed."""
+def _usual_region(cache: str, profile: str | None, state: RememberedState | None) -> str:
+    """Region that the AWS CLI uses here, else the cache's. Raises: click.UsageError, AwsCallFailed."""
     from discovery.aws.cloud import default_region
+    from discovery.cli.token_hints import only_region
 
-    found = default_region(profile)
+    found = default_region(profile) or only_region(cache, state)
     if found is None:
         raise click.UsageError(
             "a cache by name needs --region, such as --region eu-central-1, or AWS_REGION"

@@ -67,6 +67,16 @@ def _read_statements(usage: AwsUsage, account_id: str) -> Iterator[Statement]:
         regions=regions,
         without="the label vpc-id is unknown",
     )
+    if usage.probes and usage.logs_in_itself:
+        yield Statement(
+            sid="LogIn",
+            actions=("elasticache:Connect",),
+            resources=(
+                *resources(usage, account_id, "serverlesscache"),
+                *resources(usage, account_id, "user"),
+            ),
+            without="logins to caches without a connect role prove nothing",
+        )
     if usage.lists_regions:
         yield Statement(
             sid="ListRegions",
@@ -89,6 +99,13 @@ def _hub_statements(usage: AwsUsage) -> Iterator[Statement]:
             actions=("sts:AssumeRole",),
             resources=tuple(sorted({each.arn(partition) for each in usage.members})),
             without="the account is unread",
+        )
+    if usage.probes and usage.connect_roles:
+        yield Statement(
+            sid="AssumeConnectRoles",
+            actions=("sts:AssumeRole",),
+            resources=usage.connect_roles,
+            without="logins cannot be tried as Teleport makes them",
         )
     if usage.organizations:
         yield Statement(

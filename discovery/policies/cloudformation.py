@@ -85,12 +85,20 @@ def connect_template(usage: AwsUsage, connection: ConnectRole) -> Json:
         resources={
             "ConnectRole": role(
                 connection.role_in_stack,
-                trust_document({"Ref": "DatabaseServiceArn"}, external_id),
+                _connect_trust(usage, external_id),
                 connect_statements(usage, ACCOUNT, connection.matchers),
                 "connect",
             )
         },
     )
+
+
+def _connect_trust(usage: AwsUsage, external_id: Any) -> Json:
+    """Trust of the connect role: the Database Service, and the agent where it probes."""
+    trust = trust_document({"Ref": "DatabaseServiceArn"}, external_id)
+    if usage.probes:
+        trust["Statement"] += trust_policy(usage.hub, external_id)["Statement"]
+    return trust
 
 
 def _external_id(reference: str | None) -> Json:

@@ -125,6 +125,8 @@ class AwsUsage:
     hub: Hub
     regions: tuple[str, ...]
     """Names and globs; a single `*` for every region."""
+    probes: bool = False
+    """True when logins to caches are to be tried."""
 
     @classmethod
     def of(cls, config: Config, hub: Hub, default_region: str | None) -> Self:
@@ -147,6 +149,19 @@ class AwsUsage:
         """False when every matcher ignores users; without matchers there is one that warns."""
         matchers = self.config.matchers
         return not matchers or any(each.iam_users is not IamUsers.IGNORE for each in matchers)
+
+    @property
+    def connect_roles(self) -> tuple[str, ...]:
+        """ARN patterns of the roles of Teleport's that the agent assumes to probe, in order."""
+        connects = (each.connect for each in self.config.matchers if each.connect is not None)
+        arns = {re.sub(r"\{(account_id|region)\}", "*", each.assume_role_arn) for each in connects}
+        return tuple(sorted(each.replace("{partition}", self.hub.partition) for each in arns))
+
+    @property
+    def logs_in_itself(self) -> bool:
+        """True when some caches have no connect role, so that the agent's own roles log in."""
+        matchers = self.config.matchers
+        return not matchers or any(each.connect is None for each in matchers)
 
     @property
     def lists_regions(self) -> bool:

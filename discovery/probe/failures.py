@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
 from discovery.model.codes import ProbeStep
 from discovery.model.foreign_text import quoted
@@ -84,12 +85,19 @@ def _kind_and_detail(step: ProbeStep, error: Exception) -> tuple[FailureKind, st
         return _K.TLS_FAILED, quoted(error.reason or "", MOST_QUOTED)
     if step is ProbeStep.TCP:
         return _of_connection(error), _text(error)
-    code = getattr(error, "status_code", None) or _first_word(error)
-    if isinstance(error, RedisError) and code is not None:
-        return _of_reply(code, str(error)), _reply(code, str(error))
-    if isinstance(error, OSError | EOFError | RedisError):  # redis-py has its own ConnectionError
-        return _K.CLOSED, ""
-    return (_K.TLS_FAILED if step is ProbeStep.TLS else _K.UNEXPECTED_REPLY), ""
+    if step is ProbeStep.TLS:
+        return _K.TLS_FAILED, ""
+    return _of_answer(error)
+
+
+def _of_answer(error: Exception) -> tuple[FailureKind, str]:
+    """Classify the answer to a command, or that there was none."""
+    code = getattr(error, "status_code", None)
+    if code is not None or isinstance(error, ResponseError):
+        return _of_reply(code or _first_word(error), str(error))
+    # Of redis-py, ConnectionError stands for the end of the stream too.
+    is_end = isinstance(error, OSError | EOFError | RedisConnectionError)
+    return (_K.CLOSED if is_end else _K.UNEXPECTED_REPLY), ""
 
 
 def _of_lookup(error: Exception) -> FailureKind:
@@ -113,27 +121,26 @@ def _of_certificate(verify_code: int) -> FailureKind:
     return _K.CERTIFICATE_OUT_OF_DATE if verify_code in _OUT_OF_DATE else _K.CERTIFICATE_UNTRUSTED
 
 
-def _of_reply(code: str, text: str) -> FailureKind:
+def _of_reply(code: str, text: str) -> tuple[FailureKind, str]:
+    shown = _shown(code, text)
     if code in {"WRONGPASS", "NOAUTH"}:
-        return _K.WRONG_PASSWORD if code == "WRONGPASS" else _K.NOT_AUTHENTICATED
+        return (_K.WRONG_PASSWORD if code == "WRONGPASS" else _K.NOT_AUTHENTICATED), shown
     if "service is not available" in text.lower():
-        return _K.SERVICE_UNAVAILABLE
-    return _K.THROTTLED if "throttl" in text.lower() else _K.UNEXPECTED_REPLY
+        return _K.SERVICE_UNAVAILABLE, shown
+    return (_K.THROTTLED if "throttl" in text.lower() else _K.UNEXPECTED_REPLY), shown
 
 
-def _first_word(error: Exception) -> str | None:
-    """The code of a reply that redis-py does not know; None for what is no reply."""
-    found = _CODE.match(str(error).split(" ", 1)[0])
-    return found[0] if found and found[0] == str(error).split(" ", 1)[0] else None
+def _first_word(error: Exception) -> str:
+    """The code of a reply that redis-py does not know."""
+    word = str(error).split(" ", 1)[0]
+    return word if _CODE.fullmatch(word) else ""
 
 
-def _reply(code: str, text: str) -> str:
-    """A reply in the cache's words, or its code alone."""
-    shown = code if _CODE.fullmatch(code) else "an error"
+def _shown(code: str, text: str) -> str:
+    """A reply in the cache's words, or its code alone where more could repeat the token."""
     if _SECRET.search(text):
-        return shown
-    words = text if text.startswith(code) else f"{shown} {text}"
-    return quoted(words, MOST_QUOTED)
+        return code
+    return quoted(text if text.startswith(code) else f"{code} {text}", MOST_QUOTED)
 
 
 def _text(error: Exception) -> str:

@@ -33,19 +33,26 @@ class Target:
 def ready_targets(
     items: Iterable[Item], matchers: Iterable[Matcher], user: str | None = None
 ) -> tuple[Target, ...]:
-    """Find the registered caches whose verdict is `ready`, in order.
+    """Find the caches whose verdict is `ready`, in order.
 
     `user`: whom to log in as, in place of those who should be able to.
     """
     by_name = {each.name: each for each in matchers}
-    return tuple(_targets(filter(is_ready, items), by_name, user))
+    return tuple(_targets(filter(_is_ready, items), by_name, user))
 
 
-def is_ready(item: Item) -> bool:
-    """Tell whether a cache is registered and somebody should be able to log in."""
-    if item.found is None or item.live is None or item.iam is None:
-        return False
-    return item.iam.verdict is IamVerdict.READY
+def is_registered(item: Item) -> bool:
+    """Tell whether a cache is registered now, by the list or by what is remembered."""
+    return item.live is not None
+
+
+def _is_ready(item: Item) -> bool:
+    """Tell whether a cache was found, and somebody should be able to log in."""
+    return (
+        item.found is not None
+        and item.iam is not None
+        and item.iam.verdict is IamVerdict.READY
+    )
 
 
 def named_targets(

@@ -13,7 +13,16 @@ from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
 from discovery.model.fingerprint import redacted, redacted_change
-from discovery.model.values import Change, Complete, Database, Finding, IamJudgement, Note, Scanned
+from discovery.model.values import (
+    Change,
+    Complete,
+    Database,
+    Finding,
+    IamJudgement,
+    Note,
+    Probe,
+    Scanned,
+)
 from discovery.plan.item import Item
 from discovery.plan.removal_guard import GuardVerdict
 from discovery.reports.report import Report
@@ -144,7 +153,17 @@ def _iam(judgement: IamJudgement) -> dict[str, Any]:
         "as_of": judgement.as_of and timestamp(judgement.as_of),
         "users": list(judgement.users),
         "findings": [_finding(finding) for finding in judgement.findings],
-        "probe": None,
+        "probe": judgement.probe and _probe(judgement.probe),
+    }
+
+
+def _probe(probe: Probe) -> dict[str, Any]:
+    return {
+        "outcome": probe.outcome.value,
+        "user": probe.user,
+        "step": probe.step.value,
+        "at": timestamp(probe.at),
+        "message": probe.message,
     }
 
 

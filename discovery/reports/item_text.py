@@ -6,13 +6,21 @@ import json
 from typing import Any
 
 from discovery.model.fingerprint import redacted_change
-from discovery.model.values import Change
+from discovery.model.codes import ProbeOutcome
+from discovery.model.values import Change, Probe
 from discovery.plan.item import Item
 
 
 def short_name(item: Item) -> str:
     """Name the cache, or the registration where there is no cache."""
     return item.cache or item.name or item.arn or "?"
+
+
+def probe_text(probe: Probe) -> str:
+    """Word what came of a login: `proved as app`, `unreachable at tcp`, `refused at auth as app`."""
+    at = "" if probe.outcome is ProbeOutcome.PROVED else f" at {probe.step.value}"
+    user = f" as {probe.user}" if probe.user is not None else ""
+    return f"{probe.outcome.value}{at}{user}"
 
 
 def differences(item: Item) -> tuple[Change, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from discovery.model.codes import IamVerdict, Reason
+from discovery.model.codes import IamVerdict, ProbeOutcome, Reason
 from discovery.model.ownership import IAM_LABEL
 from discovery.model.values import Complete
 from discovery.plan.removal_guard import GuardVerdict
@@ -25,7 +26,7 @@ def sentence(report: Report) -> str:
 
     `312 caches in 41 accounts; 3 created, 1 removed; 2 scopes unread since 09:14`
     """
-    parts = (_found, _happened, _turned, _unread, _ended, _paused)
+    parts = (_found, _happened, _turned, _probed, _unread, _ended, _paused)
     return "; ".join(words for part in parts if (words := part(report)))
 
 
@@ -101,6 +102,14 @@ def _turned(report: Report) -> str:
         and item.live.labels.get(IAM_LABEL) == IamVerdict.READY
     )
     return f"{turned} no longer ready for IAM login" if turned else ""
+
+
+def _probed(report: Report) -> str:
+    """Count the caches that were probed, by the outcome that says most of each."""
+    probes = (item.iam.probe for item in report.items if item.iam is not None)
+    count = Counter(probe.outcome for probe in probes if probe is not None)
+    words = [f"{count[outcome]} {outcome.value}" for outcome in ProbeOutcome if count[outcome]]
+    return f"logins: {', '.join(words)}" if words else ""
 
 
 def _unread(report: Report) -> str:

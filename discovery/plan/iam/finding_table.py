@@ -159,14 +159,17 @@ FINDINGS: Final[Mapping[FindingCode, FindingSpec]] = {
     ),
     _F.LOGIN_REFUSED: FindingSpec(
         _BLOCKER,
-        "a login with IAM was tried and refused; not reported by this version, which tries none",
-        "none",
+        "a login with IAM was tried (`audit --probe`), with the credentials that Teleport uses, and "
+        "the cache refused it",
+        "none: the finding names the causes, the likeliest first",
+        "user {subject} was refused: {why}",
     ),
     _F.LOGIN_UNREACHABLE: FindingSpec(
         _INFO,
-        "a login with IAM was tried and the cache not reached from this host; not reported by this "
-        "version, which tries none",
-        "none",
+        "a login with IAM was tried (`audit --probe`), and the cache was not reached from the host "
+        "that tried it",
+        "none: the finding names cause and remedy",
+        "not reached from host {host}, step {step}: {why}",
     ),
 }
 """In the order in which findings of one severity are reported."""
