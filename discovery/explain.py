@@ -44,6 +44,7 @@ def explanations(
             matchers=sentences.get(arn, ()),
             last=next(iter(store.history(arn=arn, limit=1)), None),
             next=items.get(arn),
+            probe=state.probes.get(arn),
             gone_at=_gone_at(state.caches.get(arn), state),
         )
         for arn in sorted(_arns(name, state))

@@ -19,7 +19,7 @@ STATE_FILE = FileKind(
     what="state file",
     application_id=0x434D5354,  # "CMST"
     migrations=migrations,
-    version=6,
+    version=7,
     remedy="Restore it from a backup, or move it away together with its -wal and -shm files: "
     "the next sweep starts a new one, and the first sweep of a new one removes nothing",
 )
@@ -206,6 +206,17 @@ CREATE INDEX history_undated ON history (id) WHERE proven_at IS NULL;
 CREATE INDEX journal_undated ON journal (id) WHERE proven_at IS NULL;
 """
 
+_PROBES = """
+CREATE TABLE probes (               -- the last login to a cache that the service tried
+    arn TEXT PRIMARY KEY,
+    outcome TEXT NOT NULL,
+    user TEXT,                      -- NULL: it ended before a user was named
+    step TEXT NOT NULL,
+    at TEXT NOT NULL,
+    message TEXT NOT NULL
+) STRICT;
+"""
+
 
 @migrations()
 def m0001_first(database: Database) -> None:
@@ -244,3 +255,9 @@ def m0005_taken_names(database: Database) -> None:
 def m0007_audit_trail(database: Database) -> None:
     """Add who recorded an entry and what it changed, ages by AWS's time, failed writes by name."""
     database.executescript(_AUDIT_TRAIL)
+
+
+@migrations()
+def m0008_probes(database: Database) -> None:
+    """Add what came of the last login to each cache."""
+    database.executescript(_PROBES)

@@ -15,6 +15,7 @@ from state.records import (
     IntentKind,
     IntentOutcome,
     OpenIntent,
+    RememberedProbe,
     RememberedState,
     SweepRecord,
 )
@@ -99,6 +100,7 @@ def load_state(database: Database) -> RememberedState:
         registrations={each.name: each for each in _every(database, rows.REGISTRATIONS)},
         removed={each.name: each for each in _every(database, rows.REMOVED)},
         pending_removals={each.name: each for each in _every(database, rows.PENDING_REMOVALS)},
+        probes=probes(database),
         taken={each.name: each for each in _every(database, rows.TAKEN_NAMES)},
         scopes={each.scope: each for each in decoded(database.query(_SCOPES), rows.SCOPES.record)},
         regions={each.account_id: each for each in _every(database, rows.REGIONS)},
@@ -123,6 +125,11 @@ def fact(about: dict[str, str], key: str, decode: Callable[[str], T]) -> T | Non
     """Decode one of the file's values, None when it has none. Raises: Undecodable."""
     found = [{"text": about[key]}] if key in about else []
     return next(iter(decoded(found, lambda row: decode(row["text"]))), None)
+
+
+def probes(database: Database) -> dict[Arn, RememberedProbe]:
+    """Read what came of the last logins, by cache."""
+    return {each.arn: each for each in _every(database, rows.PROBES)}
 
 
 def finished_sweeps(database: Database) -> int:

@@ -16,6 +16,8 @@ from discovery.model.codes import (
     Action,
     FindingCode,
     IamVerdict,
+    ProbeOutcome,
+    ProbeStep,
     Reason,
     ScopeReason,
     ScopeStatus,
@@ -81,6 +83,18 @@ class Registration:
     inherited: bool = False
     """True while this state has neither made nor adopted it, and it has never matched here: then
     it is removed only when its cache is gone (R2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RememberedProbe:
+    """What came of the last login to a cache that the service tried."""
+
+    arn: Arn
+    outcome: ProbeOutcome
+    user: str | None
+    step: ProbeStep
+    at: datetime
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +235,8 @@ class HistoryEvent(StrEnum):
     SCOPE_BACK = "scope_back"
     PAUSED = "paused"
     RESUMED = "resumed"
+    PROBED = "probed"
+    """A login to a cache had another outcome than the one before."""
 
     @property
     def step(self) -> int:
@@ -316,6 +332,8 @@ class RememberedState:
     """When the removals in the journal that the budget counts were intended, any age."""
     identity: StateIdentity | None = None
     last_sweep: SweepRecord | None = None
+    probes: Mapping[Arn, RememberedProbe] = field(default_factory=dict)
+    """The last logins that the service tried, by cache."""
     episodes: Mapping[str, Episode] = field(default_factory=dict)
     """What went on at the end of the last sweep, by what it is about: `guard`, `control_plane`,
     `create`, …"""

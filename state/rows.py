@@ -31,6 +31,7 @@ from state.records import (
     PendingRemoval,
     Registration,
     RememberedCache,
+    RememberedProbe,
     RememberedRegions,
     RememberedScope,
     RemovedRegistration,
@@ -250,6 +251,7 @@ REGISTRATIONS: Final = Codec("registrations", Registration)
 REMOVED: Final = Codec("removed_registrations", RemovedRegistration)
 PENDING_REMOVALS: Final = Codec("misses", PendingRemoval)
 TAKEN_NAMES: Final = Codec("taken_names", TakenName)
+PROBES: Final = Codec("probes", RememberedProbe)
 SWEEPS: Final = Codec("sweeps", SweepRecord)
 INTENTS: Final = Codec("journal", Intent)
 HISTORY: Final = Codec(

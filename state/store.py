@@ -19,7 +19,7 @@ from sqlite_utils import Database
 
 from discovery.model.agent import this_agent
 from discovery.model.values import Arn, ItemError, ResourceName
-from state import journal, queries, recording
+from state import journal, queries, recording, rows
 from state.errors import StateError, damaged, translate_errors
 from state.file_identity import FileIdentity
 from state.journal import IntentClosure
@@ -31,6 +31,7 @@ from state.records import (
     HistoryEvent,
     Intent,
     IntentOutcome,
+    RememberedProbe,
     RememberedState,
     StateIdentity,
     SweepOutcome,
@@ -198,6 +199,20 @@ class Store:
         with self._transaction() as database:
             recording.record(database, outcome, self._agent)
         keep_reserve(self._path)
+
+    def probes(self) -> dict[Arn, RememberedProbe]:
+        """Read what came of the last logins, by cache."""
+        with self._transaction() as database:
+            return queries.probes(database)
+
+    def record_probes(
+        self, probes: Iterable[RememberedProbe], history: Iterable[HistoryEntry]
+    ) -> None:
+        """Write what came of logins, and forget those to caches that are not remembered."""
+        with self._transaction() as database:
+            recording.put(database, rows.PROBES, probes)
+            database.execute("DELETE FROM probes WHERE arn NOT IN (SELECT arn FROM caches)")
+            recording.append_history(database, history, self._agent)
 
     def prune(self, proven_at: datetime, *, history: timedelta, window: timedelta) -> int:
         """Forget history and sweeps older than `history`, closed intents older than `window`.

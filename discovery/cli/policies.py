@@ -135,7 +135,8 @@ def command(
     path = configuration_path(common())
     chosen = kinds.KINDS[kind]
     with open_destination(output) as destination:
-        usage = replace(_usage(path, chosen, hub), probes=probes)
+        usage = _usage(path, chosen, hub)
+        usage = replace(usage, probes=True) if probes else usage
         request = kinds.PolicyRequest(usage, account, matcher, shards)
         try:
             document = _document(

@@ -15,8 +15,8 @@ from discovery.cli.setup import open_context
 from discovery.config.load import load_config
 from discovery.model.values import Scope
 from discovery.plan.targets import ScopeFilter
-from discovery.probe.hosts import find_hosts
 from discovery.probe.findings import with_logins
+from discovery.probe.hosts import find_hosts
 from discovery.probe.probe import Prober
 from discovery.probe.targets import Target, is_registered, named_targets, ready_targets
 from discovery.reports.exit import is_expected

@@ -96,7 +96,10 @@ def _named(
 
 
 def _usual_region(cache: str, profile: str | None, state: RememberedState | None) -> str:
-    """Region that the AWS CLI uses here, else the cache's. Raises: click.UsageError, AwsCallFailed."""
+    """Region that the AWS CLI uses here, else that of the only cache of this name.
+
+    Raises: click.UsageError, AwsCallFailed.
+    """
     from discovery.aws.cloud import default_region
     from discovery.cli.token_hints import only_region
 

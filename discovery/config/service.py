@@ -97,6 +97,16 @@ class Events(Section):
     long values make a burst cheap and a single change slow."""
 
 
+class Probe(Section):
+    """Logins to registered caches with IAM, at an interval of their own, beside the sweeps."""
+
+    interval: Annotated[timedelta, DurationRange("1m", "7d")] = timedelta(hours=1)
+    """How long after the start of one round of logins the next may start; it starts with the end
+    of a sweep. Rounds never delay a sweep."""
+    concurrency: Annotated[StrictInt, Field(ge=1, le=1000)] = 20
+    """How many caches are logged in to at once."""
+
+
 class Service(Section):
     """How `cachemuster run` behaves."""
 
@@ -114,6 +124,9 @@ class Service(Section):
     one."""
     events: Events | None = None
     """Default: no events, only the interval."""
+    probe: Probe | None = None
+    """Default: no logins are tried. They see the network of the host that the service runs on, and
+    decide neither what is registered nor the label `cachemuster/iam-auth`."""
     scope_metrics_limit: Annotated[StrictInt, Field(ge=0, le=100_000)] = 500
     """How many scopes get metrics of their own. Beyond it only totals are kept, because every
     scope costs a time series per metric. 0: totals only."""

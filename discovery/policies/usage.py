@@ -137,6 +137,7 @@ class AwsUsage:
             config=config,
             hub=hub,
             regions=("*",) if "*" in named else choice.texts,
+            probes=config.service.probe is not None,
         )
 
     @property

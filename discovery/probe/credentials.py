@@ -1,4 +1,4 @@
-"""Whose credentials sign the token: those that Teleport would use, else the agent's for the account.
+"""Whose credentials sign the token: Teleport's where the agent can have them, else its own.
 
 Teleport signs with the role that the matcher's `connect` names. Without one it signs with the
 Database Service's own credentials, which the agent does not have.

@@ -157,7 +157,8 @@ _NO_ANSWER: Final[Mapping[ProbeStep, tuple[str, str]]] = {
     ),
     ProbeStep.AUTH: (
         "the cache did not answer the login in time",
-        "try a longer --timeout; the metric IamAuthenticationThrottling shows whether IAM throttles",
+        "try a longer --timeout; the metric IamAuthenticationThrottling shows whether IAM "
+        "throttles",
     ),
     ProbeStep.PING: (
         "the cache took the login, and did not answer PING in time",

@@ -48,11 +48,7 @@ def is_registered(item: Item) -> bool:
 
 def _is_ready(item: Item) -> bool:
     """Tell whether a cache was found, and somebody should be able to log in."""
-    return (
-        item.found is not None
-        and item.iam is not None
-        and item.iam.verdict is IamVerdict.READY
-    )
+    return item.found is not None and item.iam is not None and item.iam.verdict is IamVerdict.READY
 
 
 def named_targets(

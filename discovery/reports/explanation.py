@@ -12,7 +12,14 @@ from discovery.model.ownership import CacheArn, parse_cache_arn
 from discovery.model.values import Arn
 from discovery.plan.item import Item
 from discovery.reports.document import timestamp, write_json
-from state.records import HistoryEntry, PendingRemoval, Registration, RememberedCache, TakenName
+from state.records import (
+    HistoryEntry,
+    PendingRemoval,
+    Registration,
+    RememberedCache,
+    RememberedProbe,
+    TakenName,
+)
 
 SCHEMA_VERSION: Final = 1
 
@@ -33,6 +40,8 @@ class Explanation:
     last: HistoryEntry | None
     next: Item | None
     """What a sweep does if nothing has changed since the last one."""
+    probe: RememberedProbe | None = None
+    """The last login that the service tried."""
     gone_at: datetime | None = None
     """The complete scan that no longer showed the cache; None for one that was there."""
 
@@ -113,6 +122,14 @@ def _entry(each: Explanation) -> dict[str, Any]:
             "action": each.next.action.value,
             "reason": each.next.reason.value,
             "message": each.next.message,
+        },
+        "probe": each.probe
+        and {
+            "outcome": each.probe.outcome.value,
+            "user": each.probe.user,
+            "step": each.probe.step.value,
+            "at": timestamp(each.probe.at),
+            "message": each.probe.message,
         },
         "connect_resources": list(each.connect_resources),
     }

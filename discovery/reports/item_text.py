@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from discovery.model.fingerprint import redacted_change
 from discovery.model.codes import ProbeOutcome
+from discovery.model.fingerprint import redacted_change
 from discovery.model.values import Change, Probe
 from discovery.plan.item import Item
 
@@ -17,7 +17,7 @@ def short_name(item: Item) -> str:
 
 
 def probe_text(probe: Probe) -> str:
-    """Word what came of a login: `proved as app`, `unreachable at tcp`, `refused at auth as app`."""
+    """Word what came of a login: `proved as app`, `unreachable at tcp`."""
     at = "" if probe.outcome is ProbeOutcome.PROVED else f" at {probe.step.value}"
     user = f" as {probe.user}" if probe.user is not None else ""
     return f"{probe.outcome.value}{at}{user}"

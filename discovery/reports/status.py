@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from discovery.model.codes import ScopeStatus
+from discovery.model.codes import ProbeOutcome, ScopeStatus
 from discovery.plan.removal import CACHE_GOES
 from discovery.reports.document import timestamp, write_json
 from state.records import (
@@ -77,6 +79,12 @@ class Status:
         return tuple(each for each in self._pending if self.is_held(each))
 
     @property
+    def probes(self) -> Mapping[ProbeOutcome, int]:
+        """How many caches had each outcome at the last login; empty when none was tried."""
+        counts = Counter(each.outcome for each in self.state.probes.values())
+        return {outcome: counts[outcome] for outcome in ProbeOutcome if counts[outcome]}
+
+    @property
     def _pending(self) -> tuple[PendingRemoval, ...]:
         return tuple(miss for _, miss in sorted(self.state.pending_removals.items()))
 
@@ -124,6 +132,7 @@ def status_document(status: Status) -> dict[str, Any]:
         "waiting": [_miss(miss, status) for miss in status.waiting],
         "of_another_agent": [_miss(miss, status) for miss in status.of_another_agent],
         "taken_names": [_taken(taken) for _, taken in sorted(state.taken.items())],
+        "probes": {outcome.value: count for outcome, count in status.probes.items()},
         "unfinished": [_unfinished(one) for one in state.open_intents],
     }
 

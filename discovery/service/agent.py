@@ -25,6 +25,7 @@ from discovery.service.health import HealthState
 from discovery.service.heartbeat import heartbeat_limit
 from discovery.service.listener import listen
 from discovery.service.metrics import Metrics
+from discovery.service.probing import LoginRounds
 from discovery.service.rescans import Rescans
 from discovery.service.runner import SweepRunner
 from discovery.service.schedule import Schedule
@@ -38,6 +39,8 @@ SHUTDOWN_TIMEOUT: Final = timedelta(seconds=9)
 """How long running work may take once the service is to stop. Writes have 8 s of it."""
 CHECK_INTERVAL: Final = timedelta(minutes=1)
 """How often the control plane is asked for its identity, between sweeps."""
+LOGINS: Final = "logins"
+"""Name of the job that logs in to caches."""
 CONTROL_PLANE_CHECK: Final = "look"
 """Name of the job that asks the control plane for its identity."""
 READ_ONCE: Final = (
@@ -65,6 +68,7 @@ class Agent:
     schedule: Schedule = field(default_factory=Schedule)
     supervisor: Supervisor = field(init=False)
     rescans: Rescans = field(init=False)
+    logins: LoginRounds = field(init=False)
     _listener: asyncio.Task[Any] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -73,6 +77,7 @@ class Agent:
         self.rescans = Rescans(
             self.supervisor, self.schedule, self.metrics, current.context.clock, timedelta(0)
         )
+        self.logins = LoginRounds(self.runner, self.metrics)
         self.runner.on_activity = self.health.heartbeat.beat
         self.runner.on_progress = self._show_progress
 
@@ -107,6 +112,8 @@ class Agent:
         self.health.heartbeat.beat()
         if run is not None:
             await self.rescans.after_sweep(run.targets, run.report.scopes)
+            if self.logins.is_due(run, self.connections.current):
+                self.schedule.once(LOGINS, self.logins.run, after=timedelta(0))
         due_at = self.schedule.due_at(SweepKind.SWEEP)
         self.metrics.set_next_due(due_at)
         if run is not None and due_at is not None:
@@ -139,6 +146,7 @@ class Agent:
             try:
                 if self.is_read_once:
                     raise CannotReload(READ_ONCE)
+                self.logins.interrupt()
                 await self.connections.reload(check_reload, self._on_reload)
             except Exception as error:
                 log.error(
@@ -233,6 +241,7 @@ class Agent:
         self.notifier.stopping()
         self.stop.set()
         self.schedule.hold()
+        self.logins.interrupt()
         if self._listener is not None:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)

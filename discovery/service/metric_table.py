@@ -173,6 +173,16 @@ IDENTITY_EXPIRY: Final = _gauge(
     "when the certificate for the control plane expires; absent when there is none",
 )
 
+PROBED: Final = _gauge(
+    "probed_caches",
+    "caches by what came of the last login to them; absent without `service.probe`",
+    "outcome",
+)
+PROBED_AT: Final = _gauge(
+    "probe_last_timestamp_seconds",
+    "when the last round of logins ended; absent before the first",
+)
+
 TABLE: Final = (
     BUILD_INFO,
     SWEEPS,
@@ -190,6 +200,8 @@ TABLE: Final = (
     OF_ANOTHER_AGENT,
     FINDINGS,
     VERDICTS,
+    PROBED,
+    PROBED_AT,
     SCOPES,
     SCANS,
     FAILING_SINCE,

@@ -7,11 +7,11 @@ knows a part only, and an interrupted sweep nothing. Counters count both kinds o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from discovery.model.codes import REASONS_OF, Action, GuardCode, IamVerdict, Reason
+from discovery.model.codes import REASONS_OF, Action, GuardCode, IamVerdict, ProbeOutcome, Reason
 from discovery.model.values import Clock, Complete, Scanned
 from discovery.plan.item import Item
 from discovery.reports.exit import Exit, exit_code, is_expected
@@ -91,6 +91,12 @@ class Metrics:
     def set_paused_until(self, until: datetime | None) -> None:
         """Set until when writes are paused; None: they are not."""
         self._set_time(table.PAUSED_UNTIL, until)
+
+    def set_probes(self, outcomes: Mapping[ProbeOutcome, int], at: datetime | None) -> None:
+        """Set how many caches had each outcome in the last round of logins; None: there is none."""
+        counts = {(each.value,): outcomes.get(each, 0) for each in ProbeOutcome}
+        self._all.gauge(table.PROBED).set_all(counts if at is not None else {})
+        self._set_time(table.PROBED_AT, at)
 
     def render(self) -> tuple[bytes, str]:
         """Render the metrics as Prometheus text, with their content type."""

@@ -134,6 +134,14 @@ class SweepRunner:
             return None
         return ScheduledRun(kind, report, run.scan.targets)
 
+    async def write_state(self, current: Connections, write: Callable[[Store], None]) -> None:
+        """Write to the state file between two runs. Raises: StateError, Stopped."""
+        self._check_files()
+        async with self._hold_lock(current) as lock:
+            with await asyncio.to_thread(Store.open, current.state, check_lock=lock.check) as store:
+                self._state = store.identity
+                await asyncio.to_thread(write, store)
+
     def _check_files(self) -> None:
         """Check that the state file and the service's lock are those of the run before.
 

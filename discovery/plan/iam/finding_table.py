@@ -159,8 +159,8 @@ FINDINGS: Final[Mapping[FindingCode, FindingSpec]] = {
     ),
     _F.LOGIN_REFUSED: FindingSpec(
         _BLOCKER,
-        "a login with IAM was tried (`audit --probe`), with the credentials that Teleport uses, and "
-        "the cache refused it",
+        "a login with IAM was tried (`audit --probe`), with the credentials that Teleport uses, "
+        "and the cache refused it",
         "none: the finding names the causes, the likeliest first",
         "user {subject} was refused: {why}",
     ),

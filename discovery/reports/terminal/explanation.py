@@ -44,6 +44,11 @@ def _rows(each: Explanation) -> Iterator[tuple[str, list[str]]]:
         yield "matchers", list(each.matchers)
     if each.cache is not None:
         yield "IAM login", list(_login(each.cache))
+    if each.probe is not None:
+        probe = each.probe
+        user = f" as {probe.user}" if probe.user is not None else ""
+        what = f"{probe.outcome.value} at {probe.step.value}{user}, {_when(probe.at)}"
+        yield "last login", [what, probe.message]
     yield "registered", _registered(each.registration)
     if each.miss is not None:
         miss = each.miss

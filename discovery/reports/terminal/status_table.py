@@ -44,6 +44,9 @@ def status_sentence(status: Status) -> str:
         parts.append(f"{len(status.waiting)} waiting")
     if status.of_another_agent:
         parts.append(f"{len(status.of_another_agent)} of another agent")
+    if status.probes:
+        words = [f"{count} {outcome.value}" for outcome, count in status.probes.items()]
+        parts.append(f"last logins: {', '.join(words)}")
     if status.state.taken:
         parts.append(f"{counted(len(status.state.taken), 'name')} taken by others")
     since = [scope.failing_since for scope in status.unread if scope.failing_since]

@@ -135,9 +135,10 @@ async def test_no_token_is_sent_to_a_certificate_that_is_not_the_caches(
 
 async def test_tls_before_1_2_is_not_spoken(authority: TlsAuthority) -> None:
     old = authority.issue(HOST).context()
-    with pytest.warns(DeprecationWarning):
-        old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with pytest.warns(DeprecationWarning, match="TLSv1"):
         old.minimum_version = ssl.TLSVersion.TLSv1
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
     async with RespServer().serve(old) as place:
         found = await try_login(place, APP, trusting(authority), LONG_S)
     assert found is not None
@@ -145,9 +146,7 @@ async def test_tls_before_1_2_is_not_spoken(authority: TlsAuthority) -> None:
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_tls_1_2_and_1_3_are_spoken(
-    version: ssl.TLSVersion, authority: TlsAuthority
-) -> None:
+async def test_tls_1_2_and_1_3_are_spoken(version: ssl.TLSVersion, authority: TlsAuthority) -> None:
     only = authority.issue(HOST).context()
     only.minimum_version = only.maximum_version = version
     async with RespServer().serve(only) as place:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from botocore.credentials import ReadOnlyCredentials
@@ -23,7 +22,9 @@ TOKEN = iam_token("orders", "app", "eu-central-1", KEYS)
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def cache(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealCache]:
+def cache(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RealCache]:
     users = {
         "app": with_password(TOKEN),
         "reader": with_password(TOKEN, "~* -@all +get"),
