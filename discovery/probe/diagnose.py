@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from discovery.model.codes import FindingCode, IamVerdict, ProbeOutcome, ProbeStep
+from discovery.model.codes import FindingCode, IamVerdict, ProbeOutcome, ProbeStep, Severity
 from discovery.model.values import IamJudgement
 from discovery.probe.failures import Failure, FailureKind
 
@@ -197,8 +197,15 @@ def diagnose(failure: Failure | None, context: LoginContext) -> Diagnosis:
     if failure.kind is _K.TIMED_OUT:
         return Diagnosis(_UNREACHABLE, *_NO_ANSWER[failure.step])
     found = _DIAGNOSES[failure.kind]
-    detail = f" ({failure.detail})" if failure.detail else ""
+    said = _blockers(context) if failure.kind is _K.NO_USER else failure.detail
+    detail = f" ({said})" if said else ""
     return Diagnosis(found.outcome, f"{found.cause}{detail}", found.remedy)
+
+
+def _blockers(context: LoginContext) -> str:
+    """The codes of what keeps everybody out."""
+    findings = context.judgement.findings if context.judgement is not None else ()
+    return ", ".join(each.code for each in findings if each.severity is Severity.BLOCKER)
 
 
 def _refusal(failure: Failure, context: LoginContext) -> Diagnosis:

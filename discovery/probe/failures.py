@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import socket
 import ssl
@@ -78,13 +79,13 @@ def _kind_and_detail(step: ProbeStep, error: Exception) -> tuple[FailureKind, st
     if isinstance(error, TimeoutError):
         return _K.TIMED_OUT, ""
     if step is ProbeStep.RESOLVE:
-        return _of_lookup(error), _text(error)
+        return _of_lookup(error), ""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _of_certificate(error.verify_code), quoted(error.verify_message, MOST_QUOTED)
     if isinstance(error, ssl.SSLError):
         return _K.TLS_FAILED, quoted(error.reason or "", MOST_QUOTED)
     if step is ProbeStep.TCP:
-        return _of_connection(error), _text(error)
+        return _of_connection(error)
     if step is ProbeStep.TLS:
         return _K.TLS_FAILED, ""
     return _of_answer(error)
@@ -108,11 +109,14 @@ def _of_lookup(error: Exception) -> FailureKind:
     return _K.NAME_UNKNOWN if is_unknown else _K.LOOKUP_FAILED
 
 
-def _of_connection(error: Exception) -> FailureKind:
+def _of_connection(error: Exception) -> tuple[FailureKind, str]:
     number = getattr(error, "errno", None)
     if number == errno.ECONNREFUSED:
-        return _K.CONNECTION_REFUSED
-    return _K.NO_ROUTE if number in _NO_ROUTE else _K.CONNECT_FAILED
+        return _K.CONNECTION_REFUSED, ""
+    if number in _NO_ROUTE:
+        return _K.NO_ROUTE, ""
+    # The error's own text names addresses, and equal troubles are to be told once.
+    return _K.CONNECT_FAILED, os.strerror(number) if number else ""
 
 
 def _of_certificate(verify_code: int) -> FailureKind:
@@ -141,7 +145,3 @@ def _shown(code: str, text: str) -> str:
     if _SECRET.search(text):
         return code
     return quoted(text if text.startswith(code) else f"{code} {text}", MOST_QUOTED)
-
-
-def _text(error: Exception) -> str:
-    return quoted(str(getattr(error, "strerror", None) or error), MOST_QUOTED)

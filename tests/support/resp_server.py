@@ -44,7 +44,7 @@ class RespServer:
                 pass
             finally:
                 writer.close()
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError, asyncio.CancelledError):
                     await writer.wait_closed()
 
         async def keep_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -52,7 +52,7 @@ class RespServer:
                 while await reader.read(1024):
                     pass
             writer.close()
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
 
         work = keep_silent if tls is None else handle
@@ -65,8 +65,9 @@ class RespServer:
             for task in handling:
                 task.cancel()
             await asyncio.gather(*handling, return_exceptions=True)
-            while server._active_count:  # type: ignore[attr-defined]
-                await asyncio.sleep(0)  # a connection whose client went away notices it by itself
+            # A connection whose client went away notices it by itself; nothing tells when.
+            while server._active_count:  # type: ignore[attr-defined]  # noqa: ASYNC110
+                await asyncio.sleep(0)
         assert self.unexpected == []
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

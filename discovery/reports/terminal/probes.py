@@ -12,6 +12,7 @@ from discovery.model.codes import ProbeOutcome
 from discovery.reports.probes import WORST_FIRST, ProbedLogin, ProbeReport, probe_sentence
 from discovery.reports.summary import counted
 from discovery.reports.terminal.style import cell, columns, console_for, heading
+from discovery.reports.terminal.wrapped_list import Entry, print_entries, run
 
 FOLDED: Final = 20
 """More proved logins than this are counted unless everything is asked for."""
@@ -73,12 +74,12 @@ def _explanation(kind: _Kind) -> Iterator[tuple[str, str]]:
 
 
 def _print_logins(logins: Iterable[ProbedLogin], console: Console) -> None:
-    table = columns(28, 28, 16, None)
-    for each in logins:
-        table.add_row(
-            cell(f"  {each.cache.name}"),
-            cell(str(each.cache.scope)),
-            cell(each.user or "-"),
-            cell(f"{each.took.total_seconds() * 1000:.0f} ms", "dim"),
-        )
-    console.print(table)
+    entries = (Entry((), [(run(_login_text(each)),)]) for each in logins)
+    print_entries(entries, console, indent=2)
+
+
+def _login_text(login: ProbedLogin) -> str:
+    """One login on a line: `orders · 111122223333/eu-central-1 · as app · 43 ms`."""
+    took = f"{login.took.total_seconds() * 1000:.0f} ms"
+    user = [f"as {login.user}"] if login.user is not None else []
+    return " · ".join((login.cache.name, str(login.cache.scope), *user, took))
