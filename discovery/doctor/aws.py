@@ -15,8 +15,10 @@ from discovery.aws.cloud import Cloud
 from discovery.aws.error_codes import UNKNOWN_KEY_CODES
 from discovery.aws.errors import AwsError, version_1_token
 from discovery.aws.organizations import list_members
+from discovery.config.aws import Account as AccountEntry
 from discovery.config.aws import Organization
 from discovery.config.partitions import can_be_disabled
+from discovery.config.rules import to_matchers
 from discovery.doctor.permissions import (
     INCONCLUSIVE,
     PermissionResults,
@@ -178,6 +180,7 @@ class _AwsChecks:
             fault = account
             return (self._failed(Area.ROLE, account_id, fault, _ASSUME, scope=account_id),)
         role = _check(Area.ROLE, account_id, CheckStatus.OK, self._access_note(account_id))
+        connect = [await self._connect_role(each) for each in self._connect_roles(account)]
         listing, regions, enabled = await self._regions(account)
         is_read = bool(enabled) or not self.usage.lists_regions
         excluded = tuple(each.text for each in self.cloud.regions.excluded)
@@ -195,7 +198,42 @@ class _AwsChecks:
             )
             for region, task in tasks.items()
         }
-        return (role, *listing, *self._permissions(account_id, found))
+        return (role, *connect, *listing, *self._permissions(account_id, found))
+
+    def _connect_roles(self, account: Account) -> tuple[AccountEntry, ...]:
+        """Roles of Teleport's in an account that the agent assumes to log in; none if it does not.
+
+        A region in their names is the agent's own.
+        """
+        if not self.usage.probes:
+            return ()
+        place = {
+            "partition": account.partition,
+            "account_id": account.account_id,
+            "region": self.cloud.home_region,
+        }
+        connects = [
+            (each.connect.role_arn(**place), each.connect.external_id)
+            for each in to_matchers(self.usage.config)
+            if each.connect is not None and each.accounts.matches(account.account_id)
+        ]
+        return tuple(
+            AccountEntry(id=account.account_id, role_arn=role, external_id=external_id)
+            for role, external_id in dict.fromkeys(connects)
+            if role.split(":")[4] == account.account_id
+        )
+
+    async def _connect_role(self, entry: AccountEntry) -> Check:
+        """Check that a role of Teleport's lets the agent in too."""
+        subject = str(entry.role_arn)
+        async with self.slots:
+            found = await with_timeout(self.cloud.accounts.assume(entry), self.limit)
+        if isinstance(found, AwsError):
+            why = f"{found.message}. Without it logins prove nothing (service.probe)"
+            outcome = CheckStatus.WARN
+        else:
+            why, outcome = "lets the agent in, to log in as Teleport does", CheckStatus.OK
+        return _check(Area.ROLE, subject, outcome, why, _ASSUME)
 
     def _access_note(self, account_id: AccountId) -> str:
         own = account_id == self.usage.hub.account_id and self.usage.scans_own_account

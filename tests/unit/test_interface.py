@@ -48,13 +48,14 @@ SCOPE_REASONS = (
 EXITS = {0, 1, 2, 3, 4, 5, 64, 75, 78, 130, 143}
 COMMANDS = (
     "quickstart sweep audit run status history explain doctor policies adopt release export config "
-    "token pause resume sandbox version completion"
+    "token pause resume sandbox version completion probe"
 )
 OPTIONS = {
     "sweep": "--dry-run --only --allow-mass-removal --checksum --prune --rebind-state --shard "
     "--lock-timeout --format --output -o",
-    "audit": "--only --detailed-exitcode --fail-on --format --output -o",
+    "audit": "--only --detailed-exitcode --fail-on --probe --format --output -o",
     "run": "--shard",
+    "probe": "--user --timeout --only --format --output -o",
     "adopt": "--identity-file",
     "release": "--identity-file",
     "export": "--registered",

@@ -325,3 +325,26 @@ def test_many_good_lines_are_counted(cli: CommandLine) -> None:
     assert "elasticache:DescribeUsers: 13 of this sort" in out
     assert "000000000003" not in out
     assert "000000000003" in cli.run("doctor", "-v").out
+
+
+@pytest.mark.parametrize("trusted", [HUB, MEMBER])
+def test_connect_roles_are_tried_where_logins_are_configured(
+    cli: CommandLine, trusted: str
+) -> None:
+    cli.aws.world.account(HUB).add_role("connect", trusted=[trusted])
+    connect = {"assume_role_arn": "arn:aws:iam::{account_id}:role/connect"}
+    settings = {
+        "version": 1,
+        "group": "trial",
+        "aws": {"regions": [FRANKFURT]},
+        "matchers": [{"name": "all", "connect": connect}],
+    }
+    cli.configure(json.dumps(settings))
+    assert len(checks(examined(cli), "role")) == 1
+    cli.configure(json.dumps({**settings, "service": {"probe": {"interval": "1h"}}}))
+    found = checks(examined(cli), "role")[1]
+    assert found["subject"] == f"arn:aws:iam::{HUB}:role/connect"
+    assert (found["outcome"], found["action"]) == (
+        "ok" if trusted == HUB else "warn",
+        "sts:AssumeRole",
+    )

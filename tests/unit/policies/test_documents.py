@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -401,3 +402,42 @@ def test_tbot_writes_where_the_agent_reads(route: str, server: str) -> None:
     assert found["outputs"][0]["destination"]["path"] == "/id"
     token = made("teleport-bot", usage())[1]
     assert found["onboarding"]["token"] == token["metadata"]["name"]
+
+
+def resources_of(kind: str, found: AwsUsage, sid: str) -> list[str]:
+    (statement,) = [each for each in made(kind, found)["Statement"] if each["Sid"] == sid]
+    named = statement["Resource"]
+    return [named] if isinstance(named, str) else named
+
+
+def test_logins_are_allowed_only_where_they_are_asked_for() -> None:
+    quiet = usage(aws=aws(MEMBER), matchers=[{"name": "all"}])
+    assert "elasticache:Connect" not in actions("member", quiet) | actions("hub", quiet)
+    asked = replace(quiet, probes=True)
+    assert "elasticache:Connect" in actions("member", asked)
+    assert resources_of("member", asked, "LogIn") == [
+        "arn:aws:elasticache:eu-west-1:222233334444:serverlesscache:*",
+        "arn:aws:elasticache:eu-west-1:222233334444:user:*",
+    ]
+    configured = usage(aws=aws(MEMBER), matchers=[{"name": "all"}], service={"probe": {}})
+    assert made("member", configured) == made("member", asked)
+
+
+def test_with_a_connect_role_the_agent_may_assume_it_and_connects_by_nothing_else() -> None:
+    found = usage(
+        aws=aws(MEMBER), matchers=[{"name": "all", "connect": CONNECT}], service={"probe": {}}
+    )
+    assert "elasticache:Connect" not in actions("member", found) | actions("hub", found)
+    assert resources_of("hub", found, "AssumeConnectRoles") == ["arn:aws:iam::*:role/db/connect-*"]
+
+
+def test_the_connect_role_lets_the_agent_in_where_logins_are_tried() -> None:
+    plain = usage(aws=aws(MEMBER), matchers=[{"name": "all", "connect": CONNECT}])
+    stack = KINDS["connect"].stack
+    assert stack is not None
+    for found, principals in ((plain, 1), (replace(plain, probes=True), 2)):
+        role = stack(PolicyRequest(found))["Resources"]["ConnectRole"]["Properties"]
+        trust = role["AssumeRolePolicyDocument"]["Statement"]
+        assert len(trust) == principals
+        assert all(each["Condition"] == trust[0]["Condition"] for each in trust)
+    assert trust[1]["Principal"] == {"AWS": HUB.arn}
