@@ -13,7 +13,7 @@ from discovery.plan.plan import make_plan
 from discovery.plan.rules import Rules
 from discovery.reports.explanation import Explanation
 from matchers.explain import explain
-from state.records import RememberedCache, RememberedState
+from state.records import HistoryEntry, HistoryEvent, RememberedCache, RememberedState
 from state.store import ReadOnlyStore
 
 
@@ -42,13 +42,19 @@ def explanations(
             miss=next((each for each in state.pending_removals.values() if each.arn == arn), None),
             taken=next((each for each in state.taken.values() if each.arn == arn), None),
             matchers=sentences.get(arn, ()),
-            last=next(iter(store.history(arn=arn, limit=1)), None),
+            last=_last_action(arn, store),
             next=items.get(arn),
             probe=state.probes.get(arn),
             gone_at=_gone_at(state.caches.get(arn), state),
         )
         for arn in sorted(_arns(name, state))
     )
+
+
+def _last_action(arn: Arn, store: ReadOnlyStore) -> HistoryEntry | None:
+    """What last happened to a cache, logins aside: they are told by themselves."""
+    entries = store.history(arn=arn)
+    return next((each for each in entries if each.event is not HistoryEvent.PROBED), None)
 
 
 def is_remembered(name: str, state: RememberedState) -> bool:
