@@ -153,7 +153,7 @@ class AwsUsage:
 
     @property
     def connect_roles(self) -> tuple[str, ...]:
-        """ARN patterns of the roles of Teleport's that the agent assumes to probe, in order."""
+        """ARN patterns of the roles that matchers name to connect with: `*` for what varies."""
         connects = (each.connect for each in self.config.matchers if each.connect is not None)
         arns = {re.sub(r"\{(account_id|region)\}", "*", each.assume_role_arn) for each in connects}
         return tuple(sorted(each.replace("{partition}", self.hub.partition) for each in arns))
