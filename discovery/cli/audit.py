@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +23,9 @@ from discovery.model.codes import Severity
 from discovery.model.values import Scope
 from discovery.reports.exit import Exit, ExitRules
 from discovery.reports.view import Detail, View
+
+if TYPE_CHECKING:
+    from discovery.cli.setup import AddToReport
 
 
 @click.command(name="audit")
@@ -83,7 +87,6 @@ def command(
     4 a guard would refuse, 5 findings, 64 usage, 78 configuration, 130/143
     interrupted.
     """
-    from discovery.cli.probing import add_probes
     from discovery.cli.reporting import emit_report, run_for_report
     from discovery.cli.setup import run_audit
     from discovery.plan.targets import ScopeFilter
@@ -97,8 +100,7 @@ def command(
         part=ScopeFilter(only=only), refresh_regions=True, asks_control_plane=not skip_control_plane
     )
     with open_destination(output) as destination:
-        add = add_probes if probes else None
-        start = partial(run_audit, path, request, identity_file=identity_file, add=add)
+        start = partial(run_audit, path, request, identity_file=identity_file, add=_adding(probes))
         report, terminated = run_for_report(start, progress_interval)
         view = View(
             title="audit", findings=True, detail=Detail.FULL if shared.verbose else Detail.NORMAL
@@ -107,3 +109,12 @@ def command(
             detailed=detailed_exitcode, fail_on=Severity(fail_on) if fail_on else None
         )
         return emit_report(report, destination, output_format, view, rules, terminated=terminated)
+
+
+def _adding(probes: bool) -> AddToReport | None:
+    """What is added to the report; only who logs in to caches loads what that takes."""
+    if not probes:
+        return None
+    from discovery.cli.probing import add_probes
+
+    return add_probes

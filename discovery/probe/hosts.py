@@ -74,7 +74,9 @@ def find_hosts(environ: Mapping[str, str], *, is_overridden: bool) -> Hosts:
     try:
         content = json.loads(Path(name).read_text("utf-8"))
         places = {host: _place(text) for host, text in content["hosts"].items()}
-        return Hosts(is_overridden=True, places=places, ca_file=str(content["ca_file"]))
+        found = Hosts(is_overridden=True, places=places, ca_file=str(content["ca_file"]))
+        found.tls.get_ca_certs()  # that the file can be read shows before the first login
+        return found
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(
             [

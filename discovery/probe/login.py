@@ -164,7 +164,7 @@ class _Connection(Connection):
             encoding_errors="replace",
         )
         self._reader, self._writer = reader, writer
-        self._parser.on_connect(self)
+        self._parser.on_connect(self)  # type: ignore[no-untyped-call]
 
     async def _connect(self) -> None:
         """Fail where redis-py would connect again."""

@@ -14,6 +14,7 @@ from discovery.cli.token_hints import Login, print_hints
 from state.store import load_state
 from tests.support.command_line import FRANKFURT, VIRGINIA, CommandLine
 from tests.support.command_line import cli as make_rig
+from tests.support.tls_authority import TlsAuthority
 
 PLAIN = {"AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": "/nowhere"}
 
@@ -116,11 +117,12 @@ def test_in_a_sandbox_the_line_leads_to_where_it_serves_the_cache(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     file = tmp_path / "caches.json"
-    file.write_text(json.dumps({"ca_file": "/ca.pem", "hosts": {"*": "127.0.0.1:7000"}}), "utf-8")
+    ca_file = str(TlsAuthority(tmp_path).file)
+    file.write_text(json.dumps({"ca_file": ca_file, "hosts": {"*": "127.0.0.1:7000"}}), "utf-8")
     monkeypatch.setenv("CACHEMUSTER_SANDBOX_CACHES", str(file))
     login = Login("orders", "orders", FRANKFURT, "app", None)
     words = shlex.split(hints(cli, login, capsys)[1])
     assert words[words.index("-h") + 1] == "127.0.0.1"
     assert words[words.index("-p") + 1] == "7000"
     assert words[words.index("--sni") + 1].startswith("orders-")
-    assert words[words.index("--cacert") + 1] == "/ca.pem"
+    assert words[words.index("--cacert") + 1] == ca_file

@@ -114,6 +114,7 @@ def test_the_defaults_of_the_design() -> None:
     assert service.sweep_timeout == timedelta(minutes=15)
     assert str(service.listen) == "127.0.0.1:9808"
     assert (service.events, service.scope_metrics_limit) == (None, 500)
+    assert service.probe is None
 
 
 def test_the_defaults_of_a_teleport_control_plane() -> None:
@@ -317,3 +318,15 @@ NOT_IN_SCHEMA = [
 def test_the_schema_refuses(data: dict[str, Any]) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(data, config_schema())
+
+
+def test_logins_have_an_interval_and_a_limit_of_their_own() -> None:
+    probe = read(f"{HEAD}service: {{probe: {{}}}}").service.probe
+    assert probe is not None
+    assert (probe.interval, probe.concurrency) == (timedelta(hours=1), 20)
+    probe = read(f"{HEAD}service: {{probe: {{interval: 2h, concurrency: 5}}}}").service.probe
+    assert probe is not None
+    assert (probe.interval, probe.concurrency) == (timedelta(hours=2), 5)
+    for wrong in ("interval: 1s", "concurrency: 0", "timeout: 5s"):
+        with pytest.raises(ConfigError, match=f"service.probe.{wrong.split(':')[0]}"):
+            read(f"{HEAD}service: {{probe: {{{wrong}}}}}")

@@ -13,6 +13,7 @@ from discovery.config.problems import ConfigError
 from discovery.model.values import Endpoint
 from discovery.probe.hosts import VARIABLE, Hosts, find_hosts, is_cache_host
 from discovery.probe.login import Server
+from tests.support.tls_authority import TlsAuthority
 
 HOST = "orders-abc123.serverless.euc1.cache.amazonaws.com"
 
@@ -66,10 +67,11 @@ def test_with_an_override_every_host_is_dialled() -> None:
 def test_the_file_of_the_sandbox_says_where_caches_are(tmp_path: Path) -> None:
     file = tmp_path / "caches.json"
     places = {f"{HOST}:6379": "127.0.0.1:7001", "*": "127.0.0.1:7000"}
-    file.write_text(json.dumps({"ca_file": "ca.pem", "hosts": places}), "utf-8")
+    ca_file = str(TlsAuthority(tmp_path).file)
+    file.write_text(json.dumps({"ca_file": ca_file, "hosts": places}), "utf-8")
     environ = {VARIABLE: str(file)}
     found = find_hosts(environ, is_overridden=True)
-    assert found.ca_file == "ca.pem"
+    assert found.ca_file == ca_file
     named, other = Endpoint(HOST, 6379), Endpoint(HOST, 6380)
     assert found.server(named, "aws") == Server(HOST, 6379, ("127.0.0.1", 7001))
     assert found.server(other, "aws") == Server(HOST, 6380, ("127.0.0.1", 7000))
@@ -85,6 +87,7 @@ def test_the_file_of_the_sandbox_says_where_caches_are(tmp_path: Path) -> None:
         '{"ca_file": "x", "hosts": []}',
         '{"ca_file": "x", "hosts": {"*": "cache.example.com:6379"}}',
         '{"ca_file": "x", "hosts": {"*": "127.0.0.1"}}',
+        '{"ca_file": "/no/such/file", "hosts": {"*": "127.0.0.1:7000"}}',
     ],
 )
 def test_a_file_that_says_something_else_is_refused(content: str, tmp_path: Path) -> None:
