@@ -20,7 +20,7 @@ from discovery.config.service import queue_for, queue_region
 from discovery.plan.rules import WritePolicy
 from discovery.plan.shard import Shard
 from matchers.matcher import IamUsers
-from tests.support.marked_text import BASE, HEAD, read
+from tests.support.marked_text import BASE, HEAD, read, refusal
 
 EXAMPLE = """
 version: 1
@@ -328,5 +328,5 @@ def test_logins_have_an_interval_and_a_limit_of_their_own() -> None:
     assert probe is not None
     assert (probe.interval, probe.concurrency) == (timedelta(hours=2), 5)
     for wrong in ("interval: 1s", "concurrency: 0", "timeout: 5s"):
-        with pytest.raises(ConfigError, match=f"service.probe.{wrong.split(':')[0]}"):
-            read(f"{HEAD}service: {{probe: {{{wrong}}}}}")
+        said = str(refusal(f"{HEAD}service: {{probe: {{{wrong}}}}}"))
+        assert f"service.probe.{wrong.split(':')[0]}" in said
