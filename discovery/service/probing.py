@@ -7,6 +7,7 @@ the writer lock for that write alone, so it never delays a sweep by more.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
 import time
@@ -135,8 +136,14 @@ def _record(store: Store, found: Mapping[Arn, RememberedProbe], at: datetime) ->
     entries = tuple(changed_outcomes(store.probes(), found, at))
     store.record_probes(found.values(), entries)
     for entry in entries:
-        level = log.warning if entry.reason == ProbeOutcome.REFUSED.name else log.info
-        level("probe.changed", arn=entry.arn, outcome=entry.reason.lower(), message=entry.message)
+        is_refusal = entry.reason == ProbeOutcome.REFUSED.name
+        log.log(
+            logging.WARNING if is_refusal else logging.INFO,
+            "probe.changed",
+            arn=entry.arn,
+            outcome=entry.reason.lower(),
+            message=entry.message,
+        )
 
 
 def changed_outcomes(

