@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 from discovery.cli.control_planes import open_reader, print_preflight
 from discovery.cli.interruption import Interruption, run_with_signals
 from discovery.cli.progress import OnProgress, progress
 from discovery.cli.setup import open_context
 from discovery.config.load import load_config
-from discovery.model.values import Scope
+from discovery.model.values import Complete, Scope
 from discovery.plan.targets import ScopeFilter
 from discovery.probe.findings import with_logins
 from discovery.probe.hosts import find_hosts
@@ -26,6 +27,9 @@ from discovery.reports.summary import counted
 from discovery.sweep.context import SweepContext, SweepRequest
 from discovery.sweep.sweep import audit
 from state.store import load_state
+
+_NAMED: Final = 3
+"""How many of the scopes that share a trouble are named."""
 
 Start = Callable[[Interruption, OnProgress | None], Awaitable[ProbeReport]]
 """Starts to probe."""
@@ -133,10 +137,18 @@ def _not_found(missing: tuple[str, ...], found: Report) -> str:
 
 
 def _not_probed(found: Report, targets: tuple[Target, ...]) -> Iterator[str]:
-    """What keeps caches from being known at all."""
+    """What keeps caches from being known at all: by reason, the scopes that were not read."""
     unread = [each for each in found.unread_scopes if not is_expected(each.scope, found)]
+    scopes: dict[str, list[str]] = {}
     for each in unread:
-        yield f"caches of {each.scope} were not probed: it could not be read ({each.message})"
+        reason = each.reason.value if not isinstance(each, Complete) else ""
+        scopes.setdefault(reason, []).append(str(each.scope))
+    for reason, names in sorted(scopes.items()):
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        yield (
+            f"not probed are the caches of {', '.join(names[:_NAMED])}{more}, which could not be "
+            f"read: {reason}; `cachemuster audit` says more"
+        )
     if not targets and not unread:
         yield (
             "no registered cache has the IAM verdict ready; name a cache to probe it all the same"
