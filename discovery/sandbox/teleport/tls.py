@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from discovery.sandbox.clock import wall_clock
-from discovery.sandbox.teleport.authorities import Leaf
+from discovery.sandbox.authorities import Leaf
 from discovery.sandbox.teleport.cluster import Cluster
 
 WEB_NAMES = ("localhost", "127.0.0.1")

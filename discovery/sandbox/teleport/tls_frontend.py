@@ -14,7 +14,7 @@ from discovery.sandbox.clock import wall_clock
 from discovery.sandbox.faults import FaultBoard
 from discovery.sandbox.loopback import check_loopback, reset_at_close
 from discovery.sandbox.teleport.calls import CallLog, Handshake
-from discovery.sandbox.teleport.client_hello import ClientHello, NotTls, read_client_hello
+from discovery.sandbox.client_hello import ClientHello, NotTls, read_client_hello
 from discovery.sandbox.teleport.cluster import Cluster
 from discovery.sandbox.teleport.connection import Connection
 from discovery.sandbox.teleport.faults import CONNECT, CallSite, Effect, Fault
