@@ -188,13 +188,18 @@ class Connection:
         reason: str | None = None,
     ) -> None:
         served = self._served
+        account_id, region, cache = (
+            (served.account.id, served.region.place.name, served.cache.name)
+            if served is not None
+            else (None, None, None)
+        )
         self._plane.calls.add(
             Call(
                 at=self._plane.world.clock(),
                 connection=self._number,
-                account_id=served and served.account.id,
-                region=served and served.region.place.name,
-                cache=served and served.cache.name,
+                account_id=account_id,
+                region=region,
+                cache=cache,
                 command=command,
                 user=user,
                 error=error,
