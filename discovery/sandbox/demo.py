@@ -10,7 +10,6 @@ from datetime import timedelta
 from discovery.sandbox.agent_world import AgentWorld
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.timed_store import Delays
-from discovery.sandbox.aws.values import Role
 from discovery.sandbox.aws.world import Account, World
 from discovery.sandbox.clock import Clock, wall_clock
 
@@ -40,7 +39,7 @@ def build_demo(clock: Clock = wall_clock, *, delays: Delays | None = None) -> Ag
     hub, shop, data = (world.account(number, regions=REGIONS) for number in (HUB, SHOP, DATA))
     key = hub.add_key("cachemuster", access_key_id=_ACCESS_KEY_ID, secret=_SECRET)
     for account in (hub, shop, data):
-        add_connect_role(account, trusted=HUB)
+        _add_connect_role(account)
     for member in (shop, data):
         member.add_role(ROLE_NAME, trusted=(HUB,), external_id=EXTERNAL_ID)
     _fill_hub(hub)
@@ -49,9 +48,9 @@ def build_demo(clock: Clock = wall_clock, *, delays: Delays | None = None) -> Ag
     return AgentWorld(world, key, HOME)
 
 
-def add_connect_role(account: Account, *, trusted: str) -> Role:
+def _add_connect_role(account: Account) -> None:
     """Add the role with which Teleport connects: it may log in to caches, and nothing else."""
-    role = account.add_role(CONNECT_ROLE_NAME, trusted=(trusted,))
+    role = account.add_role(CONNECT_ROLE_NAME, trusted=(HUB,))
     here = f"arn:{account.partition.name}:elasticache:*:{account.id}"
     connect = {
         "Effect": "Allow",
@@ -59,7 +58,6 @@ def add_connect_role(account: Account, *, trusted: str) -> Role:
         "Resource": [f"{here}:serverlesscache:*", f"{here}:user:*"],
     }
     account.allow(role.arn, {"Version": "2012-10-17", "Statement": [connect]})
-    return role
 
 
 def _fill_hub(hub: Account) -> None:

@@ -20,7 +20,7 @@ from discovery.sandbox.aws.partitions import PARTITIONS
 from discovery.sandbox.aws.region import Region
 from discovery.sandbox.aws.world import World
 from discovery.sandbox.clock import Clock, wall_clock
-from discovery.sandbox.demo import EXTERNAL_ID, HOME, ROLE_NAME, add_connect_role
+from discovery.sandbox.demo import EXTERNAL_ID, HOME, ROLE_NAME
 
 _DEFAULT_REGIONS = PARTITIONS["aws"].default_regions
 REGIONS = (HOME, *(region for region in _DEFAULT_REGIONS if region != HOME))
@@ -83,12 +83,11 @@ def generate(size: Size, clock: Clock = wall_clock) -> AgentWorld:
     fill_region = _RegionFiller(size)
     world = World(clock, populate=fill_region)
     hub, *members = size.account_ids
-    add_connect_role(world.account(hub, regions=size.region_names), trusted=hub)
+    world.account(hub, regions=size.region_names)
     organization = world.organize(hub)
     units = cycle([organization.add_unit(name) for name in _UNITS])
     for account_id in members:
         account = world.account(account_id, regions=size.region_names)
-        add_connect_role(account, trusted=hub)
         account.add_role(ROLE_NAME, trusted=(hub,), external_id=EXTERNAL_ID)
         organization.join(account_id, parent=next(units))
     return AgentWorld(world, world.account(hub).add_key("cachemuster"), HOME)

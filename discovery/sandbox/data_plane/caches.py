@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from discovery.sandbox.aws.partitions import short_code
+from discovery.sandbox.aws.partitions import PARTITIONS, short_code
 from discovery.sandbox.aws.region import Region
-from discovery.sandbox.aws.values import Cache, User
+from discovery.sandbox.aws.values import Cache, User, UserGroup
 from discovery.sandbox.aws.world import Account, World
 
 _ANSWERING = frozenset({"available", "modifying"})
 _ENGINES = frozenset({"redis", "valkey"})
 _WORKING = frozenset({"active", "modifying"})
 """Statuses in which users and groups work: what is pending does not yet, what goes still does."""
+
+_CODES: Mapping[str, str] = {
+    place: short_code(place) for partition in PARTITIONS.values() for place in partition.regions
+}
+"""What stands for each region in host names."""
 
 DEFAULT = "default"
 """Name of the user that a connection begins as, where it needs no password."""
@@ -53,17 +58,23 @@ def find_cache(world: World, host: str) -> ServedCache | None:
     """Return the cache whose endpoint has this host name; None when no such cache answers."""
     name, _, domain = host.lower().partition(".")
     name = name.rpartition("-")[0]
-    codes = set(domain.split("."))
+    places = {place for place, code in _CODES.items() if code in domain.split(".")}
     for account in tuple(world.accounts.values()):
-        for place in sorted(account.enabled):
-            if short_code(place) not in codes:
-                continue
+        for place in account.enabled & places:
             region = account.region(place)
             region.advance(world.clock())
             cache = region.caches.get(name)
             if cache is not None and cache.host == host.lower() and cache.engine in _ENGINES:
                 return ServedCache(world, account, region, cache).refresh()
     return None
+
+
+def _fits(part: User | UserGroup, whole: UserGroup | Cache) -> bool:
+    """Return whether a user may be in a group, or a group on a cache, by their engines.
+
+    Source: aws/README: Users and groups.
+    """
+    return part.engine != "valkey" or whole.engine == "valkey"
 
 
 def _anybody(region: Region) -> User:

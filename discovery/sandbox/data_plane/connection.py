@@ -64,6 +64,7 @@ class Connection:
                     hello = await peek_client_hello(self._socket)
             except (OSError, NotTls, TimeoutError) as error:
                 self._log(CONNECT, error="(no TLS)", reason=str(error) or type(error).__name__)
+                self._forget_unread()
                 return
             served = self._served = find_cache(self._plane.world, hello.server_name)
             if served is None:
@@ -74,9 +75,14 @@ class Connection:
 
     def _refuse_name(self, name: str) -> None:
         self._log(CONNECT, error="(no such host)", reason=f"no cache answers at {name!r}")
-        self._socket.recv(LINE_LIMIT)  # what is left unread would reset the connection
+        self._forget_unread()
         with suppress(OSError):
             self._socket.sendall(_UNRECOGNIZED_NAME)
+
+    def _forget_unread(self) -> None:
+        """Read what the client sent: left unread, it would make the end a reset."""
+        with suppress(OSError):
+            self._socket.recv(LINE_LIMIT)
 
     async def _serve_cache(self, served: ServedCache) -> None:
         active = self._faults(CONNECT)
@@ -111,8 +117,14 @@ class Connection:
         self, served: ServedCache, active: Iterable[Fault]
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         """Complete TLS; return None when the client does not want it."""
-        reasons: list[str] = []
-        report_refusal.set(reasons.append)  # in this task's own context, as the handshake
+        refused: list[str] = []
+
+        def refuse(reason: str) -> None:
+            if not refused:
+                self._log(CONNECT, error="(TLS refused)", reason=reason)
+            refused.append(reason)
+
+        report_refusal.set(refuse)  # in this task's own context, as the handshake
         wrong = [fault.effect for fault in active if fault.effect.name.endswith("CERTIFICATE")]
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(LINE_LIMIT)
@@ -130,8 +142,7 @@ class Connection:
                 ssl_shutdown_timeout=_CLOSING_TIMEOUT_S,
             )
         except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
-            reasons.append(str(error) or type(error).__name__)
-            self._log(CONNECT, error="(TLS refused)", reason=reasons[0])
+            refuse(str(error) or type(error).__name__)
             return None
         self._log(CONNECT)
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)

@@ -158,6 +158,11 @@ WRONG: dict[str, tuple[Arrange, str]] = {
         of_group(status="creating", users=(USER,)),
         "no active member",
     ),
+    "of a group of another engine": (
+        after(lambda p: p.region.change_cache(CACHE, engine="redis")),
+        "no active member",
+    ),
+    "of a user of another engine": (of_group(engine="redis", users=(USER,)), "no active member"),
     "of a group that is gone": (after(lambda p: p.region.groups.drop("people")), "no active"),
 }
 
@@ -221,8 +226,16 @@ async def test_no_password_is_asked_where_there_is_no_access_control(plane: Data
         assert await client.ask("AUTH", USER, sign(plane.key)) == WRONGPASS
 
 
+async def test_a_public_cache_takes_users_of_iam_only(plane: DataPlane) -> None:
+    plane.region.add_user_group("people", users=("default", USER))
+    plane.region.change_cache(CACHE, is_public=True)
+    async with plane.connect() as client:
+        assert await client.ask("PING") == b"-NOAUTH Authentication required."
+        assert await client.ask("AUTH", USER, sign(plane.key)) == b"+OK"
+
+
 async def test_the_default_user_of_a_group_is_who_a_connection_begins_as(plane: DataPlane) -> None:
-    plane.region.add_user_group("people", engine="redis", users=("default", USER))
+    plane.region.add_user_group("people", users=("default", USER))
     async with plane.connect() as client:
         assert await client.ask("PING") == b"+PONG"
     plane.region.add_user("default", access_string="off ~* +@all", authentication="no-password")
