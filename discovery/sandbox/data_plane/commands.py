@@ -93,7 +93,8 @@ class Commands:
             case []:
                 return _wrong_number("auth")
             case [password]:
-                if _is_open(self._served.users().get(DEFAULT)):
+                default = self._served.users().get(DEFAULT)
+                if default is not None and default.authentication == "no-password":
                     return _NO_PASSWORD_SET
                 return self._log_in(DEFAULT.encode(), password)
             case [name, password]:
@@ -118,15 +119,27 @@ class Commands:
             version = int(asked)
             if version not in (2, 3):
                 return Error("NOPROTO unsupported protocol version")
-        login = _read_options(options)
-        if isinstance(login, Error):
-            return login
-        if login and (refused := self._log_in(*login)) is not OK:
+        if (refused := self._follow_options(options)) is not None:
             return refused
         if self.user is None:
             return _HELLO_FIRST
         self.version = version
         return self._description()
+
+    def _follow_options(self, options: Words) -> Reply | None:
+        """Do what HELLO's options ask, one after the other; return the first refusal."""
+        left = list(options)
+        while left:
+            match [left[0].upper(), *left[1:]]:
+                case [b"AUTH", name, password, *left]:
+                    if (reply := self._log_in(name, password)) is not OK:
+                        return reply
+                case [b"SETNAME", name, *left]:
+                    if _CLIENT_NAME.fullmatch(name) is None:
+                        return _BAD_NAME
+                case [_, *_]:
+                    return Error(f"ERR Syntax error in HELLO option '{as_text(left[0])}'")
+        return None
 
     def _description(self) -> Reply:
         cache = self._served.cache
@@ -185,22 +198,6 @@ def _is_open(user: User | None) -> bool:
         and user.authentication == "no-password"
         and access.is_on(user.access_string)
     )
-
-
-def _read_options(options: Words) -> tuple[bytes, bytes] | Error | None:
-    """Return user name and password of HELLO's options, if they are there, or what is wrong."""
-    login, left = None, list(options)
-    while left:
-        match [left[0].upper(), *left[1:]]:
-            case [b"AUTH", name, password, *rest]:
-                login, left = (name, password), rest
-            case [b"SETNAME", name, *rest]:
-                if _CLIENT_NAME.fullmatch(name) is None:
-                    return _BAD_NAME
-                left = rest
-            case _:
-                return Error(f"ERR Syntax error in HELLO option '{as_text(left[0])}'")
-    return login
 
 
 def _wrong_number(command: str) -> Error:

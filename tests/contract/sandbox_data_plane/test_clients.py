@@ -42,6 +42,7 @@ async def redis_cli(plane: DataPlane, directory: Path, *words: str, **more: str)
     return await run(CLI, *there, "--tls", "--cacert", str(ca_file), *words, **more)
 
 
+@pytest.mark.slow
 @needs_cli
 async def test_a_token_of_our_command_gets_a_pong(plane: DataPlane, tmp_path: Path) -> None:
     key = plane.key

@@ -80,6 +80,7 @@ def test_dates_at_the_end_of_time_are_refused(date: str) -> None:
         authenticate(token.claim, token.request, KeyRing(), now)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_not(text: str) -> None:
     read_presigned(text)

@@ -42,11 +42,13 @@ def read(*pieces: bytes, logged_in: bool = True) -> list[Sequence[bytes]]:
     return asyncio.run(commands())
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.binary(max_size=50), min_size=1, max_size=10), max_size=4))
 def test_every_command_is_read_back(commands: list[list[bytes]]) -> None:
     assert read(*(pack(*words) for words in commands)) == commands
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=200), st.booleans())
 def test_any_bytes_are_commands_or_a_violation(data: bytes, logged_in: bool) -> None:
     with suppress(ProtocolViolation):
@@ -54,6 +56,7 @@ def test_any_bytes_are_commands_or_a_violation(data: bytes, logged_in: bool) -> 
         assert sum(len(word) for words in found for word in words) <= len(data)
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from([b"*", b"$", b"1", b"-", b"\r\n", b"\n", b'"', b"'", b"\\", b"x"])))
 def test_bytes_that_look_like_commands(parts: Iterable[bytes]) -> None:
     with suppress(ProtocolViolation):
