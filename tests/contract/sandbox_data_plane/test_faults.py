@@ -68,7 +68,12 @@ async def test_a_command_ends_in_a_reset_or_comes_late(plane: DataPlane) -> None
 
 
 async def test_a_fault_of_another_cache_changes_nothing(plane: DataPlane) -> None:
-    for elsewhere in ({"cache": "carts"}, {"region": "us-east-1"}, {"account": "222233334444"}):
+    others: list[dict[str, Any]] = [
+        {"cache": "carts"},
+        {"region": "us-east-1"},
+        {"account": "222233334444"},
+    ]
+    for elsewhere in others:
         plane.caches.faults.add(Fault(effect=Effect.ERROR, **elsewhere))
         plane.caches.faults.add(Fault(effect=Effect.RESET, command=CONNECT, **elsewhere))
     async with plane.connect() as client:
