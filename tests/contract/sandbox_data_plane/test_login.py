@@ -86,6 +86,7 @@ WRONG: dict[str, tuple[Arrange, str]] = {
     "of another type": (by(ResourceType="ReplicationGroup"), "serverless"),
     "of another region": (in_another_region, "another region"),
     "of another service": (by(service="memorydb"), "another service"),
+    "with another header signed": (by(headers={"x-more": ""}), "other headers"),
     "valid for longer than AWS takes": (by(expires=901), "900 seconds"),
     "valid for no time": (by(expires=0), "900 seconds"),
     "old": (later(seconds=901), "expired"),
@@ -257,6 +258,7 @@ async def test_a_session_ends(plane: DataPlane, change: Callable[[DataPlane], ob
         assert await client.ask("AUTH", USER, sign(plane.key)) == b"+OK"
         change(plane)
         assert await client.ask_all(b"PING\r\n") == b""
+    assert plane.calls[-1].error == "(closed)"
 
 
 async def test_a_session_outlives_its_token_and_its_permission(plane: DataPlane) -> None:
