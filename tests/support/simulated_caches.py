@@ -39,7 +39,8 @@ def sign(
     """A token, right in all that is not given otherwise; `changes` are of the query."""
     asked = {"Action": "connect", "User": USER, "ResourceType": "ServerlessCache", **changes}
     request = AWSRequest("GET", f"https://{host}/?{urlencode(asked if query is None else query)}")
-    request.headers.update(headers or {})
+    for name, value in (headers or {}).items():
+        request.headers[name] = value
     credentials = ReadOnlyCredentials(key.access_key_id, key.secret, key.token)
     SigV4QueryAuth(credentials, service, region, expires=expires).add_auth(request)
     return str(request.url).removeprefix("https://")
