@@ -47,11 +47,18 @@ class ServedCache:
         if not group_id:
             return {DEFAULT: _anybody(self.region)}
         group = self.region.groups.get(group_id)
-        if group is None or group.status not in _WORKING:
+        if group is None or group.status not in _WORKING or not _fits(group, self.cache):
             return {}
         ids = (each.lower() for each in group.user_ids if each not in group.removing)
         members = (self.region.users.get(each) for each in ids)
-        return {user.name: user for user in members if user is not None and user.status in _WORKING}
+        return {
+            user.name: user
+            for user in members
+            if user is not None
+            and user.status in _WORKING
+            and _fits(user, group)
+            and (user.authentication == "iam" or not self.cache.is_public)
+        }
 
 
 def find_cache(world: World, host: str) -> ServedCache | None:
