@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import structlog
 
+from discovery.model.values import AccountId
+from discovery.plan.account_names import names_to_remember
 from discovery.plan.episodes import SweepRef, next_episodes, next_outage, without_outage
 from discovery.plan.history_entries import entries_without_plan, history_entries
 from discovery.plan.next_state import next_state
@@ -79,6 +81,7 @@ def _update_without_plan(
         caches_seen=seen_caches(run.results, before, run.started_at),
         history=entries_without_plan(before, scopes, episodes=ongoing, of=of, error=run.error),
         episodes=ongoing,
+        account_names=_account_names(run),
         proven_at=run.scan.aws_time if run.scan is not None else None,
     )
 
@@ -110,8 +113,16 @@ def _update_with_plan(
             observed, run.items, known, episodes=episodes, guard=plan.guard, of=of
         ),
         episodes=episodes,
+        account_names=_account_names(run),
         proven_at=run.finished_scan.aws_time,
     )
+
+
+def _account_names(run: SweepRun) -> Mapping[AccountId, str] | None:
+    """Return the names of accounts that state is to have; None where nothing was scanned."""
+    if run.scan is None:
+        return None
+    return names_to_remember(run.rules, run.state.account_names, run.scan.listed_names)
 
 
 def _digest(run: SweepRun) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -184,6 +185,7 @@ def outcome_of(
     forgotten: tuple[ResourceName, ...] = (),
     history: tuple[HistoryEntry, ...] = (),
     finished: bool = True,
+    account_names: Mapping[AccountId, str] | None = None,
 ) -> SweepOutcome:
     return SweepOutcome(
         record=record_of(number, at),
@@ -191,6 +193,7 @@ def outcome_of(
         finished=finished,
         matching_digest=f"digest-{number}",
         scopes=scopes if scopes is not None else (scope_of(at=at, caches=len(caches)),),
+        account_names=account_names,
         caches_seen=caches,
         caches_gone=gone,
         registrations_forgotten=forgotten,

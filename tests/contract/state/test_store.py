@@ -145,6 +145,21 @@ def test_a_gone_cache_and_a_forgotten_registration_are_gone(store: Store) -> Non
     assert set(state.registrations) == {"orders"}
 
 
+@pytest.mark.parametrize("finished", [True, False])
+def test_names_of_accounts_are_those_of_the_last_sweep_that_had_any(
+    store: Store, path: Path, finished: bool
+) -> None:
+    one, other = AccountId("111122223333"), AccountId("444455556666")
+    store.record(outcome_of(1, account_names={one: "pay", other: "data"}, finished=finished))
+    store.record(outcome_of(2, account_names=None, finished=finished))
+    assert store.load().account_names == {one: "pay", other: "data"}
+    store.record(outcome_of(3, account_names={one: "payments"}, finished=finished))
+    assert load_state(path).account_names == {one: "payments"}
+    assert ReadOnlyStore(path).account_names() == {one: "payments"}
+    store.record(outcome_of(4, account_names={}, finished=finished))
+    assert store.load().account_names == {}
+
+
 def test_misses_that_are_not_named_again_are_dropped(store: Store) -> None:
     store.record(outcome_of(1, pending_removals=(miss_of("a"), miss_of("b"))))
     store.record(outcome_of(2, pending_removals=(miss_of("b", scans=2, at=START + STEP),)))
