@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from discovery.model.agent import Agent
 from state import queries, rows
-from state.records import HistoryEntry, RememberedAccount, StateIdentity, SweepOutcome
+from state.records import HistoryEntry, StateIdentity, SweepOutcome
 from state.rows import Codec, R, Row
 
 DATED: Final = ("history", "journal", "removed_registrations", "sweeps")
@@ -68,10 +68,8 @@ def record(database: Database, outcome: SweepOutcome, agent: Agent) -> None:
     """Write everything the sweep leaves behind; of one without a plan, only what it scanned."""
     _record_scans(database, outcome)
     put(database, rows.REGIONS, outcome.regions_read)
-    if outcome.account_names is not None:
-        names = outcome.account_names.items()
-        accounts = (RememberedAccount(account_id=each, name=name) for each, name in names)
-        _replace_all(database, rows.ACCOUNTS, accounts, key="account_id")
+    put(database, rows.ACCOUNTS, outcome.accounts_read)
+    delete(database, "accounts", "account_id", outcome.accounts_forgotten)
     append_history(database, outcome.history, agent)
     put(database, rows.SWEEPS, [outcome.record])
     put_fact(database, queries.EPISODES, rows.episodes_text(outcome.episodes))
@@ -107,15 +105,13 @@ def _record_registrations(database: Database, outcome: SweepOutcome) -> None:
     _replace_all(database, rows.TAKEN_NAMES, outcome.taken)
 
 
-def _replace_all(
-    database: Database, codec: Codec[R], records: Iterable[R], *, key: str = "name"
-) -> None:
-    """Write these records, by their primary key, and delete all others."""
+def _replace_all(database: Database, codec: Codec[R], records: Iterable[R]) -> None:
+    """Write these records, by name, and delete all others."""
     found = database.query(f"SELECT * FROM {codec.table}")  # noqa: S608 - ours
-    before = {row[key]: row for row in found}
-    after = {row[key]: row for row in map(codec.row, records)}
+    before = {row["name"]: row for row in found}
+    after = {row["name"]: row for row in map(codec.row, records)}
     _put_changed(database, codec.table, before, after)
-    delete(database, codec.table, key, before.keys() - after.keys())
+    delete(database, codec.table, "name", before.keys() - after.keys())
 
 
 def _record_scans(database: Database, outcome: SweepOutcome) -> None:

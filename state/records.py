@@ -353,8 +353,10 @@ class SweepOutcome:
     scopes_forgotten: tuple[Scope, ...] = ()
     """Scopes that are configured no more, and accounts that can be entered again."""
     regions_read: tuple[RememberedRegions, ...] = ()
-    account_names: Mapping[AccountId, str] | None = None
-    """All names of accounts that stand after this sweep; None: they stay as they are."""
+    accounts_read: tuple[RememberedAccount, ...] = ()
+    """Accounts that their organization names otherwise than before."""
+    accounts_forgotten: frozenset[AccountId] = frozenset()
+    """Accounts that no organization has any more."""
     caches_seen: tuple[RememberedCache, ...] = ()
     caches_gone: tuple[Arn, ...] = ()
     """Caches that a complete scan of their scope no longer shows and nothing is registered for."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from discovery.model.values import UNKNOWN, AccountId, UnknownType
 from discovery.plan.rules import Rules
+from state.records import RememberedAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +27,35 @@ class ListedNames:
 NOT_LISTED = ListedNames()
 
 
-def names_to_remember(
-    rules: Rules, remembered: Mapping[AccountId, str], listed: ListedNames
-) -> Mapping[AccountId, str]:
-    """Choose the names for state to keep: those read now, else last; nothing of the configuration.
-
-    An account that no complete list has is in no organization any more, so nobody names it.
-    """
-    if not rules.uses_account_names:
-        return {}
-    kept = {
-        account_id: name
-        for account_id, name in remembered.items()
-        if not listed.complete or account_id in listed.names
-    }
-    read = {each: name for each, name in listed.names.items() if name is not UNKNOWN}
-    return kept | read
-
-
 def known_names(
     rules: Rules, remembered: Mapping[AccountId, str], listed: ListedNames = NOT_LISTED
 ) -> Mapping[str, str]:
     """Return the names of accounts: configured, else read now, else read last."""
     if not rules.uses_account_names:
         return {}
-    of_organizations = names_to_remember(rules, remembered, listed)
-    return {str(each): name for each, name in of_organizations.items()} | {**rules.account_names}
+    forgotten = accounts_forgotten(rules, remembered, listed)
+    names = {str(each): name for each, name in remembered.items() if each not in forgotten}
+    names |= {str(each): name for each, name in listed.names.items() if name is not UNKNOWN}
+    return {**names, **rules.account_names}
+
+
+def accounts_read(
+    rules: Rules, remembered: Mapping[AccountId, str], listed: ListedNames
+) -> tuple[RememberedAccount, ...]:
+    """Find the names for state to remember anew; those of the configuration are not among them."""
+    if not rules.uses_account_names:
+        return ()
+    return tuple(
+        RememberedAccount(account_id=account_id, name=name)
+        for account_id, name in listed.names.items()
+        if name is not UNKNOWN and name != remembered.get(account_id)
+    )
+
+
+def accounts_forgotten(
+    rules: Rules, remembered: Mapping[AccountId, str], listed: ListedNames
+) -> frozenset[AccountId]:
+    """Find the accounts whose names to forget: no complete list has them any more."""
+    if not rules.uses_account_names:
+        return frozenset(remembered)
+    return frozenset(remembered.keys() - listed.names.keys()) if listed.complete else frozenset()

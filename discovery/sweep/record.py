@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 import structlog
 
-from discovery.model.values import AccountId
-from discovery.plan.account_names import names_to_remember
+from discovery.plan.account_names import accounts_forgotten, accounts_read
 from discovery.plan.episodes import SweepRef, next_episodes, next_outage, without_outage
 from discovery.plan.history_entries import entries_without_plan, history_entries
 from discovery.plan.next_state import next_state
@@ -72,6 +71,7 @@ def _update_without_plan(
     if run.unread_code is not None:
         ongoing = next_outage(before.episodes, run.unread_code, of.at)
     scopes = remembered_scopes(run.results, before, run.started_at)
+    names = run.rules, before.account_names, run.listed_names
     return SweepOutcome(
         record=record,
         identity=identity,
@@ -81,7 +81,8 @@ def _update_without_plan(
         caches_seen=seen_caches(run.results, before, run.started_at),
         history=entries_without_plan(before, scopes, episodes=ongoing, of=of, error=run.error),
         episodes=ongoing,
-        account_names=_account_names(run),
+        accounts_read=accounts_read(*names),
+        accounts_forgotten=accounts_forgotten(*names),
         proven_at=run.scan.aws_time if run.scan is not None else None,
     )
 
@@ -95,6 +96,7 @@ def _update_with_plan(
     if run.wrote:
         episodes = next_episodes(run.items, plan.guard, before.episodes, of.at)
     known = next_state(observed, run.items, started_at=run.started_at)
+    names = run.rules, before.account_names, run.listed_names
     return SweepOutcome(
         record=record,
         identity=identity,
@@ -113,16 +115,10 @@ def _update_with_plan(
             observed, run.items, known, episodes=episodes, guard=plan.guard, of=of
         ),
         episodes=episodes,
-        account_names=_account_names(run),
+        accounts_read=accounts_read(*names),
+        accounts_forgotten=accounts_forgotten(*names),
         proven_at=run.finished_scan.aws_time,
     )
-
-
-def _account_names(run: SweepRun) -> Mapping[AccountId, str] | None:
-    """Return the names of accounts that state is to have; None where nothing was scanned."""
-    if run.scan is None:
-        return None
-    return names_to_remember(run.rules, run.state.account_names, run.scan.listed_names)
 
 
 def _digest(run: SweepRun) -> str:

@@ -169,7 +169,9 @@ def test_status_history_and_explain_say_the_name(fleet: Fleet) -> None:
     assert (found["found"]["account_name"], found["found"]["owner"]) == ("payments", "checkout")
     entries = fleet.scenario.run("history", "--format", "json").document["entries"]
     assert {each["account_name"] for each in entries} == {"platform", "payments"}
-    assert fleet.scenario.run("history", "--format", "csv").out.splitlines()[0].endswith(
-        ",changes,account_name"
+    assert (
+        fleet.scenario.run("history", "--format", "csv")
+        .out.splitlines()[0]
+        .endswith(",changes,account_name")
     )
     assert fleet.scenario.audit().writes == 0, "explain and audit plan alike"

@@ -59,10 +59,7 @@ _DIRECTORY = "users and groups of the scope are unknown, labels stay"
 _TAGS = "the tags are unknown (`TAGS_UNKNOWN`), the last ones stand in"
 _SINGLY = "the cache is asked for its tags itself"
 _SUBNETS = "subnets are unknown (`SUBNETS_UNKNOWN`), the last VPC stands in"
-_NAME = (
-    "the last name in state stands in; where there is none, labels with `{account_name}` stay as they "
-    "are"
-)
+_NAME = "the last name in state stands in; where none is, labels with `{account_name}` stay"
 _ACCOUNT = "the account is not proven, and not entered"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +15,7 @@ from state.records import (
     LastVerdict,
     PendingRemoval,
     Registration,
+    RememberedAccount,
     RememberedCache,
     RememberedScope,
     StateIdentity,
@@ -185,7 +186,8 @@ def outcome_of(
     forgotten: tuple[ResourceName, ...] = (),
     history: tuple[HistoryEntry, ...] = (),
     finished: bool = True,
-    account_names: Mapping[AccountId, str] | None = None,
+    named: tuple[RememberedAccount, ...] = (),
+    unnamed: Iterable[AccountId] = (),
 ) -> SweepOutcome:
     return SweepOutcome(
         record=record_of(number, at),
@@ -193,7 +195,8 @@ def outcome_of(
         finished=finished,
         matching_digest=f"digest-{number}",
         scopes=scopes if scopes is not None else (scope_of(at=at, caches=len(caches)),),
-        account_names=account_names,
+        accounts_read=named,
+        accounts_forgotten=frozenset(unnamed),
         caches_seen=caches,
         caches_gone=gone,
         registrations_forgotten=forgotten,

@@ -21,6 +21,7 @@ from state.records import (
     Intent,
     IntentKind,
     IntentOutcome,
+    RememberedAccount,
     RememberedState,
     RemovedRegistration,
     TakenName,
@@ -146,18 +147,18 @@ def test_a_gone_cache_and_a_forgotten_registration_are_gone(store: Store) -> Non
 
 
 @pytest.mark.parametrize("finished", [True, False])
-def test_names_of_accounts_are_those_of_the_last_sweep_that_had_any(
+def test_names_of_accounts_stay_until_others_are_read_or_they_are_forgotten(
     store: Store, path: Path, finished: bool
 ) -> None:
     one, other = AccountId("111122223333"), AccountId("444455556666")
-    store.record(outcome_of(1, account_names={one: "pay", other: "data"}, finished=finished))
-    store.record(outcome_of(2, account_names=None, finished=finished))
-    assert store.load().account_names == {one: "pay", other: "data"}
-    store.record(outcome_of(3, account_names={one: "payments"}, finished=finished))
+    named = tuple(RememberedAccount(account_id=each, name="pay") for each in (one, other))
+    store.record(outcome_of(1, named=named, finished=finished))
+    store.record(outcome_of(2, finished=finished))
+    assert store.load().account_names == {one: "pay", other: "pay"}
+    renamed = (RememberedAccount(account_id=one, name="payments"),)
+    store.record(outcome_of(3, named=renamed, unnamed=[other], finished=finished))
     assert load_state(path).account_names == {one: "payments"}
     assert ReadOnlyStore(path).account_names() == {one: "payments"}
-    store.record(outcome_of(4, account_names={}, finished=finished))
-    assert store.load().account_names == {}
 
 
 def test_misses_that_are_not_named_again_are_dropped(store: Store) -> None:

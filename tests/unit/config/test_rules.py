@@ -186,6 +186,8 @@ def test_names_and_owners() -> None:
     )
     assert found.account_names == {"111122223333": "payments"}
     assert (found.uses_account_names, found.owner_tag) == (True, "aws:cloudformation:stack-name")
-    assert build_offline_rules(read(f"{HEAD}reports: {{owner_tag: équipe 1}}")).owner_tag == "équipe 1"
+    assert (
+        build_offline_rules(read(f"{HEAD}reports: {{owner_tag: équipe 1}}")).owner_tag == "équipe 1"
+    )
     without = build_offline_rules(read(f"{HEAD}aws: {{account_names: none}}"))
     assert (without.uses_account_names, without.owner_tag) == (False, None)

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from discovery.model.values import UNKNOWN, AccountId, Database, UnknownType
-from discovery.plan.account_names import NOT_LISTED, ListedNames, known_names, names_to_remember
+from discovery.plan.account_names import (
+    NOT_LISTED,
+    ListedNames,
+    accounts_forgotten,
+    accounts_read,
+    known_names,
+)
+from discovery.plan.rules import Rules
 from tests.support.plan_inputs import (
     ACCOUNT,
     OTHER_ACCOUNT,
@@ -29,6 +36,15 @@ def listed(names: Mapping[AccountId, str | UnknownType], *, complete: bool = Tru
     return ListedNames(names, complete)
 
 
+def remembered_after(
+    read: ListedNames, under: Rules, before: Mapping[AccountId, str]
+) -> dict[AccountId, str]:
+    """What state has once it was told what was read and what is to be forgotten."""
+    gone = accounts_forgotten(under, before, read)
+    kept = {each: name for each, name in before.items() if each not in gone}
+    return kept | {each.account_id: each.name for each in accounts_read(under, before, read)}
+
+
 @pytest.mark.parametrize(
     ("read", "kept"),
     [
@@ -44,21 +60,26 @@ def listed(names: Mapping[AccountId, str | UnknownType], *, complete: bool = Tru
     ],
 )
 def test_what_state_keeps(read: ListedNames, kept: Mapping[AccountId, str]) -> None:
-    assert names_to_remember(rules(), BEFORE, read) == kept
+    assert remembered_after(read, rules(), BEFORE) == kept
+    assert known_names(rules(), BEFORE, read) == kept
+
+
+def test_an_unchanged_name_is_not_written_again() -> None:
+    assert accounts_read(rules(), BEFORE, listed(BEFORE)) == ()
 
 
 def test_the_configured_name_wins_and_is_not_kept() -> None:
     under = rules(account_names={ACCOUNT: "ours"})
     read = listed({ACCOUNT: "payments", OTHER_ACCOUNT: "data"})
     assert known_names(under, BEFORE, read) == {ACCOUNT: "ours", OTHER_ACCOUNT: "data"}
-    assert names_to_remember(under, {}, read) == {ACCOUNT: "payments", OTHER_ACCOUNT: "data"}
+    assert remembered_after(read, under, {}) == {ACCOUNT: "payments", OTHER_ACCOUNT: "data"}
 
 
 def test_with_none_there_are_no_names_at_all() -> None:
     under = rules(uses_account_names=False, account_names={ACCOUNT: "ours"})
     read = listed({ACCOUNT: "payments"})
     assert known_names(under, BEFORE, read) == {}
-    assert names_to_remember(under, BEFORE, read) == {}
+    assert remembered_after(read, under, BEFORE) == {}
 
 
 LABELLED = rules(matcher(labels={"account": "aws-{account_name}", "place": "{region}/{cache}"}))
