@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from discovery.adopt.transfer import TransferWriter
+from discovery.adopt.transfer import TransferStrategy
 from discovery.aws.cloud import Cloud
 from discovery.control_plane.base import ControlPlane, Denied, Reader
 from discovery.model.values import Clock, Database, ItemError, ResourceName, Scanned
@@ -188,7 +188,7 @@ async def apply_transfer(
         clock=clock,
         concurrency=1,
         sleep=sleep,
-        writer=partial(TransferWriter, kind=plan.kind),
+        strategy=TransferStrategy(plan.kind),
         stopping=stop.is_set(),
     )
     applied, _ = await drain_on_stop(stop, writing)
