@@ -87,6 +87,11 @@ class SweepRun:
         return self.state.pause_at(self.started_at)
 
     @property
+    def is_paused(self) -> bool:
+        """True for a sweep that a pause keeps from writing; an audit goes on as without one."""
+        return not self.dry_run and self.paused_until is not None
+
+    @property
     def plan_changed(self) -> bool:
         """True when `--checksum` names another plan than this run's."""
         return self.plan is not None and self.request.changes_plan(self.plan.checksum)
