@@ -128,7 +128,7 @@ class _AwsChecks:
         return Targets(
             accounts={each: self.regions.get(each, unread) for each in accounts},
             accounts_complete=self.accounts_complete,
-            part=self.scope_filter,
+            scope_filter=self.scope_filter,
         )
 
     async def clock(self) -> Check:

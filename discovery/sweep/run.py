@@ -125,8 +125,8 @@ class SweepRun:
 
     def check_named_scopes(self, listed: tuple[Database, ...]) -> None:
         """Check that each scope that a person named with `--only` exists. Raises: NoSuchScope."""
-        part = self.request.part
-        if part.from_event or not part.only:
+        scope_filter = self.request.scope_filter
+        if scope_filter.from_event or not scope_filter.only:
             return
         owners = (owner_of(each, self.rules.group) for each in listed)
         ours = {each.scope for each in owners if isinstance(each, CacheArn)}

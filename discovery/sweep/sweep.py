@@ -59,7 +59,7 @@ async def scan_scopes(run: SweepRun) -> None:
     request, rules = run.request, run.rules
     scanning = scan(
         run.context.cloud,
-        part=request.part,
+        scope_filter=request.scope_filter,
         state=run.state,
         changed_caches=request.changed_caches,
         users=rules.asks_for_users,

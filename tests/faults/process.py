@@ -172,8 +172,10 @@ class Process:
             )
 
     def _request(self, command: AgentCommand) -> SweepRequest:
-        part = ScopeFilter(only=command.scopes, shard=self.shard)
-        return SweepRequest(part=part, allow_mass_removal=command.allow, prune=command.prune)
+        scope_filter = ScopeFilter(only=command.scopes, shard=self.shard)
+        return SweepRequest(
+            scope_filter=scope_filter, allow_mass_removal=command.allow, prune=command.prune
+        )
 
     async def _service(self) -> SweepRunner:
         if self._runner is None:

@@ -63,7 +63,7 @@ def targets_of(shard: Shard | None) -> Targets:
     return Targets(
         accounts={each: RegionList(frozenset(REGIONS[:1]), complete=True) for each in ACCOUNTS},
         accounts_complete=True,
-        part=ScopeFilter(shard=shard),
+        scope_filter=ScopeFilter(shard=shard),
     )
 
 

@@ -374,4 +374,4 @@ def part(*only: Scope, without: Iterable[Scope] = ()) -> Targets:
         )
         for account in ACCOUNTS
     }
-    return replace(TARGETS, accounts=accounts, part=ScopeFilter(only=only))
+    return replace(TARGETS, accounts=accounts, scope_filter=ScopeFilter(only=only))

@@ -71,7 +71,7 @@ def claim_of(database: Database) -> ClaimedIdentity:
     )
 
 
-def part_to_scan(database: Database, state: RememberedState) -> ScopeFilter:
+def scope_filter_for(database: Database, state: RememberedState) -> ScopeFilter:
     """Choose the scopes to scan for the cache of a resource; all when it names none."""
     claim = claim_of(database)
     scopes = {claim.scope} if claim.scope is not None else _remembered(claim, state)

@@ -166,7 +166,11 @@ CASES = [
     live(A.KEEP, R.UNCHANGED, cache(), under=STRICT),
     # held
     live(A.HELD, R.SCOPE_FAILED, world={"instead": [failed(WEST)]}),
-    live(A.HELD, R.NOT_IN_RUN, world={"targets": replace(TARGETS, part=ScopeFilter(only=(EAST,)))}),
+    live(
+        A.HELD,
+        R.NOT_IN_RUN,
+        world={"targets": replace(TARGETS, scope_filter=ScopeFilter(only=(EAST,)))},
+    ),
     live(A.HELD, R.TARGETS_UNKNOWN, world={"targets": HALF_READ}),
     live(A.HELD, R.OUT_OF_SCOPE, listed=(registered(cache(scope=ABROAD)),)),
     live(A.HELD, R.WAITING),
