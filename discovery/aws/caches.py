@@ -46,8 +46,8 @@ async def describe_cache(session: Session, arn: CacheArn) -> Cache | None:
     """
     try:
         answer = await session.call(LIST, ServerlessCacheName=arn.name)
-    except AwsCallFailed as error:
-        if error.fault.code == NO_SUCH_CACHE:
+    except AwsCallFailed as failed:
+        if failed.error.code == NO_SUCH_CACHE:
             return None
         raise
     return _caches_of(answer.get("ServerlessCaches") or (), session).get(arn.arn)

@@ -57,7 +57,7 @@ def credentials_unavailable(origin: str, why: str, advice: str) -> AwsCallFailed
 
 def explain_failure(error: Exception, origin: Origin, setup: SdkSetup) -> AwsCallFailed:
     """Explain what was raised while credentials were fetched, by their origin."""
-    if isinstance(error, AwsCallFailed) and error.fault.reason is ScopeReason.CREDENTIALS:
+    if isinstance(error, AwsCallFailed) and error.error.reason is ScopeReason.CREDENTIALS:
         return error
     if isinstance(error, sdk.RefreshWithMFAUnsupportedError):
         return code_required(origin)

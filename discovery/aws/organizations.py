@@ -53,8 +53,8 @@ async def list_members(
             yield tuple(
                 account_id for account_id, active in read if active and account_id not in left_out
             )
-    except AwsCallFailed as error:
-        raise AwsCallFailed(_explain(error.fault)) from error
+    except AwsCallFailed as failed:
+        raise AwsCallFailed(_explain(failed.error)) from failed
 
 
 def _pages(session: Session, organization: Organization) -> AsyncIterator[_Page]:
@@ -104,8 +104,8 @@ async def _units_below(session: Session, units: Iterable[str]) -> AsyncIterator[
                 found = _ids(page, UNITS_IN, session)
                 todo.extend(found)
                 yield found
-        except AwsCallFailed as error:
-            if error.fault.code != _NO_SUCH_PARENT:
+        except AwsCallFailed as failed:
+            if failed.error.code != _NO_SUCH_PARENT:
                 raise
 
 
@@ -134,9 +134,9 @@ def _is_active(entry: Answer, session: Session) -> bool:
     return state == _ACTIVE
 
 
-def _explain(fault: AwsError) -> AwsError:
-    advice = _ADVICE.get(fault.code)
+def _explain(error: AwsError) -> AwsError:
+    advice = _ADVICE.get(error.code)
     if advice is None:
-        return fault
-    said = fault.message.rpartition("; ")[0]
-    return replace(fault, reason=ScopeReason.DENIED, message=f"{said}; {advice}")
+        return error
+    said = error.message.rpartition("; ")[0]
+    return replace(error, reason=ScopeReason.DENIED, message=f"{said}; {advice}")

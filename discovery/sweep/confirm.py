@@ -80,8 +80,8 @@ class _Confirming:
                 async with asyncio.timeout(limit) as deadline:
                     account = await self._cloud.accounts.enter(arn.account_id)
                     return await self._check(item, arn, account.session(arn.region))
-            except AwsCallFailed as error:
-                return _ConfirmationFailure(error.fault.message)
+            except AwsCallFailed as failed:
+                return _ConfirmationFailure(failed.error.message)
             except Unsigned:
                 raise
             except TimeoutError:

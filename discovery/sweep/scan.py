@@ -222,9 +222,9 @@ class _Scanning:
         enabled: EnabledRegions,
         builder: ScanResultBuilder,
     ) -> None:
-        fault = await in_time_limit(self._cloud, regions.resolve(enabled, builder.started_at))
-        if fault is not None:
-            unreadable = AwsError(ScopeReason.REGIONS_UNREADABLE, fault.message)
+        error = await in_time_limit(self._cloud, regions.resolve(enabled, builder.started_at))
+        if error is not None:
+            unreadable = AwsError(ScopeReason.REGIONS_UNREADABLE, error.message)
             self._add_result(builder.failed(account_scope, unreadable, enabled.requests))
 
     def _named_regions(self, account_id: AccountId) -> frozenset[Region]:

@@ -62,7 +62,7 @@ async def test_credentials_that_were_deleted(site: Site, monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAGONE")
     with pytest.raises(AwsCallFailed) as raised:
         await opened(regions=[HOME])
-    assert raised.value.fault.reason is ScopeReason.DENIED
+    assert raised.value.error.reason is ScopeReason.DENIED
 
 
 async def test_a_secret_of_another_key(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ async def test_a_clock_that_is_off(site: Site, minutes: int) -> None:
     site.aws.world.auth_clock.advance(timedelta(minutes=minutes))
     with pytest.raises(AwsCallFailed) as raised:
         await opened(regions=[HOME])
-    assert raised.value.fault.reason is ScopeReason.CLOCK_SKEW
+    assert raised.value.error.reason is ScopeReason.CLOCK_SKEW
 
 
 async def test_no_region_anywhere(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ async def test_sessions_that_expire_before_their_time(site: Site) -> None:
         site.aws.world.expire_sessions()
         with pytest.raises(AwsCallFailed) as raised:
             await account.session(Region(HOME)).call("elasticache:DescribeUsers")
-    assert raised.value.fault.reason is ScopeReason.EXPIRED
+    assert raised.value.error.reason is ScopeReason.EXPIRED
     assert site.asked("AssumeRole") == 2
 
 

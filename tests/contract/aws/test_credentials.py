@@ -250,7 +250,7 @@ async def test_a_token_is_not_sent_on_to_whom_a_redirect_names(
             with pytest.raises(AwsCallFailed) as raised:
                 async with open_cloud(Aws(), resolve=Secret, clock=now):
                     pass
-    assert raised.value.fault.reason is ScopeReason.CREDENTIALS
+    assert raised.value.error.reason is ScopeReason.CREDENTIALS
     assert somebody.got == []
 
 

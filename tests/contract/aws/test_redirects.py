@@ -54,7 +54,7 @@ async def test_no_request_is_sent_on(
             with pytest.raises(AwsCallFailed) as refused:
                 async with site.cloud():
                     pass
-    assert refused.value.fault.reason is not ScopeReason.DENIED
+    assert refused.value.error.reason is not ScopeReason.DENIED
     assert somebody.got == []
 
 
