@@ -143,7 +143,7 @@ class Accounts:
         )
 
     def add_member(self, account_id: AccountId, organization: Organization) -> None:
-        """Add an account to enter by the organization's role; its own entry takes precedence."""
+        """Add an account to reach by the organization's role; its own entry takes precedence."""
         partition = self._identity.partition
         self._members[account_id] = AccountEntry(
             id=account_id,
@@ -152,8 +152,8 @@ class Accounts:
             external_id=organization.external_id,
         )
 
-    async def enter(self, account_id: AccountId) -> Account:
-        """Get valid credentials of an account: those of its role, or the agent's own.
+    async def authenticate(self, account_id: AccountId) -> Account:
+        """Get valid credentials for an account: those of its role, or the agent's own.
 
         Raises: AwsCallFailed.
         """

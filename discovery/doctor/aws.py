@@ -173,7 +173,7 @@ class _AwsChecks:
     async def account(self, account_id: AccountId) -> tuple[Check, ...]:
         """Check the role, the regions and the permissions of one account."""
         async with self.slots:
-            account = await with_timeout(self.cloud.accounts.enter(account_id), self.limit)
+            account = await with_timeout(self.cloud.accounts.authenticate(account_id), self.limit)
         if isinstance(account, AwsError):
             error = account
             return (self._failed(Area.ROLE, account_id, error, _ASSUME, scope=account_id),)

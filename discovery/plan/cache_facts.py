@@ -124,7 +124,7 @@ def fill_in(
         values[fact.field] = fact.none
         if not fact.is_needed(values["status"], values["engine"]):
             continue
-        if fact.member in cache.nonsense:
+        if fact.member in cache.malformed:
             continue
         found = _last_known(fact, before, registered)
         if found is UNKNOWN:

@@ -101,7 +101,7 @@ def seen_caches(
     return tuple(
         remembered_cache(each, None, state, started_at)
         for each in facts
-        if not (each.recreated or each.missing or each.cache.nonsense)
+        if not (each.recreated or each.missing or each.cache.malformed)
     )
 
 

@@ -78,7 +78,7 @@ class _Confirming:
         async with self._slots:
             try:
                 async with asyncio.timeout(limit) as deadline:
-                    account = await self._cloud.accounts.enter(arn.account_id)
+                    account = await self._cloud.accounts.authenticate(arn.account_id)
                     return await self._check(item, arn, account.session(arn.region))
             except AwsCallFailed as failed:
                 return _ConfirmationFailure(failed.error.message)

@@ -193,7 +193,9 @@ class _Scanning:
             if backoff.reason is not ScopeReason.REGIONS_UNREADABLE:
                 return
         async with self._slots:
-            account = await in_time_limit(self._cloud, self._cloud.accounts.enter(account_id))
+            account = await in_time_limit(
+                self._cloud, self._cloud.accounts.authenticate(account_id)
+            )
             if isinstance(account, AwsError):
                 self._add_result(builder.failed(account_scope, account, 0))
                 return

@@ -174,7 +174,7 @@ def test_what_is_raised_on_the_way_is_told_by_its_origin(error: Exception, why: 
 @pytest.mark.parametrize(
     "error", [ValueError("x"), AttributeError("x"), TypeError("x"), KeyError("AccessKeyId")]
 )
-def test_a_command_that_prints_nonsense_is_no_answer_of_aws(error: Exception) -> None:
+def test_a_command_whose_output_is_malformed_is_no_answer_of_aws(error: Exception) -> None:
     given = setup("bare")
     fault = explain_failure(error, origin_of(PROCESS, given), given).error
     assert "`/opt/vault` of profile bare" in fault.message

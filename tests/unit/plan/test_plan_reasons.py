@@ -202,7 +202,7 @@ CASES = [
     new(A.BLOCKED, R.NAME_COLLISION, cache(), listed=(registered(cache("x"), name=NAME),)),
     new(A.BLOCKED, R.NAME_INVALID, cache(tags=tagged(TeleportDatabaseName="a_b"))),
     live(A.BLOCKED, R.NAME_INVALID, cache(tags=tagged(TeleportDatabaseName="a_b"))),
-    new(A.BLOCKED, R.UNREADABLE, cache(engine_version=UNKNOWN, nonsense=("FullEngineVersion",))),
+    new(A.BLOCKED, R.UNREADABLE, cache(engine_version=UNKNOWN, malformed=("FullEngineVersion",))),
     live(A.BLOCKED, R.UNREADABLE, cache(engine_version="8" * 5000)),
     live(  # what is remembered of an engine turns nothing away
         A.BLOCKED,
