@@ -136,9 +136,7 @@ def command(
         except NotApplicable as reason:
             raise click.UsageError(f"{reason}.") from reason
         for reference in kinds.references(document):
-            stderr_line(
-                f"Put the value of {reference} where its name stands: secrets are not printed."
-            )
+            stderr_line(f"Put the value of {reference} where its name is: secrets are not printed.")
         written_format = (
             PolicyFormat(output_format)
             if output_format

@@ -2,7 +2,7 @@
 
 Of what a sweep of twenty thousand caches holds, nearly half were copies of texts that it held
 already. Python's own interning would keep some of them for ever (3.12), so what came longest ago
-is let go of.
+is released.
 """
 
 from __future__ import annotations

@@ -165,7 +165,7 @@ def remembered_notes(remembered: Mapping[str, Any]) -> tuple[Note, ...]:
         Note(
             NoteCode.FACT_REMEMBERED,
             member,
-            f"AWS's answer leaves out {member}; the last one known, {_shown(value)}, stands in",
+            f"AWS's answer leaves out {member}; the last one known, {_shown(value)}, is used",
         )
         for member, value in remembered.items()
     )

@@ -76,8 +76,8 @@ class ScanResultBuilder:
             started_at=self.started_at,
             message=f"not asked: it has failed {backoff.failures} times in a row since "
             f"{backoff.since:%Y-%m-%d %H:%M} UTC, last with {backoff.reason}. It is asked again "
-            f"after {backoff.until:%H:%M} UTC, and by a sweep started by hand at once. Nothing "
-            "registered there is removed or changed",
+            f"after {backoff.until:%H:%M} UTC, and at once by a sweep that is started manually. "
+            "Nothing registered there is removed or changed",
             reason=backoff.reason,
             notes=(
                 Note(

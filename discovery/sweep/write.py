@@ -105,8 +105,8 @@ class Writer:
             raise half_applied(
                 item,
                 error,
-                f"{database.name} is registered, but {old} could not be removed and stands "
-                "beside it until the next sweep",
+                f"{database.name} is registered, but {old} could not be removed and stays "
+                "registered beside it until the next sweep",
             ) from error
         return database
 

@@ -47,18 +47,18 @@ _EMPTY = "an empty list; the SDK shows one so"
 _LISTED = "no scope that the list would name is known to be out of the configuration"
 _SCOPE = "the scope is `MALFORMED`"
 _REMEMBERED = (
-    "the last value known, of state or else of the registration, stands in (`FACT_REMEMBERED`); "
+    "the last value known, of state or else of the registration, is used (`FACT_REMEMBERED`); "
     "where nothing is, the scope is `MALFORMED`"
 )
 _STATE = (
-    "the last value in state stands in (`FACT_REMEMBERED`); where nothing is, the scope is "
+    "the last value in state is used (`FACT_REMEMBERED`); where nothing is, the scope is "
     "`MALFORMED`"
 )
 _VERDICT = "nobody can tell who can log in: the verdict is `unknown`, the label stays"
 _DIRECTORY = "users and groups of the scope are unknown, labels stay"
-_TAGS = "the tags are unknown (`TAGS_UNKNOWN`), the last ones stand in"
+_TAGS = "the tags are unknown (`TAGS_UNKNOWN`), the last ones are used"
 _SINGLY = "the cache is asked for its tags itself"
-_SUBNETS = "subnets are unknown (`SUBNETS_UNKNOWN`), the last VPC stands in"
+_SUBNETS = "subnets are unknown (`SUBNETS_UNKNOWN`), the last VPC is used"
 _ACCOUNT = "the account is not proven, and not entered"
 
 

@@ -88,13 +88,13 @@ def identify_cache(database: Database, observed: ObservedState) -> ObservedCache
     if listening is not None:
         text = (
             f"its URI is that of {listening.arn}, and what it says of its cache is not; correct it "
-            "by hand"
+            "manually"
         )
         return NoCache(Unidentified.URI_DISAGREES, text)
     if len(named) == 1:
         endpoint = named[0].facts.cache.endpoint
         where = f"listens at {endpoint.uri}" if endpoint is not None else "has no endpoint yet"
-        text = f"cache {named[0].arn} {where}, and its URI is {database.uri}; correct it by hand"
+        text = f"cache {named[0].arn} {where}, and its URI is {database.uri}; correct it manually"
         return NoCache(Unidentified.URI_DISAGREES, text)
     return _nowhere(claim, database, observed)
 

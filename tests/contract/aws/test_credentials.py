@@ -354,7 +354,7 @@ async def test_a_command_that_never_answers_is_ended_and_told(
     pid = tmp_path / "pid"
     command = script(tmp_path, f"echo $$ > {pid}\nexec sleep 600")
     (tmp_path / "config").write_text(f"[default]\ncredential_process = {command}\n", "utf-8")
-    with pytest.raises(AwsCallFailed, match="it gave none in time; run the command by hand"):
+    with pytest.raises(AwsCallFailed, match="it gave none in time; run the command manually"):
         async with site.cloud():
             pass
     with pytest.raises(ProcessLookupError):

@@ -126,7 +126,7 @@ def parsed(text: str) -> Exception:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("aws_secret_access_key = S3cret\n", f"{CONFIG}:1: a setting stands before"),
+        ("aws_secret_access_key = S3cret\n", f"{CONFIG}:1: there is a setting before"),
         ("[profile a]\nS3cret\n", f"{CONFIG}:2: the line is neither"),
         ("[profile a]\n[profile a]\n", f"{CONFIG}:2: the section [profile a] is there twice"),
         ("[profile a]\nx = 1\nx = S3cret\n", f"{CONFIG}:3: the setting x is there twice"),
@@ -178,7 +178,7 @@ def test_a_command_whose_output_is_malformed_is_no_answer_of_aws(error: Exceptio
     given = setup("bare")
     fault = explain_failure(error, origin_of(PROCESS, given), given).error
     assert "`/opt/vault` of profile bare" in fault.message
-    assert "it printed no JSON document of credentials; run the command by hand" in fault.message
+    assert "it printed no JSON document of credentials; run the command manually" in fault.message
 
 
 NAMES = st.sampled_from([*BOTH, "default", "nobody"])
