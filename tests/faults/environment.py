@@ -38,7 +38,7 @@ from discovery.sandbox.teleport.faults import Fault as TeleportFault
 from discovery.sandbox.teleport.roles import Role, bot_role
 from discovery.sandbox.teleport.server import Addresses, SimulatedTeleport
 from discovery.sweep.scan import Scan, scan
-from tests.faults.observation import CURRENT
+from tests.faults.observation import current
 from tests.faults.settings import FRANKFURT, GROUP, HUB, MEMBER, REGIONS, ROLE, THIRD
 from tests.faults.sim_clock import SimClock
 from tests.sdk_cache import keep_what_the_sdk_reads
@@ -205,7 +205,7 @@ def _patched(url: str, clock: SimClock) -> Iterator[None]:
 
 async def _observed_scan(cloud: Cloud, **asked: Any) -> Scan:
     """Scan, and show the checker the world before and after."""
-    observation = CURRENT.get()
+    observation = current()
     before = observation.take_snapshot(observation)
     found = await scan(cloud, **asked)
     observation.scanned(observation, before, found)
