@@ -1,4 +1,4 @@
-"""Trouble with the agent's own credentials, told by the real command in a process of its own."""
+"""Trouble with the agent's own credentials, as the real command in its own process reports it."""
 
 from __future__ import annotations
 
