@@ -16,7 +16,7 @@ _MOST: Final = 1 << 17
 
 @lru_cache(maxsize=_MOST)
 def intern_text(text: str) -> str:
-    """Return the object that stood for the same text before."""
+    """Return the object that the same text had before."""
     return text
 
 

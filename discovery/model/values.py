@@ -324,7 +324,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ItemError:
-    """Why a call for this item failed; its action stands as planned."""
+    """Why a call for this item failed; its action is as planned."""
 
     code: str
     message: str
