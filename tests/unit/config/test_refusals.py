@@ -300,12 +300,12 @@ REST = [
      "service: {events: {queue_url: ▸'http://localhost/111122223333/{shard}{shard}'}}",
      "service.events.queue_url",
      '"http://localhost/111122223333/{shard}{shard}" is not a queue URL such as '
-     "https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster; {shard} may stand in it once, "
+     "https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster; {shard} may be in it once, "
      "in the name"),
     ("a queue in the shard's own account", "service: {events: {queue_url: "
      "▸'https://sqs.eu-west-1.amazonaws.com/{shard}/q'}}", "service.events.queue_url",
      '"https://sqs.eu-west-1.amazonaws.com/{shard}/q" is not a queue URL such as '
-     "https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster; {shard} may stand in it once, "
+     "https://sqs.eu-west-1.amazonaws.com/111122223333/cachemuster; {shard} may be in it once, "
      "in the name"),
     ("scope metrics", "service: {scope_metrics_limit: ▸-1}", "service.scope_metrics_limit",
      "-1 is less than 0, the least there may be"),
