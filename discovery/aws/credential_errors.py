@@ -115,7 +115,7 @@ def no_credentials_found(setup: SdkSetup, unreadable: tuple[str, ...]) -> AwsCal
 def unreadable_setup(error: Exception) -> AwsCallFailed:
     """Explain why the SDK's own files could not be read.
 
-    With file and line, and not a word of what stands there.
+    With file and line, and not a word of what is there.
     """
     if isinstance(error, AwsCallFailed):
         return error

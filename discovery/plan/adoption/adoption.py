@@ -47,7 +47,7 @@ from state.records import RememberedState
 def adoption(
     observed: ObservedState, rules: Rules, *, name: ResourceName | None, from_group: str | None
 ) -> Transfer:
-    """Plan the take-over of `name`, or of every resource that stands in a cache's wanted name.
+    """Plan the take-over of `name`, or of every resource that has the wanted name of a cache.
 
     Only what has no group is taken, or what `from_group` has, if that is given.
     """
@@ -233,7 +233,7 @@ def _anew(live: Database, target: Database) -> str:
 def _in_wanted_names(
     observed: ObservedState, rules: Rules, from_group: str | None
 ) -> Iterator[Database]:
-    """What stands in the name of a cache that has no registration of ours, and may be taken."""
+    """What has the wanted name of a cache without a registration of ours, and may be taken."""
     shown: set[ResourceName] = set()
     for found in observed.found:
         if found.live is not None or isinstance(found.desired, Skip):
