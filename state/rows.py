@@ -105,7 +105,7 @@ class Spread(NamedTuple):
 class Codec(Generic[R]):
     """Encodes the records of one type as rows of one table, and decodes them.
 
-    A field is stored in the column of its name, as `_COLUMNS` says for its type; None is NULL. Fields
+    A field is in the column of its name, as `_COLUMNS` says for its type; None is NULL. Fields
     for which that does not hold are named in `spread`.
     """
 
