@@ -19,6 +19,9 @@ HUB, SHOP, DATA = "111122223333", "222233334444", "333344445555"
 REGIONS = ("eu-central-1", "eu-west-1", "us-east-1")
 HOME = REGIONS[0]
 
+NAMES = {HUB: "platform", SHOP: "shop", DATA: "data"}
+"""What the organization calls its accounts; the first one manages it."""
+
 ROLE_NAME = "cachemuster"
 CONNECT_ROLE_NAME = "teleport-connect"
 """The role with which Teleport connects, in each account; the agent's keys may assume it too."""
@@ -40,8 +43,10 @@ def build_demo(clock: Clock = wall_clock, *, delays: Delays | None = None) -> Ag
     key = hub.add_key("cachemuster", access_key_id=_ACCESS_KEY_ID, secret=_SECRET)
     for account in (hub, shop, data):
         _add_connect_role(account)
+    organization = world.organize(HUB, name=NAMES[HUB])
     for member in (shop, data):
         member.add_role(ROLE_NAME, trusted=(HUB,), external_id=EXTERNAL_ID)
+        organization.join(member.id, name=NAMES[member.id])
     _fill_hub(hub)
     _fill_shop(shop)
     _fill_data(data)
