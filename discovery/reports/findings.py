@@ -8,6 +8,8 @@ from typing import Final
 
 from discovery.model.codes import FindingCode, IamVerdict, Severity
 from discovery.model.values import Finding, Scope
+from discovery.plan.iam.finding_table import FINDINGS
+from discovery.reports.message_groups import group_by_message
 from discovery.reports.report import Report
 from discovery.reports.summary import counted
 
@@ -35,6 +37,42 @@ def shared_findings(report: Report) -> tuple[SharedFinding, ...]:
             caches.setdefault((item.scope, finding), []).append(item.cache or item.name or "?")
     shared = (SharedFinding(scope, found, tuple(names)) for (scope, found), names in caches.items())
     return tuple(sorted(shared, key=lambda one: SEVERITIES.index(one.finding.severity)))
+
+
+@dataclass(frozen=True, slots=True)
+class FindingGroup:
+    """All findings of one kind."""
+
+    severity: Severity
+    code: FindingCode
+    message: str
+    """What all of them say with `…` where they differ, else what the kind means."""
+    findings: tuple[SharedFinding, ...]
+    """Each once for the caches of a scope that share it."""
+    caches: int
+    """How many caches have a finding of this kind."""
+
+
+def finding_groups(report: Report) -> tuple[FindingGroup, ...]:
+    """Group the findings of all items by kind, in the order of `kinds`."""
+    found: dict[tuple[Severity, FindingCode], list[SharedFinding]] = {}
+    for shared in shared_findings(report):
+        found.setdefault((shared.finding.severity, shared.finding.code), []).append(shared)
+    return tuple(
+        FindingGroup(severity, code, _message(code, those), tuple(those), count)
+        for (severity, code), count in kinds(report).items()
+        for those in (found[severity, code],)
+    )
+
+
+def _message(code: FindingCode, shared: list[SharedFinding]) -> str:
+    groups = group_by_message(
+        shared,
+        kind=lambda one: one.finding.code,
+        message=lambda one: one.finding.message,
+        own_words=lambda one: (one.finding.subject, str(one.scope), *one.caches),
+    )
+    return groups[0].message if len(groups) == 1 else FINDINGS[code].meaning
 
 
 def affected(shared: SharedFinding) -> str:

@@ -53,7 +53,7 @@ def test_no_line_ends_with_spaces() -> None:
 
 def test_what_needs_attention_comes_first() -> None:
     text = table(carried_out(full_report(guard=REFUSED), failed="orders"))
-    titles = ["Failed (1)", "Needs someone (2)", "Removed (1)", "Updated (2)", "Waiting (2)"]
+    titles = ["Failed (1)", "Removed (1)", "Needs someone (2)", "Updated (2)", "Waiting (2)"]
     places = [text.index(title) for title in titles]
     assert places == sorted(places)
 

@@ -1,0 +1,83 @@
+"""Group items and scopes that say the same, so that a report says it once for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from discovery.model.codes import Action, Reason, ScopeReason
+from discovery.model.values import Complete, Scanned
+from discovery.plan.item import Item
+from discovery.reports.common_text import Pattern, common_text, pattern_of
+
+Kind = TypeVar("Kind", bound=Hashable)
+Member = TypeVar("Member")
+
+
+@dataclass(frozen=True, slots=True)
+class MessageGroup(Generic[Kind, Member]):
+    """Members of one kind with one message, in the order of the report."""
+
+    kind: Kind
+    message: str
+    """What all of them say; `…` where they differ. May be empty."""
+    members: tuple[Member, ...]
+    is_exact: bool
+    """True when every member says exactly that."""
+
+
+ItemMessageGroup = MessageGroup[tuple[Action, Reason], Item]
+ScopeMessageGroup = MessageGroup[ScopeReason | None, Scanned]
+
+
+def group_items(items: Iterable[Item]) -> tuple[ItemMessageGroup, ...]:
+    """Group items of one action and reason that say the same, the largest group first."""
+    return group_by_message(
+        items,
+        kind=lambda item: (item.action, item.reason),
+        message=lambda item: item.message,
+        own_words=_own_words,
+    )
+
+
+def group_scopes(scopes: Iterable[Scanned]) -> tuple[ScopeMessageGroup, ...]:
+    """Group scopes by why they were not, or not wholly, read, the largest group first."""
+    return group_by_message(
+        scopes,
+        kind=lambda scanned: None if isinstance(scanned, Complete) else scanned.reason,
+        message=lambda scanned: scanned.message,
+        own_words=lambda scanned: (
+            str(scanned.scope),
+            scanned.scope.account_id,
+            scanned.scope.region,
+        ),
+    )
+
+
+def group_by_message(
+    members: Iterable[Member],
+    *,
+    kind: Callable[[Member], Kind],
+    message: Callable[[Member], str],
+    own_words: Callable[[Member], Iterable[str | None]],
+) -> tuple[MessageGroup[Kind, Member], ...]:
+    """Group members of one kind whose messages differ in their own words at most."""
+    found: dict[tuple[Kind, str], list[tuple[Member, Pattern]]] = {}
+    for member in members:
+        pattern = pattern_of(message(member), own_words(member))
+        found.setdefault((kind(member), pattern.literal), []).append((member, pattern))
+    groups = (_group(key, those) for (key, _), those in found.items())
+    return tuple(sorted(groups, key=lambda group: -len(group.members)))
+
+
+def _group(kind: Kind, those: list[tuple[Member, Pattern]]) -> MessageGroup[Kind, Member]:
+    patterns = [pattern for _, pattern in those]
+    members = tuple(member for member, _ in those)
+    return MessageGroup(kind, common_text(patterns), members, len(set(patterns)) == 1)
+
+
+def _own_words(item: Item) -> tuple[str | None, ...]:
+    scope = item.scope
+    names = (item.cache, item.name, item.previous_name, item.matcher, item.owner)
+    return (*names, str(scope), scope.account_id, scope.region)
