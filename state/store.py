@@ -271,6 +271,10 @@ class ReadOnlyStore:
         """Read the finished sweeps, the newest first."""
         return self._read(lambda database: queries.sweeps(database, limit=limit)) or ()
 
+    def sweep_totals(self) -> tuple[SweepRecord, ...]:
+        """Read what sweeps counted, oldest first: the last of each minute, hour or day."""
+        return self._read(queries.sweep_totals) or ()
+
     def last_write_at(self) -> datetime | None:
         """Return when a write to the control plane last began or ended; None before the first."""
         return self._read(queries.last_write_at)

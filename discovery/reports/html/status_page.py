@@ -1,0 +1,74 @@
+"""Write what state remembers as one HTML file, with pictures of how it went over time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TextIO
+
+from discovery.model.ownership import parse_cache_arn
+from discovery.reports.html.charts import Verdicts, login_bars, login_shares
+from discovery.reports.html.overview import Number, Picture
+from discovery.reports.html.page import template
+from discovery.reports.html.timeline import timelines
+from discovery.reports.status import Status, status_sentence
+from discovery.reports.summary import counted
+from state.records import SweepRecord
+
+
+def write_status_page(status: Status, sweeps: Sequence[SweepRecord], stream: TextIO) -> None:
+    """Write the page; `sweeps` are those that counted what there was, oldest first."""
+    verdicts = Verdicts(
+        cache.iam.verdict if cache.iam else None for cache in status.state.caches.values()
+    )
+    pieces = template("status.html").generate(
+        status=status,
+        sentence_of_status=status_sentence(status),
+        numbers=_numbers(status),
+        shares=login_shares(verdicts),
+        pictures=_pictures(status),
+        timelines=timelines(sweeps),
+    )
+    for piece in pieces:
+        stream.write(piece)
+
+
+def _numbers(status: Status) -> tuple[Number, ...]:
+    state = status.state
+    owners = [parse_cache_arn(one.arn) for one in state.registrations.values()]
+    accounts = len({owner.account_id for owner in owners if owner})
+    unread, waiting = len(status.unread), len(status.waiting)
+    others = len(status.of_another_agent)
+    last = state.last_sweep
+    return (
+        Number("Registrations", len(state.registrations), f"in {counted(accounts, 'account')}"),
+        Number("Caches", len(state.caches), "remembered"),
+        Number("Unread scopes", unread, f"of {len(status.scopes)}", "bad" if unread else ""),
+        Number(
+            "Waiting to be removed", waiting, f"and {others} of another agent" if others else ""
+        ),
+        Number("Sweeps", state.finished_sweeps, f"the last ended with {last.exit_code}")
+        if last
+        else Number("Sweeps", state.finished_sweeps, "none yet"),
+    )
+
+
+def _pictures(status: Status) -> tuple[Picture, ...]:
+    """Draw the last verdicts by account and by region."""
+    accounts: dict[str, Verdicts] = defaultdict(Verdicts)
+    regions: dict[str, Verdicts] = defaultdict(Verdicts)
+    for cache in status.state.caches.values():
+        verdict = cache.iam.verdict if cache.iam else None
+        accounts[cache.scope.account_id][verdict] += 1
+        regions[cache.scope.region or ""][verdict] += 1
+    pictures = (
+        Picture(
+            "Ready for IAM login, by account",
+            login_bars(accounts, labels={}, key="", things="accounts"),
+        ),
+        Picture(
+            "Ready for IAM login, by region",
+            login_bars(regions, labels={}, key="", things="regions"),
+        ),
+    )
+    return tuple(picture for picture in pictures if len(picture.bars) > 1)
