@@ -150,7 +150,7 @@ def login_bars(
         key: The filter that a bar sets.
         things: What the bars are about, in the plural; for what is beyond the last one.
     """
-    order = sorted(found, key=lambda one: (*_rank(found[one]), one))
+    order = sorted(found, key=lambda one: (*_rank(found[one]), not one, one))
     bars = [
         _login_bar(labels.get(one, one), f"{key}={one}" if one else "", found[one])
         for one in order[:_ROWS]

@@ -77,7 +77,6 @@ def numbers(report: Report) -> tuple[Number, ...]:
             "Scopes read",
             len(read),
             f"of {len(report.scopes)}, {unread} unread{as_expected}",
-            "bad" if unread > expected else "",
         ),
     )
 

@@ -6,12 +6,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TextIO
 
-from discovery.model.ownership import parse_cache_arn
 from discovery.reports.html.charts import Verdicts, login_bars, login_shares
 from discovery.reports.html.overview import Number, Picture
 from discovery.reports.html.page import template
 from discovery.reports.html.timeline import timelines
-from discovery.reports.status import Status, status_sentence
+from discovery.reports.status import Status, registered_accounts, status_sentence
 from discovery.reports.summary import counted
 from state.records import SweepRecord
 
@@ -35,8 +34,7 @@ def write_status_page(status: Status, sweeps: Sequence[SweepRecord], stream: Tex
 
 def _numbers(status: Status) -> tuple[Number, ...]:
     state = status.state
-    owners = [parse_cache_arn(one.arn) for one in state.registrations.values()]
-    accounts = len({owner.account_id for owner in owners if owner})
+    accounts = registered_accounts(status)
     unread, waiting = len(status.unread), len(status.waiting)
     others = len(status.of_another_agent)
     last = state.last_sweep

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from discovery.model.codes import Action, IamVerdict, NoteCode, Reason, ScopeReason, Severity
-from discovery.model.values import AccountId, Complete, Failed, Note, Region, Scanned, Scope
+from discovery.model.codes import Action, IamVerdict, Reason, ScopeReason
+from discovery.model.values import AccountId, Complete, Failed, Region, Scanned, Scope
 from discovery.plan.item import Item
 from discovery.reports.html.anchors import anchor_of
 from discovery.reports.html.cache_list import cache_list
