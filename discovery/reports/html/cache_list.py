@@ -150,7 +150,7 @@ def _by_need(listed: list[Entry], report: Report) -> Iterator[CacheGroup]:
         above = sum(need.kind in entry.needs[1:] for entry in listed)
         if own or above:
             remark = f"and {above} of those above" if above else ""
-            yield CacheGroup(f"needs={need.kind}", need.words.capitalize(), remark, own)
+            yield CacheGroup(f"needs={need.kind}", need.words[:1].upper() + need.words[1:], remark, own)
     rest: dict[tuple[str, str], list[Entry]] = {
         title_of(attention, dry_run=report.dry_run): [] for attention in Attention
     }

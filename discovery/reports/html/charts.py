@@ -88,7 +88,7 @@ LOGIN_PARTS: Final[Mapping[IamVerdict | None, Part]] = {
     None: Part(".", UNJUDGED, "quiet"),
 }
 _READ = Part("=", "read", "ready")
-_PARTLY = Part("?", "read without tags, subnets or users", "unknown")
+_PARTLY = Part("?", "partly read", "unknown")
 _UNREAD = Part("!", "unread", "not-ready")
 _NOT_ASKED = Part(".", "not asked, on purpose", "quiet")
 

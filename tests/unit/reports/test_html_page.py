@@ -252,7 +252,7 @@ class TestCounts:
         both = item(Action.BLOCKED, Reason.IAM_NOT_READY, "both", iam=judged())
         one = item(Action.KEEP, Reason.UNCHANGED, "one", iam=judged())
         said = text(report(both, one))
-        assert "Not ready for iam login 1 and 1 of those above" in said.replace("IAM", "iam")
+        assert "Not ready for IAM login 1 and 1 of those above" in said
 
 
 _COUNTED = ("IAM login ready", "Changes")
