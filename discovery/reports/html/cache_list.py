@@ -16,7 +16,7 @@ from discovery.reports.item_groups import divide_items
 from discovery.reports.needs import NeedKind, items_by_need, needs
 from discovery.reports.report import Report
 from discovery.reports.safe_text import NAME_LIMIT, shortened
-from discovery.reports.view import GroupBy, View
+from discovery.reports.view import Detail, GroupBy, View
 
 EVERY_ITEM: Final = 2_000
 """Up to so many items all are listed; of more, those that need somebody."""
@@ -107,7 +107,7 @@ def cache_list(report: Report, view: View) -> CacheList:
         for item in items:
             kinds[id(item)][kind] = None
     entries = [Entry(item, tuple(kinds.get(id(item), ()))) for item in report.items]
-    listed = _listed(entries, in_full=view.full)
+    listed = _listed(entries, view.detail)
     return CacheList(
         groups=tuple(_grouped(listed, report, view.group_by)),
         filters=tuple(_filters(listed, report)),
@@ -117,8 +117,9 @@ def cache_list(report: Report, view: View) -> CacheList:
     )
 
 
-def _listed(entries: list[Entry], *, in_full: bool) -> list[Entry]:
-    if in_full or len(entries) <= EVERY_ITEM:
+def _listed(entries: list[Entry], detail: Detail) -> list[Entry]:
+    all_fit = len(entries) <= EVERY_ITEM and detail is not Detail.SUMMARY
+    if all_fit or detail is Detail.FULL:
         return sorted(entries, key=_urgency)[:MOST_IN_FULL]
     return sorted((entry for entry in entries if entry.needs), key=_urgency)[:MOST]
 
@@ -150,7 +151,9 @@ def _by_need(listed: list[Entry], report: Report) -> Iterator[CacheGroup]:
         above = sum(need.kind in entry.needs[1:] for entry in listed)
         if own or above:
             remark = f"and {above} of those above" if above else ""
-            yield CacheGroup(f"needs={need.kind}", need.words[:1].upper() + need.words[1:], remark, own)
+            yield CacheGroup(
+                f"needs={need.kind}", need.words[:1].upper() + need.words[1:], remark, own
+            )
     rest: dict[tuple[str, str], list[Entry]] = {
         title_of(attention, dry_run=report.dry_run): [] for attention in Attention
     }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from typing import TextIO
 
+from discovery.reports.account_names import account_text, scope_text
 from discovery.reports.html.charts import Verdicts, login_bars, login_shares
 from discovery.reports.html.overview import Number, Picture
 from discovery.reports.html.page import template
@@ -23,6 +25,7 @@ def write_status_page(status: Status, sweeps: Sequence[SweepRecord], stream: Tex
     pieces = template("status.html").generate(
         status=status,
         sentence_of_status=status_sentence(status),
+        place_of=partial(scope_text, names=status.account_names),
         numbers=_numbers(status),
         shares=login_shares(verdicts),
         pictures=_pictures(status),
@@ -59,10 +62,11 @@ def _pictures(status: Status) -> tuple[Picture, ...]:
         verdict = cache.iam.verdict if cache.iam else None
         accounts[cache.scope.account_id][verdict] += 1
         regions[cache.scope.region or ""][verdict] += 1
+    names = {one: account_text(one, status.account_names) for one in accounts}
     pictures = (
         Picture(
             "Ready for IAM login, by account",
-            login_bars(accounts, labels={}, key="", things="accounts"),
+            login_bars(accounts, labels=names, key="", things="accounts"),
         ),
         Picture(
             "Ready for IAM login, by region",
