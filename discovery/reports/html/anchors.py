@@ -9,6 +9,7 @@ from urllib.parse import quote_plus
 
 from discovery.plan.item import Item
 from discovery.reports.findings import SharedFinding
+from discovery.reports.safe_text import escape_unprintable
 
 _NOT_IN_A_SLUG: Final = re.compile("[^a-z0-9]+")
 
@@ -33,4 +34,4 @@ def _anchor(kind: str, words: str, *key: str) -> str:
 def fragment(filters: str) -> str:
     """Escape a filter such as `owner=a b` for an address, as the page's script writes it."""
     key, _, value = filters.partition("=")
-    return f"{key}={quote_plus(value, errors='backslashreplace')}"
+    return f"{key}={quote_plus(escape_unprintable(value))}"

@@ -1,0 +1,38 @@
+"""Pictures of the pages: small, said in words, and made by a script that anybody can run."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.docs.pages import DEPLOY, ROOT
+from tests.support.screenshots import FOLDER, LIMIT, PICTURES, Picture
+
+PAGES = [ROOT / "README.md", *DEPLOY.glob("**/README.md")]
+SHOWN = [
+    (page.parent / target, words)
+    for page in PAGES
+    for words, target in re.findall(r"!\[([^\]]*)\]\(([^)]+\.png)\)", page.read_text("utf-8"))
+]
+
+
+def test_every_picture_is_one_that_the_script_takes_and_is_shown_somewhere() -> None:
+    taken = {FOLDER / picture.name for picture in PICTURES}
+    assert {file.resolve() for file, _ in SHOWN} == taken
+    assert set(FOLDER.glob("*.png")) == taken
+    assert list(ROOT.glob("deploy/**/*.png")) == list(FOLDER.glob("*.png"))
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
+def test_a_picture_is_small_and_of_the_size_that_it_is_taken_in(picture: Picture) -> None:
+    file = FOLDER / picture.name
+    content = file.read_bytes()
+    assert content.startswith(b"\x89PNG\r\n\x1a\n")
+    assert len(content) <= LIMIT
+    width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))
+    assert (width, height) == (picture.width, picture.height)
+
+
+def test_every_picture_is_said_in_words() -> None:
+    assert all(len(words) > 20 for _, words in SHOWN)
