@@ -18,7 +18,7 @@ def test_a_sweep_counts_registrations_verdicts_and_unread_scopes(scenario: Scena
     scenario.configure(aws={"regions": [FRANKFURT, VIRGINIA]})
     scenario.cache("ready", group="people")
     scenario.cache("closed", group=None)
-    scenario.fault(Effect.DENY, region=VIRGINIA, **LISTING)
+    scenario.fault(Effect.DENIED, region=VIRGINIA, **LISTING)
     scenario.sweep(exits=3)
     assert totals(scenario) == [
         {

@@ -86,8 +86,8 @@ def login_pictures(report: Report) -> tuple[Picture, ...]:
 
     One that would have a single bar is left out: the picture of all caches says the same.
     """
-    names = {item.scope.account_id: "" for item in report.items}
-    labels = {account: account_label(report, account) for account in names}
+    accounts: set[str] = {item.scope.account_id for item in report.items}
+    labels = {account: account_label(report, account) for account in accounts}
     pictures = [
         _picture(report, "account", "accounts", lambda item: item.scope.account_id, labels),
         _picture(report, "region", "regions", lambda item: item.scope.region or ""),

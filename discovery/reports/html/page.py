@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC
 from functools import cache, partial
 from typing import Any, Final, TextIO
@@ -80,7 +80,7 @@ def write_page(report: Report, stream: TextIO, view: View) -> None:
         stream.write(piece)
 
 
-def place_of(scope: Scope, names: dict[str, str]) -> str:
+def place_of(scope: Scope, names: Mapping[str, str]) -> str:
     """Word a scope: `payments (111122223333) · eu-west-1`."""
     return " · ".join(
         part for part in (account_text(scope.account_id, names), scope.region) if part
@@ -89,7 +89,7 @@ def place_of(scope: Scope, names: dict[str, str]) -> str:
 
 def first_names(need: Need, report: Report) -> str:
     """Name the first caches or scopes of a need: `orders, carts, prices and 2 more`."""
-    scopes = (place_of(one.scope, dict(report.account_names)) for one in need.scopes)
+    scopes = (place_of(one.scope, report.account_names) for one in need.scopes)
     named = [*scopes, *map(short_name, need.items)][:_NAMED]
     rest = need.count - len(named)
     return ", ".join(named) + (f" and {rest} more" if rest else "")

@@ -12,13 +12,13 @@ from state.records import Total
 from state.store import ReadOnlyStore, Store
 from tests.support.state_records import START, outcome_of
 
-COUNTS = {Total.REGISTRATIONS: 7, Total.NOT_READY: 2}
+COUNTS: dict[str, int] = {Total.REGISTRATIONS: 7, Total.NOT_READY: 2}
 
 
 def record_sweeps(store: Store, *moments: datetime) -> None:
     for number, at in enumerate(moments):
         outcome = outcome_of(number, at=at)
-        totals = {**COUNTS, Total.READY: number}
+        totals: dict[str, int] = {**COUNTS, Total.READY: number}
         store.record(replace(outcome, record=replace(outcome.record, totals=totals)))
 
 
