@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import struct
+import zlib
 
 import pytest
 
 from tests.docs.pages import DEPLOY, ROOT
+from tests.support.png_palette import chunk, chunks_of, with_palette
 from tests.support.screenshots import FOLDER, LIMIT, PICTURES, Picture
 
 PAGES = [ROOT / "README.md", *DEPLOY.glob("**/README.md")]
@@ -36,3 +39,33 @@ def test_a_picture_is_small_and_of_the_size_that_it_is_taken_in(picture: Picture
 
 def test_every_picture_is_said_in_words() -> None:
     assert all(len(words) > 20 for _, words in SHOWN)
+
+
+def png_of(rows: list[bytes], width: int) -> bytes:
+    """A PNG of true colours with these filtered rows."""
+    header = struct.pack(">IIBBBBB", width, len(rows), 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"".join(rows)))
+        + chunk(b"IEND", b"")
+    )
+
+
+def test_a_picture_keeps_its_pixels_whatever_filter_its_rows_have() -> None:
+    """Two pixels a row, 10 20 30 and 11 22 33, by each of the five filters."""
+    rows = [
+        bytes([0, 10, 20, 30, 11, 22, 33]),
+        bytes([1, 10, 20, 30, 1, 2, 3]),
+        bytes([2, 0, 0, 0, 0, 0, 0]),
+        bytes([3, 5, 10, 15, 1, 1, 2]),
+        bytes([4, 0, 0, 0, 0, 0, 0]),
+    ]
+    chunks = dict(chunks_of(with_palette(png_of(rows, 2))))
+    palette, pixels = chunks[b"PLTE"], zlib.decompress(chunks[b"IDAT"])
+    shown = [
+        tuple(palette[3 * at : 3 * at + 3])
+        for start in range(0, 15, 3)
+        for at in pixels[start + 1 : start + 3]
+    ]
+    assert shown == [(10, 20, 30), (11, 22, 33)] * 5

@@ -18,6 +18,7 @@ from discovery.reports.html.status_page import write_status_page
 from discovery.reports.view import View
 from tests.bench.fleet_report import fleet_report
 from tests.support.browser import CHROMIUM, browsing
+from tests.support.png_palette import with_palette
 from tests.support.status_samples import fleet_status, sweeps_over_time
 
 FOLDER: Final = Path(__file__).parents[2] / "deploy" / "reports"
@@ -58,7 +59,7 @@ def _status(stream: TextIO) -> None:
 
 
 PICTURES: Final = (
-    Picture("report.png", _report, 960, 660),
+    Picture("report.png", _report, 960, 840),
     Picture("pictures.png", _report, 960, 700, fragment="#pictures"),
     Picture("phone.png", _report, 390, 760, dark=True),
     Picture("caches.png", _report, 960, 560, fragment="#verdict=not-ready&region=eu-west-1"),
@@ -79,7 +80,7 @@ async def take(folder: Path) -> None:
                 await browser.open(page.as_uri() + picture.fragment)
                 await browser.ask("document.documentElement.style.scrollBehavior = 'auto'")
                 await browser.ask("new Promise(done => requestAnimationFrame(() => done(1)))")
-                shown = await browser.picture()
+                shown = with_palette(await browser.picture())
                 if len(shown) > LIMIT:
                     raise ValueError(f"{picture.name} has {len(shown)} bytes, more than {LIMIT}")
                 (folder / picture.name).write_bytes(shown)

@@ -48,7 +48,7 @@ def _numbers(status: Status) -> tuple[Number, ...]:
         Number(
             "Waiting to be removed", waiting, f"and {others} of another agent" if others else ""
         ),
-        Number("Sweeps", state.finished_sweeps, f"the last ended with {last.exit_code}")
+        Number("Sweeps", state.finished_sweeps, f"exit {last.exit_code} of the last")
         if last
         else Number("Sweeps", state.finished_sweeps, "none yet"),
     )
