@@ -115,11 +115,11 @@ def test_a_name_never_read_comes_once_it_is(fleet: Fleet) -> None:
 def test_a_sweep_of_one_account_keeps_the_names_of_all(fleet: Fleet) -> None:
     fleet.configure(fleet.own_entry())
     fleet.scenario.sweep()
-    asked = fleet.scenario.aws.calls.tally().get("organizations:ListAccounts", 0)
+    asked = fleet.scenario.aws.calls.tally.get("organizations:ListAccounts", 0)
     shown = fleet.scenario.sweep("--only", MEMBER)
     assert shown.verdicts == {"sessions": "held/NOT_IN_RUN", "orders": KEPT}
     assert shown.item("sessions")["account_name"] == "platform"
-    assert fleet.scenario.aws.calls.tally().get("organizations:ListAccounts", 0) == asked
+    assert fleet.scenario.aws.calls.tally.get("organizations:ListAccounts", 0) == asked
     assert fleet.scenario.state.account_names == {HUB: "platform", MEMBER: "payments"}
     assert fleet.labels == BOTH
 

@@ -61,7 +61,7 @@ AWS = [
     ("account with two names", 'accounts: [{id: "111122223333", name: a}, {id: ▸"111122223333", name: b}]',
      "accounts[1].id", '"111122223333" is there already as aws.accounts[0].id'),
     ("name that acts", 'accounts: [{id: "111122223333", name: ▸"pay\\tments"}]', "accounts[0].name",
-     '"pay\\x09ments" is not the name of an account: printable characters, no blanks before or after them'),
+     '"pay\\tments" is not the name of an account: printable characters, no blanks before or after them'),
     ("name with a blank", 'accounts: [{id: "111122223333", name: ▸" pay"}]', "accounts[0].name",
      '" pay" is not the name of an account: printable characters, no blanks before or after them'),
     ("long name", f'accounts: [{{id: "111122223333", name: ▸{"x" * 65}}}]', "accounts[0].name",
