@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, TextIO
 
 from discovery.model.ownership import parse_cache_arn
 from discovery.reports.document import change_entry, timestamp, write_json
-from discovery.reports.safe_text import escape_unprintable
+from discovery.reports.spreadsheet import write_rows
 from state.records import HistoryEntry
 
 SCHEMA_VERSION: Final = 1
-_RUNS: Final = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS: Final = (
     "at",
     "sweep_id",
@@ -49,9 +47,7 @@ def write_history_document(entries: Iterable[HistoryEntry], stream: TextIO) -> N
 
 def write_history_csv(entries: Iterable[HistoryEntry], stream: TextIO) -> None:
     """Write one row an entry under a heading; text that a spreadsheet would run is disarmed."""
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows(map(escape_formula, _csv_row(entry)) for entry in entries)
+    write_rows(_COLUMNS, map(_csv_row, entries), stream, line_end="\n")
 
 
 def _csv_row(entry: HistoryEntry) -> Iterator[str]:
@@ -79,9 +75,3 @@ def _entry(entry: HistoryEntry) -> dict[str, Any]:
         "message": entry.message,
         "changes": [change_entry(change) for change in entry.changes],
     }
-
-
-def escape_formula(text: str) -> str:
-    """Put an apostrophe before text that a spreadsheet would take for a formula."""
-    shown = escape_unprintable(text)
-    return f"'{shown}" if shown.startswith(_RUNS) or text.startswith(_RUNS) else shown

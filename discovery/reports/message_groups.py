@@ -32,11 +32,14 @@ ScopeMessageGroup = MessageGroup[ScopeReason | None, Scanned]
 
 
 def group_items(items: Iterable[Item]) -> tuple[ItemMessageGroup, ...]:
-    """Group items of one action and reason that say the same, the largest group first."""
+    """Group items of one action and reason that say the same, the largest group first.
+
+    What an item says is its error, where it has one.
+    """
     return group_by_message(
         items,
         kind=lambda item: (item.action, item.reason),
-        message=lambda item: item.message,
+        message=message_of,
         own_words=_own_words,
     )
 
@@ -71,6 +74,11 @@ def group_by_message(
     return tuple(sorted(groups, key=lambda group: -len(group.members)))
 
 
+def message_of(item: Item) -> str:
+    """Return what an item says: its error, where it has one, else why it has its action."""
+    return f"{item.error.code}: {item.error.message}" if item.error else item.message
+
+
 def _group(kind: Kind, those: list[tuple[Member, Pattern]]) -> MessageGroup[Kind, Member]:
     patterns = [pattern for _, pattern in those]
     members = tuple(member for member, _ in those)
@@ -79,5 +87,5 @@ def _group(kind: Kind, those: list[tuple[Member, Pattern]]) -> MessageGroup[Kind
 
 def _own_words(item: Item) -> tuple[str | None, ...]:
     scope = item.scope
-    names = (item.cache, item.name, item.previous_name, item.matcher, item.owner)
+    names = (item.cache, item.name, item.previous_name)
     return (*names, str(scope), scope.account_id, scope.region)
