@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from rich.cells import cell_len
@@ -17,7 +17,7 @@ from discovery.reports.item_groups import divide_items
 from discovery.reports.listing import clipped, fitting
 from discovery.reports.needs import Need, needs
 from discovery.reports.report import Report
-from discovery.reports.safe_text import NAME_LIMIT, escape_unprintable, shortened
+from discovery.reports.safe_text import MESSAGE_LIMIT, NAME_LIMIT, escape_unprintable, shortened
 from discovery.reports.summary import guard_verdict, sentence, stop_reasons
 from discovery.reports.terminal.groups_table import group_remark
 from discovery.reports.terminal.needs_table import NEED_STYLES, TITLE
@@ -34,10 +34,14 @@ def print_summary(report: Report, head: Sequence[Text], console: Console, view: 
 
     Kinds and groups that find no room are counted.
     """
-    width = console.width
-    rest, last = tuple(_totals(report, width)), cell(sentence(report), "bold")
-    room = LINES - 3 - sum(_height(line, width) for line in (*head, *rest, last))
-    pressing = tuple(_needs_lines(needs(report), room, width))
+    width, found = console.width, needs(report)
+    last = cell(sentence(report), "bold")
+    lines = LINES - 3 - _height((*head, last), width)
+    rest = tuple(_totals(report))
+    if _height(rest, width) + len(found) + 1 > lines:
+        rest = tuple(_clipped(line, width) for line in rest)
+    room = lines - _height(rest, width)
+    pressing = tuple(_needs_lines(found, room, width))
     groups: tuple[Text, ...] = ()
     if view.group_by is not None:
         groups = tuple(_group_lines(report, view.group_by, room - len(pressing) - 1, width))
@@ -49,8 +53,13 @@ def print_summary(report: Report, head: Sequence[Text], console: Console, view: 
     console.print(last, soft_wrap=True)
 
 
-def _height(line: Text, width: int) -> int:
-    return max(1, -(-cell_len(line.plain) // width))
+def _height(lines: Iterable[Text], width: int) -> int:
+    """How many lines of a screen they take."""
+    return sum(max(1, -(-cell_len(line.plain) // width)) for line in lines)
+
+
+def _clipped(line: Text, width: int) -> Text:
+    return Text.assemble((line.plain[:_TERM], "bold"), clipped(line.plain[_TERM:], width - _TERM))
 
 
 def _needs_lines(found: Sequence[Need], room: int, width: int) -> Iterator[Text]:
@@ -86,28 +95,27 @@ def _group_lines(report: Report, by: GroupBy, room: int, width: int) -> Iterator
         yield Text(f"and {left_out} more (--full lists them)", style="dim")
 
 
-def _totals(report: Report, width: int) -> Iterator[Text]:
+def _totals(report: Report) -> Iterator[Text]:
     """A line each for the plan, the scopes, the logins, the guard, and how the run ended."""
-    yield _total("Plan", _plan(report), width)
-    yield _total("Scopes", coverage(report), width)
+    yield _total("Plan", _plan(report))
+    yield _total("Scopes", coverage(report))
     if judged := judgements(report):
-        yield _total("IAM login", verdicts(judged), width)
+        yield _total("IAM login", verdicts(judged))
     guard = report.guard
     if guard.refused or guard.removals:
-        yield _total("Guard", f"{guard_verdict(guard)}: {guard.message}", width)
+        yield _total("Guard", f"{guard_verdict(guard)}: {guard.message}")
     if report.plan_changed or (report.dry_run and any(one.action.writes for one in report.items)):
-        yield _total("Checksum", report.checksum, width)
+        yield _total("Checksum", report.checksum)
     if report.plan_changed:
-        yield _total("Plan", "! this is not the plan that --checksum names", width)
+        yield _total("Plan", "! this is not the plan that --checksum names")
     if why := " ".join(stop_reasons(report)):
-        yield _total("Ended", f"! {why}", width)
+        yield _total("Ended", f"! {why}")
     elif report.paused_until is not None:
-        yield _total("Paused", report.stop_message, width)
+        yield _total("Paused", report.stop_message)
 
 
-def _total(term: str, words: str, width: int) -> Text:
-    shown = clipped(escape_unprintable(words), max(width - _TERM, 1))
-    return Text.assemble((f"{term:{_TERM}}", "bold"), shown)
+def _total(term: str, words: str) -> Text:
+    return Text.assemble((f"{term:{_TERM}}", "bold"), shortened(words, MESSAGE_LIMIT))
 
 
 def _plan(report: Report) -> str:
