@@ -55,7 +55,7 @@ class FindingGroup:
     caches: int
     """How many caches have a finding of this kind."""
     is_exact: bool
-    """True when every finding says exactly that."""
+    """True when that is all of what every finding says, but for its subject and place."""
 
 
 def finding_groups(report: Report) -> tuple[FindingGroup, ...]:
@@ -76,7 +76,8 @@ def _group(
         shared,
         kind=lambda one: one.finding.code,
         message=lambda one: one.finding.message,
-        own_words=lambda one: (one.finding.subject, str(one.scope), *one.caches),
+        own_words=lambda _: (),
+        beside=lambda one: (one.finding.subject, str(one.scope), *one.caches),
     )
     message = FINDINGS[code].meaning if others else group.message
     is_exact = group.is_exact and not others

@@ -1,7 +1,7 @@
 """`python -m tests.bench.reports [CACHES]`: time and memory of each form of a large report.
 
-With `--full` and `--summary` of the table beside it, and of a fleet whose caches all have findings of
-their own.
+With `--full` and `--summary` of the table beside it, and of a fleet in which every cache has
+findings of its own.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable
 from unicodedata import category
 
 import pytest
@@ -17,6 +16,7 @@ from discovery.model.codes import (
     Action,
     FindingCode,
     IamVerdict,
+    Reason,
     ScopeReason,
     Severity,
 )
@@ -41,7 +41,7 @@ ACCOUNTS = [AccountId(f"{number:012}") for number in range(1, 30)]
 SCOPES = st.builds(
     Scope, st.sampled_from(ACCOUNTS), st.sampled_from([Region("eu-west-1"), Region("us-east-1")])
 )
-NAMES = st.text("abcxyz0129-", min_size=3, max_size=40).map(lambda text: f"c{text}z")
+NAMES = st.text("abcxyz0129-", min_size=3, max_size=40).map(lambda text: f"zq{text}z")
 MESSAGES = st.sampled_from(
     ["", "absent", "no orders", 'its tag is "a"', "it is " + "very " * 60 + "long", "x" * 90]
 )
@@ -49,14 +49,14 @@ ACTIONS = st.sampled_from([(action, why) for action, all_ in REASONS_OF.items() 
 
 
 @st.composite
-def findings(draw: Callable[..., object]) -> Finding:
+def findings(draw: st.DrawFn) -> Finding:
     code, severity = draw(st.sampled_from(FindingCode)), draw(st.sampled_from(Severity))
     subject = draw(st.sampled_from(["app", "web", "people"]))
     return Finding(code, severity, subject, f"{subject} cannot log in", ("aws x --y z",))
 
 
 @st.composite
-def items(draw: Callable[..., object]) -> Item:
+def items(draw: st.DrawFn) -> Item:
     action, reason = draw(ACTIONS)
     iam = draw(
         st.none()
@@ -82,13 +82,13 @@ def items(draw: Callable[..., object]) -> Item:
 
 
 @st.composite
-def failures(draw: Callable[..., object]) -> Scanned:
+def failures(draw: st.DrawFn) -> Scanned:
     reason = draw(st.sampled_from([one for one in ScopeReason if one.value != "NOT_IN_RUN"]))
     return Failed(scope=draw(SCOPES), started_at=EARLIER, reason=reason, message=draw(MESSAGES))
 
 
 @st.composite
-def reports(draw: Callable[..., object]) -> Report:
+def reports(draw: st.DrawFn) -> Report:
     some = draw(st.lists(items(), max_size=8))
     times = draw(st.sampled_from([1, 1, 9]))
     return report(
@@ -124,12 +124,12 @@ def shown(
 def whole_names(found: Report) -> set[str]:
     names = {word for one in found.items for word in (one.cache, one.name, str(one.scope)) if word}
     scopes = {str(scanned.scope) for scanned in found.scopes}
-    return names | scopes | set(found.account_names.values())
+    return names | scopes | set(found.account_names.values()) | set(ACCOUNTS)
 
 
 @pytest.mark.slow
 @given(reports(), st.sampled_from(Detail), GROUPED, WIDTHS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_no_name_is_ever_broken(
     found: Report, detail: Detail, group_by: GroupBy | None, width: int
 ) -> None:
@@ -139,12 +139,12 @@ def test_no_name_is_ever_broken(
         for word in line.split():
             bare = word.strip(",()…;")
             if bare.startswith(starts):
-                assert bare in known or "-elasticache-" in bare, (bare, width)
+                assert bare in known, (bare, width)
 
 
 @pytest.mark.slow
 @given(reports(), GROUPED, WIDTHS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_summary_is_one_screen(found: Report, group_by: GroupBy | None, width: int) -> None:
     lines = shown(found, Detail.SUMMARY, group_by, width)
     assert len(lines) <= 24
@@ -161,7 +161,7 @@ SECTION = re.compile(
 
 @pytest.mark.slow
 @given(reports())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_what_is_listed_and_what_is_counted_add_up(found: Report) -> None:
     """In a table so wide that an item is on one line."""
     lines = shown(found, Detail.NORMAL, None, 300, "sweep")
@@ -171,12 +171,12 @@ def test_what_is_listed_and_what_is_counted_add_up(found: Report) -> None:
             section = lines[place + 1 : lines.index("", place)]
             starts = [text.strip().split(" · ")[0].split()[-1:] for text in section]
             listed = sum(1 for start in starts if start and start[0] in names)
-            more = sum(int(found[1]) for text in section if (found := MORE.match(text)))  # type: ignore[assignment]
+            more = sum(int(count[1]) for count in map(MORE.match, section) if count)
             assert listed + more == int(match[2])
 
 
 @given(reports(), GROUPED)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_csv_read_back_has_exactly_the_items(found: Report, group_by: GroupBy | None) -> None:
     view = View(title="audit", findings=True, group_by=group_by)
     text = rendered(Format.CSV, found, view)
@@ -195,9 +195,9 @@ ANYTHING = st.text(alphabet=st.characters(), max_size=40)
 
 @pytest.mark.slow
 @given(ANYTHING | st.tuples(st.sampled_from("=+-@\t\r\n＝"), ANYTHING).map("".join))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_cell_begins_with_what_a_spreadsheet_runs(text: str) -> None:
-    one = item(*next(iter([(Action.KEEP, next(iter(REASONS_OF[Action.KEEP])))])), text)
+    one = item(Action.KEEP, Reason.UNCHANGED, text)
     found = report(one, account_names={one.scope.account_id: text})
     ((*cells,),) = list(csv.reader(io.StringIO(rendered(Format.CSV, found), newline="")))[1:]
     assert not any(cell.startswith(tuple("=+-@\t\r\n＝＋－＠")) for cell in cells)

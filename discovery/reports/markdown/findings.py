@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from discovery.reports.common_text import GAP
 from discovery.reports.findings import (
     FindingGroup,
     SharedFinding,
@@ -56,6 +57,9 @@ def _finding(shared: SharedFinding, group: FindingGroup, report: Report) -> str:
     says = "" if group.is_exact else f": {words(shared.finding.message)}"
     listed, rest = affected(shared)
     place = code(scope_text(shared.scope, report.account_names))
-    entry = f"- {', '.join(map(code, listed))}{rest} in {place}{says}\n"
+    subject = shared.finding.subject
+    names_subject = group.is_exact and GAP in group.message and subject not in shared.caches
+    about = f" · {code(subject)}" if names_subject else ""
+    entry = f"- {', '.join(map(code, listed))}{rest} in {place}{about}{says}\n"
     lines = [*repair_lines(shared.finding, _COMMAND_WIDTH)]
     return f"{entry}\n{fenced(lines, indent=2)}\n\n" if lines else entry

@@ -9,7 +9,7 @@ from typing import Final
 from rich.console import Console
 
 from discovery.model.codes import IamVerdict, Severity
-from discovery.model.values import AccountId
+from discovery.reports.common_text import GAP
 from discovery.reports.findings import (
     NAMED,
     FindingGroup,
@@ -78,7 +78,7 @@ def print_findings_count(report: Report, console: Console) -> None:
 class _Layout:
     """How findings are laid out."""
 
-    account_names: Mapping[AccountId, str]
+    account_names: Mapping[str, str]
     width: int
     """Columns that commands may take."""
     full: bool
@@ -108,16 +108,18 @@ class _Layout:
             yield Entry((), ((run(rest, "dim"),),))
 
     def _member(self, shared: SharedFinding, group: FindingGroup) -> Iterator[Entry]:
-        """One of several: its caches; then what it alone says, or whom it is about."""
+        """One of several: its caches and whom it is about; then what it alone says."""
         finding, about = shared.finding, self._affected(shared)
-        says = () if group.is_exact else ((run(finding.message),),)
-        if self.is_few:
-            yield Entry((), (about,))
-            yield Entry((), says, self._repair(shared), indent=_FURTHER)
-        elif group.is_exact or finding.subject in shared.caches:
-            yield Entry((), (about,))
-        else:
-            yield Entry((), ((*about, run(f" · {finding.subject}", limit=NAME_LIMIT)),))
+        is_said = group.is_exact or not self.is_few
+        names_subject = is_said and (GAP in group.message or not group.is_exact)
+        if names_subject and finding.subject not in shared.caches:
+            about = (*about, run(f" · {finding.subject}", limit=NAME_LIMIT))
+        yield Entry((), (about,))
+        says = () if is_said else ((run(finding.message),),)
+        if repair := self._repair(shared):
+            yield Entry((), says, repair, indent=_FURTHER)
+        elif says:
+            yield Entry((), says, indent=_FURTHER)
 
     def _affected(self, shared: SharedFinding) -> tuple[Run, ...]:
         listed, rest = affected(shared, most=None if self.full else NAMED)
