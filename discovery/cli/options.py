@@ -181,7 +181,8 @@ with_report: Final = _options(
 with_any_format: Final = _options(
     _format(
         Format,
-        "A table for people, one JSON document, a comment for a pull request, or a page.",
+        "A table for people, one JSON document, a comment for a pull request, a page, or rows "
+        "for a spreadsheet.",
     ),
     with_output,
 )

@@ -65,6 +65,9 @@ _WOULD_BE: Final = frozenset({Attention.REMOVED, Attention.CHANGED, Attention.AD
 PRESSING: Final = (Attention.FAILED, Attention.UNDONE, Attention.GUARDED, Attention.SOMEONE)
 """What does not pass by itself, or did not go as planned."""
 
+URGENT: Final = frozenset({*PRESSING, Attention.REMOVED})
+"""What stands before anything else."""
+
 
 @dataclass(frozen=True, slots=True)
 class Group:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from discovery.model.codes import Action
 from discovery.model.values import AccountId, Scanned
 from discovery.plan.item import Item
-from discovery.reports.needs import NeedKind, items_by_need
+from discovery.reports.attention import Attention, attention_of, title_of
+from discovery.reports.needs import NeedKind, items_by_need, need_words
 from discovery.reports.report import Report
 from discovery.reports.view import GroupBy
 
@@ -56,6 +59,23 @@ def divide_items(report: Report, by: GroupBy) -> tuple[ItemGroup, ...]:
         items.setdefault(_KEYS[by](item), []).append(item)
     groups = (_group(report, by, key, those, unread.get(key, [])) for key, those in items.items())
     return tuple(sorted(groups, key=_rank))
+
+
+def group_counts(group: ItemGroup, *, dry_run: bool) -> Iterator[tuple[int, str]]:
+    """Count what a group holds: what needs somebody, what changes and waits, what stays."""
+    if group.unread:
+        words = need_words(NeedKind.UNREAD, len(group.unread), dry_run=dry_run)
+        yield len(group.unread), words
+    for kind, items in group.needs:
+        yield len(items), need_words(kind, len(items), dry_run=dry_run)
+    calm = Counter(attention_of(item, dry_run=dry_run) for item in group.items)
+    for attention in (Attention.CHANGED, Attention.ADDED, Attention.WAITING):
+        if calm[attention]:
+            yield calm[attention], title_of(attention, dry_run=dry_run)[0].lower()
+    actions = Counter(item.action for item in group.items)
+    for action, word in ((Action.KEEP, "kept"), (Action.SKIPPED, "skipped")):
+        if actions[action]:
+            yield actions[action], word
 
 
 def account_title(account: str, names: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from discovery.model.codes import Action, Reason, ScopeReason
-from discovery.model.values import Complete, Scanned
+from discovery.model.values import Complete, Scanned, Scope
 from discovery.plan.item import Item
 from discovery.reports.common_text import Pattern, common_text, pattern_of
 
@@ -24,7 +24,7 @@ class MessageGroup(Generic[Kind, Member]):
     """What all of them say; `…` where they differ. May be empty."""
     members: tuple[Member, ...]
     is_exact: bool
-    """True when every member says exactly that."""
+    """True when that is all of what every member says, but for its own name and place."""
 
 
 ItemMessageGroup = MessageGroup[tuple[Action, Reason], Item]
@@ -32,12 +32,16 @@ ScopeMessageGroup = MessageGroup[ScopeReason | None, Scanned]
 
 
 def group_items(items: Iterable[Item]) -> tuple[ItemMessageGroup, ...]:
-    """Group items of one action and reason that say the same, the largest group first."""
+    """Group items of one action and reason that say the same, the largest group first.
+
+    What an item says is its error, where it has one.
+    """
     return group_by_message(
         items,
         kind=lambda item: (item.action, item.reason),
-        message=lambda item: item.message,
-        own_words=_own_words,
+        message=message_of,
+        own_words=lambda item: (item.name, item.previous_name),
+        beside=lambda item: (item.cache, *_place(item.scope)),
     )
 
 
@@ -47,11 +51,8 @@ def group_scopes(scopes: Iterable[Scanned]) -> tuple[ScopeMessageGroup, ...]:
         scopes,
         kind=lambda scanned: None if isinstance(scanned, Complete) else scanned.reason,
         message=lambda scanned: scanned.message,
-        own_words=lambda scanned: (
-            str(scanned.scope),
-            scanned.scope.account_id,
-            scanned.scope.region,
-        ),
+        own_words=lambda _: (),
+        beside=lambda scanned: _place(scanned.scope),
     )
 
 
@@ -61,23 +62,28 @@ def group_by_message(
     kind: Callable[[Member], Kind],
     message: Callable[[Member], str],
     own_words: Callable[[Member], Iterable[str | None]],
+    beside: Callable[[Member], Iterable[str | None]],
 ) -> tuple[MessageGroup[Kind, Member], ...]:
-    """Group members of one kind whose messages differ in their own words at most."""
+    """Group members of one kind that say the same (`common_text.pattern_of`)."""
     found: dict[tuple[Kind, str], list[tuple[Member, Pattern]]] = {}
     for member in members:
-        pattern = pattern_of(message(member), own_words(member))
+        pattern = pattern_of(message(member), own_words(member), beside(member))
         found.setdefault((kind(member), pattern.literal), []).append((member, pattern))
     groups = (_group(key, those) for (key, _), those in found.items())
     return tuple(sorted(groups, key=lambda group: -len(group.members)))
 
 
+def message_of(item: Item) -> str:
+    """Return what an item says: its error, where it has one, else why it has its action."""
+    return f"{item.error.code}: {item.error.message}" if item.error else item.message
+
+
 def _group(kind: Kind, those: list[tuple[Member, Pattern]]) -> MessageGroup[Kind, Member]:
     patterns = [pattern for _, pattern in those]
     members = tuple(member for member, _ in those)
-    return MessageGroup(kind, common_text(patterns), members, len(set(patterns)) == 1)
+    is_exact = len({pattern.masked for pattern in patterns}) == 1
+    return MessageGroup(kind, common_text(patterns), members, is_exact)
 
 
-def _own_words(item: Item) -> tuple[str | None, ...]:
-    scope = item.scope
-    names = (item.cache, item.name, item.previous_name, item.matcher, item.owner)
-    return (*names, str(scope), scope.account_id, scope.region)
+def _place(scope: Scope) -> tuple[str | None, ...]:
+    return str(scope), scope.account_id, scope.region

@@ -82,12 +82,12 @@ def needs(report: Report) -> tuple[Need, ...]:
     A scope whose failure is expected needs nobody.
     """
     items = items_by_need(report.items, dry_run=report.dry_run)
-    return tuple((*_scope_needs(report), *(_need(kind, found, report) for kind, found in items)))
+    return (*_scope_needs(report), *(_need(kind, found, report) for kind, found in items))
 
 
 def needs_somebody(item: Item, *, dry_run: bool) -> bool:
     """Tell whether an item counts in `needs`."""
-    return any(True for _ in _kinds_of(item, dry_run=dry_run))
+    return any(True for _ in kinds_of(item, dry_run=dry_run))
 
 
 def items_by_need(
@@ -96,12 +96,13 @@ def items_by_need(
     """Divide the items that need somebody by kind, most pressing first."""
     found: dict[NeedKind, list[Item]] = {kind: [] for kind in NeedKind}
     for item in items:
-        for kind in _kinds_of(item, dry_run=dry_run):
+        for kind in kinds_of(item, dry_run=dry_run):
             found[kind].append(item)
     return tuple((kind, tuple(those)) for kind, those in found.items() if those)
 
 
-def _kinds_of(item: Item, *, dry_run: bool) -> Iterator[NeedKind]:
+def kinds_of(item: Item, *, dry_run: bool) -> Iterator[NeedKind]:
+    """Yield the kinds of need in which an item counts."""
     kind = _OF_ATTENTION.get(attention_of(item, dry_run=dry_run)) or _OF_ACTION.get(item.action)
     if kind is not None:
         yield kind
@@ -114,30 +115,32 @@ def _scope_needs(report: Report) -> Iterator[Need]:
     unread = tuple(one for one in report.unread_scopes if not is_expected(one.scope, report))
     partly = tuple(one for one in report.scopes if lacks_a_fact(one))
     if unread:
-        yield _worded(NeedKind.UNREAD, scopes=unread, reasons=map(reason_of, unread))
+        yield _scopes_need(NeedKind.UNREAD, unread, map(reason_of, unread))
     if partly:
         codes = (note.code.value for one in partly for note in one.notes)
-        yield _worded(NeedKind.PARTLY_READ, scopes=partly, reasons=codes)
+        yield _scopes_need(NeedKind.PARTLY_READ, partly, codes)
+
+
+def need_words(kind: NeedKind, count: int, *, dry_run: bool) -> str:
+    """Word what stands behind the number of a kind: `scopes unread`, `would be removed`."""
+    _, one, many = _WORDS[kind]
+    would_be = "would be " if dry_run and kind is NeedKind.REMOVED else ""
+    return would_be + (one if count == 1 else many)
 
 
 def _need(kind: NeedKind, items: tuple[Item, ...], report: Report) -> Need:
     reasons = (code for item in items for code in _REASONS.get(kind, _reason)(item))
-    would_be = "would be " if report.dry_run and kind is NeedKind.REMOVED else ""
-    return _worded(kind, items=items, reasons=reasons, before=would_be)
+    words = need_words(kind, len(items), dry_run=report.dry_run)
+    return Need(kind, _WORDS[kind][0], words, items=items, reasons=_counts(reasons))
 
 
-def _worded(
-    kind: NeedKind,
-    *,
-    reasons: Iterable[str],
-    scopes: tuple[Scanned, ...] = (),
-    items: tuple[Item, ...] = (),
-    before: str = "",
-) -> Need:
-    sign, one, many = _WORDS[kind]
-    words = one if len(scopes) + len(items) == 1 else many
-    counts = sorted(Counter(reasons).items(), key=lambda reason: (-reason[1], reason[0]))
-    return Need(kind, sign, before + words, scopes, items, tuple(counts))
+def _scopes_need(kind: NeedKind, scopes: tuple[Scanned, ...], reasons: Iterable[str]) -> Need:
+    words = need_words(kind, len(scopes), dry_run=True)
+    return Need(kind, _WORDS[kind][0], words, scopes=scopes, reasons=_counts(reasons))
+
+
+def _counts(reasons: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(Counter(reasons).items(), key=lambda reason: (-reason[1], reason[0])))
 
 
 def _reason(item: Item) -> tuple[str, ...]:

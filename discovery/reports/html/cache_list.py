@@ -13,7 +13,7 @@ from discovery.reports.account_names import account_label
 from discovery.reports.attention import Attention, attention_of, title_of
 from discovery.reports.html.charts import UNJUDGED, VERDICT_WORDS
 from discovery.reports.item_groups import divide_items
-from discovery.reports.needs import NeedKind, items_by_need, needs
+from discovery.reports.needs import NeedKind, kinds_of, needs
 from discovery.reports.report import Report
 from discovery.reports.safe_text import NAME_LIMIT, shortened
 from discovery.reports.view import Detail, GroupBy, View
@@ -102,11 +102,10 @@ class CacheList:
 
 def cache_list(report: Report, view: View) -> CacheList:
     """Choose the items of the page, group them, and collect what they can be filtered by."""
-    kinds: dict[int, dict[NeedKind, None]] = defaultdict(dict)
-    for kind, items in items_by_need(report.items, dry_run=report.dry_run):
-        for item in items:
-            kinds[id(item)][kind] = None
-    entries = [Entry(item, tuple(kinds.get(id(item), ()))) for item in report.items]
+    entries = [
+        Entry(item, tuple(sorted(kinds_of(item, dry_run=report.dry_run), key=_PLACES.__getitem__)))
+        for item in report.items
+    ]
     listed = _listed(entries, view.detail)
     return CacheList(
         groups=tuple(_grouped(listed, report, view.group_by)),

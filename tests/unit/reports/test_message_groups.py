@@ -87,4 +87,19 @@ def test_scopes_that_failed_alike_are_one_group() -> None:
     other = replace(failed, message=f"{EAST} did not answer", scope=EAST)
     (group,) = group_scopes((failed, other))
     assert group.message == "… did not answer"
+    assert group.is_exact
+
+
+def test_what_stands_beside_a_message_is_no_difference_but_other_names_are() -> None:
+    arn = "arn:aws:elasticache:eu-west-1:111122223333:serverlesscache"
+    items = [
+        item(Action.BLOCKED, Reason.REJECTED, name, message=f"cache {name}, {arn}:{name}: no")
+        for name in ("a", "b")
+    ]
+    (group,) = group_items(items)
+    assert group.message == "cache …, arn:aws:elasticache:…:…:serverlesscache:…: no"
+    assert group.is_exact
+    items = [replace(one, message=f"{one.name} is taken") for one in items]
+    (group,) = group_items(items)
+    assert group.message == "… is taken"
     assert not group.is_exact

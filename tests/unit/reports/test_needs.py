@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from discovery.model.codes import Action, FindingCode, IamVerdict, Reason, Severity
+from discovery.plan.item import Item
 from discovery.reports.findings import finding_groups
 from discovery.reports.item_groups import divide_items
 from discovery.reports.needs import NeedKind, needs
@@ -69,8 +70,8 @@ def test_all_kinds_of_the_sample_are_counted_in_their_order() -> None:
         ),
     ],
 )
-def test_what_an_item_needs(one: object, kind: NeedKind, words: str, reasons: str) -> None:
-    (need,) = needs(report(one))  # type: ignore[arg-type]
+def test_what_an_item_needs(one: Item, kind: NeedKind, words: str, reasons: str) -> None:
+    (need,) = needs(report(one))
     assert (need.kind, need.words, need.reasons) == (kind, words, ((reasons, 1),))
 
 
@@ -84,8 +85,8 @@ def test_what_an_item_needs(one: object, kind: NeedKind, words: str, reasons: st
         item(Action.SKIPPED, Reason.ENGINE),
     ],
 )
-def test_what_needs_nobody(calm: object) -> None:
-    assert not needs(report(calm))  # type: ignore[arg-type]
+def test_what_needs_nobody(calm: Item) -> None:
+    assert not needs(report(calm))
 
 
 def test_an_expected_failure_needs_nobody() -> None:
@@ -94,7 +95,7 @@ def test_an_expected_failure_needs_nobody() -> None:
     assert not needs(found)
 
 
-def owned(name: str, owner: str | None, action: Action = Action.KEEP) -> object:
+def owned(name: str, owner: str | None, action: Action = Action.KEEP) -> Item:
     reason = Reason.UNCHANGED if action is Action.KEEP else Reason.REJECTED
     return item(action, reason, name, OTHER if owner == "web" else EAST, owner=owner)
 
@@ -107,7 +108,7 @@ FLEET = report(
     owned("e", "ads"),
     scopes=scopes(),
     account_names={OTHER.account_id: "payments"},
-)  # type: ignore[arg-type]
+)
 
 
 @pytest.mark.parametrize(
