@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC
 from functools import cache, partial
 from typing import Any, Final, TextIO
@@ -101,10 +101,6 @@ def _fragments(pictures: Iterable[Picture], caches: CacheList) -> set[str]:
     return charted - {group.anchor for group in caches.groups}
 
 
-def _rows(entry: Any) -> Iterator[tuple[str, str]]:
-    return (pair for pair in row_values(entry).items() if pair[1])
-
-
 _NAMES: Final[dict[str, Any]] = {
     "NEED_COLOURS": {"!": "bad", "-": "bad", "?": "warn"},
     "SEVERITY_SIGNS": SEVERITY_SIGNS,
@@ -135,7 +131,7 @@ _FILTERS: Final[dict[str, Any]] = {
     "code": code,
     "fragment": fragment,
     "message": message,
-    "row_values": _rows,
+    "row_values": row_values,
     "short_name": lambda item: shortened(short_name(item), NAME_LIMIT),
     "shortened": lambda words: shortened(words, NAME_LIMIT),
     "value_text": value_text,
