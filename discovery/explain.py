@@ -25,7 +25,7 @@ def explanations(
     Empty when none does.
     """
     state = store.load()
-    plan_input = plan_input_from_state(state, now)
+    plan_input = plan_input_from_state(state, rules, now)
     items = {item.arn: item for item in make_plan(plan_input, rules).items if item.arn is not None}
     sentences = {
         cache.arn: explain(outcome_for(facts_of(cache, state.caches.get(cache.arn), None), rules))
@@ -45,6 +45,7 @@ def explanations(
             last=_last_action(arn, store),
             next=items.get(arn),
             probe=state.probes.get(arn),
+            account_names=plan_input.account_names,
             gone_at=_gone_at(state.caches.get(arn), state),
         )
         for arn in sorted(_arns(name, state))

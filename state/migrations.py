@@ -19,7 +19,7 @@ STATE_FILE = FileKind(
     what="state file",
     application_id=0x434D5354,  # "CMST"
     migrations=migrations,
-    version=7,
+    version=9,
     remedy="Restore it from a backup, or move it away together with its -wal and -shm files: "
     "the next sweep starts a new one, and the first sweep of a new one removes nothing",
 )
@@ -218,6 +218,18 @@ CREATE TABLE probes (               -- the last login to a cache that the servic
 """
 
 
+_ACCOUNT_NAMES = """
+CREATE TABLE accounts (
+    account_id TEXT PRIMARY KEY,
+    name TEXT NOT NULL              -- as its organization last had it
+) STRICT;
+"""
+
+_TOTALS = """
+ALTER TABLE sweeps ADD COLUMN totals TEXT;        -- JSON; NULL: not counted
+"""
+
+
 @migrations()
 def m0001_first(database: Database) -> None:
     """Create the tables of the first version."""
@@ -258,6 +270,18 @@ def m0007_audit_trail(database: Database) -> None:
 
 
 @migrations()
-def m0008_probes(database: Database) -> None:
+def m0008_account_names(database: Database) -> None:
+    """Add what organizations call their accounts."""
+    database.executescript(_ACCOUNT_NAMES)
+
+
+@migrations()
+def m0009_totals(database: Database) -> None:
+    """Add what there was at the end of each sweep, for pictures over time."""
+    database.executescript(_TOTALS)
+
+
+@migrations()
+def m0010_probes(database: Database) -> None:
     """Add what came of the last login to each cache."""
     database.executescript(_PROBES)

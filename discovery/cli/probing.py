@@ -82,6 +82,7 @@ class ProbeChoice:
             timeout=self.timeout,
             logins=logins,
             endpoints=found.endpoints,
+            account_names=found.account_names,
             not_probed=() if self.caches else tuple(_not_probed(found, targets)),
             error=error,
             is_interrupted=found.interrupted or context.stop.is_set(),

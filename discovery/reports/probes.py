@@ -63,6 +63,8 @@ class ProbeReport:
     logins: tuple[ProbedLogin, ...]
     endpoints: Mapping[str, str] = field(default_factory=dict)
     """AWS endpoint overrides in force, by service."""
+    account_names: Mapping[str, str] = field(default_factory=dict)
+    """Names of accounts, as far as they are known."""
     not_probed: tuple[str, ...] = ()
     """What should have been probed and was not, and why; a sentence each."""
     error: str | None = None
@@ -121,14 +123,15 @@ def probe_document(report: ProbeReport) -> dict[str, Any]:
         "endpoints": dict(sorted(report.endpoints.items())),
         "summary": report.summary,
         "not_probed": list(report.not_probed),
-        "probes": [_entry(each) for each in report.logins],
+        "probes": [_entry(each, report) for each in report.logins],
     }
 
 
-def _entry(login: ProbedLogin) -> dict[str, Any]:
+def _entry(login: ProbedLogin, report: ProbeReport) -> dict[str, Any]:
     return {
         "arn": login.cache.arn,
         "account_id": login.cache.account_id,
+        "account_name": report.account_names.get(login.cache.account_id),
         "region": login.cache.region,
         "cache": login.cache.name,
         "name": login.name,

@@ -54,6 +54,7 @@ def probe_schema() -> Schema:
     login = _object(
         arn=_TEXT,
         account_id=_ACCOUNT,
+        account_name={**_TEXT_OR_NULL, "description": "Null: not known."},
         region=_TEXT,
         cache=_TEXT,
         name=_TEXT_OR_NULL,
@@ -163,6 +164,10 @@ def _item() -> Schema:
             name=_TEXT_OR_NULL,
             previous_name=_TEXT_OR_NULL,
             matcher=_TEXT_OR_NULL,
+            owner={
+                **_TEXT_OR_NULL,
+                "description": "The value of the tag that reports.owner_tag names; null: none.",
+            },
             action=_enum(Action),
             reason=_enum(Reason),
             message=_TEXT,
@@ -218,7 +223,7 @@ def _probe() -> Schema:
 
 
 def _name() -> Schema:
-    return {**_TEXT_OR_NULL, "description": "Null: not known; this version reads none."}
+    return {**_TEXT_OR_NULL, "description": "Null: not known."}
 
 
 def _notes() -> Schema:

@@ -9,6 +9,7 @@ from typing import Final, TextIO
 from rich.console import Console
 
 from discovery.model.codes import ProbeOutcome
+from discovery.reports.item_text import scope_text
 from discovery.reports.probes import WORST_FIRST, ProbedLogin, ProbeReport, probe_sentence
 from discovery.reports.summary import counted
 from discovery.reports.terminal.style import cell, columns, console_for, heading
@@ -35,7 +36,7 @@ def write_probe_table(report: ProbeReport, stream: TextIO, *, verbose: bool) -> 
         console.print(cell(f"simulated: {addresses} answers instead of AWS", "yellow"))
     console.print()
     for kind, logins in groupby(sorted(report.logins, key=_kind), key=_kind):
-        _print_group(kind, tuple(logins), console, verbose=verbose)
+        _print_group(kind, tuple(logins), report, console, verbose=verbose)
     for text in report.not_probed:
         console.print(cell(text, "yellow"))
     if report.not_probed:
@@ -49,7 +50,12 @@ def _kind(login: ProbedLogin) -> _Kind:
 
 
 def _print_group(
-    kind: _Kind, logins: Sequence[ProbedLogin], console: Console, *, verbose: bool
+    kind: _Kind,
+    logins: Sequence[ProbedLogin],
+    report: ProbeReport,
+    console: Console,
+    *,
+    verbose: bool,
 ) -> None:
     outcome = WORST_FIRST[kind[0]]
     at = f" at {kind[1]}" if kind[1] else ""
@@ -58,7 +64,7 @@ def _print_group(
     if outcome is ProbeOutcome.PROVED and len(logins) > FOLDED and not verbose:
         console.print(cell("  -v lists them", "dim"))
     else:
-        _print_logins(logins, console)
+        _print_logins(logins, report, console)
     for name, text in _explanation(kind):
         table = columns(8, None)
         table.add_row(cell(f"  {name}", "dim"), cell(text, limit=2000))
@@ -73,13 +79,14 @@ def _explanation(kind: _Kind) -> Iterator[tuple[str, str]]:
             yield "to do", kind[3]
 
 
-def _print_logins(logins: Iterable[ProbedLogin], console: Console) -> None:
-    entries = (Entry((), [(run(_login_text(each)),)]) for each in logins)
+def _print_logins(logins: Iterable[ProbedLogin], report: ProbeReport, console: Console) -> None:
+    entries = (Entry((), [(run(_login_text(each, report)),)]) for each in logins)
     print_entries(entries, console, indent=2)
 
 
-def _login_text(login: ProbedLogin) -> str:
+def _login_text(login: ProbedLogin, report: ProbeReport) -> str:
     """One login on a line: `orders · 111122223333/eu-central-1 · as app · 43 ms`."""
     took = f"{login.took.total_seconds() * 1000:.0f} ms"
     user = [f"as {login.user}"] if login.user is not None else []
-    return " · ".join((login.cache.name, str(login.cache.scope), *user, took))
+    scope = scope_text(login.cache.scope, report.account_names)
+    return " · ".join((login.cache.name, scope, *user, took))
