@@ -52,7 +52,7 @@ class ProbeChoice:
         config = load_config(path)
         asks = not self.caches  # what is named need not be registered
         request = SweepRequest(
-            part=ScopeFilter(only=self.only), refresh_regions=True, asks_control_plane=asks
+            scope_filter=ScopeFilter(only=self.only), refresh_regions=True, asks_control_plane=asks
         )
         async with (
             open_context(config, path, interruption, on_progress) as context,

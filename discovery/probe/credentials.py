@@ -59,7 +59,7 @@ async def credentials_for(target: Target, cloud: Cloud) -> Credentials:
 async def _of_account(target: Target, cloud: Cloud) -> Credentials:
     who = f"the agent's own credentials for account {target.cache.account_id}"
     try:
-        account = await cloud.accounts.enter(target.cache.account_id)
+        account = await cloud.accounts.authenticate(target.cache.account_id)
         sign = await _signing(target, account.credentials)
     except AwsCallFailed as error:
         return Credentials(who=who, are_teleports=False, problem=_short(str(error)))
