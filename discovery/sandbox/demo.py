@@ -41,8 +41,6 @@ def build_demo(clock: Clock = wall_clock, *, delays: Delays | None = None) -> Ag
     world = World(clock, delays=delays)
     hub, shop, data = (world.account(number, regions=REGIONS) for number in (HUB, SHOP, DATA))
     key = hub.add_key("cachemuster", access_key_id=_ACCESS_KEY_ID, secret=_SECRET)
-    for account in (hub, shop, data):
-        _add_connect_role(account)
     organization = world.organize(HUB, name=NAMES[HUB])
     for member in (shop, data):
         member.add_role(ROLE_NAME, trusted=(HUB,), external_id=EXTERNAL_ID)
@@ -50,6 +48,9 @@ def build_demo(clock: Clock = wall_clock, *, delays: Delays | None = None) -> Ag
     _fill_hub(hub)
     _fill_shop(shop)
     _fill_data(data)
+    # After the role that the agent scans by: of several that trust it, the first is that one.
+    for account in (hub, shop, data):
+        _add_connect_role(account)
     return AgentWorld(world, key, HOME)
 
 
