@@ -15,7 +15,7 @@ from discovery.sandbox.aws.server import SimulatedAws
 from discovery.sandbox.data_plane.client_files import VARIABLE as CACHES_VARIABLE
 from discovery.sandbox.data_plane.client_files import write_client_files
 from discovery.sandbox.data_plane.server import SimulatedCaches
-from discovery.sandbox.demo import EXTERNAL_ID, ROLE_NAME, build_demo
+from discovery.sandbox.demo import CONNECT_ROLE_NAME, EXTERNAL_ID, ROLE_NAME, build_demo
 from discovery.sandbox.teleport.demo import build_cluster, issue, section
 from discovery.sandbox.teleport.server import SimulatedTeleport
 
@@ -34,6 +34,8 @@ matchers:                        # which caches are wanted
     tags: {{env: [prod, staging]}}
     exclude_tags: {{teleport: "off"}}
     labels: {{account: "{{account_name}}"}}
+    connect:                     # with which role people get in
+      assume_role_arn: "arn:{{partition}}:iam::{{account_id}}:role/{CONNECT_ROLE_NAME}"
 reports: {{owner_tag: team}}       # whose a cache is
 deregistration:
   missed_sweeps: 2               # how often a cache must be missing

@@ -128,6 +128,14 @@ STEPS: Final = (
         _nothing,
         shown=r"Removed|- delete|  a complete|Guard|= 1 of",
     ),
+    Step(
+        "Do people get in? A login",
+        "That somebody could log in was an opinion so far. Now it does so itself, as those users "
+        "and with the role that Teleport connects with. It sends PING and writes nothing.",
+        ("probe",),
+        _nothing,
+        shown=r"proved|(sessions|rate-limits|wishlist) ·",
+    ),
 )
 """The steps of the tour."""
 

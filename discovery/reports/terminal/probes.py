@@ -85,8 +85,7 @@ def _print_logins(logins: Iterable[ProbedLogin], report: ProbeReport, console: C
 
 
 def _login_text(login: ProbedLogin, report: ProbeReport) -> str:
-    """One login on a line: `orders · 111122223333/eu-central-1 · as app · 43 ms`."""
-    took = f"{login.took.total_seconds() * 1000:.0f} ms"
+    """One login on a line: `orders · 111122223333/eu-central-1 · as app`."""
     user = [f"as {login.user}"] if login.user is not None else []
     scope = scope_text(login.cache.scope, report.account_names)
-    return " · ".join((login.cache.name, scope, *user, took))
+    return " · ".join((login.cache.name, scope, *user))

@@ -113,7 +113,7 @@ def test_equal_troubles_are_explained_once() -> None:
     text = table(report(login(O.REFUSED), login(O.REFUSED, "carts"), login(O.PROVED, "good")))
     assert text.count("the cause") == text.count("the remedy") == 1
     assert "refused at auth  2 logins" in text
-    assert "carts · 111122223333/eu-west-1 · as app · 43 ms" in text
+    assert "carts · 111122223333/eu-west-1 · as app" in text
     assert text.index("carts") < text.index("good")
     named = report(login(), account_names={"111122223333": "shop"})
     assert "orders · 111122223333/eu-west-1 (shop) · as app" in table(named)
