@@ -75,7 +75,7 @@ def state_update(run: SweepRun, report: Report, identity: StateIdentity) -> Swee
 
 def _totals(run: SweepRun, report: Report) -> dict[str, int] | None:
     """Count what there is at the end of a run; None for one that saw only a part of it."""
-    if run.plan is None or run.request.part.only or report.interrupted:
+    if run.plan is None or run.request.scope_filter.only or report.interrupted:
         return None
     verdicts = judgements(report)
     made = Counter(item.action for item in report.items if item.applied)

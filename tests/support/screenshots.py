@@ -44,7 +44,7 @@ class Picture:
 
 def _report(stream: TextIO) -> None:
     found = fleet_report(268)
-    accounts = sorted({item.scope.account_id for item in found.items})
+    accounts: list[str] = sorted({item.scope.account_id for item in found.items})
     items = (
         replace(item, owner=_OWNERS[number % len(_OWNERS)])
         for number, item in enumerate(found.items)
