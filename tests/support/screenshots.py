@@ -55,7 +55,7 @@ def _report(stream: TextIO) -> None:
         replace(item, owner=_OWNERS[number % len(_OWNERS)])
         for number, item in enumerate(found.items)
     )
-    named = dict(zip(accounts, _NAMES, strict=False))
+    named = dict(zip(map(str, accounts), _NAMES, strict=False))
     report = replace(found, items=tuple(items), account_names=named)
     write_page(report, stream, View(title="audit", findings=True))
 
