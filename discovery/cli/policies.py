@@ -28,6 +28,7 @@ KINDS: Final = (
     "member",
     "trust",
     "connect",
+    "repairs",
     "event-rule",
     "teleport-bot-role",
     "teleport-access-role",
@@ -105,6 +106,7 @@ def command(
     member                policy of the role that it assumes in other accounts
     trust                 trust policy of that role
     connect               policy of the role with which Teleport connects
+    repairs               policy of whoever runs the script of `repairs`
     event-rule            event pattern; as CloudFormation, queue and rule
     teleport-bot-role     role of the bot that registers databases
     teleport-access-role  role of people who connect to them

@@ -41,6 +41,13 @@ def is_on(access_string: str) -> bool:
     return state
 
 
+def allows_commands(access_string: str) -> bool:
+    """True when some rule of the access string allows commands, whatever others take away."""
+    return any(
+        rule.startswith("+") or rule.lower() == "allcommands" for rule in access_string.split()
+    )
+
+
 def might_pass(user: CacheUser | None, group: UserGroup) -> bool:
     """True for a member whom only a status of unknown meaning keeps from logging in."""
     if user is None or works(user.status) or is_idle(user.status):

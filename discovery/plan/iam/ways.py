@@ -1,0 +1,194 @@
+"""Choose how each cache of a scope is repaired: one way, the least intrusive. Pure.
+
+Where nobody can log in, a member is switched on before a user who is there is added, and that
+before one is created. Steps that take access away from anybody are left to a person, unless
+nothing else lets somebody in. What is expected after each step is judged again, so that what hides
+behind it is repaired too, and what caches share is repaired once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import astuple, dataclass, replace
+from typing import Final
+
+from discovery.model.codes import FindingCode, Severity
+from discovery.model.repair_steps import (
+    Count,
+    Remark,
+    RepairStep,
+    RepairSteps,
+    Wait,
+    Waited,
+    cuts_off,
+)
+from discovery.model.values import (
+    UNKNOWN,
+    CacheUser,
+    Finding,
+    KnownCache,
+    UnknownType,
+    UserGroup,
+    UsersAndGroups,
+)
+from discovery.plan.iam.effects import Facts, after
+from discovery.plan.iam.members import (
+    candidates,
+    current_members,
+    is_default,
+    is_on,
+    is_service_owned,
+    obstacle,
+)
+from discovery.plan.iam.repairs import Repairs
+from discovery.plan.iam.verdict import iam_verdict
+
+Selects = Callable[[Finding], bool]
+"""Tells whether a finding is to be repaired."""
+
+MOST_ALTERNATIVES: Final = 4
+"""Other ways that are shown for one finding."""
+_MOST_REPAIRS: Final = 200
+"""Repairs of one cache, more than the members of a group."""
+
+_PRINTABLE: Final = re.compile("[ -~]+")
+_F = FindingCode
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """How one finding on a cache is repaired."""
+
+    finding: Finding
+    steps: RepairSteps
+    """Empty: nothing is done by itself."""
+    alternatives: tuple[RepairSteps, ...] = ()
+    """Other ways, for a person to choose: instead of `steps` if there are any."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRepairs:
+    """How one cache is repaired, in order."""
+
+    cache: KnownCache
+    repairs: tuple[Repair, ...]
+    """Empty: what was wrong is repaired with an earlier cache of the scope."""
+
+
+def repairs_in_scope(
+    caches: Iterable[KnownCache],
+    users_and_groups: UsersAndGroups | UnknownType,
+    selects: Selects,
+) -> tuple[CacheRepairs, ...]:
+    """Choose the repairs of caches of one scope; caches without a selected finding are left out."""
+    found = []
+    for cache in caches:
+        if not any(map(selects, iam_verdict(cache, users_and_groups).findings)):
+            continue
+        repairs, (_, users_and_groups) = _repair((cache, users_and_groups), selects)
+        found.append(CacheRepairs(cache, repairs))
+    return tuple(found)
+
+
+def _repair(facts: Facts, selects: Selects) -> tuple[tuple[Repair, ...], Facts]:
+    """Choose the repairs of one cache; returns them and what is expected afterwards."""
+    repairs: list[Repair] = []
+    seen: set[tuple[FindingCode, str]] = set()
+    while len(repairs) < _MOST_REPAIRS:
+        finding = _next_finding(facts, selects, seen)
+        if finding is None:
+            break
+        seen.add((finding.code, finding.subject))
+        repair = _repair_for(finding, facts)
+        repairs.append(repair)
+        facts = after(repair.steps, facts)
+    return tuple(repairs), facts
+
+
+def _next_finding(
+    facts: Facts, selects: Selects, seen: set[tuple[FindingCode, str]]
+) -> Finding | None:
+    findings = filter(selects, iam_verdict(*facts).findings)
+    return next((each for each in findings if (each.code, each.subject) not in seen), None)
+
+
+def _repair_for(finding: Finding, facts: Facts) -> Repair:
+    ways = (finding.steps,)
+    if finding.code is _F.NO_IAM_USER:
+        ways = tuple(_ways_in(*facts))
+    first, *others = ways
+    if not _is_for_a_script(first):
+        return Repair(finding, ())
+    alternatives = tuple(filter(_is_for_a_script, others))[:MOST_ALTERNATIVES]
+    blocks = finding.severity is Severity.BLOCKER
+    if cuts_off(first) and not blocks:
+        return Repair(finding, (), (first, *alternatives))
+    return Repair(finding, first, alternatives)
+
+
+def _ways_in(cache: KnownCache, known: UsersAndGroups | UnknownType) -> Iterator[RepairSteps]:
+    """Ways to let somebody log in through a group in which nobody can, the least intrusive first.
+
+    Raises: KeyError where the group is not known, which then has another finding.
+    """
+    if known is UNKNOWN:
+        return
+    repairs, group = Repairs(cache, known), known.groups[cache.user_group_id or ""]
+    if is_service_owned(group.group_id):
+        yield repairs.new_member(group)
+        return
+    members = tuple(_changeable_members(group, known))
+    for user in members:
+        if user.authentication == "iam":
+            yield repairs.fix_user(user, group)
+    for user_id in sorted(candidates(group, known), key=_preference):
+        yield repairs.add(user_id, group)
+    others = [user for user in members if user.authentication != "iam"]
+    for user in others:
+        if not is_on(user.access_string):
+            yield repairs.fix_user(user, group)
+    yield repairs.new_member(group)
+    for user in others:
+        if is_on(user.access_string):
+            yield repairs.fix_user(user, group)
+
+
+def _changeable_members(group: UserGroup, known: UsersAndGroups) -> Iterator[CacheUser]:
+    """Members who can log in with IAM once their access string or authentication is changed."""
+    changeable = {_F.PASSWORDLESS_USER, _F.USER_NOT_IAM, _F.USER_DISABLED}
+    for user_id in current_members(group):
+        user = known.users.get(user_id)
+        if user is None or is_default(user_id, user) or is_service_owned(user_id):
+            continue
+        fits = obstacle(_as_iam_user(user), group) is None
+        if fits and obstacle(user, group) in changeable:
+            yield user
+
+
+def _as_iam_user(user: CacheUser) -> CacheUser:
+    return replace(user, authentication="iam", access_string="on")
+
+
+def _preference(user_id: str) -> tuple[bool, str]:
+    """Users made for Teleport first, as this program names them."""
+    return (not user_id.startswith("teleport"), user_id)
+
+
+def _is_for_a_script(steps: RepairSteps) -> bool:
+    """True for steps that change something, or wait for what surely ends.
+
+    A user in a state that nobody knows may stay so for good. Ids of other characters than AWS
+    allows are left to a person.
+    """
+    changes = [step for step in steps if not isinstance(step, Remark)]
+    if not changes or any(isinstance(step, Count) for step in changes):
+        return False
+    if all(isinstance(step, Wait) and step.kind is Waited.USER for step in changes):
+        return False
+    return all(_PRINTABLE.fullmatch(text) for step in changes for text in _texts(step))
+
+
+def _texts(step: RepairStep) -> Iterator[str]:
+    for value in astuple(step):
+        yield from (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ()
