@@ -117,14 +117,13 @@ def _repair_for(finding: Finding, facts: Facts) -> Repair:
     ways = (finding.steps,)
     if finding.code is _F.NO_IAM_USER:
         ways = tuple(_ways_in(*facts))
-    first, *others = ways
-    if not _is_for_a_script(first):
+    ways = tuple(filter(_is_for_a_script, ways))
+    if not ways:
         return Repair(finding, ())
-    alternatives = tuple(filter(_is_for_a_script, others))[:MOST_ALTERNATIVES]
-    blocks = finding.severity is Severity.BLOCKER
-    if cuts_off(first) and not blocks:
-        return Repair(finding, (), (first, *alternatives))
-    return Repair(finding, first, alternatives)
+    first, others = ways[0], ways[1 : 1 + MOST_ALTERNATIVES]
+    if cuts_off(first) and finding.severity is not Severity.BLOCKER:
+        return Repair(finding, (), (first, *others))
+    return Repair(finding, first, others)
 
 
 def _ways_in(cache: KnownCache, known: UsersAndGroups | UnknownType) -> Iterator[RepairSteps]:

@@ -218,13 +218,18 @@ create_user() {
 modify_user() {
   enter || return
   wait_for_user "$1" "$2" || return
-  is_user "$1" "$2" "$3" "$4" && return
+  is_user "$1" "$2" "$3" "$4"
+  case $? in
+    0) return ;;
+    1) ;;
+    *) return 1 ;;
+  esac
   change modify-user "$@" && wait_for_user "$1" "$2" && check_user "$1" "$2" "$3" "$4"
 }
 
 # has_members OPTION VALUE in:ID... out:ID... --: true when the first are members, the others not.
 has_members() {
-  members=$(ask describe-user-groups 'UserGroups[0].UserIds' "$1" "$2") || return
+  members=$(ask describe-user-groups 'UserGroups[0].UserIds' "$1" "$2") || return 2
   members=$TAB$members$TAB
   shift 2
   while [ "$1" != -- ]; do
@@ -256,7 +261,12 @@ create_group() {
 modify_group() {
   enter || return
   wait_for_group "$1" "$2" || return
-  has_members "$@" && return
+  has_members "$@"
+  case $? in
+    0) return ;;
+    1) ;;
+    *) return 1 ;;
+  esac
   change modify-user-group "$@" && wait_for_group "$1" "$2" && check_members "$@"
 }
 

@@ -140,10 +140,10 @@ def _account(account_id: AccountId, report: Report, access: Access) -> Iterator[
         yield shlex.join(words)
         return
     yield f"# Its external id is read from {shortened(entry.external_id, NAME_LIMIT)}."
-    yield f"{shlex.join(words)} {_reference(entry.external_id)}"
+    yield f"{shlex.join(words)} {reference_word(entry.external_id)}"
 
 
-def _reference(reference: str) -> str:
+def reference_word(reference: str) -> str:
     """The shell's words for the value behind `env:NAME` or `file:/path`."""
     kind, _, place = reference.partition(":")
     return f'"${place}"' if kind == "env" else f'"$(cat {shlex.quote(place)})"'
