@@ -164,7 +164,7 @@ def _document(
         raise NotApplicable(
             "It is nothing that CloudFormation makes"
             if kind.is_for_teleport
-            else "The template of `member` has it already"
+            else "There is no template of it alone; print it as JSON"
         )
     return kind.stack(request)
 

@@ -256,7 +256,7 @@ class Finding:
     message: str
     repair: tuple[str, ...] = ()
     """AWS CLI lines in the order to run them, with `#` lines that name the account or a choice."""
-    steps: RepairSteps = ()
+    steps: RepairSteps = field(default=(), compare=False, repr=False)
     """What the lines are made from."""
 
 

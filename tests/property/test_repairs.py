@@ -17,7 +17,7 @@ from discovery.model.codes import Action, IamVerdict, Reason, Severity
 from discovery.model.repair_steps import Count, Remark, Wait, cuts_off
 from discovery.model.values import Complete, Finding, KnownCache, UsersAndGroups
 from discovery.plan.iam.aws_cli import options
-from discovery.plan.iam.effects import after
+from discovery.plan.iam.effects import facts_after
 from discovery.plan.iam.requests import request_for
 from discovery.plan.iam.verdict import iam_verdict
 from discovery.plan.iam.ways import repairs_in_scope
@@ -31,13 +31,13 @@ pytestmark = pytest.mark.slow
 
 Case = tuple[KnownCache, UsersAndGroups]
 EVIL = "$(touch pwned)\n`touch pwned`'; touch pwned #\\"
+FUNCTIONS = {
+    *("use_role", "use_profile", "begin", "end", "finish", "left_to_a_person"),
+    *("create_user", "modify_user", "create_group", "modify_group", "attach_group"),
+    *("raise_version", "wait_for_user", "wait_for_group", "wait_for_cache"),
+}
 STUBS = "".join(
-    f"{name}() {{ printf '%s\\0' {name} \"$@\"; printf '\\n'; }}\n"
-    for name in (
-        "use_role use_profile begin end finish left_to_a_person create_user modify_user "
-        "create_group modify_group attach_group raise_version wait_for_user wait_for_group "
-        "wait_for_cache"
-    ).split()
+    f"{name}() {{ printf '%s\\0' {name} \"$@\"; printf '\\n'; }}\n" for name in sorted(FUNCTIONS)
 )
 """The functions of the script, each of which prints what it is given."""
 
@@ -56,7 +56,7 @@ def test_once_repaired_somebody_can_log_in(case: Case) -> None:
     [repaired] = repairs_in_scope([cache], known, is_blocker)
     facts = case
     for repair in repaired.repairs:
-        facts = after(repair.steps, facts)  # type: ignore[assignment]
+        facts = facts_after(repair.steps, facts)  # type: ignore[assignment]
     assert iam_verdict(*facts).verdict is IamVerdict.READY
 
 
@@ -68,7 +68,7 @@ def test_a_warning_takes_access_from_nobody(case: Case) -> None:
     for repaired in repairs_in_scope([cache], known, Selection()):
         for repair in repaired.repairs:
             before = iam_verdict(*facts)
-            facts = after(repair.steps, facts)  # type: ignore[assignment]
+            facts = facts_after(repair.steps, facts)  # type: ignore[assignment]
             if not is_blocker(repair.finding):
                 assert not cuts_off(repair.steps)
                 assert set(before.users) <= set(iam_verdict(*facts).users)
@@ -128,9 +128,7 @@ def script_of(case: Case, text: str) -> tuple[str, tuple[ScopeRepairs, ...]]:
         iam=iam_verdict(cache, known),
         found=cache,
     )
-    complete = Complete(
-        scope=cache.scope, started_at=NOW, caches=(cache,), users_and_groups=known
-    )
+    complete = Complete(scope=cache.scope, started_at=NOW, caches=(cache,), users_and_groups=known)
     unread = [replace(each, message=f"{text} {EVIL}") for each in scopes()]
     found = report(
         judged,

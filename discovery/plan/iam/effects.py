@@ -34,8 +34,8 @@ Facts = tuple[KnownCache, UsersAndGroups | UnknownType]
 """A cache, with the users and groups of its scope."""
 
 
-def after(steps: Iterable[RepairStep], facts: Facts) -> Facts:
-    """Tell what is known of a cache, its users and groups after these steps."""
+def facts_after(steps: Iterable[RepairStep], facts: Facts) -> Facts:
+    """Work out what is known of a cache, its users and groups after these steps."""
     cache, users_and_groups = facts
     for step in steps:
         cache = _cache_after(step, cache)
@@ -74,9 +74,7 @@ def _users_after(step: RepairStep, known: UsersAndGroups) -> UsersAndGroups:
             changed = _user_after(step, known.users[user_id])
             return replace(known, users={**known.users, user_id: changed})
         case CreateGroup(group_id, engine, user_ids):
-            group = UserGroup(
-                group_id=group_id, status="active", engine=engine, user_ids=user_ids
-            )
+            group = UserGroup(group_id=group_id, status="active", engine=engine, user_ids=user_ids)
             return replace(known, groups={**known.groups, group_id: group})
         case ModifyGroup(group_id) | Wait(Waited.GROUP, group_id) if group_id in known.groups:
             changed_group = _group_after(step, known.groups[group_id])

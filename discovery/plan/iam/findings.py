@@ -167,7 +167,9 @@ class Findings:
         words = {"why": why, "unclear": unclear, "advice": advice}
         return self._finding(_F.USERS_UNREADABLE, subject, repair, **words)
 
-    def _finding(self, code: FindingCode, subject: str, repair: RepairSteps, **words: object) -> Finding:
+    def _finding(
+        self, code: FindingCode, subject: str, repair: RepairSteps, **words: object
+    ) -> Finding:
         spec, public = FINDINGS[code], self.is_public
         message = spec.sentence.format(
             subject=subject,

@@ -41,6 +41,11 @@ def is_on(access_string: str) -> bool:
     return state
 
 
+def is_used(user: CacheUser) -> bool:
+    """True for a user who can log in today in its own way, which may be another than IAM."""
+    return works(user.status) and is_on(user.access_string)
+
+
 def allows_commands(access_string: str) -> bool:
     """True when some rule of the access string allows commands, whatever others take away."""
     return any(

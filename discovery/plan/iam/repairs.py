@@ -42,16 +42,16 @@ from discovery.plan.iam.members import (
     is_on,
     is_refused,
     is_service_owned,
+    is_used,
     obstacle,
-    works,
 )
 from discovery.plan.iam.user_steps import (
     NOTHING,
     create_default,
     create_person,
     let_in,
+    losses_first,
     modify_user,
-    ordered,
 )
 
 NO_WAY_BACK: Final = Remark("a later version cannot be lowered again")
@@ -79,7 +79,7 @@ class Repairs:
         version = _NEWEST.get(self._cache.engine.lower())
         if version is None:
             return ()
-        return ordered(
+        return losses_first(
             NO_WAY_BACK, *self._until_available(), RaiseVersion(self._cache.name, version)
         )
 
@@ -90,16 +90,16 @@ class Repairs:
         public cache every user must be one of IAM.
         """
         if self._cache.endpoint is not None and self._cache.endpoint.is_public:
-            return ordered(CUTS_OFF_CLIENTS, *self._group_steps())
-        return ordered(*self._group_steps(engine="redis", default=DEFAULT))
+            return losses_first(CUTS_OFF_CLIENTS, *self._group_steps())
+        return losses_first(*self._group_steps(engine="redis", default=DEFAULT))
 
     def new_group(self) -> RepairSteps:
         """Attach a new group with a new IAM user in the place of one that is gone or unfit."""
-        return ordered(*self._group_steps())
+        return losses_first(*self._group_steps())
 
     def replace_group(self) -> RepairSteps:
         """Attach a new group with a new IAM user in the place of one of which nothing is known."""
-        return ordered(CUTS_OFF_MEMBERS, *self._group_steps())
+        return losses_first(CUTS_OFF_MEMBERS, *self._group_steps())
 
     def wait_for_group(self, group: UserGroup) -> RepairSteps:
         """Wait until the group is active."""
@@ -115,17 +115,17 @@ class Repairs:
             return self._other_group(group)
         person = self._free.user(f"teleport-{group.group_id}")
         create = create_person(person, _engine(group.engine))
-        return ordered(*create, *self._change(group, add=(person,)))
+        return losses_first(*create, *self._change(group, add=(person,)))
 
     def add(self, user_id: str, group: UserGroup) -> RepairSteps:
         """Add an existing user to the group."""
-        return ordered(ELSEWHERE, *self._change(group, add=(user_id,)))
+        return losses_first(ELSEWHERE, *self._change(group, add=(user_id,)))
 
     def remove_user(self, user_id: str, group: UserGroup) -> RepairSteps:
         """Take a member out of the group."""
         if _is_out_of_reach(user_id, group):
             return self._other_group(group, without=user_id)
-        return ordered(*self._change(group, remove=(user_id,)))
+        return losses_first(*self._change(group, remove=(user_id,)))
 
     def fix_user(self, user: CacheUser, group: UserGroup) -> RepairSteps:
         """Let the member log in with IAM, or put a new user in its place.
@@ -137,10 +137,10 @@ class Repairs:
         if user.user_id != user.user_name or not engines_fit(group.engine, user.engine):
             person = self._free.user(f"{user.user_id}-iam")
             create = create_person(person, _engine(group.engine))
-            return ordered(
+            return losses_first(
                 *create, *self._change(group, add=(person,), remove=(user.user_id,))
             )
-        return ordered(*self._cut_off((user.user_id,)), *let_in(user))
+        return losses_first(*self._cut_off((user.user_id,)), *let_in(user))
 
     def close_default(self, user_id: str, user: CacheUser | None, group: UserGroup) -> RepairSteps:
         """Switch an open default user off, replace it, or take it out of the group.
@@ -150,12 +150,12 @@ class Repairs:
         if _is_out_of_reach(user_id, group):
             return self._other_group(group, without=user_id)
         if _engine(group.engine) == "valkey":
-            return ordered(*self._change(group, remove=(user_id,)))
+            return losses_first(*self._change(group, remove=(user_id,)))
         if user is not None and user_id != DEFAULT:
             switch_off = modify_user(user, ModifyUser(user_id, access_string=NOTHING))
-            return ordered(CUTS_OFF_CLIENTS, *switch_off)
+            return losses_first(CUTS_OFF_CLIENTS, *switch_off)
         default = self._free.user(f"{group.group_id}-default")
-        return ordered(
+        return losses_first(
             create_default(default), *self._change(group, add=(default,), remove=(user_id,))
         )
 
@@ -190,7 +190,7 @@ class Repairs:
             and _may_stay(self._users.get(each), target)
         )
         lost = self._cut_off(each for each in members if each not in keep)
-        return ordered(*lost, *self._group_steps(keep=keep))
+        return losses_first(*lost, *self._group_steps(keep=keep))
 
     def _group_steps(
         self, *, engine: str = "", default: str = "", keep: tuple[str, ...] = ()
@@ -243,9 +243,8 @@ class Repairs:
             if is_default(user_id, user):
                 if user is None or is_on(user.access_string):
                     yield CUTS_OFF_CLIENTS
-            elif user is not None and user.authentication != "iam":
-                if works(user.status) and is_on(user.access_string):
-                    yield CUTS_OFF_USERS
+            elif user is not None and user.authentication != "iam" and is_used(user):
+                yield CUTS_OFF_USERS
 
     def _until_available(self) -> Iterator[Wait]:
         """Waits for the cache if it is busy now."""

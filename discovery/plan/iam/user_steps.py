@@ -61,7 +61,7 @@ def modify_user(user: CacheUser, change: ModifyUser) -> Iterator[RepairStep]:
     yield change
 
 
-def ordered(*steps: RepairStep) -> RepairSteps:
+def losses_first(*steps: RepairStep) -> RepairSteps:
     """Put who is cut off first, once."""
     losses = dict.fromkeys(step for step in steps if isinstance(step, CutsOff))
     return (*losses, *(step for step in steps if not isinstance(step, CutsOff)))

@@ -32,7 +32,7 @@ from discovery.model.values import (
     UserGroup,
     UsersAndGroups,
 )
-from discovery.plan.iam.effects import Facts, after
+from discovery.plan.iam.effects import Facts, facts_after
 from discovery.plan.iam.members import (
     candidates,
     current_members,
@@ -82,13 +82,16 @@ def repairs_in_scope(
     selects: Selects,
 ) -> tuple[CacheRepairs, ...]:
     """Choose the repairs of caches of one scope; caches without a selected finding are left out."""
-    found = []
-    for cache in caches:
-        if not any(map(selects, iam_verdict(cache, users_and_groups).findings)):
-            continue
+    selected = [
+        cache
+        for cache in caches
+        if any(map(selects, iam_verdict(cache, users_and_groups).findings))
+    ]
+    chosen = []
+    for cache in selected:
         repairs, (_, users_and_groups) = _repair((cache, users_and_groups), selects)
-        found.append(CacheRepairs(cache, repairs))
-    return tuple(found)
+        chosen.append(CacheRepairs(cache, repairs))
+    return tuple(chosen)
 
 
 def _repair(facts: Facts, selects: Selects) -> tuple[tuple[Repair, ...], Facts]:
@@ -102,7 +105,7 @@ def _repair(facts: Facts, selects: Selects) -> tuple[tuple[Repair, ...], Facts]:
         seen.add((finding.code, finding.subject))
         repair = _repair_for(finding, facts)
         repairs.append(repair)
-        facts = after(repair.steps, facts)
+        facts = facts_after(repair.steps, facts)
     return tuple(repairs), facts
 
 

@@ -54,7 +54,7 @@ def function(name: str, steps: RepairSteps) -> Iterator[str]:
 def _call(step: RepairStep) -> Iterator[str]:
     match step:
         case Wait(kind, name):
-            yield _joined(_WAITS[kind], *_selected(kind, name))
+            yield _join(_WAITS[kind], *_selector_words(kind, name))
         case Remark() | Count():
             return
         case _:
@@ -65,28 +65,28 @@ def _changing(step: Change) -> str:
     """The function with what it looks at, and what it expects there afterwards."""
     match step:
         case CreateUser(user_id, _, _, rules, authentication):
-            user = _selected(Waited.USER, user_id)
-            return _joined("create_user", *user, authentication, _state(rules))
+            user = _selector_words(Waited.USER, user_id)
+            return _join("create_user", *user, authentication, _state(rules))
         case ModifyUser(user_id):
-            user = _selected(Waited.USER, user_id)
-            return _joined("modify_user", *user, *_afterwards(step))
+            user = _selector_words(Waited.USER, user_id)
+            return _join("modify_user", *user, *_state_after(step))
         case CreateGroup(group_id, _, user_ids):
-            group = _selected(Waited.GROUP, group_id)
-            return _joined("create_group", *group, *(f"in:{each}" for each in user_ids))
+            group = _selector_words(Waited.GROUP, group_id)
+            return _join("create_group", *group, *(f"in:{each}" for each in user_ids))
         case ModifyGroup(group_id, add, remove):
-            group = _selected(Waited.GROUP, group_id)
+            group = _selector_words(Waited.GROUP, group_id)
             members = (*(f"in:{each}" for each in add), *(f"out:{each}" for each in remove))
-            return _joined("modify_group", *group, *members)
+            return _join("modify_group", *group, *members)
         case AttachGroup(name, group_id, instead_of):
-            cache = _selected(Waited.CACHE, name)
-            return _joined("attach_group", *cache, group_id, instead_of or _NOTHING_ATTACHED)
+            cache = _selector_words(Waited.CACHE, name)
+            return _join("attach_group", *cache, group_id, instead_of or _NOTHING_ATTACHED)
         case RaiseVersion(name, version):
-            return _joined("raise_version", *_selected(Waited.CACHE, name), version)
+            return _join("raise_version", *_selector_words(Waited.CACHE, name), version)
         case _:
             assert_never(step)
 
 
-def _afterwards(step: ModifyUser) -> tuple[str, str]:
+def _state_after(step: ModifyUser) -> tuple[str, str]:
     """How the user authenticates afterwards, and whether it is on."""
     if step.access_string is not None and not is_on(step.access_string):
         return "any", "off"
@@ -97,19 +97,19 @@ def _state(access_string: str) -> str:
     return "on" if is_on(access_string) else "off"
 
 
-def _selected(kind: Waited, name: str) -> list[str]:
+def _selector_words(kind: Waited, name: str) -> list[str]:
     return options(selector(kind, name))
 
 
 def _request(step: Change) -> str:
-    return _joined(*options(request_for(step)[1]))
+    return _join(*options(request_for(step)[1]))
 
 
-def _joined(*words: str) -> str:
+def _join(*words: str) -> str:
     return shlex.join(words)
 
 
-def commented(lines: Iterable[str]) -> Iterator[str]:
+def comment_out(lines: Iterable[str]) -> Iterator[str]:
     """Comment out lines of a script, so that taking `# ` away brings them back."""
     for line in lines:
         yield from (f"# {part}" for part in line.splitlines())

@@ -18,7 +18,7 @@ from discovery.config.aws import Account
 from discovery.model.repair_steps import Remark, RepairSteps
 from discovery.model.values import AccountId
 from discovery.plan.iam.ways import CacheRepairs, Repair
-from discovery.reports.repairs.calls import commented, function
+from discovery.reports.repairs.calls import comment_out, function
 from discovery.reports.repairs.collect import ScopeRepairs
 from discovery.reports.report import Report
 from discovery.reports.safe_text import MESSAGE_LIMIT, NAME_LIMIT, shortened
@@ -57,9 +57,7 @@ def write_script(
         stream.write(f"{line}\n")
 
 
-def _script(
-    report: Report, repairs: tuple[ScopeRepairs, ...], access: Access
-) -> Iterator[str]:
+def _script(report: Report, repairs: tuple[ScopeRepairs, ...], access: Access) -> Iterator[str]:
     yield "#!/bin/sh"
     yield from _heading(report, repairs)
     if not repairs:
@@ -68,7 +66,7 @@ def _script(
     yield f"OWN_PROFILE={shlex.quote(access.profile or '')}"
     yield f"STS_REGION={shlex.quote(access.sts_region)}"
     yield ""
-    yield from _functions().splitlines()
+    yield from _functions()
     numbers = iter(range(1, 1 + sum(len(each.caches) for each in repairs)))
     for account_id, scopes in groupby(repairs, key=lambda each: each.scope.account_id):
         yield from _account(account_id, report, access)
@@ -84,7 +82,7 @@ def _script(
 
 def _heading(report: Report, repairs: tuple[ScopeRepairs, ...]) -> Iterator[str]:
     yield f"# Repairs what `cachemuster repairs` found on {_time(report.finished_at)}."
-    yield from _not_covered(report)
+    yield from _unread_scopes(report)
     if not repairs:
         return
     yield f"# {overview(repairs)}."
@@ -113,7 +111,7 @@ def overview(repairs: tuple[ScopeRepairs, ...]) -> str:
     return f"{where}; {counted(left, 'finding is', 'findings are')} left to a person"
 
 
-def _not_covered(report: Report) -> Iterator[str]:
+def _unread_scopes(report: Report) -> Iterator[str]:
     unread = report.unread_scopes
     if not unread:
         return
@@ -174,7 +172,7 @@ def _repair(repair: Repair, name: str) -> Iterator[str]:
     for steps in repair.alternatives:
         yield "# Instead:" if repair.steps else "# Left to a person:"
         yield from _remarks(steps)
-        yield from commented(function(name, steps))
+        yield from comment_out(function(name, steps))
 
 
 def _remarks(steps: RepairSteps) -> Iterator[str]:
@@ -183,8 +181,10 @@ def _remarks(steps: RepairSteps) -> Iterator[str]:
             yield f"# - {step.text}"
 
 
-def _functions() -> str:
-    return resources.files(__package__).joinpath("functions.sh").read_text("utf-8")
+def _functions() -> Iterator[str]:
+    for file in ("accounts.sh", "steps.sh"):
+        yield from resources.files(__package__).joinpath(file).read_text("utf-8").splitlines()
+        yield ""
 
 
 def _time(at: datetime) -> str:

@@ -154,7 +154,9 @@ def test_two_caches_get_users_of_their_own() -> None:
 
 def test_a_warning_that_cuts_somebody_off_is_left_to_a_person() -> None:
     open_one = user("job", engine="redis", authentication="no-password")
-    found = directory([group("default", "alice", "job", engine="redis")], user(engine="redis"), open_one)
+    found = directory(
+        [group("default", "alice", "job", engine="redis")], user(engine="redis"), open_one
+    )
     repairs = {each.finding.code: each for each in chosen(found)}
     assert repairs[F.PASSWORDLESS_USER].steps == ()
     assert repairs[F.DEFAULT_USER_UNREPLACED].steps == ()
