@@ -29,11 +29,13 @@ KINDS: Final = (
     "trust",
     "connect",
     "repairs",
+    "database-service",
     "event-rule",
     "teleport-bot-role",
     "teleport-access-role",
     "teleport-bot",
     "tbot",
+    "database-service-config",
 )
 """The names of `discovery.policies.kinds`, repeated here so that help loads nothing of it."""
 
@@ -102,16 +104,18 @@ def command(
     It allows what the accounts, regions and features of the configuration need, and nothing else.
 
     \b
-    hub                   policy of the role or user that cachemuster runs as
-    member                policy of the role that it assumes in other accounts
-    trust                 trust policy of that role
-    connect               policy of the role with which Teleport connects
-    repairs               policy of whoever runs the script of `repairs`
-    event-rule            event pattern; as CloudFormation, queue and rule
-    teleport-bot-role     role of the bot that registers databases
-    teleport-access-role  role of people who connect to them
-    teleport-bot          the bot, and the token by which it joins
-    tbot                  tbot's own configuration
+    hub                      policy of the role or user that cachemuster runs as
+    member                   policy of the role that it assumes in other accounts
+    trust                    trust policy of that role
+    connect                  policy of the role with which Teleport connects
+    repairs                  policy of whoever runs the script of `repairs`
+    database-service         policy of the Database Service's own role
+    event-rule               event pattern; as CloudFormation, queue and rule
+    teleport-bot-role        role of the bot that registers databases
+    teleport-access-role     role of people who connect to them
+    teleport-bot             the bot, and the token by which it joins
+    tbot                     tbot's own configuration
+    database-service-config  teleport.yaml of a Database Service
 
     \b
     Examples:
@@ -141,6 +145,10 @@ def command(
             stderr_line(
                 f"Put the value of {reference} where its name stands: secrets are not printed."
             )
+        if kind == "database-service-config":
+            from discovery.policies.database_service import configure_command
+
+            stderr_line(f"Teleport's own command for it: {configure_command(usage)}")
         written_format = (
             PolicyFormat(output_format)
             if output_format

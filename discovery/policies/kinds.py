@@ -14,6 +14,7 @@ from discovery.policies.aws import (
 )
 from discovery.policies.cloudformation import connect_template, hub_template, member_template
 from discovery.policies.connection import connection_of
+from discovery.policies.database_service import service_configuration, service_statements
 from discovery.policies.document import Json, Statement, policy_document
 from discovery.policies.events import event_pattern, event_template
 from discovery.policies.teleport import access_role, bot, bot_role, tbot
@@ -93,6 +94,10 @@ KINDS: Final[Mapping[str, DocumentKind]] = {
             repair_statements(request.usage, request.account_id or ANY_ACCOUNT)
         ),
     ),
+    "database-service": DocumentKind(
+        "policy of the Database Service's own role",
+        lambda request: policy_document(service_statements(request.usage, request.account_id)),
+    ),
     "event-rule": DocumentKind(
         "event pattern; as CloudFormation, queue and rule",
         lambda request: event_pattern(request.usage),
@@ -118,6 +123,12 @@ KINDS: Final[Mapping[str, DocumentKind]] = {
     "tbot": DocumentKind(
         "tbot's own configuration",
         lambda request: tbot(request.usage),
+        is_for_teleport=True,
+        needs_identity=False,
+    ),
+    "database-service-config": DocumentKind(
+        "teleport.yaml of a Database Service",
+        lambda request: service_configuration(request.usage),
         is_for_teleport=True,
         needs_identity=False,
     ),
