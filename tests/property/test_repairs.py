@@ -47,7 +47,6 @@ def is_blocker(finding: Finding) -> bool:
 
 
 @given(situations())
-@settings(deadline=None)
 def test_once_repaired_somebody_can_log_in(case: Case) -> None:
     cache, known = case
     if iam_verdict(cache, known).verdict is not IamVerdict.NOT_READY:
@@ -61,7 +60,6 @@ def test_once_repaired_somebody_can_log_in(case: Case) -> None:
 
 
 @given(situations())
-@settings(deadline=None)
 def test_a_warning_takes_access_from_nobody(case: Case) -> None:
     cache, known = case
     facts = case
@@ -75,7 +73,6 @@ def test_a_warning_takes_access_from_nobody(case: Case) -> None:
 
 
 @given(situations())
-@settings(deadline=None)
 def test_caches_that_share_a_group_are_repaired_once(case: Case) -> None:
     cache, known = case
     if cache.user_group_id not in known.groups:
@@ -89,7 +86,7 @@ def test_caches_that_share_a_group_are_repaired_once(case: Case) -> None:
 
 
 @given(situations(ANY_ID), HOSTILE)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_nothing_hostile_is_run_and_ids_are_given_as_they_are(case: Case, text: str) -> None:
     written, repairs = script_of(case, text)
     assert EVIL not in written
@@ -162,7 +159,7 @@ def expected_requests(repairs: tuple[ScopeRepairs, ...]) -> Iterator[list[str]]:
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\x00\n"), min_size=1))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_the_file_of_an_external_id_is_one_word(name: str) -> None:
     word = reference_word(f"file:/{name}")
     assert shlex.split(word[len('"$(cat ') : -len(')"')]) == [f"/{name}"]
