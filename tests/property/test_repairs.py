@@ -96,7 +96,7 @@ def test_nothing_hostile_is_run_and_ids_are_given_as_they_are(case: Case, text: 
         return
     head, body = around_functions(written)
     done = subprocess.run(
-        ["sh"],
+        ["/bin/sh"],
         input=f"{STUBS}{head}{body}",
         env={"PATH": "/nonexistent"},
         capture_output=True,

@@ -8,6 +8,7 @@ behind it is repaired too, and what caches share is repaired once.
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass, replace
@@ -47,8 +48,8 @@ from discovery.plan.iam.verdict import iam_verdict
 Selects = Callable[[Finding], bool]
 """Tells whether a finding is to be repaired."""
 
-MOST_ALTERNATIVES: Final = 4
-"""Other ways that are shown for one finding."""
+MOST_OF_A_KIND: Final = 2
+"""Ways of one kind that are shown: users to switch on, to add, to make IAM."""
 _MOST_REPAIRS: Final = 200
 """Repairs of one cache, more than the members of a group."""
 
@@ -123,7 +124,7 @@ def _repair_for(finding: Finding, facts: Facts) -> Repair:
     ways = tuple(filter(_is_for_a_script, ways))
     if not ways:
         return Repair(finding, ())
-    first, others = ways[0], ways[1 : 1 + MOST_ALTERNATIVES]
+    first, others = ways[0], ways[1:]
     if cuts_off(first) and finding.severity is not Severity.BLOCKER:
         return Repair(finding, (), (first, *others))
     return Repair(finding, first, others)
@@ -141,19 +142,15 @@ def _ways_in(cache: KnownCache, known: UsersAndGroups | UnknownType) -> Iterator
         yield repairs.new_member(group)
         return
     members = tuple(_changeable_members(group, known))
-    for user in members:
-        if user.authentication == "iam":
-            yield repairs.fix_user(user, group)
-    for user_id in sorted(candidates(group, known), key=_preference):
-        yield repairs.add(user_id, group)
-    others = [user for user in members if user.authentication != "iam"]
-    for user in others:
-        if not is_on(user.access_string):
-            yield repairs.fix_user(user, group)
+    disabled = [user for user in members if user.authentication == "iam"]
+    unused = [user for user in members if user not in disabled and not is_on(user.access_string)]
+    used = [user for user in members if user not in disabled and user not in unused]
+    joining = heapq.nsmallest(MOST_OF_A_KIND, candidates(group, known), key=_preference)
+    yield from (repairs.fix_user(user, group) for user in disabled[:MOST_OF_A_KIND])
+    yield from (repairs.add(user_id, group) for user_id in joining)
+    yield from (repairs.fix_user(user, group) for user in unused[:MOST_OF_A_KIND])
     yield repairs.new_member(group)
-    for user in others:
-        if is_on(user.access_string):
-            yield repairs.fix_user(user, group)
+    yield from (repairs.fix_user(user, group) for user in used[:MOST_OF_A_KIND])
 
 
 def _changeable_members(group: UserGroup, known: UsersAndGroups) -> Iterator[CacheUser]:
