@@ -19,7 +19,6 @@ from discovery.model.repair_steps import (
     ModifyGroup,
     ModifyUser,
     RaiseVersion,
-    Remark,
     RepairStep,
     RepairSteps,
     Wait,
@@ -40,10 +39,21 @@ from discovery.plan.iam.members import (
     engines_fit,
     is_default,
     is_on,
+    is_out_of_reach,
     is_refused,
     is_service_owned,
     is_used,
+    may_stay,
     obstacle,
+    rbac_engine,
+)
+from discovery.plan.iam.remarks import (
+    AS_AGENT,
+    CUTS_OFF_CLIENTS,
+    CUTS_OFF_MEMBERS,
+    CUTS_OFF_USERS,
+    ELSEWHERE,
+    NO_WAY_BACK,
 )
 from discovery.plan.iam.user_steps import (
     NOTHING,
@@ -53,13 +63,6 @@ from discovery.plan.iam.user_steps import (
     losses_first,
     modify_user,
 )
-
-NO_WAY_BACK: Final = Remark("a later version cannot be lowered again")
-ELSEWHERE: Final = Remark("whoever may connect as this user elsewhere can log in here too")
-CUTS_OFF_USERS: Final = CutsOff("cuts off whoever logs in as this user today")
-CUTS_OFF_MEMBERS: Final = CutsOff("cuts off whoever logs in by the group attached today")
-CUTS_OFF_CLIENTS: Final = CutsOff("cuts off clients that name no user")
-AS_AGENT: Final = Remark("with the role of the agent both must answer")
 
 _NEWEST: Final = {"redis": "7", "valkey": "8"}
 """A major version by engine that every region offers and IAM works with."""
@@ -114,7 +117,7 @@ class Repairs:
         if is_service_owned(group.group_id):
             return self._other_group(group)
         person = self._free.user(f"teleport-{group.group_id}")
-        create = create_person(person, _engine(group.engine))
+        create = create_person(person, rbac_engine(group.engine))
         return losses_first(*create, *self._change(group, add=(person,)))
 
     def add(self, user_id: str, group: UserGroup) -> RepairSteps:
@@ -123,7 +126,7 @@ class Repairs:
 
     def remove_user(self, user_id: str, group: UserGroup) -> RepairSteps:
         """Take a member out of the group."""
-        if _is_out_of_reach(user_id, group):
+        if is_out_of_reach(user_id, group):
             return self._other_group(group, without=user_id)
         return losses_first(*self._change(group, remove=(user_id,)))
 
@@ -132,11 +135,11 @@ class Repairs:
 
         The name of a user cannot be changed, nor its engine from valkey to redis.
         """
-        if _is_out_of_reach(user.user_id, group):
+        if is_out_of_reach(user.user_id, group):
             return self._other_group(group, without=user.user_id)
         if user.user_id != user.user_name or not engines_fit(group.engine, user.engine):
             person = self._free.user(f"{user.user_id}-iam")
-            create = create_person(person, _engine(group.engine))
+            create = create_person(person, rbac_engine(group.engine))
             return losses_first(
                 *create, *self._change(group, add=(person,), remove=(user.user_id,))
             )
@@ -147,9 +150,9 @@ class Repairs:
 
         Only a redis group must have one; AWS's own cannot be changed.
         """
-        if _is_out_of_reach(user_id, group):
+        if is_out_of_reach(user_id, group):
             return self._other_group(group, without=user_id)
-        if _engine(group.engine) == "valkey":
+        if rbac_engine(group.engine) == "valkey":
             return losses_first(*self._change(group, remove=(user_id,)))
         if user is not None and user_id != DEFAULT:
             switch_off = modify_user(user, ModifyUser(user_id, access_string=NOTHING))
@@ -161,7 +164,7 @@ class Repairs:
 
     def drop_default(self, user_id: str, group: UserGroup) -> RepairSteps:
         """Take the default user out of the group; a redis group gets another in its place."""
-        if _engine(group.engine) == "valkey":
+        if rbac_engine(group.engine) == "valkey":
             return self.remove_user(user_id, group)
         return self._other_group(group, without=user_id)
 
@@ -180,14 +183,14 @@ class Repairs:
 
         With those of its members whom AWS lets in, but for its default user and `without`.
         """
-        target = replace(group, engine=_engine(self._cache.engine))
+        target = replace(group, engine=rbac_engine(self._cache.engine))
         members = current_members(group)
         keep = tuple(
             each
             for each in members
             if each != without
             and not is_service_owned(each)
-            and _may_stay(self._users.get(each), target)
+            and may_stay(self._users.get(each), target)
         )
         lost = self._cut_off(each for each in members if each not in keep)
         return losses_first(*lost, *self._group_steps(keep=keep))
@@ -200,7 +203,7 @@ class Repairs:
         A redis group must have a default user: `default`, else a new one who is off. `keep`: users
         who are in it too.
         """
-        name, engine = self._cache.name, engine or _engine(self._cache.engine)
+        name, engine = self._cache.name, engine or rbac_engine(self._cache.engine)
         group_id = self._free.group(name)
         if engine == "redis" and not default:
             default = self._free.user(f"{name}-default")
@@ -250,19 +253,3 @@ class Repairs:
         """Waits for the cache if it is busy now."""
         if self._cache.status != "available":
             yield Wait(Waited.CACHE, self._cache.name)
-
-
-def _is_out_of_reach(user_id: str, group: UserGroup) -> bool:
-    """True where no request may name the group or the member: AWS's own have a dot in their ids.
-
-    Its default user has none; it can be taken out of a group.
-    """
-    return is_service_owned(group.group_id) or (user_id != DEFAULT and is_service_owned(user_id))
-
-
-def _may_stay(user: CacheUser | None, group: UserGroup) -> bool:
-    return user is not None and user.user_name != DEFAULT and not is_refused(user, group)
-
-
-def _engine(text: str) -> str:
-    return "valkey" if text.lower() == "valkey" else "redis"

@@ -10,7 +10,6 @@ from discovery.model.repair_steps import (
     CreateUser,
     CutsOff,
     ModifyUser,
-    Remark,
     RepairStep,
     RepairSteps,
     Wait,
@@ -18,6 +17,7 @@ from discovery.model.repair_steps import (
 )
 from discovery.model.values import CacheUser
 from discovery.plan.iam.members import DEFAULT, allows_commands, is_on
+from discovery.plan.iam.remarks import AS_BEFORE, CHOICE
 
 READING: Final = "on ~app:* -@all +@read"
 """Proposed for whoever is to log in: a beginning that a person narrows or widens. No proposal
@@ -25,9 +25,6 @@ allows everything."""
 
 NOTHING: Final = "off ~* -@all"
 """For a user who must exist and must never log in: the default user of a redis group."""
-
-CHOICE: Final = Remark("what it may do is your choice: +@read reads, +@write writes")
-AS_BEFORE: Final = Remark("it may do then what the rest of its access string allows")
 
 
 def create_person(user_id: str, engine: str) -> Iterator[RepairStep]:
