@@ -85,10 +85,12 @@ def test_caches_that_share_a_group_are_repaired_once(case: Case) -> None:
     assert len(set(changes)) == len(changes)
 
 
-@given(situations(ANY_ID), HOSTILE)
+@given(situations(ANY_ID), ANY_ID, HOSTILE)
 @settings(max_examples=60)
-def test_nothing_hostile_is_run_and_ids_are_given_as_they_are(case: Case, text: str) -> None:
-    written, repairs = script_of(case, text)
+def test_nothing_hostile_is_run_and_ids_are_given_as_they_are(
+    case: Case, name: str, text: str
+) -> None:
+    written, repairs = script_of(with_name(case, name), text)
     assert EVIL not in written
     assert not acts(written)
     if not repairs:
@@ -107,6 +109,16 @@ def test_nothing_hostile_is_run_and_ids_are_given_as_they_are(case: Case, text: 
     called = [line.split("\0")[:-1] for line in done.stdout.splitlines()]
     requests = [words[words.index("--") + 1 :] for words in called if "--" in words]
     assert requests == list(expected_requests(repairs))
+
+
+def with_name(case: Case, name: str) -> Case:
+    """The same cache and group, both under a name that a stranger chose."""
+    cache, known = case
+    groups = {}
+    for group in known.groups.values():
+        groups[name] = replace(group, group_id=name)
+    attached = None if cache.user_group_id is None else name
+    return replace(cache, name=name, user_group_id=attached), replace(known, groups=groups)
 
 
 def script_of(case: Case, text: str) -> tuple[str, tuple[ScopeRepairs, ...]]:

@@ -44,9 +44,10 @@ def damage(regions: list[Region]) -> None:
 
 
 def add_hostile(region: Region) -> None:
-    """Caches of users whose ids and access strings a shell might act on, all switched off."""
-    for number, user_id in enumerate((*PRINTABLE, "a\nb")):
-        rules = "off ~$(touch pwned)\n`touch pwned` '; touch pwned # +get"
-        region.add_user(user_id, access_string=rules)
-        region.add_user_group(f"hostile-{number}", users=(user_id,))
-        region.add_cache(f"hostile-{number}", group=f"hostile-{number}")
+    """Caches of groups and users whose ids and access strings a shell might act on."""
+    for number, text in enumerate((*PRINTABLE, "a\nb")):
+        member = f"alice-{number}" if number % 2 else text
+        region.add_user(member, access_string="off ~$(touch>pwned) ~';touch>pwned;# ~`id` +get")
+        group_id = text if text.isprintable() else f"hostile-{number}"
+        region.add_user_group(group_id, users=(member,))
+        region.add_cache(f"hostile-{number}", group=group_id.lower())

@@ -11,12 +11,17 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from discovery.model.codes import FindingCode, Severity
 from discovery.model.repair_steps import (
+    AttachGroup,
     Count,
+    CreateGroup,
+    ModifyGroup,
+    ModifyUser,
+    RaiseVersion,
     Remark,
     RepairStep,
     RepairSteps,
@@ -53,6 +58,8 @@ MOST_OF_A_KIND: Final = 2
 _MOST_REPAIRS: Final = 200
 """Repairs of one cache, more than the members of a group."""
 
+_USER_ID: Final = re.compile("[a-zA-Z][a-zA-Z0-9-]*")
+"""What requests that change a group take (the service model of botocore)."""
 _PRINTABLE: Final = re.compile("[ -~]+")
 _F = FindingCode
 
@@ -185,9 +192,23 @@ def _is_for_a_script(steps: RepairSteps) -> bool:
         return False
     if all(isinstance(step, Wait) and step.kind is Waited.USER for step in changes):
         return False
-    return all(_PRINTABLE.fullmatch(text) for step in changes for text in _texts(step))
+    return all(map(_is_legal, changes))
 
 
-def _texts(step: RepairStep) -> Iterator[str]:
-    for value in astuple(step):
-        yield from (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ()
+def _is_legal(step: RepairStep) -> bool:
+    """True for ids that AWS gives: others are not taken back by all of its requests."""
+    match step:
+        case ModifyUser(user_id) | Wait(Waited.USER, user_id):
+            return _USER_ID.fullmatch(user_id) is not None
+        case CreateGroup(group_id, _, users):
+            return _are_legal(group_id, users)
+        case ModifyGroup(group_id, add, remove):
+            return _are_legal(group_id, (*add, *remove))
+        case Wait(_, name) | RaiseVersion(name) | AttachGroup(name):
+            return _PRINTABLE.fullmatch(name) is not None
+        case _:
+            return True
+
+
+def _are_legal(group_id: str, user_ids: tuple[str, ...]) -> bool:
+    return all(map(_USER_ID.fullmatch, user_ids)) and _PRINTABLE.fullmatch(group_id) is not None

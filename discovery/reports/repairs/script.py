@@ -168,6 +168,8 @@ def _repair(repair: Repair, name: str) -> Iterator[str]:
         yield from _remarks(repair.steps)
         yield from function(name, repair.steps)
     else:
+        if not repair.alternatives:
+            yield "# No step of a script repairs it."
         yield f"{name}() {{ left_to_a_person {finding.code.value}; }}"
     for steps in repair.alternatives:
         yield "# Instead:" if repair.steps else "# Left to a person:"

@@ -54,14 +54,14 @@ wait_for_cache() {
   wait_until available describe-serverless-caches 'ServerlessCaches[0].Status' "$1" "$2"
 }
 
-# change COMMAND ... -- REQUEST: make the request that stands behind `--`.
+# change COMMAND OPTION VALUE ... -- REQUEST: make the request that stands behind `--`.
 change() {
   command=$1
+  say "  $command $3"
   while [ "$1" != -- ]; do
     shift
   done
   shift
-  say "  aws elasticache $command $* --region $region"
   elasticache "$command" "$@" >/dev/null || return
   changes=$((changes + 1))
 }
