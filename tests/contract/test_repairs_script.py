@@ -151,6 +151,18 @@ def test_the_aws_cli_repairs_a_fleet(fleet: Fleet) -> None:
     check_repaired(fleet)
 
 
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not on PATH")
+def test_shellcheck_finds_nothing(fleet: Fleet) -> None:
+    damage(fleet.places())
+    done = subprocess.run(
+        ["shellcheck", "--shell=sh", str(fleet.script())],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def test_who_runs_it_needs_the_printed_policy_and_no_more(quick: Fleet) -> None:
     damage(quick.places()[:2])
     shop = quick.aws.world.account(SHOP)
