@@ -125,7 +125,7 @@ def _next_finding(
 
 
 def _repair_for(finding: Finding, facts: Facts) -> Repair:
-    ways = (finding.steps,)
+    ways: tuple[RepairSteps, ...] = (finding.steps,)
     if finding.code is _F.NO_IAM_USER:
         ways = tuple(_ways_in(*facts))
     ways = tuple(filter(_is_for_a_script, ways))
