@@ -76,7 +76,7 @@ class Clients:
     """boto3's clients, one for each service, region and credentials."""
 
     def __init__(self) -> None:
-        self._session = boto3.session.Session()
+        self._session: Any = boto3.session.Session()
         self._clients: dict[tuple[str, ...], Any] = {}
 
     def run(self, words: list[str], environment: Mapping[str, str]) -> Answer:
