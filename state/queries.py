@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from sqlite_utils import Database
 
-from discovery.model.values import Arn, ResourceName
+from discovery.model.values import AccountId, Arn, ResourceName
 from state import rows
 from state.records import (
     HistoryEntry,
@@ -87,6 +87,17 @@ _HISTORY = """
 what was observed before what was written for it."""
 
 
+_COUNTED_BETWEEN = "SELECT min(finished_at), max(finished_at) FROM sweeps WHERE totals IS NOT NULL"
+_LAST_OF_PERIOD = """
+    SELECT *, max(rowid) FROM sweeps WHERE totals IS NOT NULL
+    GROUP BY substr(finished_at, 1, :digits) ORDER BY finished_at
+"""
+"""SQLite takes the other columns from the row of the maximum."""
+_PERIODS: Final = ((timedelta(hours=6), 16), (timedelta(days=10), 13), (timedelta.max, 10))
+"""Up to which span of time so many characters of an instant tell periods apart: those of a minute,
+an hour, a day."""
+
+
 class Undecodable(Exception):
     """A row holds what this program never writes."""
 
@@ -102,6 +113,7 @@ def load_state(database: Database) -> RememberedState:
         taken={each.name: each for each in _every(database, rows.TAKEN_NAMES)},
         scopes={each.scope: each for each in decoded(database.query(_SCOPES), rows.SCOPES.record)},
         regions={each.account_id: each for each in _every(database, rows.REGIONS)},
+        account_names=account_names(database),
         open_intents=open_intents(database),
         finished_sweeps=finished_sweeps(database),
         matching_digest=about.get(MATCHING_DIGEST),
@@ -123,6 +135,11 @@ def fact(about: dict[str, str], key: str, decode: Callable[[str], T]) -> T | Non
     """Decode one of the file's values, None when it has none. Raises: Undecodable."""
     found = [{"text": about[key]}] if key in about else []
     return next(iter(decoded(found, lambda row: decode(row["text"]))), None)
+
+
+def account_names(database: Database) -> dict[AccountId, str]:
+    """Read what organizations call their accounts, as last read."""
+    return {each.account_id: each.name for each in _every(database, rows.ACCOUNTS)}
 
 
 def finished_sweeps(database: Database) -> int:
@@ -182,6 +199,20 @@ def sweeps(database: Database, *, limit: int | None = None) -> tuple[SweepRecord
         "SELECT * FROM sweeps ORDER BY rowid DESC LIMIT ?",
         [-1 if limit is None else limit],
     )
+    return tuple(decoded(found, rows.SWEEPS.record))
+
+
+def sweep_totals(database: Database) -> tuple[SweepRecord, ...]:
+    """Read the sweeps that counted what there was, oldest first: the last of each period.
+
+    A period is a minute, an hour or a day, so that there are some hundreds however long the time.
+    """
+    first, last = next(iter(database.execute(_COUNTED_BETWEEN)))
+    if first is None:
+        return ()
+    span = rows.from_iso(last) - rows.from_iso(first)
+    digits = next(digits for longest, digits in _PERIODS if span <= longest)
+    found = database.query(_LAST_OF_PERIOD, {"digits": digits})
     return tuple(decoded(found, rows.SWEEPS.record))
 
 

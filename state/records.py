@@ -146,6 +146,14 @@ class RememberedRegions:
     read_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RememberedAccount:
+    """What an account's organization calls it, as last read."""
+
+    account_id: AccountId
+    name: str
+
+
 class IntentKind(StrEnum):
     """The kinds of write that are journaled."""
 
@@ -266,6 +274,18 @@ class Episode:
     since: datetime
 
 
+class Total(StrEnum):
+    """Names of what a sweep counts at its end, for pictures over time."""
+
+    REGISTRATIONS = "registrations"
+    READY = "ready"
+    """Caches by verdict, as are the next two."""
+    NOT_READY = "not-ready"
+    UNKNOWN = "unknown"
+    SCOPES = "scopes"
+    UNREAD_SCOPES = "unread_scopes"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepRecord:
     """One finished sweep."""
@@ -277,6 +297,9 @@ class SweepRecord:
     exit_code: int
     checksum: str
     summary: Mapping[str, int]
+    totals: Mapping[str, int] | None = None
+    """What there was at its end, under the names of `Total`. None: it was about a part of the
+    scopes, made no plan, or is from before that was recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,6 +331,8 @@ class RememberedState:
     """Names that were taken unseen when they were last looked up (R10)."""
     scopes: Mapping[Scope, RememberedScope] = field(default_factory=dict)
     regions: Mapping[AccountId, RememberedRegions] = field(default_factory=dict)
+    account_names: Mapping[AccountId, str] = field(default_factory=dict)
+    """What organizations call their accounts, as last read."""
     open_intents: tuple[OpenIntent, ...] = ()
     finished_sweeps: int = 0
     matching_digest: str | None = None
@@ -343,6 +368,10 @@ class SweepOutcome:
     scopes_forgotten: tuple[Scope, ...] = ()
     """Scopes that are configured no more, and accounts that can be entered again."""
     regions_read: tuple[RememberedRegions, ...] = ()
+    accounts_read: tuple[RememberedAccount, ...] = ()
+    """Accounts that their organization names otherwise than before."""
+    accounts_forgotten: frozenset[AccountId] = frozenset()
+    """Accounts that no organization has any more."""
     caches_seen: tuple[RememberedCache, ...] = ()
     caches_gone: tuple[Arn, ...] = ()
     """Caches that a complete scan of their scope no longer shows and nothing is registered for."""
@@ -350,9 +379,9 @@ class SweepOutcome:
     registrations_inherited: tuple[Registration, ...] = ()
     """Ours, listed, unknown to the journal until now (R2); remembered from now on."""
     registrations_matched: tuple[ResourceName, ...] = ()
-    """Inherited ones, and ones that were removed and stand again, that a matcher takes now."""
+    """Inherited ones, and ones that were removed and exist again, that a matcher takes now."""
     pending_removals: tuple[PendingRemoval, ...] = ()
-    """All misses that stand after this sweep; those not named here are dropped."""
+    """All misses that are kept after this sweep; those not named here are dropped."""
     taken: tuple[TakenName, ...] = ()
     """All names that are taken unseen after this sweep; those not named here are dropped."""
     history: tuple[HistoryEntry, ...] = ()

@@ -30,6 +30,7 @@ from state.records import (
     LastVerdict,
     PendingRemoval,
     Registration,
+    RememberedAccount,
     RememberedCache,
     RememberedRegions,
     RememberedScope,
@@ -86,14 +87,14 @@ _parse: Final = json.JSONDecoder(object_pairs_hook=intern_mapping).decode
 
 
 class Column(NamedTuple):
-    """How the values of one type stand in a column."""
+    """How the values of one type are stored in a column."""
 
     encode: Callable[[Any], Any]
     decode: Callable[[Any], Any]
 
 
 class Spread(NamedTuple):
-    """How one field stands in several columns, or in one that has its own word for None."""
+    """How one field is stored in several columns, or in one that has its own word for None."""
 
     columns: tuple[str, ...]
     encode: Callable[[Any], Iterable[Any]]
@@ -105,7 +106,7 @@ class Spread(NamedTuple):
 class Codec(Generic[R]):
     """Encodes the records of one type as rows of one table, and decodes them.
 
-    A field stands in the column of its name, as `_COLUMNS` says for its type; None is NULL. Fields
+    A field is in the column of its name, as `_COLUMNS` says for its type; None is NULL. Fields
     for which that does not hold are named in `spread`.
     """
 
@@ -246,6 +247,7 @@ CACHES: Final = Codec(
 SCOPES: Final = Codec("scopes", RememberedScope)
 """Beside the record: `tags_read_at`, the instant at which most tags of its caches were read."""
 REGIONS: Final = Codec("regions", RememberedRegions)
+ACCOUNTS: Final = Codec("accounts", RememberedAccount)
 REGISTRATIONS: Final = Codec("registrations", Registration)
 REMOVED: Final = Codec("removed_registrations", RemovedRegistration)
 PENDING_REMOVALS: Final = Codec("misses", PendingRemoval)

@@ -7,14 +7,15 @@ Source: aws/README: Organizations.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
 from discovery.aws.session import Answer, Session, deduplicate
 from discovery.config.aws import Organization
+from discovery.model.account_name import usable_name
 from discovery.model.codes import ScopeReason
-from discovery.model.values import AccountId
+from discovery.model.values import UNKNOWN, AccountId, UnknownType
 
 ACCOUNTS = "organizations:ListAccounts"
 ACCOUNTS_IN = "organizations:ListAccountsForParent"
@@ -36,10 +37,20 @@ _ADVICE = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class MembersPage:
+    """What one page of an organization's list says."""
+
+    accounts: tuple[AccountId, ...]
+    """The active accounts that the entry stands for; some pages have none."""
+    names: Mapping[AccountId, str | UnknownType]
+    """The names of all accounts on the page, of those that are left out too."""
+
+
 async def list_members(
     session: Session, organization: Organization
-) -> AsyncGenerator[tuple[AccountId, ...], None]:
-    """List the active accounts that the entry stands for, page by page; some are empty.
+) -> AsyncGenerator[MembersPage, None]:
+    """List the active accounts that the entry stands for, with their names, page by page.
 
     Raises: AwsCallFailed when the list ends early; the accounts given until then belong to it.
     """
@@ -50,11 +61,12 @@ async def list_members(
             # Every entry is read, so that one account with two states ends the list.
             read = [(_account_id(entry, session), _is_active(entry, session)) for entry in page]
             deduplicate(read, ACCOUNTS, session, seen)
-            yield tuple(
-                account_id for account_id, active in read if active and account_id not in left_out
-            )
-    except AwsCallFailed as error:
-        raise AwsCallFailed(_explain(error.fault)) from error
+            accounts = (account for account, active in read if active and account not in left_out)
+            names = (usable_name(entry.get("Name")) or UNKNOWN for entry in page)
+            ids = (account for account, _ in read)
+            yield MembersPage(tuple(accounts), dict(zip(ids, names, strict=True)))
+    except AwsCallFailed as failed:
+        raise AwsCallFailed(_explain(failed.error)) from failed
 
 
 def _pages(session: Session, organization: Organization) -> AsyncIterator[_Page]:
@@ -104,8 +116,8 @@ async def _units_below(session: Session, units: Iterable[str]) -> AsyncIterator[
                 found = _ids(page, UNITS_IN, session)
                 todo.extend(found)
                 yield found
-        except AwsCallFailed as error:
-            if error.fault.code != _NO_SUCH_PARENT:
+        except AwsCallFailed as failed:
+            if failed.error.code != _NO_SUCH_PARENT:
                 raise
 
 
@@ -134,9 +146,9 @@ def _is_active(entry: Answer, session: Session) -> bool:
     return state == _ACTIVE
 
 
-def _explain(fault: AwsError) -> AwsError:
-    advice = _ADVICE.get(fault.code)
+def _explain(error: AwsError) -> AwsError:
+    advice = _ADVICE.get(error.code)
     if advice is None:
-        return fault
-    said = fault.message.rpartition("; ")[0]
-    return replace(fault, reason=ScopeReason.DENIED, message=f"{said}; {advice}")
+        return error
+    said = error.message.rpartition("; ")[0]
+    return replace(error, reason=ScopeReason.DENIED, message=f"{said}; {advice}")

@@ -78,15 +78,15 @@ STEPS: Final = (
         "cache whether a person could log in to it with IAM. Nothing in its hands can write.",
         ("audit",),
         _nothing,
-        shown=r"Cluster |Would|\+ create +(sessions|orders)|IAM login|! blocker +carts|"
-        "no member of user group carts|have pass|IAM; mend",
+        shown=r"Cluster |Needs|! +4 not|IAM login|! blocker .* NO_IAM|carts ·|no member of user "
+        r"group carts|have pass|with IAM; mend|Would|\+ create|(sessions|orders) ·",
     ),
     Step(
         "A first sweep: register",
         "It does what the audit showed, and remembers what it did.",
         ("sweep",),
         _nothing,
-        shown=r"Created|\+ create +(sessions|orders)|\. 2 skipped",
+        shown=r"Created|\+ create|(sessions|orders) ·|\. 2 skipped",
     ),
     Step(
         "A second sweep: nothing to do",
@@ -110,7 +110,7 @@ STEPS: Final = (
         ("sweep",),
         _region_goes_dark,
         exit_code=Exit.INCOMPLETE,
-        shown=r"Waiting|\? held|= 5 keep|! +1.*DENIED|elasti",
+        shown=r"Needs|! +3 scopes|elasti|1111.*since|Waiting|\? held|rate-limits ·|= 5 keep",
     ),
     Step(
         "A cache is deleted: first it waits",
@@ -282,10 +282,13 @@ def _console() -> Console:
 
 
 def _cloud_table(world: World) -> Table:
-    table = columns(14, 14, None)
+    table = columns(10, 14, 14, None)
+    members = world.organization.members if world.organization is not None else {}
     for account in world.accounts.values():
         for region in account.regions:
             names = ", ".join(cache.name for cache in region.caches.values())
             if names:
-                table.add_row(cell(account.id), cell(region.place.name), cell(names))
+                called = members[account.id].name if account.id in members else ""
+                place = (cell(called), cell(account.id), cell(region.place.name))
+                table.add_row(*place, cell(names))
     return table

@@ -32,6 +32,10 @@ class CacheFacts:
     notes: tuple[Note, ...]
     remembered: Mapping[str, Any] = field(default_factory=dict)
     """Facts that AWS's answer left out, with the values used instead. They are no evidence."""
+    account_name: str | None = None
+    """The name of its account; None: never read."""
+    registered_labels: Mapping[str, str] = field(default_factory=dict)
+    """The labels of its registration, empty without one."""
     missing: tuple[str, ...] = ()
     """Facts that it left out and that nobody remembers; the cache cannot be judged."""
 
@@ -54,10 +58,11 @@ def facts_of(
     remembered: RememberedCache | None,
     live: Database | None,
     written: Registration | None = None,
+    account_name: str | None = None,
 ) -> CacheFacts:
     """Fill in what was not read; nothing of an earlier cache under the same ARN is used.
 
-    `written`: what state remembers of `live`; None: nothing.
+    `written`: what state remembers of `live`; None: nothing. `account_name`: as last read.
     """
     recreated = is_recreated(cache, remembered)
     before = None if recreated else remembered
@@ -74,6 +79,8 @@ def facts_of(
         recreated=recreated,
         notes=remembered_notes(known.remembered) + tag_notes + vpc_notes,
         remembered=known.remembered,
+        account_name=account_name,
+        registered_labels=live.labels if live is not None else {},
         missing=known.missing,
     )
 
@@ -120,11 +127,11 @@ def _tags(
     if cache.tags is not UNKNOWN:
         return cache.tags.values, ()
     if live is not None and before is not None and before.tags is not None:
-        return before.tags.values, (_tags_note(f"those of {_when(before.tags)} stand in"),)
+        return before.tags.values, (_tags_note(f"those of {_when(before.tags)} are used"),)
     if usable is None:
         return UNKNOWN, (_tags_note("nothing is decided about it until they are read"),)
     theirs = {key: value for key, value in usable.labels.items() if not is_reserved(key)}
-    return theirs, (_tags_note("the labels of the registration stand in"),)
+    return theirs, (_tags_note("the labels of the registration are used"),)
 
 
 def _vpc(
@@ -133,7 +140,7 @@ def _vpc(
     if cache.vpc_id is not UNKNOWN:
         return cache.vpc_id, False, ()
     text = "the cache's subnets could not be read; {}. Allow ec2:DescribeSubnets"
-    last = (_subnets_note(text.format("the last VPC stands in")),)
+    last = (_subnets_note(text.format("the last VPC is used")),)
     if before is not None and before.vpc_known:
         return before.vpc_id, False, last
     if live is not None and "vpc-id" in live.labels:

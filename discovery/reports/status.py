@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 from discovery.model.codes import ScopeStatus
+from discovery.model.ownership import parse_cache_arn
 from discovery.plan.removal import CACHE_GOES
 from discovery.reports.document import timestamp, write_json
+from discovery.reports.summary import clock_time, counted
 from state.records import (
     OpenIntent,
     PendingRemoval,
@@ -31,6 +34,8 @@ class Status:
     state: RememberedState
     path: Path
     now: datetime
+    account_names: Mapping[str, str] = field(default_factory=dict)
+    """Names of accounts, as far as they are known."""
     missed_sweeps: int = 2
     grace: timedelta = timedelta(minutes=10)
     """How long a reason has to hold before a removal, as configured (R3)."""
@@ -95,6 +100,31 @@ class Status:
         return miss.since + self.grace
 
 
+def status_sentence(status: Status) -> str:
+    """Sum the status up: `312 registrations in 41 accounts; 2 scopes unread since 09:14`."""
+    registered = counted(len(status.state.registrations), "registration")
+    parts = [f"{registered} in {counted(registered_accounts(status), 'account')}"]
+    if status.paused_until is not None:
+        parts.append(f"paused until {clock_time(status.paused_until, status.now)}")
+    if status.waiting:
+        parts.append(f"{len(status.waiting)} waiting")
+    if status.of_another_agent:
+        parts.append(f"{len(status.of_another_agent)} of another agent")
+    if status.state.taken:
+        parts.append(f"{counted(len(status.state.taken), 'name')} taken by others")
+    since = [scope.failing_since for scope in status.unread if scope.failing_since]
+    if status.unread:
+        when = f" since {clock_time(min(since), status.now)}" if since else ""
+        parts.append(f"{counted(len(status.unread), 'scope')} unread{when}")
+    return "; ".join(parts)
+
+
+def registered_accounts(status: Status) -> int:
+    """Count the accounts that registrations are of."""
+    parsed = (parse_cache_arn(one.arn) for one in status.state.registrations.values())
+    return len({each.account_id if each else "" for each in parsed})
+
+
 def write_status_document(status: Status, stream: TextIO) -> None:
     """Write one JSON document; times are RFC 3339 UTC."""
     write_json(status_document(status), stream)
@@ -117,9 +147,9 @@ def status_document(status: Status) -> dict[str, Any]:
         "paused_until": status.paused_until and timestamp(status.paused_until),
         "finished_sweeps": state.finished_sweeps,
         "last_sweep": state.last_sweep and _sweep(state.last_sweep),
-        "oldest_complete_scan": status.oldest and _scope(status.oldest),
-        "regions": [_regions(each) for _, each in sorted(state.regions.items())],
-        "scopes": [_scope(scope) for scope in status.scopes],
+        "oldest_complete_scan": status.oldest and _scope(status.oldest, status),
+        "regions": [_regions(each, status) for _, each in sorted(state.regions.items())],
+        "scopes": [_scope(scope, status) for scope in status.scopes],
         "registrations": [_registration(one) for _, one in sorted(state.registrations.items())],
         "waiting": [_miss(miss, status) for miss in status.waiting],
         "of_another_agent": [_miss(miss, status) for miss in status.of_another_agent],
@@ -140,17 +170,19 @@ def _sweep(record: SweepRecord) -> dict[str, Any]:
     }
 
 
-def _regions(listed: RememberedRegions) -> dict[str, Any]:
+def _regions(listed: RememberedRegions, status: Status) -> dict[str, Any]:
     return {
         "account_id": listed.account_id,
+        "account_name": status.account_names.get(listed.account_id),
         "as_of": timestamp(listed.read_at),
         "enabled": sorted(listed.regions),
     }
 
 
-def _scope(scope: RememberedScope) -> dict[str, Any]:
+def _scope(scope: RememberedScope, status: Status) -> dict[str, Any]:
     return {
         "account_id": scope.scope.account_id,
+        "account_name": status.account_names.get(scope.scope.account_id),
         "region": scope.scope.region,
         "status": scope.status.value,
         "reason": scope.reason and scope.reason.value,

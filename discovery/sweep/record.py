@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
 import structlog
 
+from discovery.model.codes import Action, IamVerdict
+from discovery.plan.account_names import accounts_forgotten, accounts_read
 from discovery.plan.episodes import SweepRef, next_episodes, next_outage, without_outage
 from discovery.plan.history_entries import entries_without_plan, history_entries
 from discovery.plan.next_state import next_state
 from discovery.plan.plan import Plan
 from discovery.plan.scan_memory import remembered_scopes, seen_caches
 from discovery.reports.exit import exit_code
+from discovery.reports.findings import judgements
 from discovery.reports.report import Report
 from discovery.sweep.result import report_of
 from discovery.sweep.run import SweepRun
 from state.errors import StateError
-from state.records import HistoryEntry, HistoryEvent, StateIdentity, SweepOutcome, SweepRecord
+from state.records import (
+    HistoryEntry,
+    HistoryEvent,
+    StateIdentity,
+    SweepOutcome,
+    SweepRecord,
+    Total,
+)
 from state.store import Store
 
 log = structlog.get_logger()
@@ -55,10 +66,28 @@ def state_update(run: SweepRun, report: Report, identity: StateIdentity) -> Swee
         exit_code=int(exit_code(report)),
         checksum=report.checksum,
         summary=report.summary,
+        totals=_totals(run, report),
     )
     if run.plan is None:
         return _update_without_plan(run, record, identity)
     return _update_with_plan(run, run.plan, record, identity)
+
+
+def _totals(run: SweepRun, report: Report) -> dict[str, int] | None:
+    """Count what there is at the end of a run; None for one that saw only a part of it."""
+    if run.plan is None or run.request.part.only or report.interrupted:
+        return None
+    verdicts = judgements(report)
+    made = Counter(item.action for item in report.items if item.applied)
+    registered = report.guard.population + made[Action.CREATE] - made[Action.DELETE]
+    return {
+        Total.REGISTRATIONS: registered,
+        Total.READY: verdicts[IamVerdict.READY],
+        Total.NOT_READY: verdicts[IamVerdict.NOT_READY],
+        Total.UNKNOWN: verdicts[IamVerdict.UNKNOWN],
+        Total.SCOPES: len(report.scopes),
+        Total.UNREAD_SCOPES: len(report.unread_scopes),
+    }
 
 
 def _update_without_plan(
@@ -70,6 +99,7 @@ def _update_without_plan(
     if run.unread_code is not None:
         ongoing = next_outage(before.episodes, run.unread_code, of.at)
     scopes = remembered_scopes(run.results, before, run.started_at)
+    names = run.rules, before.account_names, run.listed_names
     return SweepOutcome(
         record=record,
         identity=identity,
@@ -79,6 +109,8 @@ def _update_without_plan(
         caches_seen=seen_caches(run.results, before, run.started_at),
         history=entries_without_plan(before, scopes, episodes=ongoing, of=of, error=run.error),
         episodes=ongoing,
+        accounts_read=accounts_read(*names),
+        accounts_forgotten=accounts_forgotten(*names),
         proven_at=run.scan.aws_time if run.scan is not None else None,
     )
 
@@ -92,6 +124,7 @@ def _update_with_plan(
     if run.wrote:
         episodes = next_episodes(run.items, plan.guard, before.episodes, of.at)
     known = next_state(observed, run.items, started_at=run.started_at)
+    names = run.rules, before.account_names, run.listed_names
     return SweepOutcome(
         record=record,
         identity=identity,
@@ -110,6 +143,8 @@ def _update_with_plan(
             observed, run.items, known, episodes=episodes, guard=plan.guard, of=of
         ),
         episodes=episodes,
+        accounts_read=accounts_read(*names),
+        accounts_forgotten=accounts_forgotten(*names),
         proven_at=run.finished_scan.aws_time,
     )
 
@@ -120,7 +155,7 @@ def _digest(run: SweepRun) -> str:
     A sweep over part of the scopes has not applied new rules to every registration, so they stay
     new until a whole one has.
     """
-    if not run.request.part.only:
+    if not run.request.scope_filter.only:
         return run.rules.matching_digest
     return run.state.matching_digest or ""
 

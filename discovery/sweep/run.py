@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +12,7 @@ from discovery.config.rules import with_overrides
 from discovery.control_plane.base import ControlPlaneError
 from discovery.model.ownership import CacheArn, owner_of
 from discovery.model.values import Database, Scanned, Served
+from discovery.plan.account_names import NOT_LISTED, ListedNames, known_names
 from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
 from discovery.plan.plan import Plan
@@ -87,6 +88,11 @@ class SweepRun:
         return self.state.pause_at(self.started_at)
 
     @property
+    def is_paused(self) -> bool:
+        """True for a sweep that a pause keeps from writing; an audit goes on as without one."""
+        return not self.dry_run and self.paused_until is not None
+
+    @property
     def plan_changed(self) -> bool:
         """True when `--checksum` names another plan than this run's."""
         return self.plan is not None and self.request.changes_plan(self.plan.checksum)
@@ -102,7 +108,18 @@ class SweepRun:
             state=self.state,
             now=self.context.clock(),
             served=served,
+            account_names=self.account_names,
         )
+
+    @property
+    def listed_names(self) -> ListedNames:
+        """The names that organizations gave in this run."""
+        return self.scan.listed_names if self.scan is not None else NOT_LISTED
+
+    @property
+    def account_names(self) -> Mapping[str, str]:
+        """Names of accounts: configured, else listed in this run, else read by an earlier one."""
+        return known_names(self.rules, self.state.account_names, self.listed_names)
 
     @property
     def finished_scan(self) -> Scan:
@@ -120,8 +137,8 @@ class SweepRun:
 
     def check_named_scopes(self, listed: tuple[Database, ...]) -> None:
         """Check that each scope that a person named with `--only` exists. Raises: NoSuchScope."""
-        part = self.request.part
-        if part.from_event or not part.only:
+        scope_filter = self.request.scope_filter
+        if scope_filter.from_event or not scope_filter.only:
             return
         owners = (owner_of(each, self.rules.group) for each in listed)
         ours = {each.scope for each in owners if isinstance(each, CacheArn)}

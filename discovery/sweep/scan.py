@@ -21,6 +21,7 @@ from discovery.aws.scope_reader import ScopeQuery, ScopeReading, read_scope
 from discovery.config.partitions import can_be_disabled
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Arn, Failed, Region, Scanned, Scope
+from discovery.plan.account_names import NOT_LISTED, ListedNames
 from discovery.plan.backoff import Backoff, backoffs
 from discovery.plan.targets import ScopeFilter, Targets, registered_regions
 from discovery.sweep.scan_results import ScanResultBuilder
@@ -41,6 +42,7 @@ class Scan:
     end is a failed result of the agent's own account, without a region."""
     regions_read: tuple[RememberedRegions, ...] = ()
     """Lists of enabled regions that were read anew and are worth remembering."""
+    listed_names: ListedNames = NOT_LISTED
     aws_time: datetime | None = None
     """The latest `Date` header of AWS's answers to this scan, by which this machine's clock is
     checked. None: AWS answered nothing."""
@@ -49,7 +51,7 @@ class Scan:
 async def scan(
     cloud: Cloud,
     *,
-    part: ScopeFilter,
+    scope_filter: ScopeFilter,
     state: RememberedState,
     changed_caches: frozenset[Arn] = frozenset(),
     users: bool = True,
@@ -60,14 +62,14 @@ async def scan(
     deadline: timedelta | None = None,
     on_progress: OnProgress | None = None,
 ) -> Scan:
-    """Scan every scope that `part` covers; one that could not be read becomes `Failed`.
+    """Scan every scope that `scope_filter` covers; one that could not be read becomes `Failed`.
 
     `at`: when tags and users count as read (None: now); one instant for the whole scan, so that a
     sweep that finds no change writes little to state. `deadline`: what was not read so long after
     the start is not in this run (R9). The rest is as in `SweepRequest`.
     Raises: nothing that AWS can cause.
     """
-    skips = use_backoff and not part.only
+    skips = use_backoff and not scope_filter.only
     waiting = backoffs(state.scopes.values(), cloud.clock()) if skips else {}
     query = ScopeQuery(
         tags=cloud.settings.read_tags,
@@ -78,7 +80,7 @@ async def scan(
         now=at or cloud.clock(),
     )
     scanning = _Scanning(
-        cloud, part, state, waiting, query, on_progress, refresh_regions=refresh_regions
+        cloud, scope_filter, state, waiting, query, on_progress, refresh_regions=refresh_regions
     )
     with collect_dates() as dates:
         await scanning.run(deadline)
@@ -86,6 +88,7 @@ async def scan(
         scanning.targets,
         tuple(sorted(scanning.results.values(), key=lambda result: result.scope.key)),
         regions_read=scanning.regions_read,
+        listed_names=scanning.listed_names,
         aws_time=dates.value,
     )
 
@@ -96,7 +99,7 @@ class _Scanning:
     def __init__(
         self,
         cloud: Cloud,
-        part: ScopeFilter,
+        scope_filter: ScopeFilter,
         state: RememberedState,
         waiting: Mapping[Scope, Backoff],
         query: ScopeQuery,
@@ -106,7 +109,7 @@ class _Scanning:
     ) -> None:
         self.results: dict[Scope, Scanned] = {}
         self._cloud = cloud
-        self._part = part
+        self._scope_filter = scope_filter
         self._state = state
         self._registered = registered_regions(state)
         self._backoffs = waiting
@@ -115,7 +118,7 @@ class _Scanning:
         self._refresh_regions = refresh_regions
         self._enumerator = AccountEnumerator(
             cloud,
-            frozenset(scope.account_id for scope in part.only),
+            frozenset(scope.account_id for scope in scope_filter.only),
             start=self._start_account,
         )
         self._accounts: dict[AccountId, AccountRegions] = {}
@@ -130,8 +133,12 @@ class _Scanning:
         return Targets(
             accounts={account_id: each.known for account_id, each in self._accounts.items()},
             accounts_complete=self._enumerator.complete,
-            part=self._part,
+            scope_filter=self._scope_filter,
         )
+
+    @property
+    def listed_names(self) -> ListedNames:
+        return ListedNames(self._enumerator.names, self._enumerator.complete)
 
     @property
     def regions_read(self) -> tuple[RememberedRegions, ...]:
@@ -158,7 +165,7 @@ class _Scanning:
         if not self._enumerator.has_ended:
             account_scopes.add(Scope(self._cloud.identity.account_id, None))
         for scope in sorted(account_scopes | self._known_scopes, key=lambda scope: scope.key):
-            if scope not in self.results and self._part.covers(scope):
+            if scope not in self.results and self._scope_filter.covers(scope):
                 self._add_result(builder.not_reached(scope, limit))
 
     async def _scan_all(self) -> None:
@@ -180,7 +187,7 @@ class _Scanning:
             fresh=self._refresh_regions,
         )
         self._accounts[account_id] = regions
-        if self._part.covers(Scope(account_id, None)):
+        if self._scope_filter.covers(Scope(account_id, None)):
             self._group.create_task(self._scan_account(account_id, regions))
 
     async def _scan_account(self, account_id: AccountId, regions: AccountRegions) -> None:
@@ -193,7 +200,9 @@ class _Scanning:
             if backoff.reason is not ScopeReason.REGIONS_UNREADABLE:
                 return
         async with self._slots:
-            account = await in_time_limit(self._cloud, self._cloud.accounts.enter(account_id))
+            account = await in_time_limit(
+                self._cloud, self._cloud.accounts.authenticate(account_id)
+            )
             if isinstance(account, AwsError):
                 self._add_result(builder.failed(account_scope, account, 0))
                 return
@@ -222,19 +231,19 @@ class _Scanning:
         enabled: EnabledRegions,
         builder: ScanResultBuilder,
     ) -> None:
-        fault = await in_time_limit(self._cloud, regions.resolve(enabled, builder.started_at))
-        if fault is not None:
-            unreadable = AwsError(ScopeReason.REGIONS_UNREADABLE, fault.message)
+        error = await in_time_limit(self._cloud, regions.resolve(enabled, builder.started_at))
+        if error is not None:
+            unreadable = AwsError(ScopeReason.REGIONS_UNREADABLE, error.message)
             self._add_result(builder.failed(account_scope, unreadable, enabled.requests))
 
     def _named_regions(self, account_id: AccountId) -> frozenset[Region]:
         """Return the regions of the account that `--only` or an event names."""
-        only = (each for each in self._part.only if each.account_id == account_id)
+        only = (each for each in self._scope_filter.only if each.account_id == account_id)
         return frozenset(each.region for each in only if each.region is not None)
 
     def _covered_scopes(self, account_id: AccountId, regions: Iterable[Region]) -> list[Scope]:
         scopes = (Scope(account_id, region) for region in regions)
-        return sorted(filter(self._part.covers, scopes), key=lambda scope: scope.key)
+        return sorted(filter(self._scope_filter.covers, scopes), key=lambda scope: scope.key)
 
     def _start_regions(
         self, account: Account, regions: AccountRegions, enabled: EnabledRegions

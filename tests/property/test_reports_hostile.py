@@ -18,13 +18,13 @@ from discovery.reports.report import Report
 from discovery.reports.safe_text import escape_unprintable, shortened
 from discovery.reports.tctl import write_resources
 from discovery.reports.terminal.table import write_table
-from discovery.reports.view import Format, View
+from discovery.reports.view import Detail, Format, View
 from tests.support.rendered import Read, read, read_markdown, rendered
 from tests.support.report_samples import NOW, REFUSED, database, item, report, scopes
 
 ANYTHING = st.text(alphabet=st.characters(), max_size=300)
 ACTING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-EVERYTHING = View(title="audit", findings=True, verbose=True)
+EVERYTHING = View(title="audit", findings=True, detail=Detail.FULL)
 
 INJECTIONS = (
     "<script>alert(1)</script>",
@@ -73,6 +73,7 @@ def saying(text: str) -> Report:
         message=text,
         notes=(Note(NoteCode.TAG_KEY_DROPPED, text, text),),
         matcher=text,
+        owner=text,
         changes=(Change("/metadata/labels/x", text, {text: text}),),
         iam=IamJudgement(IamVerdict.NOT_READY, NOW, (text,), (wrong,)),
         database=resource,
@@ -85,6 +86,7 @@ def saying(text: str) -> Report:
         guard=replace(REFUSED, message=text),
         error=text,
         endpoints={"sts": text},
+        account_names={each.scope.account_id: text for each in (one, scopes()[1])},
     )
 
 
@@ -155,7 +157,10 @@ def test_a_page_is_made_of_the_same_whatever_is_said(text: str) -> None:
 
 
 MADE_OF = frozenset(
-    ["p", "strong", "code", "pre", "ul", "li", "h3", "table", "thead", "tbody", "tr", "th", "td"]
+    [
+        *("p", "strong", "code", "pre", "ul", "li", "h3", "details", "summary"),
+        *("table", "thead", "tbody", "tr", "th", "td"),
+    ]
 )
 LINKED = re.compile(r"[@#]|://|www\.|:[a-z_]+:|\b[0-9a-fA-F]{7,}\b|[A-Za-z]-[0-9]|[\]\[<>|$~]")
 """What sites that show Markdown make something of when it does not stand in code."""
@@ -171,6 +176,7 @@ def test_a_comment_says_hostile_text_as_code(text: str) -> None:
     seen = read_markdown(markdown)
     assert {tag.name for tag in seen.tags} <= MADE_OF
     assert not LINKED.search(seen.said(outside=frozenset({"code"})))
-    assert len(seen.named("td")) == 5 * (len(seen.named("tr")) - len(seen.named("table")))
-    assert len(seen.named("h3")) == 5
+    assert len(seen.named("td")) == 3 * (len(seen.named("tr")) - len(seen.named("table")))
+    assert len(seen.named("h3")) == 6
     assert len(seen.named("pre")) == 1
+    assert not seen.unbalanced

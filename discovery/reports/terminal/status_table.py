@@ -9,11 +9,11 @@ from typing import Final, TextIO
 from rich.console import Console
 
 from discovery.model.codes import ScopeStatus
-from discovery.model.ownership import parse_cache_arn
-from discovery.model.values import Arn, Scope
+from discovery.model.values import Scope
+from discovery.reports.account_names import scope_text
 from discovery.reports.safe_text import NAME_LIMIT
 from discovery.reports.signs import SCOPE_SIGNS
-from discovery.reports.status import Status
+from discovery.reports.status import Status, status_sentence
 from discovery.reports.summary import clock_time, counted
 from discovery.reports.terminal.scope_table import repeated_messages
 from discovery.reports.terminal.style import SCOPE_STYLES, cell, console_for, heading
@@ -32,34 +32,6 @@ def write_status_table(status: Status, stream: TextIO, *, verbose: bool) -> None
     _print_waiting(status, console)
     _print_taken(status, console)
     console.print(cell(status_sentence(status), "bold"), soft_wrap=True)
-
-
-def status_sentence(status: Status) -> str:
-    """Sum the status up: `312 registrations in 41 accounts; 2 scopes unread since 09:14`."""
-    registered = counted(len(status.state.registrations), "registration")
-    parts = [f"{registered} in {counted(_accounts(status), 'account')}"]
-    if status.paused_until is not None:
-        parts.append(f"paused until {clock_time(status.paused_until, status.now)}")
-    if status.waiting:
-        parts.append(f"{len(status.waiting)} waiting")
-    if status.of_another_agent:
-        parts.append(f"{len(status.of_another_agent)} of another agent")
-    if status.state.taken:
-        parts.append(f"{counted(len(status.state.taken), 'name')} taken by others")
-    since = [scope.failing_since for scope in status.unread if scope.failing_since]
-    if status.unread:
-        when = f" since {clock_time(min(since), status.now)}" if since else ""
-        parts.append(f"{counted(len(status.unread), 'scope')} unread{when}")
-    return "; ".join(parts)
-
-
-def _accounts(status: Status) -> int:
-    return len({_owner(one.arn) for one in status.state.registrations.values()})
-
-
-def _owner(arn: Arn) -> str:
-    parsed = parse_cache_arn(arn)
-    return str(parsed.account_id) if parsed else ""
 
 
 def _print_head(status: Status, console: Console) -> None:
@@ -98,11 +70,12 @@ def _print_scopes(status: Status, console: Console, *, verbose: bool) -> None:
     console.print(heading("Scopes", counts or "none yet"))
     listed = status.scopes if verbose else status.incomplete
     before = repeated_messages((each.scope, each.message) for each in listed)
-    entries = (_scope(each, status.now, before.get(each.scope)) for each in listed)
+    entries = (_scope(each, status, before.get(each.scope)) for each in listed)
     print_entries(entries, console, indent=_INDENT)
     if status.oldest is not None and status.oldest.last_complete_at is not None:
         when = clock_time(status.oldest.last_complete_at, status.now)
-        console.print(cell(f"Oldest complete scan: {when}, {status.oldest.scope}", "dim"))
+        where = scope_text(status.oldest.scope, status.account_names)
+        console.print(cell(f"Oldest complete scan: {when}, {where}", "dim"))
     lists = status.state.regions.values()
     if lists:
         when = clock_time(min(each.read_at for each in lists), status.now)
@@ -110,8 +83,9 @@ def _print_scopes(status: Status, console: Console, *, verbose: bool) -> None:
     console.print()
 
 
-def _scope(scope: RememberedScope, now: datetime, repeats: Scope | None) -> Entry:
+def _scope(scope: RememberedScope, status: Status, repeats: Scope | None) -> Entry:
     """The scope, how it stands and what was last read of it; then why, or as which other one."""
+    now = status.now
     partly = scope.status is ScopeStatus.COMPLETE and scope.message
     sign = ("?" if partly else SCOPE_SIGNS[scope.status], SCOPE_STYLES[scope.status])
     parts = [scope.reason.value] if scope.reason else []
@@ -121,7 +95,8 @@ def _scope(scope: RememberedScope, now: datetime, repeats: Scope | None) -> Entr
     parts.append(_last_read(scope, now))
     if repeats is not None:
         parts.append(f"as {repeats}")
-    first = (run(str(scope.scope), "bold"), run("".join(f" · {part}" for part in parts)))
+    where = scope_text(scope.scope, status.account_names)
+    first = (run(where, "bold"), run("".join(f" · {part}" for part in parts)))
     says_why = scope.message and repeats is None
     return Entry((sign,), (first, (run(scope.message),)) if says_why else (first,))
 

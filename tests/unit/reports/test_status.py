@@ -9,8 +9,8 @@ from pathlib import Path
 from discovery.model.codes import Action, Reason, ScopeReason, ScopeStatus
 from discovery.model.values import AccountId, Region, Scope
 from discovery.reports.document import timestamp
-from discovery.reports.status import Status, status_document, write_status_document
-from discovery.reports.terminal.status_table import status_sentence, write_status_table
+from discovery.reports.status import Status, status_document, status_sentence, write_status_document
+from discovery.reports.terminal.status_table import write_status_table
 from state.records import (
     Intent,
     IntentKind,
@@ -200,6 +200,7 @@ def test_how_old_the_lists_of_regions_are() -> None:
     found = status_document(status)["regions"]
     assert found[0] == {
         "account_id": WEST.account_id,
+        "account_name": None,
         "as_of": timestamp(NOW),
         "enabled": ["eu-west-1"],
     }
@@ -224,3 +225,11 @@ def test_the_same_denial_of_many_regions_is_told_once() -> None:
     for scope in later:
         assert f"{scope} · DENIED" in flat
     assert flat.count(f"· as {first}") == len(later)
+
+
+def test_accounts_have_their_names() -> None:
+    status = replace(STATUS, account_names={OTHER.account_id: "data"})
+    assert f"data {OTHER}" in table(status)
+    shown = {each["account_id"]: each["account_name"] for each in status_document(status)["scopes"]}
+    assert shown[OTHER.account_id] == "data"
+    assert shown[WEST.account_id] is None
