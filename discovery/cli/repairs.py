@@ -85,7 +85,7 @@ def command(
     from discovery.sweep.context import SweepRequest
 
     request = SweepRequest(
-        part=ScopeFilter(only=only), refresh_regions=True, asks_control_plane=False
+        scope_filter=ScopeFilter(only=only), refresh_regions=True, asks_control_plane=False
     )
     clouds: list[Cloud] = []
     path = configuration_path(common())
