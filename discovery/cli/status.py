@@ -19,7 +19,8 @@ def command(output_format: str, output: Path | None) -> None:
     """Show what the state file remembers.
 
     That is: scopes and the age of the oldest complete scan, registrations, removals and how long
-    they wait, a pause, the last sweep. It works offline, needs no lock, and works before the first
+    they wait, a pause, the last sweep; and whether a service runs, since when, and when its next
+    sweep is due. It works offline, needs no lock, and works before the first
     sweep.
 
     \b
@@ -27,9 +28,11 @@ def command(output_format: str, output: Path | None) -> None:
       cachemuster status
       cachemuster status -v                         every scope and registration
       cachemuster status --format json | jq .last_sweep
+      cachemuster status --format json | jq .service
     """
     from discovery.reports.status import Status, write_status_document
     from discovery.reports.terminal.status_table import write_status_table
+    from state.lock import service_of
     from state.store import load_state
 
     shared = common()
@@ -41,6 +44,7 @@ def command(output_format: str, output: Path | None) -> None:
             now=utc_now(),
             missed_sweeps=config.deregistration.missed_sweeps,
             grace=config.deregistration.grace,
+            service=service_of(config.state.path),
         )
         destination.write_report(
             output_format,

@@ -10,6 +10,7 @@ from typing import Any, Final, TextIO
 from discovery.model.codes import ScopeStatus
 from discovery.plan.removal import CACHE_GOES
 from discovery.reports.document import timestamp, write_json
+from state.lock import LockStatus
 from state.records import (
     OpenIntent,
     PendingRemoval,
@@ -34,6 +35,8 @@ class Status:
     missed_sweeps: int = 2
     grace: timedelta = timedelta(minutes=10)
     """How long a reason has to hold before a removal, as configured (R3)."""
+    service: LockStatus = LockStatus(is_held=False)
+    """Whether a service uses the state file now."""
 
     @property
     def scopes(self) -> tuple[RememberedScope, ...]:
@@ -114,6 +117,7 @@ def status_document(status: Status) -> dict[str, Any]:
             "group": identity.group,
             "endpoint_override": identity.endpoint_override,
         },
+        "service": _service(status.service),
         "paused_until": status.paused_until and timestamp(status.paused_until),
         "finished_sweeps": state.finished_sweeps,
         "last_sweep": state.last_sweep and _sweep(state.last_sweep),
@@ -125,6 +129,18 @@ def status_document(status: Status) -> dict[str, Any]:
         "of_another_agent": [_miss(miss, status) for miss in status.of_another_agent],
         "taken_names": [_taken(taken) for _, taken in sorted(state.taken.items())],
         "unfinished": [_unfinished(one) for one in state.open_intents],
+    }
+
+
+def _service(service: LockStatus) -> dict[str, Any]:
+    holder = service.holder
+    due = holder.next_sweep_at if holder is not None else None
+    return {
+        "running": service.is_held,
+        "since": holder and timestamp(holder.started_at),
+        "next_sweep_at": due and timestamp(due),
+        "host": holder and holder.host,
+        "pid": holder and holder.pid,
     }
 
 

@@ -102,13 +102,13 @@ class Agent:
 
     async def sweep(self) -> None:
         """Run one scheduled sweep, update metrics and show the next one in the status."""
-        self.metrics.set_next_due(None)
+        self._announce_next_sweep(None)
         run = await self.supervisor.attempt(SweepKind.SWEEP, SweepRunner.sweep)
         self.health.heartbeat.beat()
         if run is not None:
             await self.rescans.after_sweep(run.targets, run.report.scopes)
         due_at = self.schedule.due_at(SweepKind.SWEEP)
-        self.metrics.set_next_due(due_at)
+        self._announce_next_sweep(due_at)
         if run is not None and due_at is not None:
             again = clock_time(due_at, run.report.finished_at)
             self.notifier.status(f"{sentence(run.report)}; next sweep at {again} UTC")
@@ -155,7 +155,7 @@ class Agent:
         old, new = before.config.service, current.config.service
         if (old.interval, old.jitter) != (new.interval, new.jitter):
             self.schedule.change(SweepKind.SWEEP, interval=new.interval, jitter=new.jitter)
-            self.metrics.set_next_due(self.schedule.due_at(SweepKind.SWEEP))
+            self._announce_next_sweep(self.schedule.due_at(SweepKind.SWEEP))
         self._apply_settings(current)
         fixed = [
             name

@@ -53,6 +53,21 @@ def status_sentence(status: Status) -> str:
     return "; ".join(parts)
 
 
+def service_sentence(status: Status) -> str:
+    """Say whether a service runs, since when, and when its next sweep is due."""
+    service, holder = status.service, status.service.holder
+    if not service.is_held:
+        return "No service runs with this state file"
+    if holder is None:
+        return "A service runs with this state file"
+    runs = f"A service runs since {clock_time(holder.started_at, status.now)} on {holder.host}"
+    due = holder.next_sweep_at
+    if due is None:
+        return f"{runs}, and is sweeping now"
+    verb = "is" if due > status.now else "was"
+    return f"{runs}; its next sweep {verb} due at {clock_time(due, status.now)}"
+
+
 def _accounts(status: Status) -> int:
     return len({_owner(one.arn) for one in status.state.registrations.values()})
 
@@ -76,6 +91,7 @@ def _print_head(status: Status, console: Console) -> None:
         finished = last.finished_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         ended = "every scope read" if last.complete else "some scopes unread"
         console.print(cell(f"Last sweep {finished}, exit {last.exit_code}, {ended}"))
+    console.print(cell(service_sentence(status)))
     if status.paused_until is not None:
         until = status.paused_until.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
         text = f"? Paused until {until}: sweeps scan and remember, and write nothing"
