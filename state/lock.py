@@ -88,6 +88,9 @@ class LockStatus:
     """None of a held lock: it did not get to say who it is."""
 
 
+FREE = LockStatus(is_held=False)
+
+
 def holder_of(path: Path) -> str | None:
     """Return who has the lock now, None when nobody has. Makes no file. Raises: Unwritable."""
     status = _status(lock_path(path))
@@ -107,7 +110,7 @@ def _status(lock: Path) -> LockStatus:
         _require_regular(lock)
         descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:
-        return LockStatus(is_held=False)
+        return FREE
     except OSError as error:
         raise Unwritable(
             f"the lock {lock} cannot be opened: {error.strerror}. This user must be able to"
@@ -118,7 +121,7 @@ def _status(lock: Path) -> LockStatus:
         return LockStatus(is_held=True, holder=_read_holder(descriptor))
     finally:
         os.close(descriptor)
-    return LockStatus(is_held=False)
+    return FREE
 
 
 @dataclass(slots=True)

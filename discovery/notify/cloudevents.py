@@ -18,7 +18,7 @@ _TYPE: Final = "dev.cachemuster.{kind}.v1"
 
 
 def event_body(message: Message) -> bytes:
-    """Write the event of a message; the same message has the same `id`, however often it is sent."""
+    """Write the event of a message; its `id` is the same however often it is sent."""
     event = {
         "specversion": "1.0",
         "id": f"{message.sweep_id}.{message.kind}",

@@ -48,7 +48,7 @@ def next_conditions(
     if NotifyKind.SCOPE_BACK in wanted:
         wanted.add(NotifyKind.SCOPE_FAILING)
     has_plan = report.error is None and not report.interrupted
-    after = {}
+    after: dict[NotifyKind, frozenset[str]] = {}
     for kind in LASTING:
         if kind in wanted:
             known = before.get(kind, frozenset())

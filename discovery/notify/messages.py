@@ -142,11 +142,14 @@ class _Turns:
     def _refused(self) -> Iterator[tuple[NotifyKind, _Found]]:
         began, ended = self._turned(NotifyKind.REFUSED)
         guard = self.report.guard
-        held = [item for item in self.report.items if guard.code and item.reason == guard.code]
+        refused = [item for item in self.report.items if item.reason.value == guard.code]
         over = [Subject(name=code, reason=code, message="refused no more") for code in ended]
         if began:
             text = f"all removals are refused: {guard.message}"
-            yield NotifyKind.REFUSED, _Found(text, [_of_item(item, self.report) for item in held], over)
+            yield (
+                NotifyKind.REFUSED,
+                _Found(text, [_of_item(item, self.report) for item in refused], over),
+            )
         elif ended:
             yield NotifyKind.REFUSED, _Found("removals are refused no more", (), over)
 
@@ -167,10 +170,13 @@ class _Turns:
         if ended:
             texts.append(f"this ended for {counted(len(ended), 'cache')}")
         if texts:
-            yield NotifyKind.NOT_READY, _Found(
-                "; ".join(texts),
-                [self._of_key(key, _blocker) for key in began],
-                [self._of_key(key, _readiness) for key in ended],
+            yield (
+                NotifyKind.NOT_READY,
+                _Found(
+                    "; ".join(texts),
+                    [self._of_key(key, _blocker) for key in began],
+                    [self._of_key(key, _readiness) for key in ended],
+                ),
             )
 
     def _conflicts(self) -> Iterator[tuple[NotifyKind, _Found]]:
@@ -181,10 +187,13 @@ class _Turns:
         if ended:
             texts.append(f"{counted(len(ended), 'conflict')} ended")
         if texts:
-            yield NotifyKind.CONFLICT, _Found(
-                "; ".join(texts),
-                [self._of_key(key, lambda item: item.message) for key in began],
-                [self._of_key(key, _conflict_end) for key in ended],
+            yield (
+                NotifyKind.CONFLICT,
+                _Found(
+                    "; ".join(texts),
+                    [self._of_key(key, lambda item: item.message) for key in began],
+                    [self._of_key(key, _conflict_end) for key in ended],
+                ),
             )
 
     def _turned(self, kind: NotifyKind) -> tuple[list[str], list[str]]:

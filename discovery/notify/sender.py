@@ -52,7 +52,9 @@ Environ = Mapping[str, str]
 class NotSent(Exception):
     """A sink did not take a message. `str()` says why, without the URL and what it answered."""
 
-    def __init__(self, why: str, *, is_retryable: bool = False, wait_s: float | None = None) -> None:
+    def __init__(
+        self, why: str, *, is_retryable: bool = False, wait_s: float | None = None
+    ) -> None:
         super().__init__(why)
         self.is_retryable = is_retryable
         self.wait_s = wait_s
@@ -77,7 +79,9 @@ class Sender:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self.attempts) | stop_before_delay(RETRY_LIMIT_S),
             wait=_wait_s,
-            retry=retry_if_exception(lambda error: isinstance(error, NotSent) and error.is_retryable),
+            retry=retry_if_exception(
+                lambda error: isinstance(error, NotSent) and error.is_retryable
+            ),
             sleep=self.sleep,
             reraise=True,
         )

@@ -10,7 +10,7 @@ from typing import Any, Final, TextIO
 from discovery.model.codes import ScopeStatus
 from discovery.plan.removal import CACHE_GOES
 from discovery.reports.document import timestamp, write_json
-from state.lock import LockStatus
+from state.lock import FREE, LockStatus
 from state.records import (
     OpenIntent,
     PendingRemoval,
@@ -35,7 +35,7 @@ class Status:
     missed_sweeps: int = 2
     grace: timedelta = timedelta(minutes=10)
     """How long a reason has to hold before a removal, as configured (R3)."""
-    service: LockStatus = LockStatus(is_held=False)
+    service: LockStatus = FREE
     """Whether a service uses the state file now."""
 
     @property

@@ -170,8 +170,8 @@ OLDEST_WAITING: Final = _gauge(
 
 NOTIFICATIONS: Final = _counter(
     "notifications_total",
-    "messages for the webhooks of `service.notify`, by the place of the webhook in the list, from "
-    "1: `sent`, `failed` (after every attempt), `dropped` (too many waited, or the service stopped)",
+    "messages for the webhooks of `service.notify`, by the place in that list, from 1: `sent`, "
+    "`failed` (after every attempt), `dropped` (too many waited, or the service stopped)",
     "sink",
     "outcome",
 )
