@@ -68,6 +68,7 @@ class Sender:
     sink: NotifySink
     environ: Environ = field(default_factory=lambda: os.environ)
     attempts: int = ATTEMPTS
+    limit_s: float = ANSWER_LIMIT_S
     sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
 
     async def send(self, message: Message) -> None:
@@ -94,12 +95,12 @@ class Sender:
         if authorization is not None:
             headers["Authorization"] = authorization.reveal()
         try:
-            async with asyncio.timeout(ANSWER_LIMIT_S):
+            async with asyncio.timeout(self.limit_s):
                 answer = await _post(url.reveal(), body, headers, self.environ)
         except NotSent:
             raise
         except Exception as error:
-            raise _not_sent(error) from None
+            raise _not_sent(error, self.limit_s) from None
         _check(answer)
 
     def _read_secrets(self) -> tuple[Secret, Secret | None]:
@@ -177,10 +178,10 @@ def _wait_s(state: RetryCallState) -> float:
     return min(LONGEST_WAIT_S, max(_WAIT(state), asked or 0.0))
 
 
-def _not_sent(error: Exception) -> NotSent:
+def _not_sent(error: Exception, limit_s: float) -> NotSent:
     """Word an exception without repeating its message, which may hold the host or the URL."""
     if isinstance(error, (TimeoutError, httpx.TimeoutException)):
-        return NotSent(f"no answer within {ANSWER_LIMIT_S:g} s", is_retryable=True)
+        return NotSent(f"no answer within {limit_s:g} s", is_retryable=True)
     for each in _chain(error):
         if isinstance(each, ssl.SSLCertVerificationError):
             is_other = each.verify_code in _OTHER_HOST

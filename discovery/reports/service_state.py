@@ -33,7 +33,7 @@ class ServiceState:
 def state_sentences(state: ServiceState) -> Iterator[str]:
     """Word the state: since when it runs, the next sweep, events, what waits, what is amiss."""
     now = state.now
-    yield f"The service runs since {clock_time(state.running_since, now)} UTC"
+    yield f"The service has run since {clock_time(state.running_since, now)} UTC"
     if state.next_sweep_at is None:
         yield "it is sweeping now"
     else:

@@ -60,7 +60,7 @@ def service_sentence(status: Status) -> str:
         return "No service runs with this state file"
     if holder is None:
         return "A service runs with this state file"
-    runs = f"A service runs since {clock_time(holder.started_at, status.now)} on {holder.host}"
+    runs = f"A service has run since {clock_time(holder.started_at, status.now)} on {holder.host}"
     due = holder.next_sweep_at
     if due is None:
         return f"{runs}, and is sweeping now"

@@ -58,9 +58,7 @@ class TestCloudEvents:
         assert at == message.at
         assert found["datacontenttype"] == "application/json"
         assert all(re.fullmatch("[a-z0-9]{1,20}", name) for name in found)
-        jsonschema.validate(
-            found["data"], SCHEMA, cls=jsonschema.Draft202012Validator
-        )
+        jsonschema.validate(found["data"], SCHEMA, cls=jsonschema.Draft202012Validator)
         assert "data_base64" not in found
 
     def test_the_content_type_is_that_of_structured_mode(self) -> None:
