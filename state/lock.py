@@ -307,16 +307,15 @@ def _open(lock: Path) -> int:
 
 
 def _announce(descriptor: int, holder: Holder) -> None:
-    due = holder.next_sweep_at
-    text = json.dumps(
-        {
-            "pid": holder.pid,
-            "command": holder.command,
-            "host": holder.host,
-            "started_at": holder.started_at.isoformat(),
-            "next_sweep_at": due and due.isoformat(),
-        }
-    )
+    about = {
+        "pid": holder.pid,
+        "command": holder.command,
+        "host": holder.host,
+        "started_at": holder.started_at.isoformat(),
+    }
+    if holder.next_sweep_at is not None:
+        about["next_sweep_at"] = holder.next_sweep_at.isoformat()
+    text = json.dumps(about)
     # In one write of one length, because others read it at any time.
     whole = f"{text:<{_TEXT_BYTES - 1}}\n".encode()
     # Who holds it is a courtesy; on a full disk the lock is as good without it.

@@ -21,7 +21,6 @@ from discovery.config.fields import HostPort
 from discovery.config.load import is_read_once, load_config
 from discovery.notify.sinks import Sinks
 from discovery.plan.shard import Shard
-from discovery.reports.formats import RENDERERS
 from discovery.reports.report import Report
 from discovery.reports.service_state import ServiceState
 from discovery.reports.view import Format, View
@@ -93,6 +92,8 @@ class HtmlWriter:
 
     def write_report(self, report: Report, stream: TextIO) -> None:
         """Write the page of a report."""
+        from discovery.reports.formats import RENDERERS
+
         RENDERERS[Format.HTML](report, stream, View(title="sweep", findings=True))
 
     def banner(self, state: ServiceState) -> str:

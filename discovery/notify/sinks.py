@@ -100,6 +100,7 @@ class _SinkQueue:
         self._waiting: asyncio.Queue[Message] = asyncio.Queue(QUEUE_LIMIT)
         self._is_full = False
         self._is_failing = False
+        self._is_sending = False
         self._log = log.bind(sink=number, webhook=sender.sink.webhook)
         self._sending = asyncio.create_task(self._send_all(), name=f"notify {number}")
 
@@ -126,7 +127,7 @@ class _SinkQueue:
             pass
         self._sending.cancel()
         await asyncio.gather(self._sending, return_exceptions=True)
-        left = self._waiting.qsize()
+        left = self._waiting.qsize() + self._is_sending
         if left:
             self._on_outcome(self.number, Outcome.DROPPED, left)
             self._log.warning("notify.not_sent", count=left, why="there was no time left")
@@ -134,14 +135,10 @@ class _SinkQueue:
     async def _send_all(self) -> None:
         while True:
             message = await self._waiting.get()
-            self._is_full = False
-            try:
-                await self._send(message)
-            except asyncio.CancelledError:
-                self._on_outcome(self.number, Outcome.DROPPED, 1)
-                raise
-            finally:
-                self._waiting.task_done()
+            self._is_full, self._is_sending = False, True
+            await self._send(message)
+            self._is_sending = False
+            self._waiting.task_done()
 
     async def _send(self, message: Message) -> None:
         try:

@@ -98,3 +98,5 @@ async def webhook(*replies: Reply, tls: ssl.SSLContext | None = None) -> AsyncIt
     finally:
         server.close()
         await server.wait_closed()
+        for _ in range(5):  # a handshake that failed ends in its own time
+            await asyncio.sleep(0)

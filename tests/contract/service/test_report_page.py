@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -161,7 +162,7 @@ async def test_the_policy_lets_the_page_s_own_script_and_style_run_and_no_other(
     assert [part.split()[0] for part in allowed] == ["style-src", "script-src"]
     own = page.partition('http-equiv="Content-Security-Policy" content="')[2].partition('"')[0]
     for part in allowed:
-        assert part in own.replace("&#39;", "'")
+        assert part in html.unescape(own)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
@@ -207,9 +208,13 @@ class TestHost:
 
     async def test_two_hosts_are_refused(self) -> None:
         async with site(LOOPBACK, full_report()) as there:
-            headers = [("Host", "127.0.0.1"), ("Host", "evil.test")]
-            answer = await there.client.get("/", headers=headers)
-            assert answer.status_code == 400
+            url = there.client.base_url
+            reader, writer = await asyncio.open_connection(url.host, url.port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.test\r\n\r\n")
+            answer = await reader.read()
+            writer.close()
+            assert answer.startswith(b"HTTP/1.1 400 ")
+            assert b"orders" not in answer
 
 
 class TestToken:
@@ -221,7 +226,7 @@ class TestToken:
 
     @pytest.mark.parametrize(
         "given",
-        [None, "", "Bearer", "Bearer ", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", TOKEN,
+        [None, "", "Bearer", "Bearer  x", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", TOKEN,
          f"Basic {TOKEN}", "Bearer \u00e9", f"Bearer {TOKEN} {TOKEN}"],
     )  # fmt: skip
     @pytest.mark.parametrize("path", PATHS)
@@ -245,7 +250,7 @@ class TestToken:
             del there.environ["TOKEN"]
             with capture_logs() as logged:
                 for _ in range(3):
-                    answer = await there.get(Authorization="Bearer ")
+                    answer = await there.get(Authorization=f"Bearer {TOKEN}")
                     assert answer.status_code == 503
             assert [each["event"] for each in logged] == ["page.no_token"]
 
