@@ -24,9 +24,9 @@ def command(shard: Shard | None) -> Exit:
 
     It re-scans within seconds of an event, and serves health and metrics over HTTP; with
     `service.page` the last report too. `service.notify` names webhooks that are told what happens.
-    SIGTERM and Ctrl-C let the running write end, within 10 seconds; a second one stops at once. SIGHUP reloads
-    the configuration, and keeps the old one if the new one is bad. Between two sweeps the state
-    file is free for `sweep`, `adopt` and `release`.
+    SIGTERM and Ctrl-C let the running write end, within 10 seconds; a second one stops at once.
+    SIGHUP reloads the configuration, and keeps the old one if the new one is bad. Between two
+    sweeps the state file is free for `sweep`, `adopt` and `release`.
 
     \b
     Examples:

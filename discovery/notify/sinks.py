@@ -70,7 +70,7 @@ class Sinks:
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
-    def tell(self, messages: Iterable[Message]) -> None:
+    def enqueue(self, messages: Iterable[Message]) -> None:
         """Hand messages over to the sinks that want them. Returns at once."""
         for message in messages:
             for queue in self._queues:

@@ -39,7 +39,7 @@ class Notifications:
         except Exception as error:
             log.error("notify.broke", sweep_id=report.sweep_id, why=str(error), exc_info=error)
         else:
-            self.sinks.tell(messages)
+            self.sinks.enqueue(messages)
 
     def _take_in(
         self, report: Report, group: str, store: Store, *, whole: bool

@@ -230,7 +230,7 @@ class TestQueues:
             sinks = sinks_for({"HOOK": first.url, "OTHER": second.url}, outcomes)
             sinks.use([sink(), sink(webhook="env:OTHER", on="refused")])
             assert sinks.kinds == set(NotifyKind)
-            sinks.tell([message(kind) for kind in NotifyKind])
+            sinks.enqueue([message(kind) for kind in NotifyKind])
             await sinks.close(60)
         assert [each.json["data"]["kind"] for each in first.received] == list(NotifyKind)
         assert [each.json["data"]["kind"] for each in second.received] == ["refused"]
@@ -242,7 +242,7 @@ class TestQueues:
         async with webhook(say_nothing) as stuck, webhook() as well:
             sinks = sinks_for({"HOOK": stuck.url, "OTHER": well.url}, outcomes)
             sinks.use([sink(), sink(webhook="env:OTHER")])
-            sinks.tell([message()])
+            sinks.enqueue([message()])
             await until(lambda: bool(well.received) and bool(stuck.received))
             await sinks.close(0.05)
         assert outcomes[1, Outcome.DROPPED] == 1
@@ -253,10 +253,10 @@ class TestQueues:
         async with webhook(say_nothing) as stuck:
             sinks = sinks_for({"HOOK": stuck.url}, outcomes)
             sinks.use([sink()])
-            sinks.tell([message()])
+            sinks.enqueue([message()])
             await until(lambda: bool(stuck.received))
             with capture_logs() as logged:
-                sinks.tell([message()] * (QUEUE_LIMIT + 7))
+                sinks.enqueue([message()] * (QUEUE_LIMIT + 7))
             assert outcomes[1, Outcome.DROPPED] == 7
             assert [each["event"] for each in logged] == ["notify.queue_full"]
             with capture_logs() as logged:
@@ -271,9 +271,9 @@ class TestQueues:
         async with webhook() as first, webhook() as second:
             sinks = sinks_for({"HOOK": first.url, "OTHER": second.url}, outcomes)
             sinks.use([sink(), sink(webhook="env:OTHER")])
-            sinks.tell([message()])
+            sinks.enqueue([message()])
             sinks.use([sink()])
-            sinks.tell([message(sweep_id="s2")])
+            sinks.enqueue([message(sweep_id="s2")])
             await sinks.close(60)
         assert [each.json["id"] for each in first.received] == ["s1.registered", "s2.registered"]
         assert [each.json["id"] for each in second.received] == ["s1.registered"]
@@ -289,7 +289,7 @@ class TestQueues:
             sinks = sinks_for({"HOOK": hook.url, "AUTH": "HUSH"}, outcomes)
             sinks.use([sink(authorization="env:AUTH")])
             with capture_logs() as logged:
-                sinks.tell([message()] * 3)
+                sinks.enqueue([message()] * 3)
                 await sinks.close(60)
         assert [each["event"] for each in logged] == [
             "notify.failed",

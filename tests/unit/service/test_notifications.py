@@ -34,7 +34,7 @@ class Told(Sinks):
     def kinds(self) -> frozenset[NotifyKind]:
         return self.wanted
 
-    def tell(self, messages: Any) -> None:
+    def enqueue(self, messages: Any) -> None:
         self.messages += messages
 
 
