@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TextIO
 
 from discovery.model.ownership import parse_cache_arn
@@ -30,6 +30,7 @@ _COLUMNS: Final = (
     "reason",
     "message",
     "changes",
+    "account_name",
 )
 
 
@@ -41,27 +42,31 @@ def is_about(entry: HistoryEntry, cache: str) -> bool:
     return cache.lower() in (each.lower() for each in names if each is not None)
 
 
-def write_history_document(entries: Iterable[HistoryEntry], stream: TextIO) -> None:
+def write_history_document(
+    entries: Iterable[HistoryEntry], account_names: Mapping[str, str], stream: TextIO
+) -> None:
     """Write one JSON document; times are RFC 3339 UTC."""
-    document = {"schema_version": SCHEMA_VERSION, "entries": [_entry(each) for each in entries]}
-    write_json(document, stream)
+    shown = [_entry(each, account_names) for each in entries]
+    write_json({"schema_version": SCHEMA_VERSION, "entries": shown}, stream)
 
 
-def write_history_csv(entries: Iterable[HistoryEntry], stream: TextIO) -> None:
+def write_history_csv(
+    entries: Iterable[HistoryEntry], account_names: Mapping[str, str], stream: TextIO
+) -> None:
     """Write one row an entry under a heading; text that a spreadsheet would run is disarmed."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(_COLUMNS)
-    writer.writerows(map(escape_formula, _csv_row(entry)) for entry in entries)
+    found = (_csv_row(_entry(entry, account_names)) for entry in entries)
+    writer.writerows(map(escape_formula, row) for row in found)
 
 
-def _csv_row(entry: HistoryEntry) -> Iterator[str]:
-    shown = _entry(entry)
+def _csv_row(shown: Mapping[str, Any]) -> Iterator[str]:
     for column in _COLUMNS:
         value = shown[column]
         yield json.dumps(value) if column == "changes" else str(value or "")
 
 
-def _entry(entry: HistoryEntry) -> dict[str, Any]:
+def _entry(entry: HistoryEntry, account_names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "at": timestamp(entry.at),
         "sweep_id": entry.sweep_id,
@@ -71,6 +76,7 @@ def _entry(entry: HistoryEntry) -> dict[str, Any]:
         "event": entry.event.value,
         "arn": entry.arn,
         "account_id": entry.scope and entry.scope.account_id,
+        "account_name": entry.scope and account_names.get(entry.scope.account_id),
         "region": entry.scope and entry.scope.region,
         "name": entry.name,
         "previous_name": entry.previous_name,

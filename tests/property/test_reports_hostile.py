@@ -18,13 +18,13 @@ from discovery.reports.report import Report
 from discovery.reports.safe_text import escape_unprintable, shortened
 from discovery.reports.tctl import write_resources
 from discovery.reports.terminal.table import write_table
-from discovery.reports.view import Format, View
+from discovery.reports.view import Detail, Format, View
 from tests.support.rendered import Read, read, read_markdown, rendered
 from tests.support.report_samples import NOW, REFUSED, database, item, report, scopes
 
 ANYTHING = st.text(alphabet=st.characters(), max_size=300)
 ACTING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-EVERYTHING = View(title="audit", findings=True, verbose=True)
+EVERYTHING = View(title="audit", findings=True, detail=Detail.FULL)
 
 INJECTIONS = (
     "<script>alert(1)</script>",
@@ -73,6 +73,7 @@ def saying(text: str) -> Report:
         message=text,
         notes=(Note(NoteCode.TAG_KEY_DROPPED, text, text),),
         matcher=text,
+        owner=text,
         changes=(Change("/metadata/labels/x", text, {text: text}),),
         iam=IamJudgement(IamVerdict.NOT_READY, NOW, (text,), (wrong,)),
         database=resource,
@@ -85,6 +86,7 @@ def saying(text: str) -> Report:
         guard=replace(REFUSED, message=text),
         error=text,
         endpoints={"sts": text},
+        account_names={each.scope.account_id: text for each in (one, scopes()[1])},
     )
 
 

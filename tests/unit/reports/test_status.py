@@ -205,6 +205,7 @@ def test_how_old_the_lists_of_regions_are() -> None:
     found = status_document(status)["regions"]
     assert found[0] == {
         "account_id": WEST.account_id,
+        "account_name": None,
         "as_of": timestamp(NOW),
         "enabled": ["eu-west-1"],
     }
@@ -263,3 +264,11 @@ def test_a_service_that_runs_is_shown_with_its_next_sweep() -> None:
         "host": "build-7",
         "pid": 4711,
     }
+
+
+def test_accounts_have_their_names() -> None:
+    status = replace(STATUS, account_names={OTHER.account_id: "data"})
+    assert f"data {OTHER}" in table(status)
+    shown = {each["account_id"]: each["account_name"] for each in status_document(status)["scopes"]}
+    assert shown[OTHER.account_id] == "data"
+    assert shown[WEST.account_id] is None
