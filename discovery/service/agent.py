@@ -123,8 +123,8 @@ class Agent:
         if run is not None and due_at is not None:
             again = clock_time(due_at, run.report.finished_at)
             self.notifier.status(f"{sentence(run.report)}; next sweep at {again} UTC")
-        if run is not None and not self.stop.is_set():
-            await self.report_page.show(run.report)
+        if run is not None:
+            await self.report_page.show(run.report, self.stop.is_set)
             self.health.heartbeat.beat()
 
     def _announce_next_sweep(self, at: datetime | None) -> None:

@@ -1,8 +1,8 @@
 """The last report as a page and as its document, for whoever may read them.
 
 A report is rendered once, in a thread, when its sweep has ended, and only what came of it is kept:
-the page as it is sent, the document compressed, since that of 20,000 items has 40 MB. The state of
-the service is put in at each request.
+the page as it is sent, the document compressed (that of 20,000 items has 40 MB, and 1 MB then).
+The state of the service is put in at each request.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from aiohttp import hdrs, web
 from discovery.config.page import Page, PageMode, TokenPage, read_token
 from discovery.config.proxies import is_loopback
 from discovery.config.secrets import SecretError
-from discovery.reports.document import write_document
+from discovery.reports.document import document_text
 from discovery.reports.report import Report
 from discovery.reports.service_state import ServiceState, state_document
 from discovery.service.read_only_server import Answer, page, text_page
@@ -93,12 +93,17 @@ class ReportPage:
         """Whether there is a page at all."""
         return self.access != PageMode.NONE
 
-    async def show(self, report: Report) -> None:
-        """Render a report and show it from now on. Never raises: sweeps do not depend on it."""
+    async def show(self, report: Report, is_stopping: Callable[[], bool] = lambda: False) -> None:
+        """Render a report and show it from now on. Never raises: sweeps do not depend on it.
+
+        `is_stopping`: once it is true, the rest is not rendered.
+        """
         if not self.is_shown:
             return
         try:
-            self._rendered = await asyncio.to_thread(_render, report, self.writer)
+            self._rendered = await asyncio.to_thread(_render, report, self.writer, is_stopping)
+        except _Stopped:
+            return
         except Exception as error:
             log.error("page.not_rendered", sweep_id=report.sweep_id, exc_info=error)
 
@@ -177,17 +182,36 @@ class _Guarded:
         return self.of.refuse(request) or self.answer(request)
 
 
-def _render(report: Report, writer: PageWriter) -> _Rendered:
-    html = io.StringIO()
+class _Stopped(Exception):
+    """The service is to stop, and nobody will read the page."""
+
+
+class _Page(io.StringIO):
+    """What is written of a page; a thread cannot be cancelled, so it looks whether to go on."""
+
+    def __init__(self, is_stopping: Callable[[], bool]) -> None:
+        super().__init__()
+        self._is_stopping = is_stopping
+
+    def write(self, text: str) -> int:
+        """Keep a piece. Raises: _Stopped."""
+        if self._is_stopping():
+            raise _Stopped
+        return super().write(text)
+
+
+def _render(report: Report, writer: PageWriter, is_stopping: Callable[[], bool]) -> _Rendered:
+    """Make everything that is sent of a report. Raises: _Stopped."""
+    html = _Page(is_stopping)
     writer.write_report(report, html)
     text = html.getvalue()
     head, body, tail = text.partition(_BODY)
     packed = io.BytesIO()
-    with (
-        gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=3, mtime=0) as stream,
-        io.TextIOWrapper(stream, "ascii", write_through=False) as document,
-    ):
-        write_document(report, document)
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=3, mtime=0) as stream:
+        for piece in document_text(report):
+            if is_stopping():
+                raise _Stopped
+            stream.write(piece.encode("ascii"))
     return _Rendered(
         (head + body).encode("ascii"), tail.encode("ascii"), _policy_of(text), packed.getvalue()
     )

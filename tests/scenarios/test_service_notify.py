@@ -73,7 +73,7 @@ def hook() -> Iterator[Receiver]:
 
 @contextmanager
 def service(scenario: Scenario, hook: Receiver, **more: str) -> Iterator[ServiceProcess]:
-    environment = {"HOOK": hook.url, "AUTH": f"Bearer {HUSH}", **more}
+    environment: dict[str, Any] = {"HOOK": hook.url, "AUTH": f"Bearer {HUSH}", **more}
     with service_process(scenario, "-vv", **environment) as process:
         process.until("sweep.finished", kind="sweep")
         yield process
@@ -138,7 +138,7 @@ def test_the_page_and_status_show_the_service(told: Scenario, hook: Receiver) ->
 
 
 def test_a_service_that_was_killed_is_not_shown_as_running(told: Scenario, hook: Receiver) -> None:
-    environment = {"HOOK": hook.url, "AUTH": "x"}
+    environment: dict[str, Any] = {"HOOK": hook.url, "AUTH": "x"}
     with service_process(told, **environment) as process:
         process.until("sweep.finished", kind="sweep")
         process.send(signal.SIGKILL)

@@ -268,6 +268,12 @@ async def test_a_report_that_cannot_be_rendered_leaves_the_one_before() -> None:
         assert (await there.get("/report.json")).json()["sweep_id"] == full_report().sweep_id
 
 
+async def test_a_service_that_stops_renders_no_more() -> None:
+    async with site(LOOPBACK, full_report()) as there:
+        await there.page.show(report(sweep_id="another"), lambda: True)
+        assert (await there.get("/report.json")).json()["sweep_id"] == full_report().sweep_id
+
+
 @pytest.mark.slow
 async def test_twenty_thousand_items_do_not_hold_up_the_loop() -> None:
     many = [item(Action.KEEP, Reason.UNCHANGED, f"c{n}") for n in range(20_000)]
