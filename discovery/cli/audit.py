@@ -84,7 +84,9 @@ def command(
     if skip_control_plane and identity_file is not None:
         raise click.UsageError("--no-control-plane reads no cluster, so --identity-file has no use")
     request = SweepRequest(
-        part=ScopeFilter(only=only), refresh_regions=True, asks_control_plane=not skip_control_plane
+        scope_filter=ScopeFilter(only=only),
+        refresh_regions=True,
+        asks_control_plane=not skip_control_plane,
     )
     with open_destination(output) as destination:
         start = partial(run_audit, path, request, identity_file=identity_file)

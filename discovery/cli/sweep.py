@@ -87,7 +87,7 @@ def command(
     shared = common()
     path = configuration_path(shared)
     request = SweepRequest(
-        part=ScopeFilter(only=only, shard=shard),
+        scope_filter=ScopeFilter(only=only, shard=shard),
         allow_mass_removal=allow_mass_removal,
         prune=prune,
         checksum=plan_checksum,

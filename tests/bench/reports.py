@@ -17,7 +17,7 @@ from discovery.model.values import Finding, IamJudgement
 from discovery.plan.item import Item
 from discovery.reports.formats import RENDERERS
 from discovery.reports.report import Report
-from discovery.reports.view import Format, View
+from discovery.reports.view import Detail, Format, View
 from tests.bench.fleet_report import AT, fleet_report
 from tests.bench.measure import MIB, peak_bytes_of, resident_bytes_of
 
@@ -68,7 +68,7 @@ def findings_of(item: Item, repair: tuple[str, ...]) -> tuple[Finding, ...]:
 def _measured(form: Format, report: Report, suffix: str, *, verbose: bool) -> str:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / form.value
-        view = View(title="audit", findings=True, verbose=verbose)
+        view = View(title="audit", findings=True, detail=Detail.FULL if verbose else Detail.NORMAL)
         before_bytes = resident_bytes_of("self")
         Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
         started_s, cpu_s = time.perf_counter(), time.process_time()
