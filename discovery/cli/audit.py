@@ -18,10 +18,10 @@ from discovery.cli.options import (
 )
 from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration_path
+from discovery.cli.view import view_of, with_view
 from discovery.model.codes import Severity
 from discovery.model.values import Scope
 from discovery.reports.exit import Exit, ExitRules
-from discovery.reports.view import Detail, View
 
 
 @click.command(name="audit")
@@ -41,6 +41,7 @@ from discovery.reports.view import Detail, View
     help="Ask AWS only: scopes and IAM findings, no plan.",
 )
 @with_identity_file
+@with_view
 @with_progress
 @with_any_format
 @with_common
@@ -50,6 +51,9 @@ def command(
     fail_on: str | None,
     skip_control_plane: bool,
     identity_file: Path | None,
+    summary: bool,
+    full: bool,
+    group_by: str | None,
     progress_interval: timedelta | None,
     output_format: str,
     output: Path | None,
@@ -65,6 +69,8 @@ def command(
     Examples:
       cachemuster audit --fail-on blocker --only 111122223333
       cachemuster audit --format json --detailed-exitcode | jq .summary
+      cachemuster audit --summary --group-by account
+      cachemuster audit --group-by owner --format csv -o caches.csv
       cachemuster audit --format html -o caches.html
       cachemuster audit --no-control-plane --fail-on blocker
       cachemuster audit --identity-file operator.identity
@@ -83,6 +89,14 @@ def command(
     path = configuration_path(shared)
     if skip_control_plane and identity_file is not None:
         raise click.UsageError("--no-control-plane reads no cluster, so --identity-file has no use")
+    view = view_of(
+        "audit",
+        summary=summary,
+        full=full,
+        group_by=group_by,
+        output_format=output_format,
+        verbose=shared.verbose,
+    )
     request = SweepRequest(
         scope_filter=ScopeFilter(only=only),
         refresh_regions=True,
@@ -91,9 +105,6 @@ def command(
     with open_destination(output) as destination:
         start = partial(run_audit, path, request, identity_file=identity_file)
         report, terminated = run_for_report(start, progress_interval)
-        view = View(
-            title="audit", findings=True, detail=Detail.FULL if shared.verbose else Detail.NORMAL
-        )
         rules = ExitRules(
             detailed=detailed_exitcode, fail_on=Severity(fail_on) if fail_on else None
         )

@@ -47,7 +47,7 @@ def command(cache: str, output_format: str, output: Path | None) -> Exit:
         if not found:
             stderr_line(
                 f"Nothing named {cache!r} is remembered in {config.state.path}. "
-                "`cachemuster audit -v` shows what AWS lists now, "
+                "`cachemuster audit --full` shows what AWS lists now, "
                 f"`cachemuster history --cache {cache}` what there was."
             )
             return Exit.FAILED

@@ -74,7 +74,7 @@ def command(
         )
         stderr_line(
             f"{'Nothing so recent' if is_known else 'Nothing'} is remembered of {cache!r} in "
-            f"{path}. `cachemuster history` without --cache shows all; `cachemuster audit -v` "
+            f"{path}. `cachemuster history` without --cache shows all; `cachemuster audit --full` "
             "shows what AWS lists now."
         )
         return Exit.DONE if is_known else Exit.FAILED

@@ -20,10 +20,10 @@ from discovery.cli.options import (
 )
 from discovery.cli.output import open_destination
 from discovery.cli.settings import configuration_path
+from discovery.cli.view import view_of, with_view
 from discovery.model.values import Scope
 from discovery.plan.shard import Shard
 from discovery.reports.exit import Exit
-from discovery.reports.view import Detail, View
 
 
 @click.command(name="sweep")
@@ -48,6 +48,7 @@ from discovery.reports.view import Detail, View
 )
 @with_shard
 @with_lock_timeout
+@with_view
 @with_progress
 @with_report
 @with_common
@@ -60,6 +61,9 @@ def command(
     rebind_state: bool,
     shard: Shard | None,
     lock_timeout: timedelta,
+    summary: bool,
+    full: bool,
+    group_by: str | None,
     progress_interval: timedelta | None,
     output_format: str,
     output: Path | None,
@@ -86,6 +90,14 @@ def command(
 
     shared = common()
     path = configuration_path(shared)
+    view = view_of(
+        "sweep",
+        summary=summary,
+        full=full,
+        group_by=group_by,
+        output_format=output_format,
+        verbose=shared.verbose,
+    )
     request = SweepRequest(
         scope_filter=ScopeFilter(only=only, shard=shard),
         allow_mass_removal=allow_mass_removal,
@@ -97,7 +109,4 @@ def command(
     with open_destination(output) as destination:
         start = run_audit if dry_run else partial(run_sweep, lock_timeout=lock_timeout)
         report, terminated = run_for_report(partial(start, path, request), progress_interval)
-        view = View(
-            title="sweep", findings=False, detail=Detail.FULL if shared.verbose else Detail.NORMAL
-        )
         return emit_report(report, destination, output_format, view, terminated=terminated)

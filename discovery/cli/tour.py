@@ -78,15 +78,15 @@ STEPS: Final = (
         "cache whether a person could log in to it with IAM. Nothing in its hands can write.",
         ("audit",),
         _nothing,
-        shown=r"Cluster |Would|\+ create +(sessions|orders)|IAM login|! blocker +carts|"
-        "no member of user group carts|have pass|IAM; mend",
+        shown=r"Cluster |Needs|! +4 not|IAM login|! blocker .* NO_IAM|carts ·|no member of user "
+        r"group carts|have pass|with IAM; mend|Would|\+ create|(sessions|orders) ·",
     ),
     Step(
         "A first sweep: register",
         "It does what the audit showed, and remembers what it did.",
         ("sweep",),
         _nothing,
-        shown=r"Created|\+ create +(sessions|orders)|\. 2 skipped",
+        shown=r"Created|\+ create|(sessions|orders) ·|\. 2 skipped",
     ),
     Step(
         "A second sweep: nothing to do",
@@ -110,7 +110,7 @@ STEPS: Final = (
         ("sweep",),
         _region_goes_dark,
         exit_code=Exit.INCOMPLETE,
-        shown=r"Waiting|\? held|= 5 keep|! +1.*DENIED|elasti",
+        shown=r"Needs|! +3 scopes|elasti|1111.*since|Waiting|\? held|rate-limits ·|= 5 keep",
     ),
     Step(
         "A cache is deleted: first it waits",

@@ -25,9 +25,9 @@ class Attention(Enum):
     FAILED = "failed"
     UNDONE = "not done"
     """Planned, but the sweep ended before it, or was paused."""
-    SOMEONE = "needs someone"
     GUARDED = "refused by the guard"
     REMOVED = "removals"
+    SOMEONE = "needs someone"
     CHANGED = "changes"
     ADDED = "new"
     WAITING = "waiting"
@@ -52,9 +52,9 @@ _OF_ACTION = {
 _TITLES: Final = {
     Attention.FAILED: ("Failed", "the next sweep tries again"),
     Attention.UNDONE: ("Not done", "planned, and not written"),
-    Attention.SOMEONE: ("Needs someone", "stays like this until a person changes something"),
     Attention.GUARDED: ("Refused", "removals that the guard held back"),
     Attention.REMOVED: ("Removed", ""),
+    Attention.SOMEONE: ("Needs someone", "stays like this until a person changes something"),
     Attention.CHANGED: ("Updated", ""),
     Attention.ADDED: ("Created", ""),
     Attention.WAITING: ("Waiting", "for evidence, time or permission"),
@@ -62,8 +62,11 @@ _TITLES: Final = {
 }
 _WOULD_BE: Final = frozenset({Attention.REMOVED, Attention.CHANGED, Attention.ADDED})
 
-PRESSING: Final = (Attention.FAILED, Attention.UNDONE, Attention.SOMEONE, Attention.GUARDED)
+PRESSING: Final = (Attention.FAILED, Attention.UNDONE, Attention.GUARDED, Attention.SOMEONE)
 """What does not pass by itself, or did not go as planned."""
+
+URGENT: Final = frozenset({*PRESSING, Attention.REMOVED})
+"""What stands before anything else."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from discovery.model.codes import FindingCode, IamVerdict, Severity
 from discovery.model.values import Finding, Scope
+from discovery.plan.iam.finding_table import FINDINGS
+from discovery.reports.item_text import short_name
+from discovery.reports.listing import first
+from discovery.reports.message_groups import group_by_message
 from discovery.reports.report import Report
 from discovery.reports.summary import counted
 
@@ -32,17 +37,61 @@ def shared_findings(report: Report) -> tuple[SharedFinding, ...]:
     caches: dict[tuple[Scope, Finding], list[str]] = {}
     for item in report.items:
         for finding in item.iam.findings if item.iam else ():
-            caches.setdefault((item.scope, finding), []).append(item.cache or item.name or "?")
+            caches.setdefault((item.scope, finding), []).append(short_name(item))
     shared = (SharedFinding(scope, found, tuple(names)) for (scope, found), names in caches.items())
     return tuple(sorted(shared, key=lambda one: SEVERITIES.index(one.finding.severity)))
 
 
-def affected(shared: SharedFinding) -> str:
-    """Name the caches of a finding: `orders and 3 more caches · 111122223333/eu-west-1`."""
-    named = ", ".join(shared.caches[:NAMED])
-    rest = len(shared.caches) - NAMED
-    more = f" and {counted(rest, 'more cache')}" if rest > 0 else ""
-    return f"{named}{more} · {shared.scope}"
+@dataclass(frozen=True, slots=True)
+class FindingGroup:
+    """All findings of one kind."""
+
+    severity: Severity
+    code: FindingCode
+    message: str
+    """What all of them say with `…` where they differ, else what the kind means."""
+    findings: tuple[SharedFinding, ...]
+    """Each once for the caches of a scope that share it."""
+    caches: int
+    """How many caches have a finding of this kind."""
+    is_exact: bool
+    """True when that is all of what every finding says, but for its subject and place."""
+
+
+def finding_groups(report: Report) -> tuple[FindingGroup, ...]:
+    """Group the findings of all items by kind, in the order of `kinds`."""
+    found: dict[tuple[Severity, FindingCode], list[SharedFinding]] = {}
+    for shared in shared_findings(report):
+        found.setdefault((shared.finding.severity, shared.finding.code), []).append(shared)
+    return tuple(
+        _group(severity, code, found[severity, code], caches)
+        for (severity, code), caches in kinds(report).items()
+    )
+
+
+def _group(
+    severity: Severity, code: FindingCode, shared: list[SharedFinding], caches: int
+) -> FindingGroup:
+    group, *others = group_by_message(
+        shared,
+        kind=lambda one: one.finding.code,
+        message=lambda one: one.finding.message,
+        own_words=lambda _: (),
+        beside=lambda one: (one.finding.subject, str(one.scope), *one.caches),
+    )
+    message = FINDINGS[code].meaning if others else group.message
+    is_exact = group.is_exact and not others
+    return FindingGroup(severity, code, message, tuple(shared), caches, is_exact)
+
+
+def affected(shared: SharedFinding, *, most: int | None = NAMED) -> tuple[Sequence[str], str]:
+    """Name the caches of a finding, the first `most` of them or all, and count the others.
+
+    `["orders", "carts"]`, ` and 3 more caches`
+    """
+    listed = first(shared.caches, most)
+    rest = len(shared.caches) - len(listed)
+    return listed, f" and {counted(rest, 'more cache')}" if rest else ""
 
 
 def kinds(report: Report) -> dict[tuple[Severity, FindingCode], int]:

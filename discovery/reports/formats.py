@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, TextIO
 
 from discovery.reports.document import write_document
+from discovery.reports.item_csv import write_items
 from discovery.reports.markdown.page import write_markdown
 from discovery.reports.report import Report
 from discovery.reports.terminal.table import write_table
@@ -30,4 +31,5 @@ RENDERERS: Final[Mapping[Format, Renderer]] = {
     Format.JSON: _write_json,
     Format.MARKDOWN: write_markdown,
     Format.HTML: _write_html,
+    Format.CSV: write_items,
 }

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TextIO
 
 from discovery.model.ownership import parse_cache_arn
 from discovery.reports.document import change_entry, timestamp, write_json
-from discovery.reports.safe_text import escape_unprintable
+from discovery.reports.spreadsheet import write_rows
 from state.records import HistoryEntry
 
 SCHEMA_VERSION: Final = 1
-_RUNS: Final = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS: Final = (
     "at",
     "sweep_id",
@@ -54,10 +52,8 @@ def write_history_csv(
     entries: Iterable[HistoryEntry], account_names: Mapping[str, str], stream: TextIO
 ) -> None:
     """Write one row an entry under a heading; text that a spreadsheet would run is disarmed."""
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(_COLUMNS)
     found = (_csv_row(_entry(entry, account_names)) for entry in entries)
-    writer.writerows(map(escape_formula, row) for row in found)
+    write_rows(_COLUMNS, found, stream, line_end="\n")
 
 
 def _csv_row(shown: Mapping[str, Any]) -> Iterator[str]:
@@ -85,9 +81,3 @@ def _entry(entry: HistoryEntry, account_names: Mapping[str, str]) -> dict[str, A
         "message": entry.message,
         "changes": [change_entry(change) for change in entry.changes],
     }
-
-
-def escape_formula(text: str) -> str:
-    """Put an apostrophe before text that a spreadsheet would take for a formula."""
-    shown = escape_unprintable(text)
-    return f"'{shown}" if shown.startswith(_RUNS) or text.startswith(_RUNS) else shown

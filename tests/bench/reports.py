@@ -1,6 +1,7 @@
 """`python -m tests.bench.reports [CACHES]`: time and memory of each form of a large report.
 
-With `-v` of the table beside it, and of a fleet in which every cache has findings of its own.
+With `--full` and `--summary` of the table beside it, and of a fleet in which every cache has
+findings of its own.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ LIMIT_S, LIMIT_MIB = 10, 300
 """What issue "IAM users judged in full", section 2, allows at 20,000 caches."""
 
 
-VIEWS = (("", False), (" -v", True))
+VIEWS = (("", Detail.NORMAL), (" --full", Detail.FULL), (" --summary", Detail.SUMMARY))
 
 
 def main() -> None:
@@ -42,8 +43,8 @@ def lines(caches: int) -> Iterator[str]:
         taken_mib = resident_bytes_of("self") / MIB
         yield f"{what}, which itself takes {taken_mib:.0f} MiB with the program:"
         for form in Format:
-            for suffix, verbose in VIEWS if form is Format.TABLE else VIEWS[:1]:
-                yield _measured(form, report, suffix, verbose=verbose)
+            for suffix, detail in VIEWS if form is Format.TABLE else VIEWS[:1]:
+                yield _measured(form, report, suffix, detail)
 
 
 def ill(caches: int) -> Report:
@@ -65,10 +66,10 @@ def findings_of(item: Item, repair: tuple[str, ...]) -> tuple[Finding, ...]:
     return (blocker, Finding(FindingCode.USER_DISABLED, Severity.WARNING, subject, text, repair))
 
 
-def _measured(form: Format, report: Report, suffix: str, *, verbose: bool) -> str:
+def _measured(form: Format, report: Report, suffix: str, detail: Detail) -> str:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / form.value
-        view = View(title="audit", findings=True, detail=Detail.FULL if verbose else Detail.NORMAL)
+        view = View(title="audit", findings=True, detail=detail)
         before_bytes = resident_bytes_of("self")
         Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
         started_s, cpu_s = time.perf_counter(), time.process_time()
@@ -78,7 +79,7 @@ def _measured(form: Format, report: Report, suffix: str, *, verbose: bool) -> st
         grown_mib = (peak_bytes_of("self") - before_bytes) / MIB
         size_mib = file.stat().st_size / MIB
     return (
-        f"  {form.value + suffix:10} {took_s:6.2f} s ({cpu_s:.2f} s of CPU) "
+        f"  {form.value + suffix:16} {took_s:6.2f} s ({cpu_s:.2f} s of CPU) "
         f"{grown_mib:7.1f} MiB more {size_mib:8.2f} MiB written"
     )
 

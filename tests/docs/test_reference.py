@@ -8,6 +8,8 @@ import pytest
 
 from discovery.model.codes import REASONS_OF, Action, Reason
 from discovery.reports.exit import Exit
+from discovery.reports.item_csv import COLUMNS
+from discovery.reports.needs import NeedKind
 from tests.docs.pages import DEPLOY
 
 REFERENCE = (DEPLOY / "reference" / "README.md").read_text("utf-8")
@@ -33,3 +35,16 @@ def test_every_exit_code_is_in_its_table() -> None:
     cells = re.findall(r"^\| ([0-9, ]+) \|", table, re.MULTILINE)
     documented = {int(code) for cell in cells for code in cell.split(",")}
     assert documented == {int(code) for code in Exit}
+
+
+def test_the_columns_of_the_csv_are_in_their_order() -> None:
+    _, _, rest = REFERENCE.partition("| column | holds |")
+    cells = re.findall(r"^\| (`[^|]+`) \|", rest, re.MULTILINE)
+    documented = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    assert documented[: len(COLUMNS)] == list(COLUMNS)
+
+
+def test_every_kind_of_need_is_named() -> None:
+    (row,) = re.findall(r"^\| `needs` \|([^|]*)\|$", REFERENCE, re.MULTILINE)
+    of_items = {kind.value for kind in NeedKind} - {NeedKind.UNREAD, NeedKind.PARTLY_READ}
+    assert set(re.findall(r"`([\w-]+)`", row)) == of_items

@@ -13,6 +13,6 @@ def assert_golden(name: str, text: str) -> None:
     file = _HERE / name
     if os.environ.get("UPDATE_GOLDEN"):
         file.parent.mkdir(exist_ok=True)
-        file.write_text(text, "utf-8")
+        file.write_bytes(text.encode())  # with its line ends
     assert file.exists(), f"{name} is not committed yet: UPDATE_GOLDEN=1 writes it"
-    assert text == file.read_text("utf-8")
+    assert text == file.read_bytes().decode()

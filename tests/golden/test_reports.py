@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,21 @@ from discovery.reports.report import Report
 from discovery.reports.status import Status
 from discovery.reports.tctl import write_resources
 from discovery.reports.terminal.status_table import write_status_table
-from discovery.reports.view import Detail, Format, View
+from discovery.reports.view import Detail, Format, GroupBy, View
 from tests.golden.golden import assert_golden
-from tests.support.report_samples import NOW, REFUSED, carried_out, database, full_report
+from tests.support.report_samples import NOW, REFUSED, WEST, carried_out, database, full_report
 from tests.unit.reports.test_status import make_state
 
 AUDIT = full_report(endpoints={"sts": "http://127.0.0.1:4566"}, guard=REFUSED)
+OWNED = full_report(
+    items=tuple(
+        replace(one, owner={"o": "checkout", "p": "checkout", "s": "web"}.get(one.cache[0]))
+        if one.cache
+        else one
+        for one in AUDIT.items
+    ),
+    account_names={WEST.account_id: "shop"},
+)
 SWEEP = carried_out(full_report(), failed="orders")
 
 
@@ -31,6 +41,25 @@ SWEEP = carried_out(full_report(), failed="orders")
             Format.TABLE,
             View(title="sweep", findings=False, detail=Detail.FULL),
         ),
+        (
+            "audit-summary.txt",
+            AUDIT,
+            Format.TABLE,
+            View(title="audit", findings=True, detail=Detail.SUMMARY, group_by=GroupBy.ACCOUNT),
+        ),
+        (
+            "audit-owner.txt",
+            OWNED,
+            Format.TABLE,
+            View(title="audit", findings=True, group_by=GroupBy.OWNER),
+        ),
+        (
+            "audit-owner.md",
+            OWNED,
+            Format.MARKDOWN,
+            View(title="audit", findings=True, group_by=GroupBy.OWNER),
+        ),
+        ("audit.csv", OWNED, Format.CSV, View(title="audit", findings=True)),
         ("audit.json", AUDIT, Format.JSON, View(title="audit", findings=True)),
         ("audit.md", AUDIT, Format.MARKDOWN, View(title="audit", findings=True)),
     ],

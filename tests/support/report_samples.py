@@ -226,7 +226,8 @@ def report(*items: Item, **more: Any) -> Report:
 
 def full_report(**more: Any) -> Report:
     fields = {"scopes": scopes(), "failing_since": {OTHER: EARLIER}}
-    return report(*one_of_each(), **{**fields, **more})
+    items = more.pop("items", None) or one_of_each()
+    return report(*items, **{**fields, **more})
 
 
 def carried_out(found: Report, *, failed: str | None = None) -> Report:

@@ -52,8 +52,9 @@ COMMANDS = (
 )
 OPTIONS = {
     "sweep": "--dry-run --only --allow-mass-removal --checksum --prune --rebind-state --shard "
-    "--lock-timeout --format --output -o",
-    "audit": "--only --detailed-exitcode --fail-on --format --output -o",
+    "--lock-timeout --summary --full --group-by --format --output -o",
+    "audit": "--only --detailed-exitcode --fail-on --summary --full --group-by --format --output "
+    "-o",
     "run": "--shard",
     "adopt": "--identity-file",
     "release": "--identity-file",

@@ -8,6 +8,7 @@ else is set as code.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable
 from typing import Final
@@ -50,11 +51,24 @@ def code(text: str, *, limit: int = NAME_LIMIT) -> str:
     return f"{fence}{apart}{shown}{apart}{fence}" if shown.strip() else f"{fence}{shown}{fence}"
 
 
-def fenced(lines: Iterable[str]) -> str:
-    """Set shell lines in a block that none of them can close."""
-    body = "\n".join(escape_unprintable(line) for line in lines)
-    fence = _fence(body, 3)
-    return f"{fence}sh\n{body}\n{fence}"
+def fenced(lines: Iterable[str], *, indent: int = 0) -> str:
+    """Set shell lines in a block that none of them can close, `indent` spaces from the left."""
+    body = [escape_unprintable(line) for line in lines]
+    fence = _fence("\n".join(body), 3)
+    return "\n".join(" " * indent + line for line in (f"{fence}sh", *body, fence))
+
+
+def collapsed(summary: str) -> tuple[str, str]:
+    """Return what stands before and behind Markdown that a reader opens by its summary.
+
+    `summary`: HTML on one line; `html_code` sets what others wrote.
+    """
+    return f"<details><summary>{summary}</summary>\n\n", "\n</details>\n\n"
+
+
+def html_code(text: str, *, limit: int = NAME_LIMIT) -> str:
+    """Set a text as code in HTML, where Markdown is not read."""
+    return f"<code>{html.escape(shortened(text, limit))}</code>"
 
 
 def _parted(word: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from discovery.reports.document import timestamp
 from discovery.reports.safe_text import NAME_LIMIT
 from discovery.reports.signs import SIGNS
 from discovery.reports.summary import counted
-from discovery.reports.terminal.plan_table import change_line
+from discovery.reports.terminal.item_entries import change_line
 from discovery.reports.terminal.style import STYLES, cell, console_for
 from discovery.reports.terminal.wrapped_list import Entry, print_entries, run
 from state.records import HistoryEntry

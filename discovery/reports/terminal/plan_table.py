@@ -1,101 +1,74 @@
-"""Print the plan, what needs attention first; what stays as it is is only counted."""
+"""Print the plan, what needs somebody first; what stays as it is is only counted."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
-from discovery.model.codes import Action, Reason
-from discovery.model.values import Change
-from discovery.plan.item import Item
-from discovery.reports.attention import Attention, Group, grouped, title_of, unchanged_line
-from discovery.reports.item_text import differences, short_name, value_text
+from discovery.reports.attention import Attention, Group, title_of, unchanged_line
+from discovery.reports.listing import first, more
+from discovery.reports.message_groups import group_items
 from discovery.reports.report import Report
-from discovery.reports.safe_text import NAME_LIMIT
-from discovery.reports.signs import SIGNS
-from discovery.reports.summary import clock_time, counted
-from discovery.reports.terminal.style import STYLES, cell, heading
-from discovery.reports.terminal.wrapped_list import Entry, Run, print_entries, run
+from discovery.reports.terminal.item_entries import INDENT, group_entries
+from discovery.reports.terminal.style import cell, heading
+from discovery.reports.terminal.wrapped_list import print_entries
 
-_LISTED: Final = 10
-"""Waiting items listed for each reason; more are counted unless all are asked for."""
-_CHANGES: Final = 4
-_VALUE_LIMIT: Final = 40
-_BETWEEN: Final = (" · ", "")
-_INDENT: Final = 12
+_GROUPS: Final = 8
+"""Groups that are listed of each kind of attention."""
+_ITEMS: Final = 5
+"""Items that are listed of each group."""
+_ITEMS_TO_CHECK: Final = 20
+"""The same of what somebody should look at one by one: removals, and what went wrong."""
+_TO_CHECK: Final = frozenset({Attention.FAILED, Attention.GUARDED, Attention.REMOVED})
 
 
-def print_plan(report: Report, console: Console, *, verbose: bool) -> None:
-    """Print every item, most pressing first, or count it."""
-    for group in grouped(report):
-        if group.attention is Attention.QUIET and not verbose:
+def print_plan(groups: Iterable[Group], report: Report, console: Console, *, full: bool) -> None:
+    """Print items by how much they need a person; those that need nobody are counted."""
+    for group in groups:
+        if group.attention is Attention.QUIET and not full:
             console.print(Text(unchanged_line(group.items), style="dim"))
         else:
-            _print_group(group, report, console, verbose=verbose)
+            _print_group(group, report, console, full=full)
         console.print()
 
 
-def _print_group(group: Group, report: Report, console: Console, *, verbose: bool) -> None:
+def print_reasons(groups: Iterable[Group], report: Report, console: Console) -> None:
+    """Print what the reasons of items mean; items that need nobody are counted."""
+    listed = tuple(groups)
+    items = [
+        item for group in listed if group.attention is not Attention.QUIET for item in group.items
+    ]
+    alike = group_items(items)
+    if alike:
+        console.print(heading("Reasons", "what is said of the items above"))
+        shown = first(alike, 2 * _GROUPS)
+        entries = (
+            entry for each in shown for entry in group_entries(each, report, most=0, full=False)
+        )
+        print_entries(entries, console, indent=INDENT)
+        if rest := more(len(items), sum(len(each.members) for each in shown)):
+            console.print(cell(rest, "dim"))
+        console.print()
+    for group in listed:
+        if group.attention is Attention.QUIET:
+            console.print(Text(unchanged_line(group.items), style="dim"))
+            console.print()
+
+
+def _print_group(group: Group, report: Report, console: Console, *, full: bool) -> None:
     title, remark = title_of(group.attention, dry_run=report.dry_run)
     console.print(heading(f"{title} ({len(group.items)})", remark))
-    few = group.attention is Attention.WAITING and not verbose
-    listed = tuple(_first_of_each_reason(group.items)) if few else group.items
-    print_entries((_entry(item, report) for item in listed), console, indent=_INDENT)
-    for line in _left_out(group.items, listed):
-        console.print(line)
-
-
-def _entry(item: Item, report: Report) -> Entry:
-    sign = (f"{SIGNS[item.action]} {item.action.value}", STYLES[item.action])
-    return Entry((sign,), tuple(_about(item, report)))
-
-
-def _about(item: Item, report: Report) -> Iterator[tuple[Run, ...]]:
-    """The cache, or the resource where there is none, its scope and reason; then what it means."""
-    name = run(short_name(item), "bold", limit=NAME_LIMIT)
-    yield name, _BETWEEN, run(str(item.scope), "dim"), _BETWEEN, run(item.reason.value)
-    if item.message:
-        yield (run(item.message),)
-    if item.previous_name:
-        yield (run(f"was {item.previous_name}", "dim", limit=NAME_LIMIT),)
-    if item.action in (Action.CREATE, Action.UPDATE) and item.name:
-        yield (run(f"as {item.name}", "dim", limit=NAME_LIMIT),)
-    if item.missed and item.reason is not Reason.WAITING:  # whose message says it
-        since = clock_time(item.missed.since, report.finished_at)
-        yield (run(f"for {counted(item.missed.scans, 'scan')}, since {since}", "dim"),)
-    changes = differences(item)
-    yield from map(change_line, changes[:_CHANGES])
-    if len(changes) > _CHANGES:
-        yield (run(f"and {counted(len(changes) - _CHANGES, 'more change')}", "dim"),)
-    for note in item.notes:
-        yield (run(f"note {note.code.value}: {note.message}", "dim"),)
-    if item.error:
-        yield (run(f"{item.error.code}: {item.error.message}", "red"),)
-
-
-def change_line(change: Change) -> tuple[Run, ...]:
-    """Word one difference: the field, its old and its new value."""
-    return (run(f"{change.field}: "), _short(change.old), (" → ", ""), _short(change.new))
-
-
-def _short(value: Any) -> Run:
-    return run(value_text(value), "dim" if value is None else "", limit=_VALUE_LIMIT)
-
-
-def _first_of_each_reason(items: Iterable[Item]) -> Iterator[Item]:
-    seen: Counter[Reason] = Counter()
-    for item in items:
-        seen[item.reason] += 1
-        if seen[item.reason] <= _LISTED:
-            yield item
-
-
-def _left_out(items: tuple[Item, ...], listed: tuple[Item, ...]) -> Iterator[Text]:
-    """A line for each reason whose items are not all listed."""
-    rest = Counter(item.reason for item in items) - Counter(item.reason for item in listed)
-    for reason, count in sorted(rest.items()):
-        yield cell(f"and {count} more with {reason.value}; -v lists them", "dim")
+    alike = group_items(group.items)
+    shown = first(alike, None if full else _GROUPS)
+    most = _ITEMS_TO_CHECK if group.attention in _TO_CHECK else _ITEMS
+    entries = (
+        entry
+        for each in shown
+        for entry in group_entries(each, report, most=None if full else most, full=full)
+    )
+    print_entries(entries, console, indent=INDENT)
+    if rest := more(len(group.items), sum(len(each.members) for each in shown)):
+        console.print(cell(rest, "dim"))

@@ -34,6 +34,8 @@ class Entry:
     """Wrapped to the width of the console."""
     whole: Sequence[Run] = ()
     """Lines that stand as they are behind them, to be copied."""
+    indent: int = 0
+    """Columns that it stands further in than the list."""
 
 
 def run(text: str, style: str = "", *, limit: int = MESSAGE_LIMIT) -> Run:
@@ -54,6 +56,7 @@ def print_entries(entries: Iterable[Entry], console: Console, *, indent: int) ->
 
 
 def _segments(entry: Entry, console: Console, indent: int) -> Iterator[Segment]:
+    indent += entry.indent
     size = sum(len(words) for words, _ in entry.margin)
     yield from _cut(entry.margin, 0, size, console)
     before = " " * (indent - size)

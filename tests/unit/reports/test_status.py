@@ -9,12 +9,14 @@ from pathlib import Path
 from discovery.model.codes import Action, Reason, ScopeReason, ScopeStatus
 from discovery.model.values import AccountId, Region, Scope
 from discovery.reports.document import timestamp
-from discovery.reports.status import Status, status_document, write_status_document
-from discovery.reports.terminal.status_table import (
+from discovery.reports.status import (
+    Status,
     service_sentence,
+    status_document,
     status_sentence,
-    write_status_table,
+    write_status_document,
 )
+from discovery.reports.terminal.status_table import write_status_table
 from state.lock import FREE, Holder, LockStatus
 from state.records import (
     Intent,
