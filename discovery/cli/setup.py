@@ -24,6 +24,7 @@ from discovery.config.problems import ConfigError, Problem
 from discovery.config.rules import build_rules
 from discovery.config.secrets import Secret, resolve_external_id
 from discovery.config.service import queue_for
+from discovery.config.service_secrets import check_secrets
 from discovery.model.ownership import CacheArn, owner_of
 from discovery.model.values import Database
 from discovery.plan.shard import Shard
@@ -102,6 +103,7 @@ async def open_service(
     Raises: what opening connections raises.
     """
     config = load_config(path)
+    check_secrets(config.service, os.environ)
     async with (
         open_context(config, path, interruption, None) as context,
         open_writer(config) as control_plane,
