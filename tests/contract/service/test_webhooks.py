@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from discovery.sandbox.teleport.authorities import Authority
 from structlog.testing import capture_logs
 
 from discovery.cli.vendor_logs import set_up_vendor_logs
@@ -18,7 +19,6 @@ from discovery.config.notify import NotifyFormat, NotifyKind, NotifySink
 from discovery.notify.messages import Message
 from discovery.notify.sender import ATTEMPTS, LONGEST_WAIT_S, NotSent, Sender
 from discovery.notify.sinks import QUEUE_LIMIT, Outcome, Sinks
-from discovery.sandbox.teleport.authorities import Authority
 from tests.support.teleport_client import until
 from tests.support.webhooks import (
     Reply,
