@@ -25,7 +25,7 @@ def explanations(
     Empty when none does.
     """
     state = store.load()
-    plan_input = plan_input_from_state(state, now)
+    plan_input = plan_input_from_state(state, rules, now)
     items = {item.arn: item for item in make_plan(plan_input, rules).items if item.arn is not None}
     sentences = {
         cache.arn: explain(outcome_for(facts_of(cache, state.caches.get(cache.arn), None), rules))
@@ -44,6 +44,7 @@ def explanations(
             matchers=sentences.get(arn, ()),
             last=next(iter(store.history(arn=arn, limit=1)), None),
             next=items.get(arn),
+            account_names=plan_input.account_names,
             gone_at=_gone_at(state.caches.get(arn), state),
         )
         for arn in sorted(_arns(name, state))

@@ -50,4 +50,5 @@ class Matcher:
     iam_users: IamUsers = IamUsers.WARN
     deregister_unready: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    """Templates of values (`label_templates`), by key."""
     connect: Connect | None = None

@@ -19,7 +19,7 @@ STATE_FILE = FileKind(
     what="state file",
     application_id=0x434D5354,  # "CMST"
     migrations=migrations,
-    version=6,
+    version=7,
     remedy="Restore it from a backup, or move it away together with its -wal and -shm files: "
     "the next sweep starts a new one, and the first sweep of a new one removes nothing",
 )
@@ -207,6 +207,14 @@ CREATE INDEX journal_undated ON journal (id) WHERE proven_at IS NULL;
 """
 
 
+_ACCOUNT_NAMES = """
+CREATE TABLE accounts (
+    account_id TEXT PRIMARY KEY,
+    name TEXT NOT NULL              -- as its organization last had it
+) STRICT;
+"""
+
+
 @migrations()
 def m0001_first(database: Database) -> None:
     """Create the tables of the first version."""
@@ -244,3 +252,9 @@ def m0005_taken_names(database: Database) -> None:
 def m0007_audit_trail(database: Database) -> None:
     """Add who recorded an entry and what it changed, ages by AWS's time, failed writes by name."""
     database.executescript(_AUDIT_TRAIL)
+
+
+@migrations()
+def m0008_account_names(database: Database) -> None:
+    """Add what organizations call their accounts."""
+    database.executescript(_ACCOUNT_NAMES)

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from sqlite_utils import Database
 
-from discovery.model.values import Arn, ResourceName
+from discovery.model.values import AccountId, Arn, ResourceName
 from state import rows
 from state.records import (
     HistoryEntry,
@@ -102,6 +102,7 @@ def load_state(database: Database) -> RememberedState:
         taken={each.name: each for each in _every(database, rows.TAKEN_NAMES)},
         scopes={each.scope: each for each in decoded(database.query(_SCOPES), rows.SCOPES.record)},
         regions={each.account_id: each for each in _every(database, rows.REGIONS)},
+        account_names=account_names(database),
         open_intents=open_intents(database),
         finished_sweeps=finished_sweeps(database),
         matching_digest=about.get(MATCHING_DIGEST),
@@ -123,6 +124,11 @@ def fact(about: dict[str, str], key: str, decode: Callable[[str], T]) -> T | Non
     """Decode one of the file's values, None when it has none. Raises: Undecodable."""
     found = [{"text": about[key]}] if key in about else []
     return next(iter(decoded(found, lambda row: decode(row["text"]))), None)
+
+
+def account_names(database: Database) -> dict[AccountId, str]:
+    """Read what organizations call their accounts, as last read."""
+    return {each.account_id: each.name for each in _every(database, rows.ACCOUNTS)}
 
 
 def finished_sweeps(database: Database) -> int:

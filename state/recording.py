@@ -68,6 +68,8 @@ def record(database: Database, outcome: SweepOutcome, agent: Agent) -> None:
     """Write everything the sweep leaves behind; of one without a plan, only what it scanned."""
     _record_scans(database, outcome)
     put(database, rows.REGIONS, outcome.regions_read)
+    put(database, rows.ACCOUNTS, outcome.accounts_read)
+    delete(database, "accounts", "account_id", outcome.accounts_forgotten)
     append_history(database, outcome.history, agent)
     put(database, rows.SWEEPS, [outcome.record])
     put_fact(database, queries.EPISODES, rows.episodes_text(outcome.episodes))

@@ -146,6 +146,14 @@ class RememberedRegions:
     read_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RememberedAccount:
+    """What an account's organization calls it, as last read."""
+
+    account_id: AccountId
+    name: str
+
+
 class IntentKind(StrEnum):
     """The kinds of write that are journaled."""
 
@@ -308,6 +316,8 @@ class RememberedState:
     """Names that were taken unseen when they were last looked up (R10)."""
     scopes: Mapping[Scope, RememberedScope] = field(default_factory=dict)
     regions: Mapping[AccountId, RememberedRegions] = field(default_factory=dict)
+    account_names: Mapping[AccountId, str] = field(default_factory=dict)
+    """What organizations call their accounts, as last read."""
     open_intents: tuple[OpenIntent, ...] = ()
     finished_sweeps: int = 0
     matching_digest: str | None = None
@@ -343,6 +353,10 @@ class SweepOutcome:
     scopes_forgotten: tuple[Scope, ...] = ()
     """Scopes that are configured no more, and accounts that can be entered again."""
     regions_read: tuple[RememberedRegions, ...] = ()
+    accounts_read: tuple[RememberedAccount, ...] = ()
+    """Accounts that their organization names otherwise than before."""
+    accounts_forgotten: frozenset[AccountId] = frozenset()
+    """Accounts that no organization has any more."""
     caches_seen: tuple[RememberedCache, ...] = ()
     caches_gone: tuple[Arn, ...] = ()
     """Caches that a complete scan of their scope no longer shows and nothing is registered for."""

@@ -30,6 +30,7 @@ from state.records import (
     LastVerdict,
     PendingRemoval,
     Registration,
+    RememberedAccount,
     RememberedCache,
     RememberedRegions,
     RememberedScope,
@@ -246,6 +247,7 @@ CACHES: Final = Codec(
 SCOPES: Final = Codec("scopes", RememberedScope)
 """Beside the record: `tags_read_at`, the instant at which most tags of its caches were read."""
 REGIONS: Final = Codec("regions", RememberedRegions)
+ACCOUNTS: Final = Codec("accounts", RememberedAccount)
 REGISTRATIONS: Final = Codec("registrations", Registration)
 REMOVED: Final = Codec("removed_registrations", RemovedRegistration)
 PENDING_REMOVALS: Final = Codec("misses", PendingRemoval)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Self, TypeVar
 from sqlite_utils import Database
 
 from discovery.model.agent import this_agent
-from discovery.model.values import Arn, ItemError, ResourceName
+from discovery.model.values import AccountId, Arn, ItemError, ResourceName
 from state import journal, queries, recording
 from state.errors import StateError, damaged, translate_errors
 from state.file_identity import FileIdentity
@@ -270,6 +270,10 @@ class ReadOnlyStore:
     def sweeps(self, *, limit: int | None = None) -> tuple[SweepRecord, ...]:
         """Read the finished sweeps, the newest first."""
         return self._read(lambda database: queries.sweeps(database, limit=limit)) or ()
+
+    def account_names(self) -> Mapping[AccountId, str]:
+        """Read what organizations call their accounts, as last read."""
+        return self._read(queries.account_names) or {}
 
     def last_write_at(self) -> datetime | None:
         """Return when a write to the control plane last began or ended; None before the first."""

@@ -17,6 +17,7 @@ from discovery.adopt.transfer import TransferWriter
 from discovery.aws.cloud import Cloud
 from discovery.control_plane.base import ControlPlane, Denied, Reader
 from discovery.model.values import Clock, Database, ItemError, ResourceName, Scanned
+from discovery.plan.account_names import known_names
 from discovery.plan.adoption.adoption import adoption, own_to_claim, refused_unowned, unseen
 from discovery.plan.adoption.identify import part_to_scan
 from discovery.plan.adoption.release import release
@@ -260,5 +261,6 @@ def _observe(
         listed=listed,
         state=state,
         now=clock(),
+        account_names=known_names(rules, state.account_names, scanned.listed_names),
     )
     return observe(plan_input, rules)

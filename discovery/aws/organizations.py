@@ -7,14 +7,15 @@ Source: aws/README: Organizations.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from discovery.aws.errors import AwsCallFailed, AwsError, malformed_response
 from discovery.aws.session import Answer, Session, deduplicate
 from discovery.config.aws import Organization
+from discovery.model.account_name import usable_name
 from discovery.model.codes import ScopeReason
-from discovery.model.values import AccountId
+from discovery.model.values import UNKNOWN, AccountId, UnknownType
 
 ACCOUNTS = "organizations:ListAccounts"
 ACCOUNTS_IN = "organizations:ListAccountsForParent"
@@ -36,10 +37,20 @@ _ADVICE = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class MembersPage:
+    """What one page of an organization's list says."""
+
+    accounts: tuple[AccountId, ...]
+    """The active accounts that the entry stands for; some pages have none."""
+    names: Mapping[AccountId, str | UnknownType]
+    """The names of all accounts on the page, of those that are left out too."""
+
+
 async def list_members(
     session: Session, organization: Organization
-) -> AsyncGenerator[tuple[AccountId, ...], None]:
-    """List the active accounts that the entry stands for, page by page; some are empty.
+) -> AsyncGenerator[MembersPage, None]:
+    """List the active accounts that the entry stands for, with their names, page by page.
 
     Raises: AwsCallFailed when the list ends early; the accounts given until then belong to it.
     """
@@ -50,9 +61,10 @@ async def list_members(
             # Every entry is read, so that one account with two states ends the list.
             read = [(_account_id(entry, session), _is_active(entry, session)) for entry in page]
             deduplicate(read, ACCOUNTS, session, seen)
-            yield tuple(
-                account_id for account_id, active in read if active and account_id not in left_out
-            )
+            accounts = (account for account, active in read if active and account not in left_out)
+            names = (usable_name(entry.get("Name")) or UNKNOWN for entry in page)
+            ids = (account for account, _ in read)
+            yield MembersPage(tuple(accounts), dict(zip(ids, names, strict=True)))
     except AwsCallFailed as error:
         raise AwsCallFailed(_explain(error.fault)) from error
 

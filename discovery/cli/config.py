@@ -1,8 +1,9 @@
-"""`cachemuster config check` and `config schema`: work on the configuration offline."""
+"""`cachemuster config`: check a configuration, make one from Teleport's, print its schema."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 @click.group(name="config")
 @with_common
 def command() -> None:
-    """Check a configuration, or print its JSON Schema. Works offline.
+    """Check a configuration, make one of Teleport's, or print its JSON Schema. Works offline.
 
     \b
     Examples:
       cachemuster config check
+      cachemuster config import /etc/teleport.yaml -o cachemuster.yaml
       cachemuster -c production.yaml config check
       cachemuster config schema -o cachemuster.schema.json
     """
@@ -49,6 +51,40 @@ def check() -> None:
     path = configuration_path(common())
     config = load_config(path)
     click.echo(escape_unprintable(f"{name_of(path)} is valid: {_summary(config)}."))
+
+
+@command.command(name="import")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.option(
+    "--own-account",
+    metavar="ID",
+    help="The account of the credentials that matchers without a role use.",
+)
+@with_output
+@with_common
+def import_(file: Path, own_account: str | None, output: Path | None) -> None:
+    """Make a configuration of the discovery_service in a teleport.yaml, or a discovery_config.
+
+    It finds the ElastiCache Serverless caches that Teleport's Discovery Service finds, with the
+    same roles. What cannot be carried over is said in comments at its top. External ids become
+    references to environment variables; their values are not copied.
+
+    Exit 0 when it was made, 78 when it cannot be.
+
+    \b
+    Examples:
+      cachemuster config import /etc/teleport.yaml
+      cachemuster config import teleport.yaml --own-account 111122223333 -o cachemuster.yaml
+      tctl get discovery_config/prod | cachemuster config import -
+    """
+    from discovery.config.teleport_import import import_file
+
+    common()
+    if own_account is not None and not re.fullmatch("[0-9]{12}", own_account, re.ASCII):
+        raise click.UsageError("--own-account is the twelve digits of an AWS account")
+    text = import_file(file, own_account=own_account)
+    with open_destination(output) as destination:
+        destination.write(lambda stream: print(text, end="", file=stream))
 
 
 @command.command(name="schema")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -53,16 +53,20 @@ def command(
     \b
     Exit: 0 shown, 1 nothing by that name is remembered, 78 configuration.
     """
+    from discovery.config.rules import build_offline_rules
     from discovery.explain import is_remembered
+    from discovery.plan.account_names import known_names
     from discovery.reports.history import is_about
     from state.store import ReadOnlyStore
 
-    path = configuration(common()).state.path
+    config = configuration(common())
+    path = config.state.path
     with open_destination(output) as destination:
         store = ReadOnlyStore(path)
         found = store.history(since=_start(since))
         entries = [entry for entry in found if cache is None or is_about(entry, cache)]
-        destination.write(lambda stream: _write(output_format, entries, limit, stream))
+        names = known_names(build_offline_rules(config), store.account_names())
+        destination.write(lambda stream: _write(output_format, entries, names, limit, stream))
         if cache is None or entries:
             return Exit.DONE
         is_known = is_remembered(cache, store.load()) or any(
@@ -76,16 +80,22 @@ def command(
         return Exit.DONE if is_known else Exit.FAILED
 
 
-def _write(output_format: str, entries: Sequence[HistoryEntry], limit: int, stream: TextIO) -> None:
+def _write(
+    output_format: str,
+    entries: Sequence[HistoryEntry],
+    account_names: Mapping[str, str],
+    limit: int,
+    stream: TextIO,
+) -> None:
     from discovery.reports.history import write_history_csv, write_history_document
     from discovery.reports.terminal.history import write_history_table
 
     if output_format == "json":
-        write_history_document(entries, stream)
+        write_history_document(entries, account_names, stream)
     elif output_format == "csv":
-        write_history_csv(entries, stream)
+        write_history_csv(entries, account_names, stream)
     else:
-        write_history_table(entries, stream, limit=limit)
+        write_history_table(entries, account_names, stream, limit=limit)
 
 
 def _start(since: timedelta | None) -> datetime | None:

@@ -28,11 +28,13 @@ KINDS: Final = (
     "member",
     "trust",
     "connect",
+    "database-service",
     "event-rule",
     "teleport-bot-role",
     "teleport-access-role",
     "teleport-bot",
     "tbot",
+    "database-service-config",
 )
 """The names of `discovery.policies.kinds`, repeated here so that help loads nothing of it."""
 
@@ -101,15 +103,17 @@ def command(
     It allows what the accounts, regions and features of the configuration need, and nothing else.
 
     \b
-    hub                   policy of the role or user that cachemuster runs as
-    member                policy of the role that it assumes in other accounts
-    trust                 trust policy of that role
-    connect               policy of the role with which Teleport connects
-    event-rule            event pattern; as CloudFormation, queue and rule
-    teleport-bot-role     role of the bot that registers databases
-    teleport-access-role  role of people who connect to them
-    teleport-bot          the bot, and the token by which it joins
-    tbot                  tbot's own configuration
+    hub                      policy of the role or user that cachemuster runs as
+    member                   policy of the role that it assumes in other accounts
+    trust                    trust policy of that role
+    connect                  policy of the role with which Teleport connects
+    database-service         policy of the Database Service's own role
+    event-rule               event pattern; as CloudFormation, queue and rule
+    teleport-bot-role        role of the bot that registers databases
+    teleport-access-role     role of people who connect to them
+    teleport-bot             the bot, and the token by which it joins
+    tbot                     tbot's own configuration
+    database-service-config  teleport.yaml of a Database Service
 
     \b
     Examples:
@@ -139,6 +143,10 @@ def command(
             stderr_line(
                 f"Put the value of {reference} where its name stands: secrets are not printed."
             )
+        if kind == "database-service-config":
+            from discovery.policies.database_service import configure_command
+
+            stderr_line(f"Teleport's own command for it: {configure_command(usage)}")
         written_format = (
             PolicyFormat(output_format)
             if output_format

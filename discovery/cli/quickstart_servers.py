@@ -12,7 +12,7 @@ from discovery.cli.tour import Tour
 from discovery.reports.exit import Exit
 from discovery.sandbox.agent_world import environment
 from discovery.sandbox.aws.server import SimulatedAws
-from discovery.sandbox.demo import DATA, EXTERNAL_ID, HUB, ROLE_NAME, SHOP, build_demo
+from discovery.sandbox.demo import EXTERNAL_ID, ROLE_NAME, build_demo
 from discovery.sandbox.teleport.demo import build_cluster, issue, section
 from discovery.sandbox.teleport.server import SimulatedTeleport
 
@@ -23,17 +23,15 @@ state: {{path: cachemuster.db}}    # what is remembered between sweeps
 aws:
   regions: ["*"]                 # every region that is enabled
   accounts:
-    - id: "{HUB}"
-    - id: "{SHOP}"
-      role_arn: arn:aws:iam::{SHOP}:role/{ROLE_NAME}
-      external_id: file:%(secret)s
-    - id: "{DATA}"
-      role_arn: arn:aws:iam::{DATA}:role/{ROLE_NAME}
-      external_id: file:%(secret)s
+    - organization:              # all of its accounts, also those that join later
+        role_name: {ROLE_NAME}
+        external_id: file:%(secret)s
 matchers:                        # which caches are wanted
   - name: live
     tags: {{env: [prod, staging]}}
     exclude_tags: {{teleport: "off"}}
+    labels: {{account: "{{account_name}}"}}
+reports: {{owner_tag: team}}       # whose a cache is
 deregistration:
   missed_sweeps: 2               # how often a cache must be missing
   grace: 0s                      # and for how long; usually 10m

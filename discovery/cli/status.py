@@ -28,6 +28,8 @@ def command(output_format: str, output: Path | None) -> None:
       cachemuster status -v                         every scope and registration
       cachemuster status --format json | jq .last_sweep
     """
+    from discovery.config.rules import build_offline_rules
+    from discovery.plan.account_names import known_names
     from discovery.reports.status import Status, write_status_document
     from discovery.reports.terminal.status_table import write_status_table
     from state.store import load_state
@@ -35,10 +37,12 @@ def command(output_format: str, output: Path | None) -> None:
     shared = common()
     config = configuration(shared)
     with open_destination(output) as destination:
+        state = load_state(config.state.path)
         status = Status(
-            state=load_state(config.state.path),
+            state=state,
             path=config.state.path,
             now=utc_now(),
+            account_names=known_names(build_offline_rules(config), state.account_names),
             missed_sweeps=config.deregistration.missed_sweeps,
             grace=config.deregistration.grace,
         )

@@ -282,10 +282,13 @@ def _console() -> Console:
 
 
 def _cloud_table(world: World) -> Table:
-    table = columns(14, 14, None)
+    table = columns(10, 14, 14, None)
+    members = world.organization.members if world.organization is not None else {}
     for account in world.accounts.values():
         for region in account.regions:
             names = ", ".join(cache.name for cache in region.caches.values())
             if names:
-                table.add_row(cell(account.id), cell(region.place.name), cell(names))
+                called = members[account.id].name if account.id in members else ""
+                place = (cell(called), cell(account.id), cell(region.place.name))
+                table.add_row(*place, cell(names))
     return table

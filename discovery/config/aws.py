@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
-from pydantic import Discriminator, Field, StrictBool, StrictInt, Tag
+from pydantic import AfterValidator, Discriminator, Field, StrictBool, StrictInt, Tag
 
 from discovery.config.fields import (
     REGION,
@@ -19,6 +19,8 @@ from discovery.config.fields import (
     SecretReference,
     Section,
 )
+from discovery.config.problems import quoted
+from discovery.model.account_name import LONGEST, usable_name
 
 
 class OwnAccount(StrEnum):
@@ -26,6 +28,13 @@ class OwnAccount(StrEnum):
 
     AMBIENT = "ambient"
     ASSUME = "assume"
+
+
+class AccountNames(StrEnum):
+    """Where names of accounts come from."""
+
+    AUTO = "auto"
+    NONE = "none"
 
 
 class PublicCaches(StrEnum):
@@ -45,11 +54,24 @@ SessionName = Annotated[
 ]
 
 
+def _account_name(text: str) -> str:
+    if usable_name(text) != text:
+        expected = "the name of an account: printable characters, no blanks before or after them"
+        raise ValueError(f"{quoted(text)} is not {expected}")
+    return text
+
+
+AccountName = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_account_name)]
+
+
 class Account(Section):
     """One account."""
 
     id: AccountIdText
     """Twelve digits, in quotes: YAML reads 012345670123 as another number."""
+    name: AccountName | None = None
+    """How the account is called in reports and by `{account_name}` in labels. Default: as its
+    organization calls it, where `accounts` has one."""
     role_arn: RoleArn | None = None
     """The role to take on in that account; it has to be a role of that account. None: the
     account is the one of the agent's own credentials."""
@@ -149,6 +171,9 @@ class Aws(Section):
     """Regions by name or glob that are left out wherever `regions` takes them, such as those that a
     service control policy denies. What is registered there is held until `sweep --prune`, whatever
     `out_of_scope` says. Default: none."""
+    account_names: AccountNames = AccountNames.AUTO
+    """Names of accounts in reports and labels: `auto` takes `name` of the account's own entry, else
+    the name that its organization has for it; `none` uses no names."""
     concurrency: Annotated[StrictInt, Field(ge=1, le=1024)] = 128
     """How many scopes (an account in a region) are scanned at once. More of them use more memory
     and reach the limits of AWS's API sooner; 1 scans one after another."""
@@ -183,6 +208,12 @@ class Aws(Section):
     ] = ()
     """Scopes known to fail, as ACCOUNT, ACCOUNT/REGION or */REGION. They are scanned and reported
     like all others, but do not make the exit code 3. Default: none."""
+
+    @property
+    def configured_names(self) -> dict[str, str]:
+        """Names of accounts that have one in their own entry, by id."""
+        entries = (entry for entry in self.accounts if isinstance(entry, Account))
+        return {entry.id: entry.name for entry in entries if entry.name is not None}
 
     def honours_name_tag(self, account_id: str) -> bool:
         """Return whether a cache of this account may choose its registered name by a tag."""

@@ -15,6 +15,7 @@ from discovery.config.partitions import mixed_partitions
 from discovery.config.problems import Path, Problem, dotted, quoted
 from discovery.config.yaml_document import list_in, mapping_in, texts_in
 from matchers.keys import DISCOVERY_KEYS, is_reserved
+from matchers.label_templates import ACCOUNT_NAME, placeholders_in
 from matchers.selectors import Pattern
 
 
@@ -39,6 +40,9 @@ def contradictions(data: Mapping[str, Any]) -> Iterator[Contradiction]:
     for i, matcher in enumerate(matchers):
         reads_tags = aws.get("read_tags") is not False
         yield from _matcher(("matchers", i), mapping_in(matcher), reads_tags=reads_tags)
+        if aws.get("account_names") == "none":
+            yield from _needs_names(("matchers", i, "labels"), mapping_in(matcher).get("labels"))
+    yield from _owner_tag(mapping_in(data.get("reports")), aws)
     yield from _one_file(data)
     yield from (Contradiction(problem) for problem in mixed_partitions(data))
 
@@ -97,6 +101,19 @@ def _tag_key(path: Path, key: str, *, reads_tags: bool) -> Iterator[Contradictio
         known = ", ".join(sorted(DISCOVERY_KEYS))
         message = f"aws.read_tags is false, so nothing but {known} is known of a cache"
         yield Contradiction(Problem(message, path), of_key=True)
+
+
+def _needs_names(path: Path, labels: Any) -> Iterator[Contradiction]:
+    for key, template in mapping_in(labels).items():
+        if isinstance(template, str) and ACCOUNT_NAME in placeholders_in(template):
+            message = f"aws.account_names is none, so {{{ACCOUNT_NAME}}} would never have a value"
+            yield Contradiction(Problem(message, (*path, key)))
+
+
+def _owner_tag(reports: Mapping[str, Any], aws: Mapping[str, Any]) -> Iterator[Contradiction]:
+    if reports.get("owner_tag") is not None and aws.get("read_tags") is False:
+        message = "aws.read_tags is false, so no cache would have an owner"
+        yield Contradiction(Problem(message, ("reports", "owner_tag")))
 
 
 def _one_file(data: Mapping[str, Any]) -> Iterator[Contradiction]:

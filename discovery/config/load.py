@@ -93,7 +93,7 @@ def load_config(file: Path) -> Config:
 
     Raises: ConfigError with every problem.
     """
-    return parse_config(_text(file), file=name_of(file), base=base_of(file))
+    return parse_config(read_text(file), file=name_of(file), base=base_of(file))
 
 
 def readable_again(file: Path) -> Path:
@@ -128,7 +128,7 @@ def parse_config(text: str, *, file: str, base: Path) -> Config:
 def locate(problems: Iterable[Problem], file: Path) -> ConfigError:
     """Make an error of problems that were found while running, with their lines in `file` now."""
     try:
-        document = Document(_text(file))
+        document = Document(read_text(file))
     except (ConfigError, Unreadable):
         return _error(problems, name_of(file))
     return _error([_placed(problem, document) for problem in problems], name_of(file))
@@ -158,7 +158,8 @@ def _anchored(config: Config, base: Path) -> Config:
     )
 
 
-def _text(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """Return the text of a file of at most a megabyte. Raises: ConfigError."""
     return _decoded(_content(file), name_of(file))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StrictBool
@@ -17,6 +17,7 @@ from discovery.config.fields import (
     Section,
 )
 from discovery.config.problems import did_you_mean, quoted
+from matchers import label_templates
 from matchers.keys import is_label_key, is_reserved
 from matchers.matcher import PLACEHOLDERS, Connect, IamUsers
 from matchers.selectors import InvalidPattern, Pattern, PatternKind
@@ -49,12 +50,22 @@ def _label_key(key: str) -> str:
     return key
 
 
-def _connect_role(template: str) -> str:
-    for name in re.findall(r"\{([^{}]*)\}", template):
-        if name not in PLACEHOLDERS:
-            known = ", ".join(f"{{{word}}}" for word in PLACEHOLDERS)
-            hint = did_you_mean(name, PLACEHOLDERS)
+def _refuse_unknown(found: Iterable[str], placeholders: Sequence[str]) -> None:
+    """Raises: ValueError, for a word in braces that stands for nothing."""
+    for name in found:
+        if name not in placeholders:
+            known = ", ".join(f"{{{word}}}" for word in placeholders)
+            hint = did_you_mean(name, placeholders)
             raise ValueError(f"unknown placeholder {quoted(name)}; known are {known}{hint}")
+
+
+def _label_template(template: str) -> str:
+    _refuse_unknown(label_templates.placeholders_in(template), label_templates.PLACEHOLDERS)
+    return template
+
+
+def _connect_role(template: str) -> str:
+    _refuse_unknown(re.findall(r"\{([^{}]*)\}", template), PLACEHOLDERS)
     sample = Connect(template).role_arn(
         partition="aws", account_id="111122223333", region="eu-west-1"
     )
@@ -75,6 +86,7 @@ AccountPattern = Annotated[
     ),
 ]
 LabelKey = Annotated[str, AfterValidator(_label_key)]
+LabelTemplate = Annotated[str, AfterValidator(_label_template)]
 
 
 class ConnectSection(Section):
@@ -127,7 +139,9 @@ class MatcherSection(Section):
     """True, with `iam_users: require`: a registered cache to which nobody can log in any more is
     removed, after the time and within the budget of every removal. Without `require` it has no
     effect."""
-    labels: Mapping[LabelKey, str] = Field(default_factory=dict)
-    """Labels to add. They win over AWS tags; the labels that describe the cache cannot be set."""
+    labels: Mapping[LabelKey, LabelTemplate] = Field(default_factory=dict)
+    """Labels to add. They win over AWS tags; the labels that describe the cache cannot be set. In a
+    value `{account_id}`, `{account_name}`, `{region}` and `{cache}` stand for the cache's own. A
+    name that cannot be read leaves the label as it is; one that was never read, without it."""
     connect: ConnectSection | None = None
     """The role to connect with. Default: the Database Service uses its own credentials."""

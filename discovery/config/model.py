@@ -16,6 +16,7 @@ from discovery.config.aws import Aws
 from discovery.config.control_plane import ControlPlane, Embedded
 from discovery.config.fields import Count, DurationRange, FilePath, Matching, OneOrMany, Section
 from discovery.config.matching import MatcherSection
+from discovery.config.reports import Reports
 from discovery.config.service import Service
 from discovery.plan.rules import WritePolicy
 
@@ -99,6 +100,8 @@ class Config(Section):
     """Where databases are registered. Left out: in a local file, `./registry.db`."""
     service: Service = Service()
     """How the long-running service behaves."""
+    reports: Reports = Reports()
+    """What reports say of each cache besides."""
 
 
 def config_schema() -> dict[str, Any]:

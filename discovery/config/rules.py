@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from discovery.config.aws import PublicCaches
+from discovery.config.aws import AccountNames, PublicCaches
 from discovery.config.matching import ConnectSection, MatcherSection
 from discovery.config.model import Config, OutOfScope
 from discovery.config.secrets import Secret
@@ -126,6 +126,9 @@ def build_rules(config: Config, resolve: Callable[[str], Secret]) -> Rules:
             allow_empty=limits.allow_empty,
         ),
         external_ids={ref: resolve(ref).reveal() for ref in sorted(filter(None, references))},
+        uses_account_names=config.aws.account_names is AccountNames.AUTO,
+        account_names=config.aws.configured_names,
+        owner_tag=config.reports.owner_tag,
     )
 
 

@@ -162,8 +162,8 @@ class _AwsChecks:
             if isinstance(page, AwsError):
                 self.accounts_complete = False
                 return self._failed(Area.ORGANIZATION, subject, page, _action_of(page))
-            read += len(page)
-            for account_id in page:
+            read += len(page.accounts)
+            for account_id in page.accounts:
                 self.cloud.accounts.add_member(account_id, organization)
                 accounts.append(account_id)
         return _check(

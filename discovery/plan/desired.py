@@ -35,6 +35,7 @@ from discovery.plan.resource import ConnectRole, desired_database
 from discovery.plan.rules import Rules
 from matchers import evaluate
 from matchers.explain import explain
+from matchers.label_templates import ACCOUNT_NAME, fill_in_label
 from matchers.matcher import IamUsers, Matcher
 from matchers.subject import LabelSet, Subject
 
@@ -242,12 +243,26 @@ def _build_database(
         cache,
         facts.tags,
         ours=ownership_labels(cache, rules.group, rules.origin),
-        matcher_labels=matcher.labels,
+        matcher_labels=_matcher_labels(matcher, facts),
         iam=_label_verdict(iam, facts),
         discovered_name=name.discovered,
     )
     database = desired_database(cache, name.value, labels, connect)
     return Register(matcher=matcher, name=name, database=database, iam=iam, notes=notes)
+
+
+def _matcher_labels(matcher: Matcher, facts: CacheFacts) -> dict[str, str | None]:
+    """Fill in the matcher's labels; one that needs a name never read keeps its value (R1)."""
+    cache = facts.cache
+    values = {
+        "account_id": cache.account_id,
+        ACCOUNT_NAME: facts.account_name,
+        "region": cache.region,
+        "cache": cache.name,
+    }
+    filled = ((key, fill_in_label(text, values)) for key, text in matcher.labels.items())
+    last = facts.registered_labels
+    return {key: last.get(key) if value is None else value for key, value in filled}
 
 
 def _label_verdict(iam: IamJudgement | None, facts: CacheFacts) -> IamVerdict:

@@ -32,6 +32,10 @@ class CacheFacts:
     notes: tuple[Note, ...]
     remembered: Mapping[str, Any] = field(default_factory=dict)
     """Facts that AWS's answer left out, with the values used instead. They are no evidence."""
+    account_name: str | None = None
+    """The name of its account; None: never read."""
+    registered_labels: Mapping[str, str] = field(default_factory=dict)
+    """The labels of its registration, empty without one."""
     missing: tuple[str, ...] = ()
     """Facts that it left out and that nobody remembers; the cache cannot be judged."""
 
@@ -54,10 +58,11 @@ def facts_of(
     remembered: RememberedCache | None,
     live: Database | None,
     written: Registration | None = None,
+    account_name: str | None = None,
 ) -> CacheFacts:
     """Fill in what was not read; nothing of an earlier cache under the same ARN is used.
 
-    `written`: what state remembers of `live`; None: nothing.
+    `written`: what state remembers of `live`; None: nothing. `account_name`: as last read.
     """
     recreated = is_recreated(cache, remembered)
     before = None if recreated else remembered
@@ -74,6 +79,8 @@ def facts_of(
         recreated=recreated,
         notes=remembered_notes(known.remembered) + tag_notes + vpc_notes,
         remembered=known.remembered,
+        account_name=account_name,
+        registered_labels=live.labels if live is not None else {},
         missing=known.missing,
     )
 

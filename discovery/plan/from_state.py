@@ -27,15 +27,17 @@ from discovery.model.values import (
     Scope,
     Skipped,
 )
+from discovery.plan.account_names import known_names
 from discovery.plan.cache_facts import FACTS
 from discovery.plan.inputs import PlanInput
 from discovery.plan.lookups import NameState
+from discovery.plan.rules import Rules
 from discovery.plan.targets import Targets
 from matchers.regions import RegionList
 from state.records import RememberedCache, RememberedScope, RememberedState
 
 
-def plan_input_from_state(state: RememberedState, now: datetime) -> PlanInput:
+def plan_input_from_state(state: RememberedState, rules: Rules, now: datetime) -> PlanInput:
     """Make plan input of the last scans and of the registrations as last written."""
     results = tuple(_result(each, state) for each in state.scopes.values())
     return PlanInput(
@@ -44,6 +46,7 @@ def plan_input_from_state(state: RememberedState, now: datetime) -> PlanInput:
         listed=tuple(each for each in remembered_list(state) if each.name not in state.taken),
         state=state,
         now=now,
+        account_names=known_names(rules, state.account_names),
         verdicts=dict(_verdicts(state)),
         looked_up={name: _name_state(name, state) for name in state.taken},
     )

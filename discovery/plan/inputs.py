@@ -49,6 +49,8 @@ class PlanInput:
     now: datetime
     served: tuple[Served, ...] = ()
     """What Database Services serve, as far as it could be read."""
+    account_names: Mapping[str, str] = field(default_factory=dict)
+    """Names of accounts, as far as they were ever read."""
     verdicts: Mapping[Arn, IamJudgement] = field(default_factory=dict)
     """IAM verdicts to use for caches whose users were not read, such as remembered ones."""
     looked_up: Mapping[ResourceName, LookUp] = field(default_factory=dict)
@@ -139,7 +141,8 @@ def _judge(
     database = live.database if live is not None else None
     written = state.registrations.get(database.name) if database is not None else None
     try:
-        facts = facts_of(cache, state.caches.get(cache.arn), database, written)
+        name = plan_input.account_names.get(cache.account_id)
+        facts = facts_of(cache, state.caches.get(cache.arn), database, written, name)
         desired = desired_for(facts, users_and_groups, rules, plan_input.verdicts.get(cache.arn))
     except Exception as error:
         return ObservedCache(

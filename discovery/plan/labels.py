@@ -64,13 +64,17 @@ def build_labels(
     tags: Mapping[str, str],
     *,
     ours: Mapping[str, str],
-    matcher_labels: Mapping[str, str],
+    matcher_labels: Mapping[str, str | None],
     iam: IamVerdict,
     discovered_name: str | None,
 ) -> dict[str, str]:
-    """Build all labels of a registration."""
-    labels = {key: tags[key] for key in tags if is_label_key(key) and not is_reserved(key)}
-    labels.update(matcher_labels)
+    """Build all labels of a registration.
+
+    `matcher_labels`: None is a label without a value, which no tag may give it either.
+    """
+    usable = (key for key in tags if is_label_key(key) and not is_reserved(key))
+    labels = {key: tags[key] for key in usable if key not in matcher_labels}
+    labels.update({key: value for key, value in matcher_labels.items() if value is not None})
     known = discovery_labels(cache).items()
     labels.update({key: value for key, value in known if value is not UNKNOWN})
     labels.update(ours)

@@ -19,6 +19,7 @@ from discovery.plan.diff_missing import conflict_items, item_for_missing
 from discovery.plan.inputs import ObservedCache, ObservedState, PlanInput, observe
 from discovery.plan.item import Draft, Item, checksum_of, hold_instead, in_order
 from discovery.plan.name_conflicts import NameRefusal, resolve_name_conflicts
+from discovery.plan.owners import with_owners
 from discovery.plan.registration_index import Owned, RegistrationIndex
 from discovery.plan.removal_guard import GuardVerdict, guard_input, judge_removals
 from discovery.plan.rules import Rules, WritePolicy
@@ -44,7 +45,8 @@ def make_plan(plan_input: PlanInput, rules: Rules) -> Plan:
     planned = sum(1 for draft in allowed if draft.item.removes)
     evidence = guard_input(observed, rules.budget.window)
     verdict = judge_removals(planned, evidence, rules.budget)
-    items = in_order(_apply_guard(draft, verdict) for draft in allowed)
+    judged = in_order(_apply_guard(draft, verdict) for draft in allowed)
+    items = with_owners(judged, plan_input.state.caches, rules)
     return Plan(items=items, guard=verdict, checksum=checksum_of(items), observed=observed)
 
 

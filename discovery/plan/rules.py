@@ -77,6 +77,11 @@ class Rules:
     budget: Budget
     external_ids: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The values behind the references in `connect.external_id`."""
+    uses_account_names: bool = True
+    account_names: Mapping[str, str] = field(default_factory=dict)
+    """Names in the entries of accounts. They win over those of organizations."""
+    owner_tag: str | None = None
+    """The tag whose value says whose a cache is."""
 
     @property
     def asks_for_users(self) -> bool:

@@ -15,6 +15,7 @@ from discovery.plan.diff import base_item
 from discovery.plan.from_state import remembered_list
 from discovery.plan.inputs import ObservedCache, ObservedState, PlanInput, observe
 from discovery.plan.item import Item, in_order
+from discovery.plan.owners import with_owners
 from discovery.plan.registration_index import Owned, RegistrationIndex
 from discovery.plan.rules import Rules
 
@@ -26,7 +27,7 @@ def unread_items(plan_input: PlanInput, rules: Rules, why: str) -> tuple[Item, .
     """Make a held item for every cache found and every registration remembered, in order."""
     remembered = replace(plan_input, listed=remembered_list(plan_input.state), looked_up={})
     observed = observe(remembered, rules)
-    return in_order(_items(observed, why))
+    return with_owners(in_order(_items(observed, why)), plan_input.state.caches, rules)
 
 
 def _items(observed: ObservedState, why: str) -> Iterator[Item]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from discovery.policies.aws import connect_statements, hub_statements, read_statements
 from discovery.policies.cloudformation import connect_template, hub_template, member_template
 from discovery.policies.connection import connection_of
+from discovery.policies.database_service import service_configuration, service_statements
 from discovery.policies.document import Json, Statement, policy_document
 from discovery.policies.events import event_pattern, event_template
 from discovery.policies.teleport import access_role, bot, bot_role, tbot
@@ -82,6 +83,10 @@ KINDS: Final[Mapping[str, DocumentKind]] = {
             request.usage, connection_of(request.usage, request.matcher)
         ),
     ),
+    "database-service": DocumentKind(
+        "policy of the Database Service's own role",
+        lambda request: policy_document(service_statements(request.usage, request.account_id)),
+    ),
     "event-rule": DocumentKind(
         "event pattern; as CloudFormation, queue and rule",
         lambda request: event_pattern(request.usage),
@@ -107,6 +112,12 @@ KINDS: Final[Mapping[str, DocumentKind]] = {
     "tbot": DocumentKind(
         "tbot's own configuration",
         lambda request: tbot(request.usage),
+        is_for_teleport=True,
+        needs_identity=False,
+    ),
+    "database-service-config": DocumentKind(
+        "teleport.yaml of a Database Service",
+        lambda request: service_configuration(request.usage),
         is_for_teleport=True,
         needs_identity=False,
     ),

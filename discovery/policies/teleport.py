@@ -36,7 +36,7 @@ def bot_role(usage: AwsUsage) -> Json:
         },
         "spec": {
             "allow": {
-                "db_labels": _label_scope(usage),
+                "db_labels": label_scope(usage),
                 # Beside the rule: without it the list of Database Services is empty, and no error.
                 "db_service_labels": {"*": "*"},
                 "rules": [
@@ -63,7 +63,7 @@ def access_role(usage: AwsUsage) -> Json:
         },
         "spec": {
             "allow": {
-                "db_labels": {**_label_scope(usage), IAM_LABEL: verdicts},
+                "db_labels": {**label_scope(usage), IAM_LABEL: verdicts},
                 "db_users": ["{{internal.db_users}}"],
             }
         },
@@ -96,16 +96,11 @@ def bot(usage: AwsUsage) -> tuple[Json, ...]:
 
 def tbot(usage: AwsUsage) -> Json:
     """Configuration of tbot, which renews the identity file. Raises: NotApplicable."""
-    settings = usage.config.control_plane
-    if not isinstance(settings, Settings):
-        raise NotApplicable(
-            "Databases are registered in a local file, not in a Teleport cluster. Set "
-            "control_plane: {kind: teleport} with its address first"
-        )
-    server = "auth_server" if settings.route is Route.AUTH else "proxy_server"
+    settings = teleport_settings(usage)
+    server, address = cluster_address(settings)
     return {
         "version": "v2",
-        server: str(settings.address),
+        server: address,
         "onboarding": {"join_method": "iam", "token": name_of(usage)},
         "storage": {"type": "directory", "path": "/var/lib/teleport/bot"},
         "credential_ttl": "1h",
@@ -120,7 +115,25 @@ def tbot(usage: AwsUsage) -> Json:
     }
 
 
-def _label_scope(usage: AwsUsage) -> Json:
+def teleport_settings(usage: AwsUsage) -> Settings:
+    """Settings of the Teleport cluster. Raises: NotApplicable when it is another control plane."""
+    settings = usage.config.control_plane
+    if not isinstance(settings, Settings):
+        raise NotApplicable(
+            "Databases are registered in a local file, not in a Teleport cluster. Set "
+            "control_plane: {kind: teleport} with its address first"
+        )
+    return settings
+
+
+def cluster_address(settings: Settings) -> tuple[str, str]:
+    """Key and value by which a process of Teleport finds its cluster."""
+    key = "auth_server" if settings.route is Route.AUTH else "proxy_server"
+    return key, str(settings.address)
+
+
+def label_scope(usage: AwsUsage) -> Json:
+    """Labels that everything has which this group registers."""
     return {MANAGED_BY_LABEL: MANAGED_BY, GROUP_LABEL: usage.config.group}
 
 

@@ -81,14 +81,14 @@ def _entries(report: Report) -> Iterator[tuple[str, Any]]:
     yield "endpoints", dict(sorted(report.endpoints.items()))
     yield "summary", report.summary
     yield "scopes", (_scope(scope, report) for scope in report.scopes)
-    yield "items", (_item(item) for item in report.items)
+    yield "items", (_item(item, report.account_names) for item in report.items)
     yield "guard", _guard(report.guard)
 
 
 def _scope(scanned: Scanned, report: Report) -> dict[str, Any]:
     return {
         "account_id": scanned.scope.account_id,
-        "account_name": None,
+        "account_name": report.account_names.get(scanned.scope.account_id),
         "region": scanned.scope.region,
         "notes": [_note(note) for note in scanned.notes],
         "status": scanned.status.value,
@@ -108,17 +108,18 @@ def scope_message(scanned: Scanned, failing_since: datetime | None) -> str:
     return f"{scanned.message.rstrip('.')}; {since}" if scanned.message else since
 
 
-def _item(item: Item) -> dict[str, Any]:
+def _item(item: Item, account_names: Mapping[str, str]) -> dict[str, Any]:
     error = item.error
     return {
         "arn": item.arn,
         "account_id": item.scope.account_id,
-        "account_name": None,
+        "account_name": account_names.get(item.scope.account_id),
         "region": item.scope.region or "",
         "cache": item.cache,
         "name": item.name,
         "previous_name": item.previous_name,
         "matcher": item.matcher,
+        "owner": item.owner,
         "action": item.action.value,
         "reason": item.reason.value,
         "message": item.message,

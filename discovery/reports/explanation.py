@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TextIO
 
@@ -33,8 +33,15 @@ class Explanation:
     last: HistoryEntry | None
     next: Item | None
     """What a sweep does if nothing has changed since the last one."""
+    account_names: Mapping[str, str] = field(default_factory=dict)
+    """Names of accounts, as far as they are known."""
     gone_at: datetime | None = None
     """The complete scan that no longer showed the cache; None for one that was there."""
+
+    @property
+    def owner(self) -> str | None:
+        """The value of the tag that `reports.owner_tag` names; None without one."""
+        return self.next.owner if self.next is not None else None
 
     @property
     def connect_resources(self) -> tuple[str, ...]:
@@ -74,8 +81,10 @@ def _entry(each: Explanation) -> dict[str, Any]:
         "found": cache
         and {
             "account_id": cache.scope.account_id,
+            "account_name": each.account_names.get(cache.scope.account_id),
             "region": cache.scope.region,
             "name": cache.name,
+            "owner": each.owner,
             "status": cache.status,
             "engine": cache.engine,
             "first_seen_at": timestamp(cache.first_seen_at),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TextIO
 
 from discovery.model.ownership import parse_cache_arn
@@ -28,6 +28,7 @@ _COLUMNS: Final = (
     "reason",
     "message",
     "changes",
+    "account_name",
 )
 
 
@@ -39,25 +40,29 @@ def is_about(entry: HistoryEntry, cache: str) -> bool:
     return cache.lower() in (each.lower() for each in names if each is not None)
 
 
-def write_history_document(entries: Iterable[HistoryEntry], stream: TextIO) -> None:
+def write_history_document(
+    entries: Iterable[HistoryEntry], account_names: Mapping[str, str], stream: TextIO
+) -> None:
     """Write one JSON document; times are RFC 3339 UTC."""
-    document = {"schema_version": SCHEMA_VERSION, "entries": [_entry(each) for each in entries]}
-    write_json(document, stream)
+    shown = [_entry(each, account_names) for each in entries]
+    write_json({"schema_version": SCHEMA_VERSION, "entries": shown}, stream)
 
 
-def write_history_csv(entries: Iterable[HistoryEntry], stream: TextIO) -> None:
+def write_history_csv(
+    entries: Iterable[HistoryEntry], account_names: Mapping[str, str], stream: TextIO
+) -> None:
     """Write one row an entry under a heading; text that a spreadsheet would run is disarmed."""
-    write_rows(_COLUMNS, map(_csv_row, entries), stream, line_end="\n")
+    found = (_csv_row(_entry(entry, account_names)) for entry in entries)
+    write_rows(_COLUMNS, found, stream, line_end="\n")
 
 
-def _csv_row(entry: HistoryEntry) -> Iterator[str]:
-    shown = _entry(entry)
+def _csv_row(shown: Mapping[str, Any]) -> Iterator[str]:
     for column in _COLUMNS:
         value = shown[column]
         yield json.dumps(value) if column == "changes" else str(value or "")
 
 
-def _entry(entry: HistoryEntry) -> dict[str, Any]:
+def _entry(entry: HistoryEntry, account_names: Mapping[str, str]) -> dict[str, Any]:
     return {
         "at": timestamp(entry.at),
         "sweep_id": entry.sweep_id,
@@ -67,6 +72,7 @@ def _entry(entry: HistoryEntry) -> dict[str, Any]:
         "event": entry.event.value,
         "arn": entry.arn,
         "account_id": entry.scope and entry.scope.account_id,
+        "account_name": entry.scope and account_names.get(entry.scope.account_id),
         "region": entry.scope and entry.scope.region,
         "name": entry.name,
         "previous_name": entry.previous_name,

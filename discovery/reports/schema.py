@@ -120,6 +120,10 @@ def _item() -> Schema:
             name=_TEXT_OR_NULL,
             previous_name=_TEXT_OR_NULL,
             matcher=_TEXT_OR_NULL,
+            owner={
+                **_TEXT_OR_NULL,
+                "description": "The value of the tag that reports.owner_tag names; null: none.",
+            },
             action=_enum(Action),
             reason=_enum(Reason),
             message=_TEXT,
@@ -175,7 +179,7 @@ def _probe() -> Schema:
 
 
 def _name() -> Schema:
-    return {**_TEXT_OR_NULL, "description": "Null: not known; this version reads none."}
+    return {**_TEXT_OR_NULL, "description": "Null: not known."}
 
 
 def _notes() -> Schema:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -31,6 +32,8 @@ class Status:
     state: RememberedState
     path: Path
     now: datetime
+    account_names: Mapping[str, str] = field(default_factory=dict)
+    """Names of accounts, as far as they are known."""
     missed_sweeps: int = 2
     grace: timedelta = timedelta(minutes=10)
     """How long a reason has to hold before a removal, as configured (R3)."""
@@ -117,9 +120,9 @@ def status_document(status: Status) -> dict[str, Any]:
         "paused_until": status.paused_until and timestamp(status.paused_until),
         "finished_sweeps": state.finished_sweeps,
         "last_sweep": state.last_sweep and _sweep(state.last_sweep),
-        "oldest_complete_scan": status.oldest and _scope(status.oldest),
-        "regions": [_regions(each) for _, each in sorted(state.regions.items())],
-        "scopes": [_scope(scope) for scope in status.scopes],
+        "oldest_complete_scan": status.oldest and _scope(status.oldest, status),
+        "regions": [_regions(each, status) for _, each in sorted(state.regions.items())],
+        "scopes": [_scope(scope, status) for scope in status.scopes],
         "registrations": [_registration(one) for _, one in sorted(state.registrations.items())],
         "waiting": [_miss(miss, status) for miss in status.waiting],
         "of_another_agent": [_miss(miss, status) for miss in status.of_another_agent],
@@ -140,17 +143,19 @@ def _sweep(record: SweepRecord) -> dict[str, Any]:
     }
 
 
-def _regions(listed: RememberedRegions) -> dict[str, Any]:
+def _regions(listed: RememberedRegions, status: Status) -> dict[str, Any]:
     return {
         "account_id": listed.account_id,
+        "account_name": status.account_names.get(listed.account_id),
         "as_of": timestamp(listed.read_at),
         "enabled": sorted(listed.regions),
     }
 
 
-def _scope(scope: RememberedScope) -> dict[str, Any]:
+def _scope(scope: RememberedScope, status: Status) -> dict[str, Any]:
     return {
         "account_id": scope.scope.account_id,
+        "account_name": status.account_names.get(scope.scope.account_id),
         "region": scope.scope.region,
         "status": scope.status.value,
         "reason": scope.reason and scope.reason.value,

@@ -86,9 +86,9 @@ def external_ids(prepared: AgentWorld) -> Mapping[str, str]:
 
 
 def section(prepared: AgentWorld) -> str:
-    """Return the `aws` section of a configuration that covers every account and enabled region."""
+    """Return the sections of a configuration that covers every account and enabled region."""
     lines = "".join(f"    - {json.dumps(entry)}\n" for entry in _entries(prepared))
-    return f'aws:\n  accounts:\n{lines}  regions: ["*"]\n'
+    return f'aws:\n  accounts:\n{lines}  regions: ["*"]\nreports: {{owner_tag: team}}\n'
 
 
 def _entries(prepared: AgentWorld) -> list[Mapping[str, object]]:

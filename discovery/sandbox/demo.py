@@ -19,6 +19,9 @@ HUB, SHOP, DATA = "111122223333", "222233334444", "333344445555"
 REGIONS = ("eu-central-1", "eu-west-1", "us-east-1")
 HOME = REGIONS[0]
 
+NAMES = {HUB: "platform", SHOP: "shop", DATA: "data"}
+"""What the organization calls its accounts; the first one manages it."""
+
 ROLE_NAME = "cachemuster"
 EXTERNAL_ID = "demo-external-id"
 """The external id that the roles in the member accounts want."""
@@ -36,8 +39,10 @@ def build_demo(clock: Clock = wall_clock, *, delays: Delays | None = None) -> Ag
     world = World(clock, delays=delays)
     hub, shop, data = (world.account(number, regions=REGIONS) for number in (HUB, SHOP, DATA))
     key = hub.add_key("cachemuster", access_key_id=_ACCESS_KEY_ID, secret=_SECRET)
+    organization = world.organize(HUB, name=NAMES[HUB])
     for member in (shop, data):
         member.add_role(ROLE_NAME, trusted=(HUB,), external_id=EXTERNAL_ID)
+        organization.join(member.id, name=NAMES[member.id])
     _fill_hub(hub)
     _fill_shop(shop)
     _fill_data(data)

@@ -84,12 +84,15 @@ def generate(size: Size, clock: Clock = wall_clock) -> AgentWorld:
     world = World(clock, populate=fill_region)
     hub, *members = size.account_ids
     world.account(hub, regions=size.region_names)
-    organization = world.organize(hub)
-    units = cycle([organization.add_unit(name) for name in _UNITS])
-    for account_id in members:
+    organization = world.organize(hub, name="platform")
+    units = cycle([(name, organization.add_unit(name)) for name in _UNITS])
+    nouns = cycle(noun for noun in _NOUNS for _ in _UNITS)
+    for number, account_id in enumerate(members):
         account = world.account(account_id, regions=size.region_names)
         account.add_role(ROLE_NAME, trusted=(hub,), external_id=EXTERNAL_ID)
-        organization.join(account_id, parent=next(units))
+        unit, parent = next(units)
+        name = f"{next(nouns)}-{unit}-{1 + number // (len(_NOUNS) * len(_UNITS))}"
+        organization.join(account_id, parent=parent, name=name)
     return AgentWorld(world, world.account(hub).add_key("cachemuster"), HOME)
 
 

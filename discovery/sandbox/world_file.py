@@ -2,6 +2,7 @@
 
     accounts:
       - id: "111122223333"
+        name: platform
         regions:
           - name: eu-central-1
             users: [{id: app, access_string: "on ~* +@read"}]
@@ -95,12 +96,13 @@ def _organize(world: World, plan: WorldDocument) -> None:
     assert plan.organization is not None  # noqa: S101 - the caller has looked
     units = plan.organization.units
     places = {account_id: unit.id for unit in units for account_id in unit.accounts}
-    organization = world.organize(plan.accounts[0].id)
+    hub = plan.accounts[0]
+    organization = world.organize(hub.id, name=hub.name)
     for unit in units:
         organization.add_unit(unit.id, parent=unit.parent or ROOT, unit_id=unit.id)
     for member in plan.accounts:
         parent = places.get(member.id, ROOT)
-        organization.join(member.id, parent=parent, state=member.state)
+        organization.join(member.id, parent=parent, state=member.state, name=member.name)
 
 
 def _fill(account: Account, member: AccountEntry) -> None:

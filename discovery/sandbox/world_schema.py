@@ -90,6 +90,8 @@ class AccountEntry(Section):
 
     id: AccountIdText
     partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
+    name: Text | None = None
+    """What its organization calls it."""
     state: Literal["PENDING_ACTIVATION", "ACTIVE", "SUSPENDED", "PENDING_CLOSURE", "CLOSED"] = (
         "ACTIVE"
     )

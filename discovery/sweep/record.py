@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import structlog
 
+from discovery.plan.account_names import accounts_forgotten, accounts_read
 from discovery.plan.episodes import SweepRef, next_episodes, next_outage, without_outage
 from discovery.plan.history_entries import entries_without_plan, history_entries
 from discovery.plan.next_state import next_state
@@ -70,6 +71,7 @@ def _update_without_plan(
     if run.unread_code is not None:
         ongoing = next_outage(before.episodes, run.unread_code, of.at)
     scopes = remembered_scopes(run.results, before, run.started_at)
+    names = run.rules, before.account_names, run.listed_names
     return SweepOutcome(
         record=record,
         identity=identity,
@@ -79,6 +81,8 @@ def _update_without_plan(
         caches_seen=seen_caches(run.results, before, run.started_at),
         history=entries_without_plan(before, scopes, episodes=ongoing, of=of, error=run.error),
         episodes=ongoing,
+        accounts_read=accounts_read(*names),
+        accounts_forgotten=accounts_forgotten(*names),
         proven_at=run.scan.aws_time if run.scan is not None else None,
     )
 
@@ -92,6 +96,7 @@ def _update_with_plan(
     if run.wrote:
         episodes = next_episodes(run.items, plan.guard, before.episodes, of.at)
     known = next_state(observed, run.items, started_at=run.started_at)
+    names = run.rules, before.account_names, run.listed_names
     return SweepOutcome(
         record=record,
         identity=identity,
@@ -110,6 +115,8 @@ def _update_with_plan(
             observed, run.items, known, episodes=episodes, guard=plan.guard, of=of
         ),
         episodes=episodes,
+        accounts_read=accounts_read(*names),
+        accounts_forgotten=accounts_forgotten(*names),
         proven_at=run.finished_scan.aws_time,
     )
 

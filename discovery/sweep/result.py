@@ -28,6 +28,7 @@ def report_of(run: SweepRun) -> Report:
         scopes=run.results,
         items=run.items,
         guard=plan.guard if plan is not None else _guard_not_asked(run),
+        account_names=run.account_names,
         failing_since={
             each.scope: each.failing_since for each in failing if each.failing_since is not None
         },

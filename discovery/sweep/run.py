@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +12,7 @@ from discovery.config.rules import with_overrides
 from discovery.control_plane.base import ControlPlaneError
 from discovery.model.ownership import CacheArn, owner_of
 from discovery.model.values import Database, Scanned, Served
+from discovery.plan.account_names import NOT_LISTED, ListedNames, known_names
 from discovery.plan.inputs import PlanInput
 from discovery.plan.item import Item
 from discovery.plan.plan import Plan
@@ -102,7 +103,18 @@ class SweepRun:
             state=self.state,
             now=self.context.clock(),
             served=served,
+            account_names=self.account_names,
         )
+
+    @property
+    def listed_names(self) -> ListedNames:
+        """The names that organizations gave in this run."""
+        return self.scan.listed_names if self.scan is not None else NOT_LISTED
+
+    @property
+    def account_names(self) -> Mapping[str, str]:
+        """Names of accounts: configured, else listed in this run, else read by an earlier one."""
+        return known_names(self.rules, self.state.account_names, self.listed_names)
 
     @property
     def finished_scan(self) -> Scan:

@@ -21,6 +21,7 @@ from discovery.aws.scope_reader import ScopeQuery, ScopeReading, read_scope
 from discovery.config.partitions import can_be_disabled
 from discovery.model.codes import ScopeReason
 from discovery.model.values import AccountId, Arn, Failed, Region, Scanned, Scope
+from discovery.plan.account_names import NOT_LISTED, ListedNames
 from discovery.plan.backoff import Backoff, backoffs
 from discovery.plan.targets import ScopeFilter, Targets, registered_regions
 from discovery.sweep.scan_results import ScanResultBuilder
@@ -41,6 +42,7 @@ class Scan:
     end is a failed result of the agent's own account, without a region."""
     regions_read: tuple[RememberedRegions, ...] = ()
     """Lists of enabled regions that were read anew and are worth remembering."""
+    listed_names: ListedNames = NOT_LISTED
     aws_time: datetime | None = None
     """The latest `Date` header of AWS's answers to this scan, by which this machine's clock is
     checked. None: AWS answered nothing."""
@@ -86,6 +88,7 @@ async def scan(
         scanning.targets,
         tuple(sorted(scanning.results.values(), key=lambda result: result.scope.key)),
         regions_read=scanning.regions_read,
+        listed_names=scanning.listed_names,
         aws_time=dates.value,
     )
 
@@ -132,6 +135,10 @@ class _Scanning:
             accounts_complete=self._enumerator.complete,
             part=self._part,
         )
+
+    @property
+    def listed_names(self) -> ListedNames:
+        return ListedNames(self._enumerator.names, self._enumerator.complete)
 
     @property
     def regions_read(self) -> tuple[RememberedRegions, ...]:

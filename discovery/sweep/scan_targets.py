@@ -14,7 +14,7 @@ from discovery.aws.sdk_session import Unsigned
 from discovery.aws.session import Session
 from discovery.config.aws import Organization
 from discovery.model.codes import ScopeReason
-from discovery.model.values import AccountId, Failed, Scope
+from discovery.model.values import AccountId, Failed, Scope, UnknownType
 from discovery.plan.defect import defect
 from discovery.sweep.scan_results import ScanResultBuilder
 
@@ -59,6 +59,8 @@ class AccountEnumerator:
         """The accounts that the run is about; empty for all of them."""
         self._start = start
         self._started: set[AccountId] = set()
+        self.names: dict[AccountId, str | UnknownType] = {}
+        """Names of all accounts that were listed; UNKNOWN where the list has none that is fit."""
         self.complete = True
         """False when an organization's list was not read to its end."""
         self.has_ended = False
@@ -99,7 +101,8 @@ class AccountEnumerator:
                 if isinstance(page, AwsError):
                     self.complete = False
                     return page
-                for account_id in page:
+                self.names.update(page.names)
+                for account_id in page.accounts:
                     if account_id not in self._started:
                         self._accounts.add_member(account_id, organization)
                         self._start_once(account_id)

@@ -47,6 +47,8 @@ PRINTED = {
     "tbot.yaml": "tbot",
     "access-role.yaml": "teleport-access-role",
     "connect-policy.json": "connect",
+    "database-service-policy.json": "database-service",
+    "teleport.yaml": "database-service-config",
 }
 BESIDES = {"access-role.yaml": {"db_names": ["*"]}}
 """Redis has no database names to choose between; the example says so all the same."""

@@ -6,7 +6,13 @@ from click.testing import CliRunner
 from discovery.cli.app import COMMANDS, cachemuster
 from tests.golden.golden import assert_golden
 
-PAGES = [(), *((name,) for name in COMMANDS), ("config", "check"), ("config", "schema")]
+PAGES = [
+    (),
+    *((name,) for name in COMMANDS),
+    ("config", "check"),
+    ("config", "import"),
+    ("config", "schema"),
+]
 
 
 @pytest.mark.parametrize("command", PAGES, ids=lambda page: "-".join(page) or "cachemuster")

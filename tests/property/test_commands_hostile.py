@@ -72,7 +72,8 @@ def _explained(text: str) -> list[Explanation]:
             taken=TakenName(name=ResourceName(text), arn=arn_of("orders"), since=START),
             matchers=(text,),
             last=entry_of(text, name=text),
-            next=item(Action.KEEP, Reason.UNCHANGED, text, message=text),
+            next=item(Action.KEEP, Reason.UNCHANGED, text, message=text, owner=text),
+            account_names={SCOPE.account_id: text},
         ),
         Explanation(
             arn=Arn(text),
@@ -89,6 +90,11 @@ def _explained(text: str) -> list[Explanation]:
 
 def _history(text: str) -> list[Any]:
     return [entry_of(text, name=text), replace(entry_of(text, name=text), arn=Arn(text))]
+
+
+def _names(history: list[Any]) -> dict[str, str]:
+    """The accounts are called by the same hostile text."""
+    return {each.scope.account_id: each.name for each in history}
 
 
 def _status(text: str) -> Status:
@@ -112,7 +118,8 @@ def _status(text: str) -> Status:
         ),
         last_sweep=record_of(1),
     )
-    return Status(state=state, path=Path("/state.db"), now=NOW)
+    names = {SCOPE.account_id: text}
+    return Status(state=state, path=Path("/state.db"), now=NOW, account_names=names)
 
 
 def _transfer(text: str) -> TransferReport:
@@ -160,7 +167,7 @@ def _checks(text: str) -> Sequence[Check]:
 
 TABLES: list[tuple[Callable[[str], Any], Write]] = [
     (_explained, write_explanations),
-    (_history, lambda value, stream: write_history_table(value, stream, limit=50)),
+    (_history, lambda value, stream: write_history_table(value, _names(value), stream, limit=50)),
     (_status, lambda value, stream: write_status_table(value, stream, verbose=True)),
     (_transfer, write_transfer_plan),
     (_transfer, write_transfer),
@@ -168,7 +175,7 @@ TABLES: list[tuple[Callable[[str], Any], Write]] = [
 ]
 DOCUMENTS: list[tuple[Callable[[str], Any], Write]] = [
     (_explained, write_explanation_document),
-    (_history, write_history_document),
+    (_history, lambda value, stream: write_history_document(value, _names(value), stream)),
     (_status, write_status_document),
     (_transfer, write_transfer_document),
     (_checks, write_doctor_document),

@@ -73,6 +73,7 @@ def saying(text: str) -> Report:
         message=text,
         notes=(Note(NoteCode.TAG_KEY_DROPPED, text, text),),
         matcher=text,
+        owner=text,
         changes=(Change("/metadata/labels/x", text, {text: text}),),
         iam=IamJudgement(IamVerdict.NOT_READY, NOW, (text,), (wrong,)),
         database=resource,
@@ -85,6 +86,7 @@ def saying(text: str) -> Report:
         guard=replace(REFUSED, message=text),
         error=text,
         endpoints={"sts": text},
+        account_names={each.scope.account_id: text for each in (one, scopes()[1])},
     )
 
 

@@ -171,7 +171,7 @@ async def listed(
     try:
         async with aclosing(list_members(session, case.entry)) as pages:
             async for page in pages:
-                found.extend(page)
+                found.extend(page.accounts)
     except AwsCallFailed as fault:
         return found, fault, client.calls
     return found, None, client.calls

@@ -59,6 +59,7 @@ _DIRECTORY = "users and groups of the scope are unknown, labels stay"
 _TAGS = "the tags are unknown (`TAGS_UNKNOWN`), the last ones stand in"
 _SINGLY = "the cache is asked for its tags itself"
 _SUBNETS = "subnets are unknown (`SUBNETS_UNKNOWN`), the last VPC stands in"
+_NAME = "the last name in state stands in; where none is, labels with `{account_name}` stay"
 _ACCOUNT = "the account is not proven, and not entered"
 
 
@@ -165,6 +166,7 @@ def _organization(name: str, listed: str, members: tuple[str, ...]) -> Iterator[
     if listed == "Accounts":
         yield Member(action, "Accounts[].State", _NONE, "`Status`, its older name, is read instead")
         yield Member(action, "Accounts[].Status", _NONE, f"without `State` too: {unread}")
+        yield Member(action, "Accounts[].Name", _UNKNOWN, _NAME)
 
 
 MEMBERS: Final = (*_cache(), *_directory(), *_tags(), *_places(), *_accounts())

@@ -227,6 +227,7 @@ def plan_input(
     users: UsersAndGroups | UnknownType = READY,
     now: datetime = NOW,
     looked_up: Mapping[ResourceName, LookUp] | None = None,
+    account_names: Mapping[str, str] | None = None,
 ) -> PlanInput:
     """A complete scan of all targets, but for the results in `instead`."""
     results: dict[Scope, Scanned] = {
@@ -241,6 +242,7 @@ def plan_input(
         state=known if known is not None else make_state(),
         now=now,
         looked_up=looked_up or {},
+        account_names=account_names or {},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,7 @@ from state.records import (
     LastVerdict,
     PendingRemoval,
     Registration,
+    RememberedAccount,
     RememberedCache,
     RememberedScope,
     StateIdentity,
@@ -184,6 +186,8 @@ def outcome_of(
     forgotten: tuple[ResourceName, ...] = (),
     history: tuple[HistoryEntry, ...] = (),
     finished: bool = True,
+    named: tuple[RememberedAccount, ...] = (),
+    unnamed: Iterable[AccountId] = (),
 ) -> SweepOutcome:
     return SweepOutcome(
         record=record_of(number, at),
@@ -191,6 +195,8 @@ def outcome_of(
         finished=finished,
         matching_digest=f"digest-{number}",
         scopes=scopes if scopes is not None else (scope_of(at=at, caches=len(caches)),),
+        accounts_read=named,
+        accounts_forgotten=frozenset(unnamed),
         caches_seen=caches,
         caches_gone=gone,
         registrations_forgotten=forgotten,

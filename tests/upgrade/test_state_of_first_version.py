@@ -72,6 +72,10 @@ def test_everything_else_is_as_it_was(state: RememberedState) -> None:
     assert [each.scope.region for each in failing] == [VIRGINIA]
 
 
+def test_nothing_is_known_of_the_names_of_accounts(state: RememberedState) -> None:
+    assert state.account_names == {}
+
+
 def test_no_row_of_the_file_is_lost(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     write_state(path, tmp_path / "registry.db")

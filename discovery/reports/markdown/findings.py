@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from discovery.reports.account_names import scope_text
 from discovery.reports.common_text import GAP
 from discovery.reports.findings import (
     FindingGroup,
@@ -14,7 +15,6 @@ from discovery.reports.findings import (
     judgements,
     verdicts,
 )
-from discovery.reports.item_text import scope_text
 from discovery.reports.listing import first
 from discovery.reports.markdown.limit import Block, Section
 from discovery.reports.markdown.text import code, collapsed, fenced, html_code, words

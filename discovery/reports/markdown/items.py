@@ -8,12 +8,12 @@ from typing import Final
 from discovery.model.codes import Action, Reason, Severity
 from discovery.model.values import Change
 from discovery.plan.item import Item
+from discovery.reports.account_names import scope_text
 from discovery.reports.attention import Group
 from discovery.reports.item_groups import ItemGroup, group_counts
 from discovery.reports.item_text import (
     counted_items,
     differences,
-    scope_text,
     short_name,
     value_text,
 )

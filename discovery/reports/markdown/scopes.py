@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from discovery.model.values import Scanned
+from discovery.reports.account_names import scope_text
 from discovery.reports.coverage import (
     coverage,
     extent_read,
@@ -14,7 +15,6 @@ from discovery.reports.coverage import (
     unlisted_reasons,
 )
 from discovery.reports.exit import is_expected
-from discovery.reports.item_text import scope_text
 from discovery.reports.listing import first
 from discovery.reports.markdown.limit import Block, Section
 from discovery.reports.markdown.text import code, collapsed, html_code, words

@@ -9,6 +9,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
+from discovery.reports.account_names import scope_text
 from discovery.reports.document import timestamp
 from discovery.reports.explanation import Explanation
 from discovery.reports.summary import counted
@@ -39,7 +40,9 @@ def _print_connecting(each: Explanation, console: Console) -> None:
 
 
 def _rows(each: Explanation) -> Iterator[tuple[str, list[str]]]:
-    yield "found", _found(each.cache, each.gone_at)
+    yield "found", _found(each)
+    if each.owner is not None:
+        yield "owner", [each.owner]
     if each.matchers:
         yield "matchers", list(each.matchers)
     if each.cache is not None:
@@ -79,7 +82,8 @@ def _login(cache: RememberedCache) -> Iterator[str]:
         )
 
 
-def _found(cache: RememberedCache | None, gone_at: datetime | None) -> list[str]:
+def _found(each: Explanation) -> list[str]:
+    cache, gone_at = each.cache, each.gone_at
     if cache is None:
         return ["not by the last complete scan of its scope"]
     tags = cache.tags
@@ -90,10 +94,11 @@ def _found(cache: RememberedCache | None, gone_at: datetime | None) -> list[str]
         + (", ".join(f"{key}={value}" for key, value in sorted(tags.values.items())) or "none")
     )
     facts = f"{cache.status}, {cache.engine} {cache.engine_version}".rstrip()
+    where = scope_text(cache.scope, each.account_names)
     if gone_at is None:
-        where = f"in {cache.scope}, {facts}"
+        where = f"in {where}, {facts}"
     else:
-        where = f"no longer in {cache.scope} by the scan of {_when(gone_at)}; it was {facts}"
+        where = f"no longer in {where} by the scan of {_when(gone_at)}; it was {facts}"
     return [
         where,
         f"first seen {_when(cache.first_seen_at)}, last seen {_when(cache.last_seen_at)}",

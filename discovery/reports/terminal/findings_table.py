@@ -9,6 +9,7 @@ from typing import Final
 from rich.console import Console
 
 from discovery.model.codes import IamVerdict, Severity
+from discovery.reports.account_names import scope_text
 from discovery.reports.common_text import GAP
 from discovery.reports.findings import (
     NAMED,
@@ -19,7 +20,6 @@ from discovery.reports.findings import (
     judgements,
     verdicts,
 )
-from discovery.reports.item_text import scope_text
 from discovery.reports.listing import first, more
 from discovery.reports.report import Report
 from discovery.reports.safe_text import NAME_LIMIT

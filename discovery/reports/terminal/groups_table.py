@@ -9,10 +9,10 @@ from rich.console import Console
 
 from discovery.model.values import Scanned
 from discovery.plan.item import Item
+from discovery.reports.account_names import scope_text
 from discovery.reports.attention import Attention, attention_of
 from discovery.reports.coverage import reason_of
 from discovery.reports.item_groups import ItemGroup, divide_items, group_counts
-from discovery.reports.item_text import scope_text
 from discovery.reports.listing import first, more
 from discovery.reports.message_groups import group_items
 from discovery.reports.needs import needs_somebody

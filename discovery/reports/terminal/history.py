@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, TextIO
 
 from discovery.model.ownership import parse_cache_arn
+from discovery.reports.account_names import scope_text
 from discovery.reports.document import timestamp
 from discovery.reports.safe_text import NAME_LIMIT
 from discovery.reports.signs import SIGNS
@@ -19,11 +20,13 @@ _INDENT: Final = 34
 _BETWEEN: Final = (" · ", "")
 
 
-def write_history_table(entries: Sequence[HistoryEntry], stream: TextIO, *, limit: int) -> None:
+def write_history_table(
+    entries: Sequence[HistoryEntry], account_names: Mapping[str, str], stream: TextIO, *, limit: int
+) -> None:
     """Print the newest `limit` entries, newest first, then how many there are."""
     console = console_for(stream)
     shown = entries[:limit]
-    print_entries(map(_entry, shown), console, indent=_INDENT)
+    print_entries((_entry(each, account_names) for each in shown), console, indent=_INDENT)
     if shown:
         console.print()
     total = counted(len(entries), "entry", "entries")
@@ -32,14 +35,14 @@ def write_history_table(entries: Sequence[HistoryEntry], stream: TextIO, *, limi
     console.print(cell(total, "bold"))
 
 
-def _entry(entry: HistoryEntry) -> Entry:
+def _entry(entry: HistoryEntry, account_names: Mapping[str, str]) -> Entry:
     at = (f"{timestamp(entry.at)[:19]}Z  ", "")
     action = ("·", "dim")
     if entry.action is not None:
         action = (f"{SIGNS[entry.action]} {entry.action.value}", STYLES[entry.action])
     first = [run(entry.reason)]
     if entry.scope is not None:
-        first = [run(str(entry.scope), "dim"), _BETWEEN, *first]
+        first = [run(scope_text(entry.scope, account_names), "dim"), _BETWEEN, *first]
     if entry.arn is not None or entry.name is not None:
         parsed = parse_cache_arn(entry.arn or "")
         name = parsed.name if parsed is not None else entry.name or "?"

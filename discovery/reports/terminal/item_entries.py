@@ -8,10 +8,10 @@ from typing import Any, Final
 from discovery.model.codes import Action, Reason, Severity
 from discovery.model.values import Change
 from discovery.plan.item import Item
+from discovery.reports.account_names import scope_text
 from discovery.reports.item_text import (
     counted_items,
     differences,
-    scope_text,
     short_name,
     value_text,
 )

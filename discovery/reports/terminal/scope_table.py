@@ -9,9 +9,9 @@ from rich.console import Console
 
 from discovery.model.codes import ScopeStatus
 from discovery.model.values import Complete, Scanned, Scope
+from discovery.reports.account_names import scope_text
 from discovery.reports.coverage import coverage, has_remark, reason_of
 from discovery.reports.exit import is_expected
-from discovery.reports.item_text import scope_text
 from discovery.reports.listing import first, more
 from discovery.reports.message_groups import ScopeMessageGroup, group_scopes
 from discovery.reports.report import Report

@@ -11,6 +11,7 @@ from rich.console import Console
 from discovery.model.codes import ScopeStatus
 from discovery.model.ownership import parse_cache_arn
 from discovery.model.values import Arn, Scope
+from discovery.reports.account_names import scope_text
 from discovery.reports.safe_text import NAME_LIMIT
 from discovery.reports.signs import SCOPE_SIGNS
 from discovery.reports.status import Status
@@ -98,11 +99,12 @@ def _print_scopes(status: Status, console: Console, *, verbose: bool) -> None:
     console.print(heading("Scopes", counts or "none yet"))
     listed = status.scopes if verbose else status.incomplete
     before = repeated_messages((each.scope, each.message) for each in listed)
-    entries = (_scope(each, status.now, before.get(each.scope)) for each in listed)
+    entries = (_scope(each, status, before.get(each.scope)) for each in listed)
     print_entries(entries, console, indent=_INDENT)
     if status.oldest is not None and status.oldest.last_complete_at is not None:
         when = clock_time(status.oldest.last_complete_at, status.now)
-        console.print(cell(f"Oldest complete scan: {when}, {status.oldest.scope}", "dim"))
+        where = scope_text(status.oldest.scope, status.account_names)
+        console.print(cell(f"Oldest complete scan: {when}, {where}", "dim"))
     lists = status.state.regions.values()
     if lists:
         when = clock_time(min(each.read_at for each in lists), status.now)
@@ -110,8 +112,9 @@ def _print_scopes(status: Status, console: Console, *, verbose: bool) -> None:
     console.print()
 
 
-def _scope(scope: RememberedScope, now: datetime, repeats: Scope | None) -> Entry:
+def _scope(scope: RememberedScope, status: Status, repeats: Scope | None) -> Entry:
     """The scope, how it stands and what was last read of it; then why, or as which other one."""
+    now = status.now
     partly = scope.status is ScopeStatus.COMPLETE and scope.message
     sign = ("?" if partly else SCOPE_SIGNS[scope.status], SCOPE_STYLES[scope.status])
     parts = [scope.reason.value] if scope.reason else []
@@ -121,7 +124,8 @@ def _scope(scope: RememberedScope, now: datetime, repeats: Scope | None) -> Entr
     parts.append(_last_read(scope, now))
     if repeats is not None:
         parts.append(f"as {repeats}")
-    first = (run(str(scope.scope), "bold"), run("".join(f" · {part}" for part in parts)))
+    where = scope_text(scope.scope, status.account_names)
+    first = (run(where, "bold"), run("".join(f" · {part}" for part in parts)))
     says_why = scope.message and repeats is None
     return Entry((sign,), (first, (run(scope.message),)) if says_why else (first,))
 

@@ -47,7 +47,9 @@ class Member:
 class Organization:
     """One organization. Raises KeyError for units and accounts that it does not have."""
 
-    def __init__(self, management: str, *, partition: str, clock: Clock) -> None:
+    def __init__(
+        self, management: str, *, partition: str, clock: Clock, name: str | None = None
+    ) -> None:
         self.id = "o-exampleorg1"
         self.management = management
         self.partition = partition
@@ -58,7 +60,7 @@ class Organization:
         """Member accounts that may read the organization as the management account does."""
         self._clock = clock
         self._made = 0
-        self.join(management)
+        self.join(management, name=name)
 
     def add_unit(self, name: str, *, parent: str = ROOT, unit_id: str | None = None) -> str:
         """Add a unit, with the id given or one made up; return its id."""
@@ -86,12 +88,17 @@ class Organization:
         *,
         parent: str = ROOT,
         state: str = "ACTIVE",
+        name: str | None = None,
         wire: Mapping[str, object] = NO_MEMBERS,
     ) -> None:
-        """Add an account."""
+        """Add an account, with the name given or one made of its id."""
         self._check_parent(parent)
-        name = f"account {account_id}"
-        self.members[account_id] = Member(account_id, parent, name, state, self._clock(), wire)
+        named = name or f"account {account_id}"
+        self.members[account_id] = Member(account_id, parent, named, state, self._clock(), wire)
+
+    def rename(self, account_id: str, name: str) -> None:
+        """Give an account another name."""
+        self.members[account_id] = replace(self.members[account_id], name=name)
 
     def leave(self, account_id: str) -> None:
         """Remove an account."""

@@ -167,10 +167,12 @@ class World:
             )
         return self.accounts[account_id]
 
-    def organize(self, management: str) -> Organization:
-        """Create an organization with only its management account."""
+    def organize(self, management: str, *, name: str | None = None) -> Organization:
+        """Create an organization with only its management account, which has that name in it."""
         partition = self.account(management).partition.name
-        self.organization = Organization(management, partition=partition, clock=self.clock)
+        self.organization = Organization(
+            management, partition=partition, clock=self.clock, name=name
+        )
         return self.organization
 
     def issue_web_identity(self, subject: str, *, lifetime: timedelta = timedelta(hours=24)) -> str:

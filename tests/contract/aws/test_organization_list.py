@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from discovery.model.codes import ScopeReason
-from discovery.model.values import Complete, Failed
+from discovery.model.values import UNKNOWN, AccountId, Complete, Failed
+from discovery.plan.account_names import ListedNames
 from discovery.sandbox.aws.faults import Effect
 from matchers.regions import ScopeMembership
 from tests.contract.aws.conftest import HUB, Site, result_of
@@ -153,3 +154,32 @@ async def test_no_organization_at_all(site: Site) -> None:
     assert isinstance(said, Failed)
     assert said.reason is ScopeReason.DENIED
     assert "in no organization" in said.message
+
+
+async def test_a_list_gives_the_names_of_its_accounts(fleet: Fleet) -> None:
+    fleet.join(A)
+    fleet.organization.rename(A, " payments ")
+    fleet.organization.join(B, state="SUSPENDED", name="old")
+    fleet.organization.rename(HUB, "hub")
+    found = await fleet.scan(exclude_accounts=[HUB])
+    assert read(found) == {A}
+    names = {HUB: "hub", A: "payments", B: "old"}
+    assert found.listed_names == ListedNames(names, complete=True), "left out or not"
+
+
+@pytest.mark.parametrize("name", [None, "", "\x1b[2J", "x\u202ey", "x" * 65, 7, ["x"]], ids=repr)
+async def test_what_is_fit_for_no_name_is_not_read(fleet: Fleet, name: object) -> None:
+    fleet.join(A)
+    fleet.organization.join(A, wire={"Name": name})
+    found = await fleet.scan()
+    assert A in read(found), "and the account is scanned all the same"
+    assert found.listed_names.names[AccountId(A)] is UNKNOWN
+
+
+async def test_a_list_that_ends_early_gives_the_names_that_it_had(fleet: Fleet) -> None:
+    fleet.join(A, B)
+    fleet.site.fault(Effect.SHORT_PAGES, service="organizations", page_size=2)
+    fleet.site.fault(Effect.LATER_PAGE_FAILS, service="organizations", code="TooManyRequests")
+    found = await fleet.scan()
+    assert len(found.listed_names.names) == len(read(found)) == 1
+    assert not found.listed_names.complete

@@ -91,4 +91,5 @@ def test_an_organization_is_one_entry() -> None:
         "  accounts:\n"
         '    - {"organization": {"role_name": "cachemuster", "external_id": "env:EXTERNAL_ID"}}\n'
         '  regions: ["*"]\n'
+        "reports: {owner_tag: team}\n"
     )

@@ -21,6 +21,7 @@ from state.records import (
     Intent,
     IntentKind,
     IntentOutcome,
+    RememberedAccount,
     RememberedState,
     RemovedRegistration,
     TakenName,
@@ -143,6 +144,21 @@ def test_a_gone_cache_and_a_forgotten_registration_are_gone(store: Store) -> Non
     state = store.load()
     assert state.caches == {}
     assert set(state.registrations) == {"orders"}
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_names_of_accounts_stay_until_others_are_read_or_they_are_forgotten(
+    store: Store, path: Path, finished: bool
+) -> None:
+    one, other = AccountId("111122223333"), AccountId("444455556666")
+    named = tuple(RememberedAccount(account_id=each, name="pay") for each in (one, other))
+    store.record(outcome_of(1, named=named, finished=finished))
+    store.record(outcome_of(2, finished=finished))
+    assert store.load().account_names == {one: "pay", other: "pay"}
+    renamed = (RememberedAccount(account_id=one, name="payments"),)
+    store.record(outcome_of(3, named=renamed, unnamed=[other], finished=finished))
+    assert load_state(path).account_names == {one: "payments"}
+    assert ReadOnlyStore(path).account_names() == {one: "payments"}
 
 
 def test_misses_that_are_not_named_again_are_dropped(store: Store) -> None:

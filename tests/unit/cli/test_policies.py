@@ -48,7 +48,7 @@ def cli(tmp_path: Path) -> Iterator[CommandLine]:
 def test_the_help_page_lists_every_kind() -> None:
     lines = [line.strip() for line in (command.help or "").splitlines()]
     for kind, each in KINDS.items():
-        assert f"{kind.ljust(22)}{each.about}" in lines
+        assert f"{kind.ljust(25)}{each.about}" in lines
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
@@ -123,3 +123,13 @@ def test_without_any_region_nothing_is_allowed_everywhere(cli: CommandLine) -> N
     assert (run.code, run.out) == (64, "")
     run = cli.run("policies", "hub", "--hub", AGENT, AWS_REGION="eu-west-3")
     assert ":eu-west-3:" in run.document["Statement"][0]["Resource"]
+
+
+def test_teleports_own_command_is_printed_beside_the_configuration(cli: CommandLine) -> None:
+    run = cli.run("policies", "database-service-config")
+    assert run.code == 0, run
+    assert (
+        "teleport db configure create --output=file --proxy=t.example.com:443 "
+        "--token=/etc/teleport-token "
+        "--dynamic-resources-labels=managed-by=cachemuster,cachemuster/group=trial" in run.err
+    )

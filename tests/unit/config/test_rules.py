@@ -10,7 +10,7 @@ import pytest
 
 from discovery.config.load import load_config, locate
 from discovery.config.partitions import partition_of_region, partition_problems
-from discovery.config.rules import matching_digest, to_matchers
+from discovery.config.rules import build_offline_rules, matching_digest, to_matchers
 from matchers.matcher import Connect, IamUsers
 from tests.support.marked_text import HEAD, read, refused_at
 from tests.unit.config.test_model import EXAMPLE
@@ -174,3 +174,20 @@ def test_a_file_that_went_away_costs_only_the_line(tmp_path: Path) -> None:
 def test_names_match_in_lower_case_as_aws_keeps_them(names: str) -> None:
     (matcher,) = to_matchers(read(f"{HEAD}matchers: [{{name: m, names: '{names}'}}]"))
     assert matcher.names.matches("orders-eu")
+
+
+def test_names_and_owners() -> None:
+    found = build_offline_rules(
+        read(
+            f"{HEAD}aws:\n"
+            '  accounts: [{id: "111122223333", name: payments}, {id: "444455556666"}]\n'
+            "reports: {owner_tag: aws:cloudformation:stack-name}\n"
+        )
+    )
+    assert found.account_names == {"111122223333": "payments"}
+    assert (found.uses_account_names, found.owner_tag) == (True, "aws:cloudformation:stack-name")
+    assert (
+        build_offline_rules(read(f"{HEAD}reports: {{owner_tag: équipe 1}}")).owner_tag == "équipe 1"
+    )
+    without = build_offline_rules(read(f"{HEAD}aws: {{account_names: none}}"))
+    assert (without.uses_account_names, without.owner_tag) == (False, None)

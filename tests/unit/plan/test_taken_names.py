@@ -130,7 +130,7 @@ def test_what_a_write_met_is_remembered_too() -> None:
 
 
 def planned_from(state: RememberedState) -> tuple[str, str]:
-    items = plan_of(plan_input_from_state(state, NOW)).items
+    items = plan_of(plan_input_from_state(state, rules(), NOW)).items
     (item,) = [each for each in items if each.cache == "orders"]
     return item.action.value, item.reason.value
 

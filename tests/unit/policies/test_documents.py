@@ -401,3 +401,64 @@ def test_tbot_writes_where_the_agent_reads(route: str, server: str) -> None:
     assert found["outputs"][0]["destination"]["path"] == "/id"
     token = made("teleport-bot", usage())[1]
     assert found["onboarding"]["token"] == token["metadata"]["name"]
+
+
+ROLE = "arn:{partition}:iam::{account_id}:role/teleport-connect"
+
+
+def test_the_database_service_assumes_the_roles_that_matchers_name() -> None:
+    matchers = [
+        {"name": "own", "connect": {"assume_role_arn": ROLE}},
+        {"name": "one", "connect": {"assume_role_arn": "arn:aws:iam::222233334444:role/one"}},
+    ]
+    policy = made("database-service", usage(aws=aws(), matchers=matchers))
+    (statement,) = policy["Statement"]
+    assert statement["Action"] == "sts:AssumeRole"
+    assert statement["Resource"] == [
+        "arn:aws:iam::*:role/teleport-connect",
+        "arn:aws:iam::222233334444:role/one",
+    ]
+
+
+def test_without_a_role_to_connect_with_the_database_service_connects_by_itself() -> None:
+    found = usage(aws=aws(), matchers=[{"name": "a", "names": "orders"}])
+    assert actions("database-service", found) == {
+        "elasticache:Connect",
+        "elasticache:DescribeServerlessCaches",
+        "elasticache:DescribeUsers",
+    }
+    connect = made("database-service", found, account="222233334444")["Statement"][0]
+    assert connect["Resource"] == [
+        "arn:aws:elasticache:eu-west-1:222233334444:serverlesscache:orders",
+        "arn:aws:elasticache:eu-west-1:222233334444:user:*",
+    ]
+
+
+def test_of_both_kinds_of_matchers_the_database_service_needs_both() -> None:
+    matchers = [{"name": "a"}, {"name": "b", "connect": {"assume_role_arn": ROLE}}]
+    assert "sts:AssumeRole" in actions("database-service", usage(aws=aws(), matchers=matchers))
+    assert "elasticache:Connect" in actions("database-service", usage(aws=aws(), matchers=matchers))
+    assert "sts:AssumeRole" not in actions("database-service", usage(aws=aws()))
+    assert "elasticache:Connect" in actions("database-service", usage(aws=aws()))
+
+
+@pytest.mark.parametrize(
+    ("route", "key"), [("auto", "proxy_server"), ("proxy", "proxy_server"), ("auth", "auth_server")]
+)
+def test_the_database_service_serves_what_this_group_registers(route: str, key: str) -> None:
+    plane = {
+        "kind": "teleport",
+        "address": "t.example.com:443",
+        "identity_file": "identity",
+        "route": route,
+    }
+    document = made("database-service-config", usage(control_plane=plane))
+    assert document["teleport"][key] == "t.example.com:443"
+    assert document["db_service"]["resources"] == [
+        {"labels": {"managed-by": "cachemuster", "cachemuster/group": "prod"}}
+    ]
+
+
+def test_a_file_has_no_database_service() -> None:
+    with pytest.raises(NotApplicable, match="not in a Teleport cluster"):
+        made("database-service-config", usage())

@@ -27,10 +27,12 @@ from tests.support.report_samples import (
     NOW,
     OTHER,
     SECRET,
+    WEST,
     database,
     full_report,
     item,
     report,
+    scopes,
 )
 
 
@@ -142,3 +144,20 @@ def test_thousands_of_items_need_no_more_memory_than_one() -> None:
     tracemalloc.stop()
     assert length > 4_000 * 1_000
     assert peak < 1 << 20
+
+
+def test_accounts_have_their_names_and_caches_their_owners() -> None:
+    shown = document(
+        report(
+            item(Action.KEEP, Reason.UNCHANGED, owner="edge"),
+            item(Action.KEEP, Reason.UNCHANGED, "carts", OTHER),
+            scopes=scopes(),
+            account_names={WEST.account_id: "payments"},
+        )
+    )
+    assert [(each["account_name"], each["owner"]) for each in shown["items"]] == [
+        ("payments", "edge"),
+        (None, None),
+    ]
+    named = {each["account_id"]: each["account_name"] for each in shown["scopes"]}
+    assert named == {WEST.account_id: "payments", OTHER.account_id: None}

@@ -18,6 +18,6 @@ from tests.support.state_records import entry_of
 def test_what_happened_does_not_run_into_where(event: HistoryEvent) -> None:
     stream = StringIO()
     entry = replace(entry_of("why"), arn=None, name=None, action=None, reason="DENIED", event=event)
-    write_history_table([entry], stream, limit=1)
+    write_history_table([entry], {}, stream, limit=1)
     words = event.value.replace("_", " ")
     assert f"Z · {words} · {entry.scope} · DENIED" in " ".join(stream.getvalue().split())

@@ -200,6 +200,7 @@ def test_how_old_the_lists_of_regions_are() -> None:
     found = status_document(status)["regions"]
     assert found[0] == {
         "account_id": WEST.account_id,
+        "account_name": None,
         "as_of": timestamp(NOW),
         "enabled": ["eu-west-1"],
     }
@@ -224,3 +225,11 @@ def test_the_same_denial_of_many_regions_is_told_once() -> None:
     for scope in later:
         assert f"{scope} · DENIED" in flat
     assert flat.count(f"· as {first}") == len(later)
+
+
+def test_accounts_have_their_names() -> None:
+    status = replace(STATUS, account_names={OTHER.account_id: "data"})
+    assert f"data {OTHER}" in table(status)
+    shown = {each["account_id"]: each["account_name"] for each in status_document(status)["scopes"]}
+    assert shown[OTHER.account_id] == "data"
+    assert shown[WEST.account_id] is None

@@ -96,6 +96,19 @@ def test_all_accounts_are_in_an_organization_of_the_first() -> None:
     assert [len(organization.members_in(unit.id)) for unit in units] == [4, 4]
 
 
+def test_every_account_has_a_name_of_its_own() -> None:
+    organization = generate(Size(40, 1, 0)).world.organization
+    assert organization is not None
+    names = [member.name for member in organization.members.values()]
+    assert names[:4] == [
+        "platform",
+        "orders-production-1",
+        "orders-development-1",
+        "sessions-production-1",
+    ]
+    assert len(set(names)) == 40
+
+
 @pytest.mark.parametrize(
     ("accounts", "regions", "caches"), [(0, 1, 1), (1, 0, 1), (1, 18, 1), (1, 1, -1)]
 )

@@ -80,9 +80,9 @@ organization:
     - {id: ou-ab12-00000001}
     - {id: ou-ab12-00000002, parent: ou-ab12-00000001, accounts: "222233334444"}
 accounts:
-  - id: "111122223333"
+  - {id: "111122223333", name: platform}
   - id: "222233334444"
-  - {id: "333344445555", state: SUSPENDED}
+  - {id: "333344445555", state: SUSPENDED, name: old}
 """
 
 
@@ -99,6 +99,8 @@ def test_the_accounts_of_an_organization(tmp_path: Path) -> None:
         "333344445555": organization.root,
     }
     assert organization.members["333344445555"].state == "SUSPENDED"
+    names = [each.name for each in organization.members.values()]
+    assert names == ["platform", "account 222233334444", "old"]
     assert read_world(written(tmp_path, WORLD)).world.organization is None
 
 
