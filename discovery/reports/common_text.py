@@ -54,7 +54,7 @@ def pattern_of(
         return GAP
 
     literal = _PIECE.sub(gap, message)
-    return Pattern(literal, tuple(pieces), tuple(_masked(piece, shown) for piece in pieces))
+    return Pattern(literal, tuple(pieces), tuple(_mask(piece, shown) for piece in pieces))
 
 
 def common_text(patterns: Sequence[Pattern]) -> str:
@@ -63,11 +63,11 @@ def common_text(patterns: Sequence[Pattern]) -> str:
     words = first.literal.split(GAP)
     if len(words) != len(first.pieces) + 1:  # the message has gaps of its own
         return first.literal
-    pieces = (_agreed(place, first, others) for place in range(len(first.pieces)))
+    pieces = (_common_piece(place, first, others) for place in range(len(first.pieces)))
     return words[0] + "".join(piece + word for piece, word in zip(pieces, words[1:], strict=True))
 
 
-def _agreed(place: int, first: Pattern, others: Sequence[Pattern]) -> str:
+def _common_piece(place: int, first: Pattern, others: Sequence[Pattern]) -> str:
     if all(other.pieces[place] == first.pieces[place] for other in others):
         return first.pieces[place]
     if all(other.masked[place] == first.masked[place] for other in others):
@@ -75,7 +75,7 @@ def _agreed(place: int, first: Pattern, others: Sequence[Pattern]) -> str:
     return GAP
 
 
-def _masked(piece: str, shown: set[str]) -> str:
+def _mask(piece: str, shown: set[str]) -> str:
     if piece in shown:
         return GAP
     if not piece.startswith("arn:"):

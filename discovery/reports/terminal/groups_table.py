@@ -38,7 +38,7 @@ def print_item_groups(report: Report, console: Console, by: GroupBy, *, full: bo
     console.print()
     for group in shown:
         print_entries(_head(group, report), console, indent=0)
-        entries = _all(group, report) if full else _first(group, report, by)
+        entries = _all_entries(group, report) if full else _first_entries(group, report, by)
         print_entries(entries, console, indent=INDENT)
         console.print()
     if rest := more(len(groups), len(shown)):
@@ -58,7 +58,7 @@ def _head(group: ItemGroup, report: Report) -> Iterator[Entry]:
     yield Entry((), (((title, "bold"), ("  ", ""), run(group_remark(group, report), "dim")),))
 
 
-def _first(group: ItemGroup, report: Report, by: GroupBy) -> Iterator[Entry]:
+def _first_entries(group: ItemGroup, report: Report, by: GroupBy) -> Iterator[Entry]:
     """The first items that need somebody, change or wait, on a line each."""
     listed = (*group.unread, *_in_order(group, report))
     shown = first(listed, _ITEMS)
@@ -68,7 +68,7 @@ def _first(group: ItemGroup, report: Report, by: GroupBy) -> Iterator[Entry]:
         yield Entry((), ((run(rest, "dim"),),))
 
 
-def _all(group: ItemGroup, report: Report) -> Iterator[Entry]:
+def _all_entries(group: ItemGroup, report: Report) -> Iterator[Entry]:
     yield from (_unread(scanned, report) for scanned in group.unread)
     for alike in group_items(group.items):
         yield from group_entries(alike, report, most=None, full=True)
